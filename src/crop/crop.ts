@@ -1,0 +1,23 @@
+/** What the crop stage gives: pixels for the network, and the window that leads back to the image. */
+import type { CropWindow } from "../geometry/grid.js";
+import type { Failure, Instance } from "../types.js";
+
+/** Side of the network's input in pixels (paper: 224). */
+export const CROP_SIZE = 224;
+
+export interface Crop {
+  readonly instance: Instance;
+  /** [224, 224, 3] uint8, RGB, 0..255; zero where the window leaves the image. */
+  readonly pixels: Uint8Array;
+  readonly window: CropWindow;
+  /** True when the box reached over the image's border and was cut there. */
+  readonly clipped: boolean;
+  /** Size of the image as displayed, pixels. */
+  readonly imageWidth: number;
+  readonly imageHeight: number;
+}
+
+/** One instance after cropping: a crop, or the reason there is none. Order is the order of the input. */
+export type CropResult =
+  | { readonly kind: "crop"; readonly crop: Crop }
+  | { readonly kind: "failed"; readonly instance: Instance; readonly failure: Failure };

@@ -1,0 +1,56 @@
+/**
+ * What every reader gives: one data set, opened once, walked in input order, one image at a time.
+ *
+ * Opening indexes the input as a stream (counts, ids, byte ranges; nothing per annotation but a few numbers is kept), so that a
+ * file of 450 MB needs little memory. Walking reads each image's annotations by their byte range.
+ */
+import type { Category, Failure, Id, ImageRecord, Instance, JsonObject, SkipReason } from "../types.js";
+
+export type DatasetFormat = "coco" | "coco-results" | "cityscapes" | "citypersons";
+
+/** An annotation that cannot become an instance: passed over on purpose, or failed with a reason. */
+export type Rejected =
+  | { readonly kind: "skipped"; readonly ordinal: number; readonly annotationId: Id; readonly imageId: Id; readonly reason: SkipReason; readonly raw: JsonObject }
+  | { readonly kind: "failed"; readonly ordinal: number; readonly annotationId: Id; readonly imageId: Id; readonly failure: Failure; readonly raw: JsonObject };
+
+export type Entry = { readonly kind: "instance"; readonly instance: Instance } | Rejected;
+
+/** Where an image's pixels are, or why that is not known. */
+export type ImageLocation = { readonly kind: "file"; readonly path: string } | { readonly kind: "failed"; readonly failure: Failure };
+
+/** One image with its annotations in input order. */
+export interface ImageGroup {
+  readonly image: ImageRecord;
+  readonly location: ImageLocation;
+  readonly entries: readonly Entry[];
+}
+
+export interface Dataset {
+  readonly format: DatasetFormat;
+  /** Box file or folder, as the user gave it. */
+  readonly source: string;
+  readonly categories: readonly Category[];
+  /** Top-level fields of a COCO file other than images, annotations and categories (info, licenses, ...); passed through. */
+  readonly header: JsonObject;
+  readonly imageCount: number;
+  /** Annotations in the input, the rejected ones included. Ordinals run from 0 to annotationCount - 1. */
+  readonly annotationCount: number;
+  /** sha256 over everything that was read to build the data set: the input's identity for resume. */
+  readonly sha256: string;
+  /**
+   * Images in input order; an annotation whose image id points nowhere comes in a group of its own at the end, location failed with
+   * `image-unknown`. Images without annotations come too, with no entries. Can be walked more than once.
+   */
+  groups(): AsyncIterable<ImageGroup>;
+  /** Frees open file handles. */
+  close(): Promise<void>;
+}
+
+export interface OpenDatasetOptions {
+  /** Folder that is searched for images, at any depth. */
+  readonly images: string;
+  /** COCO file, COCO results list, or Cityscapes folder. */
+  readonly boxes: string;
+  /** COCO file with `images` and `categories` for a results list. */
+  readonly dataset?: string;
+}

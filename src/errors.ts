@@ -1,0 +1,61 @@
+/**
+ * Expected errors: one class, one exit code each, and a hint that says what to do next. Anything else that is thrown is a bug.
+ * Message: where, expected, received. Hint: one sentence that starts with a verb or a fact.
+ */
+
+/** Exit codes of the command line; also in the README. 3 to 13 are left alone because Node uses them. */
+export const EXIT = {
+  /** Every requested instance is done, or there was nothing to do. */
+  ok: 0,
+  /** The run finished and at least one instance failed; the summary lists them. */
+  failures: 1,
+  /** Wrong usage. */
+  usage: 2,
+  /** Input data is invalid. */
+  dataInvalid: 65,
+  /** Input is missing. */
+  inputMissing: 66,
+  /** Model or device is not available. */
+  unavailable: 69,
+  /** A bug; prints a stack and where to report it. */
+  bug: 70,
+  /** Cannot write output. */
+  cannotWrite: 73,
+  /** Stopped by the user; the journal is valid. */
+  stopped: 130,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+export class PolyrnnError extends Error {
+  override readonly name = "PolyrnnError";
+  constructor(
+    message: string,
+    readonly code: `E_${string}`,
+    readonly exitCode: ExitCode,
+    readonly hint: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+  }
+}
+
+/** Text of whatever was thrown, for use inside a message. */
+export function reasonOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+export const usageError = (message: string, hint: string): PolyrnnError =>
+  new PolyrnnError(message, "E_USAGE", EXIT.usage, hint);
+
+export const invalidData = (message: string, hint: string, cause?: unknown): PolyrnnError =>
+  new PolyrnnError(message, "E_DATA", EXIT.dataInvalid, hint, { cause });
+
+export const missingInput = (message: string, hint: string, cause?: unknown): PolyrnnError =>
+  new PolyrnnError(message, "E_MISSING", EXIT.inputMissing, hint, { cause });
+
+export const unavailable = (message: string, hint: string, cause?: unknown): PolyrnnError =>
+  new PolyrnnError(message, "E_UNAVAILABLE", EXIT.unavailable, hint, { cause });
+
+export const cannotWrite = (message: string, hint: string, cause?: unknown): PolyrnnError =>
+  new PolyrnnError(message, "E_WRITE", EXIT.cannotWrite, hint, { cause });

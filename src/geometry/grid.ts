@@ -1,0 +1,47 @@
+/**
+ * The output grid and its three frames: grid cells, crop window, image pixels.
+ * Source: Castrejon et al., CVPR 2017, section on vertex prediction (28 x 28 grid); cell centres as in the authors' released code.
+ */
+import type { GridCell, ImagePoint } from "../types.js";
+
+/** Cells along one side of the output grid (paper: 28). */
+export const GRID_SIZE = 28;
+/** Cells in the grid. */
+export const CELL_COUNT = GRID_SIZE * GRID_SIZE;
+/** Index of end-of-sequence: the class after the last cell. */
+export const EOS = CELL_COUNT;
+/** Classes of the decoder: every cell and end-of-sequence. */
+export const CLASS_COUNT = CELL_COUNT + 1;
+
+/** Square part of the image that becomes one crop. Image pixels; may reach outside the image. */
+export interface CropWindow { readonly left: number; readonly top: number; readonly side: number }
+
+/** @returns row * 28 + col, 0..783 */
+export function cellToIndex(cell: GridCell): number {
+  return cell.row * GRID_SIZE + cell.col;
+}
+
+/** @param index 0..783 */
+export function indexToCell(index: number): GridCell {
+  return { col: index % GRID_SIZE, row: Math.floor(index / GRID_SIZE) };
+}
+
+/** Centre of a cell in image pixels: (cell + 0.5) / 28 * side + origin. */
+export function cellToImagePoint(cell: GridCell, window: CropWindow): ImagePoint {
+  return {
+    x: window.left + ((cell.col + 0.5) / GRID_SIZE) * window.side,
+    y: window.top + ((cell.row + 0.5) / GRID_SIZE) * window.side,
+  };
+}
+
+/** Cell under an image point: floor(p / side * 28), clamped to the grid. */
+export function imagePointToCell(point: ImagePoint, window: CropWindow): GridCell {
+  return {
+    col: clampToGrid(((point.x - window.left) / window.side) * GRID_SIZE),
+    row: clampToGrid(((point.y - window.top) / window.side) * GRID_SIZE),
+  };
+}
+
+function clampToGrid(position: number): number {
+  return Math.min(GRID_SIZE - 1, Math.max(0, Math.floor(position)));
+}

@@ -1,0 +1,44 @@
+/**
+ * What every output format does: it is handed each image with what became of its instances, in input order, and finishes.
+ * Memory stays bounded: a writer keeps nothing per instance but what its own format forces on it.
+ */
+import type { Category, Id, ImageRecord, Instance, JsonObject, Outcome } from "../types.js";
+
+/** One annotation of the input with what became of it. `kept` = its existing polygon goes out unchanged (--existing keep). */
+export type ResultItem =
+  | { readonly kind: "outcome"; readonly instance: Instance; readonly outcome: Outcome }
+  /** `raw` is the annotation as read; it had no instance (crowd, invalid, ...) or was kept. */
+  | { readonly kind: "rejected"; readonly raw: JsonObject; readonly outcome: Outcome };
+
+export interface ImageResult {
+  readonly image: ImageRecord;
+  /** Displayed size in pixels; absent when the image was never opened (missing, no boxes) and the file does not say. */
+  readonly size?: { readonly width: number; readonly height: number };
+  /** Path of the image file; absent when it was not found. */
+  readonly path?: string;
+  readonly items: readonly ResultItem[];
+}
+
+/** What is known of the run before the first image. */
+export interface WriteContext {
+  /** Output folder; exists. */
+  readonly out: string;
+  readonly categories: readonly Category[];
+  /** Top-level COCO fields to pass through (info, licenses, ...). */
+  readonly header: JsonObject;
+  /** "polyrnn 0.1.0, model mobile <hash>": goes where a format has room for it. */
+  readonly generator: string;
+}
+
+export interface AnnotationWriter {
+  image(result: ImageResult): Promise<void>;
+  /** Closes and moves everything into place. @returns paths written, relative to the output folder (a folder ends with "/"). */
+  finish(): Promise<readonly string[]>;
+  /** Removes half-written files after an error. */
+  abort(): Promise<void>;
+}
+
+export type OutputFormat = "coco" | "cityscapes" | "labelme" | "yolo-seg" | "label-studio";
+
+/** Category of an id, by the custom of the caller's data set. */
+export type CategoryNames = ReadonlyMap<Id, string>;
