@@ -1,0 +1,109 @@
+/** What `annotate` is asked, and what it tells its caller. The command line fills these in; tests and other programs may as well. */
+import type { DeviceName, EngineName } from "../runtime/engine.js";
+import type { FailReason, Id, SkipReason } from "../types.js";
+import type { OutputFormat } from "../write/writer.js";
+
+export interface AnnotateOptions {
+  /** Folder that is searched for images, at any depth. */
+  readonly images: string;
+  /** COCO file, COCO results list or Cityscapes folder. */
+  readonly boxes: string;
+  /** COCO file with images and categories for a results list. */
+  readonly dataset?: string;
+  /** Output folder, or "-" to stream one annotation per line to standard output (no run folder, no resume, no overlays). */
+  readonly out: string;
+  readonly formats: readonly OutputFormat[];
+  /** Name of a bundled model or path of a model folder. */
+  readonly model: string;
+  readonly device: "auto" | DeviceName;
+  /** Crops per model call, 1 to 256; chosen from the device when absent. */
+  readonly batchSize?: number;
+  /** Added to the long side of the box, as a ratio, 0 to 1; the model card's when absent. */
+  readonly context?: number;
+  /** Decoder steps at most, 3 to 500. */
+  readonly maxSteps: number;
+  /** Polygons with a lower score are left out, 0 to 1. */
+  readonly minScore: number;
+  /** Douglas-Peucker tolerance in image pixels; 0 keeps every vertex. */
+  readonly simplify: number;
+  /** Names or ids; only these are drawn. Empty: all. */
+  readonly categories: readonly string[];
+  /** predict: draw every box. keep: pass existing polygons through unchanged, draw the rest. */
+  readonly existing: "predict" | "keep";
+  readonly overlays: "auto" | "all" | "none";
+  /** Draw at most this many instances, in input order. */
+  readonly limit?: number;
+  readonly resume: boolean;
+  /** Replace a run that is already in the output folder. */
+  readonly force: boolean;
+}
+
+/** The caller's side of a run: words, progress, data stream, stop. Nothing in annotate/ writes to a terminal. */
+export interface AnnotateHost {
+  /** Aborted = finish the batch, flush, return with `stopped: true`. */
+  readonly signal: AbortSignal;
+  /** One line for people: a stage begins ("loading model mobile"), a warning. */
+  note(line: string): void;
+  progress(progress: AnnotateProgress): void;
+  failure(failure: ReportedFailure): void;
+  /** One NDJSON line without the line break, for `out: "-"`. Resolves when the stream takes more. */
+  data(line: string): Promise<void>;
+}
+
+export interface AnnotateProgress {
+  /** Instances finished so far, those of an earlier, resumed run included. */
+  readonly finished: number;
+  /** Instances this run is asked for. */
+  readonly total: number;
+  readonly failed: number;
+  /** Instances finished by this process, for the rate. */
+  readonly finishedNow: number;
+}
+
+export interface ReportedFailure {
+  readonly annotationId: Id;
+  readonly imageId: Id;
+  readonly reason: FailReason;
+  readonly message: string;
+}
+
+/** summary.json; adding a field is free, changing one is a new version. */
+export interface AnnotateSummary {
+  readonly version: 1;
+  readonly type: "summary";
+  /** True when the user stopped the run; the journal is valid and --resume goes on. */
+  readonly stopped: boolean;
+  readonly images: number;
+  /** Annotations in the input. */
+  readonly annotations: number;
+  readonly done: number;
+  readonly failed: number;
+  readonly skipped: number;
+  /** Instances not reached (stopped). */
+  readonly remaining: number;
+  /** Polygons drawn from a box that was cut at the image's border. */
+  readonly clipped: number;
+  /** Polygons cut at the step limit before end-of-sequence. */
+  readonly unended: number;
+  readonly failedByReason: Partial<Record<FailReason, number>>;
+  readonly skippedByReason: Partial<Record<SkipReason, number>>;
+  /** The first 100 failures; all of them are in the journal. */
+  readonly failures: readonly ReportedFailure[];
+  readonly meanScore: number | null;
+  readonly engine: EngineName;
+  readonly device: DeviceName;
+  readonly engineVersion: string;
+  readonly model: string;
+  readonly modelHash: string;
+  readonly batchSize: number;
+  /** Instances finished by this process (a resumed run counts only its own). */
+  readonly finishedNow: number;
+  /** Wall time of this process in seconds, and where it went; stages overlap, so the parts may add up to more. */
+  readonly seconds: number;
+  readonly secondsPerStage: Readonly<Record<"decode" | "crop" | "encode" | "steps" | "write", number>>;
+  readonly instancesPerSecond: number;
+  readonly peakMemoryMiB: number;
+  /** Output folder, and what was written there; relative paths, a folder ends with "/". */
+  readonly out: string;
+  readonly written: readonly string[];
+}
