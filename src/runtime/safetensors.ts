@@ -94,7 +94,7 @@ export function parseSafetensors(bytes: Uint8Array, where: string): SafetensorsF
   const entries: (Entry & { name: string })[] = [];
   for (const [name, value] of Object.entries(header)) {
     if (name === "__metadata__") readMetadata(value, metadata, where);
-    else entries.push({ name, ...readEntry(value, data.byteLength, `${where}: tensor ${JSON.stringify(name)}`) });
+    else entries.push({ name, ...readEntry(value, data.byteLength, `${where}: tensor ${describe(name)}`) });
   }
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   checkCoverage(entries, data.byteLength, where);
@@ -116,7 +116,7 @@ function parseHeader(bytes: Uint8Array, where: string): object {
 function readMetadata(value: unknown, into: Map<string, string>, where: string): void {
   if (!isRecord(value)) throw bad(where, "__metadata__ to be an object of strings", describe(value));
   for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== "string") throw bad(where, `__metadata__ ${JSON.stringify(key)} to be a string`, describe(text));
+    if (typeof text !== "string") throw bad(where, `__metadata__ ${describe(key)} to be a string`, describe(text));
     into.set(key, text);
   }
 }
@@ -134,7 +134,7 @@ function readEntry(value: unknown, dataBytes: number, where: string): Entry {
   const [begin, end] = [offsets[0]!, offsets[1]!];
   if (begin > end || end > dataBytes) throw bad(where, `data_offsets within 0..${dataBytes}`, describe(offsets));
   const expected = shape.reduce((product, length) => product * length, size);
-  if (expected !== end - begin) throw bad(where, `${expected} bytes for ${dtype} ${JSON.stringify(shape)}`, `${end - begin}`);
+  if (expected !== end - begin) throw bad(where, `${expected} bytes for ${dtype} ${describe(shape)}`, `${end - begin}`);
   return { dtype, shape, begin, end };
 }
 
@@ -142,7 +142,7 @@ function readEntry(value: unknown, dataBytes: number, where: string): Entry {
 function checkCoverage(sorted: readonly (Entry & { name: string })[], dataBytes: number, where: string): void {
   let covered = 0;
   for (const { name, begin, end } of sorted) {
-    const tensor = `${where}: tensor ${JSON.stringify(name)}`;
+    const tensor = `${where}: tensor ${describe(name)}`;
     if (begin < covered) throw bad(tensor, `to start at byte ${covered}, where the one before ends`, `${begin}: they overlap`);
     if (begin > covered) throw bad(tensor, `to start at byte ${covered}, where the one before ends`, `${begin}: bytes between belong to no tensor`);
     covered = end;
@@ -151,11 +151,13 @@ function checkCoverage(sorted: readonly (Entry & { name: string })[], dataBytes:
 }
 
 /**
- * Values of a stored tensor as float32. Exact for F32, F16, BF16 and U8; integers must be small enough to be exact.
+ * Values of a stored tensor as float32; for F32 a view of the file's bytes where their position allows it, so not to be written to.
+ * Exact for F32, F16, BF16 and U8; integers must be small enough to be exact.
  * @param where names the tensor in messages
  */
 export function tensorValues(tensor: StoredTensor, where: string): Float32Array {
   const { buffer, byteOffset, byteLength } = tensor.bytes;
+  if (tensor.dtype === "F32" && byteOffset % 4 === 0) return new Float32Array(buffer, byteOffset, byteLength / 4);
   const aligned = buffer.slice(byteOffset, byteOffset + byteLength); // a view at an odd offset is not allowed
   switch (tensor.dtype) {
     case "F32": return new Float32Array(aligned);

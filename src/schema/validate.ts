@@ -1,0 +1,61 @@
+/** JSON against a schema, with a message that says where, expected and received. */
+import { Ajv } from "ajv";
+import type { ErrorObject, Schema } from "ajv";
+
+export interface Violation {
+  /** Where in the document: "/scores/0/meanIoU"; empty for the document itself. */
+  readonly at: string;
+  /** "at least 0", "one of \"RGB\", \"BGR\"". */
+  readonly expected: string;
+  /** The value found, as JSON, at most 80 characters. */
+  readonly received: string;
+}
+
+/** Compiles a schema. The function returns undefined for a valid value, else the first thing that is wrong. */
+export function compileSchema(schema: Schema): (value: unknown) => Violation | undefined {
+  // `verbose` puts the offending value into the error; allowUnionTypes is for the ids that are numbers or strings.
+  const validate = new Ajv({ discriminator: true, verbose: true, allowUnionTypes: true }).compile(schema);
+  return (value) => {
+    if (validate(value)) return undefined;
+    return toViolation(validate.errors![0]!);
+  };
+}
+
+/** "expected /context to be at most 1 but received 15" */
+export function describeViolation({ at, expected, received }: Violation): string {
+  return `expected ${at === "" ? "the document" : at} to be ${expected} but received ${received}`;
+}
+
+function toViolation(error: ErrorObject): Violation {
+  const params = error.params as Record<string, unknown>;
+  const child = (name: unknown): string => `${error.instancePath}/${shorten(String(name))}`;
+  switch (error.keyword) {
+    case "required":
+      return { at: child(params["missingProperty"]), expected: "present", received: "nothing" };
+    case "additionalProperties":
+      return { at: child(params["additionalProperty"]), expected: "absent (the name is not known here)", received: "a value" };
+    case "propertyNames":
+      return { at: error.instancePath, expected: "an object with sound names", received: shorten(JSON.stringify(params["propertyName"])) };
+    case "enum":
+      return violation(error, `one of ${(params["allowedValues"] as unknown[]).map((value) => JSON.stringify(value)).join(", ")}`);
+    case "discriminator":
+      return { at: child(params["tag"]), expected: "a known name", received: received(params["tagValue"]) };
+    case "type":
+      return violation(error, `of type ${String(params["type"])}`);
+    default:
+      return violation(error, (error.message ?? error.keyword).replace(/^must (be )?/, ""));
+  }
+}
+
+function violation(error: ErrorObject, expected: string): Violation {
+  return { at: error.instancePath, expected, received: received(error.data) };
+}
+
+function received(value: unknown): string {
+  return value === undefined ? "nothing" : shorten(JSON.stringify(value));
+}
+
+function shorten(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+}
+
