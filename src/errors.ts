@@ -45,6 +45,14 @@ export function reasonOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
+/** What was received, short enough for a message whatever the file holds. */
+export function receivedOf(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === "object" && value !== null) return "an object";
+  return String(value);
+}
+
 export const usageError = (message: string, hint: string): PolyrnnError =>
   new PolyrnnError(message, "E_USAGE", EXIT.usage, hint);
 

@@ -1,0 +1,91 @@
+/**
+ * Boxes: checking what a file says, cutting at the image's border, and the square window around a box that becomes the crop.
+ * Source of the window: Castrejon et al., CVPR 2017 (square crop with some context), 15 % context as in the authors' released code.
+ */
+import { receivedOf } from "../errors.js";
+import type { Box, Failure } from "../types.js";
+import type { CropWindow } from "./grid.js";
+
+/** Overhang that counts as none, pixels: left + width of two-decimal numbers misses the border by less than this. */
+const ROUNDING_PX = 1e-6;
+
+export type CheckedBox = { readonly kind: "box"; readonly box: Box } | { readonly kind: "failed"; readonly failure: Failure };
+
+/**
+ * Takes `[left, top, width, height]` as COCO and CityPersons write it, in image pixels.
+ * @param where place in the input, opens the message ("boxes.json, annotation 7")
+ * @returns the box, or `box-invalid` (not four finite numbers) or `box-empty` (width or height not above zero); never throws
+ */
+export function checkBox(value: unknown, where: string): CheckedBox {
+  if (!Array.isArray(value)) return failed("box-invalid", `${where}: expected a box [left, top, width, height], received ${receivedOf(value)}`);
+  const parts: readonly unknown[] = value;
+  if (parts.length !== 4) {
+    return failed("box-invalid", `${where}: expected a box of 4 numbers [left, top, width, height], received ${parts.length}`);
+  }
+  const [left, top, width, height] = parts;
+  if (!isFinite(left)) return notFinite(where, "left", left);
+  if (!isFinite(top)) return notFinite(where, "top", top);
+  if (!isFinite(width)) return notFinite(where, "width", width);
+  if (!isFinite(height)) return notFinite(where, "height", height);
+  if (width <= 0) return failed("box-empty", `${where}: expected a box width above 0, received ${width}`);
+  if (height <= 0) return failed("box-empty", `${where}: expected a box height above 0, received ${height}`);
+  if (!isFinite(left + width)) return notFinite(where, "right edge", left + width);
+  if (!isFinite(top + height)) return notFinite(where, "bottom edge", top + height);
+  return { kind: "box", box: { left, top, width, height } };
+}
+
+export type ClippedBox = { readonly kind: "inside" | "clipped"; readonly box: Box } | { readonly kind: "outside" };
+
+/**
+ * Part of a box that lies on an image of `width` x `height` pixels.
+ * @returns `inside` with the box as it is, `clipped` with what is left of it, or `outside` when no area is left. A box that
+ *   reaches over the border by less than a millionth of a pixel is cut there and still counts as `inside`.
+ */
+export function clipBox(box: Box, width: number, height: number): ClippedBox {
+  const right = box.left + box.width;
+  const bottom = box.top + box.height;
+  if (box.left >= 0 && box.top >= 0 && right <= width && bottom <= height) return { kind: "inside", box };
+
+  const left = Math.max(0, box.left);
+  const top = Math.max(0, box.top);
+  const cut: Box = { left, top, width: Math.min(width, right) - left, height: Math.min(height, bottom) - top };
+  if (cut.width <= 0 || cut.height <= 0) return { kind: "outside" };
+
+  const overhang = Math.max(-box.left, -box.top, right - width, bottom - height);
+  return { kind: overhang > ROUNDING_PX ? "clipped" : "inside", box: cut };
+}
+
+/**
+ * Square crop window around a box: side = long side of the box x (1 + context), centered on the box.
+ *
+ * Left, top and side are whole pixels, because the image library cuts out whole pixels: a fractional window would be rounded there
+ * without the polygon knowing, and every predicted vertex would be shifted by up to a pixel. The price is a center that is off by
+ * at most half a pixel; the box may reach over the window by at most 0.75 pixel, and never does once `context` x long side is 1.5.
+ *
+ * @param context extra part of the long side, 0.15 for 15 %
+ */
+export function squareWindow(box: Box, context: number): CropWindow {
+  const side = Math.max(1, Math.round(Math.max(box.width, box.height) * (1 + context)));
+  return {
+    left: roundToWhole(box.left + (box.width - side) / 2),
+    top: roundToWhole(box.top + (box.height - side) / 2),
+    side,
+  };
+}
+
+/** Math.round without its negative zero, which would show up in reports as "-0". */
+function roundToWhole(value: number): number {
+  return Math.round(value) + 0;
+}
+
+function isFinite(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+function notFinite(where: string, part: string, value: unknown): CheckedBox {
+  return failed("box-invalid", `${where}: expected a finite number for the box's ${part}, received ${receivedOf(value)}`);
+}
+
+function failed(reason: Failure["reason"], message: string): CheckedBox {
+  return { kind: "failed", failure: { reason, message } };
+}
