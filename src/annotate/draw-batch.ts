@@ -1,0 +1,51 @@
+/** One batch of crops to outcomes: the engine draws, everything else here is bookkeeping. */
+import type { Crop, CropResult } from "../crop/crop.js";
+import { type PredictOptions, type Prediction, predictBatch } from "../predict/predict.js";
+import type { Engine } from "../runtime/engine.js";
+import type { Failure, Instance, Outcome } from "../types.js";
+import type { StageClock } from "./stage-clock.js";
+
+export interface DrawOptions extends PredictOptions {
+  /** Polygons with a lower score are left out. */
+  readonly minScore: number;
+}
+
+/** What became of an instance. */
+export interface Drawn { readonly instance: Instance; readonly outcome: Outcome }
+
+/** @returns one outcome per crop result, in order; instances without a crop are failures already */
+export async function drawBatch(engine: Engine, batch: readonly CropResult[], options: DrawOptions, clock: StageClock): Promise<Drawn[]> {
+  const crops = batch.flatMap((result) => (result.kind === "crop" ? [result.crop] : []));
+  const predictions = crops.length === 0 ? [] : await predict(engine, crops, options, clock);
+  let next = 0;
+  return batch.map((result): Drawn =>
+    result.kind === "failed"
+      ? { instance: result.instance, outcome: failedOutcome(result.instance, result.failure) }
+      : { instance: result.crop.instance, outcome: toOutcome(predictions[next++]!, options.minScore) });
+}
+
+async function predict(engine: Engine, crops: readonly Crop[], options: DrawOptions, clock: StageClock): Promise<Prediction[]> {
+  const { predictions, times } = await predictBatch(engine, crops, options);
+  clock.add("encode", times.encodeMs);
+  clock.add("steps", times.stepsMs);
+  return predictions;
+}
+
+function toOutcome(prediction: Prediction, minScore: number): Outcome {
+  const { crop } = prediction;
+  const { ordinal, annotationId, imageId } = crop.instance;
+  if (prediction.kind === "failed") return failedOutcome(crop.instance, prediction.failure);
+  if (prediction.score < minScore) return { ordinal, annotationId, imageId, status: "skipped", reason: "score-below-minimum" };
+  return {
+    ordinal, annotationId, imageId, status: "done",
+    ring: prediction.ring,
+    score: Math.round(prediction.score * 1e4) / 1e4,
+    ended: prediction.ended,
+    clipped: crop.clipped,
+    imageWidth: crop.imageWidth, imageHeight: crop.imageHeight,
+  };
+}
+
+function failedOutcome({ ordinal, annotationId, imageId }: Instance, { reason, message }: Failure): Outcome {
+  return { ordinal, annotationId, imageId, status: "failed", reason, message };
+}

@@ -1,0 +1,116 @@
+/**
+ * The plan of a run: which instances are to be drawn now, and in which batch.
+ *
+ * A batch is cut by position in input order, not by what happens to be ready, and an unfinished batch is drawn again as a whole.
+ * So a resumed run computes exactly the batches of an undisturbed one and ends in the same bytes. Memory: four bytes per
+ * annotation, plus eight for the place of its journal line.
+ */
+import type { Dataset } from "../dataset/dataset.js";
+import type { LineRange } from "./journal.js";
+import { readJournal, toOutcome } from "./journal.js";
+import { type RunIdentity, checkSameRun } from "./run-identity.js";
+import { type Selection, decide } from "./select.js";
+
+/** Where the last word on each instance stands in the journal. */
+export class JournalIndex {
+  private readonly offsets: Float64Array;
+  private readonly lengths: Uint32Array;
+  private readonly states: Uint8Array;
+  constructor(annotationCount: number) {
+    this.offsets = new Float64Array(annotationCount);
+    this.lengths = new Uint32Array(annotationCount); // 0: no line
+    this.states = new Uint8Array(annotationCount);
+  }
+
+  set(ordinal: number, range: LineRange, failed: boolean): void {
+    this.offsets[ordinal] = range.offset;
+    this.lengths[ordinal] = range.length;
+    this.states[ordinal] = failed ? 1 : 0;
+  }
+
+  /** @returns undefined when the journal says nothing about the instance */
+  get(ordinal: number): LineRange | undefined {
+    const length = this.lengths[ordinal] ?? 0;
+    return length === 0 ? undefined : { offset: this.offsets[ordinal]!, length };
+  }
+
+  /** True when the instance needs no further work; failed ones are tried again, because images come back and models change. */
+  isSettled(ordinal: number): boolean {
+    return this.lengths[ordinal]! > 0 && this.states[ordinal] === 0;
+  }
+}
+
+export interface RecoveredJournal {
+  readonly index: JournalIndex;
+  /** Bytes of whole lines; what lies beyond was torn. */
+  readonly length: number;
+  readonly damagedLines: readonly number[];
+}
+
+/** Reads a journal back. @throws when it belongs to another run */
+export async function recoverJournal(path: string, identity: RunIdentity | undefined, annotationCount: number): Promise<RecoveredJournal> {
+  const index = new JournalIndex(annotationCount);
+  const damagedLines: number[] = [];
+  let length = 0;
+  for await (const line of readJournal(path)) {
+    length = line.offset + line.length + 1;
+    if (line.number === 1) {
+      if (identity !== undefined) checkSameRun(path, line.value, identity);
+    } else if (line.value === undefined) {
+      damagedLines.push(line.number);
+    } else {
+      const outcome = toOutcome(line.value);
+      if (outcome.ordinal < annotationCount) index.set(outcome.ordinal, line, outcome.status === "failed");
+    }
+  }
+  // Not even the first line was written: the same as a damaged header.
+  if (length === 0 && identity !== undefined) checkSameRun(path, undefined, identity);
+  return { index, length, damagedLines };
+}
+
+export const NOT_NOW = -1;
+
+export interface Plan {
+  /** Batch number of each annotation by ordinal; NOT_NOW for those that are not to be drawn now. */
+  readonly batchOf: Int32Array;
+  /** Instances the run is asked for, finished ones included. */
+  readonly total: number;
+  /** Of these, those an earlier run finished and this one leaves alone. */
+  readonly finishedBefore: number;
+  /** True where --limit cut the annotation off. */
+  readonly beyondLimit: (ordinal: number) => boolean;
+}
+
+/**
+ * Walks the data set once without touching an image.
+ * @param limit draw at most this many instances, in input order
+ */
+export async function planRun(
+  dataset: Dataset, selection: Selection, index: JournalIndex | undefined, batchSize: number, limit: number | undefined,
+): Promise<Plan> {
+  const batchOf = new Int32Array(dataset.annotationCount).fill(NOT_NOW);
+  const cut = new Uint8Array(dataset.annotationCount);
+  let total = 0;
+  let finishedBefore = 0;
+  let batch: number[] = [];
+  const closeBatch = (): void => {
+    if (index !== undefined && batch.every((ordinal) => index.isSettled(ordinal))) finishedBefore += batch.length;
+    else for (const ordinal of batch) batchOf[ordinal] = Math.floor((total - 1) / batchSize);
+    batch = [];
+  };
+  for await (const group of dataset.groups()) {
+    for (const entry of group.entries) {
+      const decision = decide(entry, selection);
+      if (decision.kind !== "draw") continue;
+      if (limit !== undefined && total >= limit) {
+        cut[decision.instance.ordinal] = 1;
+        continue;
+      }
+      batch.push(decision.instance.ordinal);
+      total++;
+      if (batch.length === batchSize) closeBatch();
+    }
+  }
+  if (batch.length > 0) closeBatch();
+  return { batchOf, total, finishedBefore, beyondLimit: (ordinal) => cut[ordinal] === 1 };
+}

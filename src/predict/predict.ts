@@ -1,0 +1,70 @@
+/**
+ * Crops in, polygons out: runs the decode loop on a batch and brings the cells back to image pixels. Knows no files.
+ */
+import { CROP_SIZE, type Crop } from "../crop/crop.js";
+import { cellToImagePoint, indexToCell } from "../geometry/grid.js";
+import { orientClockwise } from "../geometry/ring.js";
+import { simplifyRing } from "../geometry/simplify.js";
+import type { Engine } from "../runtime/engine.js";
+import type { Failure, ImagePoint, Ring } from "../types.js";
+import { type DecodeTimes, type Sequence, decodeGreedy } from "./decode.js";
+import { scoreOf } from "./score.js";
+
+export interface PredictOptions {
+  /** Decoder steps at most. */
+  readonly maxSteps: number;
+  /** Douglas-Peucker tolerance in image pixels; 0 keeps every vertex. */
+  readonly simplify: number;
+}
+
+export type Prediction =
+  | { readonly kind: "polygon"; readonly crop: Crop; readonly ring: Ring; readonly score: number; readonly ended: boolean }
+  | { readonly kind: "failed"; readonly crop: Crop; readonly failure: Failure };
+
+/** @returns one prediction per crop, in order */
+export async function predictBatch(
+  engine: Engine, crops: readonly Crop[], options: PredictOptions,
+): Promise<{ predictions: Prediction[]; times: DecodeTimes }> {
+  const { sequences, times } = await decodeGreedy(engine, stackPixels(crops), crops.length, options.maxSteps);
+  return { predictions: crops.map((crop, at) => toPrediction(crop, sequences[at]!, options)), times };
+}
+
+function stackPixels(crops: readonly Crop[]): Uint8Array {
+  const bytes = CROP_SIZE * CROP_SIZE * 3;
+  const stacked = new Uint8Array(crops.length * bytes); // [B, 224, 224, 3]
+  crops.forEach((crop, at) => { stacked.set(crop.pixels, at * bytes); });
+  return stacked;
+}
+
+function toPrediction(crop: Crop, sequence: Sequence, options: PredictOptions): Prediction {
+  const drawn = sequenceToRing(sequence.cells, crop);
+  if (drawn.length < 3) {
+    const failure: Failure = {
+      reason: "too-few-vertices",
+      message: `annotation ${crop.instance.annotationId}: expected a sequence with at least 3 distinct vertices, received ${drawn.length} `
+        + `after ${sequence.steps} step(s); draw this one by hand, or try a larger --context`,
+    };
+    return { kind: "failed", crop, failure };
+  }
+  const ring = options.simplify > 0 ? simplifyRing(drawn, options.simplify) : drawn;
+  return { kind: "polygon", crop, ring, score: scoreOf(sequence.logProbability, sequence.steps), ended: sequence.ended };
+}
+
+/**
+ * Cell indices -> clockwise ring in image pixels, rounded to two decimals. Centres of border cells can lie outside an image that the
+ * crop reaches over; they are moved onto its border, because labeling tools refuse points outside the image. Vertices equal to their
+ * neighbor are dropped. @returns fewer than three vertices when fewer than three are distinct
+ */
+export function sequenceToRing(cells: readonly number[], crop: Pick<Crop, "window" | "imageWidth" | "imageHeight">): Ring {
+  const points = cells.map((index): ImagePoint => {
+    const { x, y } = cellToImagePoint(indexToCell(index), crop.window);
+    return { x: roundToHundredth(clamp(x, crop.imageWidth)), y: roundToHundredth(clamp(y, crop.imageHeight)) };
+  });
+  const ring = points.filter((point, at) => !isSamePoint(point, points[(at + points.length - 1) % points.length]!) || points.length === 1);
+  const distinct = new Set(ring.map((point) => `${point.x} ${point.y}`)).size;
+  return distinct < 3 ? ring.slice(0, distinct) : orientClockwise(ring);
+}
+
+function isSamePoint(a: ImagePoint, b: ImagePoint): boolean { return a.x === b.x && a.y === b.y; }
+function clamp(value: number, limit: number): number { return Math.min(limit, Math.max(0, value)); }
+function roundToHundredth(value: number): number { return Math.round(value * 100) / 100; }
