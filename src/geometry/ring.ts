@@ -1,0 +1,101 @@
+/** Rings: closed outlines, stored open. Area, orientation, bounds, and the vertices that carry no shape. */
+import type { Box, ImagePoint, Polygon, Ring } from "../types.js";
+
+/** Shoelace area in square pixels: positive when the ring runs clockwise on screen (y down); 0 below three vertices. */
+export function signedArea(ring: Ring): number {
+  // Relative to the first vertex: a small ring far from the origin would lose its area to rounding.
+  const origin = ring[0];
+  if (origin === undefined) return 0;
+  let twice = 0;
+  for (let i = 2; i < ring.length; i++) {
+    const a = ring[i - 1]!;
+    const b = ring[i]!;
+    twice += (a.x - origin.x) * (b.y - origin.y) - (b.x - origin.x) * (a.y - origin.y);
+  }
+  return twice / 2;
+}
+
+/** The ring, clockwise on screen; a reversed ring keeps its first vertex. A ring without area comes back as it is. */
+export function orientClockwise(ring: Ring): Ring {
+  if (signedArea(ring) >= 0) return ring;
+  const [first, ...rest] = ring;
+  return [first!, ...rest.reverse()];
+}
+
+/** Smallest box around the vertices; it has no width or height when they are in line. Undefined without a vertex. */
+export function ringBounds(ring: Ring): Box | undefined {
+  let left = Infinity, top = Infinity, right = -Infinity, bottom = -Infinity;
+  for (const { x, y } of ring) {
+    left = Math.min(left, x);
+    right = Math.max(right, x);
+    top = Math.min(top, y);
+    bottom = Math.max(bottom, y);
+  }
+  return ring.length === 0 ? undefined : { left, top, width: right - left, height: bottom - top };
+}
+
+/** Smallest box around all rings; undefined without a vertex. */
+export function polygonBounds(polygon: Polygon): Box | undefined {
+  return ringBounds(polygon.flat());
+}
+
+/** Without vertices equal to the one before, the last one also against the first. */
+export function removeRepeated(ring: Ring): Ring {
+  const kept = ring.filter((point, i) => i === 0 || !samePoint(point, ring[i - 1]!));
+  while (kept.length > 1 && samePoint(kept[kept.length - 1]!, kept[0]!)) kept.pop();
+  return kept;
+}
+
+/**
+ * Without vertices exactly in line with both neighbors, tips of spikes that fold back included, while more than three are left;
+ * repeated vertices go first. The lowest index goes first, as in the quantization of the authors' released code.
+ */
+export function removeCollinear(ring: Ring): Ring {
+  const points = removeRepeated(ring);
+  const count = points.length;
+  const next = Int32Array.from(points, (_, i) => (i + 1) % count);
+  const previous = Int32Array.from(points, (_, i) => (i + count - 1) % count);
+  const isInLine = (i: number): boolean => turn(points[previous[i]!]!, points[i]!, points[next[i]!]!) === 0;
+  let first = 0;
+  let last = count - 1;
+  let left = count;
+  const remove = (i: number): void => {
+    next[previous[i]!] = next[i]!;
+    previous[next[i]!] = previous[i]!;
+    if (i === first) first = next[i]!;
+    if (i === last) last = previous[i]!;
+    left--;
+  };
+  // A removal changes its two neighbors only: going on from the lower one finds what starting over would find, in linear time.
+  for (let at = first; at !== last && left > 3;) {
+    if (!isInLine(at)) {
+      at = next[at]!;
+      continue;
+    }
+    remove(at);
+    at = at < first ? first : previous[at]!;
+  }
+  // What is left can only be in line at the seam.
+  while (left > 3) {
+    if (isInLine(first)) remove(first);
+    else if (isInLine(last)) remove(last);
+    else break;
+  }
+  const kept: ImagePoint[] = [];
+  for (let i = 0, at = first; i < left; i++, at = next[at]!) kept.push(points[at]!);
+  return kept;
+}
+
+/** Twice the area of the triangle a, b, c; 0 in line. */
+function turn(a: ImagePoint, b: ImagePoint, c: ImagePoint): number {
+  return (b.x - a.x) * (c.y - b.y) - (b.y - a.y) * (c.x - b.x);
+}
+
+/** Vertices at different places. */
+export function countDistinct(ring: Ring): number {
+  return new Set(ring.map(({ x, y }) => `${x + 0},${y + 0}`)).size;
+}
+
+function samePoint(a: ImagePoint, b: ImagePoint): boolean {
+  return a.x === b.x && a.y === b.y;
+}
