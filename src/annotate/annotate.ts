@@ -1,4 +1,199 @@
-/** The main path. */
+/**
+ * The main path: boxes in, polygons out. Start reading here.
+ *
+ *     data set -> plan -> images to draw -> crops -> batches -> polygons -> journal -> files
+ *
+ * The journal is the truth (journal.ts); files are built from it when the last instance is done (finish.ts). Nothing here writes to a
+ * terminal: words and numbers go to the host.
+ */
+import { join } from "node:path";
+import type { Dataset } from "../dataset/dataset.js";
+import { openDataset } from "../dataset/open-dataset.js";
+import type { CropResult } from "../crop/crop.js";
+import { type CropSource, readCrops } from "../crop/read-crops.js";
+import type { Engine } from "../runtime/engine.js";
+import { openEngine } from "../runtime/devices.js";
+import { type Model, loadModel } from "../runtime/model.js";
+import type { Outcome } from "../types.js";
+import { resultLine } from "../write/ndjson.js";
+import { type DrawOptions, type Drawn, drawBatch } from "./draw-batch.js";
+import { finishRun } from "./finish.js";
+import { JournalWriter } from "./journal.js";
 import type { AnnotateHost, AnnotateOptions, AnnotateSummary } from "./options.js";
+import { type JournalIndex, NOT_NOW, type Plan, planRun, recoverJournal } from "./plan.js";
+import { JOURNAL_FILE, SUMMARY_FILE, prepareRunFolder } from "./run-folder.js";
+import { type RunIdentity, identifyRun } from "./run-identity.js";
+import { writeRunFile, writeSummaryFile } from "./run-files.js";
+import { type Selection, selectCategories } from "./select.js";
+import { StageClock } from "./stage-clock.js";
+import { Tally } from "./tally.js";
 
-export declare function annotate(options: AnnotateOptions, host: AnnotateHost): Promise<AnnotateSummary>;
+/** Crops per model call when the user does not say: enough to fill the device, little enough to journal often. */
+const BATCH_SIZES = { cpu: 16, webgpu: 64, cuda: 64 } as const;
+
+/** Everything a run works with, opened once. */
+interface Run {
+  readonly options: AnnotateOptions;
+  readonly host: AnnotateHost;
+  readonly dataset: Dataset;
+  readonly model: Model;
+  readonly engine: Engine;
+  readonly selection: Selection;
+  readonly identity: RunIdentity;
+  readonly batchSize: number;
+  readonly clock: StageClock;
+}
+
+/**
+ * @returns the summary, also when instances failed or the user stopped the run
+ * @throws PolyrnnError when the run cannot begin (input, model, device, folder) or its output cannot be written; what the journal
+ *         holds by then is kept
+ */
+export async function annotate(options: AnnotateOptions, host: AnnotateHost): Promise<AnnotateSummary> {
+  const clock = new StageClock();
+  host.note(`reading ${options.boxes}`);
+  const dataset = await openDataset({ ...options, ...(options.out === "-" ? {} : { ignore: [options.out] }) });
+  try {
+    const selection: Selection = { categoryIds: selectCategories(dataset.categories, options.categories), existing: options.existing };
+    host.note(`loading model ${options.model}`);
+    const model = await loadModel(options.model);
+    const { engine } = await openEngine(model, { device: options.device });
+    try {
+      host.note(`drawing with ${model.card.name} on ${engine.device} (${engine.version})`);
+      const identity = identifyRun(options, dataset, model.hash, options.context ?? model.card.context);
+      const batchSize = options.batchSize ?? BATCH_SIZES[engine.device];
+      const run: Run = { options, host, dataset, model, engine, selection, identity, batchSize, clock };
+      return options.out === "-" ? await streamPolygons(run) : await fillRunFolder(run);
+    } finally {
+      await engine.dispose();
+    }
+  } finally {
+    await dataset.close();
+  }
+}
+
+/** Draws into a run folder: journal first, files at the end. */
+async function fillRunFolder(run: Run): Promise<AnnotateSummary> {
+  const { options, host, dataset, identity } = run;
+  const journalPath = join(options.out, JOURNAL_FILE);
+  const mode = await prepareRunFolder(options);
+  const earlier = mode === "resume" ? await recoverJournal(journalPath, identity, dataset.annotationCount) : undefined;
+  if (earlier !== undefined && earlier.damagedLines.length > 0) {
+    host.note(`${journalPath}: damaged line(s) ${earlier.damagedLines.slice(0, 10).join(", ")}; their instances are drawn again`);
+  }
+  const journal = earlier === undefined
+    ? await JournalWriter.create(journalPath, identity)
+    : await JournalWriter.reopen(journalPath, earlier.length);
+  let drawn: DrawnCounts;
+  try {
+    await writeRunFile(run);
+    const plan = await planInto(journal, run, earlier?.index);
+    drawn = await drawPlan(run, plan, (batch) => journal.append(batch.map(({ outcome }) => outcome)));
+  } finally {
+    await journal.close();
+  }
+  const finished = await finishRun(run, journalPath, drawn);
+  const summary = summarize(run, finished.tally, drawn, [...finished.written, ...(drawn.stopped ? [] : [SUMMARY_FILE])]);
+  await writeSummaryFile(options.out, summary);
+  return summary;
+}
+
+/** Draws to standard output: one annotation per line, nothing on disk. */
+async function streamPolygons(run: Run): Promise<AnnotateSummary> {
+  const tally = new Tally();
+  const plan = await planRun(run.dataset, run.selection, undefined, run.batchSize, run.options.limit, (outcome) => {
+    tally.add(outcome);
+    report(run.host, outcome);
+    return Promise.resolve();
+  });
+  const drawn = await drawPlan(run, plan, async (batch) => {
+    for (const { instance, outcome } of batch) {
+      tally.add(outcome);
+      if (outcome.status === "done") await run.host.data(resultLine(instance, outcome));
+    }
+  });
+  return summarize(run, tally, drawn, []);
+}
+
+/** Plans the run; failures that show before any pixel is read go into the journal at once. */
+async function planInto(journal: JournalWriter, run: Run, index: JournalIndex | undefined): Promise<Plan> {
+  return planRun(run.dataset, run.selection, index, run.batchSize, run.options.limit, async (outcome) => {
+    report(run.host, outcome);
+    if (outcome.status === "failed" && index?.get(outcome.ordinal) === undefined) await journal.append([outcome]);
+  });
+}
+
+interface DrawnCounts { readonly finishedNow: number; readonly remaining: number; readonly stopped: boolean; readonly imageCount: number }
+
+/** The loop everything else is built around. @param keep stores a finished batch; it is awaited before the next one begins */
+async function drawPlan(run: Run, plan: Plan, keep: (batch: readonly Drawn[]) => Promise<void>): Promise<DrawnCounts> {
+  const { host, engine, clock, identity } = run;
+  const options: DrawOptions = identity;
+  let finished = plan.finishedBefore;
+  let failed = 0;
+  const crops = readCrops(imagesToDraw(run.dataset, plan), {
+    context: identity.context,
+    maxCropsAhead: 2 * run.batchSize,
+    onTime: (stage, milliseconds) => { clock.add(stage, milliseconds); },
+  });
+  for await (const batch of batchesOf(crops, plan)) {
+    const drawn = await drawBatch(engine, batch, options, clock);
+    await clock.time("write", () => keep(drawn));
+    for (const { outcome } of drawn) report(host, outcome);
+    finished += drawn.length;
+    failed += drawn.filter(({ outcome }) => outcome.status === "failed").length;
+    host.progress({ finished, total: plan.total, failed, finishedNow: finished - plan.finishedBefore });
+    if (host.signal.aborted) break;
+  }
+  return { finishedNow: finished - plan.finishedBefore, remaining: plan.total - finished, stopped: finished < plan.total, imageCount: plan.imageCount };
+}
+
+/** The images that have something to draw, each with just that. */
+async function* imagesToDraw(dataset: Dataset, plan: Plan): AsyncGenerator<CropSource> {
+  for await (const { image, location, entries } of dataset.groups()) {
+    const instances = entries.flatMap((entry) =>
+      entry.kind === "instance" && plan.batchOf[entry.instance.ordinal] !== NOT_NOW ? [entry.instance] : []);
+    if (instances.length > 0) yield { image, location, instances };
+  }
+}
+
+/** Cuts the stream where the plan's batch number changes. */
+async function* batchesOf(results: AsyncIterable<CropResult>, plan: Plan): AsyncGenerator<CropResult[]> {
+  let batch: CropResult[] = [];
+  let current = NOT_NOW;
+  for await (const result of results) {
+    const instance = result.kind === "crop" ? result.crop.instance : result.instance;
+    const number = plan.batchOf[instance.ordinal]!;
+    if (number !== current && batch.length > 0) {
+      yield batch;
+      batch = [];
+    }
+    current = number;
+    batch.push(result);
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function report(host: AnnotateHost, outcome: Outcome): void {
+  if (outcome.status !== "failed") return;
+  const { annotationId, imageId, reason, message } = outcome;
+  host.failure({ annotationId, imageId, reason, message });
+}
+
+function summarize(run: Run, tally: Tally, drawn: DrawnCounts, written: readonly string[]): AnnotateSummary {
+  const { options, dataset, engine, model, clock, batchSize } = run;
+  const seconds = clock.elapsed();
+  return {
+    version: 1, type: "summary", stopped: drawn.stopped,
+    images: dataset.imageCount, annotations: dataset.annotationCount,
+    ...tally.counts(), remaining: drawn.remaining,
+    engine: engine.name, device: engine.device, engineVersion: engine.version,
+    model: model.card.name, modelHash: model.hash, batchSize,
+    finishedNow: drawn.finishedNow,
+    seconds: Math.round(seconds * 1000) / 1000,
+    secondsPerStage: clock.seconds(),
+    instancesPerSecond: Math.round((drawn.finishedNow / seconds) * 100) / 100,
+    peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),
+    out: options.out, written,
+  };
+}

@@ -6,8 +6,8 @@
  * annotation, plus eight for the place of its journal line.
  */
 import type { Dataset } from "../dataset/dataset.js";
-import type { LineRange } from "./journal.js";
-import { readJournal, toOutcome } from "./journal.js";
+import type { Outcome } from "../types.js";
+import { type LineRange, readJournal, toOutcome } from "./journal.js";
 import { type RunIdentity, checkSameRun } from "./run-identity.js";
 import { type Selection, decide } from "./select.js";
 
@@ -77,21 +77,23 @@ export interface Plan {
   readonly total: number;
   /** Of these, those an earlier run finished and this one leaves alone. */
   readonly finishedBefore: number;
-  /** True where --limit cut the annotation off. */
-  readonly beyondLimit: (ordinal: number) => boolean;
+  /** Images with at least one instance the run is asked for. */
+  readonly imageCount: number;
 }
 
 /**
  * Walks the data set once without touching an image.
- * @param limit draw at most this many instances, in input order
+ * @param limit   draw at most this many instances, in input order
+ * @param settled told what becomes of every entry that needs no drawing
  */
 export async function planRun(
   dataset: Dataset, selection: Selection, index: JournalIndex | undefined, batchSize: number, limit: number | undefined,
+  settled: (outcome: Outcome) => Promise<void>,
 ): Promise<Plan> {
   const batchOf = new Int32Array(dataset.annotationCount).fill(NOT_NOW);
-  const cut = new Uint8Array(dataset.annotationCount);
   let total = 0;
   let finishedBefore = 0;
+  let imageCount = 0;
   let batch: number[] = [];
   const closeBatch = (): void => {
     if (index !== undefined && batch.every((ordinal) => index.isSettled(ordinal))) finishedBefore += batch.length;
@@ -99,18 +101,20 @@ export async function planRun(
     batch = [];
   };
   for await (const group of dataset.groups()) {
+    const totalBefore = total;
     for (const entry of group.entries) {
       const decision = decide(entry, selection);
-      if (decision.kind !== "draw") continue;
-      if (limit !== undefined && total >= limit) {
-        cut[decision.instance.ordinal] = 1;
+      if (decision.kind === "settled") {
+        await settled(decision.outcome);
         continue;
       }
+      if (limit !== undefined && total >= limit) continue;
       batch.push(decision.instance.ordinal);
       total++;
       if (batch.length === batchSize) closeBatch();
     }
+    if (total > totalBefore) imageCount++;
   }
   if (batch.length > 0) closeBatch();
-  return { batchOf, total, finishedBefore, beyondLimit: (ordinal) => cut[ordinal] === 1 };
+  return { batchOf, total, finishedBefore, imageCount };
 }

@@ -1,0 +1,95 @@
+/**
+ * From the journal to files: walks the data set once more, puts each annotation beside its outcome and hands both to the writers.
+ * A stopped run is only counted; its files come when it is resumed.
+ */
+import { relative } from "node:path";
+import type { Dataset, Entry, ImageGroup } from "../dataset/dataset.js";
+import type { Model } from "../runtime/model.js";
+import type { Instance, Outcome } from "../types.js";
+import { openOverlays } from "../write/write-overlays.js";
+import { openWriters } from "../write/open-writers.js";
+import type { AnnotationWriter, ImageResult, ResultItem, WriteContext } from "../write/writer.js";
+import { JournalReader } from "./journal.js";
+import type { AnnotateHost, AnnotateOptions } from "./options.js";
+import { type JournalIndex, recoverJournal } from "./plan.js";
+import { JOURNAL_FILE, RUN_FILE } from "./run-folder.js";
+import { generatorOf } from "./run-files.js";
+import { type Selection, decide } from "./select.js";
+import type { StageClock } from "./stage-clock.js";
+import { Tally } from "./tally.js";
+
+interface FinishedRun {
+  readonly options: AnnotateOptions;
+  readonly host: AnnotateHost;
+  readonly dataset: Dataset;
+  readonly model: Model;
+  readonly selection: Selection;
+  readonly clock: StageClock;
+}
+
+/** @param drawn images with something drawn, for the choice of overlays; a stopped run writes no files */
+export async function finishRun(
+  run: FinishedRun, journalPath: string, drawn: { readonly stopped: boolean; readonly imageCount: number },
+): Promise<{ tally: Tally; written: readonly string[] }> {
+  const { index } = await recoverJournal(journalPath, undefined, run.dataset.annotationCount);
+  const journal = await JournalReader.open(journalPath);
+  const tally = new Tally();
+  try {
+    if (drawn.stopped) {
+      for await (const group of run.dataset.groups()) await resultOf(group, run.selection, index, journal, tally);
+      return { tally, written: [RUN_FILE, JOURNAL_FILE] };
+    }
+    run.host.note(`writing ${run.options.formats.join(", ")} to ${run.options.out}`);
+    const written = await run.clock.time("write", () => writeFiles(run, drawn.imageCount, index, journal, tally));
+    return { tally, written: [RUN_FILE, JOURNAL_FILE, ...written] };
+  } finally {
+    await journal.close();
+  }
+}
+
+async function writeFiles(run: FinishedRun, imageCount: number, index: JournalIndex, journal: JournalReader, tally: Tally): Promise<readonly string[]> {
+  const { options, dataset, selection, host } = run;
+  const context: WriteContext = {
+    out: options.out, categories: dataset.categories, header: dataset.header, generator: generatorOf(run.model),
+  };
+  const overlays = openOverlays(context, { mode: options.overlays, imageCount, onProblem: (line) => { host.note(line); } });
+  const writers: AnnotationWriter[] = [await openWriters(options.formats, context), overlays];
+  try {
+    for await (const group of dataset.groups()) {
+      const result = await resultOf(group, selection, index, journal, tally);
+      for (const writer of writers) await writer.image(result);
+    }
+    const written: string[] = [];
+    for (const writer of writers) written.push(...(await writer.finish()));
+    return written;
+  } catch (error) {
+    for (const writer of writers) await writer.abort();
+    throw error;
+  }
+}
+
+/** Joins one image's annotations with what the journal says of them. */
+async function resultOf(group: ImageGroup, selection: Selection, index: JournalIndex, journal: JournalReader, tally: Tally): Promise<ImageResult> {
+  const items: ResultItem[] = [];
+  let size = group.image.width !== undefined && group.image.height !== undefined
+    ? { width: group.image.width, height: group.image.height } : undefined;
+  for (const entry of group.entries) {
+    const outcome = await outcomeOf(entry, selection, index, journal);
+    if (outcome === undefined) continue; // beyond --limit, or not reached yet
+    tally.add(outcome);
+    if (outcome.status === "done") size = { width: outcome.imageWidth, height: outcome.imageHeight };
+    items.push(entry.kind === "instance" ? { kind: "outcome", instance: entry.instance, outcome } : { kind: "rejected", raw: entry.raw, outcome });
+  }
+  return {
+    image: group.image, items,
+    ...(size === undefined ? {} : { size }),
+    ...(group.location.kind === "file" ? { path: group.location.path } : {}),
+  };
+}
+
+async function outcomeOf(entry: Entry, selection: Selection, index: JournalIndex, journal: JournalReader): Promise<Outcome | undefined> {
+  const decision = decide(entry, selection);
+  if (decision.kind === "settled") return decision.outcome;
+  const line = index.get(decision.instance.ordinal);
+  return line === undefined ? undefined : journal.read(line);
+}

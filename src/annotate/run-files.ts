@@ -1,0 +1,52 @@
+/** run.json and summary.json: what a run was asked and what came of it. */
+import { createRequire } from "node:module";
+import { join, resolve } from "node:path";
+import type { Dataset } from "../dataset/dataset.js";
+import type { Engine } from "../runtime/engine.js";
+import type { Model } from "../runtime/model.js";
+import { writeAtomic } from "../write/atomic-file.js";
+import type { AnnotateOptions, AnnotateSummary } from "./options.js";
+import { RUN_FILE, SUMMARY_FILE } from "./run-folder.js";
+import type { RunIdentity } from "./run-identity.js";
+
+interface StartedRun {
+  readonly options: AnnotateOptions;
+  readonly dataset: Dataset;
+  readonly model: Model;
+  readonly engine: Engine;
+  readonly identity: RunIdentity;
+  readonly batchSize: number;
+}
+
+/** Enough to repeat, resume or evaluate the run. Paths are absolute, so that later commands find the inputs from anywhere. */
+export async function writeRunFile({ options, dataset, model, engine, identity, batchSize }: StartedRun): Promise<void> {
+  const run = {
+    version: 1,
+    type: "run",
+    program: `polyrnn ${programVersion()}`,
+    node: process.version,
+    startedAt: new Date().toISOString(),
+    inputs: {
+      images: resolve(options.images), boxes: resolve(options.boxes), format: dataset.format, sha256: dataset.sha256,
+      ...(options.dataset === undefined ? {} : { dataset: resolve(options.dataset) }),
+      imageCount: dataset.imageCount, annotationCount: dataset.annotationCount,
+    },
+    model: { name: model.card.name, version: model.card.version, folder: resolve(model.folder), hash: model.hash, files: model.card.files },
+    engine: { name: engine.name, device: engine.device, version: engine.version },
+    options: { ...options, batchSize, context: identity.context },
+  };
+  await writeAtomic(join(options.out, RUN_FILE), `${JSON.stringify(run, null, 2)}\n`);
+}
+
+export async function writeSummaryFile(out: string, summary: AnnotateSummary): Promise<void> {
+  await writeAtomic(join(out, SUMMARY_FILE), `${JSON.stringify(summary, null, 2)}\n`);
+}
+
+/** "polyrnn 0.1.0, model mobile 0123456789ab": for the formats that have room for it. */
+export function generatorOf(model: Model): string {
+  return `polyrnn ${programVersion()}, model ${model.card.name} ${model.hash.slice(0, 12)}`;
+}
+
+function programVersion(): string {
+  return (createRequire(import.meta.url)("../../package.json") as { version: string }).version;
+}
