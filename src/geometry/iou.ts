@@ -1,0 +1,61 @@
+/**
+ * Intersection over union of masks, polygons and boxes, computed on runs. Two empty masks have IoU 0, as in pycocotools: nothing
+ * was there and nothing was found is not a hit. No function here returns NaN.
+ */
+import { invalidData } from "../errors.js";
+import type { Box, Polygon, Rle, Truth } from "../types.js";
+import { rasterizePolygonPil } from "./rasterize-pil.js";
+import { rasterizePolygon } from "./rasterize.js";
+import { intersectionArea, rleArea } from "./rle.js";
+
+/** How a polygon becomes pixels: pycocotools' rule or Pillow's. It changes the IoU of small instances by a fifth; reports name it. */
+export type FillRule = "coco" | "pil";
+
+/**
+ * Intersection / union; against a crowd, intersection / area of the prediction. 0 where the divisor is 0.
+ * @throws RangeError with masks of different sizes
+ */
+export function iouOfRles(prediction: Rle, truth: Rle, isCrowd = false): number {
+  const intersection = intersectionArea(prediction, truth);
+  if (intersection === 0) return 0;
+  const area = rleArea(prediction);
+  return intersection / (isCrowd ? area : area + rleArea(truth) - intersection);
+}
+
+/**
+ * IoU of a polygon with the ground truth on an image of height x width pixels.
+ * @throws E_DATA as `rasterizeTruth`, or when the polygon's coordinates are no pixels
+ */
+export function iouWithTruth(polygon: Polygon, truth: Truth, height: number, width: number, rule: FillRule = "coco"): number {
+  return iouOfRles(fillPolygon(polygon, height, width, rule), rasterizeTruth(truth, height, width, rule));
+}
+
+/** The polygon as a mask by the rule asked for. */
+export function fillPolygon(polygon: Polygon, height: number, width: number, rule: FillRule): Rle {
+  return rule === "coco" ? rasterizePolygon(polygon, height, width) : rasterizePolygonPil(polygon, height, width);
+}
+
+/**
+ * Ground truth as a mask of the image's size. A mask from the file stays as it is, whatever the rule.
+ * @throws E_DATA when a mask from the file has another size than the image
+ */
+export function rasterizeTruth(truth: Truth, height: number, width: number, rule: FillRule = "coco"): Rle {
+  if (truth.kind === "polygon") return fillPolygon(truth.polygon, height, width, rule);
+  const { rle } = truth;
+  if (rle.height !== height || rle.width !== width) {
+    throw invalidData(
+      `ground truth mask: expected the image's size ${width} x ${height}, received ${rle.width} x ${rle.height}`,
+      "Check that the annotation belongs to this image.",
+    );
+  }
+  return rle;
+}
+
+/** IoU of two boxes as areas of the plane, no pixels involved; 0 where neither has an area. */
+export function boxIou(a: Box, b: Box): number {
+  const width = Math.min(a.left + a.width, b.left + b.width) - Math.max(a.left, b.left);
+  const height = Math.min(a.top + a.height, b.top + b.height) - Math.max(a.top, b.top);
+  if (width <= 0 || height <= 0) return 0;
+  const intersection = width * height;
+  return intersection / (a.width * a.height + b.width * b.height - intersection);
+}
