@@ -23,6 +23,8 @@ export interface ImageResult {
 export interface WriteContext {
   /** Output folder; exists. */
   readonly out: string;
+  /** Folder the images were searched in; formats that point at images do so relative to it. Absent: by the names in the input. */
+  readonly images?: string;
   readonly categories: readonly Category[];
   /** Top-level COCO fields to pass through (info, licenses, ...). */
   readonly header: JsonObject;

@@ -1,0 +1,83 @@
+/**
+ * One result as a COCO annotation, for annotations.json and for the line-by-line stream.
+ *
+ * - Every field of the input goes out as it came in (ids, bbox, attributes, unknown ones), but for those below.
+ * - segmentation: one polygon, [[x1, y1, x2, y2, ...]]; two decimals; never four numbers or fewer, which pycocotools takes for a box.
+ * - area: pixels of the mask, as pycocotools counts them (mask.area of the polygon filled by the COCO rule).
+ * - iscrowd: 0.
+ * - polyrnn_score: the polygon's score, 0..1, always under this name. score: the detector's if the input had one, else the same value.
+ *   A score equal to the polyrnn_score beside it was written by an earlier run, and is replaced.
+ * - Labels of the input that were passed over (see existing-labels.ts) go out unchanged, if they have a segmentation; Cityscapes ones
+ *   get COCO's fields, groups iscrowd: 1. Failed instances have no annotation; the summary lists them.
+ */
+import { rasterizePolygon } from "../geometry/rasterize.js";
+import { rleArea } from "../geometry/rle.js";
+import { polygonBounds } from "../geometry/ring.js";
+import type { Box, DoneOutcome, Instance, JsonObject, JsonValue, Polygon, Ring } from "../types.js";
+import { hasCocoSegmentation, passedOver, rawOf, readExistingPolygon } from "./existing-labels.js";
+import { categoryOf } from "./regions.js";
+import { roundPixels } from "./round.js";
+import type { CategoryNames, ImageResult, ResultItem } from "./writer.js";
+
+/** @returns undefined when the item has no polygon to write */
+export function toCocoAnnotation(item: ResultItem, result: ImageResult, names: CategoryNames): JsonObject | undefined {
+  if (item.kind === "outcome" && item.outcome.status === "done") return drawnAnnotation(item.instance, item.outcome);
+  const kind = passedOver(item);
+  if (kind === "none") return undefined;
+  return hasCocoSegmentation(rawOf(item)) ? rawOf(item) : fromCityscapes(item, result, names, kind === "region");
+}
+
+function drawnAnnotation(instance: Instance, outcome: DoneOutcome): JsonObject {
+  const { raw } = instance;
+  return {
+    ...raw,
+    id: instance.annotationId,
+    image_id: instance.imageId,
+    category_id: instance.categoryId,
+    bbox: raw["bbox"] ?? boxXywh(instance.box),
+    segmentation: [flatRing(outcome.ring)],
+    area: maskArea([outcome.ring], outcome.imageWidth, outcome.imageHeight),
+    iscrowd: 0,
+    score: detectorScore(raw) ?? outcome.score,
+    polyrnn_score: outcome.score,
+  };
+}
+
+function detectorScore(raw: JsonObject): JsonValue | undefined {
+  return raw["score"] === raw["polyrnn_score"] ? undefined : raw["score"];
+}
+
+function fromCityscapes(item: ResultItem, result: ImageResult, names: CategoryNames, isGroup: boolean): JsonObject | undefined {
+  const raw = rawOf(item);
+  const polygon = readExistingPolygon(raw);
+  const bounds = polygonBounds(polygon ?? []);
+  const { categoryId } = categoryOf(isGroup ? { ...raw, label: withoutGroup(raw["label"]) } : raw, names);
+  if (polygon === undefined || bounds === undefined || categoryId === undefined || result.size === undefined) return undefined;
+  return {
+    ...raw,
+    id: item.outcome.annotationId,
+    image_id: item.outcome.imageId,
+    category_id: categoryId,
+    bbox: boxXywh(bounds),
+    segmentation: polygon.map(flatRing),
+    area: maskArea(polygon, result.size.width, result.size.height),
+    iscrowd: isGroup ? 1 : 0,
+  };
+}
+
+/** Cityscapes names a group of cars "cargroup". */
+function withoutGroup(label: JsonValue | undefined): JsonValue {
+  return typeof label === "string" ? label.replace(/group$/u, "") : null;
+}
+
+function boxXywh({ left, top, width, height }: Box): number[] {
+  return [left, top, width, height].map(roundPixels);
+}
+
+function flatRing(ring: Ring): number[] {
+  return ring.flatMap(({ x, y }) => [roundPixels(x), roundPixels(y)]);
+}
+
+function maskArea(polygon: Polygon, width: number, height: number): number {
+  return rleArea(rasterizePolygon(polygon, height, width));
+}
