@@ -1,0 +1,61 @@
+/** Every command: words, examples, option table, and where its work is. Imports no work itself, so that help starts at once. */
+import { defineCommand, type Command } from "./command.js";
+import { annotateTable, type AnnotateFlags } from "./options/annotate-table.js";
+import type { JsonOption } from "./options/common-rows.js";
+import { doctorTable, type DoctorFlags } from "./options/doctor-table.js";
+import { modelsShowTable, modelsTable, modelsVerifyTable, type ShowFlags, type VerifyFlags } from "./options/models-table.js";
+
+export const COMMANDS: readonly Command[] = [
+  defineCommand<AnnotateFlags>({
+    words: ["annotate"],
+    summary: "predict a polygon for every box",
+    examples: [
+      { why: "one COCO file, results in polyrnn-out/", line: "polyrnn annotate ./images --boxes boxes.json" },
+      { why: "go on after a stop", line: "polyrnn annotate ./images --boxes boxes.json --resume" },
+      { why: "stream, one annotation per line", line: "polyrnn annotate ./images --boxes boxes.json --out - | jq .score" },
+    ],
+    table: annotateTable,
+    load: async () => (await import("./commands/annotate.js")).annotateCommand,
+  }),
+  defineCommand<DoctorFlags>({
+    words: ["doctor"],
+    summary: "show what this machine can compute on, and what would change that",
+    examples: [
+      { why: "what --device auto takes here, and why", line: "polyrnn doctor" },
+      { why: "the same for a program", line: "polyrnn doctor --json | jq .devices" },
+    ],
+    table: doctorTable,
+    load: async () => (await import("./commands/doctor.js")).doctorCommand,
+  }),
+  defineCommand<JsonOption>({
+    words: ["models"],
+    summary: "list the bundled models",
+    examples: [
+      { why: "which models there are", line: "polyrnn models" },
+      { why: "what one was trained on, and its scores", line: "polyrnn models show mobile" },
+      { why: "whether all files are whole", line: "polyrnn models verify" },
+    ],
+    table: modelsTable,
+    load: async () => (await import("./commands/models.js")).listCommand,
+  }),
+  defineCommand<ShowFlags>({
+    words: ["models", "show"],
+    summary: "show the card of a model",
+    examples: [
+      { why: "training data, scores, license, hashes", line: "polyrnn models show mobile" },
+      { why: "a model of your own", line: "polyrnn models show ./my-model" },
+    ],
+    table: modelsShowTable,
+    load: async () => (await import("./commands/models.js")).showCommand,
+  }),
+  defineCommand<VerifyFlags>({
+    words: ["models", "verify"],
+    summary: "compare the files of a model with its card",
+    examples: [
+      { why: "all bundled models", line: "polyrnn models verify" },
+      { why: "a model of your own", line: "polyrnn models verify ./my-model" },
+    ],
+    table: modelsVerifyTable,
+    load: async () => (await import("./commands/models.js")).verifyCommand,
+  }),
+];

@@ -1,0 +1,54 @@
+/** What a command is to the command line: words, help, options, and work that is loaded when it is asked for. */
+import type { ExitCode } from "../errors.js";
+import type { AnyOptionTable, OptionTable } from "./options/option-table.js";
+import type { Presentation } from "./report-error.js";
+import type { Terminal } from "./terminal.js";
+
+export interface Example {
+  readonly why: string;
+  /** The command line, without `polyrnn` where it begins with it. */
+  readonly line: string;
+}
+
+interface CommandWords {
+  /** ["models", "show"] */
+  readonly words: readonly string[];
+  /** Lower case, no full stop: follows the command's name in the help. */
+  readonly summary: string;
+  /** Two or three. */
+  readonly examples: readonly Example[];
+}
+
+export interface Command extends CommandWords {
+  readonly table: AnyOptionTable;
+  /** @param rest the words after the command's own */
+  run(rest: readonly string[], terminal: Terminal, presentation: Presentation): Promise<ExitCode>;
+}
+
+interface CommandDefinition<O> extends CommandWords {
+  readonly table: OptionTable<O> & AnyOptionTable;
+  /** Imports the command's implementation; nothing heavy may be imported before. */
+  load(): Promise<(options: Readonly<O>, terminal: Terminal, rest: readonly string[]) => Promise<ExitCode>>;
+}
+
+/** Ties a table to the function that takes its options. */
+export function defineCommand<O extends Partial<Presentation>>(definition: CommandDefinition<O>): Command {
+  return {
+    words: definition.words,
+    summary: definition.summary,
+    examples: definition.examples,
+    table: definition.table,
+    async run(rest, terminal, presentation) {
+      const help = `polyrnn ${definition.words.join(" ")} --help`;
+      const { parseArguments } = await import("./parse-arguments.js");
+      const { resolveOptions } = await import("./resolve-options.js");
+      const given = parseArguments(rest, definition.table, help);
+      const options = await resolveOptions<O>(definition.table, { given, env: terminal.env, help });
+      presentation.json = options.json ?? false;
+      presentation.verbose = options.verbose ?? false;
+      presentation.color = options.color ?? "auto";
+      const work = await definition.load();
+      return work(options, terminal, rest);
+    },
+  };
+}

@@ -1,0 +1,69 @@
+/** `polyrnn annotate`: options in, words and exit code out; the work is annotate/annotate.ts. */
+import type { AnnotateHost, AnnotateOptions } from "../../annotate/options.js";
+import { EXIT, usageError, type ExitCode } from "../../errors.js";
+import type { AnnotateFlags } from "../options/annotate-table.js";
+import { packageVersion } from "../package-version.js";
+import { showProgress } from "../progress.js";
+import { summaryWords } from "../summary-words.js";
+import { paintFor, printable } from "../terminal-text.js";
+import { writeLine, type Terminal } from "../terminal.js";
+
+export async function annotateCommand(flags: AnnotateFlags, terminal: Terminal, rest: readonly string[]): Promise<ExitCode> {
+  checkCombinations(flags);
+  const paint = paintFor(terminal.stderr, terminal.env, flags.color);
+  const progress = showProgress(terminal.stderr, { quiet: flags.quiet, verbose: flags.verbose, paint, now: () => terminal.now() });
+  // Said before the engines are imported: loading takes a while.
+  progress.note(`polyrnn ${packageVersion()}: loading model ${flags.model} ...`);
+  const signal = terminal.stopSignal();
+  signal.addEventListener("abort", () => { progress.note("stopping after this batch; interrupt again to stop at once"); });
+  const host: AnnotateHost = {
+    signal,
+    note: (line) => { progress.note(line); },
+    progress: (report) => { progress.progress(report); },
+    failure: (failure) => { progress.failure(failure); },
+    data: (line) => writeLine(terminal.stdout, line),
+  };
+  const { annotate } = await import("../../annotate/annotate.js");
+  const summary = await annotate(toAnnotateOptions(flags), host).finally(() => { progress.end(); });
+  if (!flags.quiet) {
+    for (const line of summaryWords(summary, rest, flags.verbose)) terminal.stderr.write(`${printable(line)}\n`);
+  }
+  if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));
+  if (summary.stopped) return EXIT.stopped;
+  return summary.failed > 0 ? EXIT.failures : EXIT.ok;
+}
+
+function checkCombinations(flags: AnnotateFlags): void {
+  if (flags.quiet && flags.verbose) throw usageError("--quiet and --verbose exclude each other", "Leave one of them.");
+  if (flags.resume && flags.force) {
+    throw usageError("--resume and --force exclude each other: one goes on with the run in the output folder, the other replaces it", "Leave one of them.");
+  }
+  if (flags.out === "-" && flags.resume) {
+    throw usageError("--resume needs an output folder: a stream to standard output (--out -) leaves no run to go on with", "Name a folder with --out.");
+  }
+}
+
+/** Leaves out how to print; names the formats in the plural. */
+function toAnnotateOptions(flags: AnnotateFlags): AnnotateOptions {
+  const { dataset, batchSize, context, limit } = flags;
+  return {
+    images: flags.images,
+    boxes: flags.boxes,
+    ...(dataset !== undefined && { dataset }),
+    out: flags.out,
+    formats: flags.format,
+    model: flags.model,
+    device: flags.device,
+    ...(batchSize !== undefined && { batchSize }),
+    ...(context !== undefined && { context }),
+    maxSteps: flags.maxSteps,
+    minScore: flags.minScore,
+    simplify: flags.simplify,
+    categories: flags.categories,
+    existing: flags.existing,
+    overlays: flags.overlays,
+    ...(limit !== undefined && { limit }),
+    resume: flags.resume,
+    force: flags.force,
+  };
+}

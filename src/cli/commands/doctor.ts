@@ -1,0 +1,69 @@
+/** `polyrnn doctor`: what this machine can compute on, why each other choice was passed over, and what would change that. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism, totalmem } from "node:os";
+import { join } from "node:path";
+import { EXIT, type ExitCode } from "../../errors.js";
+import { listModels } from "../../runtime/model-folder.js";
+import type { DoctorFlags } from "../options/doctor-table.js";
+import { packageVersion } from "../package-version.js";
+import { printable } from "../terminal-text.js";
+import { writeLine, type Terminal } from "../terminal.js";
+
+/** What does the computing and the pixels; the versions decide what a bug report means. */
+const PACKAGES = ["onnxruntime-node", "@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node", "sharp"] as const;
+
+export async function doctorCommand(options: DoctorFlags, terminal: Terminal): Promise<ExitCode> {
+  const report = await examine();
+  if (options.json) await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "doctor", ...report }));
+  else for (const line of reportLines(report)) await writeLine(terminal.stdout, line);
+  return EXIT.ok;
+}
+
+interface Report {
+  readonly polyrnn: string;
+  readonly node: string;
+  readonly platform: string;
+  readonly cores: number;
+  readonly memoryMiB: number;
+  /** null: not installed. */
+  readonly packages: Readonly<Record<string, string | null>>;
+  readonly models: readonly { readonly name: string; readonly usable: boolean; readonly problem?: string }[];
+}
+
+async function examine(): Promise<Report> {
+  const models = await listModels();
+  return {
+    polyrnn: packageVersion(),
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    cores: availableParallelism(),
+    memoryMiB: Math.round(totalmem() / 2 ** 20),
+    packages: Object.fromEntries(PACKAGES.map((name) => [name, installedVersion(name)])),
+    models: models.map((model) => ("card" in model ? { name: model.name, usable: true } : { name: model.name, usable: false, problem: model.problem.message })),
+  };
+}
+
+/** Reads the package's own file instead of loading it: a native library that cannot load would end the examination. */
+function installedVersion(name: string): string | null {
+  for (const folder of createRequire(import.meta.url).resolve.paths(name) ?? []) {
+    try {
+      return (JSON.parse(readFileSync(join(folder, name, "package.json"), "utf8")) as { readonly version: string }).version;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" && (error as NodeJS.ErrnoException).code !== "ENOTDIR") throw error;
+    }
+  }
+  return null;
+}
+
+function reportLines(report: Report): string[] {
+  return [
+    `polyrnn ${report.polyrnn}, node ${report.node}, ${report.platform}, ${report.cores} cores, ${report.memoryMiB} MiB memory`,
+    "",
+    "Packages",
+    ...Object.entries(report.packages).map(([name, version]) => `  ${name.padEnd(26)} ${version ?? "not installed"}`),
+    "",
+    "Models",
+    ...report.models.map((model) => `  ${printable(model.name).padEnd(26)} ${model.problem === undefined ? "card is sound" : printable(model.problem)}`),
+  ];
+}

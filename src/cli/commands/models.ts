@@ -1,0 +1,116 @@
+/** `polyrnn models`: which models there are, what a card says, whether the files are whole. */
+import { EXIT, type ExitCode, type PolyrnnError } from "../../errors.js";
+import { predictionHash, verifyModel, type ModelCheck } from "../../runtime/model.js";
+import { findModelFolder, listModels, readCard, type ListedModel } from "../../runtime/model-folder.js";
+import type { ModelCard } from "../../schema/model-card.js";
+import type { JsonOption } from "../options/common-rows.js";
+import type { ShowFlags, VerifyFlags } from "../options/models-table.js";
+import { printable } from "../terminal-text.js";
+import { writeLine, type Terminal } from "../terminal.js";
+
+/** `polyrnn models` */
+export async function listCommand(options: JsonOption, terminal: Terminal): Promise<ExitCode> {
+  const models = await listModels();
+  if (options.json) {
+    const listed = models.map((model) => ("card" in model ? model : { name: model.name, folder: model.folder, problem: problemJson(model.problem) }));
+    await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "models", models: listed }));
+  } else {
+    for (const line of models.flatMap(listedLines)) await writeLine(terminal.stdout, line);
+  }
+  return EXIT.ok;
+}
+
+/** `polyrnn models show NAME` */
+export async function showCommand(options: ShowFlags, terminal: Terminal): Promise<ExitCode> {
+  const folder = await findModelFolder(options.name);
+  const card = await readCard(folder);
+  if (options.json) {
+    await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "model", folder, hash: predictionHash(card), card }));
+  } else {
+    for (const line of cardLines(card, folder)) await writeLine(terminal.stdout, line);
+  }
+  return EXIT.ok;
+}
+
+/** `polyrnn models verify [NAME]`: reads every byte. @returns 69 when any model cannot be used */
+export async function verifyCommand(options: VerifyFlags, terminal: Terminal): Promise<ExitCode> {
+  const models = options.name === undefined ? await listModels() : [{ name: options.name }];
+  const reports: VerifyReport[] = [];
+  for (const model of models) {
+    const report = "problem" in model
+      ? { name: model.name, folder: model.folder, problems: [model.problem], files: 0 }
+      : toReport(await verifyModel("folder" in model ? model.folder : model.name));
+    reports.push(report);
+    if (!options.json) for (const line of reportLines(report)) await writeLine(terminal.stdout, line);
+  }
+  if (options.json) {
+    const json = reports.map((report) => ({ ...report, sound: report.problems.length === 0, problems: report.problems.map(problemJson) }));
+    await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "verification", models: json }));
+  }
+  return reports.every((report) => report.problems.length === 0) ? EXIT.ok : EXIT.unavailable;
+}
+
+interface VerifyReport {
+  readonly name: string;
+  readonly folder: string;
+  readonly files: number;
+  readonly problems: readonly PolyrnnError[];
+}
+
+function toReport(check: ModelCheck): VerifyReport {
+  const problems = [...check.files.map((file) => file.problem), check.weightsProblem].filter((problem) => problem !== undefined);
+  return { name: check.card.name, folder: check.folder, files: check.files.length, problems };
+}
+
+function reportLines(report: VerifyReport): string[] {
+  if (report.problems.length === 0) {
+    return [`${report.name}: sound, ${report.files === 1 ? "1 file" : `${report.files} files`} in ${printable(report.folder)}`];
+  }
+  return [`${printable(report.name)}: not usable`, ...report.problems.flatMap((problem) => [`  ${printable(problem.message)}`, `  ${printable(problem.hint)}`])];
+}
+
+function problemJson(problem: PolyrnnError): { code: string; message: string; hint: string } {
+  return { code: problem.code, message: problem.message, hint: problem.hint };
+}
+
+function listedLines(model: ListedModel): string[] {
+  if (!("card" in model)) return [`${printable(model.name)}  not usable`, `  ${printable(model.problem.message)}`, `  ${printable(model.problem.hint)}`];
+  const { card } = model;
+  return [`${card.name} ${card.version}  ${mebibytes(card)} MiB`, `  ${printable(card.description)}`];
+}
+
+function cardLines(card: ModelCard, folder: string): string[] {
+  const { name: architecture, ...options } = card.architecture;
+  const { channelOrder, mean, std } = card.normalization;
+  const facts: [string, string][] = [
+    ["Folder", folder],
+    ["Hash", `${predictionHash(card)} (what --resume compares)`],
+    ["Architecture", `${architecture}; ${Object.entries(options).map(([key, value]) => `${key} ${JSON.stringify(value)}`).join(", ")}`],
+    ["Input", `${card.cropSize} x ${card.cropSize} px ${channelOrder}, mean ${mean.join(" ")}, standard deviation ${std.join(" ")}`],
+    ["Grid", `${card.grid} x ${card.grid} cells`],
+    ["Context", `${card.context} of the long side of the box`],
+    ["Training data", card.trainingData],
+    ["Recipe", card.recipe],
+    ["License", card.license],
+  ];
+  const width = Math.max(...facts.map(([label]) => label.length));
+  return [
+    `${card.name} ${card.version} - ${printable(card.description)}`,
+    "",
+    ...facts.map(([label, text]) => `${label.padEnd(width)}  ${printable(text)}`),
+    "",
+    "Scores",
+    ...card.scores.flatMap((score) => [
+      `  ${printable(`${score.dataset}, ${score.split}, ${score.source}`)}: mean IoU ${score.meanIoU} on ${score.instances} instances`
+      + (score.boxIoU === undefined ? "" : `, the box alone ${score.boxIoU}`),
+      `    ${printable(score.command)}`,
+    ]),
+    "",
+    "Files",
+    ...Object.entries(card.files).map(([file, { bytes, sha256 }]) => `  ${file}  ${bytes} bytes  sha256 ${sha256}`),
+  ];
+}
+
+function mebibytes(card: ModelCard): string {
+  return (Object.values(card.files).reduce((sum, file) => sum + file.bytes, 0) / 2 ** 20).toFixed(1);
+}

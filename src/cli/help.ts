@@ -1,0 +1,127 @@
+/** Help texts, made from the option tables. Lines fit 100 columns. */
+import { EXIT } from "../errors.js";
+import type { Command } from "./command.js";
+import { expectation } from "./option-values.js";
+import { flagName, type OptionGroup, type OptionRow } from "./options/option-table.js";
+import { packageVersion } from "./package-version.js";
+
+const LINE_WIDTH = 100;
+const GROUPS: readonly OptionGroup[] = ["common", "advanced", "output"];
+const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = { common: "Common", advanced: "Advanced", output: "Output" };
+
+/** Also in the README. */
+export const EXIT_CODE_MEANINGS: readonly (readonly [number, string])[] = [
+  [EXIT.ok, "every requested instance is done, or there was nothing to do"],
+  [EXIT.failures, "the run finished, at least one instance failed; the summary lists them"],
+  [EXIT.usage, "wrong usage"],
+  [EXIT.dataInvalid, "input data is invalid"],
+  [EXIT.inputMissing, "input is missing"],
+  [EXIT.unavailable, "model or device is not available"],
+  [EXIT.bug, "a bug; prints a stack and where to report it"],
+  [EXIT.cannotWrite, "cannot write output"],
+  [EXIT.stopped, "stopped by the user; the journal is valid"],
+];
+
+/** `polyrnn --help` */
+export function mainHelp(commands: readonly Command[]): string {
+  const top = commands.filter((command) => command.words.length === 1);
+  return [
+    `polyrnn ${packageVersion()} - turns boxes into polygons`,
+    "",
+    ...top.flatMap((command) => exampleLines(command.examples.slice(0, 1))),
+    "",
+    "Commands",
+    ...columns(commands.map((command) => [usageOf(command), command.summary])),
+    "",
+    'Every command explains its options: "polyrnn annotate --help". "polyrnn --version" prints the version.',
+    "",
+    "Exit codes",
+    ...columns(EXIT_CODE_MEANINGS.map(([code, meaning]) => [String(code), meaning])),
+  ].join("\n");
+}
+
+/** `polyrnn annotate --help` */
+export function commandHelp(command: Command, commands: readonly Command[]): string {
+  const name = command.words.join(" ");
+  const below = commands.filter((other) => other !== command && command.words.every((word, i) => other.words[i] === word));
+  const lines = [`polyrnn ${name} - ${command.summary}`, "", ...exampleLines(command.examples), "", "Usage", `  polyrnn ${usageOf(command)}`];
+  if (below.length > 0) lines.push("", "Commands", ...columns(below.map((other) => [usageOf(other), other.summary])));
+  const width = leftWidth(Object.entries(command.table).map(([option, row]) => signature(option, row)));
+  for (const group of GROUPS) {
+    const rows = Object.entries(command.table).filter(([, row]) => row.group === group);
+    if (rows.length > 0) lines.push("", GROUP_TITLES[group], ...columns(rows.map(([option, row]) => [signature(option, row), explanation(row)]), width));
+  }
+  lines.push("", ...wrap(
+    "Every option can also be set as an environment variable (--batch-size: POLYRNN_BATCH_SIZE)"
+    + ("config" in command.table ? " and in a config file. Defaults give way to the config file, that to the environment, that to flags." : ". Flags go before it."), 0));
+  return lines.join("\n");
+}
+
+/** `--batch-size N`, `--device auto|cuda|webgpu|cpu`, `IMAGES` */
+export function signature(name: string, row: OptionRow): string {
+  const placeholder = placeholderOf(row);
+  if (row.position !== undefined) return placeholder;
+  return placeholder === "" ? `--${flagName(name)}` : `--${flagName(name)} ${placeholder}`;
+}
+
+/** The description with range, unit and default. */
+export function explanation(row: OptionRow): string {
+  const facts: string[] = [];
+  if (row.type === "number") facts.push([row.max === undefined ? `${row.min} or more` : `${row.min} to ${row.max}`, row.unit ?? []].flat().join(" "));
+  if (row.type === "list" && row.choices !== undefined) facts.push(expectation(row));
+  if (row.required === true) facts.push("required");
+  if (row.default !== undefined && row.type !== "flag") facts.push(`default: ${defaultText(row.default)}`);
+  if (row.whenAbsent !== undefined) facts.push(`default: ${row.whenAbsent}`);
+  return facts.length === 0 ? row.describe : `${row.describe} (${facts.join("; ")})`;
+}
+
+function defaultText(value: NonNullable<OptionRow["default"]>): string {
+  if (typeof value !== "object") return String(value);
+  return value.length === 0 ? "all" : value.join(",");
+}
+
+function placeholderOf(row: OptionRow): string {
+  if (row.type === "flag") return "";
+  if (row.type === "number") return "N";
+  if (row.type === "list") return row.placeholder ?? "LIST";
+  return row.placeholder ?? row.choices?.join("|") ?? "TEXT";
+}
+
+function usageOf(command: Command): string {
+  const rows = Object.entries(command.table);
+  const needed = rows.filter(([, row]) => row.position !== undefined || row.required === true);
+  const parts = needed.map(([name, row]) => (row.required === true ? signature(name, row) : `[${signature(name, row)}]`));
+  return [...command.words, ...parts, ...(needed.length < rows.length ? ["[options]"] : [])].join(" ");
+}
+
+function exampleLines(examples: Command["examples"]): string[] {
+  return examples.flatMap((example) => [`  # ${example.why}`, `  ${example.line}`]);
+}
+
+/** Room for the longest left side, but at most 28 columns: what is longer stands on a line of its own. */
+function leftWidth(lefts: readonly string[]): number {
+  return Math.max(...lefts.map((left) => left.length).filter((length) => length <= 28));
+}
+
+/** Two columns. */
+function columns(rows: readonly (readonly [string, string])[], width = leftWidth(rows.map(([left]) => left))): string[] {
+  return rows.flatMap(([left, right]) => {
+    const [first = "", ...more] = wrap(right, width + 4);
+    if (left.length > width) return [`  ${left}`, " ".repeat(width + 4) + first.trimStart(), ...more];
+    return [`  ${left.padEnd(width)}  ${first.trimStart()}`, ...more];
+  });
+}
+
+function wrap(text: string, indent: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && indent + line.length + 1 + word.length > LINE_WIDTH) {
+      lines.push(" ".repeat(indent) + line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, " ".repeat(indent) + line];
+}

@@ -1,0 +1,42 @@
+/** The process around the command line: real streams, signals, exit code. bin/polyrnn.js calls main(). */
+import { EXIT } from "../errors.js";
+import { reportError } from "./report-error.js";
+import { run } from "./run.js";
+import type { Terminal } from "./terminal.js";
+
+/** npm passes an interrupt on that its child already got from the terminal; two within this many milliseconds are one key press. */
+const ONE_KEY_PRESS_MS = 300;
+
+export async function main(): Promise<void> {
+  // The callbacks of the writes handle errors; without a listener a closed pipe would end the process with a stack.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+  const terminal: Terminal = {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    now: () => performance.now(),
+    stopSignal,
+  };
+  process.on("uncaughtException", (error) => {
+    void reportError(error, terminal, { json: false, verbose: true, color: "auto" }).then(() => process.exit(EXIT.bug));
+  });
+  process.exitCode = await run(process.argv.slice(2), terminal);
+}
+
+/** First SIGINT or SIGTERM: asks the command to stop. Second: ends the process. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  let first = -Infinity;
+  const stop = (): void => {
+    const now = performance.now();
+    if (!controller.signal.aborted) {
+      first = now;
+      controller.abort();
+    } else if (now - first > ONE_KEY_PRESS_MS) {
+      process.exit(EXIT.stopped);
+    }
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+  return controller.signal;
+}

@@ -1,0 +1,88 @@
+/**
+ * One given value against its row: type, choices, range. Two entrances, text (flags, environment) and JSON (config file); what leaves
+ * is a value the command can trust. Every refusal says which source gave the value.
+ */
+import { usageError } from "../errors.js";
+import { nearestName } from "../schema/nearest.js";
+import type { NumberRow, OptionRow, OptionValue } from "./options/option-table.js";
+
+/**
+ * A value written as text.
+ * @param place where it was given: `--batch-size`, `POLYRNN_BATCH_SIZE (environment)`
+ * @throws E_USAGE naming the place, what was expected and what was received
+ */
+export function valueFromText(row: OptionRow, text: string, place: string): OptionValue {
+  switch (row.type) {
+    case "flag":
+      if (text === "true" || text === "1") return true;
+      if (text === "false" || text === "0") return false;
+      throw refused(row, JSON.stringify(text), place);
+    case "number":
+      // Number() alone would take "", " 8 ", "0x10" and "Infinity".
+      return checkedNumber(row, /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN, JSON.stringify(text), place);
+    case "text":
+      return checkedText(row, text, place);
+    case "list":
+      return text.split(",").map((item) => checkedText(row, item.trim(), place));
+  }
+}
+
+/** A value of a config file; its JSON type must fit, `"8"` is not a number. Same errors as valueFromText. */
+export function valueFromJson(row: OptionRow, value: unknown, place: string): OptionValue {
+  const received = JSON.stringify(value);
+  switch (row.type) {
+    case "flag":
+      if (typeof value === "boolean") return value;
+      throw refused(row, received, place);
+    case "number":
+      return checkedNumber(row, typeof value === "number" ? value : NaN, received, place);
+    case "text":
+      if (typeof value !== "string") throw refused(row, received, place);
+      return checkedText(row, value, place);
+    case "list":
+      if (typeof value === "string") return valueFromText(row, value, place);
+      if (!Array.isArray(value)) throw refused(row, received, place);
+      return value.map((item: unknown) => {
+        // A category id is a number in most files.
+        if (typeof item === "number" && row.choices === undefined) return String(item);
+        if (typeof item !== "string") throw refused(row, received, place);
+        return checkedText(row, item, place);
+      });
+  }
+}
+
+/** What the row takes, in words: "a whole number from 1 to 256", "one of auto, cuda, webgpu, cpu". */
+export function expectation(row: OptionRow): string {
+  switch (row.type) {
+    case "flag":
+      return "true or false";
+    case "number":
+      return `${row.integer === true ? "a whole number" : "a number"} ${rangeOf(row)}`;
+    case "text":
+      return row.choices === undefined ? (row.placeholder ?? "a text") : `one of ${row.choices.join(", ")}`;
+    case "list":
+      return row.choices === undefined ? `a list of ${row.placeholder ?? "texts"}` : `one or more of ${row.choices.join(", ")}`;
+  }
+}
+
+function rangeOf(row: NumberRow): string {
+  return row.max === undefined ? `of ${row.min} or more` : `from ${row.min} to ${row.max}`;
+}
+
+function checkedNumber(row: OptionRow & NumberRow, value: number, received: string, place: string): number {
+  const fits = Number.isFinite(value) && value >= row.min && value <= (row.max ?? Number.MAX_SAFE_INTEGER);
+  if (!fits || (row.integer === true && !Number.isInteger(value))) throw refused(row, received, place);
+  return value;
+}
+
+function checkedText(row: OptionRow & { type: "text" | "list" }, text: string, place: string): string {
+  if (text === "") throw usageError(`${place}: expected ${expectation(row)} but received nothing`, "Give it a value, or leave it out.");
+  if (row.choices !== undefined && !row.choices.includes(text)) throw refused(row, JSON.stringify(text), place, nearestName(text, row.choices));
+  return text;
+}
+
+function refused(row: OptionRow, received: string, place: string, suggestion?: string): Error {
+  const absent = row.whenAbsent ?? row.default;
+  const advice = absent === undefined ? `${row.describe}.` : `Leave it out for the default, ${String(absent)}.`;
+  return usageError(`${place}: expected ${expectation(row)} but received ${received}`, suggestion === undefined ? advice : `Did you mean ${suggestion}?`);
+}

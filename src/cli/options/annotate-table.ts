@@ -1,0 +1,98 @@
+/** The options of `polyrnn annotate`. */
+import type { AnnotateOptions } from "../../annotate/options.js";
+import type { OutputFormat } from "../../write/writer.js";
+import { colorRow, configRow, jsonRow, type ColorChoice, type ConfigOption, type JsonOption } from "./common-rows.js";
+import type { OptionTable } from "./option-table.js";
+
+export interface AnnotateFlags extends Omit<AnnotateOptions, "formats">, JsonOption, ConfigOption {
+  readonly format: readonly OutputFormat[];
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly color: ColorChoice;
+}
+
+export const annotateTable = {
+  images: {
+    type: "text", position: 0, placeholder: "IMAGES", group: "common", required: true,
+    describe: "Folder that is searched for images, at any depth",
+  },
+  boxes: {
+    type: "text", placeholder: "FILE|DIR", group: "common", required: true,
+    describe: "Boxes to draw: COCO file, COCO results list, or Cityscapes folder",
+  },
+  dataset: {
+    type: "text", placeholder: "FILE", group: "common", whenAbsent: "file names are used",
+    describe: "COCO file with the images and categories of a results list",
+  },
+  out: {
+    type: "text", placeholder: "DIR|-", group: "common", default: "polyrnn-out",
+    describe: "Output folder; - streams one annotation per line to standard output",
+  },
+  format: {
+    type: "list", choices: ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio"], group: "common", default: ["coco"],
+    describe: "Formats to write, separated by commas",
+  },
+  model: {
+    type: "text", placeholder: "NAME|DIR", group: "common", default: "mobile",
+    describe: "Folder of a model, or a bundled one; polyrnn models lists them",
+  },
+  device: {
+    type: "text", choices: ["auto", "cuda", "webgpu", "cpu"], group: "common", default: "auto",
+    describe: "What computes; auto takes the first of cuda, webgpu, cpu that works, polyrnn doctor says why",
+  },
+  resume: {
+    type: "flag", group: "common", default: false,
+    describe: "Go on with the run in the output folder; finished instances are kept",
+  },
+  batchSize: {
+    type: "number", integer: true, min: 1, max: 256, unit: "crops", group: "advanced", whenAbsent: "chosen from the device",
+    describe: "Crops per model call; does not change the polygons",
+  },
+  context: {
+    type: "number", min: 0, max: 1, group: "advanced", whenAbsent: "the model card's",
+    describe: "Margin around the box, as a part of its long side",
+  },
+  maxSteps: {
+    type: "number", integer: true, min: 3, max: 500, unit: "vertices", group: "advanced", default: 71,
+    describe: "Longest polygon the decoder may draw",
+  },
+  minScore: {
+    type: "number", min: 0, max: 1, group: "advanced", default: 0,
+    describe: "Leave out polygons with a lower score",
+  },
+  simplify: {
+    type: "number", min: 0, unit: "px", group: "advanced", default: 0,
+    describe: "Douglas-Peucker tolerance in image pixels; 0 keeps every vertex",
+  },
+  categories: {
+    type: "list", placeholder: "NAME|ID", group: "advanced", default: [],
+    describe: "Draw only these categories, separated by commas",
+  },
+  existing: {
+    type: "text", choices: ["predict", "keep"], group: "advanced", default: "predict",
+    describe: "predict draws every box; keep passes polygons that the input already has through unchanged",
+  },
+  limit: {
+    type: "number", integer: true, min: 1, unit: "instances", group: "advanced", whenAbsent: "all",
+    describe: "Draw at most this many instances, in input order",
+  },
+  config: configRow,
+  overlays: {
+    type: "text", choices: ["auto", "all", "none"], group: "output", default: "auto",
+    describe: "Pictures of the result; auto: every image up to 50, beyond that an even sample of 50",
+  },
+  force: {
+    type: "flag", group: "output", default: false,
+    describe: "Replace the run that is already in the output folder",
+  },
+  json: jsonRow,
+  quiet: {
+    type: "flag", group: "output", default: false,
+    describe: "No progress and no closing words; failures and errors are still printed",
+  },
+  verbose: {
+    type: "flag", group: "output", default: false,
+    describe: "Print every failure instead of the first five, and the time per stage",
+  },
+  color: colorRow,
+} as const satisfies OptionTable<AnnotateFlags>;

@@ -1,0 +1,95 @@
+/**
+ * Command line words -> what was given, by option name; nothing is defaulted or converted here (resolve-options.ts does that).
+ * yargs cuts the words. Before it sees them, names are checked against the table, because yargs suggests commands but not options and
+ * takes `--resume=maybe` for false and `--out --json` for an empty name.
+ */
+import yargs from "yargs";
+import { usageError } from "../errors.js";
+import { nearestName } from "../schema/nearest.js";
+import { expectation } from "./option-values.js";
+import { flagName, type AnyOptionTable } from "./options/option-table.js";
+
+/** Text as typed; a flag's true or false. Several entries: the option was given several times. */
+export interface GivenArguments {
+  readonly options: ReadonlyMap<string, readonly (string | boolean)[]>;
+  readonly positionals: readonly string[];
+}
+
+/**
+ * @param words everything after the command
+ * @param table the command's rows
+ * @param help  what to type for help, for example "polyrnn annotate --help"
+ * @throws E_USAGE for an option the table does not have
+ */
+export function parseArguments(words: readonly string[], table: AnyOptionTable, help: string): GivenArguments {
+  checkNames(words, table, help);
+  const parser = yargs([...words])
+    .parserConfiguration({
+      "boolean-negation": true,
+      "camel-case-expansion": false,
+      "dot-notation": false,
+      "duplicate-arguments-array": true,
+      "parse-numbers": false,
+      "parse-positional-numbers": false,
+      "short-option-groups": false,
+    })
+    .locale("en")
+    .help(false)
+    .version(false)
+    .exitProcess(false)
+    .strictOptions()
+    .fail((message, error) => {
+      throw (error as Error | undefined) ?? usageError(message, `Run "${help}" to see all options.`);
+    });
+  const named = Object.entries(table).filter(([, row]) => row.position === undefined);
+  for (const [name, row] of named) {
+    // nargs makes yargs take a lone dash for a value.
+    parser.option(flagName(name), row.type === "flag" ? { type: "boolean" } : { type: "string", nargs: 1 });
+  }
+
+  const parsed = parser.parseSync() as Readonly<Record<string, unknown>> & { readonly _: readonly (string | number)[] };
+  const options = new Map<string, readonly (string | boolean)[]>();
+  for (const [name] of named) {
+    const given = parsed[flagName(name)] as string | boolean | (string | boolean)[] | undefined;
+    if (given !== undefined) options.set(name, Array.isArray(given) ? given : [given]);
+  }
+  return { options, positionals: parsed._.map(String) };
+}
+
+/** A word that begins with a dash and is no option: a lone dash (standard output) or a negative number. */
+const isDashedValue = (word: string): boolean => word === "-" || /^-\.?\d/.test(word);
+
+function checkNames(words: readonly string[], table: AnyOptionTable, help: string): void {
+  const hint = `Run "${help}" to see all options.`;
+  const named = Object.entries(table).filter(([, row]) => row.position === undefined);
+  const rows = new Map(named.map(([name, row]) => [flagName(name), row]));
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    if (word === "--") return;
+    if (!word.startsWith("-") || isDashedValue(word)) continue;
+    const [typed, value] = splitOnce(word.replace(/^--?/, ""), "=");
+    const negated = typed.startsWith("no-") ? rows.get(typed.slice(3)) : undefined;
+    const row = word.startsWith("--") ? (rows.get(typed) ?? (negated?.type === "flag" ? negated : undefined)) : undefined;
+    if (row === undefined) {
+      const suggestion = nearestName(typed, [...rows.keys(), "help"]);
+      throw usageError(`unknown option ${word.startsWith("--") ? "--" : "-"}${typed}`,
+        suggestion === undefined ? hint : `Did you mean --${suggestion}? ${hint}`);
+    }
+    if (row.type === "flag") {
+      if (value !== undefined && (negated !== undefined || !["true", "false"].includes(value))) {
+        throw usageError(`--${typed}: expected no value, or =true or =false, but received "${value}"`, hint);
+      }
+    } else if (value === undefined) {
+      i += 1; // The next word is the value.
+      const next = words[i];
+      if (next === undefined || (next.startsWith("-") && !isDashedValue(next))) {
+        throw usageError(`--${typed}: expected ${expectation(row)} but received nothing`, `Give it a value; one that begins with a dash as --${typed}=VALUE.`);
+      }
+    }
+  }
+}
+
+function splitOnce(text: string, separator: string): [string, string | undefined] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}

@@ -1,0 +1,48 @@
+/** What ends a run early, told once: words on standard error, with --json one object on standard output, and the exit code. */
+import { EXIT, PolyrnnError, type ExitCode } from "../errors.js";
+import type { ColorChoice } from "./options/common-rows.js";
+import { packageVersion } from "./package-version.js";
+import { paintFor, printable } from "./terminal-text.js";
+import { ClosedPipe, writeLine, type Terminal } from "./terminal.js";
+
+/** How the user wants to be told; known in part before the options are. */
+export interface Presentation {
+  json: boolean;
+  verbose: boolean;
+  color: ColorChoice;
+}
+
+/** @returns the exit code; never throws */
+export async function reportError(thrown: unknown, terminal: Terminal, presentation: Presentation): Promise<ExitCode> {
+  if (thrown instanceof ClosedPipe) return EXIT.ok;
+  const expected = thrown instanceof PolyrnnError ? thrown : undefined;
+  const paint = paintFor(terminal.stderr, terminal.env, presentation.color);
+  const label = paint.error("polyrnn:");
+  if (expected !== undefined) {
+    terminal.stderr.write(`${label} ${printable(expected.message)}\n${printable(expected.hint)}\n`);
+    if (presentation.verbose && expected.cause !== undefined) terminal.stderr.write(paint.faint(`cause: ${stackOf(expected.cause)}\n`));
+  } else {
+    terminal.stderr.write(`${label} a bug: ${stackOf(thrown)}\n${BUG_HINT} ${whereItRan()}\n`);
+  }
+  if (presentation.json) {
+    const report = {
+      version: 1, type: "error",
+      code: expected?.code ?? "E_BUG",
+      message: expected?.message ?? (thrown instanceof Error ? thrown.message : String(thrown)),
+      hint: expected?.hint ?? `${BUG_HINT} ${whereItRan()}`,
+    };
+    // Nobody reads any more, or the disk is full: the exit code is all that is left to say it with.
+    await writeLine(terminal.stdout, JSON.stringify(report)).catch(() => undefined);
+  }
+  return expected?.exitCode ?? EXIT.bug;
+}
+
+const BUG_HINT = "This should not happen. Report it in the project's issue list, with the command, the lines above and:";
+
+function whereItRan(): string {
+  return `polyrnn ${packageVersion()}, node ${process.version}, ${process.platform} ${process.arch}.`;
+}
+
+function stackOf(thrown: unknown): string {
+  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+}

@@ -1,0 +1,79 @@
+/**
+ * defaults < config file < environment < flags. The parser knows no defaults, so that each layer can tell "not given" from "given as
+ * the default".
+ */
+import { usageError } from "../errors.js";
+import { readConfigFile } from "./config-file.js";
+import { valueFromJson, valueFromText } from "./option-values.js";
+import { environmentName, flagName, type AnyOptionTable, type OptionRow, type OptionTable, type OptionValue } from "./options/option-table.js";
+import type { GivenArguments } from "./parse-arguments.js";
+
+export interface OptionSources {
+  readonly given: GivenArguments;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** What to type for help, for example "polyrnn annotate --help". */
+  readonly help: string;
+}
+
+/**
+ * @returns every option of the table, checked and frozen; options that are absent everywhere and have no default have no key
+ * @throws E_USAGE for a value out of range, a missing required option, an extra argument; E_MISSING and E_DATA for the config file
+ */
+export async function resolveOptions<O>(table: OptionTable<O> & AnyOptionTable, sources: OptionSources): Promise<Readonly<O>> {
+  const { given, env, help } = sources;
+  checkPositionals(table, given.positionals, help);
+
+  const flags = new Map<string, OptionValue>();
+  const environment = new Map<string, OptionValue>();
+  for (const [name, row] of Object.entries<OptionRow>(table)) {
+    const flag = fromFlags(name, row, given);
+    if (flag !== undefined) flags.set(name, flag);
+    const variable = env[environmentName(name)];
+    // An empty variable counts as not set, as with NO_COLOR.
+    if (variable !== undefined && variable !== "") {
+      environment.set(name, valueFromText(row, variable, `${environmentName(name)} (environment)`));
+    }
+  }
+  const configPath = (flags.get("config") ?? environment.get("config")) as string | undefined;
+  const config = configPath === undefined ? new Map<string, unknown>() : await readConfigFile(configPath, table);
+
+  const resolved: Record<string, OptionValue> = {};
+  for (const [name, row] of Object.entries<OptionRow>(table)) {
+    const fromConfig = config.has(name) ? valueFromJson(row, config.get(name), `${configPath ?? ""}: ${name}`) : undefined;
+    const value = flags.get(name) ?? environment.get(name) ?? fromConfig ?? row.default;
+    if (value !== undefined) resolved[name] = Array.isArray(value) ? Object.freeze([...(value as readonly string[])]) : value;
+    else if (row.required === true) throw missingOption(name, row, help);
+  }
+  // The table says which keys there are and of which type; `satisfies OptionTable<O>` ties that to O.
+  return Object.freeze(resolved) as Readonly<O>;
+}
+
+function fromFlags(name: string, row: OptionRow, given: GivenArguments): OptionValue | undefined {
+  if (row.position !== undefined) {
+    const text = given.positionals[row.position];
+    return text === undefined ? undefined : valueFromText(row, text, row.type === "text" ? (row.placeholder ?? name) : name);
+  }
+  const values = given.options.get(name);
+  if (values === undefined) return undefined;
+  const place = `--${flagName(name)}`;
+  if (row.type === "list") return values.flatMap((value) => valueFromText(row, String(value), place) as string[]);
+  if (values.length > 1) throw usageError(`${place}: expected once but received ${values.length} times`, "Leave one of them.");
+  return typeof values[0] === "boolean" ? values[0] : valueFromText(row, values[0]!, place);
+}
+
+const ARGUMENTS = ["only options", "one argument and options"];
+
+function checkPositionals(rows: AnyOptionTable, positionals: readonly string[], help: string): void {
+  const places = Object.values(rows).filter((row) => row.position !== undefined).length;
+  const extra = positionals[places];
+  if (extra !== undefined) {
+    throw usageError(`unexpected argument ${JSON.stringify(extra)}: expected ${ARGUMENTS[places] ?? `${places} arguments and options`}`,
+      `Quote names that contain spaces. Run "${help}" for examples.`);
+  }
+}
+
+function missingOption(name: string, row: OptionRow, help: string): Error {
+  const placeholder = row.type === "text" || row.type === "list" ? (row.placeholder ?? "VALUE") : "N";
+  const what = row.position === undefined ? `--${flagName(name)} ${placeholder}` : placeholder;
+  return usageError(`${what} is missing: ${row.describe}`, `Run "${help}" for examples.`);
+}

@@ -1,0 +1,45 @@
+/**
+ * The world outside a command: streams, environment, clock, stop requests. Commands get it as an argument, so that tests run them in
+ * process; main.ts makes the real one. Standard output is data only; standard error is everything for people.
+ */
+import type { Writable } from "node:stream";
+import { cannotWrite, reasonOf } from "../errors.js";
+
+export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
+export interface Terminal {
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds; only differences count. */
+  now(): number;
+  /**
+   * From this call on the first interrupt aborts the signal instead of ending the process. A command that can stop in good order
+   * asks for it; all others keep the platform's behavior.
+   */
+  stopSignal(): AbortSignal;
+}
+
+/** The reader of standard output went away (`polyrnn ... | head`): ends the run quietly, exit code 0. */
+export class ClosedPipe extends Error {
+  override readonly name = "ClosedPipe";
+}
+
+/**
+ * Writes one line of data. Resolves when the stream has taken it, which makes a slow reader slow the run down instead of filling memory.
+ * @throws ClosedPipe when nobody reads any more; E_WRITE for any other failure (a full disk behind `> file`)
+ */
+export function writeLine(stream: OutputStream, line: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(`${line}\n`, (error) => {
+      if (!error) resolve();
+      else if (isClosedPipe(error)) reject(new ClosedPipe(error.message));
+      else reject(cannotWrite(`standard output: ${reasonOf(error)}`, "Make room where standard output is redirected to, then run again.", error));
+    });
+  });
+}
+
+function isClosedPipe(error: Error): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || code === "ERR_STREAM_WRITE_AFTER_END";
+}
