@@ -14,20 +14,19 @@ import { rasterizePolygon } from "../geometry/rasterize.js";
 import { rleArea } from "../geometry/rle.js";
 import { polygonBounds } from "../geometry/ring.js";
 import type { Box, DoneOutcome, Instance, JsonObject, JsonValue, Polygon, Ring } from "../types.js";
-import { hasCocoSegmentation, passedOver, rawOf, readExistingPolygon } from "./existing-labels.js";
-import { categoryOf } from "./regions.js";
+import { categoryOf, existingPolygon, hasCocoSegmentation, passedOver, rawOf } from "./existing-labels.js";
 import { roundPixels } from "./round.js";
 import type { CategoryNames, ImageResult, ResultItem } from "./writer.js";
 
 /** @returns undefined when the item has no polygon to write */
 export function toCocoAnnotation(item: ResultItem, result: ImageResult, names: CategoryNames): JsonObject | undefined {
   if (item.kind === "outcome" && item.outcome.status === "done") return drawnAnnotation(item.instance, item.outcome);
-  const kind = passedOver(item);
-  if (kind === "none") return undefined;
-  return hasCocoSegmentation(rawOf(item)) ? rawOf(item) : fromCityscapes(item, result, names, kind === "region");
+  if (passedOver(item) === "none") return undefined;
+  return hasCocoSegmentation(rawOf(item)) ? rawOf(item) : fromCityscapes(item, result, names);
 }
 
-function drawnAnnotation(instance: Instance, outcome: DoneOutcome): JsonObject {
+/** The annotation of a polygon that was drawn. */
+export function drawnAnnotation(instance: Instance, outcome: DoneOutcome): JsonObject {
   const { raw } = instance;
   return {
     ...raw,
@@ -47,27 +46,21 @@ function detectorScore(raw: JsonObject): JsonValue | undefined {
   return raw["score"] === raw["polyrnn_score"] ? undefined : raw["score"];
 }
 
-function fromCityscapes(item: ResultItem, result: ImageResult, names: CategoryNames, isGroup: boolean): JsonObject | undefined {
-  const raw = rawOf(item);
-  const polygon = readExistingPolygon(raw);
+function fromCityscapes(item: ResultItem, { size }: ImageResult, names: CategoryNames): JsonObject | undefined {
+  const polygon = existingPolygon(item);
   const bounds = polygonBounds(polygon ?? []);
-  const { categoryId } = categoryOf(isGroup ? { ...raw, label: withoutGroup(raw["label"]) } : raw, names);
-  if (polygon === undefined || bounds === undefined || categoryId === undefined || result.size === undefined) return undefined;
+  const { categoryId } = categoryOf(item, names);
+  if (polygon === undefined || bounds === undefined || categoryId === undefined || size === undefined) return undefined;
   return {
-    ...raw,
+    ...rawOf(item),
     id: item.outcome.annotationId,
     image_id: item.outcome.imageId,
     category_id: categoryId,
     bbox: boxXywh(bounds),
     segmentation: polygon.map(flatRing),
-    area: maskArea(polygon, result.size.width, result.size.height),
-    iscrowd: isGroup ? 1 : 0,
+    area: maskArea(polygon, size.width, size.height),
+    iscrowd: passedOver(item) === "region" ? 1 : 0,
   };
-}
-
-/** Cityscapes names a group of cars "cargroup". */
-function withoutGroup(label: JsonValue | undefined): JsonValue {
-  return typeof label === "string" ? label.replace(/group$/u, "") : null;
 }
 
 function boxXywh({ left, top, width, height }: Box): number[] {

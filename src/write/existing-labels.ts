@@ -1,16 +1,17 @@
 /**
- * Labels that were in the input and that this run did not touch: which ones go out, and how they read.
+ * Labels that were in the input and that this run did not touch: which ones go out, and what they say.
  *
  * What people made is never lost: an annotation that was passed over (kept, a crowd, a category that was not asked for) goes out
  * unchanged wherever the format can hold it. An annotation that failed, or whose polygon scored below the limit, was this run's to
  * draw and has no polygon; the summary lists it.
  */
+import { PolyrnnError } from "../errors.js";
 import { decodeRle } from "../geometry/rle.js";
 import { signedArea } from "../geometry/ring.js";
-import type { ImagePoint, JsonObject, JsonValue, Polygon, Ring, SkipReason } from "../types.js";
+import type { Category, Id, ImagePoint, JsonObject, JsonValue, Polygon, Ring, Rle, SkipReason } from "../types.js";
 import { joinRings } from "./single-ring.js";
 import { traceMask } from "./trace-mask.js";
-import type { ResultItem } from "./writer.js";
+import type { CategoryNames, ResultItem } from "./writer.js";
 
 /** How each passed-over annotation counts: one instance, a region of several, or none. */
 const PASSED_OVER: Readonly<Record<SkipReason, "instance" | "region" | "none">> = {
@@ -41,19 +42,61 @@ export function hasCocoSegmentation(raw: JsonObject): boolean {
 }
 
 /**
- * Polygon of an annotation as read: COCO polygons or mask, or a Cityscapes polygon. A mask with holes gives one ring that is bridged
- * to its holes, because a list of rings is a union.
- * @returns undefined when there is none
- * @throws E_DATA when there is a mask that cannot be read
+ * Polygon of a label of the input: its ground truth, or what the annotation as read holds: COCO polygons or a mask, or a Cityscapes
+ * polygon. A mask with holes gives one ring that is bridged to its holes, because a list of rings is a union.
+ * @returns undefined when there is none, or none that can be read: such a label is in the COCO output only, as it came in
  */
-export function readExistingPolygon(raw: JsonObject): Polygon | undefined {
+export function existingPolygon(item: ResultItem): Polygon | undefined {
+  const truth = item.kind === "outcome" ? item.instance.truth : undefined;
+  if (truth !== undefined) return truth.kind === "polygon" ? truth.polygon : outlines(truth.rle);
+  const raw = rawOf(item);
   const segmentation = raw["segmentation"];
   if (Array.isArray(segmentation)) return nonEmpty(segmentation.flatMap(ringOfFlatList));
-  if (hasCocoSegmentation(raw)) {
-    const rings = traceMask(decodeRle(segmentation, `annotation ${JSON.stringify(raw["id"] ?? null)}`));
-    return nonEmpty(rings.some((ring) => signedArea(ring) < 0) ? [joinRings(rings)] : rings);
-  }
+  if (hasCocoSegmentation(raw)) return outlinesOfRaw(segmentation);
   return nonEmpty(ringOfPairs(raw["polygon"]));
+}
+
+/** Category of an item: of its instance, or of the annotation as read, which has a COCO id or a Cityscapes label. */
+export function categoryOf(item: ResultItem, names: CategoryNames): { readonly categoryId: Id | undefined; readonly label: string } {
+  const raw = rawOf(item);
+  const id = item.kind === "outcome" ? item.instance.categoryId : raw["category_id"];
+  if (typeof id === "number" || typeof id === "string") return { categoryId: id, label: labelOf(id, names) };
+  return categoryOfLabel(typeof raw["label"] === "string" ? raw["label"] : "unknown", names);
+}
+
+/** Cityscapes names a group of cars "cargroup"; its category is the car's. */
+function categoryOfLabel(label: string, names: CategoryNames): { readonly categoryId: Id | undefined; readonly label: string } {
+  const single = label.replace(/group$/u, "");
+  for (const [categoryId, name] of names) if (name === label || name === single) return { categoryId, label: name };
+  return { categoryId: undefined, label };
+}
+
+/** Names by id; a category without a name gets its id as one. */
+export function nameCategories(categories: readonly Category[]): CategoryNames {
+  return new Map(categories.map(({ id, name }) => [id, name.trim() === "" ? unnamed(id) : name]));
+}
+
+export function labelOf(id: Id, names: CategoryNames): string {
+  return names.get(id) ?? unnamed(id);
+}
+
+function unnamed(id: Id): string {
+  return `category ${id}`;
+}
+
+function outlinesOfRaw(mask: JsonValue | undefined): Polygon | undefined {
+  try {
+    return outlines(decodeRle(mask, "segmentation"));
+  } catch (thrown) {
+    // A damaged mask of an annotation that this run does not even draw must not end it.
+    if (thrown instanceof PolyrnnError) return undefined;
+    throw thrown;
+  }
+}
+
+function outlines(rle: Rle): Polygon | undefined {
+  const rings = traceMask(rle);
+  return nonEmpty(rings.some((ring) => signedArea(ring) < 0) ? [joinRings(rings)] : rings);
 }
 
 function nonEmpty(rings: readonly Ring[]): Polygon | undefined {

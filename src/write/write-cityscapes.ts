@@ -11,12 +11,12 @@
 import { join } from "node:path";
 import type { JsonObject, SkipReason } from "../types.js";
 import { writeAtomic } from "./atomic-file.js";
-import { passedOver, rawOf, readExistingPolygon } from "./existing-labels.js";
-import { categoryOf, nameCategories, regionsOf, type Region } from "./regions.js";
+import { categoryOf, existingPolygon, nameCategories, passedOver, rawOf } from "./existing-labels.js";
+import { isSettled, regionOf, type Region } from "./regions.js";
 import { roundPixels } from "./round.js";
 import { PathNames, toSafePath, type SafePath } from "./safe-path.js";
 import { joinRings } from "./single-ring.js";
-import type { AnnotationWriter, CategoryNames, ImageResult, ResultItem, WriteContext } from "./writer.js";
+import type { AnnotationWriter, CategoryNames, ResultItem, WriteContext } from "./writer.js";
 
 const FOLDER = "cityscapes";
 /** Objects of a Cityscapes file that this run passed over; they stay in the file. */
@@ -28,8 +28,8 @@ export function openCityscapesWriter(context: WriteContext): AnnotationWriter {
   return {
     async image(result) {
       const path = paths.take(pairedPath(toSafePath(result.image.fileName)));
-      const objects = result.items.flatMap((item) => cityscapesObject(item, result, names, context.generator) ?? []);
-      if (result.size === undefined || (objects.length === 0 && result.items.length > 0)) return;
+      const objects = result.items.flatMap((item) => cityscapesObject(item, names, context.generator) ?? []);
+      if (result.size === undefined || !isSettled(result, objects)) return;
       const document = { imgHeight: result.size.height, imgWidth: result.size.width, objects };
       await writeAtomic(join(context.out, FOLDER, path), `${JSON.stringify(document)}\n`);
     },
@@ -47,16 +47,15 @@ function pairedPath(path: SafePath): SafePath {
   };
 }
 
-function cityscapesObject(item: ResultItem, result: ImageResult, names: CategoryNames, user: string): JsonObject | undefined {
+function cityscapesObject(item: ResultItem, names: CategoryNames, user: string): JsonObject | undefined {
   const raw = rawOf(item);
   const { outcome } = item;
   const isCityscapes = typeof raw["label"] === "string" && Array.isArray(raw["polygon"]);
   if (isCityscapes && outcome.status === "skipped" && STAYS.has(outcome.reason)) return raw;
-  const [region] = regionsOf({ ...result, items: [item] }, names);
+  const region = regionOf(item, names);
   if (region !== undefined) return { ...(isCityscapes ? raw : {}), ...regionObject(region, user) };
-  if (passedOver(item) !== "region") return undefined;
-  const polygon = readExistingPolygon(raw);
-  return polygon === undefined ? undefined : { label: `${categoryOf(raw, names).label}group`, polygon: pairs(polygon) };
+  const crowd = passedOver(item) === "region" ? existingPolygon(item) : undefined;
+  return crowd && { label: `${categoryOf(item, names).label}group`, polygon: pairs(crowd) };
 }
 
 function regionObject({ label, polygon, score }: Region, user: string): JsonObject {

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import type { Category, ImageRecord, JsonObject, JsonValue } from "../types.js";
 import { AtomicFile } from "./atomic-file.js";
 import { toCocoAnnotation } from "./coco-annotation.js";
-import { nameCategories } from "./regions.js";
+import { nameCategories } from "./existing-labels.js";
 import type { AnnotationWriter, ImageResult, WriteContext } from "./writer.js";
 
 const FILE_NAME = "annotations.json";

@@ -11,8 +11,9 @@
 import { join, relative, resolve, sep } from "node:path";
 import type { JsonObject } from "../types.js";
 import { AtomicFile, writeAtomic } from "./atomic-file.js";
-import { CATEGORY_COLORS, categoryColor } from "./palette.js";
-import { nameCategories, regionsOf, type Region } from "./regions.js";
+import { nameCategories } from "./existing-labels.js";
+import { categoryColor } from "./palette.js";
+import { regionsOf, type Region } from "./regions.js";
 import { clipRing, joinRings } from "./single-ring.js";
 import type { AnnotationWriter, CategoryNames, ImageResult, WriteContext } from "./writer.js";
 import { escapeXml, toPlainText } from "./xml-text.js";
@@ -91,7 +92,7 @@ function imageAddress({ image, path }: ImageResult, { images }: WriteContext): s
 
 function labelConfig(names: CategoryNames): string {
   const labels = [...new Set([...names.values()].map(toPlainText))].map(
-    (name, index) => `    <Label value="${escapeXml(name)}" background="${categoryColor(index % CATEGORY_COLORS.length)}"/>`,
+    (name, index) => `    <Label value="${escapeXml(name)}" background="${categoryColor(index)}"/>`,
   );
   return [
     "<View>",

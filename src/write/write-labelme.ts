@@ -9,7 +9,8 @@
 import { dirname, join, relative, resolve } from "node:path";
 import type { JsonObject } from "../types.js";
 import { writeAtomic } from "./atomic-file.js";
-import { isSettled, nameCategories, regionsOf, type Region } from "./regions.js";
+import { nameCategories } from "./existing-labels.js";
+import { isSettled, regionsOf, type Region } from "./regions.js";
 import { roundPixels } from "./round.js";
 import { PathNames, toSafePath } from "./safe-path.js";
 import type { AnnotationWriter, ImageResult, WriteContext } from "./writer.js";

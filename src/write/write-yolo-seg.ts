@@ -14,7 +14,8 @@ import { copyFile, link, lstat, mkdir, rm, symlink } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import type { Category, Id } from "../types.js";
 import { AtomicFile, writeAtomic } from "./atomic-file.js";
-import { isSettled, nameCategories, regionsOf, type Region } from "./regions.js";
+import { labelOf, nameCategories } from "./existing-labels.js";
+import { isSettled, regionsOf, type Region } from "./regions.js";
 import { PathNames, toSafePath, type SafePath } from "./safe-path.js";
 import { clipRing, joinRings } from "./single-ring.js";
 import { toWriteError } from "./write-error.js";
@@ -60,17 +61,16 @@ class ClassList {
   readonly #indices = new Map<Id, number>();
 
   constructor(categories: readonly Category[], names: CategoryNames) {
-    for (const { id } of categories) this.#add(id, names.get(id) ?? String(id));
+    for (const { id } of categories) this.#add(id, labelOf(id, names));
   }
 
-  /** A label without a category in the data set gets the next number. */
+  /** A category that the data set does not list gets the next number. */
   indexOf({ categoryId, label }: Region): number {
-    const key = categoryId ?? `label ${label}`;
-    return this.#indices.get(key) ?? this.#add(key, label);
+    return this.#indices.get(categoryId) ?? this.#add(categoryId, label);
   }
 
-  #add(key: Id, name: string): number {
-    this.#indices.set(key, this.names.length);
+  #add(id: Id, name: string): number {
+    this.#indices.set(id, this.names.length);
     return this.names.push(name) - 1;
   }
 }

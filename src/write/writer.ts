@@ -17,6 +17,8 @@ export interface ImageResult {
   /** Path of the image file; absent when it was not found. */
   readonly path?: string;
   readonly items: readonly ResultItem[];
+  /** True when the input lists the image and has no annotation for it. Images that --limit left out have no items either. */
+  readonly isEmpty?: boolean;
 }
 
 /** What is known of the run before the first image. */
