@@ -25,9 +25,10 @@ export async function openOnnxEngine(
   network: PolygonRnn, weights: WeightMap, normalization: Normalization, options: OnnxEngineOptions,
 ): Promise<Engine> {
   const sessionOptions = sessionOptionsFor(options);
+  const graphOptions = { padConvInputs: options.device === "webgpu" };
   // One after the other: both hold a copy of their weights while they are being optimized.
-  const encoder = await InferenceSession.create(buildEncoderModel(network, weights, normalization, "decoding"), sessionOptions);
-  const stepper = await InferenceSession.create(buildStepModel(network, weights), sessionOptions);
+  const encoder = await InferenceSession.create(buildEncoderModel(network, weights, normalization, "decoding", graphOptions), sessionOptions);
+  const stepper = await InferenceSession.create(buildStepModel(network, weights, graphOptions), sessionOptions);
   return {
     name: "onnxruntime",
     device: options.device,

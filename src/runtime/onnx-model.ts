@@ -9,14 +9,16 @@ import { CROP_SIZE } from "../crop/crop.js";
 import { GRID_SIZE } from "../geometry/grid.js";
 import type { DecoderState, PolygonRnn } from "../network/architecture.js";
 import type { Normalization } from "../network/tensor-ops.js";
-import { type GraphValue, OnnxGraphOps, type WeightMap } from "./onnx-ops.js";
+import { type GraphOptions, type GraphValue, OnnxGraphOps, type WeightMap } from "./onnx-ops.js";
 import { encodeOnnxModel } from "./onnx-proto.js";
 
 /** `all` adds the edge and mask logits and the features to what decoding needs: for looking inside and for exported models. */
 export type EncoderOutputs = "decoding" | "all";
 
-export function buildEncoderModel(network: PolygonRnn, weights: WeightMap, normalization: Normalization, outputs: EncoderOutputs): Uint8Array {
-  const ops = new OnnxGraphOps("polyrnn_encoder", weights);
+export function buildEncoderModel(
+  network: PolygonRnn, weights: WeightMap, normalization: Normalization, outputs: EncoderOutputs, options: GraphOptions = {},
+): Uint8Array {
+  const ops = new OnnxGraphOps("polyrnn_encoder", weights, options);
   const encoded = network.encode(ops, ops.input("pixels", "uint8", [CROP_SIZE, CROP_SIZE, 3]), normalization);
   ops.output(encoded.vertex, "vertex");
   ops.output(encoded.hoisted, "hoisted");
@@ -28,8 +30,8 @@ export function buildEncoderModel(network: PolygonRnn, weights: WeightMap, norma
   return encodeOnnxModel(ops.build());
 }
 
-export function buildStepModel(network: PolygonRnn, weights: WeightMap): Uint8Array {
-  const ops = new OnnxGraphOps("polyrnn_step", weights);
+export function buildStepModel(network: PolygonRnn, weights: WeightMap, options: GraphOptions = {}): Uint8Array {
+  const ops = new OnnxGraphOps("polyrnn_step", weights, options);
   const plane = (name: string, channels: number): GraphValue => ops.input(name, "float", [channels, GRID_SIZE, GRID_SIZE]);
   const [c1, c2] = network.widths;
   const hoisted = plane("hoisted", 4 * c1);

@@ -16,13 +16,22 @@ export interface GraphValue { readonly name: string; readonly shape: readonly nu
 /** Weights by name, in the file's layout. */
 export type WeightMap = ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
 
+export interface GraphOptions {
+  /**
+   * onnxruntime 1.30 on WebGPU gives wrong numbers for a 3 x 3 convolution whose input channels divide by 3 but not by 4 (33, not 3
+   * itself): its shader reads three channels at a time there. With this option such inputs get zero channels up to a multiple of 4;
+   * the result is the same. test/runtime/webgpu.test.ts compares every operation with the CPU.
+   */
+  readonly padConvInputs?: boolean;
+}
+
 export class OnnxGraphOps implements TensorOps<GraphValue> {
   private readonly nodes: NodeProto[] = [];
   private readonly initializers = new Map<string, TensorProto>();
   private readonly inputs: ValueInfoProto[] = [];
   private readonly outputs: ValueInfoProto[] = [];
 
-  constructor(private readonly graphName: string, private readonly weights: WeightMap) {}
+  constructor(private readonly graphName: string, private readonly weights: WeightMap, private readonly options: GraphOptions = {}) {}
 
   /** Declares a graph input. @param shape without the batch */
   input(name: string, type: DataType, shape: readonly number[]): GraphValue {
@@ -52,8 +61,14 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
   }
 
   conv2d(x: GraphValue, name: string, { stride = 1, padding = "same", depthwise = false }: Conv2dOptions = {}): GraphValue {
-    const kernel = this.weight(`${name}.weight`);
-    const [outputs, , size] = kernel.shape as [number, number, number];
+    let kernel = this.weight(`${name}.weight`);
+    const [outputs, inputChannels, size] = kernel.shape as [number, number, number];
+    if (this.options.padConvInputs === true && size > 1 && !depthwise && inputChannels > 3 && inputChannels % 3 === 0 && inputChannels % 4 !== 0) {
+      const extra = 4 - (inputChannels % 4);
+      const zeros = this.ints(`pad_channels_${extra}`, [0, 0, 0, 0, 0, extra, 0, 0]);
+      x = this.node("Pad", [x.name, zeros], [inputChannels + extra, ...x.shape.slice(1)]);
+      kernel = this.node("Pad", [kernel.name, zeros], [outputs, inputChannels + extra, size, size]); // folded when the graph is loaded
+    }
     const border = (size - 1) / 2;
     const pads = padding === "same" ? [border, border, border, border] : [0, 0, 1, 1]; // top, left, bottom, right
     const [channels, height, width] = x.shape as [number, number, number];
