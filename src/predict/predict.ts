@@ -37,11 +37,11 @@ function stackPixels(crops: readonly Crop[]): Uint8Array {
 }
 
 function toPrediction(crop: Crop, sequence: Sequence, options: PredictOptions): Prediction {
-  const drawn = sequenceToRing(sequence.cells, crop);
-  if (drawn.length < 3) {
+  const { ring: drawn, distinct } = sequenceToRing(sequence.cells, crop);
+  if (distinct < 3) {
     const failure: Failure = {
       reason: "too-few-vertices",
-      message: `annotation ${crop.instance.annotationId}: expected a sequence with at least 3 distinct vertices, received ${drawn.length} `
+      message: `annotation ${crop.instance.annotationId}: expected a sequence with at least 3 distinct vertices, received ${distinct} `
         + `after ${sequence.steps} step(s); draw this one by hand, or try a larger --context`,
     };
     return { kind: "failed", crop, failure };
@@ -53,16 +53,17 @@ function toPrediction(crop: Crop, sequence: Sequence, options: PredictOptions): 
 /**
  * Cell indices -> clockwise ring in image pixels, rounded to two decimals. Centres of border cells can lie outside an image that the
  * crop reaches over; they are moved onto its border, because labeling tools refuse points outside the image. Vertices equal to their
- * neighbor are dropped. @returns fewer than three vertices when fewer than three are distinct
+ * neighbor are dropped. @returns the ring and its number of distinct vertices; with fewer than three it is no polygon
  */
-export function sequenceToRing(cells: readonly number[], crop: Pick<Crop, "window" | "imageWidth" | "imageHeight">): Ring {
+export function sequenceToRing(
+  cells: readonly number[], crop: Pick<Crop, "window" | "imageWidth" | "imageHeight">,
+): { ring: Ring; distinct: number } {
   const points = cells.map((index): ImagePoint => {
     const { x, y } = cellToImagePoint(indexToCell(index), crop.window);
     return { x: roundToHundredth(clamp(x, crop.imageWidth)), y: roundToHundredth(clamp(y, crop.imageHeight)) };
   });
-  const ring = points.filter((point, at) => !isSamePoint(point, points[(at + points.length - 1) % points.length]!) || points.length === 1);
-  const distinct = new Set(ring.map((point) => `${point.x} ${point.y}`)).size;
-  return distinct < 3 ? ring.slice(0, distinct) : orientClockwise(ring);
+  const ring = points.filter((point, at) => !isSamePoint(point, points.at(at - 1)!));
+  return { ring: orientClockwise(ring), distinct: new Set(points.map(({ x, y }) => `${x} ${y}`)).size };
 }
 
 function isSamePoint(a: ImagePoint, b: ImagePoint): boolean { return a.x === b.x && a.y === b.y; }

@@ -1,0 +1,40 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { CELL_COUNT, cellToIndex } from "../../src/geometry/grid.js";
+import { signedArea } from "../../src/geometry/ring.js";
+import { sequenceToRing } from "../../src/predict/predict.js";
+
+const frame = { window: { left: 100, top: 50, side: 280 }, imageWidth: 640, imageHeight: 480 };
+const cells = (...pairs: [number, number][]): number[] => pairs.map(([col, row]) => cellToIndex({ col, row }));
+
+describe("from cells to image pixels", () => {
+  test("a cell becomes its centre: (cell + 0.5) / 28 * side + origin", () => {
+    expect(sequenceToRing(cells([0, 0], [27, 0], [27, 27]), frame).ring).toEqual([{ x: 105, y: 55 }, { x: 375, y: 55 }, { x: 375, y: 325 }]);
+  });
+
+  test("the ring runs clockwise on the screen whichever way the network drew it", () => {
+    fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: CELL_COUNT - 1 }), { minLength: 1, maxLength: 71 }), (sequence) => {
+      const { ring, distinct } = sequenceToRing(sequence, frame);
+      if (distinct >= 3) expect(signedArea(ring)).toBeGreaterThanOrEqual(0);
+    }));
+  });
+
+  test("no vertex lies outside the image, and none equals the one before it", () => {
+    const overTheEdge = { window: { left: -140, top: -140, side: 280 }, imageWidth: 100, imageHeight: 90 };
+    fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: CELL_COUNT - 1 }), { minLength: 1, maxLength: 71 }), (sequence) => {
+      const { ring, distinct } = sequenceToRing(sequence, overTheEdge);
+      ring.forEach(({ x, y }, at) => {
+        expect(x >= 0 && x <= 100 && y >= 0 && y <= 90).toBe(true);
+        if (distinct >= 3) expect(ring[(at + 1) % ring.length]).not.toEqual({ x, y });
+      });
+    }));
+  });
+
+  test.each([
+    { sequence: cells([3, 3]), distinct: 1, why: "a first vertex and end-of-sequence" },
+    { sequence: cells([3, 3], [3, 3], [3, 3]), distinct: 1, why: "the same cell over and over" },
+    { sequence: cells([3, 3], [9, 9], [3, 3], [9, 9]), distinct: 2, why: "there and back again" },
+  ])("$why leaves fewer than three vertices", ({ sequence, distinct }) => {
+    expect(sequenceToRing(sequence, frame).distinct).toBe(distinct);
+  });
+});
