@@ -3,7 +3,7 @@ import { defineCommand, type Command } from "./command.js";
 import { annotateTable, type AnnotateFlags } from "./options/annotate-table.js";
 import type { JsonOption } from "./options/common-rows.js";
 import { doctorTable, type DoctorFlags } from "./options/doctor-table.js";
-import { modelsShowTable, modelsTable, modelsVerifyTable, type ShowFlags, type VerifyFlags } from "./options/models-table.js";
+import { modelsImportTable, modelsShowTable, modelsTable, modelsVerifyTable, type ImportFlags, type ShowFlags, type VerifyFlags } from "./options/models-table.js";
 
 export const COMMANDS: readonly Command[] = [
   defineCommand<AnnotateFlags>({
@@ -57,5 +57,15 @@ export const COMMANDS: readonly Command[] = [
     ],
     table: modelsVerifyTable,
     load: async () => (await import("./commands/models.js")).verifyCommand,
+  }),
+  defineCommand<ImportFlags>({
+    words: ["models", "import"],
+    summary: "make a model to train from ImageNet weights of VGG-16",
+    examples: [
+      { why: "weights of torchvision, saved as safetensors", line: "polyrnn models import vgg16 vgg16.safetensors --out ./my-model" },
+      { why: "the same network with peephole terms", line: "polyrnn models import vgg16 vgg16.safetensors --out ./my-model --peepholes" },
+    ],
+    table: modelsImportTable,
+    load: async () => (await import("./commands/models-import.js")).importCommand,
   }),
 ];

@@ -100,7 +100,7 @@ function exampleLines(examples: Command["examples"]): string[] {
 
 /** Room for the longest left side, but at most 28 columns: what is longer stands on a line of its own. */
 function leftWidth(lefts: readonly string[]): number {
-  return Math.max(...lefts.map((left) => left.length).filter((length) => length <= 28));
+  return Math.max(0, ...lefts.map((left) => left.length).filter((length) => length <= 28));
 }
 
 /** Two columns. */

@@ -48,9 +48,12 @@ async function print(terminal: Terminal, text: string): Promise<ExitCode> {
   return EXIT.ok;
 }
 
+/** Read outside the options; see runtime/devices.ts. */
+const OTHER_VARIABLES = ["POLYRNN_ENGINE"];
+
 /** POLYRNN_BATCHSIZE would be ignored without a word; an option of another command is fine. */
 function warnOfUnknownVariables(terminal: Terminal): void {
-  const known = new Set(COMMANDS.flatMap((command) => Object.keys(command.table).map(environmentName)));
+  const known = new Set([...OTHER_VARIABLES, ...COMMANDS.flatMap((command) => Object.keys(command.table).map(environmentName))]);
   for (const name of Object.keys(terminal.env)) {
     if (!name.startsWith("POLYRNN_") || known.has(name)) continue;
     const suggestion = nearestName(name, known);

@@ -13,7 +13,7 @@ export async function annotateCommand(flags: AnnotateFlags, terminal: Terminal, 
   const paint = paintFor(terminal.stderr, terminal.env, flags.color);
   const progress = showProgress(terminal.stderr, { quiet: flags.quiet, verbose: flags.verbose, paint, now: () => terminal.now() });
   // Said before the engines are imported: loading takes a while.
-  progress.note(`polyrnn ${packageVersion()}: loading model ${flags.model} ...`);
+  progress.note(`polyrnn ${packageVersion()}: model ${flags.model}, device ${flags.device} ...`);
   const signal = terminal.stopSignal();
   signal.addEventListener("abort", () => { progress.note("stopping after this batch; interrupt again to stop at once"); });
   const host: AnnotateHost = {

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { EXIT, type ExitCode } from "../../errors.js";
+import { probeDevices, type ProbeReport } from "../../runtime/devices.js";
 import { listModels } from "../../runtime/model-folder.js";
 import type { DoctorFlags } from "../options/doctor-table.js";
 import { packageVersion } from "../package-version.js";
@@ -17,7 +18,7 @@ export async function doctorCommand(options: DoctorFlags, terminal: Terminal): P
   const report = await examine();
   if (options.json) await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "doctor", ...report }));
   else for (const line of reportLines(report)) await writeLine(terminal.stdout, line);
-  return EXIT.ok;
+  return report.devices.some((device) => device.works) ? EXIT.ok : EXIT.unavailable;
 }
 
 interface Report {
@@ -29,6 +30,8 @@ interface Report {
   /** null: not installed. */
   readonly packages: Readonly<Record<string, string | null>>;
   readonly models: readonly { readonly name: string; readonly usable: boolean; readonly problem?: string }[];
+  /** In the order of `--device auto`, which takes the first that works. */
+  readonly devices: readonly ProbeReport[];
 }
 
 async function examine(): Promise<Report> {
@@ -41,6 +44,7 @@ async function examine(): Promise<Report> {
     memoryMiB: Math.round(totalmem() / 2 ** 20),
     packages: Object.fromEntries(PACKAGES.map((name) => [name, installedVersion(name)])),
     models: models.map((model) => ("card" in model ? { name: model.name, usable: true } : { name: model.name, usable: false, problem: model.problem.message })),
+    devices: await probeDevices(),
   };
 }
 
@@ -57,6 +61,7 @@ function installedVersion(name: string): string | null {
 }
 
 function reportLines(report: Report): string[] {
+  const taken = report.devices.find((device) => device.works);
   return [
     `polyrnn ${report.polyrnn}, node ${report.node}, ${report.platform}, ${report.cores} cores, ${report.memoryMiB} MiB memory`,
     "",
@@ -65,5 +70,12 @@ function reportLines(report: Report): string[] {
     "",
     "Models",
     ...report.models.map((model) => `  ${printable(model.name).padEnd(26)} ${model.problem === undefined ? "card is sound" : printable(model.problem)}`),
+    "",
+    "Devices, in the order of --device auto",
+    ...report.devices.flatMap((device) => {
+      const name = `  ${`${device.device} by ${device.engine}`.padEnd(26)}`;
+      if (device.works) return [`${name} works${device === taken ? "; --device auto takes this one" : ""}`];
+      return [`${name} no: ${printable(device.reason)}`, `${" ".repeat(29)}${printable(device.fix)}`];
+    }),
   ];
 }

@@ -27,3 +27,40 @@ export const modelsVerifyTable = {
   },
   json: jsonRow,
 } as const satisfies OptionTable<VerifyFlags>;
+
+export interface ImportFlags extends JsonOption {
+  readonly architecture: "vgg16";
+  readonly file: string;
+  readonly out: string;
+  readonly name: string;
+  readonly peepholes: boolean;
+  readonly seed: number;
+}
+
+export const modelsImportTable = {
+  architecture: {
+    type: "text", position: 0, choices: ["vgg16"], group: "common", required: true,
+    describe: "What the weights are of",
+  },
+  file: {
+    type: "text", position: 1, placeholder: "FILE", group: "common", required: true,
+    describe: "Safetensors file with the ImageNet weights, in torchvision's or Keras' names",
+  },
+  out: {
+    type: "text", placeholder: "DIR", group: "common", required: true,
+    describe: "Folder of the new model; empty or absent",
+  },
+  name: {
+    type: "text", placeholder: "NAME", group: "advanced", default: "vgg16-imagenet",
+    describe: "Name on the card: lower case letters, digits, dots, dashes",
+  },
+  peepholes: {
+    type: "flag", group: "advanced", default: false,
+    describe: "Give the ConvLSTM the optional peephole terms",
+  },
+  seed: {
+    type: "number", integer: true, min: 0, max: 4294967295, group: "advanced", default: 1,
+    describe: "Seed of the weights that ImageNet does not have",
+  },
+  json: jsonRow,
+} as const satisfies OptionTable<ImportFlags>;

@@ -1,0 +1,36 @@
+/** A terminal in memory: what commands print, without a process. */
+import { Writable } from "node:stream";
+import type { OutputStream, Terminal } from "../../src/cli/terminal.js";
+
+class MemoryStream extends Writable {
+  text = "";
+  constructor(readonly isTTY: boolean, readonly columns: number) {
+    super({ decodeStrings: false });
+  }
+  override _write(chunk: unknown, _encoding: string, done: () => void): void {
+    this.text += String(chunk);
+    done();
+  }
+}
+
+export interface MemoryTerminal extends Terminal {
+  readonly stdout: OutputStream & { readonly text: string };
+  readonly stderr: OutputStream & { readonly text: string };
+  readonly stop: AbortController;
+  /** Moves the clock on. */
+  wait(milliseconds: number): void;
+}
+
+export function memoryTerminal(options: { readonly tty?: boolean; readonly env?: Record<string, string> } = {}): MemoryTerminal {
+  let now = 0;
+  const stop = new AbortController();
+  return {
+    stdout: new MemoryStream(false, 80),
+    stderr: new MemoryStream(options.tty ?? false, 80),
+    env: options.env ?? {},
+    now: () => now,
+    wait: (milliseconds) => { now += milliseconds; },
+    stop,
+    stopSignal: () => stop.signal,
+  };
+}

@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+import type { AnnotateSummary } from "../../src/annotate/options.js";
+import { summaryWords } from "../../src/cli/summary-words.js";
+
+const SUMMARY: AnnotateSummary = {
+  version: 1, type: "summary", stopped: false, images: 12, annotations: 100, done: 90, failed: 0, skipped: 0, remaining: 0, clipped: 0, unended: 0,
+  failedByReason: {}, skippedByReason: {}, failures: [], meanScore: 0.8, engine: "onnxruntime", device: "cpu", engineVersion: "onnxruntime-node 1.30.0",
+  model: "mobile", modelHash: "abc", batchSize: 8, finishedNow: 90, seconds: 7.5,
+  secondsPerStage: { decode: 1, crop: 1, encode: 3, steps: 2, write: 0.5 }, instancesPerSecond: 12, peakMemoryMiB: 300.4,
+  out: "polyrnn-out", written: ["annotations.json", "summary.json", "overlays/"],
+};
+const REST = ["images", "--boxes", "my boxes.json"];
+
+test("the closing words say what was done, by what, what was written, and where to look", () => {
+  expect(summaryWords(SUMMARY, REST, false)).toEqual([
+    "90 polygons from 12 images in 8 s (12.0 instances per second; model mobile, onnxruntime-node 1.30.0, cpu)",
+    "wrote polyrnn-out/: annotations.json, summary.json, overlays/",
+    "next: look at the pictures in polyrnn-out/overlays/",
+  ]);
+});
+
+test("failures and skips are counted by reason, and the next step is to look at the failures", () => {
+  const words = summaryWords({
+    ...SUMMARY, failed: 4, failedByReason: { "image-missing": 3, "box-empty": 1 }, skipped: 2, skippedByReason: { crowd: 2 }, clipped: 1, unended: 2,
+  }, REST, false);
+  expect(words.slice(1, 5)).toEqual([
+    "4 failed: 3 image-missing, 1 box-empty",
+    "2 skipped: 2 crowd",
+    "1 box reached over the image's border and was cut there",
+    "2 polygons ended at the step limit (--max-steps)",
+  ]);
+  expect(words.at(-1)).toBe("next: see the failures in polyrnn-out/summary.json");
+});
+
+test.each([
+  { rest: REST, command: "polyrnn annotate images --boxes 'my boxes.json' --resume", why: "words are quoted for the shell" },
+  { rest: [...REST, "--resume"], command: "polyrnn annotate images --boxes 'my boxes.json' --resume", why: "--resume is not said twice" },
+  { rest: ["it's", "--boxes", "b", "--force"], command: "polyrnn annotate 'it'\\''s' --boxes b --resume", why: "--force would throw the run away" },
+])("a stopped run says how to go on: $why", ({ rest, command }) => {
+  expect(summaryWords({ ...SUMMARY, stopped: true, remaining: 10 }, rest, false).at(-1)).toBe(`stopped with 10 instances left; go on with: ${command}`);
+});
+
+test("a stopped stream has nothing to go on with", () => {
+  expect(summaryWords({ ...SUMMARY, stopped: true, remaining: 1, out: "-", written: [] }, REST, false).at(-1)).toBe("stopped with 1 instance left");
+});
+
+test("--verbose adds the time per stage and the memory", () => {
+  expect(summaryWords(SUMMARY, REST, true)).toContain(
+    "time: decode 1.00 s, crop 1.00 s, encode 3.00 s, steps 2.00 s, write 0.50 s; peak memory 300 MiB; batches of 8");
+});
