@@ -2,8 +2,7 @@
 import type { CropWindow } from "../geometry/grid.js";
 import type { Failure, Instance } from "../types.js";
 
-/** Side of the network's input in pixels (paper: 224). */
-export const CROP_SIZE = 224;
+export { CROP_SIZE } from "../geometry/grid.js";
 
 export interface Crop {
   readonly instance: Instance;

@@ -13,6 +13,9 @@ export const EOS = CELL_COUNT;
 /** Classes of the decoder: every cell and end-of-sequence. */
 export const CLASS_COUNT = CELL_COUNT + 1;
 
+/** Side of the network's input in pixels (paper: 224): what a crop window is scaled to. */
+export const CROP_SIZE = 224;
+
 /** Square part of the image that becomes one crop. Image pixels; may reach outside the image. */
 export interface CropWindow { readonly left: number; readonly top: number; readonly side: number }
 

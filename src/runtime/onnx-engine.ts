@@ -4,8 +4,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { CROP_SIZE } from "../crop/crop.js";
-import { CELL_COUNT } from "../geometry/grid.js";
+import { CELL_COUNT, CROP_SIZE } from "../geometry/grid.js";
 import type { PolygonRnn } from "../network/architecture.js";
 import type { Normalization } from "../network/tensor-ops.js";
 import type { Decoding, DeviceName, Engine, StepInput } from "./engine.js";

@@ -2,8 +2,7 @@
  * TensorOps as a graph under construction: a tensor is a name, an operation appends nodes. The result is an ONNX graph (NCHW,
  * opset 17) that onnxruntime runs and `polyrnn export` can write to a file.
  */
-import { CROP_SIZE } from "../crop/crop.js";
-import { CLASS_COUNT, GRID_SIZE } from "../geometry/grid.js";
+import { CLASS_COUNT, CROP_SIZE, GRID_SIZE } from "../geometry/grid.js";
 import type { Conv2dOptions, Normalization, TensorOps, VertexTable } from "../network/tensor-ops.js";
 import {
   type AttributeProto, type DataType, type GraphProto, type NodeProto, type TensorProto, type ValueInfoProto,

@@ -5,8 +5,7 @@
  * in between lives inside one synchronous tf.tidy per call; values are read after it.
  */
 import type * as tfjs from "@tensorflow/tfjs";
-import { CROP_SIZE } from "../crop/crop.js";
-import { CELL_COUNT, GRID_SIZE } from "../geometry/grid.js";
+import { CELL_COUNT, CROP_SIZE, GRID_SIZE } from "../geometry/grid.js";
 import type { DecoderState, PolygonRnn } from "../network/architecture.js";
 import type { Normalization } from "../network/tensor-ops.js";
 import type { Decoding, DeviceName, Engine, StepInput } from "./engine.js";

@@ -6,8 +6,7 @@
  * once with shapes in place of tensors, and every weight gets the role it is used in. Both directions exist: what is trained in
  * TensorFlow.js goes back into a file.
  */
-import { CROP_SIZE } from "../crop/crop.js";
-import { GRID_SIZE } from "../geometry/grid.js";
+import { CROP_SIZE, GRID_SIZE } from "../geometry/grid.js";
 import type { DecoderState, PolygonRnn } from "../network/architecture.js";
 import type { Conv2dOptions, TensorOps, VertexTable } from "../network/tensor-ops.js";
 import type { WeightTensor } from "./safetensors.js";
