@@ -107,16 +107,11 @@ function traceEdge(
   return used;
 }
 
-/** Step of a steep edge after which its rounded x goes from `fine` to `fine` + 1 or back. */
+/** Last step of a steep edge before its rounded x goes from `fine` to `fine` + 1, or back when the slope is negative. */
 function lastStepBefore(fine: number, xs: number, slope: number): number {
-  let t = Math.round((fine + 0.5 - xs) / slope);
-  if (slope > 0) {
-    while (Math.trunc(xs + slope * t + 0.5) > fine) t--;
-    while (Math.trunc(xs + slope * (t + 1) + 0.5) <= fine) t++;
-  } else {
-    while (Math.trunc(xs + slope * t + 0.5) <= fine) t--;
-    while (Math.trunc(xs + slope * (t + 1) + 0.5) > fine) t++;
-  }
+  // The division gives the step or a later one; the expression that pycocotools rounds decides.
+  let t = Math.ceil((fine + 0.5 - xs) / slope);
+  while (Math.trunc(xs + slope * t + 0.5) > fine === slope > 0) t--;
   return t;
 }
 

@@ -48,7 +48,7 @@ export function removeRepeated(ring: Ring): Ring {
 
 /**
  * Without vertices exactly in line with both neighbors, tips of spikes that fold back included, while more than three are left;
- * repeated vertices go first. The lowest index goes first, as in the quantization of the authors' released code.
+ * repeated vertices go before and after. The lowest index goes first, as in the quantization of the authors' released code.
  */
 export function removeCollinear(ring: Ring): Ring {
   const points = removeRepeated(ring);
@@ -83,7 +83,8 @@ export function removeCollinear(ring: Ring): Ring {
   }
   const kept: ImagePoint[] = [];
   for (let i = 0, at = first; i < left; i++, at = next[at]!) kept.push(points[at]!);
-  return kept;
+  // A line that was walked there and back can be left as a, b, a.
+  return removeRepeated(kept);
 }
 
 /** Twice the area of the triangle a, b, c; 0 in line. */

@@ -91,7 +91,7 @@ export function rleArea(rle: Rle): number {
 export function rleBounds(rle: Rle): Box | undefined {
   const { height, counts } = rle;
   let left = Infinity, right = -1, top = Infinity, bottom = -1;
-  for (let i = 1, start = counts[0] ?? 0; i < counts.length; i += 2) {
+  for (let i = 1, start = counts[0]!; i < counts.length; i += 2) {
     const length = counts[i]!;
     if (length > 0) {
       const last = start + length - 1;

@@ -72,11 +72,13 @@ function farthestFrom(ring: Ring, point: ImagePoint): number {
   return index;
 }
 
-/** From a point to a segment, not to its line: a spike that reaches past the end of its edge must count. */
+/**
+ * From a point to a segment, not to its line: a spike that reaches past the end of its edge must count. The segment has a length:
+ * the anchors are apart, and a vertex is kept only for being away from both ends.
+ */
 function squaredDistance(point: ImagePoint, a: ImagePoint, b: ImagePoint): number {
   const dx = b.x - a.x;
   const dy = b.y - a.y;
-  const length = dx * dx + dy * dy;
-  const along = length === 0 ? 0 : Math.min(1, Math.max(0, ((point.x - a.x) * dx + (point.y - a.y) * dy) / length));
+  const along = Math.min(1, Math.max(0, ((point.x - a.x) * dx + (point.y - a.y) * dy) / (dx * dx + dy * dy)));
   return (point.x - a.x - along * dx) ** 2 + (point.y - a.y - along * dy) ** 2;
 }
