@@ -1,6 +1,11 @@
-/** Numbers as the files hold them: pixels with two decimals. */
+/** Numbers as the files hold them. */
 
-/** Rounds to two decimals; never -0. */
+/** Pixels with two decimals; never -0. */
 export function roundPixels(value: number): number {
   return Math.round(value * 100) / 100 + 0;
+}
+
+/** Text with one decimal, fine enough for drawings. */
+export function toTenths(value: number): string {
+  return value.toFixed(1);
 }

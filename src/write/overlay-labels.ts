@@ -1,0 +1,106 @@
+/** Labels of an overlay: text on a dark plate with a stripe of the category's colour, placed where it covers least. */
+import type { Box } from "../types.js";
+import { pixelTextPath, pixelTextWidth } from "./pixel-font.js";
+import { toTenths as f } from "./round.js";
+import { escapeXml, toPlainText } from "./xml-text.js";
+
+/** A label to place. Output pixels throughout. */
+export interface LabelRequest {
+  readonly text: string;
+  readonly color: string;
+  /** What the label belongs to. */
+  readonly box: Box;
+  /** Drawn even where it has to cover another label. */
+  readonly isUrgent: boolean;
+}
+
+export interface LabelStyle {
+  /** Height of the letters, pixels. */
+  readonly fontSize: number;
+  /** False on a machine without fonts: letters are then drawn by the program. */
+  readonly hasFonts: boolean;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Longest text of a label, characters. */
+const MAX_LENGTH = 40;
+
+/**
+ * @param requests the first ones get the best places
+ * @returns SVG; a label that finds no free place is left out, unless it is urgent
+ */
+export function drawLabels(requests: readonly LabelRequest[], style: LabelStyle): string {
+  const placed: Box[] = [];
+  const drawn: string[] = [];
+  for (const request of requests) {
+    const text = shortenText(request.text);
+    const plate = plateSize(text, style);
+    const places = candidatePlaces(request.box, plate, style);
+    const place = places.find((candidate) => !placed.some((other) => overlaps(candidate, other))) ?? (request.isUrgent ? places[0] : undefined);
+    if (place === undefined) continue;
+    placed.push(place);
+    drawn.push(drawLabel(text, request.color, place, style));
+  }
+  return drawn.join("\n");
+}
+
+function shortenText(text: string): string {
+  const characters = Array.from(toPlainText(text));
+  return characters.length <= MAX_LENGTH ? characters.join("") : `${characters.slice(0, MAX_LENGTH - 1).join("")}…`;
+}
+
+function plateSize(text: string, { fontSize, hasFonts }: LabelStyle): { width: number; height: number } {
+  const textWidth = hasFonts ? estimateTextWidth(text, fontSize) : pixelTextWidth(text, capitalHeight(fontSize));
+  return { width: Math.ceil(textWidth + stripeWidth(fontSize) + fontSize * 0.7), height: Math.ceil(fontSize * 1.4) };
+}
+
+/** Above the box, inside it, below it, to its right; always inside the image. */
+function candidatePlaces(box: Box, plate: { width: number; height: number }, style: LabelStyle): [Box, ...Box[]] {
+  const { left, top } = box;
+  const right = left + box.width;
+  const bottom = top + box.height;
+  const at = (x: number, y: number): Box => ({
+    left: Math.max(0, Math.min(style.width - plate.width, x)), top: Math.max(0, Math.min(style.height - plate.height, y)), ...plate,
+  });
+  return [
+    at(left, top - plate.height), at(left, bottom), at(right - plate.width, top - plate.height),
+    at(right - plate.width, bottom), at(left, top), at(right, top), at(left - plate.width, top),
+  ];
+}
+
+function overlaps(a: Box, b: Box): boolean {
+  return a.left < b.left + b.width && b.left < a.left + a.width && a.top < b.top + b.height && b.top < a.top + a.height;
+}
+
+function drawLabel(text: string, color: string, place: Box, { fontSize, hasFonts }: LabelStyle): string {
+  const { left, top, width, height } = place;
+  const stripe = stripeWidth(fontSize);
+  const textLeft = left + stripe + fontSize * 0.35;
+  const plate = `<rect x="${f(left)}" y="${f(top)}" width="${f(width)}" height="${f(height)}" rx="${f(fontSize * 0.2)}" fill="#101418" fill-opacity="0.82"/>`;
+  const mark = `<rect x="${f(left)}" y="${f(top)}" width="${f(stripe)}" height="${f(height)}" rx="${f(fontSize * 0.2)}" fill="${color}"/>`;
+  const letters = hasFonts
+    ? `<text x="${f(textLeft)}" y="${f(top + height * 0.72)}" font-size="${f(fontSize)}" font-family="DejaVu Sans, Noto Sans, Arial, Helvetica, sans-serif" fill="#fff">${escapeXml(text)}</text>`
+    : `<path d="${pixelTextPath(text, textLeft, top + (height - capitalHeight(fontSize)) / 2, capitalHeight(fontSize))}" fill="#fff"/>`;
+  return plate + mark + letters;
+}
+
+function stripeWidth(fontSize: number): number {
+  return fontSize * 0.35;
+}
+
+function capitalHeight(fontSize: number): number {
+  return fontSize * 0.75;
+}
+
+/** Nothing in SVG measures text before it is drawn; widths as in common sans-serif fonts, a little generous. */
+function estimateTextWidth(text: string, fontSize: number): number {
+  let ems = 0;
+  for (const character of text) {
+    if (/[ilj.,:;'|!I]/u.test(character)) ems += 0.32;
+    else if (/[mwMW@%]/u.test(character)) ems += 0.95;
+    else if (/[\u1100-\u11ff\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef]|[\u{1f000}-\u{3ffff}]/u.test(character)) ems += 1.05;
+    else ems += /[A-Z]/u.test(character) ? 0.7 : 0.61;
+  }
+  return ems * fontSize;
+}
