@@ -2,10 +2,14 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     testTimeout: 60_000,
     // Native libraries (sharp, onnxruntime, TensorFlow) keep global state that worker threads would share.
     pool: "forks",
     coverage: { provider: "v8", include: ["src/**"], reporter: ["text-summary", "text"] },
+    projects: [
+      { extends: true, test: { name: "parts", include: ["test/**/*.test.ts"], exclude: ["test/process/**"] } },
+      // These start the built command; only they need a build.
+      { extends: true, test: { name: "process", include: ["test/process/**/*.test.ts"], globalSetup: "test/global-setup.ts" } },
+    ],
   },
 });

@@ -1,0 +1,64 @@
+/** Starts the built command as a user does and waits for its end. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { join } from "node:path";
+
+export const BIN = join(import.meta.dirname, "..", "..", "bin", "polyrnn.js");
+
+export interface Ended {
+  /** null: ended by a signal. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Started {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  /** Resolves when standard error contains the text; rejects when the process ends before. */
+  says(text: string): Promise<void>;
+}
+
+export interface StartOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Flags of node itself. */
+  readonly nodeOptions?: readonly string[];
+}
+
+export function start(words: readonly string[], options: StartOptions = {}): Started {
+  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(POLYRNN_|NO_COLOR|FORCE_COLOR|NODE_OPTIONS|VITEST)/.test(name)));
+  const child = spawn(process.execPath, [...(options.nodeOptions ?? []), BIN, ...words], {
+    cwd: options.cwd, env: { ...inherited, ...options.env }, stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  const listeners = new Set<() => void>();
+  child.stdout.setEncoding("utf8").on("data", (text: string) => { stdout += text; });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+    for (const listener of listeners) listener();
+  });
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code, signal) => { resolve({ code, signal, stdout, stderr }); });
+  });
+  return {
+    child,
+    ended,
+    says: (text) => new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (!stderr.includes(text)) return;
+        listeners.delete(look);
+        resolve();
+      };
+      listeners.add(look);
+      look();
+      void ended.then(() => { reject(new Error(`ended without saying "${text}":\n${stderr}`)); });
+    }),
+  };
+}
+
+export function runToEnd(words: readonly string[], options?: StartOptions): Promise<Ended> {
+  return start(words, options).ended;
+}
