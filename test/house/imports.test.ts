@@ -34,7 +34,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   "onnxruntime-node": /^runtime\/onnx/, "protobufjs": /^runtime\/onnx/,
   "write-file-atomic": /^write\//,
   "bullmq": /^queue\//,
-  "echarts": /^evaluate\//,
+  "echarts": /^evaluate\//, "@techstark/opencv-js": /^evaluate\//,
 };
 
 interface Import { readonly file: string; readonly target: string }
