@@ -1,0 +1,173 @@
+/**
+ * Images and boxes in, crops out, in input order, with bounded memory. An image is decoded once for all its boxes; images and crops
+ * are made ahead while the consumer computes, never more than the stated numbers of them.
+ *
+ * One background walk opens images and queues a promise per instance; four gates hold it back. The consumer takes from the queue.
+ */
+import type { Failure, ImageRecord, Instance } from "../types.js";
+import type { CropResult } from "./crop.js";
+import { cutCrop } from "./cut-crop.js";
+import { Gate } from "./gate.js";
+import { CHANNELS, type DecodeResult, decodeImage, type OpenedImage, openImage, prepareImageLibrary } from "./open-image.js";
+
+/** One image with its boxes; `dataset/` gives these, and so may anyone else. */
+export interface CropSource {
+  readonly image: Pick<ImageRecord, "width" | "height">;
+  readonly location: { readonly kind: "file"; readonly path: string } | { readonly kind: "failed"; readonly failure: Failure };
+  readonly instances: readonly Instance[];
+}
+
+export interface ReadCropsOptions {
+  /** Extra part of the long side, 0.15 for 15 %. */
+  readonly context: number;
+  /** Decoded images in memory at once. */
+  readonly maxDecodedImages?: number;
+  /** Bytes of decoded images in memory at once; a single image above this is decoded while no other is held. */
+  readonly maxDecodedBytes?: number;
+  /** Crops waiting for the consumer; about twice the batch size keeps both sides busy. */
+  readonly maxCropsAhead?: number;
+  /** Told how long a piece of work took. Pieces overlap, so their sum may exceed the wall time. */
+  readonly onTime?: (stage: "decode" | "crop", milliseconds: number) => void;
+  /** Told whenever what is held in memory changes. */
+  readonly onHeld?: (held: HeldInMemory) => void;
+}
+
+export interface HeldInMemory { readonly images: number; readonly bytes: number; readonly crops: number }
+
+const DEFAULT_MAX_IMAGES = 8;
+const DEFAULT_MAX_BYTES = 256 * 2 ** 20;
+const DEFAULT_MAX_CROPS = 64;
+/** Windows being cut at once: each may copy 12 MB, and libuv has four threads by default. */
+const CUTS_AT_ONCE = 4;
+
+/**
+ * Yields one result per instance. A failed image fails each of its instances with its reason; an image without instances is not
+ * opened. Returning early stops the work behind it. @throws whatever `sources` throws, after the results before it
+ */
+export async function* readCrops(sources: AsyncIterable<CropSource>, options: ReadCropsOptions): AsyncGenerator<CropResult, void, undefined> {
+  prepareImageLibrary();
+  const ahead = new CropsAhead(options);
+  const walk = ahead.fill(sources);
+  walk.catch(() => undefined); // met below; until then it must not count as unhandled
+  try {
+    for (let next = await ahead.take(); next; next = await ahead.take()) yield next;
+    await walk;
+  } finally {
+    await ahead.stop();
+    await walk.catch(() => undefined);
+  }
+}
+
+/** The queue between the walk over the images and the consumer. */
+class CropsAhead {
+  private readonly images: Gate;
+  private readonly bytes: Gate;
+  private readonly crops: Gate;
+  private readonly cuts = new Gate(CUTS_AT_ONCE);
+  private readonly queue: Promise<CropResult>[] = [];
+  private isEnded = false;
+  private isStopped = false;
+  private wake: () => void = () => undefined;
+
+  constructor(private readonly options: ReadCropsOptions) {
+    this.images = new Gate(options.maxDecodedImages ?? DEFAULT_MAX_IMAGES);
+    this.bytes = new Gate(options.maxDecodedBytes ?? DEFAULT_MAX_BYTES);
+    this.crops = new Gate(options.maxCropsAhead ?? DEFAULT_MAX_CROPS);
+  }
+
+  async fill(sources: AsyncIterable<CropSource>): Promise<void> {
+    try {
+      for await (const source of sources) {
+        if (this.isStopped) break;
+        if (source.instances.length > 0) await this.fillFromImage(source);
+      }
+    } finally {
+      this.isEnded = true;
+      this.wake();
+    }
+  }
+
+  /** @returns undefined at the end */
+  async take(): Promise<CropResult | undefined> {
+    while (this.queue.length === 0) {
+      if (this.isEnded) return undefined;
+      await new Promise<void>((wake) => { this.wake = wake; });
+    }
+    const result = await this.queue.shift();
+    this.crops.leave(1);
+    this.report();
+    return result;
+  }
+
+  /** Gives up: nothing new is started; resolves when what was in work has ended. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    for (const gate of [this.images, this.bytes, this.crops, this.cuts]) gate.open();
+    await Promise.allSettled(this.queue);
+  }
+
+  private async fillFromImage({ image, location, instances }: CropSource): Promise<void> {
+    if (location.kind === "failed") return this.fillWithFailure(instances, location.failure);
+    const opened = await openImage(location.path, image);
+    if (opened.kind === "failed") return this.fillWithFailure(instances, opened.failure);
+    const size = opened.image.width * opened.image.height * CHANNELS;
+    await this.images.enter(1);
+    await this.bytes.enter(size);
+    this.report();
+    // Not awaited: the walk goes on to the next image while this one is decoded and cut.
+    const decoded = this.decode(opened.image);
+    const results: Promise<unknown>[] = [decoded];
+    for (const instance of instances) {
+      await this.crops.enter(1);
+      if (this.isStopped) break;
+      results.push(this.put(this.cut(decoded, instance)));
+    }
+    void Promise.allSettled(results).then(() => {
+      this.images.leave(1);
+      this.bytes.leave(size);
+      this.report();
+    });
+  }
+
+  private async fillWithFailure(instances: readonly Instance[], failure: Failure): Promise<void> {
+    for (const instance of instances) {
+      await this.crops.enter(1);
+      if (this.isStopped) return;
+      void this.put(Promise.resolve({ kind: "failed", instance, failure }));
+    }
+  }
+
+  private put(result: Promise<CropResult>): Promise<CropResult> {
+    result.catch(() => undefined); // the consumer meets a rejection when it takes the result
+    this.queue.push(result);
+    this.report();
+    this.wake();
+    return result;
+  }
+
+  private async decode(image: OpenedImage): Promise<DecodeResult> {
+    const start = performance.now();
+    const result = await decodeImage(image);
+    this.options.onTime?.("decode", performance.now() - start);
+    return result;
+  }
+
+  private async cut(decoded: Promise<DecodeResult>, instance: Instance): Promise<CropResult> {
+    const result = await decoded;
+    if (result.kind === "failed") return { kind: "failed", instance, failure: result.failure };
+    await this.cuts.enter(1);
+    try {
+      if (this.isStopped) throw new Error("given up: nobody takes this crop");
+      const start = performance.now();
+      const cut = await cutCrop(result.image, instance, this.options.context);
+      this.options.onTime?.("crop", performance.now() - start);
+      return cut;
+    } finally {
+      this.cuts.leave(1);
+    }
+  }
+
+  private report(): void {
+    this.options.onHeld?.({ images: this.images.inside, bytes: this.bytes.inside, crops: this.crops.inside });
+  }
+}

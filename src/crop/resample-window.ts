@@ -1,0 +1,105 @@
+/**
+ * A square window of an image, at any size: zero outside the image, pixel centers at half pixels, so that the crop and the polygon
+ * share one frame at every scale.
+ *
+ * Three ways to the same picture:
+ * - enlarging: bilinear, here. libvips enlarges with its result moved by half an output pixel to the right and down (measured: 24 dB
+ *   at 223 -> 224, where nothing should change), and no option of sharp's resize moves it back;
+ * - reducing: sharp's linear kernel, widened by the scale, so that nothing is skipped;
+ * - reducing a window too large to be copied: the same on the part inside the image, then placed on the nearest crop pixel.
+ *
+ * Measured on 665 boxes of real photographs, against OpenCV on the same windows (median PSNR): enlarging 51 dB against INTER_LINEAR;
+ * reducing 43 dB against INTER_AREA, 36 dB against warpAffine with INTER_LINEAR, which skips pixels. Mean IoU of a trained network on
+ * these crops differs by less than .003 between all of these.
+ */
+import sharp from "sharp";
+import type { CropWindow } from "../geometry/grid.js";
+import { CHANNELS, type DecodedImage } from "./open-image.js";
+
+/** Largest window that is copied as a whole, pixels along a side: 12 MB. Above, one crop pixel covers more than nine image pixels. */
+const MAX_COPIED_SIDE = 2048;
+
+/**
+ * @param size side of the result, pixels
+ * @returns [size, size, 3] uint8, RGB, 0..255; a new buffer
+ */
+export async function resampleWindow(image: DecodedImage, window: CropWindow, size: number): Promise<Uint8Array> {
+  if (window.side > MAX_COPIED_SIDE) return reduceLargeWindow(image, window, size);
+  const square = copyWindow(image, window);
+  return window.side > size ? reduceSquare(square, window.side, size) : enlargeSquare(square, window.side, size);
+}
+
+/** Copies the window's rows into a zeroed square. @returns [side, side, 3] */
+function copyWindow(image: DecodedImage, { left, top, side }: CropWindow): Uint8Array {
+  const square = new Uint8Array(side * side * CHANNELS);
+  const { x0, x1, y0, y1 } = insidePart(image, { left, top, side });
+  for (let y = y0; y < y1; y++) {
+    const row = image.pixels.subarray((y * image.width + x0) * CHANNELS, (y * image.width + x1) * CHANNELS);
+    square.set(row, ((y - top) * side + x0 - left) * CHANNELS);
+  }
+  return square;
+}
+
+/** Part of the window inside the image, image pixels; x1 and y1 are exclusive. */
+function insidePart({ width, height }: DecodedImage, { left, top, side }: CropWindow): { x0: number; x1: number; y0: number; y1: number } {
+  return { x0: Math.max(0, left), x1: Math.min(width, left + side), y0: Math.max(0, top), y1: Math.min(height, top + side) };
+}
+
+async function reduceSquare(square: Uint8Array, side: number, size: number): Promise<Uint8Array> {
+  return sharp(square, { raw: { width: side, height: side, channels: CHANNELS } })
+    .resize(size, size, { kernel: "linear", fit: "fill" })
+    .raw()
+    .toBuffer();
+}
+
+/** Bilinear; the border pixels reach outward. @returns [size, size, 3] */
+function enlargeSquare(square: Uint8Array, side: number, size: number): Uint8Array {
+  const { before, after, weight } = bilinearTable(side, size);
+  const out = new Uint8Array(size * size * CHANNELS);
+  for (let y = 0, at = 0; y < size; y++) {
+    const top = before[y]! * side, bottom = after[y]! * side, v = weight[y]!;
+    for (let x = 0; x < size; x++) {
+      const left = before[x]!, right = after[x]!, u = weight[x]!;
+      const topLeft = (top + left) * CHANNELS, topRight = (top + right) * CHANNELS;
+      const bottomLeft = (bottom + left) * CHANNELS, bottomRight = (bottom + right) * CHANNELS;
+      for (let channel = 0; channel < CHANNELS; channel++) {
+        const upper = square[topLeft + channel]! * (1 - u) + square[topRight + channel]! * u;
+        const lower = square[bottomLeft + channel]! * (1 - u) + square[bottomRight + channel]! * u;
+        out[at++] = upper * (1 - v) + lower * v + 0.5; // storing cuts the fraction off
+      }
+    }
+  }
+  return out;
+}
+
+/** For each output pixel the two source pixels around its center, and the weight of the second. */
+function bilinearTable(side: number, size: number): { before: Int32Array; after: Int32Array; weight: Float64Array } {
+  const before = new Int32Array(size), after = new Int32Array(size), weight = new Float64Array(size);
+  for (let i = 0; i < size; i++) {
+    const at = Math.min(side - 1, Math.max(0, ((i + 0.5) * side) / size - 0.5));
+    before[i] = Math.floor(at);
+    after[i] = Math.min(side - 1, before[i]! + 1);
+    weight[i] = at - before[i]!;
+  }
+  return { before, after, weight };
+}
+
+/** Never copies the window: sharp reads the image's own buffer. The part inside the image is off by half a crop pixel at most. */
+async function reduceLargeWindow(image: DecodedImage, window: CropWindow, size: number): Promise<Uint8Array> {
+  const { x0, x1, y0, y1 } = insidePart(image, window);
+  const place = (position: number, origin: number): number => Math.round(((position - origin) * size) / window.side);
+  const left = place(x0, window.left), top = place(y0, window.top);
+  const width = Math.max(1, place(x1, window.left) - left), height = Math.max(1, place(y1, window.top) - top);
+  const reduced = await sharp(image.pixels, { raw: { width: image.width, height: image.height, channels: CHANNELS }, limitInputPixels: false })
+    .extract({ left: x0, top: y0, width: x1 - x0, height: y1 - y0 })
+    .resize(width, height, { kernel: "linear", fit: "fill" })
+    .raw()
+    .toBuffer();
+  const out = new Uint8Array(size * size * CHANNELS);
+  // A sliver at the very edge rounds to one pixel that may lie just past the crop; it is pushed back in.
+  const atX = Math.min(left, size - width), atY = Math.min(top, size - height);
+  for (let y = 0; y < height; y++) {
+    out.set(reduced.subarray(y * width * CHANNELS, (y + 1) * width * CHANNELS), ((atY + y) * size + atX) * CHANNELS);
+  }
+  return out;
+}
