@@ -6,30 +6,38 @@ export interface PixelWindow { readonly left: number; readonly top: number; read
 
 /**
  * Mask of height x width pixels that is empty outside the window.
- * @param bitmap columns * rows values, pixel (x, y) at (x - left) * rows + y - top; anything but 0 is mask
+ * @param bitmap 0 and 1, columns * rows values, pixel (x, y) at (x - left) * rows + y - top
  */
 export function rleFromWindow(bitmap: Uint8Array, window: PixelWindow, height: number, width: number): Rle {
-  const { left, top, columns, rows } = window;
+  const { left, top, rows } = window;
   const counts: number[] = [];
   let start = 0;
   let end = 0;
-  // A run of mask is written once the next one starts apart from it, because runs go on from column to column.
-  for (let column = 0; column < columns; column++) {
-    const base = (left + column) * height + top;
-    for (let row = 0; row < rows; row++) {
-      if (bitmap[column * rows + row] === 0) continue;
-      const at = base + row;
+  for (let first = bitmap.indexOf(1); first >= 0;) {
+    const past = endOfRun(bitmap, first);
+    for (let from = first; from < past;) {
+      const column = Math.floor(from / rows);
+      const to = Math.min(past, (column + 1) * rows);
+      const at = (left + column) * height + top + from - column * rows;
+      // A run is written once the next one starts apart from it, because runs go on from column to column.
       if (at !== end || counts.length === 0) {
         if (counts.length > 0) counts.push(end - start);
         counts.push(at - end);
         start = at;
       }
-      end = at + 1;
+      end = at + to - from;
+      from = to;
     }
+    first = bitmap.indexOf(1, past);
   }
   if (counts.length > 0) counts.push(end - start);
   if (end < height * width) counts.push(height * width - end);
   return { height, width, counts: Uint32Array.from(counts) };
+}
+
+function endOfRun(bitmap: Uint8Array, from: number): number {
+  const zero = bitmap.indexOf(0, from);
+  return zero < 0 ? bitmap.length : zero;
 }
 
 /** Bitmap of the window, 0 and 1, in the layout of `rleFromWindow`. */

@@ -9,8 +9,10 @@ import type { ImagePoint, Ring } from "../types.js";
  * Never below three vertices; a ring of three or fewer, or with all vertices in one place, comes back as it is. The result of a
  * simple ring can cross itself where two sides are closer than the tolerance.
  * @param tolerancePx image pixels, 0 or more; 0 drops vertices exactly in line
+ * @throws RangeError with a tolerance below 0 or NaN
  */
 export function simplifyRing(ring: Ring, tolerancePx: number): Ring {
+  if (!(tolerancePx >= 0)) throw new RangeError(`simplify: expected a tolerance of 0 or more pixels, received ${tolerancePx}`);
   if (ring.length <= 3) return ring;
   const a = farthestFrom(ring, ring[0]!);
   const b = farthestFrom(ring, ring[a]!);

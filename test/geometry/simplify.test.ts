@@ -39,6 +39,10 @@ describe("simplifying a ring", () => {
     expect(simplifyRing(toRing(ring), tolerance)).toEqual(toRing(left));
   });
 
+  test.each([-1, NaN])("a tolerance of %d is a mistake of the program", (tolerance) => {
+    expect(() => simplifyRing(toRing([0, 0, 9, 0, 9, 9, 0, 9]), tolerance)).toThrow(RangeError);
+  });
+
   test("a comb of fifty thousand vertices, which splits one by one, does not overflow the stack", () => {
     const comb = Array.from({ length: 50_000 }, (_, i) => ({ x: i, y: i % 2 === 0 ? 0 : 1 }));
     const circle = Array.from({ length: 50_000 }, (_, i) => ({ x: 1000 * Math.cos(i / 7957.75), y: 1000 * Math.sin(i / 7957.75) }));
