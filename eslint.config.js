@@ -20,5 +20,6 @@ export default tseslint.config(
     },
   },
   { files: ["fixtures/**", "bench/**", "test/**"], rules: { "no-console": "off" } },
-  { files: ["bin/*.js"], ...tseslint.configs.disableTypeChecked },
+  { files: ["bin/*.js", "fixtures/**/*.mjs"], ...tseslint.configs.disableTypeChecked },
+  { files: ["fixtures/**/*.mjs"], languageOptions: { globals: { URL: "readonly", console: "readonly" } } },
 );
