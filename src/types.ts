@@ -54,6 +54,8 @@ export interface Instance {
   readonly categoryId: Id;
   readonly box: Box;
   readonly truth?: Truth;
+  /** Why the annotation's segmentation cannot serve as ground truth; `truth` is absent then. Evaluation lists it. */
+  readonly truthProblem?: string;
   /** The annotation as read, unknown fields included (may hold `segmentation`). */
   readonly raw: JsonObject;
 }

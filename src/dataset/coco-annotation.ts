@@ -1,0 +1,84 @@
+/** One annotation of a COCO file or results list, from bytes to an entry: an instance, or why it is none. */
+import { receivedOf } from "../errors.js";
+import { checkBox } from "../geometry/box.js";
+import { checkCocoAnnotation, checkCocoResult } from "../schema/coco.js";
+import { describeViolation } from "../schema/validate.js";
+import type { FailReason, Id, ImageRecord, JsonObject } from "../types.js";
+import { readTruth } from "./coco-segmentation.js";
+import type { Entry } from "./dataset.js";
+import { FieldSpotter, asId } from "./json-fields.js";
+import { describeProblem, parseJsonBytes } from "./json-value.js";
+
+export interface AnnotationSource {
+  readonly file: string;
+  readonly format: "coco" | "coco-results";
+  /** Ids that have a category. */
+  readonly categories: ReadonlySet<Id>;
+}
+
+/** What the index knows of an annotation. */
+export interface AnnotationPlace {
+  readonly ordinal: number;
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+  readonly image: ImageRecord;
+  /** Ordinal of an earlier annotation with the same id. */
+  readonly firstWithSameId: number | undefined;
+}
+
+const NEXT_STEP = "Correct or remove this annotation.";
+
+/** Never throws: whatever is wrong with an annotation costs that annotation only. */
+export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: AnnotationSource): Entry {
+  const parsed = parseJsonBytes(bytes, place.offset);
+  const raw = parsed.kind === "value" && isObject(parsed.value) ? parsed.value : {};
+  const annotationId = idOf(raw, bytes, place, source);
+  const where = whereIs(place, source, annotationId);
+  const fail = (reason: FailReason, message: string): Entry => ({
+    kind: "failed", ordinal: place.ordinal, annotationId, imageId: place.image.id, raw, failure: { reason, message: `${message}. ${NEXT_STEP}` },
+  });
+
+  if (parsed.kind === "problem") return fail("annotation-invalid", `${where}, ${describeProblem(parsed)}`);
+  const check = source.format === "coco" ? checkCocoAnnotation : checkCocoResult;
+  const violation = check(parsed.value);
+  if (violation !== undefined) return fail("annotation-invalid", `${where}: ${describeViolation(violation)}`);
+  if (place.firstWithSameId !== undefined) {
+    return fail("duplicate-id", `${where}: expected every annotation id once, received the id of annotations[${place.firstWithSameId}]`);
+  }
+  if (raw["iscrowd"] === 1 || raw["iscrowd"] === true) {
+    return { kind: "skipped", ordinal: place.ordinal, annotationId, imageId: place.image.id, reason: "crowd", raw };
+  }
+  const categoryId = asId(raw["category_id"]);
+  if (categoryId === undefined || !source.categories.has(categoryId)) {
+    return fail("category-unknown", `${where}: expected a category_id among ${listIds(source.categories)}, received ${receivedOf(raw["category_id"])}`);
+  }
+  const checked = checkBox(raw["bbox"], where);
+  if (checked.kind === "failed") return fail(checked.failure.reason, checked.failure.message);
+  const truth = readTruth(raw["segmentation"], where, place.image);
+  return { kind: "instance", instance: { ordinal: place.ordinal, annotationId, imageId: place.image.id, categoryId, box: checked.box, ...truth, raw } };
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The file's id, also of an annotation that is not JSON as a whole; its position, counted from 1, where there is none. */
+function idOf(raw: JsonObject, bytes: Buffer, place: AnnotationPlace, source: AnnotationSource): Id {
+  const position = place.ordinal + 1;
+  if (source.format === "coco-results") return position;
+  if ("id" in raw) return asId(raw["id"]) ?? position;
+  const spotter = new FieldSpotter(["id"]);
+  spotter.endOf(bytes, 0, bytes.length);
+  return spotter.id(0, bytes) ?? position;
+}
+
+function whereIs(place: AnnotationPlace, source: AnnotationSource, annotationId: Id): string {
+  if (source.format === "coco-results") return `${source.file}: element ${place.ordinal}`;
+  return `${source.file}: annotations[${place.ordinal}] (id ${receivedOf(annotationId)})`;
+}
+
+function listIds(ids: ReadonlySet<Id>): string {
+  if (ids.size === 0) return "the file's categories, of which there are none";
+  const shown = [...ids].slice(0, 10).map(receivedOf).join(", ");
+  return ids.size > 10 ? `${shown} and ${ids.size - 10} more` : shown;
+}

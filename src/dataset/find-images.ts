@@ -1,0 +1,142 @@
+/**
+ * Finds the image files of a data set: the folder is searched once, and names are looked up in what was found.
+ *
+ * Names from box files are data. They never become patterns, and a file is handed out only when its real path lies inside the image
+ * folder. Order of the search: the path as written; a file whose path ends in it; the only file with the same last part; the same
+ * with Unicode composed. Several files that fit equally well are a failure, not a guess.
+ */
+import { realpath, stat } from "node:fs/promises";
+import { isAbsolute, join, relative, sep } from "node:path";
+import fastGlob from "fast-glob";
+import { missingInput, reasonOf, receivedOf } from "../errors.js";
+import type { FailReason, Failure } from "../types.js";
+import { ImageIndex } from "./image-index.js";
+import type { Match } from "./image-index.js";
+import { readingsOf, reasonOutside } from "./image-name.js";
+
+/** File name endings sharp reads in every installation. */
+export const IMAGE_EXTENSIONS = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "gif", "avif"] as const;
+
+export type Located =
+  | { readonly kind: "file"; readonly path: string; /** Relative to the image folder, "/" between parts. */ readonly name: string }
+  | { readonly kind: "failed"; readonly failure: Failure };
+
+export interface ImageFinder {
+  /** As the user gave it. */
+  readonly folder: string;
+  /** Image files found. */
+  readonly count: number;
+  /** @param fileName `file_name` of a box file, any text. Fails with image-outside, image-missing, image-ambiguous or image-unreadable */
+  locate(fileName: string): Promise<Located>;
+  /** The image whose file name without extension is `stem`, with or without leading folders. */
+  locateStem(stem: string): Promise<Located>;
+  /** The image whose file name is a number, leading zeros aside: 139 is 000000000139.jpg. */
+  locateNumber(id: number): Promise<Located>;
+}
+
+/**
+ * @param folder searched at any depth; links are listed but linked folders are not entered
+ * @throws E_MISSING when the folder does not exist, cannot be read, or holds no image
+ */
+export async function findImages(folder: string): Promise<ImageFinder> {
+  const root = await openFolder(folder);
+  const index = await listImages(folder);
+  const place: Place = { folder, root };
+  const failMissing = (wanted: string, hint = ""): Located =>
+    failed("image-missing", `expected an image file ${wanted} in ${folder}, received none among ${index.count}${hint}. Add the image or correct the name.`);
+
+  return {
+    folder,
+    count: index.count,
+    async locate(fileName) {
+      const outside = reasonOutside(fileName);
+      if (outside !== undefined) return failOutside(folder, fileName, outside);
+      for (const name of readingsOf(fileName)) {
+        const onDisk = await take(place, name);
+        if (onDisk !== undefined) return onDisk;
+      }
+      for (const name of readingsOf(fileName)) {
+        const found = await resolve(place, fileName, index.findName(name) ?? index.findNormalized(name));
+        if (found !== undefined) return found;
+      }
+      return failMissing(receivedOf(fileName));
+    },
+    async locateStem(stem) {
+      const outside = reasonOutside(stem);
+      if (outside !== undefined) return failOutside(folder, stem, outside);
+      for (const name of readingsOf(stem)) {
+        const found = await resolve(place, stem, index.findStem(name));
+        if (found !== undefined) return found;
+      }
+      return failMissing(`named ${receivedOf(stem)} and an extension`);
+    },
+    async locateNumber(id) {
+      return await resolve(place, id, index.findNumber(id)) ?? failMissing(`whose name is the number ${id}`);
+    },
+  };
+}
+
+interface Place {
+  readonly folder: string;
+  /** The folder without links. */
+  readonly root: string;
+}
+
+async function openFolder(folder: string): Promise<string> {
+  try {
+    const root = await realpath(folder);
+    if ((await stat(root)).isDirectory()) return root;
+  } catch (thrown) {
+    throw missingInput(`${folder}: expected a folder with images, received ${reasonOf(thrown)}`,
+      "Check the spelling, the permissions, and the folder the command runs in.", thrown);
+  }
+  throw missingInput(`${folder}: expected a folder with images, received a file`, "Pass the folder the images lie in.");
+}
+
+async function listImages(folder: string): Promise<ImageIndex> {
+  const index = new ImageIndex();
+  const extensions = new Set<string>(IMAGE_EXTENSIONS);
+  try {
+    const entries = fastGlob.stream("**", { cwd: folder, objectMode: true, onlyFiles: false, followSymbolicLinks: false });
+    for await (const entry of entries as AsyncIterable<unknown> as AsyncIterable<fastGlob.Entry>) {
+      if (!entry.dirent.isFile() && !entry.dirent.isSymbolicLink()) continue;
+      if (extensions.has(entry.name.slice(entry.name.lastIndexOf(".") + 1).toLowerCase())) index.add(entry.path);
+    }
+  } catch (thrown) {
+    throw missingInput(`${folder}: expected folders that can be read, received ${reasonOf(thrown)}`, "Check the permissions of the folder.", thrown);
+  }
+  if (index.count > 0) return index;
+  throw missingInput(`${folder}: expected images (${IMAGE_EXTENSIONS.join(", ")}) at any depth, received none`,
+    "Pass the folder the images lie in.");
+}
+
+async function resolve(place: Place, wanted: string | number, match: Match): Promise<Located | undefined> {
+  if (match === undefined) return undefined;
+  if (match.kind === "one") return await take(place, match.path);
+  const shown = match.paths.slice(0, 3).map(receivedOf).join(", ");
+  const more = match.paths.length > 3 ? ` and ${match.paths.length - 3} more` : "";
+  return failed("image-ambiguous",
+    `image ${receivedOf(wanted)}: expected one such file in ${place.folder}, received ${shown}${more}. Name the image with its folder.`);
+}
+
+/** @returns the file at this path inside the folder, a failure, or undefined when there is no file */
+async function take(place: Place, name: string): Promise<Located | undefined> {
+  const path = join(place.folder, name);
+  try {
+    const real = await realpath(path);
+    const inside = relative(place.root, real);
+    if (inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside)) return failOutside(place.folder, name, "a link that leads out of it");
+    return (await stat(real)).isFile() ? { kind: "file", path, name } : undefined;
+  } catch (thrown) {
+    if (["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes((thrown as NodeJS.ErrnoException).code ?? "")) return undefined;
+    return failed("image-unreadable", `image ${receivedOf(name)}: expected a file that can be read, received ${reasonOf(thrown)}. Check its permissions.`);
+  }
+}
+
+function failOutside(folder: string, name: string, received: string): Located {
+  return failed("image-outside", `image ${receivedOf(name)}: expected a path inside ${folder}, received ${received}. It was not opened; correct the name.`);
+}
+
+function failed(reason: FailReason, message: string): Located {
+  return { kind: "failed", failure: { reason, message } };
+}

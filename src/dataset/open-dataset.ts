@@ -1,0 +1,127 @@
+/** Opens a data set: recognizes the format from what the box file or folder holds, and finds the images. */
+import { stat } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import fastGlob from "fast-glob";
+import { invalidData, missingInput, reasonOf, receivedOf, usageError } from "../errors.js";
+import type { JsonValue } from "../types.js";
+import { openByteFile } from "./byte-file.js";
+import { CITYSCAPES_ENDING, openCityscapes } from "./cityscapes-dataset.js";
+import type { CityscapesFormat } from "./cityscapes-dataset.js";
+import { indexCoco } from "./coco-index.js";
+import type { CocoIndex } from "./coco-index.js";
+import type { Dataset, OpenDatasetOptions } from "./dataset.js";
+import { findImages } from "./find-images.js";
+import type { ImageFinder } from "./find-images.js";
+import { readCoco } from "./read-coco.js";
+import { readCocoResults } from "./read-coco-results.js";
+
+const LOOKED_FOR = "a COCO file (lists images, annotations and categories), a COCO results list ([{ image_id, category_id, bbox, score }, ...]) or a Cityscapes file (imgWidth, imgHeight, objects with polygon or bboxVis)";
+const EXPORT_HINT = "Export the boxes in one of these formats, or pass another file.";
+
+/**
+ * @throws E_MISSING when boxes, images or the `--dataset` file are not there or cannot be read; E_DATA when the format is not
+ *   recognized or the file is damaged as a whole; E_USAGE when `dataset` is given with boxes that name their images themselves
+ */
+export async function openDataset(options: OpenDatasetOptions): Promise<Dataset> {
+  const { boxes } = options;
+  const found = await stat(boxes).catch((thrown: unknown) => {
+    throw missingInput(`${boxes}: expected a box file or a folder of them, received ${reasonOf(thrown)}`,
+      "Check the spelling and the folder the command runs in.", thrown);
+  });
+  const finder = await findImages(options.images);
+  if (found.isDirectory()) {
+    refuseDataset(options, "a folder");
+    return openFolder(boxes, finder);
+  }
+  return openFile(options, finder);
+}
+
+async function openFolder(boxes: string, finder: ImageFinder): Promise<Dataset> {
+  const names = await listJson(boxes);
+  const ending = (format: CityscapesFormat): string[] => names.filter((name) => name.endsWith(CITYSCAPES_ENDING[format]));
+  const polygons = ending("cityscapes"), persons = ending("citypersons");
+  if (polygons.length > 0 && persons.length > 0) {
+    throw invalidData(`${boxes}: expected files of one kind, received ${polygons.length} *${CITYSCAPES_ENDING.cityscapes} and ${persons.length} *${CITYSCAPES_ENDING.citypersons}`,
+      "Pass the folder of one kind, gtFine or gtBboxCityPersons.");
+  }
+  if (polygons.length > 0) return openCityscapes({ boxes, format: "cityscapes", folder: boxes, names: polygons }, finder);
+  if (persons.length > 0) return openCityscapes({ boxes, format: "citypersons", folder: boxes, names: persons }, finder);
+  const others = names.length === 0 ? "no JSON file" : `${names.length} other JSON files (${names.slice(0, 3).map(receivedOf).join(", ")})`;
+  throw invalidData(`${boxes}: expected *${CITYSCAPES_ENDING.cityscapes} or *${CITYSCAPES_ENDING.citypersons} at any depth, received ${others}`,
+    "A COCO file is passed by its own name, not by its folder.");
+}
+
+/** JSON files at any depth, relative, in a fixed order. */
+async function listJson(folder: string): Promise<string[]> {
+  try {
+    const entries = await fastGlob("**/*.json", { cwd: folder, objectMode: true, onlyFiles: false, followSymbolicLinks: false });
+    return entries.filter(({ dirent }) => dirent.isFile() || dirent.isSymbolicLink()).map(({ path }) => path).sort();
+  } catch (thrown) {
+    throw missingInput(`${folder}: expected folders that can be read, received ${reasonOf(thrown)}`, "Check the permissions of the folder.", thrown);
+  }
+}
+
+async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promise<Dataset> {
+  const { boxes } = options;
+  const file = await openByteFile(boxes, "box file");
+  try {
+    const index = await indexCoco(file);
+    if (index.outline.root === "list") return await openResults(index, options.dataset, finder);
+    if (["images", "annotations", "categories"].every((name) => index.outline.counts.has(name))) {
+      refuseDataset(options, "a COCO file");
+      return readCoco(index, finder);
+    }
+    const format = recognizeCityscapes(index, boxes);
+    if (format === undefined) throw notRecognized(index);
+    refuseDataset(options, "a Cityscapes file");
+    const dataset = await openCityscapes({ boxes, format, folder: dirname(boxes), names: [basename(boxes)] }, finder);
+    await file.close();
+    return dataset;
+  } catch (thrown) {
+    await file.close();
+    throw thrown;
+  }
+}
+
+async function openResults(index: CocoIndex, dataset: string | undefined, finder: ImageFinder): Promise<Dataset> {
+  if (dataset === undefined) return readCocoResults(index, undefined, finder);
+  const file = await openByteFile(dataset, "COCO file of --dataset");
+  try {
+    const named = await indexCoco(file, "images");
+    const lacking = ["images", "categories"].filter((name) => !named.outline.counts.has(name));
+    if (lacking.length > 0) {
+      throw invalidData(`${dataset}: expected a COCO file with the lists images and categories, received one without ${lacking.join(" and ")}`,
+        "Pass the COCO file the detector was run on.");
+    }
+    return await readCocoResults(index, named, finder);
+  } catch (thrown) {
+    await file.close();
+    throw thrown;
+  }
+}
+
+function recognizeCityscapes({ header }: CocoIndex, boxes: string): CityscapesFormat | undefined {
+  const { objects } = header;
+  if (!("imgWidth" in header && "imgHeight" in header && Array.isArray(objects))) return undefined;
+  const has = (name: string): boolean => objects.some((object: JsonValue) => typeof object === "object" && object !== null && name in object);
+  if (has("bboxVis")) return "citypersons";
+  if (has("polygon")) return "cityscapes";
+  if (objects.length > 0) return undefined;
+  return boxes.endsWith(CITYSCAPES_ENDING.citypersons) ? "citypersons" : "cityscapes";
+}
+
+function notRecognized({ file, outline, header }: CocoIndex): Error {
+  const { keys } = outline;
+  const shown = keys.slice(0, 10).map((key) => {
+    const value = Object.hasOwn(header, key) && ["images", "annotations", "categories"].includes(key) ? header[key] : undefined;
+    return value === undefined ? receivedOf(key) : `${receivedOf(key)} (${receivedOf(value)})`;
+  });
+  const received = keys.length === 0 ? "an empty object" : `an object with ${shown.join(", ")}${keys.length > 10 ? ` and ${keys.length - 10} more` : ""}`;
+  return invalidData(`${file.path}: expected ${LOOKED_FOR}, received ${received}`, EXPORT_HINT);
+}
+
+function refuseDataset({ dataset, boxes }: OpenDatasetOptions, kind: string): void {
+  if (dataset === undefined) return;
+  throw usageError(`--dataset ${dataset}: expected only with a COCO results list, received together with ${kind} (${boxes})`,
+    "Leave --dataset out: these boxes name their images themselves.");
+}
