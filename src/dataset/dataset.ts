@@ -47,8 +47,8 @@ export interface Dataset {
 }
 
 export interface OpenDatasetOptions {
-  /** Folder that is searched for images, at any depth. */
-  readonly images: string;
+  /** Folder that is searched for images, at any depth. Absent: only annotations are wanted, and every image's location is a failure. */
+  readonly images?: string;
   /** COCO file, COCO results list, or Cityscapes folder. */
   readonly boxes: string;
   /** COCO file with `images` and `categories` for a results list. */

@@ -12,6 +12,7 @@ import type { CocoIndex } from "./coco-index.js";
 import type { Dataset, OpenDatasetOptions } from "./dataset.js";
 import { findImages } from "./find-images.js";
 import type { ImageFinder } from "./find-images.js";
+import { NO_IMAGES } from "./no-images.js";
 import { readCoco } from "./read-coco.js";
 import { readCocoResults } from "./read-coco-results.js";
 
@@ -28,7 +29,7 @@ export async function openDataset(options: OpenDatasetOptions): Promise<Dataset>
     throw missingInput(`${boxes}: expected a box file or a folder of them, received ${reasonOf(thrown)}`,
       "Check the spelling and the folder the command runs in.", thrown);
   });
-  const finder = await findImages(options.images);
+  const finder = options.images === undefined ? NO_IMAGES : await findImages(options.images);
   if (found.isDirectory()) {
     refuseDataset(options, "a folder");
     return openFolder(boxes, finder);

@@ -19,7 +19,8 @@ export function boundaryIou(prediction: Rle, truth: Rle): number {
   return iouOfRles(innerBorder(prediction), innerBorder(truth));
 }
 
-function innerBorder(rle: Rle): Rle {
+/** The part of a mask that boundary IoU compares; for callers that compare one mask with several. */
+export function innerBorder(rle: Rle): Rle {
   const bounds = rleBounds(rle);
   if (bounds === undefined) return rle;
   const { left, top, width: columns, height: rows } = bounds;
