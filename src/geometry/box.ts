@@ -23,14 +23,14 @@ export function checkBox(value: unknown, where: string): CheckedBox {
     return failed("box-invalid", `${where}: expected a box of 4 numbers [left, top, width, height], received ${parts.length}`);
   }
   const [left, top, width, height] = parts;
-  if (!isFinite(left)) return notFinite(where, "left", left);
-  if (!isFinite(top)) return notFinite(where, "top", top);
-  if (!isFinite(width)) return notFinite(where, "width", width);
-  if (!isFinite(height)) return notFinite(where, "height", height);
+  if (!isFiniteNumber(left)) return notFinite(where, "left", left);
+  if (!isFiniteNumber(top)) return notFinite(where, "top", top);
+  if (!isFiniteNumber(width)) return notFinite(where, "width", width);
+  if (!isFiniteNumber(height)) return notFinite(where, "height", height);
   if (width <= 0) return failed("box-empty", `${where}: expected a box width above 0, received ${width}`);
   if (height <= 0) return failed("box-empty", `${where}: expected a box height above 0, received ${height}`);
-  if (!isFinite(left + width)) return notFinite(where, "right edge", left + width);
-  if (!isFinite(top + height)) return notFinite(where, "bottom edge", top + height);
+  if (!isFiniteNumber(left + width)) return notFinite(where, "right edge", left + width);
+  if (!isFiniteNumber(top + height)) return notFinite(where, "bottom edge", top + height);
   return { kind: "box", box: { left, top, width, height } };
 }
 
@@ -78,7 +78,7 @@ function roundToWhole(value: number): number {
   return Math.round(value) + 0;
 }
 
-function isFinite(value: unknown): value is number {
+function isFiniteNumber(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value);
 }
 
