@@ -3,6 +3,7 @@
  * Unknown fields are allowed, so that adding one is not a new version; an unknown option of the architecture is not, because it
  * would mean another network.
  */
+import { lazily } from "./lazily.js";
 import { compileSchema } from "./validate.js";
 
 /** The version this program reads and writes. */
@@ -132,8 +133,3 @@ const SCHEMA = {
 /** @returns undefined for a valid card, else what is wrong with it; checks everything but whether the files exist */
 export const checkModelCard = lazily(() => compileSchema(SCHEMA));
 
-/** Compiling takes some milliseconds that a command without a model should not pay. */
-function lazily<A, R>(make: () => (argument: A) => R): (argument: A) => R {
-  let made: ((argument: A) => R) | undefined;
-  return (argument) => (made ??= make())(argument);
-}

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EXIT, PolyrnnError } from "../../src/errors.js";
@@ -31,6 +32,9 @@ function messageOf(run: () => unknown): PolyrnnError {
   throw new Error("expected a PolyrnnError");
 }
 
+/** A copy: the values may be a view of the whole file. */
+const bitsOf = (values: Float32Array): Uint32Array => new Uint32Array(values.slice().buffer);
+
 const anyShape = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 4 });
 const anyTensor = anyShape.chain((shape) => {
   const length = shape.reduce((a, b) => a * b, 1);
@@ -47,7 +51,7 @@ describe("round trip", () => {
       for (const [name, tensor] of tensors) {
         const stored = file.tensors.get(name)!;
         expect(stored.shape).toEqual(tensor.shape);
-        expect(new Uint8Array(tensorValues(stored, name).buffer)).toEqual(new Uint8Array(tensor.values.slice().buffer));
+        expect(bitsOf(tensorValues(stored, name))).toEqual(bitsOf(tensor.values));
       }
     }));
   });
@@ -167,4 +171,20 @@ test("integers are read while float32 holds them exactly", () => {
   expect([...tensorValues(stored(784n), "cells")]).toEqual([784]);
   expect(() => tensorValues(stored(2n ** 24n + 1n), "cells")).toThrow(/integers up to 2\^24 but received 16777217/);
   expect(() => tensorValues({ ...stored(1n), dtype: "F64" }, "cells")).toThrow(/dtype F32, F16 or BF16/);
+});
+
+test("a file by the Python library is read as it was written", async () => {
+  const file = await readSafetensors(fileURLToPath(new URL("../../fixtures/goldens/python.safetensors", import.meta.url)));
+  const read = Object.fromEntries([...file.tensors].map(([name, tensor]) => [name, { shape: tensor.shape, values: [...tensorValues(tensor, name)] }]));
+  const float32 = (...values: number[]): number[] => [...Float32Array.from(values)];
+  expect(read).toEqual({
+    float32: { shape: [2, 2], values: float32(1.1, -2.2, 3.3e-40, 4.4e30) },
+    float16: { shape: [2, 3], values: [0, -1.5, 3.140625, 65504, 2 ** -14, 2 ** -24] },
+    bfloat16: { shape: [3], values: [1, -3.140625, 1.0002555517425873e30] }, // 1e30 in bfloat16, as PyTorch prints it
+    uint8: { shape: [2, 1], values: [0, 255] },
+    int64: { shape: [2], values: [784, -1] },
+    scalar: { shape: [], values: [2.5] },
+    empty: { shape: [0, 3], values: [] },
+  });
+  expect([...file.metadata].sort()).toEqual([["made by", "safetensors 0.8.0"], ["unicode", "Größe"]]);
 });
