@@ -2,10 +2,9 @@
  * From the journal to files: walks the data set once more, puts each annotation beside its outcome and hands both to the writers.
  * A stopped run is only counted; its files come when it is resumed.
  */
-import { relative } from "node:path";
 import type { Dataset, Entry, ImageGroup } from "../dataset/dataset.js";
 import type { Model } from "../runtime/model.js";
-import type { Instance, Outcome } from "../types.js";
+import type { Outcome } from "../types.js";
 import { openOverlays } from "../write/write-overlays.js";
 import { openWriters } from "../write/open-writers.js";
 import type { AnnotationWriter, ImageResult, ResultItem, WriteContext } from "../write/writer.js";
