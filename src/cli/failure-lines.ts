@@ -14,7 +14,9 @@ export class FailureLines {
     const count = (this.#counts.get(failure.reason) ?? 0) + 1;
     this.#counts.set(failure.reason, count);
     if (!this.all && count > PRINTED_PER_REASON) return undefined;
-    return `annotation ${JSON.stringify(failure.annotationId)}: ${failure.message}`;
+    // Some messages begin with the annotation, others with the file at fault.
+    const who = `annotation ${failure.annotationId}:`;
+    return failure.message.startsWith(who) ? failure.message : `${who} ${failure.message}`;
   }
 
   /** What was held back, one line per reason. */

@@ -79,7 +79,7 @@ test("of each reason the first five failures are printed, then a count", () => {
   progress.end();
   expect(terminal.stderr.text.split("\n")).toEqual([
     ...[1, 2, 3, 4, 5].map((i) => `failed: annotation ${i}: ${i}.jpg is missing`),
-    'failed: annotation "box 1": box 1.jpg is missing',
+    "failed: annotation box 1: box 1.jpg is missing",
     "... and 95 more with image-missing",
     "",
   ]);
@@ -91,6 +91,12 @@ test("--verbose prints every failure", () => {
   for (let i = 1; i <= 100; i++) progress.failure(failure(i));
   progress.end();
   expect(terminal.stderr.text.split("\n")).toHaveLength(101);
+});
+
+test("an annotation is named once, also when the message begins with it", () => {
+  const terminal = memoryTerminal();
+  start(terminal).failure({ ...failure(7, "too-few-vertices"), message: "annotation 7: expected 3 vertices" });
+  expect(terminal.stderr.text).toBe("failed: annotation 7: expected 3 vertices\n");
 });
 
 test("a file name cannot fake a line or move the cursor", () => {

@@ -16,7 +16,7 @@ export interface Started {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
   /** Resolves when standard error contains the text; rejects when the process ends before. */
-  says(text: string): Promise<void>;
+  readonly says: (text: string) => Promise<void>;
 }
 
 export interface StartOptions {
@@ -26,11 +26,19 @@ export interface StartOptions {
   readonly nodeOptions?: readonly string[];
 }
 
+const running = new Set<ChildProcess>();
+
+/** Ends what a failed test left running; for afterEach. */
+export function endAll(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
+
 export function start(words: readonly string[], options: StartOptions = {}): Started {
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(POLYRNN_|NO_COLOR|FORCE_COLOR|NODE_OPTIONS|VITEST)/.test(name)));
   const child = spawn(process.execPath, [...(options.nodeOptions ?? []), BIN, ...words], {
     cwd: options.cwd, env: { ...inherited, ...options.env }, stdio: ["ignore", "pipe", "pipe"],
   });
+  running.add(child);
   let stdout = "";
   let stderr = "";
   const listeners = new Set<() => void>();
@@ -41,7 +49,10 @@ export function start(words: readonly string[], options: StartOptions = {}): Sta
   });
   const ended = new Promise<Ended>((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (code, signal) => { resolve({ code, signal, stdout, stderr }); });
+    child.on("close", (code, signal) => {
+      running.delete(child);
+      resolve({ code, signal, stdout, stderr });
+    });
   });
   return {
     child,
