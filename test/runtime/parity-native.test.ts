@@ -10,6 +10,7 @@ import { loadModel } from "../../src/runtime/model.js";
 import { openOnnxEngine } from "../../src/runtime/onnx-engine.js";
 import { openTfjsEngine } from "../../src/runtime/tfjs-engine.js";
 import { loadTfjs } from "../../src/runtime/tfjs-load.js";
+import { weightsOutOfReach } from "./gradient-reach.js";
 import { NORMALIZATION, onnxRunner, randomWeights, syntheticCrops, tfjsRunner } from "./network-runner.js";
 import type { NetworkRunner } from "./network-runner.js";
 import { expectSameNetwork } from "./parity-cases.js";
@@ -51,6 +52,14 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
     const weights = options === undefined ? model.weights : randomWeights(network, "parity");
     open.push(await onnxRunner(network, weights), tfjsRunner(tf, network, weights));
     await expectSameNetwork(open[0]!, open[1]!, network, 2, 6);
+  });
+
+  test.each([
+    { why: "mobile", options: { name: "mobile", widths: [24, 16], features: 128, skip: 64, rank: 128, peepholes: true } as const },
+    { why: "vgg16", options: { name: "vgg16", widths: [16, 16], peepholes: true } as const },
+  ])("the gradient reaches every weight of $why", ({ options }) => {
+    const network = describeNetwork(options);
+    expect(weightsOutOfReach(tf, network, randomWeights(network, "gradient"))).toEqual([]);
   });
 
   test("draws the same polygons with mobile, and frees every tensor", async () => {

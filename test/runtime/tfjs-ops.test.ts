@@ -1,12 +1,14 @@
 /** The operations against slow plain loops, and their gradients against differences. Plain JavaScript backend, float32. */
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
+import { describeNetwork } from "../../src/network/architecture.js";
 import type { Conv2dOptions } from "../../src/network/tensor-ops.js";
 import { createRandom } from "../../src/random.js";
 import { toTfjsLayout } from "../../src/runtime/tfjs-layout.js";
 import type { WeightRole } from "../../src/runtime/tfjs-layout.js";
 import { TfjsOps, bilinearMatrix } from "../../src/runtime/tfjs-ops.js";
-import { distance } from "./network-runner.js";
+import { weightsOutOfReach } from "./gradient-reach.js";
+import { distance, randomWeights } from "./network-runner.js";
 
 beforeAll(async () => { await tf.setBackend("cpu"); });
 
@@ -138,6 +140,11 @@ describe("gradients agree with differences", () => {
       });
     }
   });
+});
+
+test("the gradient reaches every weight of a network", () => {
+  const network = describeNetwork({ name: "tiny", widths: [4, 3], features: 5, rank: 16, peepholes: true });
+  expect(weightsOutOfReach(tf, network, randomWeights(network, "gradient"))).toEqual([]);
 });
 
 /** Compares along three random directions; float32 and a step of 1e-2 leave about three digits. */
