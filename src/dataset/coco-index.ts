@@ -38,10 +38,11 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
   const categories = new CategoryReader(file.path);
   const header: JsonObject = {};
 
-  const annotationHandler: ListHandler = parts === "images" ? IGNORE : {
+  /** @param hasIds whether an annotation's `id` is one: in a results list it is a field like any other */
+  const annotationHandler = (hasIds: boolean): ListHandler => parts === "images" ? IGNORE : {
     fields: ["id", "image_id", "category_id"],
     element({ offset, length, fields, bytes }) {
-      annotations.add(offset, length, fields.id(0, bytes), fields.id(1, bytes));
+      annotations.add(offset, length, hasIds ? fields.id(0, bytes) : undefined, fields.id(1, bytes));
       const category = fields.id(2, bytes);
       if (category !== undefined) categoryIds.of(category);
     },
@@ -51,8 +52,8 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
     element({ offset, length, fields, bytes }) { images.add(offset, length, fields.id(0, bytes)); },
   };
   const outline = await walkJson(file, {
-    lists: new Map([["images", imageHandler], ["annotations", annotationHandler], ["categories", categories]]),
-    root: annotationHandler,
+    lists: new Map([["images", imageHandler], ["annotations", annotationHandler(true)], ["categories", categories]]),
+    root: annotationHandler(false),
     // Not an assignment: a field named "__proto__" has to stay a field.
     value(key, value) { Object.defineProperty(header, key, { value, enumerable: true, configurable: true, writable: true }); },
   });

@@ -46,6 +46,8 @@ export interface WalkOptions {
   readonly value?: (key: string, value: JsonValue) => void;
   /** Bytes per read; small ones are for tests. */
   readonly chunkBytes?: number;
+  /** Bytes of the largest single value, 64 MiB by default: bounds the memory a hostile file can ask for. */
+  readonly maxValueBytes?: number;
 }
 
 /** What the document is made of. */
@@ -66,11 +68,11 @@ const HINT = "Make sure the file is complete and was written by a JSON library, 
 
 /**
  * @throws E_DATA with file, byte, line, expected and received: broken structure, brackets deeper than 512 levels, one value of more
- *   than 64 MiB, a top-level key that stands twice, another top-level value than an object or list, another encoding than UTF-8
+ *   than `maxValueBytes`, a top-level key that stands twice, another top-level value than an object or list, another encoding than UTF-8
  */
 export async function walkJson(file: ByteFile, options: WalkOptions): Promise<JsonOutline> {
   const hash = createHash("sha256");
-  const window = new JsonWindow(file, (bytes) => hash.update(bytes), options.chunkBytes);
+  const window = new JsonWindow(file, (bytes) => hash.update(bytes), options.chunkBytes, options.maxValueBytes);
   try {
     await checkStart(window);
     const outline = await walkDocument(window, options);

@@ -3,7 +3,7 @@ import type { ByteFile } from "./byte-file.js";
 import { JsonFault, skipSpace } from "./json-scan.js";
 
 /** Largest single value: one annotation, one image record, one top-level field. Bounds the memory a hostile file can ask for. */
-export const MAX_VALUE_BYTES = 64 * 2 ** 20;
+const MAX_VALUE_BYTES = 64 * 2 ** 20;
 const CHUNK_BYTES = 2 ** 20;
 
 export class JsonWindow {
@@ -18,8 +18,12 @@ export class JsonWindow {
   /**
    * @param consume is handed every byte of the file once, in order
    * @param chunkBytes bytes per read
+   * @param maxValueBytes bytes of the largest value
    */
-  constructor(private readonly file: ByteFile, private readonly consume: (bytes: Uint8Array) => void, private readonly chunkBytes = CHUNK_BYTES) {
+  constructor(
+    private readonly file: ByteFile, private readonly consume: (bytes: Uint8Array) => void,
+    private readonly chunkBytes = CHUNK_BYTES, private readonly maxValueBytes = MAX_VALUE_BYTES,
+  ) {
     this.bytes = Buffer.allocUnsafe(Math.max(1, Math.min(chunkBytes, file.size)));
   }
 
@@ -30,9 +34,9 @@ export class JsonWindow {
    */
   async fill(): Promise<boolean> {
     const pending = this.end - this.position;
-    if (pending >= MAX_VALUE_BYTES) throw new JsonFault(this.position, `values of at most ${MAX_VALUE_BYTES} bytes`, "a longer one");
+    if (pending >= this.maxValueBytes) throw new JsonFault(this.position, `values of at most ${this.maxValueBytes} bytes`, "a longer one");
     // At least as much as is already there: a value that is scanned again after every read then costs twice its length, not its square.
-    const wanted = Math.min(MAX_VALUE_BYTES, pending + Math.max(pending, this.chunkBytes));
+    const wanted = Math.min(this.maxValueBytes, pending + Math.max(pending, this.chunkBytes));
     const target = this.bytes.length >= wanted ? this.bytes : Buffer.allocUnsafe(wanted);
     this.bytes.copy(target, 0, this.position, this.end);
     this.bytes = target;
