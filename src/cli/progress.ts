@@ -82,8 +82,12 @@ function bar(stderr: OutputStream): Display {
   let single: cliProgress.SingleBar | undefined;
   return {
     print(line) {
-      if (single === undefined) stderr.write(`${line}\n`);
-      else bars.log(`${line}\n`);
+      if (single === undefined) {
+        stderr.write(`${line}\n`);
+        return;
+      }
+      bars.log(`${line}\n`);
+      bars.update(); // At once: the next redraw may be a long model call away.
     },
     show(progress, text) {
       words = text;
@@ -93,7 +97,6 @@ function bar(stderr: OutputStream): Display {
     },
     end() {
       if (single === undefined) return;
-      bars.update(); // Prints what was logged since the last redraw.
       bars.stop();
       single = undefined;
     },

@@ -46,10 +46,10 @@ test("on a terminal there is a bar, failures stand above it, and nothing is left
   progress.progress(at(0));
   progress.progress(at(500, 1));
   progress.failure(failure(7));
+  expect(terminal.stderr.text).toContain("failed: annotation 7: 7.jpg is missing\n");
   await wait(250);
   expect(terminal.stderr.text).toContain("500 of 1000 done, 1 failed");
   expect(terminal.stderr.text).toContain("[============------------]");
-  expect(terminal.stderr.text).toContain("failed: annotation 7: 7.jpg is missing\n");
   progress.failure(failure(8));
   progress.end();
   expect(terminal.stderr.text).toContain("failed: annotation 8: 8.jpg is missing\n");
