@@ -1,5 +1,9 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { runToEnd } from "./start.js";
+import { BIN, runToEnd } from "./start.js";
 
 test.each([
   { words: ["--version"], code: 0 },
@@ -11,4 +15,25 @@ test.each([
   const ended = await runToEnd(words);
   expect(ended.code).toBe(code);
   expect(ended[code === 0 ? "stderr" : "stdout"]).toBe("");
+});
+
+test("without a build the command says what to do, exit code 69", () => {
+  const folder = mkdtempSync(join(tmpdir(), "polyrnn-unbuilt-"));
+  try {
+    mkdirSync(join(folder, "bin"));
+    cpSync(BIN, join(folder, "bin", "polyrnn.mjs"));
+    const { status, stderr } = spawnSync(process.execPath, [join(folder, "bin", "polyrnn.mjs"), "--version"], { encoding: "utf8" });
+    expect(status).toBe(69);
+    expect(stderr).toContain('Run "npm run build"');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("an error outside any command, here in a timer, is a bug: a stack and exit code 70", async () => {
+  const thrower = "data:text/javascript,process.stderr.write = ((write) => (text, ...rest) => { if (String(text).includes('drawing with')) setTimeout(() => { throw new Error('late'); }); return write.call(process.stderr, text, ...rest); })(process.stderr.write)";
+  const fixtures = join(import.meta.dirname, "..", "..", "fixtures");
+  const ended = await runToEnd(["annotate", join(fixtures, "images"), "--boxes", join(fixtures, "boxes.json"), "--out", "-", "--device", "cpu"], { nodeOptions: ["--import", thrower] });
+  expect(ended.code).toBe(70);
+  expect(ended.stderr).toMatch(/polyrnn: a bug: Error: late\n +at /);
 });
