@@ -58,7 +58,7 @@ export async function openCityscapes(source: CityscapesSource, finder: ImageFind
     if (read instanceof PolyrnnError) firstError ??= read;
     const contents = read instanceof PolyrnnError ? { failure: toFailure(read) } : { sha256: read.sha256 };
     files.push({ name, path, firstOrdinal: annotationCount, contents });
-    hash.update(`${name}\n${"sha256" in contents ? contents.sha256 : contents.failure.message}\n`);
+    hash.update(`${name}\n${"sha256" in contents ? contents.sha256 : "unreadable"}\n`);
     annotationCount += read instanceof PolyrnnError ? 1 : format.count(read);
   }
   if (firstError !== undefined && files.every(({ contents }) => "failure" in contents)) throw firstError;

@@ -28,34 +28,49 @@ export function describeViolation({ at, expected, received }: Violation): string
 
 function toViolation(error: ErrorObject): Violation {
   const params = error.params as Record<string, unknown>;
-  const child = (name: unknown): string => `${error.instancePath}/${shorten(String(name))}`;
+  const at = shorten(error.instancePath);
+  const child = (name: unknown): string => `${at}/${shorten(String(name))}`;
   switch (error.keyword) {
     case "required":
       return { at: child(params["missingProperty"]), expected: "present", received: "nothing" };
     case "additionalProperties":
       return { at: child(params["additionalProperty"]), expected: "absent (the name is not known here)", received: "a value" };
     case "propertyNames":
-      return { at: error.instancePath, expected: "an object with sound names", received: shorten(JSON.stringify(params["propertyName"])) };
+      return { at, expected: "an object with sound names", received: shorten(JSON.stringify(params["propertyName"])) };
     case "enum":
       return violation(error, `one of ${(params["allowedValues"] as unknown[]).map((value) => JSON.stringify(value)).join(", ")}`);
     case "discriminator":
       return { at: child(params["tag"]), expected: "a known name", received: received(params["tagValue"]) };
     case "type":
       return violation(error, `of type ${String(params["type"])}`);
+    case "const":
+      return violation(error, JSON.stringify(params["allowedValue"]));
+    case "minItems":
+    case "maxItems":
+    case "minLength":
+    case "maxLength":
+    case "minProperties":
+      return violation(error, `of ${error.keyword.startsWith("min") ? "at least" : "at most"} ${String(params["limit"])} ${UNITS[error.keyword]}`);
+    case "pattern":
+      return violation(error, `text of the form ${String(params["pattern"])}`);
     default:
       return violation(error, (error.message ?? error.keyword).replace(/^must (be )?/, ""));
   }
 }
 
+const UNITS = { minItems: "items", maxItems: "items", minLength: "characters", maxLength: "characters", minProperties: "fields" };
+
 function violation(error: ErrorObject, expected: string): Violation {
-  return { at: error.instancePath, expected, received: received(error.data) };
+  return { at: shorten(error.instancePath), expected, received: received(error.data) };
 }
 
 function received(value: unknown): string {
   return value === undefined ? "nothing" : shorten(JSON.stringify(value));
 }
 
+/** The text comes from a file: short, and without the characters that would move a terminal's cursor. */
 function shorten(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+  const cut = text.length > 80 ? `${text.slice(0, 80)}...` : text;
+  return cut.replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 

@@ -79,6 +79,18 @@ describe("folders", () => {
   });
 });
 
+test("without an image folder annotations are read and every image says that none was given", async () => {
+  const coco = { images: [{ id: 1, file_name: "a.jpg" }], annotations: [{ id: 1, image_id: 1, category_id: 1, bbox: [1, 2, 3, 4] }], categories: [{ id: 1, name: "car" }] };
+  const boxes = await folderWith({ "coco.json": coco, "results.json": [{ image_id: 7, category_id: 1, bbox: [1, 2, 3, 4] }], "a.json": { imgWidth: 9, imgHeight: 9, objects: [] } });
+  for (const name of ["coco.json", "results.json", "a.json"]) {
+    const dataset = await openDataset({ boxes: join(boxes, name) });
+    for await (const { location } of dataset.groups()) {
+      expect(location).toMatchObject({ kind: "failed", failure: { reason: "image-missing", message: expect.stringContaining("expected an image folder to look in, received none") as string } });
+    }
+    await dataset.close();
+  }
+});
+
 test.each([
   { name: "boxes.json", boxes: { images: [], annotations: [], categories: [] }, kind: "a COCO file" },
   { name: "boxes.json", boxes: { imgWidth: 1, imgHeight: 1, objects: [] }, kind: "a Cityscapes file" },
