@@ -1,18 +1,27 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { CLASS_COUNT } from "../../src/geometry/grid.js";
+import { chessboardDistance } from "../../src/geometry/chessboard.js";
+import { CLASS_COUNT, EOS, indexToCell } from "../../src/geometry/grid.js";
 import { chooseBest, indexOfLargest, scoreOf } from "../../src/predict/score.js";
 
 describe("choosing a class", () => {
-  test("the log-probability is that of a softmax over the row, and other rows do not matter", () => {
-    fc.assert(fc.property(fc.array(fc.double({ min: -30, max: 30, noNaN: true }), { minLength: 5, maxLength: 5 }), fc.integer({ min: 0, max: 2 }), (peaks, row) => {
-      const logits = new Float32Array(3 * CLASS_COUNT).fill(-50);
-      peaks.forEach((peak, at) => { logits[row * CLASS_COUNT + at * 150] = peak; });
+  test("the probability is the softmax mass within one cell of the choice, and other rows do not matter", () => {
+    const logit = fc.double({ min: -30, max: 30, noNaN: true });
+    const peak = fc.tuple(fc.integer({ min: 0, max: CLASS_COUNT - 1 }), logit);
+    fc.assert(fc.property(fc.array(peak, { minLength: 1, maxLength: 40 }), fc.integer({ min: 0, max: 2 }), (peaks, row) => {
+      const logits = new Float32Array(3 * CLASS_COUNT).fill(-3);
+      for (const [index, value] of peaks) logits[row * CLASS_COUNT + index] = value;
       const values = logits.subarray(row * CLASS_COUNT, (row + 1) * CLASS_COUNT);
-      const sum = values.reduce((total, value) => total + Math.exp(value), 0);
       const { index, logProbability } = chooseBest(logits, row);
       expect(values[index]! >= Math.max(...values)).toBe(true);
-      expect(logProbability).toBeCloseTo(values[index]! - Math.log(sum), 6);
+      let near = 0;
+      let all = 0;
+      values.forEach((value, at) => {
+        const isNear = index === EOS || at === EOS ? at === index : chessboardDistance(indexToCell(at), indexToCell(index)) <= 1;
+        all += Math.exp(value);
+        if (isNear) near += Math.exp(value);
+      });
+      expect(Math.exp(logProbability)).toBeCloseTo(near / all, 6);
     }));
   });
 
