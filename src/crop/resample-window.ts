@@ -24,6 +24,8 @@ const MAX_COPIED_SIDE = 2048;
  * @returns [size, size, 3] uint8, RGB, 0..255; a new buffer
  */
 export async function resampleWindow(image: DecodedImage, window: CropWindow, size: number): Promise<Uint8Array> {
+  const { x0, x1, y0, y1 } = insidePart(image, window);
+  if (x0 >= x1 || y0 >= y1) return new Uint8Array(size * size * CHANNELS);
   if (window.side > MAX_COPIED_SIDE) return reduceLargeWindow(image, window, size);
   const square = copyWindow(image, window);
   return window.side > size ? reduceSquare(square, window.side, size) : enlargeSquare(square, window.side, size);
