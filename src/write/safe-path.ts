@@ -30,25 +30,25 @@ export interface SafePath {
 
 /** @param name as the input gives it; both slashes separate folders; "", "." and ".." parts are dropped */
 export function toSafePath(name: string): SafePath {
-  const parts = name.split(/[/\\]/u).filter((part) => part !== "" && part !== "." && part !== "..");
-  const { stem, extension } = splitExtension(parts.pop() ?? "image");
-  return { folders: shortenFolders(parts.map(toSafeFolder)), stem: toSafePart(stem), extension: replaceForbidden(extension).trimEnd() };
+  const parts = name.split(/[/\\]/u).filter((part) => part !== "" && part !== "." && part !== "..").map(replaceForbidden);
+  const fileName = parts.pop() ?? "image";
+  const extension = extensionOf(fileName);
+  const stem = extension === "" ? toWholeName(fileName) : toSafePart(fileName.slice(0, -extension.length));
+  return { folders: shortenFolders(parts.map(toWholeName)), stem, extension };
 }
 
-function splitExtension(fileName: string): { stem: string; extension: string } {
-  const dot = fileName.lastIndexOf(".");
-  if (dot <= 0 || Buffer.byteLength(fileName.slice(dot)) > MAX_EXTENSION_BYTES) return { stem: fileName, extension: "" };
-  return { stem: fileName.slice(0, dot), extension: fileName.slice(dot) };
+function extensionOf(fileName: string): string {
+  const [extension = ""] = /(?<=.)\.[^. ]+$/u.exec(fileName) ?? [];
+  return Buffer.byteLength(extension) <= MAX_EXTENSION_BYTES ? extension : "";
 }
 
-/** Windows drops dots and spaces at the end of a folder's name, which would join two folders. */
-function toSafeFolder(part: string): string {
+/** Windows drops dots and spaces at the end of a name, which would join two names, or make ".." out of ".. ". */
+function toWholeName(part: string): string {
   return toSafePart(part).replace(/[. ]+$/u, "_");
 }
 
 function toSafePart(part: string): string {
-  const replaced = replaceForbidden(part);
-  return shorten(DEVICE.test(replaced) ? `_${replaced}` : replaced);
+  return shorten(DEVICE.test(part) ? `_${part}` : part);
 }
 
 function replaceForbidden(text: string): string {

@@ -1,7 +1,7 @@
 /**
  * One ring where a format has room for one: joins the rings of a polygon by bridges, and cuts a ring at the image's border.
  */
-import { removeCollinear, signedArea } from "../geometry/ring.js";
+import { removeCollinear } from "../geometry/ring.js";
 import type { ImagePoint, Polygon, Ring } from "../types.js";
 
 /**
@@ -47,7 +47,12 @@ export function clipRing(ring: Ring, width: number, height: number): Ring | unde
     (p: ImagePoint): number => height - p.y,
   ].reduce(clipAtBorder, ring);
   const kept = removeCollinear(clipped);
-  return kept.length >= 3 && signedArea(kept) !== 0 ? kept.map((p) => clampToImage(p, width, height)) : undefined;
+  return isFlat(kept) ? undefined : kept.map((p) => clampToImage(p, width, height));
+}
+
+/** Whether all vertices are in line. Area would not tell: that of a ring crossing itself can be 0. */
+function isFlat([a, b, ...rest]: Ring): boolean {
+  return a === undefined || b === undefined || rest.every((p) => (b.x - a.x) * (p.y - a.y) === (p.x - a.x) * (b.y - a.y));
 }
 
 /** @param inside distance from the border, negative outside */

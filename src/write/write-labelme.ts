@@ -6,11 +6,12 @@
  * that they are one instance. The score stands in `description`, where the tool shows it.
  * Source: LabelMe's own example files and the format pages of tools that read them (version 5).
  */
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import type { JsonObject } from "../types.js";
 import { writeAtomic } from "./atomic-file.js";
 import { nameCategories } from "./existing-labels.js";
 import { isSettled, regionsOf, type Region } from "./regions.js";
+import { relativePath } from "./relative-path.js";
 import { roundPixels } from "./round.js";
 import { PathNames, toSafePath } from "./safe-path.js";
 import type { AnnotationWriter, ImageResult, WriteContext } from "./writer.js";
@@ -26,19 +27,21 @@ export function openLabelmeWriter(context: WriteContext): AnnotationWriter {
     async image(result) {
       const path = join(context.out, FOLDER, paths.take(toSafePath(result.image.fileName)));
       const regions = regionsOf(result, names);
-      if (isSettled(result, regions)) await writeAtomic(path, `${JSON.stringify(labelmeDocument(path, result, regions), null, 2)}\n`);
+      if (!isSettled(result, regions)) return;
+      const imagePath = result.path === undefined ? result.image.fileName : await relativePath(dirname(path), result.path);
+      await writeAtomic(path, `${JSON.stringify(labelmeDocument(imagePath, result, regions), null, 2)}\n`);
     },
     finish: () => Promise.resolve([`${FOLDER}/`]),
     abort: () => Promise.resolve(),
   };
 }
 
-function labelmeDocument(path: string, result: ImageResult, regions: readonly Region[]): JsonObject {
+function labelmeDocument(imagePath: string, result: ImageResult, regions: readonly Region[]): JsonObject {
   return {
     version: FORMAT_VERSION,
     flags: {},
     shapes: regions.flatMap(toShapes),
-    imagePath: imagePath(path, result),
+    imagePath,
     imageData: null,
     imageHeight: result.size?.height ?? null,
     imageWidth: result.size?.width ?? null,
@@ -55,9 +58,4 @@ function toShapes({ ordinal, label, polygon, score }: Region): JsonObject[] {
     flags: {},
     mask: null,
   }));
-}
-
-function imagePath(path: string, { image, path: photograph }: ImageResult): string {
-  if (photograph === undefined) return image.fileName;
-  return relative(dirname(resolve(path)), resolve(photograph)).replaceAll("\\", "/");
 }

@@ -7,10 +7,10 @@
 import { join } from "node:path";
 import sharp, { type Metadata, type Sharp } from "sharp";
 import { reasonOf } from "../errors.js";
+import { polygonBounds } from "../geometry/ring.js";
 import type { Box, Id } from "../types.js";
 import { writeAtomic } from "./atomic-file.js";
 import { labelOf, nameCategories } from "./existing-labels.js";
-import { polygonBounds } from "../geometry/ring.js";
 import { drawOverlaySvg, type OverlayShape } from "./overlay-svg.js";
 import { regionOf } from "./regions.js";
 import { PathNames, toSafePath } from "./safe-path.js";

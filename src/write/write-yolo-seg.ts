@@ -10,12 +10,14 @@
  * is not listed, or the trainer would learn that there is nothing on it.
  * Source: the pages "Instance Segmentation Datasets Overview" and "Dataset YAML format" of Ultralytics' documentation.
  */
-import { copyFile, link, lstat, mkdir, rm, symlink } from "node:fs/promises";
-import { dirname, join, relative, resolve } from "node:path";
+import { copyFile, link, lstat, rm, symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { cannotWrite } from "../errors.js";
 import type { Category, Id } from "../types.js";
 import { AtomicFile, writeAtomic } from "./atomic-file.js";
 import { labelOf, nameCategories } from "./existing-labels.js";
 import { isSettled, regionsOf, type Region } from "./regions.js";
+import { relativePath } from "./relative-path.js";
 import { PathNames, toSafePath, type SafePath } from "./safe-path.js";
 import { clipRing, joinRings } from "./single-ring.js";
 import { toWriteError } from "./write-error.js";
@@ -35,7 +37,7 @@ export async function openYoloSegWriter(context: WriteContext): Promise<Annotati
   const list = await AtomicFile.open(join(folder, "train.txt"));
   return {
     async image(result) {
-      const path = withoutImagesFolder(toSafePath(result.image.fileName));
+      const path = toTrainerPath(toSafePath(result.image.fileName));
       const labelPath = paths.take(path);
       const regions = regionsOf(result, names);
       const { path: photograph, size } = result;
@@ -75,9 +77,17 @@ class ClassList {
   }
 }
 
-function withoutImagesFolder(path: SafePath): SafePath {
+/**
+ * No folder is called "images", and none has a name that a photograph could have (both lie in one tree here). Without an ending the
+ * trainer would not take a photograph for one.
+ */
+function toTrainerPath(path: SafePath): SafePath {
   const folders = path.folders[0] === "images" ? path.folders.slice(1) : path.folders;
-  return { ...path, folders: folders.map((folder) => (folder === "images" ? "images_" : folder)) };
+  return {
+    ...path,
+    folders: folders.map((folder) => (folder === "images" || /\.[^. ]+$/u.test(folder) ? `${folder}_` : folder)),
+    extension: path.extension === "" ? ".jpg" : path.extension,
+  };
 }
 
 function toLine({ polygon }: Region, classIndex: number, { width, height }: ImageSize): string | undefined {
@@ -115,11 +125,11 @@ function escapeYaml(text: string): string {
  */
 async function linkPhotograph(photograph: string, path: string): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true });
+    const target = await relativePath(dirname(path), photograph);
     const existing = await lstat(path).catch(() => undefined);
-    if (existing !== undefined && !existing.isSymbolicLink()) return;
+    if (existing?.isDirectory() === true) throw cannotWrite(`${path}: expected to link a photograph here, received a folder`, "Remove that folder.");
+    if (existing?.isSymbolicLink() === false) return;
     await rm(path, { force: true });
-    const target = relative(resolve(dirname(path)), resolve(photograph));
     // Windows gives symbolic links to administrators only; hard links need one disk.
     await symlink(target, path)
       .catch(() => link(photograph, path))

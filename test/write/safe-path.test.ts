@@ -25,6 +25,9 @@ describe("one name", () => {
     { name: "con", path: "_con", why: "and bare" },
     { name: "auxiliary.jpg", path: "auxiliary.jpg", why: "a longer word is harmless" },
     { name: "a. /b.jpg", path: "a_/b.jpg", why: "Windows drops dots and spaces at a folder's end" },
+    { name: ".. ", path: "_", why: "and would make a climb of this" },
+    { name: "a. .jpg", path: "a. .jpg", why: "but not in the middle" },
+    { name: "a.jpg.", path: "a.jpg_", why: "an ending of nothing is none" },
     { name: "", path: "image", why: "nothing gets a name" },
     { name: "../..", path: "image", why: "nothing but climbing gets a name" },
     { name: ".jpg", path: ".jpg", why: "a name that begins with a dot has no ending" },
@@ -105,7 +108,7 @@ describe("many names", () => {
 
 const hostilePart = fc.oneof(
   fc.string({ unit: "binary", maxLength: 12 }),
-  fc.constantFrom("..", ".", "", "aux", "CON", "a.txt", "nul.txt", "a:b", " ", "...", "~", "images", "x".repeat(260), "é".repeat(150)),
+  fc.constantFrom("..", ".", "", ".. ", ". .", "aux", "CON", "a.txt", "nul.txt", "a:b", " ", "...", "~", "images", "x".repeat(260), "é".repeat(150)),
 );
 const hostileName = fc.array(hostilePart, { maxLength: 6 }).chain((parts) =>
   fc.array(fc.constantFrom("/", "\\", "//", ""), { minLength: parts.length, maxLength: parts.length }).map((separators) =>

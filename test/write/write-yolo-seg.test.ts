@@ -88,13 +88,14 @@ describe("the images that are listed", () => {
     { names: ["a.jpg", "a.png"], why: "endings differ" },
     { names: ["images/a.jpg", "b/images/a.jpg", "images/images/c.jpg"], why: "folders are called images" },
     { names: ["../../a.jpg", "/a.jpg", "a.b.jpg", "no-ending"], why: "names are odd" },
+    { names: ["a.jpg", "a.jpg/b.jpg", "c", "c/d.jpg", "e.jpg/f.jpg", "e.jpg"], why: "a folder has a photograph's name" },
   ])("find their labels when $why: $names", async ({ names }) => {
     await write(names.map((fileName) => resultOf([done(instanceOf(0))], { fileName })));
     const images = (await text("train.txt")).trimEnd().split("\n").map((line) => line.replace("./", ""));
     expect(new Set(images).size).toBe(names.length);
     for (const image of images) {
       expect(await text(image)).toBe("pixels");
-      expect(await text(labelsOf(image.includes(".") ? image : `${image}.`)), image).toMatch(/^0 /u);
+      expect(await text(labelsOf(image)), image).toMatch(/^0 /u);
     }
   });
 });
@@ -113,6 +114,11 @@ describe("the links to photographs", () => {
     await write([resultOf([done(instanceOf(0))])]);
     expect((await lstat(photograph)).isFile()).toBe(true);
     expect(await readFile(photograph, "utf8")).toBe("pixels");
+  });
+
+  test("a folder where a photograph has to be is an error that names it", async () => {
+    await mkdir(at("out/yolo-seg/images/street.jpg"), { recursive: true });
+    await expect(write([resultOf([done(instanceOf(0))])])).rejects.toThrow(/street\.jpg.*received a folder/u);
   });
 
   test("a folder that is a file is an error that names it", async () => {
