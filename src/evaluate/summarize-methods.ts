@@ -1,0 +1,73 @@
+/** From the table of instances to means with intervals: per method, overall, per class, per size, per source. */
+import type { Random } from "../random.js";
+import { EMPTY, intervalOf, MeanOfGroups, resampleGroup, type GroupMeans } from "./bootstrap.js";
+import { SIZE_NAMES, sizeOfArea, type InstanceTable } from "./instance-table.js";
+import type { GroupScore, MethodReport } from "./report-types.js";
+
+/** Names by the numbers in the table. */
+export interface GroupNames {
+  readonly categories: readonly string[];
+  /** Absent when no grouping was asked for. */
+  readonly sources?: readonly string[];
+}
+
+export interface Resampling { readonly resamples: number; readonly random: Random }
+
+/** The numbers of a method's report; the name and the words come from the method. */
+export type MethodNumbers = Pick<MethodReport,
+  "classMean" | "instanceMean" | "boundaryClassMean" | "boundaryInstanceMean" | "failed" | "perClass" | "perSize" | "perSource">;
+
+/** One entry per method of the table. */
+export function summarizeMethods(table: InstanceTable, names: GroupNames, { resamples, random }: Resampling): MethodNumbers[] {
+  const values = table.values;
+  const classMean = new MeanOfGroups(values.columns, resamples, "groups");
+  const instanceMean = new MeanOfGroups(values.columns, resamples, "instances");
+  const scores = Array.from({ length: table.methods }, () => ({ perClass: [] as GroupScore[], perSize: [] as GroupScore[], perSource: [] as GroupScore[] }));
+  const resample = (members: Uint32Array, stream: string): GroupMeans | undefined =>
+    (members.length === 0 ? undefined : resampleGroup(values, members, resamples, random.fork(stream)));
+  const put = (kind: "perClass" | "perSize" | "perSource", name: string, group: GroupMeans | undefined): void => {
+    for (const [method, score] of scores.entries()) {
+      const [iou, boundaryIou] = [2 * method, 2 * method + 1].map((column) => (group === undefined ? EMPTY : intervalOf(group, values.columns, column)));
+      score[kind].push({ name, iou: iou!, boundaryIou: boundaryIou! });
+    }
+  };
+
+  for (const [number, members] of groupRows(table.category, names.categories.length).entries()) {
+    const group = resample(members, `class/${number}`);
+    if (group === undefined) continue;
+    classMean.add(group);
+    instanceMean.add(group);
+    put("perClass", names.categories[number]!, group);
+  }
+  const sizes = Int32Array.from(table.area, (area) => SIZE_NAMES.indexOf(sizeOfArea(area)));
+  for (const [number, members] of groupRows(sizes, SIZE_NAMES.length).entries()) put("perSize", SIZE_NAMES[number]!, resample(members, `size/${number}`));
+  const sources = names.sources ?? [];
+  const sourceGroups = names.sources === undefined ? [] : groupRows(table.source, sources.length);
+  for (const name of [...sources].sort()) {
+    const members = sourceGroups[sources.indexOf(name)]!;
+    if (members.length > 0) put("perSource", name, resample(members, `source/${name}`));
+  }
+
+  return scores.map(({ perClass, perSize, perSource }, method) => ({
+    classMean: classMean.interval(2 * method),
+    instanceMean: instanceMean.interval(2 * method),
+    boundaryClassMean: classMean.interval(2 * method + 1),
+    boundaryInstanceMean: instanceMean.interval(2 * method + 1),
+    failed: table.failed[method]!,
+    perClass, perSize,
+    ...(names.sources !== undefined && { perSource }),
+  }));
+}
+
+/** Rows by group number, ascending. */
+export function groupRows(numbers: Int32Array, groups: number): Uint32Array[] {
+  const counts = new Uint32Array(groups);
+  for (const number of numbers) counts[number]! += 1;
+  const rows = Array.from(counts, (count) => new Uint32Array(count));
+  counts.fill(0);
+  for (let row = 0; row < numbers.length; row++) {
+    const number = numbers[row]!;
+    rows[number]![counts[number]!++] = row;
+  }
+  return rows;
+}
