@@ -42,18 +42,19 @@ export function hasCocoSegmentation(raw: JsonObject): boolean {
 }
 
 /**
- * Polygon of a label of the input: its ground truth, or what the annotation as read holds: COCO polygons or a mask, or a Cityscapes
- * polygon. A mask with holes gives one ring that is bridged to its holes, because a list of rings is a union.
+ * Polygon of a label of the input, as it was drawn: COCO polygons or a mask, or a Cityscapes polygon with the parts that other objects
+ * cover; else its ground truth. A mask with holes gives one ring that is bridged to its holes, because a list of rings is a union.
  * @returns undefined when there is none, or none that can be read: such a label is in the COCO output only, as it came in
  */
 export function existingPolygon(item: ResultItem): Polygon | undefined {
   const truth = item.kind === "outcome" ? item.instance.truth : undefined;
-  if (truth !== undefined) return truth.kind === "polygon" ? truth.polygon : outlines(truth.rle);
-  const raw = rawOf(item);
+  return polygonOfRaw(rawOf(item)) ?? (truth?.kind === "rle" ? outlines(truth.rle) : truth?.polygon);
+}
+
+function polygonOfRaw(raw: JsonObject): Polygon | undefined {
   const segmentation = raw["segmentation"];
   if (Array.isArray(segmentation)) return nonEmpty(segmentation.flatMap(ringOfFlatList));
-  if (hasCocoSegmentation(raw)) return outlinesOfRaw(segmentation);
-  return nonEmpty(ringOfPairs(raw["polygon"]));
+  return hasCocoSegmentation(raw) ? outlinesOfRaw(segmentation) : nonEmpty(ringOfPairs(raw["polygon"]));
 }
 
 /** Category of an item: of its instance, or of the annotation as read, which has a COCO id or a Cityscapes label. */

@@ -4,7 +4,8 @@
  * { imgHeight, imgWidth, objects: [{ label, polygon: [[x, y], ...] }] }; objects later in the list cover earlier ones. An object also
  * has deleted, verified and user; without `verified` the tool takes it for checked by a person, so drawn polygons say 0. One object is
  * one polygon: the parts of a polygon people made are joined by bridges of no width. Crowds become "<label>group". Objects of a
- * Cityscapes input that were not drawn (groups, deleted ones, other labels) go out unchanged, in their place.
+ * Cityscapes input that were passed over (kept, groups, deleted or wholly covered ones) go out unchanged, in their place; labels that
+ * are no instances (road, sky) never reach a writer.
  * Files are named as the image, with "_leftImg8bit" and the folder leftImg8bit/ replaced by gtFine, so that they pair up.
  * Source: cityscapesScripts, helpers/annotation.py and the README of the data set.
  */
@@ -20,7 +21,7 @@ import type { AnnotationWriter, CategoryNames, ResultItem, WriteContext } from "
 
 const FOLDER = "cityscapes";
 /** Objects of a Cityscapes file that this run passed over; they stay in the file. */
-const STAYS: ReadonlySet<SkipReason> = new Set<SkipReason>(["kept", "category", "crowd", "group", "deleted"]);
+const STAYS: ReadonlySet<SkipReason> = new Set<SkipReason>(["kept", "category", "group", "deleted", "hidden"]);
 
 export function openCityscapesWriter(context: WriteContext): AnnotationWriter {
   const names = nameCategories(context.categories);

@@ -10,7 +10,13 @@ const rejectedAs = (raw: JsonObject): ReturnType<typeof rejected> => rejected(ra
 const ringMask = rleFromBitmap(Uint8Array.from({ length: 36 }, (_, at) => (at === 14 || Math.floor(at / 6) > 4 || at % 6 > 4 ? 0 : 1)), 6, 6);
 
 describe("the polygon of a label of the input", () => {
-  test("is the ground truth where the reader found one", () => {
+  test("is what a person drew, not the part of it that is visible", () => {
+    const truth = { kind: "rle", rle: ringMask } as const;
+    expect(existingPolygon(skipped(instanceOf(0, { truth, raw: { polygon: [[0, 0], [5, 0], [5, 5]] } }), "kept")))
+      .toEqual([[{ x: 0, y: 0 }, { x: 5, y: 0 }, { x: 5, y: 5 }]]);
+  });
+
+  test("is the ground truth where the annotation itself has none", () => {
     const truth = { kind: "polygon", polygon: [TRIANGLE] } as const;
     expect(existingPolygon(skipped(instanceOf(0, { truth }), "kept"))).toEqual([TRIANGLE]);
   });

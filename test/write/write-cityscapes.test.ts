@@ -52,7 +52,7 @@ test("objects of a Cityscapes input that were not drawn stay in their place, unc
     skipped({ ...instanceOf(2), raw: car }, "score-below-minimum"),
   ]));
   const { objects } = await readOnly();
-  expect(objects).toEqual([road, { ...car, polygon: [[10, 10], [60.25, 12.5], [30, 44.13]], deleted: 0, verified: 0, user: "polyrnn 0.0.0, model test", score: 0.8125 }, gone]);
+  expect(objects).toEqual([road, { ...car, polygon: [[10, 10], [60.25, 12.5], [30, 44.13]], deleted: 0, verified: 0, user: "polyrnn 0.0.0, model test", score: 0.8125 }, gone, hidden]);
 });
 
 test("a kept COCO polygon is an object, its parts joined; a crowd is a group", async () => {
