@@ -10,6 +10,7 @@ import { numberOfStem, readingsOf, reasonOutside, withoutExtension } from "../..
 import { errorOf, folderWith } from "./temporary-folder.js";
 
 const isRoot = process.getuid?.() === 0;
+if (isRoot) console.log("Skipped: folders that may not be read (the administrator may read everything)");
 const outcome = (located: Located): string => located.kind === "file" ? located.name : located.failure.reason;
 
 describe("names that stay inside the folder", async () => {
