@@ -12,7 +12,7 @@ import { openDataset } from "../dataset/open-dataset.js";
 import type { CropResult } from "../crop/crop.js";
 import { type CropSource, readCrops } from "../crop/read-crops.js";
 import type { Engine } from "../runtime/engine.js";
-import { openEngine } from "../runtime/devices.js";
+import { type PassedOver, openEngine } from "../runtime/devices.js";
 import { type Model, loadModel } from "../runtime/model.js";
 import type { Outcome } from "../types.js";
 import { resultLine } from "../write/ndjson.js";
@@ -38,6 +38,7 @@ interface Run {
   readonly dataset: Dataset;
   readonly model: Model;
   readonly engine: Engine;
+  readonly passedOver: readonly PassedOver[];
   readonly selection: Selection;
   readonly identity: RunIdentity;
   readonly batchSize: number;
@@ -57,12 +58,12 @@ export async function annotate(options: AnnotateOptions, host: AnnotateHost): Pr
     const selection: Selection = { categoryIds: selectCategories(dataset.categories, options.categories), existing: options.existing };
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
-    const { engine } = await openEngine(model, { device: options.device });
+    const { engine, passedOver } = await openEngine(model, { device: options.device });
     try {
       host.note(`drawing with ${model.card.name} on ${engine.device} (${engine.version})`);
       const identity = identifyRun(options, dataset, model.hash, options.context ?? model.card.context);
       const batchSize = options.batchSize ?? BATCH_SIZES[engine.device];
-      const run: Run = { options, host, dataset, model, engine, selection, identity, batchSize, clock };
+      const run: Run = { options, host, dataset, model, engine, passedOver, selection, identity, batchSize, clock };
       return options.out === "-" ? await streamPolygons(run) : await fillRunFolder(run);
     } finally {
       await engine.dispose();
@@ -101,10 +102,10 @@ async function fillRunFolder(run: Run): Promise<AnnotateSummary> {
 /** Draws to standard output: one annotation per line, nothing on disk. */
 async function streamPolygons(run: Run): Promise<AnnotateSummary> {
   const tally = new Tally();
-  const plan = await planRun(run.dataset, run.selection, undefined, run.batchSize, run.options.limit, (outcome) => {
+  const plan = await planRun(run.dataset, run.selection, undefined, run.batchSize, run.options.limit, async (outcome, entry) => {
     tally.add(outcome);
     report(run.host, outcome);
-    return Promise.resolve();
+    if (outcome.status === "skipped" && outcome.reason === "kept" && entry.kind === "instance") await run.host.data(JSON.stringify(entry.instance.raw));
   });
   const drawn = await drawPlan(run, plan, async (batch) => {
     for (const { instance, outcome } of batch) {
@@ -136,6 +137,7 @@ async function drawPlan(run: Run, plan: Plan, keep: (batch: readonly Drawn[]) =>
     maxCropsAhead: 2 * run.batchSize,
     onTime: (stage, milliseconds) => { clock.add(stage, milliseconds); },
   });
+  host.progress({ finished, total: plan.total, failed, finishedNow: 0 });
   for await (const batch of batchesOf(crops, plan)) {
     const drawn = await drawBatch(engine, batch, options, clock);
     await clock.time("write", () => keep(drawn));

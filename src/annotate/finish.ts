@@ -49,7 +49,7 @@ export async function finishRun(
 async function writeFiles(run: FinishedRun, imageCount: number, index: JournalIndex, journal: JournalReader, tally: Tally): Promise<readonly string[]> {
   const { options, dataset, selection, host } = run;
   const context: WriteContext = {
-    out: options.out, categories: dataset.categories, header: dataset.header, generator: generatorOf(run.model),
+    out: options.out, categories: dataset.categories, header: dataset.header, images: options.images, generator: generatorOf(run.model),
   };
   const overlays = openOverlays(context, { mode: options.overlays, imageCount, onProblem: (line) => { host.note(line); } });
   const writers: AnnotationWriter[] = [await openWriters(options.formats, context), overlays];
@@ -80,7 +80,7 @@ async function resultOf(group: ImageGroup, selection: Selection, index: JournalI
     items.push(entry.kind === "instance" ? { kind: "outcome", instance: entry.instance, outcome } : { kind: "rejected", raw: entry.raw, outcome });
   }
   return {
-    image: group.image, items,
+    image: group.image, items, isEmpty: group.entries.length === 0,
     ...(size === undefined ? {} : { size }),
     ...(group.location.kind === "file" ? { path: group.location.path } : {}),
   };

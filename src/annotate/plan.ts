@@ -5,7 +5,7 @@
  * So a resumed run computes exactly the batches of an undisturbed one and ends in the same bytes. Memory: four bytes per
  * annotation, plus eight for the place of its journal line.
  */
-import type { Dataset } from "../dataset/dataset.js";
+import type { Dataset, Entry } from "../dataset/dataset.js";
 import type { Outcome } from "../types.js";
 import { type LineRange, readJournal, toOutcome } from "./journal.js";
 import { type RunIdentity, checkSameRun } from "./run-identity.js";
@@ -88,7 +88,7 @@ export interface Plan {
  */
 export async function planRun(
   dataset: Dataset, selection: Selection, index: JournalIndex | undefined, batchSize: number, limit: number | undefined,
-  settled: (outcome: Outcome) => Promise<void>,
+  settled: (outcome: Outcome, entry: Entry) => Promise<void>,
 ): Promise<Plan> {
   const batchOf = new Int32Array(dataset.annotationCount).fill(NOT_NOW);
   let total = 0;
@@ -105,7 +105,7 @@ export async function planRun(
     for (const entry of group.entries) {
       const decision = decide(entry, selection);
       if (decision.kind === "settled") {
-        await settled(decision.outcome);
+        await settled(decision.outcome, entry);
         continue;
       }
       if (limit !== undefined && total >= limit) continue;

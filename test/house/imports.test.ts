@@ -32,7 +32,6 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   "ajv": /^schema\//,
   "@tensorflow/tfjs": /^runtime\/tfjs/, "@tensorflow/tfjs-node": /^runtime\/tfjs/, "@tensorflow/tfjs-node-gpu": /^runtime\/tfjs/, "@tensorflow/tfjs-core": /^runtime\/tfjs/,
   "onnxruntime-node": /^runtime\/onnx/, "protobufjs": /^runtime\/onnx/,
-  "write-file-atomic": /^write\//,
   "bullmq": /^queue\//,
   "echarts": /^evaluate\//, "@techstark/opencv-js": /^evaluate\//,
 };
