@@ -32,6 +32,14 @@ test("neighboring seeds are unrelated", () => {
   expect(Math.abs(correlation)).toBeLessThan(0.06);
 });
 
+test("between and pick stay within what they were given and reach all of it", () => {
+  const random = createRandom(11);
+  const values = Array.from({ length: 500 }, () => random.between(-3, 5));
+  expect(values.every((value) => value >= -3 && value < 5)).toBe(true);
+  expect(Math.max(...values) - Math.min(...values)).toBeGreaterThan(7.8);
+  expect(new Set(Array.from({ length: 100 }, () => random.pick(["a", "b", "c"])))).toEqual(new Set(["a", "b", "c"]));
+});
+
 test("normal numbers have mean 0 and standard deviation 1", () => {
   const random = createRandom(3);
   const values = Array.from({ length: 20_000 }, () => random.normal());

@@ -78,7 +78,7 @@ class CropsAhead {
   async fill(sources: AsyncIterable<CropSource>): Promise<void> {
     try {
       for await (const source of sources) {
-        if (this.isStopped) break;
+        if (this.hasStopped()) break;
         if (source.instances.length > 0) await this.fillFromImage(source);
       }
     } finally {
@@ -106,6 +106,11 @@ class CropsAhead {
     await Promise.allSettled(this.queue);
   }
 
+  /** A method, because the compiler takes a field it has seen false for false after every wait. */
+  private hasStopped(): boolean {
+    return this.isStopped;
+  }
+
   private async fillFromImage({ image, location, instances }: CropSource): Promise<void> {
     if (location.kind === "failed") return this.fillWithFailure(instances, location.failure);
     const opened = await openImage(location.path, image);
@@ -114,25 +119,27 @@ class CropsAhead {
     await this.images.enter(1);
     await this.bytes.enter(size);
     this.report();
+    if (this.hasStopped()) return;
     // Not awaited: the walk goes on to the next image while this one is decoded and cut.
     const decoded = this.decode(opened.image);
     const results: Promise<unknown>[] = [decoded];
     for (const instance of instances) {
       await this.crops.enter(1);
-      if (this.isStopped) break;
+      if (this.hasStopped()) break;
       results.push(this.put(this.cut(decoded, instance)));
     }
-    void Promise.allSettled(results).then(() => {
+    const settled = Promise.allSettled(results).then(() => {
       this.images.leave(1);
       this.bytes.leave(size);
       this.report();
     });
+    if (this.hasStopped()) await settled;
   }
 
   private async fillWithFailure(instances: readonly Instance[], failure: Failure): Promise<void> {
     for (const instance of instances) {
       await this.crops.enter(1);
-      if (this.isStopped) return;
+      if (this.hasStopped()) return;
       void this.put(Promise.resolve({ kind: "failed", instance, failure }));
     }
   }
@@ -157,7 +164,7 @@ class CropsAhead {
     if (result.kind === "failed") return { kind: "failed", instance, failure: result.failure };
     await this.cuts.enter(1);
     try {
-      if (this.isStopped) throw new Error("given up: nobody takes this crop");
+      if (this.hasStopped()) throw new Error("given up: nobody takes this crop");
       const start = performance.now();
       const cut = await cutCrop(result.image, instance, this.options.context);
       this.options.onTime?.("crop", performance.now() - start);
