@@ -9,6 +9,7 @@
 import { join } from "node:path";
 import type { Dataset } from "../dataset/dataset.js";
 import { openDataset } from "../dataset/open-dataset.js";
+import { selectCategories } from "../dataset/select-categories.js";
 import type { CropResult } from "../crop/crop.js";
 import { type CropSource, readCrops } from "../crop/read-crops.js";
 import type { Engine } from "../runtime/engine.js";
@@ -24,7 +25,7 @@ import { type JournalIndex, NOT_NOW, type Plan, planRun, recoverJournal } from "
 import { JOURNAL_FILE, SUMMARY_FILE, prepareRunFolder } from "./run-folder.js";
 import { type RunIdentity, identifyRun } from "./run-identity.js";
 import { writeRunFile, writeSummaryFile } from "./run-files.js";
-import { type Selection, selectCategories } from "./select.js";
+import type { Selection } from "./select.js";
 import { StageClock } from "./stage-clock.js";
 import { Tally } from "./tally.js";
 
