@@ -43,6 +43,12 @@ export class FileMethod implements Method {
     return image.instances.map((instance) => this.maskOf(instance, matches.byInstance.get(instance.ordinal), image));
   }
 
+  /** The same masks for an image that was seen before; nothing is listed or counted. */
+  async masksAgain(image: SubjectImage): Promise<MaskResult[]> {
+    const matches = this.match(image, await this.predictions.forImage(image.image.id));
+    return image.instances.map((instance) => this.maskOf(instance, matches.byInstance.get(instance.ordinal), image));
+  }
+
   async finish(): Promise<void> {
     for await (const record of this.predictions.forOtherImages()) await this.exclude(record, "prediction-image-unknown");
   }

@@ -1,0 +1,150 @@
+/**
+ * The main path of an evaluation. Start reading here.
+ *
+ *     truth -> instances with masks -> every method's mask of each -> IoU, boundary IoU -> table -> means, intervals, charts' numbers
+ *
+ * The truth decides: it is walked once, in its order, and predictions are looked up image by image. Memory: a few numbers per
+ * instance, and the masks of one image. Nothing here writes to a terminal or to disk: words and rows go to the host.
+ */
+import type { Dataset } from "../dataset/dataset.js";
+import { openDataset } from "../dataset/open-dataset.js";
+import { invalidData, receivedOf } from "../errors.js";
+import { createRandom } from "../random.js";
+import { histogramsOf, iouByScore, iouBySize } from "./distributions.js";
+import { collectExamples, locateExamples } from "./examples.js";
+import { InstanceTable } from "./instance-table.js";
+import { openMethods, type OpenedMethods } from "./open-methods.js";
+import type { EvaluateHost, EvaluateOptions, Evaluation } from "./options.js";
+import { REPORT_VERSION, type EvaluationReport, type MethodReport, type ReportInputs } from "./report-types.js";
+import { readRunInfo, type RunInfo } from "./run-info.js";
+import { SourceNames } from "./source-names.js";
+import { summarizeMethods } from "./summarize-methods.js";
+import { Findings, walkTruth, type WalkSettings } from "./walk-truth.js";
+
+/** What the bundled models are trained and run with. */
+const DEFAULT_CONTEXT = 0.15;
+
+/**
+ * @throws PolyrnnError when an input cannot be read, holds nothing to compare, or needs what was not given (--images); AbortError when
+ *         the host's signal asks for a stop
+ */
+export async function evaluate(options: EvaluateOptions, host: EvaluateHost): Promise<Evaluation> {
+  const run = await readRunInfo(options.predictions, (line) => { host.note(line); });
+  const needsPixels = options.compare.some(({ kind }) => kind === "grabcut");
+  const images = options.images ?? run.images;
+  if (needsPixels && images === undefined) {
+    throw invalidData("grabcut: expected an image folder, received none", "Name the image folder with --images, or leave grabcut out of --compare.");
+  }
+  // Looking for every image of the truth takes a while, and only GrabCut and truths without sizes need it.
+  const searched = needsPixels ? images : options.images;
+  host.note(`reading ${options.truth}`);
+  const dataset = await openDataset({ boxes: options.truth, ...(searched !== undefined && { images: searched }) });
+  try {
+    if (dataset.annotationCount === 0) throw invalidData(`${options.truth}: expected annotations, received none`, "Check that this is the file with the ground truth.");
+    return await compare(options, host, dataset, run, searched !== undefined, images);
+  } finally {
+    await dataset.close();
+  }
+}
+
+async function compare(
+  options: EvaluateOptions, host: EvaluateHost, dataset: Dataset, run: RunInfo, hasImages: boolean, images: string | undefined,
+): Promise<Evaluation> {
+  const table = new InstanceTable(options.compare.length + 2);
+  const findings = new Findings(table, host);
+  const sources = new SourceNames(options.groupBy);
+  const settings: WalkSettings = {
+    truth: options.truth, hasImages, rasterizer: options.rasterizer, minArea: options.minArea,
+    sources, isGrouped: options.groupBy.kind !== "none",
+  };
+  host.note(`reading ${options.predictions}`);
+  const methods = await openMethods(options, options.context ?? run.context ?? DEFAULT_CONTEXT, (prediction, method) => findings.excludePrediction(prediction, method));
+  try {
+    await host.methods(methods.all.map(({ name }) => name));
+    await walkTruth(dataset, methods.all, findings, settings, host);
+    for (const method of methods.all) await method.finish?.();
+    checkFindings(options, findings, methods);
+    sources.checkFound();
+    host.note("computing intervals");
+    const examples = await collectExamples(dataset, table, methods.predictions, settings);
+    const numbers = numbersOf(table, dataset, settings, options);
+    const reports = methods.all.map((method, i): MethodReport => ({
+      name: method.name, words: method.words,
+      ...(method.file !== undefined && { file: method.file }),
+      ...numbers.methods[i]!,
+      ...(method.seconds !== undefined && { seconds: method.seconds() }),
+    }));
+    const report: EvaluationReport = {
+      version: REPORT_VERSION,
+      generator: options.generator,
+      inputs: inputsOf(options, run),
+      counts: countsOf(dataset, findings),
+      methods: reports.slice(0, -1),
+      gridCeiling: reports.at(-1)!,
+      ...numbers.distributions,
+      examples,
+    };
+    return { report, imagePaths: images === undefined ? new Map() : await locateExamples(examples, images) };
+  } finally {
+    await methods.close();
+  }
+}
+
+/** Averages over nothing are not given: whoever asked gets the reason instead. */
+function checkFindings({ truth, predictions }: EvaluateOptions, { table, exclusions }: Findings, methods: OpenedMethods): void {
+  if (table.count === 0) {
+    const reasons = exclusions.list().filter(({ reason }) => !reason.startsWith("prediction-")).map(({ count, words }) => `${count} ${words}`).join("; ");
+    throw invalidData(`${truth}: expected ground truth polygons or masks to compare with, received none that can be used (${reasons})`,
+      "Pass the file with the ground truth segmentations; boxes alone say nothing about outlines.");
+  }
+  if (methods.predictions.matched > 0) return;
+  const first = exclusions.list().find(({ reason }) => reason.startsWith("prediction-"));
+  const example = first === undefined ? "" : `; the first predictions are ${first.firstIds.slice(0, 3).map(receivedOf).join(", ")}: ${first.words}`;
+  throw invalidData(`${predictions}: expected predictions for the instances of ${truth}, received none that fits${example}`,
+    "Check that both files are of the same data set; --match-by box matches by image, category and boxes instead of ids.");
+}
+
+function numbersOf(table: InstanceTable, dataset: Dataset, { sources, isGrouped }: WalkSettings, { seed, resamples }: EvaluateOptions): {
+  methods: ReturnType<typeof summarizeMethods>;
+  distributions: Pick<EvaluationReport, "histograms" | "iouBySize" | "iouByScore">;
+} {
+  const random = createRandom(seed);
+  const names = { categories: dataset.categories.map(({ name }) => name), ...(isGrouped && { sources: sources.names }) };
+  const byScore = iouByScore(table, random.fork("score sample"));
+  return {
+    methods: summarizeMethods(table, names, { resamples, random: random.fork("bootstrap") }),
+    distributions: {
+      histograms: histogramsOf(table),
+      iouBySize: iouBySize(table, random.fork("size sample")),
+      ...(byScore !== undefined && { iouByScore: byScore }),
+    },
+  };
+}
+
+function inputsOf(options: EvaluateOptions, run: RunInfo): ReportInputs {
+  return {
+    predictions: options.predictions,
+    truth: options.truth,
+    ...(options.images !== undefined && { images: options.images }),
+    ...(run.model !== undefined && { model: run.model }),
+    ...(run.engine !== undefined && { engine: run.engine }),
+    ...(run.device !== undefined && { device: run.device }),
+    rasterizer: options.rasterizer,
+    groupBy: options.groupBy,
+    minArea: options.minArea,
+    seed: options.seed,
+    resamples: options.resamples,
+  };
+}
+
+function countsOf(dataset: Dataset, { table, failures, exclusions, remarks }: Findings): EvaluationReport["counts"] {
+  return {
+    truthAnnotations: dataset.annotationCount,
+    images: dataset.imageCount,
+    evaluated: table.count,
+    failed: failures.total,
+    failures: failures.list(),
+    exclusions: exclusions.list(),
+    remarks: remarks.list(),
+  };
+}

@@ -1,0 +1,73 @@
+/** Instances to look at: the worst, the median and the best predictions, with truth and polygon. Failed ones have nothing to show and are listed elsewhere. */
+import type { Dataset } from "../dataset/dataset.js";
+import { findImages } from "../dataset/find-images.js";
+import { readableRings } from "./readable-rings.js";
+import type { Id, Instance } from "../types.js";
+import { outlinesOf } from "./baselines.js";
+import type { FileMethod } from "./file-method.js";
+import type { InstanceTable } from "./instance-table.js";
+import type { MaskResult, SubjectImage } from "./method.js";
+import { EXAMPLES, type Example, type Examples } from "./report-types.js";
+import { prepareImage, type TruthSettings } from "./subject-image.js";
+
+/** Rows of the table. */
+interface ChosenRows { readonly worst: readonly number[]; readonly median: readonly number[]; readonly best: readonly number[] }
+
+/** By IoU of the rows that have a prediction; equal ones in input order. Few instances are shown under several headings. */
+export function chooseExamples(table: InstanceTable): ChosenRows {
+  const ious = table.predictedIou();
+  const predicted = table.predicted;
+  const rows = Uint32Array.from({ length: table.count }, (_, row) => row).filter((row) => predicted[row] === 1);
+  rows.sort((a, b) => ious[a]! - ious[b]! || a - b);
+  const middle = Math.max(0, Math.floor((rows.length - EXAMPLES) / 2));
+  return {
+    worst: [...rows.subarray(0, EXAMPLES)],
+    median: [...rows.subarray(middle, middle + EXAMPLES)],
+    best: [...rows.subarray(Math.max(0, rows.length - EXAMPLES))].reverse(),
+  };
+}
+
+/** Walks the truth again up to the last example: polygons are not kept for the one in a thousand that is shown. */
+export async function collectExamples(dataset: Dataset, table: InstanceTable, predictions: FileMethod, settings: TruthSettings): Promise<Examples> {
+  const chosen = chooseExamples(table);
+  const rowOf = new Map([...chosen.worst, ...chosen.median, ...chosen.best].map((row) => [table.ordinal[row]!, row]));
+  const examples = new Map<number, Example>();
+  const categories = new Map(dataset.categories.map(({ id, name }) => [id, name]));
+  const ious = table.predictedIou();
+  for await (const group of dataset.groups()) {
+    if (examples.size === rowOf.size) break;
+    if (!group.entries.some((entry) => entry.kind === "instance" && rowOf.has(entry.instance.ordinal))) continue;
+    const { subject } = await prepareImage(group, settings);
+    const results = await predictions.masksAgain(subject);
+    for (const [i, instance] of subject.instances.entries()) {
+      const row = rowOf.get(instance.ordinal);
+      if (row !== undefined) examples.set(row, toExample(subject, instance, results[i]!, categories.get(instance.categoryId)!, ious[row]!));
+    }
+  }
+  const pick = (rows: readonly number[]): Example[] => rows.map((row) => examples.get(row)!);
+  return { worst: pick(chosen.worst), median: pick(chosen.median), best: pick(chosen.best) };
+}
+
+function toExample(subject: SubjectImage, instance: Instance, result: MaskResult, category: string, iou: number): Example {
+  const { image, width, height } = subject;
+  const { left, top, width: boxWidth, height: boxHeight } = instance.box;
+  const drawn = result.kind === "failed" ? [] : result.polygon ?? outlinesOf({ kind: "rle", rle: result.mask });
+  return {
+    annotationId: instance.annotationId, imageId: image.id, fileName: image.fileName, imageWidth: width, imageHeight: height,
+    category, box: [left, top, boxWidth, boxHeight], iou,
+    ...(result.kind === "mask" && result.score !== undefined && { score: result.score }),
+    truth: readableRings(outlinesOf(instance.truth!)),
+    automatic: readableRings(drawn),
+  };
+}
+
+/** Image files of the examples, by image id. Images that are not found are left out: their examples are drawn on nothing. */
+export async function locateExamples(examples: Examples, images: string): Promise<Map<Id, string>> {
+  const finder = await findImages(images);
+  const paths = new Map<Id, string>();
+  for (const { imageId, fileName } of [...examples.worst, ...examples.median, ...examples.best]) {
+    const located = await finder.locate(fileName);
+    if (located.kind === "file") paths.set(imageId, located.path);
+  }
+  return paths;
+}

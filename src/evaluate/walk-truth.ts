@@ -1,0 +1,97 @@
+/** The walk over the truth: image by image, every method's mask against the truth's. One image's masks are in memory at a time. */
+import type { Dataset, ImageGroup } from "../dataset/dataset.js";
+import { innerBorder } from "../geometry/boundary-iou.js";
+import { iouOfRles } from "../geometry/iou.js";
+import { rleArea } from "../geometry/rle.js";
+import type { Id, Instance, Rle } from "../types.js";
+import { sizeOfArea, type InstanceTable, type MethodScore } from "./instance-table.js";
+import { ListedReasons } from "./listed-reasons.js";
+import type { ExcludedPrediction, MaskResult, Method, SubjectImage } from "./method.js";
+import type { EvaluateHost } from "./options.js";
+import { OWN_METHOD } from "./open-methods.js";
+import type { SourceNames } from "./source-names.js";
+import { prepareImage, type TruthSettings } from "./subject-image.js";
+
+/** What the walk collects. */
+export class Findings {
+  readonly failures = new ListedReasons();
+  readonly exclusions = new ListedReasons();
+  readonly remarks = new ListedReasons();
+
+  constructor(readonly table: InstanceTable, private readonly host: Pick<EvaluateHost, "row">) {}
+
+  async excludePrediction({ reason, id, imageId }: ExcludedPrediction, method: string): Promise<void> {
+    const other = method === OWN_METHOD ? {} : { method };
+    this.exclusions.add(reason, id, undefined, other.method);
+    await this.host.row({ status: "excluded", reason, annotationId: id, ...(imageId !== undefined && { imageId }), ...other });
+  }
+}
+
+export interface WalkSettings extends TruthSettings {
+  readonly sources: SourceNames;
+  readonly isGrouped: boolean;
+}
+
+/** @throws E_DATA and E_USAGE when the evaluation cannot go on; AbortError when the host's signal asks for a stop */
+export async function walkTruth(dataset: Dataset, methods: readonly Method[], findings: Findings, settings: WalkSettings, host: EvaluateHost): Promise<void> {
+  const categoryNumbers = new Map(dataset.categories.map(({ id }, number) => [id, number]));
+  let seen = 0;
+  for await (const group of dataset.groups()) {
+    host.signal.throwIfAborted();
+    await evaluateImage(group);
+    seen += group.entries.length;
+    host.progress(seen, dataset.annotationCount);
+  }
+
+  async function evaluateImage(group: ImageGroup): Promise<void> {
+    const { subject, truths, excluded } = await prepareImage(group, settings);
+    const { image } = subject;
+    for (const { annotationId, reason, message } of excluded) {
+      findings.exclusions.add(reason, annotationId, message);
+      await host.row({ status: "excluded", reason, annotationId, imageId: image.id, fileName: image.fileName });
+    }
+    const results: (readonly MaskResult[])[] = [];
+    for (const method of methods) results.push(await method.masksOf(subject));
+    for (const [i, instance] of subject.instances.entries()) {
+      await evaluateInstance(subject, instance, truths[i]!, results.map((ofMethod) => ofMethod[i]!));
+    }
+  }
+
+  async function evaluateInstance(subject: SubjectImage, instance: Instance, truth: Rle, results: readonly MaskResult[]): Promise<void> {
+    const { image } = subject;
+    const scores = compareMasks(results, truth);
+    const own = results[0]!;
+    const area = rleArea(truth);
+    const vertices = own.kind === "mask" ? (own.polygon ?? []).reduce((sum, ring) => sum + ring.length, 0) : 0;
+    const score = own.kind === "mask" ? own.score : undefined;
+    const category = categoryNumbers.get(instance.categoryId)!;
+    noteOwn(findings, own, instance.annotationId);
+    findings.table.add({ ordinal: instance.ordinal, category, source: settings.sources.numberOf(image), area, vertices, scores, ...(score !== undefined && { score }) });
+    await host.row({
+      status: own.kind === "mask" ? "evaluated" : "failed",
+      ...(own.kind === "failed" && { reason: own.reason }),
+      annotationId: instance.annotationId, imageId: image.id, fileName: image.fileName,
+      category: dataset.categories[category]!.name,
+      ...(settings.isGrouped && { source: settings.sources.nameOf(image) }),
+      area, size: sizeOfArea(area), vertices, scores, ...(score !== undefined && { score }),
+    });
+  }
+}
+
+/** The border of the truth is computed once for all methods. */
+function compareMasks(results: readonly MaskResult[], truth: Rle): MethodScore[] {
+  const border = innerBorder(truth);
+  return results.map((result) => {
+    if (result.kind === "failed") return { iou: 0, boundaryIou: 0, failed: true };
+    return { iou: iouOfRles(result.mask, truth), boundaryIou: iouOfRles(innerBorder(result.mask), border), failed: false };
+  });
+}
+
+function noteOwn(findings: Findings, own: MaskResult, annotationId: Id): void {
+  if (own.kind === "failed") {
+    findings.failures.add(own.reason, annotationId, own.message);
+    return;
+  }
+  for (const { reason, message } of own.remarks ?? []) findings.remarks.add(reason, annotationId, message);
+  if (own.score !== undefined && (own.score < 0 || own.score > 1)) findings.remarks.add("score-out-of-range", annotationId, `received ${own.score}`);
+}
