@@ -1,7 +1,7 @@
 /** Instances as pictures: the photograph, and over it truth, automatic polygon and corrected polygon, as SVG. */
 import type { CropWindow } from "../../geometry/grid.js";
 import type { Example, ReportRing } from "../report-types.js";
-import { type Markup, html } from "./markup.js";
+import { type Markup, html, trusted } from "./markup.js";
 import { ratio } from "./numbers.js";
 
 /** What is shown of an example's photograph. */
@@ -27,7 +27,7 @@ function figure(example: Example, picture: ExamplePicture | undefined): Markup {
     ...example.automatic.map((ring) => outline(ring, window, "automatic")),
     ...(example.corrected === undefined ? [] : [outline(example.corrected, window, "corrected")]),
   ];
-  const photo = picture === undefined ? html`` : html`<image href="data:image/jpeg;base64,${Buffer.from(picture.jpeg).toString("base64")}" width="${SIDE}" height="${SIDE}"/>`;
+  const photo = picture === undefined ? html`` : html`<image href="data:image/jpeg;base64,${trusted(Buffer.from(picture.jpeg).toString("base64"))}" width="${SIDE}" height="${SIDE}"/>`;
   const corrected = example.correctedIou === undefined ? html``
     : html`; T = ${example.correctedThreshold ?? ""}: ${ratio(example.correctedIou)} after ${example.clicks ?? 0} click${example.clicks === 1 ? "" : "s"}`;
   return html`<figure><svg viewBox="0 0 ${SIDE} ${SIDE}" role="img" aria-label="annotation ${example.annotationId}">${photo}${paths}</svg>
@@ -37,7 +37,7 @@ function figure(example: Example, picture: ExamplePicture | undefined): Markup {
 /** Two strokes, dark under light, so that the line is seen on any photograph. */
 function outline(ring: ReportRing, { left, top, side }: CropWindow, kind: string): Markup {
   const points = ring.map(([x, y]) => `${position(x - left, side)},${position(y - top, side)}`).join(" ");
-  return html`<polygon class="under" points="${points}"/><polygon class="${kind}" points="${points}"/>`;
+  return html`<polygon class="under" points="${trusted(points)}"/><polygon class="${kind}" points="${trusted(points)}"/>`;
 }
 
 function position(value: number, side: number): string {
