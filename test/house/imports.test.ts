@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { dirname, join, relative } from "node:path";
+import ts from "typescript";
 import { expect, test } from "vitest";
 
 const SRC = join(import.meta.dirname, "..", "..", "src");
@@ -38,11 +39,8 @@ const HOMES: Readonly<Record<string, RegExp>> = {
 
 interface Import { readonly file: string; readonly target: string }
 
-/** Static, dynamic, re-exporting and type imports, and import("...") types; comments are taken out first. */
-const imports: Import[] = files.flatMap((file) => {
-  const code = textOf(file).replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, "");
-  return [...code.matchAll(/(?:\bfrom|(?<!["'])\bimport|\bimport\s*\(|\brequire\s*\()\s*["']([^"']+)["']/g)].map((match) => ({ file, target: match[1]! }));
-});
+/** Static, dynamic, re-exporting and type imports, as the compiler sees them. */
+const imports: Import[] = files.flatMap((file) => ts.preProcessFile(textOf(file)).importedFiles.map(({ fileName }) => ({ file, target: fileName })));
 
 const partOf = (path: string): string => path.split("/")[0]!.replace(/\.(ts|js)$/, "");
 const packageOf = (target: string): string => target.split("/").slice(0, target.startsWith("@") ? 2 : 1).join("/");
