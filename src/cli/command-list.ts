@@ -3,6 +3,7 @@ import { defineCommand, type Command } from "./command.js";
 import { annotateTable, type AnnotateFlags } from "./options/annotate-table.js";
 import type { JsonOption } from "./options/common-rows.js";
 import { doctorTable, type DoctorFlags } from "./options/doctor-table.js";
+import { evaluateTable, type EvaluateFlags } from "./options/evaluate-table.js";
 import { modelsImportTable, modelsShowTable, modelsTable, modelsVerifyTable, type ImportFlags, type ShowFlags, type VerifyFlags } from "./options/models-table.js";
 
 export const COMMANDS: readonly Command[] = [
@@ -16,6 +17,17 @@ export const COMMANDS: readonly Command[] = [
     ],
     table: annotateTable,
     load: async () => (await import("./commands/annotate.js")).annotateCommand,
+  }),
+  defineCommand<EvaluateFlags>({
+    words: ["evaluate"],
+    summary: "compare polygons with ground truth",
+    examples: [
+      { why: "a run against its ground truth; the report lies in polyrnn-out/polyrnn-eval/", line: "polyrnn evaluate polyrnn-out/annotations.json --truth gt.json" },
+      { why: "beside GrabCut and somebody else's results", line: "polyrnn evaluate polyrnn-out/annotations.json --truth gt.json --compare box,grabcut,other=other.json" },
+      { why: "in a CI job: fail below a mean IoU of 0.6", line: "polyrnn evaluate polyrnn-out/annotations.json --truth gt.json --fail-under 0.6 --json" },
+    ],
+    table: evaluateTable,
+    load: async () => (await import("./commands/evaluate.js")).evaluateCommand,
   }),
   defineCommand<DoctorFlags>({
     words: ["doctor"],

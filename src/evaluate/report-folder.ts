@@ -1,5 +1,5 @@
 /** The output folder of an evaluation: what lies in it, and who may write there. */
-import { mkdir, readdir, realpath, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, realpath, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { cannotWrite, EXIT, PolyrnnError, reasonOf, usageError } from "../errors.js";
 import { INSTANCES_FILE } from "./write-instances-csv.js";
@@ -8,7 +8,7 @@ export const REPORT_JSON = "report.json";
 export const REPORT_MARKDOWN = "report.md";
 export const REPORT_HTML = "report.html";
 
-/** Everything that is ever written there; `--force` removes these and nothing else. */
+/** Everything that is ever written there. Each is replaced when its successor is whole, so a failed evaluation leaves an earlier report as it was. */
 const OWN_FILES = [REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML, INSTANCES_FILE];
 
 /** Where an evaluation goes when the user does not say: a folder beside the predictions. */
@@ -32,7 +32,6 @@ export async function prepareReportFolder(out: string, inputs: readonly string[]
     await mkdir(out, { recursive: true });
     const names = await readdir(out);
     if (names.length > 0 && !force) throw notEmpty(out, names);
-    for (const name of OWN_FILES) await rm(join(out, name), { force: true });
   } catch (error) {
     if (error instanceof PolyrnnError) throw error;
     throw cannotWrite(`--out ${out}: cannot make or read the output folder: ${reasonOf(error)}`, "Name a folder that can be written.", error);
