@@ -219,7 +219,7 @@ export interface ClickReport {
   readonly iouAfterClicks: readonly { readonly clicks: number; readonly iou: number }[];
   /** Threshold the NoC and the IoU after k corrections were taken at, grid cells. */
   readonly curveThreshold: number;
-  /** Device time of all simulations / all clicks; null when there was no click. */
+  /** Device time of all simulations, those of the curve included, / clicks of all thresholds; null when there was no click. */
   readonly secondsPerClick: number | null;
   readonly wallSeconds: number;
   readonly model?: string;
@@ -240,6 +240,8 @@ export interface ThresholdReport {
   /** Truth vertices / clicks, of the instance means; null when there was no click. */
   readonly speedUp: number | null;
   readonly perClass: readonly ClassClicks[];
+  /** Sorted by name; absent when no grouping was asked for. */
+  readonly perSource?: readonly ClassClicks[];
 }
 
 export interface ClassClicks {

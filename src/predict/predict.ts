@@ -29,7 +29,8 @@ export async function predictBatch(
   return { predictions: crops.map((crop, at) => toPrediction(crop, sequences[at]!, options)), times };
 }
 
-function stackPixels(crops: readonly Crop[]): Uint8Array {
+/** Pixels of all crops, [crops.length, 224, 224, 3] uint8. */
+export function stackPixels(crops: readonly Crop[]): Uint8Array {
   const bytes = CROP_SIZE * CROP_SIZE * 3;
   const stacked = new Uint8Array(crops.length * bytes); // [B, 224, 224, 3]
   crops.forEach((crop, at) => { stacked.set(crop.pixels, at * bytes); });

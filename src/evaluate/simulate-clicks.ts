@@ -1,0 +1,210 @@
+/**
+ * The main path of a click simulation: how much would an annotator have to correct, and how good would the polygons be? Start reading
+ * here.
+ *
+ *     data set -> instances with truth -> crops -> batches -> annotators in the decode loop -> IoU of what they end with -> means
+ *
+ * The rules an annotator follows are in click-rules.ts and click-area-rule.ts, the loop in predict/draw-rows.ts. Nothing here writes to
+ * a terminal: words and rows go to the host.
+ */
+import type { Crop, CropResult } from "../crop/crop.js";
+import { type CropSource, readCrops } from "../crop/read-crops.js";
+import type { Dataset } from "../dataset/dataset.js";
+import { openDataset } from "../dataset/open-dataset.js";
+import { usageError } from "../errors.js";
+import { sequenceToRing } from "../predict/predict.js";
+import { createRandom } from "../random.js";
+import { openEngine } from "../runtime/devices.js";
+import type { Engine } from "../runtime/engine.js";
+import { loadModel, type Model } from "../runtime/model.js";
+import type { Id, ImageRecord } from "../types.js";
+import { AutomaticFile } from "./automatic-file.js";
+import { chooseSubjects, type ClickSubjects, nothingLeft } from "./click-subjects.js";
+import { ClickTally } from "./click-tally.js";
+import { rulesInWords } from "./click-words.js";
+import type { ClickReport } from "./report-types.js";
+import { curveLength, simulateBatch, type SimulatedInstance, type Simulation, smallestThreshold } from "./simulate-batch.js";
+import type { ClickRow, ClickStudy, CorrectedPolygon, SimulateHost, SimulateOptions } from "./simulate-options.js";
+import { SourceNames } from "./source-names.js";
+
+/** Crops per encoder call when the user does not say; each grows to several rows of the decoder. */
+const BATCH_SIZES = { cpu: 16, webgpu: 64, cuda: 64 } as const;
+
+/** Everything a study works with, opened once. */
+interface Study {
+  readonly options: SimulateOptions;
+  readonly host: SimulateHost;
+  readonly dataset: Dataset;
+  readonly subjects: ClickSubjects;
+  readonly model: Model;
+  readonly engine: Engine;
+  readonly simulation: Simulation;
+  readonly tally: ClickTally;
+  readonly sources: SourceNames;
+  readonly corrected: Map<Id, KeptPolygon>;
+}
+
+/** Compact: one per instance is kept until the report has chosen its pictures. */
+interface KeptPolygon extends Pick<Crop, "window" | "imageWidth" | "imageHeight"> {
+  readonly cells: Uint16Array;
+  readonly iou: number;
+  readonly clicks: number;
+}
+
+/**
+ * @returns the study, also when the user stopped it
+ * @throws PolyrnnError when it cannot begin (options, data set without usable truth, model, device) or the file cannot be written
+ */
+export async function simulateClicks(options: SimulateOptions, host: SimulateHost): Promise<ClickStudy> {
+  const simulation = toSimulation(options);
+  const started = performance.now();
+  host.note(`reading ${options.truth}`);
+  const dataset = await openDataset({ images: options.images, boxes: options.truth });
+  try {
+    const subjects = await chooseSubjects(dataset, options);
+    host.note(`loading model ${options.model}`);
+    const model = await loadModel(options.model);
+    const { engine } = await openEngine(model, { device: options.device });
+    try {
+      host.note(`simulating clicks on ${subjects.total} instances with ${model.card.name} on ${engine.device} (${engine.version})`);
+      const study: Study = {
+        options, host, dataset, subjects, model, engine, simulation,
+        tally: new ClickTally(simulation.thresholds, curveLength(simulation)), sources: new SourceNames(options.groupBy), corrected: new Map(),
+      };
+      const { milliseconds, finished, failed } = await simulateAll(study);
+      if (study.tally.count === 0 && !host.signal.aborted) {
+        throw nothingLeft(options.truth, subjects.exclusions, "Check the image folder and that the ground truth belongs to its images.");
+      }
+      study.sources.checkFound();
+      return {
+        report: reportOf(study, milliseconds, (performance.now() - started) / 1000),
+        stopped: finished < subjects.total, failed,
+        corrected: (id) => correctedPolygon(study, id),
+      };
+    } finally {
+      await engine.dispose();
+    }
+  } finally {
+    await dataset.close();
+  }
+}
+
+function toSimulation({ thresholds, match, metric, maxClicks, maxSteps, rasterizer }: SimulateOptions): Simulation {
+  const wrong = thresholds.find((threshold) => !(Number.isFinite(threshold) && threshold >= 0));
+  if (thresholds.length === 0 || wrong !== undefined) {
+    throw usageError(`thresholds: expected numbers of 0 or more, received ${wrong === undefined ? "none" : String(wrong)}`, "Give distances in grid cells, for example 1,2,3,4.");
+  }
+  return {
+    thresholds, match, maxSteps, rasterizer,
+    metric: metric ?? (match === "ring" ? "manhattan" : "chessboard"),
+    maxClicks: maxClicks ?? Infinity,
+  };
+}
+
+/** The loop everything else is built around. */
+async function simulateAll(study: Study): Promise<{ milliseconds: number; finished: number; failed: number }> {
+  const { options, host, dataset, engine, model, subjects } = study;
+  const batchSize = options.batchSize ?? BATCH_SIZES[engine.device];
+  const images = new Map<number, ImageRecord>(); // of instances under way, by ordinal
+  const crops = readCrops(cropSources(study, images), { context: options.context ?? model.card.context, maxCropsAhead: 2 * batchSize });
+  const file = options.automaticFile === undefined ? undefined : await AutomaticFile.open(options.automaticFile);
+  const counts = { milliseconds: 0, finished: 0, failed: 0 };
+  try {
+    for await (const batch of inBatches(crops, batchSize)) {
+      counts.failed += listFailures(study, batch);
+      const { results, milliseconds } = await simulateBatch(engine, batch.flatMap((result) => (result.kind === "crop" ? [result.crop] : [])), study.simulation);
+      counts.milliseconds += milliseconds;
+      for (const result of results) {
+        const { annotationId, ordinal } = result.crop.instance;
+        if (result.kind === "excluded") subjects.exclusions.add(result.reason, annotationId, result.message);
+        else {
+          await host.row(keep(study, result, images.get(ordinal)!));
+          await file?.add(result);
+        }
+      }
+      for (const result of batch) images.delete(ordinalOf(result));
+      counts.finished += batch.length;
+      host.progress({ finished: counts.finished, total: subjects.total, failed: counts.failed, finishedNow: counts.finished });
+      if (host.signal.aborted) break;
+    }
+    await file?.finish(dataset);
+    return counts;
+  } catch (thrown) {
+    await file?.abort();
+    throw thrown;
+  }
+}
+
+async function* cropSources({ dataset, subjects }: Study, images: Map<number, ImageRecord>): AsyncGenerator<CropSource> {
+  for await (const { image, location, entries } of dataset.groups()) {
+    const instances = entries.flatMap((entry) => (entry.kind === "instance" && subjects.isChosen[entry.instance.ordinal] === 1 ? [entry.instance] : []));
+    for (const { ordinal } of instances) images.set(ordinal, image);
+    if (instances.length > 0) yield { image, location, instances };
+  }
+}
+
+async function* inBatches(results: AsyncIterable<CropResult>, size: number): AsyncGenerator<CropResult[]> {
+  let batch: CropResult[] = [];
+  for await (const result of results) {
+    batch.push(result);
+    if (batch.length < size) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function ordinalOf(result: CropResult): number {
+  return (result.kind === "crop" ? result.crop.instance : result.instance).ordinal;
+}
+
+/** @returns how many there were */
+function listFailures({ host, subjects }: Study, batch: readonly CropResult[]): number {
+  const failures = batch.filter((result) => result.kind === "failed");
+  for (const { instance: { annotationId, imageId }, failure: { reason, message } } of failures) {
+    subjects.exclusions.add(`truth-${reason}`, annotationId, message);
+    host.failure({ annotationId, imageId, reason, message });
+  }
+  return failures.length;
+}
+
+/** Takes a result into the tally and makes its row. */
+function keep(study: Study, result: SimulatedInstance, image: ImageRecord): ClickRow {
+  const { options, dataset, sources, simulation: { thresholds } } = study;
+  const { annotationId, imageId, categoryId } = result.crop.instance;
+  const category = dataset.categories.findIndex(({ id }) => id === categoryId);
+  study.tally.add(result, category, sources.numberOf(image));
+  const { sequence, iou, clicks } = result.perThreshold[smallestThreshold(thresholds)]!;
+  const { window, imageWidth, imageHeight } = result.crop;
+  study.corrected.set(annotationId, { cells: Uint16Array.from(sequence.cells), window, imageWidth, imageHeight, iou, clicks });
+  return {
+    annotationId, imageId, fileName: image.fileName, category: dataset.categories[category]!.name,
+    ...(options.groupBy.kind !== "none" && { source: sources.nameOf(image) }),
+    truthVertices: result.truthVertices, automaticIou: result.automatic.iou,
+    perThreshold: result.perThreshold.map((polygon, at) => ({
+      threshold: thresholds[at]!, clicks: polygon.clicks, iou: polygon.iou, vertices: polygon.sequence.cells.length, ended: polygon.sequence.ended,
+    })),
+  };
+}
+
+function correctedPolygon({ corrected, simulation: { thresholds } }: Study, annotationId: Id): CorrectedPolygon | undefined {
+  const kept = corrected.get(annotationId);
+  if (kept === undefined) return undefined;
+  return { ring: sequenceToRing([...kept.cells], kept).ring, iou: kept.iou, clicks: kept.clicks, threshold: thresholds[smallestThreshold(thresholds)]! };
+}
+
+function reportOf({ options, dataset, subjects, model, engine, simulation, tally, sources }: Study, milliseconds: number, wallSeconds: number): ClickReport {
+  const groups = { categories: dataset.categories.map(({ name }) => name), ...(options.groupBy.kind !== "none" && { sources: sources.names }) };
+  return {
+    metric: simulation.metric,
+    match: simulation.match,
+    maxClicks: options.maxClicks ?? null,
+    rules: rulesInWords(simulation),
+    ...tally.numbers(groups, options.resamples, createRandom(options.seed).fork("clicks")),
+    exclusions: subjects.exclusions.list(),
+    curveThreshold: Math.min(...simulation.thresholds),
+    secondsPerClick: tally.clicks === 0 ? null : milliseconds / 1000 / tally.clicks,
+    wallSeconds,
+    model: model.card.name, engine: engine.version, device: engine.device,
+  };
+}

@@ -1,0 +1,83 @@
+/** What `simulateClicks` is asked, and what it tells its caller. The command line fills these in; tests and other programs may as well. */
+import type { DeviceName } from "../runtime/engine.js";
+import type { FailReason, Id, Ring } from "../types.js";
+import type { ClickMatch, ClickMetric, ClickReport, GroupBy, Rasterizer } from "./report-types.js";
+
+export interface SimulateOptions {
+  /** Folder that is searched for images, at any depth. */
+  readonly images: string;
+  /** Boxes with ground truth: COCO file or Cityscapes folder. */
+  readonly truth: string;
+  /** Name of a bundled model or path of a model folder. */
+  readonly model: string;
+  readonly device: "auto" | DeviceName;
+  /** Crops per encoder call, 1 to 256; chosen from the device when absent. */
+  readonly batchSize?: number;
+  /** Added to the long side of the box, as a ratio, 0 to 1; the model card's when absent. */
+  readonly context?: number;
+  /** Decoder steps at most, 3 to 500. */
+  readonly maxSteps: number;
+  /** T in grid cells; with match "area" the limit on the area error in cells of area. At least one, different, 0 or more. */
+  readonly thresholds: readonly number[];
+  readonly match: ClickMatch;
+  /** Absent: as the rule's source has it, Manhattan for "ring", else chessboard. */
+  readonly metric?: ClickMetric;
+  /** Clicks an annotator has per instance, 0 or more; no limit when absent. */
+  readonly maxClicks?: number;
+  readonly rasterizer: Rasterizer;
+  readonly groupBy: GroupBy;
+  /** Names or ids; only these are simulated. Empty: all. */
+  readonly categories: readonly string[];
+  /** Simulate at most this many instances, in input order. */
+  readonly limit?: number;
+  /** Seed and draws of the bootstrap intervals; 0 draws = no intervals. */
+  readonly seed: number;
+  readonly resamples: number;
+  /** Where the automatic polygons are written as a COCO file, for evaluation; nowhere when absent. */
+  readonly automaticFile?: string;
+}
+
+export interface SimulateHost {
+  /** Aborted = finish the batch and return with `stopped: true`. */
+  readonly signal: AbortSignal;
+  /** One line for people. */
+  note(line: string): void;
+  progress(progress: { readonly finished: number; readonly total: number; readonly failed: number; readonly finishedNow: number }): void;
+  /** An instance whose image or box gives no crop. */
+  failure(failure: { readonly annotationId: Id; readonly imageId: Id; readonly reason: FailReason; readonly message: string }): void;
+  /** Every simulated instance, as it comes. */
+  row(row: ClickRow): Promise<void>;
+}
+
+/** What became of one instance: a line of clicks.csv per threshold. */
+export interface ClickRow {
+  readonly annotationId: Id;
+  readonly imageId: Id;
+  readonly fileName: string;
+  readonly category: string;
+  /** Absent when no grouping was asked for. */
+  readonly source?: string;
+  /** Cells of the truth on the grid. */
+  readonly truthVertices: number;
+  readonly automaticIou: number;
+  /** In the order of the thresholds asked for. */
+  readonly perThreshold: readonly { readonly threshold: number; readonly clicks: number; readonly iou: number; readonly vertices: number; readonly ended: boolean }[];
+}
+
+export interface ClickStudy {
+  readonly report: ClickReport;
+  /** True when the user stopped it: the report covers the instances simulated by then. */
+  readonly stopped: boolean;
+  /** Instances that could not be simulated because of their image or box. */
+  readonly failed: number;
+  /** Result at the smallest threshold, for pictures; undefined for an instance that was not simulated. */
+  corrected(annotationId: Id): CorrectedPolygon | undefined;
+}
+
+export interface CorrectedPolygon {
+  /** Image pixels, clockwise; may have fewer than three distinct vertices. */
+  readonly ring: Ring;
+  readonly iou: number;
+  readonly clicks: number;
+  readonly threshold: number;
+}
