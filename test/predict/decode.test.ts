@@ -1,0 +1,119 @@
+/** The decode loop on real engines with real crops: what is drawn belongs to the crop alone. The loop's own rules are in draw-rows.test.ts. */
+import * as tf from "@tensorflow/tfjs";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Crop } from "../../src/crop/crop.js";
+import { MAX_STEPS } from "../../src/predict/decode.js";
+import { type Prediction, predictBatch } from "../../src/predict/predict.js";
+import type { Engine } from "../../src/runtime/engine.js";
+import { type Model, loadModel } from "../../src/runtime/model.js";
+import { openOnnxEngine } from "../../src/runtime/onnx-engine.js";
+import { openTfjsEngine } from "../../src/runtime/tfjs-engine.js";
+import { realCrops } from "./real-crops.js";
+
+let model: Model;
+let crops: readonly Crop[];
+beforeAll(async () => {
+  model = await loadModel("tiny-random");
+  crops = await realCrops(5, 4);
+});
+
+/** Draws a list of crops in batches of the given size, the last one smaller. */
+async function draw(engine: Engine, list: readonly Crop[], batchSize: number, maxSteps = MAX_STEPS): Promise<Prediction[]> {
+  const drawn: Prediction[] = [];
+  for (let start = 0; start < list.length; start += batchSize) {
+    drawn.push(...(await predictBatch(engine, list.slice(start, start + batchSize), { maxSteps, simplify: 0 })).predictions);
+  }
+  return drawn;
+}
+
+/** Vertices and reasons have to be identical; scores may differ by how a library adds up. */
+function expectSame(actual: Prediction, expected: Prediction): void {
+  if (actual.kind === "failed" || expected.kind === "failed") {
+    expect(actual).toEqual(expected);
+    return;
+  }
+  const { score, ...drawn } = actual;
+  const { score: expectedScore, ...expectedDrawn } = expected;
+  expect(drawn).toEqual(expectedDrawn);
+  expect(Math.abs(score - expectedScore)).toBeLessThan(1e-5);
+}
+
+describe.each([
+  { engineName: "onnxruntime", open: () => openOnnxEngine(model.network, model.weights, model.card.normalization, { device: "cpu" }), every: 1, maxSteps: MAX_STEPS, numRuns: 12 },
+  {
+    // Plain JavaScript: slow, so few crops and short polygons.
+    engineName: "TensorFlow.js", every: 4, maxSteps: 12, numRuns: 2,
+    open: async () => {
+      await tf.setBackend("cpu");
+      return openTfjsEngine(tf, model.network, model.weights, model.card.normalization, { device: "cpu", version: "plain JavaScript" });
+    },
+  },
+])("on $engineName", ({ open, every, maxSteps, numRuns }) => {
+  let engine: Engine;
+  let alone: readonly Prediction[];
+  let some: readonly Crop[];
+  beforeAll(async () => {
+    engine = await open();
+    some = crops.filter((_, i) => i % every === 0);
+    alone = await draw(engine, some, 1, maxSteps);
+  });
+  afterAll(async () => { await engine.dispose(); });
+
+  test("the sample has what the property is about: short, long and cut sequences, so that batches shrink", () => {
+    const polygons = alone.flatMap((prediction) => (prediction.kind === "polygon" ? [prediction] : []));
+    expect(new Set(polygons.map(({ ring }) => ring.length)).size).toBeGreaterThan(some.length / 3);
+    expect(polygons.some(({ ended }) => ended)).toBe(true);
+    expect(polygons.some(({ ended }) => !ended)).toBe(true);
+  });
+
+  test("a polygon depends neither on the batch size nor on the order nor on what else is in the batch", async () => {
+    const someOfThem = fc.shuffledSubarray(Array.from({ length: some.length }, (_, i) => i), { minLength: 1 });
+    await fc.assert(fc.asyncProperty(someOfThem, fc.integer({ min: 1, max: 40 }), async (chosen, batchSize) => {
+      const drawn = await draw(engine, chosen.map((i) => some[i]!), batchSize, maxSteps);
+      drawn.forEach((prediction, at) => { expectSame(prediction, alone[chosen[at]!]!); });
+    }), { numRuns });
+  });
+
+  test("the same crop many times in one batch is drawn the same every time", async () => {
+    for (const drawn of await draw(engine, Array.from({ length: 6 }, () => some[2]!), 6, maxSteps)) expectSame(drawn, alone[2]!);
+  });
+});
+
+describe("at the step limit", () => {
+  let engine: Engine;
+  let long: readonly Prediction[];
+  beforeAll(async () => {
+    engine = await openOnnxEngine(model.network, model.weights, model.card.normalization, { device: "cpu" });
+    long = await draw(engine, crops, crops.length, 90);
+  });
+  afterAll(async () => { await engine.dispose(); });
+
+  test.each([3, 10, MAX_STEPS])("of %i, a polygon has at most one vertex per step and the first, and is the beginning of what it would have become", async (maxSteps) => {
+    const polygons = (await draw(engine, crops, crops.length, maxSteps)).map((prediction, at) => ({ prediction, longer: long[at]! }));
+    expect(polygons.some(({ prediction }) => prediction.kind === "polygon" && !prediction.ended)).toBe(true);
+    for (const { prediction, longer } of polygons) {
+      if (prediction.kind === "failed") continue;
+      expect(prediction.ring.length).toBeLessThanOrEqual(maxSteps + 1);
+      if (prediction.ended) expectSame(prediction, longer);
+      else expect(longer.kind === "polygon" && longer.ring).toEqual(expect.arrayContaining([...prediction.ring]));
+    }
+  });
+});
+
+test("finished instances leave the batch: the steps an engine is asked for shrink as polygons end", async () => {
+  const onnx = await openOnnxEngine(model.network, model.weights, model.card.normalization, { device: "cpu" });
+  const sizes: number[] = [];
+  const counting: Engine = { ...onnx, encode: async (pixels, count) => counted(await onnx.encode(pixels, count)) };
+  const counted = (decoding: Awaited<ReturnType<Engine["encode"]>>): typeof decoding => ({
+    size: decoding.size, firstVertexLogits: decoding.firstVertexLogits,
+    step: (input) => { sizes.push(decoding.size); return decoding.step(input); },
+    select: (rows) => counted(decoding.select(rows)),
+    dispose: () => { decoding.dispose(); },
+  });
+  await draw(counting, crops, crops.length);
+  await onnx.dispose();
+  expect(sizes[0]).toBe(crops.length);
+  expect([...sizes].sort((a, b) => b - a)).toEqual(sizes);
+  expect(sizes.at(-1)).toBeLessThan(crops.length * 0.75);
+});
