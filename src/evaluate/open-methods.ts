@@ -29,7 +29,7 @@ export async function openMethods(options: EvaluateOptions, context: number, onE
   try {
     const predictions = await openFile(OWN_METHOD, options.predictions, options, onExcluded);
     opened.push(predictions);
-    for (const comparison of options.compare) opened.push(await openComparison(comparison, options, context, onExcluded));
+    for (const comparison of options.compare) opened.push(await openComparison(comparison, options, onExcluded));
     opened.push(gridCeiling(context, options.rasterizer));
     return { all: opened, predictions, close };
   } catch (thrown) {
@@ -38,9 +38,9 @@ export async function openMethods(options: EvaluateOptions, context: number, onE
   }
 }
 
-function openComparison(comparison: Comparison, options: EvaluateOptions, context: number, onExcluded: OnExcluded): Method | Promise<Method> {
+function openComparison(comparison: Comparison, options: EvaluateOptions, onExcluded: OnExcluded): Method | Promise<Method> {
   switch (comparison.kind) {
-    case "shape": return shapeBaseline(comparison.name, context, options.rasterizer);
+    case "shape": return shapeBaseline(comparison.name, options.rasterizer);
     case "grabcut": return grabCutMethod();
     case "file": return openFile(comparison.name, comparison.path, options, onExcluded);
   }

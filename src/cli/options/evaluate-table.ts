@@ -66,7 +66,7 @@ export const evaluateTable = {
   },
   context: {
     type: "number", min: 0, max: 1, group: "advanced", whenAbsent: "that of the run, else 0.15",
-    describe: "Margin of the network's square around the box, as a part of its long side; for square and the grid ceiling",
+    describe: "Margin of the network's crop around the box, as a part of its long side; for the grid ceiling",
   },
   seed: {
     type: "number", integer: true, min: 0, max: 4294967295, group: "advanced", default: 1,
