@@ -3,34 +3,32 @@
  *
  *     data set -> plan -> images to draw -> crops -> batches -> polygons -> journal -> files
  *
+ * Crops, batches and polygons are the drawer's: this process (draw-here.ts), or workers behind a queue.
  * The journal is the truth (journal.ts); files are built from it when the last instance is done (finish.ts). Nothing here writes to a
  * terminal: words and numbers go to the host.
  */
 import { join } from "node:path";
 import type { Dataset } from "../dataset/dataset.js";
 import { openDataset } from "../dataset/open-dataset.js";
+import { JOURNAL_FILE } from "../dataset/run-outputs.js";
 import { selectCategories } from "../dataset/select-categories.js";
-import type { CropResult } from "../crop/crop.js";
-import { type CropSource, readCrops } from "../crop/read-crops.js";
-import type { Engine } from "../runtime/engine.js";
-import { type PassedOver, openEngine } from "../runtime/devices.js";
+import type { CropSource } from "../crop/read-crops.js";
 import { type Model, loadModel } from "../runtime/model.js";
 import type { Outcome } from "../types.js";
 import { resultLine } from "../write/ndjson.js";
-import { type DrawOptions, type Drawn, drawBatch } from "./draw-batch.js";
+import type { Drawn } from "./draw-batch.js";
+import { drawHere } from "./draw-here.js";
+import type { Drawer, OpenDrawer } from "./drawer.js";
 import { finishRun } from "./finish.js";
 import { JournalWriter } from "./journal.js";
 import type { AnnotateHost, AnnotateOptions, AnnotateSummary } from "./options.js";
 import { type JournalIndex, NOT_NOW, type Plan, planRun, recoverJournal } from "./plan.js";
-import { JOURNAL_FILE, SUMMARY_FILE, prepareRunFolder } from "./run-folder.js";
+import { SUMMARY_FILE, prepareRunFolder } from "./run-folder.js";
 import { type RunIdentity, identifyRun } from "./run-identity.js";
 import { writeRunFile, writeSummaryFile } from "./run-files.js";
 import type { Selection } from "./select.js";
 import { StageClock } from "./stage-clock.js";
 import { Tally } from "./tally.js";
-
-/** Crops per model call when the user does not say: enough to fill the device, little enough to journal often. */
-const BATCH_SIZES = { cpu: 16, webgpu: 64, cuda: 64 } as const;
 
 /** Everything a run works with, opened once. */
 interface Run {
@@ -38,8 +36,7 @@ interface Run {
   readonly host: AnnotateHost;
   readonly dataset: Dataset;
   readonly model: Model;
-  readonly engine: Engine;
-  readonly passedOver: readonly PassedOver[];
+  readonly drawer: Drawer;
   readonly selection: Selection;
   readonly identity: RunIdentity;
   readonly batchSize: number;
@@ -47,27 +44,27 @@ interface Run {
 }
 
 /**
+ * @param openDrawer who draws; this process unless the caller says otherwise
  * @returns the summary, also when instances failed or the user stopped the run
  * @throws PolyrnnError when the run cannot begin (input, model, device, folder) or its output cannot be written; what the journal
  *         holds by then is kept
  */
-export async function annotate(options: AnnotateOptions, host: AnnotateHost): Promise<AnnotateSummary> {
+export async function annotate(options: AnnotateOptions, host: AnnotateHost, openDrawer: OpenDrawer = drawHere): Promise<AnnotateSummary> {
   const clock = new StageClock();
   host.note(`reading ${options.boxes}`);
-  const dataset = await openDataset({ ...options, ...(options.out === "-" ? {} : { ignore: [options.out] }) });
+  const dataset = await openDataset(options);
   try {
     const selection: Selection = { categoryIds: selectCategories(dataset.categories, options.categories), existing: options.existing };
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
-    const { engine, passedOver } = await openEngine(model, { device: options.device });
+    const drawer = await openDrawer(model, options, host);
     try {
-      host.note(`drawing with ${model.card.name} on ${engine.device} (${engine.version})`);
       const identity = identifyRun(options, dataset, model.hash, options.context ?? model.card.context);
-      const batchSize = options.batchSize ?? BATCH_SIZES[engine.device];
-      const run: Run = { options, host, dataset, model, engine, passedOver, selection, identity, batchSize, clock };
+      const batchSize = options.batchSize ?? drawer.batchSize;
+      const run: Run = { options, host, dataset, model, drawer, selection, identity, batchSize, clock };
       return options.out === "-" ? await streamPolygons(run) : await fillRunFolder(run);
     } finally {
-      await engine.dispose();
+      await drawer.close();
     }
   } finally {
     await dataset.close();
@@ -129,18 +126,11 @@ interface DrawnCounts { readonly finishedNow: number; readonly remaining: number
 
 /** The loop everything else is built around. @param keep stores a finished batch; it is awaited before the next one begins */
 async function drawPlan(run: Run, plan: Plan, keep: (batch: readonly Drawn[]) => Promise<void>): Promise<DrawnCounts> {
-  const { host, engine, clock, identity } = run;
-  const options: DrawOptions = identity;
+  const { host, drawer, dataset, identity, batchSize, clock } = run;
   let finished = plan.finishedBefore;
   let failed = 0;
-  const crops = readCrops(imagesToDraw(run.dataset, plan), {
-    context: identity.context,
-    maxCropsAhead: 2 * run.batchSize,
-    onTime: (stage, milliseconds) => { clock.add(stage, milliseconds); },
-  });
   host.progress({ finished, total: plan.total, failed, finishedNow: 0 });
-  for await (const batch of batchesOf(crops, plan)) {
-    const drawn = await drawBatch(engine, batch, options, clock);
+  for await (const drawn of drawer.draw({ sources: imagesToDraw(dataset, plan), plan, identity, batchSize, clock })) {
     await clock.time("write", () => keep(drawn));
     for (const { outcome } of drawn) report(host, outcome);
     finished += drawn.length;
@@ -160,23 +150,6 @@ async function* imagesToDraw(dataset: Dataset, plan: Plan): AsyncGenerator<CropS
   }
 }
 
-/** Cuts the stream where the plan's batch number changes. */
-async function* batchesOf(results: AsyncIterable<CropResult>, plan: Plan): AsyncGenerator<CropResult[]> {
-  let batch: CropResult[] = [];
-  let current = NOT_NOW;
-  for await (const result of results) {
-    const instance = result.kind === "crop" ? result.crop.instance : result.instance;
-    const number = plan.batchOf[instance.ordinal]!;
-    if (number !== current && batch.length > 0) {
-      yield batch;
-      batch = [];
-    }
-    current = number;
-    batch.push(result);
-  }
-  if (batch.length > 0) yield batch;
-}
-
 function report(host: AnnotateHost, outcome: Outcome): void {
   if (outcome.status !== "failed") return;
   const { annotationId, imageId, reason, message } = outcome;
@@ -184,7 +157,8 @@ function report(host: AnnotateHost, outcome: Outcome): void {
 }
 
 function summarize(run: Run, tally: Tally, drawn: DrawnCounts, written: readonly string[]): AnnotateSummary {
-  const { options, dataset, engine, model, clock, batchSize } = run;
+  const { options, dataset, drawer, model, clock, batchSize } = run;
+  const engine = drawer.engine();
   const seconds = clock.elapsed();
   return {
     version: 1, type: "summary", stopped: drawn.stopped,

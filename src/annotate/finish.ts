@@ -3,6 +3,7 @@
  * A stopped run is only counted; its files come when it is resumed.
  */
 import type { Dataset, Entry, ImageGroup } from "../dataset/dataset.js";
+import { JOURNAL_FILE, RUN_FILE } from "../dataset/run-outputs.js";
 import type { Model } from "../runtime/model.js";
 import type { Outcome } from "../types.js";
 import { openOverlays } from "../write/write-overlays.js";
@@ -11,7 +12,6 @@ import type { AnnotationWriter, ImageResult, ResultItem, WriteContext } from "..
 import { JournalReader } from "./journal.js";
 import type { AnnotateHost, AnnotateOptions } from "./options.js";
 import { type JournalIndex, recoverJournal } from "./plan.js";
-import { JOURNAL_FILE, RUN_FILE } from "./run-folder.js";
 import { generatorOf } from "./run-files.js";
 import { type Selection, decide } from "./select.js";
 import type { StageClock } from "./stage-clock.js";

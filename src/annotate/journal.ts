@@ -163,7 +163,8 @@ export class JournalReader {
 
 /** The checksum says that this program wrote the line, so the shape is the one it writes. */
 export function toOutcome(value: JsonObject): Outcome {
-  const { type: _type, ...outcome } = value;
+  const outcome = { ...value };
+  delete outcome["type"];
   return outcome as unknown as Outcome;
 }
 

@@ -67,6 +67,15 @@ export interface ReportedFailure {
   readonly message: string;
 }
 
+/** What drew: an engine of this process, or the workers of a queue. */
+export interface DrawingEngine {
+  /** "queue" while no worker has answered, "several" where workers differ. */
+  readonly name: EngineName | "queue" | "several";
+  readonly device: DeviceName | "queue" | "several";
+  /** Library and version, for example "onnxruntime-node 1.30.0"; several are joined by " + ". */
+  readonly version: string;
+}
+
 /** summary.json; adding a field is free, changing one is a new version. */
 export interface AnnotateSummary {
   readonly version: 1;
@@ -90,8 +99,8 @@ export interface AnnotateSummary {
   /** The first 100 failures; all of them are in the journal. */
   readonly failures: readonly ReportedFailure[];
   readonly meanScore: number | null;
-  readonly engine: EngineName;
-  readonly device: DeviceName;
+  readonly engine: DrawingEngine["name"];
+  readonly device: DrawingEngine["device"];
   readonly engineVersion: string;
   readonly model: string;
   readonly modelHash: string;

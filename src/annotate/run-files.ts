@@ -2,27 +2,25 @@
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import type { Dataset } from "../dataset/dataset.js";
-import type { PassedOver } from "../runtime/devices.js";
-import type { Engine } from "../runtime/engine.js";
+import { RUN_FILE } from "../dataset/run-outputs.js";
 import type { Model } from "../runtime/model.js";
 import { writeAtomic } from "../write/atomic-file.js";
+import type { Drawer } from "./drawer.js";
 import type { AnnotateOptions, AnnotateSummary } from "./options.js";
-import { RUN_FILE, SUMMARY_FILE } from "./run-folder.js";
+import { SUMMARY_FILE } from "./run-folder.js";
 import type { RunIdentity } from "./run-identity.js";
 
 interface StartedRun {
   readonly options: AnnotateOptions;
   readonly dataset: Dataset;
   readonly model: Model;
-  readonly engine: Engine;
-  /** Better devices that were not taken, and why. */
-  readonly passedOver: readonly PassedOver[];
+  readonly drawer: Drawer;
   readonly identity: RunIdentity;
   readonly batchSize: number;
 }
 
 /** Enough to repeat, resume or evaluate the run. Paths are absolute, so that later commands find the inputs from anywhere. */
-export async function writeRunFile({ options, dataset, model, engine, passedOver, identity, batchSize }: StartedRun): Promise<void> {
+export async function writeRunFile({ options, dataset, model, drawer, identity, batchSize }: StartedRun): Promise<void> {
   const run = {
     version: 1,
     type: "run",
@@ -35,7 +33,7 @@ export async function writeRunFile({ options, dataset, model, engine, passedOver
       imageCount: dataset.imageCount, annotationCount: dataset.annotationCount,
     },
     model: { name: model.card.name, version: model.card.version, folder: resolve(model.folder), hash: model.hash, files: model.card.files },
-    engine: { name: engine.name, device: engine.device, version: engine.version, passedOver },
+    engine: { ...drawer.engine(), passedOver: drawer.passedOver },
     options: { ...options, batchSize, context: identity.context },
   };
   await writeAtomic(join(options.out, RUN_FILE), `${JSON.stringify(run, null, 2)}\n`);

@@ -9,16 +9,15 @@
  */
 import { mkdir, readdir, realpath, rm, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
+import { JOURNAL_FILE, OUTPUT_FOLDERS, RUN_FILE } from "../dataset/run-outputs.js";
 import { EXIT, PolyrnnError, cannotWrite, reasonOf, usageError } from "../errors.js";
 import type { AnnotateOptions } from "./options.js";
 
-export const RUN_FILE = "run.json";
-export const JOURNAL_FILE = "journal.ndjson";
 export const SUMMARY_FILE = "summary.json";
 
 /** Everything `annotate` ever writes into its folder; `--force` removes these and nothing else. */
 const OWN_FILES = [
-  RUN_FILE, JOURNAL_FILE, SUMMARY_FILE, "annotations.json", "label-studio.json", "label-studio-config.xml", "cityscapes", "labelme", "yolo-seg", "overlays",
+  RUN_FILE, JOURNAL_FILE, SUMMARY_FILE, "annotations.json", "label-studio.json", "label-studio-config.xml", ...OUTPUT_FOLDERS,
 ];
 
 /**

@@ -53,6 +53,4 @@ export interface OpenDatasetOptions {
   readonly boxes: string;
   /** COCO file with `images` and `categories` for a results list. */
   readonly dataset?: string;
-  /** Folders that are not searched for images although they lie inside `images`: the output folder of the run. */
-  readonly ignore?: readonly string[];
 }

@@ -3,7 +3,7 @@
  *
  * Names from box files are data. They never become patterns, and a file is handed out only when its real path lies inside the image
  * folder. Order of the search: the path as written; a file whose path ends in it; the only file with the same last part; the same
- * with Unicode composed. Several files that fit equally well are a failure, not a guess.
+ * with Unicode composed. Several files that fit equally well are a failure, not a guess. What an earlier run wrote is not searched.
  */
 import { realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, sep } from "node:path";
@@ -13,9 +13,12 @@ import type { FailReason, Failure } from "../types.js";
 import { ImageIndex } from "./image-index.js";
 import type { Match } from "./image-index.js";
 import { readingsOf, reasonOutside } from "./image-name.js";
+import { JOURNAL_FILE, RUN_FILE, withoutRunOutputs } from "./run-outputs.js";
 
 /** File name endings sharp reads in every installation. */
 export const IMAGE_EXTENSIONS = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "gif", "avif"] as const;
+
+const EXTENSIONS: ReadonlySet<string> = new Set(IMAGE_EXTENSIONS);
 
 export type Located =
   | { readonly kind: "file"; readonly path: string; /** Relative to the image folder, "/" between parts. */ readonly name: string }
@@ -94,20 +97,25 @@ async function openFolder(folder: string): Promise<string> {
 }
 
 async function listImages(folder: string): Promise<ImageIndex> {
-  const index = new ImageIndex();
-  const extensions = new Set<string>(IMAGE_EXTENSIONS);
+  const paths: string[] = [];
   try {
     const entries = fastGlob.stream("**", { cwd: folder, objectMode: true, onlyFiles: false, followSymbolicLinks: false });
     for await (const entry of entries as AsyncIterable<unknown> as AsyncIterable<fastGlob.Entry>) {
       if (!entry.dirent.isFile() && !entry.dirent.isSymbolicLink()) continue;
-      if (extensions.has(entry.name.slice(entry.name.lastIndexOf(".") + 1).toLowerCase())) index.add(entry.path);
+      if (isImageName(entry.name) || entry.name === RUN_FILE || entry.name === JOURNAL_FILE) paths.push(entry.path);
     }
   } catch (thrown) {
     throw missingInput(`${folder}: expected folders that can be read, received ${reasonOf(thrown)}`, "Check the permissions of the folder.", thrown);
   }
+  const index = new ImageIndex();
+  for (const path of withoutRunOutputs(paths)) if (isImageName(path)) index.add(path);
   if (index.count > 0) return index;
   throw missingInput(`${folder}: expected images (${IMAGE_EXTENSIONS.join(", ")}) at any depth, received none`,
     "Pass the folder the images lie in.");
+}
+
+function isImageName(path: string): boolean {
+  return EXTENSIONS.has(path.slice(path.lastIndexOf(".") + 1).toLowerCase());
 }
 
 async function resolve(place: Place, wanted: string | number, match: Match): Promise<Located | undefined> {

@@ -15,6 +15,7 @@ import type { ImageFinder } from "./find-images.js";
 import { NO_IMAGES } from "./no-images.js";
 import { readCoco } from "./read-coco.js";
 import { readCocoResults } from "./read-coco-results.js";
+import { JOURNAL_FILE, withoutRunOutputs } from "./run-outputs.js";
 
 const LOOKED_FOR = "a COCO file (lists images, annotations and categories), a COCO results list ([{ image_id, category_id, bbox, score }, ...]) or a Cityscapes file (imgWidth, imgHeight, objects with polygon or bboxVis)";
 const EXPORT_HINT = "Export the boxes in one of these formats, or pass another file.";
@@ -52,11 +53,12 @@ async function openFolder(boxes: string, finder: ImageFinder): Promise<Dataset> 
     "A COCO file is passed by its own name, not by its folder.");
 }
 
-/** JSON files at any depth, relative, in a fixed order. */
+/** JSON files at any depth, relative, in a fixed order; not what an earlier run wrote. */
 async function listJson(folder: string): Promise<string[]> {
   try {
-    const entries = await fastGlob("**/*.json", { cwd: folder, objectMode: true, onlyFiles: false, followSymbolicLinks: false });
-    return entries.filter(({ dirent }) => dirent.isFile() || dirent.isSymbolicLink()).map(({ path }) => path).sort();
+    const entries = await fastGlob(["**/*.json", `**/${JOURNAL_FILE}`], { cwd: folder, objectMode: true, onlyFiles: false, followSymbolicLinks: false });
+    const paths = entries.filter(({ dirent }) => dirent.isFile() || dirent.isSymbolicLink()).map(({ path }) => path).sort();
+    return withoutRunOutputs(paths).filter((path) => path.endsWith(".json"));
   } catch (thrown) {
     throw missingInput(`${folder}: expected folders that can be read, received ${reasonOf(thrown)}`, "Check the permissions of the folder.", thrown);
   }
