@@ -21,7 +21,8 @@ table { border-collapse: collapse; min-width: 100%; font-variant-numeric: tabula
 caption { text-align: left; padding: 0.3rem 0; }
 th, td { padding: 0.3rem 0.7rem; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: normal; }
 .number { text-align: right; }
-.text { text-align: left; max-width: 26rem; overflow-wrap: anywhere; min-width: 5rem; }
+.text { text-align: left; overflow-wrap: anywhere; min-width: 6.5rem; max-width: 14rem; }
+td.text, thead th.text:not(:first-child) { min-width: 15rem; max-width: 26rem; }
 thead th { font-weight: 600; background: var(--panel); }
 tbody th { font-weight: 400; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 380px), 1fr)); gap: 1rem; }
