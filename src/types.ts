@@ -67,7 +67,7 @@ export type SkipReason = "crowd" | "group" | "deleted" | "hidden" | "category" |
 export type FailReason =
   | "annotation-invalid" | "box-invalid" | "box-empty" | "box-outside" | "duplicate-id" | "category-unknown"
   | "image-unknown" | "image-missing" | "image-ambiguous" | "image-outside" | "image-unreadable" | "image-too-large"
-  | "image-size" | "too-few-vertices";
+  | "image-size" | "too-few-vertices" | "worker-failed";
 
 /** A failed instance is data, not an exception. `message` says where, expected, received and what to do next. */
 export interface Failure { readonly reason: FailReason; readonly message: string }

@@ -1,0 +1,40 @@
+/**
+ * Who draws the batches of a run: this process (draw-here.ts), or workers behind a queue (queue/). The main path asks, stores what
+ * comes back, and asks for more; it does not know who answers.
+ */
+import type { CropSource } from "../crop/read-crops.js";
+import type { PassedOver } from "../runtime/devices.js";
+import type { Model } from "../runtime/model.js";
+import type { Drawn } from "./draw-batch.js";
+import type { AnnotateHost, AnnotateOptions, DrawingEngine } from "./options.js";
+import type { Plan } from "./plan.js";
+import type { RunIdentity } from "./run-identity.js";
+import type { StageClock } from "./stage-clock.js";
+
+export interface DrawRequest {
+  /** Images that have something to draw now, each with just that, in input order. */
+  readonly sources: AsyncIterable<CropSource>;
+  /** Says which instances make a batch. */
+  readonly plan: Plan;
+  /** Options that change a result, and the input and model they were given for. */
+  readonly identity: RunIdentity;
+  readonly batchSize: number;
+  readonly clock: StageClock;
+}
+
+export interface Drawer {
+  /** Crops per batch when the user does not say. */
+  readonly batchSize: number;
+  /** Better devices that were not taken, and why. */
+  readonly passedOver: readonly PassedOver[];
+  /** What draws, or drew; a queue knows it only by its results. */
+  engine(): DrawingEngine;
+  /**
+   * Yields the outcomes of whole batches, each instance once, in any order of batches. What was yielded counts as stored when the next
+   * one is asked for. Returning early stops the work behind it.
+   */
+  draw(request: DrawRequest): AsyncGenerator<readonly Drawn[], void, undefined>;
+  close(): Promise<void>;
+}
+
+export type OpenDrawer = (model: Model, options: AnnotateOptions, host: AnnotateHost) => Promise<Drawer>;
