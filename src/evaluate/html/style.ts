@@ -19,6 +19,7 @@ figcaption small { display: inline; white-space: normal; }
 .scroll { overflow-x: auto; margin: 0.8rem 0; }
 table { border-collapse: collapse; min-width: 100%; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding: 0.3rem 0; }
+caption span { position: sticky; left: 0; display: inline-block; max-width: min(60rem, calc(100vw - 1.5rem)); }
 th, td { padding: 0.3rem 0.7rem; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: normal; }
 .number { text-align: right; }
 .text { text-align: left; overflow-wrap: anywhere; min-width: 6.5rem; max-width: 14rem; }
