@@ -71,11 +71,20 @@ export async function annotate(options: AnnotateOptions, host: AnnotateHost, ope
   }
 }
 
-/** Draws into a run folder: journal first, files at the end. */
+/** Draws into a run folder, alone. */
 async function fillRunFolder(run: Run): Promise<AnnotateSummary> {
+  const { mode, lock } = await prepareRunFolder(run.options, (line) => { run.host.note(line); });
+  try {
+    return await fillLockedFolder(run, mode);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Journal first, files at the end. */
+async function fillLockedFolder(run: Run, mode: "new" | "resume"): Promise<AnnotateSummary> {
   const { options, host, dataset, identity } = run;
   const journalPath = join(options.out, JOURNAL_FILE);
-  const mode = await prepareRunFolder(options);
   const earlier = mode === "resume" ? await recoverJournal(journalPath, identity, dataset.annotationCount) : undefined;
   if (earlier !== undefined && earlier.damagedLines.length > 0) {
     host.note(`${journalPath}: damaged line(s) ${earlier.damagedLines.slice(0, 10).join(", ")}; their instances are drawn again`);

@@ -6,12 +6,15 @@
  *     annotations.json    and the other formats asked for, built from the journal
  *     overlays/           pictures to look at
  *     summary.json        counts, failures with reasons, throughput, engine, device
+ *     run.lock            while a run is at work: which process (run-lock.ts)
  */
 import { mkdir, readdir, realpath, rm, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
 import { JOURNAL_FILE, OUTPUT_FOLDERS, RUN_FILE } from "../dataset/run-outputs.js";
 import { EXIT, PolyrnnError, cannotWrite, reasonOf, usageError } from "../errors.js";
+import { PARTIAL_SUFFIX } from "../write/atomic-file.js";
 import type { AnnotateOptions } from "./options.js";
+import { LOCK_FILE, RunLock, TAKEOVER_FILE } from "./run-lock.js";
 
 export const SUMMARY_FILE = "summary.json";
 
@@ -20,24 +23,47 @@ const OWN_FILES = [
   RUN_FILE, JOURNAL_FILE, SUMMARY_FILE, "annotations.json", "label-studio.json", "label-studio-config.xml", ...OUTPUT_FOLDERS,
 ];
 
+export interface ReadyFolder {
+  /** "new" for an empty start, "resume" when a journal is to be gone on with. */
+  readonly mode: "new" | "resume";
+  /** The caller releases it when the last file is written. */
+  readonly lock: RunLock;
+}
+
 /**
- * Makes the folder ready. @returns "new" for an empty start, "resume" when a journal is to be gone on with
- * @throws when the folder holds something and neither --resume nor --force was given, or when it cannot be written
+ * Makes the folder ready and keeps other runs out of it.
+ * @param note told when the lock of a dead process was taken over
+ * @throws when the folder holds something and neither --resume nor --force was given, when another run is at work there, or when it
+ *         cannot be written
  */
-export async function prepareRunFolder(options: AnnotateOptions): Promise<"new" | "resume"> {
+export async function prepareRunFolder(options: AnnotateOptions, note: (line: string) => void): Promise<ReadyFolder> {
   await refuseInputAsOutput(options);
+  await mkdir(options.out, { recursive: true }).catch((thrown: unknown) => { throw unusable(options.out, thrown); });
+  const lock = await RunLock.take(options.out, note);
   try {
-    await mkdir(options.out, { recursive: true });
-    const names = await readdir(options.out);
+    return { mode: await clearRunFolder(options), lock };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function clearRunFolder(options: AnnotateOptions): Promise<ReadyFolder["mode"]> {
+  try {
+    const names = (await readdir(options.out)).filter((name) => name !== LOCK_FILE && name !== TAKEOVER_FILE);
     if (names.includes(JOURNAL_FILE) && options.resume && !options.force) return "resume";
     if (names.length > 0 && !options.force && !options.resume) throw notEmpty(options.out, names);
-    if (options.force) for (const name of OWN_FILES) await rm(join(options.out, name), { recursive: true, force: true });
+    if (options.force) {
+      for (const name of OWN_FILES) for (const end of ["", PARTIAL_SUFFIX]) await rm(join(options.out, name + end), { recursive: true, force: true });
+    }
     return "new";
   } catch (error) {
-    if (error instanceof PolyrnnError) throw error;
-    throw cannotWrite(`--out ${options.out}: cannot make or read the output folder: ${reasonOf(error)}`,
-      "Name a folder that can be written.", error);
+    throw error instanceof PolyrnnError ? error : unusable(options.out, error);
   }
+}
+
+function unusable(out: string, error: unknown): PolyrnnError {
+  return cannotWrite(`--out ${out}: cannot make or read the output folder: ${reasonOf(error)}`, "Name a folder that can be written.", error);
 }
 
 function notEmpty(out: string, names: readonly string[]): PolyrnnError {
