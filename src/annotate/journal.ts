@@ -9,10 +9,13 @@
  * died: it is cut off on resume. A line that is damaged anywhere else is named and its instance is drawn again. When an ordinal has
  * several lines, the last one counts.
  */
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { cannotWrite, invalidData, missingInput, reasonOf } from "../errors.js";
 import type { JsonObject, Outcome } from "../types.js";
+import { writeAtomic } from "../write/atomic-file.js";
+import { toWriteError } from "../write/write-error.js";
 
 export const JOURNAL_VERSION = 1;
 
@@ -43,18 +46,26 @@ function checksum(text: string): string {
 export class JournalWriter {
   private constructor(private readonly path: string, private readonly file: FileHandle) {}
 
-  /** Starts a new journal with its first line. */
+  /** Starts a new journal. It appears together with its first line: without one, nobody could say which run it belongs to. */
   static async create(path: string, header: object): Promise<JournalWriter> {
-    const writer = new JournalWriter(path, await openForWriting(path, "wx"));
-    await writer.appendLines([sealLine(header)]);
-    return writer;
+    if (await stat(path).then(() => true, () => false)) {
+      throw cannotWrite(`${path}: expected no journal here yet, received one`, "Go on with --resume, or name another folder with --out.");
+    }
+    await writeAtomic(path, `${sealLine(header)}\n`);
+    await syncFolder(dirname(path));
+    return new JournalWriter(path, await openForWriting(path, "a"));
   }
 
   /** Goes on with a journal. @param length bytes that are whole; what lies beyond was torn and is cut off */
   static async reopen(path: string, length: number): Promise<JournalWriter> {
     const file = await openForWriting(path, "r+");
-    await file.truncate(length);
-    await file.close();
+    try {
+      await file.truncate(length);
+    } catch (error) {
+      throw toWriteError(path, error);
+    } finally {
+      await file.close();
+    }
     return new JournalWriter(path, await openForWriting(path, "a"));
   }
 
@@ -75,6 +86,20 @@ export class JournalWriter {
 
   async close(): Promise<void> {
     await this.file.close();
+  }
+}
+
+/** The name of a new file lies in its folder: after a power loss it is there only if that was synced as well. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === "win32") return; // Folders cannot be opened there.
+  const handle = await open(folder, "r").catch((error: unknown) => { throw toWriteError(folder, error); });
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Some network disks have no sync for folders.
+    if ((error as NodeJS.ErrnoException).code !== "EINVAL") throw toWriteError(folder, error);
+  } finally {
+    await handle.close();
   }
 }
 
