@@ -1,62 +1,8 @@
-/**
- * One Polygon-RNN, whatever its encoder: what it is asked, what it gives, which weights it needs.
- *
- * Follows Castrejon, Kundu, Urtasun, Fidler, "Annotating Object Instances with a Polygon-RNN", CVPR 2017 (arXiv:1704.05548).
- * The convolution of decoder layer one is linear, so its part over the image features is computed once per crop (`hoisted`) and
- * added at every step: same numbers, 3 + 16 instead of 131 + 16 input channels per step for the paper's widths.
- */
-import type { CellState } from "./conv-lstm.js";
-import type { Normalization, TensorOps, VertexTable } from "./tensor-ops.js";
+/** The architectures there are: a new one is one function here and one entry in the model card's schema. */
 import { mobile } from "./mobile.js";
+import type { ArchitectureOptions, PolygonRnn } from "./polygon-rnn.js";
 import { tiny } from "./tiny.js";
 import { vgg16 } from "./vgg16.js";
-
-/** Channels of the hidden state of decoder layers one and two. */
-export type StateWidths = readonly [number, number];
-
-/** The `architecture` field of a model card. */
-export type ArchitectureOptions =
-  | { readonly name: "mobile"; readonly widths: StateWidths; readonly features: number; readonly skip: number; readonly rank: number; readonly peepholes: boolean }
-  | { readonly name: "vgg16"; readonly widths: StateWidths; readonly peepholes: boolean }
-  | { readonly name: "tiny"; readonly widths: StateWidths; readonly features: number; readonly rank: number; readonly peepholes: boolean };
-
-/** What the image side of the network gives for a batch of crops. */
-export interface Encoded<T> {
-  /** [B, F, 28, 28], after ReLU. */
-  readonly features: T;
-  /** Logits of the boundary, [B, 1, 28, 28]. */
-  readonly edge: T;
-  /** Logits of the polygon's vertices, [B, 1, 28, 28]; the best cell starts the polygon. */
-  readonly vertex: T;
-  /** Logits of the object's mask, [B, 1, 28, 28]; the 2017 network has none. */
-  readonly mask?: T;
-  /** Part of layer one's gates that sees the image, [B, 4 * widths[0], 28, 28]. */
-  readonly hoisted: T;
-}
-
-/** The vertices a step sees: cell indices [B] int32, 784 where there is none. */
-export interface StepVertices<T> {
-  /** y(1). */
-  readonly first: T;
-  /** y(t-1). */
-  readonly previous: T;
-  /** y(t-2). */
-  readonly beforePrevious: T;
-}
-
-export type DecoderState<T> = readonly [CellState<T>, CellState<T>];
-
-export interface PolygonRnn {
-  readonly widths: StateWidths;
-  /** Name -> shape of every weight in the file; OIHW kernels, [out, in] dense rows. */
-  readonly weightShapes: ReadonlyMap<string, readonly number[]>;
-  /** Constant tables the steps look vertices up in. */
-  readonly vertexTable: VertexTable;
-  /** @param pixels [B, 224, 224, 3] uint8 RGB */
-  encode<T>(ops: TensorOps<T>, pixels: T, normalization: Normalization): Encoded<T>;
-  /** One decoder step. @returns logits [B, 785] and the next state */
-  step<T>(ops: TensorOps<T>, hoisted: T, vertices: StepVertices<T>, state: DecoderState<T>): { logits: T; state: DecoderState<T> };
-}
 
 export function describeNetwork(options: ArchitectureOptions): PolygonRnn {
   switch (options.name) {

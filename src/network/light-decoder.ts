@@ -6,7 +6,7 @@
  * one dense layer of 9.8 million weights.
  */
 import { CLASS_COUNT, CELL_COUNT } from "../geometry/grid.js";
-import type { DecoderState, Encoded, StateWidths, StepVertices } from "./architecture.js";
+import type { DecoderState, Encoded, StateWidths, StepVertices } from "./polygon-rnn.js";
 import { convLstmCell } from "./conv-lstm.js";
 import type { TensorOps, VertexTable } from "./tensor-ops.js";
 import type { WeightList } from "./weight-shapes.js";

@@ -3,7 +3,7 @@
  * VGG-16; the rest follows the paper's plan with the light decoder (see light-decoder.ts for what differs).
  */
 import { GRID_SIZE } from "../geometry/grid.js";
-import type { ArchitectureOptions, PolygonRnn } from "./architecture.js";
+import type { ArchitectureOptions, PolygonRnn } from "./polygon-rnn.js";
 import { encodeMaps, lightStep, listLightDecoder } from "./light-decoder.js";
 import { MOBILENET_TAPS, listMobileNetV2, mobileNetV2 } from "./mobilenet-v2.js";
 import type { TensorOps } from "./tensor-ops.js";

@@ -4,7 +4,7 @@
  * compared on it.
  */
 import { GRID_SIZE } from "../geometry/grid.js";
-import type { ArchitectureOptions, PolygonRnn } from "./architecture.js";
+import type { ArchitectureOptions, PolygonRnn } from "./polygon-rnn.js";
 import { encodeMaps, lightStep, listLightDecoder } from "./light-decoder.js";
 import type { TensorOps } from "./tensor-ops.js";
 import { relativeTable } from "./vertex-table.js";

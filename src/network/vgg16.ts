@@ -6,7 +6,7 @@
  * Differs from the paper: nothing known; where the paper is silent the choice is noted beside the code.
  */
 import { CELL_COUNT, CLASS_COUNT } from "../geometry/grid.js";
-import type { ArchitectureOptions, DecoderState, Encoded, PolygonRnn, StepVertices } from "./architecture.js";
+import type { ArchitectureOptions, DecoderState, Encoded, PolygonRnn, StepVertices } from "./polygon-rnn.js";
 import { convLstmCell } from "./conv-lstm.js";
 import type { Normalization, TensorOps, VertexTable } from "./tensor-ops.js";
 import { oneHotTable } from "./vertex-table.js";

@@ -1,6 +1,6 @@
 /** Writing down which weights a network needs: the loader checks a file against this list before anything runs. */
 import { GRID_SIZE } from "../geometry/grid.js";
-import type { StateWidths } from "./architecture.js";
+import type { StateWidths } from "./polygon-rnn.js";
 
 /** Collects names and shapes in the file's layout. */
 export class WeightList {

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { PolyrnnError, unavailable } from "../errors.js";
 import { describeNetwork } from "../network/architecture.js";
-import type { PolygonRnn } from "../network/architecture.js";
+import type { PolygonRnn } from "../network/polygon-rnn.js";
 import type { ModelCard } from "../schema/model-card.js";
 import { findModelFolder, readCard } from "./model-folder.js";
 import { parseSafetensors, readAndHash, tensorValues } from "./safetensors.js";

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { CELL_COUNT, CROP_SIZE } from "../geometry/grid.js";
-import type { PolygonRnn } from "../network/architecture.js";
+import type { PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
 import type { Decoding, DeviceName, Engine, StepInput } from "./engine.js";
 import { buildEncoderModel, buildStepModel } from "./onnx-model.js";

@@ -6,7 +6,7 @@
  *              first, previous, before_previous [B] int32 -> logits [B, 785], next_h1, next_c1, next_h2, next_c2
  */
 import { CROP_SIZE, GRID_SIZE } from "../geometry/grid.js";
-import type { DecoderState, PolygonRnn } from "../network/architecture.js";
+import type { DecoderState, PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
 import { type GraphOptions, type GraphValue, OnnxGraphOps, type WeightMap } from "./onnx-ops.js";
 import { encodeOnnxModel } from "./onnx-proto.js";

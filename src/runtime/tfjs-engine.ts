@@ -6,7 +6,7 @@
  */
 import type * as tfjs from "@tensorflow/tfjs";
 import { CELL_COUNT, CROP_SIZE, GRID_SIZE } from "../geometry/grid.js";
-import type { DecoderState, PolygonRnn } from "../network/architecture.js";
+import type { DecoderState, PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
 import type { Decoding, DeviceName, Engine, StepInput } from "./engine.js";
 import type { WeightTensor } from "./safetensors.js";

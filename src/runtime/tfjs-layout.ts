@@ -7,7 +7,7 @@
  * TensorFlow.js goes back into a file.
  */
 import { CROP_SIZE, GRID_SIZE } from "../geometry/grid.js";
-import type { DecoderState, PolygonRnn } from "../network/architecture.js";
+import type { DecoderState, PolygonRnn } from "../network/polygon-rnn.js";
 import type { Conv2dOptions, TensorOps, VertexTable } from "../network/tensor-ops.js";
 import type { WeightTensor } from "./safetensors.js";
 

@@ -1,6 +1,6 @@
 /** Whether a network can be trained through TfjsOps: the gradient of something that depends on everything reaches every weight. */
 import type * as tfjs from "@tensorflow/tfjs";
-import type { DecoderState, PolygonRnn } from "../../src/network/architecture.js";
+import type { DecoderState, PolygonRnn } from "../../src/network/polygon-rnn.js";
 import { toTfjsLayout, weightRoles } from "../../src/runtime/tfjs-layout.js";
 import { TfjsOps } from "../../src/runtime/tfjs-ops.js";
 import type { Tfjs } from "../../src/runtime/tfjs-ops.js";

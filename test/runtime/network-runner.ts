@@ -1,7 +1,7 @@
 /** Runs one network on either engine and hands out every tensor in one layout, [B, C, H, W] flattened, so that they can be compared. */
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import type * as tfjs from "@tensorflow/tfjs";
-import type { DecoderState, PolygonRnn } from "../../src/network/architecture.js";
+import type { DecoderState, PolygonRnn } from "../../src/network/polygon-rnn.js";
 import type { Normalization } from "../../src/network/tensor-ops.js";
 import { createRandom } from "../../src/random.js";
 import type { StepInput } from "../../src/runtime/engine.js";

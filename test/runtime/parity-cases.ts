@@ -1,6 +1,6 @@
 /** What "both engines compute the same" means, for parity.test.ts (plain JavaScript) and parity-native.test.ts (libtensorflow). */
 import { expect } from "vitest";
-import type { PolygonRnn } from "../../src/network/architecture.js";
+import type { PolygonRnn } from "../../src/network/polygon-rnn.js";
 import { createRandom } from "../../src/random.js";
 import type { StepInput } from "../../src/runtime/engine.js";
 import { distance, scaleOf, syntheticCrops } from "./network-runner.js";

@@ -4,7 +4,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
-import type { ArchitectureOptions } from "../../src/network/architecture.js";
+import type { ArchitectureOptions } from "../../src/network/polygon-rnn.js";
 import { describeNetwork } from "../../src/network/architecture.js";
 import { decodeGreedy } from "../../src/predict/decode.js";
 import { loadModel } from "../../src/runtime/model.js";

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
-import type { PolygonRnn } from "../../src/network/architecture.js";
+import type { PolygonRnn } from "../../src/network/polygon-rnn.js";
 import { readSafetensors, tensorValues } from "../../src/runtime/safetensors.js";
 import { distance, syntheticCrops } from "./network-runner.js";
 import type { NetworkRunner } from "./network-runner.js";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { ArchitectureOptions } from "../../src/network/architecture.js";
+import type { ArchitectureOptions } from "../../src/network/polygon-rnn.js";
 import { describeNetwork } from "../../src/network/architecture.js";
 import { permute, toFileLayout, toTfjsLayout, weightRoles } from "../../src/runtime/tfjs-layout.js";
 import type { WeightRole } from "../../src/runtime/tfjs-layout.js";
