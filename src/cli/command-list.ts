@@ -4,6 +4,7 @@ import { annotateTable, type AnnotateFlags } from "./options/annotate-table.js";
 import type { JsonOption } from "./options/common-rows.js";
 import { doctorTable, type DoctorFlags } from "./options/doctor-table.js";
 import { evaluateTable, type EvaluateFlags } from "./options/evaluate-table.js";
+import { simulateClicksTable, type SimulateClicksFlags } from "./options/simulate-clicks-table.js";
 import { modelsImportTable, modelsShowTable, modelsTable, modelsVerifyTable, type ImportFlags, type ShowFlags, type VerifyFlags } from "./options/models-table.js";
 
 export const COMMANDS: readonly Command[] = [
@@ -28,6 +29,17 @@ export const COMMANDS: readonly Command[] = [
     ],
     table: evaluateTable,
     load: async () => (await import("./commands/evaluate.js")).evaluateCommand,
+  }),
+  defineCommand<SimulateClicksFlags>({
+    words: ["simulate-clicks"],
+    summary: "count the corrections an annotator would make, and what they bring",
+    examples: [
+      { why: "on the last run in polyrnn-out/, or on the bundled sample", line: "polyrnn simulate-clicks --threshold 2" },
+      { why: "on a data set, four annotators from strict to lenient", line: "polyrnn simulate-clicks ./images --truth gt.json --threshold 1,2,3,4 --out study" },
+      { why: "in a CI job: fail above 10 clicks per instance", line: "polyrnn simulate-clicks ./images --truth gt.json --threshold 2 --fail-over-clicks 10 --json" },
+    ],
+    table: simulateClicksTable,
+    load: async () => (await import("./commands/simulate-clicks.js")).simulateClicksCommand,
   }),
   defineCommand<DoctorFlags>({
     words: ["doctor"],

@@ -10,6 +10,8 @@ import { AtomicFile } from "../write/atomic-file.js";
 import { drawnAnnotation } from "../write/coco-annotation.js";
 import type { SimulatedInstance } from "./simulate-batch.js";
 
+export const AUTOMATIC_FILE = "automatic.json";
+
 export class AutomaticFile {
   private isFirst = true;
 

@@ -56,6 +56,7 @@ async function compare(
   const settings: WalkSettings = {
     truth: options.truth, hasImages, rasterizer: options.rasterizer, minArea: options.minArea,
     sources, isGrouped: options.groupBy.kind !== "none",
+    ...(options.only !== undefined && { only: options.only }),
   };
   host.note(`reading ${options.predictions}`);
   const methods = await openMethods(options, options.context ?? run.context ?? DEFAULT_CONTEXT, (prediction, method) => findings.excludePrediction(prediction, method));

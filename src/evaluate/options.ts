@@ -24,6 +24,8 @@ export interface EvaluateOptions {
   readonly groupBy: GroupBy;
   /** Parts of the truth below this area are left out of it, pixels; 0 keeps all. */
   readonly minArea: number;
+  /** By ordinal: truth annotations that are evaluated, where a run drew only some; all when absent. */
+  readonly only?: (ordinal: number) => boolean;
   /** How predictions find their instance; absent: by id where the file has ids, else by box. */
   readonly matchBy?: MatchBy;
   /** Extra part of the box's long side in the network's square; absent: that of the run, else 0.15. */

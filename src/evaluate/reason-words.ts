@@ -3,7 +3,7 @@ import type { FailReason, SkipReason } from "../types.js";
 
 /** A truth annotation that takes part in no mean. */
 export type TruthReason = SkipReason | `truth-${FailReason}`
-  | "truth-missing" | "truth-invalid" | "truth-empty" | "truth-small" | "truth-flat" | "image-size-unknown" | "image-too-large";
+  | "truth-missing" | "truth-invalid" | "truth-empty" | "truth-small" | "truth-flat" | "not-asked" | "image-size-unknown" | "image-too-large";
 /** A prediction that belongs to no instance. */
 export type LeftOverReason =
   | "prediction-unknown" | "prediction-duplicate" | "prediction-excluded" | "prediction-without-id" | "prediction-crowd" | "prediction-image-unknown";
@@ -27,6 +27,7 @@ const WORDS: Readonly<Record<Exclude<TruthReason, `truth-${FailReason}`> | LeftO
   "truth-empty": "annotations that cover no pixel of their image",
   "truth-small": "annotations without a part of the smallest area asked for",
   "truth-flat": "annotations whose outline has no area on the 28 x 28 grid",
+  "not-asked": "annotations that were not asked for (--limit, --categories)",
   "image-size-unknown": "annotations of images whose size is not known",
   "image-too-large": "annotations of images too large for a mask",
   "prediction-unknown": "predictions that fit no annotation of their image",

@@ -1,7 +1,9 @@
-/** The output folder of an evaluation: what lies in it, and who may write there. */
+/** The output folder of an evaluation or a click simulation: what lies in it, and who may write there. */
 import { mkdir, readdir, realpath, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { cannotWrite, EXIT, PolyrnnError, reasonOf, usageError } from "../errors.js";
+import { AUTOMATIC_FILE } from "./automatic-file.js";
+import { CLICKS_FILE } from "./write-clicks-csv.js";
 import { INSTANCES_FILE } from "./write-instances-csv.js";
 
 export const REPORT_JSON = "report.json";
@@ -9,7 +11,7 @@ export const REPORT_MARKDOWN = "report.md";
 export const REPORT_HTML = "report.html";
 
 /** Everything that is ever written there. Each is replaced when its successor is whole, so a failed evaluation leaves an earlier report as it was. */
-const OWN_FILES = [REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML, INSTANCES_FILE];
+const OWN_FILES = [REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML, INSTANCES_FILE, CLICKS_FILE, AUTOMATIC_FILE];
 
 /** Where an evaluation goes when the user does not say: a folder beside the predictions. */
 export function defaultReportFolder(predictions: string): string {

@@ -40,6 +40,7 @@ interface Study {
   readonly engine: Engine;
   readonly simulation: Simulation;
   readonly tally: ClickTally;
+  readonly context: number;
   readonly sources: SourceNames;
   readonly corrected: Map<Id, KeptPolygon>;
 }
@@ -68,7 +69,7 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
     try {
       host.note(`simulating clicks on ${subjects.total} instances with ${model.card.name} on ${engine.device} (${engine.version})`);
       const study: Study = {
-        options, host, dataset, subjects, model, engine, simulation,
+        options, host, dataset, subjects, model, engine, simulation, context: options.context ?? model.card.context,
         tally: new ClickTally(simulation.thresholds, curveLength(simulation)), sources: new SourceNames(options.groupBy), corrected: new Map(),
       };
       const { milliseconds, finished, failed } = await simulateAll(study);
@@ -78,7 +79,8 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
       study.sources.checkFound();
       return {
         report: reportOf(study, milliseconds, (performance.now() - started) / 1000),
-        stopped: finished < subjects.total, failed,
+        stopped: finished < subjects.total, failed, context: study.context,
+        isAsked: (ordinal) => subjects.isAsked(ordinal),
         corrected: (id) => correctedPolygon(study, id),
       };
     } finally {
@@ -103,10 +105,10 @@ function toSimulation({ thresholds, match, metric, maxClicks, maxSteps, rasteriz
 
 /** The loop everything else is built around. */
 async function simulateAll(study: Study): Promise<{ milliseconds: number; finished: number; failed: number }> {
-  const { options, host, dataset, engine, model, subjects } = study;
+  const { options, host, dataset, engine, subjects } = study;
   const batchSize = options.batchSize ?? BATCH_SIZES[engine.device];
   const images = new Map<number, ImageRecord>(); // of instances under way, by ordinal
-  const crops = readCrops(cropSources(study, images), { context: options.context ?? model.card.context, maxCropsAhead: 2 * batchSize });
+  const crops = readCrops(cropSources(study, images), { context: study.context, maxCropsAhead: 2 * batchSize });
   const file = options.automaticFile === undefined ? undefined : await AutomaticFile.open(options.automaticFile);
   const counts = { milliseconds: 0, finished: 0, failed: 0 };
   try {
@@ -137,7 +139,7 @@ async function simulateAll(study: Study): Promise<{ milliseconds: number; finish
 
 async function* cropSources({ dataset, subjects }: Study, images: Map<number, ImageRecord>): AsyncGenerator<CropSource> {
   for await (const { image, location, entries } of dataset.groups()) {
-    const instances = entries.flatMap((entry) => (entry.kind === "instance" && subjects.isChosen[entry.instance.ordinal] === 1 ? [entry.instance] : []));
+    const instances = entries.flatMap((entry) => (entry.kind === "instance" && subjects.isChosen(entry.instance.ordinal) ? [entry.instance] : []));
     for (const { ordinal } of instances) images.set(ordinal, image);
     if (instances.length > 0) yield { image, location, instances };
   }

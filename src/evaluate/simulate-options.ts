@@ -1,9 +1,10 @@
 /** What `simulateClicks` is asked, and what it tells its caller. The command line fills these in; tests and other programs may as well. */
 import type { DeviceName } from "../runtime/engine.js";
 import type { FailReason, Id, Ring } from "../types.js";
+import type { SubjectOptions } from "./click-subjects.js";
 import type { ClickMatch, ClickMetric, ClickReport, GroupBy, Rasterizer } from "./report-types.js";
 
-export interface SimulateOptions {
+export interface SimulateOptions extends SubjectOptions {
   /** Folder that is searched for images, at any depth. */
   readonly images: string;
   /** Boxes with ground truth: COCO file or Cityscapes folder. */
@@ -26,10 +27,6 @@ export interface SimulateOptions {
   readonly maxClicks?: number;
   readonly rasterizer: Rasterizer;
   readonly groupBy: GroupBy;
-  /** Names or ids; only these are simulated. Empty: all. */
-  readonly categories: readonly string[];
-  /** Simulate at most this many instances, in input order. */
-  readonly limit?: number;
   /** Seed and draws of the bootstrap intervals; 0 draws = no intervals. */
   readonly seed: number;
   readonly resamples: number;
@@ -70,6 +67,10 @@ export interface ClickStudy {
   readonly stopped: boolean;
   /** Instances that could not be simulated because of their image or box. */
   readonly failed: number;
+  /** Extra part of the box's long side that the network saw. */
+  readonly context: number;
+  /** True for truth annotations within categories and limit, by ordinal. */
+  isAsked(ordinal: number): boolean;
   /** Result at the smallest threshold, for pictures; undefined for an instance that was not simulated. */
   corrected(annotationId: Id): CorrectedPolygon | undefined;
 }

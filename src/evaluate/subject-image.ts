@@ -14,6 +14,8 @@ export interface TruthSettings {
   readonly rasterizer: Rasterizer;
   /** Pixels. */
   readonly minArea: number;
+  /** By ordinal: instances that are evaluated; all when absent. */
+  readonly only?: (ordinal: number) => boolean;
 }
 
 export interface ExcludedTruth extends Exclusion { readonly annotationId: Id }
@@ -33,7 +35,8 @@ export async function prepareImage(group: ImageGroup, settings: TruthSettings): 
   const candidates: Instance[] = [];
   for (const entry of entries) {
     if (entry.kind === "instance") {
-      candidates.push(entry.instance);
+      if (settings.only?.(entry.instance.ordinal) === false) excluded.push({ annotationId: entry.instance.annotationId, reason: "not-asked" });
+      else candidates.push(entry.instance);
       continue;
     }
     excluded.push({ annotationId: entry.annotationId, ...exclusionOf(entry) });

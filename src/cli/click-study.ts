@@ -1,0 +1,90 @@
+/** A click simulation and the evaluation of the same instances, in one report: for `simulate-clicks`, and for `annotate --simulate-clicks`. */
+import { join } from "node:path";
+import { EXIT, PolyrnnError } from "../errors.js";
+import { addClicks } from "../evaluate/add-clicks.js";
+import { AUTOMATIC_FILE } from "../evaluate/automatic-file.js";
+import type { EvaluateOptions, Evaluation } from "../evaluate/options.js";
+import type { ClickStudy, SimulateHost, SimulateOptions } from "../evaluate/simulate-options.js";
+import { CLICKS_FILE, ClicksCsv } from "../evaluate/write-clicks-csv.js";
+import { INSTANCES_FILE, InstancesCsv } from "../evaluate/write-instances-csv.js";
+import { showProgress, type ProgressOptions } from "./progress.js";
+import type { Terminal } from "./terminal.js";
+
+export interface StudyRequest {
+  readonly simulate: SimulateOptions;
+  readonly evaluate: Pick<EvaluateOptions, "compare" | "minArea" | "generator">;
+  /** Polygons of the same instances for the IoU; absent: those the simulation begins with, written to the folder. */
+  readonly predictions?: string;
+  /** Exists. */
+  readonly out: string;
+}
+
+export interface StudyResult {
+  readonly evaluation: Evaluation;
+  readonly study: ClickStudy;
+  /** Relative to the folder. */
+  readonly written: readonly string[];
+}
+
+/** @throws PolyrnnError: whatever simulation, evaluation or writing throws; E_STOPPED when the user stopped it, and no report is written then */
+export async function studyClicks(request: StudyRequest, terminal: Terminal, signal: AbortSignal, progressOptions: ProgressOptions): Promise<StudyResult> {
+  const progress = showProgress(terminal.stderr, progressOptions);
+  const note = (line: string): void => { progress.note(line); };
+  try {
+    const host = { signal, note, progress: progress.progress, failure: progress.failure };
+    const study = await simulateInto(request, host);
+    const evaluation = addClicks(await evaluateInto(request, study, host), study);
+    const { writeReportFiles, appendStepSummary } = await import("../evaluate/write-report-files.js");
+    const files = await writeReportFiles(evaluation, request.out, note);
+    const stepSummary = terminal.env["GITHUB_STEP_SUMMARY"];
+    if (stepSummary !== undefined && stepSummary !== "") await appendStepSummary(stepSummary, evaluation);
+    const written = [...files, CLICKS_FILE, INSTANCES_FILE, ...(request.predictions === undefined ? [AUTOMATIC_FILE] : [])];
+    return { evaluation, study, written };
+  } finally {
+    progress.end();
+  }
+}
+
+/** Rows go to the file as they come; on an error or a stop nothing of it stays. */
+async function simulateInto({ simulate, predictions, out }: StudyRequest, host: Omit<SimulateHost, "row">): Promise<ClickStudy> {
+  const csv = await ClicksCsv.open(join(out, CLICKS_FILE));
+  try {
+    const { simulateClicks } = await import("../evaluate/simulate-clicks.js");
+    const options = predictions === undefined ? { ...simulate, automaticFile: join(out, AUTOMATIC_FILE) } : simulate;
+    const study = await simulateClicks(options, { ...host, row: (row) => csv.row(row) });
+    if (study.stopped) throw stopped();
+    await csv.commit();
+    return study;
+  } catch (error) {
+    await csv.abort();
+    throw error;
+  }
+}
+
+async function evaluateInto({ simulate, evaluate: settings, predictions, out }: StudyRequest, study: ClickStudy, host: Omit<SimulateHost, "row">): Promise<Evaluation> {
+  const { truth, images, rasterizer, groupBy, seed, resamples } = simulate;
+  const csv = await InstancesCsv.open(join(out, INSTANCES_FILE));
+  try {
+    const { evaluate } = await import("../evaluate/evaluate.js");
+    const options: EvaluateOptions = {
+      ...settings, predictions: predictions ?? join(out, AUTOMATIC_FILE), truth, images, rasterizer, groupBy, seed, resamples,
+      matchBy: "id", context: study.context, only: (ordinal) => study.isAsked(ordinal),
+    };
+    const evaluation = await evaluate(options, {
+      signal: host.signal,
+      note: (line) => { host.note(line); },
+      progress: (seen, total) => { host.progress({ finished: seen, total, failed: 0, finishedNow: seen }); },
+      methods: (names) => csv.methods(names),
+      row: (row) => csv.row(row),
+    });
+    await csv.commit();
+    return evaluation;
+  } catch (error) {
+    await csv.abort();
+    throw host.signal.aborted ? stopped() : error;
+  }
+}
+
+function stopped(): PolyrnnError {
+  return new PolyrnnError("stopped before the last instance; no report was written", "E_STOPPED", EXIT.stopped, "Run the command again.");
+}
