@@ -2,8 +2,10 @@
  * From the journal to files: walks the data set once more, puts each annotation beside its outcome and hands both to the writers.
  * A stopped run is only counted; its files come when it is resumed.
  */
+import { join } from "node:path";
 import type { Dataset, Entry, ImageGroup } from "../dataset/dataset.js";
 import { JOURNAL_FILE, RUN_FILE } from "../dataset/run-outputs.js";
+import { type PolyrnnError, invalidData } from "../errors.js";
 import type { Model } from "../runtime/model.js";
 import type { Outcome } from "../types.js";
 import { openOverlays } from "../write/write-overlays.js";
@@ -54,10 +56,17 @@ async function writeFiles(run: FinishedRun, imageCount: number, index: JournalIn
   const overlays = openOverlays(context, { mode: options.overlays, imageCount, onProblem: (line) => { host.note(line); } });
   const writers: AnnotationWriter[] = [await openWriters(options.formats, context), overlays];
   try {
+    let drawable = 0, journaled = 0;
     for await (const group of dataset.groups()) {
       const result = await resultOf(group, selection, index, journal, tally);
+      for (const ordinal of drawableOrdinals(group, selection)) {
+        drawable++;
+        if (index.get(ordinal) !== undefined) journaled++;
+      }
       for (const writer of writers) await writer.image(result);
     }
+    const wanted = Math.min(drawable, options.limit ?? Infinity);
+    if (journaled < wanted) throw incompleteJournal(join(options.out, JOURNAL_FILE), wanted - journaled);
     const written: string[] = [];
     for (const writer of writers) written.push(...(await writer.finish()));
     return written;
@@ -65,6 +74,19 @@ async function writeFiles(run: FinishedRun, imageCount: number, index: JournalIn
     for (const writer of writers) await writer.abort();
     throw error;
   }
+}
+
+function drawableOrdinals(group: ImageGroup, selection: Selection): number[] {
+  return group.entries.flatMap((entry) => {
+    const decision = decide(entry, selection);
+    return decision.kind === "draw" ? [decision.instance.ordinal] : [];
+  });
+}
+
+/** Every instance was journaled by this process or an earlier one: a line that is not there now was damaged since. */
+function incompleteJournal(path: string, missing: number): PolyrnnError {
+  return invalidData(`${path}: expected a line for every instance, received ${missing} too few: it was damaged while the run was going on`,
+    "Run again with --resume: what is missing is drawn again. Check the disk, and that nothing else writes to this folder.");
 }
 
 /** Joins one image's annotations with what the journal says of them. */
