@@ -23,19 +23,20 @@ export async function main(): Promise<void> {
   process.exitCode = await run(process.argv.slice(2), terminal);
 }
 
+/** Interrupt key, cluster, closed terminal. */
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /**
- * First SIGINT or SIGTERM: asks the command to stop. Then both are the platform's again, and the next one ends the process at once,
- * even while the engine keeps this thread busy and no handler could run. A process that dies of SIGINT counts as 130 for its shell.
+ * First stop signal: asks the command to stop. Then all are the platform's again, and the next one ends the process at once, even
+ * while the engine keeps this thread busy and no handler could run. A process that dies of SIGINT counts as 130 for its shell.
  */
 function stopSignal(): AbortSignal {
   const controller = new AbortController();
   const stop = (): void => {
     controller.abort();
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ONE_KEY_PRESS_MS);
-    process.off("SIGINT", stop);
-    process.off("SIGTERM", stop);
+    for (const signal of STOP_SIGNALS) process.off(signal, stop);
   };
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
+  for (const signal of STOP_SIGNALS) process.on(signal, stop);
   return controller.signal;
 }

@@ -33,13 +33,14 @@ export function writeLine(stream: OutputStream, line: string): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(`${line}\n`, (error) => {
       if (!error) resolve();
-      else if (isClosedPipe(error)) reject(new ClosedPipe(error.message));
+      else if (isClosed(stream, error)) reject(new ClosedPipe(error.message));
       else reject(cannotWrite(`standard output: ${reasonOf(error)}`, "Make room where standard output is redirected to, then run again.", error));
     });
   });
 }
 
-function isClosedPipe(error: Error): boolean {
+function isClosed(stream: OutputStream, error: Error): boolean {
   const code = (error as NodeJS.ErrnoException).code;
-  return code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || code === "ERR_STREAM_WRITE_AFTER_END";
+  // EIO of a terminal: its window was closed. Of a file it is a failing disk.
+  return code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || code === "ERR_STREAM_WRITE_AFTER_END" || (code === "EIO" && stream.isTTY === true);
 }
