@@ -35,11 +35,13 @@ function toOutcome(prediction: Prediction, minScore: number): Outcome {
   const { crop } = prediction;
   const { ordinal, annotationId, imageId } = crop.instance;
   if (prediction.kind === "failed") return failedOutcome(crop.instance, prediction.failure);
-  if (prediction.score < minScore) return { ordinal, annotationId, imageId, status: "skipped", reason: "score-below-minimum" };
+  // As it is written, so that a limit read off a file keeps the polygon it was read off.
+  const score = Math.round(prediction.score * 1e4) / 1e4;
+  if (score < minScore) return { ordinal, annotationId, imageId, status: "skipped", reason: "score-below-minimum" };
   return {
     ordinal, annotationId, imageId, status: "done",
     ring: prediction.ring,
-    score: Math.round(prediction.score * 1e4) / 1e4,
+    score,
     ended: prediction.ended,
     clipped: crop.clipped,
     imageWidth: crop.imageWidth, imageHeight: crop.imageHeight,
