@@ -7,9 +7,11 @@ export default defineConfig({
     pool: "forks",
     coverage: { provider: "v8", include: ["src/**"], reporter: ["text-summary", "text"] },
     projects: [
-      { extends: true, test: { name: "parts", include: ["test/**/*.test.ts"], exclude: ["test/process/**"] } },
+      { extends: true, test: { name: "parts", include: ["test/**/*.test.ts"], exclude: ["test/process/**", "test/faults/**"] } },
       // These start the built command; only they need a build.
       { extends: true, test: { name: "process", include: ["test/process/**/*.test.ts"], globalSetup: "test/global-setup.ts" } },
+      // Real faults, counted: a short form here, all of them with `npm run faults`.
+      { extends: true, test: { name: "faults", include: ["test/faults/**/*.test.ts"], globalSetup: "test/faults/global-setup.ts" } },
     ],
   },
 });

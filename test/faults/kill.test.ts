@@ -1,0 +1,81 @@
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { afterAll, afterEach, expect, test } from "vitest";
+import { type Random, createRandom } from "../../src/random.js";
+import { endAll, start } from "../process/start.js";
+import { FaultCase, count } from "./ledger.js";
+import { ALL_FORMATS, annotateWords, makeSmallData, newHome, problemsAfterDeath, removeHome, resumeProblems, runUndisturbed, type SmallData, type Undisturbed } from "./small-run.js";
+
+const home = newHome();
+afterEach(endAll);
+afterAll(() => { removeHome(home); });
+
+/** A phase of the process's life, known by what it says when the phase begins, and how long it takes undisturbed. */
+interface Phase { readonly says: string | undefined; readonly milliseconds: number; readonly share: number }
+
+async function measurePhases(data: SmallData, out: string): Promise<Phase[]> {
+  const begin = performance.now();
+  const run = start(annotateWords(data, out, ...ALL_FORMATS));
+  await run.says("drawing with");
+  const drawing = performance.now();
+  await run.says("writing coco");
+  const writing = performance.now();
+  await run.ended;
+  const end = performance.now();
+  return [
+    { says: undefined, milliseconds: drawing - begin, share: 0.15 },
+    { says: "drawing with", milliseconds: writing - drawing, share: 0.45 },
+    { says: "writing coco", milliseconds: end - writing, share: 0.4 },
+  ];
+}
+
+function pickPhase(random: Random, phases: readonly Phase[]): Phase {
+  let at = random.next();
+  return phases.find((phase) => (at -= phase.share) < 0) ?? phases.at(-1)!;
+}
+
+/** @returns true when the process was killed, false when it had ended by then */
+async function killOnce(data: SmallData, out: string, resume: boolean, phase: Phase, afterMs: number): Promise<boolean> {
+  const run = start(annotateWords(data, out, ...ALL_FORMATS, ...(resume ? ["--resume"] : [])));
+  // A resumed run may have nothing to draw or end early; then there is nothing to wait for.
+  if (phase.says !== undefined) await run.says(phase.says).catch(() => undefined);
+  await Promise.race([wait(afterMs), run.ended]);
+  run.child.kill("SIGKILL");
+  return (await run.ended).signal === "SIGKILL";
+}
+
+/** Kills, resumes, sometimes kills the resumed run as well, until one gets through. */
+async function killChain(data: SmallData, out: string, straight: Undisturbed, phases: readonly Phase[], random: Random): Promise<{ kills: number; problems: string[] }> {
+  const problems: string[] = [];
+  let kills = 0;
+  do {
+    const phase = pickPhase(random, phases);
+    if (await killOnce(data, out, kills > 0, phase, random.next() * phase.milliseconds * 1.05)) kills++;
+    else if (kills === 0) return { kills: 0, problems: [] };
+    problems.push(...problemsAfterDeath(out, straight.files));
+  } while (kills < 4 && random.next() < 0.5);
+  problems.push(...(await resumeProblems(data, out, straight, ...ALL_FORMATS)).problems);
+  return { kills, problems };
+}
+
+test("kill -9 at random moments of a whole run, the resumed ones included, loses nothing: every file ends in the same bytes", async () => {
+  const data = await makeSmallData(home, 20);
+  const straight = await runUndisturbed(data, ...ALL_FORMATS);
+  const phases = await measurePhases(data, join(home, "measured"));
+  const wanted = count(200, 12);
+  const faults = new FaultCase("kill -9, then --resume");
+  let chain = 0;
+  const work = async (): Promise<void> => {
+    while (faults.tried < wanted && chain < 3 * wanted) {
+      const number = ++chain;
+      const out = join(home, `killed-${number}`);
+      const { kills, problems } = await killChain(data, out, straight, phases, createRandom(`kill ${number}`));
+      for (let kill = 0; kill < kills; kill++) faults.add(kill === kills - 1 ? problems.map((problem) => `chain ${number}: ${problem}`) : []);
+      removeHome(out);
+    }
+  };
+  await Promise.all([work(), work()]);
+  faults.note();
+  expect(faults.losses).toEqual([]);
+  expect(faults.tried).toBeGreaterThanOrEqual(wanted);
+}, count(2_400_000, 180_000));
