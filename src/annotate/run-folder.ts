@@ -20,7 +20,10 @@ export const SUMMARY_FILE = "summary.json";
 
 /** Everything `annotate` ever writes into its folder; `--force` removes these and nothing else. */
 const OWN_FILES = [
-  RUN_FILE, JOURNAL_FILE, SUMMARY_FILE, "annotations.json", "label-studio.json", "label-studio-config.xml", ...OUTPUT_FOLDERS,
+  RUN_FILE, JOURNAL_FILE, SUMMARY_FILE, "annotations.json", "label-studio.json", "label-studio-config.xml",
+  // Written by --simulate-clicks.
+  "report.json", "report.md", "report.html", "instances.csv", "clicks.csv", "automatic.json",
+  ...OUTPUT_FOLDERS,
 ];
 
 export interface ReadyFolder {

@@ -16,8 +16,8 @@ import { chooseBest, indexOfLargest } from "./score.js";
 
 /** Share of idle rows from which on a batch is compacted. */
 const COMPACT_AT = 0.25;
-/** Rows a batch may grow to by parting before it is split; 256 rows of the widest decoder hold about 150 MB of state. */
-const MAX_ROWS = 256;
+/** Rows a batch may grow to by parting before it is split; 128 rows of the widest decoder hold about 75 MB of state. */
+const MAX_ROWS = 128;
 
 /** What is drawn where the network proposes something: one rule per polygon, asked once per vertex, in order. */
 export interface DrawingRule<R> {

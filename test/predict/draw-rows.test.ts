@@ -72,13 +72,13 @@ describe("the decode loop", () => {
     expect(new Set(engine.stepSizes)).toEqual(new Set([1]));
   });
 
-  test("a batch that grew beyond 256 rows by parting is split, and nothing changes", async () => {
+  test("a batch that grew beyond 128 rows by parting is split, and nothing changes", async () => {
     const engine = fakeEngine({ endsOneIn: 30 });
     const rules = Array.from({ length: 600 }, (_, i) => new Meddler(`rule ${i}`, i, 2));
     const { polygons } = await decodeByRules(engine, fakeCrops([1, 2]), [rules, rules.map(({ name }, i) => new Meddler(name, i, 2))], 71);
     expect(polygons).toHaveLength(1200);
-    expect(Math.max(...engine.stepSizes)).toBeLessThanOrEqual(256);
-    expect(Math.max(...engine.stepSizes)).toBeGreaterThan(128);
+    expect(Math.max(...engine.stepSizes)).toBeLessThanOrEqual(128);
+    expect(Math.max(...engine.stepSizes)).toBeGreaterThan(64);
     const alone = await decodeByRules(fakeEngine({ endsOneIn: 30 }), fakeCrops([2]), [[new Meddler("rule 77", 77, 2)]], 71);
     expect(polygons.find(({ crop, rule }) => crop === 1 && rule.name === "rule 77")?.sequence).toEqual(alone.polygons[0]!.sequence);
   });

@@ -1,6 +1,7 @@
 /** `polyrnn annotate`: options in, words and exit code out; the work is annotate/annotate.ts. */
 import type { AnnotateHost, AnnotateOptions } from "../../annotate/options.js";
 import { EXIT, usageError, type ExitCode } from "../../errors.js";
+import { checkStudy, studyRun } from "../annotate-study.js";
 import type { AnnotateFlags } from "../options/annotate-table.js";
 import { packageVersion } from "../package-version.js";
 import { showProgress } from "../progress.js";
@@ -10,8 +11,10 @@ import { writeLine, type Terminal } from "../terminal.js";
 
 export async function annotateCommand(flags: AnnotateFlags, terminal: Terminal, rest: readonly string[]): Promise<ExitCode> {
   checkCombinations(flags);
+  const thresholds = await checkStudy(flags);
   const paint = paintFor(terminal.stderr, terminal.env, flags.color);
-  const progress = showProgress(terminal.stderr, { quiet: flags.quiet, verbose: flags.verbose, paint, now: () => terminal.now() });
+  const progressOptions = { quiet: flags.quiet, verbose: flags.verbose, paint, now: () => terminal.now() };
+  const progress = showProgress(terminal.stderr, progressOptions);
   // Said before the engines are imported: loading takes a while.
   progress.note(`polyrnn ${packageVersion()}: model ${flags.model}, device ${flags.device} ...`);
   const signal = terminal.stopSignal();
@@ -25,10 +28,11 @@ export async function annotateCommand(flags: AnnotateFlags, terminal: Terminal, 
   };
   const { annotate } = await import("../../annotate/annotate.js");
   const summary = await annotate(toAnnotateOptions(flags), host).finally(() => { progress.end(); });
-  if (!flags.quiet) {
-    for (const line of summaryWords(summary, rest, flags.verbose)) terminal.stderr.write(`${printable(line)}\n`);
-  }
-  if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));
+  const say = (words: readonly string[]): void => { if (!flags.quiet) for (const line of words) terminal.stderr.write(`${printable(line)}\n`); };
+  say(summaryWords(summary, rest, flags.verbose));
+  const study = thresholds === undefined || summary.stopped ? undefined : await studyRun(flags, thresholds, terminal, signal, progressOptions);
+  if (study !== undefined) say(study.words);
+  if (flags.json) await writeLine(terminal.stdout, JSON.stringify({ ...summary, ...(study !== undefined && { clicks: study.summary }) }));
   if (summary.stopped) return EXIT.stopped;
   return summary.failed > 0 ? EXIT.failures : EXIT.ok;
 }

@@ -6,6 +6,7 @@ import type { OptionTable } from "./option-table.js";
 
 export interface AnnotateFlags extends Omit<AnnotateOptions, "formats">, JsonOption, ConfigOption {
   readonly format: readonly OutputFormat[];
+  readonly simulateClicks?: readonly string[];
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly color: ColorChoice;
@@ -75,6 +76,10 @@ export const annotateTable = {
   limit: {
     type: "number", integer: true, min: 1, unit: "instances", group: "advanced", whenAbsent: "all",
     describe: "Draw at most this many instances, in input order",
+  },
+  simulateClicks: {
+    type: "list", placeholder: "T,T,...", group: "advanced", whenAbsent: "none",
+    describe: "Where the boxes come with ground truth: evaluate the polygons, and count the clicks of annotators who tolerate T grid cells",
   },
   config: configRow,
   overlays: {
