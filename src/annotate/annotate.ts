@@ -16,6 +16,7 @@ import type { CropSource } from "../crop/read-crops.js";
 import { type Model, loadModel } from "../runtime/model.js";
 import type { Outcome } from "../types.js";
 import { resultLine } from "../write/ndjson.js";
+import { type ShardedDataset, cutShard } from "./cut-shard.js";
 import type { Drawn } from "./draw-batch.js";
 import { drawHere } from "./draw-here.js";
 import type { Drawer, OpenDrawer } from "./drawer.js";
@@ -34,7 +35,8 @@ import { Tally } from "./tally.js";
 interface Run {
   readonly options: AnnotateOptions;
   readonly host: AnnotateHost;
-  readonly dataset: Dataset;
+  /** Gives the images of this run's shard; all where there is none. */
+  readonly dataset: Dataset | ShardedDataset;
   readonly model: Model;
   readonly drawer: Drawer;
   readonly selection: Selection;
@@ -52,8 +54,9 @@ interface Run {
 export async function annotate(options: AnnotateOptions, host: AnnotateHost, openDrawer: OpenDrawer = drawHere): Promise<AnnotateSummary> {
   const clock = new StageClock();
   host.note(`reading ${options.boxes}`);
-  const dataset = await openDataset(options);
+  const input = await openDataset(options);
   try {
+    const dataset = options.shard === undefined ? input : await cutShard(input, options.shard);
     const selection: Selection = { categoryIds: selectCategories(dataset.categories, options.categories), existing: options.existing };
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
@@ -67,7 +70,7 @@ export async function annotate(options: AnnotateOptions, host: AnnotateHost, ope
       await drawer.close();
     }
   } finally {
-    await dataset.close();
+    await input.close();
   }
 }
 
@@ -172,6 +175,7 @@ function summarize(run: Run, tally: Tally, drawn: DrawnCounts, written: readonly
   return {
     version: 1, type: "summary", stopped: drawn.stopped,
     images: dataset.imageCount, annotations: dataset.annotationCount,
+    ...(options.shard !== undefined && "shardSize" in dataset && { shard: { ...options.shard, ...dataset.shardSize } }),
     ...tally.counts(), remaining: drawn.remaining,
     engine: engine.name, device: engine.device, engineVersion: engine.version,
     model: model.card.name, modelHash: model.hash, batchSize,

@@ -2,6 +2,8 @@
 import type { DeviceName, EngineName } from "../runtime/engine.js";
 import type { FailReason, Id, SkipReason } from "../types.js";
 import type { OutputFormat } from "../write/writer.js";
+import type { ShardSize } from "./cut-shard.js";
+import type { Shard } from "./shard.js";
 
 export interface AnnotateOptions {
   /** Folder that is searched for images, at any depth. */
@@ -33,6 +35,8 @@ export interface AnnotateOptions {
   readonly overlays: "auto" | "all" | "none";
   /** Draw at most this many instances, in input order. */
   readonly limit?: number;
+  /** Draw only this part of the images; see cut-shard.ts. */
+  readonly shard?: Shard;
   readonly resume: boolean;
   /** Replace a run that is already in the output folder. */
   readonly force: boolean;
@@ -85,6 +89,8 @@ export interface AnnotateSummary {
   readonly images: number;
   /** Annotations in the input. */
   readonly annotations: number;
+  /** The part of them that this run drew from; the counts below are the part's. */
+  readonly shard?: Shard & ShardSize;
   readonly done: number;
   readonly failed: number;
   readonly skipped: number;

@@ -7,6 +7,7 @@ import type { Dataset } from "../dataset/dataset.js";
 import type { JsonObject } from "../types.js";
 import { JOURNAL_VERSION } from "./journal.js";
 import type { AnnotateOptions } from "./options.js";
+import { shardName } from "./shard.js";
 
 export interface RunIdentity {
   readonly type: "run";
@@ -22,13 +23,15 @@ export interface RunIdentity {
   readonly categories: readonly string[];
   readonly existing: "predict" | "keep";
   readonly limit: number | null;
+  /** "3/16"; null: the whole input. */
+  readonly shard: string | null;
 }
 
 /** For each field, what the user would have to change. */
 const FIELD_NAMES: Readonly<Record<keyof RunIdentity, string>> = {
   type: "kind of file", version: "journal version", input: "content of --boxes (sha256)", model: "content of --model (sha256)",
   context: "--context", maxSteps: "--max-steps", minScore: "--min-score", simplify: "--simplify", categories: "--categories",
-  existing: "--existing", limit: "--limit",
+  existing: "--existing", limit: "--limit", shard: "--shard",
 };
 
 export function identifyRun(options: AnnotateOptions, dataset: Dataset, modelHash: string, context: number): RunIdentity {
@@ -36,6 +39,7 @@ export function identifyRun(options: AnnotateOptions, dataset: Dataset, modelHas
     type: "run", version: JOURNAL_VERSION, input: dataset.sha256, model: modelHash, context,
     maxSteps: options.maxSteps, minScore: options.minScore, simplify: options.simplify,
     categories: [...options.categories].sort(), existing: options.existing, limit: options.limit ?? null,
+    shard: options.shard === undefined ? null : shardName(options.shard),
   };
 }
 

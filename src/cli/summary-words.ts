@@ -8,7 +8,7 @@ import { durationWords } from "./progress.js";
  */
 export function summaryWords(summary: AnnotateSummary, rest: readonly string[], verbose: boolean): string[] {
   const lines = [
-    `${count(summary.done, "polygon")} from ${count(summary.images, "image")} in ${durationWords(summary.seconds)}`
+    `${count(summary.done, "polygon")} from ${count(summary.shard?.images ?? summary.images, "image")}${shardWords(summary)} in ${durationWords(summary.seconds)}`
     + ` (${summary.instancesPerSecond.toFixed(1)} instances per second; model ${summary.model}, ${summary.engineVersion}, ${summary.device})`,
   ];
   if (summary.failed > 0) lines.push(`${summary.failed} failed: ${reasons(summary.failedByReason)}`);
@@ -23,6 +23,11 @@ export function summaryWords(summary: AnnotateSummary, rest: readonly string[], 
   const next = nextStep(summary, rest);
   if (next !== undefined) lines.push(next);
   return lines;
+}
+
+/** " (shard 3/16)" */
+function shardWords({ shard }: AnnotateSummary): string {
+  return shard === undefined ? "" : ` (shard ${shard.index}/${shard.count})`;
 }
 
 function nextStep(summary: AnnotateSummary, rest: readonly string[]): string | undefined {

@@ -1,5 +1,6 @@
 /** `polyrnn annotate`: options in, words and exit code out; the work is annotate/annotate.ts. */
 import type { AnnotateHost, AnnotateOptions } from "../../annotate/options.js";
+import { parseShard } from "../../annotate/shard.js";
 import { EXIT, usageError, type ExitCode } from "../../errors.js";
 import { checkStudy, studyRun } from "../annotate-study.js";
 import type { AnnotateFlags } from "../options/annotate-table.js";
@@ -11,6 +12,7 @@ import { writeLine, type Terminal } from "../terminal.js";
 
 export async function annotateCommand(flags: AnnotateFlags, terminal: Terminal, rest: readonly string[]): Promise<ExitCode> {
   checkCombinations(flags);
+  const options = toAnnotateOptions(flags, terminal.env);
   const thresholds = await checkStudy(flags);
   const paint = paintFor(terminal.stderr, terminal.env, flags.color);
   const progressOptions = { quiet: flags.quiet, verbose: flags.verbose, paint, now: () => terminal.now() };
@@ -27,7 +29,7 @@ export async function annotateCommand(flags: AnnotateFlags, terminal: Terminal, 
     data: (line) => writeLine(terminal.stdout, line),
   };
   const { annotate } = await import("../../annotate/annotate.js");
-  const summary = await annotate(toAnnotateOptions(flags), host).finally(() => { progress.end(); });
+  const summary = await annotate(options, host).finally(() => { progress.end(); });
   const say = (words: readonly string[]): void => { if (!flags.quiet) for (const line of words) terminal.stderr.write(`${printable(line)}\n`); };
   say(summaryWords(summary, rest, flags.verbose));
   const study = thresholds === undefined || summary.stopped ? undefined : await studyRun(flags, thresholds, terminal, signal, progressOptions);
@@ -48,8 +50,8 @@ function checkCombinations(flags: AnnotateFlags): void {
 }
 
 /** Leaves out how to print; names the formats in the plural. */
-function toAnnotateOptions(flags: AnnotateFlags): AnnotateOptions {
-  const { dataset, batchSize, context, limit } = flags;
+function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): AnnotateOptions {
+  const { dataset, batchSize, context, limit, shard } = flags;
   return {
     images: flags.images,
     boxes: flags.boxes,
@@ -67,6 +69,7 @@ function toAnnotateOptions(flags: AnnotateFlags): AnnotateOptions {
     existing: flags.existing,
     overlays: flags.overlays,
     ...(limit !== undefined && { limit }),
+    ...(shard !== undefined && { shard: parseShard(shard, env) }),
     resume: flags.resume,
     force: flags.force,
   };

@@ -4,9 +4,11 @@ import type { OutputFormat } from "../../write/writer.js";
 import { colorRow, configRow, jsonRow, type ColorChoice, type ConfigOption, type JsonOption } from "./common-rows.js";
 import type { OptionTable } from "./option-table.js";
 
-export interface AnnotateFlags extends Omit<AnnotateOptions, "formats">, JsonOption, ConfigOption {
+export interface AnnotateFlags extends Omit<AnnotateOptions, "formats" | "shard">, JsonOption, ConfigOption {
   readonly format: readonly OutputFormat[];
   readonly simulateClicks?: readonly string[];
+  /** As typed: I/N or auto. */
+  readonly shard?: string;
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly color: ColorChoice;
@@ -76,6 +78,10 @@ export const annotateTable = {
   limit: {
     type: "number", integer: true, min: 1, unit: "instances", group: "advanced", whenAbsent: "all",
     describe: "Draw at most this many instances, in input order",
+  },
+  shard: {
+    type: "text", placeholder: "I/N|auto", group: "advanced", whenAbsent: "all images",
+    describe: "Draw part I of N, counted from 1, for polyrnn merge; auto asks Kubernetes, Slurm or GitLab",
   },
   simulateClicks: {
     type: "list", placeholder: "T,T,...", group: "advanced", whenAbsent: "none",
