@@ -3,6 +3,7 @@ import { defineCommand, type Command } from "./command.js";
 import { annotateTable, type AnnotateFlags } from "./options/annotate-table.js";
 import type { JsonOption } from "./options/common-rows.js";
 import { doctorTable, type DoctorFlags } from "./options/doctor-table.js";
+import { exportTable, type ExportFlags } from "./options/export-table.js";
 import { evaluateTable, type EvaluateFlags } from "./options/evaluate-table.js";
 import { simulateClicksTable, type SimulateClicksFlags } from "./options/simulate-clicks-table.js";
 import { modelsImportTable, modelsShowTable, modelsTable, modelsVerifyTable, type ImportFlags, type ShowFlags, type VerifyFlags } from "./options/models-table.js";
@@ -40,6 +41,16 @@ export const COMMANDS: readonly Command[] = [
     ],
     table: simulateClicksTable,
     load: async () => (await import("./commands/simulate-clicks.js")).simulateClicksCommand,
+  }),
+  defineCommand<ExportFlags>({
+    words: ["export"],
+    summary: "write a model as ONNX files",
+    examples: [
+      { why: "encoder, step, and one file that draws polygons on its own", line: "polyrnn export mobile --out ./onnx" },
+      { why: "a model of your own", line: "polyrnn export ./my-model --out ./onnx" },
+    ],
+    table: exportTable,
+    load: async () => (await import("./commands/export.js")).exportCommand,
   }),
   defineCommand<DoctorFlags>({
     words: ["doctor"],

@@ -26,26 +26,63 @@ export interface GraphOptions {
 
 export class OnnxGraphOps implements TensorOps<GraphValue> {
   private readonly nodes: NodeProto[] = [];
-  private readonly initializers = new Map<string, TensorProto>();
   private readonly inputs: ValueInfoProto[] = [];
   private readonly outputs: ValueInfoProto[] = [];
+  /** Constants; a body shares those of the graph around it. */
+  private readonly initializers: Map<string, TensorProto>;
 
-  constructor(private readonly graphName: string, private readonly weights: WeightMap, private readonly options: GraphOptions = {}) {}
+  /** @param outer the graph whose loop this is the body of: its values are visible here, and names must not repeat */
+  constructor(
+    private readonly graphName: string, private readonly weights: WeightMap,
+    private readonly options: GraphOptions = {}, private readonly outer?: OnnxGraphOps,
+  ) {
+    this.initializers = outer === undefined ? new Map<string, TensorProto>() : outer.initializers;
+  }
 
   /** Declares a graph input. @param shape without the batch */
   input(name: string, type: DataType, shape: readonly number[]): GraphValue {
-    this.inputs.push(valueInfo(name, type, ["batch", ...shape]));
+    return this.inputOf(name, type, ["batch", ...shape], shape);
+  }
+
+  /** Declares a graph input of any shape. @param dims as ONNX wants them; [] is a scalar */
+  inputOf(name: string, type: DataType, dims: readonly (number | string)[], shape: readonly number[] = []): GraphValue {
+    this.inputs.push(valueInfo(name, type, dims));
     return { name, shape };
   }
 
   /** Declares a graph output under a name of its own. */
   output(value: GraphValue, name: string): void {
+    this.outputOf(value, name, "float", ["batch", ...value.shape]);
+  }
+
+  /** Declares a graph output of any type and shape. */
+  outputOf(value: GraphValue, name: string, type: DataType, dims: readonly (number | string)[]): void {
     this.nodes.push({ opType: "Identity", name: `output/${name}`, input: [value.name], output: [name], attribute: [] });
-    this.outputs.push(valueInfo(name, "float", ["batch", ...value.shape]));
+    this.outputs.push(valueInfo(name, type, dims));
   }
 
   build(): GraphProto {
-    return { name: this.graphName, node: this.nodes, initializer: [...this.initializers.values()], input: this.inputs, output: this.outputs };
+    const initializer = this.outer === undefined ? [...this.initializers.values()] : [];
+    return { name: this.graphName, node: this.nodes, initializer, input: this.inputs, output: this.outputs };
+  }
+
+  /** Appends a node that is no operation of a network, with one output. @param shape of the output, without the batch */
+  node(opType: string, input: readonly string[], shape: readonly number[], attribute: readonly AttributeProto[] = []): GraphValue {
+    return { name: this.nodeWithOutputs(opType, input, 1, attribute)[0]!, shape };
+  }
+
+  nodeWithOutputs(opType: string, input: readonly string[], count: number, attribute: readonly AttributeProto[] = []): string[] {
+    const prefix = this.outer === undefined ? "" : `${this.graphName}/`;
+    const name = `${prefix}${opType}_${this.nodes.length}`;
+    const output = count === 1 ? [name] : Array.from({ length: count }, (_, at) => `${name}.${at}`);
+    this.nodes.push({ opType, name, input, output, attribute });
+    return output;
+  }
+
+  /** A constant that every node may take as input. @returns its name */
+  constant(name: string, dims: readonly number[], values: Float32Array | Int32Array | BigInt64Array): string {
+    this.initializers.set(name, tensorProto(name, dims, values));
+    return name;
   }
 
   normalize(pixels: GraphValue, { channelOrder, mean, std }: Normalization): GraphValue {
@@ -103,10 +140,8 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
   splitChannels(x: GraphValue, parts: number): GraphValue[] {
     const channels = x.shape[0]! / parts;
     const sizes = this.ints(`split_${parts}x${channels}`, Array.from({ length: parts }, () => channels));
-    const at = this.nodes.length;
-    const output = Array.from({ length: parts }, (_, part) => `Split_${at}.${part}`);
-    this.nodes.push({ opType: "Split", name: `Split_${at}`, input: [x.name, sizes], output, attribute: [intAttribute("axis", 1)] });
-    return output.map((name) => ({ name, shape: [channels, ...x.shape.slice(1)] }));
+    return this.nodeWithOutputs("Split", [x.name, sizes], parts, [intAttribute("axis", 1)])
+      .map((name) => ({ name, shape: [channels, ...x.shape.slice(1)] }));
   }
 
   channel(x: GraphValue, index: number): GraphValue {
@@ -155,12 +190,6 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
   sigmoid(x: GraphValue): GraphValue { return this.node("Sigmoid", [x.name], x.shape); }
   tanh(x: GraphValue): GraphValue { return this.node("Tanh", [x.name], x.shape); }
 
-  private node(opType: string, input: readonly string[], shape: readonly number[], attribute: readonly AttributeProto[] = []): GraphValue {
-    const name = `${opType}_${this.nodes.length}`;
-    this.nodes.push({ opType, name, input, output: [name], attribute });
-    return { name, shape };
-  }
-
   /** Takes a weight into the graph as it stands in the file: OIHW kernels and [out, in] rows are ONNX's own layouts. */
   private weight(name: string): GraphValue {
     const weight = this.weights.get(name);
@@ -170,12 +199,10 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
   }
 
   private floats(name: string, dims: readonly number[], values: readonly number[]): string {
-    this.initializers.set(name, tensorProto(name, dims, Float32Array.from(values)));
-    return name;
+    return this.constant(name, dims, Float32Array.from(values));
   }
 
   private ints(name: string, values: readonly number[]): string {
-    this.initializers.set(name, tensorProto(name, [values.length], BigInt64Array.from(values, BigInt)));
-    return name;
+    return this.constant(name, [values.length], BigInt64Array.from(values, BigInt));
   }
 }

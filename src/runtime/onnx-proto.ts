@@ -9,14 +9,14 @@ const IR_VERSION = 8;
 export const ONNX_OPSET = 17;
 
 /** TensorProto.DataType */
-export const DATA_TYPE = { float: 1, uint8: 2, int32: 6, int64: 7 } as const;
+export const DATA_TYPE = { float: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
 export type DataType = keyof typeof DATA_TYPE;
 
 /** AttributeProto.AttributeType */
-const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, ints: 7 } as const;
+const ATTRIBUTE_TYPE = { int: 2, string: 3, graph: 5, ints: 7 } as const;
 
 export interface TensorProto { readonly name: string; readonly dims: readonly number[]; readonly dataType: number; readonly rawData: Uint8Array }
-export interface AttributeProto { readonly name: string; readonly type: number; readonly f?: number; readonly i?: number; readonly s?: Uint8Array; readonly ints?: readonly number[] }
+export interface AttributeProto { readonly name: string; readonly type: number; readonly i?: number; readonly s?: Uint8Array; readonly g?: GraphProto; readonly ints?: readonly number[] }
 export interface NodeProto { readonly opType: string; readonly name: string; readonly input: readonly string[]; readonly output: readonly string[]; readonly attribute: readonly AttributeProto[] }
 export type Dimension = { readonly dimValue: number } | { readonly dimParam: string };
 export interface ValueInfoProto { readonly name: string; readonly type: { readonly tensorType: { readonly elemType: number; readonly shape: { readonly dim: readonly Dimension[] } } } }
@@ -31,7 +31,7 @@ export interface GraphProto {
 const root = protobuf.Root.fromJSON({
   nested: {
     AttributeProto: { fields: {
-      name: { type: "string", id: 1 }, f: { type: "float", id: 2 }, i: { type: "int64", id: 3 }, s: { type: "bytes", id: 4 },
+      name: { type: "string", id: 1 }, i: { type: "int64", id: 3 }, s: { type: "bytes", id: 4 }, g: { type: "GraphProto", id: 6 },
       ints: { rule: "repeated", type: "int64", id: 8 }, type: { type: "int32", id: 20 },
     } },
     NodeProto: { fields: {
@@ -76,12 +76,15 @@ export function intsAttribute(name: string, values: readonly number[]): Attribut
 export function stringAttribute(name: string, value: string): AttributeProto {
   return { name, type: ATTRIBUTE_TYPE.string, s: new TextEncoder().encode(value) };
 }
+export function graphAttribute(name: string, value: GraphProto): AttributeProto {
+  return { name, type: ATTRIBUTE_TYPE.graph, g: value };
+}
 
 /** Bytes of a tensor as ONNX wants them: little-endian, as every platform Node runs on. */
-export function tensorProto(name: string, dims: readonly number[], values: Float32Array | BigInt64Array): TensorProto {
+export function tensorProto(name: string, dims: readonly number[], values: Float32Array | Int32Array | BigInt64Array): TensorProto {
   return {
     name, dims,
-    dataType: values instanceof Float32Array ? DATA_TYPE.float : DATA_TYPE.int64,
+    dataType: values instanceof Float32Array ? DATA_TYPE.float : values instanceof Int32Array ? DATA_TYPE.int32 : DATA_TYPE.int64,
     rawData: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
   };
 }

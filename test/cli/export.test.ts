@@ -1,0 +1,25 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { run } from "../../src/cli/run.js";
+import { memoryTerminal } from "./memory-terminal.js";
+
+let folder: string;
+beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), "polyrnn-export-")); });
+afterEach(async () => { await rm(folder, { recursive: true, force: true }); });
+
+test("export writes three ONNX files that draw what the model draws", async () => {
+  const terminal = memoryTerminal();
+  expect(await run(["export", "tiny-random", "--out", join(folder, "onnx"), "--json"], terminal)).toBe(0);
+  expect((await readdir(join(folder, "onnx"))).sort()).toEqual(["encoder.onnx", "polyrnn.onnx", "step.onnx"]);
+  const result = JSON.parse(terminal.stdout.text) as { opset: number; check: { sequences: number; sameSequences: number; vertexDifference: number } };
+  expect(result).toMatchObject({ type: "export", opset: 17, check: { sequences: 3, sameSequences: 3 } });
+  expect(result.check.vertexDifference).toBeLessThan(1e-4);
+});
+
+test("export says which models there are when the name is mistyped", async () => {
+  const terminal = memoryTerminal();
+  expect(await run(["export", "tiny-randon", "--out", folder], terminal)).toBe(69);
+  expect(terminal.stderr.text).toContain("tiny-random");
+});
