@@ -3,7 +3,7 @@
  * Source: Rother, Kolmogorov, Blake: "GrabCut", SIGGRAPH 2004; OpenCV's implementation.
  *
  * Outside the box is background for certain, inside is to be found out. The region looked at is the box and half its long side on every
- * side, cut at the image's border; a region longer than 500 px is shrunk to that, and its mask enlarged again. Where there are fewer
+ * side, cut at the image's border; a region longer than 320 px is shrunk to that, and its mask enlarged again. Where there are fewer
  * pixels inside or outside the box than the color model has components, nothing can be learned: then the box is the answer.
  */
 import { decodeImage, openImage, prepareImageLibrary, CHANNELS, type DecodedImage } from "../crop/open-image.js";
@@ -19,7 +19,7 @@ const ITERATIONS = 5;
 /** Part of the box's long side that is looked at beyond the box. */
 const MARGIN = 0.5;
 /** Long side of the region, pixels. */
-const LONGEST_SIDE = 500;
+const LONGEST_SIDE = 320;
 /** GrabCut marks probable and certain foreground by odd numbers. */
 const FOREGROUND_BIT = 1;
 /** OpenCV's random numbers start the color clusters; a fixed start makes the order of instances meaningless. */

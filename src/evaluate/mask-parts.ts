@@ -21,7 +21,9 @@ export function dropSmallParts(mask: Rle, minArea: number): Rle {
     dropped = true;
     for (let i = 0; i < size; i++) bitmap[pending[i]!] = 0;
   }
-  return dropped ? rleFromWindow(bitmap, window, mask.height, mask.width) : mask;
+  if (!dropped) return mask;
+  for (let i = 0; i < bitmap.length; i++) if (bitmap[i] === SEEN) bitmap[i] = 1;
+  return rleFromWindow(bitmap, window, mask.height, mask.width);
 }
 
 const UNSEEN = 1;

@@ -2,6 +2,7 @@
  * OpenCV as WebAssembly (npm: @techstark/opencv-js), loaded when GrabCut is asked for and not before: it is 8 MB of code.
  * Only what is used here has a type; whoever makes a matrix deletes it, because WebAssembly memory is not collected.
  */
+import { createRequire } from "node:module";
 import { reasonOf, unavailable } from "../errors.js";
 
 export interface Mat {
@@ -37,8 +38,8 @@ const EVENTS = ["uncaughtException", "unhandledRejection"] as const;
 export async function loadOpenCv(): Promise<{ readonly cv: OpenCv }> {
   const before = new Map(EVENTS.map((event) => [event, process.listeners(event as "uncaughtException")]));
   try {
-    const loaded = await import("@techstark/opencv-js") as unknown as { readonly default: Loading };
-    const cv = loaded.default;
+    // Not import(): whatever makes a module namespace of an object with a method `then` waits for ever, some loaders do.
+    const cv = createRequire(import.meta.url)("@techstark/opencv-js") as Loading;
     if (!("Mat" in cv)) await new Promise<void>((ready) => { (cv as Loading).onRuntimeInitialized = ready; });
     return { cv };
   } catch (thrown) {
