@@ -1,0 +1,54 @@
+/** Feeds inputs to a child process one by one, with a time limit each; a child that dies or hangs is replaced. */
+import { type ChildProcess, fork } from "node:child_process";
+import { join } from "node:path";
+import type { AnnotateOptions, ReportedFailure } from "../../src/annotate/options.js";
+
+const CHILD = join(import.meta.dirname, "malformed-child.mjs");
+/** Heap of the child, MiB; buffers and images come on top and count in its resident memory. */
+const HEAP_MIB = 400;
+
+export type Answer = { readonly milliseconds: number; readonly peakMiB: number; readonly failures: readonly ReportedFailure[] } & (
+  | { readonly kind: "ran"; readonly done: number; readonly failed: number; readonly skipped: number }
+  | { readonly kind: "refused"; readonly isExpected: boolean; readonly message: string; readonly hint: string; readonly exitCode: number; readonly stack: string });
+export type Result = Answer | { readonly kind: "hung" } | { readonly kind: "died"; readonly how: string };
+
+export class MalformedRunner {
+  #child: ChildProcess | undefined;
+  #lastWords = "";
+
+  async run(options: AnnotateOptions, timeLimitMs: number): Promise<Result> {
+    const child = this.#child ??= await this.#start();
+    const result = await new Promise<Result>((resolve) => {
+      const timer = setTimeout(() => { finish({ kind: "hung" }); }, timeLimitMs);
+      const onMessage = (answer: unknown): void => { finish(answer as Answer); };
+      const onExit = (code: number | null, signal: string | null): void => { finish({ kind: "died", how: `${code ?? signal ?? ""} ${this.#lastWords}` }); };
+      const finish = (outcome: Result): void => {
+        clearTimeout(timer);
+        child.off("message", onMessage);
+        child.off("exit", onExit);
+        resolve(outcome);
+      };
+      child.on("message", onMessage);
+      child.on("exit", onExit);
+      child.send(options);
+    });
+    if (result.kind === "hung" || result.kind === "died") this.stop();
+    return result;
+  }
+
+  stop(): void {
+    this.#child?.kill("SIGKILL");
+    this.#child = undefined;
+  }
+
+  async #start(): Promise<ChildProcess> {
+    const child = fork(CHILD, { execArgv: [`--max-old-space-size=${HEAP_MIB}`], stdio: ["ignore", "ignore", "pipe", "ipc"] });
+    this.#lastWords = "";
+    child.stderr!.setEncoding("utf8").on("data", (text: string) => { this.#lastWords = (this.#lastWords + text).slice(-2000); });
+    await new Promise<void>((resolve, reject) => {
+      child.once("message", () => { resolve(); });
+      child.once("exit", () => { reject(new Error(`the child did not start: ${this.#lastWords}`)); });
+    });
+    return child;
+  }
+}
