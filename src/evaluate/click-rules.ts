@@ -18,8 +18,8 @@ import type { ClickMetric } from "./report-types.js";
 export type ClickRule = (drawn: readonly GridCell[], proposed: GridCell | undefined) => GridCell | undefined;
 
 /**
- * A vertex that stands for no further truth vertex is off by at least one cell, wherever it lies: with T below 1 such vertices are
- * clicks, and T = 0 leaves nothing but the truth.
+ * A vertex that stands for no further truth vertex, but for the one reached or for u(n), is off by at least one cell, wherever it lies:
+ * with T below 1 such vertices are clicks, and T = 0 leaves nothing but the truth.
  */
 const LEAST_SURPLUS = 1;
 
@@ -55,7 +55,7 @@ export function closestRule(truth: readonly GridCell[], threshold: number, metri
     let smallest = threshold;
     for (let j = reached; j < turned.length; j++) {
       const away = cellDistance(cell, turned[j]!, metric);
-      const distance = j === reached ? Math.max(LEAST_SURPLUS, away) : away;
+      const distance = j === reached || j === truth.length ? Math.max(LEAST_SURPLUS, away) : away;
       if (distance > smallest || (best !== undefined && distance === smallest) || !covers(turned, reached, j, last, cell)) continue;
       smallest = distance;
       best = j;
