@@ -11,8 +11,9 @@
 import { mkdir, readdir, realpath, rm, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
 import { JOURNAL_FILE, OUTPUT_FOLDERS, RUN_FILE } from "../dataset/run-outputs.js";
-import { EXIT, PolyrnnError, cannotWrite, reasonOf, usageError } from "../errors.js";
+import { EXIT, PolyrnnError, receivedOf, usageError } from "../errors.js";
 import { PARTIAL_SUFFIX } from "../write/atomic-file.js";
+import { toWriteError } from "../write/write-error.js";
 import type { AnnotateOptions } from "./options.js";
 import { LOCK_FILE, RunLock, TAKEOVER_FILE } from "./run-lock.js";
 
@@ -36,12 +37,12 @@ export interface ReadyFolder {
 /**
  * Makes the folder ready and keeps other runs out of it.
  * @param note told when the lock of a dead process was taken over
- * @throws when the folder holds something and neither --resume nor --force was given, when another run is at work there, or when it
+ * @throws when the folder holds something that is neither gone on with (--resume) nor replaced (--force), when another run is at work there, or when it
  *         cannot be written
  */
 export async function prepareRunFolder(options: AnnotateOptions, note: (line: string) => void): Promise<ReadyFolder> {
   await refuseInputAsOutput(options);
-  await mkdir(options.out, { recursive: true }).catch((thrown: unknown) => { throw unusable(options.out, thrown); });
+  await mkdir(options.out, { recursive: true }).catch((thrown: unknown) => { throw toWriteError(options.out, thrown); });
   const lock = await RunLock.take(options.out, note);
   try {
     return { mode: await clearRunFolder(options), lock };
@@ -55,26 +56,27 @@ async function clearRunFolder(options: AnnotateOptions): Promise<ReadyFolder["mo
   try {
     const names = (await readdir(options.out)).filter((name) => name !== LOCK_FILE && name !== TAKEOVER_FILE);
     if (names.includes(JOURNAL_FILE) && options.resume && !options.force) return "resume";
-    if (names.length > 0 && !options.force && !options.resume) throw notEmpty(options.out, names);
+    // A run that was killed before its first line has left this.
+    const others = names.filter((name) => !(options.resume && name === JOURNAL_FILE + PARTIAL_SUFFIX));
+    if (others.length > 0 && !options.force) throw notEmpty(options, others);
     if (options.force) {
       for (const name of OWN_FILES) for (const end of ["", PARTIAL_SUFFIX]) await rm(join(options.out, name + end), { recursive: true, force: true });
     }
     return "new";
   } catch (error) {
-    throw error instanceof PolyrnnError ? error : unusable(options.out, error);
+    throw toWriteError(options.out, error);
   }
 }
 
-function unusable(out: string, error: unknown): PolyrnnError {
-  return cannotWrite(`--out ${out}: cannot make or read the output folder: ${reasonOf(error)}`, "Name a folder that can be written.", error);
-}
-
-function notEmpty(out: string, names: readonly string[]): PolyrnnError {
+function notEmpty({ out, resume }: Pick<AnnotateOptions, "out" | "resume">, names: readonly string[]): PolyrnnError {
   const isRun = names.includes(JOURNAL_FILE);
+  const shown = names.slice(0, 3).map(receivedOf).join(", ");
+  const others = `${shown}${names.length > 3 ? ` and ${names.length - 3} more` : ""}${resume ? ` but no ${JOURNAL_FILE}` : ""}`;
   return new PolyrnnError(
-    `--out ${out}: expected an empty folder, received ${isRun ? "an earlier run" : `${names.length} file(s), for example ${names[0] ?? ""}`}`,
+    `--out ${out}: expected ${resume ? "an earlier run or " : ""}an empty folder, received one with ${isRun ? "an earlier run" : others}`,
     "E_OUT_NOT_EMPTY", EXIT.cannotWrite,
-    isRun ? "Go on with --resume, replace it with --force, or name another folder with --out." : "Name another folder with --out, or write beside what is there with --force.",
+    isRun ? "Go on with --resume, replace it with --force, or name another folder with --out."
+      : "Name another folder with --out. --force writes there all the same; files named like the outputs are replaced.",
   );
 }
 
