@@ -6,6 +6,7 @@ import { doctorTable, type DoctorFlags } from "./options/doctor-table.js";
 import { exportTable, type ExportFlags } from "./options/export-table.js";
 import { evaluateTable, type EvaluateFlags } from "./options/evaluate-table.js";
 import { simulateClicksTable, type SimulateClicksFlags } from "./options/simulate-clicks-table.js";
+import { queueTable, workerTable, type QueueFlags, type WorkerFlags } from "./options/queue-table.js";
 import { modelsImportTable, modelsShowTable, modelsTable, modelsVerifyTable, type ImportFlags, type ShowFlags, type VerifyFlags } from "./options/models-table.js";
 
 export const COMMANDS: readonly Command[] = [
@@ -52,6 +53,17 @@ export const COMMANDS: readonly Command[] = [
     table: exportTable,
     load: async () => (await import("./commands/export.js")).exportCommand,
   }),
+  defineCommand<WorkerFlags>({
+    words: ["worker"],
+    summary: "draw for a run that another machine hands out",
+    examples: [
+      { why: "take jobs until stopped; the images lie in ./images here too", line: "polyrnn worker --queue redis://host:6379 --images ./images" },
+      { why: "with a password that no process list shows, and metrics", line: "POLYRNN_QUEUE=rediss://:secret@host polyrnn worker --metrics-port 9400" },
+    ],
+    table: workerTable,
+    load: async () => (await import("./commands/worker.js")).workerCommand,
+  }),
+  ...queueCommands(),
   defineCommand<DoctorFlags>({
     words: ["doctor"],
     summary: "show what this machine can compute on, and what would change that",
@@ -104,3 +116,24 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./commands/models-import.js")).importCommand,
   }),
 ];
+
+/** One table, one implementation, five actions. */
+function queueCommands(): Command[] {
+  const actions = [
+    { action: "status", summary: "show jobs, workers and coordinators of a Redis server", why: "what waits, what is in work, what was set aside" },
+    { action: "pause", summary: "let workers finish what they have and take nothing more", why: "hold all queues" },
+    { action: "resume", summary: "let workers take jobs again", why: "end a pause" },
+    { action: "drain", summary: "remove all jobs that are not in work", why: "clean up after runs nobody goes on with" },
+    { action: "retry-failed", summary: "put jobs that were set aside up again", why: "after the cause is mended" },
+  ] as const;
+  return actions.map(({ action, summary, why }) => defineCommand<QueueFlags>({
+    words: ["queue", action],
+    summary,
+    examples: [
+      { why, line: `polyrnn queue ${action} --queue redis://host:6379` },
+      { why: "the same for a program", line: `polyrnn queue ${action} --queue redis://host:6379 --json` },
+    ],
+    table: queueTable,
+    load: async () => (await import("./commands/queue.js")).queueCommand(action),
+  }));
+}

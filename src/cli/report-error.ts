@@ -2,7 +2,8 @@
 import { EXIT, PolyrnnError, type ExitCode } from "../errors.js";
 import type { ColorChoice } from "./options/common-rows.js";
 import { packageVersion } from "./package-version.js";
-import { paintFor, printable } from "./terminal-text.js";
+import { withoutPasswords } from "../queue/redis-address.js";
+import { paintFor, printable as withoutControls } from "./terminal-text.js";
 import { ClosedPipe, writeLine, type Terminal } from "./terminal.js";
 
 /** How the user wants to be told; known in part before the options are. */
@@ -20,9 +21,9 @@ export async function reportError(thrown: unknown, terminal: Terminal, presentat
   const label = paint.error("polyrnn:");
   if (expected !== undefined) {
     terminal.stderr.write(`${label} ${printable(expected.message)}\n${printable(expected.hint)}\n`);
-    if (presentation.verbose && expected.cause !== undefined) terminal.stderr.write(paint.faint(`cause: ${stackOf(expected.cause)}\n`));
+    if (presentation.verbose && expected.cause !== undefined) terminal.stderr.write(paint.faint(`cause: ${withoutPasswords(stackOf(expected.cause))}\n`));
   } else {
-    terminal.stderr.write(`${label} a bug: ${stackOf(thrown)}\n${BUG_HINT} ${whereItRan()}\n`);
+    terminal.stderr.write(`${label} a bug: ${withoutPasswords(stackOf(thrown))}\n${BUG_HINT} ${whereItRan()}\n`);
   }
   if (presentation.json) {
     const report = {
@@ -32,9 +33,14 @@ export async function reportError(thrown: unknown, terminal: Terminal, presentat
       hint: expected?.hint ?? `${BUG_HINT} ${whereItRan()}`,
     };
     // Nobody reads any more, or the disk is full: the exit code is all that is left to say it with.
-    await writeLine(terminal.stdout, JSON.stringify(report)).catch(() => undefined);
+    await writeLine(terminal.stdout, withoutPasswords(JSON.stringify(report))).catch(() => undefined);
   }
   return expected?.exitCode ?? EXIT.bug;
+}
+
+/** A mistyped command line may hold the address of a queue with its password. */
+function printable(text: string): string {
+  return withoutControls(withoutPasswords(text));
 }
 
 const BUG_HINT = "This should not happen. Report it in the project's issue list, with the command, the lines above and:";

@@ -33,7 +33,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   "ajv": /^schema\//,
   "@tensorflow/tfjs": /^runtime\/tfjs/, "@tensorflow/tfjs-node": /^runtime\/tfjs/, "@tensorflow/tfjs-node-gpu": /^runtime\/tfjs/, "@tensorflow/tfjs-core": /^runtime\/tfjs/,
   "onnxruntime-node": /^runtime\/onnx/, "protobufjs": /^runtime\/onnx/,
-  "bullmq": /^queue\//,
+  "bullmq": /^queue\//, "ioredis": /^queue\//, "prom-client": /^queue\//,
   "echarts": /^evaluate\//, "@techstark/opencv-js": /^evaluate\//,
 };
 

@@ -1,7 +1,9 @@
 /** `polyrnn annotate`: options in, words and exit code out; the work is annotate/annotate.ts. */
 import type { AnnotateHost, AnnotateOptions } from "../../annotate/options.js";
 import { parseShard } from "../../annotate/shard.js";
+import type { OpenDrawer } from "../../annotate/drawer.js";
 import { EXIT, usageError, type ExitCode } from "../../errors.js";
+import { parseRedisAddress, withoutPasswords } from "../../queue/redis-address.js";
 import { checkStudy, studyRun } from "../annotate-study.js";
 import type { AnnotateFlags } from "../options/annotate-table.js";
 import { packageVersion } from "../package-version.js";
@@ -29,9 +31,9 @@ export async function annotateCommand(flags: AnnotateFlags, terminal: Terminal, 
     data: (line) => writeLine(terminal.stdout, line),
   };
   const { annotate } = await import("../../annotate/annotate.js");
-  const summary = await annotate(options, host).finally(() => { progress.end(); });
+  const summary = await annotate(options, host, await drawerOf(flags)).finally(() => { progress.end(); });
   const say = (words: readonly string[]): void => { if (!flags.quiet) for (const line of words) terminal.stderr.write(`${printable(line)}\n`); };
-  say(summaryWords(summary, rest, flags.verbose));
+  say(summaryWords(summary, rest.map(withoutPasswords), flags.verbose));
   const study = thresholds === undefined || summary.stopped ? undefined : await studyRun(flags, thresholds, terminal, signal, progressOptions);
   if (study !== undefined) say(study.words);
   if (flags.json) await writeLine(terminal.stdout, JSON.stringify({ ...summary, ...(study !== undefined && { clicks: study.summary }) }));
@@ -44,14 +46,30 @@ function checkCombinations(flags: AnnotateFlags): void {
   if (flags.resume && flags.force) {
     throw usageError("--resume and --force exclude each other: one goes on with the run in the output folder, the other replaces it", "Leave one of them.");
   }
+  if (flags.queue !== undefined) {
+    parseRedisAddress(flags.queue);
+    if (flags.out === "-") throw usageError("--queue needs an output folder: results come in any order, and the journal keeps them", "Name a folder with --out.");
+    if (flags.imageAddress !== undefined && !/^https?:\/\//.test(flags.imageAddress)) {
+      throw usageError("--image-address: expected an address that begins with http:// or https:// but received another kind", "Give the address of the folder that holds the images.");
+    }
+  } else if (flags.imageAddress !== undefined) {
+    throw usageError("--image-address is for the workers of a queue", "Add --queue, or leave it out.");
+  }
   if (flags.out === "-" && flags.resume) {
     throw usageError("--resume needs an output folder: a stream to standard output (--out -) leaves no run to go on with", "Name a folder with --out.");
   }
 }
 
+/** @returns undefined where this process draws */
+async function drawerOf({ queue, queueTimeout, attempts, priority, imageAddress }: AnnotateFlags): Promise<OpenDrawer | undefined> {
+  if (queue === undefined) return undefined;
+  const { drawOverQueue } = await import("../../queue/draw-over-queue.js");
+  return drawOverQueue({ queue, timeoutMs: 1000 * queueTimeout, attempts, priority, ...(imageAddress !== undefined && { imageAddress }) });
+}
+
 /** Leaves out how to print; names the formats in the plural. */
 function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): AnnotateOptions {
-  const { dataset, batchSize, context, limit, shard } = flags;
+  const { dataset, batchSize, context, limit, shard, onlyNew } = flags;
   return {
     images: flags.images,
     boxes: flags.boxes,
@@ -69,6 +87,7 @@ function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Annotate
     existing: flags.existing,
     overlays: flags.overlays,
     ...(limit !== undefined && { limit }),
+    ...(onlyNew !== undefined && { onlyNew }),
     ...(shard !== undefined && { shard: parseShard(shard, env) }),
     resume: flags.resume,
     force: flags.force,

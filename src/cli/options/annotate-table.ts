@@ -3,12 +3,18 @@ import type { AnnotateOptions } from "../../annotate/options.js";
 import type { OutputFormat } from "../../write/writer.js";
 import { colorRow, configRow, jsonRow, type ColorChoice, type ConfigOption, type JsonOption } from "./common-rows.js";
 import type { OptionTable } from "./option-table.js";
+import { queueRow, queueTimeoutRow } from "./queue-table.js";
 
 export interface AnnotateFlags extends Omit<AnnotateOptions, "formats" | "shard">, JsonOption, ConfigOption {
   readonly format: readonly OutputFormat[];
   readonly simulateClicks?: readonly string[];
   /** As typed: I/N or auto. */
   readonly shard?: string;
+  readonly queue?: string;
+  readonly imageAddress?: string;
+  readonly attempts: number;
+  readonly priority: number;
+  readonly queueTimeout: number;
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly color: ColorChoice;
@@ -86,6 +92,24 @@ export const annotateTable = {
   simulateClicks: {
     type: "list", placeholder: "T,T,...", group: "advanced", whenAbsent: "none",
     describe: "Where the boxes come with ground truth: evaluate the polygons, and count the clicks of annotators who tolerate T grid cells",
+  },
+  queue: { ...queueRow, group: "advanced", whenAbsent: "this machine draws" },
+  imageAddress: {
+    type: "text", placeholder: "URL", group: "advanced", whenAbsent: "their own --images folder",
+    describe: "With --queue: http(s) address of the image folder, from which workers fetch",
+  },
+  attempts: {
+    type: "number", integer: true, min: 1, max: 100, group: "advanced", default: 3,
+    describe: "With --queue: workers that may fail at a job before it is set aside",
+  },
+  priority: {
+    type: "number", integer: true, min: 0, max: 2097152, group: "advanced", default: 0,
+    describe: "With --queue: 0 goes first, then 1, 2, ...",
+  },
+  queueTimeout: queueTimeoutRow,
+  onlyNew: {
+    type: "text", placeholder: "FILE|DIR", group: "advanced", whenAbsent: "draw all",
+    describe: "annotations.json of an earlier run, or its folder: polygons of boxes that did not change go out as they are there",
   },
   config: configRow,
   overlays: {

@@ -1,0 +1,129 @@
+/**
+ * Fetches one image over http or https into a file, within bounds: bytes, time, redirects, and no address of the worker's own network
+ * unless that is allowed. The address is checked when the connection is made, for every hop, so that a name that changes its mind
+ * between check and use gains nothing.
+ */
+import { lookup as resolveName } from "node:dns";
+import { open } from "node:fs/promises";
+import { type IncomingMessage, type RequestOptions, request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
+import { isIP, type LookupFunction } from "node:net";
+import { reasonOf } from "../errors.js";
+import type { Failure } from "../types.js";
+import { isPrivateAddress } from "./private-addresses.js";
+
+export interface FetchLimits {
+  readonly maxBytes: number;
+  /** For the whole image, redirects included. */
+  readonly timeoutMs: number;
+  readonly allowPrivateAddresses: boolean;
+}
+
+const MOST_REDIRECTS = 5;
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+/** Answers that mean "later": worth another attempt. */
+const LATER: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+/** `isTransient`: another attempt may go better. */
+export type Fetched = { readonly kind: "fetched" } | { readonly kind: "failed"; readonly isTransient: boolean; readonly failure: Failure };
+
+/** Thrown inside, turned into `Fetched` at the edge. */
+class Refusal extends Error {
+  constructor(readonly reason: Failure["reason"], message: string, readonly isTransient = false) { super(message); }
+}
+
+/** @param path of the new file; on a failure it may hold a part */
+export async function fetchImage(address: string, path: string, limits: FetchLimits): Promise<Fetched> {
+  const shown = withoutSecrets(address);
+  const signal = AbortSignal.timeout(limits.timeoutMs);
+  try {
+    await follow(new URL(address), path, limits, signal);
+    return { kind: "fetched" };
+  } catch (thrown) {
+    if (thrown instanceof Refusal) return failed(thrown.reason, `${shown}: ${thrown.message}`, thrown.isTransient);
+    if (signal.aborted) return failed("image-unreadable", `${shown}: expected the image within ${limits.timeoutMs / 1000} s but it took longer. Raise --image-timeout, or look at the server.`, true);
+    return failed("image-unreadable", `${shown}: expected an image but the connection failed: ${reasonOf(thrown)}. Check the address and the server.`, true);
+  }
+}
+
+async function follow(start: URL, path: string, limits: FetchLimits, signal: AbortSignal): Promise<void> {
+  let url = start;
+  for (let hop = 0; hop <= MOST_REDIRECTS; hop++) {
+    const response = await get(url, limits, signal);
+    const status = response.statusCode ?? 0;
+    if (status === 200) {
+      await save(response, path, limits.maxBytes);
+      return;
+    }
+    response.destroy();
+    if (!REDIRECTS.has(status)) {
+      throw new Refusal(status === 404 || status === 410 ? "image-missing" : "image-unreadable", `expected an image but the server answered ${status}. Check the address.`, LATER.has(status));
+    }
+    const next = response.headers.location;
+    if (next === undefined || !URL.canParse(next, url.href)) throw new Refusal("image-unreadable", "expected an image but received a redirect to nowhere. Check the server.");
+    url = new URL(next, url);
+  }
+  throw new Refusal("image-unreadable", `expected an image within ${MOST_REDIRECTS} redirects but received one more. Check the server.`);
+}
+
+function get(url: URL, limits: FetchLimits, signal: AbortSignal): Promise<IncomingMessage> {
+  if (url.protocol !== "http:" && url.protocol !== "https:") throw new Refusal("image-outside", `expected http or https but received ${url.protocol}. It was not opened.`);
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  // A plain IP address is connected to without a look-up.
+  if (!limits.allowPrivateAddresses && isIP(host) !== 0 && isPrivateAddress(host)) throw privateRefusal(host);
+  const options: RequestOptions = { signal, agent: false, headers: { accept: "image/*", "accept-encoding": "identity" }, ...(limits.allowPrivateAddresses ? {} : { lookup: lookupPublic }) };
+  return new Promise((resolve, reject) => {
+    const request = url.protocol === "https:" ? requestHttps(url, options, resolve) : requestHttp(url, options, resolve);
+    request.on("error", reject).end();
+  });
+}
+
+/** Every address of the name must be public: which of them is taken is not ours to say. */
+const lookupPublic: LookupFunction = (host, options, done) => {
+  resolveName(host, { ...options, all: true }, (error, addresses) => {
+    const hidden = error === null ? addresses.find(({ address }) => isPrivateAddress(address)) : undefined;
+    const first = error === null ? addresses[0] : undefined;
+    if (error !== null || hidden !== undefined || first === undefined) {
+      done(error ?? privateRefusal(hidden?.address ?? host), "", 0);
+    } else if (options.all === true) {
+      done(null, addresses);
+    } else {
+      done(null, first.address, first.family);
+    }
+  });
+};
+
+function privateRefusal(address: string): Refusal {
+  return new Refusal("image-outside", `expected a public address but received ${address}, which belongs to a private network. It was not opened; --allow-private-addresses allows it.`);
+}
+
+async function save(response: IncomingMessage, path: string, maxBytes: number): Promise<void> {
+  const tooLarge = (bytes: string): Refusal => {
+    response.destroy();
+    return new Refusal("image-too-large", `expected at most ${maxBytes} bytes but received ${bytes}. Raise --max-image-bytes.`);
+  };
+  const announced = Number(response.headers["content-length"] ?? 0);
+  if (announced > maxBytes) throw tooLarge(String(announced));
+  const file = await open(path, "wx", 0o600);
+  try {
+    let bytes = 0;
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > maxBytes) throw tooLarge("more");
+      await file.write(chunk);
+    }
+    if (!response.complete) throw new Refusal("image-unreadable", `expected the whole image but the connection ended after ${bytes} bytes. Look at the server.`, true);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Addresses often carry a signature or a password. */
+function withoutSecrets(address: string): string {
+  const url = new URL(address);
+  return `${url.protocol}//${url.host}${url.pathname}`;
+}
+
+function failed(reason: Failure["reason"], message: string, isTransient: boolean): Fetched {
+  return { kind: "failed", isTransient, failure: { reason, message } };
+}

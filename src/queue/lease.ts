@@ -1,0 +1,77 @@
+/**
+ * One coordinator per run: a key with a time to live that its holder renews. A second coordinator waits for the time the key may still
+ * live, because the first may have died, and is refused when it is renewed meanwhile. Times are Redis' own.
+ */
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { setTimeout as wait } from "node:timers/promises";
+import { EXIT, PolyrnnError } from "../errors.js";
+import { KEY_PREFIX, type QueueConnection } from "./redis-connection.js";
+
+const LEASE_LIVES_MS = 10_000;
+const RENEW_MS = 2_500;
+const LOOK_MS = 250;
+
+export const LEASE_PATTERN = `${KEY_PREFIX}:run:*`;
+
+/** Renews if the key is ours or gone (a server that restarted without its data). */
+const RENEW = "local v = redis.call('GET', KEYS[1]) if v == false or v == ARGV[1] then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1 end return 0";
+const RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
+
+export class Lease {
+  private lost: Error | undefined;
+  private readonly timer: NodeJS.Timeout;
+
+  private constructor(private readonly connection: QueueConnection, private readonly key: string, private readonly holder: string) {
+    this.timer = setInterval(() => { void this.renew(); }, RENEW_MS);
+  }
+
+  /** @throws E_RUN_IN_USE when another coordinator is at work on this run */
+  static async take(connection: QueueConnection, run: string, note: (line: string) => void): Promise<Lease> {
+    const key = `${KEY_PREFIX}:run:${run}`;
+    const holder = JSON.stringify({ run, host: hostname(), pid: process.pid, token: randomUUID() });
+    let last = Infinity;
+    for (;;) {
+      if (await connection.ask(connection.client.set(key, holder, "PX", LEASE_LIVES_MS, "NX")) === "OK") return new Lease(connection, key, holder);
+      const left = await connection.ask(connection.client.pttl(key));
+      if (left > last) throw inUse(run, await connection.ask(connection.client.get(key)));
+      if (last === Infinity) note("another coordinator had this run a moment ago; waiting for at most 10 s to see whether it is alive");
+      last = left;
+      await wait(LOOK_MS);
+    }
+  }
+
+  /** @throws when another coordinator has taken the run, or Redis was silent for too long */
+  check(): void {
+    if (this.lost !== undefined) throw this.lost;
+  }
+
+  async release(): Promise<void> {
+    clearInterval(this.timer);
+    await this.connection.ask(this.connection.client.eval(RELEASE, 1, this.key, this.holder));
+  }
+
+  private async renew(): Promise<void> {
+    try {
+      const isHeld = await this.connection.ask(this.connection.client.eval(RENEW, 1, this.key, this.holder, LEASE_LIVES_MS));
+      if (isHeld !== 1) this.lost ??= inUse(this.key.slice(this.key.lastIndexOf(":") + 1), null);
+    } catch (thrown) {
+      this.lost ??= thrown as Error;
+    }
+  }
+}
+
+function inUse(run: string, holder: string | null): PolyrnnError {
+  return new PolyrnnError(`run ${run}: expected to be its only coordinator but ${nameOf(holder)} is at work on it`, "E_RUN_IN_USE", EXIT.unavailable,
+    "Wait for that one to end, or stop it and go on with --resume.");
+}
+
+/** "process 4711 on box" */
+export function nameOf(holder: string | null): string {
+  try {
+    const { host, pid } = JSON.parse(holder ?? "") as { host?: unknown; pid?: unknown };
+    return `process ${Number(pid)} on ${String(host).slice(0, 100)}`;
+  } catch {
+    return "another process";
+  }
+}

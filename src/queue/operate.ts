@@ -1,0 +1,114 @@
+/** What an operator does with the queues of a Redis server: look, pause, resume, drain, try failed jobs again. */
+import { type Job as BullJob, Queue } from "bullmq";
+import { EXIT, PolyrnnError } from "../errors.js";
+import type { WorkerCard } from "../schema/queue-job.js";
+import { LEASE_PATTERN, nameOf } from "./lease.js";
+import { KEY_PREFIX, type QueueConnection, connectToQueue, queueNameOf } from "./redis-connection.js";
+import { queueReason } from "./redis-address.js";
+import { type NamedModel, listModels, listWorkers, valuesOf } from "./worker-presence.js";
+
+export interface ModelQueue extends NamedModel {
+  readonly isPaused: boolean;
+  readonly waiting: number;
+  readonly active: number;
+  /** Wait for a retry. */
+  readonly delayed: number;
+  /** Set aside. */
+  readonly failed: number;
+  /** Done and not yet fetched by a coordinator. */
+  readonly completed: number;
+  readonly workers: readonly WorkerCard[];
+  /** The first of the jobs that were set aside, and why. */
+  readonly failedJobs: readonly { readonly id: string; readonly reason: string }[];
+}
+
+export interface QueueStatus {
+  readonly version: 1;
+  readonly type: "queue-status";
+  /** Without user and password. */
+  readonly server: string;
+  readonly queues: readonly ModelQueue[];
+  /** Coordinators at work, as "process 4711 on box". */
+  readonly coordinators: readonly string[];
+}
+
+export const QUEUE_ACTIONS = ["status", "pause", "resume", "drain", "retry-failed"] as const;
+export type QueueAction = (typeof QUEUE_ACTIONS)[number];
+
+const LISTED_FAILURES = 10;
+/** Jobs moved in one go. */
+const CHUNK = 1000;
+
+/**
+ * @returns the state after the action, and how many jobs it touched
+ * @throws E_UNAVAILABLE when the server does not answer; E_RUN_IN_USE for drain while a coordinator is at work, because it would put its jobs up again
+ */
+export async function operateQueue(action: QueueAction, options: { readonly queue: string; readonly timeoutMs: number }): Promise<QueueStatus & { readonly touched: number }> {
+  const connection = await connectToQueue(options);
+  try {
+    const models = await listModels(connection);
+    const coordinators = (await valuesOf(connection, LEASE_PATTERN)).map(nameOf);
+    if (action === "drain" && coordinators.length > 0) {
+      throw new PolyrnnError(`${connection.address.shown}: expected no coordinator at work but there is ${coordinators.join(", ")}`, "E_RUN_IN_USE", EXIT.unavailable,
+        "Stop it first: it would put its jobs up again.");
+    }
+    const workers = await listWorkers(connection);
+    let touched = 0;
+    const queues: ModelQueue[] = [];
+    for (const model of models) {
+      const queue = new Queue(queueNameOf(model.model), { connection: connection.client, prefix: KEY_PREFIX, skipMetasUpdate: true });
+      queue.on("error", () => undefined); // `ask` tells it
+      touched += await act(action, queue, connection);
+      queues.push(await look(model, queue, connection, workers));
+    }
+    return { version: 1, type: "queue-status", server: connection.address.shown, queues, coordinators, touched };
+  } finally {
+    connection.close();
+  }
+}
+
+async function act(action: QueueAction, queue: Queue, { ask }: QueueConnection): Promise<number> {
+  switch (action) {
+    case "status": return 0;
+    case "pause":
+      await ask(queue.pause());
+      return 1;
+    case "resume":
+      await ask(queue.resume());
+      return 1;
+    case "drain": {
+      const before = await ask(queue.getJobCountByTypes("waiting", "prioritized", "delayed"));
+      await ask(queue.drain(true));
+      // Results and failures of runs nobody waits for go as well.
+      const cleaned = [...await ask(queue.clean(0, 0, "completed")), ...await ask(queue.clean(0, 0, "failed"))];
+      return before + cleaned.length;
+    }
+    case "retry-failed": return retryFailed(queue, ask);
+  }
+}
+
+/** Failed jobs are put up anew instead of moved: BullMQ keeps the count of workers that died on a job it retries. */
+async function retryFailed(queue: Queue, ask: QueueConnection["ask"]): Promise<number> {
+  const failed = await ask(queue.getJobs(["failed"], 0, CHUNK - 1)) as readonly (BullJob | undefined)[];
+  let count = 0;
+  for (const job of failed) {
+    if (job?.id === undefined || job.failedReason.startsWith("rejected:")) continue; // it would be rejected again
+    await ask(job.remove());
+    await ask(queue.add(job.name, job.data as object, { ...job.opts, jobId: job.id }));
+    count++;
+  }
+  return count;
+}
+
+async function look(model: NamedModel, queue: Queue, { ask }: QueueConnection, workers: readonly WorkerCard[]): Promise<ModelQueue> {
+  const counts = await ask(queue.getJobCounts("waiting", "prioritized", "active", "delayed", "failed", "completed"));
+  const of = (state: string): number => counts[state] ?? 0;
+  const failed = await ask(queue.getJobs(["failed"], 0, LISTED_FAILURES - 1)) as readonly (BullJob | undefined)[];
+  return {
+    ...model,
+    isPaused: await ask(queue.isPaused()),
+    waiting: of("waiting") + of("prioritized"), active: of("active"), delayed: of("delayed"), failed: of("failed"), completed: of("completed"),
+    workers: workers.filter((worker) => worker.model === model.model),
+    failedJobs: failed.flatMap((job) => (job?.id === undefined ? [] : [{ id: job.id, reason: queueReason(job.failedReason).slice(0, 300) }])),
+  };
+}

@@ -1,0 +1,218 @@
+/**
+ * A worker: takes jobs of its model, cuts their crops, draws, returns the outcomes; until it is told to stop.
+ *
+ * It holds `concurrency` jobs at once. The engine draws one; the crops of the others are cut meanwhile, so that it never waits for
+ * them. On a stop the job at the engine is finished and the others are given back.
+ */
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { type Job as BullJob, Queue, UnrecoverableError, WaitingError, Worker } from "bullmq";
+import { Gate } from "../crop/gate.js";
+import { openEngine } from "../runtime/devices.js";
+import type { DeviceName, Engine } from "../runtime/engine.js";
+import { type Model, loadModel } from "../runtime/model.js";
+import { JOB_VERSION, type Job, type JobResult, type WorkerCard, checkJob } from "../schema/queue-job.js";
+import { describeViolation } from "../schema/validate.js";
+import { cutJob, drawJob } from "./draw-job.js";
+import type { FetchLimits } from "./fetch-image.js";
+import { queueReason } from "./redis-address.js";
+import { KEY_PREFIX, type QueueConnection, connectToQueue, queueNameOf } from "./redis-connection.js";
+import { type MetricsEndpoint, WorkerMetrics, serveMetrics } from "./worker-metrics.js";
+import { RENEW_CARD_MS, hideWorker, showWorker } from "./worker-presence.js";
+
+export interface WorkerOptions extends FetchLimits {
+  /** redis:// or rediss:// address, password included. */
+  readonly queue: string;
+  /** Longest wait for an answer from Redis at the start, milliseconds. */
+  readonly queueTimeoutMs: number;
+  /** Folder that image paths in jobs are relative to. */
+  readonly images: string;
+  /** Name of a bundled model or path of a model folder. */
+  readonly model: string;
+  readonly device: "auto" | DeviceName;
+  /** Jobs held at once, 1 or more. */
+  readonly concurrency: number;
+  /** A worker that was silent for so long has lost its jobs to others, milliseconds. */
+  readonly stalledAfterMs: number;
+  /** Jobs per second of all workers of the model together; absent: no limit. */
+  readonly rate?: number;
+  /** Absent: no endpoint. 0: any free port. */
+  readonly metricsPort?: number;
+  readonly metricsHost: string;
+}
+
+export interface WorkerHost {
+  /** Aborted = finish the job at the engine, give back the others, return. */
+  readonly signal: AbortSignal;
+  note(line: string): void;
+}
+
+export interface WorkerSummary {
+  readonly version: 1;
+  readonly type: "worker-summary";
+  readonly jobs: number;
+  readonly instances: number;
+  readonly failed: number;
+  readonly rejected: number;
+  readonly givenBack: number;
+}
+
+/** A lost connection is tried again so soon, milliseconds. */
+const RETRY_MS = 1000;
+/** BullMQ's own limit of recoveries must never be the one that counts: a job says itself how many it may have. */
+const NO_STALL_LIMIT = 1_000_000;
+
+export type OpenEngine = (model: Model, device: WorkerOptions["device"]) => Promise<Engine>;
+const openOwnEngine: OpenEngine = async (model, device) => (await openEngine(model, { device })).engine;
+
+/**
+ * @param open the engine; another one than the model's own is for benchmarks
+ * @returns when the host's signal is aborted
+ * @throws PolyrnnError when the worker cannot begin (address, model, device, port)
+ */
+export async function runWorker(options: WorkerOptions, host: WorkerHost, open: OpenEngine = openOwnEngine): Promise<WorkerSummary> {
+  const connection = await connectToQueue({ queue: options.queue, timeoutMs: options.queueTimeoutMs });
+  try {
+    host.note(`loading model ${options.model}`);
+    const model = await loadModel(options.model);
+    const engine = await open(model, options.device);
+    try {
+      return await new JobWorker(options, host, connection, model, engine).work();
+    } finally {
+      await engine.dispose();
+    }
+  } finally {
+    connection.close();
+  }
+}
+
+class JobWorker {
+  private readonly id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  private readonly queue: Queue;
+  private readonly metrics: WorkerMetrics;
+  private readonly atEngine = new Gate(1);
+  private readonly trouble: TroubleLog;
+  private counts = { jobs: 0, rejected: 0, givenBack: 0 };
+
+  constructor(
+    private readonly options: WorkerOptions, private readonly host: WorkerHost, private readonly connection: QueueConnection,
+    private readonly model: Model, private readonly engine: Engine,
+  ) {
+    this.queue = new Queue(queueNameOf(model.hash), { connection: connection.client, prefix: KEY_PREFIX, skipMetasUpdate: true });
+    this.trouble = new TroubleLog(connection.address.shown, (line) => { host.note(line); });
+    this.queue.on("error", (error) => { this.trouble.add(error); });
+    this.metrics = new WorkerMetrics(() => connection.ask(this.queue.getJobCounts("waiting", "prioritized", "active", "delayed", "failed", "completed")));
+  }
+
+  async work(): Promise<WorkerSummary> {
+    const { options, host, connection, engine, model } = this;
+    const endpoint = await this.openEndpoint();
+    const taker = connection.client.duplicate();
+    taker.on("error", (error: unknown) => { this.trouble.add(error); });
+    taker.on("ready", () => { this.trouble.clear(); });
+    await showWorker(connection, this.card());
+    const renewal = setInterval(() => { showWorker(connection, this.card()).catch((thrown: unknown) => { this.trouble.add(thrown); }); }, RENEW_CARD_MS);
+    const worker = new Worker(queueNameOf(model.hash), (job, token) => this.process(job, token), {
+      connection: taker, prefix: KEY_PREFIX, name: this.id,
+      concurrency: options.concurrency, lockDuration: options.stalledAfterMs, stalledInterval: options.stalledAfterMs / 2,
+      maxStalledCount: NO_STALL_LIMIT, runRetryDelay: RETRY_MS, drainDelay: 1,
+      ...(options.rate === undefined ? {} : { limiter: { max: options.rate, duration: 1000 } }),
+    });
+    worker.on("error", (error) => { this.trouble.add(error); });
+    worker.on("failed", (job, error) => {
+      this.metrics.countJob("failed");
+      host.note(`job ${job?.id ?? ""}: ${queueReason(error)}`);
+    });
+    host.note(`worker ${this.id}: model ${model.card.name} (${model.hash.slice(0, 12)}) on ${engine.device} (${engine.version}); waiting for jobs at ${connection.address.shown}`);
+    try {
+      await aborted(host.signal);
+      await worker.close();
+    } finally {
+      clearInterval(renewal);
+      await hideWorker(connection, this.id).catch(() => undefined); // it vanishes by itself
+      taker.disconnect();
+      await endpoint?.close();
+    }
+    return { version: 1, type: "worker-summary", instances: this.metrics.instances, failed: this.metrics.failed, ...this.counts };
+  }
+
+  private async process(bull: BullJob, token: string | undefined): Promise<JobResult> {
+    const job = this.receive(bull);
+    const { images: folder, maxBytes, timeoutMs, allowPrivateAddresses } = this.options;
+    const isLastAttempt = bull.attemptsMade + 1 >= job.attempts;
+    const cut = await cutJob(job, { folder, maxBytes, timeoutMs, allowPrivateAddresses, isLastAttempt });
+    await this.atEngine.enter(1);
+    try {
+      if (this.host.signal.aborted) await this.giveBack(bull, token);
+      const result = await drawJob(this.engine, cut);
+      this.metrics.countResult(result);
+      this.metrics.countJob("done");
+      this.counts.jobs++;
+      return result;
+    } finally {
+      this.atEngine.leave(1);
+    }
+  }
+
+  /** @throws UnrecoverableError for what is not ours, for another model's job, and for a job that enough workers died of */
+  private receive(bull: BullJob): Job {
+    const data: unknown = bull.data;
+    const violation = checkJob(data);
+    if (violation !== undefined) throw this.rejection(describeViolation(violation));
+    const job = data as Job;
+    if (job.model !== this.model.hash) throw this.rejection(`expected a job for model ${this.model.hash.slice(0, 12)} but received one for ${job.model.slice(0, 12)}`);
+    if (bull.stalledCounter >= job.attempts) throw new UnrecoverableError(`${bull.stalledCounter} worker(s) died or stalled while they had it`);
+    return job;
+  }
+
+  private rejection(why: string): UnrecoverableError {
+    this.metrics.countJob("rejected");
+    this.counts.rejected++;
+    return new UnrecoverableError(`rejected: ${why}`);
+  }
+
+  private async giveBack(bull: BullJob, token: string | undefined): Promise<never> {
+    await bull.moveToWait(token);
+    this.metrics.countJob("given-back");
+    this.counts.givenBack++;
+    throw new WaitingError();
+  }
+
+  private async openEndpoint(): Promise<MetricsEndpoint | undefined> {
+    const { metricsPort, metricsHost } = this.options;
+    if (metricsPort === undefined) return undefined;
+    const endpoint = await serveMetrics(this.metrics.registry, metricsHost, metricsPort);
+    this.host.note(`metrics at http://${metricsHost}:${endpoint.port}/metrics`);
+    return endpoint;
+  }
+
+  private card(): WorkerCard {
+    const { model, engine, metrics } = this;
+    return {
+      type: "polyrnn-worker", version: JOB_VERSION, id: this.id, host: hostname(), pid: process.pid, modelName: model.card.name, model: model.hash,
+      engine: engine.name, device: engine.device, engineVersion: engine.version, instances: metrics.instances, failed: metrics.failed,
+    };
+  }
+}
+
+/** Says each trouble with Redis once until it has passed: a server that is away makes an error every second. */
+class TroubleLog {
+  private readonly said = new Set<string>();
+  constructor(private readonly shown: string, private readonly note: (line: string) => void) {}
+
+  add(thrown: unknown): void {
+    const reason = queueReason(thrown);
+    if (this.said.has(reason) || this.said.size > 20) return;
+    this.said.add(reason);
+    this.note(`${this.shown}: ${reason}; trying again`);
+  }
+
+  clear(): void {
+    if (this.said.size > 0) this.note(`${this.shown}: connected again`);
+    this.said.clear();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return signal.aborted ? Promise.resolve() : new Promise((resolve) => { signal.addEventListener("abort", () => { resolve(); }, { once: true }); });
+}
