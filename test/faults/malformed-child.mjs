@@ -5,9 +5,10 @@ import { annotate } from "../../dist/annotate/annotate.js";
 process.on("message", async (options) => {
   const begin = performance.now();
   const messages = [];
+  const notes = [];
   const host = {
     signal: new AbortController().signal,
-    note: () => undefined,
+    note: (line) => { notes.push(line); },
     progress: () => undefined,
     failure: (failure) => { messages.push(failure); },
     data: () => Promise.resolve(),
@@ -16,6 +17,6 @@ process.on("message", async (options) => {
     ({ done, failed, skipped }) => ({ kind: "ran", done, failed, skipped }),
     (error) => ({ kind: "refused", isExpected: error?.name === "PolyrnnError", message: String(error?.message), hint: String(error?.hint), exitCode: error?.exitCode, stack: String(error?.stack) }),
   );
-  process.send({ ...outcome, failures: messages.slice(0, 50), milliseconds: performance.now() - begin, peakMiB: process.resourceUsage().maxRSS / 1024 });
+  process.send({ ...outcome, failures: messages.slice(0, 50), notes, milliseconds: performance.now() - begin, peakMiB: process.resourceUsage().maxRSS / 1024 });
 });
 process.send({ kind: "ready" });

@@ -7,7 +7,7 @@ const CHILD = join(import.meta.dirname, "malformed-child.mjs");
 /** Heap of the child, MiB; buffers and images come on top and count in its resident memory. */
 const HEAP_MIB = 400;
 
-export type Answer = { readonly milliseconds: number; readonly peakMiB: number; readonly failures: readonly ReportedFailure[] } & (
+export type Answer = { readonly milliseconds: number; readonly peakMiB: number; readonly failures: readonly ReportedFailure[]; readonly notes: readonly string[] } & (
   | { readonly kind: "ran"; readonly done: number; readonly failed: number; readonly skipped: number }
   | { readonly kind: "refused"; readonly isExpected: boolean; readonly message: string; readonly hint: string; readonly exitCode: number; readonly stack: string });
 export type Result = Answer | { readonly kind: "hung" } | { readonly kind: "died"; readonly how: string };

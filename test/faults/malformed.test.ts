@@ -93,4 +93,4 @@ test("malformed inputs end in a rejection that says where, or in polygons; nothi
     fault.note();
   }
   expect([...faults.values()].flatMap(({ losses }) => losses)).toEqual([]);
-}, count(3_600_000, 180_000));
+}, count(3_600_000, 400_000));

@@ -1,9 +1,11 @@
 /** A data set that is drawn in a second, the command that draws it, and the undisturbed result to compare with. */
+import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import sharp from "sharp";
 import { unsealLine } from "../../src/annotate/journal.js";
+import type { AnnotateOptions } from "../../src/annotate/options.js";
 import { type Ended, runToEnd } from "../process/start.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
@@ -49,6 +51,14 @@ export const ALL_FORMATS = ["--format", "coco,labelme,yolo-seg,label-studio", "-
 /** Random weights draw to the step limit; four steps keep a run short, small batches make it many steps long. */
 export function annotateWords(data: SmallData, out: string, ...more: string[]): string[] {
   return ["annotate", data.images, "--boxes", data.boxes, "--out", out, "--device", "cpu", "--model", TINY, "--batch-size", "4", "--max-steps", "4", ...more];
+}
+
+/** The same run as the words ask for, for a child that runs it in process; `ALL_FORMATS` included. */
+export function annotateOptions(data: SmallData, out: string, resume: boolean): AnnotateOptions {
+  return {
+    images: data.images, boxes: data.boxes, out, formats: ["coco", "labelme", "yolo-seg", "label-studio"], model: TINY, device: "cpu", batchSize: 4, maxSteps: 4,
+    minScore: 0, simplify: 0, categories: [], existing: "predict", overlays: "all", resume, force: false,
+  };
 }
 
 export interface Undisturbed { readonly out: string; readonly code: number | null; readonly files: Files }
@@ -100,8 +110,8 @@ export function problemsAfterDeath(out: string, expected: Files): string[] {
 export function problemsInIds(out: string, data: SmallData): string[] {
   const coco = JSON.parse(readFileSync(join(out, "annotations.json"), "utf8")) as { annotations: { id: number }[] };
   const failed = new Set(readFileSync(join(out, "journal.ndjson"), "utf8").split("\n").slice(1, -1).flatMap((line) => {
-    const outcome = JSON.parse(line) as { status: string; annotationId: number };
-    return outcome.status === "failed" ? [outcome.annotationId] : [];
+    const outcome = unsealLine(line);
+    return outcome?.["status"] === "failed" ? [outcome["annotationId"]] : [];
   }));
   const ids = coco.annotations.map(({ id }) => id);
   const twice = ids.filter((id, i) => ids.indexOf(id) !== i);
@@ -114,6 +124,18 @@ export async function resumeProblems(data: SmallData, out: string, straight: Und
   const ended = await runToEnd(annotateWords(data, out, ...more, "--resume"));
   if (ended.code !== straight.code) return { problems: [`--resume ended with ${ended.code ?? ended.signal}: ${ended.stderr}`], ended };
   return { problems: [...differences(straight.files, filesOf(out)), ...problemsInIds(out, data)], ended };
+}
+
+/** Any program, to its end; for what has to stand around the command. */
+export function runTool(tool: string, words: readonly string[]): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(tool, words, { stdio: ["ignore", "pipe", "pipe"] });
+    let stdout = "", stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => { stdout += text; });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => { stderr += text; });
+    child.on("error", reject);
+    child.on("close", (code, signal) => { resolve({ code, signal, stdout, stderr }); });
+  });
 }
 
 export function removeHome(home: string): void {
