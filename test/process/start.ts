@@ -17,6 +17,7 @@ export interface Started {
   readonly ended: Promise<Ended>;
   /** Resolves when standard error contains the text; rejects when the process ends before. */
   readonly says: (text: string) => Promise<void>;
+  readonly stderrSoFar: () => string;
 }
 
 export interface StartOptions {
@@ -57,6 +58,7 @@ export function start(words: readonly string[], options: StartOptions = {}): Sta
   return {
     child,
     ended,
+    stderrSoFar: () => stderr,
     says: (text) => new Promise((resolve, reject) => {
       const look = (): void => {
         if (!stderr.includes(text)) return;

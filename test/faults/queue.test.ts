@@ -1,0 +1,264 @@
+import { createServer } from "node:http";
+import { readFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { Queue } from "bullmq";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { AnnotateSummary } from "../../src/annotate/options.js";
+import { operateQueue, type ModelQueue } from "../../src/queue/operate.js";
+import { KEY_PREFIX, queueNameOf } from "../../src/queue/redis-connection.js";
+import { loadModel } from "../../src/runtime/model.js";
+import { endAll, start, type Ended, type Started } from "../process/start.js";
+import { HAS_REDIS, type RedisServer, startRedis } from "../queue/redis-server.js";
+import { FaultCase } from "./ledger.js";
+import { TINY, annotateWords, differences, filesOf, makeSmallData, newHome, problemsInIds, removeHome, runUndisturbed, type SmallData, type Undisturbed } from "./small-run.js";
+
+const PRELOAD = join(import.meta.dirname, "queue-worker-preload.mjs");
+/** Each process takes seconds to start where other tests run beside. */
+const LONG = 240_000;
+const SLOW = { TEST_SLOW_MS: "150" };
+const PER_IMAGE = 8;
+
+const home = newHome();
+let data: SmallData;
+let straight: Undisturbed;
+let redis: RedisServer | undefined;
+let outs = 0;
+const newOut = (): string => join(home, `out-${++outs}`);
+
+beforeAll(async () => {
+  if (!HAS_REDIS) return;
+  data = await makeSmallData(home, PER_IMAGE);
+  straight = await runUndisturbed(data, "--overlays", "none");
+}, LONG);
+afterEach(async () => {
+  endAll();
+  await redis?.stop();
+  redis = undefined;
+});
+afterAll(() => { removeHome(home); });
+
+async function server(...settings: string[]): Promise<RedisServer> {
+  return (redis = await startRedis(...settings));
+}
+
+function worker({ url }: RedisServer, env: Readonly<Record<string, string>> = {}, ...more: string[]): Started {
+  const words = ["worker", "--queue", url, "--images", data.images, "--model", TINY, "--device", "cpu", "--stalled-after", "2", ...more];
+  return start(words, { nodeOptions: ["--import", PRELOAD], env });
+}
+
+function coordinator({ url }: RedisServer, out: string, ...more: string[]): Started {
+  return start(annotateWords(data, out, "--overlays", "none", "--queue", url, ...more));
+}
+
+async function queueOf({ url }: RedisServer): Promise<ModelQueue | undefined> {
+  return (await operateQueue("status", { queue: url, timeoutMs: 60_000 })).queues[0];
+}
+
+async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
+  while (!await holds()) await wait(50);
+}
+
+const journaled = (out: string): number => {
+  try {
+    return readFileSync(join(out, "journal.ndjson"), "utf8").split("\n").length - 2;
+  } catch {
+    return 0;
+  }
+};
+const inTheMiddle = (out: string): Promise<void> => until(() => journaled(out) >= 8);
+
+/** What is not as in the run of one machine. */
+async function problemsOf(run: Started, out: string): Promise<string[]> {
+  const ended = await run.ended;
+  return problemsAfter(ended, out);
+}
+
+function problemsAfter(ended: Ended, out: string): string[] {
+  if (ended.code !== straight.code) return [`ended with ${ended.code ?? ended.signal}: ${ended.stderr}`];
+  return [...differences(straight.files, filesOf(out)), ...problemsInIds(out, data)];
+}
+
+function survives(fault: string, problems: readonly string[]): void {
+  const faults = new FaultCase(`queue: ${fault}`);
+  faults.add(problems);
+  faults.note();
+  expect(faults.losses).toEqual([]);
+}
+
+describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on one machine", () => {
+  test("undisturbed, with two workers", async () => {
+    const at = await server();
+    worker(at);
+    worker(at);
+    const out = newOut();
+    survives("nothing", await problemsOf(coordinator(at, out), out));
+  }, LONG);
+
+  test("when a worker is killed outright in the middle of a job", async () => {
+    const at = await server();
+    const out = newOut();
+    const victim = worker(at, { TEST_SLOW_MS: "3000" });
+    const run = coordinator(at, out);
+    await until(async () => ((await queueOf(at))?.active ?? 0) > 0);
+    victim.child.kill("SIGKILL");
+    worker(at);
+    survives("kill -9 of a worker in the middle of a job", await problemsOf(run, out));
+  }, LONG);
+
+  test("when a worker is asked to stop: it finishes its batch, gives back the rest and ends with 0", async () => {
+    const at = await server();
+    const out = newOut();
+    const leaving = worker(at, { TEST_SLOW_MS: "500" }, "--concurrency", "4", "--json");
+    const run = coordinator(at, out);
+    await until(async () => ((await queueOf(at))?.active ?? 0) >= 3);
+    leaving.child.kill("SIGTERM");
+    const ended = await leaving.ended;
+    expect(ended.code, ended.stderr).toBe(0);
+    expect(JSON.parse(ended.stdout)).toMatchObject({ type: "worker-summary", failed: 0 });
+    expect((JSON.parse(ended.stdout) as { givenBack: number }).givenBack).toBeGreaterThan(0);
+    expect(await queueOf(at)).toMatchObject({ active: 0, failed: 0, workers: [] });
+    worker(at);
+    survives("SIGTERM to a worker", await problemsOf(run, out));
+  }, LONG);
+
+  test("when the coordinator is killed outright and started again with --resume", async () => {
+    const at = await server();
+    const out = newOut();
+    worker(at, SLOW);
+    const first = coordinator(at, out);
+    await inTheMiddle(out);
+    first.child.kill("SIGKILL");
+    await first.ended;
+    survives("kill -9 of the coordinator, --resume", await problemsOf(coordinator(at, out, "--resume"), out));
+    expect(await queueOf(at)).toMatchObject({ waiting: 0, completed: 0, failed: 0 });
+  }, LONG);
+
+  test.each([
+    { fault: "Redis killed and restarted with its append-only file", settings: ["--appendonly", "yes", "--appendfsync", "always"] },
+    { fault: "Redis killed and restarted without its data", settings: [] },
+  ])("when $fault", async ({ fault, settings }) => {
+    const at = await server(...settings);
+    const out = newOut();
+    worker(at, SLOW);
+    const run = coordinator(at, out);
+    await inTheMiddle(out);
+    await at.restart();
+    survives(fault, await problemsOf(run, out));
+  }, LONG);
+
+  test("when Redis is full: the run says so and ends, and --resume goes on when there is room", async () => {
+    const at = await server("--maxmemory-policy", "noeviction");
+    const out = newOut();
+    worker(at, SLOW);
+    const run = coordinator(at, out);
+    await inTheMiddle(out);
+    await at.client.config("SET", "maxmemory", "1mb");
+    const ended = await run.ended;
+    expect(ended.code, ended.stderr).toBe(69);
+    expect(ended.stderr).toContain("the server is full");
+    expect(ended.stderr).toContain("--resume");
+    await at.client.config("SET", "maxmemory", "0");
+    survives("Redis full (maxmemory), then --resume", await problemsOf(coordinator(at, out, "--resume"), out));
+  }, LONG);
+
+  test("when Redis hangs: the run ends after its time limit with words, and --resume goes on", async () => {
+    const at = await server();
+    const out = newOut();
+    worker(at, SLOW);
+    const run = coordinator(at, out, "--queue-timeout", "3");
+    await inTheMiddle(out);
+    at.signal("SIGSTOP");
+    const ended = await run.ended;
+    expect(ended.code, ended.stderr).toBe(69);
+    expect(ended.stderr).toContain("expected an answer within 3 s but received none");
+    at.signal("SIGCONT");
+    survives("Redis hangs (SIGSTOP), then --resume", await problemsOf(coordinator(at, out, "--resume"), out));
+  }, LONG);
+
+  test("when a second coordinator of the same run is started: it is refused and changes nothing", async () => {
+    const at = await server();
+    const out = newOut();
+    const run = coordinator(at, out);
+    await until(async () => ((await queueOf(at))?.waiting ?? 0) > 0);
+    const second = await coordinator(at, newOut()).ended;
+    expect(second.code, second.stderr).toBe(69);
+    expect(second.stderr).toMatch(/expected to be its only coordinator but process \d+ on .* is at work/);
+    worker(at);
+    survives("two coordinators for one run", await problemsOf(run, out));
+  }, LONG);
+
+  test("when an image kills every worker that opens it: only its instances fail, with a reason; once mended, --resume draws them", async () => {
+    const at = await server();
+    const out = newOut();
+    const run = coordinator(at, out, "--json", "--attempts", "2");
+    let deaths = 0;
+    let isOver = false;
+    const supervise = (async () => { // as a cluster starts a crashed worker again
+      while (!isOver) if ((await worker(at, { TEST_POISON: "lake.jpg" }).ended).signal === "SIGKILL") deaths++;
+    })();
+    const ended = await run.ended;
+    isOver = true;
+    endAll();
+    await supervise;
+    expect(ended.code, ended.stderr).toBe(1);
+    const summary = JSON.parse(ended.stdout) as AnnotateSummary;
+    expect(summary.failedByReason).toMatchObject({ "worker-failed": PER_IMAGE });
+    expect(summary.failures[0]?.message).toMatch(/set aside after 2 attempt\(s\) and one of its image alone: .*died or stalled/);
+    expect(deaths).toBeGreaterThanOrEqual(3);
+    worker(at);
+    survives("a poison image, then --resume without it", await problemsOf(coordinator(at, out, "--resume"), out));
+  }, 2 * LONG);
+
+  test("when clocks differ by an hour: a retry set by a clock ahead is not waited for", async () => {
+    const at = await server();
+    let answers = 0;
+    const images = createServer((request, response) => {
+      if (answers++ < 2) response.writeHead(503).end();
+      else response.end(readFileSync(join(data.images, decodeURIComponent(request.url!.slice(1)))));
+    }).listen(0, "127.0.0.1");
+    const out = newOut();
+    const run = coordinator(at, out, "--image-address", `http://127.0.0.1:${(images.address() as AddressInfo).port}/`);
+    const ahead = worker(at, { TEST_CLOCK_MS: "3600000" }, "--allow-private-addresses");
+    await until(async () => ((await queueOf(at))?.delayed ?? 0) > 0);
+    ahead.child.kill("SIGKILL");
+    worker(at, { TEST_CLOCK_MS: "-3600000" }, "--allow-private-addresses");
+    survives("clocks an hour apart, images over http", await problemsOf(run, out));
+    images.close();
+  }, LONG);
+
+  test("when others write to the queue: what is not ours is rejected and counted, and nothing outside the image folder is opened", async () => {
+    const at = await server();
+    const { hash } = await loadModel(TINY);
+    const name = queueNameOf(hash);
+    const queue = new Queue(name, { connection: at.client, prefix: KEY_PREFIX });
+    const escape = (path: string): object => ({
+      type: "polyrnn-job", version: 1, run: "0".repeat(16), model: hash, options: { context: 0.15, maxSteps: 4, minScore: 0, simplify: 0 }, attempts: 1,
+      images: [{ path, instances: [{ ordinal: 0, annotationId: 1, imageId: 1, box: [0, 0, 9, 9] }] }],
+    });
+    const rejected: readonly object[] = [
+      { hello: "world" },
+      { ...escape("lake.jpg"), version: 2 },
+      { ...escape("lake.jpg"), extra: 1 },
+      { ...escape("lake.jpg"), model: "f".repeat(64) },
+      { ...escape("lake.jpg"), images: [{ path: "x".repeat(50 * 2 ** 20), instances: [] }] },
+      { ...escape("lake.jpg"), images: [{ address: "file:///etc/passwd", instances: [] }] },
+    ];
+    for (const [i, payload] of rejected.entries()) await queue.add("draw", payload, { jobId: `bad-${i}` });
+    const paths = ["../../etc/passwd", "/etc/passwd", "a/../../b.jpg", "C:\\secret.jpg", "lake.jpg\0"];
+    for (const [i, path] of paths.entries()) await queue.add("draw", escape(path), { jobId: `escape-${i}` });
+    // Not even JSON: written past BullMQ.
+    await queue.add("draw", {}, { jobId: "torn" });
+    await at.client.hset(`${KEY_PREFIX}:${name}:torn`, "data", '{"type":');
+    const out = newOut();
+    const drawing = worker(at, {}, "--metrics-port", "0");
+    const problems = await problemsOf(coordinator(at, out), out);
+    survives("foreign, torn, outdated and 50 MB jobs", problems);
+    await drawing.says("metrics at");
+    const metrics = await (await fetch(/http:\S+metrics/.exec(drawing.stderrSoFar())![0])).text();
+    expect(metrics).toContain(`polyrnn_jobs_total{fate="rejected"} ${rejected.length}`);
+    expect(metrics).toContain(`polyrnn_failures_total{reason="image-outside"} ${paths.length}`);
+    await queue.close();
+  }, LONG);
+});
