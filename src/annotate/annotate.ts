@@ -9,37 +9,31 @@
  */
 import { join } from "node:path";
 import type { Dataset } from "../dataset/dataset.js";
-import { openDataset } from "../dataset/open-dataset.js";
 import { JOURNAL_FILE } from "../dataset/run-outputs.js";
-import { selectCategories } from "../dataset/select-categories.js";
 import type { CropSource } from "../crop/read-crops.js";
 import { type Model, loadModel } from "../runtime/model.js";
 import type { Outcome } from "../types.js";
 import { resultLine } from "../write/ndjson.js";
-import { type ShardedDataset, cutShard } from "./cut-shard.js";
 import type { Drawn } from "./draw-batch.js";
 import { drawHere } from "./draw-here.js";
 import type { Drawer, OpenDrawer } from "./drawer.js";
 import { finishRun } from "./finish.js";
 import { JournalWriter } from "./journal.js";
 import type { AnnotateHost, AnnotateOptions, AnnotateSummary } from "./options.js";
+import { type RunInput, openInput } from "./open-input.js";
 import { type JournalIndex, NOT_NOW, type Plan, planRun, recoverJournal } from "./plan.js";
 import { SUMMARY_FILE, prepareRunFolder } from "./run-folder.js";
 import { type RunIdentity, identifyRun } from "./run-identity.js";
-import { writeRunFile, writeSummaryFile } from "./run-files.js";
-import type { Selection } from "./select.js";
+import { generatorOf, writeRunFile, writeSummaryFile } from "./run-files.js";
 import { StageClock } from "./stage-clock.js";
 import { Tally } from "./tally.js";
 
 /** Everything a run works with, opened once. */
-interface Run {
+interface Run extends Omit<RunInput, "close"> {
   readonly options: AnnotateOptions;
   readonly host: AnnotateHost;
-  /** Gives the images of this run's shard; all where there is none. */
-  readonly dataset: Dataset | ShardedDataset;
   readonly model: Model;
   readonly drawer: Drawer;
-  readonly selection: Selection;
   readonly identity: RunIdentity;
   readonly batchSize: number;
   readonly clock: StageClock;
@@ -54,17 +48,15 @@ interface Run {
 export async function annotate(options: AnnotateOptions, host: AnnotateHost, openDrawer: OpenDrawer = drawHere): Promise<AnnotateSummary> {
   const clock = new StageClock();
   host.note(`reading ${options.boxes}`);
-  const input = await openDataset(options);
+  const input = await openInput(options);
   try {
-    const dataset = options.shard === undefined ? input : await cutShard(input, options.shard);
-    const selection: Selection = { categoryIds: selectCategories(dataset.categories, options.categories), existing: options.existing };
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
     const drawer = await openDrawer(model, options, host);
     try {
-      const identity = identifyRun(options, dataset, model.hash, options.context ?? model.card.context);
+      const identity = identifyRun(options, input, model.hash, options.context ?? model.card.context);
       const batchSize = options.batchSize ?? drawer.batchSize;
-      const run: Run = { options, host, dataset, model, drawer, selection, identity, batchSize, clock };
+      const run: Run = { ...input, options, host, model, drawer, identity, batchSize, clock };
       return options.out === "-" ? await streamPolygons(run) : await fillRunFolder(run);
     } finally {
       await drawer.close();
@@ -103,7 +95,7 @@ async function fillLockedFolder(run: Run, mode: "new" | "resume"): Promise<Annot
   } finally {
     await journal.close();
   }
-  const finished = await finishRun(run, journalPath, drawn);
+  const finished = await finishRun({ ...run, generator: generatorOf(run.model) }, journalPath, drawn);
   const summary = summarize(run, finished.tally, drawn, [...finished.written, ...(drawn.stopped ? [] : [SUMMARY_FILE])]);
   await writeSummaryFile(options.out, summary);
   return summary;
@@ -115,7 +107,9 @@ async function streamPolygons(run: Run): Promise<AnnotateSummary> {
   const plan = await planRun(run.dataset, run.selection, undefined, run.batchSize, run.options.limit, async (outcome, entry) => {
     tally.add(outcome);
     report(run.host, outcome);
-    if (outcome.status === "skipped" && outcome.reason === "kept" && entry.kind === "instance") await run.host.data(JSON.stringify(entry.instance.raw));
+    if (outcome.status !== "skipped") return;
+    if (outcome.reason === "kept" && entry.kind === "instance") await run.host.data(JSON.stringify(entry.instance.raw));
+    if (outcome.reason === "already-done" && entry.kind === "skipped") await run.host.data(JSON.stringify(entry.raw));
   });
   const drawn = await drawPlan(run, plan, async (batch) => {
     for (const { instance, outcome } of batch) {
@@ -169,13 +163,13 @@ function report(host: AnnotateHost, outcome: Outcome): void {
 }
 
 function summarize(run: Run, tally: Tally, drawn: DrawnCounts, written: readonly string[]): AnnotateSummary {
-  const { options, dataset, drawer, model, clock, batchSize } = run;
+  const { options, dataset, shardSize, drawer, model, clock, batchSize } = run;
   const engine = drawer.engine();
   const seconds = clock.elapsed();
   return {
     version: 1, type: "summary", stopped: drawn.stopped,
     images: dataset.imageCount, annotations: dataset.annotationCount,
-    ...(options.shard !== undefined && "shardSize" in dataset && { shard: { ...options.shard, ...dataset.shardSize } }),
+    ...(options.shard !== undefined && shardSize !== undefined && { shard: { ...options.shard, ...shardSize } }),
     ...tally.counts(), remaining: drawn.remaining,
     engine: engine.name, device: engine.device, engineVersion: engine.version,
     model: model.card.name, modelHash: model.hash, batchSize,

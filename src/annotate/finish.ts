@@ -6,7 +6,6 @@ import { join } from "node:path";
 import type { Dataset, Entry, ImageGroup } from "../dataset/dataset.js";
 import { JOURNAL_FILE, RUN_FILE } from "../dataset/run-outputs.js";
 import { type PolyrnnError, invalidData } from "../errors.js";
-import type { Model } from "../runtime/model.js";
 import type { Outcome } from "../types.js";
 import { openOverlays } from "../write/write-overlays.js";
 import { openWriters } from "../write/open-writers.js";
@@ -14,24 +13,30 @@ import type { AnnotationWriter, ImageResult, ResultItem, WriteContext } from "..
 import { JournalReader } from "./journal.js";
 import type { AnnotateHost, AnnotateOptions } from "./options.js";
 import { type JournalIndex, recoverJournal } from "./plan.js";
-import { generatorOf } from "./run-files.js";
 import { type Selection, decide } from "./select.js";
 import type { StageClock } from "./stage-clock.js";
 import { Tally } from "./tally.js";
 
 interface FinishedRun {
-  readonly options: AnnotateOptions;
-  readonly host: AnnotateHost;
+  readonly options: Pick<AnnotateOptions, "out" | "formats" | "overlays" | "limit"> & { readonly images?: string };
+  readonly host: Pick<AnnotateHost, "note">;
   readonly dataset: Dataset;
-  readonly model: Model;
+  /** What made the polygons; see generatorOf. */
+  readonly generator: string;
   readonly selection: Selection;
   readonly clock: StageClock;
 }
 
-/** @param drawn images with something drawn, for the choice of overlays; a stopped run writes no files */
-export async function finishRun(
-  run: FinishedRun, journalPath: string, drawn: { readonly stopped: boolean; readonly imageCount: number },
-): Promise<{ tally: Tally; written: readonly string[] }> {
+interface FinishedCounts {
+  /** No files are written then. */
+  readonly stopped: boolean;
+  /** Instances that are known to have no line. */
+  readonly remaining: number;
+  /** Images with something drawn, for the choice of overlays. */
+  readonly imageCount: number;
+}
+
+export async function finishRun(run: FinishedRun, journalPath: string, drawn: FinishedCounts): Promise<{ tally: Tally; written: readonly string[] }> {
   const { index } = await recoverJournal(journalPath, undefined, run.dataset.annotationCount);
   const journal = await JournalReader.open(journalPath);
   const tally = new Tally();
@@ -41,17 +46,20 @@ export async function finishRun(
       return { tally, written: [RUN_FILE, JOURNAL_FILE] };
     }
     run.host.note(`writing ${run.options.formats.join(", ")} to ${run.options.out}`);
-    const written = await run.clock.time("write", () => writeFiles(run, drawn.imageCount, index, journal, tally));
+    const written = await run.clock.time("write", () => writeFiles(run, drawn, index, journal, tally));
     return { tally, written: [RUN_FILE, JOURNAL_FILE, ...written] };
   } finally {
     await journal.close();
   }
 }
 
-async function writeFiles(run: FinishedRun, imageCount: number, index: JournalIndex, journal: JournalReader, tally: Tally): Promise<readonly string[]> {
-  const { options, dataset, selection, host } = run;
+async function writeFiles(
+  run: FinishedRun, { imageCount, remaining }: FinishedCounts, index: JournalIndex, journal: JournalReader, tally: Tally,
+): Promise<readonly string[]> {
+  const { options, dataset, selection, host, generator } = run;
   const context: WriteContext = {
-    out: options.out, categories: dataset.categories, header: dataset.header, images: options.images, generator: generatorOf(run.model),
+    out: options.out, categories: dataset.categories, header: dataset.header, generator,
+    ...(options.images !== undefined && { images: options.images }),
   };
   const overlays = openOverlays(context, { mode: options.overlays, imageCount, onProblem: (line) => { host.note(line); } });
   const writers: AnnotationWriter[] = [await openWriters(options.formats, context), overlays];
@@ -65,7 +73,7 @@ async function writeFiles(run: FinishedRun, imageCount: number, index: JournalIn
       }
       for (const writer of writers) await writer.image(result);
     }
-    const wanted = Math.min(drawable, options.limit ?? Infinity);
+    const wanted = Math.min(drawable, options.limit ?? Infinity) - remaining;
     if (journaled < wanted) throw incompleteJournal(join(options.out, JOURNAL_FILE), wanted - journaled);
     const written: string[] = [];
     for (const writer of writers) written.push(...(await writer.finish()));

@@ -37,6 +37,8 @@ export interface AnnotateOptions {
   readonly limit?: number;
   /** Draw only this part of the images; see cut-shard.ts. */
   readonly shard?: Shard;
+  /** annotations.json of an earlier run, or its folder: what is done there goes out as it is. */
+  readonly onlyNew?: string;
   readonly resume: boolean;
   /** Replace a run that is already in the output folder. */
   readonly force: boolean;
@@ -121,4 +123,25 @@ export interface AnnotateSummary {
   /** Output folder, and what was written there; relative paths, a folder ends with "/". */
   readonly out: string;
   readonly written: readonly string[];
+  /** What the folder was merged from; absent where it was drawn as a whole. */
+  readonly merged?: MergedShards;
+}
+
+export interface MergedShards {
+  /** Shards of the run. */
+  readonly count: number;
+  readonly parts: readonly MergedPart[];
+  /** Shards that no part is of, and the number of their instances that are to be drawn. */
+  readonly missing: readonly { readonly shard: number; readonly remaining: number }[];
+}
+
+export interface MergedPart {
+  readonly shard: number;
+  /** As the user named it. */
+  readonly folder: string;
+  /** Instances that are not drawn yet; 0: the shard is finished. */
+  readonly remaining: number;
+  /** One annotation that is not drawn yet. */
+  readonly firstRemaining?: Id;
+  readonly device: DrawingEngine["device"];
 }

@@ -6,9 +6,12 @@ import { RUN_FILE } from "../dataset/run-outputs.js";
 import type { Model } from "../runtime/model.js";
 import { writeAtomic } from "../write/atomic-file.js";
 import type { Drawer } from "./drawer.js";
+import type { ResolvedMerge } from "./merge.js";
 import type { AnnotateOptions, AnnotateSummary } from "./options.js";
+import type { Part } from "./read-part.js";
 import { SUMMARY_FILE } from "./run-folder.js";
 import type { RunIdentity } from "./run-identity.js";
+import { shardName } from "./shard.js";
 
 interface StartedRun {
   readonly options: AnnotateOptions;
@@ -37,6 +40,19 @@ export async function writeRunFile({ options, dataset, model, drawer, identity, 
     options: { ...options, batchSize, context: identity.context },
   };
   await writeAtomic(join(options.out, RUN_FILE), `${JSON.stringify(run, null, 2)}\n`);
+}
+
+/** run.json of a merged run: that of an unsharded one, and what it was merged from. */
+export async function writeMergedRunFile(parts: readonly Part[], { images, boxes, dataset, onlyNew, formats, overlays, out, force }: ResolvedMerge): Promise<void> {
+  const first = parts[0]!.run;
+  const options = Object.fromEntries(Object.entries(first.options).filter(([name]) => name !== "shard"));
+  const run = {
+    ...first,
+    inputs: { ...first.inputs, boxes: resolve(boxes), ...(images !== undefined && { images: resolve(images) }), ...(dataset !== undefined && { dataset: resolve(dataset) }) },
+    options: { ...options, out, formats, overlays, resume: false, force, ...(onlyNew !== undefined && { onlyNew: resolve(onlyNew) }) },
+    merged: parts.map(({ shard, folder, run: { program, startedAt, engine } }) => ({ shard: shardName(shard), folder: resolve(folder), program, startedAt, engine })),
+  };
+  await writeAtomic(join(out, RUN_FILE), `${JSON.stringify(run, null, 2)}\n`);
 }
 
 export async function writeSummaryFile(out: string, summary: AnnotateSummary): Promise<void> {

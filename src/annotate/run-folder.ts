@@ -34,13 +34,20 @@ export interface ReadyFolder {
   readonly lock: RunLock;
 }
 
+/** What is asked of the folder, and what must not lie where outputs go. */
+export interface RunFolderOptions extends Pick<AnnotateOptions, "out" | "boxes" | "dataset" | "onlyNew" | "resume" | "force"> {
+  readonly images?: string;
+  /** Run folders that are read. */
+  readonly parts?: readonly string[];
+}
+
 /**
  * Makes the folder ready and keeps other runs out of it.
  * @param note told when the lock of a dead process was taken over
  * @throws when the folder holds something that is neither gone on with (--resume) nor replaced (--force), when another run is at work there, or when it
  *         cannot be written
  */
-export async function prepareRunFolder(options: AnnotateOptions, note: (line: string) => void): Promise<ReadyFolder> {
+export async function prepareRunFolder(options: RunFolderOptions, note: (line: string) => void): Promise<ReadyFolder> {
   await refuseInputAsOutput(options);
   await mkdir(options.out, { recursive: true }).catch((thrown: unknown) => { throw toWriteError(options.out, thrown); });
   const lock = await RunLock.take(options.out, note);
@@ -52,7 +59,7 @@ export async function prepareRunFolder(options: AnnotateOptions, note: (line: st
   }
 }
 
-async function clearRunFolder(options: AnnotateOptions): Promise<ReadyFolder["mode"]> {
+async function clearRunFolder(options: RunFolderOptions): Promise<ReadyFolder["mode"]> {
   try {
     const names = (await readdir(options.out)).filter((name) => name !== LOCK_FILE && name !== TAKEOVER_FILE);
     if (names.includes(JOURNAL_FILE) && options.resume && !options.force) return "resume";
@@ -81,9 +88,10 @@ function notEmpty({ out, resume }: Pick<AnnotateOptions, "out" | "resume">, name
 }
 
 /** Inputs are never written to: the box file must not lie where an output goes, and the images not in the output folder. */
-async function refuseInputAsOutput({ out, boxes, images, dataset }: AnnotateOptions): Promise<void> {
+async function refuseInputAsOutput({ out, boxes, images, dataset, onlyNew, parts = [] }: RunFolderOptions): Promise<void> {
   const outPath = await realPathOf(out);
-  for (const [name, input] of [["--boxes", boxes], ["--dataset", dataset], ["images", images]] as const) {
+  const inputs = [["--boxes", boxes], ["--dataset", dataset], ["images", images], ["--only-new", onlyNew], ...parts.map((part) => ["the part", part] as const)] as const;
+  for (const [name, input] of inputs) {
     if (input === undefined) continue;
     const path = await realPathOf(input);
     const inside = relative(outPath, path);

@@ -3,9 +3,9 @@
  * holds polygons of two inputs, two models or two sets of options.
  */
 import { PolyrnnError, EXIT, invalidData } from "../errors.js";
-import type { Dataset } from "../dataset/dataset.js";
 import type { JsonObject } from "../types.js";
 import { JOURNAL_VERSION } from "./journal.js";
+import type { RunInput } from "./open-input.js";
 import type { AnnotateOptions } from "./options.js";
 import { shardName } from "./shard.js";
 
@@ -25,6 +25,8 @@ export interface RunIdentity {
   readonly limit: number | null;
   /** "3/16"; null: the whole input. */
   readonly shard: string | null;
+  /** sha256 of the earlier annotations; null: all is drawn. */
+  readonly onlyNew: string | null;
 }
 
 /** For each field, what the user would have to change. */
@@ -32,14 +34,17 @@ const FIELD_NAMES: Readonly<Record<keyof RunIdentity, string>> = {
   type: "kind of file", version: "journal version", input: "content of --boxes (sha256)", model: "content of --model (sha256)",
   context: "--context", maxSteps: "--max-steps", minScore: "--min-score", simplify: "--simplify", categories: "--categories",
   existing: "--existing", limit: "--limit", shard: "--shard",
+  onlyNew: "content of --only-new (sha256)",
 };
 
-export function identifyRun(options: AnnotateOptions, dataset: Dataset, modelHash: string, context: number): RunIdentity {
+export function identifyRun(
+  options: AnnotateOptions, { dataset, earlierHash }: Pick<RunInput, "dataset" | "earlierHash">, modelHash: string, context: number,
+): RunIdentity {
   return {
     type: "run", version: JOURNAL_VERSION, input: dataset.sha256, model: modelHash, context,
     maxSteps: options.maxSteps, minScore: options.minScore, simplify: options.simplify,
     categories: [...options.categories].sort(), existing: options.existing, limit: options.limit ?? null,
-    shard: options.shard === undefined ? null : shardName(options.shard),
+    shard: options.shard === undefined ? null : shardName(options.shard), onlyNew: earlierHash ?? null,
   };
 }
 
@@ -49,13 +54,20 @@ export function checkSameRun(journalPath: string, found: JsonObject | undefined,
     throw invalidData(`${journalPath}: line 1: expected the header of a run, received a damaged or foreign line`,
       "Start again in another folder with --out, or replace this run with --force.");
   }
-  const differences = (Object.keys(FIELD_NAMES) as (keyof RunIdentity)[])
-    .filter((field) => JSON.stringify(found[field]) !== JSON.stringify(wanted[field]))
-    .map((field) => `${FIELD_NAMES[field]}: the run has ${shorten(found[field])}, this command ${shorten(wanted[field])}`);
+  const differences = describeDifferences(found, wanted).map((field) => `${field.name}: the run has ${field.found}, this command ${field.wanted}`);
   if (differences.length > 0) {
     throw new PolyrnnError(`${journalPath}: cannot resume a different run: ${differences.join("; ")}`, "E_RESUME", EXIT.usage,
       "Repeat the command of the earlier run, write to another folder with --out, or replace the run with --force.");
   }
+}
+
+/** The fields in which two runs differ, in words. */
+export function describeDifferences(
+  found: Readonly<Partial<Record<keyof RunIdentity, unknown>>>, wanted: RunIdentity,
+): { readonly name: string; readonly found: string; readonly wanted: string }[] {
+  return (Object.keys(FIELD_NAMES) as (keyof RunIdentity)[])
+    .filter((field) => JSON.stringify(found[field]) !== JSON.stringify(wanted[field]))
+    .map((field) => ({ name: FIELD_NAMES[field], found: shorten(found[field]), wanted: shorten(wanted[field]) }));
 }
 
 function shorten(value: unknown): string {

@@ -21,6 +21,7 @@ const WORDS: Readonly<Record<Exclude<TruthReason, `truth-${FailReason}`> | LeftO
   "hidden": "objects covered by others",
   "category": "categories that were left out",
   "kept": "annotations that were kept",
+  "already-done": "annotations whose polygon an earlier run drew",
   "score-below-minimum": "annotations below the score limit",
   "truth-missing": "annotations without a segmentation",
   "truth-invalid": "annotations whose segmentation cannot be used",

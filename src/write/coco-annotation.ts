@@ -42,6 +42,28 @@ export function drawnAnnotation(instance: Instance, outcome: DoneOutcome): JsonO
   };
 }
 
+/**
+ * The annotation of a polygon that an earlier run wrote: polygon, area and score as they are there, every other field as the input has
+ * it today; fields that only the earlier annotation has (a reviewer's mark) stay, behind the others.
+ */
+export function carriedAnnotation(instance: Instance, earlier: JsonObject): JsonObject {
+  const { raw } = instance;
+  const score = detectorScore(raw) ?? earlier["score"];
+  const carried: JsonObject = {
+    ...raw,
+    id: instance.annotationId,
+    image_id: instance.imageId,
+    category_id: instance.categoryId,
+    bbox: raw["bbox"] ?? boxXywh(instance.box),
+    segmentation: earlier["segmentation"]!,
+    ...(earlier["area"] !== undefined && { area: earlier["area"] }),
+    iscrowd: 0,
+    ...(score !== undefined && { score }),
+    ...(earlier["polyrnn_score"] !== undefined && { polyrnn_score: earlier["polyrnn_score"] }),
+  };
+  return { ...carried, ...Object.fromEntries(Object.entries(earlier).filter(([key]) => !Object.hasOwn(carried, key))) };
+}
+
 function detectorScore(raw: JsonObject): JsonValue | undefined {
   return raw["score"] === raw["polyrnn_score"] ? undefined : raw["score"];
 }

@@ -16,6 +16,7 @@ import type { CategoryNames, ResultItem } from "./writer.js";
 /** How each passed-over annotation counts: one instance, a region of several, or none. */
 const PASSED_OVER: Readonly<Record<SkipReason, "instance" | "region" | "none">> = {
   kept: "instance",
+  "already-done": "instance",
   category: "instance",
   crowd: "region",
   group: "region",

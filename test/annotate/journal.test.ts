@@ -18,7 +18,7 @@ afterEach(async () => { await rm(folder, { recursive: true, force: true }); });
 
 const identity: RunIdentity = {
   type: "run", version: 1, input: "a".repeat(64), model: "b".repeat(64), context: 0.15, maxSteps: 71, minScore: 0, simplify: 0,
-  categories: [], existing: "predict", limit: null, shard: null,
+  categories: [], existing: "predict", limit: null, shard: null, onlyNew: null,
 };
 const failed = (ordinal: number): Outcome =>
   ({ ordinal, annotationId: ordinal + 1, imageId: "µ—1", status: "failed", reason: "image-missing", message: "not there: \"é\"\n" });
