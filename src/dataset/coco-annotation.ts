@@ -50,7 +50,7 @@ export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: An
   }
   const categoryId = asId(raw["category_id"]);
   if (categoryId === undefined || !source.categories.has(categoryId)) {
-    return fail("category-unknown", `${where}: expected a category_id among ${listIds(source.categories)}, received ${receivedOf(raw["category_id"])}`);
+    return fail("category-unknown", `${where}: expected category_id to be ${oneOf(source.categories)}, received ${receivedOf(raw["category_id"])}`);
   }
   const checked = checkBox(raw["bbox"], where);
   if (checked.kind === "failed") return fail(checked.failure.reason, checked.failure.message);
@@ -77,8 +77,8 @@ function whereIs(place: AnnotationPlace, source: AnnotationSource, annotationId:
   return `${source.file}: annotations[${place.ordinal}] (id ${receivedOf(annotationId)})`;
 }
 
-function listIds(ids: ReadonlySet<Id>): string {
-  if (ids.size === 0) return "the file's categories, of which there are none";
+function oneOf(ids: ReadonlySet<Id>): string {
+  if (ids.size === 0) return "the id of a category, of which there are none";
   const shown = [...ids].slice(0, 10).map(receivedOf).join(", ");
-  return ids.size > 10 ? `${shown} and ${ids.size - 10} more` : shown;
+  return `${ids.size > 1 ? "one of " : ""}${shown}${ids.size > 10 ? ` and ${ids.size - 10} more` : ""}`;
 }

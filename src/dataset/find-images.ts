@@ -45,8 +45,8 @@ export async function findImages(folder: string): Promise<ImageFinder> {
   const root = await openFolder(folder);
   const index = await listImages(folder);
   const place: Place = { folder, root };
-  const failMissing = (wanted: string, hint = ""): Located =>
-    failed("image-missing", `expected an image file ${wanted} in ${folder}, received none among ${index.count}${hint}. Add the image or correct the name.`);
+  const failMissing = (wanted: string): Located =>
+    failed("image-missing", `expected an image file ${wanted} in ${folder}, received none among its ${index.count} images. Add the image or correct the name.`);
 
   return {
     folder,

@@ -61,7 +61,7 @@ describe("names that stay inside the folder", async () => {
   test("failures say what was looked for, where, and what is there", async () => {
     expect(await finder.locate("nowhere.jpg")).toEqual({
       kind: "failed",
-      failure: { reason: "image-missing", message: `expected an image file "nowhere.jpg" in ${folder}, received none among 14. Add the image or correct the name.` },
+      failure: { reason: "image-missing", message: `expected an image file "nowhere.jpg" in ${folder}, received none among its 14 images. Add the image or correct the name.` },
     });
     expect(await finder.locate("001.jpg")).toEqual({
       kind: "failed",

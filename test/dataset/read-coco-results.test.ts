@@ -52,7 +52,7 @@ describe("with the COCO file the detector was run on", () => {
 
   test("a category that is not in it is unknown", async () => {
     const { groups } = await openResults([{ ...detection, category_id: 4 }], named);
-    expect(groups[1]!.entries[0]).toMatchObject({ kind: "failed", failure: { reason: "category-unknown", message: expect.stringContaining("element 0: expected a category_id among 3, received 4") as string } });
+    expect(groups[1]!.entries[0]).toMatchObject({ kind: "failed", failure: { reason: "category-unknown", message: expect.stringContaining("element 0: expected category_id to be 3, received 4") as string } });
   });
 
   test("the identity of the input covers both files", async () => {

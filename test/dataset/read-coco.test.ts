@@ -194,7 +194,7 @@ describe("an annotation that cannot be drawn costs only itself", () => {
     const { groups, file } = await openBoxes({ images, categories, annotations: [{ ...sound, category_id: 4 }, { ...sound, id: 11, bbox: [1, 2, 0, 4] }] });
     const messages = groups[0]!.entries.map((entry) => entry.kind === "failed" && entry.failure.message);
     expect(messages).toEqual([
-      `${file}: annotations[0] (id 10): expected a category_id among 3, 90, received 4. Correct or remove this annotation.`,
+      `${file}: annotations[0] (id 10): expected category_id to be one of 3, 90, received 4. Correct or remove this annotation.`,
       `${file}: annotations[1] (id 11): expected a box width above 0, received 0. Correct or remove this annotation.`,
     ]);
   });
