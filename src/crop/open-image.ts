@@ -56,6 +56,7 @@ export function prepareImageLibrary(): void {
 export async function openImage(path: string, record: Pick<ImageRecord, "width" | "height">): Promise<OpenResult> {
   let metadata: Metadata;
   try {
+    await refuseSpecialFile(path);
     metadata = await sharp(path, { limitInputPixels: false }).metadata();
   } catch (error) {
     return failed(...(await whyUnreadable(path, error)));
@@ -83,6 +84,7 @@ export async function openImage(path: string, record: Pick<ImageRecord, "width" 
  */
 export async function decodeImage({ path, width, height, isRotated }: OpenedImage): Promise<DecodeResult> {
   try {
+    await refuseSpecialFile(path);
     const { data, info } = await sharp(path, { failOn: "warning", limitInputPixels: MAX_IMAGE_PIXELS, autoOrient: isRotated })
       .flatten({ background: "#000" })
       .toColourspace("srgb")
@@ -95,6 +97,11 @@ export async function decodeImage({ path, width, height, isRotated }: OpenedImag
   } catch (error) {
     return failed("image-unreadable", `${path}: expected a whole image, received a damaged one: ${firstLine(error)}. Save it again, or fetch it again.`);
   }
+}
+
+/** A pipe that took an image's place while the run went on would keep the library waiting for ever. */
+async function refuseSpecialFile(path: string): Promise<void> {
+  if (!(await stat(path)).isFile()) throw new Error("it is no regular file");
 }
 
 function opened(path: string, { width, height }: { width: number; height: number }, isRotated: boolean): OpenResult {

@@ -4,6 +4,7 @@
  * Big photographs are shown at 1600 pixels along the long side, tiny ones at 640. A photograph that cannot be read is left out with a
  * reason; its annotations failed for the same one.
  */
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import sharp, { type Metadata, type Sharp } from "sharp";
 import { reasonOf } from "../errors.js";
@@ -120,6 +121,8 @@ function zoomOf(longSide: number): number {
 
 /** Turned by its EXIF orientation, unless the polygons were drawn on the photograph as it is stored. */
 async function openPhotograph(path: string, size: ImageResult["size"]): Promise<{ photograph: Sharp; width: number; height: number }> {
+  // A pipe that took the photograph's place while the run went on would keep the library waiting for ever.
+  if (!(await stat(path)).isFile()) throw new Error("it is no regular file");
   const metadata = await sharp(path).metadata();
   const isStored = size !== undefined && isSize(metadata, size) && !isSize(metadata.autoOrient, size);
   const photograph = sharp(path, { failOn: "error", autoOrient: !isStored });

@@ -1,4 +1,5 @@
-import { mkdtemp, mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { copyFile, mkdtemp, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -118,4 +119,16 @@ test("a file that shrinks between its header and its pixels is refused, not deco
   expect(opened.kind).toBe("opened");
   if (opened.kind === "failed") return;
   expect(await decodeImage(opened.image)).toMatchObject({ kind: "failed", failure: { reason: "image-unreadable" } });
+});
+
+test.skipIf(process.platform === "win32")("a pipe that takes an image's place, before or after its header was read, is refused at once instead of waited for", async () => {
+  const path = join(folder, "pipe.jpg");
+  await copyFile(hostile("upright.jpg"), path);
+  const opened = await openImage(path, SIZE);
+  await rm(path);
+  execFileSync("mkfifo", [path]);
+  expect(opened.kind).toBe("opened");
+  if (opened.kind === "failed") return;
+  expect(await decodeImage(opened.image)).toMatchObject({ kind: "failed", failure: { reason: "image-unreadable", message: expect.stringContaining("no regular file") as string } });
+  expect(await openImage(path, SIZE)).toMatchObject({ kind: "failed", failure: { reason: "image-unreadable", message: expect.stringContaining("device or pipe") as string } });
 });
