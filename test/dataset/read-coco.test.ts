@@ -202,7 +202,7 @@ describe("an annotation that cannot be drawn costs only itself", () => {
   test("the categories are named up to ten of them", async () => {
     const twelve = Array.from({ length: 12 }, (_, id) => ({ id, name: `c${id}` }));
     const { groups } = await openBoxes({ images, categories: twelve, annotations: [{ ...sound, category_id: "x" }] });
-    expect(groups[0]!.entries[0]).toMatchObject({ failure: { message: expect.stringContaining('among 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more, received "x"') as string } });
+    expect(groups[0]!.entries[0]).toMatchObject({ failure: { message: expect.stringContaining('one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more, received "x"') as string } });
     const none = await openBoxes({ images, categories: [], annotations: [sound] });
     expect(none.groups[0]!.entries[0]).toMatchObject({ failure: { message: expect.stringContaining("of which there are none, received 3") as string } });
   });
