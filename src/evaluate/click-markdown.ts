@@ -1,6 +1,6 @@
 /** The click simulation in Markdown: tables in the shape of the paper's Tables 4, 5 and 6. */
 import { NOTHING, oneDecimal, ratio, whole } from "./html/numbers.js";
-import { plainText, table, withRange } from "./markdown.js";
+import { LONGEST_SENTENCE, plainText, table, withRange } from "./markdown.js";
 import { PUBLISHED_CLICKS, type PublishedClickTable } from "./published.js";
 import type { ClickReport } from "./report-types.js";
 
@@ -11,7 +11,7 @@ export function clickSections(clicks: ClickReport): string[] {
   return [
     "## Annotator in the loop, simulated", "",
     `${whole(clicks.instances)} instances; metric ${clicks.metric}, match ${clicks.match}, ${clicks.maxClicks === null ? "no cap on clicks" : `at most ${clicks.maxClicks} clicks`}. ${clicks.secondsPerClick === null ? "" : `${clicks.secondsPerClick.toFixed(3)} s of computing per click; `}${oneDecimal(clicks.wallSeconds)} s in all.`,
-    ...clicks.rules.map((rule) => `- ${plainText(rule)}`), "",
+    ...clicks.rules.map((rule) => `- ${plainText(rule, LONGEST_SENTENCE)}`), "",
     ...allClasses(clicks), "",
     ...cars(clicks), "",
     ...corrections(clicks),
@@ -66,7 +66,7 @@ function publishedCells({ rows }: PublishedClickTable, threshold: number): strin
 }
 
 function sourceOf({ source, data }: PublishedClickTable): string {
-  return `${plainText(source)} ${plainText(data)}.`;
+  return `${plainText(source, LONGEST_SENTENCE)} ${plainText(data)}.`;
 }
 
 function timesFaster(speedUp: number | null): string {

@@ -2,13 +2,14 @@
 import { rangeOf, ratio } from "./html/numbers.js";
 import type { Interval } from "./report-types.js";
 
-/** Longer names are cut. */
-const LONGEST_TEXT = 120;
+/** Longer names are cut; sentences may be longer. */
+const LONGEST_NAME = 120;
+export const LONGEST_SENTENCE = 600;
 
 /** Text that stays text: on one line, without control characters, with everything escaped that Markdown or HTML would act on. */
-export function plainText(text: string): string {
+export function plainText(text: string, longest = LONGEST_NAME): string {
   const line = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu, " ");
-  const cut = line.length > LONGEST_TEXT ? `${line.slice(0, LONGEST_TEXT)}...` : line;
+  const cut = line.length > longest ? `${line.slice(0, longest)}...` : line;
   return cut.replace(/[\\`*_{}[\]()#!|~@$<>&:^]/g, "\\$&");
 }
 

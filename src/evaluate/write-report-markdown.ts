@@ -4,7 +4,7 @@
  */
 import { clickSections } from "./click-markdown.js";
 import { NOTHING, ratio, whole } from "./html/numbers.js";
-import { folded, plainText, table, withRange } from "./markdown.js";
+import { folded, LONGEST_SENTENCE, plainText, table, withRange } from "./markdown.js";
 import { PUBLISHED_CITYSCAPES } from "./published.js";
 import type { EvaluationReport, GroupScore, ListedReason, MethodReport, ReportInputs } from "./report-types.js";
 
@@ -60,8 +60,8 @@ function methodSection(report: EvaluationReport): string[] {
   return [
     "## IoU by method", "",
     ...table(["Method", "IoU, mean of classes", "IoU, mean of instances", "Boundary IoU, classes", "Boundary IoU, instances", "Failed", "Published, other data*"], rows), "",
-    ...columnsOf(report).map(({ name, words }) => `- ${plainText(name)}: ${words}`), "",
-    `\\* ${plainText(PUBLISHED_CITYSCAPES.source)} ${plainText(PUBLISHED_CITYSCAPES.data)}.`,
+    ...columnsOf(report).map(({ name, words }) => `- ${plainText(name)}: ${plainText(words, LONGEST_SENTENCE)}`), "",
+    `\\* ${plainText(PUBLISHED_CITYSCAPES.source, LONGEST_SENTENCE)} ${plainText(PUBLISHED_CITYSCAPES.data)}.`,
   ];
 }
 
@@ -74,7 +74,7 @@ function classSection(report: EvaluationReport): string[] {
   const rows = classes.map(({ name, iou }, i) => [plainText(name), whole(iou.count), ...columns.map(({ perClass }) => withRange(perClass[i]!.iou)), published(name)]);
   rows.push(["Mean of classes", String(classes.length), ...columns.map(({ classMean }) => ratio(classMean.mean)), publishedRatio(paper.mean)]);
   const lines = table(["Class", "Instances", ...columns.map(({ name }) => plainText(name)), "Published, other data*"], rows);
-  const note = [`\\* Polygon-RNN on Cityscapes: ${plainText(PUBLISHED_CITYSCAPES.source)}.`];
+  const note = [`\\* Polygon-RNN on Cityscapes: ${plainText(PUBLISHED_CITYSCAPES.source, LONGEST_SENTENCE)}.`];
   return ["## IoU by class", "", ...(classes.length > OPEN_CLASSES ? folded(`${classes.length} classes`, [...lines, "", ...note]) : [...lines, "", ...note])];
 }
 
@@ -89,7 +89,7 @@ function listSection(heading: string, reasons: readonly ListedReason[]): string[
   if (reasons.length === 0) return [];
   const lines = reasons.map(({ reason, words, count, firstIds }) => {
     const ids = firstIds.slice(0, SHOWN_IDS).map((id) => plainText(String(id))).join(", ");
-    return `- ${plainText(reason)}: ${count} ${plainText(words)} (ids ${ids}${count > SHOWN_IDS ? ", ..." : ""})`;
+    return `- ${plainText(reason)}: ${count} ${plainText(words, LONGEST_SENTENCE)} (ids ${ids}${count > SHOWN_IDS ? ", ..." : ""})`;
   });
   return [heading, "", ...lines];
 }
