@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { openDataset } from "../../src/dataset/open-dataset.js";
 import { formatCounts } from "../../src/geometry/rle-string.js";
 import { annotation, evaluateFiles, IMAGES, rectangle, useFolder, writeCoco, writeJson } from "./small-dataset.js";
 
@@ -258,3 +259,21 @@ test("run.json beside the predictions gives model, engine and image folder to th
   expect(notes.some((line) => line.includes("run.json: not used"))).toBe(true);
 });
 
+
+test("Cityscapes truth is evaluated by its visible parts", async () => {
+  const boxes = join(import.meta.dirname, "..", "..", "fixtures", "cityscapes", "gtFine");
+  const dataset = await openDataset({ boxes });
+  const predictions: unknown[] = [];
+  for await (const { entries } of dataset.groups()) {
+    for (const entry of entries) {
+      if (entry.kind !== "instance" || entry.instance.truth?.kind !== "rle") continue;
+      const { annotationId: id, imageId: image_id, truth: { rle } } = entry.instance;
+      predictions.push({ id, image_id, segmentation: { size: [rle.height, rle.width], counts: [...rle.counts] } });
+    }
+  }
+  await dataset.close();
+  const { report } = await evaluateFiles(writeJson(folder.path, "predictions.json", { annotations: predictions }), boxes, { groupBy: { kind: "prefix" } });
+  expect(report.counts.evaluated).toBe(predictions.length);
+  expect(predictions.length).toBeGreaterThan(0);
+  expect(report.methods[0]!.classMean.mean).toBe(1);
+});
