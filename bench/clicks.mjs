@@ -1,0 +1,78 @@
+/**
+ * What simulating all thresholds and instances together is worth, against one instance and one threshold at a time: the same annotators,
+ * the same polygons, click for click.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { closestRule } from "../dist/evaluate/click-rules.js";
+import { truthOnGrid } from "../dist/evaluate/click-truth.js";
+import { CURVE_CLICKS } from "../dist/evaluate/simulate-batch.js";
+import { SimulatedAnnotator } from "../dist/evaluate/simulated-annotator.js";
+import { decodeByRules } from "../dist/predict/decode.js";
+import { stackPixels } from "../dist/predict/predict.js";
+import { openEngine } from "../dist/runtime/devices.js";
+import { loadModel } from "../dist/runtime/model.js";
+import { ROOT, interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";
+import { IMAGES, readAllCrops } from "./inputs.mjs";
+
+const MAX_STEPS = 71;
+const THRESHOLDS = [1, 2, 3, 4];
+const BATCH = 16;
+/** Real photographs, where they lie beside the checkout. */
+const PHOTOGRAPHS = { boxes: join(ROOT, "..", "shared", "data", "val.json"), images: join(ROOT, "..", "shared", "data", "images") };
+const SAMPLE = { boxes: join(ROOT, "fixtures", "boxes.json"), images: IMAGES };
+
+export async function measure({ quick }) {
+  const isThere = existsSync(PHOTOGRAPHS.boxes) && existsSync(PHOTOGRAPHS.images);
+  const { boxes, images } = isThere ? PHOTOGRAPHS : SAMPLE;
+  const model = await loadModel("mobile");
+  const { engine } = await openEngine(model, { device: "cpu" });
+  try {
+    const all = (await readAllCrops(boxes, model.card.context, images)).filter(({ instance, window }) => instance.truth !== undefined && truthOnGrid(instance.truth, window) !== undefined);
+    const count = Math.min(quick ? 16 : 64, all.length);
+    const crops = Array.from({ length: count }, (_, at) => all[Math.floor((at * all.length) / count)]); // every source is in the sample
+    const together = () => simulate(engine, inBatches(crops, BATCH), THRESHOLDS, -1);
+    const alone = async () => {
+      let clicks = 0;
+      for (const threshold of THRESHOLDS) clicks += await simulate(engine, inBatches(crops, 1), [threshold], -1);
+      return clicks;
+    };
+    const withCurve = () => simulate(engine, inBatches(crops, BATCH), THRESHOLDS, CURVE_CLICKS);
+    const took = await interleaved(quick ? 1 : 5, { together: () => timed(together), alone: () => timed(alone), withCurve: () => timed(withCurve) });
+    const secondsOf = (name) => took[name].map(({ seconds }) => seconds);
+    const perClick = (name) => (1000 * median(secondsOf(name)) / took[name][0].value).toFixed(2);
+    const perInstance = (name) => (1000 * median(secondsOf(name)) / count).toFixed(1);
+    const row = (name, words) => [words, took[name][0].value, perInstance(name), perClick(name)];
+    return [{
+      name: "clicks",
+      title: `Click simulation, T = ${THRESHOLDS.join(", ")}: mobile, ${count} instances of ${isThere ? "the photographs of ../shared/data/val.json" : "the drawn scenes of fixtures/ (../shared/data is not there)"}`,
+      columns: ["Way", "Clicks", "ms per instance, all thresholds", "ms per click"],
+      rows: [
+        row("together", `batches of ${BATCH}, all thresholds together`),
+        row("alone", "one instance and one threshold at a time"),
+        row("withCurve", `together, and the IoU after each of up to ${CURVE_CLICKS} corrections`),
+      ],
+      ratios: [ratioRow("one at a time / together", ratio(secondsOf("alone"), secondsOf("together")))],
+    }];
+  } finally {
+    await engine.dispose();
+  }
+}
+
+/** @returns clicks of all annotators */
+async function simulate(engine, batches, thresholds, forkUpTo) {
+  let clicks = 0;
+  for (const crops of batches) {
+    const annotators = crops.map(({ instance, window }) => {
+      const truth = truthOnGrid(instance.truth, window);
+      return thresholds.map((threshold, at) => new SimulatedAnnotator(at, closestRule(truth, threshold, "chessboard"), Infinity, at === 0 ? forkUpTo : -1));
+    });
+    const { polygons } = await decodeByRules(engine, stackPixels(crops), annotators, MAX_STEPS);
+    for (const { rule } of polygons) if (!rule.isFork) clicks += rule.clicks;
+  }
+  return clicks;
+}
+
+function inBatches(crops, size) {
+  return Array.from({ length: Math.ceil(crops.length / size) }, (_, at) => crops.slice(at * size, (at + 1) * size));
+}
