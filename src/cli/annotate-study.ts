@@ -27,6 +27,9 @@ export async function checkStudy(flags: AnnotateFlags): Promise<readonly number[
   if (flags.existing === "keep") {
     throw usageError("--simulate-clicks and --existing keep exclude each other: kept polygons are the ground truth, and what is drawn has none", "Leave one of them.");
   }
+  if (flags.shard !== undefined) {
+    throw usageError("--simulate-clicks and --shard exclude each other: one part says nothing about the whole", "Simulate on the joined run: polyrnn merge, then polyrnn simulate-clicks --run DIR.");
+  }
   const { checkTruth } = await import("../evaluate/click-subjects.js");
   await checkTruth(flags.boxes, flags);
   return thresholds;

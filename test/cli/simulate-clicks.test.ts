@@ -135,6 +135,7 @@ describe("annotate --simulate-clicks", () => {
     { why: "boxes without ground truth", words: [], code: 65, says: "expected ground truth polygons or masks" },
     { why: "a stream without a folder", words: ["--out", "-"], code: 2, says: "--simulate-clicks needs an output folder" },
     { why: "a threshold that is no number", words: ["--simulate-clicks", "x"], code: 2, says: '--simulate-clicks: expected numbers of 0 or more but received "x"' },
+    { why: "a part of the data set", words: ["--shard", "1/2"], code: 2, says: "--simulate-clicks and --shard exclude each other" },
     { why: "polygons that are kept", words: ["--existing", "keep"], code: 2, says: "exclude each other" },
   ])("$why is refused before anything is drawn", async ({ words, code, says }) => {
     const boxes = writeCoco(folder.path, "boxes.json", [annotation(1, 100, 100, 200, 150, { segmentation: undefined })]);
