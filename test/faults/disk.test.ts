@@ -40,7 +40,7 @@ function problemsOf(ended: Ended, out: string, words: RegExp): string[] {
 test.skipIf(!canLimitFiles)("a file size limit reached at any byte, as a full disk: exit code 73, and --resume completes when there is room", async () => {
   const faults = new FaultCase("file size limit during journal, annotations, overlays");
   const largest = Math.max(...readdirSync(straight.out, { recursive: true, encoding: "utf8" }).map((name) => statSync(join(straight.out, name)).size));
-  for (let number = 0; number < count(40, 3); number++) {
+  for (let number = 0; number < count(24, 3); number++) {
     const out = join(home, `limited-${number}`);
     // Even spread of orders: small limits stop the journal, larger ones the files built from it.
     const limit = Math.round(200 * (largest / 200) ** createRandom(`limit ${number}`).next());
@@ -57,19 +57,19 @@ test.skipIf(!canLimitFiles)("a file size limit reached at any byte, as a full di
 test.skipIf(!canMount)("a disk that is full at any moment: exit code 73, and --resume completes when there is room", async () => {
   const faults = new FaultCase("disk full (tmpfs of bytes or of files)");
   const total = readdirSync(straight.out, { recursive: true, encoding: "utf8" }).reduce((bytes, name) => bytes + Math.ceil(statSync(join(straight.out, name)).size / 4096) * 4096, 0);
-  for (let number = 0; number < count(40, 3); number++) {
+  for (let number = 0; number < count(24, 3); number++) {
     const random = createRandom(`disk ${number}`);
-    const place = join(home, `disk-${number}`), out = join(place, "out");
-    mkdirSync(place);
+    const out = join(home, `disk-${number}`); // The disk itself: at another depth, relative paths in the files would differ.
+    mkdirSync(out);
     const limit = number % 4 === 3 ? `size=100m,nr_inodes=${3 + random.integer(20)}` : `size=${Math.max(4096, Math.round(total * random.next() ** 2))}`;
-    execFileSync("mount", ["-t", "tmpfs", "-o", limit, "tmpfs", place]);
+    execFileSync("mount", ["-t", "tmpfs", "-o", limit, "tmpfs", out]);
     try {
       const problems = problemsOf(await runToEnd(annotateWords(data, out, ...ALL_FORMATS)), out, /disk is full|ENOSPC|no space/i);
-      execFileSync("mount", ["-o", "remount,size=100m,nr_inodes=10000", place]);
+      execFileSync("mount", ["-o", "remount,size=100m,nr_inodes=10000", out]);
       problems.push(...(await resumeProblems(data, out, straight, ...ALL_FORMATS)).problems);
       faults.add(problems.map((problem) => `${limit}: ${problem}`));
     } finally {
-      execFileSync("umount", [place]);
+      execFileSync("umount", [out]);
     }
   }
   faults.note();

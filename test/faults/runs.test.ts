@@ -119,7 +119,7 @@ const STOPS: Readonly<Record<string, { readonly signals: readonly (readonly [Nod
 test("a stop by signal, once or twice, leaves a run that --resume completes", async () => {
   for (const [name, { signals, codes }] of Object.entries(STOPS)) {
     const faults = new FaultCase(`stop: ${name}`);
-    for (let number = 0; number < count(10, 1); number++) {
+    for (let number = 0; number < count(6, 1); number++) {
       const out = newOut();
       const run = start(annotateWords(data, out, ...ALL_FORMATS));
       await inTheMiddle(run, out, 2 + createRandom(`${name} ${number}`).integer(150));
@@ -141,7 +141,7 @@ test("a stop by signal, once or twice, leaves a run that --resume completes", as
 
 test.skipIf(process.platform === "win32")("a reader that takes one line and goes (| head -1) ends the run quietly with 0", async () => {
   const faults = new FaultCase("closed pipe on standard output (| head -1)");
-  for (let number = 0; number < count(10, 1); number++) {
+  for (let number = 0; number < count(6, 1); number++) {
     const words = annotateWords(data, "-", "--quiet").map((word) => `'${word}'`).join(" ");
     const { code, stdout, stderr } = await runTool("bash", ["-c", `set -o pipefail; '${process.execPath}' '${BIN}' ${words} | head -1`]);
     const isLine = stdout.endsWith("\n") && "segmentation" in (JSON.parse(stdout) as object);
@@ -153,7 +153,7 @@ test.skipIf(process.platform === "win32")("a reader that takes one line and goes
 
 test.skipIf(process.platform !== "linux")("a terminal that goes away stops the run in good order, and --resume completes", async () => {
   const faults = new FaultCase("terminal goes away");
-  for (let number = 0; number < count(10, 1); number++) {
+  for (let number = 0; number < count(6, 1); number++) {
     const out = newOut();
     // script opens a terminal and runs the command in it; when script dies, the terminal is gone and the kernel sends SIGHUP.
     const words = annotateWords(data, out, ...ALL_FORMATS, "--json").map((word) => `'${word}'`).join(" ");
