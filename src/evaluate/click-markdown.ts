@@ -2,7 +2,7 @@
 import { NOTHING, oneDecimal, ratio, whole } from "./html/numbers.js";
 import { LONGEST_SENTENCE, plainText, table, withRange } from "./markdown.js";
 import { PUBLISHED_CLICKS, type PublishedClickTable } from "./published.js";
-import type { ClickReport } from "./report-types.js";
+import type { ClickMatch, ClickReport } from "./report-types.js";
 
 /** Corrections whose IoU is shown; all are in report.json. */
 const SHOWN_CORRECTIONS = [0, 1, 2, 3, 5, 10, 15, 20];
@@ -19,12 +19,12 @@ export function clickSections(clicks: ClickReport): string[] {
 }
 
 /** The paper's Table 4. */
-function allClasses({ perThreshold }: ClickReport): string[] {
+function allClasses({ perThreshold, match }: ClickReport): string[] {
   const [published] = PUBLISHED_CLICKS;
   const rows = perThreshold.map((measured) => [
     String(measured.threshold), withRange(measured.clicksClassMean, oneDecimal), withRange(measured.iouClassMean),
     withRange(measured.clicksInstanceMean, oneDecimal), withRange(measured.iouInstanceMean),
-    oneDecimal(measured.truthVertices), timesFaster(measured.speedUp), ...publishedCells(published, measured.threshold),
+    oneDecimal(measured.truthVertices), timesFaster(measured.speedUp), ...publishedCells(published, measured.threshold, match),
   ]);
   return [
     "### All classes", "",
@@ -34,13 +34,13 @@ function allClasses({ perThreshold }: ClickReport): string[] {
 }
 
 /** The paper's Tables 5 and 6 are about cars. */
-function cars({ perThreshold }: ClickReport): string[] {
+function cars({ perThreshold, match }: ClickReport): string[] {
   const [, cityscapes, kitti] = PUBLISHED_CLICKS;
   const rows = perThreshold.flatMap(({ threshold, perClass }) => {
     const car = perClass.find(({ name }) => name.toLowerCase() === "car");
     if (car === undefined) return [];
     return [[String(threshold), withRange(car.clicks, oneDecimal), withRange(car.iou), oneDecimal(car.truthVertices), timesFaster(car.speedUp),
-      ...publishedCells(cityscapes, threshold), ...publishedCells(kitti, threshold)]];
+      ...publishedCells(cityscapes, threshold, match), ...publishedCells(kitti, threshold, match)]];
   });
   if (rows.length === 0) return [];
   return [
@@ -60,8 +60,9 @@ function corrections({ noc, iouAfterClicks, curveThreshold }: ClickReport): stri
   ];
 }
 
-function publishedCells({ rows }: PublishedClickTable, threshold: number): string[] {
-  const row = rows.find((published) => published.threshold === threshold);
+/** An area in cells is no distance: the published thresholds say nothing about it. */
+function publishedCells({ rows }: PublishedClickTable, threshold: number, match: ClickMatch): string[] {
+  const row = match === "area" ? undefined : rows.find((published) => published.threshold === threshold);
   return row === undefined ? [NOTHING, NOTHING] : [oneDecimal(row.clicks), ratio(row.iou / 100)];
 }
 

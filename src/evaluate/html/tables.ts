@@ -1,6 +1,6 @@
 /** Tables of the report, in the shape of the paper's Tables 3 to 6. Published numbers have columns of their own, named as such. */
 import { PUBLISHED_CITYSCAPES, PUBLISHED_CLICKS, type PublishedClickTable } from "../published.js";
-import type { ClickReport, EvaluationReport, GroupScore, Interval, ListedReason, MethodReport } from "../report-types.js";
+import type { ClickMatch, ClickReport, EvaluationReport, GroupScore, Interval, ListedReason, MethodReport } from "../report-types.js";
 import { type Fragment, type Markup, html } from "./markup.js";
 import { NOTHING, oneDecimal, rangeOf, ratio, whole } from "./numbers.js";
 
@@ -84,13 +84,13 @@ export function thresholdTable(clicks: ClickReport, automatic: MethodReport | un
   const rows: Fragment[][] = clicks.perThreshold.map((row) => [
     row.threshold, withRange(row.clicksInstanceMean, oneDecimal), withRange(row.clicksClassMean, oneDecimal),
     withRange(row.iouInstanceMean), withRange(row.iouClassMean), oneDecimal(row.truthVertices),
-    row.speedUp === null ? NOTHING : `×${row.speedUp.toFixed(2)}`, ...publishedCells(published, row.threshold),
+    row.speedUp === null ? NOTHING : `×${row.speedUp.toFixed(2)}`, ...publishedCells(published, row.threshold, clicks.match),
   ]);
   if (automatic !== undefined) {
-    rows.unshift(["automatic", "0", "0", withRange(automatic.instanceMean), withRange(automatic.classMean), NOTHING, NOTHING, ...publishedCells(published, null)]);
+    rows.unshift(["automatic", "0", "0", withRange(automatic.instanceMean), withRange(automatic.classMean), NOTHING, NOTHING, ...publishedCells(published, null, clicks.match)]);
   }
   return table("Annotator in the loop, all classes (the paper's Table 4)", [
-    { head: "T, grid cells" }, { head: "Clicks per instance" }, { head: "Clicks, mean of classes" }, { head: "IoU, instances" }, { head: "IoU, mean of classes" },
+    { head: thresholdHead(clicks) }, { head: "Clicks per instance" }, { head: "Clicks, mean of classes" }, { head: "IoU, instances" }, { head: "IoU, mean of classes" },
     { head: "Truth vertices" }, { head: "Speed-up" }, { head: "Published clicks (Cityscapes)" }, { head: "Published IoU (Cityscapes)" },
   ], rows);
 }
@@ -102,20 +102,25 @@ export function oneClassTable(clicks: ClickReport): Markup {
   const chosen = classes.find(({ name }) => name.toLowerCase() === "car") ?? [...classes].sort((a, b) => b.count - a.count)[0];
   if (chosen === undefined) return html``;
   return table(html`Annotator in the loop, class ${chosen.name} alone, ${whole(chosen.count)} instances (the paper's Tables 5 and 6 are of cars)`, [
-    { head: "T, grid cells" }, { head: "Clicks" }, { head: "IoU" }, { head: "Speed-up" },
+    { head: thresholdHead(clicks) }, { head: "Clicks" }, { head: "IoU" }, { head: "Speed-up" },
     { head: "Published: Cityscapes cars, clicks" }, { head: "IoU" }, { head: "Published: KITTI cars, clicks" }, { head: "IoU" },
   ], clicks.perThreshold.map((row) => {
     const own = row.perClass.find(({ name }) => name === chosen.name);
     return [
       row.threshold, own === undefined ? NOTHING : withRange(own.clicks, oneDecimal), own === undefined ? NOTHING : withRange(own.iou),
       own?.speedUp === null || own === undefined ? NOTHING : `×${own.speedUp.toFixed(2)}`,
-      ...publishedCells(cityscapes, row.threshold), ...publishedCells(kitti, row.threshold),
+      ...publishedCells(cityscapes, row.threshold, clicks.match), ...publishedCells(kitti, row.threshold, clicks.match),
     ];
   }));
 }
 
-function publishedCells({ rows }: PublishedClickTable, threshold: number | null): [Fragment, Fragment] {
-  const row = rows.find((candidate) => candidate.threshold === threshold);
+function thresholdHead({ match }: ClickReport): string {
+  return match === "area" ? "T, cells of area" : "T, grid cells";
+}
+
+/** An area in cells is no distance: the published thresholds say nothing about it. Automatic polygons are the same under every rule. */
+function publishedCells({ rows }: PublishedClickTable, threshold: number | null, match: ClickMatch): [Fragment, Fragment] {
+  const row = match === "area" && threshold !== null ? undefined : rows.find((candidate) => candidate.threshold === threshold);
   return [oneDecimal(row?.clicks), row === undefined ? NOTHING : ratio(row.iou / 100)];
 }
 
