@@ -7,6 +7,7 @@ import { exportTable, type ExportFlags } from "./options/export-table.js";
 import { evaluateTable, type EvaluateFlags } from "./options/evaluate-table.js";
 import { simulateClicksTable, type SimulateClicksFlags } from "./options/simulate-clicks-table.js";
 import { queueTable, workerTable, type QueueFlags, type WorkerFlags } from "./options/queue-table.js";
+import { mergeTable, type MergeFlags } from "./options/merge-table.js";
 import { modelsImportTable, modelsShowTable, modelsTable, modelsVerifyTable, type ImportFlags, type ShowFlags, type VerifyFlags } from "./options/models-table.js";
 
 export const COMMANDS: readonly Command[] = [
@@ -20,6 +21,16 @@ export const COMMANDS: readonly Command[] = [
     ],
     table: annotateTable,
     load: async () => (await import("./commands/annotate.js")).annotateCommand,
+  }),
+  defineCommand<MergeFlags>({
+    words: ["merge"],
+    summary: "join the runs of shards into one",
+    examples: [
+      { why: "the parts that annotate --shard drew, in any order", line: "polyrnn merge part-* --out all" },
+      { why: "on a machine where the boxes and images lie elsewhere", line: "polyrnn merge part-* --out all --boxes boxes.json --images ./images" },
+    ],
+    table: mergeTable,
+    load: async () => (await import("./commands/merge.js")).mergeCommand,
   }),
   defineCommand<EvaluateFlags>({
     words: ["evaluate"],

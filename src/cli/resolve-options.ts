@@ -49,6 +49,11 @@ export async function resolveOptions<O>(table: OptionTable<O> & AnyOptionTable, 
 }
 
 function fromFlags(name: string, row: OptionRow, given: GivenArguments): OptionValue | undefined {
+  if (row.position !== undefined && row.type === "list") {
+    const texts = given.positionals.slice(row.position);
+    // Each is a value as it stands: a shell's * gives names with commas.
+    return texts.length === 0 ? undefined : texts;
+  }
   if (row.position !== undefined) {
     const text = given.positionals[row.position];
     return text === undefined ? undefined : valueFromText(row, text, row.type === "text" ? (row.placeholder ?? name) : name);
@@ -64,6 +69,8 @@ function fromFlags(name: string, row: OptionRow, given: GivenArguments): OptionV
 const ARGUMENTS = ["only options", "one argument and options"];
 
 function checkPositionals(rows: AnyOptionTable, positionals: readonly string[], help: string): void {
+  // The last place takes all that follow when it is a list.
+  if (Object.values(rows).some((row) => row.position !== undefined && row.type === "list")) return;
   const places = Object.values(rows).filter((row) => row.position !== undefined).length;
   const extra = positionals[places];
   if (extra !== undefined) {

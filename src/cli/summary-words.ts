@@ -42,15 +42,15 @@ function nextStep(summary: AnnotateSummary, rest: readonly string[]): string | u
   return pictures === undefined ? undefined : `next: look at the pictures in ${joined(summary.out, pictures)}`;
 }
 
-function count(n: number, singular: string, plural = `${singular}s`): string {
+export function count(n: number, singular: string, plural = `${singular}s`): string {
   return `${n} ${n === 1 ? singular : plural}`;
 }
 
-function reasons(counts: Readonly<Record<string, number>>): string {
+export function reasons(counts: Readonly<Record<string, number>>): string {
   return Object.entries(counts).map(([reason, n]) => `${n} ${reason}`).join(", ");
 }
 
-function inFolder(folder: string, paths: readonly string[]): string {
+export function inFolder(folder: string, paths: readonly string[]): string {
   const shown = paths.slice(0, 6).join(", ");
   return `${joined(folder, "")}: ${shown}${paths.length > 6 ? ` and ${paths.length - 6} more` : ""}`;
 }

@@ -8,6 +8,7 @@ import { checkStudy, studyRun } from "../annotate-study.js";
 import type { AnnotateFlags } from "../options/annotate-table.js";
 import { packageVersion } from "../package-version.js";
 import { showProgress } from "../progress.js";
+import { appendStepSummary } from "../step-summary.js";
 import { summaryWords } from "../summary-words.js";
 import { paintFor, printable } from "../terminal-text.js";
 import { writeLine, type Terminal } from "../terminal.js";
@@ -34,6 +35,7 @@ export async function annotateCommand(flags: AnnotateFlags, terminal: Terminal, 
   const summary = await annotate(options, host, await drawerOf(flags)).finally(() => { progress.end(); });
   const say = (words: readonly string[]): void => { if (!flags.quiet) for (const line of words) terminal.stderr.write(`${printable(line)}\n`); };
   say(summaryWords(summary, rest.map(withoutPasswords), flags.verbose));
+  await appendStepSummary(terminal.env, summary);
   const study = thresholds === undefined || summary.stopped ? undefined : await studyRun(flags, thresholds, terminal, signal, progressOptions);
   if (study !== undefined) say(study.words);
   if (flags.json) await writeLine(terminal.stdout, JSON.stringify({ ...summary, ...(study !== undefined && { clicks: study.summary }) }));

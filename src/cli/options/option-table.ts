@@ -35,7 +35,7 @@ export interface FlagRow extends RowBase {
   readonly type: "flag";
 }
 
-/** Given once with commas, or several times. */
+/** Given once with commas, or several times; by its place: all arguments from there on. */
 export interface ListRow<V extends string> extends RowBase {
   readonly type: "list";
   readonly placeholder?: string;

@@ -1,0 +1,138 @@
+/** The steps of action.yml, run as GitHub runs them: `bash --noprofile --norc -eo pipefail` with the step's environment. */
+import { spawn } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const FIXTURES = join(ROOT, "fixtures");
+const folder = mkdtempSync(join(tmpdir(), "polyrnn-action-"));
+afterAll(() => { rmSync(folder, { recursive: true }); });
+
+/** The sample without the one box for which random weights draw no polygon. */
+const BOXES = join(folder, "boxes.json");
+const sample = JSON.parse(readFileSync(join(FIXTURES, "boxes.json"), "utf8")) as { annotations: { id: number; iscrowd?: number }[] };
+sample.annotations = sample.annotations.filter(({ id }) => id !== 89);
+writeFileSync(BOXES, JSON.stringify(sample));
+const DRAWN = sample.annotations.filter(({ iscrowd }) => iscrowd !== 1).length;
+
+interface Step { readonly name: string; readonly id?: string; readonly if?: string; readonly shell: string; readonly env?: Readonly<Record<string, string>>; readonly run: string }
+interface Action {
+  readonly inputs: Readonly<Record<string, { readonly required?: boolean; readonly default?: string }>>;
+  readonly runs: { readonly using: string; readonly steps: readonly Step[] };
+}
+const action = parse(readFileSync(join(ROOT, "action.yml"), "utf8")) as Action;
+
+const hasBash = process.platform !== "win32" && existsSync("/bin/bash");
+
+interface Job { readonly code: number; readonly text: string; readonly outputs: string; readonly markdown: string; readonly ran: readonly string[]; readonly out: string }
+
+let jobs = 0;
+/** All steps until one fails. */
+async function runJob(given: Readonly<Record<string, string>>): Promise<Job> {
+  const home = join(folder, `job ${++jobs}`); // Paths with spaces happen.
+  mkdirSync(home);
+  const files = { GITHUB_OUTPUT: join(home, "output"), GITHUB_STEP_SUMMARY: join(home, "summary.md"), RUNNER_TEMP: home, GITHUB_ACTION_PATH: ROOT };
+  for (const path of [files.GITHUB_OUTPUT, files.GITHUB_STEP_SUMMARY]) writeFileSync(path, "");
+  const inputs: Record<string, string> = { images: join(FIXTURES, "images"), boxes: BOXES, out: join(home, "out"), ...given };
+  for (const name of Object.keys(given)) expect(Object.keys(action.inputs)).toContain(name);
+  const valueOf = (name: string): string => inputs[name] ?? action.inputs[name]!.default!;
+  let text = "", code = 0;
+  const ran: string[] = [];
+  for (const step of action.runs.steps) {
+    const condition = /^\$\{\{ inputs\.([\w-]+) != '' \}\}$/.exec(step.if ?? "")?.[1];
+    if (step.if !== undefined && condition === undefined) throw new Error(`the test does not know the condition ${step.if}`);
+    if (condition !== undefined && valueOf(condition) === "") continue;
+    const env = Object.fromEntries(Object.entries(step.env ?? {}).map(([name, value]) => [name, value.replace(/\$\{\{ inputs\.([\w-]+) \}\}/g, (_, input: string) => valueOf(input))]));
+    const script = join(home, "step.sh");
+    writeFileSync(script, step.run);
+    ran.push(step.name);
+    const ended = await shell(script, { ...files, ...env }, home);
+    text += ended.text;
+    code = ended.code;
+    if (code !== 0) break;
+  }
+  return { code, text, outputs: readFileSync(files.GITHUB_OUTPUT, "utf8"), markdown: readFileSync(files.GITHUB_STEP_SUMMARY, "utf8"), ran, out: inputs["out"]! };
+}
+
+function shell(script: string, env: Readonly<Record<string, string>>, cwd: string): Promise<{ code: number; text: string }> {
+  const child = spawn("bash", ["--noprofile", "--norc", "-eo", "pipefail", script], { cwd, env: { PATH: process.env["PATH"] ?? "", HOME: cwd, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (some: string) => { text += some; });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => { resolve({ code: code ?? -1, text }); });
+  });
+}
+
+const ARGS = `--model=${join(FIXTURES, "models", "tiny-random")}\n--device=cpu\n--overlays=none\n\n--max-steps=20`;
+
+test("the action uses no other action, and inputs reach the shell as variables only", () => {
+  expect(action.runs.using).toBe("composite");
+  for (const step of action.runs.steps) {
+    expect(step).not.toHaveProperty("uses");
+    expect(step.shell).toBe("bash");
+    expect(step.run).not.toContain("${{");
+  }
+});
+
+describe.skipIf(!hasBash)("the steps by a plain shell", () => {
+  test("draw all, write the job summary and the outputs", async () => {
+    const job = await runJob({ args: ARGS });
+    expect(job.code, job.text).toBe(0);
+    expect(job.ran).toEqual(["Install polyrnn", "Draw polygons"]);
+    expect(job.outputs).toBe(`done=${DRAWN}\nfailed=0\n`);
+    expect(job.markdown).toContain(`| **Polygons drawn** | **${DRAWN}** |`);
+    expect(existsSync(join(job.out, "annotations.json"))).toBe(true);
+  });
+
+  test("the next night draws what is new; where there is no last run, all", async () => {
+    const boxes = join(folder, "fewer.json");
+    writeFileSync(boxes, JSON.stringify({ ...sample, annotations: sample.annotations.slice(0, 30) }));
+    const last = join(folder, "last run.json");
+    const first = await runJob({ args: ARGS, boxes, "only-new": last });
+    expect(first.code, first.text).toBe(0);
+    expect(first.text).toContain("is not there: drawing all");
+    cpSync(join(first.out, "annotations.json"), last);
+    const second = await runJob({ args: ARGS, "only-new": last });
+    expect(second.code, second.text).toBe(0);
+    const done = (job: Job): number => Number(/done=(\d+)/.exec(job.outputs)?.[1]);
+    expect(done(first) + done(second)).toBe(DRAWN);
+    expect(second.markdown).toContain(`| already-done | ${done(first)} |`);
+  });
+
+  test("failures fail the job, unless max-failed allows them; the summary names them", async () => {
+    const images = join(folder, "images");
+    cpSync(join(FIXTURES, "images"), images, { recursive: true });
+    rmSync(join(images, "park.jpg"));
+    const strict = await runJob({ args: ARGS, images });
+    expect(strict.code, strict.text).toBe(1);
+    const failed = Number(/failed=(\d+)/.exec(strict.outputs)?.[1]);
+    expect(failed).toBeGreaterThan(0);
+    expect(strict.markdown).toContain(`| image-missing | ${failed} |`);
+    expect((await runJob({ args: ARGS, images, "max-failed": String(failed - 1) })).code).toBe(1);
+    expect((await runJob({ args: ARGS, images, "max-failed": String(failed) })).code).toBe(0);
+  });
+
+  test("a mean IoU below fail-under fails the job, with the report in its summary", async () => {
+    const truth = join(FIXTURES, "boxes.json");
+    const given = { args: `${ARGS}\n--limit=12`, truth };
+    const low = await runJob({ ...given, "fail-under": "0.99" });
+    expect(low.code, low.text).toBe(1);
+    expect(low.ran).toEqual(["Install polyrnn", "Draw polygons", "Compare with the ground truth"]);
+    expect(low.markdown).toContain("IoU");
+    expect((await runJob({ ...given, "fail-under": "0" })).code).toBe(0);
+  });
+
+  test("wrong usage and hostile inputs end the job with the program's own exit code and words, and run nothing else", async () => {
+    const usage = await runJob({ args: "--no-such-option" });
+    expect(usage.code, usage.text).toBe(2);
+    expect(usage.text).toContain("unknown option --no-such-option");
+    const hostile = await runJob({ args: ARGS, boxes: `$(touch ${join(folder, "owned")}); "quoted' *` });
+    expect(hostile.code, hostile.text).toBe(66);
+    expect(existsSync(join(folder, "owned"))).toBe(false);
+    expect((await runJob({ args: ARGS, images: "--force" })).code).toBe(66);
+  });
+});
