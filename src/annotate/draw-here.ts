@@ -9,9 +9,12 @@ import { NOT_NOW, type Plan } from "./plan.js";
 /** Crops per model call when the user does not say: enough to fill the device, little enough to journal often. */
 export const BATCH_SIZES = { cpu: 16, webgpu: 64, cuda: 64 } as const;
 
-/** @throws E_UNAVAILABLE when no engine works on the device */
-export const drawHere: OpenDrawer = async (model, options, host): Promise<Drawer> => {
-  const { engine, passedOver } = await openEngine(model, { device: options.device });
+/**
+ * @param open another engine than the device's own, for benchmarks
+ * @throws E_UNAVAILABLE when no engine works on the device
+ */
+export const drawHere = async (...[model, options, host, open = openEngine]: [...Parameters<OpenDrawer>, open?: typeof openEngine]): Promise<Drawer> => {
+  const { engine, passedOver } = await open(model, { device: options.device });
   host.note(`drawing with ${model.card.name} on ${engine.device} (${engine.version})`);
   return {
     batchSize: BATCH_SIZES[engine.device],

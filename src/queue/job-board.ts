@@ -63,8 +63,11 @@ export class JobBoard {
     if (state === "unknown") return { kind: "lost" };
     if (state === "delayed") return { kind: "delayed" };
     if (state !== "completed" && state !== "failed") return { kind: "open" };
-    const job = await this.connection.ask(BullJob.fromId(this.queue, id));
-    if (job === undefined) return { kind: "lost" };
+    const job = await this.connection.ask(BullJob.fromId(this.queue, id).catch(notJson));
+    if (job === undefined) {
+      await this.remove([id]); // not there any more, or not even JSON: somebody wrote over it
+      return { kind: "lost" };
+    }
     return state === "completed" ? { kind: "done", value: job.returnvalue } : { kind: "failed", why: job.failedReason };
   }
 
@@ -83,8 +86,9 @@ export class JobBoard {
 
   /** Ids of all jobs whose id begins so. */
   async find(start: string): Promise<readonly string[]> {
-    const jobs = await this.connection.ask(this.queue.getJobs(["waiting", "prioritized", "delayed", "completed", "failed"])) as readonly (BullJob | undefined)[];
-    return jobs.flatMap((job) => (job?.id?.startsWith(start) === true ? [job.id] : []));
+    // Ids only: the jobs of others may be of any size, and no JSON.
+    const ids = await this.connection.ask(this.queue.getRanges(["waiting", "prioritized", "delayed", "completed", "failed"]));
+    return ids.filter((id) => id.startsWith(start));
   }
 
   /** Closes without waiting for a server that may be gone. */
@@ -93,6 +97,11 @@ export class JobBoard {
     this.queue.close().catch(() => undefined);
     this.listener.disconnect();
   }
+}
+
+/** BullMQ parses what it reads; a job of somebody else need not be JSON. */
+export function notJson(thrown: unknown): undefined {
+  if (!(thrown instanceof SyntaxError)) throw thrown;
 }
 
 function optionsOf(jobId: string, attempts: number, priority: number): JobsOptions {

@@ -1,7 +1,8 @@
 /** What an operator does with the queues of a Redis server: look, pause, resume, drain, try failed jobs again. */
-import { type Job as BullJob, Queue } from "bullmq";
+import { Job as BullJob, Queue } from "bullmq";
 import { EXIT, PolyrnnError } from "../errors.js";
 import type { WorkerCard } from "../schema/queue-job.js";
+import { notJson } from "./job-board.js";
 import { LEASE_PATTERN, nameOf } from "./lease.js";
 import { KEY_PREFIX, type QueueConnection, connectToQueue, queueNameOf } from "./redis-connection.js";
 import { queueReason } from "./redis-address.js";
@@ -89,7 +90,7 @@ async function act(action: QueueAction, queue: Queue, { ask }: QueueConnection):
 
 /** Failed jobs are put up anew instead of moved: BullMQ keeps the count of workers that died on a job it retries. */
 async function retryFailed(queue: Queue, ask: QueueConnection["ask"]): Promise<number> {
-  const failed = await ask(queue.getJobs(["failed"], 0, CHUNK - 1)) as readonly (BullJob | undefined)[];
+  const failed = await failedJobs(queue, ask, CHUNK);
   let count = 0;
   for (const job of failed) {
     if (job?.id === undefined || job.failedReason.startsWith("rejected:")) continue; // it would be rejected again
@@ -100,10 +101,18 @@ async function retryFailed(queue: Queue, ask: QueueConnection["ask"]): Promise<n
   return count;
 }
 
+/** One by one: a job that is no JSON, or 50 MB of it, is only itself. */
+async function failedJobs(queue: Queue, ask: QueueConnection["ask"], count: number): Promise<readonly (BullJob | undefined)[]> {
+  const ids = await ask(queue.getRanges(["failed"], 0, count - 1));
+  const jobs: (BullJob | undefined)[] = [];
+  for (const id of ids) jobs.push(await ask(BullJob.fromId(queue, id).catch(notJson)));
+  return jobs;
+}
+
 async function look(model: NamedModel, queue: Queue, { ask }: QueueConnection, workers: readonly WorkerCard[]): Promise<ModelQueue> {
   const counts = await ask(queue.getJobCounts("waiting", "prioritized", "active", "delayed", "failed", "completed"));
   const of = (state: string): number => counts[state] ?? 0;
-  const failed = await ask(queue.getJobs(["failed"], 0, LISTED_FAILURES - 1)) as readonly (BullJob | undefined)[];
+  const failed = await failedJobs(queue, ask, LISTED_FAILURES);
   return {
     ...model,
     isPaused: await ask(queue.isPaused()),

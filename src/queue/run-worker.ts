@@ -11,7 +11,7 @@ import { Gate } from "../crop/gate.js";
 import { openEngine } from "../runtime/devices.js";
 import type { DeviceName, Engine } from "../runtime/engine.js";
 import { type Model, loadModel } from "../runtime/model.js";
-import { JOB_VERSION, type Job, type JobResult, type WorkerCard, checkJob } from "../schema/queue-job.js";
+import { JOB_VERSION, MOST_ATTEMPTS, type Job, type JobResult, type WorkerCard, checkJob } from "../schema/queue-job.js";
 import { describeViolation } from "../schema/validate.js";
 import { cutJob, drawJob } from "./draw-job.js";
 import type { FetchLimits } from "./fetch-image.js";
@@ -59,8 +59,6 @@ export interface WorkerSummary {
 
 /** A lost connection is tried again so soon, milliseconds. */
 const RETRY_MS = 1000;
-/** BullMQ's own limit of recoveries must never be the one that counts: a job says itself how many it may have. */
-const NO_STALL_LIMIT = 1_000_000;
 
 export type OpenEngine = (model: Model, device: WorkerOptions["device"]) => Promise<Engine>;
 const openOwnEngine: OpenEngine = async (model, device) => (await openEngine(model, { device })).engine;
@@ -115,7 +113,8 @@ class JobWorker {
     const worker = new Worker(queueNameOf(model.hash), (job, token) => this.process(job, token), {
       connection: taker, prefix: KEY_PREFIX, name: this.id,
       concurrency: options.concurrency, lockDuration: options.stalledAfterMs, stalledInterval: options.stalledAfterMs / 2,
-      maxStalledCount: NO_STALL_LIMIT, runRetryDelay: RETRY_MS, drainDelay: 1,
+      maxStalledCount: MOST_ATTEMPTS, // of jobs that cannot even be read; ours say themselves how many they may have
+      runRetryDelay: RETRY_MS, drainDelay: 1,
       ...(options.rate === undefined ? {} : { limiter: { max: options.rate, duration: 1000 } }),
     });
     worker.on("error", (error) => { this.trouble.add(error); });

@@ -13,6 +13,9 @@ export const JOB_VERSION = 1;
 /** Instances of one job at most: the largest batch a run may ask for. */
 export const MOST_INSTANCES = 256;
 
+/** Workers that may fail at a job, at most. */
+export const MOST_ATTEMPTS = 10;
+
 export interface JobInstance {
   readonly ordinal: number;
   readonly annotationId: Id;
@@ -105,7 +108,7 @@ const JOB = closed({
     minScore: { type: "number", minimum: 0, maximum: 1 },
     simplify: { type: "number", minimum: 0 },
   }),
-  attempts: { type: "integer", minimum: 1, maximum: 100 },
+  attempts: { type: "integer", minimum: 1, maximum: MOST_ATTEMPTS },
   images: {
     type: "array", minItems: 1, maxItems: MOST_INSTANCES,
     items: { ...closed({ ...source, width: side, height: side, instances }, ["path", "address", "width", "height"]), oneOf: [{ required: ["path"] }, { required: ["address"] }] },

@@ -99,7 +99,7 @@ export const annotateTable = {
     describe: "With --queue: http(s) address of the image folder, from which workers fetch",
   },
   attempts: {
-    type: "number", integer: true, min: 1, max: 100, group: "advanced", default: 3,
+    type: "number", integer: true, min: 1, max: 10, group: "advanced", default: 3,
     describe: "With --queue: workers that may fail at a job before it is set aside",
   },
   priority: {
