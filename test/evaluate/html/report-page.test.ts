@@ -1,3 +1,5 @@
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
 /** report.html in a real browser (Debian's chromium), on a phone and on a desk, light and dark. Skipped where no Chromium is installed. */
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
