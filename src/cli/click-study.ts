@@ -32,6 +32,7 @@ export async function studyClicks(request: StudyRequest, terminal: Terminal, sig
   const note = (line: string): void => { progress.note(line); };
   try {
     const host = { signal, note, progress: progress.progress, failure: progress.failure };
+    await checkComparisons(request.evaluate);
     const study = await simulateInto(request, host);
     const evaluation = addClicks(await evaluateInto(request, study, host), study);
     const { writeReportFiles, appendStepSummary } = await import("../evaluate/write-report-files.js");
@@ -43,6 +44,12 @@ export async function studyClicks(request: StudyRequest, terminal: Terminal, sig
   } finally {
     progress.end();
   }
+}
+
+/** A result file that cannot be read is found before the simulation, not after it. */
+async function checkComparisons({ compare }: StudyRequest["evaluate"]): Promise<void> {
+  const { openPredictions } = await import("../evaluate/prediction-file.js");
+  for (const comparison of compare) if (comparison.kind === "file") await (await openPredictions(comparison.path)).close();
 }
 
 /** Rows go to the file as they come; on an error or a stop nothing of it stays. */

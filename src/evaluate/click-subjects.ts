@@ -6,6 +6,7 @@ import { invalidData } from "../errors.js";
 import type { Instance } from "../types.js";
 import { ListedReasons } from "./listed-reasons.js";
 import { exclusionOf, type Exclusion } from "./prepare-truth.js";
+import type { SourceNames } from "./source-names.js";
 
 export interface SubjectOptions {
   /** Names or ids; only these. Empty: all. */
@@ -30,9 +31,10 @@ const HINT = "Pass the file with the ground truth segmentations; boxes alone say
 
 /**
  * Walks the data set once.
- * @throws E_DATA when there is nothing to simulate, saying why; E_USAGE for an unknown category
+ * @param sources learns the groups of the images with something to simulate
+ * @throws E_DATA when there is nothing to simulate, saying why; E_USAGE for an unknown category, and for images that cannot be grouped
  */
-export async function chooseSubjects(dataset: Dataset, { categories, limit = Infinity }: SubjectOptions): Promise<ClickSubjects> {
+export async function chooseSubjects(dataset: Dataset, { categories, limit = Infinity }: SubjectOptions, sources?: SourceNames): Promise<ClickSubjects> {
   const { source } = dataset;
   if (dataset.annotationCount === 0) throw invalidData(`${source}: expected annotations with ground truth, received an empty data set`, HINT);
   const categoryIds = selectCategories(dataset.categories, categories);
@@ -40,7 +42,7 @@ export async function chooseSubjects(dataset: Dataset, { categories, limit = Inf
   const exclusions = new ListedReasons();
   let asked = 0;
   let total = 0;
-  for await (const { entries } of dataset.groups()) {
+  for await (const { image, entries } of dataset.groups()) {
     for (const entry of entries) {
       if (entry.kind !== "instance") {
         const { reason, message } = exclusionOf(entry);
@@ -56,11 +58,14 @@ export async function chooseSubjects(dataset: Dataset, { categories, limit = Inf
       asked++;
       const problem = problemOf(instance);
       states[instance.ordinal] = problem === undefined ? CHOSEN : ASKED;
-      if (problem === undefined) total++;
-      else exclusions.add(problem.reason, instance.annotationId, problem.message);
+      if (problem === undefined) {
+        total++;
+        sources?.numberOf(image);
+      } else exclusions.add(problem.reason, instance.annotationId, problem.message);
     }
   }
   if (total === 0) throw nothingLeft(source, exclusions, HINT);
+  sources?.checkFound();
   return { total, exclusions, isChosen: (ordinal) => states[ordinal] === CHOSEN, isAsked: (ordinal) => states[ordinal] !== 0 };
 }
 

@@ -62,7 +62,8 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
   host.note(`reading ${options.truth}`);
   const dataset = await openDataset({ images: options.images, boxes: options.truth });
   try {
-    const subjects = await chooseSubjects(dataset, options);
+    const sources = new SourceNames(options.groupBy);
+    const subjects = await chooseSubjects(dataset, options, sources);
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
     const { engine } = await openEngine(model, { device: options.device });
@@ -70,13 +71,12 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
       host.note(`simulating clicks on ${subjects.total} instances with ${model.card.name} on ${engine.device} (${engine.version})`);
       const study: Study = {
         options, host, dataset, subjects, model, engine, simulation, context: options.context ?? model.card.context,
-        tally: new ClickTally(simulation.thresholds, curveLength(simulation)), sources: new SourceNames(options.groupBy), corrected: new Map(),
+        tally: new ClickTally(simulation.thresholds, curveLength(simulation)), sources, corrected: new Map(),
       };
       const { milliseconds, finished, failed } = await simulateAll(study);
       if (study.tally.count === 0 && !host.signal.aborted) {
         throw nothingLeft(options.truth, subjects.exclusions, "Check the image folder and that the ground truth belongs to its images.");
       }
-      study.sources.checkFound();
       return {
         report: reportOf(study, milliseconds, (performance.now() - started) / 1000),
         stopped: finished < subjects.total, failed, context: study.context,

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
 import type { ClickSummary } from "../../src/evaluate/click-summary.js";
 import type { EvaluationReport } from "../../src/evaluate/report-types.js";
+import { checkReport } from "../../src/schema/report.js";
 import { annotation, useFolder, writeCoco, writeJson } from "../evaluate/small-dataset.js";
 import { memoryTerminal } from "./memory-terminal.js";
 
@@ -25,7 +26,7 @@ const reportIn = (path: string): EvaluationReport => JSON.parse(readFileSync(joi
 
 describe("simulate-clicks", () => {
   test("on a named data set writes one report of IoU and clicks, and prints a table for people and JSON for programs", async () => {
-    const { code, stdout, stderr } = await polyrnn("simulate-clicks", IMAGES, "--truth", BOXES, "--threshold", "1,4", "--out", out(), "--json", ...FEW);
+    const { code, stdout, stderr } = await polyrnn("simulate-clicks", IMAGES, "--truth", BOXES, "--threshold", "1,4", "--group-by", "file_name", "--out", out(), "--json", ...FEW);
     expect(code).toBe(0);
     const summary = JSON.parse(stdout) as ClickSummary;
     expect(summary).toMatchObject({ version: 1, type: "clicks", source: "given", instances: 2, match: "closest", metric: "chessboard", curveThreshold: 1 });
@@ -34,6 +35,7 @@ describe("simulate-clicks", () => {
     expect(readdirSync(out()).sort()).toEqual(["automatic.json", "clicks.csv", "instances.csv", "report.html", "report.json", "report.md"]);
     expect(readFileSync(join(out(), "clicks.csv"), "utf8").split("\r\n")).toHaveLength(1 + 2 * 2 + 1);
     const report = reportIn(out());
+    expect(checkReport(report)).toBeUndefined();
     expect(report.clicks?.perThreshold).toHaveLength(2);
     // The evaluation is of the same two instances, and of the polygons without a click.
     expect(report.counts.evaluated).toBe(2);
@@ -90,6 +92,8 @@ describe("simulate-clicks", () => {
     { why: "a truth without images or a run", words: ["--truth", BOXES, "--run", "/nowhere"], code: 2, says: "there is no run in /nowhere" },
     { why: "a truth that is not there", words: [IMAGES, "--truth", "/nowhere.json"], code: 66, says: "/nowhere.json" },
     { why: "an unknown rule", words: ["--match", "nearest"], code: 2, says: "--match: expected one of closest, ring, area" },
+    { why: "images that cannot be grouped", words: [IMAGES, "--truth", BOXES, "--group-by", "weather"], code: 2, says: '--group-by: expected the field "weather" in images' },
+    { why: "other results that are not there", words: [IMAGES, "--truth", BOXES, "--compare", "other=/nowhere.json"], code: 66, says: "/nowhere.json" },
     { why: "half a click", words: ["--max-clicks", "0.5"], code: 2, says: "--max-clicks: expected a whole number" },
   ])("$why is refused with what was expected", async ({ words, code, says }) => {
     const result = await polyrnn("simulate-clicks", "--out", out(), ...words);
