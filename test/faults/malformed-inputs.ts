@@ -151,6 +151,13 @@ function withName(coco: { [key: string]: Json }, list: "images" | "categories", 
   return JSON.stringify(coco);
 }
 
+function forgetSizes(coco: { [key: string]: Json }): void {
+  for (const image of coco["images"] as { [key: string]: Json }[]) {
+    Reflect.deleteProperty(image, "width");
+    Reflect.deleteProperty(image, "height");
+  }
+}
+
 const KINDS: Readonly<Record<string, Kind>> = {
   "JSON bytes": (random, place) => { writeBoxes(place, damage(random, Buffer.from(JSON.stringify(goodCoco())))); return {}; },
   "JSON structure": (random, place) => { writeBoxes(place, JSON.stringify(distort(random, goodCoco()))); return {}; },
@@ -199,13 +206,16 @@ const KINDS: Readonly<Record<string, Kind>> = {
   "image bytes": (random, place) => {
     writeFileSync(join(place.given, "images", "a.jpg"), hostileImage(random, place.photograph, damage));
     const coco = goodCoco();
-    if (random.next() < 0.7) for (const image of coco["images"] as { [key: string]: Json }[]) { Reflect.deleteProperty(image, "width"); Reflect.deleteProperty(image, "height"); }
+    if (random.next() < 0.7) forgetSizes(coco);
     writeBoxes(place, JSON.stringify(coco));
     return {};
   },
   "file names": (random, place) => {
     const climbs = ["../../canary.jpg", "../canary.jpg", place.canary, `a.jpg/../../../${"x".repeat(random.integer(300))}`, "images/../../canary.jpg", "..\\..\\canary.jpg", "./../../canary.jpg"];
-    writeBoxes(place, withName(goodCoco(), "images", "file_name", random.next() < 0.6 ? random.pick(climbs) : random.pick(HOSTILE_TEXTS)));
+    const coco = goodCoco();
+    // Without a size to compare with, whatever is opened is drawn on.
+    if (random.next() < 0.7) forgetSizes(coco);
+    writeBoxes(place, withName(coco, "images", "file_name", random.next() < 0.6 ? random.pick(climbs) : random.pick(HOSTILE_TEXTS)));
     return { overlays: "all" };
   },
   "Cityscapes": (random, place) => {

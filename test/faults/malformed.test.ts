@@ -48,7 +48,8 @@ function problemsOf(result: Result, place: Place, before: string): string[] {
   for (const { message } of result.failures) if (!SAYS_WHERE.test(message)) problems.push(`a failure does not say where: ${message}`);
   if (result.peakMiB > MEMORY_LIMIT_MIB) problems.push(`${Math.round(result.peakMiB)} MiB of memory`);
   if (outside(place) !== before) problems.push("something outside the output folder changed");
-  if (journalOf(place).includes(`"imageWidth":${CANARY_WIDTH},`)) problems.push("the image outside was read");
+  const journal = journalOf(place);
+  if (journal.includes(`"imageWidth":${CANARY_WIDTH},`) || journal.includes(`${CANARY_WIDTH} x ${CANARY_HEIGHT}`)) problems.push("the image outside was read");
   return problems;
 }
 
