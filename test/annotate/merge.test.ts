@@ -1,7 +1,7 @@
 import { appendFile, cp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { sealLine } from "../../src/annotate/journal.js";
+import { sealLine, unsealLine } from "../../src/annotate/journal.js";
 import { type MergeOptions, mergeRuns } from "../../src/annotate/merge.js";
 import type { AnnotateSummary } from "../../src/annotate/options.js";
 import { PolyrnnError } from "../../src/errors.js";
@@ -222,6 +222,6 @@ describe("where things lie", () => {
 async function changeHeader(part: string, change: (header: Record<string, unknown>) => object): Promise<void> {
   const path = join(part, "journal.ndjson");
   const [first, ...rest] = (await readFile(path, "utf8")).split("\n");
-  const { check: _check, ...header } = JSON.parse(first!) as Record<string, unknown>;
+  const header = unsealLine(first!)!;
   await writeFile(path, [sealLine(change(header)), ...rest].join("\n"));
 }
