@@ -264,3 +264,30 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
     await queue.close();
   }, LONG);
 });
+
+describe.skipIf(!HAS_REDIS)("a password in the address", () => {
+  test("serves to connect and is never printed, right or wrong, in words or in JSON, with its place mistaken or the server gone", async () => {
+    const at = await server("--requirepass", "topsecret");
+    const right = at.url.replace("redis://", "redis://:topsecret@");
+    const wrong = at.url.replace("redis://", "redis://:topsecret1@");
+    const status = ["queue", "status", "--queue-timeout", "3", "--json"];
+    const out = newOut();
+    const runs = [
+      { code: 0, run: start([...status, "--queue", right]) },
+      { code: 69, run: start([...status, "--queue", wrong]) },
+      { code: 2, run: start([...status, right]) },
+      { code: 2, run: start([...status, "--queue", `${right}/x`]) },
+      { code: 69, run: start([...status, "--queue", "redis://:topsecret@127.0.0.1:1"]) },
+      { code: straight.code, run: coordinator({ ...at, url: right }, out, "--verbose") },
+      { code: 69, run: worker({ ...at, url: wrong }) },
+    ];
+    const drawing = worker({ ...at, url: right });
+    for (const { code, run } of runs) {
+      const ended = await run.ended;
+      expect(ended.code, ended.stderr).toBe(code);
+      expect(`${ended.stdout}${ended.stderr}`).not.toContain("topsecret");
+    }
+    expect(drawing.stderrSoFar()).not.toContain("topsecret");
+    for (const file of ["run.json", "summary.json", "journal.ndjson"]) expect(readFileSync(join(out, file), "utf8")).not.toContain("topsecret");
+  }, LONG);
+});
