@@ -30,7 +30,8 @@ export class MalformedRunner {
       };
       child.on("message", onMessage);
       child.on("exit", onExit);
-      child.send(options);
+      // A child that just died cannot be sent anything; its end is seen above.
+      child.send(options, () => undefined);
     });
     if (result.kind === "hung" || result.kind === "died") this.stop();
     return result;
