@@ -8,11 +8,12 @@
  *     summary.json        counts, failures with reasons, throughput, engine, device
  *     run.lock            while a run is at work: which process (run-lock.ts)
  */
-import { mkdir, readdir, realpath, rm, stat } from "node:fs/promises";
+import { readdir, realpath, rm, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
 import { JOURNAL_FILE, OUTPUT_FOLDERS, RUN_FILE } from "../dataset/run-outputs.js";
 import { EXIT, PolyrnnError, receivedOf, usageError } from "../errors.js";
 import { PARTIAL_SUFFIX } from "../write/atomic-file.js";
+import { makeFolder } from "../write/make-folder.js";
 import { toWriteError } from "../write/write-error.js";
 import type { AnnotateOptions } from "./options.js";
 import { LOCK_FILE, RunLock, TAKEOVER_FILE } from "./run-lock.js";
@@ -49,7 +50,7 @@ export interface RunFolderOptions extends Pick<AnnotateOptions, "out" | "boxes" 
  */
 export async function prepareRunFolder(options: RunFolderOptions, note: (line: string) => void): Promise<ReadyFolder> {
   await refuseInputAsOutput(options);
-  await mkdir(options.out, { recursive: true }).catch((thrown: unknown) => { throw toWriteError(options.out, thrown); });
+  await makeFolder(options.out);
   const lock = await RunLock.take(options.out, note);
   try {
     return { mode: await clearRunFolder(options), lock };
