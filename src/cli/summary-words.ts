@@ -7,10 +7,7 @@ import { durationWords } from "./progress.js";
  * @param verbose adds the time per stage
  */
 export function summaryWords(summary: AnnotateSummary, rest: readonly string[], verbose: boolean): string[] {
-  const lines = [
-    `${count(summary.done, "polygon")} from ${count(summary.shard?.images ?? summary.images, "image")}${shardWords(summary)} in ${durationWords(summary.seconds)}`
-    + ` (${summary.instancesPerSecond.toFixed(1)} instances per second; model ${summary.model}, ${summary.engineVersion}, ${summary.device})`,
-  ];
+  const lines = [headline(summary)];
   if (summary.failed > 0) lines.push(`${summary.failed} failed: ${reasons(summary.failedByReason)}`);
   if (summary.skipped > 0) lines.push(`${summary.skipped} skipped: ${reasons(summary.skippedByReason)}`);
   if (summary.clipped > 0) lines.push(`${count(summary.clipped, "box", "boxes")} reached over the image's border and ${summary.clipped === 1 ? "was" : "were"} cut there`);
@@ -23,6 +20,15 @@ export function summaryWords(summary: AnnotateSummary, rest: readonly string[], 
   const next = nextStep(summary, rest);
   if (next !== undefined) lines.push(next);
   return lines;
+}
+
+/** A rate of nothing would only puzzle. */
+function headline(summary: AnnotateSummary): string {
+  const { done, failed, remaining, skipped, skippedByReason } = summary;
+  const asked = done + failed + remaining + (skippedByReason["score-below-minimum"] ?? 0);
+  if (asked === 0) return `nothing to draw${shardWords(summary)}: ${skipped === 0 ? "there are no annotations" : `${count(skipped, "annotation")}, and all passed over`}`;
+  return `${count(done, "polygon")} from ${count(summary.shard?.images ?? summary.images, "image")}${shardWords(summary)} in ${durationWords(summary.seconds)}`
+    + ` (${summary.instancesPerSecond.toFixed(1)} instances per second; model ${summary.model}, ${summary.engineVersion}, ${summary.device})`;
 }
 
 /** " (shard 3/16)" */

@@ -74,7 +74,12 @@ function changed(path: string): Error {
 }
 
 function unreadable(path: string, role: string, thrown: unknown): Error {
-  const isAbsent = (thrown as NodeJS.ErrnoException).code === "ENOENT";
-  return missingInput(`${path}: expected a ${role} that can be read, received ${isAbsent ? "no such file" : reasonOf(thrown)}`,
-    isAbsent ? "Check the spelling and the folder the command runs in." : "Check the permissions of the file and of its folders.", thrown);
+  const absent = isAbsent(thrown);
+  return missingInput(`${path}: expected a ${role} that can be read, received ${absent ? "no such file" : reasonOf(thrown)}`,
+    absent ? "Check the spelling and the folder the command runs in." : "Check the permissions of the file and of its folders.", thrown);
+}
+
+/** Whether the file system said that there is nothing of that name. */
+export function isAbsent(thrown: unknown): boolean {
+  return thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT";
 }

@@ -10,6 +10,7 @@ import { isAbsolute, join, relative, sep } from "node:path";
 import fastGlob from "fast-glob";
 import { missingInput, reasonOf, receivedOf } from "../errors.js";
 import type { FailReason, Failure } from "../types.js";
+import { isAbsent } from "./byte-file.js";
 import { ImageIndex } from "./image-index.js";
 import type { Match } from "./image-index.js";
 import { readingsOf, reasonOutside } from "./image-name.js";
@@ -90,7 +91,7 @@ async function openFolder(folder: string): Promise<string> {
     const root = await realpath(folder);
     if ((await stat(root)).isDirectory()) return root;
   } catch (thrown) {
-    throw missingInput(`${folder}: expected a folder with images, received ${reasonOf(thrown)}`,
+    throw missingInput(`${folder}: expected a folder with images, received ${isAbsent(thrown) ? "no such folder" : reasonOf(thrown)}`,
       "Check the spelling, the permissions, and the folder the command runs in.", thrown);
   }
   throw missingInput(`${folder}: expected a folder with images, received a file`, "Pass the folder the images lie in.");

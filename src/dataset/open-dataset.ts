@@ -4,7 +4,7 @@ import { basename, dirname } from "node:path";
 import fastGlob from "fast-glob";
 import { invalidData, missingInput, reasonOf, receivedOf, usageError } from "../errors.js";
 import type { JsonValue } from "../types.js";
-import { openByteFile } from "./byte-file.js";
+import { isAbsent, openByteFile } from "./byte-file.js";
 import { CITYSCAPES_ENDING, openCityscapes } from "./cityscapes-dataset.js";
 import type { CityscapesFormat } from "./cityscapes-dataset.js";
 import { indexCoco } from "./coco-index.js";
@@ -27,7 +27,7 @@ const EXPORT_HINT = "Export the boxes in one of these formats, or pass another f
 export async function openDataset(options: OpenDatasetOptions): Promise<Dataset> {
   const { boxes } = options;
   const found = await stat(boxes).catch((thrown: unknown) => {
-    throw missingInput(`${boxes}: expected a box file or a folder of them, received ${reasonOf(thrown)}`,
+    throw missingInput(`${boxes}: expected a box file or a folder of them, received ${isAbsent(thrown) ? "no such file" : reasonOf(thrown)}`,
       "Check the spelling and the folder the command runs in.", thrown);
   });
   const finder = options.images === undefined ? NO_IMAGES : await findImages(options.images);
@@ -48,7 +48,7 @@ async function openFolder(boxes: string, finder: ImageFinder): Promise<Dataset> 
   }
   if (polygons.length > 0) return openCityscapes({ boxes, format: "cityscapes", folder: boxes, names: polygons }, finder);
   if (persons.length > 0) return openCityscapes({ boxes, format: "citypersons", folder: boxes, names: persons }, finder);
-  const others = names.length === 0 ? "no JSON file" : `${names.length} other JSON files (${names.slice(0, 3).map(receivedOf).join(", ")})`;
+  const others = names.length === 0 ? "no JSON file" : `${names.length} other JSON file${names.length === 1 ? "" : "s"} (${names.slice(0, 3).map(receivedOf).join(", ")})`;
   throw invalidData(`${boxes}: expected *${CITYSCAPES_ENDING.cityscapes} or *${CITYSCAPES_ENDING.citypersons} at any depth, received ${others}`,
     "A COCO file is passed by its own name, not by its folder.");
 }

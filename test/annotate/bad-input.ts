@@ -16,7 +16,7 @@ export interface Place {
   readonly out: string;
   readonly coco: Coco;
   /** Writes the box file anew. */
-  write(coco: Coco | string | Buffer): Promise<void>;
+  readonly write: (coco: Coco | string | Buffer) => Promise<void>;
 }
 
 const NAMES = ["street.jpg", "park.jpg"];

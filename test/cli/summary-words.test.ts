@@ -19,6 +19,15 @@ test("the closing words say what was done, by what, what was written, and where 
   ]);
 });
 
+test.each([
+  { change: { annotations: 0, done: 0 }, says: "nothing to draw: there are no annotations" },
+  { change: { done: 0, skipped: 7, skippedByReason: { crowd: 3, kept: 4 } }, says: "nothing to draw: 7 annotations, and all passed over" },
+  { change: { done: 0, skipped: 7, skippedByReason: { "score-below-minimum": 7 } }, says: "0 polygons from 12 images" },
+  { change: { done: 0, failed: 2, failedByReason: { "image-missing": 2 } }, says: "0 polygons from 12 images" },
+] as const)("a run without a polygon says whether there was anything to draw: $says", ({ change, says }) => {
+  expect(summaryWords({ ...SUMMARY, ...change }, REST, false)[0]).toContain(says);
+});
+
 test("failures and skips are counted by reason, and the next step is to look at the failures", () => {
   const words = summaryWords({
     ...SUMMARY, failed: 4, failedByReason: { "image-missing": 3, "box-empty": 1 }, skipped: 2, skippedByReason: { crowd: 2 }, clipped: 1, unended: 2,
