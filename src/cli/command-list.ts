@@ -69,7 +69,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "draw for a run that another machine hands out",
     examples: [
       { why: "take jobs until stopped; the images lie in ./images here too", line: "polyrnn worker --queue redis://host:6379 --images ./images" },
-      { why: "with a password that no process list shows, and metrics", line: "POLYRNN_QUEUE=rediss://:secret@host polyrnn worker --metrics-port 9400" },
+      { why: "with metrics for Prometheus", line: "polyrnn worker --queue redis://host:6379 --metrics-port 9400" },
     ],
     table: workerTable,
     load: async () => (await import("./commands/worker.js")).workerCommand,

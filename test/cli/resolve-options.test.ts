@@ -52,6 +52,7 @@ test("the defaults of annotate are the documented ones, and what has no default 
   expect(await resolve({})).toEqual({
     images: "images", boxes: "boxes.json", out: "polyrnn-out", format: ["coco"], model: "mobile", device: "auto", resume: false, maxSteps: 71,
     minScore: 0, simplify: 0, categories: [], existing: "predict", overlays: "auto", force: false, json: false, quiet: false, verbose: false, color: "auto",
+    attempts: 3, priority: 0, queueTimeout: 60,
   });
 });
 

@@ -10,7 +10,7 @@ export const queueRow = {
 
 export const queueTimeoutRow = {
   type: "number", min: 1, max: 3600, unit: "s", group: "advanced", default: 60,
-  describe: "Give up when Redis does not answer for so long",
+  describe: "Give up when Redis is silent for so long",
 } as const satisfies NumberRow & { default: number };
 
 export interface WorkerFlags extends JsonOption, ConfigOption {
