@@ -120,12 +120,22 @@ async function streamPolygons(run: Run): Promise<AnnotateSummary> {
   return summarize(run, tally, drawn, []);
 }
 
-/** Plans the run; failures that show before any pixel is read go into the journal at once. */
+/** Failures that are journaled with one wait for the disk: a file may hold thousands of bad boxes. */
+const FAILURES_AT_ONCE = 256;
+
+/** Plans the run; failures that show before any pixel is read go into the journal before anything is drawn. */
 async function planInto(journal: JournalWriter, run: Run, index: JournalIndex | undefined): Promise<Plan> {
-  return planRun(run.dataset, run.selection, index, run.batchSize, run.options.limit, async (outcome) => {
+  let failed: Outcome[] = [];
+  const plan = await planRun(run.dataset, run.selection, index, run.batchSize, run.options.limit, async (outcome) => {
     report(run.host, outcome);
-    if (outcome.status === "failed" && index?.get(outcome.ordinal) === undefined) await journal.append([outcome]);
+    if (outcome.status !== "failed" || index?.get(outcome.ordinal) !== undefined) return;
+    failed.push(outcome);
+    if (failed.length < FAILURES_AT_ONCE) return;
+    await journal.append(failed);
+    failed = [];
   });
+  await journal.append(failed);
+  return plan;
 }
 
 interface DrawnCounts { readonly finishedNow: number; readonly remaining: number; readonly stopped: boolean; readonly imageCount: number }

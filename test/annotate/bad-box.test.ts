@@ -2,7 +2,7 @@
  * One bad image or box never ends a run: all others are drawn, the bad one is recorded with its id, its reason and a sentence that says
  * where, what was expected, what was received and what to do next, and the exit code is 1.
  */
-import { copyFile, mkdir, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
@@ -189,4 +189,17 @@ test("everything at once: each bad one under its id and reason, more than five o
   expect(words).toContain("... and 3 more with image-missing");
   expect(words).toContain("11 failed: ");
   expect(ids(await readCoco(place.out, "annotations.json"))).toEqual(good);
+});
+
+test("hundreds of bad boxes are each in the journal, once, also after going on", async () => {
+  const place = await newPlace();
+  const good = ids(place.coco);
+  place.coco.annotations.push(...Array.from({ length: 600 }, (_, i) => oneMore(place, BAD + i, { bbox: [1, 1, 0, 1] })));
+  await place.write(place.coco);
+  const lines = async (): Promise<number> => (await readFile(join(place.out, "journal.ndjson"), "utf8")).trimEnd().split("\n").length;
+  expect((await annotatePlace(place)).report).toMatchObject({ done: good.length, failed: 600, failures: { length: 100 } });
+  expect((await journalOf(place.out)).map(({ annotationId }) => annotationId)).toEqual([...good, ...Array.from({ length: 600 }, (_, i) => BAD + i)]);
+  expect(await lines()).toBe(1 + good.length + 600);
+  expect((await annotatePlace(place, ["--resume"])).report).toMatchObject({ done: good.length, failed: 600, finishedNow: 0 });
+  expect(await lines()).toBe(1 + good.length + 600);
 });
