@@ -1,0 +1,105 @@
+/** What the measures work on: the drawn scenes of fixtures/images (640 x 480 JPEG), as often as a measure asks for them. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openDataset } from "../dist/dataset/open-dataset.js";
+import { readCrops } from "../dist/crop/read-crops.js";
+import { annotate } from "../dist/annotate/annotate.js";
+import { ROOT } from "./harness.mjs";
+
+export const IMAGES = join(ROOT, "fixtures", "images");
+export const TINY_MODEL = join(ROOT, "fixtures", "models", "tiny-random");
+/** Real photographs, where they lie beside the checkout. */
+export const PHOTOGRAPHS = { boxes: join(ROOT, "..", "shared", "data", "val.json"), images: join(ROOT, "..", "shared", "data", "images") };
+const BOXES = join(ROOT, "fixtures", "boxes.json");
+
+/** Boxes of the fixture scenes by image file, crowds left out. */
+function fixtureBoxes() {
+  const { images, annotations, categories } = JSON.parse(readFileSync(BOXES, "utf8"));
+  const scenes = images.map(({ id, file_name, width, height }) => ({
+    file_name, width, height,
+    boxes: annotations.filter((annotation) => annotation.image_id === id && annotation.iscrowd !== 1),
+  }));
+  return { scenes, categories };
+}
+
+/** Writes a COCO file of so many instances: the scenes in turn, each time as a new image record, the same number of boxes on each. */
+export function writeBoxes(path, instances, boxesPerImage = 6) {
+  const { scenes, categories } = fixtureBoxes();
+  const images = [];
+  const annotations = [];
+  for (let imageId = 1; annotations.length < instances; imageId++) {
+    const { boxes, ...scene } = scenes[(imageId - 1) % scenes.length];
+    images.push({ id: imageId, ...scene });
+    for (let at = 0; at < boxesPerImage && annotations.length < instances; at++) {
+      const { bbox, category_id, area } = boxes[at % boxes.length];
+      annotations.push({ id: annotations.length + 1, image_id: imageId, category_id, bbox, area, iscrowd: 0 });
+    }
+  }
+  writeFileSync(path, JSON.stringify({ images, annotations, categories }));
+}
+
+/** Every crop of a box file, in input order. */
+export async function readAllCrops(boxes, context, images = IMAGES) {
+  const dataset = await openDataset({ images, boxes });
+  const crops = [];
+  try {
+    for await (const result of readCrops(sources(dataset), { context })) if (result.kind === "crop") crops.push(result.crop);
+  } finally {
+    await dataset.close();
+  }
+  return crops;
+}
+
+async function* sources(dataset) {
+  for await (const { image, location, entries } of dataset.groups()) {
+    yield { image, location, instances: entries.flatMap((entry) => entry.kind === "instance" ? [entry.instance] : []) };
+  }
+}
+
+/**
+ * The command's main path in this process, on the CPU, into a run folder that is replaced.
+ * @returns the summary, and the seconds from the first batch's beginning to the last one's end
+ */
+export async function annotateInProcess({ boxes, out, model, batchSize, maxSteps = 71 }) {
+  let began = 0;
+  let ended = 0;
+  const host = {
+    signal: new AbortController().signal,
+    note() {}, failure() {}, data: async () => {},
+    progress() {
+      ended = performance.now();
+      began ||= ended;
+    },
+  };
+  const summary = await annotate({
+    images: IMAGES, boxes, out, formats: ["coco"], model, device: "cpu", maxSteps, minScore: 0, simplify: 0, categories: [],
+    existing: "predict", overlays: "none", resume: false, force: true, ...(batchSize === undefined ? {} : { batchSize }),
+  }, host);
+  return { summary, drawingSeconds: (ended - began) / 1000 };
+}
+
+/** An engine that also writes down what it was asked: one entry per encoded batch, with the size and input of each step. */
+export function recordCalls(engine) {
+  const batches = [];
+  const recorded = (decoding, steps) => ({
+    size: decoding.size,
+    firstVertexLogits: decoding.firstVertexLogits,
+    step(input) {
+      steps.push({ size: decoding.size, input });
+      return decoding.step(input);
+    },
+    select: (rows) => recorded(decoding.select(rows), steps),
+    dispose: () => decoding.dispose(),
+  });
+  return {
+    batches,
+    engine: {
+      ...engine,
+      async encode(pixels, count) {
+        const steps = [];
+        batches.push({ pixels, count, steps });
+        return recorded(await engine.encode(pixels, count), steps);
+      },
+    },
+  };
+}
