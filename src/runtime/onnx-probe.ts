@@ -12,7 +12,7 @@ import { encodeOnnxModel } from "./onnx-proto.js";
 export async function probeOnnx(device: DeviceName): Promise<{ readonly reason: string; readonly fix: string } | undefined> {
   if (device === "cuda" && !hasCudaProvider()) {
     return process.platform === "linux" && process.arch === "x64"
-      ? { reason: "onnxruntime's CUDA provider is not installed", fix: "Where the NuGet feed is reachable, run: ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node" }
+      ? { reason: "onnxruntime's CUDA provider is not installed", fix: `Where the NuGet feed is reachable, run: ONNXRUNTIME_NODE_INSTALL=1 node ${join(packageFolder(), "script", "install")}` }
       : { reason: `onnxruntime-node has no CUDA provider for ${process.platform} ${process.arch}`, fix: "Use --device webgpu or --device cpu." };
   }
   if (!listSupportedBackends().some(({ name }) => name === device)) {
@@ -27,7 +27,7 @@ export async function probeOnnx(device: DeviceName): Promise<{ readonly reason: 
 }
 
 const FIXES: Record<DeviceName, string> = {
-  cpu: "Install onnxruntime-node again: npm rebuild onnxruntime-node",
+  cpu: "Install the packages again: npm ci",
   webgpu: "Install the GPU's driver with Vulkan support and the Vulkan loader (Debian and Ubuntu: libvulkan1).",
   cuda: "Install CUDA 12 and cuDNN 9 where the loader finds them, and check that nvidia-smi lists a GPU.",
 };
@@ -52,8 +52,12 @@ function shortReason(thrown: unknown): string {
   return lines.at(-1)!.replace(/^.*was false\. /, "").slice(0, 200);
 }
 
+function packageFolder(): string {
+  return dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json"));
+}
+
 function hasCudaProvider(): boolean {
-  const bin = join(dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json")), "bin");
+  const bin = join(packageFolder(), "bin");
   return readdirSync(bin).some((version) => {
     const folder = join(bin, version, process.platform, process.arch);
     return ["libonnxruntime_providers_cuda.so", "onnxruntime_providers_cuda.dll"].some((file) => existsSync(join(folder, file)));
