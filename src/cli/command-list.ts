@@ -37,7 +37,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "compare polygons with ground truth",
     examples: [
       { why: "a run against its ground truth; the report lies in polyrnn-out/polyrnn-eval/", line: "polyrnn evaluate polyrnn-out/annotations.json --truth gt.json" },
-      { why: "beside GrabCut and somebody else's results", line: "polyrnn evaluate polyrnn-out/annotations.json --truth gt.json --compare box,grabcut,other=other.json" },
+      { why: "beside GrabCut and somebody else's results", line: "polyrnn evaluate polyrnn-out/annotations.json --truth gt.json --compare box,grabcut,b=b.json" },
       { why: "in a CI job: fail below a mean IoU of 0.6", line: "polyrnn evaluate polyrnn-out/annotations.json --truth gt.json --fail-under 0.6 --json" },
     ],
     table: evaluateTable,
