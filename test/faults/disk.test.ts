@@ -40,7 +40,7 @@ function problemsOf(ended: Ended, out: string, words: RegExp): string[] {
 test.skipIf(!canLimitFiles)("a file size limit reached at any byte, as a full disk: exit code 73, and --resume completes when there is room", async () => {
   const faults = new FaultCase("file size limit during journal, annotations, overlays");
   const largest = Math.max(...readdirSync(straight.out, { recursive: true, encoding: "utf8" }).map((name) => statSync(join(straight.out, name)).size));
-  for (let number = 0; number < count(24, 3); number++) {
+  for (let number = 0; number < count(24, 2); number++) {
     const out = join(home, `limited-${number}`);
     // Even spread of orders: small limits stop the journal, larger ones the files built from it.
     const limit = Math.round(200 * (largest / 200) ** createRandom(`limit ${number}`).next());
@@ -57,7 +57,7 @@ test.skipIf(!canLimitFiles)("a file size limit reached at any byte, as a full di
 test.skipIf(!canMount)("a disk that is full at any moment: exit code 73, and --resume completes when there is room", async () => {
   const faults = new FaultCase("disk full (tmpfs of bytes or of files)");
   const total = readdirSync(straight.out, { recursive: true, encoding: "utf8" }).reduce((bytes, name) => bytes + Math.ceil(statSync(join(straight.out, name)).size / 4096) * 4096, 0);
-  for (let number = 0; number < count(24, 3); number++) {
+  for (let number = 0; number < count(24, 2); number++) {
     const random = createRandom(`disk ${number}`);
     const out = join(home, `disk-${number}`); // The disk itself: at another depth, relative paths in the files would differ.
     mkdirSync(out);

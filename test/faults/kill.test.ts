@@ -62,7 +62,7 @@ test("kill -9 at random moments of a whole run, the resumed ones included, loses
   const data = await makeSmallData(home, 20);
   const straight = await runUndisturbed(data, ...ALL_FORMATS);
   const phases = await measurePhases(data, join(home, "measured"));
-  const wanted = count(200, 10);
+  const wanted = count(200, 5);
   const faults = new FaultCase("kill -9, then --resume");
   let chain = 0;
   const work = async (): Promise<void> => {

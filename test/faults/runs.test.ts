@@ -13,7 +13,7 @@ const home = newHome();
 let data: SmallData;
 let straight: Undisturbed;
 beforeAll(async () => {
-  data = await makeSmallData(home, 60);
+  data = await makeSmallData(home, count(60, 25));
   straight = await runUndisturbed(data, ...ALL_FORMATS);
 }, 120_000);
 afterEach(endAll);
@@ -94,7 +94,7 @@ test.skipIf(process.platform === "win32")("an image that vanishes, changes or be
     if (ended?.code === 1) {
       const { failed, failedByReason } = JSON.parse(readFileSync(join(out, "summary.json"), "utf8")) as { failed: number; failedByReason: Record<string, number> };
       const ofImages = Object.entries(failedByReason).filter(([reason]) => reason.startsWith("image-")).reduce((sum, [, times]) => sum + times, 0);
-      if (ofImages === 0 || ofImages > 120) problems.push(`${ofImages} of ${failed} failures are of images`);
+      if (ofImages === 0 || ofImages > 2 * count(60, 25)) problems.push(`${ofImages} of ${failed} failures are of images`);
     }
     for (const name of changed) {
       rmSync(join(data.images, name), { recursive: true, force: true });
@@ -122,7 +122,7 @@ test("a stop by signal, once or twice, leaves a run that --resume completes", as
     for (let number = 0; number < count(6, 1); number++) {
       const out = newOut();
       const run = start(annotateWords(data, out, ...ALL_FORMATS));
-      await inTheMiddle(run, out, 2 + createRandom(`${name} ${number}`).integer(150));
+      await inTheMiddle(run, out, 2 + createRandom(`${name} ${number}`).integer(100));
       for (const [signal, pause] of signals) {
         await wait(pause);
         run.child.kill(signal);
