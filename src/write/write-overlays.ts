@@ -2,7 +2,7 @@
  * overlays/: photographs with what was drawn on them, to look at. One JPEG per chosen image.
  *
  * Big photographs are shown at 1600 pixels along the long side, tiny ones at 640. A photograph that cannot be read is left out with a
- * reason; its annotations failed for the same one.
+ * reason, or without a word where its annotations failed for the same one.
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -54,7 +54,8 @@ export function openOverlays(context: WriteContext, { mode, imageCount, onProble
   let hasFonts: Promise<boolean> | undefined;
   return {
     async image(result) {
-      if (!result.items.some(wasAskedFor) || !isChosen(index++)) return;
+      const asked = result.items.filter(wasAskedFor);
+      if (asked.length === 0 || !isChosen(index++) || asked.every(failedForItsImage)) return;
       const target = join(context.out, FOLDER, paths.take(toSafePath(result.image.fileName)));
       hasFonts ??= detectFonts();
       const outcome = await drawOverlay(target, result, { names, hasFonts: await hasFonts });
@@ -69,6 +70,11 @@ export function openOverlays(context: WriteContext, { mode, imageCount, onProble
 /** Images that were only passed over have nothing to look at. */
 function wasAskedFor({ kind, outcome }: ResultItem): boolean {
   return kind === "outcome" && (outcome.status !== "skipped" || outcome.reason === "score-below-minimum");
+}
+
+/** Nothing to see, and said already with each annotation. */
+function failedForItsImage({ outcome }: ResultItem): boolean {
+  return outcome.status === "failed" && outcome.reason.startsWith("image-");
 }
 
 export interface OverlayOptions {

@@ -4,7 +4,7 @@ import sharp, { type Sharp } from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
 import { nameCategories } from "../../src/write/existing-labels.js";
 import { AUTO_LIMIT, chooseOverlays, detectFonts, drawOverlay, openOverlays } from "../../src/write/write-overlays.js";
-import type { ImageResult } from "../../src/write/writer.js";
+import type { ImageResult, ResultItem } from "../../src/write/writer.js";
 import { CATEGORIES, TRIANGLE, contextOf, done, failed, instanceOf, listFiles, rejected, resultOf, skipped, useFolder } from "./results.js";
 
 const folder = useFolder();
@@ -169,6 +169,21 @@ describe("the overlays of a run", () => {
     expect(await listFiles(join(folder.path, "overlays"))).toEqual(["low.jpg", "x/street.jpg"]);
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatch(/gone\.jpg: no overlay/u);
+  });
+
+  test("are not missed where every annotation has failed for its image and said so", async () => {
+    const path = await photo("a.png", 100, 80);
+    const problems: string[] = [];
+    const writer = openOverlays(contextOf(folder.path), { mode: "all", imageCount: 2, onProblem: (line) => problems.push(line) });
+    const unreadable = (ordinal: number): ResultItem => {
+      const item = failed(instanceOf(ordinal));
+      return { ...item, outcome: { ...item.outcome, reason: "image-unreadable" } } as ResultItem;
+    };
+    await writer.image(resultOf([unreadable(0), unreadable(1)], { fileName: "gone.jpg", path: join(folder.path, "gone.jpg") }));
+    await writer.image(resultOf([failed(instanceOf(2)), unreadable(3)], { fileName: "mixed.jpg", path }));
+    await writer.finish();
+    expect(problems).toEqual([]);
+    expect(await listFiles(join(folder.path, "overlays"))).toEqual(["mixed.jpg"]);
   });
 
   test("are none when none were asked for", async () => {
