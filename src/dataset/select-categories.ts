@@ -1,5 +1,5 @@
 /** Which categories the user means: names or ids as typed. */
-import { usageError } from "../errors.js";
+import { type PolyrnnError, receivedOf, usageError } from "../errors.js";
 import { nearestName } from "../schema/nearest.js";
 import type { Category, Id } from "../types.js";
 
@@ -9,13 +9,15 @@ export function selectCategories(categories: readonly Category[], wanted: readon
   const ids = new Set<Id>();
   for (const word of wanted) {
     const matches = categories.filter(({ id, name }) => name === word || String(id) === word);
-    if (matches.length === 0) {
-      const names = categories.map(({ name }) => name);
-      const close = nearestName(word, names);
-      throw usageError(`--categories: expected a name or an id of the data set, received ${JSON.stringify(word)}`,
-        close === undefined ? `The data set has: ${names.slice(0, 20).join(", ")}.` : `Did you mean ${JSON.stringify(close)}?`);
-    }
+    if (matches.length === 0) throw unknown(word, categories.map(({ name }) => name));
     for (const { id } of matches) ids.add(id);
   }
   return ids;
+}
+
+function unknown(word: string, names: readonly string[]): PolyrnnError {
+  const close = nearestName(word, names);
+  const shown = `${names.slice(0, 20).map(receivedOf).join(", ")}${names.length > 20 ? ` and ${names.length - 20} more` : ""}`;
+  return usageError(`--categories: expected a name or an id of the data set, received ${receivedOf(word)}`,
+    close !== undefined ? `Did you mean ${receivedOf(close)}?` : names.length === 0 ? "The data set has no categories; leave --categories out." : `The data set has ${shown}.`);
 }

@@ -131,7 +131,7 @@ describe("--categories", () => {
     }
   });
 
-  test.each([{ word: "carr", hint: 'Did you mean "car"?' }, { word: "zzzzzzzz", hint: "The data set has: person, car, bus" }])("$word is refused: $hint", async ({ word, hint }) => {
+  test.each([{ word: "carr", hint: 'Did you mean "car"?' }, { word: "zzzzzzzz", hint: 'The data set has "person", "car", "bus"' }])("$word is refused: $hint", async ({ word, hint }) => {
     const refusal = await refusalOf({ boxes: few, categories: ["car", word] });
     expect(refusal).toMatchObject({ exitCode: 2 });
     expect(refusal.message).toBe(`--categories: expected a name or an id of the data set, received "${word}"`);
