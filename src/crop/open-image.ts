@@ -5,7 +5,8 @@
  * unrotated image, the file is followed and nothing is rotated; where they match neither, the image is refused, because a box in an
  * unknown frame would give a wrong polygon without anyone noticing.
  */
-import { lstat, open, stat } from "node:fs/promises";
+import { lstat, open, realpath, stat } from "node:fs/promises";
+import { sep } from "node:path";
 import sharp, { type Metadata } from "sharp";
 import { receivedOf, reasonOf } from "../errors.js";
 import type { FailReason, Failure, ImageRecord } from "../types.js";
@@ -51,12 +52,16 @@ export function prepareImageLibrary(): void {
 /**
  * Reads the header of an image.
  * @param record what the annotation file claims; without `width` and `height` the displayed size is taken
- * @returns the image's frame, or `image-missing`, `image-unreadable`, `image-too-large`, `image-size`
+ * @param root   folder without links that the file must lie in now, whatever it was when the data set was read
+ * @returns the image's frame, or `image-missing`, `image-outside`, `image-unreadable`, `image-too-large`, `image-size`
  */
-export async function openImage(path: string, record: Pick<ImageRecord, "width" | "height">): Promise<OpenResult> {
+export async function openImage(path: string, record: Pick<ImageRecord, "width" | "height">, root?: string): Promise<OpenResult> {
   let metadata: Metadata;
   try {
     await refuseSpecialFile(path);
+    if (root !== undefined && !(await realpath(path)).startsWith(root.endsWith(sep) ? root : `${root}${sep}`)) {
+      return failed("image-outside", `${path}: expected a file inside ${root}, received a link that leads out of it. It was not opened; put the image back.`);
+    }
     metadata = await sharp(path, { limitInputPixels: false }).metadata();
   } catch (error) {
     return failed(...(await whyUnreadable(path, error)));

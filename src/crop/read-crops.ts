@@ -13,7 +13,7 @@ import { CHANNELS, type DecodeResult, decodeImage, type OpenedImage, openImage, 
 /** One image with its boxes; `dataset/` gives these, and so may anyone else. */
 export interface CropSource {
   readonly image: Pick<ImageRecord, "width" | "height">;
-  readonly location: { readonly kind: "file"; readonly path: string } | { readonly kind: "failed"; readonly failure: Failure };
+  readonly location: { readonly kind: "file"; readonly path: string; /** Folder the file must still lie in when it is opened. */ readonly root?: string } | { readonly kind: "failed"; readonly failure: Failure };
   readonly instances: readonly Instance[];
 }
 
@@ -113,7 +113,7 @@ class CropsAhead {
 
   private async fillFromImage({ image, location, instances }: CropSource): Promise<void> {
     if (location.kind === "failed") return this.fillWithFailure(instances, location.failure);
-    const opened = await openImage(location.path, image);
+    const opened = await openImage(location.path, image, location.root);
     if (opened.kind === "failed") return this.fillWithFailure(instances, opened.failure);
     const size = opened.image.width * opened.image.height * CHANNELS;
     await this.images.enter(1);

@@ -15,8 +15,11 @@ export type Rejected =
 
 export type Entry = { readonly kind: "instance"; readonly instance: Instance } | Rejected;
 
-/** Where an image's pixels are, or why that is not known. */
-export type ImageLocation = { readonly kind: "file"; readonly path: string } | { readonly kind: "failed"; readonly failure: Failure };
+/**
+ * Where an image's pixels are, or why that is not known. `root` is the image folder without links: whoever opens the file later checks
+ * again that it lies there, because a file can be replaced by a link in the meantime.
+ */
+export type ImageLocation = { readonly kind: "file"; readonly path: string; readonly root?: string } | { readonly kind: "failed"; readonly failure: Failure };
 
 /** One image with its annotations in input order. */
 export interface ImageGroup {

@@ -22,7 +22,7 @@ export const IMAGE_EXTENSIONS = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "t
 const EXTENSIONS: ReadonlySet<string> = new Set(IMAGE_EXTENSIONS);
 
 export type Located =
-  | { readonly kind: "file"; readonly path: string; /** Relative to the image folder, "/" between parts. */ readonly name: string }
+  | { readonly kind: "file"; readonly path: string; /** The image folder without links. */ readonly root: string; /** Relative to the image folder, "/" between parts. */ readonly name: string }
   | { readonly kind: "failed"; readonly failure: Failure };
 
 export interface ImageFinder {
@@ -135,7 +135,7 @@ async function take(place: Place, name: string): Promise<Located | undefined> {
     const real = await realpath(path);
     const inside = relative(place.root, real);
     if (inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside)) return failOutside(place.folder, name, "a link that leads out of it");
-    return (await stat(real)).isFile() ? { kind: "file", path, name } : undefined;
+    return (await stat(real)).isFile() ? { kind: "file", path, root: place.root, name } : undefined;
   } catch (thrown) {
     if (["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes((thrown as NodeJS.ErrnoException).code ?? "")) return undefined;
     return failed("image-unreadable", `image ${receivedOf(name)}: expected a file that can be read, received ${reasonOf(thrown)}. Check its permissions.`);

@@ -52,7 +52,7 @@ async function decode({ image, location, width, height, instances }: SubjectImag
   const fail = (message: string): MaskResult & { kind: "failed" } => ({ kind: "failed", reason: "image-unreadable", message });
   if (instances.length === 0) return fail("no instance");
   if (location.kind === "failed") return fail(location.failure.message);
-  const opened = await openImage(location.path, { ...image, width, height });
+  const opened = await openImage(location.path, { ...image, width, height }, location.root);
   if (opened.kind === "failed") return fail(opened.failure.message);
   const decoded = await decodeImage(opened.image);
   return decoded.kind === "failed" ? fail(decoded.failure.message) : decoded.image;

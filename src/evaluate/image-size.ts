@@ -24,7 +24,7 @@ export async function sizeOfImage({ image, location, entries }: ImageGroup, trut
       "Name the image folder with --images, or add width and height to the images of the truth.");
   }
   if (location.kind === "failed") return unknown(location.failure.message);
-  const opened = await openImage(location.path, image);
+  const opened = await openImage(location.path, image, location.root);
   return opened.kind === "failed" ? unknown(opened.failure.message) : checked(opened.image);
 }
 

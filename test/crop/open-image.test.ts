@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { copyFile, mkdtemp, mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, mkdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -131,4 +131,15 @@ test.skipIf(process.platform === "win32")("a pipe that takes an image's place, b
   if (opened.kind === "failed") return;
   expect(await decodeImage(opened.image)).toMatchObject({ kind: "failed", failure: { reason: "image-unreadable", message: expect.stringContaining("no regular file") as string } });
   expect(await openImage(path, SIZE)).toMatchObject({ kind: "failed", failure: { reason: "image-unreadable", message: expect.stringContaining("device or pipe") as string } });
+});
+
+test("a file that became a link out of the image folder since it was found is not opened", async () => {
+  const inside = join(folder, "inside"), swapped = join(inside, "swapped.png");
+  await mkdir(inside);
+  await copyFile(hostile("one-pixel.png"), join(folder, "outside.png"));
+  await copyFile(hostile("one-pixel.png"), swapped);
+  expect(await openImage(swapped, {}, await realpath(inside))).toMatchObject({ kind: "opened" });
+  await rm(swapped);
+  await symlink(join(folder, "outside.png"), swapped);
+  expect(await openImage(swapped, {}, await realpath(inside))).toMatchObject({ kind: "failed", failure: { reason: "image-outside" } });
 });

@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createRandom } from "../../src/random.js";
@@ -75,7 +75,11 @@ const CHANGES: Readonly<Record<string, (path: string) => void>> = {
   "becomes a folder": (path) => { rmSync(path); mkdirSync(path); },
   "becomes a pipe": (path) => { rmSync(path); execFileSync("mkfifo", [path]); },
   "becomes a link to a device": (path) => { rmSync(path); symlinkSync("/dev/zero", path); },
-  "becomes a link out of the folder": (path) => { renameSync(path, join(home, "moved.jpg")); symlinkSync(join(home, "moved.jpg"), path); },
+  "becomes a link out of the folder": (path) => {
+    const outside = join(home, `moved-${basename(path)}`);
+    renameSync(path, outside);
+    symlinkSync(outside, path);
+  },
 };
 
 test.skipIf(process.platform === "win32")("an image that vanishes, changes or becomes unreadable during the run is a failure with its reason; brought back, --resume completes", async () => {

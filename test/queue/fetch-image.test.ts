@@ -42,16 +42,19 @@ test("an image is fetched as it is, over a redirect too", async () => {
   expect(readFileSync(join(folder, "image"), "utf8")).toBe("pixels");
 });
 
-test.each([
-  { why: "a length above the limit", reason: "image-too-large", transient: false, answer: ((_, response) => { response.end("x".repeat(1001)); }) as RequestListener },
-  { why: "more bytes than announced to nobody", reason: "image-too-large", transient: false, answer: ((_, response) => { for (let i = 0; i < 20; i++) response.write("x".repeat(100)); response.end(); }) as RequestListener },
-  { why: "404", reason: "image-missing", transient: false, answer: ((_, response) => { response.writeHead(404).end(); }) as RequestListener },
-  { why: "503", reason: "image-unreadable", transient: true, answer: ((_, response) => { response.writeHead(503).end(); }) as RequestListener },
-  { why: "a circle of redirects", reason: "image-unreadable", transient: false, answer: ((_, response) => { response.writeHead(302, { location: "/a.jpg" }).end(); }) as RequestListener },
-  { why: "a redirect to a file", reason: "image-outside", transient: false, answer: ((_, response) => { response.writeHead(302, { location: "file:///etc/passwd" }).end(); }) as RequestListener },
-  { why: "a server that says nothing", reason: "image-unreadable", transient: true, answer: (() => undefined) as RequestListener },
-  { why: "a connection that breaks off", reason: "image-unreadable", transient: true, answer: ((_, response) => { response.writeHead(200, { "content-length": "500" }); response.write("x"); setTimeout(() => { response.destroy(); }, 50); }) as RequestListener },
-])("$why is a failure with its reason, and no secret of the address is told", async ({ answer, reason, transient }) => {
+interface BadAnswer { why: string; reason: string; transient: boolean; answer: RequestListener }
+const BAD_ANSWERS: readonly BadAnswer[] = [
+  { why: "a length above the limit", reason: "image-too-large", transient: false, answer: (_, response) => { response.end("x".repeat(1001)); } },
+  { why: "more bytes than announced to nobody", reason: "image-too-large", transient: false, answer: (_, response) => { for (let i = 0; i < 20; i++) response.write("x".repeat(100)); response.end(); } },
+  { why: "404", reason: "image-missing", transient: false, answer: (_, response) => { response.writeHead(404).end(); } },
+  { why: "503", reason: "image-unreadable", transient: true, answer: (_, response) => { response.writeHead(503).end(); } },
+  { why: "a circle of redirects", reason: "image-unreadable", transient: false, answer: (_, response) => { response.writeHead(302, { location: "/a.jpg" }).end(); } },
+  { why: "a redirect to a file", reason: "image-outside", transient: false, answer: (_, response) => { response.writeHead(302, { location: "file:///etc/passwd" }).end(); } },
+  { why: "a server that says nothing", reason: "image-unreadable", transient: true, answer: () => undefined },
+  { why: "a connection that breaks off", reason: "image-unreadable", transient: true, answer: (_, response) => { response.writeHead(200, { "content-length": "500" }); response.write("x"); setTimeout(() => { response.destroy(); }, 50); } },
+];
+
+test.each(BAD_ANSWERS)("$why is a failure with its reason, and no secret of the address is told", async ({ answer, reason, transient }) => {
   const fetched = await fetchFrom(answer, { ...OPEN, timeoutMs: 1000 });
   expect(fetched).toMatchObject({ kind: "failed", isTransient: transient, failure: { reason } });
   expect(JSON.stringify(fetched)).not.toContain("secret");
