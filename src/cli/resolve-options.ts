@@ -21,7 +21,7 @@ export interface OptionSources {
  */
 export async function resolveOptions<O>(table: OptionTable<O> & AnyOptionTable, sources: OptionSources): Promise<Readonly<O>> {
   const { given, env, help } = sources;
-  checkPositionals(table, given.positionals, help);
+  checkPositionals(table, given, help);
 
   const flags = new Map<string, OptionValue>();
   const environment = new Map<string, OptionValue>();
@@ -66,17 +66,20 @@ function fromFlags(name: string, row: OptionRow, given: GivenArguments): OptionV
   return typeof values[0] === "boolean" ? values[0] : valueFromText(row, values[0]!, place);
 }
 
-const ARGUMENTS = ["only options", "one argument and options"];
-
-function checkPositionals(rows: AnyOptionTable, positionals: readonly string[], help: string): void {
+function checkPositionals(rows: AnyOptionTable, { positionals, options }: GivenArguments, help: string): void {
+  const places = Object.entries(rows).filter(([, row]) => row.position !== undefined);
   // The last place takes all that follow when it is a list.
-  if (Object.values(rows).some((row) => row.position !== undefined && row.type === "list")) return;
-  const places = Object.values(rows).filter((row) => row.position !== undefined).length;
-  const extra = positionals[places];
-  if (extra !== undefined) {
-    throw usageError(`unexpected argument ${JSON.stringify(extra)}: expected ${ARGUMENTS[places] ?? `${places} arguments and options`}`,
-      `Quote names that contain spaces. Run "${help}" for examples.`);
-  }
+  if (places.some(([, row]) => row.type === "list")) return;
+  const extra = positionals[places.length];
+  if (extra === undefined) return;
+  const names = places.map(([name, row]) => placeholderOf(name, row)).join(" ");
+  const missing = Object.entries(rows).find(([name, row]) => row.position === undefined && row.required === true && !options.has(name));
+  throw usageError(`unexpected argument ${JSON.stringify(extra)}: expected only ${names === "" ? "options" : `${names} and options`}`,
+    missing === undefined ? `Quote names that contain spaces. Run "${help}" for examples.` : `Did you mean --${flagName(missing[0])} ${extra}? Run "${help}" for examples.`);
+}
+
+function placeholderOf(name: string, row: OptionRow): string {
+  return row.type === "text" || row.type === "list" ? (row.placeholder ?? name) : name;
 }
 
 function missingOption(name: string, row: OptionRow, help: string): Error {

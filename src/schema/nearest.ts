@@ -3,16 +3,25 @@
 /** What was typed may be anything, and the distance takes time by the product of both lengths. */
 const MAX_LENGTH = 40;
 
-/** @returns the closest candidate by Levenshtein distance, or undefined when none is within a third of the typed name's length */
+/** Letters from which on a name counts as begun. */
+const MIN_BEGINNING = 2;
+
+/**
+ * @returns the closest candidate by Levenshtein distance within a third of the typed name's length; else the only one that begins with
+ *   what was typed ("batch", "cat"); else undefined
+ */
 export function nearestName(typed: string, candidates: Iterable<string>): string | undefined {
   const name = typed.slice(0, MAX_LENGTH).toLowerCase();
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
-  for (const candidate of candidates) {
+  const all = [...candidates];
+  for (const candidate of all) {
     const distance = editDistance(name, candidate.slice(0, MAX_LENGTH).toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
-  return best;
+  if (best !== undefined || name.length < MIN_BEGINNING) return best;
+  const begun = all.filter((candidate) => candidate.toLowerCase().startsWith(name));
+  return begun.length === 1 ? begun[0] : undefined;
 }
 
 /** Insertions, deletions and replacements between two strings. */
