@@ -71,7 +71,7 @@ export function describeDifferences(
 }
 
 function shorten(value: unknown): string {
-  if (value === undefined) return "nothing";
+  if (value === undefined || value === null) return "none";
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return /^[0-9a-f]{64}$/.test(text) ? text.slice(0, 12) : text;
 }

@@ -33,7 +33,8 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    throw missingInput(`${path}: the config file cannot be read: ${reasonOf(error)}`, "Check the path given with --config or POLYRNN_CONFIG.", error);
+    const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
+    throw missingInput(`${path}: expected a config file that can be read, received ${isAbsent ? "no such file" : reasonOf(error)}`, "Check the path given with --config or POLYRNN_CONFIG.", error);
   }
 }
 

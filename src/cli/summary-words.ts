@@ -10,7 +10,7 @@ export function summaryWords(summary: AnnotateSummary, rest: readonly string[], 
   const lines = [headline(summary)];
   if (summary.failed > 0) lines.push(`${summary.failed} failed: ${reasons(summary.failedByReason)}`);
   if (summary.skipped > 0) lines.push(`${summary.skipped} skipped: ${reasons(summary.skippedByReason)}`);
-  if (summary.clipped > 0) lines.push(`${count(summary.clipped, "box", "boxes")} reached over the image's border and ${summary.clipped === 1 ? "was" : "were"} cut there`);
+  if (summary.clipped > 0) lines.push(clippedWords(summary));
   if (summary.unended > 0) lines.push(`${count(summary.unended, "polygon")} ended at the step limit (--max-steps)`);
   if (verbose) {
     const stages = Object.entries(summary.secondsPerStage).map(([stage, seconds]) => `${stage} ${seconds.toFixed(2)} s`);
@@ -29,6 +29,13 @@ function headline(summary: AnnotateSummary): string {
   if (asked === 0) return `nothing to draw${shardWords(summary)}: ${skipped === 0 ? "there are no annotations" : `${count(skipped, "annotation")}, and all passed over`}`;
   return `${count(done, "polygon")} from ${count(summary.shard?.images ?? summary.images, "image")}${shardWords(summary)} in ${durationWords(summary.seconds)}`
     + ` (${summary.instancesPerSecond.toFixed(1)} instances per second; model ${summary.model}, ${summary.engineVersion}, ${summary.device})`;
+}
+
+/** Corners in place of sizes make most boxes too large, and nothing else about them is wrong. */
+function clippedWords({ clipped, done }: AnnotateSummary): string {
+  const isUnusual = clipped >= 10 && clipped > done / 2;
+  return `${count(clipped, "box", "boxes")} reached over the image's border and ${clipped === 1 ? "was" : "were"} cut there`
+    + (isUnusual ? "; check that boxes are [left, top, width, height], not [left, top, right, bottom]" : "");
 }
 
 /** " (shard 3/16)" */

@@ -29,10 +29,18 @@ export function recordedImages(file: ByteFile, table: ImageTable, finder: ImageF
         const position = from + i;
         const { image, failure } = readImageRecord(bytes, ranges[i]!.offset, file.path, position, table.id(position));
         const problem = failure ?? sharedId(file, table, position);
-        return { image, location: problem === undefined ? await finder.locate(image.fileName) : { kind: "failed", failure: problem } };
+        return { image, location: problem === undefined ? await locate(image, `${file.path}: images[${position}]`, finder) : { kind: "failed", failure: problem } };
       }));
     },
   };
+}
+
+/** The finder knows the folder; where the name stands is known here. */
+async function locate(image: ImageRecord, where: string, finder: ImageFinder): Promise<ImageLocation> {
+  const located = await finder.locate(image.fileName);
+  if (located.kind === "file") return located;
+  const { reason, message } = located.failure;
+  return { kind: "failed", failure: { reason, message: `${where} (id ${receivedOf(image.id)}): ${message}` } };
 }
 
 /** Annotations cannot say which of two records with one id they mean. */

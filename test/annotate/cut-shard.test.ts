@@ -100,7 +100,7 @@ describe("a run of one shard", () => {
   test("cannot be resumed as another shard, or as the whole", async () => {
     const { out } = await runAnnotate({ maxSteps: 4, shard: { index: 1, count: 3 } });
     await expect(runAnnotate({ maxSteps: 4, out, resume: true, shard: { index: 2, count: 3 } })).rejects.toThrow("--shard: the run has 1/3, this command 2/3");
-    await expect(runAnnotate({ maxSteps: 4, out, resume: true })).rejects.toThrow("--shard: the run has 1/3, this command null");
+    await expect(runAnnotate({ maxSteps: 4, out, resume: true })).rejects.toThrow("--shard: the run has 1/3, this command none");
     expect((await runAnnotate({ maxSteps: 4, out, resume: true, shard: { index: 1, count: 3 } })).summary.finishedNow).toBe(0);
   });
 

@@ -101,7 +101,7 @@ describe("a journal", () => {
     const other: RunIdentity = { ...identity, model: "c".repeat(64), limit: 5 };
     await expect(recoverJournal(path, other, 1)).rejects.toMatchObject({
       code: "E_RESUME", exitCode: 2,
-      message: expect.stringMatching(/--model.*bbbbbbbbbbbb.*cccccccccccc.*--limit.*null.*5/) as string,
+      message: expect.stringMatching(/--model.*bbbbbbbbbbbb.*cccccccccccc.*--limit: the run has none, this command 5/) as string,
     });
   });
 

@@ -148,7 +148,7 @@ describe("--resume refuses what would mix two runs in one folder, names the diff
     { names: /--simplify: the run has 0, this command 2/, change: () => ({ simplify: 2 }) },
     { names: /--categories: the run has .*, this command .*person/, change: () => ({ categories: ["person"] }) },
     { names: /--existing: the run has predict, this command keep/, change: () => ({ existing: "keep" }) },
-    { names: /--limit: the run has .*, this command 5/, change: () => ({ limit: 5 }) },
+    { names: /--limit: the run has none, this command 5/, change: () => ({ limit: 5 }) },
     { names: /--max-steps.*--simplify.*--limit/, change: () => ({ maxSteps: 7, simplify: 1, limit: 2 }) },
   ])("$names", async ({ names, change }) => {
     const before = await resultsOf(straight.out);

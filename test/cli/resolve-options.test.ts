@@ -125,8 +125,8 @@ test.each([
   { given: { configText: "{" }, exitCode: 65, message: "expected JSON" },
   { given: { configText: "[1]" }, exitCode: 65, message: "expected a JSON object but received a list" },
   { given: { configText: "null" }, exitCode: 65, message: "expected a JSON object but received null" },
-  { given: { words: ["--config", join(folder, "nowhere.json")] }, exitCode: 66, message: "nowhere.json" },
-  { given: { words: ["--config", folder] }, exitCode: 66, message: "cannot be read" },
+  { given: { words: ["--config", join(folder, "nowhere.json")] }, exitCode: 66, message: "nowhere.json: expected a config file that can be read, received no such file" },
+  { given: { words: ["--config", folder] }, exitCode: 66, message: "expected a config file that can be read, received EISDIR" },
 ])("a config file that cannot be used ends with $exitCode: $message", async ({ given, exitCode, message }) => {
   const error = await refusal(given);
   expect(error.exitCode).toBe(exitCode);

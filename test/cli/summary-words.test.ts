@@ -42,6 +42,14 @@ test("failures and skips are counted by reason, and the next step is to look at 
 });
 
 test.each([
+  { clipped: 9, done: 9, says: "9 boxes reached over the image's border and were cut there", why: "too few to say" },
+  { clipped: 45, done: 90, says: "45 boxes reached over the image's border and were cut there", why: "half of them: large things" },
+  { clipped: 46, done: 90, says: "46 boxes reached over the image's border and were cut there; check that boxes are [left, top, width, height], not [left, top, right, bottom]", why: "most: corners?" },
+])("boxes that were cut are counted, and doubted where they are most: $clipped of $done", ({ clipped, done, says }) => {
+  expect(summaryWords({ ...SUMMARY, clipped, done }, REST, false)).toContain(says);
+});
+
+test.each([
   { rest: REST, command: "polyrnn annotate images --boxes 'my boxes.json' --resume", why: "words are quoted for the shell" },
   { rest: [...REST, "--resume"], command: "polyrnn annotate images --boxes 'my boxes.json' --resume", why: "--resume is not said twice" },
   { rest: ["it's", "--boxes", "b", "--force"], command: "polyrnn annotate 'it'\\''s' --boxes b --resume", why: "--force would throw the run away" },
