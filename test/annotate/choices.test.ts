@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { simplifyRing } from "../../src/geometry/simplify.js";
 import type { Ring } from "../../src/types.js";
-import { BOXES, IMAGES, type Coco, type CocoAnnotation, type Ran, boxesWith, newFolder, readCoco, readJson, refusalOf, runAnnotate } from "./runs.js";
+import { BOXES, FIXTURES, IMAGES, type Coco, type CocoAnnotation, type Ran, boxesWith, newFolder, readCoco, readJson, refusalOf, runAnnotate } from "./runs.js";
 
 /** Two pictures with 30 instances; with people, cars and houses; some truth as polygons, some as masks. */
 const FEW = ["street.jpg", "park.jpg"];
@@ -243,5 +243,30 @@ describe("--overlays", () => {
     const { summary, out } = await runAnnotate({ boxes: few, limit: 1 });
     expect(summary.written).not.toContain("overlays/");
     expect(await readdir(out)).not.toContain("overlays");
+  });
+});
+
+describe("what a run wrote can be read again", () => {
+  test("COCO with --existing keep comes out byte for byte, with predict draws the same again", async () => {
+    const boxes = join(straight.out, "annotations.json");
+    const text = await readFile(boxes, "utf8");
+    for (const existing of ["keep", "predict"] as const) {
+      const { out } = await runAnnotate({ boxes, existing });
+      expect(await readFile(join(out, "annotations.json"), "utf8")).toBe(text);
+    }
+  });
+
+  test("Cityscapes with --existing keep comes out with the same objects: labels, polygons, groups and deleted ones", async () => {
+    const images = join(FIXTURES, "cityscapes", "leftImg8bit");
+    const first = await runAnnotate({ images, boxes: join(FIXTURES, "cityscapes", "gtFine"), formats: ["cityscapes"], existing: "keep" });
+    expect(first.summary).toMatchObject({ done: 0, skippedByReason: { kept: 20, group: 1, deleted: 1 } });
+    const again = await runAnnotate({ images, boxes: join(first.out, "cityscapes"), formats: ["cityscapes"], existing: "keep" });
+    const name = join("val", "fernhill", "fernhill_000000_000019_gtFine_polygons.json");
+    interface Document { objects: { label: string; polygon: number[][] }[] }
+    const [source, one, two] = await Promise.all([
+      readJson<Document>(FIXTURES, "cityscapes", "gtFine", name), readJson<Document>(first.out, "cityscapes", name), readJson<Document>(again.out, "cityscapes", name),
+    ]);
+    expect(one.objects).toMatchObject(source.objects.filter(({ label }) => /^(person|car)/.test(label)));
+    expect(two).toEqual(one);
   });
 });
