@@ -1,4 +1,5 @@
 /** Runs any ONNX file on the CPU: for checking what was exported. */
+import "./onnx-guard.js";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 
 export type OnnxFeed =

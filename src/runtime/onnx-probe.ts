@@ -1,4 +1,5 @@
 /** Whether onnxruntime can compute on a device, shown by computing something small there. */
+import "./onnx-guard.js";
 import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
