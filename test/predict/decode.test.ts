@@ -40,10 +40,10 @@ function expectSame(actual: Prediction, expected: Prediction): void {
 }
 
 describe.each([
-  { engineName: "onnxruntime", open: () => openOnnxEngine(model.network, model.weights, model.card.normalization, { device: "cpu" }), every: 1, maxSteps: MAX_STEPS, numRuns: 12 },
+  { engineName: "onnxruntime", open: () => openOnnxEngine(model.network, model.weights, model.card.normalization, { device: "cpu" }), every: 1, maxSteps: MAX_STEPS, numRuns: 8 },
   {
     // Plain JavaScript: slow, so few crops and short polygons.
-    engineName: "TensorFlow.js", every: 4, maxSteps: 12, numRuns: 2,
+    engineName: "TensorFlow.js", every: 5, maxSteps: 10, numRuns: 2,
     open: async () => {
       await tf.setBackend("cpu");
       return openTfjsEngine(tf, model.network, model.weights, model.card.normalization, { device: "cpu", version: "plain JavaScript" });
