@@ -21,17 +21,15 @@ import { PHOTOGRAPHS, readAllCrops, writeBoxes } from "./inputs.mjs";
 const MAX_STEPS = 71;
 const NO_VERTEX = 784;
 
-export async function measure({ quick }) {
+export async function* measure({ quick }) {
   const model = await loadModel("mobile");
   const { engine } = await openEngine(model, { device: "cpu" });
   const folder = mkdtempSync(join(tmpdir(), "polyrnn-bench-"));
   try {
     const { crops, from } = await sampleCrops(folder, model.card.context, quick ? 32 : 256);
-    return [
-      await measureBatch(engine, crops, quick),
-      await measureDropping(engine, crops, from, quick),
-      await measureHoisting(quick),
-    ];
+    yield await measureBatch(engine, crops, quick);
+    yield await measureDropping(engine, crops, from, quick);
+    yield await measureHoisting(quick);
   } finally {
     await engine.dispose();
     rmSync(folder, { recursive: true });

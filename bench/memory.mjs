@@ -11,7 +11,7 @@ import { TINY_MODEL, writeBoxes } from "./inputs.mjs";
 /** The random network wanders to the step limit; the point here is everything around it. */
 const MAX_STEPS = 20;
 
-export async function measure({ quick, full }) {
+export async function* measure({ quick, full }) {
   const counts = quick ? [200, 1000] : full ? [1000, 10_000, 100_000] : [1000, 10_000];
   const boxesPerImage = quick ? [1, 50] : [1, 500];
   const rounds = quick || full ? 1 : 3;
@@ -23,11 +23,9 @@ export async function measure({ quick, full }) {
       return () => annotateOnce(boxes, join(folder, `${name}-out`));
     };
     const byCount = await interleaved(rounds, Object.fromEntries(counts.map((count) => [count, run(`n${count}`, count, 6)])), { warmUp: false });
+    yield toResult("memory", "Memory and cost by number of instances", "Instances", byCount);
     const byBoxes = await interleaved(rounds, Object.fromEntries(boxesPerImage.map((boxes) => [boxes, run(`b${boxes}`, counts[0], boxes)])), { warmUp: false });
-    return [
-      toResult("memory", "Memory and cost by number of instances", "Instances", byCount),
-      toResult("memory-boxes", `Memory and cost by boxes per image, ${counts[0]} instances`, "Boxes per image", byBoxes),
-    ];
+    yield toResult("memory-boxes", `Memory and cost by boxes per image, ${counts[0]} instances`, "Boxes per image", byBoxes);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -28,5 +28,5 @@ const machine = describeMachine();
 process.stdout.write(`# Benchmarks\n\n${machineLines(machine).join("\n\n")}\n\n`);
 for (const name of positionals.length > 0 ? positionals : MEASURES) {
   const { measure } = await import(`./${name}.mjs`);
-  for (const result of await measure(options)) report({ ...result, machine: { ...machine, loadNow: loadavg()[0] }, options });
+  for await (const result of await measure(options)) report({ ...result, machine: { ...machine, loadNow: loadavg()[0] }, options });
 }
