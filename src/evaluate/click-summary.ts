@@ -42,13 +42,13 @@ export type ClickSource = "given" | "run" | "sample";
 
 /** @param failOver most mean clicks per instance at the smallest threshold */
 export function summarizeClicks(
-  clicks: ClickReport, inputs: { readonly source: ClickSource; readonly truth: string; readonly images: string },
-  place: { readonly out: string; readonly written: readonly string[] }, failOver: number | undefined,
+  clicks: ClickReport, { source, truth, images }: { readonly source: ClickSource; readonly truth: string; readonly images: string },
+  { out, written }: { readonly out: string; readonly written: readonly string[] }, failOver: number | undefined,
 ): ClickSummary {
   const smallest = clicks.perThreshold.find(({ threshold }) => threshold === clicks.curveThreshold)!;
   const needed = smallest.clicksInstanceMean.mean;
   return {
-    version: 1, type: "clicks", ...inputs,
+    version: 1, type: "clicks", source, truth, images,
     instances: clicks.instances,
     excluded: clicks.exclusions.reduce((sum, { count }) => sum + count, 0),
     match: clicks.match, metric: clicks.metric, maxClicks: clicks.maxClicks,
@@ -58,7 +58,7 @@ export function summarizeClicks(
     curveThreshold: clicks.curveThreshold, noc: clicks.noc, iouAfterClicks: clicks.iouAfterClicks,
     secondsPerClick: clicks.secondsPerClick, wallSeconds: clicks.wallSeconds,
     ...(failOver !== undefined && { failOverClicks: { limit: failOver, threshold: clicks.curveThreshold, clicks: needed, passed: needed !== null && needed <= failOver } }),
-    ...place,
+    out, written,
   };
 }
 

@@ -30,6 +30,10 @@ describe("simulate-clicks", () => {
     expect(code).toBe(0);
     const summary = JSON.parse(stdout) as ClickSummary;
     expect(summary).toMatchObject({ version: 1, type: "clicks", source: "given", instances: 2, match: "closest", metric: "chessboard", curveThreshold: 1 });
+    expect(Object.keys(summary).sort()).toEqual([
+      "automaticIou", "curveThreshold", "excluded", "images", "instances", "iouAfterClicks", "match", "maxClicks", "metric", "noc", "out", "perThreshold",
+      "secondsPerClick", "source", "truth", "type", "version", "wallSeconds", "written",
+    ]);
     expect(summary.perThreshold.map(({ threshold }) => threshold)).toEqual([1, 4]);
     expect(stderr).toMatch(/T +clicks +IoU +truth vertices +speed-up/);
     expect(readdirSync(out()).sort()).toEqual(["automatic.json", "clicks.csv", "instances.csv", "report.html", "report.json", "report.md"]);
