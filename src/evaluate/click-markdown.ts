@@ -1,5 +1,5 @@
 /** The click simulation in Markdown: tables in the shape of the paper's Tables 4, 5 and 6. */
-import { NOTHING, oneDecimal, ratio, whole } from "./html/numbers.js";
+import { NOTHING, oneDecimal, ratio, whole } from "../write/html/numbers.js";
 import { LONGEST_SENTENCE, plainText, table, withRange } from "./markdown.js";
 import { PUBLISHED_CLICKS, type PublishedClickTable } from "./published.js";
 import type { ClickMatch, ClickReport } from "./report-types.js";

@@ -1,5 +1,5 @@
 /** Pieces of Markdown whose text may come from anywhere. */
-import { rangeOf, ratio } from "./html/numbers.js";
+import { rangeOf, ratio } from "../write/html/numbers.js";
 import type { Interval } from "./report-types.js";
 
 /** Longer names are cut; sentences may be longer. */

@@ -3,7 +3,7 @@
  * columns of their own that say so. Every name is escaped.
  */
 import { clickSections } from "./click-markdown.js";
-import { NOTHING, ratio, whole } from "./html/numbers.js";
+import { NOTHING, ratio, whole } from "../write/html/numbers.js";
 import { folded, LONGEST_SENTENCE, plainText, table, withRange } from "./markdown.js";
 import { PUBLISHED_CITYSCAPES } from "./published.js";
 import type { EvaluationReport, GroupScore, ListedReason, MethodReport, ReportInputs } from "./report-types.js";

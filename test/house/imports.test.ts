@@ -34,7 +34,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   "@tensorflow/tfjs": /^runtime\/tfjs/, "@tensorflow/tfjs-node": /^runtime\/tfjs/, "@tensorflow/tfjs-node-gpu": /^runtime\/tfjs/, "@tensorflow/tfjs-core": /^runtime\/tfjs/,
   "onnxruntime-node": /^runtime\/onnx/, "protobufjs": /^runtime\/onnx/,
   "bullmq": /^queue\//, "ioredis": /^queue\//, "prom-client": /^queue\//,
-  "echarts": /^evaluate\//, "@techstark/opencv-js": /^evaluate\//,
+  "echarts": /^write\/html\//, "@techstark/opencv-js": /^evaluate\//,
 };
 
 interface Import { readonly file: string; readonly target: string }

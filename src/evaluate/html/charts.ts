@@ -1,57 +1,8 @@
-/**
- * Charts of the report, drawn by ECharts as SVG without a browser. Colors of text and axes are `currentColor`, so that one drawing is
- * right on a light and on a dark page; data colors are Okabe and Ito's (2008), told apart by color-blind people, on either ground.
- */
-import { type EChartsCoreOption, init, use } from "echarts/core";
-import { BarChart, LineChart, ScatterChart } from "echarts/charts";
-import { GridComponent, LegendComponent, MarkLineComponent } from "echarts/components";
-import { SVGRenderer } from "echarts/renderers";
+/** Charts of the report. */
+import { BLUE, type Chart, GREEN, ORANGE, drawChart as draw } from "../../write/html/chart.js";
+import type { Markup } from "../../write/html/markup.js";
 import type { ClickReport, EvaluationReport, HistogramBin } from "../report-types.js";
 import { PUBLISHED_CLICKS } from "../published.js";
-import { type Markup, trusted } from "./markup.js";
-
-use([BarChart, LineChart, ScatterChart, GridComponent, LegendComponent, MarkLineComponent, SVGRenderer]);
-
-const BLUE = "#0072b2";
-const ORANGE = "#d55e00";
-const GREEN = "#009e73";
-/** Drawn at the width of a phone, so that the words stay readable there; the page never stretches it beyond. */
-const WIDTH = 420;
-const HEIGHT = 300;
-
-export interface Chart { readonly title: string; readonly svg: Markup; readonly words: string }
-
-interface Axis { readonly name: string; readonly min?: number; readonly max?: number; readonly categories?: readonly string[]; readonly type?: "log"; readonly interval?: number }
-
-function draw(x: Axis, y: Axis, series: readonly object[], legend: readonly string[] = []): Markup {
-  const chart = init(null, null, { renderer: "svg", ssr: true, width: WIDTH, height: HEIGHT });
-  const option: EChartsCoreOption = {
-    animation: false,
-    textStyle: { color: "currentColor", fontFamily: "inherit" },
-    grid: { left: 58, right: 16, top: legend.length > 0 ? 34 : 14, bottom: 48 },
-    ...(legend.length > 0 ? { legend: { data: legend, top: 0, textStyle: { color: "currentColor" } } } : {}),
-    xAxis: { ...axisOption(x), nameGap: 28 },
-    yAxis: { ...axisOption(y), nameGap: 40 },
-    series,
-  };
-  chart.setOption(option);
-  const svg = chart.renderToSVGString();
-  chart.dispose();
-  return trusted(svg);
-}
-
-function axisOption({ name, min, max, categories, type, interval }: Axis): object {
-  const line = { lineStyle: { color: "currentColor", opacity: 0.5 } };
-  return {
-    type: categories !== undefined ? "category" : type ?? "value",
-    name, nameLocation: "middle", nameTextStyle: { color: "currentColor", fontSize: 13 },
-    axisLabel: { color: "currentColor", fontSize: 12, hideOverlap: true, ...(interval === undefined ? {} : { interval }) },
-    axisLine: { show: true, ...line }, axisTick: { ...line },
-    splitLine: { lineStyle: { color: "currentColor", opacity: 0.12 } },
-    ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }),
-    ...(categories === undefined ? {} : { data: categories }),
-  };
-}
 
 /** Figure 5 of the paper: what corrections buy. The published line was measured on other images. */
 export function iouAgainstClicks(clicks: ClickReport, automaticIou: number | null): Chart {

@@ -2,13 +2,14 @@
  * report.html: one file that needs no network and no script. Every number in it is in report.json or, in columns that say so, in
  * published.ts.
  */
+import { chartFigure } from "../../write/html/chart.js";
+import { type Fragment, type Markup, html } from "../../write/html/markup.js";
+import { oneDecimal, rangeOf, ratio, whole } from "../../write/html/numbers.js";
+import { descriptionList, renderPage } from "../../write/html/page.js";
 import { PUBLISHED_LATER } from "../published.js";
 import type { EvaluationReport, GroupBy, ReportInputs } from "../report-types.js";
-import { type Chart, iouAfterCorrections, iouAgainstClicks, iouAgainstScore, iouAgainstSize, iouHistogram, vertexHistogram } from "./charts.js";
+import { iouAfterCorrections, iouAgainstClicks, iouAgainstScore, iouAgainstSize, iouHistogram, vertexHistogram } from "./charts.js";
 import { type ExamplePictures, exampleRow } from "./examples.js";
-import { type Fragment, type Markup, html } from "./markup.js";
-import { oneDecimal, rangeOf, ratio, whole } from "./numbers.js";
-import { STYLE } from "./style.js";
 import { classTable, methodTable, nocTable, oneClassTable, publishedMethods, reasonTable, sizeTable, sourceTable, thresholdTable } from "./tables.js";
 
 /** @param pictures photographs of the examples @returns a whole HTML document */
@@ -17,11 +18,7 @@ export function renderReportHtml(report: EvaluationReport, pictures: ExamplePict
     ...(report.clicks === undefined ? [] : [iouAgainstClicks(report.clicks, report.methods[0]?.instanceMean.mean ?? null), iouAfterCorrections(report.clicks)]),
     iouHistogram(report), vertexHistogram(report), iouAgainstSize(report), iouAgainstScore(report),
   ].filter((chart) => chart !== undefined);
-  return html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>polyrnn report</title><style>${STYLE}</style></head><body>
-<h1>Polygons against ground truth</h1>
+  return renderPage("polyrnn report", html`<h1>Polygons against ground truth</h1>
 ${lead(report)}
 ${keyFigures(report)}
 <h2>Methods on the same instances</h2>
@@ -47,9 +44,7 @@ ${reasonTable("Annotations and predictions that take no part in any mean", repor
 ${reasonTable("Evaluated, but worth a look", report.counts.remarks)}
 ${report.clicks === undefined ? html`` : reasonTable("Annotations the click simulation could not take part in", report.clicks.exclusions)}
 <h2>How it was measured</h2>
-${inputList(report)}
-</body></html>
-`.text;
+${inputList(report)}`);
 }
 
 function lead(report: EvaluationReport): Markup {
@@ -84,11 +79,7 @@ ${nocTable(clicks)}
 <p class="note">${clicks.secondsPerClick === null ? "" : `${(clicks.secondsPerClick * 1000).toFixed(1)} ms of computing per simulated click; `}${oneDecimal(clicks.wallSeconds)} s in all${clicks.device === undefined ? "" : ` on ${clicks.device} (${clicks.engine ?? ""})`}.</p>`;
 }
 
-function chartFigure({ title, words, svg }: Chart): Markup {
-  return html`<figure><h3>${title}</h3>${svg}<figcaption>${words}</figcaption></figure>`;
-}
-
-function inputList({ inputs, counts, generator }: EvaluationReport): Markup {
+function inputList({ inputs, counts, generator }: EvaluationReport): Fragment {
   const entries: [string, Fragment][] = [
     ["predictions", inputs.predictions], ["truth", inputs.truth], ...optional("images", inputs.images), ...optional("model", inputs.model),
     ...optional("engine", inputs.engine), ...optional("device", inputs.device),
@@ -99,7 +90,7 @@ function inputList({ inputs, counts, generator }: EvaluationReport): Markup {
     ["intervals", `bootstrap over instances, ${whole(inputs.resamples)} resamples, seed ${inputs.seed}`],
     ["made by", generator],
   ];
-  return html`<dl>${entries.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
+  return descriptionList(entries);
 }
 
 function optional(name: string, value: string | undefined): [string, Fragment][] {

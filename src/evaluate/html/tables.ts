@@ -1,19 +1,9 @@
 /** Tables of the report, in the shape of the paper's Tables 3 to 6. Published numbers have columns of their own, named as such. */
+import { type Fragment, type Markup, html } from "../../write/html/markup.js";
+import { NOTHING, oneDecimal, rangeOf, ratio, whole } from "../../write/html/numbers.js";
+import { type Column, table } from "../../write/html/table.js";
 import { PUBLISHED_CITYSCAPES, PUBLISHED_CLICKS, type PublishedClickTable } from "../published.js";
 import type { ClickMatch, ClickReport, EvaluationReport, GroupScore, Interval, ListedReason, MethodReport } from "../report-types.js";
-import { type Fragment, type Markup, html } from "./markup.js";
-import { NOTHING, oneDecimal, rangeOf, ratio, whole } from "./numbers.js";
-
-interface Column { readonly head: Fragment; readonly isText?: boolean }
-
-/** A table that scrolls inside itself when it is wider than the page. */
-export function table(caption: Fragment, columns: readonly Column[], rows: readonly (readonly Fragment[])[]): Markup {
-  const kind = (at: number): string => (columns[at]?.isText === true ? "text" : "number");
-  return html`<div class="scroll"><table><caption><span>${caption}</span></caption>
-<thead><tr>${columns.map(({ head }, at) => html`<th scope="col" class="${kind(at)}">${head}</th>`)}</tr></thead>
-<tbody>${rows.map((row) => html`<tr>${row.map((cell, at) => at === 0 ? html`<th scope="row" class="${kind(at)}">${cell}</th>` : html`<td class="${kind(at)}">${cell}</td>`)}</tr>
-`)}</tbody></table></div>`;
-}
 
 /** Mean with its interval below, small. */
 export function withRange(interval: Interval, format: (value: number | null) => string = ratio): Markup {

@@ -1,4 +1,4 @@
-/** The look of a report: one column on a phone, light or dark as the reader's system is, printable. */
+/** The look of a page: one column on a phone, light or dark as the reader's system is, printable. */
 import { trusted } from "./markup.js";
 
 export const STYLE = trusted(`

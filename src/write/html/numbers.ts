@@ -1,5 +1,4 @@
-/** How numbers are written in reports for people. A mean over nothing is a dash, never 0. */
-import type { Interval } from "../report-types.js";
+/** How numbers are written in pages for people. A mean over nothing is a dash, never 0. */
 
 export const NOTHING = "–";
 
@@ -18,6 +17,6 @@ export function whole(value: number): string {
 }
 
 /** "0.701–0.734"; empty where there is no interval. */
-export function rangeOf({ low, high }: Interval, format: (value: number | null) => string = ratio): string {
+export function rangeOf({ low, high }: { readonly low: number | null; readonly high: number | null }, format: (value: number | null) => string = ratio): string {
   return low === null || high === null ? "" : `${format(low)}–${format(high)}`;
 }

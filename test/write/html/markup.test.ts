@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { html } from "../../../src/evaluate/html/markup.js";
+import { html } from "../../../src/write/html/markup.js";
 
 describe("HTML templates", () => {
   test("escape whatever is put in, so that no text opens a tag, an attribute or an entity", () => {
