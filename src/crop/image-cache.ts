@@ -1,0 +1,42 @@
+/** Decoded images that are asked for again and again in any order, the least recently used ones going first; bounded by bytes. */
+import { CHANNELS, type DecodeResult, type OpenedImage, decodeImage } from "./open-image.js";
+
+export class ImageCache {
+  /** In order of use, the longest unused first. */
+  private readonly held = new Map<string, { readonly bytes: number; readonly result: Promise<DecodeResult> }>();
+  private used = 0;
+
+  /** @param maxBytes of decoded pixels; an image above it is decoded for whoever asks and not kept */
+  constructor(private readonly maxBytes: number) {}
+
+  /** Bytes of the images held, those still being decoded included. */
+  get bytes(): number {
+    return this.used;
+  }
+
+  /** Decodes once however many ask meanwhile. A damaged image stays known as damaged while it is held. */
+  get(image: OpenedImage): Promise<DecodeResult> {
+    const known = this.held.get(image.path);
+    if (known !== undefined) {
+      this.held.delete(image.path);
+      this.held.set(image.path, known);
+      return known.result;
+    }
+    const bytes = image.width * image.height * CHANNELS;
+    const result = decodeImage(image);
+    if (bytes > this.maxBytes) return result;
+    this.held.set(image.path, { bytes, result });
+    this.used += bytes;
+    for (const [path, oldest] of this.held) {
+      if (this.used <= this.maxBytes) break;
+      this.held.delete(path);
+      this.used -= oldest.bytes;
+    }
+    return result;
+  }
+
+  clear(): void {
+    this.held.clear();
+    this.used = 0;
+  }
+}
