@@ -1,6 +1,8 @@
 import { mkdtemp, rm, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { CropResult } from "../../src/crop/crop.js";
@@ -106,6 +108,21 @@ test("500 boxes on one image come out lazily", async () => {
   expect(results.every((result) => result.kind === "crop")).toBe(true);
   expect(results).toHaveLength(500);
   expect(most).toBe(16);
+});
+
+test("a crop that was taken is not kept while others of the same image are cut", async () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  const taken: WeakRef<Uint8Array>[] = [];
+  for await (const result of readCrops(sourcesOf([SCENES[0]!], [60]), { context: 0.15, maxCropsAhead: 4 })) {
+    if (result.kind === "crop") taken.push(new WeakRef(result.crop.pixels));
+    if (taken.length < 40) continue;
+    await new Promise((resolve) => setTimeout(resolve, 0)); // a WeakRef holds its target until the current task ends
+    collectGarbage();
+    expect(taken.slice(0, 30).filter((pixels) => pixels.deref() !== undefined)).toHaveLength(0);
+    break;
+  }
+  expect(taken).toHaveLength(40);
 });
 
 test("a consumer that leaves early stops the walk, and nothing is left running", async () => {
