@@ -1,7 +1,8 @@
 /** The output folder of an evaluation or a click simulation: what lies in it, and who may write there. */
-import { mkdir, readdir, realpath, stat } from "node:fs/promises";
+import { readdir, realpath, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { cannotWrite, EXIT, PolyrnnError, reasonOf, usageError } from "../errors.js";
+import { makeFolder } from "../write/make-folder.js";
 import { AUTOMATIC_FILE } from "./automatic-file.js";
 import { CLICKS_FILE } from "./write-clicks-csv.js";
 import { INSTANCES_FILE } from "./write-instances-csv.js";
@@ -31,7 +32,7 @@ export async function prepareReportFolder(out: string, inputs: readonly string[]
     }
   }
   try {
-    await mkdir(out, { recursive: true });
+    await makeFolder(out);
     const names = await readdir(out);
     if (names.length > 0 && !force) throw notEmpty(out, names);
   } catch (error) {

@@ -8,7 +8,7 @@
  *   ":0"; input BGR with the ImageNet means removed.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { EXIT, PolyrnnError, cannotWrite, invalidData, reasonOf } from "../errors.js";
 import { describeNetwork } from "../network/architecture.js";
@@ -44,11 +44,13 @@ export interface ImportVgg16Options {
   readonly seed: number;
 }
 
+export interface ImportedModel { readonly card: ModelCard; readonly naming: "torchvision" | "Keras"; /** Content of the weights file. */ readonly weights: Uint8Array }
+
 /**
- * @param file safetensors file with torchvision or Keras names @param out folder of the new model; must be empty or absent
+ * @param file safetensors file with torchvision or Keras names
  * @throws E_DATA naming the first weight that is missing or has another shape
  */
-export async function importVgg16(file: string, out: string, options: ImportVgg16Options): Promise<{ card: ModelCard; naming: "torchvision" | "Keras" }> {
+export async function importVgg16(file: string, options: ImportVgg16Options): Promise<ImportedModel> {
   const source = await readSafetensors(file);
   const { naming, convolutions } = readConvolutions(source, file);
   const architecture: ArchitectureOptions = { name: "vgg16", widths: PAPER_WIDTHS, peepholes: options.peepholes };
@@ -68,8 +70,7 @@ export async function importVgg16(file: string, out: string, options: ImportVgg1
     license: "Terms of the imported ImageNet weights apply.",
     files: { [WEIGHTS_FILE]: { sha256: createHash("sha256").update(bytes).digest("hex"), bytes: bytes.byteLength } },
   };
-  await writeModelFolder(out, card, bytes);
-  return { card, naming };
+  return { card, naming, weights: bytes };
 }
 
 type Convolutions = ReadonlyMap<string, WeightTensor>;
@@ -137,9 +138,9 @@ function initial(name: string, shape: readonly number[], seed: number): WeightTe
   return { shape, values };
 }
 
-async function writeModelFolder(out: string, card: ModelCard, weights: Uint8Array): Promise<void> {
+/** @param out folder that is there and empty @throws E_OUT_NOT_EMPTY; E_WRITE */
+export async function writeModelFolder(out: string, { card, weights }: Pick<ImportedModel, "card" | "weights">): Promise<void> {
   try {
-    await mkdir(out, { recursive: true });
     const names = await readdir(out);
     if (names.length > 0) {
       throw new PolyrnnError(`--out ${out}: expected an empty folder, received one with ${names[0]!}`, "E_OUT_NOT_EMPTY", EXIT.cannotWrite,

@@ -7,7 +7,7 @@
  *
  * Float32, whatever the weights are stored as; opset 17.
  */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cannotWrite, reasonOf } from "../errors.js";
 import type { Model } from "./model.js";
@@ -16,7 +16,7 @@ import { buildEncoderModel, buildStepModel } from "./onnx-model.js";
 
 export interface ExportedFile { readonly name: string; readonly path: string; readonly bytes: number }
 
-/** @param out folder; made when it is not there, files of these names are replaced @throws E_WRITE */
+/** @param out folder that is there; files of these names are replaced @throws E_WRITE */
 export async function exportOnnx({ network, weights, card }: Model, out: string): Promise<readonly ExportedFile[]> {
   const builders: readonly (readonly [name: string, build: () => Uint8Array])[] = [
     ["encoder.onnx", () => buildEncoderModel(network, weights, card.normalization, "all")],
@@ -28,7 +28,6 @@ export async function exportOnnx({ network, weights, card }: Model, out: string)
     const path = join(out, name);
     const bytes = build(); // one at a time: vgg16 takes 160 MB each
     try {
-      await mkdir(out, { recursive: true });
       await writeFile(path, bytes);
     } catch (error) {
       throw cannotWrite(`${path}: cannot write the exported model: ${reasonOf(error)}`, "Name a folder that can be written with --out.", error);

@@ -6,8 +6,9 @@
  * one without an error (7.0.1; a test here holds the opposite).
  */
 import { createReadStream } from "node:fs";
-import { mkdir, open, rename, rm, type FileHandle } from "node:fs/promises";
+import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeFolder } from "./make-folder.js";
 import { toWriteError } from "./write-error.js";
 
 /** Ending of a file that is still being written; a leftover of a killed run is replaced by the next one. */
@@ -32,11 +33,17 @@ export class AtomicFile {
    * @throws E_WRITE
    */
   static async open(path: string): Promise<AtomicFile> {
-    try {
-      await mkdir(dirname(path), { recursive: true });
+    const create = async (): Promise<AtomicFile> => {
       // Removed first, and opened only if new: a link that waits under this name is never written through.
       await rm(path + PARTIAL_SUFFIX, { force: true });
       return new AtomicFile(path, await open(path + PARTIAL_SUFFIX, "wx"));
+    };
+    try {
+      return await create().catch(async (thrown: unknown) => {
+        if (!isMissingFolder(thrown)) throw thrown;
+        await makeFolder(dirname(path));
+        return create();
+      });
     } catch (thrown) {
       throw toWriteError(path, thrown);
     }
@@ -119,4 +126,8 @@ export async function writeAtomic(path: string, content: string | Uint8Array): P
     await file.abort();
     throw thrown;
   }
+}
+
+function isMissingFolder(thrown: unknown): boolean {
+  return thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT";
 }

@@ -1,6 +1,7 @@
 /** How files in the output point at photographs. */
-import { mkdir, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { relative, resolve } from "node:path";
+import { makeFolder } from "./make-folder.js";
 import { toWriteError } from "./write-error.js";
 
 /**
@@ -12,7 +13,7 @@ import { toWriteError } from "./write-error.js";
  */
 export async function relativePath(folder: string, file: string): Promise<string> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const from = await realpath(folder);
     const to = await realpath(file).catch(() => resolve(file));
     return relative(from, to).replaceAll("\\", "/");

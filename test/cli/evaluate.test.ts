@@ -102,3 +102,9 @@ test("a stop leaves no report and exits with 130", async () => {
   expect(terminal.stderr.text).toContain("no report was written");
   expect(readdirSync(join(folder.path, "polyrnn-eval"))).toEqual([]);
 });
+
+test.skipIf(process.platform !== "linux")("a report folder in a place that takes no new folders (/proc) is refused at once", async () => {
+  const { code, stderr } = await evaluate(["--out", "/proc/polyrnn/report"]);
+  expect(code).toBe(73);
+  expect(stderr).toContain("/proc/polyrnn: expected to make a folder here, but /proc takes none");
+});

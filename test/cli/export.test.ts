@@ -23,3 +23,9 @@ test("export says which models there are when the name is mistyped", async () =>
   expect(await run(["export", "tiny-randon", "--out", folder], terminal)).toBe(69);
   expect(terminal.stderr.text).toContain("tiny-random");
 });
+
+test.skipIf(process.platform !== "linux")("export into a place that takes no new folders (/proc) is refused at once instead of trying for ever", async () => {
+  const terminal = memoryTerminal();
+  expect(await run(["export", "tiny-random", "--out", "/proc/polyrnn/onnx"], terminal)).toBe(73);
+  expect(terminal.stderr.text).toContain("/proc/polyrnn: expected to make a folder here, but /proc takes none");
+});

@@ -1,5 +1,5 @@
 /** The paper's network against PyTorch (fixtures/reference/vgg16.py), and ImageNet weights brought into it. */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { describeNetwork } from "../../src/network/architecture.js";
 import type { ArchitectureOptions } from "../../src/network/polygon-rnn.js";
 import type { Normalization } from "../../src/network/tensor-ops.js";
-import { importVgg16 } from "../../src/runtime/import-vgg16.js";
+import { importVgg16, writeModelFolder } from "../../src/runtime/import-vgg16.js";
 import { loadModel } from "../../src/runtime/model.js";
 import { buildEncoderModel } from "../../src/runtime/onnx-model.js";
 import { openOnnxEngine } from "../../src/runtime/onnx-engine.js";
@@ -107,8 +107,11 @@ describe("importing ImageNet weights", () => {
   ] as const)("$naming weights land in both trunks, unchanged, and the card says how pixels come in", async ({ naming, tensors, channelOrder }) => {
     const file = join(folder, "imagenet.safetensors");
     await writeFile(file, serializeSafetensors(tensors(), { dtype: "F32" }));
-    const result = await importVgg16(file, join(folder, "mine"), { name: "mine", peepholes: false, seed: 1 });
+    const result = await importVgg16(file, { name: "mine", peepholes: false, seed: 1 });
     expect(result.naming).toBe(naming);
+    await mkdir(join(folder, "mine"));
+    await writeModelFolder(join(folder, "mine"), result);
+    await expect(writeModelFolder(join(folder, "mine"), result)).rejects.toMatchObject({ exitCode: 73, message: expect.stringContaining("expected an empty folder") as string });
     const model = await loadModel(join(folder, "mine"));
     expect(model.card.normalization.channelOrder).toBe(channelOrder);
     for (const trunk of ["encoder", "first"]) for (const name of ours) for (const part of ["weight", "bias"]) {
@@ -121,11 +124,11 @@ describe("importing ImageNet weights", () => {
     const file = join(folder, "other.safetensors");
     await writeFile(file, serializeSafetensors(new Map([["layer1.weight", { shape: [1], values: Float32Array.of(1) }]]), { dtype: "F32" }));
     const options = { name: "mine", peepholes: false, seed: 1 };
-    await expect(importVgg16(file, join(folder, "mine"), options)).rejects.toMatchObject({ exitCode: 65, message: expect.stringContaining("layer1.weight") as string });
+    await expect(importVgg16(file, options)).rejects.toMatchObject({ exitCode: 65, message: expect.stringContaining("layer1.weight") as string });
     const most = torchvision();
     most.delete("features.28.bias");
     await writeFile(file, serializeSafetensors(most, { dtype: "F32" }));
-    await expect(importVgg16(file, join(folder, "mine"), options)).rejects.toMatchObject({ exitCode: 65, message: expect.stringContaining("conv5_3.bias") as string });
+    await expect(importVgg16(file, options)).rejects.toMatchObject({ exitCode: 65, message: expect.stringContaining("conv5_3.bias") as string });
   });
 });
 

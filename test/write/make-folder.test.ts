@@ -1,3 +1,4 @@
+import { readFileSync, readdirSync } from "node:fs";
 import { mkdir, stat, symlink, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { expect, test } from "vitest";
@@ -56,4 +57,10 @@ test.skipIf(!hasProc)("a place that takes no new folders is refused at once", as
   const refusal = await refusalOf("/proc/polyrnn/out");
   expect(refusal).toMatchObject({ exitCode: 73, hint: "Choose another folder with --out." });
   expect(refusal.message).toContain("/proc/polyrnn: expected to make a folder here, but /proc takes none (ENOENT)");
+});
+
+test("every folder of the program's output is made here: nothing else in src calls mkdir, whose recursive form can run for ever", () => {
+  const src = join(import.meta.dirname, "..", "..", "src");
+  const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+  expect(files.filter((name) => /\bmkdir(Sync)?\(/.test(readFileSync(join(src, name), "utf8")))).toEqual([join("write", "make-folder.ts")]);
 });

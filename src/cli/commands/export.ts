@@ -6,6 +6,7 @@ import { loadModel } from "../../runtime/model.js";
 import { openOnnxEngine } from "../../runtime/onnx-engine.js";
 import { exportOnnx } from "../../runtime/onnx-export.js";
 import { ONNX_OPSET } from "../../runtime/onnx-proto.js";
+import { makeFolder } from "../../write/make-folder.js";
 import type { ExportFlags } from "../options/export-table.js";
 import { printable } from "../terminal-text.js";
 import { writeLine, type Terminal } from "../terminal.js";
@@ -17,6 +18,7 @@ export async function exportCommand(options: ExportFlags, terminal: Terminal): P
   const say = (line: string): void => { if (!options.json) terminal.stderr.write(`${printable(line)}\n`); };
   say(`loading model ${options.model}`);
   const model = await loadModel(options.model);
+  await makeFolder(options.out);
   const files = await exportOnnx(model, options.out);
   say("running the files and comparing them with the model");
   const engine = await openOnnxEngine(model.network, model.weights, model.card.normalization, { device: "cpu" });

@@ -1,6 +1,7 @@
 /** `polyrnn models import vgg16 FILE --out DIR`: ImageNet weights in, a model folder out. */
 import { EXIT, usageError, type ExitCode } from "../../errors.js";
-import { importVgg16 } from "../../runtime/import-vgg16.js";
+import { importVgg16, writeModelFolder } from "../../runtime/import-vgg16.js";
+import { makeFolder } from "../../write/make-folder.js";
 import type { ImportFlags } from "../options/models-table.js";
 import { printable } from "../terminal-text.js";
 import { writeLine, type Terminal } from "../terminal.js";
@@ -11,7 +12,9 @@ export async function importCommand(options: ImportFlags, terminal: Terminal): P
   if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name)) {
     throw usageError(`--name: expected lower case letters, digits, dots and dashes, 64 at most, but received ${JSON.stringify(name)}`, "Choose a name like vgg16-imagenet.");
   }
-  const { card, naming } = await importVgg16(file, out, { name, peepholes, seed });
+  const { card, naming, weights } = await importVgg16(file, { name, peepholes, seed });
+  await makeFolder(out);
+  await writeModelFolder(out, { card, weights });
   if (options.json) {
     await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "imported", folder: out, naming, card }));
   } else {
