@@ -15,9 +15,9 @@ import { describeNetwork } from "../network/architecture.js";
 import type { ArchitectureOptions } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
 import { VGG16_BLOCKS } from "../network/vgg16-trunk.js";
-import { createRandom } from "../random.js";
 import { CARD_VERSION, type ModelCard } from "../schema/model-card.js";
 import { CARD_FILE } from "./model-folder.js";
+import { initialWeight } from "./initial-weights.js";
 import { type SafetensorsFile, type WeightTensor, readSafetensors, serializeSafetensors, tensorValues } from "./safetensors.js";
 
 /** Indices of the convolutions in torchvision's `features`, in order; pooling and ReLU layers take the numbers between. */
@@ -56,7 +56,7 @@ export async function importVgg16(file: string, options: ImportVgg16Options): Pr
   const architecture: ArchitectureOptions = { name: "vgg16", widths: PAPER_WIDTHS, peepholes: options.peepholes };
   const weights = new Map<string, WeightTensor>();
   for (const [name, shape] of describeNetwork(architecture).weightShapes) {
-    weights.set(name, imported(name, shape, convolutions, file) ?? initial(name, shape, options.seed));
+    weights.set(name, imported(name, shape, convolutions, file) ?? initialWeight(name, shape, options.seed));
   }
   const bytes = serializeSafetensors(weights, { dtype: "F32" });
   const card: ModelCard = {
@@ -123,19 +123,6 @@ function imported(name: string, shape: readonly number[], convolutions: Convolut
       "The file must hold all 13 convolutions of VGG-16 (configuration D) with their biases.");
   }
   return found;
-}
-
-/** Initial value of a weight that is to be learned: He et al. 2015 for kernels and rows, zeros for biases, ones for forget gates. */
-function initial(name: string, shape: readonly number[], seed: number): WeightTensor {
-  const values = new Float32Array(shape.reduce((product, side) => product * side, 1));
-  if (name.endsWith(".weight") && !name.includes(".peephole_")) {
-    const random = createRandom(seed).fork(name);
-    const inputs = values.length / shape[0]!;
-    for (let at = 0; at < values.length; at++) values[at] = random.normal() * Math.sqrt(2 / inputs);
-  }
-  // An LSTM that starts out remembering learns longer sequences (Jozefowicz et al. 2015); gate order: input, forget, output, candidate.
-  if (name === "decoder.gates_features.bias" || name === "decoder.gates_2.bias") values.fill(1, values.length / 4, values.length / 2);
-  return { shape, values };
 }
 
 /** @param out folder that is there and empty @throws E_OUT_NOT_EMPTY; E_WRITE */
