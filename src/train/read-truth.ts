@@ -35,7 +35,7 @@ export async function readTruthSet(dataset: Dataset, options: ReadTruthOptions):
   let waiting: Waiting[] = [];
   const takeWaiting = async (): Promise<void> => {
     const opened = await Promise.all(waiting.map(({ group }) => openGroup(group)));
-    waiting.forEach(({ group, candidates }, i) => { collected.add(group.image, candidates, opened[i]!); });
+    waiting.forEach(({ group, candidates }, i) => { collected.add(group, candidates, opened[i]!); });
     waiting = [];
   };
   for await (const group of dataset.groups()) {
@@ -86,7 +86,7 @@ class Collector {
     return candidates;
   }
 
-  add(record: ImageRecord, candidates: readonly Candidate[], opened: OpenedImage | string): void {
+  add({ image: record, location }: ImageGroup, candidates: readonly Candidate[], opened: OpenedImage | string): void {
     if (typeof opened === "string") {
       this.drop(opened, candidates.length);
       return;
@@ -109,7 +109,9 @@ class Collector {
       this.instances.push({ ordinal, annotationId, categoryId, image, source, box: clipped.box, points: packRing(ring) });
       this.options.onInstance?.(instance, record);
     }
-    if (source !== undefined) this.images.push({ fileName: record.fileName, opened });
+    if (source === undefined) return;
+    const { root } = { root: undefined, ...location };
+    this.images.push({ fileName: record.fileName, opened, ...(root !== undefined && { root }) });
   }
 
   private sourceOf({ raw }: ImageRecord): number {

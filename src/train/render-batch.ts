@@ -6,14 +6,13 @@
  */
 import { Gate } from "../crop/gate.js";
 import type { ImageCache } from "../crop/image-cache.js";
-import { CHANNELS } from "../crop/open-image.js";
-import { resampleWindow } from "../crop/resample-window.js";
+import { CHANNELS, type DecodedImage } from "../crop/open-image.js";
 import { invalidData } from "../errors.js";
-import { CROP_SIZE } from "../geometry/grid.js";
 import type { TrainingBatch } from "../runtime/training-batch.js";
 import { CROP_BYTES, packBatch } from "./pack-batch.js";
 import type { PlannedSample } from "./plan-sample.js";
-import type { TruthSet } from "./truth-instance.js";
+import { renderSample } from "./render-sample.js";
+import { unpackRing, type TruthSet } from "./truth-instance.js";
 
 /** Bytes of images in work beside those in the cache; a single image above it is worked on alone. */
 const MAX_BYTES_IN_WORK = 128 * 2 ** 20;
@@ -44,21 +43,31 @@ export class BatchRenderer {
 
   /** @returns why there are no pixels; undefined when there are */
   private async renderInto(target: Uint8Array, sample: PlannedSample): Promise<string | undefined> {
-    const number = this.truth.instances[sample.instance]!.image;
-    const { opened } = this.truth.images[number]!;
-    const bytes = opened.width * opened.height * CHANNELS;
+    const { image, points } = this.truth.instances[sample.instance]!;
+    const numbers = sample.background === undefined ? [image] : [image, sample.background.image];
+    const bytes = numbers.reduce((sum, number) => sum + this.bytesOf(number), 0);
     await this.inWork.enter(bytes);
     try {
-      const decoded = await this.images.get(opened);
-      if (decoded.kind === "failed") {
-        this.noteDamaged(number, decoded.failure.message);
-        return decoded.failure.message;
-      }
-      target.set(await resampleWindow(decoded.image, sample.window, CROP_SIZE));
+      const [own, under] = await Promise.all(numbers.map((number) => this.decode(number)));
+      if (typeof own === "string") return own;
+      if (typeof under === "string") return under;
+      target.set(await renderSample(sample, unpackRing(points), own!, under));
       return undefined;
     } finally {
       this.inWork.leave(bytes);
     }
+  }
+
+  private bytesOf(image: number): number {
+    const { width, height } = this.truth.images[image]!.opened;
+    return width * height * CHANNELS;
+  }
+
+  private async decode(image: number): Promise<DecodedImage | string> {
+    const decoded = await this.images.get(this.truth.images[image]!.opened);
+    if (decoded.kind === "decoded") return decoded.image;
+    this.noteDamaged(image, decoded.failure.message);
+    return decoded.failure.message;
   }
 
   private noteDamaged(image: number, message: string): void {

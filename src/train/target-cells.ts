@@ -32,7 +32,15 @@ export function targetCells(ring: Ring, window: CropWindow, limits: SequenceLimi
 
 /** The cells in the mirrored crop (left and right exchanged), clockwise again; the first vertex stays first. */
 export function mirrorCells(cells: readonly GridCell[]): GridCell[] {
-  const [first, ...rest] = cells.map(({ col, row }) => ({ col: GRID_SIZE - 1 - col, row }));
+  return reverse(cells.map(({ col, row }) => ({ col: GRID_SIZE - 1 - col, row })));
+}
+
+/** The same with top and bottom exchanged. */
+export function turnOverCells(cells: readonly GridCell[]): GridCell[] {
+  return reverse(cells.map(({ col, row }) => ({ col, row: GRID_SIZE - 1 - row })));
+}
+
+function reverse([first, ...rest]: readonly GridCell[]): GridCell[] {
   return first === undefined ? [] : [first, ...rest.reverse()];
 }
 

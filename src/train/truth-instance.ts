@@ -7,6 +7,8 @@ export interface TrainingImage {
   /** As the annotation file names it. */
   readonly fileName: string;
   readonly opened: OpenedImage;
+  /** Folder without links that the file must still lie in when it is opened again. */
+  readonly root?: string;
 }
 
 export interface TruthInstance {
