@@ -128,23 +128,26 @@ const LINE_BREAK = 0x0a;
 export async function* readJournal(path: string): AsyncGenerator<JournalLine> {
   const file = await openForReading(path);
   try {
-    let rest = Buffer.alloc(0);
-    let offset = 0; // of `rest` in the file
+    // One buffer for the whole walk: blocks of their own would lie about by the dozen until they are collected.
+    let buffer = Buffer.alloc(2 * READ_BYTES);
+    let held = 0; // bytes of the buffer that are read and not yet yielded
+    let offset = 0; // of the buffer in the file
     let number = 0;
     for (;;) {
-      const block = Buffer.alloc(READ_BYTES);
-      const { bytesRead } = await file.read(block, 0, READ_BYTES, offset + rest.length);
+      if (held + READ_BYTES > buffer.length) buffer = Buffer.concat([buffer.subarray(0, held)], 2 * buffer.length);
+      const { bytesRead } = await file.read(buffer, held, READ_BYTES, offset + held);
       if (bytesRead === 0) return;
-      rest = Buffer.concat([rest, block.subarray(0, bytesRead)]);
+      held += bytesRead;
       let start = 0;
-      for (let end = rest.indexOf(LINE_BREAK); end !== -1; end = rest.indexOf(LINE_BREAK, start)) {
-        const value = unsealLine(rest.toString("utf8", start, end));
+      for (let end = nextLineBreak(buffer, start, held); end !== -1; end = nextLineBreak(buffer, start, held)) {
+        const value = unsealLine(buffer.toString("utf8", start, end));
         yield { number: ++number, offset: offset + start, length: end - start, ...(value === undefined ? {} : { value }) };
         start = end + 1;
       }
-      rest = rest.subarray(start);
+      buffer.copyWithin(0, start, held);
+      held -= start;
       offset += start;
-      if (rest.length > MAX_LINE_BYTES) {
+      if (held > MAX_LINE_BYTES) {
         throw invalidData(`${path}: line ${number + 1}: expected at most ${MAX_LINE_BYTES} bytes, received more`,
           "This is not a journal of polyrnn, or it is damaged beyond use; start again in another folder.");
       }
@@ -154,9 +157,16 @@ export async function* readJournal(path: string): AsyncGenerator<JournalLine> {
   }
 }
 
-/** Reads single lines of a finished journal; neighboring lines come from one block. */
+function nextLineBreak(buffer: Buffer, start: number, end: number): number {
+  const at = buffer.subarray(start, end).indexOf(LINE_BREAK);
+  return at === -1 ? -1 : start + at;
+}
+
+/** Reads single lines of a finished journal, one call at a time; neighboring lines come from one block. */
 export class JournalReader {
-  private block = Buffer.alloc(0);
+  private buffer = Buffer.alloc(READ_BYTES);
+  /** The part of the buffer that holds the file from `blockOffset` on. */
+  private block = this.buffer.subarray(0, 0);
   private blockOffset = 0;
   private constructor(private readonly path: string, private readonly file: FileHandle) {}
 
@@ -167,9 +177,9 @@ export class JournalReader {
   /** @throws invalidData when the line is not what it was when the journal was indexed */
   async read({ offset, length }: LineRange): Promise<Outcome> {
     if (offset < this.blockOffset || offset + length > this.blockOffset + this.block.length) {
-      const block = Buffer.alloc(Math.max(READ_BYTES, length));
-      const { bytesRead } = await this.file.read(block, 0, block.length, offset);
-      this.block = block.subarray(0, bytesRead);
+      if (length > this.buffer.length) this.buffer = Buffer.alloc(length);
+      const { bytesRead } = await this.file.read(this.buffer, 0, this.buffer.length, offset);
+      this.block = this.buffer.subarray(0, bytesRead);
       this.blockOffset = offset;
     }
     const start = offset - this.blockOffset;
