@@ -1,5 +1,20 @@
-/** What a training run is asked, apart from its data (see training-set.ts): network, start, optimizer, schedule, when to look. */
+/** What a training run is asked: data (see training-set.ts), network, start, optimizer, schedule, when to look. */
 import type { DeviceName } from "../runtime/engine.js";
+import type { TruthOptions } from "./open-truth.js";
+import type { TrainingSetOptions } from "./training-set.js";
+
+/** What is trained on; goes into run.json as it is. */
+export interface TrainingData extends Omit<TrainingSetOptions, "batchSize" | "seed" | "sourceWeights" | "onDamaged"> {
+  readonly sourceWeights?: Readonly<Record<string, number>>;
+}
+
+export interface TrainOptions extends Recipe {
+  /** The run folder: made when it is not there, else empty. */
+  readonly out: string;
+  readonly data: TrainingData;
+  /** Absent: nothing is validated, and the model is the one of the last step. */
+  readonly validation?: Omit<TruthOptions, "seed">;
+}
 
 /** Weights of the loss parts in their sum. */
 export interface LossWeights { readonly steps: number; readonly edge: number; readonly vertex: number; readonly mask: number }
@@ -14,6 +29,8 @@ export interface Recipe {
   readonly threads?: number;
   /** Of random initial weights; the data side takes its own from the same number. */
   readonly seed: number;
+  /** Crops per step. */
+  readonly batchSize: number;
   /** Optimizer steps in all. */
   readonly steps: number;
   /** Peak learning rates, of the encoder's trunk and of everything else. */
@@ -49,7 +66,7 @@ export interface Recipe {
 
 /** The recipe of the model that comes with the program, where nothing else is said. */
 export const DEFAULT_RECIPE: Recipe = {
-  model: "mobile", device: "auto", seed: 0, steps: 10_000,
+  model: "mobile", device: "auto", seed: 0, batchSize: 16, steps: 10_000,
   trunkRate: 3e-4, rate: 1.5e-3, schedule: "cosine", warmUp: 200, dropEvery: 4_000,
   weightDecay: 1e-4, clipNorm: 5, average: 0.999,
   lossWeights: { steps: 1, edge: 1, vertex: 1, mask: 1 }, smoothing: 0.5,

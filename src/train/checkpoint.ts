@@ -1,0 +1,108 @@
+/**
+ * Where a stopped run goes on: everything the next step depends on, written so that a kill or a full disk at any moment leaves the
+ * checkpoint before it whole.
+ *
+ *     checkpoint/step-00001500.safetensors   weights, moments, moving average, F32
+ *     checkpoint/state.json                  names that file with its sha256; replaced last, by a rename
+ */
+import { createHash } from "node:crypto";
+import { readFile, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { PolyrnnError, cannotWrite, missingInput, reasonOf, unavailable } from "../errors.js";
+import { type WeightTensor, readSafetensors, serializeSafetensors, tensorValues } from "../runtime/safetensors.js";
+import type { TrainerState } from "../runtime/trainer.js";
+import { PARTIAL_SUFFIX, writeAtomic } from "../write/atomic-file.js";
+import type { Sums } from "./step-sums.js";
+
+export const CHECKPOINT_FOLDER = "checkpoint";
+const STATE_FILE = "state.json";
+const VERSION = 1;
+const WEIGHTS_FILE = /^step-\d{8,}\.safetensors$/;
+const GROUPS = { weights: "weights", firstMoments: "first_moments", secondMoments: "second_moments", averages: "averages" } as const;
+
+/** What the loop itself remembers. */
+export interface LoopState {
+  /** Best validation so far. */
+  readonly best?: { readonly step: number; readonly iou: number };
+  /** Steps since the last line of the metrics. */
+  readonly sums: Sums;
+  /** Bytes of metrics.ndjson at this step; what is behind them is written again after a resume. */
+  readonly metricsBytes: number;
+  /** Computing time so far, of all processes. */
+  readonly seconds: number;
+}
+
+interface StateFile extends LoopState { readonly formatVersion: number; readonly step: number; readonly file: string; readonly sha256: string }
+
+/** @throws E_WRITE; the checkpoint before this one is whole then, and the message says so */
+export async function writeCheckpoint(folder: string, state: TrainerState, loop: LoopState): Promise<void> {
+  const place = join(folder, CHECKPOINT_FOLDER);
+  const file = `step-${String(state.step).padStart(8, "0")}.safetensors`;
+  const before = await readState(place).catch(() => undefined);
+  try {
+    const tensors = new Map<string, WeightTensor>();
+    for (const [group, prefix] of Object.entries(GROUPS)) {
+      for (const [name, tensor] of state[group as keyof typeof GROUPS] ?? []) tensors.set(`${prefix}/${name}`, tensor);
+    }
+    const bytes = serializeSafetensors(tensors, { dtype: "F32" });
+    await writeAtomic(join(place, file), bytes);
+    const content: StateFile = { formatVersion: VERSION, step: state.step, file, sha256: createHash("sha256").update(bytes).digest("hex"), ...loop };
+    await writeAtomic(join(place, STATE_FILE), `${JSON.stringify(content, null, 2)}\n`);
+  } catch (thrown) {
+    if (!(thrown instanceof PolyrnnError)) throw thrown;
+    if (before?.file !== file) await rm(join(place, file), { force: true }).catch(() => undefined); // makes room; the state does not name it
+    const last = before === undefined ? "there is none from before" : `the one of step ${before.step} is whole`;
+    throw cannotWrite(`checkpoint of step ${state.step}: ${thrown.message}; ${last}`, `Make room, then run: polyrnn train --resume ${folder}`, thrown);
+  }
+  await removeOthers(place, file);
+}
+
+/** Files of earlier checkpoints, and of writes that were cut off. */
+async function removeOthers(place: string, kept: string): Promise<void> {
+  for (const name of await readdir(place)) {
+    if (name !== kept && WEIGHTS_FILE.test(name.replace(PARTIAL_SUFFIX, ""))) await rm(join(place, name), { force: true });
+  }
+}
+
+/** @throws E_MISSING without a checkpoint, E_UNAVAILABLE for one that is damaged */
+export async function readCheckpoint(folder: string): Promise<{ state: TrainerState; loop: LoopState }> {
+  const place = join(folder, CHECKPOINT_FOLDER);
+  const { step, file, sha256, best, sums, metricsBytes, seconds } = await readState(place);
+  const path = join(place, file);
+  const stored = await readSafetensors(path);
+  if (stored.sha256 !== sha256) {
+    throw unavailable(`${path}: expected sha256 ${sha256.slice(0, 12)} but received ${stored.sha256.slice(0, 12)}`, "The checkpoint is damaged. Start anew from the model in the folder: --init.");
+  }
+  const groups = new Map<string, Map<string, WeightTensor>>();
+  for (const [key, tensor] of stored.tensors) {
+    const [prefix, name] = [key.slice(0, key.indexOf("/")), key.slice(key.indexOf("/") + 1)];
+    const group = groups.get(prefix) ?? new Map<string, WeightTensor>();
+    groups.set(prefix, group.set(name, { shape: tensor.shape, values: tensorValues(tensor, `${path}: tensor ${key}`) }));
+  }
+  const group = (name: keyof typeof GROUPS): Map<string, WeightTensor> => groups.get(GROUPS[name]) ?? new Map<string, WeightTensor>();
+  const averages = groups.get(GROUPS.averages);
+  return {
+    state: { step, weights: group("weights"), firstMoments: group("firstMoments"), secondMoments: group("secondMoments"), ...(averages && { averages }) },
+    loop: { ...(best && { best }), sums, metricsBytes, seconds },
+  };
+}
+
+async function readState(place: string): Promise<StateFile> {
+  const path = join(place, STATE_FILE);
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (thrown) {
+    throw missingInput(`${path}: expected a checkpoint but it cannot be read (${reasonOf(thrown)})`, "Only a run that has written a checkpoint can be resumed.", thrown);
+  }
+  try {
+    const state = JSON.parse(text) as StateFile;
+    if (state.formatVersion !== VERSION) throw new Error(`formatVersion is ${JSON.stringify(state.formatVersion)}, not ${VERSION}`);
+    if (!WEIGHTS_FILE.test(state.file) || !Number.isSafeInteger(state.step) || !Number.isSafeInteger(state.metricsBytes) || typeof state.sums !== "object") {
+      throw new Error("a field is missing or not sound");
+    }
+    return state;
+  } catch (thrown) {
+    throw unavailable(`${path}: expected the state of a training run (${reasonOf(thrown)})`, "The checkpoint is damaged or of another version of polyrnn.", thrown);
+  }
+}

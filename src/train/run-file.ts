@@ -1,0 +1,66 @@
+/** run.json of a training run: its options and what they were applied to, so that it can be repeated and resumed. */
+import { readFile, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { EXIT, PolyrnnError, invalidData, missingInput, reasonOf } from "../errors.js";
+import { writeAtomic } from "../write/atomic-file.js";
+import { makeFolder } from "../write/make-folder.js";
+import type { TrainOptions } from "./options.js";
+
+export const RUN_FILE = "run.json";
+const VERSION = 1;
+
+export interface TrainingRun {
+  readonly formatVersion: typeof VERSION;
+  readonly type: "training";
+  /** Paths absolute; `out` is where the run was begun, the folder itself may have moved. */
+  readonly options: TrainOptions;
+  /** What the data gave: a resumed run must find the same. */
+  readonly data: { readonly instances: number; readonly images: number; readonly bySource: Readonly<Record<string, number>>; readonly validationInstances: number };
+  readonly start: { readonly words: string; readonly sha256?: readonly string[] };
+}
+
+/** Makes the folder. @throws E_OUT_NOT_EMPTY when there is something in it, E_WRITE */
+export async function prepareFolder(out: string): Promise<void> {
+  await makeFolder(out);
+  const [name] = await readdir(out);
+  if (name === undefined) return;
+  throw new PolyrnnError(`${out}: expected an empty folder but there is ${name} in it`, "E_OUT_NOT_EMPTY", EXIT.cannotWrite,
+    `Choose another folder, or go on with the run in it: polyrnn train --resume ${out}`);
+}
+
+export async function writeRun(folder: string, run: Omit<TrainingRun, "formatVersion" | "type">): Promise<void> {
+  await writeAtomic(join(folder, RUN_FILE), `${JSON.stringify({ formatVersion: VERSION, type: "training", ...run }, null, 2)}\n`);
+}
+
+/** @throws E_MISSING when there is none, E_DATA when it is not of a training run */
+export async function readRun(folder: string): Promise<TrainingRun> {
+  const path = join(folder, RUN_FILE);
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (thrown) {
+    throw missingInput(`${path}: expected a training run but it cannot be read (${reasonOf(thrown)})`, "Name the folder of a run of polyrnn train.", thrown);
+  }
+  try {
+    const run = JSON.parse(text) as TrainingRun;
+    // `type` keeps the run.json of other commands out.
+    if ((run.type as unknown) !== "training" || (run.formatVersion as unknown) !== VERSION) throw new Error("its type or version is another one");
+    return run;
+  } catch (thrown) {
+    throw invalidData(`${path}: expected the run.json of a training run (${reasonOf(thrown)})`, "Name the folder of a run of polyrnn train.", thrown);
+  }
+}
+
+/** @throws E_DATA naming the first count that differs */
+export function checkSameData(folder: string, before: TrainingRun["data"], now: TrainingRun["data"]): void {
+  const counts = (data: TrainingRun["data"]): [string, number][] => [
+    ["instances", data.instances], ["images", data.images], ["validation instances", data.validationInstances],
+    ...Object.entries(data.bySource).map(([source, count]): [string, number] => [`instances of ${source}`, count]),
+  ];
+  const found = new Map(counts(now));
+  for (const [what, count] of counts(before)) {
+    if (found.get(what) === count) continue;
+    throw invalidData(`${join(folder, RUN_FILE)}: expected ${count} ${what}, as when the run began, but received ${found.get(what) ?? 0}`,
+      "A run goes on with the data it began with. Bring them back, or begin another run with --init.");
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * `polyrnn train`: reads truth, opens the network under TensorFlow.js, and runs the loop in a folder that is a model folder from the
+ * first validation on.
+ *
+ *     run.json             options, counts of the data, where the weights start
+ *     metrics.ndjson       one line per report and per validation (events.ts)
+ *     checkpoint/          where a stopped run goes on (checkpoint.ts)
+ *     model.json, model.safetensors   the best model so far
+ */
+import { resolve } from "node:path";
+import { frozenPrefix } from "../network/trunk-weights.js";
+import { type TrainingDevice, openTrainingDevice } from "../runtime/open-trainer.js";
+import type { Trainer } from "../runtime/trainer.js";
+import { type LoopState, readCheckpoint } from "./checkpoint.js";
+import type { RunEnded, TrainEvents } from "./events.js";
+import { TrainingLoop, deviceWords } from "./loop.js";
+import { MetricsFile } from "./metrics-file.js";
+import type { TrainOptions } from "./options.js";
+import { checkOptions } from "./check-options.js";
+import { checkOverlap } from "./overlap.js";
+import { type TrainingRun, checkSameData, prepareFolder, readRun, writeRun } from "./run-file.js";
+import { type NetworkToTrain, type StartWeights, networkToTrain, startWeights } from "./start-weights.js";
+import { type TrainingSet, openTrainingSet } from "./training-set.js";
+import { type ValidationSet, openValidationSet } from "./validation-set.js";
+
+/** What the caller may bring; everything has a default. */
+export interface TrainHost {
+  /** Aborted: finish the step, write a checkpoint, return with `stopped`. */
+  readonly signal?: AbortSignal;
+  /** What to compute with, in place of looking for it. */
+  readonly device?: TrainingDevice;
+  readonly openTrainingSet?: typeof openTrainingSet;
+}
+
+/**
+ * @param options paths may be relative
+ * @throws E_OUT_NOT_EMPTY; E_USAGE, E_DATA, E_MISSING for what options and data say; E_UNAVAILABLE without TensorFlow.js; E_DIVERGED
+ *         naming the step whose losses are not finite; E_WRITE. After a checkpoint, whatever happens leaves one that is whole.
+ */
+export async function train(options: TrainOptions, events: TrainEvents = {}, host: TrainHost = {}): Promise<RunEnded> {
+  checkOptions(options);
+  const settled = withAbsolutePaths(options);
+  const folder = settled.out;
+  const device = host.device ?? await openTrainingDevice(settled.device, settled.threads);
+  const network = await networkToTrain(settled.model);
+  const start = await startWeights(network, settled);
+  checkFreeze(network, settled);
+  await prepareFolder(folder);
+  return withData(settled, host, async (training, validation) => {
+    const run = { options: settled, data: countsOf(training, validation), start: { words: start.words, ...(start.sha256 && { sha256: start.sha256 }) } };
+    await writeRun(folder, run);
+    return runLoop({ folder, run, network, device, start, training, validation, events, host });
+  }, events);
+}
+
+/**
+ * Goes on with the run in a folder: same options, same data, from its last checkpoint.
+ * @throws as `train`; E_MISSING without a run or a checkpoint; E_DATA when the data are not those the run began with
+ */
+export async function resumeTraining(folder: string, events: TrainEvents = {}, host: TrainHost = {}): Promise<RunEnded> {
+  const place = resolve(folder);
+  const { options, data, start: { words, sha256 } } = await readRun(place);
+  checkOptions(options);
+  const checkpoint = await readCheckpoint(place);
+  const device = host.device ?? await openTrainingDevice(options.device, options.threads);
+  const network = await networkToTrain(options.model);
+  const start: StartWeights = { weights: checkpoint.state.weights, words, ...(sha256 && { sha256 }) };
+  return withData(options, host, (training, validation) => {
+    checkSameData(place, data, countsOf(training, validation));
+    return runLoop({ folder: place, run: { options, data, start: { words, ...(sha256 && { sha256 }) } }, network, device, start, training, validation, events, host, checkpoint });
+  }, events);
+}
+
+interface Prepared {
+  readonly folder: string;
+  readonly run: Pick<TrainingRun, "options" | "data" | "start">;
+  readonly network: NetworkToTrain;
+  readonly device: TrainingDevice;
+  readonly start: StartWeights;
+  readonly training: TrainingSet;
+  readonly validation: ValidationSet | undefined;
+  readonly events: TrainEvents;
+  readonly host: TrainHost;
+  readonly checkpoint?: { readonly state: Parameters<Trainer["restore"]>[0]; readonly loop: LoopState };
+}
+
+async function runLoop({ folder, run, network, device, start, training, validation, events, host, checkpoint }: Prepared): Promise<RunEnded> {
+  const { options } = run;
+  const { lossWeights, smoothing, truncate, weightDecay, clipNorm, average, freeze } = options;
+  const frozen = freeze === undefined ? new Set<string>() : frozenPrefix(network.network.weightShapes.keys(), freeze);
+  const trainer = device.openTrainer(network.network, start.weights, network.normalization,
+    { frozen, weights: lossWeights, smoothing, ...(truncate !== undefined && { truncate }), weightDecay, clipNorm, average });
+  let metrics: MetricsFile | undefined;
+  try {
+    if (checkpoint !== undefined) trainer.restore(checkpoint.state);
+    metrics = await MetricsFile.open(folder, checkpoint?.loop.metricsBytes ?? 0);
+    const doneSteps = checkpoint?.state.step ?? 0;
+    await events.started?.({
+      folder, architecture: network.architecture.name, trainable: trainer.trainable, frozen: trainer.frozen, start: start.words,
+      instances: training.instances, images: training.images, bySource: training.bySource, dropped: training.dropped,
+      validationInstances: validation?.instances ?? 0, device: deviceWords(device), doneSteps, steps: options.steps, batchSize: options.batchSize,
+    });
+    const loop = new TrainingLoop({ folder, options, run, network, device, trainer, training, validation, metrics, events, signal: host.signal }, doneSteps, checkpoint?.loop);
+    return await loop.run();
+  } finally {
+    await metrics?.close();
+    trainer.dispose();
+  }
+}
+
+/** Opens the data for as long as the work takes. @throws E_DATA naming images that are in both sets */
+async function withData<R>(
+  options: TrainOptions, host: TrainHost, work: (training: TrainingSet, validation: ValidationSet | undefined) => Promise<R>, events: TrainEvents,
+): Promise<R> {
+  const { sourceWeights, ...data } = options.data;
+  const notes: (void | Promise<void>)[] = [];
+  const training = await (host.openTrainingSet ?? openTrainingSet)({
+    ...data, seed: options.seed, batchSize: options.batchSize, ...(sourceWeights && { sourceWeights: new Map(Object.entries(sourceWeights)) }),
+    onDamaged: (fileName, message) => { notes.push(events.note?.(`${fileName} is left out: ${message}`)); },
+  });
+  try {
+    const validation = options.validation === undefined ? undefined : await openValidationSet({ ...options.validation, seed: options.seed });
+    if (validation !== undefined) await checkOverlap(training.files, validation.files);
+    return await work(training, validation);
+  } finally {
+    await training.close();
+    await Promise.all(notes);
+  }
+}
+
+function countsOf(training: TrainingSet, validation: ValidationSet | undefined): TrainingRun["data"] {
+  return { instances: training.instances, images: training.images, bySource: Object.fromEntries(training.bySource), validationInstances: validation?.instances ?? 0 };
+}
+
+function checkFreeze({ network }: NetworkToTrain, { freeze }: TrainOptions): void {
+  if (freeze !== undefined) frozenPrefix(network.weightShapes.keys(), freeze);
+}
+
+/** So that a run can be resumed from another folder. Names of bundled models stay names. */
+function withAbsolutePaths(options: TrainOptions): TrainOptions {
+  const { data, validation, init } = options;
+  return {
+    ...options, out: resolve(options.out),
+    data: { ...data, boxes: resolve(data.boxes), images: resolve(data.images) },
+    ...(validation && { validation: { ...validation, boxes: resolve(validation.boxes), images: resolve(validation.images) } }),
+    ...(init?.endsWith(".safetensors") === true && { init: resolve(init) }),
+  };
+}

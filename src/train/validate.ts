@@ -1,0 +1,127 @@
+/** Scores the weights as they are on the validation set: mean IoU with the COCO rasterizer, at image resolution, per source. */
+import type { Crop, CropResult } from "../crop/crop.js";
+import { clipBox } from "../geometry/box.js";
+import { CROP_SIZE, type CropWindow } from "../geometry/grid.js";
+import { fillPolygon, iouOfRles, rasterizeTruth } from "../geometry/iou.js";
+import { decodeGreedy } from "../predict/decode.js";
+import { sequenceToRing, stackPixels } from "../predict/predict.js";
+import type { Engine } from "../runtime/engine.js";
+import type { ImagePoint, Ring, Truth } from "../types.js";
+import type { DrawnCrop, PictureCrop, SourceScore, ValidationLine } from "./events.js";
+import type { ValidationSet } from "./validation-set.js";
+
+/** Crops that are drawn at every validation. */
+const PICTURES = 8;
+
+export interface Validation {
+  readonly line: Omit<ValidationLine, "step" | "isBest">;
+  readonly pictures: readonly PictureCrop[];
+}
+
+export interface ValidateOptions {
+  readonly batchSize: number;
+  /** Decoder steps at most. */
+  readonly maxSteps: number;
+  readonly onProgress?: (done: number) => void | Promise<void>;
+}
+
+/** @param engine with the weights that would be saved */
+export async function validate(engine: Engine, set: ValidationSet, options: ValidateOptions): Promise<Validation> {
+  const started = performance.now();
+  const tally = new Tally(set);
+  for await (const crops of inBatches(set.crops(), options.batchSize, (failed) => { tally.fail(failed); })) {
+    const { sequences } = await decodeGreedy(engine, stackPixels(crops), crops.length, options.maxSteps);
+    crops.forEach((crop, at) => { tally.add(crop, sequences[at]!.cells); });
+    await options.onProgress?.(tally.done);
+  }
+  const seconds = (performance.now() - started) / 1000;
+  return { line: { ...tally.line(), instancesPerSecond: tally.done / seconds }, pictures: tally.pictures };
+}
+
+type Failed = Extract<CropResult, { kind: "failed" }>;
+
+async function* inBatches(results: AsyncIterable<CropResult>, size: number, onFailed: (failed: Failed) => void): AsyncGenerator<Crop[], void, undefined> {
+  let batch: Crop[] = [];
+  for await (const result of results) {
+    if (result.kind === "failed") onFailed(result);
+    else batch.push(result.crop);
+    if (batch.length === size) {
+      yield batch;
+      batch = [];
+    }
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** Sums per source, and the crops that are drawn: an even spread over the set, the same at every validation. */
+class Tally {
+  readonly pictures: PictureCrop[] = [];
+  readonly drawn: DrawnCrop[] = [];
+  done = 0;
+  private failed = 0;
+  private readonly sums = new Map<string, { iou: number; boxIou: number; count: number }>();
+
+  constructor(private readonly set: ValidationSet) {}
+
+  add(crop: Crop, cells: readonly number[]): void {
+    const { instance, imageWidth, imageHeight } = crop;
+    const { ring, distinct } = sequenceToRing(cells, crop);
+    const polygon = distinct < 3 ? [] : [ring];
+    const truth = rasterizeTruth(instance.truth!, imageHeight, imageWidth);
+    const iou = iouOfRles(fillPolygon(polygon, imageHeight, imageWidth, "coco"), truth);
+    const boxIou = iouOfRles(fillPolygon([boxRing(crop)], imageHeight, imageWidth, "coco"), truth);
+    if (polygon.length === 0) this.failed++;
+    const source = this.set.sourceOf(instance.ordinal);
+    if (this.isDrawn()) {
+      const toCrop = (points: Ring): ImagePoint[] => points.map((point) => toCropPixels(point, crop.window));
+      this.drawn.push({ annotationId: instance.annotationId, source, ring: polygon.flatMap(toCrop), iou: roundTo(iou, 4) });
+      this.pictures.push({ annotationId: instance.annotationId, source, pixels: crop.pixels, truth: ringsOf(instance.truth!).map(toCrop) });
+    }
+    this.count(source, iou, boxIou);
+  }
+
+  /** An image that cannot be decoded: nothing can be said about its instances. */
+  fail({ instance }: Failed): void {
+    this.failed++;
+    this.count(this.set.sourceOf(instance.ordinal), 0, 0);
+  }
+
+  private isDrawn(): boolean {
+    const number = this.drawn.length;
+    return number < PICTURES && this.done >= Math.floor((number * this.set.instances) / PICTURES);
+  }
+
+  private count(source: string, iou: number, boxIou: number): void {
+    const sum = this.sums.get(source) ?? { iou: 0, boxIou: 0, count: 0 };
+    this.sums.set(source, { iou: sum.iou + iou, boxIou: sum.boxIou + boxIou, count: sum.count + 1 });
+    this.done++;
+  }
+
+  line(): Omit<ValidationLine, "step" | "isBest" | "instancesPerSecond"> {
+    const sums = [...this.sums].sort(([a], [b]) => (a < b ? -1 : 1));
+    const all = sums.reduce((total, [, { iou, boxIou, count }]) => ({ iou: total.iou + iou, boxIou: total.boxIou + boxIou, count: total.count + count }), { iou: 0, boxIou: 0, count: 0 });
+    return { type: "validation", all: scoreOf(all), bySource: Object.fromEntries(sums.map(([source, sum]) => [source, scoreOf(sum)])), failed: this.failed, drawn: this.drawn };
+  }
+}
+
+function scoreOf({ iou, boxIou, count }: { iou: number; boxIou: number; count: number }): SourceScore {
+  return { iou: iou / count, boxIou: boxIou / count, instances: count };
+}
+
+/** The box as far as it lies on the image. */
+function boxRing({ instance, imageWidth, imageHeight }: Crop): Ring {
+  const clipped = clipBox(instance.box, imageWidth, imageHeight);
+  if (clipped.kind === "outside") return [];
+  const { left, top, width, height } = clipped.box;
+  return [{ x: left, y: top }, { x: left + width, y: top }, { x: left + width, y: top + height }, { x: left, y: top + height }];
+}
+
+function ringsOf(truth: Truth): readonly Ring[] {
+  return truth.kind === "polygon" ? truth.polygon : [];
+}
+
+function toCropPixels({ x, y }: ImagePoint, { left, top, side }: CropWindow): ImagePoint {
+  return { x: roundTo(((x - left) / side) * CROP_SIZE, 2), y: roundTo(((y - top) / side) * CROP_SIZE, 2) };
+}
+
+function roundTo(value: number, digits: number): number { return Number(value.toFixed(digits)); }
