@@ -24,7 +24,7 @@ export function iouAgainstClicks(clicks: ClickReport, automaticIou: number | nul
     words: "Mean IoU against clicks per instance, one point per threshold T (grid cells). The dashed line is the paper's, on Cityscapes: other images, other classes.",
     svg: draw({ name: "clicks per instance", min: 0 }, { name: "mean IoU", min: floorTo(Math.min(...[...points, ...published].map(({ value }) => value[1]!)), 0.1), max: 1 }, [
       line("measured here", BLUE, points, "solid", "top"), line("published (Cityscapes)", ORANGE, published, "dashed", "bottom"),
-    ], ["measured here", "published (Cityscapes)"]),
+    ], { names: ["measured here", "published (Cityscapes)"] }),
   };
 }
 

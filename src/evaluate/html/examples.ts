@@ -2,7 +2,7 @@
 import type { CropWindow } from "../../geometry/grid.js";
 import { type Markup, html } from "../../write/html/markup.js";
 import { ratio } from "../../write/html/numbers.js";
-import { type Outline, photograph } from "../../write/html/photograph.js";
+import { type Outline, jpegGround, photograph } from "../../write/html/photograph.js";
 import type { Example, ReportRing } from "../report-types.js";
 
 /** What is shown of an example's photograph. */
@@ -28,7 +28,7 @@ function figure(example: Example, picture: ExamplePicture | undefined): Markup {
   ];
   const corrected = example.correctedIou === undefined ? html``
     : html`; T = ${example.correctedThreshold ?? ""}: ${ratio(example.correctedIou)} after ${example.clicks ?? 0} click${example.clicks === 1 ? "" : "s"}`;
-  return html`<figure>${photograph(window, picture?.jpeg, outlines, `annotation ${example.annotationId}`)}
+  return html`<figure>${photograph(window, picture === undefined ? "" : jpegGround(picture.jpeg), outlines, `annotation ${example.annotationId}`)}
 <figcaption><b>${example.category}</b> IoU ${ratio(example.iou)}${example.score === undefined ? html`` : html`, score ${ratio(example.score)}`}${corrected}<br><small>annotation ${example.annotationId}, ${example.fileName}</small></figcaption></figure>`;
 }
 

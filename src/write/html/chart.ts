@@ -33,17 +33,23 @@ export interface Axis {
   readonly interval?: number;
 }
 
-/**
- * @param series ECharts' own; names in it must be in the legend to be shown
- * @param legendLines lines the legend is given room for
- */
-export function drawChart(x: Axis, y: Axis, series: readonly object[], legend: readonly string[] = [], legendLines = 1): Markup {
-  const chart = init(null, null, { renderer: "svg", ssr: true, width: WIDTH, height: HEIGHT + (legendLines - 1) * LEGEND_LINE });
+export interface Legend {
+  /** Names of the series, which ECharts uses as keys of its objects: fixed words only, never a name from a file. */
+  readonly names: readonly string[];
+  /** What is shown for a name; the name itself by default. */
+  readonly words?: (name: string) => string;
+  /** Lines it is given room for; 1 by default. */
+  readonly lines?: number;
+}
+
+/** @param series ECharts' own; a name in it must be in the legend to be shown */
+export function drawChart(x: Axis, y: Axis, series: readonly object[], { names, words, lines = 1 }: Legend = { names: [] }): Markup {
+  const chart = init(null, null, { renderer: "svg", ssr: true, width: WIDTH, height: HEIGHT + (lines - 1) * LEGEND_LINE });
   const option: EChartsCoreOption = {
     animation: false,
     textStyle: { color: "currentColor", fontFamily: "inherit" },
-    grid: { left: 58, right: 16, top: legend.length > 0 ? 14 + legendLines * LEGEND_LINE : 14, bottom: 48 },
-    ...(legend.length > 0 ? { legend: { data: legend, top: 0, textStyle: { color: "currentColor" } } } : {}),
+    grid: { left: 58, right: 16, top: names.length > 0 ? 14 + lines * LEGEND_LINE : 14, bottom: 48 },
+    ...(names.length > 0 ? { legend: { data: names, top: 0, textStyle: { color: "currentColor" }, formatter: (name: string) => measurable(words?.(name) ?? name) } } : {}),
     xAxis: { ...axisOption(x), nameGap: 28 },
     yAxis: { ...axisOption(y), nameGap: 40 },
     series,
@@ -52,6 +58,11 @@ export function drawChart(x: Axis, y: Axis, series: readonly object[], legend: r
   const svg = chart.renderToSVGString();
   chart.dispose();
   return trusted(svg);
+}
+
+/** zrender remembers widths of texts in a plain object: the text "__proto__" would change every object of this process. */
+function measurable(text: string): string {
+  return text in Object.prototype ? `"${text}"` : text;
 }
 
 function axisOption({ name, min, max, categories, type, interval }: Axis): object {

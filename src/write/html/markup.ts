@@ -32,9 +32,11 @@ const MAX_TEXT = 300;
 /** Control characters, and the marks that turn the direction of what follows (Unicode UAX 9): both could hide what a name says. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
+/** A name as a page shows it, still to be escaped. */
+export function shownText(text: string, longest = MAX_TEXT): string {
+  return (text.length > longest ? `${text.slice(0, longest)}…` : text).replace(INVISIBLE, "\uFFFD");
+}
+
 function escapeText(text: string): string {
-  const shown = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
-  return shown
-    .replace(INVISIBLE, "\uFFFD")
-    .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  return shownText(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -34,6 +34,10 @@ tbody th { font-weight: 400; }
 .examples figure { margin: 0; min-width: 0; }
 .examples svg { width: 100%; height: auto; background: #444; border-radius: 0.4rem; display: block; }
 .examples figcaption { font-size: 0.85rem; }
+.strip { display: grid; grid-template-columns: repeat(8, minmax(0, 1fr)); gap: 0.5rem; margin: 0.3rem 0 1rem; }
+.strip figure { margin: 0; min-width: 0; }
+.strip svg { width: 100%; height: auto; background: #444; border-radius: 0.3rem; display: block; }
+.strip figcaption { font-size: 0.8rem; line-height: 1.3; }
 polygon { fill: none; stroke-linejoin: round; }
 polygon.under { stroke: #000; stroke-opacity: 0.55; stroke-width: 4.5; }
 polygon.truth { stroke: #ffffff; stroke-width: 2.2; stroke-dasharray: 6 4; }
@@ -42,6 +46,8 @@ polygon.corrected { stroke: #56b4e9; stroke-width: 2.2; }
 .key { display: inline-block; width: 1.6rem; height: 0; border-top: 3px solid; vertical-align: middle; margin: 0 0.3rem 0 0.8rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.2rem 1rem; }
 dt { color: var(--soft); } dd { margin: 0; }
+@media (max-width: 60rem) { .strip { grid-template-columns: repeat(4, minmax(0, 1fr)); } }
+@media (max-width: 30rem) { .strip { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
 @media (max-width: 30rem) { dl { grid-template-columns: 1fr; } dd { margin-bottom: 0.4rem; } }
 @media print { .charts figure, .figures div { break-inside: avoid; } }
 `);

@@ -1,0 +1,63 @@
+/** The same validation crops at every validation: photograph, truth, and what the model of that step draws. */
+import { CROP_SIZE } from "../../geometry/grid.js";
+import { encodeJpeg } from "../../write/encode-jpeg.js";
+import { type Markup, html, shownText } from "../../write/html/markup.js";
+import { ratio, whole } from "../../write/html/numbers.js";
+import { type SharedGround, groundOf, photograph, sharedGrounds } from "../../write/html/photograph.js";
+import type { ImagePoint } from "../../types.js";
+import type { PictureCrop, ValidationLine } from "../events.js";
+
+const WINDOW = { left: 0, top: 0, side: CROP_SIZE };
+/** Validations whose crops are drawn; of more, an even sample with the first, the best and the last. */
+const MOST_DRAWN = 60;
+/** Letters of a source's name below a picture. */
+const NAME_LENGTH = 24;
+
+/** Photographs and truths, which all strips share. */
+export interface CropGrounds { readonly grounds: readonly SharedGround[]; readonly crops: readonly PictureCrop[]; readonly markup: Markup }
+
+export async function cropGrounds(crops: readonly PictureCrop[]): Promise<CropGrounds> {
+  const grounds: SharedGround[] = [];
+  for (const [at, { pixels, truth }] of crops.entries()) {
+    const outlines = truth.map((ring) => ({ kind: "truth" as const, points: pairs(ring) }));
+    grounds.push({ id: `crop-${at}`, window: WINDOW, jpeg: await encodeJpeg(pixels, CROP_SIZE), outlines });
+  }
+  return { grounds, crops, markup: sharedGrounds(grounds) };
+}
+
+/** The newest validation first, the best one below it, the others behind a fold. */
+export function cropStrips(validations: readonly ValidationLine[], grounds: CropGrounds): Markup {
+  const newest = validations.at(-1);
+  if (newest === undefined || grounds.crops.length === 0) return html`<p class="note">No validation yet.</p>`;
+  const best = validations.findLast(({ isBest }) => isBest);
+  const drawn = evenSample(validations, new Set([newest, ...(best === undefined ? [] : [best])]));
+  const older = drawn.filter((line) => line !== newest && line !== best).reverse();
+  const left = validations.length - drawn.length;
+  return html`${grounds.markup}
+${strip(newest, grounds, newest === best ? "newest, and best so far" : "newest")}
+${best === undefined || best === newest ? html`` : strip(best, grounds, "best so far")}
+${older.length === 0 ? html`` : html`<details${older.length <= 4 ? html` open` : html``}><summary>${whole(older.length)} earlier${left > 0 ? ` (an even sample; ${whole(left)} are not drawn)` : ""}</summary>
+${older.map((line) => strip(line, grounds))}</details>`}`;
+}
+
+function strip(line: ValidationLine, { grounds, crops }: CropGrounds, words?: string): Markup {
+  return html`<h3>Step ${whole(line.step)}: mean IoU ${ratio(line.all.iou)}${words === undefined ? "" : ` (${words})`}</h3>
+<div class="strip">${line.drawn.map(({ ring, iou, source, annotationId }, at) => {
+    const ground = grounds[at];
+    if (ground === undefined || crops[at]?.annotationId !== annotationId) return html``;
+    const outlines = ring.length === 0 ? [] : [{ kind: "automatic" as const, points: pairs(ring) }];
+    return html`<figure>${photograph(WINDOW, groundOf(ground), outlines, `annotation ${annotationId} at step ${line.step}`)}
+<figcaption>${shownText(source, NAME_LENGTH)} <b>${ratio(iou)}</b>${ring.length === 0 ? " no polygon" : ""}</figcaption></figure>`;
+  })}</div>`;
+}
+
+/** @param wanted are kept in any case */
+function evenSample(lines: readonly ValidationLine[], wanted: ReadonlySet<ValidationLine>): readonly ValidationLine[] {
+  if (lines.length <= MOST_DRAWN) return lines;
+  const places = new Set(Array.from({ length: MOST_DRAWN - wanted.size }, (_, at) => Math.round((at * (lines.length - 1)) / (MOST_DRAWN - wanted.size - 1))));
+  return lines.filter((line, at) => places.has(at) || wanted.has(line));
+}
+
+function pairs(ring: readonly ImagePoint[]): readonly (readonly [number, number])[] {
+  return ring.map(({ x, y }) => [x, y] as const);
+}

@@ -1,0 +1,117 @@
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/** training.html in a real browser (Debian's chromium), on a phone and on a desk, light and dark. Skipped where no Chromium is installed. */
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type Browser, chromium } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { renderTrainingHtml } from "../../../src/train/page/render-training.js";
+import { HOSTILE_NAMES, sampleFacts, sampleHistory } from "./sample-history.js";
+
+const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+const isHere = existsSync(EXECUTABLE);
+if (!isHere) console.log(`training page tests skipped: no Chromium at ${EXECUTABLE} (Debian: apt-get install chromium)`);
+
+const VALIDATIONS = 6;
+
+test("a run that has not validated yet has a page of dashes, never a 0 or NaN", async () => {
+  const { folder, crops } = sampleHistory(1);
+  const page = await renderTrainingHtml({ folder, crops, lines: [] }, sampleFacts());
+  expect(page).toContain("There was no validation yet");
+  expect(page).not.toMatch(/NaN|Infinity|undefined|null/);
+});
+
+test("the page says which step is the best and what its IoU is", async () => {
+  const history = sampleHistory(VALIDATIONS);
+  const best = history.lines.findLast((line) => line.type === "validation" && line.isBest);
+  if (best?.type !== "validation") throw new Error("the sample has no best validation");
+  const page = await renderTrainingHtml(history, sampleFacts());
+  expect(best.step).toBe(2000);
+  expect(page).toContain(`of step 2,000: mean IoU <b>${best.all.iou.toFixed(3)}</b>`);
+});
+
+test("the page of a long run does not grow with every step: curves are thinned and old strips sampled", async () => {
+  const page = await renderTrainingHtml(sampleHistory(100), sampleFacts());
+  expect(page.match(/at step/g)!.length).toBeLessThanOrEqual(60 * 8);
+  expect(page).toContain("at step 500"); // The first validation.
+  expect(page).toContain("at step 40000"); // The best one.
+  expect(page.length).toBeLessThan(2_000_000);
+});
+
+test("sources called __proto__ and constructor change nothing outside the page", async () => {
+  await renderTrainingHtml(sampleHistory(VALIDATIONS), sampleFacts());
+  const inherited: string[] = [];
+  for (const key in {}) inherited.push(key);
+  expect(inherited).toEqual([]);
+  expect(Object.keys(Object)).toEqual([]);
+});
+
+describe.skipIf(!isHere)("the training page", () => {
+  let browser: Browser;
+  let folder: string;
+  let address: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "polyrnn-training-"));
+    await writeFile(join(folder, "training.html"), await renderTrainingHtml(sampleHistory(VALIDATIONS), sampleFacts()));
+    address = pathToFileURL(join(folder, "training.html")).href;
+    browser = await chromium.launch({
+      executablePath: EXECUTABLE,
+      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
+    });
+  });
+  afterAll(async () => {
+    await browser.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test.each([
+    { width: 360, colorScheme: "light" }, { width: 360, colorScheme: "dark" }, { width: 1440, colorScheme: "light" }, { width: 1440, colorScheme: "dark" },
+  ] as const)("at $width px, $colorScheme: opens without script or network, and nothing is wider than the page", async ({ width, colorScheme }) => {
+    const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme });
+    const page = await context.newPage();
+    const requests: string[] = [];
+    page.on("request", (request) => { if (!request.url().startsWith("data:")) requests.push(request.url()); });
+    await page.goto(address);
+    expect(requests).toEqual([address]);
+    expect(await page.title()).toBe("polyrnn training");
+    expect(await page.locator("script").count()).toBe(0);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+    const tooWide = await page.evaluate(() => [...document.querySelectorAll("body *")]
+      .filter((element) => element.closest(".scroll") === null && element.closest(".strip svg") === null && element.getBoundingClientRect().right > window.innerWidth + 1)
+      .map((element) => element.outerHTML.slice(0, 80)));
+    expect(tooWide).toEqual([]);
+    await context.close();
+  });
+
+  test("every validation shows the same eight photographs with truth and prediction", async () => {
+    const page = await browser.newPage();
+    await page.goto(address);
+    const strips = page.locator(".strip");
+    expect(await strips.count()).toBe(VALIDATIONS);
+    for (let at = 0; at < VALIDATIONS; at++) {
+      expect(await strips.nth(at).locator("use").evaluateAll((uses) => uses.map((use) => use.getAttribute("href")))).toEqual(Array.from({ length: 8 }, (_, n) => `#crop-${n}`));
+    }
+    expect(await page.locator("defs polygon.truth").count()).toBe(8);
+    // Seven crops have a polygon at every validation, the eighth from the middle of the run on.
+    expect(await page.locator(".strip polygon.automatic").count()).toBe(7 * VALIDATIONS + 4);
+    expect(await page.getByText("no polygon", { exact: false }).first().isVisible()).toBe(true);
+    await page.close();
+  });
+
+  test("every chart has axes with names, and a legend with the sources as text", async () => {
+    const page = await browser.newPage();
+    await page.goto(address);
+    const charts = await page.locator(".charts figure").evaluateAll((figures) => figures.map((figure) => figure.querySelector("svg")!.textContent));
+    expect(charts).toHaveLength(6);
+    for (const text of charts) expect(text).toContain("step");
+    const validation = charts.find((text) => text.includes("the box itself"))!;
+    expect(validation).toContain("people");
+    expect(validation).toContain(HOSTILE_NAMES[0].slice(0, 24));
+    expect(validation).not.toContain("\u202E");
+    await page.close();
+  });
+});
