@@ -1,7 +1,9 @@
 /**
  * From a batch of crops to sequences: encodes once, then runs the decode loop (draw-rows.ts), in prediction mode or with an annotator.
+ * Prediction mode takes several steps in one call where the engine offers that (draw-ahead.ts).
  */
 import type { Decoding, Engine } from "../runtime/engine.js";
+import { drawAhead } from "./draw-ahead.js";
 import { type Decision, type DrawingRule, type DrawnPolygon, type Sequence, drawRows } from "./draw-rows.js";
 
 export type { Sequence } from "./draw-rows.js";
@@ -27,10 +29,13 @@ const ACCEPT: readonly Accept[] = [new Accept()];
 export async function decodeGreedy(
   engine: Engine, pixels: Uint8Array, count: number, maxSteps: number,
 ): Promise<{ sequences: Sequence[]; times: DecodeTimes }> {
-  const { polygons, times } = await decodeByRules(engine, pixels, Array.from({ length: count }, () => ACCEPT), maxSteps);
-  const sequences = Array<Sequence>(count);
-  for (const { crop, sequence } of polygons) sequences[crop] = sequence;
-  return { sequences, times };
+  const { drawn, times } = await encodeAndDraw(engine, pixels, count, async (decoding) => {
+    if (decoding.steps !== undefined) return drawAhead(decoding, maxSteps);
+    const sequences = Array<Sequence>(count);
+    for (const { crop, sequence } of await drawRows(decoding, Array.from({ length: count }, () => ACCEPT), maxSteps)) sequences[crop] = sequence;
+    return sequences;
+  });
+  return { sequences: drawn, times };
 }
 
 /**
@@ -42,9 +47,16 @@ export async function decodeGreedy(
 export async function decodeByRules<R extends DrawingRule<R>>(
   engine: Engine, pixels: Uint8Array, rules: readonly (readonly R[])[], maxSteps: number,
 ): Promise<{ polygons: DrawnPolygon<R>[]; times: DecodeTimes }> {
+  const { drawn, times } = await encodeAndDraw(engine, pixels, rules.length, (decoding) => drawRows(decoding, rules, maxSteps));
+  return { polygons: drawn, times };
+}
+
+async function encodeAndDraw<D>(
+  engine: Engine, pixels: Uint8Array, count: number, draw: (decoding: Decoding) => Promise<D>,
+): Promise<{ drawn: D; times: DecodeTimes }> {
   const started = performance.now();
-  const decoding: Decoding = await engine.encode(pixels, rules.length);
+  const decoding = await engine.encode(pixels, count);
   const encoded = performance.now();
-  const polygons = await drawRows(decoding, rules, maxSteps);
-  return { polygons, times: { encodeMs: encoded - started, stepsMs: performance.now() - encoded } };
+  const drawn = await draw(decoding);
+  return { drawn, times: { encodeMs: encoded - started, stepsMs: performance.now() - encoded } };
 }

@@ -15,7 +15,7 @@ import type { Decoding, StepInput } from "../runtime/engine.js";
 import { chooseBest, indexOfLargest } from "./score.js";
 
 /** Share of idle rows from which on a batch is compacted. */
-const COMPACT_AT = 0.25;
+export const COMPACT_AT = 0.25;
 /** Rows a batch may grow to by parting before it is split; 128 rows of the widest decoder hold about 75 MB of state. */
 const MAX_ROWS = 128;
 
@@ -144,7 +144,7 @@ function sequenceOf({ cells, logProbability, steps, ended }: Sequence): Sequence
 }
 
 /** y(1), y(t-1) and y(t-2) per row; at the first step y(t-1) is the first vertex and there is no y(t-2). */
-function stepInput(slots: readonly (Sequence | undefined)[]): StepInput {
+export function stepInput(slots: readonly (Pick<Sequence, "cells"> | undefined)[]): StepInput {
   const pick = (cellOf: (cells: readonly number[]) => number | undefined): Int32Array =>
     Int32Array.from(slots, (row) => (row === undefined ? EOS : cellOf(row.cells) ?? EOS));
   return { first: pick((c) => c[0]), previous: pick((c) => c.at(-1)), beforePrevious: pick((c) => (c.length > 1 ? c.at(-2) : undefined)) };

@@ -16,8 +16,12 @@ export interface Choice {
 
 /** Best class of one row. @param logits [rows, 785], row-major */
 export function chooseBest(logits: Float32Array, row: number): Choice {
+  return chosenClass(logits, row, indexOfLargest(logits, row * CLASS_COUNT, CLASS_COUNT));
+}
+
+/** A class that was chosen already. @param logits [rows, 785], row-major */
+export function chosenClass(logits: Float32Array, row: number, index: number): Choice {
   const start = row * CLASS_COUNT;
-  const index = indexOfLargest(logits, start, CLASS_COUNT);
   const largest = logits[start + index]!;
   let all = 0;
   for (let at = start; at < start + CLASS_COUNT; at++) all += Math.exp(logits[at]! - largest);

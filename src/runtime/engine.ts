@@ -3,6 +3,7 @@
  *
  *     encode(crops)          -> a Decoding: first-vertex logits, zero state, hoisted gates
  *     decoding.step(y)       -> logits [B, 785]; the state moves on
+ *     decoding.steps?(y)     -> several steps, each with the best class of the one before
  *     decoding.select(rows)  -> the Decoding of the instances still drawing
  */
 
@@ -19,6 +20,14 @@ export interface StepInput {
   readonly beforePrevious: Int32Array;
 }
 
+/** One of several steps taken in one call. */
+export interface StepDrawn {
+  /** Class with the highest logit of each row, 0..784, the first of equals; the next step saw it as y(t-1). */
+  readonly chosen: Int32Array;
+  /** [size, 785], row-major. */
+  readonly logits: Float32Array;
+}
+
 /** A batch in the middle of being drawn. Whoever holds it disposes it; one call at a time. */
 export interface Decoding {
   /** Rows: instances in this batch. */
@@ -27,6 +36,11 @@ export interface Decoding {
   readonly firstVertexLogits: Float32Array;
   /** One decoder step for every row. @returns logits [size, 785], row-major; a fresh array the caller may keep. */
   step(input: StepInput): Promise<Float32Array>;
+  /**
+   * As many steps as the engine takes at once, each seeing what the one before chose: nobody between them, and no way for the state
+   * to leave the device. Absent where a call costs no more than its arithmetic.
+   */
+  readonly steps?: ((input: StepInput) => Promise<readonly StepDrawn[]>) | undefined;
   /**
    * A new Decoding made of the given rows of this one, features and state as they are now. Rows may repeat (a beam, several
    * thresholds of one instance). This one stays valid and is still to be disposed.

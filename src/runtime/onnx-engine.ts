@@ -8,90 +8,67 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { CELL_COUNT, CROP_SIZE } from "../geometry/grid.js";
 import type { PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
-import type { Decoding, DeviceName, Engine, StepInput } from "./engine.js";
+import type { DeviceName, Engine } from "./engine.js";
+import { type DecoderSessions, OnnxDecoding, floatsOf } from "./onnx-decoding.js";
 import { buildEncoderModel, buildStepModel } from "./onnx-model.js";
 import type { WeightMap } from "./onnx-ops.js";
+import { PLANES, buildSelectModel, buildStepsModel } from "./onnx-steps-model.js";
 
 export interface OnnxEngineOptions {
   readonly device: DeviceName;
   /** Threads inside one operation; onnxruntime's own choice (one per core) when absent. */
   readonly threads?: number;
+  /** Decoder steps in one call; 1 leaves `steps` out. The device's own number when absent. */
+  readonly stepsAtOnce?: number;
 }
 
-/** State between steps: graph input name -> tensor. Immutable: a step makes new tensors, so that decodings may share old ones. */
-type Planes = Readonly<Record<"hoisted" | "h1" | "c1" | "h2" | "c2", Tensor>>;
+/**
+ * On a CPU a call costs nothing beside its arithmetic, and steps after a polygon's end would be in vain. A GPU waits for the host
+ * between calls: polygons have about 15 steps, so that 8 at a time leave two waits and a few steps in vain.
+ */
+const STEPS_AT_ONCE: Record<DeviceName, number> = { cpu: 1, webgpu: 8, cuda: 8 };
+
+/** Outputs of a step and of several that are the next one's input. */
+const NEXT_STATE = ["next_h1", "next_c1", "next_h2", "next_c2"];
+
+/** Devices on which onnxruntime-node can leave a tensor. It cannot with CUDA, where the state comes back after every call. */
+const KEEPS_TENSORS: Record<DeviceName, boolean> = { cpu: false, webgpu: true, cuda: false };
 
 export async function openOnnxEngine(
   network: PolygonRnn, weights: WeightMap, normalization: Normalization, options: OnnxEngineOptions,
 ): Promise<Engine> {
-  const sessionOptions = onnxSessionOptions(options);
-  const graphOptions = { padConvInputs: options.device === "webgpu" };
-  // One after the other: both hold a copy of their weights while they are being optimized.
-  const encoder = await InferenceSession.create(buildEncoderModel(network, weights, normalization, "decoding", graphOptions), sessionOptions);
-  const stepper = await InferenceSession.create(buildStepModel(network, weights, graphOptions), sessionOptions);
+  const { device, stepsAtOnce = STEPS_AT_ONCE[device] } = options;
+  const graphOptions = { padConvInputs: device === "webgpu" };
+  // One after the other: each holds a copy of its weights while it is being optimized.
+  const encoder = await openSession(buildEncoderModel(network, weights, normalization, "decoding", graphOptions), options, ["hoisted"]);
+  const sessions: DecoderSessions = {
+    step: await openSession(buildStepModel(network, weights, graphOptions), options, NEXT_STATE),
+    ...(stepsAtOnce > 1 && { steps: await openSession(buildStepsModel(network, weights, stepsAtOnce, graphOptions), options, NEXT_STATE) }),
+    ...(KEEPS_TENSORS[device] && { select: await openSession(buildSelectModel(network), options, PLANES.map((name) => `taken_${name}`)) }),
+  };
   return {
     name: "onnxruntime",
-    device: options.device,
+    device,
     version: `onnxruntime-node ${onnxruntimeVersion()}`,
     async encode(pixels, count) {
       const { vertex, hoisted } = await encoder.run({ pixels: new Tensor("uint8", pixels, [count, CROP_SIZE, CROP_SIZE, 3]) });
       const [c1, c2] = network.widths;
       const zeros = (channels: number): Tensor =>
         new Tensor("float32", new Float32Array(count * channels * CELL_COUNT), [count, channels, ...hoisted!.dims.slice(2)]);
-      const planes = { hoisted: hoisted!, h1: zeros(c1), c1: zeros(c1), h2: zeros(c2), c2: zeros(c2) };
-      return new OnnxDecoding(stepper, count, floatsOf(vertex!), planes);
+      return new OnnxDecoding(sessions, count, floatsOf(vertex!), { hoisted: hoisted!, h1: zeros(c1), c1: zeros(c1), h2: zeros(c2), c2: zeros(c2) });
     },
     async dispose() {
-      await encoder.release();
-      await stepper.release();
+      for (const session of [encoder, ...Object.values(sessions) as InferenceSession[]]) await session.release();
     },
   };
 }
 
-class OnnxDecoding implements Decoding {
-  constructor(
-    private readonly stepper: InferenceSession,
-    readonly size: number,
-    readonly firstVertexLogits: Float32Array,
-    private planes: Planes,
-  ) {}
-
-  async step(input: StepInput): Promise<Float32Array> {
-    const indices = (values: Int32Array): Tensor => new Tensor("int32", values, [this.size]);
-    const next = await this.stepper.run({
-      ...this.planes,
-      first: indices(input.first), previous: indices(input.previous), before_previous: indices(input.beforePrevious),
-    });
-    this.planes = { hoisted: this.planes.hoisted, h1: next["next_h1"]!, c1: next["next_c1"]!, h2: next["next_h2"]!, c2: next["next_c2"]! };
-    return floatsOf(next["logits"]!);
-  }
-
-  select(rows: readonly number[]): Decoding {
-    const { hoisted, h1, c1, h2, c2 } = this.planes;
-    const planes = { hoisted: takeRows(hoisted, rows), h1: takeRows(h1, rows), c1: takeRows(c1, rows), h2: takeRows(h2, rows), c2: takeRows(c2, rows) };
-    return new OnnxDecoding(this.stepper, rows.length, rowsOf(this.firstVertexLogits, CELL_COUNT, rows), planes);
-  }
-
-  dispose(): void {
-    // Planes lie in ordinary memory and are shared with the decodings made from this one; the garbage collector has them.
-  }
-}
-
-function takeRows(tensor: Tensor, rows: readonly number[]): Tensor {
-  const [count, ...shape] = tensor.dims;
-  const values = floatsOf(tensor);
-  return new Tensor("float32", rowsOf(values, values.length / count!, rows), [rows.length, ...shape]);
-}
-
-function rowsOf(values: Float32Array, width: number, rows: readonly number[]): Float32Array {
-  const taken = new Float32Array(rows.length * width);
-  rows.forEach((row, at) => { taken.set(values.subarray(row * width, (row + 1) * width), at * width); });
-  return taken;
-}
-
-function floatsOf(tensor: Tensor): Float32Array {
-  if (!(tensor.data instanceof Float32Array)) throw new Error(`expected a float32 tensor from onnxruntime, received ${tensor.type}`);
-  return tensor.data;
+/** @param left outputs that stay on the device where it can keep them */
+function openSession(model: Uint8Array, options: OnnxEngineOptions, left: readonly string[]): Promise<InferenceSession> {
+  const sessionOptions = onnxSessionOptions(options);
+  if (!KEEPS_TENSORS[options.device]) return InferenceSession.create(model, sessionOptions);
+  const preferredOutputLocation = Object.fromEntries(left.map((output) => [output, "gpu-buffer" as const]));
+  return InferenceSession.create(model, { ...sessionOptions, preferredOutputLocation });
 }
 
 /** How every session of this program is opened; benchmarks compare under the same options. */

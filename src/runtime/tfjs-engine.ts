@@ -8,7 +8,7 @@ import type * as tfjs from "@tensorflow/tfjs";
 import { CELL_COUNT, CROP_SIZE, GRID_SIZE } from "../geometry/grid.js";
 import type { DecoderState, PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
-import type { Decoding, DeviceName, Engine, StepInput } from "./engine.js";
+import type { Decoding, DeviceName, Engine, StepDrawn, StepInput } from "./engine.js";
 import type { WeightTensor } from "./safetensors.js";
 import { toTfjsLayout, weightRoles } from "./tfjs-layout.js";
 import { TfjsOps } from "./tfjs-ops.js";
@@ -18,7 +18,12 @@ export interface TfjsEngineOptions {
   readonly device: DeviceName;
   /** For the run summary: "@tensorflow/tfjs-node 4.22.0". */
   readonly version: string;
+  /** Decoder steps in one call; 1 leaves `steps` out. The device's own number when absent. */
+  readonly stepsAtOnce?: number;
 }
+
+/** Steps queue up on a GPU as long as nothing is read back; a CPU computes at once and would only step ended polygons in vain. */
+const STEPS_AT_ONCE: Record<DeviceName, number> = { cpu: 1, webgpu: 8, cuda: 8 };
 
 /** What moves from step to step: h and c of both layers, each [B, 28, 28, C]. A `type`, so that tf.tidy and tf.dispose take it. */
 type State = [h1: tfjs.Tensor, c1: tfjs.Tensor, h2: tfjs.Tensor, c2: tfjs.Tensor];
@@ -27,11 +32,13 @@ type State = [h1: tfjs.Tensor, c1: tfjs.Tensor, h2: tfjs.Tensor, c2: tfjs.Tensor
 export function openTfjsEngine(
   tf: Tfjs, network: PolygonRnn, weights: ReadonlyMap<string, WeightTensor>, normalization: Normalization, options: TfjsEngineOptions,
 ): Engine {
+  const { device, version, stepsAtOnce = STEPS_AT_ONCE[device] } = options;
   const tensors = uploadWeights(tf, network, weights);
   const ops = new TfjsOps(tf, (name) => tensors.get(name));
   return {
     name: "tfjs",
-    ...options,
+    device,
+    version,
     async encode(pixels, count) {
       const [vertex, hoisted] = tf.tidy<[tfjs.Tensor, tfjs.Tensor]>(() => {
         const encoded = network.encode(ops, tf.tensor4d(pixels, [count, CROP_SIZE, CROP_SIZE, 3], "int32"), normalization);
@@ -39,7 +46,7 @@ export function openTfjsEngine(
       });
       const logits = await readFloats(vertex); // [B, 28, 28, 1]: one channel, so the order is the grid's
       const zeros = network.widths.flatMap((channels) => [0, 1].map(() => tf.zeros([count, GRID_SIZE, GRID_SIZE, channels])));
-      return new TfjsDecoding(tf, network, ops, count, logits, hoisted, zeros as State);
+      return new TfjsDecoding({ tf, network, ops, stepsAtOnce }, count, logits, hoisted, zeros as State);
     },
     dispose() {
       tf.dispose([...tensors.values()]);
@@ -49,46 +56,86 @@ export function openTfjsEngine(
   };
 }
 
+interface Decoder { readonly tf: Tfjs; readonly network: PolygonRnn; readonly ops: TfjsOps; readonly stepsAtOnce: number }
+
+/** The vertices a step sees, [B] int32 each; in a `type`, so that tf.tidy takes them. */
+type Vertices = { first: tfjs.Tensor; previous: tfjs.Tensor; beforePrevious: tfjs.Tensor };
+
 class TfjsDecoding implements Decoding {
+  readonly steps: Decoding["steps"];
+
   constructor(
-    private readonly tf: Tfjs,
-    private readonly network: PolygonRnn,
-    private readonly ops: TfjsOps,
+    private readonly decoder: Decoder,
     readonly size: number,
     readonly firstVertexLogits: Float32Array,
     private readonly hoisted: tfjs.Tensor,
     private state: State,
-  ) {}
+  ) {
+    if (decoder.stepsAtOnce > 1) this.steps = (input) => this.takeSteps(input);
+  }
 
   async step(input: StepInput): Promise<Float32Array> {
-    const [logits, ...state] = this.tf.tidy(() => {
-      const vertices = {
-        first: this.tf.tensor1d(input.first, "int32"),
-        previous: this.tf.tensor1d(input.previous, "int32"),
-        beforePrevious: this.tf.tensor1d(input.beforePrevious, "int32"),
-      };
-      const [h1, c1, h2, c2] = this.state;
-      const before: DecoderState<tfjs.Tensor> = [{ h: h1, c: c1 }, { h: h2, c: c2 }];
-      const next = this.network.step(this.ops, this.hoisted, vertices, before);
-      return [next.logits, ...next.state.flatMap(({ h, c }) => [h, c])];
-    }) as [tfjs.Tensor, ...State];
-    this.tf.dispose(this.state);
+    const [logits, ...state] = this.decoder.tf.tidy<[tfjs.Tensor, ...State]>(() => {
+      const next = this.stepFrom(this.toTensors(input), this.state);
+      return [next.logits, ...next.state];
+    });
+    this.decoder.tf.dispose(this.state);
     this.state = state;
     return readFloats(logits);
   }
 
+  /** Nothing is read until the last step has been asked for. */
+  private async takeSteps(input: StepInput): Promise<StepDrawn[]> {
+    const { tf, stepsAtOnce } = this.decoder;
+    const [logits, chosen, ...state] = tf.tidy<[tfjs.Tensor, tfjs.Tensor, ...State]>(() => {
+      let vertices = this.toTensors(input);
+      let current = this.state;
+      const allLogits: tfjs.Tensor[] = [];
+      const allChosen: tfjs.Tensor[] = [];
+      for (let step = 0; step < stepsAtOnce; step++) {
+        const next = this.stepFrom(vertices, current);
+        const best = tf.argMax(next.logits, 1); // [B] int32, the first of equals
+        vertices = { first: vertices.first, previous: best, beforePrevious: vertices.previous };
+        current = next.state;
+        allLogits.push(next.logits);
+        allChosen.push(best);
+      }
+      return [tf.stack(allLogits), tf.stack(allChosen), ...current]; // [steps, B, 785], [steps, B]
+    });
+    tf.dispose(this.state);
+    this.state = state;
+    const [values, classes] = await Promise.all([readFloats(logits), readIntegers(chosen)]);
+    const width = values.length / stepsAtOnce;
+    return Array.from({ length: stepsAtOnce }, (_, step): StepDrawn => ({
+      chosen: classes.subarray(step * this.size, (step + 1) * this.size), logits: values.subarray(step * width, (step + 1) * width),
+    }));
+  }
+
+  private toTensors({ first, previous, beforePrevious }: StepInput): Vertices {
+    const indices = (values: Int32Array): tfjs.Tensor => this.decoder.tf.tensor1d(values, "int32");
+    return { first: indices(first), previous: indices(previous), beforePrevious: indices(beforePrevious) };
+  }
+
+  /** Inside a tidy. */
+  private stepFrom(vertices: Vertices, [h1, c1, h2, c2]: State): { logits: tfjs.Tensor; state: State } {
+    const before: DecoderState<tfjs.Tensor> = [{ h: h1, c: c1 }, { h: h2, c: c2 }];
+    const { logits, state: [one, two] } = this.decoder.network.step(this.decoder.ops, this.hoisted, vertices, before);
+    return { logits, state: [one.h, one.c, two.h, two.c] };
+  }
+
   select(rows: readonly number[]): Decoding {
-    const [hoisted, ...state] = this.tf.tidy(() => {
-      const indices = this.tf.tensor1d([...rows], "int32");
-      return [this.hoisted, ...this.state].map((tensor) => this.tf.gather(tensor, indices));
+    const { tf } = this.decoder;
+    const [hoisted, ...state] = tf.tidy(() => {
+      const indices = tf.tensor1d([...rows], "int32");
+      return [this.hoisted, ...this.state].map((tensor) => tf.gather(tensor, indices));
     }) as [tfjs.Tensor, ...State];
     const logits = new Float32Array(rows.length * CELL_COUNT);
     rows.forEach((row, at) => { logits.set(this.firstVertexLogits.subarray(row * CELL_COUNT, (row + 1) * CELL_COUNT), at * CELL_COUNT); });
-    return new TfjsDecoding(this.tf, this.network, this.ops, rows.length, logits, hoisted, state);
+    return new TfjsDecoding(this.decoder, rows.length, logits, hoisted, state);
   }
 
   dispose(): void {
-    this.tf.dispose([this.hoisted, ...this.state]);
+    this.decoder.tf.dispose([this.hoisted, ...this.state]);
   }
 }
 
@@ -108,6 +155,15 @@ export function uploadWeights(tf: Tfjs, network: PolygonRnn, weights: ReadonlyMa
 async function readFloats(tensor: tfjs.Tensor): Promise<Float32Array> {
   try {
     return await tensor.data<"float32">();
+  } finally {
+    tensor.dispose();
+  }
+}
+
+/** The same for an int32 tensor. */
+async function readIntegers(tensor: tfjs.Tensor): Promise<Int32Array> {
+  try {
+    return await tensor.data<"int32">();
   } finally {
     tensor.dispose();
   }
