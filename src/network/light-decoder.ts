@@ -35,17 +35,23 @@ export function encodeMaps<T>(ops: TensorOps<T>, features: T): Encoded<T> {
   return { features, edge: ops.channel(maps, 0), vertex: ops.channel(maps, 1), mask: ops.channel(maps, 2), hoisted };
 }
 
-export function lightStep<T>(
+/** The recurrent part of a step: both ConvLSTM layers. */
+export function lightAdvance<T>(
   ops: TensorOps<T>, table: VertexTable, hoisted: T, vertices: StepVertices<T>, state: DecoderState<T>, peepholes: boolean,
-): { logits: T; state: DecoderState<T> } {
+): DecoderState<T> {
   const y = [vertices.first, vertices.previous, vertices.beforePrevious].map((index) => ops.lookup(index, table)); // 3 x [B, 3, 28, 28]
   const gates1 = ops.add(hoisted, ops.conv2d(ops.concatChannels([...y, state[0].h]), "decoder.gates_1"));
   const layer1 = convLstmCell(ops, gates1, state[0], peepholes ? "decoder.peephole_1" : undefined);
   const gates2 = ops.conv2d(ops.concatChannels([layer1.h, state[1].h]), "decoder.gates_2");
   const layer2 = convLstmCell(ops, gates2, state[1], peepholes ? "decoder.peephole_2" : undefined);
-  const overall = ops.dense(ops.relu(ops.dense(layer2.h, "decoder.global_1")), "decoder.global_2"); // [B, 785]
-  const perCell = ops.padEnd(ops.flatten(ops.conv2d(layer2.h, "decoder.cell")), 1); // [B, 784] -> [B, 785], 0 for end-of-sequence
-  return { logits: ops.add(overall, perCell), state: [layer1, layer2] };
+  return [layer1, layer2];
+}
+
+/** @param hidden h of layer two, [N, C2, 28, 28] @returns [N, 785] */
+export function lightHead<T>(ops: TensorOps<T>, hidden: T): T {
+  const overall = ops.dense(ops.relu(ops.dense(hidden, "decoder.global_1")), "decoder.global_2"); // [N, 785]
+  const perCell = ops.padEnd(ops.flatten(ops.conv2d(hidden, "decoder.cell")), 1); // [N, 784] -> [N, 785], 0 for end-of-sequence
+  return ops.add(overall, perCell);
 }
 
 export function listLightDecoder(list: WeightList, table: VertexTable, options: LightDecoderOptions): void {

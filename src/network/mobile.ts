@@ -3,8 +3,8 @@
  * VGG-16; the rest follows the paper's plan with the light decoder (see light-decoder.ts for what differs).
  */
 import { GRID_SIZE } from "../geometry/grid.js";
-import type { ArchitectureOptions, PolygonRnn } from "./polygon-rnn.js";
-import { encodeMaps, lightStep, listLightDecoder } from "./light-decoder.js";
+import { type ArchitectureOptions, type PolygonRnn, withStep } from "./polygon-rnn.js";
+import { encodeMaps, lightAdvance, lightHead, listLightDecoder } from "./light-decoder.js";
 import { MOBILENET_TAPS, listMobileNetV2, mobileNetV2 } from "./mobilenet-v2.js";
 import type { TensorOps } from "./tensor-ops.js";
 import { relativeTable } from "./vertex-table.js";
@@ -17,13 +17,14 @@ const MAPS_HIDDEN = 32;
 
 export function mobile(options: MobileOptions): PolygonRnn {
   const table = relativeTable();
-  return {
+  return withStep({
     widths: options.widths,
     weightShapes: listWeights(options).shapes,
     vertexTable: table,
     encode: (ops, pixels, normalization) => encodeMaps(ops, fuseTaps(ops, ops.normalize(pixels, normalization))),
-    step: (ops, hoisted, vertices, state) => lightStep(ops, table, hoisted, vertices, state, options.peepholes),
-  };
+    advance: (ops, hoisted, vertices, state) => lightAdvance(ops, table, hoisted, vertices, state, options.peepholes),
+    head: lightHead,
+  });
 }
 
 /** @param x [B, 3, 224, 224] @returns features [B, F, 28, 28] */

@@ -51,6 +51,24 @@ export interface PolygonRnn {
   readonly vertexTable: VertexTable;
   /** @param pixels [B, 224, 224, 3] uint8 RGB */
   encode<T>(ops: TensorOps<T>, pixels: T, normalization: Normalization): Encoded<T>;
-  /** One decoder step. @returns logits [B, 785] and the next state */
+  /** The recurrent part of one decoder step. @returns the next state */
+  advance<T>(ops: TensorOps<T>, hoisted: T, vertices: StepVertices<T>, state: DecoderState<T>): DecoderState<T>;
+  /**
+   * From the hidden state of layer two to logits, without memory: rows of many steps may come together, as they do in training.
+   * @param hidden [N, widths[1], 28, 28] @returns [N, 785]
+   */
+  head<T>(ops: TensorOps<T>, hidden: T): T;
+  /** One decoder step: `advance`, then `head`. @returns logits [B, 785] and the next state */
   step<T>(ops: TensorOps<T>, hoisted: T, vertices: StepVertices<T>, state: DecoderState<T>): { logits: T; state: DecoderState<T> };
+}
+
+/** Puts the step together from its two parts. */
+export function withStep(parts: Omit<PolygonRnn, "step">): PolygonRnn {
+  return {
+    ...parts,
+    step(ops, hoisted, vertices, state) {
+      const next = parts.advance(ops, hoisted, vertices, state);
+      return { logits: parts.head(ops, next[1].h), state: next };
+    },
+  };
 }

@@ -4,8 +4,8 @@
  * compared on it.
  */
 import { GRID_SIZE } from "../geometry/grid.js";
-import type { ArchitectureOptions, PolygonRnn } from "./polygon-rnn.js";
-import { encodeMaps, lightStep, listLightDecoder } from "./light-decoder.js";
+import { type ArchitectureOptions, type PolygonRnn, withStep } from "./polygon-rnn.js";
+import { encodeMaps, lightAdvance, lightHead, listLightDecoder } from "./light-decoder.js";
 import type { TensorOps } from "./tensor-ops.js";
 import { relativeTable } from "./vertex-table.js";
 import { WeightList } from "./weight-shapes.js";
@@ -18,13 +18,14 @@ const MAPS_HIDDEN = 4;
 
 export function tiny(options: TinyOptions): PolygonRnn {
   const table = relativeTable();
-  return {
+  return withStep({
     widths: options.widths,
     weightShapes: listWeights(options).shapes,
     vertexTable: table,
     encode: (ops, pixels, normalization) => encodeMaps(ops, tinyFeatures(ops, ops.normalize(pixels, normalization))),
-    step: (ops, hoisted, vertices, state) => lightStep(ops, table, hoisted, vertices, state, options.peepholes),
-  };
+    advance: (ops, hoisted, vertices, state) => lightAdvance(ops, table, hoisted, vertices, state, options.peepholes),
+    head: lightHead,
+  });
 }
 
 /** @param x [B, 3, 224, 224] @returns features [B, F, 28, 28] */

@@ -6,7 +6,7 @@
  * Differs from the paper: nothing known; where the paper is silent the choice is noted beside the code.
  */
 import { CELL_COUNT, CLASS_COUNT } from "../geometry/grid.js";
-import type { ArchitectureOptions, DecoderState, Encoded, PolygonRnn, StepVertices } from "./polygon-rnn.js";
+import { type ArchitectureOptions, type DecoderState, type Encoded, type PolygonRnn, type StepVertices, withStep } from "./polygon-rnn.js";
 import { convLstmCell } from "./conv-lstm.js";
 import type { Normalization, TensorOps, VertexTable } from "./tensor-ops.js";
 import { oneHotTable } from "./vertex-table.js";
@@ -17,13 +17,14 @@ type Vgg16Options = Extract<ArchitectureOptions, { name: "vgg16" }>;
 
 export function vgg16(options: Vgg16Options): PolygonRnn {
   const table = oneHotTable();
-  return {
+  return withStep({
     widths: options.widths,
     weightShapes: listWeights(options).shapes,
     vertexTable: table,
     encode,
-    step: (ops, hoisted, vertices, state) => step(ops, table, hoisted, vertices, state, options.peepholes),
-  };
+    advance: (ops, hoisted, vertices, state) => advance(ops, table, hoisted, vertices, state, options.peepholes),
+    head: (ops, hidden) => ops.dense(hidden, "decoder.head"), // [N, 785]
+  });
 }
 
 function encode<T>(ops: TensorOps<T>, pixels: T, normalization: Normalization): Encoded<T> {
@@ -37,15 +38,15 @@ function encode<T>(ops: TensorOps<T>, pixels: T, normalization: Normalization): 
   return { features, edge, vertex, hoisted };
 }
 
-function step<T>(
+function advance<T>(
   ops: TensorOps<T>, table: VertexTable, hoisted: T, vertices: StepVertices<T>, state: DecoderState<T>, peepholes: boolean,
-): { logits: T; state: DecoderState<T> } {
+): DecoderState<T> {
   const y = [vertices.previous, vertices.beforePrevious, vertices.first].map((index) => ops.lookup(index, table)); // 3 x [B, 1, 28, 28]
   const gates1 = ops.add(hoisted, ops.conv2d(ops.concatChannels([...y, state[0].h]), "decoder.gates_1"));
   const layer1 = convLstmCell(ops, gates1, state[0], peepholes ? "decoder.peephole_1" : undefined);
   const gates2 = ops.conv2d(ops.concatChannels([layer1.h, state[1].h]), "decoder.gates_2");
   const layer2 = convLstmCell(ops, gates2, state[1], peepholes ? "decoder.peephole_2" : undefined);
-  return { logits: ops.dense(layer2.h, "decoder.head"), state: [layer1, layer2] }; // [B, 785]
+  return [layer1, layer2];
 }
 
 function listWeights(options: Vgg16Options): WeightList {

@@ -106,16 +106,16 @@ export function lossOfBatch(context: LossContext, batch: BatchTensors, encoded?:
 function decode({ tf, ops, network, options: { truncate } }: LossContext, { hoisted }: Encoded<tfjs.Tensor>, { vertices, none }: BatchTensors): tfjs.Tensor2D {
   const zeros = (layer: 0 | 1): tfjs.Tensor => tf.zeros([none.size, GRID_SIZE, GRID_SIZE, network.widths[layer]]);
   let state: DecoderState<tfjs.Tensor> = [{ h: zeros(0), c: zeros(0) }, { h: zeros(1), c: zeros(1) }];
-  const logits = vertices.map((previous, t) => {
+  const hidden = vertices.map((previous, t) => {
     if (truncate !== undefined && t > 0 && t % truncate === 0) {
       const [one, two] = state;
       state = [{ h: detach(tf, one.h), c: detach(tf, one.c) }, { h: detach(tf, two.h), c: detach(tf, two.c) }];
     }
-    const next = network.step(ops, hoisted, { first: vertices[0]!, previous, beforePrevious: vertices[t - 1] ?? none }, state);
-    state = next.state;
-    return next.logits as tfjs.Tensor2D;
+    state = network.advance(ops, hoisted, { first: vertices[0]!, previous, beforePrevious: vertices[t - 1] ?? none }, state);
+    return state[1].h as tfjs.Tensor4D;
   });
-  return tf.concat2d(logits, 0);
+  // The head has no memory: all steps in one go, and one gradient for its weights instead of a sum over the steps.
+  return network.head(ops, tf.concat4d(hidden, 0)) as tfjs.Tensor2D;
 }
 
 /** The same values, without a gradient. */
