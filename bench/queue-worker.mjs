@@ -7,7 +7,7 @@ import { openEngine } from "../dist/runtime/devices.js";
 import { runWorker } from "../dist/queue/run-worker.js";
 
 /** @returns an engine of which encoding a batch lasts at least `batchMs` */
-export function slowed(engine, batchMs) {
+function slowed(engine, batchMs) {
   return {
     name: engine.name, device: engine.device, version: engine.version,
     dispose: () => engine.dispose(),
@@ -18,20 +18,29 @@ export function slowed(engine, batchMs) {
   };
 }
 
-/** The plain run's drawer with such an engine. */
-export function batchDrawer(batchMs) {
-  return (model, options, host) => drawHere(model, options, host, async (...given) => {
-    const { engine, passedOver } = await openEngine(...given);
-    return { engine: slowed(engine, batchMs), passedOver };
-  });
+/** One thread for the network, here and in every worker, so that both compute alike. */
+async function openSlowed(model, device, batchMs) {
+  const { engine, passedOver } = await openEngine(model, { device, threads: 1 });
+  return { engine: slowed(engine, batchMs), passedOver };
 }
 
+/** The plain run's drawer with such an engine. */
+export function batchDrawer(batchMs) {
+  return (model, options, host) => drawHere(model, options, host, (opened, { device }) => openSlowed(opened, device, batchMs));
+}
+
+// queue-worker.mjs ADDRESS IMAGES BATCH_MS MODEL: works until SIGTERM, then says in one JSON line how much processor time it took.
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [address, images, batchMs, model] = process.argv.slice(2);
   const stop = new AbortController();
   process.once("SIGTERM", () => { stop.abort(); });
+  let began;
+  // The first request for it marks the beginning of the measure: what starting up took is not counted.
+  process.on("SIGUSR2", () => { began = process.cpuUsage(); });
   await runWorker({
-    queue: process.argv[2], queueTimeoutMs: 60_000, images: fileURLToPath(new URL("../fixtures/images", import.meta.url)),
-    model: fileURLToPath(new URL("../fixtures/models/tiny-random", import.meta.url)), device: "cpu", concurrency: 2, stalledAfterMs: 30_000,
+    queue: address, queueTimeoutMs: 60_000, images, model, device: "cpu", concurrency: 2, stalledAfterMs: 30_000,
     maxBytes: 1e8, timeoutMs: 30_000, allowPrivateAddresses: false, metricsHost: "127.0.0.1",
-  }, { signal: stop.signal, note: () => undefined }, async (model, device) => slowed((await openEngine(model, { device, threads: 1 })).engine, Number(process.argv[3])));
+  }, { signal: stop.signal, note: () => undefined }, async (loaded, device) => (await openSlowed(loaded, device, Number(batchMs))).engine);
+  const { user, system } = process.cpuUsage(began);
+  process.stdout.write(`${JSON.stringify({ cpuMs: (user + system) / 1000 })}\n`);
 }

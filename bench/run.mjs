@@ -13,7 +13,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { describeMachine, machineLines, report } from "./harness.mjs";
 
-const MEASURES = ["help", "stages", "decoder", "clicks", "memory", "read"];
+const MEASURES = ["help", "stages", "decoder", "clicks", "memory", "read", "queue"];
 
 const { values: options, positionals } = parseArgs({
   options: { quick: { type: "boolean", default: false }, full: { type: "boolean", default: false } },

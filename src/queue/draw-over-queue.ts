@@ -4,7 +4,7 @@
  *
  *     plan -> jobs -> queue -> workers -> results -> journal
  *
- * Nothing here trusts a message to arrive. Once a second the state of every open job is asked for: a job that Redis lost is put up
+ * Nothing here trusts a message to arrive. Once a second the state of every job that has been open for so long is asked for: a job that Redis lost is put up
  * again, one whose retry waits for a clock that is ahead is let go, one that failed too often is set aside. Set-aside jobs are tried
  * once more at the end, image by image and alone, so that only the image that breaks workers fails and not those beside it.
  *
@@ -42,9 +42,12 @@ const LOOK_MS = 1000;
 const LOOK_MS_PER_JOB = 1;
 /** A retry that waits longer than this many looks is let go. Backoff doubles from one second, and three attempts are the default. */
 const HURRY_AFTER_LOOKS = 10;
-/** Jobs on the queue per worker: one is drawn, one is cut, two wait. */
-const JOBS_PER_WORKER = 4;
-const [FEWEST_JOBS, MOST_JOBS] = [32, 8192];
+/**
+ * Jobs on the queue per worker: one is drawn, one is cut, the others wait. They must last while the journal is synced and the next ones
+ * are put up: a quarter of a second was seen on a busy disk, in which eight workers with jobs of 50 ms draw 40.
+ */
+const JOBS_PER_WORKER = 16;
+const [FEWEST_JOBS, MOST_JOBS] = [128, 8192];
 /** Looks without a worker before it is said, and then again. */
 const [FIRST_WORD_LOOKS, NEXT_WORD_LOOKS] = [5, 60];
 
@@ -76,8 +79,8 @@ export function drawOverQueue(options: QueueRunOptions): OpenDrawer {
   };
 }
 
-/** A job on the queue, and how long it has been seen waiting for a retry. */
-interface OpenJob { readonly planned: PlannedJob; delayedLooks: number }
+/** A job on the queue, when it is to be looked at, and how often it has been seen waiting for a retry. */
+interface OpenJob { readonly planned: PlannedJob; lookAt: number; delayedLooks: number }
 
 class Coordinator {
   private readonly open = new Map<string, OpenJob>();
@@ -173,7 +176,7 @@ class Coordinator {
       for (const { id, state } of states) if (state.kind === "done") this.toLookAt.add(id);
     }
     await board.add(fresh);
-    for (const planned of fresh) this.open.set(planned.id, { planned, delayedLooks: 0 });
+    for (const planned of fresh) this.open.set(planned.id, { planned, lookAt: performance.now() + LOOK_MS, delayedLooks: 0 });
   }
 
   /** Waits for something to happen, then yields what came in one list, so that the journal is synced once for all of it. */
@@ -242,10 +245,12 @@ class Coordinator {
     });
   }
 
-  /** Once a second: every open job, and who is there to draw. */
+  /** Once a second: every job that has been open for so long, and who is there to draw. */
   private async lookAround(): Promise<void> {
-    this.nextLook = performance.now() + Math.max(LOOK_MS, this.open.size * LOOK_MS_PER_JOB);
-    for (const id of this.open.keys()) this.toLookAt.add(id);
+    const now = performance.now();
+    this.nextLook = now + Math.max(LOOK_MS, this.open.size * LOOK_MS_PER_JOB);
+    // A job that has only just been put up, as most are where jobs are short, was seen then.
+    for (const [id, { lookAt }] of this.open) if (now >= lookAt) this.toLookAt.add(id);
     if (this.looks++ % FIRST_WORD_LOOKS !== 0) return;
     const workers = await listWorkers(this.connection);
     this.workers = workers.filter(({ model }) => model === this.model.hash).length;

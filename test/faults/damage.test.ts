@@ -110,10 +110,13 @@ test("a journal damaged while the run goes on is an error that names it, and --r
     const journal = join(out, "journal.ndjson");
     const lines = (): Buffer[] => (existsSync(journal) ? readFileSync(journal).toString("latin1").split("\n").map((line) => Buffer.from(line, "latin1")) : []);
     while (lines().length < 12) await wait(5);
+    run.child.kill("SIGSTOP"); // Else a fast run may have read the line before it is damaged.
+    if (lines().length > data.count) throw new Error("the run was over before its journal could be damaged");
     const before = lines().slice(0, 4 + (number % 5)).reduce((bytes, line) => bytes + line.length + 1, 0);
     const file = openSync(journal, "r+");
     writeSync(file, Buffer.from([0x01]), 0, 1, before + 30);
     closeSync(file);
+    run.child.kill("SIGCONT");
     const ended = await run.ended;
     const problems = ended.code === 65 && ended.stderr.includes("journal.ndjson") ? [] : [`ended with ${ended.code ?? ended.signal}: ${ended.stderr}`];
     if (existsSync(join(out, "annotations.json"))) problems.push("annotations.json is there, incomplete");

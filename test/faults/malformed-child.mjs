@@ -1,6 +1,16 @@
 // Runs the built `annotate` in this process, one input after the other as the parent asks, and says what came of each. A process of its
 // own: its memory and its end are measured.
 import { annotate } from "../../dist/annotate/annotate.js";
+import { drawHere } from "../../dist/annotate/draw-here.js";
+import { openEngine } from "../../dist/runtime/devices.js";
+
+/** The engine of the sound model stays open: most inputs are refused or drawn in less time than opening one takes. Other models get their own. */
+const soundModel = process.argv[2];
+let kept;
+const drawWithKept = (model, given, host) => drawHere(model, given, host, async (...words) => {
+  const { engine, passedOver } = await (kept ??= openEngine(...words));
+  return { passedOver, engine: { name: engine.name, device: engine.device, version: engine.version, encode: (pixels, count) => engine.encode(pixels, count), dispose: () => Promise.resolve() } };
+});
 
 process.on("message", async (options) => {
   const begin = performance.now();
@@ -13,7 +23,7 @@ process.on("message", async (options) => {
     failure: (failure) => { messages.push(failure); },
     data: () => Promise.resolve(),
   };
-  const outcome = await annotate(options, host).then(
+  const outcome = await annotate(options, host, ...(options.model === soundModel ? [drawWithKept] : [])).then(
     ({ done, failed, skipped }) => ({ kind: "ran", done, failed, skipped }),
     (error) => ({ kind: "refused", isExpected: error?.name === "PolyrnnError", message: String(error?.message), hint: String(error?.hint), exitCode: error?.exitCode, stack: String(error?.stack) }),
   );

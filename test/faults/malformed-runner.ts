@@ -1,6 +1,7 @@
 /** Feeds inputs to a child process one by one, with a time limit each; a child that dies or hangs is replaced. */
 import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
+import { TINY } from "./small-run.js";
 import type { AnnotateOptions, ReportedFailure } from "../../src/annotate/options.js";
 
 const CHILD = join(import.meta.dirname, "malformed-child.mjs");
@@ -43,7 +44,7 @@ export class MalformedRunner {
   }
 
   async #start(): Promise<ChildProcess> {
-    const child = fork(CHILD, { execArgv: [`--max-old-space-size=${HEAP_MIB}`], stdio: ["ignore", "ignore", "pipe", "ipc"] });
+    const child = fork(CHILD, [TINY], { execArgv: [`--max-old-space-size=${HEAP_MIB}`], stdio: ["ignore", "ignore", "pipe", "ipc"] });
     this.#lastWords = "";
     child.stderr!.setEncoding("utf8").on("data", (text: string) => { this.#lastWords = (this.#lastWords + text).slice(-2000); });
     await new Promise<void>((resolve, reject) => {
