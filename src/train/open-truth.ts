@@ -20,6 +20,8 @@ export interface TruthOptions {
   readonly filter?: Partial<RingFilter & SequenceLimits>;
   /** Names or ids; every one of them must appear. Absent: all. */
   readonly categories?: readonly string[];
+  /** Names of images, as the annotation file has them, that are left out: for instance those that validation has too. */
+  readonly excludeImages?: readonly string[];
   /** Field of the image records that names the source, "source" by default. */
   readonly sourceField?: string;
   /** A seeded subset of this many instances; smaller ones are part of larger ones. */
@@ -28,21 +30,30 @@ export interface TruthOptions {
   readonly seed: number | string;
 }
 
+export interface OpenedTruth extends TruthSet {
+  /** Of everything the annotations were read from. */
+  readonly sha256: string;
+}
+
 /** Context of the crop at use, in which a ring must be drawable to be kept. */
 export const PLAIN_CONTEXT = 0.15;
 
 /** @throws E_MISSING, E_DATA and E_USAGE: data that cannot be read, categories that never appear, options out of range */
-export async function openTruth(options: TruthOptions, onInstance?: ReadTruthOptions["onInstance"]): Promise<TruthSet> {
+export async function openTruth(options: TruthOptions, onInstance?: ReadTruthOptions["onInstance"]): Promise<OpenedTruth> {
   const limits = checkLimits({ ...DEFAULT_RING_FILTER, ...DEFAULT_SEQUENCE_LIMITS, ...options.filter });
   const dataset = await openDataset({ boxes: options.boxes, images: options.images });
   try {
     const categories = selectCategories(dataset.categories, options.categories ?? []);
+    const excluded = new Map((options.excludeImages ?? []).map((name) => [name, false]));
     const filter = { ...limits, ...(categories !== undefined && { categories }) };
     const truth = await readTruthSet(dataset, {
-      filter, context: PLAIN_CONTEXT, sourceField: options.sourceField ?? "source", ...(onInstance !== undefined && { onInstance }),
+      filter, context: PLAIN_CONTEXT, sourceField: options.sourceField ?? "source", excluded, ...(onInstance !== undefined && { onInstance }),
     });
+    const unknown = [...excluded].filter(([, isFound]) => !isFound).map(([name]) => receivedOf(name));
+    if (unknown.length > 0) throw usageError(`excluded images: expected file names of ${options.boxes}, received ${unknown.slice(0, 5).join(", ")}`, "Write them as file_name has them.");
     checkPresence(truth, options.boxes, dataset.categories.filter(({ id }) => categories?.has(id) === true));
-    return options.maxInstances === undefined ? truth : selectSubset(truth, options.maxInstances, options.seed);
+    const subset = options.maxInstances === undefined ? truth : selectSubset(truth, options.maxInstances, options.seed);
+    return { ...subset, sha256: dataset.sha256 };
   } finally {
     await dataset.close();
   }
@@ -63,14 +74,14 @@ function checkLimits(limits: RingFilter & SequenceLimits): RingFilter & Sequence
 function checkPresence({ instances, dropped }: TruthSet, boxes: string, wanted: readonly Category[]): void {
   const reasons = [...dropped].sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${reason} ${count}`);
   const leftOut = reasons.length === 0 ? "" : ` (left out: ${reasons.join(", ")})`;
-  if (instances.length === 0) {
-    throw invalidData(`${boxes}: expected instances with an outline to learn from, received none${leftOut}`,
-      "Check the segmentations of the file, the image folder, and the limits of area and share.");
-  }
   const present = new Set(instances.map(({ categoryId }) => categoryId));
   const absent = wanted.filter(({ id }) => !present.has(id)).map(({ name }) => receivedOf(name));
   if (absent.length > 0) {
     throw invalidData(`${boxes}: expected instances of every category asked for, received none of ${absent.join(", ")}${leftOut}`,
       "Leave the category out, or add data that has it.");
+  }
+  if (instances.length === 0) {
+    throw invalidData(`${boxes}: expected instances with an outline to learn from, received none${leftOut}`,
+      "Check the segmentations of the file, the image folder, and the limits of area and share.");
   }
 }

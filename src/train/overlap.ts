@@ -24,7 +24,7 @@ export async function checkOverlap(training: readonly ImageFile[], validation: r
     (theirs === ours ? receivedOf(theirs) : `${receivedOf(theirs)} (the same picture as ${receivedOf(ours)})`));
   throw invalidData(
     `validation: expected images that are not trained on, received ${found.length} of ${validation.length} that are: ${shown.join(", ")}${found.length > SHOWN ? ` and ${found.length - SHOWN} more` : ""}`,
-    "Take them out of one of the two annotation files; if different pictures share a name, rename them.",
+    "Take them out of one of the two annotation files, or exclude them from training; if different pictures share a name, rename them.",
   );
 }
 

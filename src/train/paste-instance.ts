@@ -37,8 +37,7 @@ export function drawBackground(image: number, size: { readonly width: number; re
 export function pasteOver(crop: Uint8Array, under: Uint8Array, ring: Ring, window: CropWindow, softness: number): void {
   const scale = CROP_SIZE / window.side;
   const inCrop = ring.map(({ x, y }) => ({ x: (x - window.left) * scale, y: (y - window.top) * scale }));
-  const columns = rleToBitmap(rasterizePolygon([inCrop], CROP_SIZE, CROP_SIZE));
-  let share: Float32Array = Float32Array.from({ length: CROP_SIZE * CROP_SIZE }, (_, i) => columns[(i % CROP_SIZE) * CROP_SIZE + Math.floor(i / CROP_SIZE)]!);
+  let share = transpose(rleToBitmap(rasterizePolygon([inCrop], CROP_SIZE, CROP_SIZE)));
   for (let pass = 0; pass < softness; pass++) share = averageThree(averageThree(share, 1), CROP_SIZE);
   for (let i = 0, at = 0; i < share.length; i++) {
     const own = share[i]!;
@@ -46,7 +45,21 @@ export function pasteOver(crop: Uint8Array, under: Uint8Array, ring: Ring, windo
   }
 }
 
-/** Mean of each value with the ones `step` before and after it; at the ends of the map with zeros. */
+/** Column by column to row by row. */
+function transpose(columns: Uint8Array): Float32Array {
+  const rows = new Float32Array(columns.length);
+  for (let x = 0, from = 0; x < CROP_SIZE; x++) {
+    for (let to = x; to < rows.length; to += CROP_SIZE) rows[to] = columns[from++]!;
+  }
+  return rows;
+}
+
+/** Mean of each value with the ones `step` before and after it in memory; beyond the ends of the map lie zeros. */
 function averageThree(map: Float32Array, step: number): Float32Array {
-  return map.map((value, i) => (value + (map[i - step] ?? 0) + (map[i + step] ?? 0)) / 3);
+  const mean = new Float32Array(map.length);
+  for (let i = 0; i < map.length; i++) {
+    const before = i >= step ? map[i - step]! : 0, after = i + step < map.length ? map[i + step]! : 0;
+    mean[i] = (before + map[i]! + after) / 3;
+  }
+  return mean;
 }

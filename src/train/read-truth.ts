@@ -19,6 +19,8 @@ export interface ReadTruthOptions {
   readonly context: number;
   /** Field of the image records that names the source; images without it are of one source, "all". */
   readonly sourceField: string;
+  /** File names of images that are left out; set to true where the name is met. */
+  readonly excluded: Map<string, boolean>;
   /** Told of every instance that is kept, in order. */
   readonly onInstance?: (instance: Instance, image: ImageRecord) => void;
 }
@@ -73,6 +75,12 @@ class Collector {
   pick(group: ImageGroup): Candidate[] {
     const { categories } = this.options.filter;
     const candidates: Candidate[] = [];
+    const { excluded } = this.options;
+    if (excluded.has(group.image.fileName)) {
+      excluded.set(group.image.fileName, true);
+      this.drop("image-excluded", group.entries.length);
+      return [];
+    }
     for (const entry of group.entries) {
       if (entry.kind === "skipped") this.drop(entry.reason);
       else if (entry.kind === "failed") this.drop(entry.failure.reason);
@@ -128,6 +136,7 @@ class Collector {
   }
 
   private drop(reason: string, count = 1): void {
+    if (count === 0) return;
     this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + count);
   }
 }

@@ -33,6 +33,8 @@ export interface TrainingSetOptions extends TruthOptions {
 export interface TrainingSet {
   readonly instances: number;
   readonly images: number;
+  /** Of everything the annotations were read from: a run that is resumed can tell whether they are the same. */
+  readonly sha256: string;
   /** The images with at least one instance. */
   readonly files: readonly ImageFile[];
   readonly bySource: ReadonlyMap<string, number>;
@@ -71,6 +73,7 @@ export async function openTrainingSet(options: TrainingSetOptions): Promise<Trai
   return {
     instances: truth.instances.length,
     images: files.length,
+    sha256: truth.sha256,
     files,
     bySource: countBySource(truth),
     dropped: truth.dropped,
