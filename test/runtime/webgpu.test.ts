@@ -83,6 +83,28 @@ describe.skipIf(reason !== undefined)("WebGPU computes what the CPU computes", (
     await expectSameOnBoth(encodeOnnxModel(ops.build()), { x: new Tensor("uint8", pixels(1), [1, 224, 224, 3]) });
   });
 
+  test("several steps in one call, and rows taken out of a batch", async () => {
+    const { network, weights: own, card } = await loadModel("tiny-random");
+    const crops = pixels(3);
+    const results: Float32Array[][] = [];
+    for (const device of ["cpu", "webgpu"] as const) {
+      const engine = await openOnnxEngine(network, own, card.normalization, { device, stepsAtOnce: 3 });
+      const encoded = await engine.encode(crops, 3);
+      const at = (...cells: number[]): Int32Array => Int32Array.from(cells);
+      const three = await encoded.steps!({ first: at(3, 400, 5), previous: at(3, 400, 5), beforePrevious: at(784, 784, 784) });
+      const some = encoded.select([2, 0]);
+      encoded.dispose(); // the rows are still being taken
+      const one = await some.step({ first: at(5, 3), previous: at(6, 4), beforePrevious: at(5, 3) });
+      const more = await some.steps!({ first: at(5, 3), previous: at(7, 5), beforePrevious: at(6, 4) });
+      some.dispose();
+      results.push([...three, { chosen: at(), logits: one }, ...more].flatMap(({ chosen, logits }) => [Float32Array.from(chosen), logits]));
+      await engine.dispose();
+    }
+    const [cpu, gpu] = results as [Float32Array[], Float32Array[]];
+    expect(gpu).toHaveLength(cpu.length);
+    cpu.forEach((values, i) => { values.forEach((value, j) => { expect(Math.abs(value - gpu[i]![j]!)).toBeLessThan(1e-3); }); });
+  }, SLOW_MS);
+
   test("tiny-random draws the same cells on both", async () => {
     const { network, weights: own, card } = await loadModel("tiny-random");
     await expectSameCells(network, own, card.normalization);
@@ -103,13 +125,15 @@ async function expectSameCells(network: PolygonRnn, own: WeightMap, normalizatio
   const crops = pixels(3);
   const cells: (readonly number[])[][] = [];
   for (const device of ["cpu", "webgpu"] as const) {
-    const engine = await openOnnxEngine(network, own, normalization, { device });
-    expect(engine.device).toBe(device);
-    const { sequences } = await decodeGreedy(engine, crops, 3, 8);
-    cells.push(sequences.map((sequence) => sequence.cells));
-    await engine.dispose();
+    for (const stepsAtOnce of device === "cpu" ? [1] : [1, 4]) {
+      const engine = await openOnnxEngine(network, own, normalization, { device, stepsAtOnce });
+      expect(engine.device).toBe(device);
+      const { sequences } = await decodeGreedy(engine, crops, 3, 8);
+      cells.push(sequences.map((sequence) => sequence.cells));
+      await engine.dispose();
+    }
   }
-  expect(cells[1]).toEqual(cells[0]);
+  expect(cells.slice(1)).toEqual([cells[0], cells[0]]);
 }
 
 /** Largest difference at most 1e-4 of the largest value: single precision, summed in another order. */
