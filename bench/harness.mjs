@@ -62,17 +62,29 @@ export function ratioRow(what, value, wanted = {}) {
   return { what, ...value, limit, ...(isReached === undefined ? {} : { isReached }) };
 }
 
+/** A row of the table of limits: a number of its own, where no ratio says it. @param wanted { below: 200 } or { atLeast: 25 } */
+export function limitRow(what, value, unit, { below, atLeast }) {
+  return {
+    what, value: `${value >= 10 ? value.toFixed(0) : value.toFixed(2)} ${unit}`,
+    limit: below !== undefined ? `under ${below} ${unit}` : `at least ${atLeast} ${unit}`,
+    isReached: below !== undefined ? value < below : value >= atLeast,
+  };
+}
+
 export const seconds = (value) => value >= 10 ? value.toFixed(1) : value >= 0.1 ? value.toFixed(3) : value.toFixed(4);
 export const mebibytes = (value) => Math.round(value).toString();
 const short = (value) => value.toFixed(3);
 
 /** Prints a result as Markdown and keeps it as JSON in bench/results. */
 export function report(result) {
-  const { name, title, columns, rows, ratios = [], notes = [], machine } = result;
+  const { name, title, columns, rows, ratios = [], limits = [], notes = [], machine } = result;
   const lines = [`## ${title}`, "", ...markdownTable(columns, rows)];
   if (ratios.length > 0) {
     lines.push("", ...markdownTable(["Ratio, within this run", "Median", "Lowest", "Highest", "Wanted", ""], ratios.map((row) =>
       [row.what, short(row.median), short(row.low), short(row.high), row.limit, row.isReached === undefined ? "" : row.isReached ? "reached" : "missed"])));
+  }
+  if (limits.length > 0) {
+    lines.push("", ...markdownTable(["Number of this machine, as busy as it was", "Median", "Wanted", ""], limits.map((row) => [row.what, row.value, row.limit, row.isReached ? "reached" : "missed"])));
   }
   if (notes.length > 0) lines.push("", ...notes.map((note) => `- ${note}`));
   process.stdout.write(`${lines.join("\n")}\n\n`);

@@ -1,6 +1,8 @@
 /** What the measures work on: the drawn scenes of fixtures/images (640 x 480 JPEG), as often as a measure asks for them. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import process from "node:process";
 import { openDataset } from "../dist/dataset/open-dataset.js";
 import { readCrops } from "../dist/crop/read-crops.js";
 import { annotate } from "../dist/annotate/annotate.js";
@@ -57,25 +59,29 @@ async function* sources(dataset) {
 }
 
 /**
- * The command's main path in this process, on the CPU, into a run folder that is replaced.
- * @returns the summary, and the seconds from the first batch's beginning to the last one's end
+ * The command's main path in this process, on the CPU unless told otherwise, into a run folder that is replaced.
+ * @returns the summary, and the seconds and processor seconds from the first batch's beginning to the last one's end
  */
-export async function annotateInProcess({ boxes, out, model, batchSize, maxSteps = 71 }) {
-  let began = 0;
-  let ended = 0;
+export async function annotateInProcess({ boxes, out, model, batchSize, maxSteps = 71, device = "cpu", images = IMAGES }) {
+  const clock = () => {
+    const { user, system } = process.cpuUsage();
+    return { wall: performance.now() / 1000, cpu: (user + system) / 1e6 };
+  };
+  let began;
+  let ended;
   const host = {
     signal: new AbortController().signal,
     note() {}, failure() {}, data: async () => {},
     progress() {
-      ended = performance.now();
-      began ||= ended;
+      ended = clock();
+      began ??= ended;
     },
   };
   const summary = await annotate({
-    images: IMAGES, boxes, out, formats: ["coco"], model, device: "cpu", maxSteps, minScore: 0, simplify: 0, categories: [],
+    images, boxes, out, formats: ["coco"], model, device, maxSteps, minScore: 0, simplify: 0, categories: [],
     existing: "predict", overlays: "none", resume: false, force: true, ...(batchSize === undefined ? {} : { batchSize }),
   }, host);
-  return { summary, drawingSeconds: (ended - began) / 1000 };
+  return { summary, drawingSeconds: ended.wall - began.wall, drawingCpuSeconds: ended.cpu - began.cpu };
 }
 
 /** An engine that also writes down what it was asked: one entry per encoded batch, with the size and input of each step. */
