@@ -7,6 +7,7 @@ import { exportTable, type ExportFlags } from "./options/export-table.js";
 import { evaluateTable, type EvaluateFlags } from "./options/evaluate-table.js";
 import { simulateClicksTable, type SimulateClicksFlags } from "./options/simulate-clicks-table.js";
 import { queueTable, workerTable, type QueueFlags, type WorkerFlags } from "./options/queue-table.js";
+import { trainTable, type TrainFlags } from "./options/train-table.js";
 import { mergeTable, type MergeFlags } from "./options/merge-table.js";
 import { modelsImportTable, modelsShowTable, modelsTable, modelsVerifyTable, type ImportFlags, type ShowFlags, type VerifyFlags } from "./options/models-table.js";
 
@@ -54,12 +55,26 @@ export const COMMANDS: readonly Command[] = [
     table: simulateClicksTable,
     load: async () => (await import("./commands/simulate-clicks.js")).simulateClicksCommand,
   }),
+  defineCommand<TrainFlags>({
+    words: ["train"],
+    summary: "train a model on outlines of your own",
+    examples: [
+      { why: "from the model that comes with the program; runs/mine is a model from the first validation on", line: "polyrnn train --data train.json --images ./images --val val.json --out runs/mine" },
+      { why: "go on after a stop", line: "polyrnn train --resume runs/mine" },
+      { why: "three sources, drawn from unequally, for a fixed number of steps", line: "polyrnn train --data t.json --images ./images --val v.json --source-weight a=3,b=1,c=1 --steps 20000" },
+    ],
+    table: trainTable,
+    load: async () => {
+      const { trainCommand } = await import("./commands/train.js");
+      return (options, terminal) => trainCommand(options, terminal);
+    },
+  }),
   defineCommand<ExportFlags>({
     words: ["export"],
     summary: "write a model as ONNX files",
     examples: [
       { why: "encoder, step, and one file that draws polygons on its own", line: "polyrnn export mobile --out ./onnx" },
-      { why: "a model of your own", line: "polyrnn export ./my-model --out ./onnx" },
+      { why: "a model of your own, for example the folder of a training run", line: "polyrnn export runs/mine --format onnx --out ./onnx" },
     ],
     table: exportTable,
     load: async () => (await import("./commands/export.js")).exportCommand,

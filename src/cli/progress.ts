@@ -2,9 +2,9 @@
  * Progress of a run on standard error: a bar on a terminal, else one plain line every ten seconds. Notes and failures are printed
  * above the bar.
  */
-import cliProgress from "cli-progress";
 import type { AnnotateHost, AnnotateProgress } from "../annotate/options.js";
 import { FailureLines } from "./failure-lines.js";
+import { openDisplay } from "./progress-display.js";
 import { printable, type Paint } from "./terminal-text.js";
 import type { OutputStream } from "./terminal.js";
 
@@ -27,7 +27,7 @@ export interface Progress extends Pick<AnnotateHost, "note" | "progress" | "fail
 export function showProgress(stderr: OutputStream, options: ProgressOptions): Progress {
   const failures = new FailureLines(options.verbose);
   const rate = new Rate(options.now);
-  const display = options.quiet ? silent(stderr) : stderr.isTTY === true ? bar(stderr) : lines(stderr, options.now);
+  const display = openDisplay(stderr, { quiet: options.quiet, now: options.now, lineEveryMs: LINE_EVERY_MS });
   return {
     note(line) {
       if (!options.quiet) display.print(printable(line));
@@ -42,63 +42,6 @@ export function showProgress(stderr: OutputStream, options: ProgressOptions): Pr
     end() {
       for (const line of failures.rest()) display.print(line);
       display.end();
-    },
-  };
-}
-
-interface Display {
-  print(line: string): void;
-  show(progress: AnnotateProgress, words: string): void;
-  end(): void;
-}
-
-function silent(stderr: OutputStream): Display {
-  return { print: (line) => void stderr.write(`${line}\n`), show: () => undefined, end: () => undefined };
-}
-
-function lines(stderr: OutputStream, now: () => number): Display {
-  let last = now();
-  return {
-    ...silent(stderr),
-    show(_, words) {
-      if (now() - last < LINE_EVERY_MS) return;
-      last = now();
-      stderr.write(`${words}\n`);
-    },
-  };
-}
-
-function bar(stderr: OutputStream): Display {
-  let words = "";
-  // Neither the cursor nor line wrapping is changed: a process that is killed leaves the terminal as it was.
-  const bars = new cliProgress.MultiBar({
-    stream: stderr,
-    clearOnComplete: true,
-    linewrap: true,
-    barsize: 24,
-    forceRedraw: true,
-    format: (options, params) => `[${cliProgress.Format.BarFormat(params.progress, options)}] ${words}`,
-  });
-  let single: cliProgress.SingleBar | undefined;
-  return {
-    print(line) {
-      if (single === undefined) {
-        stderr.write(`${line}\n`);
-        return;
-      }
-      bars.log(`${line}\n`);
-      bars.update(); // At once: the next redraw may be a long model call away.
-    },
-    show(progress, text) {
-      words = text;
-      single ??= bars.create(progress.total, progress.finished);
-      single.setTotal(progress.total);
-      single.update(progress.finished);
-    },
-    end() {
-      if (single === undefined) return;
-      bars.stop();
-      single = undefined;
     },
   };
 }

@@ -48,8 +48,8 @@ async function print(terminal: Terminal, text: string): Promise<ExitCode> {
   return EXIT.ok;
 }
 
-/** Read outside the options; see runtime/devices.ts. */
-const OTHER_VARIABLES = ["POLYRNN_ENGINE"];
+/** Read outside the options; see runtime/devices.ts and runtime/tfjs-load.ts. */
+const OTHER_VARIABLES = ["POLYRNN_ENGINE", "POLYRNN_TFJS_NODE"];
 
 /** POLYRNN_BATCHSIZE would be ignored without a word; an option of another command is fine. */
 function warnOfUnknownVariables(terminal: Terminal): void {
