@@ -35,11 +35,11 @@ export interface OpenedTruth extends TruthSet {
   readonly sha256: string;
 }
 
-/** Context of the crop at use, in which a ring must be drawable to be kept. */
+/** Context of the crop at use. */
 export const PLAIN_CONTEXT = 0.15;
 
 /** @throws E_MISSING, E_DATA and E_USAGE: data that cannot be read, categories that never appear, options out of range */
-export async function openTruth(options: TruthOptions, onInstance?: ReadTruthOptions["onInstance"]): Promise<OpenedTruth> {
+export async function openTruth(options: TruthOptions, more: Pick<ReadTruthOptions, "taughtIn" | "onInstance">): Promise<OpenedTruth> {
   const limits = checkLimits({ ...DEFAULT_RING_FILTER, ...DEFAULT_SEQUENCE_LIMITS, ...options.filter });
   const dataset = await openDataset({ boxes: options.boxes, images: options.images });
   try {
@@ -47,7 +47,7 @@ export async function openTruth(options: TruthOptions, onInstance?: ReadTruthOpt
     const excluded = new Map((options.excludeImages ?? []).map((name) => [name, false]));
     const filter = { ...limits, ...(categories !== undefined && { categories }) };
     const truth = await readTruthSet(dataset, {
-      filter, context: PLAIN_CONTEXT, sourceField: options.sourceField ?? "source", excluded, ...(onInstance !== undefined && { onInstance }),
+      filter, sourceField: options.sourceField ?? "source", excluded, ...more,
     });
     const unknown = [...excluded].filter(([, isFound]) => !isFound).map(([name]) => receivedOf(name));
     if (unknown.length > 0) throw usageError(`excluded images: expected file names of ${options.boxes}, received ${unknown.slice(0, 5).join(", ")}`, "Write them as file_name has them.");

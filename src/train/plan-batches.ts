@@ -10,10 +10,11 @@ export const BATCHES_PER_GROUP = 6;
 /** Groups remembered: the one in use and the one that is begun while it ends. */
 const GROUPS_HELD = 2;
 
-export type DrawSample = (random: Random) => PlannedSample;
+/** Draws samples that are worth having together, at least one. */
+export type DrawSamples = (random: Random) => readonly PlannedSample[];
 
 /** @returns the samples of a step (0-based), the same whenever and in whatever order steps are asked for */
-export function batchPlanner(draw: DrawSample, batchSize: number, seed: number | string): (step: number) => readonly PlannedSample[] {
+export function batchPlanner(draw: DrawSamples, batchSize: number, seed: number | string): (step: number) => readonly PlannedSample[] {
   const held = new Map<number, readonly (readonly PlannedSample[])[]>();
   return (step) => {
     const number = Math.floor(step / BATCHES_PER_GROUP);
@@ -27,8 +28,10 @@ export function batchPlanner(draw: DrawSample, batchSize: number, seed: number |
   };
 }
 
-function drawGroup(draw: DrawSample, batchSize: number, random: Random): (readonly PlannedSample[])[] {
-  const samples = Array.from({ length: batchSize * BATCHES_PER_GROUP }, (_, i) => draw(random.fork(i)));
+function drawGroup(draw: DrawSamples, batchSize: number, random: Random): (readonly PlannedSample[])[] {
+  const samples: PlannedSample[] = [];
+  for (let i = 0; samples.length < batchSize * BATCHES_PER_GROUP; i++) samples.push(...draw(random.fork(i)));
+  samples.length = batchSize * BATCHES_PER_GROUP;
   samples.sort((a, b) => a.cells.length - b.cells.length);
   const batches = Array.from({ length: BATCHES_PER_GROUP }, (_, i) => samples.slice(i * batchSize, (i + 1) * batchSize));
   return random.shuffle(batches);

@@ -3,9 +3,9 @@ import { openImage, type OpenedImage } from "../crop/open-image.js";
 import type { Dataset, ImageGroup } from "../dataset/dataset.js";
 import { usageError } from "../errors.js";
 import { clipBox, squareWindow } from "../geometry/box.js";
-import type { Id, ImageRecord, Instance, Ring } from "../types.js";
+import type { Box, Id, ImageRecord, Instance, Ring } from "../types.js";
 import { pickRing, type RingFilter } from "./pick-ring.js";
-import { targetCells, type SequenceLimits } from "./target-cells.js";
+import { targetCells, type SequenceLimits, type SequenceReason } from "./target-cells.js";
 import { packRing, type TrainingImage, type TruthInstance, type TruthSet } from "./truth-instance.js";
 
 export interface TruthFilter extends RingFilter, SequenceLimits {
@@ -15,8 +15,8 @@ export interface TruthFilter extends RingFilter, SequenceLimits {
 
 export interface ReadTruthOptions {
   readonly filter: TruthFilter;
-  /** Context of the crop in which a ring must be short enough and long enough. */
-  readonly context: number;
+  /** Context of the crop in which a ring must be short enough and long enough for the decoder; absent: rings of any length are kept. */
+  readonly taughtIn?: number;
   /** Field of the image records that names the source; images without it are of one source, "all". */
   readonly sourceField: string;
   /** File names of images that are left out; set to true where the name is met. */
@@ -107,9 +107,9 @@ class Collector {
         this.drop("box-outside");
         continue;
       }
-      const cells = targetCells(ring, squareWindow(clipped.box, this.options.context), this.options.filter);
-      if (typeof cells === "string") {
-        this.drop(cells);
+      const problem = this.sequenceProblem(ring, clipped.box);
+      if (problem !== undefined) {
+        this.drop(problem);
         continue;
       }
       source ??= this.sourceOf(record);
@@ -120,6 +120,13 @@ class Collector {
     if (source === undefined) return;
     const { root } = { root: undefined, ...location };
     this.images.push({ fileName: record.fileName, opened, ...(root !== undefined && { root }) });
+  }
+
+  private sequenceProblem(ring: Ring, box: Box): SequenceReason | undefined {
+    const { taughtIn, filter } = this.options;
+    if (taughtIn === undefined) return undefined;
+    const cells = targetCells(ring, squareWindow(box, taughtIn), filter);
+    return typeof cells === "string" ? cells : undefined;
   }
 
   private sourceOf({ raw }: ImageRecord): number {

@@ -1,16 +1,35 @@
-/** Which instance comes next: first the source by its weight, then any of its instances. */
+/** Which instances come next: first the source by its weight, then any of its instances, then others of the same image. */
 import { receivedOf, usageError } from "../errors.js";
 import type { Random } from "../random.js";
 import type { TruthSet } from "./truth-instance.js";
 
-/** Draws the position of an instance, 0..instances - 1. */
-export type DrawInstance = (random: Random) => number;
+/** Draws positions of instances, 0..instances - 1, all on one image. */
+export type DrawInstances = (random: Random) => readonly number[];
+
+type DrawInstance = (random: Random) => number;
 
 /**
  * @param weights by source, relative to each other; absent: every instance is as likely as any other
+ * @param perImage instances drawn together from one image, at most as many as it has; a whole number of 1 or more
  * @throws E_USAGE when a weight is no number of 0 or more, a source has none or does not exist, or no source is left to draw from
  */
-export function sourceSampler({ instances, sources }: Pick<TruthSet, "instances" | "sources">, weights: ReadonlyMap<string, number> | undefined): DrawInstance {
+export function sourceSampler(truth: Pick<TruthSet, "instances" | "sources">, weights: ReadonlyMap<string, number> | undefined, perImage: number): DrawInstances {
+  const first = firstSampler(truth, weights);
+  if (perImage === 1) return (random) => [first(random)];
+  const byImage = new Map<number, number[]>();
+  truth.instances.forEach(({ image }, i) => {
+    const known = byImage.get(image);
+    if (known === undefined) byImage.set(image, [i]);
+    else known.push(i);
+  });
+  return (random) => {
+    const drawn = first(random);
+    const others = byImage.get(truth.instances[drawn]!.image)!.filter((i) => i !== drawn);
+    return [drawn, ...random.shuffle(others).slice(0, perImage - 1)];
+  };
+}
+
+function firstSampler({ instances, sources }: Pick<TruthSet, "instances" | "sources">, weights: ReadonlyMap<string, number> | undefined): DrawInstance {
   if (weights === undefined) return (random) => random.integer(instances.length);
   checkNames(sources, weights);
   const groups = sources.map((name, source) => {

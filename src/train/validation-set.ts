@@ -22,11 +22,14 @@ export interface ValidationSet {
   sourceOf(ordinal: number): string;
 }
 
-/** @throws E_MISSING, E_DATA and E_USAGE as `openTrainingSet` */
+/**
+ * Limits of sequences do not apply: a ring that cannot be taught is still one that the model is asked to draw.
+ * @throws E_MISSING, E_DATA and E_USAGE as `openTrainingSet`
+ */
 export async function openValidationSet(options: TruthOptions): Promise<ValidationSet> {
   const kept = new Map<number, Instance>();
   // Without the record: its segmentation is in `truth` already, and would double the memory.
-  const truth = await openTruth(options, (instance) => { kept.set(instance.ordinal, { ...instance, raw: {} }); });
+  const truth = await openTruth(options, { onInstance: (instance) => { kept.set(instance.ordinal, { ...instance, raw: {} }); } });
   const byImage = new Map<number, Instance[]>();
   const sources = new Map<number, string>();
   for (const { ordinal, image, source } of truth.instances) {

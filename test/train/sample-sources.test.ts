@@ -15,11 +15,11 @@ test.each([
   { weights: { many: 0.2, few: 0.6 }, few: 0.75, why: "weights need not sum to 1" },
   { weights: { many: 0, few: 5 }, few: 1, why: "a source of weight 0 is never drawn from" },
 ])("$why", ({ weights, few }) => {
-  const draw = sourceSampler(SET, weights && new Map(Object.entries(weights)));
+  const draw = sourceSampler(SET, weights && new Map(Object.entries(weights)), 1);
   const random = createRandom(5);
   const counts = new Map<number, number>();
   for (let i = 0; i < DRAWS; i++) {
-    const drawn = draw(random);
+    const [drawn] = draw(random) as [number];
     counts.set(drawn, (counts.get(drawn) ?? 0) + 1);
   }
   const fromFew = [...counts].filter(([i]) => instances[i]!.source === 1);
@@ -29,5 +29,17 @@ test.each([
 });
 
 test.each([-1, NaN, Infinity])("a weight of %d is refused", (weight) => {
-  expect(() => sourceSampler(SET, new Map([["many", weight], ["few", 1]]))).toThrow(/a number of 0 or more for "many"/);
+  expect(() => sourceSampler(SET, new Map([["many", weight], ["few", 1]]), 1)).toThrow(/a number of 0 or more for "many"/);
+});
+
+test("instances drawn together are different ones of one image, as many as asked or as it has", () => {
+  const onImages = instances.map((instance, i) => ({ ...instance, image: Math.floor(i / 8) }));
+  const draw = sourceSampler({ ...SET, instances: onImages }, undefined, 5);
+  const random = createRandom(9);
+  for (let i = 0; i < 200; i++) {
+    const drawn = draw(random);
+    const image = onImages[drawn[0]!]!.image;
+    expect(new Set(drawn).size).toBe(image === 12 ? 4 : 5);
+    for (const other of drawn) expect(onImages[other]!.image).toBe(image);
+  }
 });

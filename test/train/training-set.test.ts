@@ -37,6 +37,12 @@ test("the same step gives the same bytes whenever it is asked for: in order, out
   expect(new Set(straight).size).toBe(8);
 });
 
+test("with several instances per image, too, a step's batch is the same whenever it is asked for", async () => {
+  const [first, second] = [await open({ perImage: 3 }), await open({ perImage: 3 })];
+  const expected = [digest(await first.batch(0)), digest(await first.batch(1))];
+  expect([digest(await second.batch(1)), digest(await second.batch(0))]).toEqual(expected.toReversed());
+});
+
 test("another seed gives other batches", async () => {
   const [one, other] = [await open(), await open({ seed: 8 })];
   expect(digest(await other.batch(0))).not.toBe(digest(await one.batch(0)));
@@ -173,6 +179,7 @@ test.each([
   { more: { filter: { minAreaPx: 1e9 } }, code: "E_DATA", says: /received none \(left out: too-small 5\)/, why: "nothing left to learn from" },
   { more: { filter: { maxVertices: 2 } }, code: "E_USAGE", says: /most vertices/, why: "a limit no ring can keep" },
   { more: { batchSize: 0 }, code: "E_USAGE", says: /batch size/, why: "an empty batch" },
+  { more: { perImage: 0 }, code: "E_USAGE", says: /instances per image/, why: "no instance per image" },
   { more: { maxInstances: 0 }, code: "E_USAGE", says: /instances: expected/, why: "an empty subset" },
   { more: { augmentation: { flip: 2 } }, code: "E_USAGE", says: /flip: expected a number from 0 to 1/, why: "a probability above 1" },
   { more: { augmentation: { contextLow: 0.3 } }, code: "E_USAGE", says: /contextLow/, why: "a range the wrong way round" },

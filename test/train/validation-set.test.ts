@@ -32,6 +32,11 @@ test("gives every instance in its plain crop, with its truth and its source, in 
   expect((await cropsOf(set)).length).toBe(5);
 });
 
+test("keeps what could not be taught: the model is asked to draw it all the same", async () => {
+  const set = await openValidationSet({ ...data, seed: 1, filter: { maxVertices: 3 } });
+  expect(set.instances).toBe(INSTANCES.length);
+});
+
 test("a subset is chosen by the seed and keeps its order", async () => {
   const set = await openValidationSet({ ...data, seed: 3, maxInstances: 3 });
   const ordinals = (await cropsOf(set)).map((result) => (result.kind === "crop" ? result.crop.instance.ordinal : -1));
