@@ -6,6 +6,7 @@ import { fillPolygon, iouOfRles, rasterizeTruth } from "../geometry/iou.js";
 import { decodeGreedy } from "../predict/decode.js";
 import { sequenceToRing, stackPixels } from "../predict/predict.js";
 import type { Engine } from "../runtime/engine.js";
+import { traceMask } from "../write/trace-mask.js";
 import type { ImagePoint, Ring, Truth } from "../types.js";
 import type { DrawnCrop, PictureCrop, SourceScore, ValidationLine } from "./events.js";
 import type { ValidationSet } from "./validation-set.js";
@@ -117,7 +118,7 @@ function boxRing({ instance, imageWidth, imageHeight }: Crop): Ring {
 }
 
 function ringsOf(truth: Truth): readonly Ring[] {
-  return truth.kind === "polygon" ? truth.polygon : [];
+  return truth.kind === "polygon" ? truth.polygon : traceMask(truth.rle);
 }
 
 function toCropPixels({ x, y }: ImagePoint, { left, top, side }: CropWindow): ImagePoint {

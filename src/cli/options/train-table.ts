@@ -68,20 +68,20 @@ function recipeRow(name: keyof typeof RECIPE_RANGES, describe: string, rest: { r
   return { type: "number", min: range.low, max: range.high, group, describe, whenAbsent, ...("isWhole" in range && { integer: true }), ...(unit !== undefined && { unit }) };
 }
 
-const augmentationWords = Object.entries(DEFAULT_AUGMENTATION).map(([name, value]) => `${flagName(name)}=${Number(value)}`).join(",");
+const augmentationWords = Object.entries(DEFAULT_AUGMENTATION).map(([name, value]) => `${flagName(name)}=${Number(value)}`).join(", ");
 
 export const trainTable = {
   data: {
-    type: "text", placeholder: "FILE|DIR", group: "common", whenAbsent: "required for a new run",
-    describe: "Outlines to learn from: COCO file with segmentations, or Cityscapes folder",
+    type: "text", placeholder: "FILE|DIR", group: "common",
+    describe: "Outlines to learn from: COCO file with segmentations, or Cityscapes folder; a new run needs it",
   },
   images: {
-    type: "text", placeholder: "DIR", group: "common", whenAbsent: "required for a new run",
-    describe: "Folder that is searched for the images, at any depth",
+    type: "text", placeholder: "DIR", group: "common",
+    describe: "Folder that is searched for the images, at any depth; a new run needs it",
   },
   val: {
-    type: "text", placeholder: "FILE|DIR|none", group: "common", whenAbsent: "required for a new run",
-    describe: "Outlines the model is judged by, on other images; the best model is kept. none keeps the newest",
+    type: "text", placeholder: "FILE|DIR|none", group: "common",
+    describe: "Outlines on other images, by which the best model is chosen; a new run needs it, or none to keep the newest model",
   },
   valImages: {
     type: "text", placeholder: "DIR", group: "common", whenAbsent: "--images",
@@ -100,7 +100,7 @@ export const trainTable = {
     describe: "Run folder, empty or absent; it becomes a model that every command takes by path",
   },
   resume: {
-    type: "text", placeholder: "DIR", group: "common", whenAbsent: "begin a new run",
+    type: "text", placeholder: "DIR", group: "common",
     describe: "Go on with the run in this folder; everything else is taken from it",
   },
   steps: recipeRow("steps", "Steps in all", { group: "common", unit: "steps" }),

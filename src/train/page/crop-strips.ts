@@ -47,7 +47,7 @@ function strip(line: ValidationLine, { grounds, crops }: CropGrounds, words?: st
     if (ground === undefined || crops[at]?.annotationId !== annotationId) return html``;
     const outlines = ring.length === 0 ? [] : [{ kind: "automatic" as const, points: pairs(ring) }];
     return html`<figure>${photograph(WINDOW, groundOf(ground), outlines, `annotation ${annotationId} at step ${line.step}`)}
-<figcaption>${shownText(source, NAME_LENGTH)} <b>${ratio(iou)}</b>${ring.length === 0 ? " no polygon" : ""}</figcaption></figure>`;
+<figcaption>${Object.keys(line.bySource).length > 1 ? `${shownText(source, NAME_LENGTH)} ` : ""}<b>${ratio(iou)}</b>${ring.length === 0 ? " no polygon" : ""}</figcaption></figure>`;
   })}</div>`;
 }
 

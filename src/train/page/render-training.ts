@@ -69,7 +69,9 @@ function keyFigures(steps: readonly StepLine[], validations: readonly Validation
 
 function validationTable(validations: readonly ValidationLine[]): Markup {
   if (validations.length === 0) return html`<p class="note">None yet.</p>`;
-  const sources = sourcesOf(validations);
+  const named = sourcesOf(validations);
+  // One source is the same column as all.
+  const sources = named.length > 1 ? named : [];
   const best = bestOf(validations);
   const newest = validations.slice(-MOST_ROWS);
   const shown = best === undefined || newest.includes(best) ? newest : [best, ...newest];
