@@ -6,7 +6,7 @@ import { clipBox, squareWindow } from "../geometry/box.js";
 import type { Box, Id, ImageRecord, Instance, Ring } from "../types.js";
 import { pickRing, type RingFilter } from "./pick-ring.js";
 import { targetCells, type SequenceLimits, type SequenceReason } from "./target-cells.js";
-import { packRing, type TrainingImage, type TruthInstance, type TruthSet } from "./truth-instance.js";
+import { packRing, unpackRing, type TrainingImage, type TruthInstance, type TruthSet } from "./truth-instance.js";
 
 export interface TruthFilter extends RingFilter, SequenceLimits {
   /** Ids of the categories wanted; all when absent. */
@@ -107,14 +107,16 @@ class Collector {
         this.drop("box-outside");
         continue;
       }
-      const problem = this.sequenceProblem(ring, clipped.box);
+      const points = packRing(ring);
+      // Judged as it is kept: rounding could make another sequence of it, too long or too short.
+      const problem = this.sequenceProblem(unpackRing(points), clipped.box);
       if (problem !== undefined) {
         this.drop(problem);
         continue;
       }
       source ??= this.sourceOf(record);
       const { ordinal, annotationId, categoryId } = instance;
-      this.instances.push({ ordinal, annotationId, categoryId, image, source, box: clipped.box, points: packRing(ring) });
+      this.instances.push({ ordinal, annotationId, categoryId, image, source, box: clipped.box, points });
       this.options.onInstance?.(instance, record);
     }
     if (source === undefined) return;
