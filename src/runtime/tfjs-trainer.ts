@@ -15,7 +15,7 @@ import type { WeightTensor } from "./safetensors.js";
 import { type AdamState, adamStep } from "./tfjs-adam.js";
 import { FlatWeights } from "./tfjs-flat-weights.js";
 import { toTfjsLayout, weightRoles } from "./tfjs-layout.js";
-import { FIGURES, type LossContext, lossOfBatch, smoothedTargets, uploadBatch } from "./tfjs-losses.js";
+import { type BatchTensors, FIGURES, type LossContext, lossOfBatch, smoothedTargets, uploadBatch } from "./tfjs-losses.js";
 import { type Tfjs, TfjsOps } from "./tfjs-ops.js";
 import type { LearningRates, StepReport, Trainer, TrainerOptions, TrainerState } from "./trainer.js";
 import type { TrainingBatch } from "./training-batch.js";
@@ -42,7 +42,7 @@ export class TfjsTrainer implements Trainer {
   private readonly frozenTensors: Map<string, tfjs.Tensor>;
   private readonly context: LossContext;
   private current: ReadonlyMap<string, tfjs.Tensor> = new Map();
-  private state_: AdamState;
+  private vectors: AdamState;
   private steps = 0;
 
   constructor(
@@ -67,7 +67,7 @@ export class TfjsTrainer implements Trainer {
     }));
     const ops = new TfjsOps(tf, (name) => this.frozenTensors.get(name) ?? this.current.get(name));
     this.context = { tf, ops, network, normalization, options, targets: tf.tensor2d(smoothedTargets(options.smoothing), [CLASS_COUNT, CLASS_COUNT]) };
-    this.state_ = this.startState(weights);
+    this.vectors = this.startState(weights);
   }
 
   private startState(weights: Weights): AdamState {
@@ -93,8 +93,20 @@ export class TfjsTrainer implements Trainer {
     }
   }
 
-  /** Gradient before clipping and the batch's figures, for tests that compare them; nothing is updated. Both are disposed by the caller. */
-  gradientOf(tensors: ReturnType<typeof uploadBatch>, clock = new Clock()): { gradient: tfjs.Tensor1D; figures: tfjs.Tensor1D } {
+  /** What a step would go by: the loss and its gradient before clipping, in file layout. Nothing is updated. */
+  async gradients(batch: TrainingBatch): Promise<{ figures: Float32Array; gradients: Weights }> {
+    const tensors = uploadBatch(this.tf, batch);
+    const { gradient, figures } = this.gradientOf(tensors, new Clock());
+    try {
+      return { figures: await figures.data<"float32">(), gradients: this.flat.part(await gradient.data<"float32">()) };
+    } finally {
+      this.tf.dispose([gradient, figures]);
+      this.tf.dispose(tensors);
+    }
+  }
+
+  /** @returns tensors the caller disposes */
+  private gradientOf(tensors: BatchTensors, clock: Clock): { gradient: tfjs.Tensor1D; figures: tfjs.Tensor1D } {
     const { tf } = this;
     let figures: tfjs.Tensor1D | undefined;
     const { grad, value } = tf.valueAndGrad((vector: tfjs.Tensor) => {
@@ -103,7 +115,7 @@ export class TfjsTrainer implements Trainer {
       figures = tf.keep(loss.figures);
       clock.mark("decoder");
       return loss.total;
-    })(this.state_.weights);
+    })(this.vectors.weights);
     this.current = new Map();
     value.dispose();
     clock.mark("backward");
@@ -116,8 +128,8 @@ export class TfjsTrainer implements Trainer {
     const at = (name: (typeof FIGURES)[number]): number => numbers[FIGURES.indexOf(name)]!;
     const applied = [...numbers].every(Number.isFinite) && Number.isFinite(norm);
     if (applied) {
-      const before = this.state_;
-      this.state_ = tf.tidy(() => {
+      const before = this.vectors;
+      this.vectors = tf.tidy(() => {
         const perWeight = tf.concat1d([tf.fill([this.trunkSize], rates.trunk), tf.fill([this.flat.size - this.trunkSize], rates.head)]) as tfjs.Tensor1D;
         return adamStep(tf, before, gradient, norm, perWeight, this.steps + 1, this.options);
       });
@@ -136,13 +148,13 @@ export class TfjsTrainer implements Trainer {
   }
 
   async weights(): Promise<Weights> {
-    const values = await (this.state_.average ?? this.state_.weights).data<"float32">();
+    const values = await (this.vectors.average ?? this.vectors.weights).data<"float32">();
     return new Map([...this.frozenWeights, ...this.flat.part(values)]);
   }
 
   async state(): Promise<TrainerState> {
     const read = async (vector: tfjs.Tensor1D): Promise<Weights> => this.flat.part(await vector.data<"float32">());
-    const { weights, first, second, average } = this.state_;
+    const { weights, first, second, average } = this.vectors;
     return {
       step: this.steps,
       weights: new Map([...this.frozenWeights, ...(await read(weights))]),
@@ -157,13 +169,13 @@ export class TfjsTrainer implements Trainer {
       weights: vector(state.weights), first: vector(state.firstMoments), second: vector(state.secondMoments),
       ...(this.options.average > 0 && { average: vector(state.averages ?? state.weights) }),
     };
-    this.tf.dispose(this.state_);
-    this.state_ = restored;
+    this.tf.dispose(this.vectors);
+    this.vectors = restored;
     this.steps = state.step;
   }
 
   dispose(): void {
-    this.tf.dispose(this.state_);
+    this.tf.dispose(this.vectors);
     this.tf.dispose([...this.frozenTensors.values(), this.context.targets]);
     this.context.ops.dispose();
   }

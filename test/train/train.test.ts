@@ -1,0 +1,125 @@
+/** Whole runs with the tiny network over libtensorflow; skipped with the reason where it is not there. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { PolyrnnError } from "../../src/errors.js";
+import { loadModel } from "../../src/runtime/model.js";
+import { serializeSafetensors } from "../../src/runtime/safetensors.js";
+import { loadTfjs } from "../../src/runtime/tfjs-load.js";
+import { readCheckpoint } from "../../src/train/checkpoint.js";
+import type { MetricsLine, RunStarted } from "../../src/train/events.js";
+import type { TrainOptions } from "../../src/train/options.js";
+import { resumeTraining, train } from "../../src/train/train.js";
+import { SMALL } from "./small-training.js";
+
+const loaded = loadTfjs("cpu");
+if (!("tf" in loaded)) console.log(`training runs skipped: ${loaded.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; ")}`);
+const home = mkdtempSync(join(tmpdir(), "polyrnn-train-"));
+afterAll(() => { rmSync(home, { recursive: true, force: true }); });
+
+const linesOf = (out: string): MetricsLine[] => readFileSync(join(out, "metrics.ndjson"), "utf8").trim().split("\n").map((line) => JSON.parse(line) as MetricsLine);
+async function failureOf(work: Promise<unknown>): Promise<PolyrnnError> {
+  const thrown: unknown = await work.then(() => undefined, (error: unknown) => error);
+  if (!(thrown instanceof PolyrnnError)) throw new Error(`expected a PolyrnnError, received ${String(thrown)}`);
+  return thrown;
+}
+
+describe.skipIf(!("tf" in loaded))("a training run", () => {
+  test("leaves a model folder whose card says data, recipe, seed, steps, scores and hashes, and nothing half-written", async () => {
+    const out = join(home, "run");
+    const ended = await train({ ...SMALL, out });
+    expect(ended).toMatchObject({ reason: "done", step: 6 });
+    const { card, network } = await loadModel(out);
+    expect(network.weightShapes.size).toBeGreaterThan(10);
+    expect(card.trainingData).toMatch(/^12 instances in \d+ images of boxes\.json/);
+    expect(card.recipe).toMatch(/of 6 steps of 2 crops on tfjs on cpu .*seed 5; start: random weights from seed 5/);
+    const validations = linesOf(out).filter((line) => line.type === "validation");
+    expect(validations.map(({ step }) => step)).toEqual([4, 6]);
+    const best = validations.find(({ step }) => step === ended.best?.step)!;
+    expect(card.scores.find(({ source }) => source === "all")).toMatchObject({ dataset: "gtFine", instances: 4, meanIoU: best.all.iou, boxIoU: best.all.boxIou });
+    expect(Object.keys(card.files)).toEqual(["model.safetensors"]);
+    expect(readdirSync(out).sort()).toEqual(["checkpoint", "metrics.ndjson", "model.json", "model.safetensors", "run.json"]);
+    expect(readdirSync(join(out, "checkpoint")).sort()).toEqual(["state.json", "step-00000006.safetensors"]);
+    expect(linesOf(out).filter((line) => line.type === "step").map(({ step }) => step)).toEqual([2, 4, 6]);
+  });
+
+  test("refuses a folder with something in it, and leaves that alone", async () => {
+    const out = join(home, "full");
+    mkdirSync(out);
+    writeFileSync(join(out, "notes.txt"), "mine");
+    expect((await failureOf(train({ ...SMALL, out }))).code).toBe("E_OUT_NOT_EMPTY");
+    expect(readdirSync(out)).toEqual(["notes.txt"]);
+  });
+
+  test("starts from some of the weights, and says how many were taken", async () => {
+    const out = join(home, "partial");
+    const file = join(home, "trunk.safetensors");
+    const kernel = { shape: [4, 3, 3, 3], values: new Float32Array(108).fill(0.125) };
+    writeFileSync(file, serializeSafetensors(new Map([["encoder.conv_2.weight", kernel], ["of.another.network", kernel]]), { dtype: "F32" }));
+    let started: RunStarted | undefined;
+    await train({ ...SMALL, out, init: file, freeze: "conv_2", steps: 1 }, { started: (run) => { started = run; } });
+    expect(started?.start).toMatch(/^1 tensors of trunk\.safetensors \(sha256 [0-9a-f]{12}\), \d+ random from seed 5; 1 tensors of the file do not fit and are left out$/);
+    const { weights } = await loadModel(out);
+    expect(weights.get("encoder.conv_2.weight")!.values).toEqual(kernel.values);
+    const none = join(home, "none.safetensors");
+    writeFileSync(none, serializeSafetensors(new Map([["of.another.network", kernel]]), { dtype: "F32" }));
+    expect((await failureOf(train({ ...SMALL, out: join(home, "other"), init: none }))).message).toContain("none of its 1 fits by name and shape");
+  });
+
+  test("stops at the step whose losses are not finite, names it, and keeps the checkpoint before it", async () => {
+    const out = join(home, "diverged");
+    const error = await failureOf(train({ ...SMALL, out, rate: 10, trunkRate: 10, warmUp: 0, clipNorm: 0, weightDecay: 0, steps: 400, checkpointEvery: 1, reportEvery: 1, validateEvery: 400 }));
+    expect(error.code).toBe("E_DIVERGED");
+    const step = Number(/^step (\d+): expected finite losses but received total/.exec(error.message)![1]);
+    expect(step).toBeGreaterThan(1);
+    const { state } = await readCheckpoint(out);
+    expect(state.step).toBe(step - 1);
+    expect([...state.weights.values()].every(({ values }) => values.every(Number.isFinite))).toBe(true);
+    expect(linesOf(out).at(-1)!.step).toBe(step - 1);
+  });
+
+  const canMount = process.getuid?.() === 0 && canMountTmpfs();
+  if (!canMount) console.log("training on a full disk skipped: no tmpfs can be mounted here");
+  test.skipIf(!canMount)("on a disk that fills during a checkpoint keeps the one before, says so, and goes on when there is room", async () => {
+    const out = join(home, "disk");
+    const straight = join(home, "straight");
+    const options: TrainOptions = { ...SMALL, validateEvery: 6 };
+    await train({ ...options, out: straight });
+    mkdirSync(out);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", out]); // one checkpoint of 5.7 MB, not two
+    try {
+      const error = await failureOf(train({ ...options, out }));
+      expect(error.code).toBe("E_WRITE");
+      expect(error.message).toMatch(/^checkpoint of step 3: .*the disk is full \(ENOSPC\); the one of step 0 is whole$/);
+      expect((await readCheckpoint(out)).state.step).toBe(0);
+      execFileSync("mount", ["-o", "remount,size=100m", out]);
+      await resumeTraining(out);
+      const timeless = (line: MetricsLine): object => ({ ...line, instancesPerSecond: 0 });
+      expect(linesOf(out).map(timeless)).toEqual(linesOf(straight).map(timeless));
+      expect((await loadModel(out)).hash).toBe((await loadModel(straight)).hash);
+    } finally {
+      execFileSync("umount", [out]);
+    }
+  });
+
+  test("stops when it is told to, and goes on to the same weights", async () => {
+    const [out, straight] = [join(home, "stopped"), join(home, "unstopped")];
+    const options: TrainOptions = { ...SMALL, validateEvery: 6, checkpointEvery: 100 };
+    await train({ ...options, out: straight });
+    const stop = new AbortController();
+    const ended = await train({ ...options, out }, { step: ({ step }) => { if (step === 3) stop.abort(); } }, { signal: stop.signal });
+    expect(ended).toMatchObject({ reason: "stopped", step: 3 });
+    await resumeTraining(out);
+    expect((await readCheckpoint(out)).state).toEqual((await readCheckpoint(straight)).state);
+  });
+});
+
+function canMountTmpfs(): boolean {
+  const place = join(home, "try");
+  mkdirSync(place);
+  if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", place], { stdio: "ignore" }).status !== 0) return false;
+  execFileSync("umount", [place]);
+  return true;
+}
