@@ -2,9 +2,6 @@
  * What the decoder's arrangements are worth, each against doing without: larger batches, letting finished instances go, and hoisting
  * the image's part of layer one's gates out of the steps.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { describeNetwork } from "../dist/network/architecture.js";
 import { decodeGreedy } from "../dist/predict/decode.js";
@@ -16,7 +13,7 @@ import { buildStepModel } from "../dist/runtime/onnx-model.js";
 import { OnnxGraphOps } from "../dist/runtime/onnx-ops.js";
 import { encodeOnnxModel } from "../dist/runtime/onnx-proto.js";
 import { interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";
-import { PHOTOGRAPHS, readAllCrops, writeBoxes } from "./inputs.mjs";
+import { sampleCrops } from "./inputs.mjs";
 
 const MAX_STEPS = 71;
 const NO_VERTEX = 784;
@@ -24,29 +21,14 @@ const NO_VERTEX = 784;
 export async function* measure({ quick }) {
   const model = await loadModel("mobile");
   const { engine } = await openEngine(model, { device: "cpu" });
-  const folder = mkdtempSync(join(tmpdir(), "polyrnn-bench-"));
   try {
-    const { crops, from } = await sampleCrops(folder, model.card.context, quick ? 32 : 256);
+    const { crops, from } = await sampleCrops(model.card.context, quick ? 32 : 256);
     yield await measureBatch(engine, crops, quick);
     yield await measureDropping(engine, crops, from, quick);
     yield await measureHoisting(quick);
   } finally {
     await engine.dispose();
-    rmSync(folder, { recursive: true });
   }
-}
-
-/** Crops spread evenly over a data set, so that every source of it is in the sample. */
-async function sampleCrops(folder, context, count) {
-  const boxes = join(folder, "boxes.json");
-  if (!existsSync(PHOTOGRAPHS.boxes) || !existsSync(PHOTOGRAPHS.images)) {
-    writeBoxes(boxes, count);
-    return { crops: await readAllCrops(boxes, context), from: "the drawn scenes of fixtures/ (../shared/data is not there)" };
-  }
-  const { images, annotations, categories } = JSON.parse(readFileSync(PHOTOGRAPHS.boxes, "utf8"));
-  const taken = Array.from({ length: count }, (_, at) => annotations[Math.floor((at * annotations.length) / count)]);
-  writeFileSync(boxes, JSON.stringify({ images, annotations: taken, categories }));
-  return { crops: await readAllCrops(boxes, context, PHOTOGRAPHS.images), from: "photographs of ../shared/data/val.json" };
 }
 
 /** [count, 224, 224, 3] */

@@ -33,13 +33,21 @@ export async function timed(work) {
   return { value, seconds, cpuSeconds: (user + system) / 1e6 };
 }
 
+let roundsAsked;
+
+/** Repeats of every measure from now on, whatever it asks for. */
+export function setRounds(rounds) {
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds: expected a whole number from 1, received ${rounds}`);
+  roundsAsked = rounds;
+}
+
 /**
  * Runs the variants in turn. @param variants name -> what to do; its result is kept
  * @returns name -> one result per counted round
  */
 export async function interleaved(rounds, variants, { warmUp = true } = {}) {
   const results = Object.fromEntries(Object.keys(variants).map((name) => [name, []]));
-  for (let round = warmUp ? -1 : 0; round < rounds; round++) {
+  for (let round = warmUp ? -1 : 0; round < (roundsAsked ?? rounds); round++) {
     for (const [name, work] of Object.entries(variants)) {
       const result = await work(round);
       if (round >= 0) results[name].push(result);

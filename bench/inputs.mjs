@@ -1,5 +1,6 @@
 /** What the measures work on: the drawn scenes of fixtures/images (640 x 480 JPEG), as often as a measure asks for them. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import process from "node:process";
@@ -42,14 +43,49 @@ export function writeBoxes(path, instances, boxesPerImage = 6) {
 
 /** Every crop of a box file, in input order. */
 export async function readAllCrops(boxes, context, images = IMAGES) {
-  const dataset = await openDataset({ images, boxes });
   const crops = [];
+  for await (const crop of cropsOf(boxes, context, images)) crops.push(crop);
+  return crops;
+}
+
+/** The same, one at a time. @param maxCropsAhead the crop stage's own number when absent */
+export async function* cropsOf(boxes, context, images = IMAGES, maxCropsAhead = undefined) {
+  const dataset = await openDataset({ images, boxes });
   try {
-    for await (const result of readCrops(sources(dataset), { context })) if (result.kind === "crop") crops.push(result.crop);
+    const options = { context, ...(maxCropsAhead === undefined ? {} : { maxCropsAhead }) };
+    for await (const result of readCrops(sources(dataset), options)) if (result.kind === "crop") yield result.crop;
   } finally {
     await dataset.close();
   }
-  return crops;
+}
+
+/** Crops spread evenly over the photographs, so that every source of them is in the sample; over the drawn scenes where they are not there. */
+export async function sampleCrops(context, count) {
+  const folder = mkdtempSync(join(tmpdir(), "polyrnn-bench-"));
+  try {
+    const boxes = join(folder, "boxes.json");
+    if (!existsSync(PHOTOGRAPHS.boxes) || !existsSync(PHOTOGRAPHS.images)) {
+      writeBoxes(boxes, count);
+      return { crops: await readAllCrops(boxes, context), from: "the drawn scenes of fixtures/ (../shared/data is not there)" };
+    }
+    const { images, annotations, categories } = JSON.parse(readFileSync(PHOTOGRAPHS.boxes, "utf8"));
+    const taken = Array.from({ length: count }, (_, at) => annotations[Math.floor((at * annotations.length) / count)]);
+    writeFileSync(boxes, JSON.stringify({ images, annotations: taken, categories }));
+    return { crops: await readAllCrops(boxes, context, PHOTOGRAPHS.images), from: "photographs of ../shared/data/val.json" };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** The photographs with their instances; nothing where they are not there. */
+export async function* photographs() {
+  if (!existsSync(PHOTOGRAPHS.boxes) || !existsSync(PHOTOGRAPHS.images)) return;
+  const dataset = await openDataset(PHOTOGRAPHS);
+  try {
+    for await (const { location, instances } of sources(dataset)) if (location.kind === "file") yield { path: location.path, instances };
+  } finally {
+    await dataset.close();
+  }
 }
 
 async function* sources(dataset) {
