@@ -12,7 +12,7 @@
  */
 import { CELL_COUNT, EOS } from "../geometry/grid.js";
 import type { Decoding, StepInput } from "../runtime/engine.js";
-import { chooseBest, indexOfLargest } from "./score.js";
+import { type Chooser, chooseBest, indexOfLargest } from "./score.js";
 
 /** Share of idle rows from which on a batch is compacted. */
 export const COMPACT_AT = 0.25;
@@ -60,10 +60,11 @@ interface Batch<R> { readonly decoding: Decoding; readonly slots: readonly (Row<
  * @param encoded  one row per crop; disposed here, also after an error
  * @param rules    for each crop, the rules of its polygons
  * @param maxSteps decoder steps at most, at least 1
+ * @param choose   what the network proposes, given a step's logits
  * @returns        one polygon per rule, those of forks included, in the order in which they ended
  */
 export async function drawRows<R extends DrawingRule<R>>(
-  encoded: Decoding, rules: readonly (readonly R[])[], maxSteps: number,
+  encoded: Decoding, rules: readonly (readonly R[])[], maxSteps: number, choose: Chooser = chooseBest,
 ): Promise<DrawnPolygon<R>[]> {
   const finished: DrawnPolygon<R>[] = [];
   const grow = (row: Row<R>, proposed: number): Row<R>[] => {
@@ -87,7 +88,7 @@ export async function drawRows<R extends DrawingRule<R>>(
       const logits = await decoding.step(stepInput(slots));
       const next = slots.map((row, at) => {
         if (row === undefined) return [];
-        const { index, logProbability } = chooseBest(logits, at);
+        const { index, logProbability } = choose(logits, at);
         return grow({ ...row, steps: row.steps + 1, logProbability: row.logProbability + logProbability }, index);
       });
       open.pop();

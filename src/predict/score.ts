@@ -6,17 +6,42 @@
  * On the 1,994 validation instances its rank correlation with IoU is 0.50, that of the cell's own probability 0.42.
  */
 import { CELL_COUNT, CLASS_COUNT, EOS, GRID_SIZE } from "../geometry/grid.js";
+import { NEIGHBOR_WEIGHT, SCORE_SCALE } from "../network/vertex-score.js";
 
 export interface Choice {
-  /** Class with the highest logit, 0..784; the lowest index wins a tie. */
+  /** Class 0..784; the lowest index wins a tie. */
   readonly index: number;
   /** Natural logarithm of the probability that the vertex lies within one cell of the choice (of end-of-sequence: that it ends), at most 0. */
   readonly logProbability: number;
 }
 
-/** Best class of one row. @param logits [rows, 785], row-major */
+/** Chooses a class of one row of logits [rows, 785], row-major. */
+export type Chooser = (logits: Float32Array, row: number) => Choice;
+
+/** The class with the largest score (network/vertex-score.ts): end-of-sequence, or the cell with the most probability around it. */
 export function chooseBest(logits: Float32Array, row: number): Choice {
+  return chosenClass(logits, row, indexOfLargest(vertexScores(logits, row), 0, CLASS_COUNT));
+}
+
+/** The paper's rule: the class with the largest probability of its own. For comparisons with other implementations. */
+export function chooseLikeliest(logits: Float32Array, row: number): Choice {
   return chosenClass(logits, row, indexOfLargest(logits, row * CLASS_COUNT, CLASS_COUNT));
+}
+
+/** Scores of one row, [785]; their common factor is arbitrary. */
+function vertexScores(logits: Float32Array, row: number): Float32Array {
+  const start = row * CLASS_COUNT;
+  const largest = logits[start + indexOfLargest(logits, start, CLASS_COUNT)]!;
+  const scores = Float32Array.from({ length: CLASS_COUNT }, (_, at) => Math.exp(logits[start + at]! - largest));
+  const across = new Float32Array(CELL_COUNT);
+  for (let at = 0; at < CELL_COUNT; at++) {
+    const col = at % GRID_SIZE;
+    across[at] = scores[at]! + NEIGHBOR_WEIGHT * ((col > 0 ? scores[at - 1]! : 0) + (col < GRID_SIZE - 1 ? scores[at + 1]! : 0));
+  }
+  for (let at = 0; at < CELL_COUNT; at++) {
+    scores[at] = SCORE_SCALE * (across[at]! + NEIGHBOR_WEIGHT * ((across[at - GRID_SIZE] ?? 0) + (across[at + GRID_SIZE] ?? 0)));
+  }
+  return scores;
 }
 
 /** A class that was chosen already. @param logits [rows, 785], row-major */

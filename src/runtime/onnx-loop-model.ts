@@ -10,6 +10,7 @@ import { CROP_SIZE, EOS, GRID_SIZE } from "../geometry/grid.js";
 import type { DecoderState, PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
 import { type GraphValue, OnnxGraphOps, type WeightMap } from "./onnx-ops.js";
+import { appendVertexScores } from "./onnx-vertex-scores.js";
 import { DATA_TYPE, encodeOnnxModel, graphAttribute, intAttribute, intsAttribute } from "./onnx-proto.js";
 
 export function buildLoopModel(network: PolygonRnn, weights: WeightMap, normalization: Normalization): Uint8Array {
@@ -32,7 +33,7 @@ export function buildLoopModel(network: PolygonRnn, weights: WeightMap, normaliz
   return encodeOnnxModel(ops.build());
 }
 
-/** One step: decoder, greedy choice, and whether any row still draws. */
+/** One step: decoder, choice of a class, and whether any row still draws. */
 function loopBody(network: PolygonRnn, weights: WeightMap, outer: OnnxGraphOps, hoisted: GraphValue, first: GraphValue): ReturnType<OnnxGraphOps["build"]> {
   const body = new OnnxGraphOps("body", weights, {}, outer);
   body.inputOf("iteration", "int64", []);
@@ -46,7 +47,7 @@ function loopBody(network: PolygonRnn, weights: WeightMap, outer: OnnxGraphOps, 
 
   const next = network.step(body, hoisted, { first, previous, beforePrevious }, state);
   const eos = body.constant("eos", [], Int32Array.of(EOS));
-  const chosen = body.node("Where", [done.name, eos, bestIndex(body, next.logits).name], []);
+  const chosen = body.node("Where", [done.name, eos, bestIndex(body, appendVertexScores(body, next.logits)).name], []);
   const nowDone = body.node("Or", [done.name, body.node("Equal", [chosen.name, eos], []).name], []);
   const asNumbers = body.node("Cast", [nowDone.name], [], [intAttribute("to", DATA_TYPE.int32)]);
   const allDone = body.node("ReduceMin", [asNumbers.name], [], [intAttribute("keepdims", 0)]); // 1 when every row has ended

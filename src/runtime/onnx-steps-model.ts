@@ -1,5 +1,5 @@
 /**
- * Several decoder steps as one ONNX model, the greedy choice between them inside, and the model that takes rows out of a batch. With
+ * Several decoder steps as one ONNX model, the choice of a vertex between them inside, and the model that takes rows out of a batch. With
  * these two a device keeps the state: only vertices go in, logits and choices come out.
  *
  *     steps    hoisted, h1, c1, h2, c2 float,
@@ -13,6 +13,7 @@
 import { CLASS_COUNT, GRID_SIZE } from "../geometry/grid.js";
 import type { DecoderState, PolygonRnn } from "../network/polygon-rnn.js";
 import { type GraphOptions, type GraphValue, OnnxGraphOps, type WeightMap } from "./onnx-ops.js";
+import { appendVertexScores } from "./onnx-vertex-scores.js";
 import { DATA_TYPE, encodeOnnxModel, intAttribute, intsAttribute } from "./onnx-proto.js";
 
 /** What a decoding holds for each of its rows, by graph input name. */
@@ -29,7 +30,7 @@ export function buildStepsModel(network: PolygonRnn, weights: WeightMap, count: 
   for (let step = 0; step < count; step++) {
     const next = network.step(ops, hoisted, { first, previous, beforePrevious }, state);
     state = next.state;
-    [previous, beforePrevious] = [firstLargest(ops, next.logits), previous];
+    [previous, beforePrevious] = [firstLargest(ops, appendVertexScores(ops, next.logits)), previous];
     ops.output(next.logits, `logits_${step}`);
     ops.outputOf(previous, `chosen_${step}`, "int32", ["batch"]);
   }
@@ -58,19 +59,19 @@ function planeInputs(ops: OnnxGraphOps, { widths: [one, two] }: PolygonRnn): Pla
 }
 
 /**
- * Index of the largest logit of each row, the first of equals. [B, 785] -> [B] int32
+ * Index of the largest score of each row, the first of equals. [B, 785] -> [B] int32
  *
  * In floats, where every device computes: ArgMax gives 64-bit integers, which WebGPU has not, so that each step would wait for the
  * host. Class numbers are exact in a float.
  */
-function firstLargest(ops: OnnxGraphOps, logits: GraphValue): GraphValue {
+function firstLargest(ops: OnnxGraphOps, scores: GraphValue): GraphValue {
   const countdown = ops.constant("countdown", [1, CLASS_COUNT], Float32Array.from({ length: CLASS_COUNT }, (_, index) => CLASS_COUNT - index));
   const zero = ops.constant("countdown_zero", [], Float32Array.of(0));
   const classes = ops.constant("class_count", [], Float32Array.of(CLASS_COUNT));
   const largestOf = (value: GraphValue, keepDims: 0 | 1): GraphValue =>
     ops.node("ReduceMax", [value.name], [], [intsAttribute("axes", [1]), intAttribute("keepdims", keepDims)]);
-  const isLargest = ops.node("Equal", [logits.name, largestOf(logits, 1).name], logits.shape); // [B, 785] bool
-  const left = largestOf(ops.node("Where", [isLargest.name, countdown, zero], logits.shape), 0); // [B], 785 - index
+  const isLargest = ops.node("Equal", [scores.name, largestOf(scores, 1).name], scores.shape); // [B, 785] bool
+  const left = largestOf(ops.node("Where", [isLargest.name, countdown, zero], scores.shape), 0); // [B], 785 - index
   const index = ops.node("Sub", [classes, left.name], []);
   return ops.node("Cast", [index.name], [], [intAttribute("to", DATA_TYPE.int32)]);
 }

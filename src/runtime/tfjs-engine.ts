@@ -8,6 +8,7 @@ import type * as tfjs from "@tensorflow/tfjs";
 import { CELL_COUNT, CROP_SIZE, GRID_SIZE } from "../geometry/grid.js";
 import type { DecoderState, PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
+import { vertexScoreKernel } from "../network/vertex-score.js";
 import type { Decoding, DeviceName, Engine, StepDrawn, StepInput } from "./engine.js";
 import type { WeightTensor } from "./safetensors.js";
 import { toTfjsLayout, weightRoles } from "./tfjs-layout.js";
@@ -94,7 +95,7 @@ class TfjsDecoding implements Decoding {
       const allChosen: tfjs.Tensor[] = [];
       for (let step = 0; step < stepsAtOnce; step++) {
         const next = this.stepFrom(vertices, current);
-        const best = tf.argMax(next.logits, 1); // [B] int32, the first of equals
+        const best = tf.argMax(vertexScores(tf, next.logits), 1); // [B] int32, the first of equals
         vertices = { first: vertices.first, previous: best, beforePrevious: vertices.previous };
         current = next.state;
         allLogits.push(next.logits);
@@ -137,6 +138,14 @@ class TfjsDecoding implements Decoding {
   dispose(): void {
     this.decoder.tf.dispose([this.hoisted, ...this.state]);
   }
+}
+
+/** Scores whose largest is the class to take (network/vertex-score.ts). Inside a tidy. [B, 785] -> [B, 785] */
+function vertexScores(tf: Tfjs, logits: tfjs.Tensor): tfjs.Tensor {
+  const masses = tf.exp(tf.sub(logits, tf.max(logits, 1, true)));
+  const grid: tfjs.Tensor4D = tf.reshape(tf.slice(masses, [0, 0], [-1, CELL_COUNT]), [-1, GRID_SIZE, GRID_SIZE, 1]);
+  const cells = tf.conv2d(grid, tf.tensor4d(vertexScoreKernel(), [3, 3, 1, 1]), 1, "same");
+  return tf.concat([tf.reshape(cells, [-1, CELL_COUNT]), tf.slice(masses, [0, CELL_COUNT], [-1, 1])], 1);
 }
 
 /** Weights as tensors in TensorFlow.js layout; the caller disposes them. */
