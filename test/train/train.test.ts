@@ -70,7 +70,7 @@ describe.skipIf(!("tf" in loaded))("a training run", () => {
 
   test("stops at the step whose losses are not finite, names it, and keeps the checkpoint before it", async () => {
     const out = join(home, "diverged");
-    const error = await failureOf(train({ ...SMALL, out, rate: 10, trunkRate: 10, warmUp: 0, clipNorm: 0, weightDecay: 0, steps: 400, checkpointEvery: 1, reportEvery: 1, validateEvery: 400 }));
+    const error = await failureOf(train({ ...SMALL, out, rate: 10, trunkRate: 10, warmUp: 0, weightDecay: 1, steps: 400, checkpointEvery: 1, reportEvery: 1, validateEvery: 400 }));
     expect(error.code).toBe("E_DIVERGED");
     const step = Number(/^step (\d+): expected finite losses but received total/.exec(error.message)![1]);
     expect(step).toBeGreaterThan(1);
