@@ -124,7 +124,7 @@ test.skipIf(!hasNative)("images that are in both files are named, before anythin
 describe("wrong usage ends with 2 and says what to do", () => {
   test.each([
     { words: ["--evalevery", "3"], says: "Did you mean --eval-every?" },
-    { words: ["--bacth", "3"], says: "Did you mean --batch?" },
+    { words: ["--smothing", "3"], says: "Did you mean --smoothing?" },
     { words: ["--lr", "NaN"], says: "--lr: expected a number" },
     { words: ["--steps", "0"], says: "--steps: expected a whole number from 1" },
     { words: ["--ema", "1"], says: "--ema: expected a number from 0 to 0.999999" },

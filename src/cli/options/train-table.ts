@@ -136,7 +136,7 @@ export const trainTable = {
     describe: "How crops are varied; names that are not given keep their number, none shows plain crops",
   },
   sourceWeight: {
-    type: "list", placeholder: "NAME=N,...", group: "advanced", whenAbsent: "every instance is as likely as any other",
+    type: "list", placeholder: "NAME=N,...", group: "advanced", whenAbsent: "all instances are equally likely",
     describe: "How often each source is drawn from, relative to the others; all are named",
   },
   sourceField: {
