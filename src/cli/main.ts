@@ -7,6 +7,9 @@ import type { Terminal } from "./terminal.js";
 /** npm passes an interrupt on that its child already got from the terminal; two within this many milliseconds are one key press. */
 const ONE_KEY_PRESS_MS = 300;
 
+/** A command that is over leaves this long to what ends by itself. */
+const GRACE_MS = 2000;
+
 export async function main(): Promise<void> {
   // The callbacks of the writes handle errors; without a listener a closed pipe would end the process with a stack.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
@@ -21,6 +24,8 @@ export async function main(): Promise<void> {
     void reportError(error, terminal, { json: false, verbose: true, color: "auto" }).then(() => process.exit(EXIT.bug));
   });
   process.exitCode = await run(process.argv.slice(2), terminal);
+  // Everything is written and said by now. What a library keeps open (a queue's connection to a server that is gone) must not keep the process.
+  setTimeout(() => { process.exit(); }, GRACE_MS).unref();
 }
 
 /** Interrupt key, cluster, closed terminal. */

@@ -2,6 +2,7 @@
  * Connections to Redis, and how long anyone waits for an answer. A server that restarts is waited for; one that says nothing for the
  * time limit ends the wait with words. Only this file and BullMQ's own code speak to the driver.
  */
+import { isIP } from "node:net";
 import { Redis } from "ioredis";
 import { type PolyrnnError, reasonOf, unavailable } from "../errors.js";
 import { type RedisAddress, parseRedisAddress, queueReason } from "./redis-address.js";
@@ -44,7 +45,7 @@ export async function connectToQueue({ queue, timeoutMs }: QueueConnectionOption
     host: address.host, port: address.port, db: address.database,
     ...(address.username === undefined ? {} : { username: address.username }),
     ...(address.password === undefined ? {} : { password: address.password }),
-    ...(address.isEncrypted ? { tls: { servername: address.host } } : {}),
+    ...(address.isEncrypted ? { tls: isIP(address.host) === 0 ? { servername: address.host } : {} } : {}), // no names are asked for by number (RFC 6066)
     maxRetriesPerRequest: null, // BullMQ's own condition; `ask` says when it is enough
     retryStrategy: (times) => Math.min(100 * times, MOST_RECONNECT_MS),
   });
@@ -74,7 +75,8 @@ async function withTimeLimit<T>(answer: Promise<T>, timeoutMs: number, late: () 
 }
 
 function silent(address: RedisAddress, timeoutMs: number, last: unknown): PolyrnnError {
-  const why = last === undefined ? "it is connected but does not answer" : queueReason(last);
+  const connected = address.isEncrypted ? "it is connected but does not answer, or does not speak TLS on this port" : "it is connected but does not answer";
+  const why = last === undefined ? connected : queueReason(last);
   return unavailable(`${address.shown}: expected an answer within ${timeoutMs / 1000} s but received none: ${why}`,
     "Check that the Redis server runs and can be reached; what was journaled is kept, and --resume goes on.");
 }

@@ -6,6 +6,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { setTimeout as wait } from "node:timers/promises";
 import { type Job as BullJob, Queue, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import { Gate } from "../crop/gate.js";
 import { openEngine } from "../runtime/devices.js";
@@ -23,7 +24,7 @@ import { RENEW_CARD_MS, hideWorker, showWorker } from "./worker-presence.js";
 export interface WorkerOptions extends FetchLimits {
   /** redis:// or rediss:// address, password included. */
   readonly queue: string;
-  /** Longest wait for an answer from Redis at the start, milliseconds. */
+  /** Longest wait for an answer from Redis at the start and at the end, milliseconds; between, a worker waits for as long as it takes. */
   readonly queueTimeoutMs: number;
   /** Folder that image paths in jobs are relative to. */
   readonly images: string;
@@ -125,14 +126,27 @@ class JobWorker {
     host.note(`worker ${this.id}: model ${model.card.name} (${model.hash.slice(0, 12)}) on ${engine.device} (${engine.version}); waiting for jobs at ${connection.address.shown}`);
     try {
       await aborted(host.signal);
-      await worker.close();
+      await this.leave(worker);
+      await hideWorker(connection, this.id).catch(() => undefined); // it vanishes by itself
     } finally {
       clearInterval(renewal);
-      await hideWorker(connection, this.id).catch(() => undefined); // it vanishes by itself
       taker.disconnect();
       await endpoint?.close();
     }
     return { version: 1, type: "worker-summary", instances: this.metrics.instances, failed: this.metrics.failed, ...this.counts };
+  }
+
+  /**
+   * Lets the job at the engine end and gives back the others. BullMQ would wait for a server that is away for ever.
+   * @throws E_UNAVAILABLE when the server is silent for its time limit; it gives the jobs to others when it is back
+   */
+  private async leave(worker: Worker): Promise<void> {
+    const closed = worker.close().then(() => true);
+    for (let isClosed = false; !isClosed;) {
+      const answer = this.connection.ask(this.connection.client.ping()).then(() => wait(RETRY_MS, false, { ref: false }));
+      answer.catch(() => undefined); // when the worker is closed by then, nobody listens
+      isClosed = await Promise.race([closed, answer]);
+    }
   }
 
   private async process(bull: BullJob, token: string | undefined): Promise<JobResult> {

@@ -220,7 +220,9 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
     }).listen(0, "127.0.0.1");
     await once(images, "listening");
     const out = newOut();
-    const run = coordinator(at, out, "--image-address", `http://127.0.0.1:${(images.address() as AddressInfo).port}/`);
+    // Wall clocks are Date.now of each process; Redis keeps its own. The coordinator is an hour ahead, then one worker too, another an hour behind.
+    const words = annotateWords(data, out, "--overlays", "none", "--queue", at.url, "--image-address", `http://127.0.0.1:${(images.address() as AddressInfo).port}/`);
+    const run = start(words, { nodeOptions: ["--import", PRELOAD], env: { TEST_CLOCK_MS: "3600000" } });
     const ahead = worker(at, { TEST_CLOCK_MS: "3600000" }, "--allow-private-addresses");
     await until(async () => ((await queueOf(at))?.delayed ?? 0) > 0);
     ahead.child.kill("SIGKILL");

@@ -1,5 +1,9 @@
-/** The steps of action.yml, run as GitHub runs them: `bash --noprofile --norc -eo pipefail` with the step's environment. */
-import { spawn } from "node:child_process";
+/**
+ * The steps of action.yml, run as GitHub runs them: `bash --noprofile --norc -eo pipefail` with the step's environment. The step that
+ * installs finds the build of this checkout and has nothing to do; with POLYRNN_INSTALL_TEST=1, which .ci/run sets, it also runs in a
+ * fresh clone, where it installs and builds.
+ */
+import { spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,10 +35,10 @@ interface Job { readonly code: number; readonly text: string; readonly outputs: 
 
 let jobs = 0;
 /** All steps until one fails. */
-async function runJob(given: Readonly<Record<string, string>>): Promise<Job> {
+async function runJob(given: Readonly<Record<string, string>>, actionPath = ROOT, runner: Readonly<Record<string, string>> = {}): Promise<Job> {
   const home = join(folder, `job ${++jobs}`); // Paths with spaces happen.
   mkdirSync(home);
-  const files = { GITHUB_OUTPUT: join(home, "output"), GITHUB_STEP_SUMMARY: join(home, "summary.md"), RUNNER_TEMP: home, GITHUB_ACTION_PATH: ROOT };
+  const files = { GITHUB_OUTPUT: join(home, "output"), GITHUB_STEP_SUMMARY: join(home, "summary.md"), RUNNER_TEMP: home, GITHUB_ACTION_PATH: actionPath };
   for (const path of [files.GITHUB_OUTPUT, files.GITHUB_STEP_SUMMARY]) writeFileSync(path, "");
   const inputs: Record<string, string> = { images: join(FIXTURES, "images"), boxes: BOXES, out: join(home, "out"), ...given };
   for (const name of Object.keys(given)) expect(Object.keys(action.inputs)).toContain(name);
@@ -49,7 +53,7 @@ async function runJob(given: Readonly<Record<string, string>>): Promise<Job> {
     const script = join(home, "step.sh");
     writeFileSync(script, step.run);
     ran.push(step.name);
-    const ended = await shell(script, { ...files, ...env }, home);
+    const ended = await shell(script, { ...runner, ...files, ...env }, home);
     text += ended.text;
     code = ended.code;
     if (code !== 0) break;
@@ -136,3 +140,19 @@ describe.skipIf(!hasBash)("the steps by a plain shell", () => {
     expect((await runJob({ args: ARGS, images: "--force" })).code).toBe(66);
   });
 });
+
+const isAsked = process.env["POLYRNN_INSTALL_TEST"] === "1" && existsSync(join(ROOT, ".git"));
+if (!isAsked) console.log("the action's npm ci skipped: it takes minutes; set POLYRNN_INSTALL_TEST=1 in a checkout");
+
+test.skipIf(!hasBash || !isAsked)("in a checkout without a build the action installs and builds itself, also where the runner says production, and draws", async () => {
+  const clone = join(folder, "action of a runner");
+  const cloned = spawnSync("git", ["clone", "--quiet", ROOT, clone], { encoding: "utf8" });
+  expect(cloned.status, cloned.stderr).toBe(0);
+  expect(existsSync(join(clone, "dist"))).toBe(false);
+  // npm's own configuration lies in the home folder.
+  const runner = { HOME: process.env["HOME"] ?? folder, NODE_ENV: "production" };
+  const job = await runJob({ args: ARGS }, clone, runner);
+  expect(job.code, job.text).toBe(0);
+  expect(existsSync(join(clone, "dist", "cli", "main.js"))).toBe(true);
+  expect(job.outputs).toBe(`done=${DRAWN}\nfailed=0\n`);
+}, 900_000);
