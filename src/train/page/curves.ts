@@ -64,7 +64,7 @@ function validationChart(validations: readonly ValidationLine[]): Chart | undefi
   }
   const lowest = Math.min(1, ...curves.flatMap(({ points }) => points.map(([, value]) => value)));
   const more = sources.length > MOST_SOURCES ? ` The ${MOST_SOURCES} largest of ${sources.length} sources.` : "";
-  return chart("Validation IoU", `Mean IoU of the drawn polygons with the truth, over instances; a sequence that is no polygon counts as 0. Dashed: what the box itself would give.${more}`,
+  return chart("Validation IoU", `Mean IoU of the drawn polygons with the truth, over instances; a sequence that is no polygon counts as 0. "The box itself" is what no model at all would give.${more}`,
     { name: "mean IoU", min: Math.max(0, Math.floor(lowest * 10) / 10), max: 1 }, curves);
 }
 
