@@ -1,0 +1,87 @@
+/**
+ * Learning as such: a tiny network learns eight drawn shapes by heart. Runs over libtensorflow and is skipped with the reason where it
+ * is not there: the JavaScript backend needs minutes for what takes half of one natively.
+ */
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { Crop } from "../../src/crop/crop.js";
+import { cellToImagePoint } from "../../src/geometry/grid.js";
+import { iouWithTruth } from "../../src/geometry/iou.js";
+import { describeNetwork } from "../../src/network/architecture.js";
+import { createRandom } from "../../src/random.js";
+import { initialWeight } from "../../src/runtime/initial-weights.js";
+import { trainingDevice } from "../../src/runtime/open-trainer.js";
+import { loadTfjs } from "../../src/runtime/tfjs-load.js";
+import { packBatch } from "../../src/train/pack-batch.js";
+import { startAt, targetCells } from "../../src/train/target-cells.js";
+import { validate } from "../../src/train/validate.js";
+import { type ValidationSet, openValidationSet } from "../../src/train/validation-set.js";
+import type { GridCell } from "../../src/types.js";
+import { NORMALIZATION } from "../runtime/network-runner.js";
+
+const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
+const LIMITS = { simplifyCells: 0.45, maxVertices: 24 };
+const COUNT = 8;
+/** What the cells themselves reach; IoU above 0.9 is asked of what is drawn. */
+const LEAST_CEILING = 0.93;
+const MOST_STEPS = 200;
+const RATE = 0.01;
+
+const loaded = loadTfjs("cpu");
+if (!("tf" in loaded)) console.log(`overfit test skipped: ${loaded.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; ")}`);
+
+interface Shape { readonly crop: Crop; readonly cells: readonly GridCell[] }
+
+/** The eight instances with the fewest vertices among those the grid can show. */
+async function easyShapes(set: ValidationSet): Promise<Shape[]> {
+  const shapes: Shape[] = [];
+  for await (const result of set.crops()) {
+    if (result.kind !== "crop") throw new Error(result.failure.message);
+    const { crop } = result;
+    const { truth } = crop.instance;
+    if (truth?.kind !== "polygon") continue;
+    const cells = targetCells(truth.polygon[0]!, crop.window, LIMITS);
+    if (typeof cells === "string") continue;
+    const ceiling = iouWithTruth([cells.map((cell) => cellToImagePoint(cell, crop.window))], truth, crop.imageHeight, crop.imageWidth);
+    if (ceiling > LEAST_CEILING) shapes.push({ crop, cells });
+  }
+  return shapes.sort((a, b) => a.cells.length - b.cells.length).slice(0, COUNT);
+}
+
+describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
+  test("a tiny network learns eight crops of the fixtures to a mean IoU above 0.9 within a minute of processor time", async () => {
+    const { tf } = loaded as Extract<typeof loaded, { tf: unknown }>;
+    const set = await openValidationSet({ boxes: join(FIXTURES, "boxes.json"), images: join(FIXTURES, "images"), seed: 0, filter: { ...LIMITS, minAreaPx: 1500 } });
+    const shapes = await easyShapes(set);
+    expect(shapes).toHaveLength(COUNT);
+    const crops = new Uint8Array(Buffer.concat(shapes.map(({ crop }) => crop.pixels)));
+    const network = describeNetwork({ name: "tiny", widths: [12, 12], features: 16, rank: 32, peepholes: false });
+    const weights = new Map([...network.weightShapes].map(([name, shape]) => [name, initialWeight(name, shape, 1)]));
+    const device = await trainingDevice(tf, "cpu", "");
+    const trainer = device.openTrainer(network, weights, NORMALIZATION, {
+      frozen: new Set(), weights: { steps: 1, edge: 0.2, vertex: 1, mask: 0.2 }, smoothing: 0, weightDecay: 0, clipNorm: 5, average: 0,
+    });
+    const learned: ValidationSet = {
+      ...set, instances: COUNT,
+      // eslint-disable-next-line @typescript-eslint/require-await -- an async generator is asked for, the crops are there already
+      crops: async function* () { for (const { crop } of shapes) yield { kind: "crop", crop }; },
+    };
+    const random = createRandom(3);
+    const began = process.cpuUsage();
+    let iou = 0;
+    for (let step = 1; step <= MOST_STEPS && iou <= 0.9; step++) {
+      const batch = packBatch(crops, shapes.map(({ cells }) => startAt(cells, random.integer(cells.length)))); // any vertex may be the first
+      const rate = RATE * Math.min(1, step / 10) * (step > 100 ? 0.3 : 1);
+      expect((await trainer.step(batch, { head: rate, trunk: rate })).applied).toBe(true);
+      if (step % 20 !== 0) continue;
+      const engine = device.openEngine(network, await trainer.weights(), NORMALIZATION);
+      iou = (await validate(engine, learned, { batchSize: COUNT, maxSteps: 30 })).line.all.iou;
+      await engine.dispose();
+    }
+    const { user, system } = process.cpuUsage(began);
+    trainer.dispose();
+    console.log(`overfit: mean IoU ${iou.toFixed(3)} after ${((user + system) / 1e6).toFixed(1)} s of processor time`);
+    expect(iou).toBeGreaterThan(0.9);
+    expect((user + system) / 1e6).toBeLessThan(60);
+  }, 300_000);
+});
