@@ -3,7 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, expect, test } from "vitest";
 import { type Random, createRandom } from "../../src/random.js";
 import { endAll, start } from "../process/start.js";
-import { FaultCase, count } from "./ledger.js";
+import { FaultCase, count, timeFor } from "./ledger.js";
 import { ALL_FORMATS, annotateWords, makeSmallData, newHome, problemsAfterDeath, removeHome, resumeProblems, runUndisturbed, type SmallData, type Undisturbed } from "./small-run.js";
 
 const home = newHome();
@@ -64,9 +64,10 @@ test("kill -9 at random moments of a whole run, the resumed ones included, loses
   const phases = await measurePhases(data, join(home, "measured"));
   const wanted = count(200, 5);
   const faults = new FaultCase("kill -9, then --resume");
+  const isTime = timeFor(35);
   let chain = 0;
   const work = async (): Promise<void> => {
-    while (faults.tried < wanted && chain < 3 * wanted) {
+    while (faults.tried < wanted && chain < 3 * wanted && isTime()) {
       const number = ++chain;
       const out = join(home, `killed-${number}`);
       const { kills, problems } = await killChain(data, out, straight, phases, createRandom(`kill ${number}`));

@@ -27,6 +27,15 @@ export function count(full: number, short: number): number {
   return IS_FULL ? full : short;
 }
 
+/**
+ * The suite is bounded in time: a loop asks this before it tries once more, and what was tried by then is noted.
+ * @param minutes of the full form; FAULTS_MINUTES sets another bound @returns true until they are over
+ */
+export function timeFor(minutes: number): () => boolean {
+  const end = performance.now() + 60_000 * Number(process.env["FAULTS_MINUTES"] ?? minutes);
+  return () => performance.now() < end;
+}
+
 /** Collects what one fault did. Note it in the ledger before expecting anything, so that the table shows losses as well. */
 export class FaultCase {
   tried = 0;

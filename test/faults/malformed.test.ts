@@ -3,7 +3,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, expect, test } from "vitest";
 import { createRandom } from "../../src/random.js";
-import { FaultCase, IS_FULL, count } from "./ledger.js";
+import { FaultCase, IS_FULL, count, timeFor } from "./ledger.js";
 import { HEIGHT, KIND_NAMES, type Place, WIDTH, writeInput } from "./malformed-inputs.js";
 import { MalformedRunner, type Result } from "./malformed-runner.js";
 import { newHome, removeHome } from "./small-run.js";
@@ -66,11 +66,12 @@ test("malformed inputs end in a rejection that says where, or in polygons; nothi
   const workers = IS_FULL ? 2 : 1;
   const faults = new Map(KIND_NAMES.map((kind) => [kind, new FaultCase(`malformed: ${kind}`)]));
   const slowest = new Map<string, number>(), largest = new Map<string, number>();
+  const isTime = timeFor(55);
   let next = 0;
   const work = async (): Promise<void> => {
     const place = await makePlace();
     const runner = new MalformedRunner();
-    for (let number = next++; number < wanted; number = next++) {
+    for (let number = next++; number < wanted && isTime(); number = next++) {
       rmSync(place.given, { recursive: true, force: true });
       mkdirSync(place.given);
       const { kind, options } = writeInput(number, createRandom(`input ${number}`), place);
@@ -94,4 +95,5 @@ test("malformed inputs end in a rejection that says where, or in polygons; nothi
     fault.note();
   }
   expect([...faults.values()].flatMap(({ losses }) => losses)).toEqual([]);
+  expect([...faults.values()].reduce((sum, { tried }) => sum + tried, 0), "inputs tried in time").toBe(wanted);
 }, count(3_600_000, 400_000));
