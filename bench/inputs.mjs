@@ -98,7 +98,7 @@ async function* sources(dataset) {
  * The command's main path in this process, on the CPU unless told otherwise, into a run folder that is replaced.
  * @returns the summary, and the seconds and processor seconds from the first batch's beginning to the last one's end
  */
-export async function annotateInProcess({ boxes, out, model, batchSize, maxSteps = 71, device = "cpu", images = IMAGES }) {
+export async function annotateInProcess({ boxes, out, model, batchSize, maxSteps = 71, candidates = 3, device = "cpu", images = IMAGES }) {
   const clock = () => {
     const { user, system } = process.cpuUsage();
     return { wall: performance.now() / 1000, cpu: (user + system) / 1e6 };
@@ -114,7 +114,7 @@ export async function annotateInProcess({ boxes, out, model, batchSize, maxSteps
     },
   };
   const summary = await annotate({
-    images, boxes, out, formats: ["coco"], model, device, maxSteps, minScore: 0, simplify: 0, categories: [],
+    images, boxes, out, formats: ["coco"], model, device, maxSteps, candidates, minScore: 0, simplify: 0, categories: [],
     existing: "predict", overlays: "none", resume: false, force: true, ...(batchSize === undefined ? {} : { batchSize }),
   }, host);
   return { summary, drawingSeconds: ended.wall - began.wall, drawingCpuSeconds: ended.cpu - began.cpu };

@@ -131,7 +131,7 @@ async function measureShrinkCost(engine, model, quick) {
   const rings = {};
   for (const way of ["full", "half"]) {
     rings[way] = [];
-    for (let start = 0; start < crops[way].length; start += BATCH) rings[way].push(...(await predictBatch(engine, crops[way].slice(start, start + BATCH), { maxSteps: MAX_STEPS, simplify: 0 })).predictions);
+    for (let start = 0; start < crops[way].length; start += BATCH) rings[way].push(...(await predictBatch(engine, crops[way].slice(start, start + BATCH), { maxSteps: MAX_STEPS, candidates: 3, simplify: 0 })).predictions);
   }
   const iou = (way) => rings[way].reduce((sum, { kind, ring, crop }) => sum + (kind === "polygon" ? iouWithTruth([ring], crop.instance.truth, crop.imageHeight, crop.imageWidth) : 0), 0) / rings[way].length;
   const same = rings.half.filter(({ ring }, at) => JSON.stringify(ring) === JSON.stringify(rings.full[at].ring)).length;

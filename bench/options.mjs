@@ -108,7 +108,7 @@ async function measureBatchSizes(model, crops, quick) {
       await decodeGreedy(engine, stackPixels(batch), batch.length, MAX_STEPS);
     }
   };
-  const took = await interleaved(quick ? 1 : 5, Object.fromEntries([16, 1, 4, 8, 32, 64].map((size) => [`${size}${size === 16 ? " (the program's on a CPU)" : ""}`, () => timed(() => draw(size))])));
+  const took = await interleaved(quick ? 1 : 5, Object.fromEntries([16, 1, 4, 8, 32, 64].map((size) => [`batches of ${size}${size === 16 ? ", the program's on a CPU" : ""}`, () => timed(() => draw(size))])));
   await engine.dispose();
   return toTable("options-batch", `Batch size: mobile, encoder and decode loop, ${count} instances`, "Batch", took, count);
 }
@@ -137,7 +137,7 @@ async function measureNumbers(model, crops, from, quick, folder) {
     const polygons = [];
     const result = await timed(async () => {
       for (let start = 0; start < crops.length; start += size) {
-        polygons.push(...(await predictBatch(engines[name], crops.slice(start, start + size), { maxSteps: MAX_STEPS, simplify: 0 })).predictions);
+        polygons.push(...(await predictBatch(engines[name], crops.slice(start, start + size), { maxSteps: MAX_STEPS, candidates: 3, simplify: 0 })).predictions);
       }
     });
     drawn[name] = polygons;

@@ -83,7 +83,7 @@ async function recordBatches(model, boxes, batchSize, maxSteps) {
   const { engine } = await openEngine(model, { device: "cpu" });
   const { engine: recording, batches } = recordCalls(engine);
   for (let start = 0; start < crops.length; start += batchSize) {
-    await predictBatch(recording, crops.slice(start, start + batchSize), { maxSteps, simplify: 0 });
+    await predictBatch(recording, crops.slice(start, start + batchSize), { maxSteps, candidates: 3, simplify: 0 });
   }
   await engine.dispose();
   return batches;
