@@ -126,6 +126,7 @@ export function recordCalls(engine) {
   const recorded = (decoding, steps) => ({
     size: decoding.size,
     firstVertexLogits: decoding.firstVertexLogits,
+    ...(decoding.maskLogits !== undefined && { maskLogits: decoding.maskLogits }),
     step(input) {
       steps.push({ size: decoding.size, input });
       return decoding.step(input);

@@ -81,7 +81,7 @@ export interface DoneOutcome extends OutcomeOf {
   readonly status: "done";
   /** Image pixels, rounded to two decimals; at least three distinct vertices. */
   readonly ring: Ring;
-  /** exp(mean log-probability of the decoder's steps), 0..1, four decimals; see predict/score.ts. */
+  /** Expected IoU with the network's mask map, 0..1, four decimals (predict/agreement.ts); without such a map see predict/score.ts. */
   readonly score: number;
   /** False when the sequence was cut at the step limit before end-of-sequence. */
   readonly ended: boolean;

@@ -24,6 +24,8 @@ export interface AnnotateOptions {
   readonly context?: number;
   /** Decoder steps at most, 3 to 500. */
   readonly maxSteps: number;
+  /** Polygons drawn per instance at most, 1 to 10; see predict/decode-best.ts. */
+  readonly candidates: number;
   /** Polygons with a lower score are left out, 0 to 1. */
   readonly minScore: number;
   /** Douglas-Peucker tolerance in image pixels; 0 keeps every vertex. */

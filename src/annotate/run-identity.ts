@@ -18,6 +18,7 @@ export interface RunIdentity {
   readonly model: string;
   readonly context: number;
   readonly maxSteps: number;
+  readonly candidates: number;
   readonly minScore: number;
   readonly simplify: number;
   readonly categories: readonly string[];
@@ -32,7 +33,7 @@ export interface RunIdentity {
 /** For each field, what the user would have to change. */
 const FIELD_NAMES: Readonly<Record<keyof RunIdentity, string>> = {
   type: "kind of file", version: "journal version", input: "content of --boxes (sha256)", model: "content of --model (sha256)",
-  context: "--context", maxSteps: "--max-steps", minScore: "--min-score", simplify: "--simplify", categories: "--categories",
+  context: "--context", maxSteps: "--max-steps", candidates: "--candidates", minScore: "--min-score", simplify: "--simplify", categories: "--categories",
   existing: "--existing", limit: "--limit", shard: "--shard",
   onlyNew: "content of --only-new (sha256)",
 };
@@ -42,7 +43,7 @@ export function identifyRun(
 ): RunIdentity {
   return {
     type: "run", version: JOURNAL_VERSION, input: dataset.sha256, model: modelHash, context,
-    maxSteps: options.maxSteps, minScore: options.minScore, simplify: options.simplify,
+    maxSteps: options.maxSteps, candidates: options.candidates, minScore: options.minScore, simplify: options.simplify,
     categories: [...options.categories].sort(), existing: options.existing, limit: options.limit ?? null,
     shard: options.shard === undefined ? null : shardName(options.shard), onlyNew: earlierHash ?? null,
   };

@@ -2,9 +2,11 @@
  * From a batch of crops to sequences: encodes once, then runs the decode loop (draw-rows.ts), in prediction mode or with an annotator.
  * Prediction mode takes several steps in one call where the engine offers that (draw-ahead.ts).
  */
-import type { Decoding, Engine } from "../runtime/engine.js";
+import { CELL_COUNT } from "../geometry/grid.js";
+import type { Decoding, EncodedBatch, Engine } from "../runtime/engine.js";
 import { drawAhead } from "./draw-ahead.js";
 import { type Decision, type DrawingRule, type DrawnPolygon, type Sequence, drawRows } from "./draw-rows.js";
+import { indexOfLargest } from "./score.js";
 
 export type { Sequence } from "./draw-rows.js";
 
@@ -13,15 +15,16 @@ export const MAX_STEPS = 71;
 
 export interface DecodeTimes { readonly encodeMs: number; readonly stepsMs: number }
 
-/** Prediction mode: whatever the network proposes is drawn. */
-class Accept implements DrawingRule<Accept> {
-  decide(_drawn: readonly number[], proposed: number): Decision<Accept> {
-    return { taken: proposed };
+/** Prediction mode: whatever the network proposes is drawn, from a given first vertex on. */
+class AcceptFrom implements DrawingRule<AcceptFrom> {
+  constructor(private readonly first: number) {}
+  decide(drawn: readonly number[], proposed: number): Decision<AcceptFrom> {
+    return { taken: drawn.length === 0 ? this.first : proposed };
   }
 }
-const ACCEPT: readonly Accept[] = [new Accept()];
 
 /**
+ * Prediction mode with one polygon per crop, from the best first vertex on.
  * @param pixels   [count, 224, 224, 3] uint8 RGB
  * @param maxSteps decoder steps at most, at least 1
  * @returns        one sequence per crop, in the order of the crops
@@ -29,13 +32,25 @@ const ACCEPT: readonly Accept[] = [new Accept()];
 export async function decodeGreedy(
   engine: Engine, pixels: Uint8Array, count: number, maxSteps: number,
 ): Promise<{ sequences: Sequence[]; times: DecodeTimes }> {
-  const { drawn, times } = await encodeAndDraw(engine, pixels, count, async (decoding) => {
-    if (decoding.steps !== undefined) return drawAhead(decoding, maxSteps);
-    const sequences = Array<Sequence>(count);
-    for (const { crop, sequence } of await drawRows(decoding, Array.from({ length: count }, () => ACCEPT), maxSteps)) sequences[crop] = sequence;
-    return sequences;
-  });
+  const { drawn, times } = await encodeAndDraw(engine, pixels, count, (decoding) => drawFrom(decoding, bestFirstVertices(decoding), maxSteps));
   return { sequences: drawn, times };
+}
+
+/** The best first vertex of each row, 0..783. */
+export function bestFirstVertices({ size, firstVertexLogits }: Decoding): number[] {
+  return Array.from({ length: size }, (_, row) => indexOfLargest(firstVertexLogits, row * CELL_COUNT, CELL_COUNT));
+}
+
+/**
+ * @param encoded  one row per polygon; disposed here, also after an error
+ * @param firsts   first vertex of each row, 0..783
+ * @returns        one sequence per row, in order
+ */
+export async function drawFrom(encoded: Decoding, firsts: readonly number[], maxSteps: number): Promise<Sequence[]> {
+  if (encoded.steps !== undefined) return drawAhead(encoded, firsts, maxSteps);
+  const sequences = Array<Sequence>(firsts.length);
+  for (const { crop, sequence } of await drawRows(encoded, firsts.map((first) => [new AcceptFrom(first)]), maxSteps)) sequences[crop] = sequence;
+  return sequences;
 }
 
 /**
@@ -51,8 +66,9 @@ export async function decodeByRules<R extends DrawingRule<R>>(
   return { polygons: drawn, times };
 }
 
-async function encodeAndDraw<D>(
-  engine: Engine, pixels: Uint8Array, count: number, draw: (decoding: Decoding) => Promise<D>,
+/** @param draw disposes the batch it is given */
+export async function encodeAndDraw<D>(
+  engine: Engine, pixels: Uint8Array, count: number, draw: (encoded: EncodedBatch) => Promise<D>,
 ): Promise<{ drawn: D; times: DecodeTimes }> {
   const started = performance.now();
   const decoding = await engine.encode(pixels, count);

@@ -4,24 +4,22 @@
  *
  * A polygon that ends in the middle of a call is stepped to the call's end in vain; its batch is compacted between calls.
  */
-import { CELL_COUNT, EOS } from "../geometry/grid.js";
+import { EOS } from "../geometry/grid.js";
 import type { Decoding, StepDrawn, StepInput } from "../runtime/engine.js";
 import { COMPACT_AT, type Sequence, stepInput } from "./draw-rows.js";
-import { chosenClass, indexOfLargest } from "./score.js";
+import { chosenClass } from "./score.js";
 
 /** A polygon that grows. */
-interface Row extends Sequence { readonly crop: number; readonly cells: number[]; logProbability: number; steps: number; ended: boolean }
+interface Row extends Sequence { readonly cells: number[]; logProbability: number; steps: number; ended: boolean }
 
 /**
- * @param encoded  one row per crop; disposed here, also after an error
+ * @param encoded  one row per polygon; disposed here, also after an error
+ * @param firsts   first vertex of each row, 0..783
  * @param maxSteps decoder steps at most, at least 1
- * @returns        one sequence per crop, in the order of the crops
+ * @returns        one sequence per row, in order
  */
-export async function drawAhead(encoded: Decoding, maxSteps: number): Promise<Sequence[]> {
-  const rows = Array.from({ length: encoded.size }, (_, crop): Row => {
-    const first = indexOfLargest(encoded.firstVertexLogits, crop * CELL_COUNT, CELL_COUNT);
-    return { crop, cells: [first], logProbability: 0, steps: 0, ended: false };
-  });
+export async function drawAhead(encoded: Decoding, firsts: readonly number[], maxSteps: number): Promise<Sequence[]> {
+  const rows = firsts.map((first): Row => ({ cells: [first], logProbability: 0, steps: 0, ended: false }));
   const isOver = (row: Row): boolean => row.ended || row.steps >= maxSteps;
   let decoding = encoded;
   let slots: readonly Row[] = rows; // slots[i] is drawn by row i of the decoding

@@ -7,12 +7,11 @@ import { orientClockwise } from "../geometry/ring.js";
 import { simplifyRing } from "../geometry/simplify.js";
 import type { Engine } from "../runtime/engine.js";
 import type { Failure, ImagePoint, Ring } from "../types.js";
-import { type DecodeTimes, type Sequence, decodeGreedy } from "./decode.js";
+import type { DecodeTimes } from "./decode.js";
+import { type BestOptions, type BestSequence, decodeBest } from "./decode-best.js";
 import { scoreOf } from "./score.js";
 
-export interface PredictOptions {
-  /** Decoder steps at most. */
-  readonly maxSteps: number;
+export interface PredictOptions extends BestOptions {
   /** Douglas-Peucker tolerance in image pixels; 0 keeps every vertex. */
   readonly simplify: number;
 }
@@ -25,7 +24,7 @@ export type Prediction =
 export async function predictBatch(
   engine: Engine, crops: readonly Crop[], options: PredictOptions,
 ): Promise<{ predictions: Prediction[]; times: DecodeTimes }> {
-  const { sequences, times } = await decodeGreedy(engine, stackPixels(crops), crops.length, options.maxSteps);
+  const { sequences, times } = await decodeBest(engine, stackPixels(crops), crops.length, options);
   return { predictions: crops.map((crop, at) => toPrediction(crop, sequences[at]!, options)), times };
 }
 
@@ -37,7 +36,7 @@ export function stackPixels(crops: readonly Crop[]): Uint8Array {
   return stacked;
 }
 
-function toPrediction(crop: Crop, sequence: Sequence, options: PredictOptions): Prediction {
+function toPrediction(crop: Crop, sequence: BestSequence, options: PredictOptions): Prediction {
   const { ring: drawn, distinct } = sequenceToRing(sequence.cells, crop);
   if (distinct < 3) {
     const failure: Failure = {
@@ -48,7 +47,7 @@ function toPrediction(crop: Crop, sequence: Sequence, options: PredictOptions): 
     return { kind: "failed", crop, failure };
   }
   const ring = options.simplify > 0 ? simplifyRing(drawn, options.simplify) : drawn;
-  return { kind: "polygon", crop, ring, score: scoreOf(sequence.logProbability, sequence.steps), ended: sequence.ended };
+  return { kind: "polygon", crop, ring, score: sequence.agreement ?? scoreOf(sequence.logProbability, sequence.steps), ended: sequence.ended };
 }
 
 /**

@@ -81,8 +81,9 @@ function toPlannedJob(batch: number, parts: readonly CropSource[], request: Draw
   }
   const id = `${run}-${batch}`;
   if (images.length === 0) return { id, instances, settled };
-  const { context, maxSteps, minScore, simplify, model } = request.identity;
-  const job: Job = { type: "polyrnn-job", version: JOB_VERSION, run, model, options: { context, maxSteps, minScore, simplify }, attempts: naming.attempts, images };
+  const { context, maxSteps, candidates, minScore, simplify, model } = request.identity;
+  const options = { context, maxSteps, candidates, minScore, simplify };
+  const job: Job = { type: "polyrnn-job", version: JOB_VERSION, run, model, options, attempts: naming.attempts, images };
   const violation = checkJob(job);
   if (violation !== undefined) throw new Error(`job ${id}: ${describeViolation(violation)}`);
   return { id, job, instances, settled };

@@ -49,12 +49,18 @@ export interface Decoding {
   dispose(): void;
 }
 
+/** A batch before its first step. */
+export interface EncodedBatch extends Decoding {
+  /** Logits of the object's mask [size, 784], row-major; a network without such a map has none. */
+  readonly maskLogits?: Float32Array;
+}
+
 export interface Engine {
   readonly name: EngineName;
   readonly device: DeviceName;
   /** Library and version for the run summary, for example "onnxruntime-node 1.30.0". */
   readonly version: string;
   /** @param pixels [count, 224, 224, 3] uint8 RGB */
-  encode(pixels: Uint8Array, count: number): Promise<Decoding>;
+  encode(pixels: Uint8Array, count: number): Promise<EncodedBatch>;
   dispose(): Promise<void>;
 }

@@ -51,11 +51,13 @@ export async function openOnnxEngine(
     device,
     version: `onnxruntime-node ${onnxruntimeVersion()}`,
     async encode(pixels, count) {
-      const { vertex, hoisted } = await encoder.run({ pixels: new Tensor("uint8", pixels, [count, CROP_SIZE, CROP_SIZE, 3]) });
+      const { vertex, hoisted, mask } = await encoder.run({ pixels: new Tensor("uint8", pixels, [count, CROP_SIZE, CROP_SIZE, 3]) });
       const [c1, c2] = network.widths;
       const zeros = (channels: number): Tensor =>
         new Tensor("float32", new Float32Array(count * channels * CELL_COUNT), [count, channels, ...hoisted!.dims.slice(2)]);
-      return new OnnxDecoding(sessions, count, floatsOf(vertex!), { hoisted: hoisted!, h1: zeros(c1), c1: zeros(c1), h2: zeros(c2), c2: zeros(c2) });
+      const planes = { hoisted: hoisted!, h1: zeros(c1), c1: zeros(c1), h2: zeros(c2), c2: zeros(c2) };
+      const decoding = new OnnxDecoding(sessions, count, floatsOf(vertex!), planes);
+      return mask === undefined ? decoding : Object.assign(decoding, { maskLogits: floatsOf(mask) });
     },
     async dispose() {
       for (const session of [encoder, ...Object.values(sessions) as InferenceSession[]]) await session.release();

@@ -1,7 +1,7 @@
 /**
  * A Polygon-RNN as two ONNX models, built in memory from its weights: one for the image side, one for a decoder step.
  *
- *     encoder  pixels [B, 224, 224, 3] uint8            -> vertex, edge [B, 1, 28, 28], hoisted [B, 4 * C1, 28, 28], features, mask
+ *     encoder  pixels [B, 224, 224, 3] uint8            -> vertex, mask, edge [B, 1, 28, 28], hoisted [B, 4 * C1, 28, 28], features
  *     step     hoisted, h1, c1, h2, c2 float,
  *              first, previous, before_previous [B] int32 -> logits [B, 785], next_h1, next_c1, next_h2, next_c2
  */
@@ -11,7 +11,7 @@ import type { Normalization } from "../network/tensor-ops.js";
 import { type GraphOptions, type GraphValue, OnnxGraphOps, type WeightMap } from "./onnx-ops.js";
 import { encodeOnnxModel } from "./onnx-proto.js";
 
-/** `all` adds the edge and mask logits and the features to what decoding needs: for looking inside and for exported models. */
+/** `all` adds the edge logits and the features to what decoding needs: for looking inside and for exported models. */
 export type EncoderOutputs = "decoding" | "all";
 
 export function buildEncoderModel(
@@ -21,10 +21,10 @@ export function buildEncoderModel(
   const encoded = network.encode(ops, ops.input("pixels", "uint8", [CROP_SIZE, CROP_SIZE, 3]), normalization);
   ops.output(encoded.vertex, "vertex");
   ops.output(encoded.hoisted, "hoisted");
+  if (encoded.mask !== undefined) ops.output(encoded.mask, "mask");
   if (outputs === "all") {
     ops.output(encoded.edge, "edge");
     ops.output(encoded.features, "features");
-    if (encoded.mask !== undefined) ops.output(encoded.mask, "mask");
   }
   return encodeOnnxModel(ops.build());
 }

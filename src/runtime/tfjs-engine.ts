@@ -41,13 +41,15 @@ export function openTfjsEngine(
     device,
     version,
     async encode(pixels, count) {
-      const [vertex, hoisted] = tf.tidy<[tfjs.Tensor, tfjs.Tensor]>(() => {
+      const [hoisted, vertex, mask] = tf.tidy<tfjs.Tensor[]>(() => {
         const encoded = network.encode(ops, tf.tensor4d(pixels, [count, CROP_SIZE, CROP_SIZE, 3], "int32"), normalization);
-        return [encoded.vertex, encoded.hoisted];
-      });
-      const logits = await readFloats(vertex); // [B, 28, 28, 1]: one channel, so the order is the grid's
+        return [encoded.hoisted, encoded.vertex, ...(encoded.mask === undefined ? [] : [encoded.mask])];
+      }) as [tfjs.Tensor, tfjs.Tensor, tfjs.Tensor | undefined];
+      // [B, 28, 28, 1] both: one channel, so the order is the grid's.
+      const [logits, maskLogits] = await Promise.all([readFloats(vertex), mask === undefined ? undefined : readFloats(mask)]);
       const zeros = network.widths.flatMap((channels) => [0, 1].map(() => tf.zeros([count, GRID_SIZE, GRID_SIZE, channels])));
-      return new TfjsDecoding({ tf, network, ops, stepsAtOnce }, count, logits, hoisted, zeros as State);
+      const decoding = new TfjsDecoding({ tf, network, ops, stepsAtOnce }, count, logits, hoisted, zeros as State);
+      return maskLogits === undefined ? decoding : Object.assign(decoding, { maskLogits });
     },
     dispose() {
       tf.dispose([...tensors.values()]);

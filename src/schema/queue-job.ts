@@ -42,7 +42,9 @@ export interface Job {
   readonly run: string;
   /** sha256 of the model. */
   readonly model: string;
-  readonly options: { readonly context: number; readonly maxSteps: number; readonly minScore: number; readonly simplify: number };
+  readonly options: {
+    readonly context: number; readonly maxSteps: number; readonly candidates: number; readonly minScore: number; readonly simplify: number;
+  };
   /** How many workers may fail at it before it is set aside. */
   readonly attempts: number;
   readonly images: readonly JobImage[];
@@ -105,6 +107,7 @@ const JOB = closed({
   options: closed({
     context: { type: "number", minimum: 0, maximum: 1 },
     maxSteps: { type: "integer", minimum: 1, maximum: 500 },
+    candidates: { type: "integer", minimum: 1, maximum: 10 },
     minScore: { type: "number", minimum: 0, maximum: 1 },
     simplify: { type: "number", minimum: 0 },
   }),

@@ -34,7 +34,7 @@ export const checkRunFile = lazily(() => compileSchema({
 /** Line 1 of a part's journal, as annotate/run-identity.ts makes it. */
 export const checkRunHeader = lazily(() => compileSchema({
   type: "object",
-  required: ["type", "version", "input", "model", "context", "maxSteps", "minScore", "simplify", "categories", "existing", "limit", "shard", "onlyNew"],
+  required: ["type", "version", "input", "model", "context", "maxSteps", "candidates", "minScore", "simplify", "categories", "existing", "limit", "shard", "onlyNew"],
   properties: {
     type: { const: "run" },
     version: { const: 1 },
@@ -42,6 +42,7 @@ export const checkRunHeader = lazily(() => compileSchema({
     model: sha256,
     context: ratio,
     maxSteps: { type: "integer", minimum: 1 },
+    candidates: { type: "integer", minimum: 1 },
     minScore: ratio,
     simplify: { type: "number", minimum: 0 },
     categories: { type: "array", items: { type: "string" } },

@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(async () => { await rm(folder, { recursive: true, force: true }); });
 
 const identity: RunIdentity = {
-  type: "run", version: 1, input: "a".repeat(64), model: "b".repeat(64), context: 0.15, maxSteps: 71, minScore: 0, simplify: 0,
+  type: "run", version: 1, input: "a".repeat(64), model: "b".repeat(64), context: 0.15, maxSteps: 71, candidates: 3, minScore: 0, simplify: 0,
   categories: [], existing: "predict", limit: null, shard: null, onlyNew: null,
 };
 const failed = (ordinal: number): Outcome =>

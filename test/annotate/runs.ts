@@ -59,7 +59,7 @@ export function memoryHost(stopAfter = Infinity): MemoryHost {
 }
 
 const DEFAULTS: Omit<AnnotateOptions, "out"> = {
-  images: IMAGES, boxes: BOXES, formats: ["coco"], model: TINY, device: "cpu", batchSize: 16, maxSteps: 20, minScore: 0, simplify: 0,
+  images: IMAGES, boxes: BOXES, formats: ["coco"], model: TINY, device: "cpu", batchSize: 16, maxSteps: 20, candidates: 3, minScore: 0, simplify: 0,
   categories: [], existing: "predict", overlays: "none", resume: false, force: false,
 };
 

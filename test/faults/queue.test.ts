@@ -237,7 +237,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
     const name = queueNameOf(hash);
     const queue = new Queue(name, { connection: at.client, prefix: KEY_PREFIX });
     const escape = (path: string): object => ({
-      type: "polyrnn-job", version: 1, run: "0".repeat(16), model: hash, options: { context: 0.15, maxSteps: 4, minScore: 0, simplify: 0 }, attempts: 1,
+      type: "polyrnn-job", version: 1, run: "0".repeat(16), model: hash, options: { context: 0.15, maxSteps: 4, candidates: 3, minScore: 0, simplify: 0 }, attempts: 1,
       images: [{ path, instances: [{ ordinal: 0, annotationId: 1, imageId: 1, box: [0, 0, 9, 9] }] }],
     });
     const rejected: readonly object[] = [

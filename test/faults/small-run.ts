@@ -56,7 +56,7 @@ export function annotateWords(data: SmallData, out: string, ...more: string[]): 
 /** The same run as the words ask for, for a child that runs it in process; `ALL_FORMATS` included. */
 export function annotateOptions(data: SmallData, out: string, resume: boolean): AnnotateOptions {
   return {
-    images: data.images, boxes: data.boxes, out, formats: ["coco", "labelme", "yolo-seg", "label-studio"], model: TINY, device: "cpu", batchSize: 4, maxSteps: 4,
+    images: data.images, boxes: data.boxes, out, formats: ["coco", "labelme", "yolo-seg", "label-studio"], model: TINY, device: "cpu", batchSize: 4, maxSteps: 4, candidates: 3,
     minScore: 0, simplify: 0, categories: [], existing: "predict", overlays: "all", resume, force: false,
   };
 }

@@ -83,6 +83,7 @@ function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Annotate
     ...(batchSize !== undefined && { batchSize }),
     ...(context !== undefined && { context }),
     maxSteps: flags.maxSteps,
+    candidates: flags.candidates,
     minScore: flags.minScore,
     simplify: flags.simplify,
     categories: flags.categories,

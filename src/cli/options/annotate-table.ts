@@ -65,6 +65,10 @@ export const annotateTable = {
     type: "number", integer: true, min: 3, max: 500, unit: "vertices", group: "advanced", default: 71,
     describe: "Longest polygon the decoder may draw",
   },
+  candidates: {
+    type: "number", integer: true, min: 1, max: 10, unit: "polygons", group: "advanced", default: 3,
+    describe: "Where a polygon disagrees with the network's own mask, draw from so many first vertices and keep the best; 1 draws once",
+  },
   minScore: {
     type: "number", min: 0, max: 1, group: "advanced", default: 0,
     describe: "Leave out polygons with a lower score",

@@ -1,0 +1,77 @@
+/**
+ * Prediction mode that draws again where it doubts itself: where the polygon and the network's own mask map agree little, polygons
+ * from other first vertices are drawn as well, and the one that agrees best is kept. Polygon-RNN++ (Acuna et al., CVPR 2018) does so with
+ * five first vertices, a beam and a second network that judges; here the judge is the map the first network gives anyway.
+ *
+ * On 420 instances of the validation photographs with weights on the way from the first model, candidates 1, 3 and 5: mean IoU .7598, .7678
+ * and .7666, and 0, .74 and 1.49 more polygons drawn per instance. Drawing again everywhere (3): .7691 for 2 more polygons.
+ */
+import type { Decoding, Engine } from "../runtime/engine.js";
+import { agreementWithMask } from "./agreement.js";
+import { type DecodeTimes, type Sequence, bestFirstVertices, drawFrom, encodeAndDraw } from "./decode.js";
+import { firstVertices } from "./first-vertices.js";
+
+/** Polygons that agree better with their mask than this are not drawn again. */
+const SURE_FROM = 0.7;
+
+/** Most polygons per crop. */
+export const MAX_CANDIDATES = 10;
+
+export interface BestOptions {
+  /** Decoder steps at most, at least 1. */
+  readonly maxSteps: number;
+  /** Polygons drawn per crop at most, 1..10; with 1, or without a mask map, nothing is drawn again. */
+  readonly candidates: number;
+}
+
+export interface BestSequence extends Sequence {
+  /** Expected IoU with the mask map, 0..1 (agreement.ts); absent where the network has no such map. */
+  readonly agreement?: number;
+}
+
+/**
+ * @param pixels [count, 224, 224, 3] uint8 RGB
+ * @returns      one sequence per crop, in the order of the crops; what else is in the batch does not change it
+ */
+export async function decodeBest(
+  engine: Engine, pixels: Uint8Array, count: number, { maxSteps, candidates }: BestOptions,
+): Promise<{ sequences: BestSequence[]; times: DecodeTimes }> {
+  const { drawn, times } = await encodeAndDraw(engine, pixels, count, async (encoded) => {
+    const { maskLogits, firstVertexLogits } = encoded;
+    const firsts = bestFirstVertices(encoded);
+    if (maskLogits === undefined) return drawFrom(encoded, firsts, maxSteps);
+    const judge = (sequences: readonly Sequence[], cropOf: (at: number) => number): BestSequence[] =>
+      sequences.map((sequence, at) => ({ ...sequence, agreement: agreementWithMask(sequence.cells, maskLogits, cropOf(at)) }));
+    if (candidates === 1) return judge(await drawFrom(encoded, firsts, maxSteps), (at) => at);
+
+    const kept = keepStart(encoded);
+    try {
+      const best = judge(await drawFrom(encoded, firsts, maxSteps), (at) => at);
+      const starts = best.flatMap(({ agreement }, crop) =>
+        agreement! >= SURE_FROM ? [] : firstVertices(firstVertexLogits, crop, candidates).slice(1).map((first) => ({ crop, first })));
+      for (const [at, other] of judge(await drawStarts(kept, starts, maxSteps), (row) => starts[row]!.crop).entries()) {
+        const { crop } = starts[at]!;
+        if (other.agreement! > best[crop]!.agreement!) best[crop] = other;
+      }
+      return best;
+    } finally {
+      kept.dispose();
+    }
+  });
+  return { sequences: drawn, times };
+}
+
+/** Drawing moves the state on; this copy stays before the first step. Frees the batch when that fails. */
+function keepStart(encoded: Decoding): Decoding {
+  try {
+    return encoded.select(Array.from({ length: encoded.size }, (_, row) => row));
+  } catch (error) {
+    encoded.dispose();
+    throw error;
+  }
+}
+
+async function drawStarts(kept: Decoding, starts: readonly { crop: number; first: number }[], maxSteps: number): Promise<Sequence[]> {
+  if (starts.length === 0) return [];
+  return drawFrom(kept.select(starts.map(({ crop }) => crop)), starts.map(({ first }) => first), maxSteps);
+}

@@ -1,0 +1,135 @@
+/** Drawing again where polygon and mask map disagree: which polygon is kept, what it costs, what else it leaves alone. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { CELL_COUNT, GRID_SIZE, cellToIndex, indexToCell } from "../../src/geometry/grid.js";
+import { chessboardDistance } from "../../src/geometry/chessboard.js";
+import { agreementWithMask } from "../../src/predict/agreement.js";
+import { decodeGreedy } from "../../src/predict/decode.js";
+import { decodeBest } from "../../src/predict/decode-best.js";
+import { firstVertices } from "../../src/predict/first-vertices.js";
+import { stackPixels } from "../../src/predict/predict.js";
+import type { Decoding, Engine } from "../../src/runtime/engine.js";
+import { loadModel } from "../../src/runtime/model.js";
+import { openOnnxEngine } from "../../src/runtime/onnx-engine.js";
+import { fakeCrops, fakeEngine } from "./fake-engine.js";
+import { realCrops } from "./real-crops.js";
+import { recites } from "./reciting-engine.js";
+
+const rectangle = fc.tuple(fc.nat(20), fc.nat(20), fc.integer({ min: 3, max: 7 }), fc.integer({ min: 3, max: 7 }));
+type Rectangle = readonly [left: number, top: number, width: number, height: number];
+
+function corners([left, top, width, height]: Rectangle): number[] {
+  return [[0, 0], [width, 0], [width, height], [0, height]].map(([x, y]) => cellToIndex({ col: left + x!, row: top + y! }));
+}
+
+/** Share of each cell that the outline through the corner cells' centers covers. */
+function sharesOf([left, top, width, height]: Rectangle): number[] {
+  const along = (at: number, from: number, length: number): number => (at < from || at > from + length ? 0 : at === from || at === from + length ? 0.5 : 1);
+  return Array.from({ length: CELL_COUNT }, (_, index) => {
+    const { col, row } = indexToCell(index);
+    return along(col, left, width) * along(row, top, height);
+  });
+}
+
+/** Logits of a map that gives each cell this probability. */
+function mapOf(rectangle: Rectangle): Float32Array {
+  return Float32Array.from(sharesOf(rectangle), (share) => Math.log((share + 1e-9) / (1 - share + 1e-9)));
+}
+
+describe("agreement with a mask map", () => {
+  test("is the sum of what is inside over area, plus all, less inside, each cell by its share", () => {
+    fc.assert(fc.property(rectangle, rectangle, (one, other) => {
+      const [drawn, map] = [sharesOf(one), sharesOf(other)];
+      const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+      const inside = sum(drawn.map((share, at) => share * map[at]!));
+      expect(agreementWithMask(corners(one), mapOf(other), 0)).toBeCloseTo(inside / (sum(drawn) + sum(map) - inside), 5);
+    }));
+  });
+
+  test.each([
+    { cells: [0, 5], why: "two vertices enclose nothing" },
+    { cells: [0, 5, 10], why: "vertices on one line enclose nothing" },
+    { cells: [7], why: "one vertex encloses nothing" },
+  ])("is 0 where $why", ({ cells }) => {
+    expect(agreementWithMask(cells, new Float32Array(CELL_COUNT).fill(3), 0)).toBe(0);
+  });
+
+  test("looks at the map of its own row", () => {
+    const maps = new Float32Array(2 * CELL_COUNT);
+    maps.set(mapOf([2, 2, 5, 5]), 0);
+    maps.set(mapOf([20, 20, 5, 5]), CELL_COUNT);
+    expect(agreementWithMask(corners([20, 20, 5, 5]), maps, 1)).toBeGreaterThan(0.6);
+    expect(agreementWithMask(corners([20, 20, 5, 5]), maps, 0)).toBeLessThan(0.01);
+  });
+});
+
+test("first vertices: the best cell of the row, then the best that lie more than two cells from all before", () => {
+  fc.assert(fc.property(fc.array(fc.double({ min: -20, max: 20, noNaN: true }), { minLength: 50, maxLength: 200 }), fc.integer({ min: 1, max: 10 }), (values, count) => {
+    const logits = new Float32Array(2 * CELL_COUNT).map((_, at) => values[(at * 31) % values.length]!);
+    const chosen = firstVertices(logits, 1, count);
+    expect(chosen).toHaveLength(count);
+    const row = logits.subarray(CELL_COUNT);
+    chosen.forEach((cell, at) => {
+      const earlier = chosen.slice(0, at).map(indexToCell);
+      row.forEach((value, index) => {
+        const isFree = earlier.every((other) => chessboardDistance(indexToCell(index), other) > 2);
+        if (isFree) expect(value <= row[cell]!).toBe(true);
+      });
+      expect(earlier.every((other) => chessboardDistance(indexToCell(cell), other) > 2)).toBe(true);
+    });
+  }), { numRuns: 30 });
+  expect(firstVertices(new Float32Array(CELL_COUNT), 0, 500).length).toBeLessThanOrEqual(Math.ceil(GRID_SIZE / 3) ** 2);
+});
+
+describe("decoding with candidates", () => {
+  test("keeps, of the polygons from several first vertices, the one that agrees best; one candidate is the greedy polygon", async () => {
+    const { network, weights, card } = await loadModel("tiny-random");
+    const engine = await openOnnxEngine(network, weights, card.normalization, { device: "cpu" });
+    try {
+      const crops = (await realCrops(2, 4)).slice(0, 6);
+      const pixels = stackPixels(crops);
+      const greedy = (await decodeGreedy(engine, pixels, crops.length, 20)).sequences;
+      const once = (await decodeBest(engine, pixels, crops.length, { maxSteps: 20, candidates: 1 })).sequences;
+      expect(once.map(({ cells }) => cells)).toEqual(greedy.map(({ cells }) => cells));
+      const several = (await decodeBest(engine, pixels, crops.length, { maxSteps: 20, candidates: 4 })).sequences;
+      several.forEach(({ agreement }, at) => { expect(agreement!).toBeGreaterThanOrEqual(once[at]!.agreement!); });
+      expect(several.some(({ agreement }, at) => agreement! > once[at]!.agreement!)).toBe(true);
+      const alone = await decodeBest(engine, pixels.subarray(0, 224 * 224 * 3), 1, { maxSteps: 20, candidates: 4 });
+      expect(alone.sequences[0]!.cells).toEqual(several[0]!.cells);
+    } finally {
+      await engine.dispose();
+    }
+  });
+
+  test("where the network has no mask map, polygons are drawn once and carry no agreement", async () => {
+    const engine = fakeEngine();
+    const { sequences } = await decodeBest(engine, fakeCrops([1, 2, 3]), 3, { maxSteps: 20, candidates: 5 });
+    expect(sequences).toEqual((await decodeGreedy(fakeEngine(), fakeCrops([1, 2, 3]), 3, 20)).sequences);
+    expect(engine.held()).toBe(0);
+  });
+
+  test.each([
+    { map: [4, 4, 20, 20] as const, rows: 2, why: "polygons that agree with their mask are not drawn again" },
+    { map: [20, 20, 5, 5] as const, rows: 4, why: "those that do not are, all in one batch" },
+  ])("$why", async ({ map, rows }) => {
+    const maskLogits = new Float32Array(2 * CELL_COUNT);
+    [0, 1].forEach((crop) => { maskLogits.set(mapOf(map), crop * CELL_COUNT); });
+    const square = corners([4, 4, 20, 20]);
+    const reciting = recites(square, square);
+    const stepped: number[] = [];
+    const watch = (decoding: Decoding): Decoding => ({
+      ...decoding, step: (input) => { stepped.push(decoding.size); return decoding.step(input); }, select: (some) => watch(decoding.select(some)),
+    });
+    const engine: Engine = { ...reciting, encode: async (pixels, count) => ({ ...watch(await reciting.encode(pixels, count)), maskLogits }) };
+    const { sequences } = await decodeBest(engine, fakeCrops([1, 2]), 2, { maxSteps: 20, candidates: 3 });
+    expect(Math.max(...stepped)).toBe(rows);
+    expect(sequences).toHaveLength(2);
+  });
+
+  test("an error while drawing again frees every batch", async () => {
+    const engine = fakeEngine({ endsOneIn: 5, failsAt: 12 });
+    const withMask: Engine = { ...engine, encode: async (pixels, count) => ({ ...(await engine.encode(pixels, count)), maskLogits: new Float32Array(2 * CELL_COUNT) }) };
+    await expect(decodeBest(withMask, fakeCrops([1, 2]), 2, { maxSteps: 11, candidates: 3 })).rejects.toThrow("the device is gone");
+    expect(engine.held()).toBe(0);
+  });
+});
