@@ -22,6 +22,6 @@ export default tseslint.config(
     },
   },
   { files: ["fixtures/**", "bench/**", "test/**"], rules: { "no-console": "off" } },
-  { files: ["bin/*.js", "bench/*.mjs", "fixtures/**/*.mjs", "scripts/*.mjs", "test/faults/*.mjs"], ...tseslint.configs.disableTypeChecked },
-  { files: ["bench/*.mjs", "fixtures/**/*.mjs", "scripts/*.mjs", "test/faults/*.mjs"], languageOptions: { globals: { URL: "readonly", console: "readonly", process: "readonly", performance: "readonly", AbortController: "readonly" } } },
+  { files: ["bin/*.js", "bench/*.mjs", "fixtures/**/*.mjs", "scripts/*.mjs", "test/faults/*.mjs", "test/process/*.mjs"], ...tseslint.configs.disableTypeChecked },
+  { files: ["bench/*.mjs", "fixtures/**/*.mjs", "scripts/*.mjs", "test/faults/*.mjs", "test/process/*.mjs"], languageOptions: { globals: { URL: "readonly", console: "readonly", process: "readonly", performance: "readonly", AbortController: "readonly" } } },
 );

@@ -130,7 +130,7 @@ export class TfjsTrainer implements Trainer {
     if (applied) {
       const before = this.vectors;
       this.vectors = tf.tidy(() => {
-        const perWeight = tf.concat1d([tf.fill([this.trunkSize], rates.trunk), tf.fill([this.flat.size - this.trunkSize], rates.head)]) as tfjs.Tensor1D;
+        const perWeight = tf.concat1d([tf.fill([this.trunkSize], rates.trunk), tf.fill([this.flat.size - this.trunkSize], rates.head)]);
         return adamStep(tf, before, gradient, norm, perWeight, this.steps + 1, this.options);
       });
       tf.dispose(before);

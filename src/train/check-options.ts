@@ -26,8 +26,11 @@ export const RECIPE_RANGES = {
 
 /** @throws E_USAGE naming the first option out of range */
 export function checkOptions(recipe: Recipe): void {
-  for (const [name, range] of Object.entries(RECIPE_RANGES)) checkNumber(name, recipe[name as keyof typeof RECIPE_RANGES], range);
-  for (const [part, weight] of Object.entries(recipe.lossWeights)) checkNumber(`loss weight ${part}`, weight, { low: 0, high: 1e6 });
+  for (const [name, range] of Object.entries(RECIPE_RANGES)) {
+    const value: number | undefined = recipe[name as keyof typeof RECIPE_RANGES];
+    checkNumber(name, value, range);
+  }
+  for (const [part, weight] of Object.entries<number>({ ...recipe.lossWeights })) checkNumber(`loss weight ${part}`, weight, { low: 0, high: 1e6 });
   if (!["cosine", "step"].includes(recipe.schedule)) throw usageError(`schedule: expected cosine or step but received ${receivedOf(recipe.schedule)}`, "cosine is the default.");
 }
 

@@ -113,10 +113,10 @@ async function withData<R>(
   options: TrainOptions, host: TrainHost, work: (training: TrainingSet, validation: ValidationSet | undefined) => Promise<R>, events: TrainEvents,
 ): Promise<R> {
   const { sourceWeights, ...data } = options.data;
-  const notes: (void | Promise<void>)[] = [];
+  const notes: Promise<void>[] = [];
   const training = await (host.openTrainingSet ?? openTrainingSet)({
     ...data, seed: options.seed, batchSize: options.batchSize, ...(sourceWeights && { sourceWeights: new Map(Object.entries(sourceWeights)) }),
-    onDamaged: (fileName, message) => { notes.push(events.note?.(`${fileName} is left out: ${message}`)); },
+    onDamaged: (fileName, message) => { notes.push(Promise.resolve(events.note?.(`${fileName} is left out: ${message}`))); },
   });
   try {
     const validation = options.validation === undefined ? undefined : await openValidationSet({ ...options.validation, seed: options.seed });
