@@ -1,5 +1,11 @@
-/** Feeds inputs to a child process one by one, with a time limit each; a child that dies or hangs is replaced. */
+/**
+ * Feeds inputs to a child process one by one, with a time limit each; a child that dies or hangs is replaced.
+ *
+ * The limit is of processor time where the system tells it (/proc): a machine that is busy with other work is no hang. One that waits
+ * for ever uses none; it counts as hanging after twelve times the limit.
+ */
 import { type ChildProcess, fork } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { TINY } from "./small-run.js";
 import type { AnnotateOptions, ReportedFailure } from "../../src/annotate/options.js";
@@ -7,6 +13,19 @@ import type { AnnotateOptions, ReportedFailure } from "../../src/annotate/option
 const CHILD = join(import.meta.dirname, "malformed-child.mjs");
 /** Heap of the child, MiB; buffers and images come on top and count in its resident memory. */
 const HEAP_MIB = 400;
+
+/** Of wall time, in time limits. */
+const LONGEST_WAIT = 12;
+
+/** Processor time of a child, all its threads; undefined where there is no /proc. */
+function processorMs({ pid }: ChildProcess): number | undefined {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1)!.split(" ");
+    return 10 * (Number(fields[11]) + Number(fields[12])); // ticks of 10 ms, user and system
+  } catch {
+    return undefined;
+  }
+}
 
 export type Answer = { readonly milliseconds: number; readonly peakMiB: number; readonly failures: readonly ReportedFailure[]; readonly notes: readonly string[] } & (
   | { readonly kind: "ran"; readonly done: number; readonly failed: number; readonly skipped: number }
@@ -20,11 +39,15 @@ export class MalformedRunner {
   async run(options: AnnotateOptions, timeLimitMs: number): Promise<Result> {
     const child = this.#child ??= await this.#start();
     const result = await new Promise<Result>((resolve) => {
-      const timer = setTimeout(() => { finish({ kind: "hung" }); }, timeLimitMs);
+      const began = performance.now(), cpuBegan = processorMs(child);
+      const timer = setInterval(() => {
+        const used = cpuBegan === undefined ? Infinity : (processorMs(child) ?? Infinity) - cpuBegan;
+        if (used >= timeLimitMs || performance.now() - began >= LONGEST_WAIT * timeLimitMs) finish({ kind: "hung" });
+      }, timeLimitMs);
       const onMessage = (answer: unknown): void => { finish(answer as Answer); };
       const onExit = (code: number | null, signal: string | null): void => { finish({ kind: "died", how: `${code ?? signal ?? ""} ${this.#lastWords}` }); };
       const finish = (outcome: Result): void => {
-        clearTimeout(timer);
+        clearInterval(timer);
         child.off("message", onMessage);
         child.off("exit", onExit);
         resolve(outcome);
