@@ -1,0 +1,84 @@
+/**
+ * What the ways of drawing are worth: mean IoU of the shipped model with the paper's choice of a vertex, other numbers of candidates and
+ * other margins around the box, each beside what the program does, on the same photographs. Intervals are of the difference, instance by
+ * instance. Training is not in it.
+ */
+import { iouWithTruth } from "../dist/geometry/iou.js";
+import { bootstrapMean } from "../dist/evaluate/bootstrap.js";
+import { decodeBest } from "../dist/predict/decode-best.js";
+import { bestFirstVertices } from "../dist/predict/decode.js";
+import { drawRows } from "../dist/predict/draw-rows.js";
+import { sequenceToRing, stackPixels } from "../dist/predict/predict.js";
+import { chooseLikeliest } from "../dist/predict/score.js";
+import { createRandom } from "../dist/random.js";
+import { openEngine } from "../dist/runtime/devices.js";
+import { loadModel } from "../dist/runtime/model.js";
+import { timed } from "./harness.mjs";
+import { sampleCrops } from "./inputs.mjs";
+
+const MAX_STEPS = 71;
+const BATCH = 16;
+const RESAMPLES = 1000;
+const MARGINS = [0.05, 0.1, 0.2, 0.25];
+
+class Accept {
+  constructor(first) { this.first = first; }
+  decide(drawn, proposed) { return { taken: drawn.length === 0 ? this.first : proposed }; }
+}
+
+const drawWith = (candidates) => async (engine, pixels, count) =>
+  (await decodeBest(engine, pixels, count, { maxSteps: MAX_STEPS, candidates })).sequences;
+
+/** The paper's rule: the cell with the largest probability of its own, or end-of-sequence; from the best first vertex only. */
+async function drawByPaper(engine, pixels, count) {
+  const encoded = await engine.encode(pixels, count);
+  const drawn = await drawRows(encoded, bestFirstVertices(encoded).map((first) => [new Accept(first)]), MAX_STEPS, chooseLikeliest);
+  return drawn.sort((a, b) => a.crop - b.crop).map(({ sequence }) => sequence);
+}
+
+export async function measure({ quick, model: modelPath = "mobile" }) {
+  const model = await loadModel(modelPath);
+  const { engine } = await openEngine(model, { device: "cpu" });
+  const samples = new Map();
+  for (const margin of [model.card.context, ...MARGINS]) samples.set(margin, await sampleCrops(margin, quick ? 32 : 500));
+  const ways = [
+    { name: `as the program draws: 3 candidates, context ${model.card.context}`, draw: drawWith(3) },
+    { name: "the paper's choice of a vertex, 1 candidate", draw: drawByPaper },
+    ...[1, 2, 5].map((count) => ({ name: `${count} candidate${count === 1 ? "" : "s"}`, draw: drawWith(count) })),
+    ...MARGINS.map((margin) => ({ name: `context ${margin}`, draw: drawWith(3), margin })),
+  ];
+  try {
+    let base;
+    const rows = [];
+    for (const { name, draw, margin = model.card.context } of ways) {
+      const { value: ious, cpuSeconds } = await timed(() => iousOf(engine, samples.get(margin).crops, draw));
+      base ??= ious;
+      const { mean, low, high } = bootstrapMean(Float64Array.from([...ious.keys()].filter((id) => base.has(id)), (id) => ious.get(id) - base.get(id)), RESAMPLES, createRandom(name));
+      const whole = [...ious.values()].reduce((sum, iou) => sum + iou, 0) / ious.size;
+      rows.push([name, whole.toFixed(4), ious === base ? "" : `${signed(mean)} [${signed(low)}, ${signed(high)}]`, (1000 * cpuSeconds / ious.size).toFixed(1)]);
+    }
+    const { crops, from } = samples.get(model.card.context);
+    return [{
+      name: "drawing", title: `Ways of drawing: ${modelPath}, ${crops.length} instances of ${from}`,
+      columns: ["Way", "Mean IoU", "Difference, with 95 % interval", "CPU ms per instance"], rows, ratios: [],
+    }];
+  } finally {
+    await engine.dispose();
+  }
+}
+
+/** IoU by annotation id; what is no polygon counts 0. */
+async function iousOf(engine, crops, draw) {
+  const ious = new Map();
+  for (let start = 0; start < crops.length; start += BATCH) {
+    const batch = crops.slice(start, start + BATCH).filter(({ instance }) => instance.truth !== undefined);
+    const sequences = await draw(engine, stackPixels(batch), batch.length);
+    batch.forEach((crop, at) => {
+      const { ring, distinct } = sequenceToRing(sequences[at].cells, crop);
+      ious.set(crop.instance.annotationId, distinct < 3 ? 0 : iouWithTruth([ring], crop.instance.truth, crop.imageHeight, crop.imageWidth));
+    });
+  }
+  return ious;
+}
+
+function signed(value) { return `${value < 0 ? "-" : "+"}${Math.abs(value).toFixed(4)}`; }
