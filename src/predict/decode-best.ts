@@ -14,7 +14,9 @@ import { firstVertices } from "./first-vertices.js";
 /** Polygons that agree better with their mask than this are not drawn again. */
 const SURE_FROM = 0.7;
 
-/** Most polygons per crop. */
+/** Polygons per crop at most, unless a user asks for another number. */
+export const DEFAULT_CANDIDATES = 3;
+/** The largest number one may ask for. */
 export const MAX_CANDIDATES = 10;
 
 export interface BestOptions {

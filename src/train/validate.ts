@@ -1,9 +1,9 @@
-/** Scores the weights as they are on the validation set: mean IoU with the COCO rasterizer, at image resolution, per source. */
+/** Scores the weights as they are on the validation set: mean IoU with the COCO rasterizer, at image resolution, per source. Polygons are drawn as `annotate` draws them. */
 import type { Crop, CropResult } from "../crop/crop.js";
 import { clipBox } from "../geometry/box.js";
 import { CROP_SIZE, type CropWindow } from "../geometry/grid.js";
 import { fillPolygon, iouOfRles, rasterizeTruth } from "../geometry/iou.js";
-import { decodeGreedy } from "../predict/decode.js";
+import { DEFAULT_CANDIDATES, decodeBest } from "../predict/decode-best.js";
 import { sequenceToRing, stackPixels } from "../predict/predict.js";
 import type { Engine } from "../runtime/engine.js";
 import { traceMask } from "../write/trace-mask.js";
@@ -31,7 +31,7 @@ export async function validate(engine: Engine, set: ValidationSet, options: Vali
   const started = performance.now();
   const tally = new Tally(set);
   for await (const crops of inBatches(set.crops(), options.batchSize, (failed) => { tally.fail(failed); })) {
-    const { sequences } = await decodeGreedy(engine, stackPixels(crops), crops.length, options.maxSteps);
+    const { sequences } = await decodeBest(engine, stackPixels(crops), crops.length, { maxSteps: options.maxSteps, candidates: DEFAULT_CANDIDATES });
     crops.forEach((crop, at) => { tally.add(crop, sequences[at]!.cells); });
     await options.onProgress?.(tally.done);
   }

@@ -1,5 +1,6 @@
 /** The options of `polyrnn annotate`. */
 import type { AnnotateOptions } from "../../annotate/options.js";
+import { DEFAULT_CANDIDATES, MAX_CANDIDATES } from "../../predict/decode-best.js";
 import type { OutputFormat } from "../../write/writer.js";
 import { colorRow, configRow, jsonRow, type ColorChoice, type ConfigOption, type JsonOption } from "./common-rows.js";
 import type { OptionTable } from "./option-table.js";
@@ -66,7 +67,7 @@ export const annotateTable = {
     describe: "Longest polygon the decoder may draw",
   },
   candidates: {
-    type: "number", integer: true, min: 1, max: 10, unit: "polygons", group: "advanced", default: 3,
+    type: "number", integer: true, min: 1, max: MAX_CANDIDATES, unit: "polygons", group: "advanced", default: DEFAULT_CANDIDATES,
     describe: "Where a polygon disagrees with the network's own mask, draw from so many first vertices and keep the best; 1 draws once",
   },
   minScore: {
