@@ -8,7 +8,8 @@ import { closestRule } from "../dist/evaluate/click-rules.js";
 import { truthOnGrid } from "../dist/evaluate/click-truth.js";
 import { CURVE_CLICKS } from "../dist/evaluate/simulate-batch.js";
 import { SimulatedAnnotator } from "../dist/evaluate/simulated-annotator.js";
-import { decodeByRules } from "../dist/predict/decode.js";
+import { DEFAULT_CANDIDATES } from "../dist/predict/decode-best.js";
+import { decodeByRules } from "../dist/predict/decode-by-rules.js";
 import { stackPixels } from "../dist/predict/predict.js";
 import { openEngine } from "../dist/runtime/devices.js";
 import { loadModel } from "../dist/runtime/model.js";
@@ -87,7 +88,7 @@ async function simulate(engine, batches, thresholds, forkUpTo) {
       const truth = truthOnGrid(instance.truth, window);
       return thresholds.map((threshold, at) => new SimulatedAnnotator(at, closestRule(truth, threshold, "chessboard"), Infinity, at === 0 ? forkUpTo : -1));
     });
-    const { polygons } = await decodeByRules(engine, stackPixels(crops), annotators, MAX_STEPS);
+    const { polygons } = await decodeByRules(engine, stackPixels(crops), annotators, { maxSteps: MAX_STEPS, candidates: DEFAULT_CANDIDATES });
     for (const { rule } of polygons) if (!rule.isFork) clicks += rule.clicks;
   }
   return clicks;

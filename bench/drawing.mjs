@@ -6,8 +6,7 @@
 import { iouWithTruth } from "../dist/geometry/iou.js";
 import { bootstrapMean } from "../dist/evaluate/bootstrap.js";
 import { decodeBest } from "../dist/predict/decode-best.js";
-import { bestFirstVertices } from "../dist/predict/decode.js";
-import { drawRows } from "../dist/predict/draw-rows.js";
+import { bestFirstVertices, drawRows } from "../dist/predict/draw-rows.js";
 import { sequenceToRing, stackPixels } from "../dist/predict/predict.js";
 import { chooseLikeliest } from "../dist/predict/score.js";
 import { createRandom } from "../dist/random.js";

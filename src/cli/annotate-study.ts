@@ -52,9 +52,9 @@ export async function studyRun(
 }
 
 function toSimulateOptions(flags: AnnotateFlags, thresholds: readonly number[]): SimulateOptions {
-  const { images, boxes, model, device, batchSize, context, maxSteps, categories, limit } = flags;
+  const { images, boxes, model, device, batchSize, context, maxSteps, candidates, categories, limit } = flags;
   return {
-    images, truth: boxes, model, device, maxSteps, thresholds, categories,
+    images, truth: boxes, model, device, maxSteps, candidates, thresholds, categories,
     match: "closest", rasterizer: "coco", groupBy: { kind: "none" }, seed: SEED, resamples: BOOTSTRAP_DRAWS,
     ...(batchSize !== undefined && { batchSize }),
     ...(context !== undefined && { context }),

@@ -15,6 +15,7 @@ export interface LastRun {
   readonly modelFolder: string;
   readonly context: number;
   readonly maxSteps: number;
+  readonly candidates: number;
   readonly categories: readonly string[];
   readonly limit?: number;
 }
@@ -50,6 +51,7 @@ export async function readLastRun(folder: string): Promise<LastRun | undefined> 
     modelFolder: textIn(path, "model.folder", fieldOf(objectIn(path, run, "model"), "folder")),
     context: numberIn(path, "options.context", fieldOf(options, "context"), 0, 1),
     maxSteps: numberIn(path, "options.maxSteps", fieldOf(options, "maxSteps"), 3, 500),
+    candidates: numberIn(path, "options.candidates", fieldOf(options, "candidates"), 1, 10),
     categories: Array.isArray(categories) ? categories.map((name) => textIn(path, "options.categories", name)) : [],
     ...(limit !== undefined && { limit: numberIn(path, "options.limit", limit, 1, Number.MAX_SAFE_INTEGER) }),
   };

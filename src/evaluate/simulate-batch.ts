@@ -1,7 +1,8 @@
 /** One batch of crops through all simulated annotators at once: one encoding, all thresholds and instances step together. */
 import type { Crop } from "../crop/crop.js";
 import { fillPolygon, iouOfRles } from "../geometry/iou.js";
-import { type Sequence, decodeByRules } from "../predict/decode.js";
+import { decodeByRules } from "../predict/decode-by-rules.js";
+import type { Sequence } from "../predict/decode.js";
 import type { DrawnPolygon } from "../predict/draw-rows.js";
 import { sequenceToRing, stackPixels } from "../predict/predict.js";
 import type { Engine } from "../runtime/engine.js";
@@ -24,6 +25,8 @@ export interface Simulation {
   /** Infinity for no limit. */
   readonly maxClicks: number;
   readonly maxSteps: number;
+  /** Polygons drawn per instance at most to find the one shown first, 1..10. */
+  readonly candidates: number;
   readonly rasterizer: Rasterizer;
 }
 
@@ -69,7 +72,7 @@ async function simulateUsable(
   engine: Engine, subjects: readonly UsableSubject[], simulation: Simulation,
 ): Promise<{ instances: SimulatedInstance[]; milliseconds: number }> {
   const annotators = subjects.map(({ truth }) => annotatorsFor(truth, simulation));
-  const { polygons, times } = await decodeByRules(engine, stackPixels(subjects.map(({ crop }) => crop)), annotators, simulation.maxSteps);
+  const { polygons, times } = await decodeByRules(engine, stackPixels(subjects.map(({ crop }) => crop)), annotators, simulation);
   const drawn = subjects.map((): DrawnPolygon<SimulatedAnnotator>[] => []);
   for (const polygon of polygons) drawn[polygon.crop]!.push(polygon);
   return { instances: subjects.map((subject, at) => measure(subject, drawn[at]!, simulation)), milliseconds: times.encodeMs + times.stepsMs };

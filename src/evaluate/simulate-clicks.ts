@@ -91,13 +91,13 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
   }
 }
 
-function toSimulation({ thresholds, match, metric, maxClicks, maxSteps, rasterizer }: SimulateOptions): Simulation {
+function toSimulation({ thresholds, match, metric, maxClicks, maxSteps, candidates, rasterizer }: SimulateOptions): Simulation {
   const wrong = thresholds.find((threshold) => !(Number.isFinite(threshold) && threshold >= 0));
   if (thresholds.length === 0 || wrong !== undefined) {
     throw usageError(`thresholds: expected numbers of 0 or more, received ${wrong === undefined ? "none" : String(wrong)}`, "Give distances in grid cells, for example 1,2,3,4.");
   }
   return {
-    thresholds, match, maxSteps, rasterizer,
+    thresholds, match, maxSteps, candidates, rasterizer,
     metric: metric ?? (match === "ring" ? "manhattan" : "chessboard"),
     maxClicks: maxClicks ?? Infinity,
   };

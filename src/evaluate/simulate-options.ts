@@ -18,6 +18,8 @@ export interface SimulateOptions extends SubjectOptions {
   readonly context?: number;
   /** Decoder steps at most, 3 to 500. */
   readonly maxSteps: number;
+  /** Polygons drawn per instance at most to find the one an annotator is shown first, 1 to 10. */
+  readonly candidates: number;
   /** T in grid cells; with match "area" the limit on the area error in cells of area. At least one, different, 0 or more. */
   readonly thresholds: readonly number[];
   readonly match: ClickMatch;

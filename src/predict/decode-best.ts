@@ -6,9 +6,10 @@
  * On 420 instances of the validation photographs with weights on the way from the first model, candidates 1, 3 and 5: mean IoU .7598, .7678
  * and .7666, and 0, .74 and 1.49 more polygons drawn per instance. Drawing again everywhere (3): .7691 for 2 more polygons.
  */
-import type { Decoding, Engine } from "../runtime/engine.js";
+import type { Decoding, EncodedBatch, Engine } from "../runtime/engine.js";
 import { agreementWithMask } from "./agreement.js";
-import { type DecodeTimes, type Sequence, bestFirstVertices, drawFrom, encodeAndDraw } from "./decode.js";
+import { type DecodeTimes, type Sequence, drawFrom, encodeAndDraw } from "./decode.js";
+import { bestFirstVertices } from "./draw-rows.js";
 import { firstVertices } from "./first-vertices.js";
 
 /** Polygons that agree better with their mask than this are not drawn again. */
@@ -36,35 +37,41 @@ export interface BestSequence extends Sequence {
  * @returns      one sequence per crop, in the order of the crops; what else is in the batch does not change it
  */
 export async function decodeBest(
-  engine: Engine, pixels: Uint8Array, count: number, { maxSteps, candidates }: BestOptions,
+  engine: Engine, pixels: Uint8Array, count: number, options: BestOptions,
 ): Promise<{ sequences: BestSequence[]; times: DecodeTimes }> {
-  const { drawn, times } = await encodeAndDraw(engine, pixels, count, async (encoded) => {
-    const { maskLogits, firstVertexLogits } = encoded;
-    const firsts = bestFirstVertices(encoded);
-    if (maskLogits === undefined) return drawFrom(encoded, firsts, maxSteps);
-    const judge = (sequences: readonly Sequence[], cropOf: (at: number) => number): BestSequence[] =>
-      sequences.map((sequence, at) => ({ ...sequence, agreement: agreementWithMask(sequence.cells, maskLogits, cropOf(at)) }));
-    if (candidates === 1) return judge(await drawFrom(encoded, firsts, maxSteps), (at) => at);
-
-    const kept = keepStart(encoded);
-    try {
-      const best = judge(await drawFrom(encoded, firsts, maxSteps), (at) => at);
-      const starts = best.flatMap(({ agreement }, crop) =>
-        agreement! >= SURE_FROM ? [] : firstVertices(firstVertexLogits, crop, candidates).slice(1).map((first) => ({ crop, first })));
-      for (const [at, other] of judge(await drawStarts(kept, starts, maxSteps), (row) => starts[row]!.crop).entries()) {
-        const { crop } = starts[at]!;
-        if (other.agreement! > best[crop]!.agreement!) best[crop] = other;
-      }
-      return best;
-    } finally {
-      kept.dispose();
-    }
-  });
+  const { drawn, times } = await encodeAndDraw(engine, pixels, count, (encoded) => drawBest(encoded, options));
   return { sequences: drawn, times };
 }
 
-/** Drawing moves the state on; this copy stays before the first step. Frees the batch when that fails. */
-function keepStart(encoded: Decoding): Decoding {
+/**
+ * The same on a batch that is encoded already.
+ * @param encoded disposed here, also after an error
+ */
+export async function drawBest(encoded: EncodedBatch, { maxSteps, candidates }: BestOptions): Promise<BestSequence[]> {
+  const { maskLogits, firstVertexLogits } = encoded;
+  const firsts = bestFirstVertices(encoded);
+  if (maskLogits === undefined) return drawFrom(encoded, firsts, maxSteps);
+  const judge = (sequences: readonly Sequence[], cropOf: (at: number) => number): BestSequence[] =>
+    sequences.map((sequence, at) => ({ ...sequence, agreement: agreementWithMask(sequence.cells, maskLogits, cropOf(at)) }));
+  if (candidates === 1) return judge(await drawFrom(encoded, firsts, maxSteps), (at) => at);
+
+  const start = keepStart(encoded);
+  try {
+    const best = judge(await drawFrom(encoded, firsts, maxSteps), (at) => at);
+    const others = best.flatMap(({ agreement }, crop) =>
+      agreement! >= SURE_FROM ? [] : firstVertices(firstVertexLogits, crop, candidates).slice(1).map((first) => ({ crop, first })));
+    for (const [at, other] of judge(await drawOthers(start, others, maxSteps), (row) => others[row]!.crop).entries()) {
+      const { crop } = others[at]!;
+      if (other.agreement! > best[crop]!.agreement!) best[crop] = other;
+    }
+    return best;
+  } finally {
+    start.dispose();
+  }
+}
+
+/** Drawing moves the state on; this copy stays before the first step. Frees the batch when copying fails. */
+export function keepStart(encoded: Decoding): Decoding {
   try {
     return encoded.select(Array.from({ length: encoded.size }, (_, row) => row));
   } catch (error) {
@@ -73,7 +80,7 @@ function keepStart(encoded: Decoding): Decoding {
   }
 }
 
-async function drawStarts(kept: Decoding, starts: readonly { crop: number; first: number }[], maxSteps: number): Promise<Sequence[]> {
-  if (starts.length === 0) return [];
-  return drawFrom(kept.select(starts.map(({ crop }) => crop)), starts.map(({ first }) => first), maxSteps);
+async function drawOthers(start: Decoding, others: readonly { crop: number; first: number }[], maxSteps: number): Promise<Sequence[]> {
+  if (others.length === 0) return [];
+  return drawFrom(start.select(others.map(({ crop }) => crop)), others.map(({ first }) => first), maxSteps);
 }

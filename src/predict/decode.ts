@@ -2,11 +2,10 @@
  * From a batch of crops to sequences: encodes once, then runs the decode loop (draw-rows.ts), in prediction mode or with an annotator.
  * Prediction mode takes several steps in one call where the engine offers that (draw-ahead.ts).
  */
-import { CELL_COUNT } from "../geometry/grid.js";
 import type { Decoding, EncodedBatch, Engine } from "../runtime/engine.js";
 import { drawAhead } from "./draw-ahead.js";
-import { type Decision, type DrawingRule, type DrawnPolygon, type Sequence, drawRows } from "./draw-rows.js";
-import { indexOfLargest } from "./score.js";
+import { type Decision, type DrawingRule, type Sequence, bestFirstVertices, drawRows } from "./draw-rows.js";
+import { chooseBest } from "./score.js";
 
 export type { Sequence } from "./draw-rows.js";
 
@@ -15,13 +14,13 @@ export const MAX_STEPS = 71;
 
 export interface DecodeTimes { readonly encodeMs: number; readonly stepsMs: number }
 
-/** Prediction mode: whatever the network proposes is drawn, from a given first vertex on. */
-class AcceptFrom implements DrawingRule<AcceptFrom> {
-  constructor(private readonly first: number) {}
-  decide(drawn: readonly number[], proposed: number): Decision<AcceptFrom> {
-    return { taken: drawn.length === 0 ? this.first : proposed };
+/** Prediction mode: whatever the network proposes is drawn. */
+class Accept implements DrawingRule<Accept> {
+  decide(_drawn: readonly number[], proposed: number): Decision<Accept> {
+    return { taken: proposed };
   }
 }
+const ACCEPT: readonly Accept[] = [new Accept()];
 
 /**
  * Prediction mode with one polygon per crop, from the best first vertex on.
@@ -36,11 +35,6 @@ export async function decodeGreedy(
   return { sequences: drawn, times };
 }
 
-/** The best first vertex of each row, 0..783. */
-export function bestFirstVertices({ size, firstVertexLogits }: Decoding): number[] {
-  return Array.from({ length: size }, (_, row) => indexOfLargest(firstVertexLogits, row * CELL_COUNT, CELL_COUNT));
-}
-
 /**
  * @param encoded  one row per polygon; disposed here, also after an error
  * @param firsts   first vertex of each row, 0..783
@@ -49,21 +43,9 @@ export function bestFirstVertices({ size, firstVertexLogits }: Decoding): number
 export async function drawFrom(encoded: Decoding, firsts: readonly number[], maxSteps: number): Promise<Sequence[]> {
   if (encoded.steps !== undefined) return drawAhead(encoded, firsts, maxSteps);
   const sequences = Array<Sequence>(firsts.length);
-  for (const { crop, sequence } of await drawRows(encoded, firsts.map((first) => [new AcceptFrom(first)]), maxSteps)) sequences[crop] = sequence;
+  const polygons = await drawRows(encoded, firsts.map(() => ACCEPT), maxSteps, chooseBest, firsts);
+  for (const { crop, sequence } of polygons) sequences[crop] = sequence;
   return sequences;
-}
-
-/**
- * @param pixels   [rules.length, 224, 224, 3] uint8 RGB
- * @param rules    for each crop, the rules of its polygons; all of them share one encoding and step together
- * @param maxSteps decoder steps at most, at least 1
- * @returns        one polygon per rule, those of forks included, in the order in which they ended
- */
-export async function decodeByRules<R extends DrawingRule<R>>(
-  engine: Engine, pixels: Uint8Array, rules: readonly (readonly R[])[], maxSteps: number,
-): Promise<{ polygons: DrawnPolygon<R>[]; times: DecodeTimes }> {
-  const { drawn, times } = await encodeAndDraw(engine, pixels, rules.length, (decoding) => drawRows(decoding, rules, maxSteps));
-  return { polygons: drawn, times };
 }
 
 /** @param draw disposes the batch it is given */

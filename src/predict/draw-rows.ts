@@ -61,10 +61,12 @@ interface Batch<R> { readonly decoding: Decoding; readonly slots: readonly (Row<
  * @param rules    for each crop, the rules of its polygons
  * @param maxSteps decoder steps at most, at least 1
  * @param choose   what the network proposes, given a step's logits
+ * @param firsts   first vertex that is proposed for each crop, 0..783
  * @returns        one polygon per rule, those of forks included, in the order in which they ended
  */
 export async function drawRows<R extends DrawingRule<R>>(
   encoded: Decoding, rules: readonly (readonly R[])[], maxSteps: number, choose: Chooser = chooseBest,
+  firsts: readonly number[] = bestFirstVertices(encoded),
 ): Promise<DrawnPolygon<R>[]> {
   const finished: DrawnPolygon<R>[] = [];
   const grow = (row: Row<R>, proposed: number): Row<R>[] => {
@@ -78,8 +80,7 @@ export async function drawRows<R extends DrawingRule<R>>(
   try {
     const firstRows = rules.map((ofCrop, crop) => {
       if (ofCrop.length === 0) return [];
-      const first = indexOfLargest(encoded.firstVertexLogits, crop * CELL_COUNT, CELL_COUNT);
-      return grow({ crop, rules: ofCrop, cells: [], logProbability: 0, steps: 0, ended: false }, first);
+      return grow({ crop, rules: ofCrop, cells: [], logProbability: 0, steps: 0, ended: false }, firsts[crop]!);
     });
     open.pop();
     regroup(encoded, firstRows, open);
@@ -98,6 +99,11 @@ export async function drawRows<R extends DrawingRule<R>>(
     for (const { decoding } of open) decoding.dispose();
   }
   return finished;
+}
+
+/** The best first vertex of each row, 0..783. */
+export function bestFirstVertices({ size, firstVertexLogits }: Decoding): number[] {
+  return Array.from({ length: size }, (_, row) => indexOfLargest(firstVertexLogits, row * CELL_COUNT, CELL_COUNT));
 }
 
 /** Asks each rule and puts those that take the same class into one row. A row whose cells did not grow has ended. */

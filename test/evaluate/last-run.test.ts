@@ -9,13 +9,13 @@ const RUN = {
   version: 1, type: "run",
   inputs: { images: "/data/images", boxes: "/data/gt.json" },
   model: { name: "mobile", folder: "/models/mobile" },
-  options: { context: 0.2, maxSteps: 50, categories: ["car"], limit: 7 },
+  options: { context: 0.2, maxSteps: 50, candidates: 2, categories: ["car"], limit: 7 },
 };
 
 test("a run says what it was drawn from", async () => {
   const path = writeJson(folder.path, "run.json", RUN);
   expect(await readLastRun(folder.path)).toEqual({
-    path, images: "/data/images", boxes: "/data/gt.json", modelFolder: "/models/mobile", context: 0.2, maxSteps: 50, categories: ["car"], limit: 7,
+    path, images: "/data/images", boxes: "/data/gt.json", modelFolder: "/models/mobile", context: 0.2, maxSteps: 50, candidates: 2, categories: ["car"], limit: 7,
   });
 });
 

@@ -8,14 +8,15 @@ import { SimulatedAnnotator } from "../../src/evaluate/simulated-annotator.js";
 import { truthOnGrid } from "../../src/evaluate/click-truth.js";
 import { fillPolygon, iouOfRles, rasterizeTruth } from "../../src/geometry/iou.js";
 import { cellToIndex, indexToCell } from "../../src/geometry/grid.js";
-import { decodeByRules, decodeGreedy } from "../../src/predict/decode.js";
+import { decodeByRules } from "../../src/predict/decode-by-rules.js";
+import { decodeGreedy } from "../../src/predict/decode.js";
 import { sequenceToRing, stackPixels } from "../../src/predict/predict.js";
 import type { Crop } from "../../src/crop/crop.js";
 import type { ClickMatch } from "../../src/evaluate/report-types.js";
 import { fakeEngine } from "../predict/fake-engine.js";
 import { anyOutline, cropOf, SIDE } from "./click-arbitraries.js";
 
-const BASE: Simulation = { thresholds: [1, 2, 4], match: "closest", metric: "chessboard", maxClicks: Infinity, maxSteps: 71, rasterizer: "coco" };
+const BASE: Simulation = { thresholds: [1, 2, 4], match: "closest", metric: "chessboard", maxClicks: Infinity, maxSteps: 71, candidates: 3, rasterizer: "coco" };
 const anyMatch = fc.constantFrom<ClickMatch>("closest", "ring", "area");
 const anyCrops = fc.uniqueArray(fc.integer({ min: 0, max: 9999 }), { minLength: 1, maxLength: 5 })
   .chain((seeds) => fc.tuple(...seeds.map((seed) => anyOutline.map((outline) => cropOf(outline, seed)))))
@@ -126,7 +127,7 @@ test("what is drawn stays: every decision sees the vertices before it as they en
       const rule = { closest: closestRule, ring: ringRule, area: areaRule }[match](truthOnGrid(crop.instance.truth!, crop.window)!, 1, "chessboard");
       return [new SimulatedAnnotator(0, (drawn, proposed) => { seen.push(drawn.map(cellToIndex)); return rule(drawn, proposed); }, Infinity, -1)];
     });
-    const { polygons } = await decodeByRules(fakeEngine(), stackPixels(crops), annotators, 71);
+    const { polygons } = await decodeByRules(fakeEngine(), stackPixels(crops), annotators, { maxSteps: 71, candidates: 1 });
     const finals = polygons.map(({ sequence }) => sequence.cells.join());
     for (const drawn of seen) expect(finals.some((final) => final === drawn.join() || final.startsWith(`${drawn.join()},`) || drawn.length === 0)).toBe(true);
     expect(seen.length).toBeGreaterThan(crops.length);

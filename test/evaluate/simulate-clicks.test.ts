@@ -17,7 +17,7 @@ async function study(more: Partial<SimulateOptions>, stopAfter = Infinity): Prom
   const notes: string[] = [];
   const stop = new AbortController();
   const result = await simulateClicks({
-    ...SAMPLE, model: join(FIXTURES, "models", "tiny-random"), device: "cpu", maxSteps: 12, thresholds: [1, 3], match: "closest", rasterizer: "coco",
+    ...SAMPLE, model: join(FIXTURES, "models", "tiny-random"), device: "cpu", maxSteps: 12, candidates: 3, thresholds: [1, 3], match: "closest", rasterizer: "coco",
     groupBy: { kind: "none" }, categories: [], limit: 4, seed: 1, resamples: 20, ...more,
   }, {
     signal: stop.signal,

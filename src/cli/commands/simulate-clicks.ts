@@ -1,4 +1,5 @@
 /** `polyrnn simulate-clicks`: options in, words and exit code out; the work is evaluate/simulate-clicks.ts. */
+import { DEFAULT_CANDIDATES } from "../../predict/decode-best.js";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EXIT, usageError, type ExitCode } from "../../errors.js";
@@ -84,6 +85,7 @@ function toSimulateOptions(flags: SimulateClicksFlags, { images, truth, run }: S
     images, truth, thresholds, match, device, rasterizer, seed,
     model: flags.model ?? run?.modelFolder ?? DEFAULT_MODEL,
     maxSteps: flags.maxSteps ?? run?.maxSteps ?? DEFAULT_MAX_STEPS,
+    candidates: flags.candidates ?? run?.candidates ?? DEFAULT_CANDIDATES,
     categories: flags.categories.length > 0 ? flags.categories : run?.categories ?? [],
     groupBy: parseGroupBy(flags.groupBy),
     resamples: flags.bootstrap,

@@ -1,4 +1,5 @@
 /** The options of `polyrnn simulate-clicks`. */
+import { DEFAULT_CANDIDATES, MAX_CANDIDATES } from "../../predict/decode-best.js";
 import type { ClickMatch, ClickMetric, Rasterizer } from "../../evaluate/report-types.js";
 import type { DeviceName } from "../../runtime/engine.js";
 import { colorRow, configRow, jsonRow, type ColorChoice, type ConfigOption, type JsonOption } from "./common-rows.js";
@@ -23,6 +24,7 @@ export interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly batchSize?: number;
   readonly context?: number;
   readonly maxSteps?: number;
+  readonly candidates?: number;
   readonly rasterizer: Rasterizer;
   readonly seed: number;
   readonly bootstrap: number;
@@ -104,6 +106,10 @@ export const simulateClicksTable = {
   maxSteps: {
     type: "number", integer: true, min: 3, max: 500, unit: "vertices", group: "advanced", whenAbsent: "the run's, else 71",
     describe: "Longest polygon the decoder may draw",
+  },
+  candidates: {
+    type: "number", integer: true, min: 1, max: MAX_CANDIDATES, unit: "polygons", group: "advanced", whenAbsent: `the run's, else ${DEFAULT_CANDIDATES}`,
+    describe: "Where a polygon disagrees with the network's own mask, start from the best of so many first vertices",
   },
   rasterizer: {
     type: "text", choices: ["coco", "pil"], group: "advanced", default: "coco",

@@ -1,0 +1,32 @@
+/**
+ * With annotators in the loop: the polygon an annotator is shown first is the one `annotate` would write, so that their first vertex is that
+ * of the best candidate (decode-best.ts); from there on rules decide what is drawn (draw-rows.ts).
+ */
+import type { Engine } from "../runtime/engine.js";
+import { type BestOptions, drawBest, keepStart } from "./decode-best.js";
+import { type DecodeTimes, encodeAndDraw } from "./decode.js";
+import { type DrawingRule, type DrawnPolygon, drawRows } from "./draw-rows.js";
+import { chooseBest } from "./score.js";
+
+/**
+ * @param pixels [rules.length, 224, 224, 3] uint8 RGB
+ * @param rules  for each crop, the rules of its polygons; all of them share one encoding and step together
+ * @returns      one polygon per rule, those of forks included, in the order in which they ended
+ */
+export async function decodeByRules<R extends DrawingRule<R>>(
+  engine: Engine, pixels: Uint8Array, rules: readonly (readonly R[])[], options: BestOptions,
+): Promise<{ polygons: DrawnPolygon<R>[]; times: DecodeTimes }> {
+  const { drawn, times } = await encodeAndDraw(engine, pixels, rules.length, async (encoded) => {
+    if (encoded.maskLogits === undefined || options.candidates === 1) return drawRows(encoded, rules, options.maxSteps);
+    const start = keepStart(encoded);
+    let firsts: number[];
+    try {
+      firsts = (await drawBest(encoded, options)).map(({ cells }) => cells[0]!);
+    } catch (error) {
+      start.dispose();
+      throw error;
+    }
+    return drawRows(start, rules, options.maxSteps, chooseBest, firsts);
+  });
+  return { polygons: drawn, times };
+}
