@@ -61,7 +61,7 @@ export const COMMANDS: readonly Command[] = [
     examples: [
       { why: "from the model that comes with the program; runs/mine is a model from the first validation on", line: "polyrnn train --data train.json --images ./images --val val.json --out runs/mine" },
       { why: "go on after a stop", line: "polyrnn train --resume runs/mine" },
-      { why: "three sources, drawn from unequally, for a fixed number of steps", line: "polyrnn train --data t.json --images ./images --val v.json --source-weight a=3,b=1,c=1 --steps 20000" },
+      { why: "two sources, drawn from unequally, for a fixed number of steps", line: "polyrnn train --data t.json --images ./images --val v.json --source-weight a=3,b=1 --steps 9000" },
     ],
     table: trainTable,
     load: async () => {
