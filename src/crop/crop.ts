@@ -1,6 +1,6 @@
 /** What the crop stage gives: pixels for the network, and the window that leads back to the image. */
 import type { CropWindow } from "../geometry/grid.js";
-import type { Failure, Instance } from "../types.js";
+import type { Box, Failure, Instance } from "../types.js";
 
 export { CROP_SIZE } from "../geometry/grid.js";
 
@@ -9,6 +9,8 @@ export interface Crop {
   /** [224, 224, 3] uint8, RGB, 0..255; zero where the window leaves the image. */
   readonly pixels: Uint8Array;
   readonly window: CropWindow;
+  /** The part of the box that lies on the image; the polygon stays within. */
+  readonly bounds: Box;
   /** True when the box reached over the image's border and was cut there. */
   readonly clipped: boolean;
   /** Size of the image as displayed, pixels. */

@@ -46,7 +46,7 @@ interface Study {
 }
 
 /** Compact: one per instance is kept until the report has chosen its pictures. */
-interface KeptPolygon extends Pick<Crop, "window" | "imageWidth" | "imageHeight"> {
+interface KeptPolygon extends Pick<Crop, "window" | "bounds"> {
   readonly cells: Uint16Array;
   readonly iou: number;
   readonly clicks: number;
@@ -177,8 +177,8 @@ function keep(study: Study, result: SimulatedInstance, image: ImageRecord): Clic
   const category = dataset.categories.findIndex(({ id }) => id === categoryId);
   study.tally.add(result, category, sources.numberOf(image));
   const { sequence, iou, clicks } = result.perThreshold[smallestThreshold(thresholds)]!;
-  const { window, imageWidth, imageHeight } = result.crop;
-  study.corrected.set(annotationId, { cells: Uint16Array.from(sequence.cells), window, imageWidth, imageHeight, iou, clicks });
+  const { window, bounds } = result.crop;
+  study.corrected.set(annotationId, { cells: Uint16Array.from(sequence.cells), window, bounds, iou, clicks });
   return {
     annotationId, imageId, fileName: image.fileName, category: dataset.categories[category]!.name,
     ...(options.groupBy.kind !== "none" && { source: sources.nameOf(image) }),

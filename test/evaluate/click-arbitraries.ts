@@ -31,7 +31,7 @@ export function cells(...pairs: readonly (readonly [number, number])[]): GridCel
 export function cropOf(outline: Ring, seed: number): Crop {
   return {
     instance: { ordinal: seed, annotationId: seed, imageId: 1, categoryId: 1, box: { left: 0, top: 0, width: SIDE, height: SIDE }, truth: { kind: "polygon", polygon: [outline] }, raw: {} },
-    pixels: fakeCrops([seed]), window: WINDOW, clipped: false, imageWidth: SIDE, imageHeight: SIDE,
+    pixels: fakeCrops([seed]), window: WINDOW, bounds: { left: 0, top: 0, width: SIDE, height: SIDE }, clipped: false, imageWidth: SIDE, imageHeight: SIDE,
   };
 }
 

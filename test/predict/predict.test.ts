@@ -7,7 +7,7 @@ import type { Instance } from "../../src/types.js";
 import { recites } from "./reciting-engine.js";
 
 const instance: Instance = { ordinal: 4, annotationId: "b-17", imageId: 1, categoryId: 1, box: { left: 0, top: 0, width: 200, height: 200 }, raw: {} };
-const crop: Crop = { instance, pixels: new Uint8Array(224 * 224 * 3), window: { left: 0, top: 0, side: 280 }, clipped: false, imageWidth: 640, imageHeight: 480 };
+const crop: Crop = { instance, pixels: new Uint8Array(224 * 224 * 3), window: { left: 0, top: 0, side: 280 }, bounds: { left: 0, top: 0, width: 640, height: 480 }, clipped: false, imageWidth: 640, imageHeight: 480 };
 const cells = (...pairs: [number, number][]): number[] => pairs.map(([col, row]) => cellToIndex({ col, row }));
 const L_SHAPE = cells([2, 2], [10, 2], [10, 10], [20, 10], [20, 20], [2, 20]);
 

@@ -4,7 +4,7 @@ import { CELL_COUNT, cellToIndex } from "../../src/geometry/grid.js";
 import { signedArea } from "../../src/geometry/ring.js";
 import { sequenceToRing } from "../../src/predict/predict.js";
 
-const frame = { window: { left: 100, top: 50, side: 280 }, imageWidth: 640, imageHeight: 480 };
+const frame = { window: { left: 100, top: 50, side: 280 }, bounds: { left: 100, top: 50, width: 280, height: 280 } };
 const cells = (...pairs: [number, number][]): number[] => pairs.map(([col, row]) => cellToIndex({ col, row }));
 
 describe("from cells to image pixels", () => {
@@ -19,12 +19,12 @@ describe("from cells to image pixels", () => {
     }));
   });
 
-  test("no vertex lies outside the image, and none equals the one before it", () => {
-    const overTheEdge = { window: { left: -140, top: -140, side: 280 }, imageWidth: 100, imageHeight: 90 };
+  test("no vertex lies outside the box, and none equals the one before it", () => {
+    const overTheEdge = { window: { left: -140, top: -140, side: 280 }, bounds: { left: 10, top: 20, width: 90, height: 70 } };
     fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: CELL_COUNT - 1 }), { minLength: 1, maxLength: 71 }), (sequence) => {
       const { ring, distinct } = sequenceToRing(sequence, overTheEdge);
       ring.forEach(({ x, y }, at) => {
-        expect(x >= 0 && x <= 100 && y >= 0 && y <= 90).toBe(true);
+        expect(x >= 10 && x <= 100 && y >= 20 && y <= 90).toBe(true);
         if (distinct >= 3) expect(ring[(at + 1) % ring.length]).not.toEqual({ x, y });
       });
     }));
