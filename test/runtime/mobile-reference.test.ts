@@ -23,6 +23,8 @@ test("onnxruntime reproduces PyTorch on synthetic crops", async () => {
   await expectReference(await checkedInReference(), runner, model.network);
 });
 
-test.skipIf(beside === undefined)("onnxruntime reproduces the vectors that came with the weights", async () => {
-  await expectReference(beside!, runner, model.network);
+test.skipIf(beside === undefined)("onnxruntime reproduces the vectors that came with the first weights", async () => {
+  const first = await onnxRunner(model.network, beside!.weights);
+  await expectReference(beside!, first, model.network);
+  await first.close();
 });

@@ -36,9 +36,9 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
     await expectReference(await checkedInReference(), open[0]!, network);
   });
 
-  test.skipIf(beside === undefined)("reproduces the vectors that came with the weights", async () => {
-    const { network, weights } = await loadModel("mobile");
-    open.push(tfjsRunner(tf, network, weights));
+  test.skipIf(beside === undefined)("reproduces the vectors that came with the first weights", async () => {
+    const { network } = await loadModel("mobile");
+    open.push(tfjsRunner(tf, network, beside!.weights));
     await expectReference(beside!, open[0]!, network);
   });
 

@@ -3,13 +3,15 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import type { PolygonRnn } from "../../src/network/polygon-rnn.js";
+import type { WeightMap } from "../../src/runtime/onnx-ops.js";
 import { readSafetensors, tensorValues } from "../../src/runtime/safetensors.js";
 import { distance, syntheticCrops } from "./network-runner.js";
 import type { NetworkRunner } from "./network-runner.js";
 import { bestOf, zeroState } from "./parity-cases.js";
 
 const CHECKED_IN = fileURLToPath(new URL("../../fixtures/goldens/mobile.reference.safetensors", import.meta.url));
-/** The vectors that came with the weights, beside the checkout where it exists. */
+/** Weights that `mobile` was trained on from, and the vectors that came with them, beside the checkout where they exist. */
+const FIRST_WEIGHTS = fileURLToPath(new URL("../../../shared/weights/polyrnn_mobile_first.safetensors", import.meta.url));
 const BESIDE = fileURLToPath(new URL("../../../shared/weights/polyrnn_mobile_first.reference.safetensors", import.meta.url));
 
 /** Of the range (largest minus smallest value) of the whole tensor. */
@@ -45,7 +47,7 @@ export async function checkedInReference(): Promise<Reference> {
 }
 
 /** @returns undefined when the folder beside the checkout is not there; the reason is printed */
-export async function referenceBesideCheckout(): Promise<Reference | undefined> {
+export async function referenceBesideCheckout(): Promise<Reference & { readonly weights: WeightMap } | undefined> {
   if (!existsSync(BESIDE)) {
     console.log("reference vectors beside the checkout skipped: ../shared/weights is not there");
     return undefined;
@@ -53,7 +55,9 @@ export async function referenceBesideCheckout(): Promise<Reference | undefined> 
   const file = await readSafetensors(BESIDE);
   const values = (name: string): Float32Array => tensorValues(file.tensors.get(name)!, name);
   const [count, length] = file.tensors.get("cells")!.shape as [number, number];
+  const first = await readSafetensors(FIRST_WEIGHTS);
   return {
+    weights: new Map(Array.from(first.tensors, ([name, tensor]) => [name, { shape: tensor.shape, values: tensorValues(tensor, name) }])),
     crops: Uint8Array.from(values("crops")), count, cells: rowsOf(values("cells"), length),
     compare(name, actual) {
       const expected = values(name);
