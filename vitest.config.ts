@@ -7,6 +7,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Native libraries (sharp, onnxruntime, TensorFlow) keep global state that worker threads would share.
     pool: "forks",
+    // By default vitest leaves a core free, on two cores half of the machine; most of these tests wait for other processes anyway.
+    maxWorkers: "100%",
     coverage: { provider: "v8", include: ["src/**"], reporter: ["text-summary", "text"] },
     projects: [
       { extends: true, test: { name: "parts", include: ["test/**/*.test.ts"], exclude: ["test/process/**", "test/faults/**"] } },
