@@ -9,7 +9,7 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { predictBatch } from "../dist/predict/predict.js";
 import { createRandom } from "../dist/random.js";
 import { openEngine } from "../dist/runtime/devices.js";
-import { importVgg16 } from "../dist/runtime/import-vgg16.js";
+import { importVgg16, writeModelFolder } from "../dist/runtime/import-vgg16.js";
 import { loadModel } from "../dist/runtime/model.js";
 import { onnxSessionOptions } from "../dist/runtime/onnx-engine.js";
 import { buildEncoderModel, buildStepModel } from "../dist/runtime/onnx-model.js";
@@ -139,6 +139,6 @@ async function makeVgg16(folder) {
   const file = join(folder, "torchvision.safetensors");
   writeFileSync(file, serializeSafetensors(tensors, { dtype: "F32" }));
   const out = join(folder, "vgg16");
-  await importVgg16(file, out, { name: "vgg16-random", peepholes: false, seed: 1 });
+  await writeModelFolder(out, await importVgg16(file, { name: "vgg16-random", peepholes: false, seed: 1 }));
   return out;
 }

@@ -20,7 +20,8 @@ export type Chooser = (logits: Float32Array, row: number) => Choice;
 
 /** The class with the largest score (network/vertex-score.ts): end-of-sequence, or the cell with the most probability around it. */
 export function chooseBest(logits: Float32Array, row: number): Choice {
-  return chosenClass(logits, row, indexOfLargest(vertexScores(logits, row), 0, CLASS_COUNT));
+  const all = fillMasses(logits, row);
+  return choiceOf(indexOfLargest(vertexScores(), 0, CLASS_COUNT), all);
 }
 
 /** The paper's rule: the class with the largest probability of its own. For comparisons with other implementations. */
@@ -28,30 +29,47 @@ export function chooseLikeliest(logits: Float32Array, row: number): Choice {
   return chosenClass(logits, row, indexOfLargest(logits, row * CLASS_COUNT, CLASS_COUNT));
 }
 
-/** Scores of one row, [785]; their common factor is arbitrary. */
-function vertexScores(logits: Float32Array, row: number): Float32Array {
-  const start = row * CLASS_COUNT;
-  const largest = logits[start + indexOfLargest(logits, start, CLASS_COUNT)]!;
-  const scores = Float32Array.from({ length: CLASS_COUNT }, (_, at) => Math.exp(logits[start + at]! - largest));
-  const across = new Float32Array(CELL_COUNT);
-  for (let at = 0; at < CELL_COUNT; at++) {
-    const col = at % GRID_SIZE;
-    across[at] = scores[at]! + NEIGHBOR_WEIGHT * ((col > 0 ? scores[at - 1]! : 0) + (col < GRID_SIZE - 1 ? scores[at + 1]! : 0));
+// Used again at every choice: this runs once per polygon and step, between two calls of the engine.
+const masses = new Float64Array(CLASS_COUNT);
+const across = new Float64Array(CELL_COUNT);
+const scores = new Float32Array(CLASS_COUNT);
+
+/** Scores of the masses, [785]; their common factor is arbitrary. */
+function vertexScores(): Float32Array {
+  for (let rowStart = 0; rowStart < CELL_COUNT; rowStart += GRID_SIZE) {
+    for (let at = rowStart; at < rowStart + GRID_SIZE; at++) {
+      const left = at > rowStart ? masses[at - 1]! : 0;
+      const right = at < rowStart + GRID_SIZE - 1 ? masses[at + 1]! : 0;
+      across[at] = masses[at]! + NEIGHBOR_WEIGHT * (left + right);
+    }
   }
   for (let at = 0; at < CELL_COUNT; at++) {
-    scores[at] = SCORE_SCALE * (across[at]! + NEIGHBOR_WEIGHT * ((across[at - GRID_SIZE] ?? 0) + (across[at + GRID_SIZE] ?? 0)));
+    const above = at >= GRID_SIZE ? across[at - GRID_SIZE]! : 0;
+    const below = at < CELL_COUNT - GRID_SIZE ? across[at + GRID_SIZE]! : 0;
+    scores[at] = SCORE_SCALE * (across[at]! + NEIGHBOR_WEIGHT * (above + below));
   }
+  scores[EOS] = masses[EOS]!;
   return scores;
 }
 
 /** A class that was chosen already. @param logits [rows, 785], row-major */
 export function chosenClass(logits: Float32Array, row: number, index: number): Choice {
+  return choiceOf(index, fillMasses(logits, row));
+}
+
+/** Probabilities of one row, up to a common factor, into `masses`. @returns their sum */
+function fillMasses(logits: Float32Array, row: number): number {
   const start = row * CLASS_COUNT;
-  const largest = logits[start + index]!;
+  const largest = logits[start + indexOfLargest(logits, start, CLASS_COUNT)]!;
   let all = 0;
-  for (let at = start; at < start + CLASS_COUNT; at++) all += Math.exp(logits[at]! - largest);
+  for (let at = 0; at < CLASS_COUNT; at++) all += (masses[at] = Math.exp(logits[start + at]! - largest));
+  return all;
+}
+
+/** @param all sum of `masses` */
+function choiceOf(index: number, all: number): Choice {
   let near = 0;
-  for (const at of withinOneCell(index)) near += Math.exp(logits[start + at]! - largest);
+  for (const at of withinOneCell(index)) near += masses[at]!;
   return { index, logProbability: Math.min(0, Math.log(near / all)) };
 }
 
