@@ -1,6 +1,6 @@
 /** What doing nothing gives: shapes made from the box alone, and the truth itself on the network's grid. */
 import { PolyrnnError } from "../errors.js";
-import { clipBox, squareWindow } from "../geometry/box.js";
+import { boxRing, clipBox, squareWindow } from "../geometry/box.js";
 import { fillPolygon } from "../geometry/iou.js";
 import { cellsToRing, ringToCells } from "../geometry/quantize.js";
 import { signedArea } from "../geometry/ring.js";
@@ -30,7 +30,7 @@ export function shapeBaseline(name: ShapeBaseline, rule: Rasterizer): Method {
   };
   return polygonMethod(name, words[name], rule, (instance, size) => {
     if (name === "square") return squareAround(instance.box, size);
-    return [name === "box" ? rectangle(instance.box) : ellipse(instance.box)];
+    return [name === "box" ? boxRing(instance.box) : ellipse(instance.box)];
   });
 }
 
@@ -77,12 +77,7 @@ function squareAround(box: Box, size: ImageSize): Polygon | undefined {
   const clipped = clipBox(box, size.width, size.height);
   if (clipped.kind === "outside") return undefined;
   const { left, top, side } = squareWindow(clipped.box, 0);
-  return [rectangle({ left, top, width: side, height: side })];
-}
-
-function rectangle({ left, top, width, height }: Box): Ring {
-  const right = left + width, bottom = top + height;
-  return [{ x: left, y: top }, { x: right, y: top }, { x: right, y: bottom }, { x: left, y: bottom }];
+  return [boxRing({ left, top, width: side, height: side })];
 }
 
 function ellipse({ left, top, width, height }: Box): Ring {

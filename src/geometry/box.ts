@@ -3,7 +3,7 @@
  * Source of the window: Castrejon et al., CVPR 2017 (square crop with some context), 15 % context as in the authors' released code.
  */
 import { receivedOf } from "../errors.js";
-import type { Box, Failure } from "../types.js";
+import type { Box, Failure, Ring } from "../types.js";
 import type { CropWindow } from "./grid.js";
 
 /** Overhang that counts as none, pixels: left + width of two-decimal numbers misses the border by less than this. */
@@ -32,6 +32,12 @@ export function checkBox(value: unknown, where: string): CheckedBox {
   if (!isFiniteNumber(left + width)) return notFinite(where, "right edge", left + width);
   if (!isFiniteNumber(top + height)) return notFinite(where, "bottom edge", top + height);
   return { kind: "box", box: { left, top, width, height } };
+}
+
+/** The box as an outline, clockwise from its top left corner. */
+export function boxRing({ left, top, width, height }: Box): Ring {
+  const right = left + width, bottom = top + height;
+  return [{ x: left, y: top }, { x: right, y: top }, { x: right, y: bottom }, { x: left, y: bottom }];
 }
 
 export type ClippedBox = { readonly kind: "inside" | "clipped"; readonly box: Box } | { readonly kind: "outside" };

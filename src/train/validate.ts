@@ -1,6 +1,6 @@
 /** Scores the weights as they are on the validation set: mean IoU with the COCO rasterizer, at image resolution, per source. Polygons are drawn as `annotate` draws them. */
 import type { Crop, CropResult } from "../crop/crop.js";
-import { clipBox } from "../geometry/box.js";
+import { boxRing } from "../geometry/box.js";
 import { CROP_SIZE, type CropWindow } from "../geometry/grid.js";
 import { fillPolygon, iouOfRles, rasterizeTruth } from "../geometry/iou.js";
 import { DEFAULT_CANDIDATES, decodeBest } from "../predict/decode-best.js";
@@ -70,7 +70,7 @@ class Tally {
     const polygon = distinct < 3 ? [] : [ring];
     const truth = rasterizeTruth(instance.truth!, imageHeight, imageWidth);
     const iou = iouOfRles(fillPolygon(polygon, imageHeight, imageWidth, "coco"), truth);
-    const boxIou = iouOfRles(fillPolygon([boxRing(crop)], imageHeight, imageWidth, "coco"), truth);
+    const boxIou = iouOfRles(fillPolygon([boxRing(crop.bounds)], imageHeight, imageWidth, "coco"), truth);
     if (polygon.length === 0) this.failed++;
     const source = this.set.sourceOf(instance.ordinal);
     if (this.isDrawn()) {
@@ -107,14 +107,6 @@ class Tally {
 
 function scoreOf({ iou, boxIou, count }: { iou: number; boxIou: number; count: number }): SourceScore {
   return { iou: iou / count, boxIou: boxIou / count, instances: count };
-}
-
-/** The box as far as it lies on the image. */
-function boxRing({ instance, imageWidth, imageHeight }: Crop): Ring {
-  const clipped = clipBox(instance.box, imageWidth, imageHeight);
-  if (clipped.kind === "outside") return [];
-  const { left, top, width, height } = clipped.box;
-  return [{ x: left, y: top }, { x: left + width, y: top }, { x: left + width, y: top + height }, { x: left, y: top + height }];
 }
 
 function ringsOf(truth: Truth): readonly Ring[] {

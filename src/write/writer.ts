@@ -42,7 +42,8 @@ export interface AnnotationWriter {
   abort(): Promise<void>;
 }
 
-export type OutputFormat = "coco" | "cityscapes" | "labelme" | "yolo-seg" | "label-studio";
+export const OUTPUT_FORMATS = ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio"] as const;
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 /** Category of an id, by the custom of the caller's data set. */
 export type CategoryNames = ReadonlyMap<Id, string>;

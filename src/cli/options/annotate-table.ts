@@ -1,7 +1,7 @@
 /** The options of `polyrnn annotate`. */
 import type { AnnotateOptions } from "../../annotate/options.js";
 import { DEFAULT_CANDIDATES, MAX_CANDIDATES } from "../../predict/decode-best.js";
-import type { OutputFormat } from "../../write/writer.js";
+import { OUTPUT_FORMATS, type OutputFormat } from "../../write/writer.js";
 import { colorRow, configRow, jsonRow, type ColorChoice, type ConfigOption, type JsonOption } from "./common-rows.js";
 import type { OptionTable } from "./option-table.js";
 import { queueRow, queueTimeoutRow } from "./queue-table.js";
@@ -39,7 +39,7 @@ export const annotateTable = {
     describe: "Output folder; - streams one annotation per line to standard output",
   },
   format: {
-    type: "list", choices: ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio"], group: "common", default: ["coco"],
+    type: "list", choices: OUTPUT_FORMATS, group: "common", default: ["coco"],
     describe: "Formats to write, separated by commas",
   },
   model: {

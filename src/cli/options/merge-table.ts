@@ -1,6 +1,6 @@
 /** The options of `polyrnn merge`. */
 import type { MergeOptions } from "../../annotate/merge.js";
-import type { OutputFormat } from "../../write/writer.js";
+import { OUTPUT_FORMATS, type OutputFormat } from "../../write/writer.js";
 import { colorRow, configRow, jsonRow, type ColorChoice, type ConfigOption, type JsonOption } from "./common-rows.js";
 import type { OptionTable } from "./option-table.js";
 
@@ -36,7 +36,7 @@ export const mergeTable = {
     describe: "The earlier annotations that the parts were drawn with; their content is checked",
   },
   format: {
-    type: "list", choices: ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio"], group: "advanced", whenAbsent: "those of the first part",
+    type: "list", choices: OUTPUT_FORMATS, group: "advanced", whenAbsent: "those of the first part",
     describe: "Formats to write, separated by commas",
   },
   overlays: {
