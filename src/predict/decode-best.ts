@@ -39,45 +39,36 @@ export interface BestSequence extends Sequence {
 export async function decodeBest(
   engine: Engine, pixels: Uint8Array, count: number, options: BestOptions,
 ): Promise<{ sequences: BestSequence[]; times: DecodeTimes }> {
-  const { drawn, times } = await encodeAndDraw(engine, pixels, count, (encoded) => drawBest(encoded, options));
+  const { drawn, times } = await encodeAndDraw(engine, pixels, count, async (encoded) => {
+    try {
+      return await drawBest(encoded, options);
+    } finally {
+      encoded.dispose();
+    }
+  });
   return { sequences: drawn, times };
 }
 
 /**
  * The same on a batch that is encoded already.
- * @param encoded disposed here, also after an error
+ * @param start stays before its first step, for whoever draws from it again, and is the caller's to dispose
  */
-export async function drawBest(encoded: EncodedBatch, { maxSteps, candidates }: BestOptions): Promise<BestSequence[]> {
-  const { maskLogits, firstVertexLogits } = encoded;
-  const firsts = bestFirstVertices(encoded);
-  if (maskLogits === undefined) return drawFrom(encoded, firsts, maxSteps);
-  const judge = (sequences: readonly Sequence[], cropOf: (at: number) => number): BestSequence[] =>
-    sequences.map((sequence, at) => ({ ...sequence, agreement: agreementWithMask(sequence.cells, maskLogits, cropOf(at)) }));
-  if (candidates === 1) return judge(await drawFrom(encoded, firsts, maxSteps), (at) => at);
+export async function drawBest(start: EncodedBatch, { maxSteps, candidates }: BestOptions): Promise<BestSequence[]> {
+  const { maskLogits, firstVertexLogits } = start;
+  const firsts = bestFirstVertices(start);
+  const drawn = await drawFrom(start.select(firsts.map((_, row) => row)), firsts, maxSteps);
+  if (maskLogits === undefined) return drawn;
+  const judge = (sequence: Sequence, crop: number): BestSequence => ({ ...sequence, agreement: agreementWithMask(sequence.cells, maskLogits, crop) });
 
-  const start = keepStart(encoded);
-  try {
-    const best = judge(await drawFrom(encoded, firsts, maxSteps), (at) => at);
-    const others = best.flatMap(({ agreement }, crop) =>
-      agreement! >= SURE_FROM ? [] : firstVertices(firstVertexLogits, crop, candidates).slice(1).map((first) => ({ crop, first })));
-    for (const [at, other] of judge(await drawOthers(start, others, maxSteps), (row) => others[row]!.crop).entries()) {
-      const { crop } = others[at]!;
-      if (other.agreement! > best[crop]!.agreement!) best[crop] = other;
-    }
-    return best;
-  } finally {
-    start.dispose();
+  const best = drawn.map(judge);
+  const others = best.flatMap(({ agreement }, crop) =>
+    agreement! >= SURE_FROM ? [] : firstVertices(firstVertexLogits, crop, candidates).slice(1).map((first) => ({ crop, first })));
+  for (const [at, sequence] of (await drawOthers(start, others, maxSteps)).entries()) {
+    const { crop } = others[at]!;
+    const other = judge(sequence, crop);
+    if (other.agreement! > best[crop]!.agreement!) best[crop] = other;
   }
-}
-
-/** Drawing moves the state on; this copy stays before the first step. Frees the batch when copying fails. */
-export function keepStart(encoded: Decoding): Decoding {
-  try {
-    return encoded.select(Array.from({ length: encoded.size }, (_, row) => row));
-  } catch (error) {
-    encoded.dispose();
-    throw error;
-  }
+  return best;
 }
 
 async function drawOthers(start: Decoding, others: readonly { crop: number; first: number }[], maxSteps: number): Promise<Sequence[]> {

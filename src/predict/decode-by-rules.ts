@@ -3,7 +3,7 @@
  * of the best candidate (decode-best.ts); from there on rules decide what is drawn (draw-rows.ts).
  */
 import type { Engine } from "../runtime/engine.js";
-import { type BestOptions, drawBest, keepStart } from "./decode-best.js";
+import { type BestOptions, drawBest } from "./decode-best.js";
 import { type DecodeTimes, encodeAndDraw } from "./decode.js";
 import { type DrawingRule, type DrawnPolygon, drawRows } from "./draw-rows.js";
 import { chooseBest } from "./score.js";
@@ -18,15 +18,14 @@ export async function decodeByRules<R extends DrawingRule<R>>(
 ): Promise<{ polygons: DrawnPolygon<R>[]; times: DecodeTimes }> {
   const { drawn, times } = await encodeAndDraw(engine, pixels, rules.length, async (encoded) => {
     if (encoded.maskLogits === undefined || options.candidates === 1) return drawRows(encoded, rules, options.maxSteps);
-    const start = keepStart(encoded);
     let firsts: number[];
     try {
       firsts = (await drawBest(encoded, options)).map(({ cells }) => cells[0]!);
     } catch (error) {
-      start.dispose();
+      encoded.dispose();
       throw error;
     }
-    return drawRows(start, rules, options.maxSteps, chooseBest, firsts);
+    return drawRows(encoded, rules, options.maxSteps, chooseBest, firsts);
   });
   return { polygons: drawn, times };
 }
