@@ -2,7 +2,7 @@
  * The whole of annotate beside bare onnxruntime: the same encoder and decoder steps, batch for batch and row for row, on tensors that
  * lie ready and with nothing read, decoded, cropped, chosen or written. What annotate needs beyond that is what it does not overlap.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
@@ -139,6 +139,7 @@ async function makeVgg16(folder) {
   const file = join(folder, "torchvision.safetensors");
   writeFileSync(file, serializeSafetensors(tensors, { dtype: "F32" }));
   const out = join(folder, "vgg16");
+  mkdirSync(out);
   await writeModelFolder(out, await importVgg16(file, { name: "vgg16-random", peepholes: false, seed: 1 }));
   return out;
 }

@@ -59,18 +59,23 @@ async function reduceSquare(square: Uint8Array, side: number, size: number): Pro
 function enlargeSquare(square: Uint8Array, side: number, size: number): Uint8Array {
   const { before, after, weight } = bilinearTable(side, size);
   const out = new Uint8Array(size * size * CHANNELS);
-  for (let y = 0, at = 0; y < size; y++) {
-    const top = before[y]! * side, bottom = after[y]! * side, v = weight[y]!;
-    for (let x = 0; x < size; x++) {
-      const left = before[x]!, right = after[x]!, u = weight[x]!;
-      const topLeft = (top + left) * CHANNELS, topRight = (top + right) * CHANNELS;
-      const bottomLeft = (bottom + left) * CHANNELS, bottomRight = (bottom + right) * CHANNELS;
-      for (let channel = 0; channel < CHANNELS; channel++) {
-        const upper = square[topLeft + channel]! * (1 - u) + square[topRight + channel]! * u;
-        const lower = square[bottomLeft + channel]! * (1 - u) + square[bottomRight + channel]! * u;
-        out[at++] = upper * (1 - v) + lower * v + 0.5; // storing cuts the fraction off
-      }
+  const width = size * CHANNELS;
+  const widened = (y: number, row: Float64Array): void => {
+    for (let x = 0, at = 0; x < size; x++) {
+      const left = (y * side + before[x]!) * CHANNELS, right = (y * side + after[x]!) * CHANNELS, u = weight[x]!;
+      for (let channel = 0; channel < CHANNELS; channel++) row[at++] = square[left + channel]! * (1 - u) + square[right + channel]! * u;
     }
+  };
+  // Each source row is widened once and serves the output rows on both its sides.
+  let [upper, lower] = [new Float64Array(width), new Float64Array(width)];
+  let [inUpper, inLower] = [-1, -1];
+  for (let y = 0, at = 0; y < size; y++) {
+    const [top, bottom, v] = [before[y]!, after[y]!, weight[y]!];
+    if (top === inLower) [upper, inUpper, lower, inLower] = [lower, inLower, upper, inUpper];
+    if (top !== inUpper) widened(top, upper);
+    if (bottom !== inLower) widened(bottom, lower);
+    [inUpper, inLower] = [top, bottom];
+    for (let x = 0; x < width; x++) out[at++] = upper[x]! * (1 - v) + lower[x]! * v + 0.5; // storing cuts the fraction off
   }
   return out;
 }

@@ -16,22 +16,45 @@ const FINE = 4;
  * @returns      0..1; 0 for a polygon without area
  */
 export function agreementWithMask(cells: readonly number[], logits: Float32Array, row: number): number {
-  const probabilities = logits.subarray(row * CELL_COUNT, (row + 1) * CELL_COUNT).map(sigmoid);
-  const { counts } = rasterizePolygon([cells.map((index) => centerOf(index))], GRID_SIZE * FINE, GRID_SIZE * FINE);
+  const side = GRID_SIZE * FINE;
+  const sums = sumsDownColumns(logits, row);
+  const { counts } = rasterizePolygon([cells.map((index) => centerOf(index))], side, side);
   let inside = 0;
   let area = 0;
   let at = 0; // column-major
   counts.forEach((count, run) => {
-    for (const end = at + count; at < end; at++) {
-      if (run % 2 === 0) continue;
-      const [col, y] = [Math.floor(at / (GRID_SIZE * FINE * FINE)), at % (GRID_SIZE * FINE)];
-      inside += probabilities[Math.floor(y / FINE) * GRID_SIZE + col]!;
-      area++;
+    const end = at + count;
+    if (run % 2 === 1) {
+      area += count;
+      for (let from = at; from < end;) {
+        const x = Math.floor(from / side);
+        const to = Math.min(end, (x + 1) * side);
+        const column = Math.floor(x / FINE) * (side + 1);
+        inside += sums[column + to - x * side]! - sums[column + from - x * side]!;
+        from = to;
+      }
     }
+    at = end;
   });
   if (area === 0) return 0;
-  const all = probabilities.reduce((sum, probability) => sum + probability, 0) * FINE * FINE;
+  let all = 0;
+  for (let col = 0; col < GRID_SIZE; col++) all += FINE * sums[col * (side + 1) + side]!;
   return inside / (area + all - inside);
+}
+
+/**
+ * Probabilities summed from the top: value col * (4 * 28 + 1) + y is the sum over the fine pixels above y in one fine column of that grid
+ * column, so that a run of the filled polygon costs two look-ups however long it is.
+ */
+function sumsDownColumns(logits: Float32Array, row: number): Float64Array {
+  const stride = GRID_SIZE * FINE + 1;
+  const sums = new Float64Array(GRID_SIZE * stride);
+  for (let cell = 0; cell < CELL_COUNT; cell++) {
+    const probability = sigmoid(logits[row * CELL_COUNT + cell]!);
+    const top = (cell % GRID_SIZE) * stride + Math.floor(cell / GRID_SIZE) * FINE;
+    for (let y = 1; y <= FINE; y++) sums[top + y] = sums[top + y - 1]! + probability;
+  }
+  return sums;
 }
 
 function centerOf(index: number): { x: number; y: number } {

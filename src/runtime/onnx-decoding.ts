@@ -23,6 +23,7 @@ export class OnnxDecoding implements Decoding {
   readonly steps: Decoding["steps"];
   /** Rows being taken out of this batch: the planes are freed after that. */
   private readonly selections: Promise<unknown>[] = [];
+  private hasStepped = false;
 
   constructor(
     private readonly sessions: DecoderSessions,
@@ -65,6 +66,7 @@ export class OnnxDecoding implements Decoding {
     const outputs = await session.run({
       hoisted, ...state, first: indices(input.first), previous: indices(input.previous), before_previous: indices(input.beforePrevious),
     });
+    this.hasStepped = true;
     this.planes = { hoisted, h1: outputs["next_h1"]!, c1: outputs["next_c1"]!, h2: outputs["next_h2"]!, c2: outputs["next_c2"]! };
     free(Object.values(state));
     return outputs;
@@ -73,7 +75,7 @@ export class OnnxDecoding implements Decoding {
   private takePlanes(rows: readonly number[]): Planes | Promise<Planes> {
     const { select } = this.sessions;
     const { planes } = this;
-    if (select === undefined) return planesOf((name) => takeRows((planes as Planes)[name], rows));
+    if (select === undefined) return this.takeFromMemory(planes as Planes, rows);
     const taking = (async () => {
       const taken = await select.run({ rows: new Tensor("int32", Int32Array.from(rows), [rows.length]), ...(await planes) });
       return planesOf((name) => taken[`taken_${name}`]!);
@@ -81,6 +83,13 @@ export class OnnxDecoding implements Decoding {
     taking.catch(() => undefined); // met where the selection is stepped or freed
     this.selections.push(taking);
     return taking;
+  }
+
+  /** No plane is ever written again, so that all rows, and zeros, need no copy: they are most of what a run would copy. */
+  private takeFromMemory(planes: Planes, rows: readonly number[]): Planes {
+    if (rows.length === this.size && rows.every((row, at) => row === at)) return planes;
+    const isZero = (name: keyof Planes): boolean => name !== "hoisted" && !this.hasStepped;
+    return planesOf((name) => (isZero(name) && rows.length <= this.size ? firstRows(planes[name], rows.length) : takeRows(planes[name], rows)));
   }
 }
 
@@ -91,6 +100,12 @@ function planesOf(tensorOf: (name: keyof Planes) => Tensor): Planes {
 /** Frees tensors that lie on a device. */
 function free(tensors: readonly Tensor[]): void {
   for (const tensor of tensors) if (tensor.location !== "cpu") tensor.dispose();
+}
+
+/** A view, not a copy. */
+function firstRows(tensor: Tensor, count: number): Tensor {
+  const [size, ...shape] = tensor.dims;
+  return new Tensor("float32", floatsOf(tensor).subarray(0, (tensor.size / size!) * count), [count, ...shape]);
 }
 
 function takeRows(tensor: Tensor, rows: readonly number[]): Tensor {

@@ -2,6 +2,7 @@
  * Engine over onnxruntime-node: the CPU everywhere, WebGPU from the same package, CUDA where its provider library is installed.
  */
 import "./onnx-guard.js";
+import "./heap-growth.js";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { InferenceSession, Tensor } from "onnxruntime-node";
