@@ -88,7 +88,7 @@ async function simulate(engine, batches, thresholds, forkUpTo) {
       const truth = truthOnGrid(instance.truth, window);
       return thresholds.map((threshold, at) => new SimulatedAnnotator(at, closestRule(truth, threshold, "chessboard"), Infinity, at === 0 ? forkUpTo : -1));
     });
-    const { polygons } = await decodeByRules(engine, stackPixels(crops), annotators, { maxSteps: MAX_STEPS, candidates: DEFAULT_CANDIDATES });
+    const { polygons } = await decodeByRules(engine, stackPixels(crops), crops, annotators, { maxSteps: MAX_STEPS, candidates: DEFAULT_CANDIDATES });
     for (const { rule } of polygons) if (!rule.isFork) clicks += rule.clicks;
   }
   return clicks;

@@ -5,7 +5,7 @@
  */
 import { iouWithTruth } from "../dist/geometry/iou.js";
 import { bootstrapMean } from "../dist/evaluate/bootstrap.js";
-import { decodeBest } from "../dist/predict/decode-best.js";
+import { DEFAULT_CANDIDATES, decodeBest } from "../dist/predict/decode-best.js";
 import { bestFirstVertices, drawRows } from "../dist/predict/draw-rows.js";
 import { sequenceToRing, stackPixels } from "../dist/predict/predict.js";
 import { chooseLikeliest } from "../dist/predict/score.js";
@@ -25,12 +25,12 @@ class Accept {
   decide(drawn, proposed) { return { taken: drawn.length === 0 ? this.first : proposed }; }
 }
 
-const drawWith = (candidates) => async (engine, pixels, count) =>
-  (await decodeBest(engine, pixels, count, { maxSteps: MAX_STEPS, candidates })).sequences;
+const drawWith = (candidates) => async (engine, pixels, crops) =>
+  (await decodeBest(engine, pixels, crops, { maxSteps: MAX_STEPS, candidates })).sequences;
 
 /** The paper's rule: the cell with the largest probability of its own, or end-of-sequence; from the best first vertex only. */
-async function drawByPaper(engine, pixels, count) {
-  const encoded = await engine.encode(pixels, count);
+async function drawByPaper(engine, pixels, crops) {
+  const encoded = await engine.encode(pixels, crops.length);
   const drawn = await drawRows(encoded, bestFirstVertices(encoded).map((first) => [new Accept(first)]), MAX_STEPS, chooseLikeliest);
   return drawn.sort((a, b) => a.crop - b.crop).map(({ sequence }) => sequence);
 }
@@ -41,10 +41,10 @@ export async function measure({ quick, model: modelPath = "mobile" }) {
   const samples = new Map();
   for (const margin of [model.card.context, ...MARGINS]) samples.set(margin, await sampleCrops(margin, quick ? 32 : 500));
   const ways = [
-    { name: `as the program draws: 3 candidates, context ${model.card.context}`, draw: drawWith(3) },
+    { name: `as the program draws: ${DEFAULT_CANDIDATES} candidates, context ${model.card.context}`, draw: drawWith(DEFAULT_CANDIDATES) },
     { name: "the paper's choice of a vertex, 1 candidate", draw: drawByPaper },
-    ...[1, 2, 5].map((count) => ({ name: `${count} candidate${count === 1 ? "" : "s"}`, draw: drawWith(count) })),
-    ...MARGINS.map((margin) => ({ name: `context ${margin}`, draw: drawWith(3), margin })),
+    ...[1, 2, 3, 10].map((count) => ({ name: `${count} candidate${count === 1 ? "" : "s"}`, draw: drawWith(count) })),
+    ...MARGINS.map((margin) => ({ name: `context ${margin}`, draw: drawWith(DEFAULT_CANDIDATES), margin })),
   ];
   try {
     let base;
@@ -71,7 +71,7 @@ async function iousOf(engine, crops, draw) {
   const ious = new Map();
   for (let start = 0; start < crops.length; start += BATCH) {
     const batch = crops.slice(start, start + BATCH).filter(({ instance }) => instance.truth !== undefined);
-    const sequences = await draw(engine, stackPixels(batch), batch.length);
+    const sequences = await draw(engine, stackPixels(batch), batch);
     batch.forEach((crop, at) => {
       const { ring, distinct } = sequenceToRing(sequences[at].cells, crop);
       ious.set(crop.instance.annotationId, distinct < 3 ? 0 : iouWithTruth([ring], crop.instance.truth, crop.imageHeight, crop.imageWidth));

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import process from "node:process";
+import { DEFAULT_CANDIDATES } from "../dist/predict/decode-best.js";
 import { openDataset } from "../dist/dataset/open-dataset.js";
 import { readCrops } from "../dist/crop/read-crops.js";
 import { annotate } from "../dist/annotate/annotate.js";
@@ -98,7 +99,7 @@ async function* sources(dataset) {
  * The command's main path in this process, on the CPU unless told otherwise, into a run folder that is replaced.
  * @returns the summary, and the seconds and processor seconds from the first batch's beginning to the last one's end
  */
-export async function annotateInProcess({ boxes, out, model, batchSize, maxSteps = 71, candidates = 3, device = "cpu", images = IMAGES }) {
+export async function annotateInProcess({ boxes, out, model, batchSize, maxSteps = 71, candidates = DEFAULT_CANDIDATES, device = "cpu", images = IMAGES }) {
   const clock = () => {
     const { user, system } = process.cpuUsage();
     return { wall: performance.now() / 1000, cpu: (user + system) / 1e6 };

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import sharp from "sharp";
+import { DEFAULT_CANDIDATES } from "../dist/predict/decode-best.js";
 import { CROP_SIZE } from "../dist/geometry/grid.js";
 import { squareWindow } from "../dist/geometry/box.js";
 import { iouWithTruth } from "../dist/geometry/iou.js";
@@ -131,7 +132,7 @@ async function measureShrinkCost(engine, model, quick) {
   const rings = {};
   for (const way of ["full", "half"]) {
     rings[way] = [];
-    for (let start = 0; start < crops[way].length; start += BATCH) rings[way].push(...(await predictBatch(engine, crops[way].slice(start, start + BATCH), { maxSteps: MAX_STEPS, candidates: 3, simplify: 0 })).predictions);
+    for (let start = 0; start < crops[way].length; start += BATCH) rings[way].push(...(await predictBatch(engine, crops[way].slice(start, start + BATCH), { maxSteps: MAX_STEPS, candidates: DEFAULT_CANDIDATES, simplify: 0 })).predictions);
   }
   const iou = (way) => rings[way].reduce((sum, { kind, ring, crop }) => sum + (kind === "polygon" ? iouWithTruth([ring], crop.instance.truth, crop.imageHeight, crop.imageWidth) : 0), 0) / rings[way].length;
   const same = rings.half.filter(({ ring }, at) => JSON.stringify(ring) === JSON.stringify(rings.full[at].ring)).length;

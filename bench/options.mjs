@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { InferenceSession, Tensor } from "onnxruntime-node";
+import { DEFAULT_CANDIDATES } from "../dist/predict/decode-best.js";
 import { iouWithTruth } from "../dist/geometry/iou.js";
 import { decodeGreedy } from "../dist/predict/decode.js";
 import { predictBatch, stackPixels } from "../dist/predict/predict.js";
@@ -137,7 +138,7 @@ async function measureNumbers(model, crops, from, quick, folder) {
     const polygons = [];
     const result = await timed(async () => {
       for (let start = 0; start < crops.length; start += size) {
-        polygons.push(...(await predictBatch(engines[name], crops.slice(start, start + size), { maxSteps: MAX_STEPS, candidates: 3, simplify: 0 })).predictions);
+        polygons.push(...(await predictBatch(engines[name], crops.slice(start, start + size), { maxSteps: MAX_STEPS, candidates: DEFAULT_CANDIDATES, simplify: 0 })).predictions);
       }
     });
     drawn[name] = polygons;

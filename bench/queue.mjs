@@ -17,6 +17,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import sharp from "sharp";
+import { DEFAULT_CANDIDATES } from "../dist/predict/decode-best.js";
 import { annotate } from "../dist/annotate/annotate.js";
 import { drawOverQueue } from "../dist/queue/draw-over-queue.js";
 import { ROOT, interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";
@@ -61,7 +62,7 @@ async function draw(input, drawer, { model = TINY_MODEL, maxSteps = 3 } = {}) {
     progress: ({ finishedNow }) => { if (finishedNow > 0) times.push({ at: performance.now(), finishedNow, cpu: process.cpuUsage() }); },
   };
   const summary = await annotate({
-    images: input.images, boxes: input.boxes, out, formats: ["coco"], model, device: "cpu", batchSize: input.batchSize, maxSteps, candidates: 3,
+    images: input.images, boxes: input.boxes, out, formats: ["coco"], model, device: "cpu", batchSize: input.batchSize, maxSteps, candidates: DEFAULT_CANDIDATES,
     minScore: 0, simplify: 0, categories: [], existing: "predict", overlays: "none", resume: false, force: true,
   }, host, drawer);
   // Random weights fail at a few boxes: fewer than three vertices.
@@ -206,7 +207,7 @@ async function memoryOfJobs({ client, url }, { boxes }) {
   const { images: records, annotations } = JSON.parse(readFileSync(boxes, "utf8"));
   const some = annotations.slice(0, REAL_BATCH);
   const job = {
-    type: "polyrnn-job", version: JOB_VERSION, run: "0".repeat(16), model: hash, options: { context: 0.15, maxSteps: 71, candidates: 3, minScore: 0, simplify: 0 }, attempts: 3,
+    type: "polyrnn-job", version: JOB_VERSION, run: "0".repeat(16), model: hash, options: { context: 0.15, maxSteps: 71, candidates: DEFAULT_CANDIDATES, minScore: 0, simplify: 0 }, attempts: 3,
     images: [...new Set(some.map(({ image_id }) => image_id))].map((imageId) => ({
       path: records[imageId - 1].file_name, width: 640, height: 480,
       instances: some.filter(({ image_id }) => image_id === imageId).map(({ id, bbox }, ordinal) => ({ ordinal, annotationId: id, imageId, box: bbox })),

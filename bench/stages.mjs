@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
+import { DEFAULT_CANDIDATES } from "../dist/predict/decode-best.js";
 import { predictBatch } from "../dist/predict/predict.js";
 import { createRandom } from "../dist/random.js";
 import { openEngine } from "../dist/runtime/devices.js";
@@ -83,7 +84,7 @@ async function recordBatches(model, boxes, batchSize, maxSteps) {
   const { engine } = await openEngine(model, { device: "cpu" });
   const { engine: recording, batches } = recordCalls(engine);
   for (let start = 0; start < crops.length; start += batchSize) {
-    await predictBatch(recording, crops.slice(start, start + batchSize), { maxSteps, candidates: 3, simplify: 0 });
+    await predictBatch(recording, crops.slice(start, start + batchSize), { maxSteps, candidates: DEFAULT_CANDIDATES, simplify: 0 });
   }
   await engine.dispose();
   return batches;

@@ -4,13 +4,17 @@ import type { Box, Failure, Instance } from "../types.js";
 
 export { CROP_SIZE } from "../geometry/grid.js";
 
-export interface Crop {
-  readonly instance: Instance;
-  /** [224, 224, 3] uint8, RGB, 0..255; zero where the window leaves the image. */
-  readonly pixels: Uint8Array;
+/** Where a crop and its box lie, image pixels. */
+export interface CropFrame {
   readonly window: CropWindow;
   /** The part of the box that lies on the image; the polygon stays within. */
   readonly bounds: Box;
+}
+
+export interface Crop extends CropFrame {
+  readonly instance: Instance;
+  /** [224, 224, 3] uint8, RGB, 0..255; zero where the window leaves the image. */
+  readonly pixels: Uint8Array;
   /** True when the box reached over the image's border and was cut there. */
   readonly clipped: boolean;
   /** Size of the image as displayed, pixels. */

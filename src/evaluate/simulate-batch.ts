@@ -72,7 +72,8 @@ async function simulateUsable(
   engine: Engine, subjects: readonly UsableSubject[], simulation: Simulation,
 ): Promise<{ instances: SimulatedInstance[]; milliseconds: number }> {
   const annotators = subjects.map(({ truth }) => annotatorsFor(truth, simulation));
-  const { polygons, times } = await decodeByRules(engine, stackPixels(subjects.map(({ crop }) => crop)), annotators, simulation);
+  const crops = subjects.map(({ crop }) => crop);
+  const { polygons, times } = await decodeByRules(engine, stackPixels(crops), crops, annotators, simulation);
   const drawn = subjects.map((): DrawnPolygon<SimulatedAnnotator>[] => []);
   for (const polygon of polygons) drawn[polygon.crop]!.push(polygon);
   return { instances: subjects.map((subject, at) => measure(subject, drawn[at]!, simulation)), milliseconds: times.encodeMs + times.stepsMs };

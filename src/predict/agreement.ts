@@ -1,24 +1,48 @@
 /**
- * How well a drawn polygon and the network's mask map agree: the IoU to be expected if every cell belongs to the object with the
- * probability the map gives it. Of one crop's polygons it tells the better ones, and over a data set it says where to look: on 420
- * validation instances its rank correlation with the true IoU is .69; that of the probability of the steps is .47.
+ * How well a drawn polygon fits what is known of its object besides: the network's own mask map, and the box.
+ *
+ * The mask map: the IoU to be expected if every cell belonged to the object with the probability the map gives it, and nothing outside the
+ * box did. Over a data set it says where to look: its rank correlation with the true IoU is .77 (704 validation instances; without
+ * the box .74, the probability of the steps .47). The box: an outline reaches all four sides of a box that was drawn around it, so that
+ * one which spans less of its box has missed a part.
  */
+import type { CropFrame } from "../crop/crop.js";
 import { CELL_COUNT, GRID_SIZE, indexToCell } from "../geometry/grid.js";
 import { rasterizePolygon } from "../geometry/rasterize.js";
 
 /** Pixels per cell and axis on which the polygon is filled. */
 const FINE = 4;
+/** Fine pixels along a side of the crop. */
+const SIDE = GRID_SIZE * FINE;
+
+export interface Fit {
+  /** Expected IoU with the mask map, 0..1; 0 for a polygon without area. */
+  readonly agreement: number;
+  /** Area of the polygon's own box over that of the box it was drawn for, 0..1. */
+  readonly span: number;
+}
+
+/** The box in fine pixels of the crop. */
+interface FineBox { readonly x0: number; readonly x1: number; readonly y0: number; readonly y1: number }
 
 /**
- * Sum of the probabilities inside over (area inside + sum of all probabilities - sum inside), in cells.
- * @param cells  a polygon through the centers of these cells, indices 0..783
+ * @param cells  a polygon through the centers of these cells, indices 0..783; moved into the box as in the ring that is written
  * @param logits mask logits of all crops, [rows, 784]
- * @returns      0..1; 0 for a polygon without area
  */
-export function agreementWithMask(cells: readonly number[], logits: Float32Array, row: number): number {
-  const side = GRID_SIZE * FINE;
-  const sums = sumsDownColumns(logits, row);
-  const { counts } = rasterizePolygon([cells.map((index) => centerOf(index))], side, side);
+export function fitOf(cells: readonly number[], frame: CropFrame, logits: Float32Array, row: number): Fit {
+  const box = fineBox(frame);
+  const points = cells.map((index) => {
+    const { col, row: line } = indexToCell(index);
+    return { x: clamp((col + 0.5) * FINE, box.x0, box.x1), y: clamp((line + 0.5) * FINE, box.y0, box.y1) };
+  });
+  return { agreement: agreementOf(points, box, logits.subarray(row * CELL_COUNT, (row + 1) * CELL_COUNT)), span: spanOf(points, box) };
+}
+
+/** Sum of the probabilities inside over (area inside + sum of all probabilities - sum inside), in fine pixels. */
+function agreementOf(points: readonly { x: number; y: number }[], box: FineBox, logits: Float32Array): number {
+  const sums = sumsDownColumns(logits, box);
+  const shares = Float64Array.from({ length: SIDE }, (_, x) => shareOf(x, box.x0, box.x1));
+  const { counts } = rasterizePolygon([points], SIDE, SIDE);
   let inside = 0;
   let area = 0;
   let at = 0; // column-major
@@ -27,39 +51,52 @@ export function agreementWithMask(cells: readonly number[], logits: Float32Array
     if (run % 2 === 1) {
       area += count;
       for (let from = at; from < end;) {
-        const x = Math.floor(from / side);
-        const to = Math.min(end, (x + 1) * side);
-        const column = Math.floor(x / FINE) * (side + 1);
-        inside += sums[column + to - x * side]! - sums[column + from - x * side]!;
+        const x = Math.floor(from / SIDE);
+        const to = Math.min(end, (x + 1) * SIDE);
+        const column = Math.floor(x / FINE) * (SIDE + 1);
+        inside += shares[x]! * (sums[column + to - x * SIDE]! - sums[column + from - x * SIDE]!);
         from = to;
       }
     }
     at = end;
   });
   if (area === 0) return 0;
-  let all = 0;
-  for (let col = 0; col < GRID_SIZE; col++) all += FINE * sums[col * (side + 1) + side]!;
+  const all = shares.reduce((sum, share, x) => sum + share * sums[Math.floor(x / FINE) * (SIDE + 1) + SIDE]!, 0);
   return inside / (area + all - inside);
 }
 
+function spanOf(points: readonly { x: number; y: number }[], { x0, x1, y0, y1 }: FineBox): number {
+  const length = (values: readonly number[]): number => Math.max(...values) - Math.min(...values);
+  const whole = (x1 - x0) * (y1 - y0);
+  return whole > 0 ? (length(points.map(({ x }) => x)) * length(points.map(({ y }) => y))) / whole : 0;
+}
+
 /**
- * Probabilities summed from the top: value col * (4 * 28 + 1) + y is the sum over the fine pixels above y in one fine column of that grid
- * column, so that a run of the filled polygon costs two look-ups however long it is.
+ * Probabilities summed from the top: value col * (112 + 1) + y is the sum over the fine pixels above y in one fine column of that grid
+ * column, each as far as it lies between the box's upper and lower border, so that a run of the filled polygon costs two look-ups
+ * however long it is.
  */
-function sumsDownColumns(logits: Float32Array, row: number): Float64Array {
-  const stride = GRID_SIZE * FINE + 1;
-  const sums = new Float64Array(GRID_SIZE * stride);
+function sumsDownColumns(logits: Float32Array, { y0, y1 }: FineBox): Float64Array {
+  const sums = new Float64Array(GRID_SIZE * (SIDE + 1));
   for (let cell = 0; cell < CELL_COUNT; cell++) {
-    const probability = sigmoid(logits[row * CELL_COUNT + cell]!);
-    const top = (cell % GRID_SIZE) * stride + Math.floor(cell / GRID_SIZE) * FINE;
-    for (let y = 1; y <= FINE; y++) sums[top + y] = sums[top + y - 1]! + probability;
+    const probability = sigmoid(logits[cell]!);
+    const top = Math.floor(cell / GRID_SIZE) * FINE;
+    const column = (cell % GRID_SIZE) * (SIDE + 1);
+    for (let y = top; y < top + FINE; y++) sums[column + y + 1] = sums[column + y]! + shareOf(y, y0, y1) * probability;
   }
   return sums;
 }
 
-function centerOf(index: number): { x: number; y: number } {
-  const { col, row } = indexToCell(index);
-  return { x: (col + 0.5) * FINE, y: (row + 0.5) * FINE };
+function fineBox({ window, bounds }: CropFrame): FineBox {
+  const scale = SIDE / window.side;
+  const place = (position: number, origin: number): number => clamp((position - origin) * scale, 0, SIDE);
+  return {
+    x0: place(bounds.left, window.left), x1: place(bounds.left + bounds.width, window.left),
+    y0: place(bounds.top, window.top), y1: place(bounds.top + bounds.height, window.top),
+  };
 }
 
+/** Part of the fine pixel from `at` to `at + 1` that lies between two borders, 0..1. */
+function shareOf(at: number, low: number, high: number): number { return Math.max(0, Math.min(at + 1, high) - Math.max(at, low)); }
+function clamp(value: number, low: number, high: number): number { return Math.min(high, Math.max(low, value)); }
 function sigmoid(logit: number): number { return 1 / (1 + Math.exp(-logit)); }

@@ -2,6 +2,7 @@
  * With annotators in the loop: the polygon an annotator is shown first is the one `annotate` would write, so that their first vertex is that
  * of the best candidate (decode-best.ts); from there on rules decide what is drawn (draw-rows.ts).
  */
+import type { CropFrame } from "../crop/crop.js";
 import type { Engine } from "../runtime/engine.js";
 import { type BestOptions, drawBest } from "./decode-best.js";
 import { type DecodeTimes, encodeAndDraw } from "./decode.js";
@@ -10,17 +11,18 @@ import { chooseBest } from "./score.js";
 
 /**
  * @param pixels [rules.length, 224, 224, 3] uint8 RGB
+ * @param frames of each crop
  * @param rules  for each crop, the rules of its polygons; all of them share one encoding and step together
  * @returns      one polygon per rule, those of forks included, in the order in which they ended
  */
 export async function decodeByRules<R extends DrawingRule<R>>(
-  engine: Engine, pixels: Uint8Array, rules: readonly (readonly R[])[], options: BestOptions,
+  engine: Engine, pixels: Uint8Array, frames: readonly CropFrame[], rules: readonly (readonly R[])[], options: BestOptions,
 ): Promise<{ polygons: DrawnPolygon<R>[]; times: DecodeTimes }> {
   const { drawn, times } = await encodeAndDraw(engine, pixels, rules.length, async (encoded) => {
     if (encoded.maskLogits === undefined || options.candidates === 1) return drawRows(encoded, rules, options.maxSteps);
     let firsts: number[];
     try {
-      firsts = (await drawBest(encoded, options)).map(({ cells }) => cells[0]!);
+      firsts = (await drawBest(encoded, frames, options)).map(({ cells }) => cells[0]!);
     } catch (error) {
       encoded.dispose();
       throw error;

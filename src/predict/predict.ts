@@ -1,7 +1,7 @@
 /**
  * Crops in, polygons out: runs the decode loop on a batch and brings the cells back to image pixels. Knows no files.
  */
-import { CROP_SIZE, type Crop } from "../crop/crop.js";
+import { CROP_SIZE, type Crop, type CropFrame } from "../crop/crop.js";
 import { cellToImagePoint, indexToCell } from "../geometry/grid.js";
 import { orientClockwise } from "../geometry/ring.js";
 import { simplifyRing } from "../geometry/simplify.js";
@@ -24,7 +24,7 @@ export type Prediction =
 export async function predictBatch(
   engine: Engine, crops: readonly Crop[], options: PredictOptions,
 ): Promise<{ predictions: Prediction[]; times: DecodeTimes }> {
-  const { sequences, times } = await decodeBest(engine, stackPixels(crops), crops.length, options);
+  const { sequences, times } = await decodeBest(engine, stackPixels(crops), crops, options);
   return { predictions: crops.map((crop, at) => toPrediction(crop, sequences[at]!, options)), times };
 }
 
@@ -57,7 +57,7 @@ function toPrediction(crop: Crop, sequence: BestSequence, options: PredictOption
  * to their neighbor are dropped. @returns the ring and its number of distinct vertices; with fewer than three it is no polygon
  */
 export function sequenceToRing(
-  cells: readonly number[], { window, bounds }: Pick<Crop, "window" | "bounds">,
+  cells: readonly number[], { window, bounds }: CropFrame,
 ): { ring: Ring; distinct: number } {
   const points = cells.map((index): ImagePoint => {
     const { x, y } = cellToImagePoint(indexToCell(index), window);

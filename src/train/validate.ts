@@ -31,7 +31,7 @@ export async function validate(engine: Engine, set: ValidationSet, options: Vali
   const started = performance.now();
   const tally = new Tally(set);
   for await (const crops of inBatches(set.crops(), options.batchSize, (failed) => { tally.fail(failed); })) {
-    const { sequences } = await decodeBest(engine, stackPixels(crops), crops.length, { maxSteps: options.maxSteps, candidates: DEFAULT_CANDIDATES });
+    const { sequences } = await decodeBest(engine, stackPixels(crops), crops, { maxSteps: options.maxSteps, candidates: DEFAULT_CANDIDATES });
     crops.forEach((crop, at) => { tally.add(crop, sequences[at]!.cells); });
     await options.onProgress?.(tally.done);
   }

@@ -3,8 +3,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CELL_COUNT, GRID_SIZE, cellToIndex, indexToCell } from "../../src/geometry/grid.js";
 import { chessboardDistance } from "../../src/geometry/chessboard.js";
-import { agreementWithMask } from "../../src/predict/agreement.js";
-import { decodeGreedy } from "../../src/predict/decode.js";
+import { fitOf } from "../../src/predict/agreement.js";
+import type { CropFrame } from "../../src/crop/crop.js";
+import { type Sequence, decodeGreedy } from "../../src/predict/decode.js";
 import { decodeBest } from "../../src/predict/decode-best.js";
 import { firstVertices } from "../../src/predict/first-vertices.js";
 import { stackPixels } from "../../src/predict/predict.js";
@@ -36,13 +37,20 @@ function mapOf(rectangle: Rectangle): Float32Array {
   return Float32Array.from(sharesOf(rectangle), (share) => Math.log((share + 1e-9) / (1 - share + 1e-9)));
 }
 
+/** A crop of one image pixel per cell, and a box in it. */
+function frameOf(left: number, top: number, width: number, height: number): CropFrame {
+  return { window: { left: 100, top: 50, side: GRID_SIZE }, bounds: { left: 100 + left, top: 50 + top, width, height } };
+}
+/** A box as large as its crop. */
+const WHOLE = frameOf(0, 0, GRID_SIZE, GRID_SIZE);
+
 describe("agreement with a mask map", () => {
   test("is the sum of what is inside over area, plus all, less inside, each cell by its share", () => {
     fc.assert(fc.property(rectangle, rectangle, (one, other) => {
       const [drawn, map] = [sharesOf(one), sharesOf(other)];
       const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
       const inside = sum(drawn.map((share, at) => share * map[at]!));
-      expect(agreementWithMask(corners(one), mapOf(other), 0)).toBeCloseTo(inside / (sum(drawn) + sum(map) - inside), 5);
+      expect(fitOf(corners(one), WHOLE, mapOf(other), 0).agreement).toBeCloseTo(inside / (sum(drawn) + sum(map) - inside), 5);
     }));
   });
 
@@ -51,15 +59,48 @@ describe("agreement with a mask map", () => {
     { cells: [0, 5, 10], why: "vertices on one line enclose nothing" },
     { cells: [7], why: "one vertex encloses nothing" },
   ])("is 0 where $why", ({ cells }) => {
-    expect(agreementWithMask(cells, new Float32Array(CELL_COUNT).fill(3), 0)).toBe(0);
+    expect(fitOf(cells, WHOLE, new Float32Array(CELL_COUNT).fill(3), 0).agreement).toBe(0);
   });
 
   test("looks at the map of its own row", () => {
     const maps = new Float32Array(2 * CELL_COUNT);
     maps.set(mapOf([2, 2, 5, 5]), 0);
     maps.set(mapOf([20, 20, 5, 5]), CELL_COUNT);
-    expect(agreementWithMask(corners([20, 20, 5, 5]), maps, 1)).toBeGreaterThan(0.6);
-    expect(agreementWithMask(corners([20, 20, 5, 5]), maps, 0)).toBeLessThan(0.01);
+    expect(fitOf(corners([20, 20, 5, 5]), WHOLE, maps, 1).agreement).toBeGreaterThan(0.6);
+    expect(fitOf(corners([20, 20, 5, 5]), WHOLE, maps, 0).agreement).toBeLessThan(0.01);
+  });
+
+  test("counts neither what the map says outside the box, nor what the polygon loses when it is moved into it", () => {
+    fc.assert(fc.property(rectangle, ([left, top, width, height]) => {
+      // The box is the rectangle through the centers; the map is sure of everything, the polygon reaches up to two cells further.
+      const box = frameOf(left + 0.5, top + 0.5, width, height);
+      const [further, higher] = [Math.min(2, left), Math.min(2, top)];
+      const larger = corners([left - further, top - higher, width + further, height + higher]);
+      const everywhere = new Float32Array(CELL_COUNT).fill(40);
+      const { agreement, span } = fitOf(larger, box, everywhere, 0);
+      expect(span).toBeCloseTo(1, 9);
+      expect(agreement).toBeCloseTo(1, 1); // half pixels at the border
+    }));
+  });
+});
+
+/** The box of the square that is recited below. */
+const TIGHT = frameOf(4.5, 4.5, 20, 20);
+
+describe("span of the box", () => {
+  test("is the area of the polygon's own box over that of the box: 1 for a diamond that reaches all four sides", () => {
+    const diamond = [[14, 4], [24, 14], [14, 24], [4, 14]].map(([col, row]) => cellToIndex({ col: col!, row: row! }));
+    expect(fitOf(diamond, frameOf(4.5, 4.5, 20, 20), new Float32Array(CELL_COUNT), 0).span).toBeCloseTo(1, 9);
+    expect(fitOf(diamond, frameOf(4.5, 4.5, 40, 20), new Float32Array(CELL_COUNT), 0).span).toBeCloseTo(20 / 23.5, 9); // the crop ends at 28
+  });
+
+  test("is never more than 1, whatever lies outside the box, and 0 for one vertex", () => {
+    fc.assert(fc.property(fc.array(fc.nat(CELL_COUNT - 1), { minLength: 1, maxLength: 12 }), rectangle, (cells, [left, top, width, height]) => {
+      const { span } = fitOf(cells, frameOf(left, top, width, height), new Float32Array(CELL_COUNT), 0);
+      expect(span).toBeGreaterThanOrEqual(0);
+      expect(span).toBeLessThanOrEqual(1 + 1e-12);
+      if (new Set(cells).size === 1) expect(span).toBe(0);
+    }));
   });
 });
 
@@ -88,13 +129,18 @@ describe("decoding with candidates", () => {
     try {
       const crops = (await realCrops(2, 4)).slice(0, 6);
       const pixels = stackPixels(crops);
+      const encoded = await engine.encode(pixels, crops.length);
+      const maskLogits = encoded.maskLogits!;
+      encoded.dispose();
       const greedy = (await decodeGreedy(engine, pixels, crops.length, 20)).sequences;
-      const once = (await decodeBest(engine, pixels, crops.length, { maxSteps: 20, candidates: 1 })).sequences;
+      const once = (await decodeBest(engine, pixels, crops, { maxSteps: 20, candidates: 1 })).sequences;
       expect(once.map(({ cells }) => cells)).toEqual(greedy.map(({ cells }) => cells));
-      const several = (await decodeBest(engine, pixels, crops.length, { maxSteps: 20, candidates: 4 })).sequences;
-      several.forEach(({ agreement }, at) => { expect(agreement!).toBeGreaterThanOrEqual(once[at]!.agreement!); });
-      expect(several.some(({ agreement }, at) => agreement! > once[at]!.agreement!)).toBe(true);
-      const alone = await decodeBest(engine, pixels.subarray(0, 224 * 224 * 3), 1, { maxSteps: 20, candidates: 4 });
+      const several = (await decodeBest(engine, pixels, crops, { maxSteps: 20, candidates: 4 })).sequences;
+      const worthOf = ({ cells }: Sequence, at: number): number => { const { agreement, span } = fitOf(cells, crops[at]!, maskLogits, at); return agreement * span; };
+      several.forEach((sequence, at) => { expect(worthOf(sequence, at)).toBeGreaterThanOrEqual(worthOf(once[at]!, at)); });
+      expect(several.some((sequence, at) => worthOf(sequence, at) > worthOf(once[at]!, at))).toBe(true);
+      several.forEach(({ agreement, cells }, at) => { expect(agreement).toBe(fitOf(cells, crops[at]!, maskLogits, at).agreement); });
+      const alone = await decodeBest(engine, pixels.subarray(0, 224 * 224 * 3), crops.slice(0, 1), { maxSteps: 20, candidates: 4 });
       expect(alone.sequences[0]!.cells).toEqual(several[0]!.cells);
     } finally {
       await engine.dispose();
@@ -103,33 +149,39 @@ describe("decoding with candidates", () => {
 
   test("where the network has no mask map, polygons are drawn once and carry no agreement", async () => {
     const engine = fakeEngine();
-    const { sequences } = await decodeBest(engine, fakeCrops([1, 2, 3]), 3, { maxSteps: 20, candidates: 5 });
+    const { sequences } = await decodeBest(engine, fakeCrops([1, 2, 3]), [WHOLE, WHOLE, WHOLE], { maxSteps: 20, candidates: 5 });
     expect(sequences).toEqual((await decodeGreedy(fakeEngine(), fakeCrops([1, 2, 3]), 3, 20)).sequences);
     expect(engine.held()).toBe(0);
   });
 
   test.each([
-    { map: [4, 4, 20, 20] as const, rows: 2, why: "polygons that agree with their mask are not drawn again" },
-    { map: [20, 20, 5, 5] as const, rows: 4, why: "those that do not are, all in one batch" },
-  ])("$why", async ({ map, rows }) => {
+    { map: [4, 4, 20, 20] as const, times: 1, why: "polygons that fit their mask and their box are not drawn again" },
+    { map: [20, 20, 5, 5] as const, times: 3, why: "those that do not are, all crops of a turn in one batch, until the candidates are used up" },
+  ])("$why", async ({ map, times }) => {
     const maskLogits = new Float32Array(2 * CELL_COUNT);
     [0, 1].forEach((crop) => { maskLogits.set(mapOf(map), crop * CELL_COUNT); });
     const square = corners([4, 4, 20, 20]);
     const reciting = recites(square, square);
-    const stepped: number[] = [];
-    const watch = (decoding: Decoding): Decoding => ({
-      ...decoding, step: (input) => { stepped.push(decoding.size); return decoding.step(input); }, select: (some) => watch(decoding.select(some)),
+    const started: number[] = [];
+    const watch = (decoding: Decoding, isFirst: boolean): Decoding => ({
+      ...decoding,
+      step: (input) => {
+        if (isFirst) started.push(decoding.size);
+        isFirst = false;
+        return decoding.step(input);
+      },
+      select: (some) => watch(decoding.select(some), isFirst),
     });
-    const engine: Engine = { ...reciting, encode: async (pixels, count) => ({ ...watch(await reciting.encode(pixels, count)), maskLogits }) };
-    const { sequences } = await decodeBest(engine, fakeCrops([1, 2]), 2, { maxSteps: 20, candidates: 3 });
-    expect(Math.max(...stepped)).toBe(rows);
+    const engine: Engine = { ...reciting, encode: async (pixels, count) => ({ ...watch(await reciting.encode(pixels, count), true), maskLogits }) };
+    const { sequences } = await decodeBest(engine, fakeCrops([1, 2]), [TIGHT, TIGHT], { maxSteps: 20, candidates: 3 });
+    expect(started).toEqual(Array(times).fill(2));
     expect(sequences).toHaveLength(2);
   });
 
   test("an error while drawing again frees every batch", async () => {
     const engine = fakeEngine({ endsOneIn: 5, failsAt: 12 });
     const withMask: Engine = { ...engine, encode: async (pixels, count) => ({ ...(await engine.encode(pixels, count)), maskLogits: new Float32Array(2 * CELL_COUNT) }) };
-    await expect(decodeBest(withMask, fakeCrops([1, 2]), 2, { maxSteps: 11, candidates: 3 })).rejects.toThrow("the device is gone");
+    await expect(decodeBest(withMask, fakeCrops([1, 2]), [WHOLE, WHOLE], { maxSteps: 11, candidates: 3 })).rejects.toThrow("the device is gone");
     expect(engine.held()).toBe(0);
   });
 });
