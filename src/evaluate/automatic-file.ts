@@ -3,7 +3,6 @@
  * simulation goes on; memory does not grow with it.
  */
 import type { Dataset } from "../dataset/dataset.js";
-import { sequenceToRing } from "../predict/predict.js";
 import { scoreOf } from "../predict/score.js";
 import type { DoneOutcome } from "../types.js";
 import { AtomicFile } from "../write/atomic-file.js";
@@ -26,9 +25,8 @@ export class AutomaticFile {
 
   /** Instances with fewer than three distinct vertices are left out: an evaluation counts them as failed. @throws E_WRITE */
   async add({ crop, automatic }: SimulatedInstance): Promise<void> {
-    const { cells, logProbability, steps, ended } = automatic.sequence;
-    const { ring, distinct } = sequenceToRing(cells, crop);
-    if (distinct < 3) return;
+    const { ring, sequence: { logProbability, steps, ended } } = automatic;
+    if (ring.length === 0) return;
     const { ordinal, annotationId, imageId } = crop.instance;
     const outcome: DoneOutcome = {
       status: "done", ordinal, annotationId, imageId, ring, ended,

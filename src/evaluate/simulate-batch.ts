@@ -2,11 +2,12 @@
 import type { Crop } from "../crop/crop.js";
 import { fillPolygon, iouOfRles } from "../geometry/iou.js";
 import { decodeByRules } from "../predict/decode-by-rules.js";
+import { maskOf } from "../predict/decode-best.js";
 import type { Sequence } from "../predict/decode.js";
 import type { DrawnPolygon } from "../predict/draw-rows.js";
 import { sequenceToRing, stackPixels } from "../predict/predict.js";
 import type { Engine } from "../runtime/engine.js";
-import type { GridCell, Rle } from "../types.js";
+import type { GridCell, Ring, Rle } from "../types.js";
 import { areaRule } from "./click-area-rule.js";
 import { type ClickRule, closestRule, ringRule } from "./click-rules.js";
 import { truthOnGrid } from "./click-truth.js";
@@ -33,6 +34,8 @@ export interface Simulation {
 /** A polygon somebody drew, and how good it is. */
 export interface MeasuredPolygon {
   readonly sequence: Sequence;
+  /** As `annotate` would write it; empty with fewer than three distinct vertices. */
+  readonly ring: Ring;
   readonly clicks: number;
   /** At image resolution, against all parts of the truth; 0 with fewer than three distinct vertices. */
   readonly iou: number;
@@ -73,10 +76,10 @@ async function simulateUsable(
 ): Promise<{ instances: SimulatedInstance[]; milliseconds: number }> {
   const annotators = subjects.map(({ truth }) => annotatorsFor(truth, simulation));
   const crops = subjects.map(({ crop }) => crop);
-  const { polygons, times } = await decodeByRules(engine, stackPixels(crops), crops, annotators, simulation);
+  const { polygons, maskLogits, times } = await decodeByRules(engine, stackPixels(crops), crops, annotators, simulation);
   const drawn = subjects.map((): DrawnPolygon<SimulatedAnnotator>[] => []);
   for (const polygon of polygons) drawn[polygon.crop]!.push(polygon);
-  return { instances: subjects.map((subject, at) => measure(subject, drawn[at]!, simulation)), milliseconds: times.encodeMs + times.stepsMs };
+  return { instances: subjects.map((subject, at) => measure(subject, drawn[at]!, maskLogits && maskOf(maskLogits, at), simulation)), milliseconds: times.encodeMs + times.stepsMs };
 }
 
 interface UsableSubject { readonly kind: "usable"; readonly crop: Crop; readonly truth: readonly GridCell[]; readonly mask: Rle }
@@ -110,13 +113,15 @@ function ruleFor(truth: readonly GridCell[], threshold: number, { match, metric 
 }
 
 /** @param drawn all polygons of one crop: those of the annotators, and of the smallest threshold's those that stopped correcting */
-function measure({ crop, truth, mask }: UsableSubject, drawn: readonly DrawnPolygon<SimulatedAnnotator>[], simulation: Simulation): SimulatedInstance {
-  const known = new Map<string, number>();
+function measure(
+  { crop, truth, mask }: UsableSubject, drawn: readonly DrawnPolygon<SimulatedAnnotator>[], maskLogits: Float32Array | undefined, simulation: Simulation,
+): SimulatedInstance {
+  const known = new Map<string, Outline>();
   const toMeasured = ({ rule, sequence }: DrawnPolygon<SimulatedAnnotator>): MeasuredPolygon => {
     const key = sequence.cells.join();
-    const iou = known.get(key) ?? iouOf(sequence, crop, mask, simulation.rasterizer);
-    known.set(key, iou);
-    return { sequence, clicks: rule.clicks, iou };
+    const outline = known.get(key) ?? outlineOf(sequence, crop, maskLogits, mask, simulation.rasterizer);
+    known.set(key, outline);
+    return { sequence, clicks: rule.clicks, ...outline };
   };
   const finals = drawn.filter(({ rule }) => !rule.isFork).sort((a, b) => a.rule.run - b.rule.run);
   const perThreshold = finals.map(toMeasured);
@@ -129,7 +134,10 @@ function measure({ crop, truth, mask }: UsableSubject, drawn: readonly DrawnPoly
   };
 }
 
-function iouOf({ cells }: Sequence, crop: Crop, mask: Rle, rule: Rasterizer): number {
-  const { ring, distinct } = sequenceToRing(cells, crop);
-  return distinct < 3 ? 0 : iouOfRles(fillPolygon([ring], crop.imageHeight, crop.imageWidth, rule), mask);
+type Outline = Pick<MeasuredPolygon, "ring" | "iou">;
+
+/** Vertices lie where in their cells the mask map says, corrected ones too: an annotator names cells here. */
+function outlineOf({ cells }: Sequence, crop: Crop, maskLogits: Float32Array | undefined, truth: Rle, rule: Rasterizer): Outline {
+  const { ring, distinct } = sequenceToRing(cells, crop, maskLogits);
+  return distinct < 3 ? { ring: [], iou: 0 } : { ring, iou: iouOfRles(fillPolygon([ring], crop.imageHeight, crop.imageWidth, rule), truth) };
 }

@@ -7,12 +7,11 @@
  * The rules an annotator follows are in click-rules.ts and click-area-rule.ts, the loop in predict/draw-rows.ts. Nothing here writes to
  * a terminal: words and rows go to the host.
  */
-import type { Crop, CropResult } from "../crop/crop.js";
+import type { CropResult } from "../crop/crop.js";
 import { type CropSource, readCrops } from "../crop/read-crops.js";
 import type { Dataset } from "../dataset/dataset.js";
 import { openDataset } from "../dataset/open-dataset.js";
 import { usageError } from "../errors.js";
-import { sequenceToRing } from "../predict/predict.js";
 import { createRandom } from "../random.js";
 import { openEngine } from "../runtime/devices.js";
 import type { Engine } from "../runtime/engine.js";
@@ -46,8 +45,9 @@ interface Study {
 }
 
 /** Compact: one per instance is kept until the report has chosen its pictures. */
-interface KeptPolygon extends Pick<Crop, "window" | "bounds"> {
-  readonly cells: Uint16Array;
+interface KeptPolygon {
+  /** x and y in turn, image pixels. */
+  readonly points: Float64Array;
   readonly iou: number;
   readonly clicks: number;
 }
@@ -176,9 +176,8 @@ function keep(study: Study, result: SimulatedInstance, image: ImageRecord): Clic
   const { annotationId, imageId, categoryId } = result.crop.instance;
   const category = dataset.categories.findIndex(({ id }) => id === categoryId);
   study.tally.add(result, category, sources.numberOf(image));
-  const { sequence, iou, clicks } = result.perThreshold[smallestThreshold(thresholds)]!;
-  const { window, bounds } = result.crop;
-  study.corrected.set(annotationId, { cells: Uint16Array.from(sequence.cells), window, bounds, iou, clicks });
+  const { ring, iou, clicks } = result.perThreshold[smallestThreshold(thresholds)]!;
+  study.corrected.set(annotationId, { points: Float64Array.from(ring.flatMap(({ x, y }) => [x, y])), iou, clicks });
   return {
     annotationId, imageId, fileName: image.fileName, category: dataset.categories[category]!.name,
     ...(options.groupBy.kind !== "none" && { source: sources.nameOf(image) }),
@@ -192,7 +191,7 @@ function keep(study: Study, result: SimulatedInstance, image: ImageRecord): Clic
 function correctedPolygon({ corrected, simulation: { thresholds } }: Study, annotationId: Id): CorrectedPolygon | undefined {
   const kept = corrected.get(annotationId);
   if (kept === undefined) return undefined;
-  return { ring: sequenceToRing([...kept.cells], kept).ring, iou: kept.iou, clicks: kept.clicks, threshold: thresholds[smallestThreshold(thresholds)]! };
+  return { ring: Array.from({ length: kept.points.length / 2 }, (_, at) => ({ x: kept.points[2 * at]!, y: kept.points[2 * at + 1]! })), iou: kept.iou, clicks: kept.clicks, threshold: thresholds[smallestThreshold(thresholds)]! };
 }
 
 function reportOf({ options, dataset, subjects, model, engine, simulation, tally, sources }: Study, milliseconds: number, wallSeconds: number): ClickReport {

@@ -29,12 +29,19 @@ export function indexToCell(index: number): GridCell {
   return { col: index % GRID_SIZE, row: Math.floor(index / GRID_SIZE) };
 }
 
+/** A point of the grid between cells: the centre of cell (0, 0) is at (0.5, 0.5); 0..28. */
+export interface GridPoint { readonly gridX: number; readonly gridY: number }
+
+export function cellCenter({ col, row }: GridCell): GridPoint { return { gridX: col + 0.5, gridY: row + 0.5 }; }
+
+/** position / 28 * side + origin. */
+export function gridToImagePoint({ gridX, gridY }: GridPoint, window: CropWindow): ImagePoint {
+  return { x: window.left + (gridX / GRID_SIZE) * window.side, y: window.top + (gridY / GRID_SIZE) * window.side };
+}
+
 /** Centre of a cell in image pixels: (cell + 0.5) / 28 * side + origin. */
 export function cellToImagePoint(cell: GridCell, window: CropWindow): ImagePoint {
-  return {
-    x: window.left + ((cell.col + 0.5) / GRID_SIZE) * window.side,
-    y: window.top + ((cell.row + 0.5) / GRID_SIZE) * window.side,
-  };
+  return gridToImagePoint(cellCenter(cell), window);
 }
 
 /** Cell under an image point: floor(p / side * 28), clamped to the grid. */

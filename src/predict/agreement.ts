@@ -7,7 +7,7 @@
  * one which spans less of its box has missed a part.
  */
 import type { CropFrame } from "../crop/crop.js";
-import { CELL_COUNT, GRID_SIZE, indexToCell } from "../geometry/grid.js";
+import { CELL_COUNT, GRID_SIZE, cellCenter, indexToCell } from "../geometry/grid.js";
 import { rasterizePolygon } from "../geometry/rasterize.js";
 
 /** Pixels per cell and axis on which the polygon is filled. */
@@ -26,16 +26,16 @@ export interface Fit {
 interface FineBox { readonly x0: number; readonly x1: number; readonly y0: number; readonly y1: number }
 
 /**
- * @param cells  a polygon through the centers of these cells, indices 0..783; moved into the box as in the ring that is written
- * @param logits mask logits of all crops, [rows, 784]
+ * @param cells      a polygon through the centers of these cells, indices 0..783; moved into the box as in the ring that is written
+ * @param maskLogits the crop's mask map, [784]
  */
-export function fitOf(cells: readonly number[], frame: CropFrame, logits: Float32Array, row: number): Fit {
+export function fitOf(cells: readonly number[], frame: CropFrame, maskLogits: Float32Array): Fit {
   const box = fineBox(frame);
   const points = cells.map((index) => {
-    const { col, row: line } = indexToCell(index);
-    return { x: clamp((col + 0.5) * FINE, box.x0, box.x1), y: clamp((line + 0.5) * FINE, box.y0, box.y1) };
+    const { gridX, gridY } = cellCenter(indexToCell(index));
+    return { x: clamp(gridX * FINE, box.x0, box.x1), y: clamp(gridY * FINE, box.y0, box.y1) };
   });
-  return { agreement: agreementOf(points, box, logits.subarray(row * CELL_COUNT, (row + 1) * CELL_COUNT)), span: spanOf(points, box) };
+  return { agreement: agreementOf(points, box, maskLogits), span: spanOf(points, box) };
 }
 
 /** Sum of the probabilities inside over (area inside + sum of all probabilities - sum inside), in fine pixels. */

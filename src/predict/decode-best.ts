@@ -8,6 +8,7 @@
  * one knew it, .828.
  */
 import type { CropFrame } from "../crop/crop.js";
+import { CELL_COUNT } from "../geometry/grid.js";
 import type { EncodedBatch, Engine } from "../runtime/engine.js";
 import { fitOf } from "./agreement.js";
 import { type DecodeTimes, type Sequence, drawFrom, encodeAndDraw } from "./decode.js";
@@ -32,6 +33,8 @@ export interface BestOptions {
 export interface BestSequence extends Sequence {
   /** Expected IoU with the mask map, 0..1 (agreement.ts); absent where the network has no such map. */
   readonly agreement?: number;
+  /** Mask map of the crop, [784]; absent where the network has none. */
+  readonly maskLogits?: Float32Array;
 }
 
 /**
@@ -61,8 +64,9 @@ export async function drawBest(start: EncodedBatch, frames: readonly CropFrame[]
   const drawn = await drawFrom(start.select(firsts.map((_, row) => row)), firsts, maxSteps);
   if (maskLogits === undefined) return drawn;
   const judge = (sequence: Sequence, crop: number): Judged => {
-    const { agreement, span } = fitOf(sequence.cells, frames[crop]!, maskLogits, crop);
-    return { sequence: { ...sequence, agreement }, worth: agreement * span };
+    const map = maskOf(maskLogits, crop);
+    const { agreement, span } = fitOf(sequence.cells, frames[crop]!, map);
+    return { sequence: { ...sequence, agreement, maskLogits: map }, worth: agreement * span };
   };
 
   const best = drawn.map(judge);
@@ -83,6 +87,9 @@ export async function drawBest(start: EncodedBatch, frames: readonly CropFrame[]
   }
   return best.map(({ sequence }) => sequence);
 }
+
+/** One crop's map, [784], of those of a batch. */
+export function maskOf(maskLogits: Float32Array, crop: number): Float32Array { return maskLogits.subarray(crop * CELL_COUNT, (crop + 1) * CELL_COUNT); }
 
 /** @property worth what candidates are compared by, 0..1: agreement with the mask map times span of the box */
 interface Judged { readonly sequence: BestSequence; readonly worth: number }

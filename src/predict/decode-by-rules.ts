@@ -13,13 +13,15 @@ import { chooseBest } from "./score.js";
  * @param pixels [rules.length, 224, 224, 3] uint8 RGB
  * @param frames of each crop
  * @param rules  for each crop, the rules of its polygons; all of them share one encoding and step together
- * @returns      one polygon per rule, those of forks included, in the order in which they ended
+ * @returns      one polygon per rule, those of forks included, in the order in which they ended, and the mask maps of the crops, [rules.length, 784]
  */
 export async function decodeByRules<R extends DrawingRule<R>>(
   engine: Engine, pixels: Uint8Array, frames: readonly CropFrame[], rules: readonly (readonly R[])[], options: BestOptions,
-): Promise<{ polygons: DrawnPolygon<R>[]; times: DecodeTimes }> {
+): Promise<{ polygons: DrawnPolygon<R>[]; maskLogits: Float32Array | undefined; times: DecodeTimes }> {
+  let maskLogits: Float32Array | undefined;
   const { drawn, times } = await encodeAndDraw(engine, pixels, rules.length, async (encoded) => {
-    if (encoded.maskLogits === undefined || options.candidates === 1) return drawRows(encoded, rules, options.maxSteps);
+    ({ maskLogits } = encoded);
+    if (maskLogits === undefined || options.candidates === 1) return drawRows(encoded, rules, options.maxSteps);
     let firsts: number[];
     try {
       firsts = (await drawBest(encoded, frames, options)).map(({ cells }) => cells[0]!);
@@ -29,5 +31,5 @@ export async function decodeByRules<R extends DrawingRule<R>>(
     }
     return drawRows(encoded, rules, options.maxSteps, chooseBest, firsts);
   });
-  return { polygons: drawn, times };
+  return { polygons: drawn, maskLogits, times };
 }

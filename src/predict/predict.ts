@@ -2,13 +2,14 @@
  * Crops in, polygons out: runs the decode loop on a batch and brings the cells back to image pixels. Knows no files.
  */
 import { CROP_SIZE, type Crop, type CropFrame } from "../crop/crop.js";
-import { cellToImagePoint, indexToCell } from "../geometry/grid.js";
+import { gridToImagePoint } from "../geometry/grid.js";
 import { orientClockwise } from "../geometry/ring.js";
 import { simplifyRing } from "../geometry/simplify.js";
 import type { Engine } from "../runtime/engine.js";
 import type { Failure, ImagePoint, Ring } from "../types.js";
 import type { DecodeTimes } from "./decode.js";
 import { type BestOptions, type BestSequence, decodeBest } from "./decode-best.js";
+import { placeVertices } from "./place-vertices.js";
 import { scoreOf } from "./score.js";
 
 export interface PredictOptions extends BestOptions {
@@ -37,7 +38,7 @@ export function stackPixels(crops: readonly Crop[]): Uint8Array {
 }
 
 function toPrediction(crop: Crop, sequence: BestSequence, options: PredictOptions): Prediction {
-  const { ring: drawn, distinct } = sequenceToRing(sequence.cells, crop);
+  const { ring: drawn, distinct } = sequenceToRing(sequence.cells, crop, sequence.maskLogits);
   if (distinct < 3) {
     const failure: Failure = {
       reason: "too-few-vertices",
@@ -51,20 +52,23 @@ function toPrediction(crop: Crop, sequence: BestSequence, options: PredictOption
 }
 
 /**
- * Cell indices -> clockwise ring in image pixels, rounded to two decimals. Vertices outside the box are moved onto its border: the object
+ * Cell indices -> clockwise ring in image pixels, rounded to two decimals; place-vertices.ts says where in their cells. Vertices outside the box are moved onto its border: the object
  * lies within its box, but the crop shows more, and a cell is a twenty-fourth of the box's long side. On 1,407 validation instances that
  * alone raises the mean IoU from .773 to .803. It also keeps points on the image, outside of which labeling tools refuse them. Vertices equal
- * to their neighbor are dropped. @returns the ring and its number of distinct vertices; with fewer than three it is no polygon
+ * to their neighbor are dropped.
+ * @param maskLogits the crop's mask map, [784]; undefined where the network has none
+ * @returns the ring and its number of distinct vertices; with fewer than three it is no polygon
  */
 export function sequenceToRing(
-  cells: readonly number[], { window, bounds }: CropFrame,
+  cells: readonly number[], { window, bounds }: CropFrame, maskLogits: Float32Array | undefined,
 ): { ring: Ring; distinct: number } {
-  const points = cells.map((index): ImagePoint => {
-    const { x, y } = cellToImagePoint(indexToCell(index), window);
+  const points = placeVertices(cells, maskLogits).map((point): ImagePoint => {
+    const { x, y } = gridToImagePoint(point, window);
     return { x: roundToHundredth(clamp(x, bounds.left, bounds.width)), y: roundToHundredth(clamp(y, bounds.top, bounds.height)) };
   });
   const ring = points.filter((point, at) => !isSamePoint(point, points.at(at - 1)!));
-  return { ring: orientClockwise(ring), distinct: new Set(points.map(({ x, y }) => `${x} ${y}`)).size };
+  const distinct = Math.min(new Set(cells).size, new Set(points.map(({ x, y }) => `${x} ${y}`)).size);
+  return { ring: orientClockwise(ring), distinct };
 }
 
 function isSamePoint(a: ImagePoint, b: ImagePoint): boolean { return a.x === b.x && a.y === b.y; }

@@ -28,6 +28,8 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
   private readonly nodes: NodeProto[] = [];
   private readonly inputs: ValueInfoProto[] = [];
   private readonly outputs: ValueInfoProto[] = [];
+  /** Values that are outputs, by the name nodes gave them: they take the output's name when the graph is built. */
+  private readonly renamed = new Map<string, string>();
   /** Constants; a body shares those of the graph around it. */
   private readonly initializers: Map<string, TensorProto>;
 
@@ -55,15 +57,22 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
     this.outputOf(value, name, "float", ["batch", ...value.shape]);
   }
 
-  /** Declares a graph output of any type and shape. */
+  /**
+   * Declares a graph output of any type and shape. Only what no node of this graph made, or what is an output already, is copied: copying
+   * the state was a fortieth of a decoder step. A value that a loop's body looks at must not be an output too.
+   */
   outputOf(value: GraphValue, name: string, type: DataType, dims: readonly (number | string)[]): void {
-    this.nodes.push({ opType: "Identity", name: `output/${name}`, input: [value.name], output: [name], attribute: [] });
     this.outputs.push(valueInfo(name, type, dims));
+    const isMadeHere = this.nodes.some(({ output }) => output.includes(value.name));
+    if (isMadeHere && !this.renamed.has(value.name)) this.renamed.set(value.name, name);
+    else this.nodes.push({ opType: "Identity", name: `output/${name}`, input: [value.name], output: [name], attribute: [] });
   }
 
   build(): GraphProto {
     const initializer = this.outer === undefined ? [...this.initializers.values()] : [];
-    return { name: this.graphName, node: this.nodes, initializer, input: this.inputs, output: this.outputs };
+    const rename = (names: readonly string[]): string[] => names.map((name) => this.renamed.get(name) ?? name);
+    const node = this.nodes.map((made) => ({ ...made, input: rename(made.input), output: rename(made.output) }));
+    return { name: this.graphName, node, initializer, input: this.inputs, output: this.outputs };
   }
 
   /** Appends a node that is no operation of a network, with one output. @param shape of the output, without the batch */

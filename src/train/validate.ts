@@ -3,7 +3,7 @@ import type { Crop, CropResult } from "../crop/crop.js";
 import { boxRing } from "../geometry/box.js";
 import { CROP_SIZE, type CropWindow } from "../geometry/grid.js";
 import { fillPolygon, iouOfRles, rasterizeTruth } from "../geometry/iou.js";
-import { DEFAULT_CANDIDATES, decodeBest } from "../predict/decode-best.js";
+import { type BestSequence, DEFAULT_CANDIDATES, decodeBest } from "../predict/decode-best.js";
 import { sequenceToRing, stackPixels } from "../predict/predict.js";
 import type { Engine } from "../runtime/engine.js";
 import { traceMask } from "../write/trace-mask.js";
@@ -32,7 +32,7 @@ export async function validate(engine: Engine, set: ValidationSet, options: Vali
   const tally = new Tally(set);
   for await (const crops of inBatches(set.crops(), options.batchSize, (failed) => { tally.fail(failed); })) {
     const { sequences } = await decodeBest(engine, stackPixels(crops), crops, { maxSteps: options.maxSteps, candidates: DEFAULT_CANDIDATES });
-    crops.forEach((crop, at) => { tally.add(crop, sequences[at]!.cells); });
+    crops.forEach((crop, at) => { tally.add(crop, sequences[at]!); });
     await options.onProgress?.(tally.done);
   }
   const seconds = (performance.now() - started) / 1000;
@@ -64,9 +64,9 @@ class Tally {
 
   constructor(private readonly set: ValidationSet) {}
 
-  add(crop: Crop, cells: readonly number[]): void {
+  add(crop: Crop, { cells, maskLogits }: BestSequence): void {
     const { instance, imageWidth, imageHeight } = crop;
-    const { ring, distinct } = sequenceToRing(cells, crop);
+    const { ring, distinct } = sequenceToRing(cells, crop, maskLogits);
     const polygon = distinct < 3 ? [] : [ring];
     const truth = rasterizeTruth(instance.truth!, imageHeight, imageWidth);
     const iou = iouOfRles(fillPolygon(polygon, imageHeight, imageWidth, "coco"), truth);

@@ -7,7 +7,7 @@ import { cropOf } from "./click-arbitraries.js";
 
 const GROUPS = { categories: ["car", "nothing", "person"] };
 const sequence = { cells: [], logProbability: 0, steps: 1, ended: true };
-const polygon = (clicks: number, iou: number): MeasuredPolygon => ({ sequence, clicks, iou });
+const polygon = (clicks: number, iou: number): MeasuredPolygon => ({ sequence, ring: [], clicks, iou });
 
 /** @param curve IoU after 0, 1, ... corrections */
 function instance(truthVertices: number, perThreshold: readonly MeasuredPolygon[], curve: readonly number[]): SimulatedInstance {

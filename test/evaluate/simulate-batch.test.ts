@@ -90,7 +90,8 @@ describe("a batch of simulated annotators", () => {
     const crop = cropOf(outline!, 5);
     const twoParts = { ...crop, instance: { ...crop.instance, truth: { kind: "polygon" as const, polygon: [small, outline!] } } };
     const [result] = await simulate([twoParts], { thresholds: [0] });
-    const { ring } = sequenceToRing(result!.perThreshold[0]!.sequence.cells, crop);
+    const { ring } = sequenceToRing(result!.perThreshold[0]!.sequence.cells, crop, undefined);
+    expect(result!.perThreshold[0]!.ring).toEqual(ring);
     expect(result!.perThreshold[0]!.iou).toBe(iouOfRles(fillPolygon([ring], SIDE, SIDE, "coco"), rasterizeTruth(twoParts.instance.truth, SIDE, SIDE)));
     // The annotator follows the largest part alone.
     expect(result!.perThreshold[0]!.sequence).toEqual((await simulate([crop], { thresholds: [0] }))[0]!.perThreshold[0]!.sequence);

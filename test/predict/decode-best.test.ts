@@ -6,7 +6,7 @@ import { chessboardDistance } from "../../src/geometry/chessboard.js";
 import { fitOf } from "../../src/predict/agreement.js";
 import type { CropFrame } from "../../src/crop/crop.js";
 import { type Sequence, decodeGreedy } from "../../src/predict/decode.js";
-import { decodeBest } from "../../src/predict/decode-best.js";
+import { decodeBest, maskOf } from "../../src/predict/decode-best.js";
 import { firstVertices } from "../../src/predict/first-vertices.js";
 import { stackPixels } from "../../src/predict/predict.js";
 import type { Decoding, Engine } from "../../src/runtime/engine.js";
@@ -50,7 +50,7 @@ describe("agreement with a mask map", () => {
       const [drawn, map] = [sharesOf(one), sharesOf(other)];
       const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
       const inside = sum(drawn.map((share, at) => share * map[at]!));
-      expect(fitOf(corners(one), WHOLE, mapOf(other), 0).agreement).toBeCloseTo(inside / (sum(drawn) + sum(map) - inside), 5);
+      expect(fitOf(corners(one), WHOLE, mapOf(other)).agreement).toBeCloseTo(inside / (sum(drawn) + sum(map) - inside), 5);
     }));
   });
 
@@ -59,15 +59,15 @@ describe("agreement with a mask map", () => {
     { cells: [0, 5, 10], why: "vertices on one line enclose nothing" },
     { cells: [7], why: "one vertex encloses nothing" },
   ])("is 0 where $why", ({ cells }) => {
-    expect(fitOf(cells, WHOLE, new Float32Array(CELL_COUNT).fill(3), 0).agreement).toBe(0);
+    expect(fitOf(cells, WHOLE, new Float32Array(CELL_COUNT).fill(3)).agreement).toBe(0);
   });
 
   test("looks at the map of its own row", () => {
     const maps = new Float32Array(2 * CELL_COUNT);
     maps.set(mapOf([2, 2, 5, 5]), 0);
     maps.set(mapOf([20, 20, 5, 5]), CELL_COUNT);
-    expect(fitOf(corners([20, 20, 5, 5]), WHOLE, maps, 1).agreement).toBeGreaterThan(0.6);
-    expect(fitOf(corners([20, 20, 5, 5]), WHOLE, maps, 0).agreement).toBeLessThan(0.01);
+    expect(fitOf(corners([20, 20, 5, 5]), WHOLE, maskOf(maps, 1)).agreement).toBeGreaterThan(0.6);
+    expect(fitOf(corners([20, 20, 5, 5]), WHOLE, maskOf(maps, 0)).agreement).toBeLessThan(0.01);
   });
 
   test("counts neither what the map says outside the box, nor what the polygon loses when it is moved into it", () => {
@@ -77,7 +77,7 @@ describe("agreement with a mask map", () => {
       const [further, higher] = [Math.min(2, left), Math.min(2, top)];
       const larger = corners([left - further, top - higher, width + further, height + higher]);
       const everywhere = new Float32Array(CELL_COUNT).fill(40);
-      const { agreement, span } = fitOf(larger, box, everywhere, 0);
+      const { agreement, span } = fitOf(larger, box, everywhere);
       expect(span).toBeCloseTo(1, 9);
       expect(agreement).toBeCloseTo(1, 1); // half pixels at the border
     }));
@@ -90,13 +90,13 @@ const TIGHT = frameOf(4.5, 4.5, 20, 20);
 describe("span of the box", () => {
   test("is the area of the polygon's own box over that of the box: 1 for a diamond that reaches all four sides", () => {
     const diamond = [[14, 4], [24, 14], [14, 24], [4, 14]].map(([col, row]) => cellToIndex({ col: col!, row: row! }));
-    expect(fitOf(diamond, frameOf(4.5, 4.5, 20, 20), new Float32Array(CELL_COUNT), 0).span).toBeCloseTo(1, 9);
-    expect(fitOf(diamond, frameOf(4.5, 4.5, 40, 20), new Float32Array(CELL_COUNT), 0).span).toBeCloseTo(20 / 23.5, 9); // the crop ends at 28
+    expect(fitOf(diamond, frameOf(4.5, 4.5, 20, 20), new Float32Array(CELL_COUNT)).span).toBeCloseTo(1, 9);
+    expect(fitOf(diamond, frameOf(4.5, 4.5, 40, 20), new Float32Array(CELL_COUNT)).span).toBeCloseTo(20 / 23.5, 9); // the crop ends at 28
   });
 
   test("is never more than 1, whatever lies outside the box, and 0 for one vertex", () => {
     fc.assert(fc.property(fc.array(fc.nat(CELL_COUNT - 1), { minLength: 1, maxLength: 12 }), rectangle, (cells, [left, top, width, height]) => {
-      const { span } = fitOf(cells, frameOf(left, top, width, height), new Float32Array(CELL_COUNT), 0);
+      const { span } = fitOf(cells, frameOf(left, top, width, height), new Float32Array(CELL_COUNT));
       expect(span).toBeGreaterThanOrEqual(0);
       expect(span).toBeLessThanOrEqual(1 + 1e-12);
       if (new Set(cells).size === 1) expect(span).toBe(0);
@@ -136,10 +136,10 @@ describe("decoding with candidates", () => {
       const once = (await decodeBest(engine, pixels, crops, { maxSteps: 20, candidates: 1 })).sequences;
       expect(once.map(({ cells }) => cells)).toEqual(greedy.map(({ cells }) => cells));
       const several = (await decodeBest(engine, pixels, crops, { maxSteps: 20, candidates: 4 })).sequences;
-      const worthOf = ({ cells }: Sequence, at: number): number => { const { agreement, span } = fitOf(cells, crops[at]!, maskLogits, at); return agreement * span; };
+      const worthOf = ({ cells }: Sequence, at: number): number => { const { agreement, span } = fitOf(cells, crops[at]!, maskOf(maskLogits, at)); return agreement * span; };
       several.forEach((sequence, at) => { expect(worthOf(sequence, at)).toBeGreaterThanOrEqual(worthOf(once[at]!, at)); });
       expect(several.some((sequence, at) => worthOf(sequence, at) > worthOf(once[at]!, at))).toBe(true);
-      several.forEach(({ agreement, cells }, at) => { expect(agreement).toBe(fitOf(cells, crops[at]!, maskLogits, at).agreement); });
+      several.forEach(({ agreement, cells }, at) => { expect(agreement).toBe(fitOf(cells, crops[at]!, maskOf(maskLogits, at)).agreement); });
       const alone = await decodeBest(engine, pixels.subarray(0, 224 * 224 * 3), crops.slice(0, 1), { maxSteps: 20, candidates: 4 });
       expect(alone.sequences[0]!.cells).toEqual(several[0]!.cells);
     } finally {

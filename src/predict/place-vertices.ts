@@ -1,0 +1,101 @@
+/**
+ * Where in its cell a vertex lies. The decoder names a cell, a twenty-eighth of the crop; the paper draws through the centers. The mask map
+ * of the network says more: its border runs somewhere through the cell. From the centers on, vertices climb the expected IoU with that map,
+ * and none leaves its cell.
+ *
+ * An edge that moves outward by a small distance takes in, per unit of its length, the map's probability p along it as intersection and 1
+ * as area. That is worth it while p exceeds a level; each vertex moves by what its two edges say, weighted toward itself, relative to the
+ * length it moves.
+ *
+ * On 704 validation instances with weights on the way to 0.3, five candidates: mean IoU .8152 through the centers, .8253 with the level
+ * of .65 (.5: .8207, .6: .8246, .7: .8238), .8224 where vertices may move by a whole cell. The level is above a half because training
+ * fills its masks with every cell the outline touches.
+ */
+import { CELL_COUNT, GRID_SIZE, type GridPoint, cellCenter, indexToCell } from "../geometry/grid.js";
+
+/** Probability of the map at which an outline rests. */
+const LEVEL = 0.65;
+/** Farthest a vertex moves from the center of its cell along each axis, in cells. */
+const REACH = 0.5;
+/** Cells that a vertex moves per turn where the map is sure. */
+const RATE = 3;
+const TURNS = 10;
+/** Points along an edge at which the map is read. */
+const SAMPLES = 6;
+
+/**
+ * @param cells      a polygon, indices 0..783
+ * @param maskLogits the crop's mask map, [784]; absent: the network has none, and vertices stay at the centers
+ * @returns          a point for each cell, in order, within half a cell of its center along each axis
+ */
+export function placeVertices(cells: readonly number[], maskLogits: Float32Array | undefined): GridPoint[] {
+  const centers = cells.map((index) => cellCenter(indexToCell(index)));
+  if (maskLogits === undefined || cells.length < 3) return centers;
+  const map = maskLogits.map((logit) => 1 / (1 + Math.exp(-logit)));
+  if (map.length !== CELL_COUNT) throw new Error(`expected a mask map of ${CELL_COUNT} cells, received ${map.length}`);
+  const outward = isClockwise(centers) ? 1 : -1;
+  let points = centers;
+  for (let turn = 0; turn < TURNS; turn++) {
+    const moves = movesOf(points, map);
+    points = points.map(({ gridX, gridY }, at) => ({
+      gridX: within(gridX + outward * RATE * moves[at]!.gridX, centers[at]!.gridX),
+      gridY: within(gridY + outward * RATE * moves[at]!.gridY, centers[at]!.gridY),
+    }));
+  }
+  return points;
+}
+
+/** For each vertex, the way outward its edges ask for, as a part of RATE; a clockwise ring's outside is to the left of its edges on screen. */
+function movesOf(points: readonly GridPoint[], map: Float32Array): GridPoint[] {
+  const count = points.length;
+  const x = new Float64Array(count), y = new Float64Array(count), lengths = new Float64Array(count);
+  for (let from = 0; from < count; from++) {
+    const to = (from + 1) % count;
+    const [a, b] = [points[from]!, points[to]!];
+    const [dx, dy] = [b.gridX - a.gridX, b.gridY - a.gridY];
+    let atFrom = 0;
+    let atTo = 0;
+    for (let sample = 0; sample < SAMPLES; sample++) {
+      const along = (sample + 0.5) / SAMPLES;
+      const gain = (mapAt(map, a.gridX + dx * along, a.gridY + dy * along) - LEVEL) / SAMPLES;
+      atFrom += gain * (1 - along);
+      atTo += gain * along;
+    }
+    // (dy, -dx) points outward and is as long as the edge.
+    x[from]! += atFrom * dy;
+    y[from]! -= atFrom * dx;
+    x[to]! += atTo * dy;
+    y[to]! -= atTo * dx;
+    const length = Math.hypot(dx, dy) / 2;
+    lengths[from]! += length;
+    lengths[to]! += length;
+  }
+  return points.map((_, at) => (lengths[at]! > 0 ? { gridX: x[at]! / lengths[at]!, gridY: y[at]! / lengths[at]! } : { gridX: 0, gridY: 0 }));
+}
+
+/** The map between cell centers, bilinear; beyond the outer centers as at them. */
+function mapAt(map: Float32Array, x: number, y: number): number {
+  const [left, u] = between(x);
+  const [top, v] = between(y);
+  const at = top * GRID_SIZE + left;
+  return (map[at]! * (1 - u) + map[at + 1]! * u) * (1 - v) + (map[at + GRID_SIZE]! * (1 - u) + map[at + GRID_SIZE + 1]! * u) * v;
+}
+
+/** The cell whose center lies before a position, 0..26, and how far on it is toward the next, 0..1. */
+function between(position: number): [cell: number, part: number] {
+  const from = Math.min(GRID_SIZE - 1, Math.max(0, position - 0.5));
+  const cell = Math.min(GRID_SIZE - 2, Math.floor(from));
+  return [cell, from - cell];
+}
+
+/** Shoelace formula with y down. */
+function isClockwise(points: readonly GridPoint[]): boolean {
+  let area = 0;
+  points.forEach((b, at) => {
+    const a = points.at(at - 1)!;
+    area += a.gridX * b.gridY - b.gridX * a.gridY;
+  });
+  return area >= 0;
+}
+
+function within(value: number, center: number): number { return Math.min(center + REACH, Math.max(center - REACH, value)); }

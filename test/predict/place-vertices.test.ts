@@ -1,0 +1,67 @@
+/** Where in their cells vertices lie: by the mask map, never outside the cell. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { CELL_COUNT, GRID_SIZE, cellToIndex, indexToCell } from "../../src/geometry/grid.js";
+import { placeVertices } from "../../src/predict/place-vertices.js";
+
+/** Logits of a map that is sure of what lies inside a disk, with a soft border one cell wide. */
+function disk(x: number, y: number, radius: number): Float32Array {
+  return Float32Array.from({ length: CELL_COUNT }, (_, index) => {
+    const { col, row } = indexToCell(index);
+    return 6 * (radius - Math.hypot(col + 0.5 - x, row + 0.5 - y));
+  });
+}
+
+/** Cells under the corners of a regular polygon, clockwise on screen from the top. */
+function around(x: number, y: number, radius: number, corners: number): number[] {
+  return Array.from({ length: corners }, (_, at) => {
+    const angle = (2 * Math.PI * at) / corners;
+    return cellToIndex({ col: Math.floor(x + radius * Math.sin(angle)), row: Math.floor(y - radius * Math.cos(angle)) });
+  });
+}
+
+const anyCells = fc.array(fc.nat(CELL_COUNT - 1), { minLength: 1, maxLength: 40 });
+const anyDisk = fc.tuple(fc.double({ min: 8, max: 20, noNaN: true }), fc.double({ min: 8, max: 20, noNaN: true }), fc.double({ min: 4, max: 7, noNaN: true }));
+
+describe("placing vertices in their cells", () => {
+  test("no vertex leaves its cell, whatever polygon and map", () => {
+    fc.assert(fc.property(anyCells, anyDisk, (cells, [x, y, radius]) => {
+      const points = placeVertices(cells, disk(x, y, radius));
+      expect(points).toHaveLength(cells.length);
+      points.forEach(({ gridX, gridY }, at) => {
+        const { col, row } = indexToCell(cells[at]!);
+        expect(gridX >= col && gridX <= col + 1 && gridY >= row && gridY <= row + 1).toBe(true);
+      });
+    }));
+  });
+
+  test("without a map, and with fewer than three vertices, they lie at the centers", () => {
+    fc.assert(fc.property(anyCells, (cells) => {
+      const centers = cells.map((index) => ({ gridX: (index % GRID_SIZE) + 0.5, gridY: Math.floor(index / GRID_SIZE) + 0.5 }));
+      expect(placeVertices(cells, undefined)).toEqual(centers);
+      if (cells.length < 3) expect(placeVertices(cells, disk(14, 14, 6))).toEqual(centers);
+    }));
+  });
+
+  test("a polygon drawn around a disk comes nearer to its border than through the centers", () => {
+    fc.assert(fc.property(anyDisk, fc.integer({ min: 8, max: 16 }), ([x, y, radius], corners) => {
+      const cells = around(x, y, radius, corners);
+      const distance = (points: readonly { gridX: number; gridY: number }[]): number =>
+        points.reduce((sum, { gridX, gridY }) => sum + Math.abs(Math.hypot(gridX - x, gridY - y) - radius), 0) / points.length;
+      // The vertices of a polygon of equal area lie a little outside the circle.
+      expect(distance(placeVertices(cells, disk(x, y, radius)))).toBeLessThan(distance(placeVertices(cells, undefined)) + 0.05);
+      expect(distance(placeVertices(cells, disk(x, y, radius)))).toBeLessThan(0.4);
+    }));
+  });
+
+  test("the way round makes no difference", () => {
+    fc.assert(fc.property(anyDisk, fc.integer({ min: 5, max: 16 }), ([x, y, radius], corners) => {
+      const cells = around(x, y, radius, corners);
+      const back = placeVertices([...cells].reverse(), disk(x + 1, y, radius)).reverse();
+      placeVertices(cells, disk(x + 1, y, radius)).forEach(({ gridX, gridY }, at) => {
+        expect(gridX).toBeCloseTo(back[at]!.gridX, 9);
+        expect(gridY).toBeCloseTo(back[at]!.gridY, 9);
+      });
+    }));
+  });
+});
