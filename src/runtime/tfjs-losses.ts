@@ -130,7 +130,7 @@ function binaryCrossEntropy(tf: Tfjs, logits: tfjs.Tensor, truth: tfjs.Tensor, p
   return tf.mean(tf.add(tf.mul(tf.sub(1, truth), logits), tf.mul(weight, tf.softplus(tf.neg(logits)))));
 }
 
-/** Mean over the batch of the IoU on the grid; an empty union counts as 0. */
+/** Mean over the batch of the IoU on the grid, cells of the truth by their shares; an empty union counts as 0. */
 function maskIou(tf: Tfjs, logits: tfjs.Tensor, truth: tfjs.Tensor): tfjs.Tensor {
   const drawn = tf.cast(tf.greater(logits, 0), "float32");
   const both = tf.sum(tf.mul(drawn, truth), [1, 2, 3]); // [B]

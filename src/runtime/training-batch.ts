@@ -14,6 +14,6 @@ export interface TrainingBatch {
   readonly cells: Int32Array;
   /** [B, 28, 28] 0 or 1: cells the closed ring's boundary passes through. */
   readonly edge: Uint8Array;
-  /** [B, 28, 28] 0 or 1: cells covered by the ring. */
-  readonly mask: Uint8Array;
+  /** [B, 28, 28] 0..1: share of each cell inside the ring. */
+  readonly mask: Float32Array;
 }

@@ -16,7 +16,7 @@ export function packBatch(crops: Uint8Array, rings: readonly (readonly GridCell[
   const steps = Math.max(...rings.map((cells) => cells.length));
   const cells = new Int32Array(size * (steps + 1)).fill(EOS);
   const edge = new Uint8Array(size * CELL_COUNT);
-  const mask = new Uint8Array(size * CELL_COUNT);
+  const mask = new Float32Array(size * CELL_COUNT);
   rings.forEach((ring, i) => {
     cells.set(ring.map(cellToIndex), i * (steps + 1));
     const maps = targetMaps(ring);

@@ -1,6 +1,9 @@
 /**
- * The maps beside the sequence: which cells the outline passes, and which it covers. They are made from the cells of the sequence, not
- * from the finer truth, so that every output of the network is taught the same ring.
+ * The maps beside the sequence: which cells the outline passes, and how much of each it covers. They are made from the cells of the
+ * sequence, not from the finer truth, so that every output of the network is taught the same ring.
+ *
+ * The mask is the share of a cell inside the ring through the centers, not the cells it touches: prediction places vertices where the mask
+ * map's border runs (predict/place-vertices.ts), and a map that is taught to reach half a cell too far would lead them there.
  */
 import { CELL_COUNT, GRID_SIZE, cellToIndex } from "../geometry/grid.js";
 import type { GridCell } from "../types.js";
@@ -8,16 +11,18 @@ import type { GridCell } from "../types.js";
 export interface TargetMaps {
   /** [28, 28] 0 or 1, row by row. */
   readonly edge: Uint8Array;
-  readonly mask: Uint8Array;
+  /** [28, 28] 0..1, row by row. */
+  readonly mask: Float32Array;
 }
+
+/** Lines per row of cells along which the mask is measured: the ring's vertices lie between two of them, so that its area is exact. */
+const LINES = 8;
 
 /** @param cells a closed ring of at least one cell */
 export function targetMaps(cells: readonly GridCell[]): TargetMaps {
   const edge = new Uint8Array(CELL_COUNT);
   cells.forEach((cell, i) => { drawLine(edge, cells.at(i - 1)!, cell); });
-  const mask = edge.slice();
-  fillInside(mask, cells);
-  return { edge, mask };
+  return { edge, mask: coverage(cells) };
 }
 
 /** Bresenham 1965: the cells nearest to the line between two centers, one per step along its longer direction. */
@@ -38,23 +43,29 @@ function roundHalfIn(value: number): number {
   return Math.sign(value) * Math.ceil(Math.abs(value) - 0.5) + 0;
 }
 
-/** Sets the cells whose center lies inside the ring of centers; even-odd rule. Cells on the ring are the edge's. */
-function fillInside(mask: Uint8Array, cells: readonly GridCell[]): void {
-  for (let row = 0; row < GRID_SIZE; row++) {
-    const crossings = crossingsOf(cells, row).sort((a, b) => a - b);
+/** Share of each cell inside the ring of centers; even-odd rule. */
+function coverage(cells: readonly GridCell[]): Float32Array {
+  const mask = new Float64Array(CELL_COUNT);
+  for (let line = 0; line < GRID_SIZE * LINES; line++) {
+    const row = Math.floor(line / LINES);
+    const crossings = crossingsOf(cells, (line + 0.5) / LINES).sort((a, b) => a - b);
     for (let i = 0; i + 1 < crossings.length; i += 2) {
-      for (let col = Math.ceil(crossings[i]!); col <= crossings[i + 1]!; col++) mask[row * GRID_SIZE + col] = 1;
+      const [left, right] = [crossings[i]!, crossings[i + 1]!];
+      for (let col = Math.floor(left); col < right; col++) {
+        mask[row * GRID_SIZE + col]! += (Math.min(col + 1, right) - Math.max(col, left)) / LINES;
+      }
     }
   }
+  return Float32Array.from(mask);
 }
 
-/** Columns at which the ring passes the centers of a row; a side holds its upper end and not its lower one, so that a vertex counts once. */
-function crossingsOf(cells: readonly GridCell[], row: number): number[] {
+/** Positions at which the ring of centers passes a horizontal line through no center; in cells, 0..28. */
+function crossingsOf(cells: readonly GridCell[], y: number): number[] {
   const crossings: number[] = [];
   cells.forEach((b, i) => {
     const a = cells.at(i - 1)!;
-    if (a.row <= row === b.row <= row) return;
-    crossings.push(a.col + ((row - a.row) / (b.row - a.row)) * (b.col - a.col));
+    if (a.row + 0.5 <= y === b.row + 0.5 <= y) return;
+    crossings.push(a.col + 0.5 + ((y - a.row - 0.5) / (b.row - a.row)) * (b.col - a.col));
   });
   return crossings;
 }

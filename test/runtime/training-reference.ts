@@ -48,7 +48,7 @@ export function referenceBatch(): TrainingBatch {
   return {
     size: BATCH, steps: STEPS, crops: syntheticCrops(BATCH), cells: Int32Array.from(cells),
     edge: plane((cell, b) => (cell * 7 + b) % 5 === 0),
-    mask: plane((cell, b) => ((cell % 28) + Math.floor(cell / 28) + b) % 3 === 0),
+    mask: Float32Array.from(plane((cell, b) => ((cell % 28) + Math.floor(cell / 28) + b) % 3 === 0)),
   };
 }
 

@@ -87,7 +87,7 @@ function agreement(batch: TrainingBatch, row: number): { inside: number; outside
     if (nearEdge(at)) continue;
     const { col, row: y } = indexToCell(at);
     const pixel = batch.crops[((row * CROP_SIZE + (y + 0.5) * side) * CROP_SIZE + (col + 0.5) * side) * 3]!;
-    const [place, isRight] = mask[at] === 1 ? ["inside", pixel > 200] as const : ["outside", pixel < 55] as const;
+    const [place, isRight] = mask[at]! > 0.5 ? ["inside", pixel > 200] as const : ["outside", pixel < 55] as const;
     counts[place][0]! += isRight ? 1 : 0;
     counts[place][1]! += 1;
   }
