@@ -40,7 +40,7 @@ export function shapeBaseline(name: ShapeBaseline, rule: Rasterizer): Method {
  * @param context extra part of the box's long side that the network sees
  */
 export function gridCeiling(context: number, rule: Rasterizer): Method {
-  return polygonMethod("grid-ceiling", "the truth's own outlines through the 28 x 28 grid: what a perfect network could reach with these boxes", rule,
+  return polygonMethod("grid-ceiling", "the truth's own outlines through the centers of a 28 x 28 grid: what a network that always names the right cells reaches, before vertices are placed in them", rule,
     (instance, size) => (instance.truth === undefined ? undefined : throughGrid(instance.truth, instance.box, size, context)));
 }
 

@@ -12,6 +12,7 @@ export function rulesInWords(simulation: Simulation): string[] {
       ? `The annotator corrects as often as the rule asks; a polygon ends at the latest after ${maxSteps} decoder steps.`
       : `After ${maxClicks} ${maxClicks === 1 ? "click" : "clicks"} everything is accepted; a polygon ends at the latest after ${maxSteps} decoder steps.`,
     "The annotator follows one outline on the 28 x 28 grid: the largest polygon of an instance, or the outline of its mask's largest part. Speed-up is the number of its vertices divided by the clicks.",
+    "Outlines are measured as annotate writes them: a vertex, corrected or not, lies where in its cell the network's mask map says (at the center, where a model has no such map).",
     `IoU is measured at image resolution against all parts of the truth, masks filled by ${rasterizer === "coco" ? "COCO's rule (pycocotools)" : "Pillow's rule"}; a polygon with fewer than three different vertices counts as 0.`,
   ];
 }

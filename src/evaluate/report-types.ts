@@ -27,7 +27,7 @@ export interface EvaluationReport {
   readonly counts: ReportCounts;
   /** "polyrnn" (the predictions file) first, then the baselines and other result files in the order they were asked for. */
   readonly methods: readonly MethodReport[];
-  /** The truth sent through the 28 x 28 grid: what a perfect network could reach with these boxes. */
+  /** The truth through the centers of a 28 x 28 grid: what a network that always names the right cells reaches before vertices are placed in them. */
   readonly gridCeiling: MethodReport;
   readonly histograms: Histograms;
   /** IoU of the predictions against truth area. */
