@@ -4,13 +4,13 @@ import { PolyrnnError } from "../errors.js";
 import { boxIou, rasterizeTruth } from "../geometry/iou.js";
 import { polygonBounds } from "../geometry/ring.js";
 import { rleArea } from "../geometry/rle.js";
+import { crossesItself, MOST_EXAMINED_VERTICES } from "../geometry/ring-crossings.js";
 import type { Box, ImageRecord, Instance, JsonObject, Polygon, Truth } from "../types.js";
 import { boxOf, SMALLEST_BOX_IOU } from "./match-predictions.js";
 import type { MaskResult, Remark } from "./method.js";
 import type { PredictionRecord } from "./prediction-file.js";
 import type { MaskFailure } from "./reason-words.js";
 import type { Rasterizer } from "./report-types.js";
-import { crossesItself, MOST_EXAMINED_VERTICES } from "./ring-crossings.js";
 
 /** More vertices than this are remarked on. */
 const MANY_VERTICES = 1000;

@@ -12,6 +12,7 @@
  * .45, .827 with .50. Vertices that may move by a whole cell lost .003 of .010 (weights before, on the same instances).
  */
 import { CELL_COUNT, GRID_SIZE, type GridPoint, cellCenter, indexToCell } from "../geometry/grid.js";
+import { crossingEdges } from "../geometry/ring-crossings.js";
 
 /** Probability of the map at which an outline rests. */
 const LEVEL = 0.43;
@@ -41,6 +42,18 @@ export function placeVertices(cells: readonly number[], maskLogits: Float32Array
       gridX: within(gridX + outward * RATE * moves[at]!.gridX, centers[at]!.gridX),
       gridY: within(gridY + outward * RATE * moves[at]!.gridY, centers[at]!.gridY),
     }));
+  }
+  return untangle(points, centers);
+}
+
+/** Puts the ends of edges that cross back at their centers, one pair of edges after the other; a ring that crosses itself through the centers stays one. */
+function untangle(placed: readonly GridPoint[], centers: readonly GridPoint[]): GridPoint[] {
+  const points = [...placed];
+  for (let left = points.length; left > 0; left--) {
+    const edges = crossingEdges(points.map(({ gridX, gridY }) => ({ x: gridX, y: gridY })));
+    const ends = edges?.flatMap((edge) => [edge, (edge + 1) % points.length]).filter((at) => points[at] !== centers[at]) ?? [];
+    if (ends.length === 0) break;
+    for (const at of ends) points[at] = centers[at]!;
   }
   return points;
 }

@@ -2,8 +2,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CELL_COUNT, GRID_SIZE, cellToIndex, indexToCell } from "../../src/geometry/grid.js";
+import { crossesItself } from "../../src/geometry/ring-crossings.js";
 import { signedArea } from "../../src/geometry/ring.js";
 import { placeVertices } from "../../src/predict/place-vertices.js";
+import type { ImagePoint } from "../../src/types.js";
 
 /** Logits of a map that is sure of what lies inside a disk, with a soft border one cell wide. */
 function disk(x: number, y: number, radius: number): Float32Array {
@@ -53,6 +55,18 @@ describe("placing vertices in their cells", () => {
     });
     const mean = (of: 0 | 1): number => errors.reduce((sum, pair) => sum + pair[of], 0) / errors.length;
     expect(mean(0)).toBeLessThan(mean(1) / 2);
+  });
+
+  test("a ring that does not cross itself through the centers does not after placing, whatever the map", () => {
+    let moved = 0;
+    fc.assert(fc.property(fc.array(fc.nat(CELL_COUNT - 1), { minLength: 4, maxLength: 9 }), fc.double({ min: 0.01, max: 2, noNaN: true }), (cells, wave) => {
+      const ringOf = (map: Float32Array | undefined): ImagePoint[] => placeVertices(cells, map).map(({ gridX, gridY }) => ({ x: gridX, y: gridY }));
+      fc.pre(!crossesItself(ringOf(undefined)));
+      const map = new Float32Array(CELL_COUNT).map((_, at) => 8 * Math.sin(at * wave));
+      expect(crossesItself(ringOf(map))).toBe(false);
+      if (ringOf(map).some(({ x }) => x % 1 !== 0.5)) moved++;
+    }), { numRuns: 400 });
+    expect(moved).toBeGreaterThan(100);
   });
 
   test("the way round makes no difference", () => {

@@ -1,26 +1,31 @@
-/** Whether an outline crosses itself: the fill rules disagree there, so a report says how many predictions do. */
+/** Where an outline crosses itself: the fill rules disagree there, and labeling tools refuse it. */
 import type { Ring } from "../types.js";
 
 /** Rings with more vertices are not examined: the worst case is quadratic. */
 export const MOST_EXAMINED_VERTICES = 2000;
 
-/**
- * True when two edges that are not neighbors cross at a point inside both. Touching, a repeated vertex or a stretch walked twice is
- * no crossing. False above MOST_EXAMINED_VERTICES.
- */
+/** True when edges cross (see crossingEdges). False above MOST_EXAMINED_VERTICES. */
 export function crossesItself(ring: Ring): boolean {
+  return crossingEdges(ring) !== undefined;
+}
+
+/**
+ * Two edges that are not neighbors and cross at a point inside both, by the positions of their first vertices. Touching, a repeated vertex
+ * or a stretch walked twice is no crossing. Undefined where there are none, and above MOST_EXAMINED_VERTICES.
+ */
+export function crossingEdges(ring: Ring): readonly [number, number] | undefined {
   const count = ring.length;
-  if (count < 4 || count > MOST_EXAMINED_VERTICES) return false;
+  if (count < 4 || count > MOST_EXAMINED_VERTICES) return undefined;
   const left = (edge: number): number => Math.min(ring[edge]!.x, ring[(edge + 1) % count]!.x);
   const right = (edge: number): number => Math.max(ring[edge]!.x, ring[(edge + 1) % count]!.x);
   const byLeft = Array.from({ length: count }, (_, edge) => edge).sort((a, b) => left(a) - left(b));
   for (let i = 0; i < count; i++) {
     const end = right(byLeft[i]!);
     for (let j = i + 1; j < count && left(byLeft[j]!) <= end; j++) {
-      if (edgesCross(ring, byLeft[i]!, byLeft[j]!)) return true;
+      if (edgesCross(ring, byLeft[i]!, byLeft[j]!)) return [byLeft[i]!, byLeft[j]!];
     }
   }
-  return false;
+  return undefined;
 }
 
 function edgesCross(ring: Ring, i: number, j: number): boolean {
