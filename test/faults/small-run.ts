@@ -6,6 +6,7 @@ import { join, relative } from "node:path";
 import sharp from "sharp";
 import { unsealLine } from "../../src/annotate/journal.js";
 import type { AnnotateOptions } from "../../src/annotate/options.js";
+import { DEFAULT_CANDIDATES } from "../../src/predict/decode-best.js";
 import { type Ended, runToEnd } from "../process/start.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
@@ -56,7 +57,7 @@ export function annotateWords(data: SmallData, out: string, ...more: string[]): 
 /** The same run as the words ask for, for a child that runs it in process; `ALL_FORMATS` included. */
 export function annotateOptions(data: SmallData, out: string, resume: boolean): AnnotateOptions {
   return {
-    images: data.images, boxes: data.boxes, out, formats: ["coco", "labelme", "yolo-seg", "label-studio"], model: TINY, device: "cpu", batchSize: 4, maxSteps: 4, candidates: 3,
+    images: data.images, boxes: data.boxes, out, formats: ["coco", "labelme", "yolo-seg", "label-studio"], model: TINY, device: "cpu", batchSize: 4, maxSteps: 4, candidates: DEFAULT_CANDIDATES,
     minScore: 0, simplify: 0, categories: [], existing: "predict", overlays: "all", resume, force: false,
   };
 }
