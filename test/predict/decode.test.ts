@@ -84,7 +84,9 @@ describe("at the step limit", () => {
   let engine: Engine;
   let long: readonly Prediction[];
   beforeAll(async () => {
-    engine = await openOnnxEngine(model.network, model.weights, model.card.normalization, { device: "cpu" });
+    // Without its mask map: vertices at the centers of their cells do not move when the polygon goes on.
+    const onnx = await openOnnxEngine(model.network, model.weights, model.card.normalization, { device: "cpu" });
+    engine = { ...onnx, encode: async (pixels, count) => Object.assign(await onnx.encode(pixels, count), { maskLogits: undefined }) };
     long = await draw(engine, crops, crops.length, 90, 1);
   });
   afterAll(async () => { await engine.dispose(); });
