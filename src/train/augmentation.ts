@@ -8,10 +8,12 @@ import type { Random } from "../random.js";
 
 /** Probabilities are 0..1 per crop; 0 switches off. */
 export interface Augmentation {
-  /** The crop's context is drawn evenly between these; parts of the box's long side. */
+  /** Probability that the crop is framed as in prediction: the model's own context around the true box. Where a box ends is worth knowing. */
+  readonly framed: number;
+  /** Otherwise the crop's context is drawn evenly between these; parts of the box's long side. */
   readonly contextLow: number;
   readonly contextHigh: number;
-  /** Each side of the box moves by up to this part of the box's width or height, either way. */
+  /** Likewise, each side of the box moves by up to this part of the box's width or height, either way. */
   readonly jitter: number;
   /** Probability that left and right are exchanged; likewise up and down. The ring stays clockwise. */
   readonly flip: number;
@@ -40,19 +42,19 @@ export interface Augmentation {
 }
 
 export const DEFAULT_AUGMENTATION: Augmentation = {
-  contextLow: 0.1, contextHigh: 0.2, jitter: 0.03, flip: 0.5, flipVertical: 0, randomStart: true,
+  framed: 0.6, contextLow: 0.1, contextHigh: 0.2, jitter: 0.03, flip: 0.5, flipVertical: 0, randomStart: true,
   tone: 0.8, brightness: 30, contrast: 0.4, color: 0.12, gray: 0.1, blur: 0.15, scale: 0.15, scaleLowest: 0.35, erase: 0.2, paste: 0.1,
 };
 
 /** The plain crop, first vertex first. */
 export const NO_AUGMENTATION: Augmentation = {
-  contextLow: 0.15, contextHigh: 0.15, jitter: 0, flip: 0, flipVertical: 0, randomStart: false,
+  framed: 0, contextLow: 0.15, contextHigh: 0.15, jitter: 0, flip: 0, flipVertical: 0, randomStart: false,
   tone: 0, brightness: 0, contrast: 0, color: 0, gray: 0, blur: 0, scale: 0, scaleLowest: 1, erase: 0, paste: 0,
 };
 
 /** Lowest and highest value of every number. */
 const RANGES: { readonly [K in Exclude<keyof Augmentation, "randomStart">]: readonly [number, number] } = {
-  contextLow: [0, 2], contextHigh: [0, 2], jitter: [0, 0.4], flip: [0, 1], flipVertical: [0, 1],
+  framed: [0, 1], contextLow: [0, 2], contextHigh: [0, 2], jitter: [0, 0.4], flip: [0, 1], flipVertical: [0, 1],
   tone: [0, 1], brightness: [0, 255], contrast: [0, 1], color: [0, 1], gray: [0, 1], blur: [0, 1],
   scale: [0, 1], scaleLowest: [0.05, 1], erase: [0, 1], paste: [0, 1],
 };

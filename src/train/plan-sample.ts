@@ -56,7 +56,8 @@ function drawView({ images }: TruthSet, subject: TruthInstance, rules: SampleRul
   const { width, height } = images[subject.image]!.opened;
   const moved = clipBox(jitterBox(subject.box, augmentation.jitter, random), width, height);
   const context = random.between(augmentation.contextLow, augmentation.contextHigh);
-  if (moved.kind !== "outside") {
+  const isFramed = random.next() < augmentation.framed;
+  if (!isFramed && moved.kind !== "outside") {
     const window = squareWindow(moved.box, context);
     const cells = targetCells(ring, window, limits);
     if (typeof cells !== "string") return { window, cells };

@@ -11,7 +11,7 @@ import { packRing, unpackRing, type TruthSet } from "../../src/train/truth-insta
 import { anyFramedRing } from "./arbitraries.js";
 
 const CONTEXT = 0.15;
-const WILD = { ...DEFAULT_AUGMENTATION, contextLow: 0, contextHigh: 2, jitter: 0.4, flipVertical: 0.5, paste: 0.5 };
+const WILD = { ...DEFAULT_AUGMENTATION, framed: 0.2, contextLow: 0, contextHigh: 2, jitter: 0.4, flipVertical: 0.5, paste: 0.5 };
 
 /** Two images of 1000 x 800 pixels with the ring on the first; undefined where it cannot be taught in the plain window. */
 function truthWith(ring: Parameters<typeof packRing>[0], maxVertices: number): TruthSet | undefined {
@@ -38,4 +38,13 @@ test("whatever is drawn, the ring stays clockwise, on the grid and within the li
     expect(sample.cells.every(({ col, row }) => col >= 0 && row >= 0 && col < GRID_SIZE && row < GRID_SIZE)).toBe(true);
     if (sample.background !== undefined) expect(sample.background.image).toBe(1);
   }));
+});
+
+test.each([{ framed: 1, plain: 200 }, { framed: 0, plain: 0 }])("with a share of $framed, $plain of 200 crops are framed as in prediction", ({ framed, plain }) => {
+  const ring = [{ x: 300, y: 200 }, { x: 620, y: 260 }, { x: 560, y: 500 }, { x: 320, y: 480 }];
+  const truth = truthWith(ring, 30)!;
+  const rules = { limits: DEFAULT_SEQUENCE_LIMITS, augmentation: { ...WILD, framed }, plainContext: CONTEXT };
+  const window = squareWindow(truth.instances[0]!.box, CONTEXT);
+  const windows = Array.from({ length: 200 }, (_, seed) => planSample(truth, 0, rules, createRandom(seed)).window);
+  expect(windows.filter(({ left, top, side }) => left === window.left && top === window.top && side === window.side)).toHaveLength(plain);
 });
