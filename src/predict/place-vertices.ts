@@ -13,6 +13,8 @@
  */
 import { CELL_COUNT, GRID_SIZE, type GridPoint, cellCenter, indexToCell } from "../geometry/grid.js";
 import { crossingEdges } from "../geometry/ring-crossings.js";
+import { signedArea } from "../geometry/ring.js";
+import type { Ring } from "../types.js";
 
 /** Probability of the map at which an outline rests. */
 const LEVEL = 0.43;
@@ -34,7 +36,7 @@ export function placeVertices(cells: readonly number[], maskLogits: Float32Array
   if (maskLogits === undefined || cells.length < 3) return centers;
   const map = maskLogits.map((logit) => 1 / (1 + Math.exp(-logit)));
   if (map.length !== CELL_COUNT) throw new Error(`expected a mask map of ${CELL_COUNT} cells, received ${map.length}`);
-  const outward = isClockwise(centers) ? 1 : -1;
+  const outward = signedArea(asRing(centers)) >= 0 ? 1 : -1;
   let points = centers;
   for (let turn = 0; turn < TURNS; turn++) {
     const moves = movesOf(points, map);
@@ -50,7 +52,7 @@ export function placeVertices(cells: readonly number[], maskLogits: Float32Array
 function untangle(placed: readonly GridPoint[], centers: readonly GridPoint[]): GridPoint[] {
   const points = [...placed];
   for (let left = points.length; left > 0; left--) {
-    const edges = crossingEdges(points.map(({ gridX, gridY }) => ({ x: gridX, y: gridY })));
+    const edges = crossingEdges(asRing(points));
     const ends = edges?.flatMap((edge) => [edge, (edge + 1) % points.length]).filter((at) => points[at] !== centers[at]) ?? [];
     if (ends.length === 0) break;
     for (const at of ends) points[at] = centers[at]!;
@@ -101,14 +103,6 @@ function between(position: number): [cell: number, part: number] {
   return [cell, from - cell];
 }
 
-/** Shoelace formula with y down. */
-function isClockwise(points: readonly GridPoint[]): boolean {
-  let area = 0;
-  points.forEach((b, at) => {
-    const a = points.at(at - 1)!;
-    area += a.gridX * b.gridY - b.gridX * a.gridY;
-  });
-  return area >= 0;
-}
-
+/** The same frame under the names that rings have. */
+function asRing(points: readonly GridPoint[]): Ring { return points.map(({ gridX, gridY }) => ({ x: gridX, y: gridY })); }
 function within(value: number, center: number): number { return Math.min(center + REACH, Math.max(center - REACH, value)); }
