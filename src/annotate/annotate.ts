@@ -95,6 +95,7 @@ async function fillLockedFolder(run: Run, mode: "new" | "resume"): Promise<Annot
   } finally {
     await journal.close();
   }
+  await run.drawer.close(); // Its memory is not needed for the files.
   const finished = await finishRun({ ...run, generator: generatorOf(run.model) }, journalPath, drawn);
   const summary = summarize(run, finished.tally, drawn, [...finished.written, ...(drawn.stopped ? [] : [SUMMARY_FILE])]);
   await writeSummaryFile(options.out, summary);

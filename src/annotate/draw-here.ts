@@ -15,6 +15,7 @@ export const BATCH_SIZES = { cpu: 16, webgpu: 64, cuda: 64 } as const;
  */
 export const drawHere = async (...[model, options, host, open = openEngine]: [...Parameters<OpenDrawer>, open?: typeof openEngine]): Promise<Drawer> => {
   const { engine, passedOver } = await open(model, { device: options.device });
+  let isOpen = true;
   host.note(`drawing with ${model.card.name} on ${engine.device} (${engine.version})`);
   return {
     batchSize: BATCH_SIZES[engine.device],
@@ -28,7 +29,11 @@ export const drawHere = async (...[model, options, host, open = openEngine]: [..
       });
       for await (const batch of batchesOf(crops, plan)) yield await drawBatch(engine, batch, identity, clock);
     },
-    close: () => engine.dispose(),
+    async close() {
+      if (!isOpen) return;
+      isOpen = false;
+      await engine.dispose();
+    },
   };
 };
 

@@ -34,6 +34,7 @@ export interface Drawer {
    * one is asked for. Returning early stops the work behind it.
    */
   draw(request: DrawRequest): AsyncGenerator<readonly Drawn[], void, undefined>;
+  /** Lets go of the device; a second time does nothing. `engine` still answers. */
   close(): Promise<void>;
 }
 

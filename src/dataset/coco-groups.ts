@@ -8,7 +8,7 @@ import type { AnnotationSource } from "./coco-annotation.js";
 import type { ImageSource } from "./coco-images.js";
 import type { Entry, ImageGroup } from "./dataset.js";
 import type { IdNumbers } from "./id-numbers.js";
-import { readRanges } from "./read-ranges.js";
+import { RangeReader } from "./read-ranges.js";
 import type { ByteRange } from "./read-ranges.js";
 
 /** Image records read together: they are small and usually stand side by side. */
@@ -34,9 +34,10 @@ export function groupAnnotations(
   const groups = Int32Array.from(imageIds.all(), (id) => positionOf(id) ?? images.count + unknownIds.push(id) - 1);
   const withoutId = images.count + unknownIds.length;
   const annotations = index.finish(groups, withoutId + 1);
-  const entries = (group: number, image: ImageRecord): Promise<Entry[]> => readEntries(file, annotations, group, image, source);
 
   async function* walk(): AsyncGenerator<ImageGroup> {
+    const reader = new RangeReader(file);
+    const entries = (group: number, image: ImageRecord): Promise<Entry[]> => readEntries(reader, annotations, group, image, source);
     for (let from = 0; from < images.count; from += IMAGES_AT_ONCE) {
       await file.checkUnchanged();
       const some = await images.load(from, Math.min(images.count, from + IMAGES_AT_ONCE));
@@ -58,10 +59,10 @@ export function groupAnnotations(
 }
 
 /** Entries of one group, in file order. */
-async function readEntries(file: ByteFile, annotations: GroupedAnnotations, group: number, image: ImageRecord, source: AnnotationSource): Promise<Entry[]> {
+async function readEntries(reader: RangeReader, annotations: GroupedAnnotations, group: number, image: ImageRecord, source: AnnotationSource): Promise<Entry[]> {
   const ordinals = annotations.group(group);
   const ranges = Array.from(ordinals, (ordinal): ByteRange => ({ offset: annotations.offsets[ordinal]!, length: annotations.lengths[ordinal]! }));
-  const parts = await readRanges(file, ranges);
+  const parts = await reader.read(ranges);
   return parts.map((bytes, i) => {
     const ordinal = ordinals[i]!;
     return readAnnotation(bytes, { ordinal, offset: ranges[i]!.offset, image, firstWithSameId: annotations.firstWithSameId(ordinal) }, source);

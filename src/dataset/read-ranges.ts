@@ -9,6 +9,8 @@ const LARGEST_GAP = 16 * 1024;
 const LARGEST_BLOCK = 2 ** 20;
 /** Reads under way at a time. */
 const READS_AT_ONCE = 8;
+/** What a walk reads at a time while it goes straight on. */
+const AHEAD_BYTES = 2 ** 18;
 
 /**
  * @param ranges in ascending order, apart from each other
@@ -28,6 +30,51 @@ export async function readRanges(file: ByteFile, ranges: readonly ByteRange[]): 
     });
   }
   return parts;
+}
+
+/**
+ * Reads ranges for a walk that mostly goes straight on, as it does where annotations stand in the order of their images: a few hundred
+ * groups come with one call into one buffer. A walk that jumps about is read like any other ranges.
+ */
+export class RangeReader {
+  private buffer: Buffer | undefined;
+  /** The part of the file in `buffer`. */
+  private from = 0;
+  private to = 0;
+  /** Where the last ranges ended. */
+  private reached = 0;
+
+  constructor(private readonly file: ByteFile) {}
+
+  /**
+   * @param ranges in ascending order, apart from each other
+   * @returns the bytes of each range; they are overwritten by the next call
+   */
+  async read(ranges: readonly ByteRange[]): Promise<readonly Buffer[]> {
+    const first = ranges[0], last = ranges.at(-1);
+    if (first === undefined || last === undefined) return [];
+    const gap = first.offset - this.reached;
+    const end = last.offset + last.length;
+    this.reached = end;
+    if (first.offset < this.from || end > this.to) {
+      const goesOn = gap >= 0 && gap <= LARGEST_GAP;
+      if (!goesOn || !await this.fill(first.offset, end)) return readRanges(this.file, ranges);
+    }
+    return ranges.map(({ offset, length }) => this.buffer!.subarray(offset - this.from, offset - this.from + length));
+  }
+
+  /** @returns false when what is wanted does not fit, or is not there any more */
+  private async fill(offset: number, end: number): Promise<boolean> {
+    if (end - offset > AHEAD_BYTES) return false;
+    this.buffer ??= Buffer.allocUnsafeSlow(AHEAD_BYTES);
+    this.from = this.to = offset;
+    while (this.to < end) {
+      const count = await this.file.read(this.buffer.subarray(this.to - offset), this.to);
+      if (count === 0) return false;
+      this.to += count;
+    }
+    return true;
+  }
 }
 
 interface Block { readonly offset: number; length: number; readonly ranges: ByteRange[] }

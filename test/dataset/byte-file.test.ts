@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { openByteFile } from "../../src/dataset/byte-file.js";
-import { readRanges } from "../../src/dataset/read-ranges.js";
+import { RangeReader, readRanges } from "../../src/dataset/read-ranges.js";
 import { errorOf, folderWith } from "./temporary-folder.js";
 
 const folder = await folderWith({ "a.txt": "one\ntwo\nthree" });
@@ -31,6 +31,34 @@ test("ranges come back in their order, whether they are read together or apart",
     const read = await readRanges(file, ranges);
     expect(read.map((part) => part.toString("latin1"))).toEqual(ranges.map(({ offset, length }) => bytes.subarray(offset, offset + length).toString("latin1")));
   }), { numRuns: 40 });
+  await file.close();
+});
+
+test("a walk gets the bytes of its groups, whether they follow one another, jump about or are larger than what is read ahead", async () => {
+  const bytes = Buffer.from(Array.from({ length: 900_000 }, (_, i) => i % 251));
+  const long = join(folder, "walk.bin");
+  await writeFile(long, bytes);
+  const file = await openByteFile(long, "box file");
+  const group = fc.record({
+    jump: fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.nat(bytes.length) }),
+    parts: fc.array(fc.tuple(fc.nat(20), fc.oneof(fc.integer({ min: 1, max: 900 }), fc.integer({ min: 1, max: 300_000 }))), { maxLength: 4 }),
+  });
+  await fc.assert(fc.asyncProperty(fc.array(group, { maxLength: 30 }), async (groups) => {
+    const reader = new RangeReader(file);
+    let at = 0;
+    for (const { jump, parts } of groups) {
+      at = jump ?? at;
+      const ranges = parts.flatMap(([gap, length]) => {
+        const offset = at + gap;
+        if (offset + length > bytes.length) return [];
+        at = offset + length;
+        return [{ offset, length }];
+      });
+      const read = await reader.read(ranges);
+      expect(read).toHaveLength(ranges.length);
+      expect(ranges.every(({ offset, length }, i) => read[i]!.equals(bytes.subarray(offset, offset + length)))).toBe(true);
+    }
+  }), { numRuns: 60 });
   await file.close();
 });
 
