@@ -10,6 +10,7 @@ import { CURVE_CLICKS } from "../dist/evaluate/simulate-batch.js";
 import { SimulatedAnnotator } from "../dist/evaluate/simulated-annotator.js";
 import { DEFAULT_CANDIDATES } from "../dist/predict/decode-best.js";
 import { decodeByRules } from "../dist/predict/decode-by-rules.js";
+import { mirrorCell } from "../dist/predict/mirror.js";
 import { stackPixels } from "../dist/predict/predict.js";
 import { openEngine } from "../dist/runtime/devices.js";
 import { loadModel } from "../dist/runtime/model.js";
@@ -84,11 +85,12 @@ async function countRows(engine, work) {
 async function simulate(engine, batches, thresholds, forkUpTo) {
   let clicks = 0;
   for (const crops of batches) {
-    const annotators = crops.map(({ instance, window }) => {
-      const truth = truthOnGrid(instance.truth, window);
+    const annotatorsOf = (crop, isMirrored) => {
+      const cells = truthOnGrid(crops[crop].instance.truth, crops[crop].window);
+      const truth = isMirrored ? cells.map(mirrorCell).reverse() : cells;
       return thresholds.map((threshold, at) => new SimulatedAnnotator(at, closestRule(truth, threshold, "chessboard"), Infinity, at === 0 ? forkUpTo : -1));
-    });
-    const { polygons } = await decodeByRules(engine, stackPixels(crops), crops, annotators, { maxSteps: MAX_STEPS, candidates: DEFAULT_CANDIDATES });
+    };
+    const { polygons } = await decodeByRules(engine, stackPixels(crops), crops, annotatorsOf, { maxSteps: MAX_STEPS, candidates: DEFAULT_CANDIDATES });
     for (const { rule } of polygons) if (!rule.isFork) clicks += rule.clicks;
   }
   return clicks;

@@ -2,9 +2,9 @@
 import type { Crop } from "../crop/crop.js";
 import { fillPolygon, iouOfRles } from "../geometry/iou.js";
 import { decodeByRules } from "../predict/decode-by-rules.js";
-import { maskOf } from "../predict/decode-best.js";
 import type { Sequence } from "../predict/decode.js";
 import type { DrawnPolygon } from "../predict/draw-rows.js";
+import { mirrorCell } from "../predict/mirror.js";
 import { sequenceToRing, stackPixels } from "../predict/predict.js";
 import type { Engine } from "../runtime/engine.js";
 import type { GridCell, Ring, Rle } from "../types.js";
@@ -74,12 +74,15 @@ export async function simulateBatch(
 async function simulateUsable(
   engine: Engine, subjects: readonly UsableSubject[], simulation: Simulation,
 ): Promise<{ instances: SimulatedInstance[]; milliseconds: number }> {
-  const annotators = subjects.map(({ truth }) => annotatorsFor(truth, simulation));
   const crops = subjects.map(({ crop }) => crop);
-  const { polygons, maskLogits, times } = await decodeByRules(engine, stackPixels(crops), crops, annotators, simulation);
+  const annotatorsOf = (at: number, isMirrored: boolean): SimulatedAnnotator[] => {
+    const { truth } = subjects[at]!;
+    return annotatorsFor(isMirrored ? truth.map(mirrorCell).reverse() : truth, simulation); // clockwise again
+  };
+  const { polygons, maskLogits, times } = await decodeByRules(engine, stackPixels(crops), crops, annotatorsOf, simulation);
   const drawn = subjects.map((): DrawnPolygon<SimulatedAnnotator>[] => []);
   for (const polygon of polygons) drawn[polygon.crop]!.push(polygon);
-  return { instances: subjects.map((subject, at) => measure(subject, drawn[at]!, maskLogits && maskOf(maskLogits, at), simulation)), milliseconds: times.encodeMs + times.stepsMs };
+  return { instances: subjects.map((subject, at) => measure(subject, drawn[at]!, maskLogits?.[at], simulation)), milliseconds: times.encodeMs + times.stepsMs };
 }
 
 interface UsableSubject { readonly kind: "usable"; readonly crop: Crop; readonly truth: readonly GridCell[]; readonly mask: Rle }

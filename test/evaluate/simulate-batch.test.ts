@@ -128,7 +128,7 @@ test("what is drawn stays: every decision sees the vertices before it as they en
       const rule = { closest: closestRule, ring: ringRule, area: areaRule }[match](truthOnGrid(crop.instance.truth!, crop.window)!, 1, "chessboard");
       return [new SimulatedAnnotator(0, (drawn, proposed) => { seen.push(drawn.map(cellToIndex)); return rule(drawn, proposed); }, Infinity, -1)];
     });
-    const { polygons } = await decodeByRules(fakeEngine(), stackPixels(crops), crops, annotators, { maxSteps: 71, candidates: 1 });
+    const { polygons } = await decodeByRules(fakeEngine(), stackPixels(crops), crops, (crop) => annotators[crop]!, { maxSteps: 71, candidates: 1 });
     const finals = polygons.map(({ sequence }) => sequence.cells.join());
     for (const drawn of seen) expect(finals.some((final) => final === drawn.join() || final.startsWith(`${drawn.join()},`) || drawn.length === 0)).toBe(true);
     expect(seen.length).toBeGreaterThan(crops.length);

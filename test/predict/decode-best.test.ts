@@ -5,9 +5,12 @@ import { CELL_COUNT, GRID_SIZE, cellToIndex, indexToCell } from "../../src/geome
 import { chessboardDistance } from "../../src/geometry/chessboard.js";
 import { fitOf } from "../../src/predict/agreement.js";
 import type { CropFrame } from "../../src/crop/crop.js";
+import { decodeByRules } from "../../src/predict/decode-by-rules.js";
+import type { Decision, DrawingRule } from "../../src/predict/draw-rows.js";
 import { type Sequence, decodeGreedy } from "../../src/predict/decode.js";
-import { decodeBest, maskOf } from "../../src/predict/decode-best.js";
+import { decodeBest } from "../../src/predict/decode-best.js";
 import { firstVertices } from "../../src/predict/first-vertices.js";
+import { mapOf as mapOfRow, meanOfBoth, mirrorCells, mirrorCrops } from "../../src/predict/mirror.js";
 import { stackPixels } from "../../src/predict/predict.js";
 import type { Decoding, Engine } from "../../src/runtime/engine.js";
 import { loadModel } from "../../src/runtime/model.js";
@@ -66,8 +69,8 @@ describe("agreement with a mask map", () => {
     const maps = new Float32Array(2 * CELL_COUNT);
     maps.set(mapOf([2, 2, 5, 5]), 0);
     maps.set(mapOf([20, 20, 5, 5]), CELL_COUNT);
-    expect(fitOf(corners([20, 20, 5, 5]), WHOLE, maskOf(maps, 1)).agreement).toBeGreaterThan(0.6);
-    expect(fitOf(corners([20, 20, 5, 5]), WHOLE, maskOf(maps, 0)).agreement).toBeLessThan(0.01);
+    expect(fitOf(corners([20, 20, 5, 5]), WHOLE, mapOfRow(maps, 1)).agreement).toBeGreaterThan(0.6);
+    expect(fitOf(corners([20, 20, 5, 5]), WHOLE, mapOfRow(maps, 0)).agreement).toBeLessThan(0.01);
   });
 
   test("counts neither what the map says outside the box, nor what the polygon loses when it is moved into it", () => {
@@ -123,25 +126,62 @@ test("first vertices: the best cell of the row, then the best that lie more than
 });
 
 describe("decoding with candidates", () => {
-  test("keeps, of the polygons from several first vertices, the one that agrees best; one candidate is the greedy polygon", async () => {
+  test("keeps, of the polygons drawn here and in the mirror, the one that fits best; one candidate is the greedy polygon", async () => {
     const { network, weights, card } = await loadModel("tiny-random");
     const engine = await openOnnxEngine(network, weights, card.normalization, { device: "cpu" });
     try {
       const crops = (await realCrops(2, 4)).slice(0, 6);
       const pixels = stackPixels(crops);
-      const encoded = await engine.encode(pixels, crops.length);
-      const maskLogits = encoded.maskLogits!;
-      encoded.dispose();
+      const mapsOf = async (some: Uint8Array): Promise<Float32Array[]> => {
+        const encoded = await engine.encode(some, crops.length);
+        encoded.dispose();
+        return crops.map((_, crop) => mapOfRow(encoded.maskLogits!, crop));
+      };
+      const turned = mirrorCrops(pixels, crops.map((_, crop) => crop));
+      const [here, there] = [await mapsOf(pixels), await mapsOf(turned)];
+      const both = here.map((map, crop) => meanOfBoth(map, there[crop]!));
       const greedy = (await decodeGreedy(engine, pixels, crops.length, 20)).sequences;
+      const inMirror = (await decodeGreedy(engine, turned, crops.length, 20)).sequences.map((sequence) => ({ ...sequence, cells: mirrorCells(sequence.cells) }));
       const once = (await decodeBest(engine, pixels, crops, { maxSteps: 20, candidates: 1 })).sequences;
       expect(once.map(({ cells }) => cells)).toEqual(greedy.map(({ cells }) => cells));
-      const several = (await decodeBest(engine, pixels, crops, { maxSteps: 20, candidates: 4 })).sequences;
-      const worthOf = ({ cells }: Sequence, at: number): number => { const { agreement, span } = fitOf(cells, crops[at]!, maskOf(maskLogits, at)); return agreement * span; };
-      several.forEach((sequence, at) => { expect(worthOf(sequence, at)).toBeGreaterThanOrEqual(worthOf(once[at]!, at)); });
-      expect(several.some((sequence, at) => worthOf(sequence, at) > worthOf(once[at]!, at))).toBe(true);
-      several.forEach(({ agreement, cells }, at) => { expect(agreement).toBe(fitOf(cells, crops[at]!, maskOf(maskLogits, at)).agreement); });
-      const alone = await decodeBest(engine, pixels.subarray(0, 224 * 224 * 3), crops.slice(0, 1), { maxSteps: 20, candidates: 4 });
+      once.forEach(({ maskLogits, isMirrored }, at) => { expect([maskLogits, isMirrored]).toEqual([here[at], false]); });
+
+      const worthOf = ({ cells }: Pick<Sequence, "cells">, at: number): number => { const { agreement, span } = fitOf(cells, crops[at]!, both[at]!); return agreement * span; };
+      const twice = (await decodeBest(engine, pixels, crops, { maxSteps: 20, candidates: 2 })).sequences;
+      twice.forEach(({ cells, isMirrored, maskLogits, agreement }, at) => {
+        expect(isMirrored).toBe(worthOf(inMirror[at]!, at) > worthOf(greedy[at]!, at));
+        expect(cells).toEqual((isMirrored ? inMirror : greedy)[at]!.cells);
+        expect(maskLogits).toEqual(both[at]);
+        expect(agreement).toBe(fitOf(cells, crops[at]!, both[at]!).agreement);
+      });
+      const several = (await decodeBest(engine, pixels, crops, { maxSteps: 20, candidates: 5 })).sequences;
+      several.forEach((sequence, at) => { expect(worthOf(sequence, at)).toBeGreaterThanOrEqual(worthOf(twice[at]!, at)); });
+      expect(several.some((sequence, at) => worthOf(sequence, at) > worthOf(greedy[at]!, at))).toBe(true);
+      expect(several.some(({ isMirrored }) => isMirrored)).toBe(true);
+      const alone = await decodeBest(engine, pixels.subarray(0, 224 * 224 * 3), crops.slice(0, 1), { maxSteps: 20, candidates: 5 });
       expect(alone.sequences[0]!.cells).toEqual(several[0]!.cells);
+    } finally {
+      await engine.dispose();
+    }
+  });
+
+  test("annotators who correct nothing are shown these polygons, those from the mirror too", async () => {
+    class Watch implements DrawingRule<Watch> {
+      constructor(readonly isMirrored: boolean) {}
+      decide(_drawn: readonly number[], proposed: number): Decision<Watch> { return { taken: proposed }; }
+    }
+    const { network, weights, card } = await loadModel("tiny-random");
+    const engine = await openOnnxEngine(network, weights, card.normalization, { device: "cpu" });
+    try {
+      const crops = (await realCrops(2, 4)).slice(0, 6);
+      const options = { maxSteps: 20, candidates: 5 };
+      const { sequences } = await decodeBest(engine, stackPixels(crops), crops, options);
+      const { polygons, maskLogits } = await decodeByRules(engine, stackPixels(crops), crops, (_, isMirrored) => [new Watch(isMirrored)], options);
+      expect(polygons.map(({ crop }) => crop).sort((a, b) => a - b)).toEqual(crops.map((_, crop) => crop));
+      for (const { crop, rule, sequence } of polygons) {
+        expect([sequence.cells, rule.isMirrored, maskLogits![crop]]).toEqual([sequences[crop]!.cells, sequences[crop]!.isMirrored, sequences[crop]!.maskLogits]);
+      }
+      expect(new Set(polygons.map(({ rule }) => rule.isMirrored))).toEqual(new Set([true, false]));
     } finally {
       await engine.dispose();
     }
@@ -150,7 +190,7 @@ describe("decoding with candidates", () => {
   test("where the network has no mask map, polygons are drawn once and carry no agreement", async () => {
     const engine = fakeEngine();
     const { sequences } = await decodeBest(engine, fakeCrops([1, 2, 3]), [WHOLE, WHOLE, WHOLE], { maxSteps: 20, candidates: 5 });
-    expect(sequences).toEqual((await decodeGreedy(fakeEngine(), fakeCrops([1, 2, 3]), 3, 20)).sequences);
+    expect(sequences).toEqual((await decodeGreedy(fakeEngine(), fakeCrops([1, 2, 3]), 3, 20)).sequences.map((sequence) => ({ ...sequence, isMirrored: false })));
     expect(engine.held()).toBe(0);
   });
 

@@ -4,7 +4,7 @@ import { CELL_COUNT, EOS } from "../../src/geometry/grid.js";
 import { decodeByRules } from "../../src/predict/decode-by-rules.js";
 import { decodeGreedy } from "../../src/predict/decode.js";
 import type { Decision, DrawingRule } from "../../src/predict/draw-rows.js";
-import { fakeCrops, fakeEngine, mix } from "./fake-engine.js";
+import { fakeCrops, fakeEngine, mix, wholeFrames } from "./fake-engine.js";
 
 /** Corrects one proposal in `oneIn` to a cell or an end of its own choice; the first `forks` corrections start a second polygon. */
 class Meddler implements DrawingRule<Meddler> {
@@ -24,7 +24,7 @@ class Meddler implements DrawingRule<Meddler> {
 /** Name -> cells of every polygon of a run. */
 async function draw(seeds: readonly number[], rulesOf: (seed: number) => readonly Meddler[], maxSteps = 71): Promise<Map<string, readonly number[]>> {
   const engine = fakeEngine();
-  const { polygons } = await decodeByRules(engine, fakeCrops(seeds), [], seeds.map(rulesOf), { maxSteps, candidates: 1 });
+  const { polygons } = await decodeByRules(engine, fakeCrops(seeds), wholeFrames(seeds.length), (crop) => rulesOf(seeds[crop]!), { maxSteps, candidates: 1 });
   expect(engine.held()).toBe(0);
   return new Map(polygons.map(({ crop, rule, sequence }) => [`crop ${seeds[crop]!}, ${rule.name}`, sequence.cells]));
 }
@@ -68,19 +68,19 @@ describe("the decode loop", () => {
   test("polygons that have drawn the same vertices are stepped once", async () => {
     const engine = fakeEngine();
     const alike = Array.from({ length: 10 }, (_, i) => new Meddler(`copy ${i}`, 5, 4));
-    const { polygons } = await decodeByRules(engine, fakeCrops([5]), [], [alike], { maxSteps: 71, candidates: 1 });
+    const { polygons } = await decodeByRules(engine, fakeCrops([5]), wholeFrames(1), () => alike, { maxSteps: 71, candidates: 1 });
     expect(polygons).toHaveLength(10);
     expect(new Set(engine.stepSizes)).toEqual(new Set([1]));
   });
 
   test("a batch that grew beyond 128 rows by parting is split, and nothing changes", async () => {
     const engine = fakeEngine({ endsOneIn: 30 });
-    const rules = Array.from({ length: 600 }, (_, i) => new Meddler(`rule ${i}`, i, 2));
-    const { polygons } = await decodeByRules(engine, fakeCrops([1, 2]), [], [rules, rules.map(({ name }, i) => new Meddler(name, i, 2))], { maxSteps: 71, candidates: 1 });
+    const rules = Array.from({ length: 600 }, (_, i) => ({ name: `rule ${i}` }));
+    const { polygons } = await decodeByRules(engine, fakeCrops([1, 2]), wholeFrames(2), () => rules.map(({ name }, i) => new Meddler(name, i, 2)), { maxSteps: 71, candidates: 1 });
     expect(polygons).toHaveLength(1200);
     expect(Math.max(...engine.stepSizes)).toBeLessThanOrEqual(128);
     expect(Math.max(...engine.stepSizes)).toBeGreaterThan(64);
-    const alone = await decodeByRules(fakeEngine({ endsOneIn: 30 }), fakeCrops([2]), [], [[new Meddler("rule 77", 77, 2)]], { maxSteps: 71, candidates: 1 });
+    const alone = await decodeByRules(fakeEngine({ endsOneIn: 30 }), fakeCrops([2]), wholeFrames(1), () => [new Meddler("rule 77", 77, 2)], { maxSteps: 71, candidates: 1 });
     expect(polygons.find(({ crop, rule }) => crop === 1 && rule.name === "rule 77")?.sequence).toEqual(alone.polygons[0]!.sequence);
   });
 
@@ -91,20 +91,20 @@ describe("the decode loop", () => {
   });
 
   test("a crop without rules takes no part", async () => {
-    const { polygons } = await decodeByRules(fakeEngine(), fakeCrops([3, 4]), [], [[], [new Meddler("only", 0, 0)]], { maxSteps: 71, candidates: 1 });
+    const { polygons } = await decodeByRules(fakeEngine(), fakeCrops([3, 4]), wholeFrames(2), (crop) => (crop === 0 ? [] : [new Meddler("only", 0, 0)]), { maxSteps: 71, candidates: 1 });
     expect(polygons.map(({ crop }) => crop)).toEqual([1]);
   });
 
   test.each([0, 1, 4])("nothing is left on the device when step %i fails", async (failsAt) => {
     const engine = fakeEngine({ failsAt, endsOneIn: 40 });
-    await expect(decodeByRules(engine, fakeCrops([1, 2, 3]), [], [1, 2, 3].map((seed) => [new Meddler("a", seed, 2), new Meddler("b", seed + 9, 2)]), { maxSteps: 71, candidates: 1 })).rejects.toThrow("the device is gone");
+    await expect(decodeByRules(engine, fakeCrops([1, 2, 3]), wholeFrames(3), (crop) => [new Meddler("a", crop + 1, 2), new Meddler("b", crop + 10, 2)], { maxSteps: 71, candidates: 1 })).rejects.toThrow("the device is gone");
     expect(engine.held()).toBe(0);
   });
 
   test("nothing is left on the device when a rule fails at the first vertex", async () => {
     const engine = fakeEngine();
     class Failing implements DrawingRule<Failing> { decide(): Decision<Failing> { throw new Error("no"); } }
-    await expect(decodeByRules(engine, fakeCrops([1]), [], [[new Failing()]], { maxSteps: 71, candidates: 1 })).rejects.toThrow("no");
+    await expect(decodeByRules(engine, fakeCrops([1]), wholeFrames(1), () => [new Failing()], { maxSteps: 71, candidates: 1 })).rejects.toThrow("no");
     expect(engine.held()).toBe(0);
   });
 });

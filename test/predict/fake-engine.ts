@@ -1,5 +1,6 @@
 /** An engine whose proposals depend on the crop and on every vertex fed back so far, as a real one's do; counts what is not freed. */
-import { CELL_COUNT, CLASS_COUNT, EOS } from "../../src/geometry/grid.js";
+import type { CropFrame } from "../../src/crop/crop.js";
+import { CELL_COUNT, CLASS_COUNT, EOS, GRID_SIZE } from "../../src/geometry/grid.js";
 import type { Decoding, Engine, StepInput } from "../../src/runtime/engine.js";
 
 export interface FakeEngine extends Engine {
@@ -63,6 +64,11 @@ export function fakeCrops(seeds: readonly number[]): Uint8Array {
   const pixels = new Uint8Array(seeds.length * CROP_BYTES);
   seeds.forEach((seed, crop) => { pixels.set([seed % 256, Math.floor(seed / 256)], crop * CROP_BYTES); });
   return pixels;
+}
+
+/** As many crops of one image pixel per cell whose boxes fill them. */
+export function wholeFrames(count: number): CropFrame[] {
+  return Array.from({ length: count }, () => ({ window: { left: 0, top: 0, side: GRID_SIZE }, bounds: { left: 0, top: 0, width: GRID_SIZE, height: GRID_SIZE } }));
 }
 
 /** Scrambles two numbers into 32 bits (the finalizer of MurmurHash3). */
