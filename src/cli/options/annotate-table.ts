@@ -68,7 +68,7 @@ export const annotateTable = {
   },
   candidates: {
     type: "number", integer: true, min: 1, max: MAX_CANDIDATES, unit: "polygons", group: "advanced", default: DEFAULT_CANDIDATES,
-    describe: "Where a polygon fits the network's own mask and its box badly, draw from up to so many first vertices and keep the best; 1 draws once",
+    describe: "Where a polygon fits the network's own mask and its box badly, draw up to so many, here and in the mirror, and keep the best; 1 draws once",
   },
   minScore: {
     type: "number", min: 0, max: 1, group: "advanced", default: 0,

@@ -109,7 +109,7 @@ export const simulateClicksTable = {
   },
   candidates: {
     type: "number", integer: true, min: 1, max: MAX_CANDIDATES, unit: "polygons", group: "advanced", whenAbsent: `the run's, else ${DEFAULT_CANDIDATES}`,
-    describe: "Where a polygon fits the network's own mask and its box badly, start from the best of up to so many first vertices",
+    describe: "Where a polygon fits the network's own mask and its box badly, start from the best of up to so many, drawn here and in the mirror",
   },
   rasterizer: {
     type: "text", choices: ["coco", "pil"], group: "advanced", default: "coco",
