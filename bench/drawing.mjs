@@ -6,12 +6,16 @@
 import { iouWithTruth } from "../dist/geometry/iou.js";
 import { bootstrapMean } from "../dist/evaluate/bootstrap.js";
 import { DEFAULT_CANDIDATES, decodeBest } from "../dist/predict/decode-best.js";
+import { drawFrom } from "../dist/predict/decode.js";
 import { bestFirstVertices, drawRows } from "../dist/predict/draw-rows.js";
+import { firstVertices } from "../dist/predict/first-vertices.js";
+import { mapOf } from "../dist/predict/mirror.js";
 import { sequenceToRing, stackPixels } from "../dist/predict/predict.js";
 import { chooseLikeliest } from "../dist/predict/score.js";
 import { createRandom } from "../dist/random.js";
 import { openEngine } from "../dist/runtime/devices.js";
 import { loadModel } from "../dist/runtime/model.js";
+import { FITS_BEST, LIKELIEST, drawByBeam } from "./beam.mjs";
 import { timed } from "./harness.mjs";
 import { sampleCrops } from "./inputs.mjs";
 
@@ -35,6 +39,23 @@ async function drawByPaper(engine, pixels, crops) {
   return drawn.sort((a, b) => a.crop - b.crop).map(({ sequence }) => sequence);
 }
 
+/** As many polygons for every crop, doubted or not, none of them in the mirror; the one that fits best. */
+const drawHere = (count) => async (engine, pixels, crops) => {
+  const encoded = await engine.encode(pixels, crops.length);
+  const best = crops.map((_, crop) => ({ value: -1, maskLogits: mapOf(encoded.maskLogits, crop) }));
+  for (let candidate = 0; candidate < count; candidate++) {
+    const firsts = crops.map((_, crop) => firstVertices(encoded.firstVertexLogits, crop, candidate + 1).at(-1));
+    (await drawFrom(encoded.select(firsts.map((_, crop) => crop)), firsts, MAX_STEPS)).forEach((sequence, crop) => {
+      const value = FITS_BEST(sequence, crops[crop], best[crop].maskLogits);
+      if (value > best[crop].value) best[crop] = { ...best[crop], value, cells: sequence.cells };
+    });
+  }
+  encoded.dispose();
+  return best;
+};
+
+const drawWithBeam = (width, worth) => (engine, pixels, crops) => drawByBeam(engine, pixels, crops, { width, maxSteps: MAX_STEPS, worth });
+
 export async function measure({ quick, model: modelPath = "mobile" }) {
   const model = await loadModel(modelPath);
   const { engine } = await openEngine(model, { device: "cpu" });
@@ -44,7 +65,12 @@ export async function measure({ quick, model: modelPath = "mobile" }) {
     { name: `as the program draws: ${DEFAULT_CANDIDATES} candidates, context ${model.card.context}`, draw: drawWith(DEFAULT_CANDIDATES) },
     { name: "vertices at the centers of their cells", draw: async (...given) => (await drawWith(DEFAULT_CANDIDATES)(...given)).map(({ cells }) => ({ cells })) },
     { name: "the paper's choice of a vertex, 1 candidate, vertices at the centers", draw: drawByPaper },
-    ...[1, 3, 10].map((count) => ({ name: `${count} candidate${count === 1 ? "" : "s"}`, draw: drawWith(count) })),
+    ...[1, 2, 3, 5, 10].map((count) => ({ name: `${count} candidate${count === 1 ? "" : "s"}`, draw: drawWith(count) })),
+    { name: `${DEFAULT_CANDIDATES} candidates for every crop, none in the mirror`, draw: drawHere(DEFAULT_CANDIDATES) },
+    ...[3, 5].flatMap((width) => [
+      { name: `beam of ${width}, the likeliest per step`, draw: drawWithBeam(width, LIKELIEST) },
+      { name: `beam of ${width}, the one that fits mask and box best`, draw: drawWithBeam(width, FITS_BEST) },
+    ]),
     ...MARGINS.map((margin) => ({ name: `context ${margin}`, draw: drawWith(DEFAULT_CANDIDATES), margin })),
   ];
   try {
