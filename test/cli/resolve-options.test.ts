@@ -50,7 +50,7 @@ test("a flag turns off what the environment turned on", async () => {
 
 test("the defaults of annotate are the documented ones, and what has no default has no key", async () => {
   expect(await resolve({})).toEqual({
-    images: "images", boxes: "boxes.json", out: "polyrnn-out", format: ["coco"], model: "mobile", device: "auto", resume: false, maxSteps: 71, candidates: 5,
+    images: "images", boxes: "boxes.json", out: "polyrnn-out", format: ["coco"], model: "mobile", device: "auto", resume: false, maxSteps: 71, candidates: 4,
     minScore: 0, simplify: 0, categories: [], existing: "predict", overlays: "auto", force: false, json: false, quiet: false, verbose: false, color: "auto",
     attempts: 3, priority: 0, queueTimeout: 60,
   });
