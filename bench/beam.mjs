@@ -1,12 +1,12 @@
 /** Beam search over the decoder: what it would bring beside the program's greedy choice. Started by drawing.mjs; the program has none. */
 import { CLASS_COUNT, EOS } from "../dist/geometry/grid.js";
 import { fitOf } from "../dist/predict/agreement.js";
+import { maskOf } from "../dist/predict/decode-best.js";
 import { bestFirstVertices, stepInput } from "../dist/predict/draw-rows.js";
-import { mapOf } from "../dist/predict/mirror.js";
 
 /** The two ways to choose among the polygons of a beam. */
 export const LIKELIEST = ({ logProbability, steps }) => logProbability / steps;
-export const FITS_BEST = ({ cells }, frame, map) => { const { agreement, span } = fitOf(cells, frame, map); return agreement * span; };
+export const FITS_BEST = ({ cells }, frame, map) => fitOf(cells, frame, map).worth;
 
 /** @returns one sequence per crop; the beam keeps what is likeliest per step */
 export async function drawByBeam(engine, pixels, crops, { width, maxSteps, worth }) {
@@ -30,7 +30,7 @@ export async function drawByBeam(engine, pixels, crops, { width, maxSteps, worth
   }
   decoding.dispose();
   return beams.map((beam, crop) => {
-    const map = mapOf(maskLogits, crop);
+    const map = maskOf(maskLogits, crop);
     const best = beam.map((hypothesis) => ({ hypothesis, value: worth(hypothesis, crops[crop], map) })).reduce((a, b) => (b.value > a.value ? b : a));
     return { cells: best.hypothesis.cells, maskLogits: map };
   });

@@ -8,9 +8,9 @@ import { closestRule } from "../dist/evaluate/click-rules.js";
 import { truthOnGrid } from "../dist/evaluate/click-truth.js";
 import { CURVE_CLICKS } from "../dist/evaluate/simulate-batch.js";
 import { SimulatedAnnotator } from "../dist/evaluate/simulated-annotator.js";
+import { mirrorCells } from "../dist/geometry/mirror-cells.js";
 import { DEFAULT_CANDIDATES } from "../dist/predict/decode-best.js";
 import { decodeByRules } from "../dist/predict/decode-by-rules.js";
-import { mirrorCell } from "../dist/predict/mirror.js";
 import { stackPixels } from "../dist/predict/predict.js";
 import { openEngine } from "../dist/runtime/devices.js";
 import { loadModel } from "../dist/runtime/model.js";
@@ -87,7 +87,7 @@ async function simulate(engine, batches, thresholds, forkUpTo) {
   for (const crops of batches) {
     const annotatorsOf = (crop, isMirrored) => {
       const cells = truthOnGrid(crops[crop].instance.truth, crops[crop].window);
-      const truth = isMirrored ? cells.map(mirrorCell).reverse() : cells;
+      const truth = isMirrored ? mirrorCells(cells) : cells;
       return thresholds.map((threshold, at) => new SimulatedAnnotator(at, closestRule(truth, threshold, "chessboard"), Infinity, at === 0 ? forkUpTo : -1));
     };
     const { polygons } = await decodeByRules(engine, stackPixels(crops), crops, annotatorsOf, { maxSteps: MAX_STEPS, candidates: DEFAULT_CANDIDATES });

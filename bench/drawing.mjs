@@ -5,11 +5,10 @@
  */
 import { iouWithTruth } from "../dist/geometry/iou.js";
 import { bootstrapMean } from "../dist/evaluate/bootstrap.js";
-import { DEFAULT_CANDIDATES, decodeBest } from "../dist/predict/decode-best.js";
+import { DEFAULT_CANDIDATES, decodeBest, maskOf } from "../dist/predict/decode-best.js";
 import { drawFrom } from "../dist/predict/decode.js";
 import { bestFirstVertices, drawRows } from "../dist/predict/draw-rows.js";
 import { firstVertices } from "../dist/predict/first-vertices.js";
-import { mapOf } from "../dist/predict/mirror.js";
 import { sequenceToRing, stackPixels } from "../dist/predict/predict.js";
 import { chooseLikeliest } from "../dist/predict/score.js";
 import { createRandom } from "../dist/random.js";
@@ -42,7 +41,7 @@ async function drawByPaper(engine, pixels, crops) {
 /** As many polygons for every crop, doubted or not, none of them in the mirror; the one that fits best. */
 const drawHere = (count) => async (engine, pixels, crops) => {
   const encoded = await engine.encode(pixels, crops.length);
-  const best = crops.map((_, crop) => ({ value: -1, maskLogits: mapOf(encoded.maskLogits, crop) }));
+  const best = crops.map((_, crop) => ({ value: -1, maskLogits: maskOf(encoded.maskLogits, crop) }));
   for (let candidate = 0; candidate < count; candidate++) {
     const firsts = crops.map((_, crop) => firstVertices(encoded.firstVertexLogits, crop, candidate + 1).at(-1));
     (await drawFrom(encoded.select(firsts.map((_, crop) => crop)), firsts, MAX_STEPS)).forEach((sequence, crop) => {

@@ -1,8 +1,11 @@
 /** What the crop stage gives: pixels for the network, and the window that leads back to the image. */
-import type { CropWindow } from "../geometry/grid.js";
+import { CROP_SIZE, type CropWindow } from "../geometry/grid.js";
 import type { Box, Failure, Instance } from "../types.js";
 
 export { CROP_SIZE } from "../geometry/grid.js";
+
+/** Bytes of one crop, [224, 224, 3]. */
+export const CROP_BYTES = CROP_SIZE * CROP_SIZE * 3;
 
 /** Where a crop and its box lie, image pixels. */
 export interface CropFrame {

@@ -1,10 +1,10 @@
 /** One batch of crops through all simulated annotators at once: one encoding, all thresholds and instances step together. */
 import type { Crop } from "../crop/crop.js";
 import { fillPolygon, iouOfRles } from "../geometry/iou.js";
+import { mirrorCells } from "../geometry/mirror-cells.js";
 import { decodeByRules } from "../predict/decode-by-rules.js";
 import type { Sequence } from "../predict/decode.js";
 import type { DrawnPolygon } from "../predict/draw-rows.js";
-import { mirrorCell } from "../predict/mirror.js";
 import { sequenceToRing, stackPixels } from "../predict/predict.js";
 import type { Engine } from "../runtime/engine.js";
 import type { GridCell, Ring, Rle } from "../types.js";
@@ -77,7 +77,7 @@ async function simulateUsable(
   const crops = subjects.map(({ crop }) => crop);
   const annotatorsOf = (at: number, isMirrored: boolean): SimulatedAnnotator[] => {
     const { truth } = subjects[at]!;
-    return annotatorsFor(isMirrored ? truth.map(mirrorCell).reverse() : truth, simulation); // clockwise again
+    return annotatorsFor(isMirrored ? mirrorCells(truth) : truth, simulation);
   };
   const { polygons, maskLogits, times } = await decodeByRules(engine, stackPixels(crops), crops, annotatorsOf, simulation);
   const drawn = subjects.map((): DrawnPolygon<SimulatedAnnotator>[] => []);

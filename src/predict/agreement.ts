@@ -20,6 +20,8 @@ export interface Fit {
   readonly agreement: number;
   /** Area of the polygon's own box over that of the box it was drawn for, 0..1. */
   readonly span: number;
+  /** Agreement times span, 0..1: what candidates are compared by. */
+  readonly worth: number;
 }
 
 /** The box in fine pixels of the crop. */
@@ -35,7 +37,8 @@ export function fitOf(cells: readonly number[], frame: CropFrame, maskLogits: Fl
     const { gridX, gridY } = cellCenter(indexToCell(index));
     return { x: clamp(gridX * FINE, box.x0, box.x1), y: clamp(gridY * FINE, box.y0, box.y1) };
   });
-  return { agreement: agreementOf(points, box, maskLogits), span: spanOf(points, box) };
+  const agreement = agreementOf(points, box, maskLogits), span = spanOf(points, box);
+  return { agreement, span, worth: agreement * span };
 }
 
 /** Sum of the probabilities inside over (area inside + sum of all probabilities - sum inside), in fine pixels. */

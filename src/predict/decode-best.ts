@@ -11,12 +11,13 @@
  * (31.7), .823 for five everywhere (62.5). The mirror: bench/README.md.
  */
 import type { CropFrame } from "../crop/crop.js";
+import { CELL_COUNT } from "../geometry/grid.js";
 import type { EncodedBatch, Engine } from "../runtime/engine.js";
 import { fitOf } from "./agreement.js";
 import { type DecodeTimes, type Encode, type Sequence, drawFrom, encodeAndDraw } from "./decode.js";
 import { bestFirstVertices } from "./draw-rows.js";
 import { firstVertices } from "./first-vertices.js";
-import { mapOf, meanOfBoth, mirrorCells, mirrorCrops } from "./mirror.js";
+import { meanOfBoth, mirrorCrops, mirrorSequence } from "./mirror.js";
 
 /** Polygons whose agreement times span is at least this are not drawn again. */
 const SURE_FROM = 0.7;
@@ -86,7 +87,7 @@ export async function drawBest(batch: CropBatch, options: BestOptions): Promise<
   const drawn = await drawFrom(encoded.select(firsts.map((_, row) => row)), firsts, options.maxSteps);
   if (maskLogits === undefined) return { best: drawn.map((sequence) => ({ ...sequence, isMirrored: false })) };
 
-  const best = drawn.map((sequence, crop) => judge(sequence, false, frames[crop]!, mapOf(maskLogits, crop)));
+  const best = drawn.map((sequence, crop) => judge(sequence, false, frames[crop]!, maskOf(maskLogits, crop)));
   const doubted = options.candidates > 1 ? best.flatMap(({ worth }, crop) => (worth < SURE_FROM ? [crop] : [])) : [];
   if (doubted.length === 0) return { best: best.map(({ sequence }) => sequence) };
 
@@ -107,7 +108,7 @@ export async function drawBest(batch: CropBatch, options: BestOptions): Promise<
 async function drawAgain(best: Judged[], { encoded, frames }: CropBatch, mirrored: MirroredBatch, { candidates, maxSteps }: BestOptions): Promise<void> {
   for (const [crop, row] of mirrored.rowOf) {
     const { sequence } = best[crop]!;
-    best[crop] = judge(sequence, false, frames[crop]!, meanOfBoth(sequence.maskLogits!, mapOf(mirrored.encoded.maskLogits!, row)));
+    best[crop] = judge(sequence, false, frames[crop]!, meanOfBoth(sequence.maskLogits!, maskOf(mirrored.encoded.maskLogits!, row)));
   }
   // In the mirror and as they lie in turn: the best first vertex there, the second one here, the second one there, ...
   for (let candidate = 1; candidate < candidates; candidate++) {
@@ -124,17 +125,20 @@ async function drawAgain(best: Judged[], { encoded, frames }: CropBatch, mirrore
     const sequences = await drawFrom(view.select(again.map(({ row }) => row)), again.map(({ first }) => first), maxSteps);
     again.forEach(({ crop }, at) => {
       const sequence = sequences[at]!;
-      const cells = inMirror ? mirrorCells(sequence.cells) : sequence.cells;
+      const cells = inMirror ? mirrorSequence(sequence.cells) : sequence.cells;
       const other = judge({ ...sequence, cells }, inMirror, frames[crop]!, best[crop]!.sequence.maskLogits!);
       if (other.worth > best[crop]!.worth) best[crop] = other;
     });
   }
 }
 
-/** @property worth what candidates are compared by, 0..1: agreement with the mask map times span of the box */
+/** One crop's map, [784], of those of a batch. */
+export function maskOf(maskLogits: Float32Array, row: number): Float32Array { return maskLogits.subarray(row * CELL_COUNT, (row + 1) * CELL_COUNT); }
+
+/** @property worth as in Fit (agreement.ts) */
 interface Judged { readonly sequence: BestSequence; readonly worth: number }
 
 function judge(sequence: Sequence, isMirrored: boolean, frame: CropFrame, maskLogits: Float32Array): Judged {
-  const { agreement, span } = fitOf(sequence.cells, frame, maskLogits);
-  return { sequence: { ...sequence, isMirrored, agreement, maskLogits }, worth: agreement * span };
+  const { agreement, worth } = fitOf(sequence.cells, frame, maskLogits);
+  return { sequence: { ...sequence, isMirrored, agreement, maskLogits }, worth };
 }

@@ -3,11 +3,11 @@
  * of the best candidate (decode-best.ts), in the mirror where it was drawn there; from there on rules decide what is drawn (draw-rows.ts).
  */
 import type { CropFrame } from "../crop/crop.js";
-import type { Decoding, EncodedBatch, Engine } from "../runtime/engine.js";
-import { type BestOptions, type BestSequence, type CropBatch, drawBest } from "./decode-best.js";
+import type { EncodedBatch, Engine } from "../runtime/engine.js";
+import { type BestOptions, type CropBatch, drawBest, maskOf } from "./decode-best.js";
 import { type DecodeTimes, encodeAndDraw } from "./decode.js";
 import { type DrawingRule, type DrawnPolygon, drawRows } from "./draw-rows.js";
-import { mapOf, mirrorCells } from "./mirror.js";
+import { mirrorSequence } from "./mirror.js";
 import { chooseBest } from "./score.js";
 
 export interface DrawnByRules<R> {
@@ -29,7 +29,7 @@ export async function decodeByRules<R extends DrawingRule<R>>(
     const { maskLogits } = encoded;
     if (maskLogits !== undefined && options.candidates > 1) return fromBest({ encoded, pixels, frames, encode }, rulesOf, options);
     const polygons = await drawRows(encoded, frames.map((_, crop) => rulesOf(crop, false)), options.maxSteps);
-    return { polygons, maskLogits: maskLogits && frames.map((_, crop) => mapOf(maskLogits, crop)) };
+    return { polygons, maskLogits: maskLogits && frames.map((_, crop) => maskOf(maskLogits, crop)) };
   });
   return { ...drawn, times };
 }
@@ -41,24 +41,19 @@ async function fromBest<R extends DrawingRule<R>>(
   try {
     const { best, mirrored } = await drawBest(batch, options);
     if (mirrored !== undefined) opened.push(mirrored.encoded);
-    const crops = best.map((sequence, crop): Shown => ({ crop, sequence }));
-    const here = crops.filter(({ sequence }) => !sequence.isMirrored);
-    const there = crops.filter(({ sequence }) => sequence.isMirrored);
-    const drawView = async (some: readonly Shown[], decoding: Decoding, toView: (cells: readonly number[]) => readonly number[]): Promise<DrawnPolygon<R>[]> => {
-      const rules = some.map(({ crop, sequence }) => rulesOf(crop, sequence.isMirrored));
-      const firsts = some.map(({ sequence }) => toView(sequence.cells)[0]!);
-      const polygons = await drawRows(decoding, rules, options.maxSteps, chooseBest, firsts);
-      return polygons.map(({ crop, rule, sequence }) => ({ crop: some[crop]!.crop, rule, sequence: { ...sequence, cells: toView(sequence.cells) } }));
+    const drawView = async (
+      isMirrored: boolean, view: EncodedBatch, rowOf: (crop: number) => number, toView: (cells: readonly number[]) => readonly number[],
+    ): Promise<DrawnPolygon<R>[]> => {
+      const crops = best.flatMap((sequence, crop) => (sequence.isMirrored === isMirrored ? [crop] : []));
+      if (crops.length === 0) return [];
+      const firsts = crops.map((crop) => toView(best[crop]!.cells)[0]!);
+      const polygons = await drawRows(view.select(crops.map(rowOf)), crops.map((crop) => rulesOf(crop, isMirrored)), options.maxSteps, chooseBest, firsts);
+      return polygons.map(({ crop, rule, sequence }) => ({ crop: crops[crop]!, rule, sequence: { ...sequence, cells: toView(sequence.cells) } }));
     };
-    const polygons = [
-      ...(here.length > 0 ? await drawView(here, batch.encoded.select(here.map(({ crop }) => crop)), (cells) => cells) : []),
-      ...(there.length > 0 ? await drawView(there, mirrored!.encoded.select(there.map(({ crop }) => mirrored!.rowOf.get(crop)!)), mirrorCells) : []),
-    ];
+    const polygons = await drawView(false, batch.encoded, (crop) => crop, (cells) => cells);
+    if (mirrored !== undefined) polygons.push(...await drawView(true, mirrored.encoded, (crop) => mirrored.rowOf.get(crop)!, mirrorSequence));
     return { polygons, maskLogits: best.map(({ maskLogits }) => maskLogits!) };
   } finally {
     for (const encoded of opened) encoded.dispose();
   }
 }
-
-/** A crop and the polygon its annotators are shown first. */
-interface Shown { readonly crop: number; readonly sequence: BestSequence }

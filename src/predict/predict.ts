@@ -1,7 +1,7 @@
 /**
  * Crops in, polygons out: runs the decode loop on a batch and brings the cells back to image pixels. Knows no files.
  */
-import { CROP_SIZE, type Crop, type CropFrame } from "../crop/crop.js";
+import { CROP_BYTES, type Crop, type CropFrame } from "../crop/crop.js";
 import { gridToImagePoint } from "../geometry/grid.js";
 import { orientClockwise } from "../geometry/ring.js";
 import { simplifyRing } from "../geometry/simplify.js";
@@ -31,9 +31,8 @@ export async function predictBatch(
 
 /** Pixels of all crops, [crops.length, 224, 224, 3] uint8. */
 export function stackPixels(crops: readonly Crop[]): Uint8Array {
-  const bytes = CROP_SIZE * CROP_SIZE * 3;
-  const stacked = new Uint8Array(crops.length * bytes); // [B, 224, 224, 3]
-  crops.forEach((crop, at) => { stacked.set(crop.pixels, at * bytes); });
+  const stacked = new Uint8Array(crops.length * CROP_BYTES); // [B, 224, 224, 3]
+  crops.forEach((crop, at) => { stacked.set(crop.pixels, at * CROP_BYTES); });
   return stacked;
 }
 

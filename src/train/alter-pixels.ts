@@ -1,21 +1,8 @@
-/** Changes of a finished crop, in place: mirrored, toned, gray, partly painted over. Crops are [224, 224, 3] uint8, RGB. */
+/** Changes of a finished crop, in place: turned over, toned, gray, partly painted over. Crops are [224, 224, 3] uint8, RGB. */
 import { CROP_SIZE } from "../geometry/grid.js";
 import type { Look } from "./augmentation.js";
 
 const ROW = CROP_SIZE * 3;
-
-/** Exchanges left and right. */
-export function mirrorPixels(crop: Uint8Array): void {
-  for (let start = 0; start < crop.length; start += ROW) {
-    for (let a = start, b = start + ROW - 3; a < b; a += 3, b -= 3) {
-      for (let channel = 0; channel < 3; channel++) {
-        const kept = crop[a + channel]!;
-        crop[a + channel] = crop[b + channel]!;
-        crop[b + channel] = kept;
-      }
-    }
-  }
-}
 
 /** Exchanges top and bottom. */
 export function turnOverPixels(crop: Uint8Array): void {

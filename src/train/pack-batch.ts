@@ -1,11 +1,8 @@
 /** Samples and their pixels to the arrays a trainer takes. */
-import { CELL_COUNT, CROP_SIZE, EOS, cellToIndex } from "../geometry/grid.js";
+import { CELL_COUNT, EOS, cellToIndex } from "../geometry/grid.js";
 import type { TrainingBatch } from "../runtime/training-batch.js";
 import type { GridCell } from "../types.js";
 import { targetMaps } from "./target-maps.js";
-
-/** Bytes of one crop, [224, 224, 3]. */
-export const CROP_BYTES = CROP_SIZE * CROP_SIZE * 3;
 
 /**
  * @param crops [B, 224, 224, 3]; becomes the batch's own

@@ -1,11 +1,12 @@
 /** One training example before its pixels are made: which instance, seen how, and the sequence it teaches. A pure function of its random stream. */
 import { clipBox, squareWindow } from "../geometry/box.js";
 import type { CropWindow } from "../geometry/grid.js";
+import { mirrorCells, turnOverCells } from "../geometry/mirror-cells.js";
 import type { Random } from "../random.js";
 import type { Box, GridCell } from "../types.js";
 import { drawLook, type Augmentation, type Look } from "./augmentation.js";
 import { drawBackground, type Background } from "./paste-instance.js";
-import { mirrorCells, startAt, targetCells, turnOverCells, type SequenceLimits } from "./target-cells.js";
+import { startAt, targetCells, type SequenceLimits } from "./target-cells.js";
 import { unpackRing, type TruthInstance, type TruthSet } from "./truth-instance.js";
 
 export interface PlannedSample {

@@ -4,12 +4,13 @@
  * An image whose header was fine can still be damaged further on. Its samples are replaced by others of the same batch, and it is
  * counted: a run of many hours does not end for one file, and sees the same batches when it is resumed.
  */
+import { CROP_BYTES } from "../crop/crop.js";
 import { Gate } from "../crop/gate.js";
 import type { ImageCache } from "../crop/image-cache.js";
 import { CHANNELS, type DecodedImage } from "../crop/open-image.js";
 import { invalidData } from "../errors.js";
 import type { TrainingBatch } from "../runtime/training-batch.js";
-import { CROP_BYTES, packBatch } from "./pack-batch.js";
+import { packBatch } from "./pack-batch.js";
 import type { PlannedSample } from "./plan-sample.js";
 import { renderSample } from "./render-sample.js";
 import { unpackRing, type TruthSet } from "./truth-instance.js";

@@ -1,10 +1,11 @@
 /** The pixels of one training example, as planned: cut, pasted, mirrored, changed. */
 import { blurCrop } from "../crop/blur-crop.js";
+import { mirrorPixels } from "../crop/mirror-pixels.js";
 import type { DecodedImage } from "../crop/open-image.js";
 import { resampleWindow } from "../crop/resample-window.js";
 import { CROP_SIZE, type CropWindow } from "../geometry/grid.js";
 import type { Ring } from "../types.js";
-import { erasePixels, grayPixels, mirrorPixels, tonePixels, turnOverPixels } from "./alter-pixels.js";
+import { erasePixels, grayPixels, tonePixels, turnOverPixels } from "./alter-pixels.js";
 import { pasteOver } from "./paste-instance.js";
 import type { PlannedSample } from "./plan-sample.js";
 

@@ -30,20 +30,6 @@ export function targetCells(ring: Ring, window: CropWindow, limits: SequenceLimi
   return cells.length > limits.maxVertices ? "longer-than-limit" : cells;
 }
 
-/** The cells in the mirrored crop (left and right exchanged), clockwise again; the first vertex stays first. */
-export function mirrorCells(cells: readonly GridCell[]): GridCell[] {
-  return reverse(cells.map(({ col, row }) => ({ col: GRID_SIZE - 1 - col, row })));
-}
-
-/** The same with top and bottom exchanged. */
-export function turnOverCells(cells: readonly GridCell[]): GridCell[] {
-  return reverse(cells.map(({ col, row }) => ({ col, row: GRID_SIZE - 1 - row })));
-}
-
-function reverse([first, ...rest]: readonly GridCell[]): GridCell[] {
-  return first === undefined ? [] : [first, ...rest.reverse()];
-}
-
 /** The same ring from another first vertex. @param start 0..length - 1 */
 export function startAt(cells: readonly GridCell[], start: number): GridCell[] {
   return [...cells.slice(start), ...cells.slice(0, start)];

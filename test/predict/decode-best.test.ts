@@ -8,9 +8,9 @@ import type { CropFrame } from "../../src/crop/crop.js";
 import { decodeByRules } from "../../src/predict/decode-by-rules.js";
 import type { Decision, DrawingRule } from "../../src/predict/draw-rows.js";
 import { type Sequence, decodeGreedy } from "../../src/predict/decode.js";
-import { decodeBest } from "../../src/predict/decode-best.js";
+import { decodeBest, maskOf } from "../../src/predict/decode-best.js";
 import { firstVertices } from "../../src/predict/first-vertices.js";
-import { mapOf as mapOfRow, meanOfBoth, mirrorCells, mirrorCrops } from "../../src/predict/mirror.js";
+import { meanOfBoth, mirrorCrops, mirrorSequence } from "../../src/predict/mirror.js";
 import { stackPixels } from "../../src/predict/predict.js";
 import type { Decoding, Engine } from "../../src/runtime/engine.js";
 import { loadModel } from "../../src/runtime/model.js";
@@ -69,8 +69,8 @@ describe("agreement with a mask map", () => {
     const maps = new Float32Array(2 * CELL_COUNT);
     maps.set(mapOf([2, 2, 5, 5]), 0);
     maps.set(mapOf([20, 20, 5, 5]), CELL_COUNT);
-    expect(fitOf(corners([20, 20, 5, 5]), WHOLE, mapOfRow(maps, 1)).agreement).toBeGreaterThan(0.6);
-    expect(fitOf(corners([20, 20, 5, 5]), WHOLE, mapOfRow(maps, 0)).agreement).toBeLessThan(0.01);
+    expect(fitOf(corners([20, 20, 5, 5]), WHOLE, maskOf(maps, 1)).agreement).toBeGreaterThan(0.6);
+    expect(fitOf(corners([20, 20, 5, 5]), WHOLE, maskOf(maps, 0)).agreement).toBeLessThan(0.01);
   });
 
   test("counts neither what the map says outside the box, nor what the polygon loses when it is moved into it", () => {
@@ -135,13 +135,13 @@ describe("decoding with candidates", () => {
       const mapsOf = async (some: Uint8Array): Promise<Float32Array[]> => {
         const encoded = await engine.encode(some, crops.length);
         encoded.dispose();
-        return crops.map((_, crop) => mapOfRow(encoded.maskLogits!, crop));
+        return crops.map((_, crop) => maskOf(encoded.maskLogits!, crop));
       };
       const turned = mirrorCrops(pixels, crops.map((_, crop) => crop));
       const [here, there] = [await mapsOf(pixels), await mapsOf(turned)];
       const both = here.map((map, crop) => meanOfBoth(map, there[crop]!));
       const greedy = (await decodeGreedy(engine, pixels, crops.length, 20)).sequences;
-      const inMirror = (await decodeGreedy(engine, turned, crops.length, 20)).sequences.map((sequence) => ({ ...sequence, cells: mirrorCells(sequence.cells) }));
+      const inMirror = (await decodeGreedy(engine, turned, crops.length, 20)).sequences.map((sequence) => ({ ...sequence, cells: mirrorSequence(sequence.cells) }));
       const once = (await decodeBest(engine, pixels, crops, { maxSteps: 20, candidates: 1 })).sequences;
       expect(once.map(({ cells }) => cells)).toEqual(greedy.map(({ cells }) => cells));
       once.forEach(({ maskLogits, isMirrored }, at) => { expect([maskLogits, isMirrored]).toEqual([here[at], false]); });

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { mirrorPixels } from "../../src/crop/mirror-pixels.js";
 import { CROP_SIZE } from "../../src/geometry/grid.js";
 import { createRandom } from "../../src/random.js";
-import { erasePixels, grayPixels, mirrorPixels, tonePixels, turnOverPixels } from "../../src/train/alter-pixels.js";
+import { erasePixels, grayPixels, tonePixels, turnOverPixels } from "../../src/train/alter-pixels.js";
 
 const random = createRandom("alter-pixels");
 const NOISE = Uint8Array.from({ length: CROP_SIZE * CROP_SIZE * 3 }, () => random.integer(256));

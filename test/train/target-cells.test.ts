@@ -2,11 +2,12 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { GRID_SIZE } from "../../src/geometry/grid.js";
 import { iouOfRles } from "../../src/geometry/iou.js";
+import { mirrorCells, turnOverCells } from "../../src/geometry/mirror-cells.js";
 import { cellsToRing, ringToCells } from "../../src/geometry/quantize.js";
 import { rasterizePolygon } from "../../src/geometry/rasterize.js";
 import { signedArea } from "../../src/geometry/ring.js";
 import { createRandom } from "../../src/random.js";
-import { DEFAULT_SEQUENCE_LIMITS, mirrorCells, startAt, targetCells, turnOverCells } from "../../src/train/target-cells.js";
+import { DEFAULT_SEQUENCE_LIMITS, startAt, targetCells } from "../../src/train/target-cells.js";
 import type { GridCell, Ring } from "../../src/types.js";
 import { anyFramedRing } from "./arbitraries.js";
 

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { GRID_SIZE, cellToIndex } from "../../src/geometry/grid.js";
-import { mirrorCells, startAt } from "../../src/train/target-cells.js";
+import { mirrorCells } from "../../src/geometry/mirror-cells.js";
+import { startAt } from "../../src/train/target-cells.js";
 import { targetMaps } from "../../src/train/target-maps.js";
 import type { GridCell } from "../../src/types.js";
 import { anyCells } from "./arbitraries.js";
