@@ -188,9 +188,18 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
     const urgent = coordinator(url, early, ["--priority", "0", "--simplify", "0.5"]); // another option, another run
     await until(async () => (await queueOf(url))?.waiting === 2 * JOBS);
     worker(url, ["--concurrency", "1"], { env: { TEST_SLOW_MS: "100" } });
+    // Counted until the last urgent result is journaled: how long the urgent run then takes to write its files is the machine's affair.
+    // The half leaves room for a coordinator that fetches late; first come, first served or taking turns would have drawn nearly all.
+    let drawnMeanwhile = 0;
+    await until(() => {
+      const count = journaled(late);
+      const all = journaled(early) >= 4 * JOBS;
+      if (!all) drawnMeanwhile = count;
+      return all;
+    });
+    expect(drawnMeanwhile).toBeLessThan(2 * JOBS);
     const { code, stderr } = await urgent.ended;
     expect([0, 1], stderr).toContain(code);
-    expect(journaled(late)).toBeLessThanOrEqual(2 * 4); // what the worker began while the urgent run wrote its files
     expect(await problemsOf(patient, late)).toEqual([]);
   }, LONG);
 
