@@ -7,15 +7,26 @@ import { makeFolder } from "../write/make-folder.js";
 import type { TrainOptions } from "./options.js";
 
 export const RUN_FILE = "run.json";
-const VERSION = 1;
+const VERSION = 2;
+
+/** What the data gave: a resumed run must find the same. */
+export interface DataFound {
+  readonly instances: number;
+  readonly images: number;
+  readonly bySource: Readonly<Record<string, number>>;
+  readonly validationInstances: number;
+  /** Of everything the annotations were read from. */
+  readonly sha256: string;
+  /** null: no validation. */
+  readonly validationSha256: string | null;
+}
 
 export interface TrainingRun {
   readonly formatVersion: typeof VERSION;
   readonly type: "training";
   /** Paths absolute; `out` is where the run was begun, the folder itself may have moved. */
   readonly options: TrainOptions;
-  /** What the data gave: a resumed run must find the same. */
-  readonly data: { readonly instances: number; readonly images: number; readonly bySource: Readonly<Record<string, number>>; readonly validationInstances: number };
+  readonly data: DataFound;
   readonly start: { readonly words: string; readonly sha256?: readonly string[] };
 }
 
@@ -51,16 +62,17 @@ export async function readRun(folder: string): Promise<TrainingRun> {
   }
 }
 
-/** @throws E_DATA naming the first count that differs */
-export function checkSameData(folder: string, before: TrainingRun["data"], now: TrainingRun["data"]): void {
-  const counts = (data: TrainingRun["data"]): [string, number][] => [
+/** @throws E_DATA naming the first count that differs, or else the annotations that are not those of before */
+export function checkSameData(folder: string, before: DataFound, now: DataFound): void {
+  const facts = (data: DataFound): [string, string | number][] => [
     ["instances", data.instances], ["images", data.images], ["validation instances", data.validationInstances],
     ...Object.entries(data.bySource).map(([source, count]): [string, number] => [`instances of ${source}`, count]),
+    ["as sha256 of the annotations", data.sha256], ["as sha256 of the validation's annotations", data.validationSha256 ?? "none"],
   ];
-  const found = new Map(counts(now));
-  for (const [what, count] of counts(before)) {
-    if (found.get(what) === count) continue;
-    throw invalidData(`${join(folder, RUN_FILE)}: expected ${count} ${what}, as when the run began, but received ${found.get(what) ?? 0}`,
+  const found = new Map(facts(now));
+  for (const [what, fact] of facts(before)) {
+    if (found.get(what) === fact) continue;
+    throw invalidData(`${join(folder, RUN_FILE)}: expected ${fact} ${what}, as when the run began, but received ${found.get(what) ?? 0}`,
       "A run goes on with the data it began with. Bring them back, or begin another run with --init.");
   }
 }

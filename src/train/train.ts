@@ -18,7 +18,7 @@ import { MetricsFile } from "./metrics-file.js";
 import type { TrainOptions } from "./options.js";
 import { checkOptions } from "./check-options.js";
 import { checkOverlap } from "./overlap.js";
-import { type TrainingRun, checkSameData, prepareFolder, readRun, writeRun } from "./run-file.js";
+import { type DataFound, type TrainingRun, checkSameData, prepareFolder, readRun, writeRun } from "./run-file.js";
 import { type NetworkToTrain, type StartWeights, networkToTrain, startWeights } from "./start-weights.js";
 import { type TrainingSet, openTrainingSet } from "./training-set.js";
 import { type ValidationSet, openValidationSet } from "./validation-set.js";
@@ -47,7 +47,7 @@ export async function train(options: TrainOptions, events: TrainEvents = {}, hos
   checkFreeze(network, settled);
   await prepareFolder(folder);
   return withData(settled, host, async (training, validation) => {
-    const run = { options: settled, data: countsOf(training, validation), start: { words: start.words, ...(start.sha256 && { sha256: start.sha256 }) } };
+    const run = { options: settled, data: dataFound(training, validation), start: { words: start.words, ...(start.sha256 && { sha256: start.sha256 }) } };
     await writeRun(folder, run);
     return runLoop({ folder, run, network, device, start, training, validation, events, host });
   }, events);
@@ -66,7 +66,7 @@ export async function resumeTraining(folder: string, events: TrainEvents = {}, h
   const network = await networkToTrain(options.model);
   const start: StartWeights = { weights: checkpoint.state.weights, words, ...(sha256 && { sha256 }) };
   return withData(options, host, (training, validation) => {
-    checkSameData(place, data, countsOf(training, validation));
+    checkSameData(place, data, dataFound(training, validation));
     return runLoop({ folder: place, run: { options, data, start: { words, ...(sha256 && { sha256 }) } }, network, device, start, training, validation, events, host, checkpoint });
   }, events);
 }
@@ -128,8 +128,11 @@ async function withData<R>(
   }
 }
 
-function countsOf(training: TrainingSet, validation: ValidationSet | undefined): TrainingRun["data"] {
-  return { instances: training.instances, images: training.images, bySource: Object.fromEntries(training.bySource), validationInstances: validation?.instances ?? 0 };
+function dataFound(training: TrainingSet, validation: ValidationSet | undefined): DataFound {
+  return {
+    instances: training.instances, images: training.images, bySource: Object.fromEntries(training.bySource), validationInstances: validation?.instances ?? 0,
+    sha256: training.sha256, validationSha256: validation?.sha256 ?? null,
+  };
 }
 
 function checkFreeze({ network }: NetworkToTrain, { freeze }: TrainOptions): void {

@@ -9,6 +9,8 @@ import { countBySource } from "./truth-instance.js";
 export interface ValidationSet {
   readonly instances: number;
   readonly bySource: ReadonlyMap<string, number>;
+  /** Of everything the annotations were read from. */
+  readonly sha256: string;
   /** Reason -> annotations left out. */
   readonly dropped: ReadonlyMap<string, number>;
   /** Images with at least one instance. */
@@ -47,6 +49,7 @@ export async function openValidationSet(options: TruthOptions): Promise<Validati
   return {
     instances: truth.instances.length,
     bySource: countBySource(truth),
+    sha256: truth.sha256,
     dropped: truth.dropped,
     files: [...byImage.keys()].map((number) => truth.images[number]!).map(({ fileName, opened }) => ({ fileName, path: opened.path })),
     crops: () => readCrops(inOrder(groups()), { context: PLAIN_CONTEXT }),

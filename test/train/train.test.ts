@@ -114,6 +114,19 @@ describe.skipIf(!("tf" in loaded))("a training run", () => {
     await resumeTraining(out);
     expect((await readCheckpoint(out)).state).toEqual((await readCheckpoint(straight)).state);
   });
+
+  test("does not go on with other annotations, though there are as many", async () => {
+    const out = join(home, "changed"), boxes = join(home, "boxes.json");
+    const annotations = readFileSync(SMALL.data.boxes, "utf8");
+    writeFileSync(boxes, annotations);
+    await train({ ...SMALL, data: { ...SMALL.data, boxes }, out, steps: 1 });
+    writeFileSync(boxes, `${annotations}\n`);
+    const error = await failureOf(resumeTraining(out));
+    expect(error.code).toBe("E_DATA");
+    expect(error.message).toMatch(/run\.json: expected [0-9a-f]{64} as sha256 of the annotations, as when the run began, but received [0-9a-f]{64}$/);
+    writeFileSync(boxes, annotations);
+    expect(await resumeTraining(out)).toMatchObject({ reason: "done", step: 1 });
+  });
 });
 
 function canMountTmpfs(): boolean {
