@@ -1,0 +1,291 @@
+"""Short trainings with one setting changed, scored on validation crops, for "Settings of training" in README.md; the program itself needs
+none of this.
+
+    python EXPLORE/pack.py DATA PACK --size 312 --quality 85
+    python bench/tune.py run EXPLORE PACK base.json --init first.safetensors
+    python bench/tune.py run EXPLORE PACK lr-double.json --init first.safetensors --lr 1.6e-3 --trunk-lr 4e-4
+    python bench/tune.py compare base.json lr-double.json ...
+
+EXPLORE is ../shared/tools/explore: its network is `mobile`, its weights carry the program's names. Two runs with one seed see the same crops
+in the same order. A score is the mean IoU of one greedy polygon per crop through the centers of its cells. Needs torch, safetensors and
+opencv.
+"""
+import argparse
+import json
+import math
+import random
+import sys
+import time
+
+import numpy as np
+
+LOW_BLOCKS = tuple(f"encoder.{name}." for name in ("stem", "block_0", "block_1", "block_2", "block_3"))
+AVERAGE = 0.995
+DRAWN_STEPS = 60
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run")
+    run.add_argument("explore")
+    run.add_argument("pack")
+    run.add_argument("out")
+    run.add_argument("--init", required=True, help="weights to start from; what is not in it starts at random")
+    run.add_argument("--save", help="where to write the weights")
+    run.add_argument("--steps", type=int, default=500)
+    run.add_argument("--batch", type=int, default=16)
+    run.add_argument("--warmup", type=int, default=50, help="steps")
+    run.add_argument("--lr", type=float, default=8e-4)
+    run.add_argument("--trunk-lr", type=float, default=2e-4)
+    run.add_argument("--freeze-low", action="store_true", help="the trunk up to block_3 stays as it is")
+    run.add_argument("--frozen", action="store_true", help="encoder and maps stay as they are, the decoder starts at random")
+    run.add_argument("--maps-weight", type=float, default=1, help="of the losses of edge, vertex and mask map")
+    run.add_argument("--smooth", default="0.5", help="weight of the four neighbours in the targets, or `wide`: 1/2 and 1/4 at distances 1 and 2")
+    run.add_argument("--width", type=int, nargs=2, default=(24, 16), help="channels of both layers of the decoder")
+    run.add_argument("--no-maps", action="store_true", help="the decoder does not see the three maps")
+    run.add_argument("--fraction", type=float, default=1, help="part of the instances to learn from; smaller parts are within larger ones")
+    run.add_argument("--seed", type=int, default=1)
+    compare = commands.add_parser("compare")
+    compare.add_argument("base")
+    compare.add_argument("others", nargs="*")
+    return parser.parse_args()
+
+
+def run(options):
+    sys.path.insert(0, options.explore)
+    sys.argv = sys.argv[:1]
+    global cv2, torch, F, explore, network
+    import cv2
+    import torch
+    import torch.nn.functional as F
+    import network
+    import train as explore
+    from safetensors.torch import load_file, save_file
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+    torch.manual_seed(options.seed)
+    random.seed(options.seed * 1000)
+    np.random.seed(options.seed)
+
+    net = network_of(options)
+    state = net.state_dict()
+    fits = {name: value.float() for name, value in load_file(options.init).items() if name in state and state[name].shape == value.shape}
+    net.load_state_dict({name: value for name, value in fits.items() if not (options.frozen and name.startswith("decoder."))}, strict=False)
+    net.to(memory_format=torch.channels_last)
+
+    began = time.time()
+    curve = teach(net, options)
+    seconds = time.time() - began
+    net.eval()
+    if options.save:
+        save_file({name: value.half().contiguous() for name, value in net.state_dict().items()}, options.save, {"format": "pt"})
+    rows = score(net, explore.Pack(options.pack, "val"))
+    with open(options.out, "w") as out:
+        json.dump({"options": vars(options), "seconds": seconds, "last100": np.mean(curve[-100:], 0).tolist(), "rows": rows}, out)
+
+
+def network_of(options):
+    if not options.no_maps:
+        return network.Net(*options.width)
+
+    class WithoutMaps(network.Net):
+        def gates(self, features, maps):
+            return super().gates(features, maps * 0)
+
+    return WithoutMaps(*options.width)
+
+
+def teach(net, options):
+    """Leaves the moving average of the weights in `net`. -> per step: loss of the steps, log-likelihood, accuracy, loss of the maps"""
+    for name, value in net.named_parameters():
+        if (options.frozen and not name.startswith("decoder.")) or (options.freeze_low and name.startswith(LOW_BLOCKS)):
+            value.requires_grad_(False)
+    taught = [(name, value) for name, value in net.named_parameters() if value.requires_grad]
+    trunk = [value for name, value in taught if name.startswith("encoder.")]
+    head = [value for name, value in taught if not name.startswith("encoder.")]
+    groups = [group for group in ({"params": trunk, "lr": options.trunk_lr}, {"params": head, "lr": options.lr}) if group["params"]]
+    optimizer = torch.optim.AdamW(groups, weight_decay=1e-4)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    average = {name: value.detach().clone() for name, value in net.state_dict().items()}
+    targets = smoothed(options.smooth)
+    data = batches(options)
+    began = time.time()
+    curve = []
+    for step in range(options.steps):
+        share = min(1, (step + 1) / options.warmup) * (0.5 * (1 + math.cos(math.pi * step / options.steps)) + 0.01)
+        for group, rate in zip(optimizer.param_groups, rates):
+            group["lr"] = rate * share
+        loss, parts = losses(net, next(data), targets, options)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([value for _, value in taught], 5.0)
+        optimizer.step()
+        decay = min(AVERAGE, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for name, value in net.state_dict().items():
+                average[name].lerp_(value, 1 - decay)
+        curve.append(parts)
+        if (step + 1) % 50 == 0:
+            speed = (step + 1) * options.batch / (time.time() - began)
+            print(f"step {step + 1} of {options.steps}, {speed:.1f} crops/s", np.round(np.mean(curve[-50:], 0), 3).tolist(), flush=True)
+    net.load_state_dict(average)
+    return curve
+
+
+def losses(net, batch, targets, options):
+    pixels, index, edge, mask = batch
+    size, length = index.shape[0], index.shape[1] - 1
+    eos, grid = network.EOS, network.G
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.set_grad_enabled(not options.frozen):
+            features = net.features((pixels.permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous(memory_format=torch.channels_last))
+            maps = net.boundary(features)
+        hoisted = net.gates(features, maps)
+        state = net.zeros(size, "cpu")
+        placed = [network.place(index[:, at]) for at in range(length)]
+        nothing = torch.zeros_like(placed[0])
+        logits = []
+        for at in range(length):
+            seen = torch.cat([placed[0], placed[at], placed[at - 1] if at else nothing], 1)
+            step_logits, state = net.step(hoisted, seen, state)
+            logits.append(step_logits)
+    logits = torch.stack(logits, 1).float()
+    wanted = index[:, 1:]
+    live = torch.cat([torch.ones(size, 1, dtype=torch.bool), wanted[:, :-1] != eos], 1)
+    steps = -(targets[wanted] * F.log_softmax(logits, 2)).sum(2)[live].mean()
+    vertex = torch.zeros(size, eos + 1).scatter_(1, index, 1.0)[:, :eos].view(size, grid, grid)
+    maps = maps.float()
+    cross_entropy = F.binary_cross_entropy_with_logits
+    of_maps = (cross_entropy(maps[:, 0], edge, pos_weight=torch.tensor(3.0)) + cross_entropy(maps[:, 1], vertex, pos_weight=torch.tensor(8.0))
+               + cross_entropy(maps[:, 2], mask))
+    accuracy = (logits.argmax(2) == wanted)[live].float().mean()
+    likelihood = F.cross_entropy(logits[live], wanted[live])
+    loss = steps if options.frozen else steps + options.maps_weight * of_maps
+    return loss, (steps.item(), likelihood.item(), accuracy.item(), of_maps.item())
+
+
+def smoothed(weight):
+    """[785, 785]: for each true index the target distribution; end-of-sequence is itself alone."""
+    near, reach = (0.5, 2) if weight == "wide" else (float(weight), 1)
+    eos, grid = network.EOS, network.G
+    table = torch.zeros(eos + 1, eos + 1)
+    table[eos, eos] = 1
+    for index in range(eos):
+        row, col = divmod(index, grid)
+        for down in range(-reach, reach + 1):
+            for right in range(-reach, reach + 1):
+                distance = abs(down) + abs(right)
+                if distance <= reach and 0 <= row + down < grid and 0 <= col + right < grid:
+                    table[index, (row + down) * grid + col + right] = near**distance
+        table[index] /= table[index].sum()
+    return table
+
+
+def batches(options):
+    """Endless: six batches are drawn together, sorted by length, and dealt."""
+    pack = explore.Pack(options.pack, "train")
+    order = sorted(range(len(pack.index)), key=lambda at: random.Random(f"{at}").random())
+    by_source = {}
+    for at in order[: round(options.fraction * len(order))]:
+        by_source.setdefault(pack.index[at]["source"], []).append(pack.index[at])
+    names = [name for name in explore.WEIGHTS if name in by_source]
+    odds = [explore.WEIGHTS[name] for name in names]
+    grid, size = network.G, options.batch
+    while True:
+        pool = sorted((sample(pack, by_source, names, odds) for _ in range(size * 6)), key=lambda drawn: len(drawn[1]))
+        deal = [pool[at * size : (at + 1) * size] for at in range(6)]
+        random.shuffle(deal)
+        for part in deal:
+            index = np.full((size, max(len(cells) for _, cells, _ in part) + 1), network.EOS, np.int64)
+            edge = np.zeros((size, grid, grid), np.uint8)
+            for at, (_, cells, _) in enumerate(part):
+                index[at, : len(cells)] = [row * grid + col for col, row in cells]
+                cv2.polylines(edge[at], [np.array(cells, np.int32)], True, 1)
+            pixels, mask = np.stack([crop for crop, _, _ in part]), np.stack([mask for _, _, mask in part])
+            yield torch.tensor(pixels), torch.tensor(index), torch.tensor(edge).float(), torch.tensor(mask)
+
+
+def sample(pack, by_source, names, odds):
+    """-> crop [224, 224, 3] uint8, cells from a random first vertex, [28, 28] share of each cell inside the outline"""
+    while True:
+        instance = random.choice(by_source[random.choices(names, odds)[0]])
+        is_flipped = random.random() < 0.5
+        is_framed = random.random() < 0.6
+        context = 0.15 if is_framed else random.uniform(0.08, 0.26)
+        shift = (0, 0) if is_framed else (random.uniform(-0.03, 0.03), random.uniform(-0.03, 0.03))
+        crop, frame = explore.crop(pack.image(instance), instance["box"], context, is_flipped, shift)
+        cells = explore.to_cells(instance["ring"], frame, is_flipped, 0.45)
+        if cells is None or len(cells) > explore.STEPS:
+            continue
+        left, top, side = frame
+        ring = (np.array(instance["ring"]).reshape(-1, 2) - [left, top]) / side * 224
+        if is_flipped:
+            ring[:, 0] = 224 - ring[:, 0]
+        mask = np.zeros((224, 224), np.float32)
+        cv2.fillPoly(mask, [np.round(ring * 16).astype(np.int32)], 1.0, shift=4)
+        crop = vary(crop.astype(np.float32))
+        first = random.randrange(len(cells))
+        return crop, cells[first:] + cells[:first], cv2.resize(mask, (network.G, network.G), interpolation=cv2.INTER_AREA)
+
+
+def vary(crop):
+    """Contrast, brightness, color, gray, blur, an erased square."""
+    if random.random() < 0.8:
+        crop = (crop - 128) * random.uniform(0.6, 1.4) + 128 + random.uniform(-30, 30)
+        crop *= np.float32([random.uniform(0.88, 1.12) for _ in range(3)])
+    if random.random() < 0.1:
+        crop[:] = crop.mean(2, keepdims=True)
+    if random.random() < 0.15:
+        crop = cv2.GaussianBlur(crop, (0, 0), random.uniform(0.5, 1.6))
+    if random.random() < 0.2:
+        x, y, side = random.randrange(224), random.randrange(224), random.randrange(10, 50)
+        crop[y : y + side, x : x + side] = random.uniform(0, 255)
+    return np.clip(crop, 0, 255).astype(np.uint8)
+
+
+def score(net, pack):
+    """-> per instance: source, IoU, vertices"""
+    rows = []
+    for start in range(0, len(pack.index), 32):
+        part = pack.index[start : start + 32]
+        cut = [explore.crop(pack.image(instance), instance["box"], 0.15, False) for instance in part]
+        pixels = torch.tensor(np.stack([crop for crop, _ in cut])).permute(0, 3, 1, 2).float() / 127.5 - 1
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            sequences = network.decode(net, pixels, DRAWN_STEPS).tolist()
+        for instance, (_, (left, top, side)), sequence in zip(part, cut, sequences):
+            cells = sequence[: sequence.index(network.EOS)] if network.EOS in sequence else sequence
+            truth = explore.fill(np.array(instance["ring"]).reshape(-1, 2), instance["size"])
+            centers = np.array([[cell % network.G + 0.5, cell // network.G + 0.5] for cell in cells])
+            drawn = explore.fill(centers / network.G * side + [left, top], instance["size"]) if len(cells) >= 3 else np.zeros_like(truth)
+            rows.append((instance["source"], float((drawn & truth).sum() / max(1, (drawn | truth).sum())), len(cells)))
+    return rows
+
+
+def compare(options):
+    """Markdown: mean IoU, the difference to the first file instance by instance with a 95 % bootstrap interval, by source."""
+    def read(path):
+        with open(path) as file:
+            return json.load(file)
+
+    base = read(options.base)
+    sources = ["all", *dict.fromkeys(source for source, _, _ in base["rows"])]
+    columns = [source for source in sources if source == "all" or sum(row[0] == source for row in base["rows"]) >= 100]
+    print("| Run | Mean IoU | Difference, with 95 % interval |", *(f"{source} |" for source in columns[1:]), "Vertices | Accuracy |")
+    generator = np.random.default_rng(1)
+    for path in (options.base, *options.others):
+        result = read(path)
+        iou = np.array([row[1] for row in result["rows"]])
+        gain = iou - np.array([row[1] for row in base["rows"]])
+        means = gain[generator.integers(0, len(gain), (2000, len(gain)))].mean(1)
+        low, high = np.percentile(means, [2.5, 97.5])
+        by_source = [iou[[row[0] == source for row in result["rows"]]].mean() for source in columns[1:]]
+        difference = "" if path == options.base else f"{gain.mean():+.4f} [{low:+.4f}, {high:+.4f}]"
+        length = np.mean([row[2] for row in result["rows"]])
+        print(f"| {path} | {iou.mean():.4f} | {difference} |", *(f"{mean:.3f} |" for mean in by_source), f"{length:.1f} | {result['last100'][2]:.3f} |")
+
+
+if __name__ == "__main__":
+    arguments = parse()
+    compare(arguments) if arguments.command == "compare" else run(arguments)
