@@ -26,16 +26,21 @@ function fixtureBoxes() {
   return { scenes, categories };
 }
 
-/** Writes a COCO file of so many instances: the scenes in turn, each time as a new image record, the same number of boxes on each. */
-export function writeBoxes(path, instances, boxesPerImage = 6) {
-  const { scenes, categories } = fixtureBoxes();
+/**
+ * Writes a COCO file of so many instances: the scenes in turn, each time as a new image record, the same number of boxes on each.
+ * @param isOneScene only the scene with the most boxes, which come in turn: the same crops however they are dealt to images, since some are
+ *   doubted and drawn again
+ */
+export function writeBoxes(path, instances, boxesPerImage = 6, { isOneScene = false } = {}) {
+  const { scenes: all, categories } = fixtureBoxes();
+  const scenes = isOneScene ? [all.reduce((most, scene) => (scene.boxes.length > most.boxes.length ? scene : most))] : all;
   const images = [];
   const annotations = [];
   for (let imageId = 1; annotations.length < instances; imageId++) {
     const { boxes, ...scene } = scenes[(imageId - 1) % scenes.length];
     images.push({ id: imageId, ...scene });
     for (let at = 0; at < boxesPerImage && annotations.length < instances; at++) {
-      const { bbox, category_id, area } = boxes[at % boxes.length];
+      const { bbox, category_id, area } = boxes[(isOneScene ? annotations.length : at) % boxes.length];
       annotations.push({ id: annotations.length + 1, image_id: imageId, category_id, bbox, area, iscrowd: 0 });
     }
   }

@@ -1,4 +1,4 @@
-/** Whether memory and cost per instance stay the same however many instances a run has. Each run is a process of its own. */
+/** Whether memory and cost per instance stay the same however many instances a run, or an image, has. Each run is a process of its own. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,27 +11,21 @@ import { TINY_MODEL, writeBoxes } from "./inputs.mjs";
 /** The random network wanders to the step limit; the point here is everything around it. */
 const MAX_STEPS = 20;
 
-/** For costs: what users run. */
-const TRAINED = "mobile";
-
 export async function* measure({ quick, full }) {
   const counts = quick ? [200, 1000] : full ? [1000, 10_000, 100_000] : [1000, 10_000];
   const boxesPerImage = quick ? [1, 50] : [1, 6, 50, 500];
   const rounds = quick || full ? 1 : 3;
   const folder = mkdtempSync(join(tmpdir(), "polyrnn-bench-"));
   try {
-    const run = (name, instances, perImage, model = TINY_MODEL) => {
+    const run = (name, instances, perImage) => {
       const boxes = join(folder, `${name}.json`);
       writeBoxes(boxes, instances, perImage);
-      return () => annotateOnce(boxes, join(folder, `${name}-out`), model);
+      return () => annotateOnce({ boxes, out: join(folder, `${name}-out`), model: TINY_MODEL, maxSteps: MAX_STEPS });
     };
     const byCount = await interleaved(rounds, Object.fromEntries(counts.map((count) => [count, run(`n${count}`, count, 6)])), { warmUp: false });
     yield toResult("memory", "Memory and cost by number of instances, 6 boxes per image", "Instances", byCount, TINY);
     const byBoxes = await interleaved(rounds, Object.fromEntries(boxesPerImage.map((boxes) => [boxes, run(`b${boxes}`, counts[0], boxes)])), { warmUp: false });
     yield toResult("memory-boxes", `Memory by boxes per image, ${counts[0]} instances`, "Boxes per image", byBoxes, { ...TINY, isCostMeant: false });
-    const instances = quick ? 100 : 500;
-    const costs = await interleaved(rounds, Object.fromEntries(boxesPerImage.map((boxes) => [boxes, run(`c${boxes}`, instances, boxes, TRAINED)])), { warmUp: false });
-    yield toResult("cost-boxes", `Cost by boxes per image, ${instances} instances`, "Boxes per image", costs, { note: `The ${TRAINED} model; a process per run.`, isCostMeant: true });
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -40,7 +34,7 @@ export async function* measure({ quick, full }) {
 const TINY = { note: `The tiny random network, at most ${MAX_STEPS} steps, overlays off; a process per run. An image is decoded once for all its boxes.`, isCostMeant: true };
 
 /** @param isCostMeant whether a limit on the cost says something: the tiny network takes less time than decoding an image */
-function toResult(name, title, column, byVariant, { note, isCostMeant }) {
+export function toResult(name, title, column, byVariant, { note, isCostMeant }) {
   const variants = Object.keys(byVariant);
   const first = variants[0];
   const memory = (variant) => byVariant[variant].map(({ peakMemoryMiB }) => peakMemoryMiB);
@@ -63,9 +57,9 @@ function toResult(name, title, column, byVariant, { note, isCostMeant }) {
   };
 }
 
-async function annotateOnce(boxes, out, model) {
-  const request = JSON.stringify({ boxes, out, model, maxSteps: model === TINY_MODEL ? MAX_STEPS : 71 });
-  const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, "annotate-once.mjs"), request]);
-  rmSync(out, { recursive: true });
+/** @param request as annotateInProcess (inputs.mjs) takes it */
+export async function annotateOnce(request) {
+  const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, "annotate-once.mjs"), JSON.stringify(request)]);
+  rmSync(request.out, { recursive: true });
   return JSON.parse(stdout);
 }

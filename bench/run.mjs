@@ -16,7 +16,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { describeMachine, machineLines, report, setRounds } from "./harness.mjs";
 
-const MEASURES = ["help", "stages", "decoder", "train", "clicks", "memory", "read", "queue", "devices", "drawing", "options"];
+const MEASURES = ["help", "stages", "decoder", "train", "clicks", "memory", "cost", "read", "queue", "devices", "drawing", "options"];
 
 const { values: options, positionals } = parseArgs({
   options: {
