@@ -1,4 +1,5 @@
 /** What `annotate` is asked, and what it tells its caller. The command line fills these in; tests and other programs may as well. */
+import type { DeviceChoice } from "../runtime/devices.js";
 import type { DeviceName, EngineName } from "../runtime/engine.js";
 import type { FailReason, Id, SkipReason } from "../types.js";
 import type { OutputFormat } from "../write/writer.js";
@@ -17,7 +18,7 @@ export interface AnnotateOptions {
   readonly formats: readonly OutputFormat[];
   /** Name of a bundled model or path of a model folder. */
   readonly model: string;
-  readonly device: "auto" | DeviceName;
+  readonly device: DeviceChoice;
   /** Crops per model call, 1 to 256; chosen from the device when absent. */
   readonly batchSize?: number;
   /** Added to the long side of the box, as a ratio, 0 to 1; the model card's when absent. */

@@ -1,5 +1,5 @@
 /** What `simulateClicks` is asked, and what it tells its caller. The command line fills these in; tests and other programs may as well. */
-import type { DeviceName } from "../runtime/engine.js";
+import type { DeviceChoice } from "../runtime/devices.js";
 import type { FailReason, Id, Ring } from "../types.js";
 import type { SubjectOptions } from "./click-subjects.js";
 import type { ClickMatch, ClickMetric, ClickReport, GroupBy, Rasterizer } from "./report-types.js";
@@ -11,7 +11,7 @@ export interface SimulateOptions extends SubjectOptions {
   readonly truth: string;
   /** Name of a bundled model or path of a model folder. */
   readonly model: string;
-  readonly device: "auto" | DeviceName;
+  readonly device: DeviceChoice;
   /** Crops per encoder call, 1 to 256; chosen from the device when absent. */
   readonly batchSize?: number;
   /** Added to the long side of the box, as a ratio, 0 to 1; the model card's when absent. */

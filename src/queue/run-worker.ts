@@ -10,7 +10,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import { type Job as BullJob, Queue, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import { Gate } from "../crop/gate.js";
 import { openEngine } from "../runtime/devices.js";
-import type { DeviceName, Engine } from "../runtime/engine.js";
+import type { DeviceChoice } from "../runtime/devices.js";
+import type { Engine } from "../runtime/engine.js";
 import { type Model, loadModel } from "../runtime/model.js";
 import { JOB_VERSION, MOST_ATTEMPTS, type Job, type JobResult, type WorkerCard, checkJob } from "../schema/queue-job.js";
 import { describeViolation } from "../schema/validate.js";
@@ -30,7 +31,7 @@ export interface WorkerOptions extends FetchLimits {
   readonly images: string;
   /** Name of a bundled model or path of a model folder. */
   readonly model: string;
-  readonly device: "auto" | DeviceName;
+  readonly device: DeviceChoice;
   /** Jobs held at once, 1 or more. */
   readonly concurrency: number;
   /** A worker that was silent for so long has lost its jobs to others, milliseconds. */

@@ -1,5 +1,5 @@
 /** What a training run is asked: data (see training-set.ts), network, start, optimizer, schedule, when to look. */
-import type { DeviceName } from "../runtime/engine.js";
+import type { DeviceChoice } from "../runtime/devices.js";
 import type { TruthOptions } from "./open-truth.js";
 import type { TrainingSetOptions } from "./training-set.js";
 
@@ -24,7 +24,7 @@ export interface Recipe {
   readonly model: string;
   /** Where the weights start: a model (name or path), or a .safetensors file, which may hold only some of them; absent: random. */
   readonly init?: string;
-  readonly device: "auto" | DeviceName;
+  readonly device: DeviceChoice;
   /** Threads inside one operation on the CPU; the library's own choice when absent. */
   readonly threads?: number;
   /** Of random initial weights; the data side takes its own from the same number. */

@@ -1,8 +1,9 @@
 /** The options of `polyrnn annotate`. */
 import type { AnnotateOptions } from "../../annotate/options.js";
-import { DEFAULT_CANDIDATES, MAX_CANDIDATES } from "../../predict/decode-best.js";
-import { OUTPUT_FORMATS, type OutputFormat } from "../../write/writer.js";
+import { DEFAULT_CANDIDATES } from "../../predict/decode-best.js";
+import type { OutputFormat } from "../../write/writer.js";
 import { colorRow, configRow, jsonRow, type ColorChoice, type ConfigOption, type JsonOption } from "./common-rows.js";
+import { candidatesRow, contextRow, datasetRow, deviceRow, formatRow, maxStepsRow, modelRow, overlaysRow } from "./drawing-rows.js";
 import type { OptionTable } from "./option-table.js";
 import { queueRow, queueTimeoutRow } from "./queue-table.js";
 
@@ -30,26 +31,14 @@ export const annotateTable = {
     type: "text", placeholder: "FILE|DIR", group: "common", required: true,
     describe: "Boxes to draw: COCO file, COCO results list, or Cityscapes folder",
   },
-  dataset: {
-    type: "text", placeholder: "FILE", group: "common", whenAbsent: "file names are used",
-    describe: "COCO file with the images and categories of a results list",
-  },
+  dataset: { ...datasetRow, whenAbsent: "file names are used" },
   out: {
     type: "text", placeholder: "DIR|-", group: "common", default: "polyrnn-out",
     describe: "Output folder; - streams one annotation per line to standard output",
   },
-  format: {
-    type: "list", choices: OUTPUT_FORMATS, group: "common", default: ["coco"],
-    describe: "Formats to write, separated by commas",
-  },
-  model: {
-    type: "text", placeholder: "NAME|DIR", group: "common", default: "mobile",
-    describe: "Folder of a model, or a bundled one; polyrnn models lists them",
-  },
-  device: {
-    type: "text", choices: ["auto", "cuda", "webgpu", "cpu"], group: "common", default: "auto",
-    describe: "What computes; auto takes the first of cuda, webgpu, cpu that works, polyrnn doctor says why",
-  },
+  format: { ...formatRow, default: ["coco"] },
+  model: { ...modelRow, default: "mobile" },
+  device: deviceRow,
   resume: {
     type: "flag", group: "common", default: false,
     describe: "Go on with the run in the output folder; finished instances are kept",
@@ -58,18 +47,9 @@ export const annotateTable = {
     type: "number", integer: true, min: 1, max: 256, unit: "crops", group: "advanced", whenAbsent: "chosen from the device",
     describe: "Crops per model call; does not change the polygons",
   },
-  context: {
-    type: "number", min: 0, max: 1, group: "advanced", whenAbsent: "the model card's",
-    describe: "Margin around the box, as a part of its long side",
-  },
-  maxSteps: {
-    type: "number", integer: true, min: 3, max: 500, unit: "vertices", group: "advanced", default: 71,
-    describe: "Longest polygon the decoder may draw",
-  },
-  candidates: {
-    type: "number", integer: true, min: 1, max: MAX_CANDIDATES, unit: "polygons", group: "advanced", default: DEFAULT_CANDIDATES,
-    describe: "Where a polygon fits the network's own mask and its box badly, draw up to so many, here and in the mirror, and keep the best; 1 draws once",
-  },
+  context: { ...contextRow, whenAbsent: "the model card's" },
+  maxSteps: { ...maxStepsRow, default: 71 },
+  candidates: { ...candidatesRow, default: DEFAULT_CANDIDATES },
   minScore: {
     type: "number", min: 0, max: 1, group: "advanced", default: 0,
     describe: "Leave out polygons with a lower score",
@@ -117,10 +97,7 @@ export const annotateTable = {
     describe: "annotations.json of an earlier run, or its folder: polygons of boxes that did not change go out as they are there",
   },
   config: configRow,
-  overlays: {
-    type: "text", choices: ["auto", "all", "none"], group: "output", default: "auto",
-    describe: "Pictures of the result; auto: every image up to 50, beyond that an even sample of 50",
-  },
+  overlays: { ...overlaysRow, default: "auto" },
   force: {
     type: "flag", group: "output", default: false,
     describe: "Replace the run that is already in the output folder",

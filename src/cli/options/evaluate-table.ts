@@ -3,6 +3,7 @@ import type { MatchBy } from "../../evaluate/match-predictions.js";
 import type { Rasterizer } from "../../evaluate/report-types.js";
 import { colorRow, configRow, jsonRow, type ColorChoice, type ConfigOption, type JsonOption } from "./common-rows.js";
 import type { OptionTable } from "./option-table.js";
+import { bootstrapRow, groupByRow, rasterizerRow, seedRow } from "./report-rows.js";
 
 export interface EvaluateFlags extends JsonOption, ConfigOption {
   readonly predictions: string;
@@ -48,14 +49,8 @@ export const evaluateTable = {
     type: "number", min: 0, max: 1, group: "common", whenAbsent: "no limit",
     describe: "Exit code 1 when the mean IoU over instances is lower",
   },
-  groupBy: {
-    type: "text", placeholder: "FIELD|prefix|none", group: "advanced", default: "none",
-    describe: "Also give means per value of a field of the truth's images, or per prefix of the file names (up to the first _)",
-  },
-  rasterizer: {
-    type: "text", choices: ["coco", "pil"], group: "advanced", default: "coco",
-    describe: "How polygons become masks: COCO's rule or Pillow's, as the Cityscapes tools do",
-  },
+  groupBy: groupByRow,
+  rasterizer: rasterizerRow,
   matchBy: {
     type: "text", choices: ["id", "box"], group: "advanced", whenAbsent: "id, or box for a results list",
     describe: "How a prediction finds its instance: by annotation id, or by image, category and overlap of the boxes",
@@ -68,14 +63,8 @@ export const evaluateTable = {
     type: "number", min: 0, max: 1, group: "advanced", whenAbsent: "that of the run, else 0.15",
     describe: "Margin of the network's crop around the box, as a part of its long side; for the grid ceiling",
   },
-  seed: {
-    type: "number", integer: true, min: 0, max: 4294967295, group: "advanced", default: 1,
-    describe: "Seed of the intervals",
-  },
-  bootstrap: {
-    type: "number", integer: true, min: 0, max: 100_000, unit: "draws", group: "advanced", default: 1000,
-    describe: "Draws behind every 95 % interval; 0 gives no intervals",
-  },
+  seed: seedRow,
+  bootstrap: bootstrapRow,
   config: configRow,
   force: {
     type: "flag", group: "output", default: false,

@@ -1,7 +1,8 @@
 /** The options of `polyrnn merge`. */
 import type { MergeOptions } from "../../annotate/merge.js";
-import { OUTPUT_FORMATS, type OutputFormat } from "../../write/writer.js";
+import type { OutputFormat } from "../../write/writer.js";
 import { colorRow, configRow, jsonRow, type ColorChoice, type ConfigOption, type JsonOption } from "./common-rows.js";
+import { datasetRow, formatRow, overlaysRow } from "./drawing-rows.js";
 import type { OptionTable } from "./option-table.js";
 
 export interface MergeFlags extends Omit<MergeOptions, "formats">, JsonOption, ConfigOption {
@@ -27,22 +28,13 @@ export const mergeTable = {
     type: "text", placeholder: "DIR", group: "common", whenAbsent: "where the parts had them, if they are there",
     describe: "Image folder, for overlays and for formats that point at images",
   },
-  dataset: {
-    type: "text", placeholder: "FILE", group: "advanced", whenAbsent: "that of the parts",
-    describe: "COCO file with the images and categories of a results list",
-  },
+  dataset: { ...datasetRow, group: "advanced", whenAbsent: "that of the parts" },
   onlyNew: {
     type: "text", placeholder: "FILE|DIR", group: "advanced", whenAbsent: "that of the parts",
     describe: "The earlier annotations that the parts were drawn with; their content is checked",
   },
-  format: {
-    type: "list", choices: OUTPUT_FORMATS, group: "advanced", whenAbsent: "those of the first part",
-    describe: "Formats to write, separated by commas",
-  },
-  overlays: {
-    type: "text", choices: ["auto", "all", "none"], group: "advanced", whenAbsent: "that of the first part",
-    describe: "Pictures of the result; auto: every image up to 50, beyond that an even sample of 50",
-  },
+  format: { ...formatRow, group: "advanced", whenAbsent: "those of the first part" },
+  overlays: { ...overlaysRow, group: "advanced", whenAbsent: "that of the first part" },
   config: configRow,
   force: {
     type: "flag", group: "output", default: false,

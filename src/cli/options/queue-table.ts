@@ -1,6 +1,7 @@
 /** The options of `polyrnn worker` and of the commands below `polyrnn queue`. */
-import type { DeviceName } from "../../runtime/engine.js";
+import type { DeviceChoice } from "../../runtime/devices.js";
 import { colorRow, configRow, jsonRow, type ColorChoice, type ConfigOption, type JsonOption } from "./common-rows.js";
+import { deviceRow } from "./drawing-rows.js";
 import type { NumberRow, OptionTable, TextRow } from "./option-table.js";
 
 export const queueRow = {
@@ -17,7 +18,7 @@ export interface WorkerFlags extends JsonOption, ConfigOption {
   readonly queue: string;
   readonly images: string;
   readonly model: string;
-  readonly device: "auto" | DeviceName;
+  readonly device: DeviceChoice;
   readonly concurrency: number;
   readonly rate?: number;
   readonly stalledAfter: number;
@@ -41,10 +42,7 @@ export const workerTable = {
     type: "text", placeholder: "NAME|DIR", group: "common", default: "mobile",
     describe: "Folder of a model, or a bundled one; jobs for other models wait for other workers",
   },
-  device: {
-    type: "text", choices: ["auto", "cuda", "webgpu", "cpu"], group: "common", default: "auto",
-    describe: "What computes; auto takes the first of cuda, webgpu, cpu that works",
-  },
+  device: deviceRow,
   concurrency: {
     type: "number", integer: true, min: 1, max: 64, unit: "jobs", group: "advanced", default: 2,
     describe: "Jobs held at once: the engine draws one, the crops of the others are cut meanwhile",

@@ -1,9 +1,11 @@
 /** The options of `polyrnn simulate-clicks`. */
-import { DEFAULT_CANDIDATES, MAX_CANDIDATES } from "../../predict/decode-best.js";
+import { DEFAULT_CANDIDATES } from "../../predict/decode-best.js";
 import type { ClickMatch, ClickMetric, Rasterizer } from "../../evaluate/report-types.js";
-import type { DeviceName } from "../../runtime/engine.js";
+import type { DeviceChoice } from "../../runtime/devices.js";
 import { colorRow, configRow, jsonRow, type ColorChoice, type ConfigOption, type JsonOption } from "./common-rows.js";
+import { candidatesRow, contextRow, deviceRow, maxStepsRow, modelRow } from "./drawing-rows.js";
 import type { OptionTable } from "./option-table.js";
+import { bootstrapRow, groupByRow, rasterizerRow, seedRow } from "./report-rows.js";
 
 export interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly images?: string;
@@ -15,7 +17,7 @@ export interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly run: string;
   readonly out?: string;
   readonly model?: string;
-  readonly device: "auto" | DeviceName;
+  readonly device: DeviceChoice;
   readonly failOverClicks?: number;
   readonly compare: readonly string[];
   readonly groupBy: string;
@@ -67,14 +69,8 @@ export const simulateClicksTable = {
     type: "text", placeholder: "DIR", group: "common", whenAbsent: "polyrnn-clicks, in the run's folder where a run is used",
     describe: "Output folder",
   },
-  model: {
-    type: "text", placeholder: "NAME|DIR", group: "common", whenAbsent: "the run's, else mobile",
-    describe: "Folder of a model, or a bundled one; polyrnn models lists them",
-  },
-  device: {
-    type: "text", choices: ["auto", "cuda", "webgpu", "cpu"], group: "common", default: "auto",
-    describe: "What computes; auto takes the first of cuda, webgpu, cpu that works, polyrnn doctor says why",
-  },
+  model: { ...modelRow, whenAbsent: "the run's, else mobile" },
+  device: deviceRow,
   failOverClicks: {
     type: "number", min: 0, unit: "clicks", group: "common", whenAbsent: "no limit",
     describe: "Exit code 1 when the mean clicks per instance at the smallest threshold are more",
@@ -83,10 +79,7 @@ export const simulateClicksTable = {
     type: "list", placeholder: "NAME|NAME=FILE", group: "advanced", default: ["box", "square", "ellipse"],
     describe: "Methods beside the automatic polygons in the report: box, square, ellipse, grabcut, result files as name=other.json, or none",
   },
-  groupBy: {
-    type: "text", placeholder: "FIELD|prefix|none", group: "advanced", default: "none",
-    describe: "Also give means per value of a field of the truth's images, or per prefix of the file names (up to the first _)",
-  },
+  groupBy: groupByRow,
   categories: {
     type: "list", placeholder: "NAME|ID", group: "advanced", default: [],
     describe: "Simulate only these categories, separated by commas",
@@ -99,30 +92,15 @@ export const simulateClicksTable = {
     type: "number", integer: true, min: 1, max: 256, unit: "crops", group: "advanced", whenAbsent: "chosen from the device",
     describe: "Crops per call of the encoder; does not change the polygons",
   },
-  context: {
-    type: "number", min: 0, max: 1, group: "advanced", whenAbsent: "the run's, else the model card's",
-    describe: "Margin around the box, as a part of its long side",
-  },
-  maxSteps: {
-    type: "number", integer: true, min: 3, max: 500, unit: "vertices", group: "advanced", whenAbsent: "the run's, else 71",
-    describe: "Longest polygon the decoder may draw",
-  },
+  context: { ...contextRow, whenAbsent: "the run's, else the model card's" },
+  maxSteps: { ...maxStepsRow, whenAbsent: "the run's, else 71" },
   candidates: {
-    type: "number", integer: true, min: 1, max: MAX_CANDIDATES, unit: "polygons", group: "advanced", whenAbsent: `the run's, else ${DEFAULT_CANDIDATES}`,
+    ...candidatesRow, whenAbsent: `the run's, else ${DEFAULT_CANDIDATES}`,
     describe: "Where a polygon fits the network's own mask and its box badly, start from the best of up to so many, drawn here and in the mirror",
   },
-  rasterizer: {
-    type: "text", choices: ["coco", "pil"], group: "advanced", default: "coco",
-    describe: "How polygons become masks: COCO's rule or Pillow's, as the Cityscapes tools do",
-  },
-  seed: {
-    type: "number", integer: true, min: 0, max: 4294967295, group: "advanced", default: 1,
-    describe: "Seed of the intervals",
-  },
-  bootstrap: {
-    type: "number", integer: true, min: 0, max: 100_000, unit: "draws", group: "advanced", default: 1000,
-    describe: "Draws behind every 95 % interval; 0 gives no intervals",
-  },
+  rasterizer: rasterizerRow,
+  seed: seedRow,
+  bootstrap: bootstrapRow,
   config: configRow,
   force: {
     type: "flag", group: "output", default: false,
