@@ -1,19 +1,8 @@
-/// <reference lib="dom" />
-/// <reference lib="dom.iterable" />
-/** training.html in a real browser (Debian's chromium), on a phone and on a desk, light and dark. Skipped where no Chromium is installed. */
-import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { type Browser, chromium } from "playwright-core";
+/** training.html in a real browser, on a phone and on a desk, light and dark. Skipped where no Chromium is installed. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { renderTrainingHtml } from "../../../src/train/page/render-training.js";
+import { HAS_CHROMIUM, type PageInBrowser, SCREENS, expectToFit, placeInBrowser } from "../../page-in-browser.js";
 import { HOSTILE_NAMES, sampleFacts, sampleHistory } from "./sample-history.js";
-
-const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-const isHere = existsSync(EXECUTABLE);
-if (!isHere) console.log(`training page tests skipped: no Chromium at ${EXECUTABLE} (Debian: apt-get install chromium)`);
 
 const VALIDATIONS = 6;
 
@@ -49,47 +38,19 @@ test("sources called __proto__ and constructor change nothing outside the page",
   expect(Object.keys(Object)).toEqual([]);
 });
 
-describe.skipIf(!isHere)("the training page", () => {
-  let browser: Browser;
-  let folder: string;
-  let address: string;
+describe.skipIf(!HAS_CHROMIUM)("the training page", () => {
+  let placed: PageInBrowser;
 
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "polyrnn-training-"));
-    await writeFile(join(folder, "training.html"), await renderTrainingHtml(sampleHistory(VALIDATIONS), sampleFacts()));
-    address = pathToFileURL(join(folder, "training.html")).href;
-    browser = await chromium.launch({
-      executablePath: EXECUTABLE,
-      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
-    });
-  });
-  afterAll(async () => {
-    await browser.close();
-    await rm(folder, { recursive: true, force: true });
-  });
+  beforeAll(async () => { placed = await placeInBrowser(await renderTrainingHtml(sampleHistory(VALIDATIONS), sampleFacts())); });
+  afterAll(() => placed.close());
 
-  test.each([
-    { width: 360, colorScheme: "light" }, { width: 360, colorScheme: "dark" }, { width: 1440, colorScheme: "light" }, { width: 1440, colorScheme: "dark" },
-  ] as const)("at $width px, $colorScheme: opens without script or network, and nothing is wider than the page", async ({ width, colorScheme }) => {
-    const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme });
-    const page = await context.newPage();
-    const requests: string[] = [];
-    page.on("request", (request) => { if (!request.url().startsWith("data:")) requests.push(request.url()); });
-    await page.goto(address);
-    expect(requests).toEqual([address]);
-    expect(await page.title()).toBe("polyrnn training");
-    expect(await page.locator("script").count()).toBe(0);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
-    const tooWide = await page.evaluate(() => [...document.querySelectorAll("body *")]
-      .filter((element) => element.closest(".scroll") === null && element.closest(".strip svg") === null && element.getBoundingClientRect().right > window.innerWidth + 1)
-      .map((element) => element.outerHTML.slice(0, 80)));
-    expect(tooWide).toEqual([]);
-    await context.close();
+  test.each(SCREENS)("at $width px, $colorScheme: opens without script or network, and nothing is wider than the page", async (screen) => {
+    await expectToFit(placed, screen, "polyrnn training", ".scroll, .strip svg");
   });
 
   test("every validation shows the same eight photographs with truth and prediction", async () => {
-    const page = await browser.newPage();
-    await page.goto(address);
+    const page = await placed.browser.newPage();
+    await page.goto(placed.address);
     const strips = page.locator(".strip");
     expect(await strips.count()).toBe(VALIDATIONS);
     for (let at = 0; at < VALIDATIONS; at++) {
@@ -103,8 +64,8 @@ describe.skipIf(!isHere)("the training page", () => {
   });
 
   test("every chart has axes with names, and a legend with the sources as text", async () => {
-    const page = await browser.newPage();
-    await page.goto(address);
+    const page = await placed.browser.newPage();
+    await page.goto(placed.address);
     const charts = await page.locator(".charts figure").evaluateAll((figures) => figures.map((figure) => figure.querySelector("svg")!.textContent));
     expect(charts).toHaveLength(6);
     for (const text of charts) expect(text).toContain("step");

@@ -1,0 +1,62 @@
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/** A page that the program writes, in a real browser (Debian's chromium), on a phone and on a desk, light and dark. */
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type Browser, chromium } from "playwright-core";
+import { expect } from "vitest";
+
+const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+
+/** Tests skip, and say why, where this is false. */
+export const HAS_CHROMIUM = existsSync(EXECUTABLE);
+if (!HAS_CHROMIUM) console.log(`page tests skipped: no Chromium at ${EXECUTABLE} (Debian: apt-get install chromium)`);
+
+export const SCREENS = [
+  { width: 360, colorScheme: "light" }, { width: 360, colorScheme: "dark" }, { width: 1440, colorScheme: "light" }, { width: 1440, colorScheme: "dark" },
+] as const;
+
+/** The page as a file of its own, and the browser that is to open it. */
+export interface PageInBrowser {
+  readonly browser: Browser;
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+export async function placeInBrowser(html: string): Promise<PageInBrowser> {
+  const folder = await mkdtemp(join(tmpdir(), "polyrnn-page-"));
+  const file = join(folder, "page.html");
+  await writeFile(file, html);
+  const browser = await chromium.launch({
+    executablePath: EXECUTABLE,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
+  });
+  return {
+    browser, address: pathToFileURL(file).href,
+    async close() {
+      await browser.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** @param scrolling selector of what scrolls inside itself; everything else must fit */
+export async function expectToFit({ browser, address }: PageInBrowser, { width, colorScheme }: (typeof SCREENS)[number], title: string, scrolling: string): Promise<void> {
+  const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme });
+  const page = await context.newPage();
+  const requests: string[] = [];
+  page.on("request", (request) => { if (!request.url().startsWith("data:")) requests.push(request.url()); });
+  await page.goto(address);
+  expect(requests).toEqual([address]);
+  expect(await page.title()).toBe(title);
+  expect(await page.locator("script").count()).toBe(0);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+  const tooWide = await page.evaluate((selector) => [...document.querySelectorAll("body *")]
+    .filter((element) => element.closest(selector) === null && element.getBoundingClientRect().right > window.innerWidth + 1)
+    .map((element) => element.outerHTML.slice(0, 80)), scrolling);
+  expect(tooWide).toEqual([]);
+  await context.close();
+}
