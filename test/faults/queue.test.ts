@@ -1,85 +1,29 @@
+/** A run over a queue when machines, networks and Redis fail: real servers and processes, killed and stopped. */
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
 import { Queue } from "bullmq";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { AnnotateSummary } from "../../src/annotate/options.js";
-import { operateQueue, type ModelQueue } from "../../src/queue/operate.js";
 import { KEY_PREFIX, queueNameOf } from "../../src/queue/redis-connection.js";
 import { loadModel } from "../../src/runtime/model.js";
-import { endAll, start, type Ended, type Started } from "../process/start.js";
-import { HAS_REDIS, type RedisServer, startRedis } from "../queue/redis-server.js";
+import { endAll, start, type Started } from "../process/start.js";
+import { LONG, PER_IMAGE, WORKER_PRELOAD, journaled, queueOf, queueWork, until } from "../queue/queue-work.js";
+import { HAS_REDIS, type RedisServer } from "../queue/redis-server.js";
 import { FaultCase } from "./ledger.js";
-import { TINY, annotateWords, differences, filesOf, makeSmallData, newHome, problemsInIds, removeHome, runUndisturbed, type SmallData, type Undisturbed } from "./small-run.js";
+import { TINY, annotateWords } from "./small-run.js";
 
-const PRELOAD = join(import.meta.dirname, "queue-worker-preload.mjs");
-/** Each process takes seconds to start where other tests run beside. */
-const LONG = 240_000;
 const SLOW = { TEST_SLOW_MS: "150" };
-const PER_IMAGE = 8;
 
-const home = newHome();
-let data: SmallData;
-let straight: Undisturbed;
-let redis: RedisServer | undefined;
-let outs = 0;
-const newOut = (): string => join(home, `out-${++outs}`);
-
-beforeAll(async () => {
-  if (!HAS_REDIS) return;
-  data = await makeSmallData(home, PER_IMAGE);
-  straight = await runUndisturbed(data, "--overlays", "none");
-}, LONG);
-afterEach(async () => {
-  endAll();
-  await redis?.stop();
-  redis = undefined;
-});
-afterAll(() => { removeHome(home); });
-
-async function server(...settings: string[]): Promise<RedisServer> {
-  return (redis = await startRedis(...settings));
-}
-
-function worker({ url }: RedisServer, env: Readonly<Record<string, string>> = {}, ...more: string[]): Started {
-  const words = ["worker", "--queue", url, "--images", data.images, "--model", TINY, "--device", "cpu", ...(more.includes("--stalled-after") ? [] : ["--stalled-after", "2"]), ...more];
-  return start(words, { nodeOptions: ["--import", PRELOAD], env });
-}
-
-function coordinator({ url }: RedisServer, out: string, ...more: string[]): Started {
-  return start(annotateWords(data, out, "--overlays", "none", "--queue", url, ...more));
-}
-
-async function queueOf({ url }: RedisServer): Promise<ModelQueue | undefined> {
-  return (await operateQueue("status", { queue: url, timeoutMs: 60_000 })).queues[0];
-}
-
-async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
-  while (!await holds()) await wait(50);
-}
-
-const journaled = (out: string): number => {
-  try {
-    return readFileSync(join(out, "journal.ndjson"), "utf8").split("\n").length - 2;
-  } catch {
-    return 0;
-  }
-};
+const work = queueWork();
+const { newOut, server, problemsAfter } = work;
+const worker = ({ url }: RedisServer, env: Readonly<Record<string, string>> = {}, ...more: string[]): Started => work.worker(url, more, { env });
+const coordinator = ({ url }: RedisServer, out: string, ...more: string[]): Started => work.coordinator(url, out, more);
 const inTheMiddle = (out: string): Promise<void> => until(() => journaled(out) >= 8);
 
-/** What is not as in the run of one machine. */
-async function problemsOf(run: Started, out: string): Promise<string[]> {
-  const ended = await run.ended;
-  return problemsAfter(ended, out);
-}
-
-function problemsAfter(ended: Ended, out: string): string[] {
-  if (ended.code !== straight.code) return [`ended with ${ended.code ?? ended.signal}: ${ended.stderr}`];
-  return [...differences(straight.files, filesOf(out)), ...problemsInIds(out, data)];
-}
+const problemsOf = async (run: Started, out: string): Promise<string[]> => problemsAfter(await run.ended, out);
 
 function survives(fault: string, problems: readonly string[]): void {
   const faults = new FaultCase(`queue: ${fault}`);
@@ -102,7 +46,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
     const out = newOut();
     const victim = worker(at, { TEST_SLOW_MS: "3000" });
     const run = coordinator(at, out);
-    await until(async () => ((await queueOf(at))?.active ?? 0) > 0);
+    await until(async () => ((await queueOf(at.url))?.active ?? 0) > 0);
     victim.child.kill("SIGKILL");
     worker(at);
     survives("kill -9 of a worker in the middle of a job", await problemsOf(run, out));
@@ -113,13 +57,13 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
     const out = newOut();
     const leaving = worker(at, { TEST_SLOW_MS: "500" }, "--concurrency", "4", "--json");
     const run = coordinator(at, out);
-    await until(async () => ((await queueOf(at))?.active ?? 0) >= 3);
+    await until(async () => ((await queueOf(at.url))?.active ?? 0) >= 3);
     leaving.child.kill("SIGTERM");
     const ended = await leaving.ended;
     expect(ended.code, ended.stderr).toBe(0);
     expect(JSON.parse(ended.stdout)).toMatchObject({ type: "worker-summary", failed: 0 });
     expect((JSON.parse(ended.stdout) as { givenBack: number }).givenBack).toBeGreaterThan(0);
-    expect(await queueOf(at)).toMatchObject({ active: 0, failed: 0, workers: [] });
+    expect(await queueOf(at.url)).toMatchObject({ active: 0, failed: 0, workers: [] });
     worker(at);
     survives("SIGTERM to a worker", await problemsOf(run, out));
   }, LONG);
@@ -133,7 +77,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
     first.child.kill("SIGKILL");
     await first.ended;
     survives("kill -9 of the coordinator, --resume", await problemsOf(coordinator(at, out, "--resume"), out));
-    expect(await queueOf(at)).toMatchObject({ waiting: 0, completed: 0, failed: 0 });
+    expect(await queueOf(at.url)).toMatchObject({ waiting: 0, completed: 0, failed: 0 });
   }, LONG);
 
   test.each([
@@ -181,7 +125,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
     const at = await server();
     const out = newOut();
     const run = coordinator(at, out);
-    await until(async () => ((await queueOf(at))?.waiting ?? 0) > 0);
+    await until(async () => ((await queueOf(at.url))?.waiting ?? 0) > 0);
     const second = await coordinator(at, newOut()).ended;
     expect(second.code, second.stderr).toBe(69);
     expect(second.stderr).toMatch(/expected to be its only coordinator but process \d+ on .* is at work/);
@@ -216,15 +160,15 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
     let answers = 0;
     const images = createServer((request, response) => {
       if (answers++ < 2) response.writeHead(503).end();
-      else response.end(readFileSync(join(data.images, decodeURIComponent(request.url!.slice(1)))));
+      else response.end(readFileSync(join(work.data.images, decodeURIComponent(request.url!.slice(1)))));
     }).listen(0, "127.0.0.1");
     await once(images, "listening");
     const out = newOut();
     // Wall clocks are Date.now of each process; Redis keeps its own. The coordinator is an hour ahead, then one worker too, another an hour behind.
-    const words = annotateWords(data, out, "--overlays", "none", "--queue", at.url, "--image-address", `http://127.0.0.1:${(images.address() as AddressInfo).port}/`);
-    const run = start(words, { nodeOptions: ["--import", PRELOAD], env: { TEST_CLOCK_MS: "3600000" } });
+    const words = annotateWords(work.data, out, "--overlays", "none", "--queue", at.url, "--image-address", `http://127.0.0.1:${(images.address() as AddressInfo).port}/`);
+    const run = start(words, { nodeOptions: ["--import", WORKER_PRELOAD], env: { TEST_CLOCK_MS: "3600000" } });
     const ahead = worker(at, { TEST_CLOCK_MS: "3600000" }, "--allow-private-addresses");
-    await until(async () => ((await queueOf(at))?.delayed ?? 0) > 0);
+    await until(async () => ((await queueOf(at.url))?.delayed ?? 0) > 0);
     ahead.child.kill("SIGKILL");
     worker(at, { TEST_CLOCK_MS: "-3600000" }, "--allow-private-addresses");
     survives("clocks an hour apart, images over http", await problemsOf(run, out));
@@ -279,7 +223,7 @@ describe.skipIf(!HAS_REDIS)("a password in the address", () => {
       { code: 2, run: start([...status, right]) },
       { code: 2, run: start([...status, "--queue", `${right}/x`]) },
       { code: 69, run: start([...status, "--queue", "redis://:topsecret@127.0.0.1:1"]) },
-      { code: straight.code, run: coordinator({ ...at, url: right }, out, "--verbose") },
+      { code: work.straight.code, run: coordinator({ ...at, url: right }, out, "--verbose") },
       { code: 69, run: worker({ ...at, url: wrong }) },
     ];
     const drawing = worker({ ...at, url: right });

@@ -3,47 +3,15 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { operateQueue, type ModelQueue, type QueueStatus } from "../../src/queue/operate.js";
-import { TINY, annotateWords, differences, filesOf, makeSmallData, newHome, problemsInIds, removeHome, runUndisturbed, type SmallData, type Undisturbed } from "../faults/small-run.js";
-import { HAS_REDIS, type RedisServer, freePort, startRedis } from "../queue/redis-server.js";
-import { endAll, runToEnd, start, type Ended, type Started, type StartOptions } from "./start.js";
+import { describe, expect, test } from "vitest";
+import { operateQueue, type QueueStatus } from "../../src/queue/operate.js";
+import { annotateWords, differences, filesOf } from "../faults/small-run.js";
+import { JOBS, LONG, PER_IMAGE, journaled, queueOf, queueWork, until } from "../queue/queue-work.js";
+import { HAS_REDIS, type RedisServer, freePort } from "../queue/redis-server.js";
+import { runToEnd, type Ended, type Started } from "./start.js";
 
-const PRELOAD = join(import.meta.dirname, "..", "faults", "queue-worker-preload.mjs");
-const LONG = 240_000;
-/** 48 instances in 12 jobs. */
-const PER_IMAGE = 8, JOBS = 12;
-
-const home = newHome();
-let data: SmallData;
-let straight: Undisturbed;
-let redis: RedisServer | undefined;
-let outs = 0;
-const newOut = (): string => join(home, `out-${++outs}`);
-
-beforeAll(async () => {
-  if (!HAS_REDIS) return;
-  data = await makeSmallData(home, PER_IMAGE);
-  straight = await runUndisturbed(data, "--overlays", "none");
-}, LONG);
-afterEach(async () => {
-  endAll();
-  await redis?.stop();
-  redis = undefined;
-});
-afterAll(() => { removeHome(home); });
-
-async function server(...settings: string[]): Promise<RedisServer> {
-  return (redis = await startRedis(...settings));
-}
-
-function worker(url: string, more: readonly string[] = [], options: StartOptions = {}): Started {
-  return start(["worker", "--queue", url, "--images", data.images, "--model", TINY, "--device", "cpu", "--stalled-after", "2", ...more], { nodeOptions: ["--import", PRELOAD], ...options });
-}
-
-function coordinator(url: string, out: string, more: readonly string[] = [], options: StartOptions = {}): Started {
-  return start(annotateWords(data, out, "--overlays", "none", "--queue", url, ...more), options);
-}
+const work = queueWork();
+const { home, newOut, server, worker, coordinator } = work;
 
 /** `polyrnn queue ACTION`, as a table and as JSON. */
 const table = (url: string, action: string): Promise<Ended> => runToEnd(["queue", action, "--queue", url]);
@@ -53,28 +21,7 @@ async function json(url: string, action: string): Promise<QueueStatus & { touche
   return JSON.parse(stdout) as QueueStatus & { touched: number };
 }
 
-async function queueOf(url: string): Promise<ModelQueue | undefined> {
-  return (await operateQueue("status", { queue: url, timeoutMs: 60_000 })).queues[0];
-}
-
-async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
-  while (!await holds()) await wait(50);
-}
-
-function journaled(out: string): number {
-  try {
-    return Math.max(0, readFileSync(join(out, "journal.ndjson"), "utf8").split("\n").length - 2);
-  } catch {
-    return 0;
-  }
-}
-
-/** What is not as in the run of one machine. */
-async function problemsOf(run: Started, out: string): Promise<string[]> {
-  const ended = await run.ended;
-  if (ended.code !== straight.code) return [`ended with ${ended.code ?? ended.signal}: ${ended.stderr}`];
-  return [...differences(straight.files, filesOf(out)), ...problemsInIds(out, data)];
-}
+const problemsOf = async (run: Started, out: string): Promise<string[]> => work.problemsAfter(await run.ended, out);
 
 describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
   test("status of a server that never had a queue says so, in words and as JSON", async () => {
@@ -210,15 +157,15 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
     const runs = parts.map((part, i) => coordinator(url, part, ["--shard", `${i + 1}/2`]));
     for (const { ended } of runs) expect([0, 1], (await ended).stderr).toContain((await ended).code);
     const merged = await runToEnd(["merge", ...parts, "--out", all, "--overlays", "none"]);
-    expect(merged.code, merged.stderr).toBe(straight.code);
-    expect(readFileSync(join(all, "annotations.json"), "utf8")).toBe(readFileSync(join(straight.out, "annotations.json"), "utf8"));
+    expect(merged.code, merged.stderr).toBe(work.straight.code);
+    expect(readFileSync(join(all, "annotations.json"), "utf8")).toBe(readFileSync(join(work.straight.out, "annotations.json"), "utf8"));
   }, LONG);
 
   test("--only-new over a queue hands out only what is new and writes what one machine writes", async () => {
     const { url } = await server();
     const [first, alone, queued] = [newOut(), newOut(), newOut()];
-    await runToEnd(annotateWords(data, first, "--overlays", "none", "--limit", "20"));
-    await runToEnd(annotateWords(data, alone, "--overlays", "none", "--only-new", first));
+    await runToEnd(annotateWords(work.data, first, "--overlays", "none", "--limit", "20"));
+    await runToEnd(annotateWords(work.data, alone, "--overlays", "none", "--only-new", first));
     const drawing = worker(url, ["--json"]);
     const { code, stderr } = await coordinator(url, queued, ["--only-new", first]).ended;
     expect([0, 1], stderr).toContain(code);
@@ -227,7 +174,7 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
     const { instances } = JSON.parse((await drawing.ended).stdout) as { instances: number };
     const { alreadyDone } = skipsOf(queued);
     expect(alreadyDone).toBeGreaterThan(0);
-    expect(instances).toBe(data.count - alreadyDone);
+    expect(instances).toBe(work.data.count - alreadyDone);
   }, LONG);
 });
 
