@@ -1,7 +1,7 @@
 /**
- * What the ways of drawing are worth: mean IoU of the shipped model with vertices at the centers, the paper's choice of a vertex, other candidates and
- * other margins around the box, each beside what the program does, on the same photographs. Intervals are of the difference, instance by
- * instance. Training is not in it.
+ * What the ways of drawing are worth: mean IoU of the shipped model with vertices at the centers, the paper's choice of a vertex, other
+ * candidates, beams, the outline of its mask map and other margins around the box, each beside what the program does, on the same
+ * photographs. Intervals are of the difference, instance by instance. Training is not in it.
  */
 import { iouWithTruth } from "../dist/geometry/iou.js";
 import { bootstrapMean } from "../dist/evaluate/bootstrap.js";
@@ -17,11 +17,13 @@ import { loadModel } from "../dist/runtime/model.js";
 import { FITS_BEST, LIKELIEST, drawByBeam } from "./beam.mjs";
 import { timed } from "./harness.mjs";
 import { sampleCrops } from "./inputs.mjs";
+import { maskOutline } from "./mask-outline.mjs";
 
 const MAX_STEPS = 71;
 const BATCH = 16;
 const RESAMPLES = 1000;
 const MARGINS = [0.1, 0.2];
+const MASK_LEVELS = [0.43, 0.5];
 
 class Accept {
   constructor(first) { this.first = first; }
@@ -53,6 +55,10 @@ const drawHere = (count) => async (engine, pixels, crops) => {
   return best;
 };
 
+/** No polygon of the decoder at all: the outline of the mask map that the program judges and places by. */
+const outlineMask = (level) => async (engine, pixels, crops) =>
+  (await drawWith(DEFAULT_CANDIDATES)(engine, pixels, crops)).map(({ maskLogits }, crop) => ({ ring: maskOutline(maskLogits, crops[crop], level) }));
+
 const drawWithBeam = (width, worth) => (engine, pixels, crops) => drawByBeam(engine, pixels, crops, { width, maxSteps: MAX_STEPS, worth });
 
 export async function measure({ quick, model: modelPath = "mobile" }) {
@@ -70,6 +76,7 @@ export async function measure({ quick, model: modelPath = "mobile" }) {
       { name: `beam of ${width}, the likeliest per step`, draw: drawWithBeam(width, LIKELIEST) },
       { name: `beam of ${width}, the one that fits mask and box best`, draw: drawWithBeam(width, FITS_BEST) },
     ]),
+    ...MASK_LEVELS.map((level) => ({ name: `the outline of the mask map at ${level} instead of a polygon`, draw: outlineMask(level) })),
     ...MARGINS.map((margin) => ({ name: `context ${margin}`, draw: drawWith(DEFAULT_CANDIDATES), margin })),
   ];
   try {
@@ -99,11 +106,17 @@ async function iousOf(engine, crops, draw) {
     const batch = crops.slice(start, start + BATCH).filter(({ instance }) => instance.truth !== undefined);
     const sequences = await draw(engine, stackPixels(batch), batch);
     batch.forEach((crop, at) => {
-      const { ring, distinct } = sequenceToRing(sequences[at].cells, crop, sequences[at].maskLogits);
-      ious.set(crop.instance.annotationId, distinct < 3 ? 0 : iouWithTruth([ring], crop.instance.truth, crop.imageHeight, crop.imageWidth));
+      const ring = sequences[at].ring ?? ringOf(sequences[at], crop);
+      ious.set(crop.instance.annotationId, ring.length < 3 ? 0 : iouWithTruth([ring], crop.instance.truth, crop.imageHeight, crop.imageWidth));
     });
   }
   return ious;
+}
+
+/** Empty where it is no polygon. */
+function ringOf({ cells, maskLogits }, crop) {
+  const { ring, distinct } = sequenceToRing(cells, crop, maskLogits);
+  return distinct < 3 ? [] : ring;
 }
 
 function signed(value) { return `${value < 0 ? "-" : "+"}${Math.abs(value).toFixed(4)}`; }
