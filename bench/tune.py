@@ -1,34 +1,41 @@
 """Short trainings with one setting changed, scored on validation crops, for "Settings of training" in README.md; the program itself needs
 none of this.
 
-    python EXPLORE/pack.py DATA PACK --size 312 --quality 85
-    python bench/tune.py run EXPLORE PACK base.json --init first.safetensors
-    python bench/tune.py run EXPLORE PACK lr-double.json --init first.safetensors --lr 1.6e-3 --trunk-lr 4e-4
+    export PYTHONPATH=../shared/tools/explore
+    python ../shared/tools/explore/pack.py DATA PACK --size 312 --quality 85    (for the table, with its caps per source lifted)
+    python bench/tune.py run PACK base.json --init first.safetensors
+    python bench/tune.py run PACK lr-double.json --init first.safetensors --lr 1.6e-3 --trunk-lr 4e-4
     python bench/tune.py compare base.json lr-double.json ...
 
-EXPLORE is ../shared/tools/explore: its network is `mobile`, its weights carry the program's names. Two runs with one seed see the same crops
-in the same order. A score is the mean IoU of one greedy polygon per crop through the centers of its cells. Needs torch, safetensors and
-opencv.
+`network` and `train` are those of the exploration trainer: its network is `mobile`, its weights carry the program's names. Two runs with one
+seed see the same crops in the same order. A score is the mean IoU of one greedy polygon per crop through the centers of its cells. Needs
+torch, safetensors and opencv.
 """
 import argparse
 import json
 import math
 import random
-import sys
 import time
 
+import cv2
 import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+
+import network
+import train as explore
 
 LOW_BLOCKS = tuple(f"encoder.{name}." for name in ("stem", "block_0", "block_1", "block_2", "block_3"))
 AVERAGE = 0.995
 DRAWN_STEPS = 60
+SUPERSAMPLING = 2
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run")
-    run.add_argument("explore")
     run.add_argument("pack")
     run.add_argument("out")
     run.add_argument("--init", required=True, help="weights to start from; what is not in it starts at random")
@@ -53,16 +60,6 @@ def parse():
 
 
 def run(options):
-    sys.path.insert(0, options.explore)
-    sys.argv = sys.argv[:1]
-    global cv2, torch, F, explore, network
-    import cv2
-    import torch
-    import torch.nn.functional as F
-    import network
-    import train as explore
-    from safetensors.torch import load_file, save_file
-
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     torch.manual_seed(options.seed)
@@ -256,9 +253,9 @@ def score(net, pack):
             sequences = network.decode(net, pixels, DRAWN_STEPS).tolist()
         for instance, (_, (left, top, side)), sequence in zip(part, cut, sequences):
             cells = sequence[: sequence.index(network.EOS)] if network.EOS in sequence else sequence
-            truth = explore.fill(np.array(instance["ring"]).reshape(-1, 2), instance["size"])
+            truth = explore.fill(np.array(instance["ring"]).reshape(-1, 2), instance["size"], SUPERSAMPLING)
             centers = np.array([[cell % network.G + 0.5, cell // network.G + 0.5] for cell in cells])
-            drawn = explore.fill(centers / network.G * side + [left, top], instance["size"]) if len(cells) >= 3 else np.zeros_like(truth)
+            drawn = explore.fill(centers / network.G * side + [left, top], instance["size"], SUPERSAMPLING) if len(cells) >= 3 else np.zeros_like(truth)
             rows.append((instance["source"], float((drawn & truth).sum() / max(1, (drawn | truth).sum())), len(cells)))
     return rows
 
