@@ -1,8 +1,9 @@
 /**
- * What many instances take over a queue: a reckoning on paper from the figures that `npm run bench -- queue` measured and kept. Prices,
- * the deadline and everything about GPUs are assumptions of whoever asks; the formulas are beside the numbers.
+ * What many instances take over a queue: a reckoning on paper from the figures that `npm run bench -- queue` measured and kept. Prices
+ * and the deadline are assumptions of whoever asks; a GPU's instances per second are those of `npm run bench -- devices` on an NVIDIA H100
+ * through WebGPU, encoder and decode loop at batch 256; the formulas are beside the numbers.
  *
- *     node bench/estimate.mjs --instances 100000000 --hours 24 --core-hour 0.04 --gpu-hour 2.5 --gpu-per-second 1000
+ *     node bench/estimate.mjs --instances 100000000 --hours 24 --core-hour 0.04 --gpu-hour 2.5 --gpu-per-second 390
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +12,7 @@ import { parseArgs } from "node:util";
 import { markdownTable } from "./harness.mjs";
 
 const { values } = parseArgs({
-  options: Object.fromEntries(Object.entries({ instances: "100000000", hours: "24", "core-hour": "0.04", "gpu-hour": "2.5", "gpu-per-second": "1000" }).map(([name, value]) => [name, { type: "string", default: value }])),
+  options: Object.fromEntries(Object.entries({ instances: "100000000", hours: "24", "core-hour": "0.04", "gpu-hour": "2.5", "gpu-per-second": "390" }).map(([name, value]) => [name, { type: "string", default: value }])),
 });
 const asked = Object.fromEntries(Object.entries(values).map(([name, text]) => [name, Number(text)]));
 const wrong = Object.entries(asked).find(([, value]) => !(value > 0));
@@ -52,9 +53,9 @@ const rows = [
   ["annotations.json", "N b", `${two(N * b / 1e9)} GB`],
   ["cost per million", `10^6 (w + c + r) at ${coreHour} per core-hour`, (1e6 * (w + c + r) / 3.6e6 * coreHour).toFixed(2)],
   ["cost in all", "", two(N * (w + c + r) / 3.6e6 * coreHour)],
-  ["GPUs (assumed)", `R / G, G = ${G} instances/s, not measured`, gpus.toFixed(1)],
-  ["cores beside them (assumed)", "R (f + c + r)", two(Math.ceil(feeders + rate * (c + r) / 1000))],
-  ["cost per million on GPUs (assumed)", `10^6 (1/G at ${gpuHour} per GPU-hour + (f + c + r) at ${coreHour} per core-hour)`, (1e6 / G / 3600 * gpuHour + 1e6 * (f + c + r) / 3.6e6 * coreHour).toFixed(2)],
+  ["GPUs", `R / G, G = ${G} instances/s`, gpus.toFixed(1)],
+  ["cores beside them", "R (f + c + r)", two(Math.ceil(feeders + rate * (c + r) / 1000))],
+  ["cost per million on GPUs", `10^6 (1/G at ${gpuHour} per GPU-hour + (f + c + r) at ${coreHour} per core-hour)`, (1e6 / G / 3600 * gpuHour + 1e6 * (f + c + r) / 3.6e6 * coreHour).toFixed(2)],
 ];
 const measured = Object.entries({ w, c, r, f }).map(([name, ms]) => `${name} = ${ms.toFixed(3)} ms`).concat(Object.entries({ i, o, b, p }).map(([name, bytes]) => `${name} = ${two(bytes)} B`));
 process.stdout.write(`${[
