@@ -28,12 +28,12 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 import network
 import train as explore
+import tune
 
 STORED = 288
 CROP = 224
 CONTEXT = 0.15
 TOLERANCE = 0.45
-DRAWN_STEPS = 60
 POOLED_BATCHES = 4
 SHARES = {"coco": 0.34, "facade": 0.24, "people": 0.2, "carparts": 0.13, "video": 0.03, "street": 0.03, "nuclei": 0.02, "humans": 0.01}
 FORK = multiprocessing.get_context("fork")
@@ -365,7 +365,7 @@ class Teacher:
 
     @torch.no_grad()
     def judge(self, crops, pool):
-        """One greedy polygon per crop with the averaged weights. -> per instance: source, IoU, vertices"""
+        """One greedy polygon per crop with the averaged weights. -> a row of `tune` per instance"""
         kept = [value.clone() for value in self.data]
         torch._foreach_copy_(self.data, self.average)
         jobs = []
@@ -375,29 +375,21 @@ class Teacher:
             used = torch.arange(start, start + len(part), device=self.device)
             pixels = prepared(warp(crops, used, torch.tensor(np.stack(frames), device=self.device))[:, :3])
             with torch.autocast(self.device.type, dtype=torch.bfloat16):
-                sequences = network.decode(self.net, pixels, DRAWN_STEPS).tolist()
-            jobs += zip(part, frames, sequences)
+                sequences = network.decode(self.net, pixels, tune.DRAWN_STEPS).tolist()
+                masks = torch.sigmoid(self.net.boundary(self.net.features(pixels))[:, 2].float()).cpu().numpy()
+            jobs += zip(part, [(back[0, 2], back[1, 2], back[0, 0] * CROP) for back in frames], sequences, masks)
         torch._foreach_copy_(self.data, kept)
-        return pool.map(score, jobs, chunksize=32)
+        return pool.starmap(tune.row_of, jobs, chunksize=32)
 
     def save(self, path):
         save(path, dict(zip(self.names, self.average)))
 
 
-def score(job):
-    instance, frame, sequence = job
-    cells = sequence[: sequence.index(network.EOS)] if network.EOS in sequence else sequence
-    truth = explore.fill(instance["ring"], instance["size"], 2)
-    centers = np.array([[cell % network.G + 0.5, cell // network.G + 0.5] for cell in cells]) * (CROP / network.G)
-    drawn = explore.fill(centers @ frame[:, :2].T + frame[:, 2], instance["size"], 2) if len(cells) >= 3 else np.zeros_like(truth)
-    return instance["source"], float((drawn & truth).sum() / max(1, (drawn | truth).sum())), len(cells)
-
-
 def means_of(rows):
     by_source = {}
-    for source, iou, _ in rows:
+    for source, iou, *_ in rows:
         by_source.setdefault(source, []).append(iou)
-    return {"all": np.mean([iou for _, iou, _ in rows]).item(), **{source: np.mean(ious).item() for source, ious in by_source.items()}}
+    return {"all": np.mean([row[1] for row in rows]).item(), **{source: np.mean(ious).item() for source, ious in by_source.items()}}
 
 
 def train(options):

@@ -8,8 +8,8 @@ none of this.
     python bench/tune.py compare base.json lr-double.json ...
 
 `network` and `train` are those of the exploration trainer: its network is `mobile`, its weights carry the program's names. Two runs with one
-seed see the same crops in the same order. A score is the mean IoU of one greedy polygon per crop through the centers of its cells. Needs
-torch, safetensors and opencv.
+seed see the same crops in the same order. A score is the mean IoU of one greedy polygon per crop through the centers of its cells; beside it
+stands the IoU of the mask map at a half, within the box. Needs torch, safetensors and opencv.
 """
 import argparse
 import json
@@ -53,6 +53,10 @@ def parse():
     run.add_argument("--no-maps", action="store_true", help="the decoder does not see the three maps")
     run.add_argument("--fraction", type=float, default=1, help="part of the instances to learn from; smaller parts are within larger ones")
     run.add_argument("--seed", type=int, default=1)
+    again = commands.add_parser("score", help="scores saved weights again, into the result they came with")
+    again.add_argument("pack")
+    again.add_argument("out")
+    again.add_argument("weights")
     compare = commands.add_parser("compare")
     compare.add_argument("base")
     compare.add_argument("others", nargs="*")
@@ -243,7 +247,7 @@ def vary(crop):
 
 
 def score(net, pack):
-    """-> per instance: source, IoU, vertices"""
+    """-> a row per instance"""
     rows = []
     for start in range(0, len(pack.index), 32):
         part = pack.index[start : start + 32]
@@ -251,13 +255,33 @@ def score(net, pack):
         pixels = torch.tensor(np.stack([crop for crop, _ in cut])).permute(0, 3, 1, 2).float() / 127.5 - 1
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
             sequences = network.decode(net, pixels, DRAWN_STEPS).tolist()
-        for instance, (_, (left, top, side)), sequence in zip(part, cut, sequences):
-            cells = sequence[: sequence.index(network.EOS)] if network.EOS in sequence else sequence
-            truth = explore.fill(np.array(instance["ring"]).reshape(-1, 2), instance["size"], SUPERSAMPLING)
-            centers = np.array([[cell % network.G + 0.5, cell // network.G + 0.5] for cell in cells])
-            drawn = explore.fill(centers / network.G * side + [left, top], instance["size"], SUPERSAMPLING) if len(cells) >= 3 else np.zeros_like(truth)
-            rows.append((instance["source"], float((drawn & truth).sum() / max(1, (drawn | truth).sum())), len(cells)))
+            masks = torch.sigmoid(net.boundary(net.features(pixels))[:, 2].float()).numpy()
+        rows += [row_of(instance, frame, sequence, mask) for instance, (_, frame), sequence, mask in zip(part, cut, sequences, masks)]
     return rows
+
+
+def row_of(instance, frame, sequence, mask):
+    """frame: left, top and side of the crop in the stored crop; sequence: indices; mask [28, 28]. -> source, IoU, vertices, IoU of the mask map"""
+    left, top, side = frame
+    cells = sequence[: sequence.index(network.EOS)] if network.EOS in sequence else sequence
+    truth = explore.fill(np.array(instance["ring"]).reshape(-1, 2), instance["size"], SUPERSAMPLING)
+    centers = np.array([[cell % network.G + 0.5, cell // network.G + 0.5] for cell in cells])
+    drawn = explore.fill(centers / network.G * side + [left, top], instance["size"], SUPERSAMPLING) if len(cells) >= 3 else np.zeros_like(truth)
+    return instance["source"], iou_of(drawn, truth), len(cells), iou_of(covered_by(mask, instance, frame), truth)
+
+
+def covered_by(mask, instance, frame):
+    """The mask map at a half as a mask over the stored crop, as `explore.fill` gives one."""
+    left, top, side = frame
+    size, scale = instance["size"] * SUPERSAMPLING, side / network.G * SUPERSAMPLING
+    place = np.float32([[scale, 0, left * SUPERSAMPLING + scale / 2 - 0.5], [0, scale, top * SUPERSAMPLING + scale / 2 - 0.5]])
+    x, y, width, height = instance["box"]
+    box = explore.fill([[x, y], [x + width, y], [x + width, y + height], [x, y + height]], instance["size"], SUPERSAMPLING)
+    return (cv2.warpAffine(mask, place, (size, size), flags=cv2.INTER_LINEAR) > 0.5) & box
+
+
+def iou_of(one, other):
+    return float((one & other).sum() / max(1, (one | other).sum()))
 
 
 def compare(options):
@@ -267,22 +291,38 @@ def compare(options):
             return json.load(file)
 
     base = read(options.base)
-    sources = ["all", *dict.fromkeys(source for source, _, _ in base["rows"])]
+    sources = ["all", *dict.fromkeys(row[0] for row in base["rows"])]
     columns = [source for source in sources if source == "all" or sum(row[0] == source for row in base["rows"]) >= 100]
-    print("| Run | Mean IoU | Difference, with 95 % interval |", *(f"{source} |" for source in columns[1:]), "Vertices | Accuracy |")
-    generator = np.random.default_rng(1)
+    print("| Run | Mean IoU | Difference, with 95 % interval |", *(f"{source} |" for source in columns[1:]), "Mask map | Difference | Vertices | Accuracy |")
     for path in (options.base, *options.others):
         result = read(path)
-        iou = np.array([row[1] for row in result["rows"]])
-        gain = iou - np.array([row[1] for row in base["rows"]])
-        means = gain[generator.integers(0, len(gain), (2000, len(gain)))].mean(1)
-        low, high = np.percentile(means, [2.5, 97.5])
+        iou, of_mask = (np.array([row[column] for row in result["rows"]]) for column in (1, 3))
         by_source = [iou[[row[0] == source for row in result["rows"]]].mean() for source in columns[1:]]
-        difference = "" if path == options.base else f"{gain.mean():+.4f} [{low:+.4f}, {high:+.4f}]"
+        gains = ["" if path == options.base else gain(values, np.array([row[column] for row in base["rows"]])) for values, column in ((iou, 1), (of_mask, 3))]
         length = np.mean([row[2] for row in result["rows"]])
-        print(f"| {path} | {iou.mean():.4f} | {difference} |", *(f"{mean:.3f} |" for mean in by_source), f"{length:.1f} | {result['last100'][2]:.3f} |")
+        print(f"| {path} | {iou.mean():.4f} | {gains[0]} |", *(f"{mean:.3f} |" for mean in by_source),
+              f"{of_mask.mean():.4f} | {gains[1]} | {length:.1f} | {result['last100'][2]:.3f} |")
+
+
+def gain(values, base):
+    """Mean difference with its 95 % bootstrap interval."""
+    differences = values - base
+    drawn = np.random.default_rng(1).integers(0, len(differences), (2000, len(differences)))
+    low, high = np.percentile(differences[drawn].mean(1), [2.5, 97.5])
+    return f"{differences.mean():+.4f} [{low:+.4f}, {high:+.4f}]"
+
+
+def score_again(options):
+    with open(options.out) as file:
+        result = json.load(file)
+    net = network_of(argparse.Namespace(**result["options"]))
+    net.load_state_dict({name: value.float() for name, value in load_file(options.weights).items()})
+    net.eval().to(memory_format=torch.channels_last)
+    result["rows"] = score(net, explore.Pack(options.pack, "val"))
+    with open(options.out, "w") as out:
+        json.dump(result, out)
 
 
 if __name__ == "__main__":
     arguments = parse()
-    compare(arguments) if arguments.command == "compare" else run(arguments)
+    {"run": run, "score": score_again, "compare": compare}[arguments.command](arguments)
