@@ -6,6 +6,7 @@ none of this.
     python bench/tune.py run PACK base.json --init first.safetensors
     python bench/tune.py run PACK lr-double.json --init first.safetensors --lr 1.6e-3 --trunk-lr 4e-4
     python bench/tune.py compare base.json lr-double.json ...
+    python bench/tune.py score PACK base.json base.safetensors                  (weights that --save wrote, scored again)
 
 `network` and `train` are those of the exploration trainer: its network is `mobile`, its weights carry the program's names. Two runs with one
 seed see the same crops in the same order. A score is the mean IoU of one greedy polygon per crop through the centers of its cells; beside it
@@ -71,8 +72,7 @@ def run(options):
     np.random.seed(options.seed)
 
     net = network_of(options)
-    state = net.state_dict()
-    fits = {name: value.float() for name, value in load_file(options.init).items() if name in state and state[name].shape == value.shape}
+    fits = fitting(net, options.init)
     net.load_state_dict({name: value for name, value in fits.items() if not (options.frozen and name.startswith("decoder."))}, strict=False)
     net.to(memory_format=torch.channels_last)
 
@@ -81,10 +81,20 @@ def run(options):
     seconds = time.time() - began
     net.eval()
     if options.save:
-        save_file({name: value.half().contiguous() for name, value in net.state_dict().items()}, options.save, {"format": "pt"})
+        save(options.save, net.state_dict())
     rows = score(net, explore.Pack(options.pack, "val"))
     with open(options.out, "w") as out:
         json.dump({"options": vars(options), "seconds": seconds, "last100": np.mean(curve[-100:], 0).tolist(), "rows": rows}, out)
+
+
+def fitting(net, path):
+    """What a file of weights has for this network: names and shapes that it knows."""
+    state = net.state_dict()
+    return {name: value.float() for name, value in load_file(path).items() if name in state and state[name].shape == value.shape}
+
+
+def save(path, tensors):
+    save_file({name: value.half().contiguous().cpu() for name, value in tensors.items()}, path, {"format": "pt"})
 
 
 def network_of(options):
@@ -138,7 +148,7 @@ def teach(net, options):
 def losses(net, batch, targets, options):
     pixels, index, edge, mask = batch
     size, length = index.shape[0], index.shape[1] - 1
-    eos, grid = network.EOS, network.G
+    eos = network.EOS
     with torch.autocast("cpu", dtype=torch.bfloat16):
         with torch.set_grad_enabled(not options.frozen):
             features = net.features((pixels.permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous(memory_format=torch.channels_last))
@@ -156,15 +166,22 @@ def losses(net, batch, targets, options):
     wanted = index[:, 1:]
     live = torch.cat([torch.ones(size, 1, dtype=torch.bool), wanted[:, :-1] != eos], 1)
     steps = -(targets[wanted] * F.log_softmax(logits, 2)).sum(2)[live].mean()
-    vertex = torch.zeros(size, eos + 1).scatter_(1, index, 1.0)[:, :eos].view(size, grid, grid)
-    maps = maps.float()
-    cross_entropy = F.binary_cross_entropy_with_logits
-    of_maps = (cross_entropy(maps[:, 0], edge, pos_weight=torch.tensor(3.0)) + cross_entropy(maps[:, 1], vertex, pos_weight=torch.tensor(8.0))
-               + cross_entropy(maps[:, 2], mask))
+    of_maps = map_losses(maps, index, edge, mask)
     accuracy = (logits.argmax(2) == wanted)[live].float().mean()
     likelihood = F.cross_entropy(logits[live], wanted[live])
     loss = steps if options.frozen else steps + options.maps_weight * of_maps
     return loss, (steps.item(), likelihood.item(), accuracy.item(), of_maps.item())
+
+
+def map_losses(maps, index, edge, share):
+    """maps [B, 3, 28, 28] logits; index [B, T + 1]; edge and share [B, 28, 28], 0 to 1. -> sum of the cross-entropies of edge, vertex and mask map"""
+    size, eos, grid = len(maps), network.EOS, network.G
+    maps = maps.float()
+    vertex = torch.zeros(size, eos + 1, device=maps.device).scatter_(1, index, 1.0)[:, :eos].view(size, grid, grid)
+    cross_entropy = F.binary_cross_entropy_with_logits
+    edge_weight, vertex_weight = torch.tensor(3.0, device=maps.device), torch.tensor(8.0, device=maps.device)
+    return (cross_entropy(maps[:, 0], edge, pos_weight=edge_weight) + cross_entropy(maps[:, 1], vertex, pos_weight=vertex_weight)
+            + cross_entropy(maps[:, 2], share))
 
 
 def smoothed(weight):
@@ -187,25 +204,38 @@ def smoothed(weight):
 def batches(options):
     """Endless: six batches are drawn together, sorted by length, and dealt."""
     pack = explore.Pack(options.pack, "train")
-    order = sorted(range(len(pack.index)), key=lambda at: random.Random(f"{at}").random())
-    by_source = {}
-    for at in order[: round(options.fraction * len(order))]:
-        by_source.setdefault(pack.index[at]["source"], []).append(pack.index[at])
+    by_source = {source: [pack.index[at] for at in places] for source, places in by_source_of(pack.index, options.fraction).items()}
     names = [name for name in explore.WEIGHTS if name in by_source]
     odds = [explore.WEIGHTS[name] for name in names]
-    grid, size = network.G, options.batch
+    size = options.batch
     while True:
         pool = sorted((sample(pack, by_source, names, odds) for _ in range(size * 6)), key=lambda drawn: len(drawn[1]))
         deal = [pool[at * size : (at + 1) * size] for at in range(6)]
         random.shuffle(deal)
         for part in deal:
-            index = np.full((size, max(len(cells) for _, cells, _ in part) + 1), network.EOS, np.int64)
-            edge = np.zeros((size, grid, grid), np.uint8)
-            for at, (_, cells, _) in enumerate(part):
-                index[at, : len(cells)] = [row * grid + col for col, row in cells]
-                cv2.polylines(edge[at], [np.array(cells, np.int32)], True, 1)
+            index, edge = targets_of([cells for _, cells, _ in part])
             pixels, mask = np.stack([crop for crop, _, _ in part]), np.stack([mask for _, _, mask in part])
             yield torch.tensor(pixels), torch.tensor(index), torch.tensor(edge).float(), torch.tensor(mask)
+
+
+def by_source_of(index, fraction):
+    """Places in the index by source; smaller fractions are within larger ones."""
+    order = sorted(range(len(index)), key=lambda at: random.Random(f"{at}").random())
+    by_source = {}
+    for at in order[: round(fraction * len(order))]:
+        by_source.setdefault(index[at]["source"], []).append(at)
+    return by_source
+
+
+def targets_of(polygons):
+    """-> [B, T + 1] indices, end-of-sequence after the last; [B, 28, 28] cells on an edge"""
+    grid = network.G
+    index = np.full((len(polygons), max(map(len, polygons)) + 1), network.EOS, np.int64)
+    edge = np.zeros((len(polygons), grid, grid), np.uint8)
+    for at, cells in enumerate(polygons):
+        index[at, : len(cells)] = [row * grid + col for col, row in cells]
+        cv2.polylines(edge[at], [np.array(cells, np.int32)], True, 1)
+    return index, edge
 
 
 def sample(pack, by_source, names, odds):
