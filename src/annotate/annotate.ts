@@ -153,7 +153,6 @@ async function drawPlan(run: Run, plan: Plan, keep: (batch: readonly Drawn[]) =>
     finished += drawn.length;
     failed += drawn.filter(({ outcome }) => outcome.status === "failed").length;
     host.progress({ finished, total: plan.total, failed, finishedNow: finished - plan.finishedBefore });
-    if (host.signal.aborted) break;
   }
   return { finishedNow: finished - plan.finishedBefore, remaining: plan.total - finished, stopped: finished < plan.total, imageCount: plan.imageCount };
 }

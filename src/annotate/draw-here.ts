@@ -2,32 +2,44 @@
 import type { CropResult } from "../crop/crop.js";
 import { readCrops } from "../crop/read-crops.js";
 import { openEngine } from "../runtime/devices.js";
-import { drawBatch } from "./draw-batch.js";
+import { type Drawn, drawBatch } from "./draw-batch.js";
 import type { DrawRequest, Drawer, OpenDrawer } from "./drawer.js";
 import { NOT_NOW, type Plan } from "./plan.js";
 
 /** Crops per model call when the user does not say: enough to fill the device, little enough to journal often. */
 export const BATCH_SIZES = { cpu: 16, webgpu: 64, cuda: 64 } as const;
+/** The same where several batches are drawn at once: each takes working memory of its own. */
+const BATCH_SIZE_OF_MANY = 8;
 
 /**
  * @param open another engine than the device's own, for benchmarks
  * @throws E_UNAVAILABLE when no engine works on the device
  */
 export const drawHere = async (...[model, options, host, open = openEngine]: [...Parameters<OpenDrawer>, open?: typeof openEngine]): Promise<Drawer> => {
-  const { engine, passedOver } = await open(model, { device: options.device });
+  const { device, threads } = options;
+  const { engine, passedOver } = await open(model, { device, manyBatches: true, ...(threads !== undefined && { threads }) });
+  const { batchesAtOnce = 1 } = engine;
   let isOpen = true;
   host.note(`drawing with ${model.card.name} on ${engine.device} (${engine.version})`);
   return {
-    batchSize: BATCH_SIZES[engine.device],
+    batchSize: batchesAtOnce > 1 ? BATCH_SIZE_OF_MANY : BATCH_SIZES[engine.device],
     passedOver,
     engine: () => ({ name: engine.name, device: engine.device, version: engine.version }),
     async *draw({ sources, plan, identity, batchSize, clock }: DrawRequest) {
       const crops = readCrops(sources, {
         context: identity.context,
-        maxCropsAhead: 2 * batchSize,
+        maxCropsAhead: Math.max(2, batchesAtOnce) * batchSize,
         onTime: (stage, milliseconds) => { clock.add(stage, milliseconds); },
       });
-      for await (const batch of batchesOf(crops, plan)) yield await drawBatch(engine, batch, identity, clock);
+      const inWork: Promise<Drawn[]>[] = []; // in input order, and so they are yielded
+      for await (const batch of batchesOf(crops, plan)) {
+        const drawing = drawBatch(engine, batch, identity, clock);
+        drawing.catch(() => undefined); // met when its turn comes
+        inWork.push(drawing);
+        if (inWork.length >= batchesAtOnce) yield await inWork.shift()!;
+        if (host.signal.aborted) break;
+      }
+      for (const drawing of inWork) yield await drawing;
     },
     async close() {
       if (!isOpen) return;

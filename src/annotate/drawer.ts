@@ -31,7 +31,8 @@ export interface Drawer {
   engine(): DrawingEngine;
   /**
    * Yields the outcomes of whole batches, each instance once, in any order of batches. What was yielded counts as stored when the next
-   * one is asked for. Returning early stops the work behind it.
+   * one is asked for. When the host's signal is aborted nothing new is begun; what is in work is yielded or left to a resumed run.
+   * Returning early stops the work behind it.
    */
   draw(request: DrawRequest): AsyncGenerator<readonly Drawn[], void, undefined>;
   /** Lets go of the device; a second time does nothing. `engine` still answers. */

@@ -21,6 +21,8 @@ export interface AnnotateOptions {
   readonly device: DeviceChoice;
   /** Crops per model call, 1 to 256; chosen from the device when absent. */
   readonly batchSize?: number;
+  /** Cores to compute on where the CPU does, 1 to 256; all when absent. */
+  readonly threads?: number;
   /** Added to the long side of the box, as a ratio, 0 to 1; the model card's when absent. */
   readonly context?: number;
   /** Decoder steps at most, 3 to 500. */
@@ -49,7 +51,7 @@ export interface AnnotateOptions {
 
 /** The caller's side of a run: words, progress, data stream, stop. Nothing in annotate/ writes to a terminal. */
 export interface AnnotateHost {
-  /** Aborted = finish the batch, flush, return with `stopped: true`. */
+  /** Aborted = finish the batches in work, flush, return with `stopped: true`. */
   readonly signal: AbortSignal;
   /** One line for people: a stage begins ("loading model mobile"), a warning. */
   note(line: string): void;

@@ -52,11 +52,12 @@ export async function studyRun(
 }
 
 function toSimulateOptions(flags: AnnotateFlags, thresholds: readonly number[]): SimulateOptions {
-  const { images, boxes, model, device, batchSize, context, maxSteps, candidates, categories, limit } = flags;
+  const { images, boxes, model, device, batchSize, threads, context, maxSteps, candidates, categories, limit } = flags;
   return {
     images, truth: boxes, model, device, maxSteps, candidates, thresholds, categories,
     match: "closest", rasterizer: "coco", groupBy: { kind: "none" }, seed: SEED, resamples: BOOTSTRAP_DRAWS,
     ...(batchSize !== undefined && { batchSize }),
+    ...(threads !== undefined && { threads }),
     ...(context !== undefined && { context }),
     ...(limit !== undefined && { limit }),
   };

@@ -66,7 +66,7 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
     const subjects = await chooseSubjects(dataset, options, sources);
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
-    const { engine } = await openEngine(model, { device: options.device });
+    const { engine } = await openEngine(model, { device: options.device, ...(options.threads !== undefined && { threads: options.threads }) });
     try {
       host.note(`simulating clicks on ${subjects.total} instances with ${model.card.name} on ${engine.device} (${engine.version})`);
       const study: Study = {

@@ -14,6 +14,8 @@ export interface SimulateOptions extends SubjectOptions {
   readonly device: DeviceChoice;
   /** Crops per encoder call, 1 to 256; chosen from the device when absent. */
   readonly batchSize?: number;
+  /** Cores to compute on where the CPU does, 1 to 256; all when absent. */
+  readonly threads?: number;
   /** Added to the long side of the box, as a ratio, 0 to 1; the model card's when absent. */
   readonly context?: number;
   /** Decoder steps at most, 3 to 500. */

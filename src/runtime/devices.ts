@@ -7,6 +7,7 @@
  * Libraries are imported when their turn comes: loading one takes up to two seconds.
  */
 import { reasonOf, unavailable, usageError } from "../errors.js";
+import { countCores } from "./cores.js";
 import type { DeviceName, Engine, EngineName } from "./engine.js";
 import { hasGpuHardware, hasNvidiaDriver } from "./gpu-presence.js";
 import type { Model } from "./model.js";
@@ -60,8 +61,10 @@ function isObstacle(outcome: object): outcome is Obstacle {
 
 export interface OpenEngineOptions {
   readonly device: DeviceChoice;
-  /** Threads inside one operation, for the CPU; the engine's own choice (one per core) when absent. */
+  /** Cores to compute on, for the CPU; all of them when absent. */
   readonly threads?: number;
+  /** Several batches are going to be asked for at once: on a CPU each core then draws one of its own, through onnxruntime. */
+  readonly manyBatches?: boolean;
 }
 
 /**
@@ -127,9 +130,14 @@ async function probeTfjs(device: DeviceName, threads?: number): Promise<Obstacle
   return { reason: outcome.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; "), fix: outcome.obstacles[0]!.fix };
 }
 
-async function open({ engine, device }: Candidate, model: Model, { threads }: OpenEngineOptions): Promise<Engine> {
+async function open({ engine, device }: Candidate, model: Model, { threads, manyBatches = false }: OpenEngineOptions): Promise<Engine> {
   const { network, weights, card } = model;
   if (engine === "onnxruntime") {
+    const cores = threads ?? countCores();
+    if (manyBatches && device === "cpu" && cores > 1) {
+      const { openThreadedEngine } = await import("./threaded-engine.js");
+      return openThreadedEngine({ architecture: card.architecture, weights, normalization: card.normalization }, cores);
+    }
     const { openOnnxEngine } = await import("./onnx-engine.js");
     return openOnnxEngine(network, weights, card.normalization, { device, ...(threads !== undefined && { threads }) });
   }

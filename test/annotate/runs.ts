@@ -58,8 +58,9 @@ export function memoryHost(stopAfter = Infinity): MemoryHost {
   return host;
 }
 
+/** One thread: the engine of several is started as a built file, and test/process compares both. */
 const DEFAULTS: Omit<AnnotateOptions, "out"> = {
-  images: IMAGES, boxes: BOXES, formats: ["coco"], model: TINY, device: "cpu", batchSize: 16, maxSteps: 20, candidates: 3, minScore: 0, simplify: 0,
+  images: IMAGES, boxes: BOXES, formats: ["coco"], model: TINY, device: "cpu", threads: 1, batchSize: 16, maxSteps: 20, candidates: 3, minScore: 0, simplify: 0,
   categories: [], existing: "predict", overlays: "none", resume: false, force: false,
 };
 

@@ -27,7 +27,8 @@ export function memoryTerminal(options: { readonly tty?: boolean; readonly env?:
   return {
     stdout: new MemoryStream(false, 80),
     stderr: new MemoryStream(options.tty ?? false, 80),
-    env: options.env ?? {},
+    // The engine of several threads is started as a built file: the tests with processes have it.
+    env: { POLYRNN_THREADS: "1", ...options.env },
     now: () => now,
     wait: (milliseconds) => { now += milliseconds; },
     stop,

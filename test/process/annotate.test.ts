@@ -215,7 +215,7 @@ test("130: an interrupt finishes the batch; --resume then gives the same bytes a
   expect(summary).toMatchObject({ stopped: true });
   expect(summary["remaining"]).toBeGreaterThan(0);
   expect(summary["finishedNow"]).toBeGreaterThan(0);
-  expect(stopped.stderr).toContain("stopping after this batch");
+  expect(stopped.stderr).toContain("stopping after the batches in work");
   expect(stopped.stderr).toMatch(/go on with: polyrnn annotate .*--resume/);
 
   const resumed = await runToEnd(annotate(straight.boxes, out, ...SHORT, "--resume"));
@@ -267,7 +267,7 @@ test("one key press that arrives twice, as npm passes it on, finishes the batch;
   await twice.says("drawing with");
   await wait(200);
   twice.child.kill("SIGINT");
-  await twice.says("stopping after this batch");
+  await twice.says("stopping after the batches in work");
   await wait(400);
   const begin = performance.now();
   twice.child.kill("SIGINT");

@@ -23,7 +23,7 @@ export async function annotateCommand(flags: AnnotateFlags, terminal: Terminal, 
   // Said before the engines are imported: loading takes a while.
   progress.note(`polyrnn ${packageVersion()}: model ${flags.model}, device ${flags.device} ...`);
   const signal = terminal.stopSignal();
-  signal.addEventListener("abort", () => { progress.note("stopping after this batch; interrupt again to stop at once"); });
+  signal.addEventListener("abort", () => { progress.note("stopping after the batches in work; interrupt again to stop at once"); });
   const host: AnnotateHost = {
     signal,
     note: (line) => { progress.note(line); },
@@ -71,7 +71,7 @@ async function drawerOf({ queue, queueTimeout, attempts, priority, imageAddress 
 
 /** Leaves out how to print; names the formats in the plural. */
 function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): AnnotateOptions {
-  const { dataset, batchSize, context, limit, shard, onlyNew } = flags;
+  const { dataset, batchSize, threads, context, limit, shard, onlyNew } = flags;
   return {
     images: flags.images,
     boxes: flags.boxes,
@@ -81,6 +81,7 @@ function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Annotate
     model: flags.model,
     device: flags.device,
     ...(batchSize !== undefined && { batchSize }),
+    ...(threads !== undefined && { threads }),
     ...(context !== undefined && { context }),
     maxSteps: flags.maxSteps,
     candidates: flags.candidates,

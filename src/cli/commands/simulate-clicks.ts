@@ -78,7 +78,7 @@ async function inputsOf({ images, truth, run: folder }: SimulateClicksFlags): Pr
 
 /** What the flags leave open is as it was in the run; a model of the user's own brings its own context. */
 function toSimulateOptions(flags: SimulateClicksFlags, { images, truth, run }: StudyInputs, thresholds: readonly number[]): SimulateOptions {
-  const { device, match, metric, maxClicks, batchSize, rasterizer, seed } = flags;
+  const { device, match, metric, maxClicks, batchSize, threads, rasterizer, seed } = flags;
   const context = flags.context ?? (flags.model === undefined ? run?.context : undefined);
   const limit = flags.limit ?? run?.limit;
   return {
@@ -92,6 +92,7 @@ function toSimulateOptions(flags: SimulateClicksFlags, { images, truth, run }: S
     ...(metric !== undefined && { metric }),
     ...(maxClicks !== undefined && { maxClicks }),
     ...(batchSize !== undefined && { batchSize }),
+    ...(threads !== undefined && { threads }),
     ...(context !== undefined && { context }),
     ...(limit !== undefined && { limit }),
   };

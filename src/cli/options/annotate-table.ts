@@ -3,7 +3,7 @@ import type { AnnotateOptions } from "../../annotate/options.js";
 import { DEFAULT_CANDIDATES } from "../../predict/decode-best.js";
 import type { OutputFormat } from "../../write/writer.js";
 import { colorRow, configRow, jsonRow, type ColorChoice, type ConfigOption, type JsonOption } from "./common-rows.js";
-import { candidatesRow, contextRow, datasetRow, deviceRow, formatRow, maxStepsRow, modelRow, overlaysRow } from "./drawing-rows.js";
+import { candidatesRow, contextRow, datasetRow, deviceRow, formatRow, maxStepsRow, modelRow, overlaysRow, threadsRow } from "./drawing-rows.js";
 import type { OptionTable } from "./option-table.js";
 import { queueRow, queueTimeoutRow } from "./queue-table.js";
 
@@ -47,6 +47,7 @@ export const annotateTable = {
     type: "number", integer: true, min: 1, max: 256, unit: "crops", group: "advanced", whenAbsent: "chosen from the device",
     describe: "Crops per model call; does not change the polygons",
   },
+  threads: { ...threadsRow, whenAbsent: "all" },
   context: { ...contextRow, whenAbsent: "the model card's" },
   maxSteps: { ...maxStepsRow, default: 71 },
   candidates: { ...candidatesRow, default: DEFAULT_CANDIDATES },

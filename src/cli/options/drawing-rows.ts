@@ -9,6 +9,11 @@ export const deviceRow = {
   describe: "What computes; auto takes the first of cuda, webgpu, cpu that works, polyrnn doctor says why",
 } as const satisfies TextRow<DeviceChoice> & { default: DeviceChoice };
 
+export const threadsRow = {
+  type: "number", integer: true, min: 1, max: 256, unit: "cores", group: "advanced",
+  describe: "Where the CPU draws, compute on so many cores; does not change the polygons",
+} as const satisfies NumberRow;
+
 export const modelRow = {
   type: "text", placeholder: "NAME|DIR", group: "common",
   describe: "Folder of a model, or a bundled one; polyrnn models lists them",

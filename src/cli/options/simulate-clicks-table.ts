@@ -3,7 +3,7 @@ import { DEFAULT_CANDIDATES } from "../../predict/decode-best.js";
 import type { ClickMatch, ClickMetric, Rasterizer } from "../../evaluate/report-types.js";
 import type { DeviceChoice } from "../../runtime/devices.js";
 import { colorRow, configRow, jsonRow, type ColorChoice, type ConfigOption, type JsonOption } from "./common-rows.js";
-import { candidatesRow, contextRow, deviceRow, maxStepsRow, modelRow } from "./drawing-rows.js";
+import { candidatesRow, contextRow, deviceRow, maxStepsRow, modelRow, threadsRow } from "./drawing-rows.js";
 import type { OptionTable } from "./option-table.js";
 import { bootstrapRow, groupByRow, rasterizerRow, seedRow } from "./report-rows.js";
 
@@ -24,6 +24,7 @@ export interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly categories: readonly string[];
   readonly limit?: number;
   readonly batchSize?: number;
+  readonly threads?: number;
   readonly context?: number;
   readonly maxSteps?: number;
   readonly candidates?: number;
@@ -92,6 +93,7 @@ export const simulateClicksTable = {
     type: "number", integer: true, min: 1, max: 256, unit: "crops", group: "advanced", whenAbsent: "chosen from the device",
     describe: "Crops per call of the encoder; does not change the polygons",
   },
+  threads: { ...threadsRow, whenAbsent: "all" },
   context: { ...contextRow, whenAbsent: "the run's, else the model card's" },
   maxSteps: { ...maxStepsRow, whenAbsent: "the run's, else 71" },
   candidates: {
