@@ -6,7 +6,6 @@ import "./heap-growth.js";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { CROP_BYTES } from "../crop/crop.js";
 import { CELL_COUNT, CROP_SIZE } from "../geometry/grid.js";
 import type { PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
@@ -78,9 +77,10 @@ export async function openOnnxEngine(
 /** Runs the encoder over so many crops at a time. @returns its outputs by name, as of one call */
 async function encodePieces(encoder: InferenceSession, pixels: Uint8Array, count: number, atOnce: number): Promise<Readonly<Record<string, Tensor>>> {
   const pieces: Readonly<Record<string, Tensor>>[] = [];
+  const bytes = pixels.length / count;
   for (let start = 0; start < count; start += atOnce) {
     const end = Math.min(count, start + atOnce);
-    const piece = pixels.subarray(start * CROP_BYTES, end * CROP_BYTES);
+    const piece = pixels.subarray(start * bytes, end * bytes);
     pieces.push(await encoder.run({ pixels: new Tensor("uint8", piece, [end - start, CROP_SIZE, CROP_SIZE, 3]) }));
   }
   if (pieces.length === 1) return pieces[0]!;
