@@ -1,21 +1,22 @@
 /**
- * The whole of annotate beside bare onnxruntime: the same encoder and decoder steps, batch for batch and row for row, on tensors that
- * lie ready and with nothing read, decoded, cropped, chosen or written. What annotate needs beyond that is what it does not overlap.
+ * The whole of annotate beside bare onnxruntime (bare.mjs): the same encoder and decoder steps, batch for batch and row for row, on tensors
+ * that lie ready and with nothing read, decoded, cropped, chosen or written. What annotate needs beyond that is what it does not overlap.
+ *
+ * Bare onnxruntime runs twice, on as many threads: one batch after the other with all threads inside each operation, and as annotate
+ * does it, a batch per thread.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { DEFAULT_CANDIDATES } from "../dist/predict/decode-best.js";
 import { predictBatch } from "../dist/predict/predict.js";
 import { createRandom } from "../dist/random.js";
 import { openEngine } from "../dist/runtime/devices.js";
 import { importVgg16, writeModelFolder } from "../dist/runtime/import-vgg16.js";
 import { loadModel } from "../dist/runtime/model.js";
-import { onnxSessionOptions } from "../dist/runtime/onnx-engine.js";
-import { buildEncoderModel, buildStepModel } from "../dist/runtime/onnx-model.js";
 import { serializeSafetensors } from "../dist/runtime/safetensors.js";
 import { VGG16_BLOCKS } from "../dist/network/vgg16-trunk.js";
+import { timeBare, timeBareThreads } from "./bare.mjs";
 import { interleaved, limitRow, median, ratio, ratioRow, seconds, timed } from "./harness.mjs";
 import { annotateInProcess, readAllCrops, recordCalls, writeBoxes } from "./inputs.mjs";
 
@@ -45,6 +46,7 @@ async function measureModel(folder, { name, model: modelPath, instances, rounds,
   const runs = await interleaved(rounds, {
     annotate: () => timed(() => annotateInProcess({ boxes, out, model: modelPath, maxSteps })),
     bare: () => timeBare(model, batches),
+    bareThreads: () => timeBareThreads(model, batches),
   }, { warmUp: false });
   return toResult({ name, instances, wanted, rateWanted, batchSize: first.batchSize, batches, runs });
 }
@@ -53,6 +55,7 @@ function toResult({ name, instances, wanted, rateWanted, batchSize, batches, run
   const whole = runs.annotate.map((run) => run.seconds);
   const drawing = runs.annotate.map(({ value }) => value.drawingSeconds);
   const bare = runs.bare.map((run) => run.seconds);
+  const bareThreads = runs.bareThreads.map((run) => run.seconds);
   const processor = (way) => median(runs[way].map((run) => run.cpuSeconds));
   const stage = (of) => seconds(median(runs.annotate.map(({ value }) => value.summary.secondsPerStage[of])));
   const row = (what, values, cpu, stages) => [what, (instances / median(values)).toFixed(1), seconds(median(values)), cpu, ...stages];
@@ -64,11 +67,13 @@ function toResult({ name, instances, wanted, rateWanted, batchSize, batches, run
     rows: [
       row("annotate, start and files included", whole, seconds(processor("annotate")), STAGES.map(stage)),
       row("annotate, drawing only", drawing, "", STAGES.map(() => "")),
-      row("bare onnxruntime", bare, seconds(processor("bare")), STAGES.map(() => "")),
+      row("bare onnxruntime, one batch at a time", bare, seconds(processor("bare")), STAGES.map(() => "")),
+      row("bare onnxruntime, a batch per thread", bareThreads, seconds(processor("bareThreads")), STAGES.map(() => "")),
     ],
     ratios: [
-      ratioRow("instances/s, drawing / bare", ratio(bare, drawing), { atLeast: wanted }),
-      ratioRow("instances/s, whole run / bare", ratio(bare, whole)),
+      ratioRow("instances/s, drawing / bare, one batch at a time", ratio(bare, drawing), { atLeast: wanted }),
+      ratioRow("instances/s, drawing / bare, a batch per thread", ratio(bareThreads, drawing), { atLeast: wanted }),
+      ratioRow("instances/s, whole run / bare, one batch at a time", ratio(bare, whole)),
       ratioRow("processor time, whole run / bare", ratio(runs.annotate.map((run) => run.cpuSeconds), runs.bare.map((run) => run.cpuSeconds))),
     ],
     ...(rateWanted === undefined ? {} : { limits: [limitRow("whole run, on 2 cores", instances / median(whole), "instances/s", { atLeast: rateWanted })] }),
@@ -86,47 +91,6 @@ async function recordBatches(model, boxes, batchSize, maxSteps) {
   }
   await engine.dispose();
   return batches;
-}
-
-/** Opened and released each time, as annotate does: the other's gigabyte of idle arena costs vgg16 a tenth of its time. */
-async function timeBare(model, batches) {
-  const bare = await openBare(model, batches);
-  try {
-    return await timed(() => bare.replay());
-  } finally {
-    await bare.release();
-  }
-}
-
-/** Two sessions with annotate's own options; inputs and outputs of every size lie ready. */
-async function openBare({ network, weights, card }, batches) {
-  const options = onnxSessionOptions({ device: "cpu" });
-  const encoder = await InferenceSession.create(buildEncoderModel(network, weights, card.normalization, "decoding"), options);
-  const stepper = await InferenceSession.create(buildStepModel(network, weights), options);
-  const [c1, c2] = network.widths;
-  const tensorsOf = (size) => {
-    const plane = (channels) => new Tensor("float32", new Float32Array(size * channels * 784).map((_, at) => Math.sin(at) / 2), [size, channels, 28, 28]);
-    const state = (prefix) => ({ [`${prefix}h1`]: plane(c1), [`${prefix}c1`]: plane(c1), [`${prefix}h2`]: plane(c2), [`${prefix}c2`]: plane(c2) });
-    return { feeds: { hoisted: plane(4 * c1), ...state("") }, fetches: { logits: new Tensor("float32", new Float32Array(size * 785), [size, 785]), ...state("next_") } };
-  };
-  const ready = new Map();
-  for (const { size } of batches.flatMap(({ steps }) => steps)) if (!ready.has(size)) ready.set(size, tensorsOf(size));
-  return {
-    async replay() {
-      for (const { pixels, count, steps } of batches) {
-        await encoder.run({ pixels: new Tensor("uint8", pixels, [count, 224, 224, 3]) });
-        for (const { size, input } of steps) {
-          const { feeds, fetches } = ready.get(size);
-          const indices = (values) => new Tensor("int32", values, [size]);
-          await stepper.run({ ...feeds, first: indices(input.first), previous: indices(input.previous), before_previous: indices(input.beforePrevious) }, fetches);
-        }
-      }
-    },
-    async release() {
-      await encoder.release();
-      await stepper.release();
-    },
-  };
 }
 
 /** The paper's network with random trunks, by way of the import of torchvision's names. @returns the model's folder */

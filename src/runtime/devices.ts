@@ -136,7 +136,7 @@ async function open({ engine, device }: Candidate, model: Model, { threads, many
     const cores = threads ?? countCores();
     if (manyBatches && device === "cpu" && cores > 1) {
       const { openThreadedEngine } = await import("./threaded-engine.js");
-      return openThreadedEngine({ architecture: card.architecture, weights, normalization: card.normalization }, cores);
+      return openThreadedEngine(network, weights, card.normalization, cores);
     }
     const { openOnnxEngine } = await import("./onnx-engine.js");
     return openOnnxEngine(network, weights, card.normalization, { device, ...(threads !== undefined && { threads }) });

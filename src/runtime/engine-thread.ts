@@ -3,18 +3,16 @@
  * here under a number that the other side gave it.
  */
 import { type MessagePort, parentPort } from "node:worker_threads";
-import { describeNetwork } from "../network/architecture.js";
-import type { ArchitectureOptions } from "../network/polygon-rnn.js";
-import type { Normalization } from "../network/tensor-ops.js";
+import type { StateWidths } from "../network/polygon-rnn.js";
 import type { Decoding, Engine, StepInput } from "./engine.js";
-import { openOnnxEngine } from "./onnx-engine.js";
-import type { WeightMap } from "./onnx-ops.js";
+import { openOnnxModels } from "./onnx-engine.js";
 
 export interface OpenRequest {
   readonly kind: "open";
-  readonly architecture: ArchitectureOptions;
-  readonly weights: WeightMap;
-  readonly normalization: Normalization;
+  readonly widths: StateWidths;
+  /** ONNX models, in memory that all threads share. */
+  readonly encoder: Uint8Array;
+  readonly step: Uint8Array;
   /** Inside one operation. */
   readonly threads: number;
 }
@@ -80,8 +78,9 @@ class EngineThread {
   private async compute(request: Request): Promise<Answers[Request["kind"]]> {
     switch (request.kind) {
       case "open": {
-        const { architecture, weights, normalization, threads } = request;
-        this.engine = await openOnnxEngine(describeNetwork(architecture), weights, normalization, { device: "cpu", threads });
+        const { widths, encoder, step, threads } = request;
+        // Copies: onnxruntime takes no shared memory.
+        this.engine = await openOnnxModels({ widths, encoder: () => encoder.slice(), step: () => step.slice() }, { device: "cpu", threads });
         return { version: this.engine.version };
       }
       case "encode": {

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { CELL_COUNT, CROP_SIZE } from "../geometry/grid.js";
-import type { PolygonRnn } from "../network/polygon-rnn.js";
+import type { PolygonRnn, StateWidths } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
 import { countCores } from "./cores.js";
 import type { DeviceName, Engine } from "./engine.js";
@@ -42,18 +42,40 @@ const NEXT_STATE = ["next_h1", "next_c1", "next_h2", "next_c2"];
 /** Devices on which onnxruntime-node can leave a tensor. It cannot with CUDA, where the state comes back after every call. */
 const KEEPS_TENSORS: Record<DeviceName, boolean> = { cpu: false, webgpu: true, cuda: false };
 
-export async function openOnnxEngine(
+/** The models of an engine, each made when its turn comes: they are as large as the weights. */
+export interface OnnxModels {
+  readonly widths: StateWidths;
+  encoder(): Uint8Array;
+  step(): Uint8Array;
+  /** Several steps in one call. */
+  steps?(): Uint8Array;
+  /** Rows out of a batch, where the planes stay on a device. */
+  select?(): Uint8Array;
+}
+
+export function openOnnxEngine(
   network: PolygonRnn, weights: WeightMap, normalization: Normalization, options: OnnxEngineOptions,
 ): Promise<Engine> {
-  const { device, threads = countCores(), stepsAtOnce = STEPS_AT_ONCE[device] } = options;
-  const encodedAtOnce = device === "cpu" ? ENCODED_PER_THREAD * threads : Infinity;
+  const { device, stepsAtOnce = STEPS_AT_ONCE[device] } = options;
   const graphOptions = { padConvInputs: device === "webgpu" };
+  return openOnnxModels({
+    widths: network.widths,
+    encoder: () => buildEncoderModel(network, weights, normalization, "decoding", graphOptions),
+    step: () => buildStepModel(network, weights, graphOptions),
+    ...(stepsAtOnce > 1 && { steps: () => buildStepsModel(network, weights, stepsAtOnce, graphOptions) }),
+    ...(KEEPS_TENSORS[device] && { select: () => buildSelectModel(network) }),
+  }, options);
+}
+
+export async function openOnnxModels(models: OnnxModels, options: Pick<OnnxEngineOptions, "device" | "threads">): Promise<Engine> {
+  const { device, threads = countCores() } = options;
+  const encodedAtOnce = device === "cpu" ? ENCODED_PER_THREAD * threads : Infinity;
   // One after the other: each holds a copy of its weights while it is being optimized.
-  const encoder = await openSession(buildEncoderModel(network, weights, normalization, "decoding", graphOptions), options, ["hoisted"]);
+  const encoder = await openSession(models.encoder(), options, ["hoisted"]);
   const sessions: DecoderSessions = {
-    step: await openSession(buildStepModel(network, weights, graphOptions), options, NEXT_STATE),
-    ...(stepsAtOnce > 1 && { steps: await openSession(buildStepsModel(network, weights, stepsAtOnce, graphOptions), options, NEXT_STATE) }),
-    ...(KEEPS_TENSORS[device] && { select: await openSession(buildSelectModel(network), options, PLANES.map((name) => `taken_${name}`)) }),
+    step: await openSession(models.step(), options, NEXT_STATE),
+    ...(models.steps !== undefined && { steps: await openSession(models.steps(), options, NEXT_STATE) }),
+    ...(models.select !== undefined && { select: await openSession(models.select(), options, PLANES.map((name) => `taken_${name}`)) }),
   };
   return {
     name: "onnxruntime",
@@ -61,7 +83,7 @@ export async function openOnnxEngine(
     version: `onnxruntime-node ${onnxruntimeVersion()}`,
     async encode(pixels, count) {
       const { vertex, hoisted, mask } = await encodePieces(encoder, pixels, count, encodedAtOnce);
-      const [c1, c2] = network.widths;
+      const [c1, c2] = models.widths;
       const zeros = (channels: number): Tensor =>
         new Tensor("float32", new Float32Array(count * channels * CELL_COUNT), [count, channels, ...hoisted!.dims.slice(2)]);
       const planes = { hoisted: hoisted!, h1: zeros(c1), c1: zeros(c1), h2: zeros(c2), c2: zeros(c2) };
@@ -98,7 +120,7 @@ function joinRows(tensors: readonly Tensor[], dims: readonly number[]): Tensor {
 }
 
 /** @param left outputs that stay on the device where it can keep them */
-function openSession(model: Uint8Array, options: OnnxEngineOptions, left: readonly string[]): Promise<InferenceSession> {
+function openSession(model: Uint8Array, options: Pick<OnnxEngineOptions, "device" | "threads">, left: readonly string[]): Promise<InferenceSession> {
   const sessionOptions = onnxSessionOptions(options);
   if (!KEEPS_TENSORS[options.device]) return InferenceSession.create(model, sessionOptions);
   const preferredOutputLocation = Object.fromEntries(left.map((output) => [output, "gpu-buffer" as const]));

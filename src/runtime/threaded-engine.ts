@@ -5,8 +5,12 @@
  */
 import { Worker } from "node:worker_threads";
 import { CELL_COUNT } from "../geometry/grid.js";
+import type { PolygonRnn } from "../network/polygon-rnn.js";
+import type { Normalization } from "../network/tensor-ops.js";
 import type { Decoding, EncodedBatch, Engine, StepInput } from "./engine.js";
-import type { Answer, Answers, Message, OpenRequest, Order, Request } from "./engine-thread.js";
+import type { Answer, Answers, Message, Order, Request } from "./engine-thread.js";
+import { buildEncoderModel, buildStepModel } from "./onnx-model.js";
+import type { WeightMap } from "./onnx-ops.js";
 import { takeRows } from "./take-rows.js";
 
 /** Threads at most: each holds the weights and the working memory of a batch. More cores work inside the operations. */
@@ -14,18 +18,27 @@ const MOST_THREADS = 8;
 
 /**
  * @param cores at least 1
- * @throws Error when the model does not run in a thread
+ * @throws Error when the network does not run in a thread
  */
-export async function openThreadedEngine(model: Omit<OpenRequest, "kind" | "threads">, cores: number): Promise<Engine> {
+export async function openThreadedEngine(network: PolygonRnn, weights: WeightMap, normalization: Normalization, cores: number): Promise<Engine> {
+  const encoder = shared(buildEncoderModel(network, weights, normalization, "decoding"));
+  const step = shared(buildStepModel(network, weights));
   const count = Math.min(cores, MOST_THREADS);
   const threads = Array.from({ length: count }, () => new EngineThread());
   try {
-    const opened = await Promise.all(threads.map((thread) => thread.ask({ kind: "open", ...model, threads: Math.floor(cores / count) })));
+    const request = { kind: "open", widths: network.widths, encoder, step, threads: Math.floor(cores / count) } as const;
+    const opened = await Promise.all(threads.map((thread) => thread.ask(request)));
     return new ThreadedEngine(threads, opened[0]!.version);
   } catch (thrown) {
     await Promise.allSettled(threads.map((thread) => thread.close()));
     throw thrown;
   }
+}
+
+function shared(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  copy.set(bytes);
+  return copy;
 }
 
 class ThreadedEngine implements Engine {

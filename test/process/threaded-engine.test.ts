@@ -57,13 +57,14 @@ test("an error in a thread is the asker's, and the thread works on", async () =>
 });
 
 test("a model that does not run there is refused when the engine is opened", async () => {
-  const { architecture, normalization } = model.card;
-  await expect(openThreadedEngine({ architecture, normalization, weights: new Map() }, 2)).rejects.toThrow(/asks for weight/);
+  const { network, weights, card: { normalization } } = model;
+  const [name, { shape, values }] = [...weights].find(([, { shape: dims }]) => dims.length === 4)!;
+  const misshapen = new Map([...weights, [name, { shape: [shape[0]! + 1, ...shape.slice(1)], values }]]);
+  await expect(openThreadedEngine(network, misshapen, normalization, 2)).rejects.toThrow(/dimensions/);
 });
 
 test("whoever waits when the engine is disposed hears of it; asking later too; disposing twice is fine", async () => {
-  const { architecture, normalization } = model.card;
-  const engine = await openThreadedEngine({ architecture, normalization, weights: model.weights }, 2);
+  const engine = await openThreadedEngine(model.network, model.weights, model.card.normalization, 2);
   const encoded = await engine.encode(syntheticCrops(2), 2);
   const late = engine.encode(syntheticCrops(8), 8);
   const heard = expect(late).rejects.toThrow("the engine was disposed");
