@@ -3,6 +3,7 @@ import process from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { drawHere } from "../dist/annotate/draw-here.js";
+import { decoderOf } from "../dist/predict/batch-decoder.js";
 import { openEngine } from "../dist/runtime/devices.js";
 import { runWorker } from "../dist/queue/run-worker.js";
 
@@ -26,7 +27,10 @@ async function openSlowed(model, device, batchMs) {
 
 /** The plain run's drawer with such an engine. */
 export function batchDrawer(batchMs) {
-  return (model, options, host) => drawHere(model, options, host, (opened, { device }) => openSlowed(opened, device, batchMs));
+  return (model, options, host) => drawHere(model, options, host, async (opened, { device }) => {
+    const { engine, passedOver } = await openSlowed(opened, device, batchMs);
+    return { decoder: decoderOf(engine), passedOver };
+  });
 }
 
 // queue-worker.mjs ADDRESS IMAGES BATCH_MS MODEL: works until SIGTERM, then says in one JSON line how much processor time it took.

@@ -1,7 +1,7 @@
-/** One batch of crops to outcomes: the engine draws, everything else here is bookkeeping. */
+/** One batch of crops to outcomes: the decoder draws, everything else here is bookkeeping. */
 import type { Crop, CropResult } from "../crop/crop.js";
-import { type PredictOptions, type Prediction, predictBatch } from "../predict/predict.js";
-import type { Engine } from "../runtime/engine.js";
+import type { DecodeBatch } from "../predict/batch-decoder.js";
+import { type PredictOptions, type Prediction, predictWith } from "../predict/predict.js";
 import type { Failure, Instance, Outcome } from "../types.js";
 import type { StageClock } from "./stage-clock.js";
 
@@ -14,9 +14,9 @@ export interface DrawOptions extends PredictOptions {
 export interface Drawn { readonly instance: Instance; readonly outcome: Outcome }
 
 /** @returns one outcome per crop result, in order; instances without a crop are failures already */
-export async function drawBatch(engine: Engine, batch: readonly CropResult[], options: DrawOptions, clock: StageClock): Promise<Drawn[]> {
+export async function drawBatch(decode: DecodeBatch, batch: readonly CropResult[], options: DrawOptions, clock: StageClock): Promise<Drawn[]> {
   const crops = batch.flatMap((result) => (result.kind === "crop" ? [result.crop] : []));
-  const predictions = crops.length === 0 ? [] : await predict(engine, crops, options, clock);
+  const predictions = crops.length === 0 ? [] : await predict(decode, crops, options, clock);
   let next = 0;
   return batch.map((result): Drawn =>
     result.kind === "failed"
@@ -24,8 +24,8 @@ export async function drawBatch(engine: Engine, batch: readonly CropResult[], op
       : { instance: result.crop.instance, outcome: toOutcome(predictions[next++]!, options.minScore) });
 }
 
-async function predict(engine: Engine, crops: readonly Crop[], options: DrawOptions, clock: StageClock): Promise<Prediction[]> {
-  const { predictions, times } = await predictBatch(engine, crops, options);
+async function predict(decode: DecodeBatch, crops: readonly Crop[], options: DrawOptions, clock: StageClock): Promise<Prediction[]> {
+  const { predictions, times } = await predictWith(decode, crops, options);
   clock.add("encode", times.encodeMs);
   clock.add("steps", times.stepsMs);
   return predictions;

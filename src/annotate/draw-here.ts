@@ -1,7 +1,7 @@
-/** Draws in this process: crops are cut ahead while the engine computes. */
+/** Draws in this process: crops are cut ahead while batches are drawn. */
 import type { CropResult } from "../crop/crop.js";
 import { readCrops } from "../crop/read-crops.js";
-import { openEngine } from "../runtime/devices.js";
+import { openBatchDecoder } from "../predict/batch-decoder.js";
 import { type Drawn, drawBatch } from "./draw-batch.js";
 import type { DrawRequest, Drawer, OpenDrawer } from "./drawer.js";
 import { NOT_NOW, type Plan } from "./plan.js";
@@ -12,19 +12,19 @@ export const BATCH_SIZES = { cpu: 16, webgpu: 64, cuda: 64 } as const;
 const BATCH_SIZE_OF_MANY = 8;
 
 /**
- * @param open another engine than the device's own, for benchmarks
+ * @param open another decoder than the device's own, for benchmarks
  * @throws E_UNAVAILABLE when no engine works on the device
  */
-export const drawHere = async (...[model, options, host, open = openEngine]: [...Parameters<OpenDrawer>, open?: typeof openEngine]): Promise<Drawer> => {
+export const drawHere = async (...[model, options, host, open = openBatchDecoder]: [...Parameters<OpenDrawer>, open?: typeof openBatchDecoder]): Promise<Drawer> => {
   const { device, threads } = options;
-  const { engine, passedOver } = await open(model, { device, manyBatches: true, ...(threads !== undefined && { threads }) });
-  const { batchesAtOnce = 1 } = engine;
+  const { decoder, passedOver } = await open(model, { device, ...(threads !== undefined && { threads }) });
+  const { batchesAtOnce } = decoder;
   let isOpen = true;
-  host.note(`drawing with ${model.card.name} on ${engine.device} (${engine.version})`);
+  host.note(`drawing with ${model.card.name} on ${decoder.device} (${decoder.version})`);
   return {
-    batchSize: batchesAtOnce > 1 ? BATCH_SIZE_OF_MANY : BATCH_SIZES[engine.device],
+    batchSize: batchesAtOnce > 1 ? BATCH_SIZE_OF_MANY : BATCH_SIZES[decoder.device],
     passedOver,
-    engine: () => ({ name: engine.name, device: engine.device, version: engine.version }),
+    engine: () => ({ name: decoder.name, device: decoder.device, version: decoder.version }),
     async *draw({ sources, plan, identity, batchSize, clock }: DrawRequest) {
       const crops = readCrops(sources, {
         context: identity.context,
@@ -33,7 +33,7 @@ export const drawHere = async (...[model, options, host, open = openEngine]: [..
       });
       const inWork: Promise<Drawn[]>[] = []; // in input order, and so they are yielded
       for await (const batch of batchesOf(crops, plan)) {
-        const drawing = drawBatch(engine, batch, identity, clock);
+        const drawing = drawBatch(decoder.decode, batch, identity, clock);
         drawing.catch(() => undefined); // met when its turn comes
         inWork.push(drawing);
         if (inWork.length >= batchesAtOnce) yield await inWork.shift()!;
@@ -44,7 +44,7 @@ export const drawHere = async (...[model, options, host, open = openEngine]: [..
     async close() {
       if (!isOpen) return;
       isOpen = false;
-      await engine.dispose();
+      await decoder.dispose();
     },
   };
 };

@@ -7,6 +7,7 @@ import { orientClockwise } from "../geometry/ring.js";
 import { simplifyRing } from "../geometry/simplify.js";
 import type { Engine } from "../runtime/engine.js";
 import type { Failure, ImagePoint, Ring } from "../types.js";
+import type { DecodeBatch } from "./batch-decoder.js";
 import type { DecodeTimes } from "./decode.js";
 import { type BestOptions, type BestSequence, decodeBest } from "./decode-best.js";
 import { placeVertices } from "./place-vertices.js";
@@ -17,15 +18,21 @@ export interface PredictOptions extends BestOptions {
   readonly simplify: number;
 }
 
+interface Predicted { readonly predictions: Prediction[]; readonly times: DecodeTimes }
+
 export type Prediction =
   | { readonly kind: "polygon"; readonly crop: Crop; readonly ring: Ring; readonly score: number; readonly ended: boolean }
   | { readonly kind: "failed"; readonly crop: Crop; readonly failure: Failure };
 
+/** On an engine in this thread. @returns one prediction per crop, in order */
+export function predictBatch(engine: Engine, crops: readonly Crop[], options: PredictOptions): Promise<Predicted> {
+  return predictWith((...batch) => decodeBest(engine, ...batch), crops, options);
+}
+
 /** @returns one prediction per crop, in order */
-export async function predictBatch(
-  engine: Engine, crops: readonly Crop[], options: PredictOptions,
-): Promise<{ predictions: Prediction[]; times: DecodeTimes }> {
-  const { sequences, times } = await decodeBest(engine, stackPixels(crops), crops, options);
+export async function predictWith(decode: DecodeBatch, crops: readonly Crop[], options: PredictOptions): Promise<Predicted> {
+  const { maxSteps, candidates } = options;
+  const { sequences, times } = await decode(stackPixels(crops), crops, { maxSteps, candidates });
   return { predictions: crops.map((crop, at) => toPrediction(crop, sequences[at]!, options)), times };
 }
 

@@ -7,7 +7,6 @@
  * Libraries are imported when their turn comes: loading one takes up to two seconds.
  */
 import { reasonOf, unavailable, usageError } from "../errors.js";
-import { countCores } from "./cores.js";
 import type { DeviceName, Engine, EngineName } from "./engine.js";
 import { hasGpuHardware, hasNvidiaDriver } from "./gpu-presence.js";
 import type { Model } from "./model.js";
@@ -63,8 +62,6 @@ export interface OpenEngineOptions {
   readonly device: DeviceChoice;
   /** Cores to compute on, for the CPU; all of them when absent. */
   readonly threads?: number;
-  /** Several batches are going to be asked for at once: on a CPU each core then draws one of its own, through onnxruntime. */
-  readonly manyBatches?: boolean;
 }
 
 /**
@@ -72,18 +69,27 @@ export interface OpenEngineOptions {
  * @throws E_UNAVAILABLE when no engine works on the device
  */
 export async function openEngine(model: Model, options: OpenEngineOptions): Promise<{ engine: Engine; passedOver: readonly PassedOver[] }> {
-  const candidates = candidatesFor(options.device, forcedEngine());
-  const { taken, passedOver } = await takeFirst(options.device, candidates, async (candidate) => {
-    const obstacle = await probe(candidate, options.device, options.threads);
+  const { taken: engine, passedOver } = await openFirst(options, (candidate) => openCandidate(candidate, model, options));
+  return { engine, passedOver };
+}
+
+/**
+ * The same for whatever is opened on an engine.
+ * @param open on a candidate that works
+ */
+export function openFirst<W extends object>(
+  { device, threads }: OpenEngineOptions, open: (candidate: Candidate) => Promise<W>,
+): Promise<{ readonly taken: W; readonly passedOver: readonly PassedOver[] }> {
+  return takeFirst(device, candidatesFor(device, forcedEngine()), async (candidate) => {
+    const obstacle = await probe(candidate, device, threads);
     if (obstacle !== undefined) return obstacle;
     try {
-      return await open(candidate, model, options);
+      return await open(candidate);
     } catch (thrown) {
       if (candidate.device === "cpu") throw thrown; // nothing about the machine explains this
       return { reason: `the model does not run there (${reasonOf(thrown)})`, fix: "Use --device cpu." };
     }
   });
-  return { engine: taken, passedOver };
 }
 
 /** What `polyrnn doctor` shows for one candidate. */
@@ -130,14 +136,10 @@ async function probeTfjs(device: DeviceName, threads?: number): Promise<Obstacle
   return { reason: outcome.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; "), fix: outcome.obstacles[0]!.fix };
 }
 
-async function open({ engine, device }: Candidate, model: Model, { threads, manyBatches = false }: OpenEngineOptions): Promise<Engine> {
+/** The engine of a candidate that works. */
+export async function openCandidate({ engine, device }: Candidate, model: Model, { threads }: Pick<OpenEngineOptions, "threads">): Promise<Engine> {
   const { network, weights, card } = model;
   if (engine === "onnxruntime") {
-    const cores = threads ?? countCores();
-    if (manyBatches && device === "cpu" && cores > 1) {
-      const { openThreadedEngine } = await import("./threaded-engine.js");
-      return openThreadedEngine(network, weights, card.normalization, cores);
-    }
     const { openOnnxEngine } = await import("./onnx-engine.js");
     return openOnnxEngine(network, weights, card.normalization, { device, ...(threads !== undefined && { threads }) });
   }

@@ -60,8 +60,6 @@ export interface Engine {
   readonly device: DeviceName;
   /** Library and version for the run summary, for example "onnxruntime-node 1.30.0". */
   readonly version: string;
-  /** Batches that keep it busy; more may be asked for, and wait. One when absent: then the next batch waits for the one before. */
-  readonly batchesAtOnce?: number;
   /** @param pixels [count, 224, 224, 3] uint8 RGB */
   encode(pixels: Uint8Array, count: number): Promise<EncodedBatch>;
   dispose(): Promise<void>;

@@ -2,14 +2,14 @@
 // own: its memory and its end are measured.
 import { annotate } from "../../dist/annotate/annotate.js";
 import { drawHere } from "../../dist/annotate/draw-here.js";
-import { openEngine } from "../../dist/runtime/devices.js";
+import { openBatchDecoder } from "../../dist/predict/batch-decoder.js";
 
-/** The engine of the sound model stays open: most inputs are refused or drawn in less time than opening one takes. Other models get their own. */
+/** The decoder of the sound model stays open: most inputs are refused or drawn in less time than opening one takes. Other models get their own. */
 const soundModel = process.argv[2];
 let kept;
 const drawWithKept = (model, given, host) => drawHere(model, given, host, async (...words) => {
-  const { engine, passedOver } = await (kept ??= openEngine(...words));
-  return { passedOver, engine: { name: engine.name, device: engine.device, version: engine.version, encode: (pixels, count) => engine.encode(pixels, count), dispose: () => Promise.resolve() } };
+  const { decoder, passedOver } = await (kept ??= openBatchDecoder(...words));
+  return { passedOver, decoder: { ...decoder, dispose: () => Promise.resolve() } };
 });
 
 process.on("message", async (options) => {

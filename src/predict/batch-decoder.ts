@@ -1,0 +1,46 @@
+/**
+ * Who turns whole batches of crops into sequences: an engine in this thread or, on a CPU with several cores, a thread per core with an
+ * engine each (decode-threads.ts).
+ */
+import { countCores } from "../runtime/cores.js";
+import { type DeviceChoice, type PassedOver, openCandidate, openFirst } from "../runtime/devices.js";
+import type { Engine } from "../runtime/engine.js";
+import type { Model } from "../runtime/model.js";
+import { decodeBest } from "./decode-best.js";
+
+/** `decodeBest` on an engine that is known. */
+export type DecodeBatch = (...batch: BatchOf<typeof decodeBest>) => ReturnType<typeof decodeBest>;
+type BatchOf<F> = F extends (engine: Engine, ...batch: infer B) => unknown ? B : never;
+
+export interface BatchDecoder extends Pick<Engine, "name" | "device" | "version" | "dispose"> {
+  /** Batches that keep it busy; more may be asked for, and wait. */
+  readonly batchesAtOnce: number;
+  readonly decode: DecodeBatch;
+}
+
+export interface OpenDecoderOptions {
+  readonly device: DeviceChoice;
+  /** Cores to compute on, for the CPU; all of them when absent. */
+  readonly threads?: number;
+}
+
+/**
+ * @returns a decoder for the model, which the caller disposes, and the devices that were passed over on the way to it
+ * @throws E_UNAVAILABLE when no engine works on the device
+ */
+export async function openBatchDecoder(model: Model, options: OpenDecoderOptions): Promise<{ decoder: BatchDecoder; passedOver: readonly PassedOver[] }> {
+  const { threads: cores = countCores() } = options;
+  const { taken: decoder, passedOver } = await openFirst<BatchDecoder>(options, async (candidate) => {
+    const hasThreads = candidate.engine === "onnxruntime" && candidate.device === "cpu" && cores > 1;
+    if (!hasThreads) return decoderOf(await openCandidate(candidate, model, options));
+    const { openDecodeThreads } = await import("./decode-threads.js");
+    return openDecodeThreads(model, cores);
+  });
+  return { decoder, passedOver };
+}
+
+/** One batch at a time on an engine, which the decoder disposes. */
+export function decoderOf(engine: Engine): BatchDecoder {
+  const { name, device, version } = engine;
+  return { name, device, version, batchesAtOnce: 1, decode: (...batch) => decodeBest(engine, ...batch), dispose: () => engine.dispose() };
+}

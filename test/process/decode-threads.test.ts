@@ -1,0 +1,71 @@
+/** The decoder of several threads, as it is built: the same sequences as one engine's, also when batches are in work side by side. */
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type * as Decoders from "../../src/predict/batch-decoder.js";
+import type { BatchDecoder } from "../../src/predict/batch-decoder.js";
+import type * as Threads from "../../src/predict/decode-threads.js";
+import type * as Models from "../../src/runtime/model.js";
+import { syntheticCrops } from "../runtime/network-runner.js";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const built = async <M>(path: string): Promise<M> => (await import(join(ROOT, "dist", path))) as M;
+
+let one: BatchDecoder, two: BatchDecoder, model: Models.Model;
+let openDecodeThreads: typeof Threads.openDecodeThreads;
+beforeAll(async () => {
+  ({ openDecodeThreads } = await built<typeof Threads>("predict/decode-threads.js"));
+  const { openBatchDecoder } = await built<typeof Decoders>("predict/batch-decoder.js");
+  const { loadModel } = await built<typeof Models>("runtime/model.js");
+  model = await loadModel("mobile");
+  ({ decoder: one } = await openBatchDecoder(model, { device: "cpu", threads: 1 }));
+  ({ decoder: two } = await openBatchDecoder(model, { device: "cpu", threads: 2 }));
+});
+afterAll(async () => { await Promise.all([one.dispose(), two.dispose()]); });
+
+const CROPS = syntheticCrops(12);
+const CROP_BYTES = 224 * 224 * 3;
+/** Every crop is doubted: synthetic ones show no object. */
+const OPTIONS = { maxSteps: 20, candidates: 3 };
+const FRAME = { window: { left: 0, top: 0, side: 224 }, bounds: { left: 15, top: 15, width: 194, height: 194 } };
+
+async function draw(decoder: BatchDecoder, count: number, start: number): ReturnType<BatchDecoder["decode"]> {
+  return decoder.decode(CROPS.slice(start * CROP_BYTES, (start + count) * CROP_BYTES), Array<typeof FRAME>(count).fill(FRAME), OPTIONS);
+}
+
+test("one and two: threads are only there where more than one core computes", () => {
+  expect([one.batchesAtOnce, two.batchesAtOnce]).toEqual([1, 4]);
+  expect(two).toMatchObject({ name: one.name, device: one.device, version: one.version });
+});
+
+test("one after the other: cells, probabilities, agreement and maps are the one engine's, to the last bit", async () => {
+  const { sequences, times } = await draw(two, 5, 1);
+  expect(sequences).toEqual((await draw(one, 5, 1)).sequences);
+  expect(sequences.some(({ isMirrored }) => isMirrored)).toBe(true);
+  expect(Math.min(times.encodeMs, times.stepsMs)).toBeGreaterThan(0);
+});
+
+test("side by side, more batches than threads: everybody gets what was asked for", async () => {
+  const starts = [1, 2, 3, 4, 5, 6, 7];
+  const together = await Promise.all(starts.map((start) => draw(two, 2 + (start % 3), start)));
+  for (const [at, start] of starts.entries()) expect(together[at]!.sequences).toEqual((await draw(one, 2 + (start % 3), start)).sequences);
+});
+
+test("an error in a thread is the asker's, and the thread works on", async () => {
+  await expect(Promise.all([1, 2, 3].map(() => two.decode(new Uint8Array(10), [FRAME, FRAME], OPTIONS)))).rejects.toThrow();
+  expect((await draw(two, 2, 1)).sequences).toEqual((await draw(one, 2, 1)).sequences);
+});
+
+test("a network that does not run there is refused when the decoder is opened", async () => {
+  const [name, { shape, values }] = [...model.weights].find(([, { shape: dims }]) => dims.length === 4)!;
+  const misshapen = new Map([...model.weights, [name, { shape: [shape[0]! + 1, ...shape.slice(1)], values }]]);
+  await expect(openDecodeThreads({ ...model, weights: misshapen }, 2)).rejects.toThrow(/dimensions/);
+});
+
+test("whoever waits when the decoder is disposed hears of it; asking later too; disposing twice is fine", async () => {
+  const decoder = await openDecodeThreads(model, 2);
+  const late = expect(Promise.all([draw(decoder, 8, 1), draw(decoder, 8, 1), draw(decoder, 8, 1)])).rejects.toThrow("the decoder was disposed");
+  await decoder.dispose();
+  await late;
+  await expect(draw(decoder, 2, 1)).rejects.toThrow("disposed");
+  await decoder.dispose();
+});
