@@ -16,15 +16,12 @@ const MOST_THREADS = 8;
  * @param cores at least 1
  * @throws Error when the network does not run in a thread
  */
-export async function openDecodeThreads({ network, weights, card }: Pick<Model, "network" | "weights" | "card">, cores: number): Promise<BatchDecoder> {
-  const encoder = shared(buildEncoderModel(network, weights, card.normalization, "decoding"));
-  const step = shared(buildStepModel(network, weights));
+export async function openDecodeThreads(model: Pick<Model, "network" | "weights" | "card">, cores: number): Promise<BatchDecoder> {
   const count = Math.min(cores, MOST_THREADS);
   const threads = Array.from({ length: count }, () => new DecodeThread());
   const dispose = async (): Promise<void> => { await Promise.all(threads.map((thread) => thread.close())); };
   try {
-    const request = { kind: "open", widths: network.widths, encoder, step, threads: Math.floor(cores / count) } as const;
-    const [{ version }] = await Promise.all(threads.map((thread) => thread.ask(request))) as [Answers["open"]];
+    const version = await openEngines(threads, model, Math.floor(cores / count));
     return {
       name: "onnxruntime", device: "cpu", version, dispose,
       batchesAtOnce: 2 * count, // one is drawn, one lies ready
@@ -37,6 +34,14 @@ export async function openDecodeThreads({ network, weights, card }: Pick<Model, 
     await dispose();
     throw thrown;
   }
+}
+
+/** A function of its own, so that nothing that lives on keeps the models. @returns the engines' version */
+async function openEngines(threads: readonly DecodeThread[], { network, weights, card }: Pick<Model, "network" | "weights" | "card">, inside: number): Promise<string> {
+  const encoder = shared(buildEncoderModel(network, weights, card.normalization, "decoding"));
+  const step = shared(buildStepModel(network, weights));
+  const opened = await Promise.all(threads.map((thread) => thread.ask({ kind: "open", widths: network.widths, encoder, step, threads: inside })));
+  return opened[0]!.version;
 }
 
 function shared(bytes: Uint8Array): Uint8Array {
