@@ -32,6 +32,8 @@ export interface WorkerOptions extends FetchLimits {
   /** Name of a bundled model or path of a model folder. */
   readonly model: string;
   readonly device: DeviceChoice;
+  /** Cores to compute on where the CPU does; all when absent. */
+  readonly threads?: number;
   /** Jobs held at once, 1 or more. */
   readonly concurrency: number;
   /** A worker that was silent for so long has lost its jobs to others, milliseconds. */
@@ -62,8 +64,9 @@ export interface WorkerSummary {
 /** A lost connection is tried again so soon, milliseconds. */
 const RETRY_MS = 1000;
 
-export type OpenEngine = (model: Model, device: WorkerOptions["device"]) => Promise<Engine>;
-const openOwnEngine: OpenEngine = async (model, device) => (await openEngine(model, { device })).engine;
+export type OpenEngine = (model: Model, options: Pick<WorkerOptions, "device" | "threads">) => Promise<Engine>;
+const openOwnEngine: OpenEngine = async (model, { device, threads }) =>
+  (await openEngine(model, { device, ...(threads !== undefined && { threads }) })).engine;
 
 /**
  * @param open the engine; another one than the model's own is for benchmarks
@@ -75,7 +78,7 @@ export async function runWorker(options: WorkerOptions, host: WorkerHost, open: 
   try {
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
-    const engine = await open(model, options.device);
+    const engine = await open(model, options);
     try {
       return await new JobWorker(options, host, connection, model, engine).work();
     } finally {

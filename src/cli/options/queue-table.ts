@@ -1,7 +1,7 @@
 /** The options of `polyrnn worker` and of the commands below `polyrnn queue`. */
 import type { DeviceChoice } from "../../runtime/devices.js";
 import { colorRow, configRow, jsonRow, type ColorChoice, type ConfigOption, type JsonOption } from "./common-rows.js";
-import { deviceRow } from "./drawing-rows.js";
+import { deviceRow, threadsRow } from "./drawing-rows.js";
 import type { NumberRow, OptionTable, TextRow } from "./option-table.js";
 
 export const queueRow = {
@@ -19,6 +19,7 @@ export interface WorkerFlags extends JsonOption, ConfigOption {
   readonly images: string;
   readonly model: string;
   readonly device: DeviceChoice;
+  readonly threads?: number;
   readonly concurrency: number;
   readonly rate?: number;
   readonly stalledAfter: number;
@@ -43,6 +44,7 @@ export const workerTable = {
     describe: "Folder of a model, or a bundled one; jobs for other models wait for other workers",
   },
   device: deviceRow,
+  threads: { ...threadsRow, describe: "Where the CPU draws, compute on so many cores: several workers on one machine share them", whenAbsent: "all" },
   concurrency: {
     type: "number", integer: true, min: 1, max: 64, unit: "jobs", group: "advanced", default: 2,
     describe: "Jobs held at once: the engine draws one, the crops of the others are cut meanwhile",
