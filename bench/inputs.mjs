@@ -16,9 +16,9 @@ export const TINY_MODEL = join(ROOT, "fixtures", "models", "tiny-random");
 export const PHOTOGRAPHS = { boxes: join(ROOT, "..", "shared", "data", "val.json"), images: join(ROOT, "..", "shared", "data", "images") };
 const BOXES = join(ROOT, "fixtures", "boxes.json");
 
-/** Boxes of the fixture scenes by image file, crowds left out. */
-function fixtureBoxes() {
-  const { images, annotations, categories } = JSON.parse(readFileSync(BOXES, "utf8"));
+/** Boxes of a COCO file, those of the drawn scenes for example, by image file, crowds left out. */
+function boxesByImage(file) {
+  const { images, annotations, categories } = JSON.parse(readFileSync(file, "utf8"));
   const scenes = images.map(({ id, file_name, width, height }) => ({
     file_name, width, height,
     boxes: annotations.filter((annotation) => annotation.image_id === id && annotation.iscrowd !== 1),
@@ -30,9 +30,10 @@ function fixtureBoxes() {
  * Writes a COCO file of so many instances: the scenes in turn, each time as a new image record, the same number of boxes on each.
  * @param isOneScene only the scene with the most boxes, which come in turn: the same crops however they are dealt to images, since some are
  *   doubted and drawn again
+ * @param from COCO file the scenes are of
  */
-export function writeBoxes(path, instances, boxesPerImage = 6, { isOneScene = false } = {}) {
-  const { scenes: all, categories } = fixtureBoxes();
+export function writeBoxes(path, instances, boxesPerImage = 6, { isOneScene = false, from = BOXES } = {}) {
+  const { scenes: all, categories } = boxesByImage(from);
   const scenes = isOneScene ? [all.reduce((most, scene) => (scene.boxes.length > most.boxes.length ? scene : most))] : all;
   const images = [];
   const annotations = [];

@@ -17,19 +17,24 @@ export async function* measure({ quick, full }) {
   const rounds = quick || full ? 1 : 3;
   const folder = mkdtempSync(join(tmpdir(), "polyrnn-bench-"));
   try {
-    const run = (name, instances, perImage) => {
+    const run = (name, instances, perImage, environment) => {
       const boxes = join(folder, `${name}.json`);
       writeBoxes(boxes, instances, perImage);
-      return () => annotateOnce({ boxes, out: join(folder, `${name}-out`), model: TINY_MODEL, maxSteps: MAX_STEPS });
+      return () => annotateOnce({ boxes, out: join(folder, `${name}-out`), model: TINY_MODEL, maxSteps: MAX_STEPS }, environment);
     };
     const byCount = await interleaved(rounds, Object.fromEntries(counts.map((count) => [count, run(`n${count}`, count, 6)])), { warmUp: false });
     yield toResult("memory", "Memory and cost by number of instances, 6 boxes per image", "Instances", byCount, TINY);
+    const twoArenas = await interleaved(rounds, Object.fromEntries(counts.map((count) => [count, run(`n${count}`, count, 6, TWO_ARENAS)])), { warmUp: false });
+    yield toResult("memory-two-arenas", "The same, with MALLOC_ARENA_MAX=2 in the environment", "Instances", twoArenas, TINY);
     const byBoxes = await interleaved(rounds, Object.fromEntries(boxesPerImage.map((boxes) => [boxes, run(`b${boxes}`, counts[0], boxes)])), { warmUp: false });
     yield toResult("memory-boxes", `Memory by boxes per image, ${counts[0]} instances`, "Boxes per image", byBoxes, { ...TINY, isCostMeant: false });
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
+
+/** glibc gives each thread heaps of its own, up to eight per core, and a program with as many threads as this one fills them slowly. */
+const TWO_ARENAS = { MALLOC_ARENA_MAX: "2" };
 
 const TINY = { note: `The tiny random network, at most ${MAX_STEPS} steps, overlays off; a process per run. An image is decoded once for all its boxes.`, isCostMeant: true };
 
@@ -58,8 +63,8 @@ export function toResult(name, title, column, byVariant, { note, isCostMeant }) 
 }
 
 /** @param request as annotateInProcess (inputs.mjs) takes it */
-export async function annotateOnce(request) {
-  const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, "annotate-once.mjs"), JSON.stringify(request)]);
+export async function annotateOnce(request, environment = {}) {
+  const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, "annotate-once.mjs"), JSON.stringify(request)], { env: { ...process.env, ...environment } });
   rmSync(request.out, { recursive: true });
   return JSON.parse(stdout);
 }

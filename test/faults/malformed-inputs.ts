@@ -40,6 +40,7 @@ export function writeInput(number: number, random: Random, place: Place): { kind
     kind,
     options: {
       images, boxes: join(place.given, "boxes.json"), out: join(place.given, "out"), formats: [random.pick(FORMATS), "coco"], model: TINY, device: "cpu",
+      threads: 2, // whatever the machine has: the memory of every core beyond is no matter of the input
       batchSize: 4, maxSteps: 3, candidates: 3, minScore: 0, simplify: 0, categories: [], existing: random.next() < 0.3 ? "keep" : "predict",
       overlays: random.next() < 0.1 ? "all" : "none", resume: false, force: false, ...special,
     },

@@ -49,9 +49,9 @@ export async function makeSmallData(home: string, perImage: number): Promise<Sma
 
 export const ALL_FORMATS = ["--format", "coco,labelme,yolo-seg,label-studio", "--overlays", "all"];
 
-/** Random weights draw to the step limit; four steps keep a run short, small batches make it many steps long. */
+/** Random weights draw to the step limit; four steps keep a run short, small batches make it many steps long; two are always in work. */
 export function annotateWords(data: SmallData, out: string, ...more: string[]): string[] {
-  return ["annotate", data.images, "--boxes", data.boxes, "--out", out, "--device", "cpu", "--model", TINY, "--batch-size", "4", "--max-steps", "4", ...more];
+  return ["annotate", data.images, "--boxes", data.boxes, "--out", out, "--device", "cpu", "--model", TINY, "--batch-size", "4", "--max-steps", "4", "--threads", "2", ...more];
 }
 
 /** The same run as the words ask for, for a child that runs it in process; `ALL_FORMATS` included. */

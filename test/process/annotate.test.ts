@@ -182,7 +182,9 @@ test("something is said at once: the first words come before the engine is loade
 });
 
 /** Random weights draw to the limit; 4 steps keep the runs short. Many small batches give a stop something to be between. */
-const SHORT = ["--model", TINY, "--batch-size", "4", "--max-steps", "4"];
+const ONE_THREAD = ["--model", TINY, "--batch-size", "4", "--max-steps", "4", "--threads", "1"];
+/** The same with batches side by side, also where a machine has one core. */
+const SHORT = [...ONE_THREAD.slice(0, -1), "2"];
 
 /** Waits until a run has journaled a few batches. */
 async function inTheMiddle(out: string, run: Started): Promise<void> {
@@ -221,6 +223,16 @@ test("130: an interrupt finishes the batch; --resume then gives the same bytes a
   const resumed = await runToEnd(annotate(straight.boxes, out, ...SHORT, "--resume"));
   expect(resumed.code, resumed.stderr).toBe(straight.code);
   expect(contents(out)).toEqual(contents(straight.out));
+});
+
+test("--threads changes nothing that is written, not even the order of the journal", async () => {
+  const straight = await undisturbed();
+  const out = newOut();
+  const { code, stderr } = await runToEnd(annotate(straight.boxes, out, ...ONE_THREAD));
+  expect(code, stderr).toBe(straight.code);
+  expect(contents(out)).toEqual(contents(straight.out));
+  const linesOf = (folder: string): string[] => readFileSync(join(folder, "journal.ndjson"), "utf8").split("\n");
+  expect(linesOf(out)).toEqual(linesOf(straight.out));
 });
 
 test("a run that was killed outright can be resumed to the same bytes", async () => {
