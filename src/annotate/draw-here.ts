@@ -33,11 +33,11 @@ export const drawHere = async (...[model, options, host, open = openBatchDecoder
       });
       const inWork: Promise<Drawn[]>[] = []; // in input order, and so they are yielded
       for await (const batch of batchesOf(crops, plan)) {
+        if (host.signal.aborted) break;
         const drawing = drawBatch(decoder.decode, batch, identity, clock);
         drawing.catch(() => undefined); // met when its turn comes
         inWork.push(drawing);
         if (inWork.length >= batchesAtOnce) yield await inWork.shift()!;
-        if (host.signal.aborted) break;
       }
       for (const drawing of inWork) yield await drawing;
     },
