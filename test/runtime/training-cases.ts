@@ -9,10 +9,12 @@ import { NETWORKS, openReferenceTrainer, readReference, referenceBatch, worstDif
 /** Of the loss. */
 const LOSS_TOLERANCE = 1e-5;
 /**
- * Of the norm of a weight's gradient. Through the 52 random layers of the trunk rounding moves activations over the kinks of ReLU6:
- * PyTorch in float32 differs from itself in float64 by up to 5e-3 there, and by 1e-5 through the few layers of `tiny`.
+ * Of the norm of a weight's gradient. Through the 52 random layers of the trunk of `mobile` rounding moves activations over the kinks of
+ * ReLU6: PyTorch in float32 differs from itself in float64 by up to 5e-3 there, and TensorFlow from PyTorch by 3.6e-2 on one processor,
+ * by less than 1e-2 on others. Behind the trunk, and in all of `tiny`, both agree within 3e-6.
  */
-const GRADIENT_TOLERANCES = { mobile: 1e-2, tiny: 1e-3 } as const;
+const GRADIENT_TOLERANCE = 1e-3;
+const TRUNK_TOLERANCE = 1e-1;
 
 type Label = keyof typeof NETWORKS;
 
@@ -37,8 +39,12 @@ export function describeTraining(tf: Tfjs, label: Label, extent: "gradient" | "s
     const losses = reference(`${label}/${kind}/losses`); // total, steps, edge, vertex, mask
     losses.forEach((loss, at) => { expect(Math.abs(figures[at]! - loss) / loss, `part ${at}: ${figures[at]} and ${loss}`).toBeLessThan(LOSS_TOLERANCE); });
     expect([...gradients.keys()].sort()).toEqual([...describeNetwork(options).weightShapes.keys()].sort());
-    const worst = worstDifference(gradients, (name) => reference(`${label}/${kind}/gradients/${name}`), ([norm]) => norm!);
-    expect(worst.difference, worst.name).toBeLessThan(GRADIENT_TOLERANCES[label]);
+    const isDeep = (name: string): boolean => label === "mobile" && name.startsWith("encoder.");
+    for (const [tolerance, names] of [[TRUNK_TOLERANCE, isDeep], [GRADIENT_TOLERANCE, (name: string) => !isDeep(name)]] as const) {
+      const compared = new Map([...gradients].filter(([name]) => names(name)));
+      const worst = worstDifference(compared, (name) => reference(`${label}/${kind}/gradients/${name}`), ([norm]) => norm!);
+      expect(worst.difference, worst.name).toBeLessThan(tolerance);
+    }
   });
 
   if (extent === "gradient") return;
