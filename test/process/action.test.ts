@@ -62,7 +62,7 @@ async function runJob(given: Readonly<Record<string, string>>, actionPath = ROOT
 }
 
 function shell(script: string, env: Readonly<Record<string, string>>, cwd: string): Promise<{ code: number; text: string }> {
-  const child = spawn("bash", ["--noprofile", "--norc", "-eo", "pipefail", script], { cwd, env: { PATH: process.env["PATH"] ?? "", HOME: cwd, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn("bash", ["--noprofile", "--norc", "-eo", "pipefail", script], { cwd, env: { PATH: process.env["PATH"] ?? "", HOME: cwd, POLYRNN_THREADS: "1", ...env }, stdio: ["ignore", "pipe", "pipe"] });
   let text = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (some: string) => { text += some; });
   return new Promise((resolve, reject) => {
