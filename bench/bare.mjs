@@ -21,8 +21,9 @@ export async function timeBare(model, batches) {
 
 /** The same, each batch on one thread. */
 export async function timeBareThreads(model, batches) {
+  const models = modelsOf(model);
   const next = new Int32Array(new SharedArrayBuffer(4));
-  const threads = Array.from({ length: countCores() }, () => new Worker(new URL(import.meta.url), { workerData: { models: modelsOf(model), batches, next } }));
+  const threads = Array.from({ length: countCores() }, () => new Worker(new URL(import.meta.url), { workerData: { models, batches, next } }));
   const said = () => Promise.all(threads.map((thread) => new Promise((resolve, reject) => { thread.once("message", resolve).once("error", reject); })));
   await said();
   const run = await timed(async () => {

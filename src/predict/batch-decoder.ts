@@ -3,7 +3,7 @@
  * engine each (decode-threads.ts).
  */
 import { countCores } from "../runtime/cores.js";
-import { type DeviceChoice, type PassedOver, openCandidate, openFirst } from "../runtime/devices.js";
+import { type OpenEngineOptions, type PassedOver, openCandidate, openFirst } from "../runtime/devices.js";
 import type { Engine } from "../runtime/engine.js";
 import type { Model } from "../runtime/model.js";
 import { decodeBest } from "./decode-best.js";
@@ -18,17 +18,11 @@ export interface BatchDecoder extends Pick<Engine, "name" | "device" | "version"
   readonly decode: DecodeBatch;
 }
 
-export interface OpenDecoderOptions {
-  readonly device: DeviceChoice;
-  /** Cores to compute on, for the CPU; all of them when absent. */
-  readonly threads?: number;
-}
-
 /**
  * @returns a decoder for the model, which the caller disposes, and the devices that were passed over on the way to it
  * @throws E_UNAVAILABLE when no engine works on the device
  */
-export async function openBatchDecoder(model: Model, options: OpenDecoderOptions): Promise<{ decoder: BatchDecoder; passedOver: readonly PassedOver[] }> {
+export async function openBatchDecoder(model: Model, options: OpenEngineOptions): Promise<{ decoder: BatchDecoder; passedOver: readonly PassedOver[] }> {
   const { threads: cores = countCores() } = options;
   const { taken: decoder, passedOver } = await openFirst<BatchDecoder>(options, async (candidate) => {
     const hasThreads = candidate.engine === "onnxruntime" && candidate.device === "cpu" && cores > 1;

@@ -7,9 +7,9 @@ import { orientClockwise } from "../geometry/ring.js";
 import { simplifyRing } from "../geometry/simplify.js";
 import type { Engine } from "../runtime/engine.js";
 import type { Failure, ImagePoint, Ring } from "../types.js";
-import type { DecodeBatch } from "./batch-decoder.js";
+import { type DecodeBatch, decoderOf } from "./batch-decoder.js";
 import type { DecodeTimes } from "./decode.js";
-import { type BestOptions, type BestSequence, decodeBest } from "./decode-best.js";
+import type { BestOptions, BestSequence } from "./decode-best.js";
 import { placeVertices } from "./place-vertices.js";
 import { scoreOf } from "./score.js";
 
@@ -26,7 +26,7 @@ export type Prediction =
 
 /** On an engine in this thread. @returns one prediction per crop, in order */
 export function predictBatch(engine: Engine, crops: readonly Crop[], options: PredictOptions): Promise<Predicted> {
-  return predictWith((...batch) => decodeBest(engine, ...batch), crops, options);
+  return predictWith(decoderOf(engine).decode, crops, options);
 }
 
 /** @returns one prediction per crop, in order */

@@ -3,7 +3,7 @@ import { type Drawn, drawBatch } from "../annotate/draw-batch.js";
 import { StageClock } from "../annotate/stage-clock.js";
 import type { CropResult } from "../crop/crop.js";
 import { readCrops } from "../crop/read-crops.js";
-import { decodeBest } from "../predict/decode-best.js";
+import { decoderOf } from "../predict/batch-decoder.js";
 import type { Engine } from "../runtime/engine.js";
 import { JOB_VERSION, MOST_INSTANCES, type Job, type JobOutcome, type JobResult } from "../schema/queue-job.js";
 import { FetchedFiles, type ImageAccess, openJobImages } from "./image-files.js";
@@ -30,7 +30,7 @@ export async function cutJob(job: Job, access: ImageAccess): Promise<CutJob> {
 
 /** @returns a result with one outcome per instance of the job */
 export async function drawJob(engine: Engine, { job, crops, clock }: CutJob): Promise<JobResult> {
-  const drawn = await drawBatch((...batch) => decodeBest(engine, ...batch), crops, job.options, clock);
+  const drawn = await drawBatch(decoderOf(engine).decode, crops, job.options, clock);
   const seconds = clock.seconds();
   return {
     type: "polyrnn-result", version: JOB_VERSION, model: job.model,

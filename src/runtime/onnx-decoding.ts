@@ -6,7 +6,6 @@ import { type InferenceSession, Tensor } from "onnxruntime-node";
 import { CELL_COUNT } from "../geometry/grid.js";
 import type { Decoding, StepDrawn, StepInput } from "./engine.js";
 import type { PLANES } from "./onnx-steps-model.js";
-import { takeRows } from "./take-rows.js";
 
 /** Graph input name -> tensor. Each decoding has its own. */
 export type Planes = Readonly<Record<typeof PLANES[number], Tensor>>;
@@ -43,7 +42,7 @@ export class OnnxDecoding implements Decoding {
 
   select(rows: readonly number[]): Decoding {
     const planes = this.takePlanes(rows);
-    return new OnnxDecoding(this.sessions, rows.length, takeRows(this.firstVertexLogits, CELL_COUNT, rows), planes);
+    return new OnnxDecoding(this.sessions, rows.length, rowsOf(this.firstVertexLogits, CELL_COUNT, rows), planes);
   }
 
   dispose(): void {
@@ -90,7 +89,7 @@ export class OnnxDecoding implements Decoding {
   private takeFromMemory(planes: Planes, rows: readonly number[]): Planes {
     if (rows.length === this.size && rows.every((row, at) => row === at)) return planes;
     const isZero = (name: keyof Planes): boolean => name !== "hoisted" && !this.hasStepped;
-    return planesOf((name) => (isZero(name) && rows.length <= this.size ? firstRows(planes[name], rows.length) : rowsOf(planes[name], rows)));
+    return planesOf((name) => (isZero(name) && rows.length <= this.size ? firstRows(planes[name], rows.length) : takeRows(planes[name], rows)));
   }
 }
 
@@ -109,10 +108,16 @@ function firstRows(tensor: Tensor, count: number): Tensor {
   return new Tensor("float32", floatsOf(tensor).subarray(0, (tensor.size / size!) * count), [count, ...shape]);
 }
 
-function rowsOf(tensor: Tensor, rows: readonly number[]): Tensor {
+function takeRows(tensor: Tensor, rows: readonly number[]): Tensor {
   const [count, ...shape] = tensor.dims;
   const values = floatsOf(tensor);
-  return new Tensor("float32", takeRows(values, values.length / count!, rows), [rows.length, ...shape]);
+  return new Tensor("float32", rowsOf(values, values.length / count!, rows), [rows.length, ...shape]);
+}
+
+function rowsOf(values: Float32Array, width: number, rows: readonly number[]): Float32Array {
+  const taken = new Float32Array(rows.length * width);
+  rows.forEach((row, at) => { taken.set(values.subarray(row * width, (row + 1) * width), at * width); });
+  return taken;
 }
 
 export function floatsOf(tensor: Tensor): Float32Array {

@@ -69,13 +69,14 @@ export function openOnnxEngine(
 
 export async function openOnnxModels(models: OnnxModels, options: Pick<OnnxEngineOptions, "device" | "threads">): Promise<Engine> {
   const { device, threads = countCores() } = options;
+  const session = { device, threads };
   const encodedAtOnce = device === "cpu" ? ENCODED_PER_THREAD * threads : Infinity;
   // One after the other: each holds a copy of its weights while it is being optimized.
-  const encoder = await openSession(models.encoder(), options, ["hoisted"]);
+  const encoder = await openSession(models.encoder(), session, ["hoisted"]);
   const sessions: DecoderSessions = {
-    step: await openSession(models.step(), options, NEXT_STATE),
-    ...(models.steps !== undefined && { steps: await openSession(models.steps(), options, NEXT_STATE) }),
-    ...(models.select !== undefined && { select: await openSession(models.select(), options, PLANES.map((name) => `taken_${name}`)) }),
+    step: await openSession(models.step(), session, NEXT_STATE),
+    ...(models.steps !== undefined && { steps: await openSession(models.steps(), session, NEXT_STATE) }),
+    ...(models.select !== undefined && { select: await openSession(models.select(), session, PLANES.map((name) => `taken_${name}`)) }),
   };
   return {
     name: "onnxruntime",
