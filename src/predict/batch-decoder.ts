@@ -1,6 +1,6 @@
 /**
- * Who turns whole batches of crops into sequences: an engine in this thread or, on a CPU with several cores, a thread per core with an
- * engine each (decode-threads.ts).
+ * Who turns whole batches of crops into sequences: an engine in this thread or, on a CPU with several cores and through WebGPU, engines in
+ * threads of their own (decode-threads.ts).
  */
 import { countCores } from "../runtime/cores.js";
 import { type OpenEngineOptions, type PassedOver, openCandidate, openFirst } from "../runtime/devices.js";
@@ -25,10 +25,11 @@ export interface BatchDecoder extends Pick<Engine, "name" | "device" | "version"
 export async function openBatchDecoder(model: Model, options: OpenEngineOptions): Promise<{ decoder: BatchDecoder; passedOver: readonly PassedOver[] }> {
   const { threads: cores = countCores() } = options;
   const { taken: decoder, passedOver } = await openFirst<BatchDecoder>(options, async (candidate) => {
-    const hasThreads = candidate.engine === "onnxruntime" && candidate.device === "cpu" && cores > 1;
+    const { engine, device } = candidate;
+    const hasThreads = engine === "onnxruntime" && (device === "webgpu" || (device === "cpu" && cores > 1));
     if (!hasThreads) return decoderOf(await openCandidate(candidate, model, options));
     const { openDecodeThreads } = await import("./decode-threads.js");
-    return openDecodeThreads(model, cores);
+    return openDecodeThreads(model, device, cores);
   });
   return { decoder, passedOver };
 }

@@ -2,17 +2,17 @@
 import { parentPort } from "node:worker_threads";
 import type { CropFrame } from "../crop/crop.js";
 import type { StateWidths } from "../network/polygon-rnn.js";
-import type { Engine } from "../runtime/engine.js";
-import { openOnnxModels } from "../runtime/onnx-engine.js";
+import type { DeviceName, Engine } from "../runtime/engine.js";
+import { type OnnxModels, mapModels, openOnnxModels } from "../runtime/onnx-engine.js";
 import { type BestOptions, decodeBest } from "./decode-best.js";
 
 interface OpenRequest {
   readonly kind: "open";
+  readonly device: DeviceName;
   readonly widths: StateWidths;
-  /** ONNX models, in memory that all threads share. */
-  readonly encoder: Uint8Array;
-  readonly step: Uint8Array;
-  /** Inside one operation. */
+  /** In memory that all threads share. */
+  readonly models: OnnxModels<Uint8Array>;
+  /** Inside one operation, on a CPU. */
   readonly threads: number;
 }
 
@@ -36,9 +36,9 @@ export type Answer = { readonly value: Answers[keyof Answers] } | { readonly err
 const port = parentPort!;
 let engine: Engine | undefined;
 
-async function open({ widths, encoder, step, threads }: OpenRequest): Promise<Answers["open"]> {
+async function open({ device, widths, models, threads }: OpenRequest): Promise<Answers["open"]> {
   // Copies: onnxruntime takes no shared memory.
-  engine = await openOnnxModels({ widths, encoder: () => encoder.slice(), step: () => step.slice() }, { device: "cpu", threads });
+  engine = await openOnnxModels(widths, mapModels(models, (model) => () => model.slice()), { device, threads });
   return { version: engine.version };
 }
 

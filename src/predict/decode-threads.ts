@@ -1,29 +1,31 @@
 /**
- * A decoder for the CPU that draws several batches at the same time: a thread per core, each with an engine of its own
- * (decode-thread.ts). Small operations do not spread well over cores; batches do. On two cores this draws 1.3 times the instances of one
- * engine with both cores in each operation (`npm run bench -- stages`), and the calling thread stays free to read, cut and write.
+ * A decoder whose engines are in threads of their own (decode-thread.ts), so that the calling thread stays free to read, cut and write:
+ * onnxruntime-node computes, and waits for a GPU, on the thread that calls it. A GPU gets one thread; a CPU one per core, which draw
+ * several batches at the same time. Small operations do not spread well over cores; batches do. On two cores this draws 1.3 times the
+ * instances of one engine with both cores in each operation (`npm run bench -- stages`).
  */
 import { Worker } from "node:worker_threads";
+import type { DeviceName } from "../runtime/engine.js";
 import type { Model } from "../runtime/model.js";
-import { buildEncoderModel, buildStepModel } from "../runtime/onnx-model.js";
+import { mapModels, onnxModelsFor } from "../runtime/onnx-engine.js";
 import type { BatchDecoder } from "./batch-decoder.js";
 import type { Answer, Answers, Request } from "./decode-thread.js";
 
-/** Threads at most: each holds the weights and the working memory of a batch. More cores work inside the operations. */
+/** Threads of a CPU at most: each holds the weights and the working memory of a batch. More cores work inside the operations. */
 const MOST_THREADS = 8;
 
 /**
  * @param cores at least 1
  * @throws Error when the network does not run in a thread
  */
-export async function openDecodeThreads(model: Pick<Model, "network" | "weights" | "card">, cores: number): Promise<BatchDecoder> {
-  const count = Math.min(cores, MOST_THREADS);
+export async function openDecodeThreads(model: Pick<Model, "network" | "weights" | "card">, device: DeviceName, cores: number): Promise<BatchDecoder> {
+  const count = device === "cpu" ? Math.min(cores, MOST_THREADS) : 1;
   const threads = Array.from({ length: count }, () => new DecodeThread());
   const dispose = async (): Promise<void> => { await Promise.all(threads.map((thread) => thread.close())); };
   try {
-    const version = await openEngines(threads, model, Math.floor(cores / count));
+    const version = await openEngines(threads, model, device, Math.floor(cores / count));
     return {
-      name: "onnxruntime", device: "cpu", version, dispose,
+      name: "onnxruntime", device, version, dispose,
       batchesAtOnce: 2 * count, // one is drawn, one lies ready
       decode(pixels, frames, options) {
         const free = threads.reduce((least, other) => (other.waiting < least.waiting ? other : least));
@@ -37,10 +39,12 @@ export async function openDecodeThreads(model: Pick<Model, "network" | "weights"
 }
 
 /** A function of its own, so that nothing that lives on keeps the models. @returns the engines' version */
-async function openEngines(threads: readonly DecodeThread[], { network, weights, card }: Pick<Model, "network" | "weights" | "card">, inside: number): Promise<string> {
-  const encoder = shared(buildEncoderModel(network, weights, card.normalization, "decoding"));
-  const step = shared(buildStepModel(network, weights));
-  const opened = await Promise.all(threads.map((thread) => thread.ask({ kind: "open", widths: network.widths, encoder, step, threads: inside })));
+async function openEngines(
+  threads: readonly DecodeThread[], { network, weights, card }: Pick<Model, "network" | "weights" | "card">, device: DeviceName, inside: number,
+): Promise<string> {
+  const { widths } = network;
+  const models = mapModels(onnxModelsFor(network, weights, card.normalization, { device }), (make) => shared(make()));
+  const opened = await Promise.all(threads.map((thread) => thread.ask({ kind: "open", device, widths, models, threads: inside })));
   return opened[0]!.version;
 }
 

@@ -14,7 +14,7 @@ import type { DeviceName, Engine } from "./engine.js";
 import { type DecoderSessions, OnnxDecoding, floatsOf } from "./onnx-decoding.js";
 import { buildEncoderModel, buildStepModel } from "./onnx-model.js";
 import type { WeightMap } from "./onnx-ops.js";
-import { PLANES, buildSelectModel, buildStepsModel } from "./onnx-steps-model.js";
+import { PLANES, buildJoinModel, buildSelectModel, buildStepsModel } from "./onnx-steps-model.js";
 
 export interface OnnxEngineOptions {
   readonly device: DeviceName;
@@ -22,6 +22,8 @@ export interface OnnxEngineOptions {
   readonly threads?: number;
   /** Decoder steps in one call; 1 leaves `steps` out. The device's own number when absent. */
   readonly stepsAtOnce?: number;
+  /** Crops in one call of the encoder. The device's own number when absent. */
+  readonly encodedAtOnce?: number;
 }
 
 /**
@@ -31,10 +33,10 @@ export interface OnnxEngineOptions {
 const STEPS_AT_ONCE: Record<DeviceName, number> = { cpu: 1, webgpu: 8, cuda: 8 };
 
 /**
- * Crops per thread in one call of the encoder on a CPU. More take no less time each, but memory for all of them at its largest layers:
- * 386 MiB for 16 at once, 213 and 260 for these with one thread and with two. A GPU is filled better by a whole batch.
+ * Crops in one call of the encoder, on a CPU per thread. More take no less time each, but memory for all of them at its largest layers: on
+ * a CPU 386 MiB for 16 at once, 213 and 260 for these with one thread and with two; on a GPU 5 MB for each crop and layer.
  */
-const ENCODED_PER_THREAD = 2;
+const ENCODED_AT_ONCE: Record<DeviceName, number> = { cpu: 2, webgpu: 64, cuda: 64 };
 
 /** Outputs of a step and of several that are the next one's input. */
 const NEXT_STATE = ["next_h1", "next_c1", "next_h2", "next_c2"];
@@ -42,37 +44,50 @@ const NEXT_STATE = ["next_h1", "next_c1", "next_h2", "next_c2"];
 /** Devices on which onnxruntime-node can leave a tensor. It cannot with CUDA, where the state comes back after every call. */
 const KEEPS_TENSORS: Record<DeviceName, boolean> = { cpu: false, webgpu: true, cuda: false };
 
-/** The models of an engine, each made when its turn comes: they are as large as the weights. */
-export interface OnnxModels {
-  readonly widths: StateWidths;
-  encoder(): Uint8Array;
-  step(): Uint8Array;
+/** The models of an engine, by what they do; those a device has no use for are absent. */
+export interface OnnxModels<M> {
+  readonly encoder: M;
+  readonly step: M;
   /** Several steps in one call. */
-  steps?(): Uint8Array;
+  readonly steps?: M;
   /** Rows out of a batch, where the planes stay on a device. */
-  select?(): Uint8Array;
+  readonly select?: M;
+  /** What was encoded in pieces, where it stays on a device. */
+  readonly join?: M;
+}
+
+/** Each made when its turn comes: they are as large as the weights. */
+export type OnnxModelsToMake = OnnxModels<() => Uint8Array>;
+
+export function mapModels<A, B>(models: OnnxModels<A>, change: (model: A) => B): OnnxModels<B> {
+  return Object.fromEntries(Object.entries(models).map(([name, model]: [string, A]) => [name, change(model)])) as unknown as OnnxModels<B>;
 }
 
 export function openOnnxEngine(
   network: PolygonRnn, weights: WeightMap, normalization: Normalization, options: OnnxEngineOptions,
 ): Promise<Engine> {
-  const { device, stepsAtOnce = STEPS_AT_ONCE[device] } = options;
+  return openOnnxModels(network.widths, onnxModelsFor(network, weights, normalization, options), options);
+}
+
+/** What an engine on the device is opened with. */
+export function onnxModelsFor(
+  network: PolygonRnn, weights: WeightMap, normalization: Normalization, { device, stepsAtOnce = STEPS_AT_ONCE[device] }: Omit<OnnxEngineOptions, "threads">,
+): OnnxModelsToMake {
   const graphOptions = { padConvInputs: device === "webgpu" };
-  return openOnnxModels({
-    widths: network.widths,
+  return {
     encoder: () => buildEncoderModel(network, weights, normalization, "decoding", graphOptions),
     step: () => buildStepModel(network, weights, graphOptions),
     ...(stepsAtOnce > 1 && { steps: () => buildStepsModel(network, weights, stepsAtOnce, graphOptions) }),
-    ...(KEEPS_TENSORS[device] && { select: () => buildSelectModel(network) }),
-  }, options);
+    ...(KEEPS_TENSORS[device] && { select: () => buildSelectModel(network), join: () => buildJoinModel(network) }),
+  };
 }
 
-export async function openOnnxModels(models: OnnxModels, options: Pick<OnnxEngineOptions, "device" | "threads">): Promise<Engine> {
-  const { device, threads = countCores() } = options;
+export async function openOnnxModels(widths: StateWidths, models: OnnxModelsToMake, options: Omit<OnnxEngineOptions, "stepsAtOnce">): Promise<Engine> {
+  const { device, threads = countCores(), encodedAtOnce = ENCODED_AT_ONCE[device] * (device === "cpu" ? threads : 1) } = options;
   const session = { device, threads };
-  const encodedAtOnce = device === "cpu" ? ENCODED_PER_THREAD * threads : Infinity;
   // One after the other: each holds a copy of its weights while it is being optimized.
   const encoder = await openSession(models.encoder(), session, ["hoisted"]);
+  const join = models.join && (await openSession(models.join(), session, ["joined_hoisted"]));
   const sessions: DecoderSessions = {
     step: await openSession(models.step(), session, NEXT_STATE),
     ...(models.steps !== undefined && { steps: await openSession(models.steps(), session, NEXT_STATE) }),
@@ -83,8 +98,8 @@ export async function openOnnxModels(models: OnnxModels, options: Pick<OnnxEngin
     device,
     version: `onnxruntime-node ${onnxruntimeVersion()}`,
     async encode(pixels, count) {
-      const { vertex, hoisted, mask } = await encodePieces(encoder, pixels, count, encodedAtOnce);
-      const [c1, c2] = models.widths;
+      const { vertex, hoisted, mask } = await encodePieces({ encoder, join }, pixels, count, encodedAtOnce);
+      const [c1, c2] = widths;
       const zeros = (channels: number): Tensor =>
         new Tensor("float32", new Float32Array(count * channels * CELL_COUNT), [count, channels, ...hoisted!.dims.slice(2)]);
       const planes = { hoisted: hoisted!, h1: zeros(c1), c1: zeros(c1), h2: zeros(c2), c2: zeros(c2) };
@@ -92,13 +107,19 @@ export async function openOnnxModels(models: OnnxModels, options: Pick<OnnxEngin
       return mask === undefined ? decoding : Object.assign(decoding, { maskLogits: floatsOf(mask) });
     },
     async dispose() {
-      for (const session of [encoder, ...Object.values(sessions) as InferenceSession[]]) await session.release();
+      for (const each of [encoder, join, ...Object.values(sessions) as InferenceSession[]]) await each?.release();
     },
   };
 }
 
+interface EncoderSessions {
+  readonly encoder: InferenceSession;
+  /** Joins rows where they are; absent where they lie in ordinary memory. */
+  readonly join: InferenceSession | undefined;
+}
+
 /** Runs the encoder over so many crops at a time. @returns its outputs by name, as of one call */
-async function encodePieces(encoder: InferenceSession, pixels: Uint8Array, count: number, atOnce: number): Promise<Readonly<Record<string, Tensor>>> {
+async function encodePieces({ encoder, join }: EncoderSessions, pixels: Uint8Array, count: number, atOnce: number): Promise<Readonly<Record<string, Tensor>>> {
   const pieces: Readonly<Record<string, Tensor>>[] = [];
   const bytes = pixels.length / count;
   for (let start = 0; start < count; start += atOnce) {
@@ -107,7 +128,24 @@ async function encodePieces(encoder: InferenceSession, pixels: Uint8Array, count
     pieces.push(await encoder.run({ pixels: new Tensor("uint8", piece, [end - start, CROP_SIZE, CROP_SIZE, 3]) }));
   }
   if (pieces.length === 1) return pieces[0]!;
-  return Object.fromEntries(Object.entries(pieces[0]!).map(([name, { dims }]) => [name, joinRows(pieces.map((piece) => piece[name]!), [count, ...dims.slice(1)])]));
+  const joined: Record<string, Tensor> = {};
+  for (const [name, { dims, location }] of Object.entries(pieces[0]!)) {
+    const parts = pieces.map((piece) => piece[name]!);
+    joined[name] = location === "cpu" ? joinRows(parts, [count, ...dims.slice(1)]) : await joinOnDevice(join!, parts);
+  }
+  return joined;
+}
+
+/** Frees the parts. */
+async function joinOnDevice(join: InferenceSession, [first, ...others]: readonly Tensor[]): Promise<Tensor> {
+  let joined = first!;
+  for (const other of others) {
+    const { joined_hoisted: both } = await join.run({ hoisted: joined, more_hoisted: other });
+    joined.dispose();
+    other.dispose();
+    joined = both!;
+  }
+  return joined;
 }
 
 function joinRows(tensors: readonly Tensor[], dims: readonly number[]): Tensor {

@@ -1,11 +1,12 @@
 /**
- * Several decoder steps as one ONNX model, the choice of a vertex between them inside, and the model that takes rows out of a batch. With
- * these two a device keeps the state: only vertices go in, logits and choices come out.
+ * Several decoder steps as one ONNX model, the choice of a vertex between them inside, and the models that take rows out of a batch and
+ * join what was encoded in pieces. With these a device keeps the state: only vertices go in, logits and choices come out.
  *
  *     steps    hoisted, h1, c1, h2, c2 float,
  *              first, previous, before_previous [B] int32 -> chosen_0 .. chosen_k-1 [B] int32, logits_0 .. logits_k-1 [B, 785],
  *                                                            next_h1, next_c1, next_h2, next_c2
  *     select   rows [N] int32, hoisted, h1, c1, h2, c2    -> taken_hoisted, taken_h1, taken_c1, taken_h2, taken_c2, [N, ...] each
+ *     join     hoisted, more_hoisted                      -> joined_hoisted, the rows of both
  *
  * The steps are written out one after the other: a Loop (onnx-loop-model.ts) brings its state back to the host at every turn, because
  * its condition lives there.
@@ -48,6 +49,16 @@ export function buildSelectModel(network: PolygonRnn): Uint8Array {
     const taken = ops.node("Gather", [plane.name, rows.name], plane.shape, [intAttribute("axis", 0)]);
     ops.outputOf(taken, `taken_${plane.name}`, "float", ["rows", ...plane.shape]);
   }
+  return encodeOnnxModel(ops.build());
+}
+
+export function buildJoinModel({ widths: [one] }: PolygonRnn): Uint8Array {
+  const ops = new OnnxGraphOps("polyrnn_join", new Map());
+  const shape = [4 * one, GRID_SIZE, GRID_SIZE];
+  const [rows, more] = ["rows", "more_rows"] as const;
+  const pieces = [ops.inputOf("hoisted", "float", [rows, ...shape], shape), ops.inputOf("more_hoisted", "float", [more, ...shape], shape)];
+  const joined = ops.node("Concat", pieces.map(({ name }) => name), shape, [intAttribute("axis", 0)]);
+  ops.outputOf(joined, "joined_hoisted", "float", ["all_rows", ...shape]);
   return encodeOnnxModel(ops.build());
 }
 

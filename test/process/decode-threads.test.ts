@@ -58,11 +58,11 @@ test("an error in a thread is the asker's, and the thread works on", async () =>
 test("a network that does not run there is refused when the decoder is opened", async () => {
   const [name, { shape, values }] = [...model.weights].find(([, { shape: dims }]) => dims.length === 4)!;
   const misshapen = new Map([...model.weights, [name, { shape: [shape[0]! + 1, ...shape.slice(1)], values }]]);
-  await expect(openDecodeThreads({ ...model, weights: misshapen }, 2)).rejects.toThrow(/dimensions/);
+  await expect(openDecodeThreads({ ...model, weights: misshapen }, "cpu", 2)).rejects.toThrow(/dimensions/);
 });
 
 test("whoever waits when the decoder is disposed hears of it; asking later too; disposing twice is fine", async () => {
-  const decoder = await openDecodeThreads(model, 2);
+  const decoder = await openDecodeThreads(model, "cpu", 2);
   const late = expect(Promise.all([draw(decoder, 8, 1), draw(decoder, 8, 1), draw(decoder, 8, 1)])).rejects.toThrow("the decoder was disposed");
   await decoder.dispose();
   await late;

@@ -105,6 +105,23 @@ describe.skipIf(reason !== undefined)("WebGPU computes what the CPU computes", (
     cpu.forEach((values, i) => { values.forEach((value, j) => { expect(Math.abs(value - gpu[i]![j]!)).toBeLessThan(1e-3); }); });
   }, SLOW_MS);
 
+  test("crops encoded in pieces, joined where they are", async () => {
+    const { network, weights: own, card } = await loadModel("tiny-random");
+    const crops = pixels(3);
+    const vertices = { first: Int32Array.of(3, 400, 5), previous: Int32Array.of(3, 400, 5), beforePrevious: Int32Array.of(784, 784, 784) };
+    const logits: Float32Array[] = [];
+    for (const encodedAtOnce of [3, 2, 1]) {
+      const engine = await openOnnxEngine(network, own, card.normalization, { device: "webgpu", encodedAtOnce });
+      const encoded = await engine.encode(crops, 3);
+      logits.push(Float32Array.of(...encoded.firstVertexLogits, ...(await encoded.step(vertices))));
+      encoded.dispose();
+      await engine.dispose();
+    }
+    const [whole, ...pieces] = logits as [Float32Array, ...Float32Array[]];
+    expect(new Set(whole).size).toBeGreaterThan(1000);
+    for (const piece of pieces) whole.forEach((value, at) => { expect(Math.abs(value - piece[at]!)).toBeLessThan(1e-3); });
+  }, SLOW_MS);
+
   test("tiny-random draws the same cells on both", async () => {
     const { network, weights: own, card } = await loadModel("tiny-random");
     await expectSameCells(network, own, card.normalization);
