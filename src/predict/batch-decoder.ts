@@ -15,6 +15,7 @@ type BatchOf<F> = F extends (engine: Engine, ...batch: infer B) => unknown ? B :
 export interface BatchDecoder extends Pick<Engine, "name" | "device" | "version" | "dispose"> {
   /** Batches that keep it busy; more may be asked for, and wait. */
   readonly batchesAtOnce: number;
+  /** The pixels are handed over: nobody else uses them from then on. */
   readonly decode: DecodeBatch;
 }
 

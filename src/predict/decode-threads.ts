@@ -29,7 +29,9 @@ export async function openDecodeThreads(model: Pick<Model, "network" | "weights"
       batchesAtOnce: 2 * count, // one is drawn, one lies ready
       decode(pixels, frames, options) {
         const free = threads.reduce((least, other) => (other.waiting < least.waiting ? other : least));
-        return free.ask({ kind: "decode", pixels, frames: frames.map(({ window, bounds }) => ({ window, bounds })), options });
+        // Handed over, not copied; a view into something larger would take that along.
+        const handedOver = pixels.buffer instanceof ArrayBuffer && pixels.byteLength === pixels.buffer.byteLength ? [pixels.buffer] : [];
+        return free.ask({ kind: "decode", pixels, frames: frames.map(({ window, bounds }) => ({ window, bounds })), options }, handedOver);
       },
     };
   } catch (thrown) {
@@ -83,11 +85,12 @@ class DecodeThread {
     return this.askers.length;
   }
 
-  ask<K extends keyof Answers>(request: Extract<Request, { kind: K }>): Promise<Answers[K]> {
+  /** @param handedOver what of the request is no longer the caller's */
+  ask<K extends keyof Answers>(request: Extract<Request, { kind: K }>, handedOver: readonly ArrayBuffer[] = []): Promise<Answers[K]> {
     if (this.failure !== undefined) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => {
       this.askers.push({ resolve: resolve as Asker["resolve"], reject });
-      this.worker.postMessage(request);
+      this.worker.postMessage(request, handedOver);
     });
   }
 

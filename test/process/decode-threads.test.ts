@@ -6,16 +6,19 @@ import type { BatchDecoder } from "../../src/predict/batch-decoder.js";
 import type * as Threads from "../../src/predict/decode-threads.js";
 import type * as Models from "../../src/runtime/model.js";
 import { syntheticCrops } from "../runtime/network-runner.js";
+import { SLOW_MS, useSwiftShader, whyNoWebGpu } from "../swiftshader.js";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const built = async <M>(path: string): Promise<M> => (await import(join(ROOT, "dist", path))) as M;
 
 let one: BatchDecoder, two: BatchDecoder, model: Models.Model;
 let openDecodeThreads: typeof Threads.openDecodeThreads;
+let openBatchDecoder: typeof Decoders.openBatchDecoder;
+let loadModel: typeof Models.loadModel;
 beforeAll(async () => {
   ({ openDecodeThreads } = await built<typeof Threads>("predict/decode-threads.js"));
-  const { openBatchDecoder } = await built<typeof Decoders>("predict/batch-decoder.js");
-  const { loadModel } = await built<typeof Models>("runtime/model.js");
+  ({ openBatchDecoder } = await built<typeof Decoders>("predict/batch-decoder.js"));
+  ({ loadModel } = await built<typeof Models>("runtime/model.js"));
   model = await loadModel("mobile");
   ({ decoder: one } = await openBatchDecoder(model, { device: "cpu", threads: 1 }));
   ({ decoder: two } = await openBatchDecoder(model, { device: "cpu", threads: 2 }));
@@ -28,8 +31,8 @@ const CROP_BYTES = 224 * 224 * 3;
 const OPTIONS = { maxSteps: 20, candidates: 3 };
 const FRAME = { window: { left: 0, top: 0, side: 224 }, bounds: { left: 15, top: 15, width: 194, height: 194 } };
 
-async function draw(decoder: BatchDecoder, count: number, start: number): ReturnType<BatchDecoder["decode"]> {
-  return decoder.decode(CROPS.slice(start * CROP_BYTES, (start + count) * CROP_BYTES), Array<typeof FRAME>(count).fill(FRAME), OPTIONS);
+async function draw(decoder: BatchDecoder, count: number, start: number, options = OPTIONS): ReturnType<BatchDecoder["decode"]> {
+  return decoder.decode(CROPS.slice(start * CROP_BYTES, (start + count) * CROP_BYTES), Array<typeof FRAME>(count).fill(FRAME), options);
 }
 
 test("one and two: threads are only there where more than one core computes", () => {
@@ -69,3 +72,17 @@ test("whoever waits when the decoder is disposed hears of it; asking later too; 
   await expect(draw(decoder, 2, 1)).rejects.toThrow("disposed");
   await decoder.dispose();
 });
+
+test.skipIf(whyNoWebGpu !== undefined)("WebGPU gets one thread, and a batch that lies ready: the same cells as on the CPU", async () => {
+  useSwiftShader();
+  const tiny = await loadModel(join(ROOT, "fixtures", "models", "tiny-random"));
+  const cells: (readonly number[])[][] = [];
+  for (const device of ["cpu", "webgpu"] as const) {
+    const { decoder } = await openBatchDecoder(tiny, { device, threads: 1 });
+    if (device === "webgpu") expect(decoder).toMatchObject({ device, batchesAtOnce: 2 });
+    const batches = await Promise.all([1, 4].map((start) => draw(decoder, 2, start, { maxSteps: 6, candidates: 2 })));
+    cells.push(batches.flatMap(({ sequences }) => sequences.map((sequence) => sequence.cells)));
+    await decoder.dispose();
+  }
+  expect(cells[1]).toEqual(cells[0]);
+}, SLOW_MS);

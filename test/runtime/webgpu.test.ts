@@ -1,8 +1,4 @@
-/**
- * WebGPU through SwiftShader, the Vulkan driver for the CPU inside Debian's `chromium` package (`libvulkan1` is needed as well): slow, but
- * it runs the same shaders as a graphics card. Skipped where it is not installed.
- */
-import { existsSync, readdirSync } from "node:fs";
+/** WebGPU beside the CPU, operation by operation and whole. Skipped where it is not installed (../swiftshader.ts). */
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { beforeAll, describe, expect, test } from "vitest";
 import { describeNetwork } from "../../src/network/architecture.js";
@@ -15,16 +11,9 @@ import { loadModel } from "../../src/runtime/model.js";
 import { openOnnxEngine } from "../../src/runtime/onnx-engine.js";
 import { type GraphValue, OnnxGraphOps, type WeightMap } from "../../src/runtime/onnx-ops.js";
 import { encodeOnnxModel } from "../../src/runtime/onnx-proto.js";
+import { SLOW_MS, useSwiftShader, whyNoWebGpu } from "../swiftshader.js";
 
-const DRIVER = process.env["VK_ICD_FILENAMES"] ?? "/usr/lib/chromium/vk_swiftshader_icd.json";
-const LIBRARY_FOLDERS = ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/lib"];
-const hasLoader = LIBRARY_FOLDERS.some((folder) => existsSync(folder) && readdirSync(folder).some((name) => name.startsWith("libvulkan.so.1")));
-const reason = !existsSync(DRIVER) ? `no Vulkan driver at ${DRIVER} (Debian: apt-get install chromium)`
-  : hasLoader ? undefined : "no Vulkan loader (Debian: apt-get install libvulkan1)";
-if (reason !== undefined) console.log(`WebGPU tests skipped: ${reason}`);
-
-/** Shaders of a whole network are compiled for the CPU. */
-const SLOW_MS = 240_000;
+if (whyNoWebGpu !== undefined) console.log(`WebGPU tests skipped: ${whyNoWebGpu}`);
 
 const random = createRandom("webgpu");
 const noise = (shape: readonly number[], scale = 1): { shape: readonly number[]; values: Float32Array } =>
@@ -62,8 +51,8 @@ const CASES: readonly Case[] = [
   { name: "sigmoid and tanh", build: (ops, x) => ops.add(ops.sigmoid(x), ops.tanh(x)) },
 ];
 
-describe.skipIf(reason !== undefined)("WebGPU computes what the CPU computes", () => {
-  beforeAll(() => { process.env["VK_ICD_FILENAMES"] = DRIVER; });
+describe.skipIf(whyNoWebGpu !== undefined)("WebGPU computes what the CPU computes", () => {
+  beforeAll(useSwiftShader);
 
   test.each(CASES)("$name", async ({ channels = 8, build }) => {
     const ops = new OnnxGraphOps("one_operation", weights, { padConvInputs: true });
