@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -7,8 +8,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Native libraries (sharp, onnxruntime, TensorFlow) keep global state that worker threads would share.
     pool: "forks",
-    // By default vitest leaves a core free, on two cores half of the machine; most of these tests wait for other processes anyway.
-    maxWorkers: "100%",
+    // One more than the machine has cores: many of these tests wait, for processes, servers and time limits.
+    maxWorkers: availableParallelism() + 1,
     coverage: { provider: "v8", include: ["src/**"], reporter: ["text-summary", "text"] },
     projects: [
       { extends: true, test: { name: "parts", include: ["test/**/*.test.ts"], exclude: ["test/process/**", "test/faults/**"] } },

@@ -44,7 +44,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await runWorker({
     queue: address, queueTimeoutMs: 60_000, images, model, device: "cpu", concurrency: 2, stalledAfterMs: 30_000,
     maxBytes: 1e8, timeoutMs: 30_000, allowPrivateAddresses: false, metricsHost: "127.0.0.1",
-  }, { signal: stop.signal, note: () => undefined }, async (loaded, { device }) => (await openSlowed(loaded, device, Number(batchMs))).engine);
+  }, { signal: stop.signal, note: () => undefined }, async (loaded, { device }) => decoderOf((await openSlowed(loaded, device, Number(batchMs))).engine));
   const { user, system } = process.cpuUsage(began);
   process.stdout.write(`${JSON.stringify({ cpuMs: (user + system) / 1000 })}\n`);
 }

@@ -1,10 +1,9 @@
-/** One job to its result: cut the crops, wait for the engine, draw. Cutting the next job while this one is drawn is the worker's business. */
+/** One job to its result: cut the crops, wait for the decoder, draw. Cutting the next job while this one is drawn is the worker's business. */
 import { type Drawn, drawBatch } from "../annotate/draw-batch.js";
 import { StageClock } from "../annotate/stage-clock.js";
 import type { CropResult } from "../crop/crop.js";
 import { readCrops } from "../crop/read-crops.js";
-import { decoderOf } from "../predict/batch-decoder.js";
-import type { Engine } from "../runtime/engine.js";
+import type { BatchDecoder } from "../predict/batch-decoder.js";
 import { JOB_VERSION, MOST_INSTANCES, type Job, type JobOutcome, type JobResult } from "../schema/queue-job.js";
 import { FetchedFiles, type ImageAccess, openJobImages } from "./image-files.js";
 
@@ -29,12 +28,12 @@ export async function cutJob(job: Job, access: ImageAccess): Promise<CutJob> {
 }
 
 /** @returns a result with one outcome per instance of the job */
-export async function drawJob(engine: Engine, { job, crops, clock }: CutJob): Promise<JobResult> {
-  const drawn = await drawBatch(decoderOf(engine).decode, crops, job.options, clock);
+export async function drawJob(decoder: BatchDecoder, { job, crops, clock }: CutJob): Promise<JobResult> {
+  const drawn = await drawBatch(decoder.decode, crops, job.options, clock);
   const seconds = clock.seconds();
   return {
     type: "polyrnn-result", version: JOB_VERSION, model: job.model,
-    engine: engine.name, device: engine.device, engineVersion: engine.version,
+    engine: decoder.name, device: decoder.device, engineVersion: decoder.version,
     milliseconds: { decode: 1000 * seconds.decode, crop: 1000 * seconds.crop, encode: 1000 * seconds.encode, steps: 1000 * seconds.steps },
     outcomes: drawn.map(toJobOutcome),
   };

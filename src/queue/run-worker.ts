@@ -1,17 +1,16 @@
 /**
  * A worker: takes jobs of its model, cuts their crops, draws, returns the outcomes; until it is told to stop.
  *
- * It holds `concurrency` jobs at once. The engine draws one; the crops of the others are cut meanwhile, so that it never waits for
- * them. On a stop the job at the engine is finished and the others are given back.
+ * It holds `concurrency` jobs at once. As many as the decoder takes side by side are drawn; the crops of the others are cut meanwhile, so
+ * that it never waits for them. On a stop the jobs at the decoder are finished and the others are given back.
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import { type Job as BullJob, Queue, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import { Gate } from "../crop/gate.js";
-import { openEngine } from "../runtime/devices.js";
+import { type BatchDecoder, openBatchDecoder } from "../predict/batch-decoder.js";
 import type { DeviceChoice } from "../runtime/devices.js";
-import type { Engine } from "../runtime/engine.js";
 import { type Model, loadModel } from "../runtime/model.js";
 import { JOB_VERSION, MOST_ATTEMPTS, type Job, type JobResult, type WorkerCard, checkJob } from "../schema/queue-job.js";
 import { describeViolation } from "../schema/validate.js";
@@ -34,8 +33,8 @@ export interface WorkerOptions extends FetchLimits {
   readonly device: DeviceChoice;
   /** Cores to compute on where the CPU does; all when absent. */
   readonly threads?: number;
-  /** Jobs held at once, 1 or more. */
-  readonly concurrency: number;
+  /** Jobs held at once, 1 or more; one more than the decoder draws when absent. */
+  readonly concurrency?: number;
   /** A worker that was silent for so long has lost its jobs to others, milliseconds. */
   readonly stalledAfterMs: number;
   /** Jobs per second of all workers of the model together; absent: no limit. */
@@ -46,7 +45,7 @@ export interface WorkerOptions extends FetchLimits {
 }
 
 export interface WorkerHost {
-  /** Aborted = finish the job at the engine, give back the others, return. */
+  /** Aborted = finish the jobs at the decoder, give back the others, return. */
   readonly signal: AbortSignal;
   note(line: string): void;
 }
@@ -64,25 +63,25 @@ export interface WorkerSummary {
 /** A lost connection is tried again so soon, milliseconds. */
 const RETRY_MS = 1000;
 
-export type OpenEngine = (model: Model, options: Pick<WorkerOptions, "device" | "threads">) => Promise<Engine>;
-const openOwnEngine: OpenEngine = async (model, { device, threads }) =>
-  (await openEngine(model, { device, ...(threads !== undefined && { threads }) })).engine;
+export type OpenDecoder = (model: Model, options: Pick<WorkerOptions, "device" | "threads">) => Promise<BatchDecoder>;
+const openOwnDecoder: OpenDecoder = async (model, { device, threads }) =>
+  (await openBatchDecoder(model, { device, ...(threads !== undefined && { threads }) })).decoder;
 
 /**
- * @param open the engine; another one than the model's own is for benchmarks
+ * @param open the decoder; another one than the device's own is for benchmarks
  * @returns when the host's signal is aborted
  * @throws PolyrnnError when the worker cannot begin (address, model, device, port)
  */
-export async function runWorker(options: WorkerOptions, host: WorkerHost, open: OpenEngine = openOwnEngine): Promise<WorkerSummary> {
+export async function runWorker(options: WorkerOptions, host: WorkerHost, open: OpenDecoder = openOwnDecoder): Promise<WorkerSummary> {
   const connection = await connectToQueue({ queue: options.queue, timeoutMs: options.queueTimeoutMs });
   try {
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
-    const engine = await open(model, options);
+    const decoder = await open(model, options);
     try {
-      return await new JobWorker(options, host, connection, model, engine).work();
+      return await new JobWorker(options, host, connection, model, decoder).work();
     } finally {
-      await engine.dispose();
+      await decoder.dispose();
     }
   } finally {
     connection.close();
@@ -93,14 +92,15 @@ class JobWorker {
   private readonly id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   private readonly queue: Queue;
   private readonly metrics: WorkerMetrics;
-  private readonly atEngine = new Gate(1);
+  private readonly atDecoder: Gate;
   private readonly trouble: TroubleLog;
   private counts = { jobs: 0, rejected: 0, givenBack: 0 };
 
   constructor(
     private readonly options: WorkerOptions, private readonly host: WorkerHost, private readonly connection: QueueConnection,
-    private readonly model: Model, private readonly engine: Engine,
+    private readonly model: Model, private readonly decoder: BatchDecoder,
   ) {
+    this.atDecoder = new Gate(decoder.batchesAtOnce);
     this.queue = new Queue(queueNameOf(model.hash), { connection: connection.client, prefix: KEY_PREFIX, skipMetasUpdate: true });
     this.trouble = new TroubleLog(connection.address.shown, (line) => { host.note(line); });
     this.queue.on("error", (error) => { this.trouble.add(error); });
@@ -108,7 +108,7 @@ class JobWorker {
   }
 
   async work(): Promise<WorkerSummary> {
-    const { options, host, connection, engine, model } = this;
+    const { options, host, connection, decoder, model } = this;
     const endpoint = await this.openEndpoint();
     const taker = connection.client.duplicate();
     taker.on("error", (error: unknown) => { this.trouble.add(error); });
@@ -117,7 +117,7 @@ class JobWorker {
     const renewal = setInterval(() => { showWorker(connection, this.card()).catch((thrown: unknown) => { this.trouble.add(thrown); }); }, RENEW_CARD_MS);
     const worker = new Worker(queueNameOf(model.hash), (job, token) => this.process(job, token), {
       connection: taker, prefix: KEY_PREFIX, name: this.id,
-      concurrency: options.concurrency, lockDuration: options.stalledAfterMs, stalledInterval: options.stalledAfterMs / 2,
+      concurrency: options.concurrency ?? decoder.batchesAtOnce + 1, lockDuration: options.stalledAfterMs, stalledInterval: options.stalledAfterMs / 2,
       maxStalledCount: MOST_ATTEMPTS, // of jobs that cannot even be read; ours say themselves how many they may have
       runRetryDelay: RETRY_MS, drainDelay: 1,
       ...(options.rate === undefined ? {} : { limiter: { max: options.rate, duration: 1000 } }),
@@ -127,7 +127,7 @@ class JobWorker {
       this.metrics.countJob("failed");
       host.note(`job ${job?.id ?? ""}: ${queueReason(error)}`);
     });
-    host.note(`worker ${this.id}: model ${model.card.name} (${model.hash.slice(0, 12)}) on ${engine.device} (${engine.version}); waiting for jobs at ${connection.address.shown}`);
+    host.note(`worker ${this.id}: model ${model.card.name} (${model.hash.slice(0, 12)}) on ${decoder.device} (${decoder.version}); waiting for jobs at ${connection.address.shown}`);
     try {
       await aborted(host.signal);
       await this.leave(worker);
@@ -141,7 +141,7 @@ class JobWorker {
   }
 
   /**
-   * Lets the job at the engine end and gives back the others. BullMQ would wait for a server that is away for ever.
+   * Lets the jobs at the decoder end and gives back the others. BullMQ would wait for a server that is away for ever.
    * @throws E_UNAVAILABLE when the server is silent for its time limit; it gives the jobs to others when it is back
    */
   private async leave(worker: Worker): Promise<void> {
@@ -158,16 +158,16 @@ class JobWorker {
     const { images: folder, maxBytes, timeoutMs, allowPrivateAddresses } = this.options;
     const isLastAttempt = bull.attemptsMade + 1 >= job.attempts;
     const cut = await cutJob(job, { folder, maxBytes, timeoutMs, allowPrivateAddresses, isLastAttempt });
-    await this.atEngine.enter(1);
+    await this.atDecoder.enter(1);
     try {
       if (this.host.signal.aborted) await this.giveBack(bull, token);
-      const result = await drawJob(this.engine, cut);
+      const result = await drawJob(this.decoder, cut);
       this.metrics.countResult(result);
       this.metrics.countJob("done");
       this.counts.jobs++;
       return result;
     } finally {
-      this.atEngine.leave(1);
+      this.atDecoder.leave(1);
     }
   }
 
@@ -204,10 +204,10 @@ class JobWorker {
   }
 
   private card(): WorkerCard {
-    const { model, engine, metrics } = this;
+    const { model, decoder, metrics } = this;
     return {
       type: "polyrnn-worker", version: JOB_VERSION, id: this.id, host: hostname(), pid: process.pid, modelName: model.card.name, model: model.hash,
-      engine: engine.name, device: engine.device, engineVersion: engine.version, instances: metrics.instances, failed: metrics.failed,
+      engine: decoder.name, device: decoder.device, engineVersion: decoder.version, instances: metrics.instances, failed: metrics.failed,
     };
   }
 }

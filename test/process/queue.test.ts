@@ -39,7 +39,7 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
     expect(paused.stdout).toContain("paused 1 queue(s): workers finish what they have and take nothing more");
     expect(paused.stdout).toMatch(/^model +state +waiting +active +delayed +failed +completed +workers$/m);
     expect(paused.stdout).toMatch(/^tiny-random [0-9a-f]{12} +paused +12 +0 +0 +0 +0 +0$/m);
-    const drawing = worker(url);
+    const drawing = worker(url, ["--threads", "2"]); // several jobs at the decoder at once
     await drawing.says("waiting for jobs");
     await wait(1500);
     const status = await json(url, "status");

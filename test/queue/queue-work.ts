@@ -57,7 +57,8 @@ export function queueWork(): QueueWork {
     server: async (...settings) => (redis = await startRedis(...settings)),
     worker: (url, more = [], options = {}) => {
       const stalledAfter = more.includes("--stalled-after") ? [] : ["--stalled-after", "2"];
-      const words = ["worker", "--queue", url, "--images", data.images, "--model", TINY, "--device", "cpu", "--threads", "1", ...stalledAfter, ...more];
+      const threads = more.includes("--threads") ? [] : ["--threads", "1"];
+      const words = ["worker", "--queue", url, "--images", data.images, "--model", TINY, "--device", "cpu", ...threads, ...stalledAfter, ...more];
       return start(words, { nodeOptions: ["--import", WORKER_PRELOAD], ...options });
     },
     coordinator: (url, out, more = [], options = {}) => start(annotateWords(data, out, "--overlays", "none", "--queue", url, ...more), options),

@@ -20,7 +20,7 @@ export interface WorkerFlags extends JsonOption, ConfigOption {
   readonly model: string;
   readonly device: DeviceChoice;
   readonly threads?: number;
-  readonly concurrency: number;
+  readonly concurrency?: number;
   readonly rate?: number;
   readonly stalledAfter: number;
   readonly queueTimeout: number;
@@ -46,8 +46,8 @@ export const workerTable = {
   device: deviceRow,
   threads: { ...threadsRow, describe: "Where the CPU draws, compute on so many cores: several workers on one machine share them", whenAbsent: "all" },
   concurrency: {
-    type: "number", integer: true, min: 1, max: 64, unit: "jobs", group: "advanced", default: 2,
-    describe: "Jobs held at once: the engine draws one, the crops of the others are cut meanwhile",
+    type: "number", integer: true, min: 1, max: 64, unit: "jobs", group: "advanced", whenAbsent: "one more than are drawn",
+    describe: "Jobs held at once: two per core are drawn (one with --threads 1), the crops of the others are cut meanwhile",
   },
   rate: {
     type: "number", integer: true, min: 1, unit: "jobs per second", group: "advanced", whenAbsent: "no limit",
