@@ -1,9 +1,9 @@
 /**
  * What many instances take over a queue: a reckoning on paper from the figures that `npm run bench -- queue` measured and kept. Prices
- * and the deadline are assumptions of whoever asks; a GPU's instances per second are those of `npm run bench -- devices` on an NVIDIA H100
- * through WebGPU, encoder and decode loop at batch 256; the formulas are beside the numbers.
+ * and the deadline are assumptions of whoever asks; a GPU's instances per second are those of `annotate` on an NVIDIA H100 through WebGPU at
+ * batch 256 (bench/README.md); the formulas are beside the numbers.
  *
- *     node bench/estimate.mjs --instances 100000000 --hours 24 --core-hour 0.04 --gpu-hour 2.5 --gpu-per-second 390
+ *     node bench/estimate.mjs --instances 100000000 --hours 24 --core-hour 0.04 --gpu-hour 2.5 --gpu-per-second 150
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { markdownTable } from "./harness.mjs";
 
 const { values } = parseArgs({
-  options: Object.fromEntries(Object.entries({ instances: "100000000", hours: "24", "core-hour": "0.04", "gpu-hour": "2.5", "gpu-per-second": "390" }).map(([name, value]) => [name, { type: "string", default: value }])),
+  options: Object.fromEntries(Object.entries({ instances: "100000000", hours: "24", "core-hour": "0.04", "gpu-hour": "2.5", "gpu-per-second": "150" }).map(([name, value]) => [name, { type: "string", default: value }])),
 });
 const asked = Object.fromEntries(Object.entries(values).map(([name, text]) => [name, Number(text)]));
 const wrong = Object.entries(asked).find(([, value]) => !(value > 0));
