@@ -19,18 +19,17 @@ function slowed(engine, batchMs) {
   };
 }
 
-/** One thread for the network, here and in every worker, so that both compute alike. */
-async function openSlowed(model, device, batchMs) {
-  const { engine, passedOver } = await openEngine(model, { device, threads: 1 });
-  return { engine: slowed(engine, batchMs), passedOver };
+/** Opens decoders with such an engine. One thread for the network, here and in every worker, so that both compute alike. */
+function slowDecoders(batchMs) {
+  return async (model, { device }) => {
+    const { engine, passedOver } = await openEngine(model, { device, threads: 1 });
+    return { decoder: decoderOf(slowed(engine, batchMs)), passedOver };
+  };
 }
 
-/** The plain run's drawer with such an engine. */
+/** The plain run's drawer with such a decoder. */
 export function batchDrawer(batchMs) {
-  return (model, options, host) => drawHere(model, options, host, async (opened, { device }) => {
-    const { engine, passedOver } = await openSlowed(opened, device, batchMs);
-    return { decoder: decoderOf(engine), passedOver };
-  });
+  return (model, options, host) => drawHere(model, options, host, slowDecoders(batchMs));
 }
 
 // queue-worker.mjs ADDRESS IMAGES BATCH_MS MODEL: works until SIGTERM, then says in one JSON line how much processor time it took.
@@ -44,7 +43,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await runWorker({
     queue: address, queueTimeoutMs: 60_000, images, model, device: "cpu", concurrency: 2, stalledAfterMs: 30_000,
     maxBytes: 1e8, timeoutMs: 30_000, allowPrivateAddresses: false, metricsHost: "127.0.0.1",
-  }, { signal: stop.signal, note: () => undefined }, async (loaded, { device }) => decoderOf((await openSlowed(loaded, device, Number(batchMs))).engine));
+  }, { signal: stop.signal, note: () => undefined }, slowDecoders(Number(batchMs)));
   const { user, system } = process.cpuUsage(began);
   process.stdout.write(`${JSON.stringify({ cpuMs: (user + system) / 1000 })}\n`);
 }

@@ -13,6 +13,7 @@ export const SLOW_MS = 240_000;
 /** Why there is no WebGPU for tests here; undefined where there is. */
 export const whyNoWebGpu = !existsSync(DRIVER) ? `no Vulkan driver at ${DRIVER} (Debian: apt-get install chromium)`
   : hasLoader() ? undefined : "no Vulkan loader (Debian: apt-get install libvulkan1)";
+if (whyNoWebGpu !== undefined) console.log(`WebGPU tests skipped: ${whyNoWebGpu}`);
 
 function hasLoader(): boolean {
   return LIBRARY_FOLDERS.some((folder) => existsSync(folder) && readdirSync(folder).some((name) => name.startsWith("libvulkan.so.1")));

@@ -63,21 +63,17 @@ export interface WorkerSummary {
 /** A lost connection is tried again so soon, milliseconds. */
 const RETRY_MS = 1000;
 
-export type OpenDecoder = (model: Model, options: Pick<WorkerOptions, "device" | "threads">) => Promise<BatchDecoder>;
-const openOwnDecoder: OpenDecoder = async (model, { device, threads }) =>
-  (await openBatchDecoder(model, { device, ...(threads !== undefined && { threads }) })).decoder;
-
 /**
  * @param open the decoder; another one than the device's own is for benchmarks
  * @returns when the host's signal is aborted
  * @throws PolyrnnError when the worker cannot begin (address, model, device, port)
  */
-export async function runWorker(options: WorkerOptions, host: WorkerHost, open: OpenDecoder = openOwnDecoder): Promise<WorkerSummary> {
+export async function runWorker(options: WorkerOptions, host: WorkerHost, open = openBatchDecoder): Promise<WorkerSummary> {
   const connection = await connectToQueue({ queue: options.queue, timeoutMs: options.queueTimeoutMs });
   try {
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
-    const decoder = await open(model, options);
+    const { decoder } = await open(model, options);
     try {
       return await new JobWorker(options, host, connection, model, decoder).work();
     } finally {

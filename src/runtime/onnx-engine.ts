@@ -71,7 +71,7 @@ export function openOnnxEngine(
 
 /** What an engine on the device is opened with. */
 export function onnxModelsFor(
-  network: PolygonRnn, weights: WeightMap, normalization: Normalization, { device, stepsAtOnce = STEPS_AT_ONCE[device] }: Omit<OnnxEngineOptions, "threads">,
+  network: PolygonRnn, weights: WeightMap, normalization: Normalization, { device, stepsAtOnce = STEPS_AT_ONCE[device] }: Pick<OnnxEngineOptions, "device" | "stepsAtOnce">,
 ): OnnxModelsToMake {
   const graphOptions = { padConvInputs: device === "webgpu" };
   return {

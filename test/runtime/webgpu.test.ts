@@ -13,8 +13,6 @@ import { type GraphValue, OnnxGraphOps, type WeightMap } from "../../src/runtime
 import { encodeOnnxModel } from "../../src/runtime/onnx-proto.js";
 import { SLOW_MS, useSwiftShader, whyNoWebGpu } from "../swiftshader.js";
 
-if (whyNoWebGpu !== undefined) console.log(`WebGPU tests skipped: ${whyNoWebGpu}`);
-
 const random = createRandom("webgpu");
 const noise = (shape: readonly number[], scale = 1): { shape: readonly number[]; values: Float32Array } =>
   ({ shape, values: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal() * scale) });
