@@ -12,12 +12,31 @@ export default defineConfig({
     maxWorkers: availableParallelism() + 1,
     coverage: { provider: "v8", include: ["src/**"], reporter: ["text-summary", "text"] },
     projects: [
-      { extends: true, test: { name: "parts", include: ["test/**/*.test.ts"], exclude: ["test/process/**", "test/faults/**"] } },
+      {
+        extends: true,
+        test: { name: "parts", include: ["test/**/*.test.ts"], exclude: ["test/process/**", "test/faults/**"] },
+      },
       // These start the built command; only they need a build. They wait for real processes with time limits: a machine that stood still
       // for a while may try once more. A run that loses something on both tries has failed.
-      { extends: true, test: { name: "process", retry: 1, include: ["test/process/**/*.test.ts"], globalSetup: "test/global-setup.ts" } },
+      {
+        extends: true,
+        test: {
+          name: "process",
+          retry: 1,
+          include: ["test/process/**/*.test.ts"],
+          globalSetup: "test/global-setup.ts",
+        },
+      },
       // Real faults, counted: a short form here, all of them with `npm run faults`, where a loss is a loss and nothing is tried again.
-      { extends: true, test: { name: "faults", retry: process.env["FAULTS"] === "full" ? 0 : 1, include: ["test/faults/**/*.test.ts"], globalSetup: "test/faults/global-setup.ts" } },
+      {
+        extends: true,
+        test: {
+          name: "faults",
+          retry: process.env["FAULTS"] === "full" ? 0 : 1,
+          include: ["test/faults/**/*.test.ts"],
+          globalSetup: "test/faults/global-setup.ts",
+        },
+      },
     ],
   },
 });

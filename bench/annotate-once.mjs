@@ -4,4 +4,6 @@ import { annotateInProcess } from "./inputs.mjs";
 
 const { summary, drawingSeconds, drawingCpuSeconds } = await annotateInProcess(JSON.parse(process.argv[2]));
 const { finishedNow, seconds, peakMemoryMiB } = summary;
-process.stdout.write(JSON.stringify({ finishedNow, seconds, peakMemoryMiB, drawingSeconds, cpuSeconds: drawingCpuSeconds }));
+process.stdout.write(
+  JSON.stringify({ finishedNow, seconds, peakMemoryMiB, drawingSeconds, cpuSeconds: drawingCpuSeconds }),
+);

@@ -12,16 +12,31 @@ export const FITS_BEST = ({ cells }, frame, map) => fitOf(cells, frame, map).wor
 export async function drawByBeam(engine, pixels, crops, { width, maxSteps, worth }) {
   const encoded = await engine.encode(pixels, crops.length);
   const { maskLogits } = encoded;
-  let beams = bestFirstVertices(encoded).map((first) => [{ cells: [first], logProbability: 0, steps: 0, ended: false }]);
+  let beams = bestFirstVertices(encoded).map((first) => [
+    { cells: [first], logProbability: 0, steps: 0, ended: false },
+  ]);
   let rows = beams.flat();
   let decoding = encoded;
   for (let step = 0; step < maxSteps; step++) {
     const logits = await decoding.step(stepInput(rows));
-    const grown = new Map(rows.map((hypothesis, row) => [hypothesis, likeliestClasses(logits, row, width).map(({ index, logProbability }) => ({
-      cells: index === EOS ? hypothesis.cells : [...hypothesis.cells, index], ended: index === EOS, row,
-      logProbability: hypothesis.logProbability + logProbability, steps: hypothesis.steps + 1,
-    }))]));
-    beams = beams.map((beam) => beam.flatMap((hypothesis) => grown.get(hypothesis) ?? [hypothesis]).sort((a, b) => LIKELIEST(b) - LIKELIEST(a)).slice(0, width));
+    const grown = new Map(
+      rows.map((hypothesis, row) => [
+        hypothesis,
+        likeliestClasses(logits, row, width).map(({ index, logProbability }) => ({
+          cells: index === EOS ? hypothesis.cells : [...hypothesis.cells, index],
+          ended: index === EOS,
+          row,
+          logProbability: hypothesis.logProbability + logProbability,
+          steps: hypothesis.steps + 1,
+        })),
+      ]),
+    );
+    beams = beams.map((beam) =>
+      beam
+        .flatMap((hypothesis) => grown.get(hypothesis) ?? [hypothesis])
+        .sort((a, b) => LIKELIEST(b) - LIKELIEST(a))
+        .slice(0, width),
+    );
     rows = beams.flat().filter(({ ended }) => !ended);
     if (rows.length === 0) break;
     const next = decoding.select(rows.map(({ row }) => row));
@@ -31,7 +46,9 @@ export async function drawByBeam(engine, pixels, crops, { width, maxSteps, worth
   decoding.dispose();
   return beams.map((beam, crop) => {
     const map = maskOf(maskLogits, crop);
-    const best = beam.map((hypothesis) => ({ hypothesis, value: worth(hypothesis, crops[crop], map) })).reduce((a, b) => (b.value > a.value ? b : a));
+    const best = beam
+      .map((hypothesis) => ({ hypothesis, value: worth(hypothesis, crops[crop], map) }))
+      .reduce((a, b) => (b.value > a.value ? b : a));
     return { cells: best.hypothesis.cells, maskLogits: map };
   });
 }

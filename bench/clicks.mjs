@@ -21,7 +21,10 @@ const MAX_STEPS = 71;
 const THRESHOLDS = [1, 2, 3, 4];
 const BATCH = 16;
 /** Real photographs, where they lie beside the checkout. */
-const PHOTOGRAPHS = { boxes: join(ROOT, "..", "shared", "data", "val.json"), images: join(ROOT, "..", "shared", "data", "images") };
+const PHOTOGRAPHS = {
+  boxes: join(ROOT, "..", "shared", "data", "val.json"),
+  images: join(ROOT, "..", "shared", "data", "images"),
+};
 const SAMPLE = { boxes: join(ROOT, "fixtures", "boxes.json"), images: IMAGES };
 
 export async function measure({ quick }) {
@@ -30,7 +33,9 @@ export async function measure({ quick }) {
   const model = await loadModel("mobile");
   const { engine } = await openEngine(model, { device: "cpu" });
   try {
-    const all = (await readAllCrops(boxes, model.card.context, images)).filter(({ instance, window }) => instance.truth !== undefined && truthOnGrid(instance.truth, window) !== undefined);
+    const all = (await readAllCrops(boxes, model.card.context, images)).filter(
+      ({ instance, window }) => instance.truth !== undefined && truthOnGrid(instance.truth, window) !== undefined,
+    );
     const count = Math.min(quick ? 16 : 64, all.length);
     const crops = Array.from({ length: count }, (_, at) => all[Math.floor((at * all.length) / count)]); // every source is in the sample
     const together = () => simulate(engine, inBatches(crops, BATCH), THRESHOLDS, -1);
@@ -45,31 +50,48 @@ export async function measure({ quick }) {
       return clicks;
     };
     const withCurve = () => simulate(engine, inBatches(crops, BATCH), THRESHOLDS, CURVE_CLICKS);
-    const took = await interleaved(quick ? 1 : 5, { together: () => timed(together), separately: () => timed(separately), alone: () => timed(alone), withCurve: () => timed(withCurve) });
-    const rows = { together: await countRows(engine, (counting) => simulate(counting, inBatches(crops, BATCH), THRESHOLDS, -1)), separately: 0 };
-    for (const threshold of THRESHOLDS) rows.separately += await countRows(engine, (counting) => simulate(counting, inBatches(crops, BATCH), [threshold], -1));
+    const took = await interleaved(quick ? 1 : 5, {
+      together: () => timed(together),
+      separately: () => timed(separately),
+      alone: () => timed(alone),
+      withCurve: () => timed(withCurve),
+    });
+    const rows = {
+      together: await countRows(engine, (counting) => simulate(counting, inBatches(crops, BATCH), THRESHOLDS, -1)),
+      separately: 0,
+    };
+    for (const threshold of THRESHOLDS)
+      rows.separately += await countRows(engine, (counting) =>
+        simulate(counting, inBatches(crops, BATCH), [threshold], -1),
+      );
     const secondsOf = (name) => took[name].map(({ seconds }) => seconds);
     const cpuOf = (name) => took[name].map(({ cpuSeconds }) => cpuSeconds);
-    const perClick = (name) => (1000 * median(secondsOf(name)) / took[name][0].value).toFixed(2);
-    const perInstance = (name) => (1000 * median(secondsOf(name)) / count).toFixed(1);
+    const perClick = (name) => ((1000 * median(secondsOf(name))) / took[name][0].value).toFixed(2);
+    const perInstance = (name) => ((1000 * median(secondsOf(name))) / count).toFixed(1);
     const row = (name, words) => [words, took[name][0].value, perInstance(name), perClick(name)];
-    return [{
-      name: "clicks",
-      title: `Click simulation, T = ${THRESHOLDS.join(", ")}: mobile, ${count} instances of ${isThere ? "the photographs of ../shared/data/val.json" : "the drawn scenes of fixtures/ (../shared/data is not there)"}`,
-      columns: ["Way", "Clicks", "ms per instance, all thresholds", "ms per click"],
-      rows: [
-        row("together", `batches of ${BATCH}, all thresholds together`),
-        row("separately", `batches of ${BATCH}, a run per threshold`),
-        row("alone", "one instance and one threshold at a time"),
-        row("withCurve", `together, and the IoU after each of up to ${CURVE_CLICKS} corrections`),
-      ],
-      ratios: [
-        ratioRow("together / a run per threshold", ratio(secondsOf("together"), secondsOf("separately")), { atMost: 0.5 }),
-        ratioRow("together / one at a time", ratio(secondsOf("together"), secondsOf("alone"))),
-        ratioRow("processor time, together / a run per threshold", ratio(cpuOf("together"), cpuOf("separately"))),
-      ],
-      notes: [`Encoded ${count} times together, ${THRESHOLDS.length * count} times apart. Decoder rows stepped: ${rows.together} together, ${rows.separately} apart.`],
-    }];
+    return [
+      {
+        name: "clicks",
+        title: `Click simulation, T = ${THRESHOLDS.join(", ")}: mobile, ${count} instances of ${isThere ? "the photographs of ../shared/data/val.json" : "the drawn scenes of fixtures/ (../shared/data is not there)"}`,
+        columns: ["Way", "Clicks", "ms per instance, all thresholds", "ms per click"],
+        rows: [
+          row("together", `batches of ${BATCH}, all thresholds together`),
+          row("separately", `batches of ${BATCH}, a run per threshold`),
+          row("alone", "one instance and one threshold at a time"),
+          row("withCurve", `together, and the IoU after each of up to ${CURVE_CLICKS} corrections`),
+        ],
+        ratios: [
+          ratioRow("together / a run per threshold", ratio(secondsOf("together"), secondsOf("separately")), {
+            atMost: 0.5,
+          }),
+          ratioRow("together / one at a time", ratio(secondsOf("together"), secondsOf("alone"))),
+          ratioRow("processor time, together / a run per threshold", ratio(cpuOf("together"), cpuOf("separately"))),
+        ],
+        notes: [
+          `Encoded ${count} times together, ${THRESHOLDS.length * count} times apart. Decoder rows stepped: ${rows.together} together, ${rows.separately} apart.`,
+        ],
+      },
+    ];
   } finally {
     await engine.dispose();
   }
@@ -88,9 +110,15 @@ async function simulate(engine, batches, thresholds, forkUpTo) {
     const annotatorsOf = (crop, isMirrored) => {
       const cells = truthOnGrid(crops[crop].instance.truth, crops[crop].window);
       const truth = isMirrored ? mirrorCells(cells) : cells;
-      return thresholds.map((threshold, at) => new SimulatedAnnotator(at, closestRule(truth, threshold, "chessboard"), Infinity, at === 0 ? forkUpTo : -1));
+      return thresholds.map(
+        (threshold, at) =>
+          new SimulatedAnnotator(at, closestRule(truth, threshold, "chessboard"), Infinity, at === 0 ? forkUpTo : -1),
+      );
     };
-    const { polygons } = await decodeByRules(engine, stackPixels(crops), crops, annotatorsOf, { maxSteps: MAX_STEPS, candidates: DEFAULT_CANDIDATES });
+    const { polygons } = await decodeByRules(engine, stackPixels(crops), crops, annotatorsOf, {
+      maxSteps: MAX_STEPS,
+      candidates: DEFAULT_CANDIDATES,
+    });
     for (const { rule } of polygons) if (!rule.isFork) clicks += rule.clicks;
   }
   return clicks;

@@ -5,11 +5,16 @@ import { IMAGES, cropsOf } from "./inputs.mjs";
 
 const { boxes, context, ahead } = workerData;
 let untaken = 0;
-parentPort.on("message", () => { untaken--; });
+parentPort.on("message", () => {
+  untaken--;
+});
 for await (const { pixels } of cropsOf(boxes, context, IMAGES, ahead)) {
   while (untaken >= ahead) await once(parentPort, "message");
   untaken++;
-  parentPort.postMessage(pixels, pixels.byteOffset === 0 && pixels.byteLength === pixels.buffer.byteLength ? [pixels.buffer] : []);
+  parentPort.postMessage(
+    pixels,
+    pixels.byteOffset === 0 && pixels.byteLength === pixels.buffer.byteLength ? [pixels.buffer] : [],
+  );
 }
 parentPort.postMessage(undefined);
 parentPort.close();

@@ -35,7 +35,9 @@ export async function* measure({ quick }) {
 /** [count, 224, 224, 3] */
 function stack(crops) {
   const pixels = new Uint8Array(crops.length * crops[0].pixels.length);
-  crops.forEach((crop, at) => { pixels.set(crop.pixels, at * crop.pixels.length); });
+  crops.forEach((crop, at) => {
+    pixels.set(crop.pixels, at * crop.pixels.length);
+  });
   return pixels;
 }
 
@@ -50,7 +52,9 @@ async function measureBatch(engine, crops, quick) {
     const at = (cell) => new Int32Array(size).fill(cell);
     const input = { first: at(300), previous: at(310), beforePrevious: at(305) };
     variants[size] = async () => {
-      const { seconds, cpuSeconds } = await timed(async () => { for (let row = 0; row < rowSteps; row += size) await decoding.step(input); });
+      const { seconds, cpuSeconds } = await timed(async () => {
+        for (let row = 0; row < rowSteps; row += size) await decoding.step(input);
+      });
       return { wall: (1000 * seconds) / rowSteps, cpu: (1000 * cpuSeconds) / rowSteps };
     };
   }
@@ -66,7 +70,9 @@ async function measureBatch(engine, crops, quick) {
       ratioRow("step per instance, batch 32 / batch 1", ratio(of(32, "wall"), of(1, "wall")), { atMost: 0.3 }),
       ratioRow("processor time per instance, batch 32 / batch 1", ratio(of(32, "cpu"), of(1, "cpu"))),
     ],
-    notes: ["A step is arithmetic, 41 million multiply-adds per instance: on a CPU a batch gains the other cores and little else."],
+    notes: [
+      "A step is arithmetic, 41 million multiply-adds per instance: on a CPU a batch gains the other cores and little else.",
+    ],
   };
 }
 
@@ -97,9 +103,14 @@ async function measureDropping(engine, crops, from, quick) {
     name: "decoder-dropping",
     title: `Finished instances let go: mobile, ${batches.length * 32} instances, batches of 32, ${from}`,
     columns: ["Way", "Steps, ms per instance"],
-    rows: [["let go when a quarter is idle", (1000 * median(took.dropping) / lengths.length).toFixed(2)], ["all stepped to the batch's end", (1000 * median(took.toTheEnd) / lengths.length).toFixed(2)]],
+    rows: [
+      ["let go when a quarter is idle", ((1000 * median(took.dropping)) / lengths.length).toFixed(2)],
+      ["all stepped to the batch's end", ((1000 * median(took.toTheEnd)) / lengths.length).toFixed(2)],
+    ],
     ratios: [ratioRow("steps, let go / stepped to the end", ratio(took.dropping, took.toTheEnd), { atMost: 0.65 })],
-    notes: [`Steps per instance: mean ${(lengths.reduce((sum, length) => sum + length, 0) / lengths.length).toFixed(1)}, median ${median(lengths)}, longest ${Math.max(...lengths)}.`],
+    notes: [
+      `Steps per instance: mean ${(lengths.reduce((sum, length) => sum + length, 0) / lengths.length).toFixed(1)}, median ${median(lengths)}, longest ${Math.max(...lengths)}.`,
+    ],
   };
 }
 
@@ -111,29 +122,55 @@ function keepRows(engine) {
     async step(input) {
       const spread = (values) => {
         const all = new Int32Array(decoding.size).fill(NO_VERTEX);
-        rows.forEach((row, at) => { all[row] = values[at]; });
+        rows.forEach((row, at) => {
+          all[row] = values[at];
+        });
         return all;
       };
-      const logits = await decoding.step({ first: spread(input.first), previous: spread(input.previous), beforePrevious: spread(input.beforePrevious) });
+      const logits = await decoding.step({
+        first: spread(input.first),
+        previous: spread(input.previous),
+        beforePrevious: spread(input.beforePrevious),
+      });
       const width = logits.length / decoding.size;
       const taken = new Float32Array(rows.length * width);
-      rows.forEach((row, at) => { taken.set(logits.subarray(row * width, (row + 1) * width), at * width); });
+      rows.forEach((row, at) => {
+        taken.set(logits.subarray(row * width, (row + 1) * width), at * width);
+      });
       return taken;
     },
-    select: (chosen) => keep(decoding, chosen.map((at) => rows[at])),
+    select: (chosen) =>
+      keep(
+        decoding,
+        chosen.map((at) => rows[at]),
+      ),
     dispose() {}, // one state for all: the garbage collector has it
   });
-  return { engine: { ...engine, encode: async (pixels, count) => keep(await engine.encode(pixels, count), Array.from({ length: count }, (_, row) => row)) } };
+  return {
+    engine: {
+      ...engine,
+      encode: async (pixels, count) =>
+        keep(
+          await engine.encode(pixels, count),
+          Array.from({ length: count }, (_, row) => row),
+        ),
+    },
+  };
 }
 
 /** The networks' real widths, random decoder weights; the time does not depend on them. */
 const HOISTED = {
   vgg16: { architecture: { name: "vgg16", widths: [16, 16], peepholes: false }, features: 128, planes: 3 },
-  mobile: { architecture: { name: "mobile", widths: [24, 16], features: 128, skip: 64, rank: 128, peepholes: false }, features: 131, planes: 9 },
+  mobile: {
+    architecture: { name: "mobile", widths: [24, 16], features: 128, skip: 64, rank: 128, peepholes: false },
+    features: 131,
+    planes: 9,
+  },
 };
 
 /** A polygon of usual length, and the batch that annotate draws on a CPU. */
-const SIZE = 16, STEPS = 20;
+const SIZE = 16,
+  STEPS = 20;
 
 /** Layer one's gates alone: what is hoisted, beside the convolution it replaces. */
 async function measureGates(quick) {
@@ -142,20 +179,45 @@ async function measureGates(quick) {
   for (const [name, { architecture, features, planes }] of Object.entries(HOISTED)) {
     const weights = decoderWeights(describeNetwork(architecture), features);
     const seen = planes + architecture.widths[0];
-    const open = (build) => InferenceSession.create(encodeOnnxModel(build(new OnnxGraphOps("gates", weights)).build()), onnxSessionOptions({ device: "cpu" }));
+    const open = (build) =>
+      InferenceSession.create(
+        encodeOnnxModel(build(new OnnxGraphOps("gates", weights)).build()),
+        onnxSessionOptions({ device: "cpu" }),
+      );
     const plane = (ops, of, channels) => ops.input(of, "float", [channels, 28, 28]);
-    const once = await InferenceSession.create(buildHoistModel(weights, features), onnxSessionOptions({ device: "cpu" }));
+    const once = await InferenceSession.create(
+      buildHoistModel(weights, features),
+      onnxSessionOptions({ device: "cpu" }),
+    );
     const hoistedStep = await open((ops) => {
-      ops.output(ops.add(plane(ops, "hoisted", 4 * architecture.widths[0]), ops.conv2d(plane(ops, "seen", seen), "decoder.gates_1")), "gates");
+      ops.output(
+        ops.add(
+          plane(ops, "hoisted", 4 * architecture.widths[0]),
+          ops.conv2d(plane(ops, "seen", seen), "decoder.gates_1"),
+        ),
+        "gates",
+      );
       return ops;
     });
     const plainStep = await open((ops) => {
-      ops.output(ops.conv2d(ops.concatChannels([plane(ops, "features", features), plane(ops, "seen", seen)]), "decoder.gates_plain"), "gates");
+      ops.output(
+        ops.conv2d(
+          ops.concatChannels([plane(ops, "features", features), plane(ops, "seen", seen)]),
+          "decoder.gates_plain",
+        ),
+        "gates",
+      );
       return ops;
     });
     const random = createRandom("gates");
-    const tensor = (channels) => new Tensor("float32", new Float32Array(SIZE * channels * 784).map(() => random.normal()), [SIZE, channels, 28, 28]);
-    const image = { features: tensor(features) }, state = { seen: tensor(seen) };
+    const tensor = (channels) =>
+      new Tensor(
+        "float32",
+        new Float32Array(SIZE * channels * 784).map(() => random.normal()),
+        [SIZE, channels, 28, 28],
+      );
+    const image = { features: tensor(features) },
+      state = { seen: tensor(seen) };
     const ways = {
       hoisted: async (steps) => {
         const fixed = await once.run(image);
@@ -170,51 +232,95 @@ async function measureGates(quick) {
       },
     };
     const difference = largestDifference(await ways.hoisted(1), await ways.plain(1));
-    if (!(difference < 1e-4)) throw new Error(`${name}: expected the same gates both ways, received a difference of ${difference}`);
-    const took = await interleaved(quick ? 2 : 9, { hoisted: () => timed(() => ways.hoisted(STEPS)), plain: () => timed(() => ways.plain(STEPS)) });
+    if (!(difference < 1e-4))
+      throw new Error(`${name}: expected the same gates both ways, received a difference of ${difference}`);
+    const took = await interleaved(quick ? 2 : 9, {
+      hoisted: () => timed(() => ways.hoisted(STEPS)),
+      plain: () => timed(() => ways.plain(STEPS)),
+    });
     const of = (way, field) => took[way].map((run) => run[field]);
     const perStep = (way) => ((1000 * median(of(way, "seconds"))) / (SIZE * STEPS)).toFixed(3);
     rows.push([name, features + seen, seen, perStep("hoisted"), perStep("plain"), difference.toExponential(1)]);
-    ratios.push(ratioRow(`${name}: gates, hoisted / plain`, ratio(of("hoisted", "seconds"), of("plain", "seconds")), { atMost: 0.4 }));
-    ratios.push(ratioRow(`${name}: gates, processor time, hoisted / plain`, ratio(of("hoisted", "cpuSeconds"), of("plain", "cpuSeconds"))));
+    ratios.push(
+      ratioRow(`${name}: gates, hoisted / plain`, ratio(of("hoisted", "seconds"), of("plain", "seconds")), {
+        atMost: 0.4,
+      }),
+    );
+    ratios.push(
+      ratioRow(
+        `${name}: gates, processor time, hoisted / plain`,
+        ratio(of("hoisted", "cpuSeconds"), of("plain", "cpuSeconds")),
+      ),
+    );
   }
   return {
     name: "decoder-gates",
     title: `Layer one's gates, hoisted beside the plain convolution: batch ${SIZE}, ${STEPS} steps, the hoisting itself included`,
-    columns: ["Network", "Input channels, plain", "Input channels, hoisted", "Hoisted, ms per step", "Plain, ms per step", "Largest difference"],
-    rows, ratios,
+    columns: [
+      "Network",
+      "Input channels, plain",
+      "Input channels, hoisted",
+      "Hoisted, ms per step",
+      "Plain, ms per step",
+      "Largest difference",
+    ],
+    rows,
+    ratios,
   };
 }
 
-function largestDifference(a, b) { return a.reduce((largest, value, at) => Math.max(largest, Math.abs(value - b[at])), 0); }
+function largestDifference(a, b) {
+  return a.reduce((largest, value, at) => Math.max(largest, Math.abs(value - b[at])), 0);
+}
 
 /** The whole step with and without hoisting: layer two and the head cost the same both ways. */
 async function measureHoisting(quick) {
   const rows = [];
   const ratios = [];
-  const size = SIZE, steps = STEPS;
+  const size = SIZE,
+    steps = STEPS;
   for (const [name, shape] of Object.entries(HOISTED)) {
     const { hoisted, plain, difference } = await openBothWays(shape, size);
-    if (!(difference < 1e-4)) throw new Error(`${name}: expected the same logits both ways, received a difference of ${difference}`);
-    const took = await interleaved(quick ? 2 : 9, { hoisted: () => timed(() => hoisted(steps)), plain: () => timed(() => plain(steps)) });
+    if (!(difference < 1e-4))
+      throw new Error(`${name}: expected the same logits both ways, received a difference of ${difference}`);
+    const took = await interleaved(quick ? 2 : 9, {
+      hoisted: () => timed(() => hoisted(steps)),
+      plain: () => timed(() => plain(steps)),
+    });
     const of = (way, field) => took[way].map((run) => run[field]);
     const perStep = (way) => ((1000 * median(of(way, "seconds"))) / (size * steps)).toFixed(3);
     rows.push([name, shape.features + shape.planes, perStep("hoisted"), perStep("plain"), difference.toExponential(1)]);
-    ratios.push(ratioRow(`${name}: whole step, hoisted / plain`, ratio(of("hoisted", "seconds"), of("plain", "seconds")), {}));
-    ratios.push(ratioRow(`${name}: whole step, processor time, hoisted / plain`, ratio(of("hoisted", "cpuSeconds"), of("plain", "cpuSeconds"))));
+    ratios.push(
+      ratioRow(`${name}: whole step, hoisted / plain`, ratio(of("hoisted", "seconds"), of("plain", "seconds")), {}),
+    );
+    ratios.push(
+      ratioRow(
+        `${name}: whole step, processor time, hoisted / plain`,
+        ratio(of("hoisted", "cpuSeconds"), of("plain", "cpuSeconds")),
+      ),
+    );
   }
   return {
     name: "decoder-hoisting",
     title: `A whole step, gates hoisted beside the plain convolution: batch ${size}, ${steps} steps, the hoisting itself included`,
-    columns: ["Network", "Input channels without state", "Hoisted, ms per step", "Plain, ms per step", "Largest difference of logits"],
-    rows, ratios,
+    columns: [
+      "Network",
+      "Input channels without state",
+      "Hoisted, ms per step",
+      "Plain, ms per step",
+      "Largest difference of logits",
+    ],
+    rows,
+    ratios,
   };
 }
 
 /** Graph operations that compute layer one's gates as the paper writes them: one convolution over features, vertices and state. */
 class PlainGraphOps extends OnnxGraphOps {
   conv2d(x, name, options) {
-    return name === "decoder.gates_1" ? super.conv2d(this.concatChannels([this.features, x]), "decoder.gates_plain", options) : super.conv2d(x, name, options);
+    return name === "decoder.gates_1"
+      ? super.conv2d(this.concatChannels([this.features, x]), "decoder.gates_plain", options)
+      : super.conv2d(x, name, options);
   }
 
   /** The features stand where the hoisted gates would be added. */
@@ -232,8 +338,17 @@ async function openBothWays({ architecture, features }, size) {
   const hoistedStep = await open(buildStepModel(network, weights));
   const plainStep = await open(buildPlainStepModel(network, weights, features));
   const random = createRandom("features");
-  const image = new Tensor("float32", new Float32Array(size * features * 784).map(() => Math.max(0, random.normal())), [size, features, 28, 28]);
-  const cells = (from) => new Tensor("int32", Int32Array.from({ length: size }, (_, row) => (from + 37 * row) % 784), [size]);
+  const image = new Tensor(
+    "float32",
+    new Float32Array(size * features * 784).map(() => Math.max(0, random.normal())),
+    [size, features, 28, 28],
+  );
+  const cells = (from) =>
+    new Tensor(
+      "int32",
+      Int32Array.from({ length: size }, (_, row) => (from + 37 * row) % 784),
+      [size],
+    );
   const vertices = { first: cells(10), previous: cells(200), before_previous: cells(400) };
   const run = async (stepper, fixed, steps) => {
     let state = zeroState(network, size);
@@ -267,7 +382,10 @@ function decoderWeights(network, features) {
   const values = new Float32Array(outputs * channels * 9);
   for (let output = 0; output < outputs; output++) {
     values.set(image.values.subarray(output * features * 9, (output + 1) * features * 9), output * channels * 9);
-    values.set(rest.values.subarray(output * rest.shape[1] * 9, (output + 1) * rest.shape[1] * 9), (output * channels + features) * 9);
+    values.set(
+      rest.values.subarray(output * rest.shape[1] * 9, (output + 1) * rest.shape[1] * 9),
+      (output * channels + features) * 9,
+    );
   }
   weights.set("decoder.gates_plain.weight", { shape: [outputs, channels, 3, 3], values });
   weights.set("decoder.gates_plain.bias", weights.get("decoder.gates_features.bias"));
@@ -285,8 +403,15 @@ function buildPlainStepModel(network, weights, features) {
   const [c1, c2] = network.widths;
   const plane = (name, channels) => ops.input(name, "float", [channels, 28, 28]);
   ops.features = plane("features", features);
-  const state = [{ h: plane("h1", c1), c: plane("c1", c1) }, { h: plane("h2", c2), c: plane("c2", c2) }];
-  const vertices = { first: ops.input("first", "int32", []), previous: ops.input("previous", "int32", []), beforePrevious: ops.input("before_previous", "int32", []) };
+  const state = [
+    { h: plane("h1", c1), c: plane("c1", c1) },
+    { h: plane("h2", c2), c: plane("c2", c2) },
+  ];
+  const vertices = {
+    first: ops.input("first", "int32", []),
+    previous: ops.input("previous", "int32", []),
+    beforePrevious: ops.input("before_previous", "int32", []),
+  };
   const next = network.step(ops, ops.features, vertices, state);
   ops.output(next.logits, "logits");
   next.state.forEach((cell, layer) => {

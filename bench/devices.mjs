@@ -22,7 +22,9 @@ export async function* measure({ quick, device: asked }) {
   try {
     const reports = asked === undefined ? await probeDevices() : [{ device: asked, works: true }];
     const devices = [...new Set(reports.filter(({ works }) => works).map(({ device }) => device))];
-    const absent = reports.filter(({ works }) => !works).map(({ engine, device, reason }) => `${engine} on ${device}: ${reason}`);
+    const absent = reports
+      .filter(({ works }) => !works)
+      .map(({ engine, device, reason }) => `${engine} on ${device}: ${reason}`);
     for (const device of devices) yield await measureDevice(folder, device, quick, absent);
   } finally {
     rmSync(folder, { recursive: true });
@@ -44,17 +46,48 @@ async function measureDevice(folder, device, quick, absent) {
     for (const size of sizes) {
       const took = await measureBatch(engine, stackPixels(crops.slice(0, size)), size, rounds, quick ? 8 : MAX_STEPS);
       const perInstance = (name) => (took[name] === undefined ? "" : ((1000 * median(took[name])) / size).toFixed(3));
-      const annotated = await annotateRate(join(folder, `out-${size}`), boxes, modelName, device, size, quick ? 8 : MAX_STEPS);
-      rows.push([size, perInstance("encode"), perInstance("step"), perInstance("steps"), perInstance("single"), perInstance("whole"), annotated.toFixed(1)]);
+      const annotated = await annotateRate(
+        join(folder, `out-${size}`),
+        boxes,
+        modelName,
+        device,
+        size,
+        quick ? 8 : MAX_STEPS,
+      );
+      rows.push([
+        size,
+        perInstance("encode"),
+        perInstance("step"),
+        perInstance("steps"),
+        perInstance("single"),
+        perInstance("whole"),
+        annotated.toFixed(1),
+      ]);
       if (took.steps === undefined) continue;
-      ratios.push(ratioRow(`batch ${size}: a step among several in one call / a step on its own`, ratio(took.steps, took.step)));
-      ratios.push(ratioRow(`batch ${size}: decode loop, several steps in one call / one at a time`, ratio(took.whole, took.single)));
+      ratios.push(
+        ratioRow(`batch ${size}: a step among several in one call / a step on its own`, ratio(took.steps, took.step)),
+      );
+      ratios.push(
+        ratioRow(
+          `batch ${size}: decode loop, several steps in one call / one at a time`,
+          ratio(took.whole, took.single),
+        ),
+      );
     }
     return {
       name: `devices-${engine.name}-${device}`,
       title: `${engine.version} on ${device}: ${model.card.name}`,
-      columns: ["Batch", "Encoder, ms per instance", "Step, ms", "Step among several in one call, ms", "Decode loop, one step at a time, ms", "Decode loop, ms", "annotate, instances/s"],
-      rows, ratios,
+      columns: [
+        "Batch",
+        "Encoder, ms per instance",
+        "Step, ms",
+        "Step among several in one call, ms",
+        "Decode loop, one step at a time, ms",
+        "Decode loop, ms",
+        "annotate, instances/s",
+      ],
+      rows,
+      ratios,
       notes: [...absent.map((line) => `Not measured, ${line}`), "Decode loops include the encoder."],
     };
   } finally {
@@ -76,7 +109,9 @@ async function measureBatch(engine, pixels, size, rounds, maxSteps) {
       },
       step: async () => {
         const steps = 8;
-        const { seconds } = await timed(async () => { for (let step = 0; step < steps; step++) await decoding.step(input); });
+        const { seconds } = await timed(async () => {
+          for (let step = 0; step < steps; step++) await decoding.step(input);
+        });
         return seconds / steps;
       },
       ...(decoding.steps !== undefined && {
@@ -96,8 +131,11 @@ async function measureBatch(engine, pixels, size, rounds, maxSteps) {
 /** The same engine, asked for one step at a time. */
 function withoutSteps(engine) {
   const single = (decoding) => ({
-    size: decoding.size, firstVertexLogits: decoding.firstVertexLogits,
-    step: (input) => decoding.step(input), select: (rows) => single(decoding.select(rows)), dispose: () => decoding.dispose(),
+    size: decoding.size,
+    firstVertexLogits: decoding.firstVertexLogits,
+    step: (input) => decoding.step(input),
+    select: (rows) => single(decoding.select(rows)),
+    dispose: () => decoding.dispose(),
   });
   return { ...engine, encode: async (pixels, count) => single(await engine.encode(pixels, count)) };
 }

@@ -26,8 +26,12 @@ const MARGINS = [0.1, 0.2];
 const MASK_LEVELS = [0.43, 0.5];
 
 class Accept {
-  constructor(first) { this.first = first; }
-  decide(drawn, proposed) { return { taken: drawn.length === 0 ? this.first : proposed }; }
+  constructor(first) {
+    this.first = first;
+  }
+  decide(drawn, proposed) {
+    return { taken: drawn.length === 0 ? this.first : proposed };
+  }
 }
 
 const drawWith = (candidates) => async (engine, pixels, crops) =>
@@ -36,7 +40,12 @@ const drawWith = (candidates) => async (engine, pixels, crops) =>
 /** The paper's rule: the cell with the largest probability of its own, or end-of-sequence; from the best first vertex only. */
 async function drawByPaper(engine, pixels, crops) {
   const encoded = await engine.encode(pixels, crops.length);
-  const drawn = await drawRows(encoded, bestFirstVertices(encoded).map((first) => [new Accept(first)]), MAX_STEPS, chooseLikeliest);
+  const drawn = await drawRows(
+    encoded,
+    bestFirstVertices(encoded).map((first) => [new Accept(first)]),
+    MAX_STEPS,
+    chooseLikeliest,
+  );
   return drawn.sort((a, b) => a.crop - b.crop).map(({ sequence }) => sequence);
 }
 
@@ -57,26 +66,42 @@ const drawHere = (count) => async (engine, pixels, crops) => {
 
 /** No polygon of the decoder at all: the outline of the mask map that the program judges and places by. */
 const outlineMask = (level) => async (engine, pixels, crops) =>
-  (await drawWith(DEFAULT_CANDIDATES)(engine, pixels, crops)).map(({ maskLogits }, crop) => ({ ring: maskOutline(maskLogits, crops[crop], level) }));
+  (await drawWith(DEFAULT_CANDIDATES)(engine, pixels, crops)).map(({ maskLogits }, crop) => ({
+    ring: maskOutline(maskLogits, crops[crop], level),
+  }));
 
-const drawWithBeam = (width, worth) => (engine, pixels, crops) => drawByBeam(engine, pixels, crops, { width, maxSteps: MAX_STEPS, worth });
+const drawWithBeam = (width, worth) => (engine, pixels, crops) =>
+  drawByBeam(engine, pixels, crops, { width, maxSteps: MAX_STEPS, worth });
 
 export async function measure({ quick, model: modelPath = "mobile" }) {
   const model = await loadModel(modelPath);
   const { engine } = await openEngine(model, { device: "cpu" });
   const samples = new Map();
-  for (const margin of [model.card.context, ...MARGINS]) samples.set(margin, await sampleCrops(margin, quick ? 32 : 500));
+  for (const margin of [model.card.context, ...MARGINS])
+    samples.set(margin, await sampleCrops(margin, quick ? 32 : 500));
   const ways = [
-    { name: `as the program draws: ${DEFAULT_CANDIDATES} candidates, context ${model.card.context}`, draw: drawWith(DEFAULT_CANDIDATES) },
-    { name: "vertices at the centers of their cells", draw: async (...given) => (await drawWith(DEFAULT_CANDIDATES)(...given)).map(({ cells }) => ({ cells })) },
+    {
+      name: `as the program draws: ${DEFAULT_CANDIDATES} candidates, context ${model.card.context}`,
+      draw: drawWith(DEFAULT_CANDIDATES),
+    },
+    {
+      name: "vertices at the centers of their cells",
+      draw: async (...given) => (await drawWith(DEFAULT_CANDIDATES)(...given)).map(({ cells }) => ({ cells })),
+    },
     { name: "the paper's choice of a vertex, 1 candidate, vertices at the centers", draw: drawByPaper },
-    ...[1, 2, 3, 5, 10].map((count) => ({ name: `${count} candidate${count === 1 ? "" : "s"}`, draw: drawWith(count) })),
+    ...[1, 2, 3, 5, 10].map((count) => ({
+      name: `${count} candidate${count === 1 ? "" : "s"}`,
+      draw: drawWith(count),
+    })),
     { name: `${DEFAULT_CANDIDATES} candidates for every crop, none in the mirror`, draw: drawHere(DEFAULT_CANDIDATES) },
     ...[3, 5].flatMap((width) => [
       { name: `beam of ${width}, the likeliest per step`, draw: drawWithBeam(width, LIKELIEST) },
       { name: `beam of ${width}, the one that fits mask and box best`, draw: drawWithBeam(width, FITS_BEST) },
     ]),
-    ...MASK_LEVELS.map((level) => ({ name: `the outline of the mask map at ${level} instead of a polygon`, draw: outlineMask(level) })),
+    ...MASK_LEVELS.map((level) => ({
+      name: `the outline of the mask map at ${level} instead of a polygon`,
+      draw: outlineMask(level),
+    })),
     ...MARGINS.map((margin) => ({ name: `context ${margin}`, draw: drawWith(DEFAULT_CANDIDATES), margin })),
   ];
   try {
@@ -85,15 +110,32 @@ export async function measure({ quick, model: modelPath = "mobile" }) {
     for (const { name, draw, margin = model.card.context } of ways) {
       const { value: ious, cpuSeconds } = await timed(() => iousOf(engine, samples.get(margin).crops, draw));
       base ??= ious;
-      const { mean, low, high } = bootstrapMean(Float64Array.from([...ious.keys()].filter((id) => base.has(id)), (id) => ious.get(id) - base.get(id)), RESAMPLES, createRandom(name));
+      const { mean, low, high } = bootstrapMean(
+        Float64Array.from(
+          [...ious.keys()].filter((id) => base.has(id)),
+          (id) => ious.get(id) - base.get(id),
+        ),
+        RESAMPLES,
+        createRandom(name),
+      );
       const whole = [...ious.values()].reduce((sum, iou) => sum + iou, 0) / ious.size;
-      rows.push([name, whole.toFixed(4), ious === base ? "" : `${signed(mean)} [${signed(low)}, ${signed(high)}]`, (1000 * cpuSeconds / ious.size).toFixed(1)]);
+      rows.push([
+        name,
+        whole.toFixed(4),
+        ious === base ? "" : `${signed(mean)} [${signed(low)}, ${signed(high)}]`,
+        ((1000 * cpuSeconds) / ious.size).toFixed(1),
+      ]);
     }
     const { crops, from } = samples.get(model.card.context);
-    return [{
-      name: "drawing", title: `Ways of drawing: ${modelPath}, ${crops.length} instances of ${from}`,
-      columns: ["Way", "Mean IoU", "Difference, with 95 % interval", "CPU ms per instance"], rows, ratios: [],
-    }];
+    return [
+      {
+        name: "drawing",
+        title: `Ways of drawing: ${modelPath}, ${crops.length} instances of ${from}`,
+        columns: ["Way", "Mean IoU", "Difference, with 95 % interval", "CPU ms per instance"],
+        rows,
+        ratios: [],
+      },
+    ];
   } finally {
     await engine.dispose();
   }
@@ -107,7 +149,10 @@ async function iousOf(engine, crops, draw) {
     const sequences = await draw(engine, stackPixels(batch), batch);
     batch.forEach((crop, at) => {
       const ring = sequences[at].ring ?? ringOf(sequences[at], crop);
-      ious.set(crop.instance.annotationId, ring.length < 3 ? 0 : iouWithTruth([ring], crop.instance.truth, crop.imageHeight, crop.imageWidth));
+      ious.set(
+        crop.instance.annotationId,
+        ring.length < 3 ? 0 : iouWithTruth([ring], crop.instance.truth, crop.imageHeight, crop.imageWidth),
+      );
     });
   }
   return ious;
@@ -119,4 +164,6 @@ function ringOf({ cells, maskLogits }, crop) {
   return distinct < 3 ? [] : ring;
 }
 
-function signed(value) { return `${value < 0 ? "-" : "+"}${Math.abs(value).toFixed(4)}`; }
+function signed(value) {
+  return `${value < 0 ? "-" : "+"}${Math.abs(value).toFixed(4)}`;
+}

@@ -37,7 +37,8 @@ let roundsAsked;
 
 /** Repeats of every measure from now on, whatever it asks for. */
 export function setRounds(rounds) {
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds: expected a whole number from 1, received ${rounds}`);
+  if (!Number.isInteger(rounds) || rounds < 1)
+    throw new Error(`--rounds: expected a whole number from 1, received ${rounds}`);
   roundsAsked = rounds;
 }
 
@@ -66,20 +67,22 @@ export function ratio(above, below) {
 export function ratioRow(what, value, wanted = {}) {
   const { atMost, atLeast } = wanted;
   const limit = atMost !== undefined ? `at most ${atMost}` : atLeast !== undefined ? `at least ${atLeast}` : "";
-  const isReached = atMost !== undefined ? value.median <= atMost : atLeast !== undefined ? value.median >= atLeast : undefined;
+  const isReached =
+    atMost !== undefined ? value.median <= atMost : atLeast !== undefined ? value.median >= atLeast : undefined;
   return { what, ...value, limit, ...(isReached === undefined ? {} : { isReached }) };
 }
 
 /** A row of the table of limits: a number of its own, where no ratio says it. @param wanted { below: 200 } or { atLeast: 25 } */
 export function limitRow(what, value, unit, { below, atLeast }) {
   return {
-    what, value: `${value >= 10 ? value.toFixed(0) : value.toFixed(2)} ${unit}`,
+    what,
+    value: `${value >= 10 ? value.toFixed(0) : value.toFixed(2)} ${unit}`,
     limit: below !== undefined ? `under ${below} ${unit}` : `at least ${atLeast} ${unit}`,
     isReached: below !== undefined ? value < below : value >= atLeast,
   };
 }
 
-export const seconds = (value) => value >= 10 ? value.toFixed(1) : value >= 0.1 ? value.toFixed(3) : value.toFixed(4);
+export const seconds = (value) => (value >= 10 ? value.toFixed(1) : value >= 0.1 ? value.toFixed(3) : value.toFixed(4));
 export const mebibytes = (value) => Math.round(value).toString();
 const short = (value) => value.toFixed(3);
 
@@ -88,11 +91,29 @@ export function report(result) {
   const { name, title, columns, rows, ratios = [], limits = [], notes = [], machine } = result;
   const lines = [`## ${title}`, "", ...markdownTable(columns, rows)];
   if (ratios.length > 0) {
-    lines.push("", ...markdownTable(["Ratio, within this run", "Median", "Lowest", "Highest", "Wanted", ""], ratios.map((row) =>
-      [row.what, short(row.median), short(row.low), short(row.high), row.limit, row.isReached === undefined ? "" : row.isReached ? "reached" : "missed"])));
+    lines.push(
+      "",
+      ...markdownTable(
+        ["Ratio, within this run", "Median", "Lowest", "Highest", "Wanted", ""],
+        ratios.map((row) => [
+          row.what,
+          short(row.median),
+          short(row.low),
+          short(row.high),
+          row.limit,
+          row.isReached === undefined ? "" : row.isReached ? "reached" : "missed",
+        ]),
+      ),
+    );
   }
   if (limits.length > 0) {
-    lines.push("", ...markdownTable(["Number of this machine, as busy as it was", "Median", "Wanted", ""], limits.map((row) => [row.what, row.value, row.limit, row.isReached ? "reached" : "missed"])));
+    lines.push(
+      "",
+      ...markdownTable(
+        ["Number of this machine, as busy as it was", "Median", "Wanted", ""],
+        limits.map((row) => [row.what, row.value, row.limit, row.isReached ? "reached" : "missed"]),
+      ),
+    );
   }
   if (notes.length > 0) lines.push("", ...notes.map((note) => `- ${note}`));
   process.stdout.write(`${lines.join("\n")}\n\n`);
@@ -124,7 +145,9 @@ export function describeMachine() {
 
 export function machineLines(machine) {
   const { date, processor, cores, memoryGiB, platform, node, packages, commit, loadAtStart } = machine;
-  const versions = Object.entries(packages).map(([name, version]) => `${name} ${version}`).join(", ");
+  const versions = Object.entries(packages)
+    .map(([name, version]) => `${name} ${version}`)
+    .join(", ");
   const busy = loadAtStart > cores / 4 ? " (not idle: trust the ratios, not the times)" : "";
   return [
     `${processor}, ${cores} cores, ${memoryGiB} GiB, ${platform}; node ${node}, ${versions}; polyrnn ${commit}; ${date}`,

@@ -10,18 +10,31 @@ export async function measure({ quick }) {
     "polyrnn --help": [COMMAND, "--help"],
     "polyrnn annotate --help": [COMMAND, "annotate", "--help"],
   };
-  const took = await interleaved(quick ? 5 : 25, Object.fromEntries(Object.entries(commands).map(([name, words]) => [name, () => start(words)])));
+  const took = await interleaved(
+    quick ? 5 : 25,
+    Object.fromEntries(Object.entries(commands).map(([name, words]) => [name, () => start(words)])),
+  );
   const bare = took["node -e 0"];
-  return [{
-    name: "help",
-    title: "Help",
-    columns: ["Command", "Median, s", "Fastest, s", "Beyond node's own start, s"],
-    rows: Object.entries(took).map(([name, values]) =>
-      [name, seconds(median(values)), seconds(Math.min(...values)), seconds(median(values.map((value, round) => value - bare[round])))]),
-    ratios: Object.entries(took).slice(1).map(([name, values]) => ratioRow(`${name} / node -e 0`, ratio(values, bare))),
-    limits: Object.entries(took).slice(1).map(([name, values]) => limitRow(name, 1000 * median(values), "ms", { below: 200 })),
-    notes: ["No package is loaded: test/process/startup.test.ts holds that."],
-  }];
+  return [
+    {
+      name: "help",
+      title: "Help",
+      columns: ["Command", "Median, s", "Fastest, s", "Beyond node's own start, s"],
+      rows: Object.entries(took).map(([name, values]) => [
+        name,
+        seconds(median(values)),
+        seconds(Math.min(...values)),
+        seconds(median(values.map((value, round) => value - bare[round]))),
+      ]),
+      ratios: Object.entries(took)
+        .slice(1)
+        .map(([name, values]) => ratioRow(`${name} / node -e 0`, ratio(values, bare))),
+      limits: Object.entries(took)
+        .slice(1)
+        .map(([name, values]) => limitRow(name, 1000 * median(values), "ms", { below: 200 })),
+      notes: ["No package is loaded: test/process/startup.test.ts holds that."],
+    },
+  ];
 }
 
 function start(words) {

@@ -13,14 +13,19 @@ import { ROOT } from "./harness.mjs";
 export const IMAGES = join(ROOT, "fixtures", "images");
 export const TINY_MODEL = join(ROOT, "fixtures", "models", "tiny-random");
 /** Real photographs, where they lie beside the checkout. */
-export const PHOTOGRAPHS = { boxes: join(ROOT, "..", "shared", "data", "val.json"), images: join(ROOT, "..", "shared", "data", "images") };
+export const PHOTOGRAPHS = {
+  boxes: join(ROOT, "..", "shared", "data", "val.json"),
+  images: join(ROOT, "..", "shared", "data", "images"),
+};
 const BOXES = join(ROOT, "fixtures", "boxes.json");
 
 /** Boxes of a COCO file, those of the drawn scenes for example, by image file, crowds left out. */
 function boxesByImage(file) {
   const { images, annotations, categories } = JSON.parse(readFileSync(file, "utf8"));
   const scenes = images.map(({ id, file_name, width, height }) => ({
-    file_name, width, height,
+    file_name,
+    width,
+    height,
     boxes: annotations.filter((annotation) => annotation.image_id === id && annotation.iscrowd !== 1),
   }));
   return { scenes, categories };
@@ -34,7 +39,9 @@ function boxesByImage(file) {
  */
 export function writeBoxes(path, instances, boxesPerImage = 6, { isOneScene = false, from = BOXES } = {}) {
   const { scenes: all, categories } = boxesByImage(from);
-  const scenes = isOneScene ? [all.reduce((most, scene) => (scene.boxes.length > most.boxes.length ? scene : most))] : all;
+  const scenes = isOneScene
+    ? [all.reduce((most, scene) => (scene.boxes.length > most.boxes.length ? scene : most))]
+    : all;
   const images = [];
   const annotations = [];
   for (let imageId = 1; annotations.length < instances; imageId++) {
@@ -73,12 +80,18 @@ export async function sampleCrops(context, count) {
     const boxes = join(folder, "boxes.json");
     if (!existsSync(PHOTOGRAPHS.boxes) || !existsSync(PHOTOGRAPHS.images)) {
       writeBoxes(boxes, count);
-      return { crops: await readAllCrops(boxes, context), from: "the drawn scenes of fixtures/ (../shared/data is not there)" };
+      return {
+        crops: await readAllCrops(boxes, context),
+        from: "the drawn scenes of fixtures/ (../shared/data is not there)",
+      };
     }
     const { images, annotations, categories } = JSON.parse(readFileSync(PHOTOGRAPHS.boxes, "utf8"));
     const taken = Array.from({ length: count }, (_, at) => annotations[Math.floor((at * annotations.length) / count)]);
     writeFileSync(boxes, JSON.stringify({ images, annotations: taken, categories }));
-    return { crops: await readAllCrops(boxes, context, PHOTOGRAPHS.images), from: "photographs of ../shared/data/val.json" };
+    return {
+      crops: await readAllCrops(boxes, context, PHOTOGRAPHS.images),
+      from: "photographs of ../shared/data/val.json",
+    };
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -89,7 +102,8 @@ export async function* photographs() {
   if (!existsSync(PHOTOGRAPHS.boxes) || !existsSync(PHOTOGRAPHS.images)) return;
   const dataset = await openDataset(PHOTOGRAPHS);
   try {
-    for await (const { location, instances } of sources(dataset)) if (location.kind === "file") yield { path: location.path, instances };
+    for await (const { location, instances } of sources(dataset))
+      if (location.kind === "file") yield { path: location.path, instances };
   } finally {
     await dataset.close();
   }
@@ -97,7 +111,11 @@ export async function* photographs() {
 
 async function* sources(dataset) {
   for await (const { image, location, entries } of dataset.groups()) {
-    yield { image, location, instances: entries.flatMap((entry) => entry.kind === "instance" ? [entry.instance] : []) };
+    yield {
+      image,
+      location,
+      instances: entries.flatMap((entry) => (entry.kind === "instance" ? [entry.instance] : [])),
+    };
   }
 }
 
@@ -105,7 +123,16 @@ async function* sources(dataset) {
  * The command's main path in this process, on the CPU unless told otherwise, into a run folder that is replaced.
  * @returns the summary, and the seconds and processor seconds from the first batch's beginning to the last one's end
  */
-export async function annotateInProcess({ boxes, out, model, batchSize, maxSteps = 71, candidates = DEFAULT_CANDIDATES, device = "cpu", images = IMAGES }) {
+export async function annotateInProcess({
+  boxes,
+  out,
+  model,
+  batchSize,
+  maxSteps = 71,
+  candidates = DEFAULT_CANDIDATES,
+  device = "cpu",
+  images = IMAGES,
+}) {
   const clock = () => {
     const { user, system } = process.cpuUsage();
     return { wall: performance.now() / 1000, cpu: (user + system) / 1e6 };
@@ -114,16 +141,35 @@ export async function annotateInProcess({ boxes, out, model, batchSize, maxSteps
   let ended;
   const host = {
     signal: new AbortController().signal,
-    note() {}, failure() {}, data: async () => {},
+    note() {},
+    failure() {},
+    data: async () => {},
     progress() {
       ended = clock();
       began ??= ended;
     },
   };
-  const summary = await annotate({
-    images, boxes, out, formats: ["coco"], model, device, maxSteps, candidates, minScore: 0, simplify: 0, categories: [],
-    existing: "predict", overlays: "none", resume: false, force: true, ...(batchSize === undefined ? {} : { batchSize }),
-  }, host);
+  const summary = await annotate(
+    {
+      images,
+      boxes,
+      out,
+      formats: ["coco"],
+      model,
+      device,
+      maxSteps,
+      candidates,
+      minScore: 0,
+      simplify: 0,
+      categories: [],
+      existing: "predict",
+      overlays: "none",
+      resume: false,
+      force: true,
+      ...(batchSize === undefined ? {} : { batchSize }),
+    },
+    host,
+  );
   return { summary, drawingSeconds: ended.wall - began.wall, drawingCpuSeconds: ended.cpu - began.cpu };
 }
 

@@ -23,17 +23,25 @@ export function maskOutline(maskLogits, { window, bounds }, level) {
   for (let x = 0; x < SIDE; x++) {
     for (let y = 0; y < SIDE; y++) {
       const isInBox = x + 0.5 > left && x + 0.5 < right && y + 0.5 > top && y + 0.5 < bottom;
-      if (isInBox && mapAt(maskLogits, (x + 0.5) / FINE - 0.5, (y + 0.5) / FINE - 0.5) > level) inside[x * SIDE + y] = 1;
+      if (isInBox && mapAt(maskLogits, (x + 0.5) / FINE - 0.5, (y + 0.5) / FINE - 0.5) > level)
+        inside[x * SIDE + y] = 1;
     }
   }
-  const [largest] = traceMask(rleFromBitmap(inside, SIDE, SIDE)).sort((a, b) => Math.abs(signedArea(b)) - Math.abs(signedArea(a)));
-  return largest === undefined ? [] : simplifyRing(largest, TOLERANCE).map(({ x, y }) => ({ x: x / scale + window.left, y: y / scale + window.top }));
+  const [largest] = traceMask(rleFromBitmap(inside, SIDE, SIDE)).sort(
+    (a, b) => Math.abs(signedArea(b)) - Math.abs(signedArea(a)),
+  );
+  return largest === undefined
+    ? []
+    : simplifyRing(largest, TOLERANCE).map(({ x, y }) => ({ x: x / scale + window.left, y: y / scale + window.top }));
 }
 
 /** Bilinear between the centers of cells; beyond the outer centers as at them. */
 function mapAt(logits, x, y) {
   const within = (position) => Math.min(GRID_SIZE - 1, Math.max(0, position));
-  const [column, row] = [Math.min(GRID_SIZE - 2, Math.floor(within(x))), Math.min(GRID_SIZE - 2, Math.floor(within(y)))];
+  const [column, row] = [
+    Math.min(GRID_SIZE - 2, Math.floor(within(x))),
+    Math.min(GRID_SIZE - 2, Math.floor(within(y))),
+  ];
   const [u, v] = [within(x) - column, within(y) - row];
   const at = (down, right) => 1 / (1 + Math.exp(-logits[(row + down) * GRID_SIZE + column + right]));
   return (at(0, 0) * (1 - u) + at(0, 1) * u) * (1 - v) + (at(1, 0) * (1 - u) + at(1, 1) * u) * v;

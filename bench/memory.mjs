@@ -20,14 +20,36 @@ export async function* measure({ quick, full }) {
     const run = (name, instances, perImage, environment) => {
       const boxes = join(folder, `${name}.json`);
       writeBoxes(boxes, instances, perImage);
-      return () => annotateOnce({ boxes, out: join(folder, `${name}-out`), model: TINY_MODEL, maxSteps: MAX_STEPS }, environment);
+      return () =>
+        annotateOnce({ boxes, out: join(folder, `${name}-out`), model: TINY_MODEL, maxSteps: MAX_STEPS }, environment);
     };
-    const byCount = await interleaved(rounds, Object.fromEntries(counts.map((count) => [count, run(`n${count}`, count, 6)])), { warmUp: false });
+    const byCount = await interleaved(
+      rounds,
+      Object.fromEntries(counts.map((count) => [count, run(`n${count}`, count, 6)])),
+      { warmUp: false },
+    );
     yield toResult("memory", "Memory and cost by number of instances, 6 boxes per image", "Instances", byCount, TINY);
-    const twoArenas = await interleaved(rounds, Object.fromEntries(counts.map((count) => [count, run(`n${count}`, count, 6, TWO_ARENAS)])), { warmUp: false });
-    yield toResult("memory-two-arenas", "The same, with MALLOC_ARENA_MAX=2 in the environment", "Instances", twoArenas, TINY);
-    const byBoxes = await interleaved(rounds, Object.fromEntries(boxesPerImage.map((boxes) => [boxes, run(`b${boxes}`, counts[0], boxes)])), { warmUp: false });
-    yield toResult("memory-boxes", `Memory by boxes per image, ${counts[0]} instances`, "Boxes per image", byBoxes, { ...TINY, isCostMeant: false });
+    const twoArenas = await interleaved(
+      rounds,
+      Object.fromEntries(counts.map((count) => [count, run(`n${count}`, count, 6, TWO_ARENAS)])),
+      { warmUp: false },
+    );
+    yield toResult(
+      "memory-two-arenas",
+      "The same, with MALLOC_ARENA_MAX=2 in the environment",
+      "Instances",
+      twoArenas,
+      TINY,
+    );
+    const byBoxes = await interleaved(
+      rounds,
+      Object.fromEntries(boxesPerImage.map((boxes) => [boxes, run(`b${boxes}`, counts[0], boxes)])),
+      { warmUp: false },
+    );
+    yield toResult("memory-boxes", `Memory by boxes per image, ${counts[0]} instances`, "Boxes per image", byBoxes, {
+      ...TINY,
+      isCostMeant: false,
+    });
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -36,21 +58,30 @@ export async function* measure({ quick, full }) {
 /** glibc gives each thread heaps of its own, up to eight per core, and a program with as many threads as this one fills them slowly. */
 const TWO_ARENAS = { MALLOC_ARENA_MAX: "2" };
 
-const TINY = { note: `The tiny random network, at most ${MAX_STEPS} steps, overlays off; a process per run. An image is decoded once for all its boxes.`, isCostMeant: true };
+const TINY = {
+  note: `The tiny random network, at most ${MAX_STEPS} steps, overlays off; a process per run. An image is decoded once for all its boxes.`,
+  isCostMeant: true,
+};
 
 /** @param isCostMeant whether a limit on the cost says something: the tiny network takes less time than decoding an image */
 export function toResult(name, title, column, byVariant, { note, isCostMeant }) {
   const variants = Object.keys(byVariant);
   const memory = (variant) => byVariant[variant].map(({ peakMemoryMiB }) => peakMemoryMiB);
-  const perInstance = (variant) => byVariant[variant].map(({ drawingSeconds, finishedNow }) => drawingSeconds / finishedNow);
+  const perInstance = (variant) =>
+    byVariant[variant].map(({ drawingSeconds, finishedNow }) => drawingSeconds / finishedNow);
   const processor = (variant) => byVariant[variant].map(({ cpuSeconds, finishedNow }) => cpuSeconds / finishedNow);
   const milliseconds = (values) => (1000 * median(values)).toFixed(2);
   const wanted = isCostMeant ? { atMost: 1.1 } : {};
   return {
-    name, title,
+    name,
+    title,
     columns: [column, "Peak memory, MiB", "Whole run, s", "Drawing, ms per instance", "Processor, ms per instance"],
     rows: variants.map((variant) => [
-      variant, mebibytes(median(memory(variant))), seconds(median(byVariant[variant].map((run) => run.seconds))), milliseconds(perInstance(variant)), milliseconds(processor(variant)),
+      variant,
+      mebibytes(median(memory(variant))),
+      seconds(median(byVariant[variant].map((run) => run.seconds))),
+      milliseconds(perInstance(variant)),
+      milliseconds(processor(variant)),
     ]),
     ratios: [
       ratioRow("peak memory, most / least", spread(variants.map(memory)), { atMost: 1.1 }),
@@ -69,7 +100,11 @@ function spread(columns) {
 
 /** @param request as annotateInProcess (inputs.mjs) takes it */
 export async function annotateOnce(request, environment = {}) {
-  const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, "annotate-once.mjs"), JSON.stringify(request)], { env: { ...process.env, ...environment } });
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [join(import.meta.dirname, "annotate-once.mjs"), JSON.stringify(request)],
+    { env: { ...process.env, ...environment } },
+  );
   rmSync(request.out, { recursive: true });
   return JSON.parse(stdout);
 }

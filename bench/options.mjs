@@ -50,13 +50,25 @@ export async function* measure({ quick, quantized }) {
 async function openWith({ network }, encoderModel, stepModel, options) {
   const encoder = await InferenceSession.create(encoderModel, { ...BASE, ...options });
   const step = await InferenceSession.create(stepModel, { ...BASE, ...options });
-  const zeros = (count, channels) => new Tensor("float32", new Float32Array(count * channels * 784), [count, channels, 28, 28]);
+  const zeros = (count, channels) =>
+    new Tensor("float32", new Float32Array(count * channels * 784), [count, channels, 28, 28]);
   const [one, two] = network.widths;
   return {
-    name: "onnxruntime", device: "cpu", version: "",
+    name: "onnxruntime",
+    device: "cpu",
+    version: "",
     async encode(pixels, count) {
-      const { vertex, hoisted } = await encoder.run({ pixels: new Tensor("uint8", pixels, [count, 224, 224, 3]) }, ["vertex", "hoisted"]);
-      return new OnnxDecoding({ step }, count, vertex.data, { hoisted, h1: zeros(count, one), c1: zeros(count, one), h2: zeros(count, two), c2: zeros(count, two) });
+      const { vertex, hoisted } = await encoder.run({ pixels: new Tensor("uint8", pixels, [count, 224, 224, 3]) }, [
+        "vertex",
+        "hoisted",
+      ]);
+      return new OnnxDecoding({ step }, count, vertex.data, {
+        hoisted,
+        h1: zeros(count, one),
+        c1: zeros(count, one),
+        h2: zeros(count, two),
+        c2: zeros(count, two),
+      });
     },
     async dispose() {
       await encoder.release();
@@ -67,7 +79,12 @@ async function openWith({ network }, encoderModel, stepModel, options) {
 
 function openBuilt(model, options) {
   const { network, weights, card } = model;
-  return openWith(model, buildEncoderModel(network, weights, card.normalization, "decoding"), buildStepModel(network, weights), options);
+  return openWith(
+    model,
+    buildEncoderModel(network, weights, card.normalization, "decoding"),
+    buildStepModel(network, weights),
+    options,
+  );
 }
 
 /** A table of variants beside the first. @param extra name -> further cells */
@@ -80,10 +97,23 @@ function toTable(name, title, what, took, count, { columns = [], cells = () => [
     return `${middle.toFixed(2)} (${low.toFixed(2)}..${high.toFixed(2)})`;
   };
   return {
-    name, title,
-    columns: [what, "ms per instance", "processor ms per instance", "time beside the first", "processor time beside the first", ...columns],
+    name,
+    title,
+    columns: [
+      what,
+      "ms per instance",
+      "processor ms per instance",
+      "time beside the first",
+      "processor time beside the first",
+      ...columns,
+    ],
     rows: [base, ...others].map((variant) => [
-      variant, perInstance(of(variant, "seconds")), perInstance(of(variant, "cpuSeconds")), beside(variant, "seconds"), beside(variant, "cpuSeconds"), ...cells(variant),
+      variant,
+      perInstance(of(variant, "seconds")),
+      perInstance(of(variant, "cpuSeconds")),
+      beside(variant, "seconds"),
+      beside(variant, "cpuSeconds"),
+      ...cells(variant),
     ]),
     notes,
   };
@@ -93,10 +123,23 @@ async function measureSessions(model, crops, quick) {
   const engines = {};
   for (const [name, options] of Object.entries(SESSIONS)) engines[name] = await openBuilt(model, options);
   const [size, pixels] = [16, stackPixels(crops.slice(0, 16))];
-  const took = await interleaved(quick ? 1 : 7, Object.fromEntries(Object.entries(engines).map(([name, engine]) =>
-    [name, () => timed(() => decodeGreedy(engine, pixels, size, MAX_STEPS))])));
+  const took = await interleaved(
+    quick ? 1 : 7,
+    Object.fromEntries(
+      Object.entries(engines).map(([name, engine]) => [
+        name,
+        () => timed(() => decodeGreedy(engine, pixels, size, MAX_STEPS)),
+      ]),
+    ),
+  );
   for (const engine of Object.values(engines)) await engine.dispose();
-  return toTable("options-sessions", `onnxruntime's options: mobile, encoder and decode loop, a batch of ${size}`, "Option", took, size);
+  return toTable(
+    "options-sessions",
+    `onnxruntime's options: mobile, encoder and decode loop, a batch of ${size}`,
+    "Option",
+    took,
+    size,
+  );
 }
 
 async function measureBatchSizes(model, crops, quick) {
@@ -109,9 +152,23 @@ async function measureBatchSizes(model, crops, quick) {
       await decodeGreedy(engine, stackPixels(batch), batch.length, MAX_STEPS);
     }
   };
-  const took = await interleaved(quick ? 1 : 5, Object.fromEntries([16, 1, 4, 8, 32, 64].map((size) => [`batches of ${size}${size === 16 ? ", the program's on a CPU" : ""}`, () => timed(() => draw(size))])));
+  const took = await interleaved(
+    quick ? 1 : 5,
+    Object.fromEntries(
+      [16, 1, 4, 8, 32, 64].map((size) => [
+        `batches of ${size}${size === 16 ? ", the program's on a CPU" : ""}`,
+        () => timed(() => draw(size)),
+      ]),
+    ),
+  );
   await engine.dispose();
-  return toTable("options-batch", `Batch size: mobile, encoder and decode loop, ${count} instances`, "Batch", took, count);
+  return toTable(
+    "options-batch",
+    `Batch size: mobile, encoder and decode loop, ${count} instances`,
+    "Batch",
+    took,
+    count,
+  );
 }
 
 /** What quantize.py makes, in the order of its names; see there. */
@@ -138,23 +195,51 @@ async function measureNumbers(model, crops, from, quick, folder) {
     const polygons = [];
     const result = await timed(async () => {
       for (let start = 0; start < crops.length; start += size) {
-        polygons.push(...(await predictBatch(engines[name], crops.slice(start, start + size), { maxSteps: MAX_STEPS, candidates: DEFAULT_CANDIDATES, simplify: 0 })).predictions);
+        polygons.push(
+          ...(
+            await predictBatch(engines[name], crops.slice(start, start + size), {
+              maxSteps: MAX_STEPS,
+              candidates: DEFAULT_CANDIDATES,
+              simplify: 0,
+            })
+          ).predictions,
+        );
       }
     });
     drawn[name] = polygons;
     return result;
   };
-  const took = await interleaved(quick ? 1 : 3, Object.fromEntries(Object.keys(engines).map((name) => [name, work(name)])), { warmUp: false });
+  const took = await interleaved(
+    quick ? 1 : 3,
+    Object.fromEntries(Object.keys(engines).map((name) => [name, work(name)])),
+    { warmUp: false },
+  );
   for (const engine of Object.values(engines)) await engine.dispose();
   const ious = (name) => drawn[name].map((prediction) => iouOf(prediction));
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const base = ious("float32");
-  const sameShare = (name) => drawn[name].filter((prediction, at) => JSON.stringify(prediction.ring) === JSON.stringify(drawn.float32[at].ring)).length / crops.length;
-  return toTable("options-numbers", `Number formats: mobile, ${crops.length} instances of ${from}`, "Weights and arithmetic", took, crops.length, {
-    columns: ["mean IoU", "IoU lost", "polygons unchanged"],
-    cells: (name) => [mean(ious(name)).toFixed(4), (mean(base) - mean(ious(name))).toFixed(4), `${(100 * sameShare(name)).toFixed(0)} %`],
-    notes: [...notes, `bf16: onnxruntime offers it on CPUs only for ARM (a session option of its matrix products); this is ${process.arch}.`],
-  });
+  const sameShare = (name) =>
+    drawn[name].filter((prediction, at) => JSON.stringify(prediction.ring) === JSON.stringify(drawn.float32[at].ring))
+      .length / crops.length;
+  return toTable(
+    "options-numbers",
+    `Number formats: mobile, ${crops.length} instances of ${from}`,
+    "Weights and arithmetic",
+    took,
+    crops.length,
+    {
+      columns: ["mean IoU", "IoU lost", "polygons unchanged"],
+      cells: (name) => [
+        mean(ious(name)).toFixed(4),
+        (mean(base) - mean(ious(name))).toFixed(4),
+        `${(100 * sameShare(name)).toFixed(0)} %`,
+      ],
+      notes: [
+        ...notes,
+        `bf16: onnxruntime offers it on CPUs only for ARM (a session option of its matrix products); this is ${process.arch}.`,
+      ],
+    },
+  );
 }
 
 /** 0 where nothing was drawn. */

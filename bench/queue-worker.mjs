@@ -10,7 +10,9 @@ import { runWorker } from "../dist/queue/run-worker.js";
 /** @returns an engine of which encoding a batch lasts at least `batchMs` */
 function slowed(engine, batchMs) {
   return {
-    name: engine.name, device: engine.device, version: engine.version,
+    name: engine.name,
+    device: engine.device,
+    version: engine.version,
     dispose: () => engine.dispose(),
     async encode(pixels, count) {
       const [decoding] = await Promise.all([engine.encode(pixels, count), wait(batchMs)]);
@@ -36,14 +38,31 @@ export function batchDrawer(batchMs) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [address, images, batchMs, model] = process.argv.slice(2);
   const stop = new AbortController();
-  process.once("SIGTERM", () => { stop.abort(); });
+  process.once("SIGTERM", () => {
+    stop.abort();
+  });
   let began;
   // The first request for it marks the beginning of the measure: what starting up took is not counted.
-  process.on("SIGUSR2", () => { began = process.cpuUsage(); });
-  await runWorker({
-    queue: address, queueTimeoutMs: 60_000, images, model, device: "cpu", concurrency: 2, stalledAfterMs: 30_000,
-    maxBytes: 1e8, timeoutMs: 30_000, allowPrivateAddresses: false, metricsHost: "127.0.0.1",
-  }, { signal: stop.signal, note: () => undefined }, slowDecoders(Number(batchMs)));
+  process.on("SIGUSR2", () => {
+    began = process.cpuUsage();
+  });
+  await runWorker(
+    {
+      queue: address,
+      queueTimeoutMs: 60_000,
+      images,
+      model,
+      device: "cpu",
+      concurrency: 2,
+      stalledAfterMs: 30_000,
+      maxBytes: 1e8,
+      timeoutMs: 30_000,
+      allowPrivateAddresses: false,
+      metricsHost: "127.0.0.1",
+    },
+    { signal: stop.signal, note: () => undefined },
+    slowDecoders(Number(batchMs)),
+  );
   const { user, system } = process.cpuUsage(began);
   process.stdout.write(`${JSON.stringify({ cpuMs: (user + system) / 1000 })}\n`);
 }

@@ -16,18 +16,36 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { describeMachine, machineLines, report, setRounds } from "./harness.mjs";
 
-const MEASURES = ["help", "stages", "decoder", "train", "clicks", "memory", "cost", "read", "queue", "devices", "drawing", "options"];
+const MEASURES = [
+  "help",
+  "stages",
+  "decoder",
+  "train",
+  "clicks",
+  "memory",
+  "cost",
+  "read",
+  "queue",
+  "devices",
+  "drawing",
+  "options",
+];
 
 const { values: options, positionals } = parseArgs({
   options: {
-    quick: { type: "boolean", default: false }, full: { type: "boolean", default: false },
-    device: { type: "string" }, quantized: { type: "string" }, rounds: { type: "string" },
+    quick: { type: "boolean", default: false },
+    full: { type: "boolean", default: false },
+    device: { type: "string" },
+    quantized: { type: "string" },
+    rounds: { type: "string" },
   },
   allowPositionals: true,
 });
 const unknown = positionals.filter((name) => !MEASURES.includes(name));
 if (unknown.length > 0 || (options.quick && options.full)) {
-  process.stderr.write(`bench: expected some of ${MEASURES.join(", ")} and --quick or --full, received ${process.argv.slice(2).join(" ")}\n`);
+  process.stderr.write(
+    `bench: expected some of ${MEASURES.join(", ")} and --quick or --full, received ${process.argv.slice(2).join(" ")}\n`,
+  );
   process.exit(2);
 }
 if (options.rounds !== undefined) setRounds(Number(options.rounds));
@@ -35,5 +53,6 @@ const machine = describeMachine();
 process.stdout.write(`# Benchmarks\n\n${machineLines(machine).join("\n\n")}\n\n`);
 for (const name of positionals.length > 0 ? positionals : MEASURES) {
   const { measure } = await import(`./${name}.mjs`);
-  for await (const result of await measure(options)) report({ ...result, machine: { ...machine, loadNow: loadavg()[0] }, options });
+  for await (const result of await measure(options))
+    report({ ...result, machine: { ...machine, loadNow: loadavg()[0] }, options });
 }

@@ -28,9 +28,24 @@ const STAGES = ["decode", "crop", "encode", "steps", "write"];
 export async function* measure({ quick }) {
   const folder = mkdtempSync(join(tmpdir(), "polyrnn-bench-"));
   try {
-    yield await measureModel(folder, { name: "mobile", model: "mobile", instances: quick ? 48 : 360, rounds: quick ? 1 : 5, maxSteps: 71, wanted: 0.85, rateWanted: 25 });
+    yield await measureModel(folder, {
+      name: "mobile",
+      model: "mobile",
+      instances: quick ? 48 : 360,
+      rounds: quick ? 1 : 5,
+      maxSteps: 71,
+      wanted: 0.85,
+      rateWanted: 25,
+    });
     const vgg16 = await makeVgg16(folder);
-    yield await measureModel(folder, { name: "vgg16", model: vgg16, instances: quick ? 6 : 48, rounds: quick ? 1 : 3, maxSteps: VGG16_STEPS, wanted: 0.95 });
+    yield await measureModel(folder, {
+      name: "vgg16",
+      model: vgg16,
+      instances: quick ? 6 : 48,
+      rounds: quick ? 1 : 3,
+      maxSteps: VGG16_STEPS,
+      wanted: 0.95,
+    });
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -43,11 +58,15 @@ async function measureModel(folder, { name, model: modelPath, instances, rounds,
   const model = await loadModel(modelPath);
   const { summary: first } = await annotateInProcess({ boxes, out, model: modelPath, maxSteps }); // the first run warms up and says the batch size
   const batches = await recordBatches(model, boxes, first.batchSize, maxSteps);
-  const runs = await interleaved(rounds, {
-    annotate: () => timed(() => annotateInProcess({ boxes, out, model: modelPath, maxSteps })),
-    bare: () => timeBare(model, batches),
-    bareThreads: () => timeBareThreads(model, batches),
-  }, { warmUp: false });
+  const runs = await interleaved(
+    rounds,
+    {
+      annotate: () => timed(() => annotateInProcess({ boxes, out, model: modelPath, maxSteps })),
+      bare: () => timeBare(model, batches),
+      bareThreads: () => timeBareThreads(model, batches),
+    },
+    { warmUp: false },
+  );
   return toResult({ name, instances, wanted, rateWanted, batchSize: first.batchSize, batches, runs });
 }
 
@@ -58,7 +77,13 @@ function toResult({ name, instances, wanted, rateWanted, batchSize, batches, run
   const bareThreads = runs.bareThreads.map((run) => run.seconds);
   const processor = (way) => median(runs[way].map((run) => run.cpuSeconds));
   const stage = (of) => seconds(median(runs.annotate.map(({ value }) => value.summary.secondsPerStage[of])));
-  const row = (what, values, cpu, stages) => [what, (instances / median(values)).toFixed(1), seconds(median(values)), cpu, ...stages];
+  const row = (what, values, cpu, stages) => [
+    what,
+    (instances / median(values)).toFixed(1),
+    seconds(median(values)),
+    cpu,
+    ...stages,
+  ];
   const steps = batches.reduce((sum, batch) => sum + batch.steps.reduce((rows, { size }) => rows + size, 0), 0);
   return {
     name: `stages-${name}`,
@@ -66,18 +91,47 @@ function toResult({ name, instances, wanted, rateWanted, batchSize, batches, run
     columns: ["What", "Instances/s", "Seconds", "Processor s", ...STAGES.map((of) => `${of}, s`)],
     rows: [
       row("annotate, start and files included", whole, seconds(processor("annotate")), STAGES.map(stage)),
-      row("annotate, drawing only", drawing, "", STAGES.map(() => "")),
-      row("bare onnxruntime, one batch at a time", bare, seconds(processor("bare")), STAGES.map(() => "")),
-      row("bare onnxruntime, a batch per thread", bareThreads, seconds(processor("bareThreads")), STAGES.map(() => "")),
+      row(
+        "annotate, drawing only",
+        drawing,
+        "",
+        STAGES.map(() => ""),
+      ),
+      row(
+        "bare onnxruntime, one batch at a time",
+        bare,
+        seconds(processor("bare")),
+        STAGES.map(() => ""),
+      ),
+      row(
+        "bare onnxruntime, a batch per thread",
+        bareThreads,
+        seconds(processor("bareThreads")),
+        STAGES.map(() => ""),
+      ),
     ],
     ratios: [
       ratioRow("instances/s, drawing / bare, one batch at a time", ratio(bare, drawing), { atLeast: wanted }),
       ratioRow("instances/s, drawing / bare, a batch per thread", ratio(bareThreads, drawing), { atLeast: wanted }),
       ratioRow("instances/s, whole run / bare, one batch at a time", ratio(bare, whole)),
-      ratioRow("processor time, whole run / bare", ratio(runs.annotate.map((run) => run.cpuSeconds), runs.bare.map((run) => run.cpuSeconds))),
+      ratioRow(
+        "processor time, whole run / bare",
+        ratio(
+          runs.annotate.map((run) => run.cpuSeconds),
+          runs.bare.map((run) => run.cpuSeconds),
+        ),
+      ),
     ],
-    ...(rateWanted === undefined ? {} : { limits: [limitRow("whole run, on 2 cores", instances / median(whole), "instances/s", { atLeast: rateWanted })] }),
-    notes: [`Decoder rows stepped: ${(steps / instances).toFixed(1)} per instance. Stages overlap and their times include waiting; decode and crop are sums over what runs side by side.`],
+    ...(rateWanted === undefined
+      ? {}
+      : {
+          limits: [
+            limitRow("whole run, on 2 cores", instances / median(whole), "instances/s", { atLeast: rateWanted }),
+          ],
+        }),
+    notes: [
+      `Decoder rows stepped: ${(steps / instances).toFixed(1)} per instance. Stages overlap and their times include waiting; decode and crop are sums over what runs side by side.`,
+    ],
   };
 }
 
@@ -87,7 +141,11 @@ async function recordBatches(model, boxes, batchSize, maxSteps) {
   const { engine } = await openEngine(model, { device: "cpu" });
   const { engine: recording, batches } = recordCalls(engine);
   for (let start = 0; start < crops.length; start += batchSize) {
-    await predictBatch(recording, crops.slice(start, start + batchSize), { maxSteps, candidates: DEFAULT_CANDIDATES, simplify: 0 });
+    await predictBatch(recording, crops.slice(start, start + batchSize), {
+      maxSteps,
+      candidates: DEFAULT_CANDIDATES,
+      simplify: 0,
+    });
   }
   await engine.dispose();
   return batches;
@@ -102,7 +160,10 @@ async function makeVgg16(folder) {
   for (const { convolutions, channels } of VGG16_BLOCKS) {
     for (let layer = 0; layer < convolutions; layer++) {
       const deviation = Math.sqrt(2 / (9 * inputs));
-      tensors.set(`features.${index}.weight`, { shape: [channels, inputs, 3, 3], values: new Float32Array(channels * inputs * 9).map(() => random.normal() * deviation) });
+      tensors.set(`features.${index}.weight`, {
+        shape: [channels, inputs, 3, 3],
+        values: new Float32Array(channels * inputs * 9).map(() => random.normal() * deviation),
+      });
       tensors.set(`features.${index}.bias`, { shape: [channels], values: new Float32Array(channels) });
       inputs = channels;
       index += 2; // a ReLU follows

@@ -19,7 +19,8 @@ async function walk(boxes) {
   for await (const { entries } of dataset.groups()) {
     for (const entry of entries) {
       annotations++;
-      if (entry.kind === "instance" && entry.instance.truth?.kind === "polygon") for (const ring of entry.instance.truth.polygon) vertices += ring.length;
+      if (entry.kind === "instance" && entry.instance.truth?.kind === "polygon")
+        for (const ring of entry.instance.truth.polygon) vertices += ring.length;
     }
   }
   await dataset.close();

@@ -9,6 +9,8 @@ if (existsSync(built)) {
   const { main } = await import(built.href);
   await main();
 } else {
-  process.stderr.write("polyrnn: dist/cli/main.js is missing: the TypeScript sources were not compiled.\nRun \"npm run build\" in the project's folder.\n");
+  process.stderr.write(
+    'polyrnn: dist/cli/main.js is missing: the TypeScript sources were not compiled.\nRun "npm run build" in the project\'s folder.\n',
+  );
   process.exitCode = 69;
 }

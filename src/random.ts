@@ -42,7 +42,8 @@ export function createRandom(seed: number | string): Random {
     pick: <T>(items: readonly T[]): T => items[integer(items.length)] as T,
     shuffle: <T>(items: readonly T[]): T[] => {
       const shuffled = [...items];
-      for (let last = shuffled.length - 1; last > 0; last--) { // Fisher and Yates
+      for (let last = shuffled.length - 1; last > 0; last--) {
+        // Fisher and Yates
         const other = integer(last + 1);
         [shuffled[last], shuffled[other]] = [shuffled[other] as T, shuffled[last] as T];
       }

@@ -4,16 +4,29 @@
  */
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObject;
-export interface JsonObject { [key: string]: JsonValue }
+export interface JsonObject {
+  [key: string]: JsonValue;
+}
 
 /** Full image as displayed (EXIF orientation applied unless the annotation file says otherwise); pixels, origin top-left, y down. */
-export interface ImagePoint { readonly x: number; readonly y: number }
+export interface ImagePoint {
+  readonly x: number;
+  readonly y: number;
+}
 
 /** Output grid, whole cells, 0..27 each way. */
-export interface GridCell { readonly col: number; readonly row: number }
+export interface GridCell {
+  readonly col: number;
+  readonly row: number;
+}
 
 /** Axis-parallel box in image pixels; floats. Readers pass through what the file says, checked only for being finite and non-empty. */
-export interface Box { readonly left: number; readonly top: number; readonly width: number; readonly height: number }
+export interface Box {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
 
 /** One closed outline, stored open (first vertex not repeated). Predicted rings are clockwise on screen: positive area with y down. */
 export type Ring = readonly ImagePoint[];
@@ -22,17 +35,24 @@ export type Ring = readonly ImagePoint[];
 export type Polygon = readonly Ring[];
 
 /** COCO run-length mask: column-major, runs of 0 and 1 in turn, starting with 0. Counts sum to height * width. */
-export interface Rle { readonly height: number; readonly width: number; readonly counts: Uint32Array }
+export interface Rle {
+  readonly height: number;
+  readonly width: number;
+  readonly counts: Uint32Array;
+}
 
 /** Ground truth of an instance, as the file gives it. */
 export type Truth =
-  | { readonly kind: "polygon"; readonly polygon: Polygon }
-  | { readonly kind: "rle"; readonly rle: Rle };
+  { readonly kind: "polygon"; readonly polygon: Polygon } | { readonly kind: "rle"; readonly rle: Rle };
 
 /** COCO ids are numbers by custom and strings in the wild; both come out as they went in. */
 export type Id = number | string;
 
-export interface Category { readonly id: Id; readonly name: string; readonly raw: JsonObject }
+export interface Category {
+  readonly id: Id;
+  readonly name: string;
+  readonly raw: JsonObject;
+}
 
 /** One image as the annotation file names it. `width` and `height` are what the file claims; the pixels decide later. */
 export interface ImageRecord {
@@ -61,21 +81,41 @@ export interface Instance {
 }
 
 /** Why an instance was passed over on purpose. Counted in the summary; does not change the exit code. */
-export type SkipReason = "crowd" | "group" | "deleted" | "hidden" | "category" | "kept" | "already-done" | "score-below-minimum";
+export type SkipReason =
+  "crowd" | "group" | "deleted" | "hidden" | "category" | "kept" | "already-done" | "score-below-minimum";
 
 /** Why an instance has no polygon although it was asked for. Listed in the summary; the run ends with exit code 1. */
 export type FailReason =
-  | "annotation-invalid" | "box-invalid" | "box-empty" | "box-outside" | "duplicate-id" | "category-unknown"
-  | "image-unknown" | "image-missing" | "image-ambiguous" | "image-outside" | "image-unreadable" | "image-too-large"
-  | "image-size" | "too-few-vertices" | "worker-failed";
+  | "annotation-invalid"
+  | "box-invalid"
+  | "box-empty"
+  | "box-outside"
+  | "duplicate-id"
+  | "category-unknown"
+  | "image-unknown"
+  | "image-missing"
+  | "image-ambiguous"
+  | "image-outside"
+  | "image-unreadable"
+  | "image-too-large"
+  | "image-size"
+  | "too-few-vertices"
+  | "worker-failed";
 
 /** A failed instance is data, not an exception. `message` says where, expected, received and what to do next. */
-export interface Failure { readonly reason: FailReason; readonly message: string }
+export interface Failure {
+  readonly reason: FailReason;
+  readonly message: string;
+}
 
 /** One line of the journal: what became of one instance. */
 export type Outcome = DoneOutcome | SkippedOutcome | FailedOutcome;
 
-interface OutcomeOf { readonly ordinal: number; readonly annotationId: Id; readonly imageId: Id }
+interface OutcomeOf {
+  readonly ordinal: number;
+  readonly annotationId: Id;
+  readonly imageId: Id;
+}
 
 export interface DoneOutcome extends OutcomeOf {
   readonly status: "done";
@@ -92,8 +132,11 @@ export interface DoneOutcome extends OutcomeOf {
   readonly imageHeight: number;
 }
 export interface SkippedOutcome extends OutcomeOf {
-  readonly status: "skipped"; readonly reason: SkipReason;
+  readonly status: "skipped";
+  readonly reason: SkipReason;
 }
 export interface FailedOutcome extends OutcomeOf {
-  readonly status: "failed"; readonly reason: FailReason; readonly message: string;
+  readonly status: "failed";
+  readonly reason: FailReason;
+  readonly message: string;
 }

@@ -9,11 +9,19 @@ export default function buildWhenStale(): void {
   const built = join(ROOT, "dist", ".tsbuildinfo"); // written by every build, also one that leaves most files as they are
   if (existsSync(built) && newest(join(ROOT, "src")) <= statSync(built).mtimeMs) return;
   // Types are checked by `npm run lint`; here the point is to run what the sources say now.
-  execFileSync(process.execPath, [join(ROOT, "node_modules", "typescript", "bin", "tsc"), "-p", "tsconfig.build.json", "--noCheck"], { cwd: ROOT, stdio: "inherit" });
+  execFileSync(
+    process.execPath,
+    [join(ROOT, "node_modules", "typescript", "bin", "tsc"), "-p", "tsconfig.build.json", "--noCheck"],
+    { cwd: ROOT, stdio: "inherit" },
+  );
 }
 
 /** Time of the latest change below a folder, files and folders (a deleted file changes its folder). */
 function newest(folder: string): number {
-  return Math.max(statSync(folder).mtimeMs, ...readdirSync(folder, { withFileTypes: true, recursive: true })
-    .map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs));
+  return Math.max(
+    statSync(folder).mtimeMs,
+    ...readdirSync(folder, { withFileTypes: true, recursive: true }).map(
+      (entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs,
+    ),
+  );
 }

@@ -16,7 +16,10 @@ export const HAS_CHROMIUM = existsSync(EXECUTABLE);
 if (!HAS_CHROMIUM) console.log(`page tests skipped: no Chromium at ${EXECUTABLE} (Debian: apt-get install chromium)`);
 
 export const SCREENS = [
-  { width: 360, colorScheme: "light" }, { width: 360, colorScheme: "dark" }, { width: 1440, colorScheme: "light" }, { width: 1440, colorScheme: "dark" },
+  { width: 360, colorScheme: "light" },
+  { width: 360, colorScheme: "dark" },
+  { width: 1440, colorScheme: "light" },
+  { width: 1440, colorScheme: "dark" },
 ] as const;
 
 /** The page as a file of its own, and the browser that is to open it. */
@@ -32,10 +35,18 @@ export async function placeInBrowser(html: string): Promise<PageInBrowser> {
   await writeFile(file, html);
   const browser = await chromium.launch({
     executablePath: EXECUTABLE,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--no-first-run",
+    ],
   });
   return {
-    browser, address: pathToFileURL(file).href,
+    browser,
+    address: pathToFileURL(file).href,
     async close() {
       await browser.close();
       await rm(folder, { recursive: true, force: true });
@@ -44,19 +55,33 @@ export async function placeInBrowser(html: string): Promise<PageInBrowser> {
 }
 
 /** @param scrolling selector of what scrolls inside itself; everything else must fit */
-export async function expectToFit({ browser, address }: PageInBrowser, { width, colorScheme }: (typeof SCREENS)[number], title: string, scrolling: string): Promise<void> {
+export async function expectToFit(
+  { browser, address }: PageInBrowser,
+  { width, colorScheme }: (typeof SCREENS)[number],
+  title: string,
+  scrolling: string,
+): Promise<void> {
   const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme });
   const page = await context.newPage();
   const requests: string[] = [];
-  page.on("request", (request) => { if (!request.url().startsWith("data:")) requests.push(request.url()); });
+  page.on("request", (request) => {
+    if (!request.url().startsWith("data:")) requests.push(request.url());
+  });
   await page.goto(address);
   expect(requests).toEqual([address]);
   expect(await page.title()).toBe(title);
   expect(await page.locator("script").count()).toBe(0);
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
-  const tooWide = await page.evaluate((selector) => [...document.querySelectorAll("body *")]
-    .filter((element) => element.closest(selector) === null && element.getBoundingClientRect().right > window.innerWidth + 1)
-    .map((element) => element.outerHTML.slice(0, 80)), scrolling);
+  const tooWide = await page.evaluate(
+    (selector) =>
+      [...document.querySelectorAll("body *")]
+        .filter(
+          (element) =>
+            element.closest(selector) === null && element.getBoundingClientRect().right > window.innerWidth + 1,
+        )
+        .map((element) => element.outerHTML.slice(0, 80)),
+    scrolling,
+  );
   expect(tooWide).toEqual([]);
   await context.close();
 }

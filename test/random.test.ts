@@ -9,7 +9,12 @@ const take = (seed: number | string, count: number): number[] => {
 
 test("a seed always gives the same numbers, and another seed gives others", () => {
   // The fixtures are drawn from these; a change here changes every picture.
-  expect(take("street", 4).map((value) => value.toFixed(9))).toEqual(["0.412048118", "0.627917481", "0.497381990", "0.241928292"]);
+  expect(take("street", 4).map((value) => value.toFixed(9))).toEqual([
+    "0.412048118",
+    "0.627917481",
+    "0.497381990",
+    "0.241928292",
+  ]);
   expect(take("7", 5)).toEqual(take(7, 5));
   expect(take(7, 5)).not.toEqual(take(8, 5));
 });
@@ -27,7 +32,8 @@ test("numbers lie in 0..1 and fill ten bins evenly", () => {
 test("neighboring seeds are unrelated", () => {
   const first = Array.from({ length: 4000 }, (_, seed) => createRandom(seed).next());
   const mean = first.reduce((sum, value) => sum + value, 0) / first.length;
-  const correlation = first.slice(1).reduce((sum, value, i) => sum + (value - mean) * (first[i]! - mean), 0) / (first.length / 12);
+  const correlation =
+    first.slice(1).reduce((sum, value, i) => sum + (value - mean) * (first[i]! - mean), 0) / (first.length / 12);
   expect(mean).toBeCloseTo(0.5, 1);
   expect(Math.abs(correlation)).toBeLessThan(0.06);
 });
@@ -51,11 +57,17 @@ test("normal numbers have mean 0 and standard deviation 1", () => {
 });
 
 test("shuffling keeps every item and leaves the list it was given alone", () => {
-  fc.assert(fc.property(fc.array(fc.integer()), fc.integer(), (items, seed) => {
-    const before = [...items];
-    expect(createRandom(seed).shuffle(items).sort((a, b) => a - b)).toEqual([...items].sort((a, b) => a - b));
-    expect(items).toEqual(before);
-  }));
+  fc.assert(
+    fc.property(fc.array(fc.integer()), fc.integer(), (items, seed) => {
+      const before = [...items];
+      expect(
+        createRandom(seed)
+          .shuffle(items)
+          .sort((a, b) => a - b),
+      ).toEqual([...items].sort((a, b) => a - b));
+      expect(items).toEqual(before);
+    }),
+  );
 });
 
 test("each order of three items comes about as often as the others", () => {

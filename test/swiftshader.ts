@@ -11,13 +11,20 @@ const LIBRARY_FOLDERS = ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "
 export const SLOW_MS = 240_000;
 
 /** Why there is no WebGPU for tests here; undefined where there is. */
-export const whyNoWebGpu = !existsSync(DRIVER) ? `no Vulkan driver at ${DRIVER} (Debian: apt-get install chromium)`
-  : hasLoader() ? undefined : "no Vulkan loader (Debian: apt-get install libvulkan1)";
+export const whyNoWebGpu = !existsSync(DRIVER)
+  ? `no Vulkan driver at ${DRIVER} (Debian: apt-get install chromium)`
+  : hasLoader()
+    ? undefined
+    : "no Vulkan loader (Debian: apt-get install libvulkan1)";
 if (whyNoWebGpu !== undefined) console.log(`WebGPU tests skipped: ${whyNoWebGpu}`);
 
 function hasLoader(): boolean {
-  return LIBRARY_FOLDERS.some((folder) => existsSync(folder) && readdirSync(folder).some((name) => name.startsWith("libvulkan.so.1")));
+  return LIBRARY_FOLDERS.some(
+    (folder) => existsSync(folder) && readdirSync(folder).some((name) => name.startsWith("libvulkan.so.1")),
+  );
 }
 
 /** Before the first WebGPU session of this process. */
-export function useSwiftShader(): void { process.env["VK_ICD_FILENAMES"] = DRIVER; }
+export function useSwiftShader(): void {
+  process.env["VK_ICD_FILENAMES"] = DRIVER;
+}

@@ -45,7 +45,11 @@ interface Run extends Omit<RunInput, "close"> {
  * @throws PolyrnnError when the run cannot begin (input, model, device, folder) or its output cannot be written; what the journal
  *         holds by then is kept
  */
-export async function annotate(options: AnnotateOptions, host: AnnotateHost, openDrawer: OpenDrawer = drawHere): Promise<AnnotateSummary> {
+export async function annotate(
+  options: AnnotateOptions,
+  host: AnnotateHost,
+  openDrawer: OpenDrawer = drawHere,
+): Promise<AnnotateSummary> {
   const clock = new StageClock();
   host.note(`reading ${options.boxes}`);
   const input = await openInput(options);
@@ -68,7 +72,9 @@ export async function annotate(options: AnnotateOptions, host: AnnotateHost, ope
 
 /** Draws into a run folder, alone. */
 async function fillRunFolder(run: Run): Promise<AnnotateSummary> {
-  const { mode, lock } = await prepareRunFolder(run.options, (line) => { run.host.note(line); });
+  const { mode, lock } = await prepareRunFolder(run.options, (line) => {
+    run.host.note(line);
+  });
   try {
     return await fillLockedFolder(run, mode);
   } finally {
@@ -82,11 +88,14 @@ async function fillLockedFolder(run: Run, mode: "new" | "resume"): Promise<Annot
   const journalPath = join(options.out, JOURNAL_FILE);
   const earlier = mode === "resume" ? await recoverJournal(journalPath, identity, dataset.annotationCount) : undefined;
   if (earlier !== undefined && earlier.damagedLines.length > 0) {
-    host.note(`${journalPath}: damaged line(s) ${earlier.damagedLines.slice(0, 10).join(", ")}; their instances are drawn again`);
+    host.note(
+      `${journalPath}: damaged line(s) ${earlier.damagedLines.slice(0, 10).join(", ")}; their instances are drawn again`,
+    );
   }
-  const journal = earlier === undefined
-    ? await JournalWriter.create(journalPath, identity)
-    : await JournalWriter.reopen(journalPath, earlier.length);
+  const journal =
+    earlier === undefined
+      ? await JournalWriter.create(journalPath, identity)
+      : await JournalWriter.reopen(journalPath, earlier.length);
   let drawn: DrawnCounts;
   try {
     await writeRunFile(run);
@@ -97,7 +106,10 @@ async function fillLockedFolder(run: Run, mode: "new" | "resume"): Promise<Annot
   }
   await run.drawer.close(); // Its memory is not needed for the files.
   const finished = await finishRun({ ...run, generator: generatorOf(run.model) }, journalPath, drawn);
-  const summary = summarize(run, finished.tally, drawn, [...finished.written, ...(drawn.stopped ? [] : [SUMMARY_FILE])]);
+  const summary = summarize(run, finished.tally, drawn, [
+    ...finished.written,
+    ...(drawn.stopped ? [] : [SUMMARY_FILE]),
+  ]);
   await writeSummaryFile(options.out, summary);
   return summary;
 }
@@ -105,13 +117,21 @@ async function fillLockedFolder(run: Run, mode: "new" | "resume"): Promise<Annot
 /** Draws to standard output: one annotation per line, nothing on disk. */
 async function streamPolygons(run: Run): Promise<AnnotateSummary> {
   const tally = new Tally();
-  const plan = await planRun(run.dataset, run.selection, undefined, run.batchSize, run.options.limit, async (outcome, entry) => {
-    tally.add(outcome);
-    report(run.host, outcome);
-    if (outcome.status !== "skipped") return;
-    if (outcome.reason === "kept" && entry.kind === "instance") await run.host.data(JSON.stringify(entry.instance.raw));
-    if (outcome.reason === "already-done" && entry.kind === "skipped") await run.host.data(JSON.stringify(entry.raw));
-  });
+  const plan = await planRun(
+    run.dataset,
+    run.selection,
+    undefined,
+    run.batchSize,
+    run.options.limit,
+    async (outcome, entry) => {
+      tally.add(outcome);
+      report(run.host, outcome);
+      if (outcome.status !== "skipped") return;
+      if (outcome.reason === "kept" && entry.kind === "instance")
+        await run.host.data(JSON.stringify(entry.instance.raw));
+      if (outcome.reason === "already-done" && entry.kind === "skipped") await run.host.data(JSON.stringify(entry.raw));
+    },
+  );
   const drawn = await drawPlan(run, plan, async (batch) => {
     for (const { instance, outcome } of batch) {
       tally.add(outcome);
@@ -139,7 +159,12 @@ async function planInto(journal: JournalWriter, run: Run, index: JournalIndex | 
   return plan;
 }
 
-interface DrawnCounts { readonly finishedNow: number; readonly remaining: number; readonly stopped: boolean; readonly imageCount: number }
+interface DrawnCounts {
+  readonly finishedNow: number;
+  readonly remaining: number;
+  readonly stopped: boolean;
+  readonly imageCount: number;
+}
 
 /** The loop everything else is built around. @param keep stores a finished batch; it is awaited before the next one begins */
 async function drawPlan(run: Run, plan: Plan, keep: (batch: readonly Drawn[]) => Promise<void>): Promise<DrawnCounts> {
@@ -154,14 +179,20 @@ async function drawPlan(run: Run, plan: Plan, keep: (batch: readonly Drawn[]) =>
     failed += drawn.filter(({ outcome }) => outcome.status === "failed").length;
     host.progress({ finished, total: plan.total, failed, finishedNow: finished - plan.finishedBefore });
   }
-  return { finishedNow: finished - plan.finishedBefore, remaining: plan.total - finished, stopped: finished < plan.total, imageCount: plan.imageCount };
+  return {
+    finishedNow: finished - plan.finishedBefore,
+    remaining: plan.total - finished,
+    stopped: finished < plan.total,
+    imageCount: plan.imageCount,
+  };
 }
 
 /** The images that have something to draw, each with just that. */
 async function* imagesToDraw(dataset: Dataset, plan: Plan): AsyncGenerator<CropSource> {
   for await (const { image, location, entries } of dataset.groups()) {
     const instances = entries.flatMap((entry) =>
-      entry.kind === "instance" && plan.batchOf[entry.instance.ordinal] !== NOT_NOW ? [entry.instance] : []);
+      entry.kind === "instance" && plan.batchOf[entry.instance.ordinal] !== NOT_NOW ? [entry.instance] : [],
+    );
     if (instances.length > 0) yield { image, location, instances };
   }
 }
@@ -177,17 +208,26 @@ function summarize(run: Run, tally: Tally, drawn: DrawnCounts, written: readonly
   const engine = drawer.engine();
   const seconds = clock.elapsed();
   return {
-    version: 1, type: "summary", stopped: drawn.stopped,
-    images: dataset.imageCount, annotations: dataset.annotationCount,
+    version: 1,
+    type: "summary",
+    stopped: drawn.stopped,
+    images: dataset.imageCount,
+    annotations: dataset.annotationCount,
     ...(options.shard !== undefined && shardSize !== undefined && { shard: { ...options.shard, ...shardSize } }),
-    ...tally.counts(), remaining: drawn.remaining,
-    engine: engine.name, device: engine.device, engineVersion: engine.version,
-    model: model.card.name, modelHash: model.hash, batchSize,
+    ...tally.counts(),
+    remaining: drawn.remaining,
+    engine: engine.name,
+    device: engine.device,
+    engineVersion: engine.version,
+    model: model.card.name,
+    modelHash: model.hash,
+    batchSize,
     finishedNow: drawn.finishedNow,
     seconds: Math.round(seconds * 1000) / 1000,
     secondsPerStage: clock.seconds(),
     instancesPerSecond: Math.round((drawn.finishedNow / seconds) * 100) / 100,
     peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),
-    out: options.out, written,
+    out: options.out,
+    written,
   };
 }

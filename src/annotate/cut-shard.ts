@@ -12,20 +12,29 @@ import type { Dataset, ImageGroup } from "../dataset/dataset.js";
 import type { Shard } from "./shard.js";
 
 /** The images and annotations of one shard. */
-export interface ShardSize { readonly images: number; readonly annotations: number }
+export interface ShardSize {
+  readonly images: number;
+  readonly annotations: number;
+}
 
 /** A data set of which `groups()` gives the shard's images only; counts, ordinals and hash stay those of the whole. */
-export interface ShardedDataset extends Dataset { readonly shardSize: ShardSize }
+export interface ShardedDataset extends Dataset {
+  readonly shardSize: ShardSize;
+}
 
 /** Leading hex digits of the hash: as many as a number holds exactly. */
 const KEY_DIGITS = 13;
 
 /** @param names file names in input order. @returns for each its shard, from 1 */
 export function shardsOf(names: readonly string[], count: number): Uint32Array {
-  const keys = Float64Array.from(names, (name) => parseInt(createHash("sha256").update(name).digest("hex").slice(0, KEY_DIGITS), 16));
+  const keys = Float64Array.from(names, (name) =>
+    parseInt(createHash("sha256").update(name).digest("hex").slice(0, KEY_DIGITS), 16),
+  );
   const order = Uint32Array.from(keys.keys()).sort((a, b) => keys[a]! - keys[b]! || a - b);
   const shards = new Uint32Array(names.length);
-  order.forEach((position, rank) => { shards[position] = Math.floor((rank * count) / names.length) + 1; });
+  order.forEach((position, rank) => {
+    shards[position] = Math.floor((rank * count) / names.length) + 1;
+  });
   return shards;
 }
 
@@ -41,7 +50,13 @@ export async function cutShard(dataset: Dataset, { index, count }: Shard): Promi
   const own = sizes.filter((_, position) => shards[position] === index);
   const { format, source, categories, header, imageCount, annotationCount, sha256 } = dataset;
   return {
-    format, source, categories, header, imageCount, annotationCount, sha256,
+    format,
+    source,
+    categories,
+    header,
+    imageCount,
+    annotationCount,
+    sha256,
     shardSize: { images: own.length, annotations: own.reduce((sum, size) => sum + size, 0) },
     groups: () => groupsWhere(dataset, (position) => shards[position] === index),
     close: () => dataset.close(),

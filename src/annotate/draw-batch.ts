@@ -11,20 +11,34 @@ export interface DrawOptions extends PredictOptions {
 }
 
 /** What became of an instance. */
-export interface Drawn { readonly instance: Instance; readonly outcome: Outcome }
+export interface Drawn {
+  readonly instance: Instance;
+  readonly outcome: Outcome;
+}
 
 /** @returns one outcome per crop result, in order; instances without a crop are failures already */
-export async function drawBatch(decode: DecodeBatch, batch: readonly CropResult[], options: DrawOptions, clock: StageClock): Promise<Drawn[]> {
+export async function drawBatch(
+  decode: DecodeBatch,
+  batch: readonly CropResult[],
+  options: DrawOptions,
+  clock: StageClock,
+): Promise<Drawn[]> {
   const crops = batch.flatMap((result) => (result.kind === "crop" ? [result.crop] : []));
   const predictions = crops.length === 0 ? [] : await predict(decode, crops, options, clock);
   let next = 0;
   return batch.map((result): Drawn =>
     result.kind === "failed"
       ? { instance: result.instance, outcome: failedOutcome(result.instance, result.failure) }
-      : { instance: result.crop.instance, outcome: toOutcome(predictions[next++]!, options.minScore) });
+      : { instance: result.crop.instance, outcome: toOutcome(predictions[next++]!, options.minScore) },
+  );
 }
 
-async function predict(decode: DecodeBatch, crops: readonly Crop[], options: DrawOptions, clock: StageClock): Promise<Prediction[]> {
+async function predict(
+  decode: DecodeBatch,
+  crops: readonly Crop[],
+  options: DrawOptions,
+  clock: StageClock,
+): Promise<Prediction[]> {
   const { predictions, times } = await predictWith(decode, crops, options);
   clock.add("encode", times.encodeMs);
   clock.add("steps", times.stepsMs);
@@ -39,12 +53,16 @@ function toOutcome(prediction: Prediction, minScore: number): Outcome {
   const score = Math.round(prediction.score * 1e4) / 1e4;
   if (score < minScore) return { ordinal, annotationId, imageId, status: "skipped", reason: "score-below-minimum" };
   return {
-    ordinal, annotationId, imageId, status: "done",
+    ordinal,
+    annotationId,
+    imageId,
+    status: "done",
     ring: prediction.ring,
     score,
     ended: prediction.ended,
     clipped: crop.clipped,
-    imageWidth: crop.imageWidth, imageHeight: crop.imageHeight,
+    imageWidth: crop.imageWidth,
+    imageHeight: crop.imageHeight,
   };
 }
 

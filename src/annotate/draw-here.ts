@@ -18,7 +18,9 @@ const BATCH_SIZE_OF_MANY = 8;
  * @param open another decoder than the device's own, for benchmarks
  * @throws E_UNAVAILABLE when no engine works on the device
  */
-export const drawHere = async (...[model, options, host, open = openBatchDecoder]: [...Parameters<OpenDrawer>, open?: typeof openBatchDecoder]): Promise<Drawer> => {
+export const drawHere = async (
+  ...[model, options, host, open = openBatchDecoder]: [...Parameters<OpenDrawer>, open?: typeof openBatchDecoder]
+): Promise<Drawer> => {
   const { decoder, passedOver } = await open(model, options);
   const { batchesAtOnce } = decoder;
   let isOpen = true;
@@ -31,7 +33,9 @@ export const drawHere = async (...[model, options, host, open = openBatchDecoder
       const crops = readCrops(sources, {
         context: identity.context,
         maxCropsAhead: Math.max(2, batchesAtOnce) * batchSize,
-        onTime: (stage, milliseconds) => { clock.add(stage, milliseconds); },
+        onTime: (stage, milliseconds) => {
+          clock.add(stage, milliseconds);
+        },
       });
       const inWork: Promise<Drawn[]>[] = []; // in input order, and so they are yielded
       for await (const batch of batchesOf(crops, plan)) {

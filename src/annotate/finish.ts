@@ -36,7 +36,11 @@ interface FinishedCounts {
   readonly imageCount: number;
 }
 
-export async function finishRun(run: FinishedRun, journalPath: string, drawn: FinishedCounts): Promise<{ tally: Tally; written: readonly string[] }> {
+export async function finishRun(
+  run: FinishedRun,
+  journalPath: string,
+  drawn: FinishedCounts,
+): Promise<{ tally: Tally; written: readonly string[] }> {
   const { index } = await recoverJournal(journalPath, undefined, run.dataset.annotationCount);
   const journal = await JournalReader.open(journalPath);
   const tally = new Tally();
@@ -54,17 +58,31 @@ export async function finishRun(run: FinishedRun, journalPath: string, drawn: Fi
 }
 
 async function writeFiles(
-  run: FinishedRun, { imageCount, remaining }: FinishedCounts, index: JournalIndex, journal: JournalReader, tally: Tally,
+  run: FinishedRun,
+  { imageCount, remaining }: FinishedCounts,
+  index: JournalIndex,
+  journal: JournalReader,
+  tally: Tally,
 ): Promise<readonly string[]> {
   const { options, dataset, selection, host, generator } = run;
   const context: WriteContext = {
-    out: options.out, categories: dataset.categories, header: dataset.header, generator,
+    out: options.out,
+    categories: dataset.categories,
+    header: dataset.header,
+    generator,
     ...(options.images !== undefined && { images: options.images }),
   };
-  const overlays = openOverlays(context, { mode: options.overlays, imageCount, onProblem: (line) => { host.note(line); } });
+  const overlays = openOverlays(context, {
+    mode: options.overlays,
+    imageCount,
+    onProblem: (line) => {
+      host.note(line);
+    },
+  });
   const writers: AnnotationWriter[] = [await openWriters(options.formats, context), overlays];
   try {
-    let drawable = 0, journaled = 0;
+    let drawable = 0,
+      journaled = 0;
     for await (const group of dataset.groups()) {
       const result = await resultOf(group, selection, index, journal, tally);
       for (const ordinal of drawableOrdinals(group, selection)) {
@@ -93,30 +111,51 @@ function drawableOrdinals(group: ImageGroup, selection: Selection): number[] {
 
 /** Every instance was journaled by this process or an earlier one: a line that is not there now was damaged since. */
 function incompleteJournal(path: string, missing: number): PolyrnnError {
-  return invalidData(`${path}: expected a line for every instance, received ${missing} too few: it was damaged while the run was going on`,
-    "Run again with --resume: what is missing is drawn again. Check the disk, and that nothing else writes to this folder.");
+  return invalidData(
+    `${path}: expected a line for every instance, received ${missing} too few: it was damaged while the run was going on`,
+    "Run again with --resume: what is missing is drawn again. Check the disk, and that nothing else writes to this folder.",
+  );
 }
 
 /** Joins one image's annotations with what the journal says of them. */
-async function resultOf(group: ImageGroup, selection: Selection, index: JournalIndex, journal: JournalReader, tally: Tally): Promise<ImageResult> {
+async function resultOf(
+  group: ImageGroup,
+  selection: Selection,
+  index: JournalIndex,
+  journal: JournalReader,
+  tally: Tally,
+): Promise<ImageResult> {
   const items: ResultItem[] = [];
-  let size = group.image.width !== undefined && group.image.height !== undefined
-    ? { width: group.image.width, height: group.image.height } : undefined;
+  let size =
+    group.image.width !== undefined && group.image.height !== undefined
+      ? { width: group.image.width, height: group.image.height }
+      : undefined;
   for (const entry of group.entries) {
     const outcome = await outcomeOf(entry, selection, index, journal);
     if (outcome === undefined) continue; // beyond --limit, or not reached yet
     tally.add(outcome);
     if (outcome.status === "done") size = { width: outcome.imageWidth, height: outcome.imageHeight };
-    items.push(entry.kind === "instance" ? { kind: "outcome", instance: entry.instance, outcome } : { kind: "rejected", raw: entry.raw, outcome });
+    items.push(
+      entry.kind === "instance"
+        ? { kind: "outcome", instance: entry.instance, outcome }
+        : { kind: "rejected", raw: entry.raw, outcome },
+    );
   }
   return {
-    image: group.image, items, isEmpty: group.entries.length === 0,
+    image: group.image,
+    items,
+    isEmpty: group.entries.length === 0,
     ...(size === undefined ? {} : { size }),
     ...(group.location.kind === "file" ? { path: group.location.path } : {}),
   };
 }
 
-async function outcomeOf(entry: Entry, selection: Selection, index: JournalIndex, journal: JournalReader): Promise<Outcome | undefined> {
+async function outcomeOf(
+  entry: Entry,
+  selection: Selection,
+  index: JournalIndex,
+  journal: JournalReader,
+): Promise<Outcome | undefined> {
   const decision = decide(entry, selection);
   if (decision.kind === "settled") return decision.outcome;
   const line = index.get(decision.instance.ordinal);

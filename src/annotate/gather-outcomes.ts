@@ -38,7 +38,10 @@ interface Gathered {
 const LINES_AT_ONCE = 4096;
 
 /** @throws E_DATA when a part holds an instance of another shard */
-export async function gatherOutcomes({ out, parts, dataset, selection, whole }: GatherRequest, host: Pick<AnnotateHost, "note">): Promise<Gathered> {
+export async function gatherOutcomes(
+  { out, parts, dataset, selection, whole }: GatherRequest,
+  host: Pick<AnnotateHost, "note">,
+): Promise<Gathered> {
   const count = parts[0]!.shard.count;
   const sources = await openParts(parts, await shardOfEachAnnotation(dataset, count), dataset, host);
   const journal = await JournalWriter.create(join(out, JOURNAL_FILE), whole);
@@ -78,15 +81,28 @@ export async function gatherOutcomes({ out, parts, dataset, selection, whole }: 
     await journal.close();
     await sources.close();
   }
-  return { remaining: [...left.values()].reduce((sum, { remaining }) => sum + remaining, 0), imageCount, shards: describeShards(parts, left) };
+  return {
+    remaining: [...left.values()].reduce((sum, { remaining }) => sum + remaining, 0),
+    imageCount,
+    shards: describeShards(parts, left),
+  };
 }
 
-function describeShards(parts: readonly Part[], left: ReadonlyMap<number, { readonly remaining: number; readonly first: Id }>): MergedShards {
+function describeShards(
+  parts: readonly Part[],
+  left: ReadonlyMap<number, { readonly remaining: number; readonly first: Id }>,
+): MergedShards {
   return {
     count: parts[0]!.shard.count,
     parts: parts.map(({ shard, folder, run }) => {
       const some = left.get(shard.index);
-      return { shard: shard.index, folder, remaining: some?.remaining ?? 0, ...(some !== undefined && { firstRemaining: some.first }), device: run.engine.device };
+      return {
+        shard: shard.index,
+        folder,
+        remaining: some?.remaining ?? 0,
+        ...(some !== undefined && { firstRemaining: some.first }),
+        device: run.engine.device,
+      };
     }),
     missing: missingShards(parts).map((shard) => ({ shard, remaining: left.get(shard)?.remaining ?? 0 })),
   };
@@ -97,7 +113,8 @@ async function shardOfEachAnnotation(dataset: Dataset, count: number): Promise<U
   const names: string[] = [];
   const groupOf = new Uint32Array(dataset.annotationCount);
   for await (const { image, entries } of dataset.groups()) {
-    for (const entry of entries) groupOf[entry.kind === "instance" ? entry.instance.ordinal : entry.ordinal] = names.length;
+    for (const entry of entries)
+      groupOf[entry.kind === "instance" ? entry.instance.ordinal : entry.ordinal] = names.length;
     names.push(image.fileName);
   }
   const shards = shardsOf(names, count);
@@ -112,7 +129,12 @@ interface OpenParts {
 }
 
 /** One index over all journals: an instance can only stand in the one of its shard. */
-async function openParts(parts: readonly Part[], shards: Uint32Array, dataset: Dataset, host: Pick<AnnotateHost, "note">): Promise<OpenParts> {
+async function openParts(
+  parts: readonly Part[],
+  shards: Uint32Array,
+  dataset: Dataset,
+  host: Pick<AnnotateHost, "note">,
+): Promise<OpenParts> {
   const index = new JournalIndex(dataset.annotationCount);
   const readers = new Map<number, JournalReader>();
   for (const { journalPath, shard } of parts) {
@@ -121,10 +143,12 @@ async function openParts(parts: readonly Part[], shards: Uint32Array, dataset: D
       if (line.number === 1) continue; // Checked when the part was read.
       const outcome = line.value === undefined ? undefined : toOutcome(line.value);
       if (outcome === undefined) damagedLines.push(line.number);
-      else if (shards[outcome.ordinal] !== shard.index) throw foreignInstance(journalPath, outcome, shardName(shard), shards[outcome.ordinal]);
+      else if (shards[outcome.ordinal] !== shard.index)
+        throw foreignInstance(journalPath, outcome, shardName(shard), shards[outcome.ordinal]);
       else index.set(outcome.ordinal, line, outcome.status === "failed");
     }
-    if (damagedLines.length > 0) host.note(`${journalPath}: damaged line(s) ${damagedLines.slice(0, 10).join(", ")}; their instances are missing`);
+    if (damagedLines.length > 0)
+      host.note(`${journalPath}: damaged line(s) ${damagedLines.slice(0, 10).join(", ")}; their instances are missing`);
     readers.set(shard.index, await JournalReader.open(journalPath));
   }
   return {
@@ -141,6 +165,8 @@ async function openParts(parts: readonly Part[], shards: Uint32Array, dataset: D
 
 function foreignInstance(path: string, { annotationId }: Outcome, own: string, other: number | undefined): Error {
   const whose = other === undefined ? "that the input does not have" : `of shard ${other}`;
-  return invalidData(`${path}: expected instances of shard ${own}, received annotation ${annotationId} ${whose}`,
-    "The journal was changed by hand, or two versions of polyrnn cut the shards; draw this shard again.");
+  return invalidData(
+    `${path}: expected instances of shard ${own}, received annotation ${annotationId} ${whose}`,
+    "The journal was changed by hand, or two versions of polyrnn cut the shards; draw this shard again.",
+  );
 }

@@ -20,7 +20,10 @@ import { toWriteError } from "../write/write-error.js";
 export const JOURNAL_VERSION = 1;
 
 /** Where a line lies in the journal. */
-export interface LineRange { readonly offset: number; readonly length: number }
+export interface LineRange {
+  readonly offset: number;
+  readonly length: number;
+}
 
 const CHECK_TAIL = /,"check":"([0-9a-f]{8})"\}$/;
 
@@ -44,12 +47,23 @@ function checksum(text: string): string {
 }
 
 export class JournalWriter {
-  private constructor(private readonly path: string, private readonly file: FileHandle) {}
+  private constructor(
+    private readonly path: string,
+    private readonly file: FileHandle,
+  ) {}
 
   /** Starts a new journal. It appears together with its first line: without one, nobody could say which run it belongs to. */
   static async create(path: string, header: object): Promise<JournalWriter> {
-    if (await stat(path).then(() => true, () => false)) {
-      throw cannotWrite(`${path}: expected no journal here yet, received one`, "Go on with --resume, or name another folder with --out.");
+    if (
+      await stat(path).then(
+        () => true,
+        () => false,
+      )
+    ) {
+      throw cannotWrite(
+        `${path}: expected no journal here yet, received one`,
+        "Go on with --resume, or name another folder with --out.",
+      );
     }
     await writeAtomic(path, `${sealLine(header)}\n`);
     await syncFolder(dirname(path));
@@ -71,7 +85,8 @@ export class JournalWriter {
 
   /** Appends the outcomes of one batch in one write and waits until the disk has them. */
   async append(outcomes: readonly Outcome[]): Promise<void> {
-    if (outcomes.length > 0) await this.appendLines(outcomes.map((outcome) => sealLine({ type: "outcome", ...outcome })));
+    if (outcomes.length > 0)
+      await this.appendLines(outcomes.map((outcome) => sealLine({ type: "outcome", ...outcome })));
   }
 
   private async appendLines(lines: readonly string[]): Promise<void> {
@@ -79,8 +94,11 @@ export class JournalWriter {
       await this.file.appendFile(lines.map((line) => `${line}\n`).join(""));
       await this.file.datasync();
     } catch (error) {
-      throw cannotWrite(`${this.path}: cannot append to the journal: ${reasonOf(error)}`,
-        "Make room or repair the folder, then run the same command with --resume; what was journaled is kept.", error);
+      throw cannotWrite(
+        `${this.path}: cannot append to the journal: ${reasonOf(error)}`,
+        "Make room or repair the folder, then run the same command with --resume; what was journaled is kept.",
+        error,
+      );
     }
   }
 
@@ -92,7 +110,9 @@ export class JournalWriter {
 /** The name of a new file lies in its folder: after a power loss it is there only if that was synced as well. */
 async function syncFolder(folder: string): Promise<void> {
   if (process.platform === "win32") return; // Folders cannot be opened there.
-  const handle = await open(folder, "r").catch((error: unknown) => { throw toWriteError(folder, error); });
+  const handle = await open(folder, "r").catch((error: unknown) => {
+    throw toWriteError(folder, error);
+  });
   try {
     await handle.sync();
   } catch (error) {
@@ -107,7 +127,11 @@ async function openForWriting(path: string, flags: string): Promise<FileHandle> 
   try {
     return await open(path, flags);
   } catch (error) {
-    throw cannotWrite(`${path}: cannot open the journal: ${reasonOf(error)}`, "Check that the output folder can be written.", error);
+    throw cannotWrite(
+      `${path}: cannot open the journal: ${reasonOf(error)}`,
+      "Check that the output folder can be written.",
+      error,
+    );
   }
 }
 
@@ -141,15 +165,22 @@ export async function* readJournal(path: string): AsyncGenerator<JournalLine> {
       let start = 0;
       for (let end = nextLineBreak(buffer, start, held); end !== -1; end = nextLineBreak(buffer, start, held)) {
         const value = unsealLine(buffer.toString("utf8", start, end));
-        yield { number: ++number, offset: offset + start, length: end - start, ...(value === undefined ? {} : { value }) };
+        yield {
+          number: ++number,
+          offset: offset + start,
+          length: end - start,
+          ...(value === undefined ? {} : { value }),
+        };
         start = end + 1;
       }
       buffer.copyWithin(0, start, held);
       held -= start;
       offset += start;
       if (held > MAX_LINE_BYTES) {
-        throw invalidData(`${path}: line ${number + 1}: expected at most ${MAX_LINE_BYTES} bytes, received more`,
-          "This is not a journal of polyrnn, or it is damaged beyond use; start again in another folder.");
+        throw invalidData(
+          `${path}: line ${number + 1}: expected at most ${MAX_LINE_BYTES} bytes, received more`,
+          "This is not a journal of polyrnn, or it is damaged beyond use; start again in another folder.",
+        );
       }
     }
   } finally {
@@ -168,7 +199,10 @@ export class JournalReader {
   /** The part of the buffer that holds the file from `blockOffset` on. */
   private block = this.buffer.subarray(0, 0);
   private blockOffset = 0;
-  private constructor(private readonly path: string, private readonly file: FileHandle) {}
+  private constructor(
+    private readonly path: string,
+    private readonly file: FileHandle,
+  ) {}
 
   static async open(path: string): Promise<JournalReader> {
     return new JournalReader(path, await openForReading(path));
@@ -185,8 +219,10 @@ export class JournalReader {
     const start = offset - this.blockOffset;
     const value = unsealLine(this.block.toString("utf8", start, start + length));
     if (value === undefined) {
-      throw invalidData(`${this.path}: byte ${offset}: the line changed while the run was going on`,
-        "Another process writes to this folder, or the disk is failing; run again with --resume.");
+      throw invalidData(
+        `${this.path}: byte ${offset}: the line changed while the run was going on`,
+        "Another process writes to this folder, or the disk is failing; run again with --resume.",
+      );
     }
     return toOutcome(value);
   }
@@ -207,6 +243,10 @@ async function openForReading(path: string): Promise<FileHandle> {
   try {
     return await open(path, "r");
   } catch (error) {
-    throw missingInput(`${path}: cannot read the journal: ${reasonOf(error)}`, "Name the folder of an earlier run.", error);
+    throw missingInput(
+      `${path}: cannot read the journal: ${reasonOf(error)}`,
+      "Name the folder of an earlier run.",
+      error,
+    );
   }
 }

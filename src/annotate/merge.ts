@@ -62,17 +62,27 @@ export async function mergeRuns(options: MergeOptions, host: Pick<AnnotateHost, 
   const whole: RunIdentity = { ...identity, shard: null };
   host.note(`reading ${resolved.boxes}`);
   const { onlyNew, ...without } = resolved;
-  const input = await openInput({ ...(identity.onlyNew === null ? without : resolved), categories: identity.categories, existing: identity.existing });
+  const input = await openInput({
+    ...(identity.onlyNew === null ? without : resolved),
+    categories: identity.categories,
+    existing: identity.existing,
+  });
   try {
     const { dataset, selection } = input;
     checkInput("--boxes", resolved.boxes, dataset.sha256, identity.input);
     checkInput("--only-new", onlyNew ?? "nothing", input.earlierHash, identity.onlyNew);
-    const { lock } = await prepareRunFolder({ ...resolved, resume: false }, (line) => { host.note(line); });
+    const { lock } = await prepareRunFolder({ ...resolved, resume: false }, (line) => {
+      host.note(line);
+    });
     try {
       await writeMergedRunFile(parts, resolved);
       const gathered = await gatherOutcomes({ out: resolved.out, parts, dataset, selection, whole }, host);
       const generator = `${first.run.program}, model ${first.run.model.name} ${identity.model.slice(0, 12)}`;
-      const finished = await finishRun({ options: resolved, host, dataset, generator, selection, clock }, join(resolved.out, JOURNAL_FILE), { stopped: false, ...gathered });
+      const finished = await finishRun(
+        { options: resolved, host, dataset, generator, selection, clock },
+        join(resolved.out, JOURNAL_FILE),
+        { stopped: false, ...gathered },
+      );
       const summary = summarize(dataset, parts, { ...gathered, ...finished }, resolved, clock);
       await writeSummaryFile(resolved.out, summary);
       return summary;
@@ -85,29 +95,51 @@ export async function mergeRuns(options: MergeOptions, host: Pick<AnnotateHost, 
 }
 
 /** Paths are those of the part whose machine had the files where they are here; formats those all parts agree on. */
-async function resolveFrom(parts: readonly Part[], options: MergeOptions, host: Pick<AnnotateHost, "note">): Promise<ResolvedMerge> {
+async function resolveFrom(
+  parts: readonly Part[],
+  options: MergeOptions,
+  host: Pick<AnnotateHost, "note">,
+): Promise<ResolvedMerge> {
   const { run } = parts[0]!;
   const firstThatIs = async (paths: readonly (string | undefined)[]): Promise<string | undefined> => {
-    for (const path of paths) if (path !== undefined && await stat(path).then(() => true, () => false)) return path;
+    for (const path of paths)
+      if (
+        path !== undefined &&
+        (await stat(path).then(
+          () => true,
+          () => false,
+        ))
+      )
+        return path;
     return undefined;
   };
-  const boxes = options.boxes ?? await firstThatIs(parts.map((part) => part.run.inputs.boxes)) ?? run.inputs.boxes;
-  const images = options.images ?? await firstThatIs(parts.map((part) => part.run.inputs.images));
-  const dataset = options.dataset ?? await firstThatIs(parts.map((part) => part.run.inputs.dataset)) ?? run.inputs.dataset;
-  const onlyNew = options.onlyNew ?? await firstThatIs(parts.map((part) => part.run.options.onlyNew)) ?? run.options.onlyNew;
-  if (images === undefined) host.note(`${run.inputs.images}: the images are not here; without --images there are no overlays, and files point at images by their names`);
+  const boxes = options.boxes ?? (await firstThatIs(parts.map((part) => part.run.inputs.boxes))) ?? run.inputs.boxes;
+  const images = options.images ?? (await firstThatIs(parts.map((part) => part.run.inputs.images)));
+  const dataset =
+    options.dataset ?? (await firstThatIs(parts.map((part) => part.run.inputs.dataset))) ?? run.inputs.dataset;
+  const onlyNew =
+    options.onlyNew ?? (await firstThatIs(parts.map((part) => part.run.options.onlyNew))) ?? run.options.onlyNew;
+  if (images === undefined)
+    host.note(
+      `${run.inputs.images}: the images are not here; without --images there are no overlays, and files point at images by their names`,
+    );
   return {
-    ...options, boxes,
-    ...(images !== undefined && { images }), ...(dataset !== undefined && { dataset }), ...(onlyNew !== undefined && { onlyNew }),
+    ...options,
+    boxes,
+    ...(images !== undefined && { images }),
+    ...(dataset !== undefined && { dataset }),
+    ...(onlyNew !== undefined && { onlyNew }),
     formats: options.formats ?? run.options.formats,
-    overlays: images === undefined ? "none" : options.overlays ?? run.options.overlays,
+    overlays: images === undefined ? "none" : (options.overlays ?? run.options.overlays),
   };
 }
 
 function checkInput(option: string, path: string, found: string | undefined, expected: string | null): void {
   if (found === undefined ? expected === null : found === expected) return;
-  throw invalidData(`${path}: expected the ${option} that the shards were drawn with (sha256 ${(expected ?? "none").slice(0, 12)}), received another (${(found ?? "none").slice(0, 12)})`,
-    `Name it with ${option}.`);
+  throw invalidData(
+    `${path}: expected the ${option} that the shards were drawn with (sha256 ${(expected ?? "none").slice(0, 12)}), received another (${(found ?? "none").slice(0, 12)})`,
+    `Name it with ${option}.`,
+  );
 }
 
 interface Merged {
@@ -117,22 +149,36 @@ interface Merged {
   readonly shards: MergedShards;
 }
 
-function summarize(dataset: Dataset, parts: readonly Part[], { tally, written, remaining, shards }: Merged, options: ResolvedMerge, clock: StageClock): AnnotateSummary {
+function summarize(
+  dataset: Dataset,
+  parts: readonly Part[],
+  { tally, written, remaining, shards }: Merged,
+  options: ResolvedMerge,
+  clock: StageClock,
+): AnnotateSummary {
   const { run, identity } = parts[0]!;
   const one = <T>(values: readonly T[]): T | "several" => (new Set(values).size === 1 ? values[0]! : "several");
   return {
-    version: 1, type: "summary", stopped: false,
-    images: dataset.imageCount, annotations: dataset.annotationCount,
-    ...tally.counts(), remaining,
-    engine: one(parts.map((part) => part.run.engine.name)), device: one(parts.map((part) => part.run.engine.device)),
+    version: 1,
+    type: "summary",
+    stopped: false,
+    images: dataset.imageCount,
+    annotations: dataset.annotationCount,
+    ...tally.counts(),
+    remaining,
+    engine: one(parts.map((part) => part.run.engine.name)),
+    device: one(parts.map((part) => part.run.engine.device)),
     engineVersion: [...new Set(parts.map((part) => part.run.engine.version))].join(" + "),
-    model: run.model.name, modelHash: identity.model, batchSize: run.options.batchSize,
+    model: run.model.name,
+    modelHash: identity.model,
+    batchSize: run.options.batchSize,
     finishedNow: 0,
     seconds: Math.round(clock.elapsed() * 1000) / 1000,
     secondsPerStage: clock.seconds(),
     instancesPerSecond: 0,
     peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),
-    out: options.out, written: [RUN_FILE, ...written.filter((name) => name !== RUN_FILE), SUMMARY_FILE],
+    out: options.out,
+    written: [RUN_FILE, ...written.filter((name) => name !== RUN_FILE), SUMMARY_FILE],
     merged: shards,
   };
 }

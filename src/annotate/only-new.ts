@@ -16,7 +16,10 @@ const ANNOTATIONS_FILE = "annotations.json";
 
 /** @param path annotations.json of an earlier run, or its folder */
 export async function openEarlier(path: string): Promise<EarlierPolygons> {
-  const isFolder = await stat(path).then((found) => found.isDirectory(), () => false);
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
   return openEarlierPolygons(isFolder ? join(path, ANNOTATIONS_FILE) : path);
 }
 
@@ -24,7 +27,13 @@ export async function openEarlier(path: string): Promise<EarlierPolygons> {
 export function passOverDone(dataset: Dataset, earlier: EarlierPolygons, selection: Selection): Dataset {
   const { format, source, categories, header, imageCount, annotationCount, sha256 } = dataset;
   return {
-    format, source, categories, header, imageCount, annotationCount, sha256,
+    format,
+    source,
+    categories,
+    header,
+    imageCount,
+    annotationCount,
+    sha256,
     async *groups() {
       for await (const group of dataset.groups()) yield await withoutDone(group, earlier, selection);
     },
@@ -41,13 +50,23 @@ async function withoutDone(group: ImageGroup, earlier: EarlierPolygons, selectio
     const found = decision.kind === "draw" ? await earlier.find(image.fileName, decision.instance) : undefined;
     if (decision.kind === "draw" && found !== undefined) {
       const { ordinal, annotationId, imageId } = decision.instance;
-      entries.push({ kind: "skipped", ordinal, annotationId, imageId, reason: "already-done", raw: carriedAnnotation(decision.instance, found) });
+      entries.push({
+        kind: "skipped",
+        ordinal,
+        annotationId,
+        imageId,
+        reason: "already-done",
+        raw: carriedAnnotation(decision.instance, found),
+      });
     } else {
       if (decision.kind === "draw") toDraw++;
       entries.push(entry);
     }
   }
   // An image that is not opened has the size it had; one that is says its own.
-  const size = toDraw === 0 && (image.width === undefined || image.height === undefined) ? earlier.sizeOf(image.fileName) : undefined;
+  const size =
+    toDraw === 0 && (image.width === undefined || image.height === undefined)
+      ? earlier.sizeOf(image.fileName)
+      : undefined;
   return { image: { ...image, ...size }, location, entries };
 }

@@ -18,7 +18,9 @@ export interface RunInput {
   close(): Promise<void>;
 }
 
-type InputOptions = Pick<AnnotateOptions, "boxes" | "dataset" | "categories" | "existing" | "shard" | "onlyNew"> & { readonly images?: string };
+type InputOptions = Pick<AnnotateOptions, "boxes" | "dataset" | "categories" | "existing" | "shard" | "onlyNew"> & {
+  readonly images?: string;
+};
 
 /** @throws PolyrnnError when an input is missing or damaged as a whole */
 export async function openInput(options: InputOptions): Promise<RunInput> {

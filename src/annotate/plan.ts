@@ -48,7 +48,11 @@ export interface RecoveredJournal {
 }
 
 /** Reads a journal back. @throws when it belongs to another run */
-export async function recoverJournal(path: string, identity: RunIdentity | undefined, annotationCount: number): Promise<RecoveredJournal> {
+export async function recoverJournal(
+  path: string,
+  identity: RunIdentity | undefined,
+  annotationCount: number,
+): Promise<RecoveredJournal> {
   const index = new JournalIndex(annotationCount);
   const damagedLines: number[] = [];
   let length = 0;
@@ -87,7 +91,11 @@ export interface Plan {
  * @param settled told what becomes of every entry that needs no drawing
  */
 export async function planRun(
-  dataset: Dataset, selection: Selection, index: JournalIndex | undefined, batchSize: number, limit: number | undefined,
+  dataset: Dataset,
+  selection: Selection,
+  index: JournalIndex | undefined,
+  batchSize: number,
+  limit: number | undefined,
   settled: (outcome: Outcome, entry: Entry) => Promise<void>,
 ): Promise<Plan> {
   const batchOf = new Int32Array(dataset.annotationCount).fill(NOT_NOW);

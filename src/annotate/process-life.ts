@@ -26,7 +26,9 @@ export type Life = "alive" | "dead" | "elsewhere";
 const BOOT_MARGIN_MS = 60_000;
 
 export function identifyThisProcess(): ProcessIdentity {
-  const boot = bootId(), namespace = pidNamespace(), startTick = startTickOf(process.pid);
+  const boot = bootId(),
+    namespace = pidNamespace(),
+    startTick = startTickOf(process.pid);
   return {
     pid: process.pid,
     host: hostname(),
@@ -40,9 +42,18 @@ export function identifyThisProcess(): ProcessIdentity {
 /** @returns undefined when the value does not name a process */
 export function readProcessIdentity(value: JsonObject): ProcessIdentity | undefined {
   const { pid, host, startedAt, boot, namespace, startTick } = value;
-  if (typeof pid !== "number" || !Number.isSafeInteger(pid) || pid <= 0 || typeof host !== "string" || typeof startedAt !== "string") return undefined;
+  if (
+    typeof pid !== "number" ||
+    !Number.isSafeInteger(pid) ||
+    pid <= 0 ||
+    typeof host !== "string" ||
+    typeof startedAt !== "string"
+  )
+    return undefined;
   return {
-    pid, host, startedAt,
+    pid,
+    host,
+    startedAt,
     ...(typeof boot === "string" && { boot }),
     ...(typeof namespace === "string" && { namespace }),
     ...(typeof startTick === "string" && { startTick }),
@@ -58,7 +69,8 @@ export function lifeOf(other: ProcessIdentity): Life {
   } else if (Date.parse(other.startedAt) < Date.now() - uptime() * 1000 - BOOT_MARGIN_MS) {
     return "dead";
   }
-  if (other.startTick !== undefined && self.startTick !== undefined) return startTickOf(other.pid) === other.startTick ? "alive" : "dead";
+  if (other.startTick !== undefined && self.startTick !== undefined)
+    return startTickOf(other.pid) === other.startTick ? "alive" : "dead";
   return hasProcess(other.pid) ? "alive" : "dead";
 }
 

@@ -47,14 +47,23 @@ export async function readPart(folder: string): Promise<Part> {
   const journalPath = join(folder, JOURNAL_FILE);
   const identity = await readHeader(journalPath);
   if (identity.shard === null) {
-    throw invalidData(`${folder}: expected the run of a shard, received a run of the whole input`, "Leave it out: its files are complete as they are.");
+    throw invalidData(
+      `${folder}: expected the run of a shard, received a run of the whole input`,
+      "Leave it out: its files are complete as they are.",
+    );
   }
   return { folder, journalPath, identity, shard: shardOf(identity.shard, journalPath), run };
 }
 
 async function readRunFile(path: string): Promise<RunFile> {
-  const found = await stat(path).catch((thrown: unknown) => { throw missingInput(`${path}: expected the run folder of a shard, received ${reasonOf(thrown)}`, HINT, thrown); });
-  if (!found.isFile() || found.size > LARGEST_RUN_FILE) throw invalidData(`${path}: expected a file of at most ${LARGEST_RUN_FILE} bytes, received ${found.isFile() ? found.size : "something else"}`, HINT);
+  const found = await stat(path).catch((thrown: unknown) => {
+    throw missingInput(`${path}: expected the run folder of a shard, received ${reasonOf(thrown)}`, HINT, thrown);
+  });
+  if (!found.isFile() || found.size > LARGEST_RUN_FILE)
+    throw invalidData(
+      `${path}: expected a file of at most ${LARGEST_RUN_FILE} bytes, received ${found.isFile() ? found.size : "something else"}`,
+      HINT,
+    );
   let value: unknown;
   try {
     value = JSON.parse(await readFile(path, "utf8"));
@@ -72,7 +81,8 @@ async function readHeader(path: string): Promise<RunIdentity> {
     header = value;
     break;
   }
-  if (header === undefined) throw invalidData(`${path}: line 1: expected the header of a run, received a damaged line or none`, HINT);
+  if (header === undefined)
+    throw invalidData(`${path}: line 1: expected the header of a run, received a damaged line or none`, HINT);
   const violation = checkRunHeader(header);
   if (violation !== undefined) throw invalidData(`${path}: line 1: ${describeViolation(violation)}`, HINT);
   return header as unknown as RunIdentity;
@@ -83,6 +93,10 @@ function shardOf(text: string, path: string): Shard {
     if (text === "auto") throw new Error("auto");
     return parseShard(text, {});
   } catch (thrown) {
-    throw invalidData(`${path}: line 1: expected a shard such as 3/16, received ${JSON.stringify(text.slice(0, 20))}`, HINT, thrown);
+    throw invalidData(
+      `${path}: line 1: expected a shard such as 3/16, received ${JSON.stringify(text.slice(0, 20))}`,
+      HINT,
+      thrown,
+    );
   }
 }

@@ -23,7 +23,14 @@ interface StartedRun {
 }
 
 /** Enough to repeat, resume or evaluate the run. Paths are absolute, so that later commands find the inputs from anywhere. */
-export async function writeRunFile({ options, dataset, model, drawer, identity, batchSize }: StartedRun): Promise<void> {
+export async function writeRunFile({
+  options,
+  dataset,
+  model,
+  drawer,
+  identity,
+  batchSize,
+}: StartedRun): Promise<void> {
   const run = {
     version: 1,
     type: "run",
@@ -31,11 +38,21 @@ export async function writeRunFile({ options, dataset, model, drawer, identity, 
     node: process.version,
     startedAt: new Date().toISOString(),
     inputs: {
-      images: resolve(options.images), boxes: resolve(options.boxes), format: dataset.format, sha256: dataset.sha256,
+      images: resolve(options.images),
+      boxes: resolve(options.boxes),
+      format: dataset.format,
+      sha256: dataset.sha256,
       ...(options.dataset === undefined ? {} : { dataset: resolve(options.dataset) }),
-      imageCount: dataset.imageCount, annotationCount: dataset.annotationCount,
+      imageCount: dataset.imageCount,
+      annotationCount: dataset.annotationCount,
     },
-    model: { name: model.card.name, version: model.card.version, folder: resolve(model.folder), hash: model.hash, files: model.card.files },
+    model: {
+      name: model.card.name,
+      version: model.card.version,
+      folder: resolve(model.folder),
+      hash: model.hash,
+      files: model.card.files,
+    },
     engine: { ...drawer.engine(), passedOver: drawer.passedOver },
     options: { ...options, batchSize, context: identity.context },
   };
@@ -43,14 +60,36 @@ export async function writeRunFile({ options, dataset, model, drawer, identity, 
 }
 
 /** run.json of a merged run: that of an unsharded one, and what it was merged from. */
-export async function writeMergedRunFile(parts: readonly Part[], { images, boxes, dataset, onlyNew, formats, overlays, out, force }: ResolvedMerge): Promise<void> {
+export async function writeMergedRunFile(
+  parts: readonly Part[],
+  { images, boxes, dataset, onlyNew, formats, overlays, out, force }: ResolvedMerge,
+): Promise<void> {
   const first = parts[0]!.run;
   const options = Object.fromEntries(Object.entries(first.options).filter(([name]) => name !== "shard"));
   const run = {
     ...first,
-    inputs: { ...first.inputs, boxes: resolve(boxes), ...(images !== undefined && { images: resolve(images) }), ...(dataset !== undefined && { dataset: resolve(dataset) }) },
-    options: { ...options, out, formats, overlays, resume: false, force, ...(onlyNew !== undefined && { onlyNew: resolve(onlyNew) }) },
-    merged: parts.map(({ shard, folder, run: { program, startedAt, engine } }) => ({ shard: shardName(shard), folder: resolve(folder), program, startedAt, engine })),
+    inputs: {
+      ...first.inputs,
+      boxes: resolve(boxes),
+      ...(images !== undefined && { images: resolve(images) }),
+      ...(dataset !== undefined && { dataset: resolve(dataset) }),
+    },
+    options: {
+      ...options,
+      out,
+      formats,
+      overlays,
+      resume: false,
+      force,
+      ...(onlyNew !== undefined && { onlyNew: resolve(onlyNew) }),
+    },
+    merged: parts.map(({ shard, folder, run: { program, startedAt, engine } }) => ({
+      shard: shardName(shard),
+      folder: resolve(folder),
+      program,
+      startedAt,
+      engine,
+    })),
   };
   await writeAtomic(join(out, RUN_FILE), `${JSON.stringify(run, null, 2)}\n`);
 }

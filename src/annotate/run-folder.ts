@@ -22,9 +22,19 @@ export const SUMMARY_FILE = "summary.json";
 
 /** Everything `annotate` ever writes into its folder; `--force` removes these and nothing else. */
 const OWN_FILES = [
-  RUN_FILE, JOURNAL_FILE, SUMMARY_FILE, "annotations.json", "label-studio.json", "label-studio-config.xml",
+  RUN_FILE,
+  JOURNAL_FILE,
+  SUMMARY_FILE,
+  "annotations.json",
+  "label-studio.json",
+  "label-studio-config.xml",
   // Written by --simulate-clicks.
-  "report.json", "report.md", "report.html", "instances.csv", "clicks.csv", "automatic.json",
+  "report.json",
+  "report.md",
+  "report.html",
+  "instances.csv",
+  "clicks.csv",
+  "automatic.json",
   ...OUTPUT_FOLDERS,
 ];
 
@@ -36,7 +46,10 @@ export interface ReadyFolder {
 }
 
 /** What is asked of the folder, and what must not lie where outputs go. */
-export interface RunFolderOptions extends Pick<AnnotateOptions, "out" | "boxes" | "dataset" | "onlyNew" | "resume" | "force"> {
+export interface RunFolderOptions extends Pick<
+  AnnotateOptions,
+  "out" | "boxes" | "dataset" | "onlyNew" | "resume" | "force"
+> {
   readonly images?: string;
   /** Run folders that are read. */
   readonly parts?: readonly string[];
@@ -68,7 +81,9 @@ async function clearRunFolder(options: RunFolderOptions): Promise<ReadyFolder["m
     const others = names.filter((name) => !(options.resume && name === JOURNAL_FILE + PARTIAL_SUFFIX));
     if (others.length > 0 && !options.force) throw notEmpty(options, others);
     if (options.force) {
-      for (const name of OWN_FILES) for (const end of ["", PARTIAL_SUFFIX]) await rm(join(options.out, name + end), { recursive: true, force: true });
+      for (const name of OWN_FILES)
+        for (const end of ["", PARTIAL_SUFFIX])
+          await rm(join(options.out, name + end), { recursive: true, force: true });
     }
     return "new";
   } catch (error) {
@@ -82,31 +97,52 @@ function notEmpty({ out, resume }: Pick<AnnotateOptions, "out" | "resume">, name
   const others = `${shown}${names.length > 3 ? ` and ${names.length - 3} more` : ""}${resume ? ` but no ${JOURNAL_FILE}` : ""}`;
   return new PolyrnnError(
     `--out ${out}: expected ${resume ? "an earlier run or " : ""}an empty folder, received one with ${isRun ? "an earlier run" : others}`,
-    "E_OUT_NOT_EMPTY", EXIT.cannotWrite,
-    isRun ? "Go on with --resume, replace it with --force, or name another folder with --out."
+    "E_OUT_NOT_EMPTY",
+    EXIT.cannotWrite,
+    isRun
+      ? "Go on with --resume, replace it with --force, or name another folder with --out."
       : "Name another folder with --out. --force writes there all the same; files named like the outputs are replaced.",
   );
 }
 
 /** Inputs are never written to: the box file must not lie where an output goes, and the images not in the output folder. */
-async function refuseInputAsOutput({ out, boxes, images, dataset, onlyNew, parts = [] }: RunFolderOptions): Promise<void> {
+async function refuseInputAsOutput({
+  out,
+  boxes,
+  images,
+  dataset,
+  onlyNew,
+  parts = [],
+}: RunFolderOptions): Promise<void> {
   const outPath = await realPathOf(out);
-  const inputs = [["--boxes", boxes], ["--dataset", dataset], ["images", images], ["--only-new", onlyNew], ...parts.map((part) => ["the part", part] as const)] as const;
+  const inputs = [
+    ["--boxes", boxes],
+    ["--dataset", dataset],
+    ["images", images],
+    ["--only-new", onlyNew],
+    ...parts.map((part) => ["the part", part] as const),
+  ] as const;
   for (const [name, input] of inputs) {
     if (input === undefined) continue;
     const path = await realPathOf(input);
     const inside = relative(outPath, path);
-    const isInside = inside === "" || (inside !== ".." && !inside.startsWith(`..${sep}`) && resolve(outPath, inside) === path);
+    const isInside =
+      inside === "" || (inside !== ".." && !inside.startsWith(`..${sep}`) && resolve(outPath, inside) === path);
     const isOwn = inside === "" || OWN_FILES.includes(inside.split(sep)[0] ?? "");
     if (isInside && isOwn) {
-      throw usageError(`--out ${out}: expected a folder apart from the inputs, received one that holds ${name} ${input}`,
-        "Name another folder with --out; inputs are never written over.");
+      throw usageError(
+        `--out ${out}: expected a folder apart from the inputs, received one that holds ${name} ${input}`,
+        "Name another folder with --out; inputs are never written over.",
+      );
     }
   }
 }
 
 /** Real path of what exists; the plain absolute one of what does not. */
 async function realPathOf(path: string): Promise<string> {
-  const exists = await stat(path).then(() => true, () => false);
+  const exists = await stat(path).then(
+    () => true,
+    () => false,
+  );
   return exists ? realpath(path) : resolve(path);
 }

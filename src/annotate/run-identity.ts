@@ -32,39 +32,71 @@ export interface RunIdentity {
 
 /** For each field, what the user would have to change. */
 const FIELD_NAMES: Readonly<Record<keyof RunIdentity, string>> = {
-  type: "kind of file", version: "journal version", input: "content of --boxes (sha256)", model: "content of --model (sha256)",
-  context: "--context", maxSteps: "--max-steps", candidates: "--candidates", minScore: "--min-score", simplify: "--simplify", categories: "--categories",
-  existing: "--existing", limit: "--limit", shard: "--shard",
+  type: "kind of file",
+  version: "journal version",
+  input: "content of --boxes (sha256)",
+  model: "content of --model (sha256)",
+  context: "--context",
+  maxSteps: "--max-steps",
+  candidates: "--candidates",
+  minScore: "--min-score",
+  simplify: "--simplify",
+  categories: "--categories",
+  existing: "--existing",
+  limit: "--limit",
+  shard: "--shard",
   onlyNew: "content of --only-new (sha256)",
 };
 
 export function identifyRun(
-  options: AnnotateOptions, { dataset, earlierHash }: Pick<RunInput, "dataset" | "earlierHash">, modelHash: string, context: number,
+  options: AnnotateOptions,
+  { dataset, earlierHash }: Pick<RunInput, "dataset" | "earlierHash">,
+  modelHash: string,
+  context: number,
 ): RunIdentity {
   return {
-    type: "run", version: JOURNAL_VERSION, input: dataset.sha256, model: modelHash, context,
-    maxSteps: options.maxSteps, candidates: options.candidates, minScore: options.minScore, simplify: options.simplify,
-    categories: [...options.categories].sort(), existing: options.existing, limit: options.limit ?? null,
-    shard: options.shard === undefined ? null : shardName(options.shard), onlyNew: earlierHash ?? null,
+    type: "run",
+    version: JOURNAL_VERSION,
+    input: dataset.sha256,
+    model: modelHash,
+    context,
+    maxSteps: options.maxSteps,
+    candidates: options.candidates,
+    minScore: options.minScore,
+    simplify: options.simplify,
+    categories: [...options.categories].sort(),
+    existing: options.existing,
+    limit: options.limit ?? null,
+    shard: options.shard === undefined ? null : shardName(options.shard),
+    onlyNew: earlierHash ?? null,
   };
 }
 
 /** @throws PolyrnnError naming every field that differs */
 export function checkSameRun(journalPath: string, found: JsonObject | undefined, wanted: RunIdentity): void {
   if (found?.["type"] !== "run") {
-    throw invalidData(`${journalPath}: line 1: expected the header of a run, received a damaged or foreign line`,
-      "Start again in another folder with --out, or replace this run with --force.");
+    throw invalidData(
+      `${journalPath}: line 1: expected the header of a run, received a damaged or foreign line`,
+      "Start again in another folder with --out, or replace this run with --force.",
+    );
   }
-  const differences = describeDifferences(found, wanted).map((field) => `${field.name}: the run has ${field.found}, this command ${field.wanted}`);
+  const differences = describeDifferences(found, wanted).map(
+    (field) => `${field.name}: the run has ${field.found}, this command ${field.wanted}`,
+  );
   if (differences.length > 0) {
-    throw new PolyrnnError(`${journalPath}: cannot resume a different run: ${differences.join("; ")}`, "E_RESUME", EXIT.usage,
-      "Repeat the command of the earlier run, write to another folder with --out, or replace the run with --force.");
+    throw new PolyrnnError(
+      `${journalPath}: cannot resume a different run: ${differences.join("; ")}`,
+      "E_RESUME",
+      EXIT.usage,
+      "Repeat the command of the earlier run, write to another folder with --out, or replace the run with --force.",
+    );
   }
 }
 
 /** The fields in which two runs differ, in words. */
 export function describeDifferences(
-  found: Readonly<Partial<Record<keyof RunIdentity, unknown>>>, wanted: RunIdentity,
+  found: Readonly<Partial<Record<keyof RunIdentity, unknown>>>,
+  wanted: RunIdentity,
 ): { readonly name: string; readonly found: string; readonly wanted: string }[] {
   return (Object.keys(FIELD_NAMES) as (keyof RunIdentity)[])
     .filter((field) => JSON.stringify(found[field]) !== JSON.stringify(wanted[field]))

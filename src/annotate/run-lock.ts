@@ -27,7 +27,10 @@ const EMPTY_WAIT_MS = 100;
 const ATTEMPTS = 20;
 
 export class RunLock {
-  private constructor(private readonly path: string, private readonly content: string) {}
+  private constructor(
+    private readonly path: string,
+    private readonly content: string,
+  ) {}
 
   /**
    * @param out  an existing folder
@@ -48,7 +51,11 @@ export class RunLock {
       if (found.kind === "held" && found.life !== "dead") throw await inUse(out, path, found.holder, found.life);
       if (found.kind === "foreign") throw await inUse(out, path, undefined, "elsewhere");
       if (await replace(path, found.text, content)) {
-        note(found.kind === "held" ? `${path}: ${nameOf(found.holder)} ended without a word; taking over` : `${path}: its process ended while it made the lock; taking over`);
+        note(
+          found.kind === "held"
+            ? `${path}: ${nameOf(found.holder)} ended without a word; taking over`
+            : `${path}: its process ended while it made the lock; taking over`,
+        );
         return new RunLock(path, content);
       }
       await wait(EMPTY_WAIT_MS);
@@ -58,7 +65,7 @@ export class RunLock {
 
   /** Removes the lock, unless somebody else put another one in its place. */
   async release(): Promise<void> {
-    if (await readText(this.path) === this.content) await removeFile(this.path);
+    if ((await readText(this.path)) === this.content) await removeFile(this.path);
   }
 }
 
@@ -85,14 +92,14 @@ async function readLock(path: string): Promise<FoundLock> {
  */
 async function replace(path: string, dead: string, content: string): Promise<boolean> {
   const guard = join(path, "..", TAKEOVER_FILE);
-  if (!await createFile(guard, content)) {
+  if (!(await createFile(guard, content))) {
     const other = await readLock(guard);
     // Its process was killed within the few system calls below.
     if (other.kind === "held" && other.life === "dead") await removeFile(guard);
     return false;
   }
   try {
-    if (await readText(path) !== dead) return false;
+    if ((await readText(path)) !== dead) return false;
     await removeFile(path);
     return await createFile(path, content);
   } finally {
@@ -124,7 +131,9 @@ async function createFile(path: string, content: string): Promise<boolean> {
 }
 
 async function removeFile(path: string): Promise<void> {
-  await rm(path, { force: true }).catch((thrown: unknown) => { throw toWriteError(path, thrown); });
+  await rm(path, { force: true }).catch((thrown: unknown) => {
+    throw toWriteError(path, thrown);
+  });
 }
 
 async function readText(path: string): Promise<string | undefined> {
@@ -134,15 +143,24 @@ async function readText(path: string): Promise<string | undefined> {
   });
 }
 
-async function inUse(out: string, path: string, holder: ProcessIdentity | undefined, life: Life): Promise<PolyrnnError> {
+async function inUse(
+  out: string,
+  path: string,
+  holder: ProcessIdentity | undefined,
+  life: Life,
+): Promise<PolyrnnError> {
   const journal = await stat(join(out, JOURNAL_FILE)).catch(() => undefined);
   const grew = journal === undefined ? "" : `; its journal last grew at ${journal.mtime.toISOString()}`;
   const who = holder === undefined ? "a lock that cannot be read" : nameOf(holder);
   const advice = `When that run is certainly over, delete ${path} and run again with --resume.`;
-  return new PolyrnnError(`--out ${out}: expected a folder no other run is writing to, received one in use by ${who}${grew}`,
-    "E_OUT_IN_USE", EXIT.cannotWrite,
-    life === "alive" ? "Wait for that run to end, stop it, or name another folder with --out."
-      : `It may run on another machine or in another container, which cannot be seen from here. ${advice}`);
+  return new PolyrnnError(
+    `--out ${out}: expected a folder no other run is writing to, received one in use by ${who}${grew}`,
+    "E_OUT_IN_USE",
+    EXIT.cannotWrite,
+    life === "alive"
+      ? "Wait for that run to end, stop it, or name another folder with --out."
+      : `It may run on another machine or in another container, which cannot be seen from here. ${advice}`,
+  );
 }
 
 function nameOf({ pid, host, startedAt }: ProcessIdentity): string {

@@ -10,13 +10,19 @@ export interface Selection {
 
 /** What becomes of an entry before any pixel is read. */
 export type Decision =
-  | { readonly kind: "draw"; readonly instance: Instance }
-  | { readonly kind: "settled"; readonly outcome: Outcome };
+  { readonly kind: "draw"; readonly instance: Instance } | { readonly kind: "settled"; readonly outcome: Outcome };
 
 export function decide(entry: Entry, selection: Selection): Decision {
   if (entry.kind === "failed") {
     const { ordinal, annotationId, imageId, failure } = entry;
-    return settled({ ordinal, annotationId, imageId, status: "failed", reason: failure.reason, message: failure.message });
+    return settled({
+      ordinal,
+      annotationId,
+      imageId,
+      status: "failed",
+      reason: failure.reason,
+      message: failure.message,
+    });
   }
   if (entry.kind === "skipped") {
     const { ordinal, annotationId, imageId, reason } = entry;

@@ -25,7 +25,10 @@ export function parseShard(text: string, env: Environment): Shard {
   if (text === "auto") return shardOfJob(env);
   const [, index, count] = /^(\d{1,6})\/(\d{1,6})$/.exec(text) ?? [];
   if (index === undefined || count === undefined) {
-    throw usageError(`--shard: expected I/N such as 3/16, or auto, but received ${receivedOf(text)}`, "Count from 1: the shards of four machines are 1/4, 2/4, 3/4 and 4/4.");
+    throw usageError(
+      `--shard: expected I/N such as 3/16, or auto, but received ${receivedOf(text)}`,
+      "Count from 1: the shards of four machines are 1/4, 2/4, 3/4 and 4/4.",
+    );
   }
   return checked(Number(index), Number(count), `--shard ${text}`);
 }
@@ -47,18 +50,28 @@ interface JobSystem {
 
 const JOB_SYSTEMS: readonly JobSystem[] = [
   {
-    name: "Kubernetes indexed job", marker: "JOB_COMPLETION_INDEX", others: ["JOB_COMPLETIONS"],
-    advice: "Kubernetes sets only the index: add an env entry JOB_COMPLETIONS with the value of spec.completions to the container.",
+    name: "Kubernetes indexed job",
+    marker: "JOB_COMPLETION_INDEX",
+    others: ["JOB_COMPLETIONS"],
+    advice:
+      "Kubernetes sets only the index: add an env entry JOB_COMPLETIONS with the value of spec.completions to the container.",
     read: (n) => ({ index: n["JOB_COMPLETION_INDEX"]! + 1, count: n["JOB_COMPLETIONS"]! }),
   },
   {
-    name: "Slurm job array", marker: "SLURM_ARRAY_TASK_ID", others: ["SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN"],
+    name: "Slurm job array",
+    marker: "SLURM_ARRAY_TASK_ID",
+    others: ["SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN"],
     advice: "Number the tasks of the array one after the other, for example with --array=0-15.",
-    read: (n) => ({ index: n["SLURM_ARRAY_TASK_ID"]! - n["SLURM_ARRAY_TASK_MIN"]! + 1, count: n["SLURM_ARRAY_TASK_COUNT"]! }),
+    read: (n) => ({
+      index: n["SLURM_ARRAY_TASK_ID"]! - n["SLURM_ARRAY_TASK_MIN"]! + 1,
+      count: n["SLURM_ARRAY_TASK_COUNT"]!,
+    }),
   },
   {
-    name: "GitLab parallel job", marker: "CI_NODE_INDEX", others: ["CI_NODE_TOTAL"],
-    advice: "Write \"parallel: 16\" in the job of .gitlab-ci.yml.",
+    name: "GitLab parallel job",
+    marker: "CI_NODE_INDEX",
+    others: ["CI_NODE_TOTAL"],
+    advice: 'Write "parallel: 16" in the job of .gitlab-ci.yml.',
     read: (n) => ({ index: n["CI_NODE_INDEX"]!, count: n["CI_NODE_TOTAL"]! }),
   },
 ];
@@ -67,16 +80,32 @@ function shardOfJob(env: Environment): Shard {
   const found = JOB_SYSTEMS.filter(({ marker }) => isSet(env[marker]));
   const [system, another] = found;
   if (system === undefined) {
-    const looked = JOB_SYSTEMS.map(({ name, marker, others }) => `${[marker, ...others].join(" and ")} (${name})`).join("; ");
-    throw usageError(`--shard auto: expected a job that numbers its parts, but none of these variables is set: ${looked}`, "Say which part with --shard I/N, for example 3/16.");
+    const looked = JOB_SYSTEMS.map(({ name, marker, others }) => `${[marker, ...others].join(" and ")} (${name})`).join(
+      "; ",
+    );
+    throw usageError(
+      `--shard auto: expected a job that numbers its parts, but none of these variables is set: ${looked}`,
+      "Say which part with --shard I/N, for example 3/16.",
+    );
   }
   if (another !== undefined) {
-    throw usageError(`--shard auto: expected one job system, but both ${system.marker} (${system.name}) and ${another.marker} (${another.name}) are set`,
-      "Say which part with --shard I/N.");
+    throw usageError(
+      `--shard auto: expected one job system, but both ${system.marker} (${system.name}) and ${another.marker} (${another.name}) are set`,
+      "Say which part with --shard I/N.",
+    );
   }
-  const numbers = Object.fromEntries([system.marker, ...system.others].map((name) => [name, numberOf(system, name, env[name])]));
+  const numbers = Object.fromEntries(
+    [system.marker, ...system.others].map((name) => [name, numberOf(system, name, env[name])]),
+  );
   const { index, count } = system.read(numbers);
-  return checked(index, count, `--shard auto, ${Object.entries(numbers).map(([name, value]) => `${name}=${value}`).join(" ")}`, system.advice);
+  return checked(
+    index,
+    count,
+    `--shard auto, ${Object.entries(numbers)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(" ")}`,
+    system.advice,
+  );
 }
 
 function isSet(value: string | undefined): value is string {
@@ -85,11 +114,21 @@ function isSet(value: string | undefined): value is string {
 
 function numberOf({ name: system, advice }: JobSystem, name: string, value: string | undefined): number {
   if (isSet(value) && /^\d{1,9}$/.test(value)) return Number(value);
-  throw usageError(`--shard auto (${system}): expected a whole number in ${name} but received ${isSet(value) ? receivedOf(value) : "nothing"}`, advice);
+  throw usageError(
+    `--shard auto (${system}): expected a whole number in ${name} but received ${isSet(value) ? receivedOf(value) : "nothing"}`,
+    advice,
+  );
 }
 
-function checked(index: number, count: number, where: string, advice = "Count from 1: the shards of four machines are 1/4, 2/4, 3/4 and 4/4."): Shard {
-  if (count < 1 || count > MOST_SHARDS) throw usageError(`${where}: expected 1 to ${MOST_SHARDS} shards but received ${count}`, advice);
-  if (index < 1 || index > count) throw usageError(`${where}: expected a shard from 1 to ${count} but received ${index}`, advice);
+function checked(
+  index: number,
+  count: number,
+  where: string,
+  advice = "Count from 1: the shards of four machines are 1/4, 2/4, 3/4 and 4/4.",
+): Shard {
+  if (count < 1 || count > MOST_SHARDS)
+    throw usageError(`${where}: expected 1 to ${MOST_SHARDS} shards but received ${count}`, advice);
+  if (index < 1 || index > count)
+    throw usageError(`${where}: expected a shard from 1 to ${count} but received ${index}`, advice);
   return { index, count };
 }

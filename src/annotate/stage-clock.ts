@@ -29,6 +29,12 @@ export class StageClock {
   seconds(): AnnotateSummary["secondsPerStage"] {
     const { decode, crop, encode, steps, write } = this.milliseconds;
     const round = (ms: number): number => Math.round(ms) / 1000;
-    return { decode: round(decode), crop: round(crop), encode: round(encode), steps: round(steps), write: round(write) };
+    return {
+      decode: round(decode),
+      crop: round(crop),
+      encode: round(encode),
+      steps: round(steps),
+      write: round(write),
+    };
   }
 }

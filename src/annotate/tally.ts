@@ -37,10 +37,26 @@ export class Tally {
     }
   }
 
-  counts(): Pick<AnnotateSummary, "done" | "failed" | "skipped" | "clipped" | "unended" | "failedByReason" | "skippedByReason" | "failures" | "meanScore"> {
+  counts(): Pick<
+    AnnotateSummary,
+    | "done"
+    | "failed"
+    | "skipped"
+    | "clipped"
+    | "unended"
+    | "failedByReason"
+    | "skippedByReason"
+    | "failures"
+    | "meanScore"
+  > {
     return {
-      done: this.done, failed: this.failed, skipped: this.skipped, clipped: this.clipped, unended: this.unended,
-      failedByReason: Object.fromEntries(this.failedByReason), skippedByReason: Object.fromEntries(this.skippedByReason),
+      done: this.done,
+      failed: this.failed,
+      skipped: this.skipped,
+      clipped: this.clipped,
+      unended: this.unended,
+      failedByReason: Object.fromEntries(this.failedByReason),
+      skippedByReason: Object.fromEntries(this.skippedByReason),
       failures: this.failures,
       meanScore: this.done === 0 ? null : Math.round((this.scoreSum / this.done) * 1e4) / 1e4,
     };

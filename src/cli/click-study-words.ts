@@ -6,8 +6,13 @@ import { durationWords } from "./progress.js";
 const HEAD = ["T", "clicks", "IoU", "truth vertices", "speed-up"];
 
 export function clickStudyWords(summary: ClickSummary, { exclusions }: Pick<ClickReport, "exclusions">): string[] {
-  const rows = summary.perThreshold.map(({ threshold, clicks, iou, truthVertices, speedUp }) =>
-    [String(threshold), decimals(clicks.mean, 2), decimals(iou.mean, 3), decimals(truthVertices, 1), speedUp === null ? "none" : `x ${speedUp.toFixed(2)}`]);
+  const rows = summary.perThreshold.map(({ threshold, clicks, iou, truthVertices, speedUp }) => [
+    String(threshold),
+    decimals(clicks.mean, 2),
+    decimals(iou.mean, 3),
+    decimals(truthVertices, 1),
+    speedUp === null ? "none" : `x ${speedUp.toFixed(2)}`,
+  ]);
   const lines = [
     `${summary.instances} instances, match ${summary.match}, metric ${summary.metric}${summary.maxClicks === null ? "" : `, at most ${summary.maxClicks} clicks`}; means over instances:`,
     ...aligned([HEAD, ["automatic", "0", decimals(summary.automaticIou, 3), "", ""], ...rows]),
@@ -16,7 +21,10 @@ export function clickStudyWords(summary: ClickSummary, { exclusions }: Pick<Clic
   ];
   if (summary.excluded > 0) lines.push(`${summary.excluded} left out: ${reasons(exclusions)}`);
   const { failOverClicks } = summary;
-  if (failOverClicks?.passed === false) lines.push(`mean clicks at T = ${failOverClicks.threshold} are over the limit of ${failOverClicks.limit} (--fail-over-clicks)`);
+  if (failOverClicks?.passed === false)
+    lines.push(
+      `mean clicks at T = ${failOverClicks.threshold} are over the limit of ${failOverClicks.limit} (--fail-over-clicks)`,
+    );
   lines.push(`wrote ${summary.out.replace(/\/+$/, "")}/: ${summary.written.join(", ")}`);
   return lines;
 }

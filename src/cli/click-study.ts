@@ -27,9 +27,16 @@ export interface StudyResult {
 }
 
 /** @throws PolyrnnError: whatever simulation, evaluation or writing throws; E_STOPPED when the user stopped it, and no report is written then */
-export async function studyClicks(request: StudyRequest, terminal: Terminal, signal: AbortSignal, progressOptions: ProgressOptions): Promise<StudyResult> {
+export async function studyClicks(
+  request: StudyRequest,
+  terminal: Terminal,
+  signal: AbortSignal,
+  progressOptions: ProgressOptions,
+): Promise<StudyResult> {
   const progress = showProgress(terminal.stderr, progressOptions);
-  const note = (line: string): void => { progress.note(line); };
+  const note = (line: string): void => {
+    progress.note(line);
+  };
   try {
     const host = { signal, note, progress: progress.progress, failure: progress.failure };
     await checkComparisons(request.evaluate);
@@ -39,7 +46,12 @@ export async function studyClicks(request: StudyRequest, terminal: Terminal, sig
     const files = await writeReportFiles(evaluation, request.out, note);
     const stepSummary = terminal.env["GITHUB_STEP_SUMMARY"];
     if (stepSummary !== undefined && stepSummary !== "") await appendStepSummary(stepSummary, evaluation);
-    const written = [...files, CLICKS_FILE, INSTANCES_FILE, ...(request.predictions === undefined ? [AUTOMATIC_FILE] : [])];
+    const written = [
+      ...files,
+      CLICKS_FILE,
+      INSTANCES_FILE,
+      ...(request.predictions === undefined ? [AUTOMATIC_FILE] : []),
+    ];
     return { evaluation, study, written };
   } finally {
     progress.end();
@@ -49,11 +61,15 @@ export async function studyClicks(request: StudyRequest, terminal: Terminal, sig
 /** A result file that cannot be read is found before the simulation, not after it. */
 async function checkComparisons({ compare }: StudyRequest["evaluate"]): Promise<void> {
   const { openPredictions } = await import("../evaluate/prediction-file.js");
-  for (const comparison of compare) if (comparison.kind === "file") await (await openPredictions(comparison.path)).close();
+  for (const comparison of compare)
+    if (comparison.kind === "file") await (await openPredictions(comparison.path)).close();
 }
 
 /** Rows go to the file as they come; on an error or a stop nothing of it stays. */
-async function simulateInto({ simulate, predictions, out }: StudyRequest, host: Omit<SimulateHost, "row">): Promise<ClickStudy> {
+async function simulateInto(
+  { simulate, predictions, out }: StudyRequest,
+  host: Omit<SimulateHost, "row">,
+): Promise<ClickStudy> {
   const csv = await ClicksCsv.open(join(out, CLICKS_FILE));
   try {
     const { simulateClicks } = await import("../evaluate/simulate-clicks.js");
@@ -68,19 +84,36 @@ async function simulateInto({ simulate, predictions, out }: StudyRequest, host: 
   }
 }
 
-async function evaluateInto({ simulate, evaluate: settings, predictions, out }: StudyRequest, study: ClickStudy, host: Omit<SimulateHost, "row">): Promise<Evaluation> {
+async function evaluateInto(
+  { simulate, evaluate: settings, predictions, out }: StudyRequest,
+  study: ClickStudy,
+  host: Omit<SimulateHost, "row">,
+): Promise<Evaluation> {
   const { truth, images, rasterizer, groupBy, seed, resamples } = simulate;
   const csv = await InstancesCsv.open(join(out, INSTANCES_FILE));
   try {
     const { evaluate } = await import("../evaluate/evaluate.js");
     const options: EvaluateOptions = {
-      ...settings, predictions: predictions ?? join(out, AUTOMATIC_FILE), truth, images, rasterizer, groupBy, seed, resamples,
-      matchBy: "id", context: study.context, only: (ordinal) => study.isAsked(ordinal),
+      ...settings,
+      predictions: predictions ?? join(out, AUTOMATIC_FILE),
+      truth,
+      images,
+      rasterizer,
+      groupBy,
+      seed,
+      resamples,
+      matchBy: "id",
+      context: study.context,
+      only: (ordinal) => study.isAsked(ordinal),
     };
     const evaluation = await evaluate(options, {
       signal: host.signal,
-      note: (line) => { host.note(line); },
-      progress: (seen, total) => { host.progress({ finished: seen, total, failed: 0, finishedNow: seen }); },
+      note: (line) => {
+        host.note(line);
+      },
+      progress: (seen, total) => {
+        host.progress({ finished: seen, total, failed: 0, finishedNow: seen });
+      },
       methods: (names) => csv.methods(names),
       row: (row) => csv.row(row),
     });
@@ -93,5 +126,10 @@ async function evaluateInto({ simulate, evaluate: settings, predictions, out }: 
 }
 
 function stopped(): PolyrnnError {
-  return new PolyrnnError("stopped before the last instance; no report was written", "E_STOPPED", EXIT.stopped, "Run the command again.");
+  return new PolyrnnError(
+    "stopped before the last instance; no report was written",
+    "E_STOPPED",
+    EXIT.stopped,
+    "Run the command again.",
+  );
 }

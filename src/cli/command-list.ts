@@ -9,7 +9,15 @@ import { simulateClicksTable, type SimulateClicksFlags } from "./options/simulat
 import { queueTable, workerTable, type QueueFlags, type WorkerFlags } from "./options/queue-table.js";
 import { trainTable, type TrainFlags } from "./options/train-table.js";
 import { mergeTable, type MergeFlags } from "./options/merge-table.js";
-import { modelsImportTable, modelsShowTable, modelsTable, modelsVerifyTable, type ImportFlags, type ShowFlags, type VerifyFlags } from "./options/models-table.js";
+import {
+  modelsImportTable,
+  modelsShowTable,
+  modelsTable,
+  modelsVerifyTable,
+  type ImportFlags,
+  type ShowFlags,
+  type VerifyFlags,
+} from "./options/models-table.js";
 
 export const COMMANDS: readonly Command[] = [
   defineCommand<AnnotateFlags>({
@@ -18,7 +26,10 @@ export const COMMANDS: readonly Command[] = [
     examples: [
       { why: "one COCO file, results in polyrnn-out/", line: "polyrnn annotate ./images --boxes boxes.json" },
       { why: "go on after a stop", line: "polyrnn annotate ./images --boxes boxes.json --resume" },
-      { why: "stream, one annotation per line", line: "polyrnn annotate ./images --boxes boxes.json --out - | jq .score" },
+      {
+        why: "stream, one annotation per line",
+        line: "polyrnn annotate ./images --boxes boxes.json --out - | jq .score",
+      },
     ],
     table: annotateTable,
     load: async () => (await import("./commands/annotate.js")).annotateCommand,
@@ -28,7 +39,10 @@ export const COMMANDS: readonly Command[] = [
     summary: "join the runs of shards into one",
     examples: [
       { why: "the parts that annotate --shard drew, in any order", line: "polyrnn merge part-* --out all" },
-      { why: "on a machine where the boxes and images lie elsewhere", line: "polyrnn merge part-* --out all --boxes boxes.json --images ./images" },
+      {
+        why: "on a machine where the boxes and images lie elsewhere",
+        line: "polyrnn merge part-* --out all --boxes boxes.json --images ./images",
+      },
     ],
     table: mergeTable,
     load: async () => (await import("./commands/merge.js")).mergeCommand,
@@ -37,9 +51,18 @@ export const COMMANDS: readonly Command[] = [
     words: ["evaluate"],
     summary: "compare polygons with ground truth",
     examples: [
-      { why: "a run against its ground truth; the report lies in polyrnn-out/polyrnn-eval/", line: "polyrnn evaluate polyrnn-out/annotations.json --truth gt.json" },
-      { why: "beside GrabCut and somebody else's results", line: "polyrnn evaluate polyrnn-out/annotations.json --truth gt.json --compare box,grabcut,b=b.json" },
-      { why: "in a CI job: fail below a mean IoU of 0.6", line: "polyrnn evaluate polyrnn-out/annotations.json --truth gt.json --fail-under 0.6 --json" },
+      {
+        why: "a run against its ground truth; the report lies in polyrnn-out/polyrnn-eval/",
+        line: "polyrnn evaluate polyrnn-out/annotations.json --truth gt.json",
+      },
+      {
+        why: "beside GrabCut and somebody else's results",
+        line: "polyrnn evaluate polyrnn-out/annotations.json --truth gt.json --compare box,grabcut,b=b.json",
+      },
+      {
+        why: "in a CI job: fail below a mean IoU of 0.6",
+        line: "polyrnn evaluate polyrnn-out/annotations.json --truth gt.json --fail-under 0.6 --json",
+      },
     ],
     table: evaluateTable,
     load: async () => (await import("./commands/evaluate.js")).evaluateCommand,
@@ -48,9 +71,18 @@ export const COMMANDS: readonly Command[] = [
     words: ["simulate-clicks"],
     summary: "count the corrections an annotator would make, and what they bring",
     examples: [
-      { why: "on the last run in polyrnn-out/, or on the bundled sample", line: "polyrnn simulate-clicks --threshold 2" },
-      { why: "on a data set, four annotators from strict to lenient", line: "polyrnn simulate-clicks ./images --truth gt.json --threshold 1,2,3,4 --out study" },
-      { why: "in a CI job: fail above 10 clicks per instance", line: "polyrnn simulate-clicks ./images --truth gt.json --threshold 2 --fail-over-clicks 10 --json" },
+      {
+        why: "on the last run in polyrnn-out/, or on the bundled sample",
+        line: "polyrnn simulate-clicks --threshold 2",
+      },
+      {
+        why: "on a data set, four annotators from strict to lenient",
+        line: "polyrnn simulate-clicks ./images --truth gt.json --threshold 1,2,3,4 --out study",
+      },
+      {
+        why: "in a CI job: fail above 10 clicks per instance",
+        line: "polyrnn simulate-clicks ./images --truth gt.json --threshold 2 --fail-over-clicks 10 --json",
+      },
     ],
     table: simulateClicksTable,
     load: async () => (await import("./commands/simulate-clicks.js")).simulateClicksCommand,
@@ -59,9 +91,15 @@ export const COMMANDS: readonly Command[] = [
     words: ["train"],
     summary: "train a model on outlines of your own",
     examples: [
-      { why: "from the model that comes with the program; runs/mine is a model from the first validation on", line: "polyrnn train --data train.json --images ./images --val val.json --out runs/mine" },
+      {
+        why: "from the model that comes with the program; runs/mine is a model from the first validation on",
+        line: "polyrnn train --data train.json --images ./images --val val.json --out runs/mine",
+      },
       { why: "go on after a stop", line: "polyrnn train --resume runs/mine" },
-      { why: "two sources, drawn from unequally, for a fixed number of steps", line: "polyrnn train --data t.json --images ./images --val v.json --source-weight a=3,b=1 --steps 9000" },
+      {
+        why: "two sources, drawn from unequally, for a fixed number of steps",
+        line: "polyrnn train --data t.json --images ./images --val v.json --source-weight a=3,b=1 --steps 9000",
+      },
     ],
     table: trainTable,
     load: async () => {
@@ -74,7 +112,10 @@ export const COMMANDS: readonly Command[] = [
     summary: "write a model as ONNX files",
     examples: [
       { why: "encoder, step, and one file that draws polygons on its own", line: "polyrnn export mobile --out ./onnx" },
-      { why: "a model of your own, for example the folder of a training run", line: "polyrnn export runs/mine --format onnx --out ./onnx" },
+      {
+        why: "a model of your own, for example the folder of a training run",
+        line: "polyrnn export runs/mine --format onnx --out ./onnx",
+      },
     ],
     table: exportTable,
     load: async () => (await import("./commands/export.js")).exportCommand,
@@ -83,7 +124,10 @@ export const COMMANDS: readonly Command[] = [
     words: ["worker"],
     summary: "draw for a run that another machine hands out",
     examples: [
-      { why: "take jobs until stopped; the images lie in ./images here too", line: "polyrnn worker --queue redis://host:6379 --images ./images" },
+      {
+        why: "take jobs until stopped; the images lie in ./images here too",
+        line: "polyrnn worker --queue redis://host:6379 --images ./images",
+      },
       { why: "with metrics for Prometheus", line: "polyrnn worker --queue redis://host:6379 --metrics-port 9400" },
     ],
     table: workerTable,
@@ -135,8 +179,14 @@ export const COMMANDS: readonly Command[] = [
     words: ["models", "import"],
     summary: "make a model to train from ImageNet weights of VGG-16",
     examples: [
-      { why: "weights of torchvision, saved as safetensors", line: "polyrnn models import vgg16 vgg16.safetensors --out ./my-model" },
-      { why: "the same network with peephole terms", line: "polyrnn models import vgg16 vgg16.safetensors --out ./my-model --peepholes" },
+      {
+        why: "weights of torchvision, saved as safetensors",
+        line: "polyrnn models import vgg16 vgg16.safetensors --out ./my-model",
+      },
+      {
+        why: "the same network with peephole terms",
+        line: "polyrnn models import vgg16 vgg16.safetensors --out ./my-model --peepholes",
+      },
     ],
     table: modelsImportTable,
     load: async () => (await import("./commands/models-import.js")).importCommand,
@@ -146,20 +196,30 @@ export const COMMANDS: readonly Command[] = [
 /** One table, one implementation, five actions. */
 function queueCommands(): Command[] {
   const actions = [
-    { action: "status", summary: "show jobs, workers and coordinators of a Redis server", why: "what waits, what is in work, what was set aside" },
+    {
+      action: "status",
+      summary: "show jobs, workers and coordinators of a Redis server",
+      why: "what waits, what is in work, what was set aside",
+    },
     { action: "pause", summary: "let workers finish what they have and take nothing more", why: "hold all queues" },
     { action: "resume", summary: "let workers take jobs again", why: "end a pause" },
-    { action: "drain", summary: "remove all jobs that are not in work", why: "clean up after runs nobody goes on with" },
+    {
+      action: "drain",
+      summary: "remove all jobs that are not in work",
+      why: "clean up after runs nobody goes on with",
+    },
     { action: "retry-failed", summary: "put jobs that were set aside up again", why: "after the cause is mended" },
   ] as const;
-  return actions.map(({ action, summary, why }) => defineCommand<QueueFlags>({
-    words: ["queue", action],
-    summary,
-    examples: [
-      { why, line: `polyrnn queue ${action} --queue redis://host:6379` },
-      { why: "the same for a program", line: `polyrnn queue ${action} --queue redis://host:6379 --json` },
-    ],
-    table: queueTable,
-    load: async () => (await import("./commands/queue.js")).queueCommand(action),
-  }));
+  return actions.map(({ action, summary, why }) =>
+    defineCommand<QueueFlags>({
+      words: ["queue", action],
+      summary,
+      examples: [
+        { why, line: `polyrnn queue ${action} --queue redis://host:6379` },
+        { why: "the same for a program", line: `polyrnn queue ${action} --queue redis://host:6379 --json` },
+      ],
+      table: queueTable,
+      load: async () => (await import("./commands/queue.js")).queueCommand(action),
+    }),
+  );
 }

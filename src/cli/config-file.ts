@@ -19,11 +19,17 @@ export async function readConfigFile(path: string, table: AnyOptionTable): Promi
     const name = names.get(key);
     if (name === undefined) {
       const suggestion = nearestName(key, [...names.keys()]);
-      throw usageError(`${path}: ${JSON.stringify(key)} is not an option`,
-        suggestion === undefined ? `Known keys: ${Object.keys(table).filter((known) => known !== "config").join(", ")}.`
-          : `Did you mean ${JSON.stringify(suggestion)}?`);
+      throw usageError(
+        `${path}: ${JSON.stringify(key)} is not an option`,
+        suggestion === undefined
+          ? `Known keys: ${Object.keys(table)
+              .filter((known) => known !== "config")
+              .join(", ")}.`
+          : `Did you mean ${JSON.stringify(suggestion)}?`,
+      );
     }
-    if (values.has(name)) throw usageError(`${path}: ${name} is given twice, as ${name} and as ${flagName(name)}`, "Remove one of them.");
+    if (values.has(name))
+      throw usageError(`${path}: ${name} is given twice, as ${name} and as ${flagName(name)}`, "Remove one of them.");
     values.set(name, value);
   }
   return values;
@@ -34,7 +40,11 @@ async function readText(path: string): Promise<string> {
     return await readFile(path, "utf8");
   } catch (error) {
     const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
-    throw missingInput(`${path}: expected a config file that can be read, received ${isAbsent ? "no such file" : reasonOf(error)}`, "Check the path given with --config or POLYRNN_CONFIG.", error);
+    throw missingInput(
+      `${path}: expected a config file that can be read, received ${isAbsent ? "no such file" : reasonOf(error)}`,
+      "Check the path given with --config or POLYRNN_CONFIG.",
+      error,
+    );
   }
 }
 
@@ -47,7 +57,10 @@ function parseObject(path: string, text: string): object {
     throw invalidData(`${path}: expected JSON but ${reasonOf(error)}`, hint, error);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw invalidData(`${path}: expected a JSON object but received ${value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`}`, hint);
+    throw invalidData(
+      `${path}: expected a JSON object but received ${value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`}`,
+      hint,
+    );
   }
   return value;
 }

@@ -3,7 +3,9 @@ import type { EvaluationSummary } from "../evaluate/evaluation-summary.js";
 import type { EvaluationReport, Interval, ListedReason } from "../evaluate/report-types.js";
 
 export function evaluationWords({ counts }: EvaluationReport, summary: EvaluationSummary): string[] {
-  const compared = [...summary.compared, { name: "grid ceiling", ...summary.gridCeiling }].map(({ name, instanceMean }) => `${name} ${ratio(instanceMean.mean)}`);
+  const compared = [...summary.compared, { name: "grid ceiling", ...summary.gridCeiling }].map(
+    ({ name, instanceMean }) => `${name} ${ratio(instanceMean.mean)}`,
+  );
   const lines = [
     `mean IoU ${withRange(summary.iou.instanceMean)} over ${summary.evaluated} instances; mean of ${summary.iou.classMean.count} classes ${withRange(summary.iou.classMean)}`,
     `boundary IoU ${withRange(summary.boundaryIou.instanceMean)}; masks filled by ${summary.rasterizer === "coco" ? "COCO's" : "Pillow's"} rule`,
@@ -12,7 +14,8 @@ export function evaluationWords({ counts }: EvaluationReport, summary: Evaluatio
   if (summary.failed > 0) lines.push(`${summary.failed} counted as IoU 0: ${reasons(counts.failures)}`);
   if (summary.excluded > 0) lines.push(`${summary.excluded} left out: ${reasons(counts.exclusions)}`);
   if (counts.remarks.length > 0) lines.push(`worth a look: ${reasons(counts.remarks)}`);
-  if (summary.failUnder?.passed === false) lines.push(`mean IoU is below the limit of ${summary.failUnder.limit} (--fail-under)`);
+  if (summary.failUnder?.passed === false)
+    lines.push(`mean IoU is below the limit of ${summary.failUnder.limit} (--fail-under)`);
   lines.push(`wrote ${summary.out.replace(/\/+$/, "")}/: ${summary.written.join(", ")}`);
   return lines;
 }

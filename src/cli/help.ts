@@ -7,7 +7,11 @@ import { packageVersion } from "./package-version.js";
 
 const LINE_WIDTH = 100;
 const GROUPS: readonly OptionGroup[] = ["common", "advanced", "output"];
-const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = { common: "Common", advanced: "Advanced", output: "Output" };
+const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = {
+  common: "Common",
+  advanced: "Advanced",
+  output: "Output",
+};
 
 /** Also in the README. */
 export const EXIT_CODE_MEANINGS: readonly (readonly [number, string])[] = [
@@ -43,17 +47,41 @@ export function mainHelp(commands: readonly Command[]): string {
 /** `polyrnn annotate --help` */
 export function commandHelp(command: Command, commands: readonly Command[]): string {
   const name = command.words.join(" ");
-  const below = commands.filter((other) => other !== command && command.words.every((word, i) => other.words[i] === word));
-  const lines = [`polyrnn ${name} - ${command.summary}`, "", ...exampleLines(command.examples), "", "Usage", `  polyrnn ${usageOf(command)}`];
+  const below = commands.filter(
+    (other) => other !== command && command.words.every((word, i) => other.words[i] === word),
+  );
+  const lines = [
+    `polyrnn ${name} - ${command.summary}`,
+    "",
+    ...exampleLines(command.examples),
+    "",
+    "Usage",
+    `  polyrnn ${usageOf(command)}`,
+  ];
   if (below.length > 0) lines.push("", "Commands", ...columns(below.map((other) => [usageOf(other), other.summary])));
   const width = leftWidth(Object.entries(command.table).map(([option, row]) => signature(option, row)));
   for (const group of GROUPS) {
     const rows = Object.entries(command.table).filter(([, row]) => row.group === group);
-    if (rows.length > 0) lines.push("", GROUP_TITLES[group], ...columns(rows.map(([option, row]) => [signature(option, row), explanation(row)]), width));
+    if (rows.length > 0)
+      lines.push(
+        "",
+        GROUP_TITLES[group],
+        ...columns(
+          rows.map(([option, row]) => [signature(option, row), explanation(row)]),
+          width,
+        ),
+      );
   }
-  lines.push("", ...wrap(
-    "Every option can also be set as an environment variable (--batch-size: POLYRNN_BATCH_SIZE)"
-    + ("config" in command.table ? " and in a config file. Defaults give way to the config file, that to the environment, that to flags." : ". Flags go before it."), 0));
+  lines.push(
+    "",
+    ...wrap(
+      "Every option can also be set as an environment variable (--batch-size: POLYRNN_BATCH_SIZE)" +
+        ("config" in command.table
+          ? " and in a config file. Defaults give way to the config file, that to the environment, that to flags."
+          : ". Flags go before it."),
+      0,
+    ),
+  );
   return lines.join("\n");
 }
 
@@ -67,7 +95,10 @@ export function signature(name: string, row: OptionRow): string {
 /** The description with range, unit and default. */
 export function explanation(row: OptionRow): string {
   const facts: string[] = [];
-  if (row.type === "number") facts.push([row.max === undefined ? `${row.min} or more` : `${row.min} to ${row.max}`, row.unit ?? []].flat().join(" "));
+  if (row.type === "number")
+    facts.push(
+      [row.max === undefined ? `${row.min} or more` : `${row.min} to ${row.max}`, row.unit ?? []].flat().join(" "),
+    );
   if (row.type === "list" && row.choices !== undefined) facts.push(expectation(row));
   if (row.required === true) facts.push("required");
   if (row.default !== undefined && row.type !== "flag") facts.push(`default: ${defaultText(row.default)}`);
@@ -90,7 +121,9 @@ function placeholderOf(row: OptionRow): string {
 function usageOf(command: Command): string {
   const rows = Object.entries(command.table);
   const needed = rows.filter(([, row]) => row.position !== undefined || row.required === true);
-  const parts = needed.map(([name, row]) => (row.required === true ? signature(name, row) : `[${signature(name, row)}]`));
+  const parts = needed.map(([name, row]) =>
+    row.required === true ? signature(name, row) : `[${signature(name, row)}]`,
+  );
   return [...command.words, ...parts, ...(needed.length < rows.length ? ["[options]"] : [])].join(" ");
 }
 
@@ -104,7 +137,10 @@ function leftWidth(lefts: readonly string[]): number {
 }
 
 /** Two columns. */
-function columns(rows: readonly (readonly [string, string])[], width = leftWidth(rows.map(([left]) => left))): string[] {
+function columns(
+  rows: readonly (readonly [string, string])[],
+  width = leftWidth(rows.map(([left]) => left)),
+): string[] {
   return rows.flatMap(([left, right]) => {
     const [first = "", ...more] = wrap(right, width + 4);
     if (left.length > width) return [`  ${left}`, " ".repeat(width + 4) + first.trimStart(), ...more];

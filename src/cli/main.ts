@@ -25,7 +25,9 @@ export async function main(): Promise<void> {
   });
   process.exitCode = await run(process.argv.slice(2), terminal);
   // Everything is written and said by now. What a library keeps open (a queue's connection to a server that is gone) must not keep the process.
-  setTimeout(() => { process.exit(); }, GRACE_MS).unref();
+  setTimeout(() => {
+    process.exit();
+  }, GRACE_MS).unref();
 }
 
 /** Interrupt key, cluster, closed terminal. */

@@ -13,8 +13,16 @@ export function parseNamedNumbers(items: readonly string[], place: string): Read
     const at = item.lastIndexOf("=");
     const [name, text] = [item.slice(0, Math.max(0, at)).trim(), item.slice(at + 1).trim()];
     const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN;
-    if (at < 1 || !Number.isFinite(value)) throw usageError(`${place}: expected NAME=NUMBER but received ${receivedOf(item)}`, `Write it as in ${place} ${at < 1 ? "name" : name}=0.5.`);
-    if (numbers.has(name)) throw usageError(`${place}: expected every name once but received ${receivedOf(name)} twice`, "Leave one of them.");
+    if (at < 1 || !Number.isFinite(value))
+      throw usageError(
+        `${place}: expected NAME=NUMBER but received ${receivedOf(item)}`,
+        `Write it as in ${place} ${at < 1 ? "name" : name}=0.5.`,
+      );
+    if (numbers.has(name))
+      throw usageError(
+        `${place}: expected every name once but received ${receivedOf(name)} twice`,
+        "Leave one of them.",
+      );
     numbers.set(name, value);
   }
   return numbers;

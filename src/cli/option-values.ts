@@ -19,7 +19,12 @@ export function valueFromText(row: OptionRow, text: string, place: string): Opti
       throw refused(row, JSON.stringify(text), place);
     case "number":
       // Number() alone would take "", " 8 ", "0x10" and "Infinity".
-      return checkedNumber(row, /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN, JSON.stringify(text), place);
+      return checkedNumber(
+        row,
+        /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN,
+        JSON.stringify(text),
+        place,
+      );
     case "text":
       return checkedText(row, text, place);
     case "list":
@@ -61,7 +66,9 @@ export function expectation(row: OptionRow): string {
     case "text":
       return row.choices === undefined ? (row.placeholder ?? "a text") : `one of ${row.choices.join(", ")}`;
     case "list":
-      return row.choices === undefined ? `a list of ${row.placeholder ?? "texts"}` : `one or more of ${row.choices.join(", ")}`;
+      return row.choices === undefined
+        ? `a list of ${row.placeholder ?? "texts"}`
+        : `one or more of ${row.choices.join(", ")}`;
   }
 }
 
@@ -76,13 +83,21 @@ function checkedNumber(row: OptionRow & NumberRow, value: number, received: stri
 }
 
 function checkedText(row: OptionRow & { type: "text" | "list" }, text: string, place: string): string {
-  if (text === "") throw usageError(`${place}: expected ${expectation(row)} but received nothing`, "Give it a value, or leave it out.");
-  if (row.choices !== undefined && !row.choices.includes(text)) throw refused(row, JSON.stringify(text), place, nearestName(text, row.choices));
+  if (text === "")
+    throw usageError(
+      `${place}: expected ${expectation(row)} but received nothing`,
+      "Give it a value, or leave it out.",
+    );
+  if (row.choices !== undefined && !row.choices.includes(text))
+    throw refused(row, JSON.stringify(text), place, nearestName(text, row.choices));
   return text;
 }
 
 function refused(row: OptionRow, received: string, place: string, suggestion?: string): Error {
   const absent = row.whenAbsent ?? row.default;
   const advice = absent === undefined ? `${row.describe}.` : `Leave it out for the default, ${String(absent)}.`;
-  return usageError(`${place}: expected ${expectation(row)} but received ${received}`, suggestion === undefined ? advice : `Did you mean ${suggestion}?`);
+  return usageError(
+    `${place}: expected ${expectation(row)} but received ${received}`,
+    suggestion === undefined ? advice : `Did you mean ${suggestion}?`,
+  );
 }

@@ -69,11 +69,15 @@ function checkNames(words: readonly string[], table: AnyOptionTable, help: strin
     if (!word.startsWith("-") || isDashedValue(word)) continue;
     const [typed, value] = splitOnce(word.replace(/^--?/, ""), "=");
     const negated = typed.startsWith("no-") ? rows.get(typed.slice(3)) : undefined;
-    const row = word.startsWith("--") ? (rows.get(typed) ?? (negated?.type === "flag" ? negated : undefined)) : undefined;
+    const row = word.startsWith("--")
+      ? (rows.get(typed) ?? (negated?.type === "flag" ? negated : undefined))
+      : undefined;
     if (row === undefined) {
       const suggestion = nearestName(typed, [...rows.keys(), "help"]);
-      throw usageError(`unknown option ${word.startsWith("--") ? "--" : "-"}${typed}`,
-        suggestion === undefined ? hint : `Did you mean --${suggestion}? ${hint}`);
+      throw usageError(
+        `unknown option ${word.startsWith("--") ? "--" : "-"}${typed}`,
+        suggestion === undefined ? hint : `Did you mean --${suggestion}? ${hint}`,
+      );
     }
     if (row.type === "flag") {
       if (value !== undefined && (negated !== undefined || !["true", "false"].includes(value))) {
@@ -83,7 +87,10 @@ function checkNames(words: readonly string[], table: AnyOptionTable, help: strin
       i += 1; // The next word is the value.
       const next = words[i];
       if (next === undefined || (next.startsWith("-") && !isDashedValue(next))) {
-        throw usageError(`--${typed}: expected ${expectation(row)} but received nothing`, `Give it a value; one that begins with a dash as --${typed}=VALUE.`);
+        throw usageError(
+          `--${typed}: expected ${expectation(row)} but received nothing`,
+          `Give it a value; one that begins with a dash as --${typed}=VALUE.`,
+        );
       }
     }
   }

@@ -64,7 +64,10 @@ class Rate {
 export function progressWords(progress: AnnotateProgress, perSecond: number | undefined): string {
   const parts = [`${progress.finished} of ${progress.total} done`];
   if (perSecond !== undefined) {
-    parts.push(`${perSecond.toFixed(perSecond < 10 ? 1 : 0)} per second`, `${durationWords((progress.total - progress.finished) / perSecond)} left`);
+    parts.push(
+      `${perSecond.toFixed(perSecond < 10 ? 1 : 0)} per second`,
+      `${durationWords((progress.total - progress.finished) / perSecond)} left`,
+    );
   }
   parts.push(`${progress.failed} failed`);
   return parts.join(", ");

@@ -21,13 +21,15 @@ export async function reportError(thrown: unknown, terminal: Terminal, presentat
   const label = paint.error("polyrnn:");
   if (expected !== undefined) {
     terminal.stderr.write(`${label} ${printable(expected.message)}\n${printable(expected.hint)}\n`);
-    if (presentation.verbose && expected.cause !== undefined) terminal.stderr.write(paint.faint(`cause: ${withoutPasswords(stackOf(expected.cause))}\n`));
+    if (presentation.verbose && expected.cause !== undefined)
+      terminal.stderr.write(paint.faint(`cause: ${withoutPasswords(stackOf(expected.cause))}\n`));
   } else {
     terminal.stderr.write(`${label} a bug: ${withoutPasswords(stackOf(thrown))}\n${BUG_HINT} ${whereItRan()}\n`);
   }
   if (presentation.json) {
     const report = {
-      version: 1, type: "error",
+      version: 1,
+      type: "error",
       code: expected?.code ?? "E_BUG",
       message: expected?.message ?? (thrown instanceof Error ? thrown.message : String(thrown)),
       hint: expected?.hint ?? `${BUG_HINT} ${whereItRan()}`,
@@ -43,7 +45,8 @@ function printable(text: string): string {
   return withoutControls(withoutPasswords(text));
 }
 
-const BUG_HINT = "This should not happen. Report it in the project's issue list, with the command, the lines above and:";
+const BUG_HINT =
+  "This should not happen. Report it in the project's issue list, with the command, the lines above and:";
 
 function whereItRan(): string {
   return `polyrnn ${packageVersion()}, node ${process.version}, ${process.platform} ${process.arch}.`;

@@ -5,7 +5,14 @@
 import { usageError } from "../errors.js";
 import { readConfigFile } from "./config-file.js";
 import { valueFromJson, valueFromText } from "./option-values.js";
-import { environmentName, flagName, type AnyOptionTable, type OptionRow, type OptionTable, type OptionValue } from "./options/option-table.js";
+import {
+  environmentName,
+  flagName,
+  type AnyOptionTable,
+  type OptionRow,
+  type OptionTable,
+  type OptionValue,
+} from "./options/option-table.js";
 import type { GivenArguments } from "./parse-arguments.js";
 
 export interface OptionSources {
@@ -19,7 +26,10 @@ export interface OptionSources {
  * @returns every option of the table, checked and frozen; options that are absent everywhere and have no default have no key
  * @throws E_USAGE for a value out of range, a missing required option, an extra argument; E_MISSING and E_DATA for the config file
  */
-export async function resolveOptions<O>(table: OptionTable<O> & AnyOptionTable, sources: OptionSources): Promise<Readonly<O>> {
+export async function resolveOptions<O>(
+  table: OptionTable<O> & AnyOptionTable,
+  sources: OptionSources,
+): Promise<Readonly<O>> {
   const { given, env, help } = sources;
   checkPositionals(table, given, help);
 
@@ -39,9 +49,12 @@ export async function resolveOptions<O>(table: OptionTable<O> & AnyOptionTable, 
 
   const resolved: Record<string, OptionValue> = {};
   for (const [name, row] of Object.entries<OptionRow>(table)) {
-    const fromConfig = config.has(name) ? valueFromJson(row, config.get(name), `${configPath ?? ""}: ${name}`) : undefined;
+    const fromConfig = config.has(name)
+      ? valueFromJson(row, config.get(name), `${configPath ?? ""}: ${name}`)
+      : undefined;
     const value = flags.get(name) ?? environment.get(name) ?? fromConfig ?? row.default;
-    if (value !== undefined) resolved[name] = Array.isArray(value) ? Object.freeze([...(value as readonly string[])]) : value;
+    if (value !== undefined)
+      resolved[name] = Array.isArray(value) ? Object.freeze([...(value as readonly string[])]) : value;
     else if (row.required === true) throw missingOption(name, row, help);
   }
   // The table says which keys there are and of which type; `satisfies OptionTable<O>` ties that to O.
@@ -56,13 +69,16 @@ function fromFlags(name: string, row: OptionRow, given: GivenArguments): OptionV
   }
   if (row.position !== undefined) {
     const text = given.positionals[row.position];
-    return text === undefined ? undefined : valueFromText(row, text, row.type === "text" ? (row.placeholder ?? name) : name);
+    return text === undefined
+      ? undefined
+      : valueFromText(row, text, row.type === "text" ? (row.placeholder ?? name) : name);
   }
   const values = given.options.get(name);
   if (values === undefined) return undefined;
   const place = `--${flagName(name)}`;
   if (row.type === "list") return values.flatMap((value) => valueFromText(row, String(value), place) as string[]);
-  if (values.length > 1) throw usageError(`${place}: expected once but received ${values.length} times`, "Leave one of them.");
+  if (values.length > 1)
+    throw usageError(`${place}: expected once but received ${values.length} times`, "Leave one of them.");
   return typeof values[0] === "boolean" ? values[0] : valueFromText(row, values[0]!, place);
 }
 
@@ -73,9 +89,15 @@ function checkPositionals(rows: AnyOptionTable, { positionals, options }: GivenA
   const extra = positionals[places.length];
   if (extra === undefined) return;
   const names = places.map(([name, row]) => placeholderOf(name, row)).join(" ");
-  const missing = Object.entries(rows).find(([name, row]) => row.position === undefined && row.required === true && !options.has(name));
-  throw usageError(`unexpected argument ${JSON.stringify(extra)}: expected only ${names === "" ? "options" : `${names} and options`}`,
-    missing === undefined ? `Quote names that contain spaces. Run "${help}" for examples.` : `Did you mean --${flagName(missing[0])} ${extra}? Run "${help}" for examples.`);
+  const missing = Object.entries(rows).find(
+    ([name, row]) => row.position === undefined && row.required === true && !options.has(name),
+  );
+  throw usageError(
+    `unexpected argument ${JSON.stringify(extra)}: expected only ${names === "" ? "options" : `${names} and options`}`,
+    missing === undefined
+      ? `Quote names that contain spaces. Run "${help}" for examples.`
+      : `Did you mean --${flagName(missing[0])} ${extra}? Run "${help}" for examples.`,
+  );
 }
 
 function placeholderOf(name: string, row: OptionRow): string {

@@ -24,7 +24,10 @@ export async function run(words: readonly string[], terminal: Terminal): Promise
 function presentationFrom(words: readonly string[], env: Readonly<Record<string, string | undefined>>): Presentation {
   const options = beforeTerminator(words);
   return {
-    json: options.includes("--json") || options.includes("--json=true") || ["1", "true"].includes(env["POLYRNN_JSON"] ?? ""),
+    json:
+      options.includes("--json") ||
+      options.includes("--json=true") ||
+      ["1", "true"].includes(env["POLYRNN_JSON"] ?? ""),
     verbose: options.includes("--verbose"),
     color: "auto",
   };
@@ -34,7 +37,11 @@ async function dispatch(words: readonly string[], terminal: Terminal, presentati
   const [first] = words;
   if (first === undefined || first === "--help" || first === "-h") return print(terminal, mainHelp(COMMANDS));
   if (first === "--version") return print(terminal, packageVersion());
-  if (first === "help") return print(terminal, words.length === 1 ? mainHelp(COMMANDS) : commandHelp(findCommand(words.slice(1)), COMMANDS));
+  if (first === "help")
+    return print(
+      terminal,
+      words.length === 1 ? mainHelp(COMMANDS) : commandHelp(findCommand(words.slice(1)), COMMANDS),
+    );
   const command = findCommand(words);
   warnOfUnknownVariables(terminal);
   const rest = words.slice(command.words.length);
@@ -53,11 +60,16 @@ const OTHER_VARIABLES = ["POLYRNN_ENGINE", "POLYRNN_TFJS_NODE"];
 
 /** POLYRNN_BATCHSIZE would be ignored without a word; an option of another command is fine. */
 function warnOfUnknownVariables(terminal: Terminal): void {
-  const known = new Set([...OTHER_VARIABLES, ...COMMANDS.flatMap((command) => Object.keys(command.table).map(environmentName))]);
+  const known = new Set([
+    ...OTHER_VARIABLES,
+    ...COMMANDS.flatMap((command) => Object.keys(command.table).map(environmentName)),
+  ]);
   for (const name of Object.keys(terminal.env)) {
     if (!name.startsWith("POLYRNN_") || known.has(name)) continue;
     const suggestion = nearestName(name, known);
-    terminal.stderr.write(`warning: environment variable ${printable(name)} is no option of polyrnn${suggestion === undefined ? "" : `; did you mean ${suggestion}?`}\n`);
+    terminal.stderr.write(
+      `warning: environment variable ${printable(name)} is no option of polyrnn${suggestion === undefined ? "" : `; did you mean ${suggestion}?`}\n`,
+    );
   }
 }
 
@@ -67,7 +79,9 @@ function findCommand(words: readonly string[]): Command {
   const command = fitting.sort((a, b) => b.words.length - a.words.length)[0];
   const depth = command?.words.length ?? 0;
   const next = words[depth];
-  const below = COMMANDS.filter((other) => other.words.length > depth && (command?.words ?? []).every((word, i) => other.words[i] === word));
+  const below = COMMANDS.filter(
+    (other) => other.words.length > depth && (command?.words ?? []).every((word, i) => other.words[i] === word),
+  );
   if (command !== undefined && (below.length === 0 || next === undefined || next.startsWith("-"))) return command;
   throw unknownCommand(words.slice(0, depth + 1), [...new Set(below.map((other) => other.words[depth]!))]);
 }
@@ -78,8 +92,12 @@ function unknownCommand(typed: readonly string[], known: readonly string[]): Err
   const hint = `Run "polyrnn${parent === "" ? "" : ` ${parent}`} --help" to see all commands.`;
   if (word.startsWith("-")) return usageError(`unknown option ${word}: options follow the command`, hint);
   const suggestion = nearestName(word, known);
-  return usageError(`unknown command "${typed.join(" ")}"`,
-    suggestion === undefined ? hint : `Did you mean "polyrnn ${[...typed.slice(0, -1), suggestion].join(" ")}"? ${hint}`);
+  return usageError(
+    `unknown command "${typed.join(" ")}"`,
+    suggestion === undefined
+      ? hint
+      : `Did you mean "polyrnn ${[...typed.slice(0, -1), suggestion].join(" ")}"? ${hint}`,
+  );
 }
 
 function beforeTerminator(words: readonly string[]): readonly string[] {

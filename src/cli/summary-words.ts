@@ -13,8 +13,12 @@ export function summaryWords(summary: AnnotateSummary, rest: readonly string[], 
   if (summary.clipped > 0) lines.push(clippedWords(summary));
   if (summary.unended > 0) lines.push(`${count(summary.unended, "polygon")} ended at the step limit (--max-steps)`);
   if (verbose) {
-    const stages = Object.entries(summary.secondsPerStage).map(([stage, seconds]) => `${stage} ${seconds.toFixed(2)} s`);
-    lines.push(`time: ${stages.join(", ")}; peak memory ${Math.round(summary.peakMemoryMiB)} MiB; batches of ${summary.batchSize}`);
+    const stages = Object.entries(summary.secondsPerStage).map(
+      ([stage, seconds]) => `${stage} ${seconds.toFixed(2)} s`,
+    );
+    lines.push(
+      `time: ${stages.join(", ")}; peak memory ${Math.round(summary.peakMemoryMiB)} MiB; batches of ${summary.batchSize}`,
+    );
   }
   if (summary.written.length > 0) lines.push(`wrote ${inFolder(summary.out, summary.written)}`);
   const next = nextStep(summary, rest);
@@ -26,16 +30,21 @@ export function summaryWords(summary: AnnotateSummary, rest: readonly string[], 
 function headline(summary: AnnotateSummary): string {
   const { done, failed, remaining, skipped, skippedByReason } = summary;
   const asked = done + failed + remaining + (skippedByReason["score-below-minimum"] ?? 0);
-  if (asked === 0) return `nothing to draw${shardWords(summary)}: ${skipped === 0 ? "there are no annotations" : `${count(skipped, "annotation")}, and all passed over`}`;
-  return `${count(done, "polygon")} from ${count(summary.shard?.images ?? summary.images, "image")}${shardWords(summary)} in ${durationWords(summary.seconds)}`
-    + ` (${summary.instancesPerSecond.toFixed(1)} instances per second; model ${summary.model}, ${summary.engineVersion}, ${summary.device})`;
+  if (asked === 0)
+    return `nothing to draw${shardWords(summary)}: ${skipped === 0 ? "there are no annotations" : `${count(skipped, "annotation")}, and all passed over`}`;
+  return (
+    `${count(done, "polygon")} from ${count(summary.shard?.images ?? summary.images, "image")}${shardWords(summary)} in ${durationWords(summary.seconds)}` +
+    ` (${summary.instancesPerSecond.toFixed(1)} instances per second; model ${summary.model}, ${summary.engineVersion}, ${summary.device})`
+  );
 }
 
 /** Corners in place of sizes make most boxes too large, and nothing else about them is wrong. */
 function clippedWords({ clipped, done }: AnnotateSummary): string {
   const isUnusual = clipped >= 10 && clipped > done / 2;
-  return `${count(clipped, "box", "boxes")} reached over the image's border and ${clipped === 1 ? "was" : "were"} cut there`
-    + (isUnusual ? "; check that boxes are [left, top, width, height], not [left, top, right, bottom]" : "");
+  return (
+    `${count(clipped, "box", "boxes")} reached over the image's border and ${clipped === 1 ? "was" : "were"} cut there` +
+    (isUnusual ? "; check that boxes are [left, top, width, height], not [left, top, right, bottom]" : "")
+  );
 }
 
 /** " (shard 3/16)" */
@@ -50,7 +59,8 @@ function nextStep(summary: AnnotateSummary, rest: readonly string[]): string | u
     const command = ["polyrnn", "annotate", ...again, ...(again.includes("--resume") ? [] : ["--resume"])];
     return `stopped with ${count(summary.remaining, "instance")} left; go on with: ${command.map(quoted).join(" ")}`;
   }
-  if (summary.failed > 0 && summary.out !== "-") return `next: see the failures in ${joined(summary.out, "summary.json")}`;
+  if (summary.failed > 0 && summary.out !== "-")
+    return `next: see the failures in ${joined(summary.out, "summary.json")}`;
   const pictures = summary.written.find((path) => path.startsWith("overlays"));
   return pictures === undefined ? undefined : `next: look at the pictures in ${joined(summary.out, pictures)}`;
 }
@@ -60,7 +70,9 @@ export function count(n: number, singular: string, plural = `${singular}s`): str
 }
 
 export function reasons(counts: Readonly<Record<string, number>>): string {
-  return Object.entries(counts).map(([reason, n]) => `${n} ${reason}`).join(", ");
+  return Object.entries(counts)
+    .map(([reason, n]) => `${n} ${reason}`)
+    .join(", ");
 }
 
 export function inFolder(folder: string, paths: readonly string[]): string {

@@ -9,7 +9,11 @@ export interface Paint {
 }
 
 /** Colors for one stream: on for a terminal, off for NO_COLOR (no-color.org), TERM=dumb and `--color never`. Color never carries meaning alone. */
-export function paintFor(stream: OutputStream, env: Readonly<Record<string, string | undefined>>, choice: ColorChoice): Paint {
+export function paintFor(
+  stream: OutputStream,
+  env: Readonly<Record<string, string | undefined>>,
+  choice: ColorChoice,
+): Paint {
   const automatic = stream.isTTY === true && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
   const on = choice === "always" || (choice === "auto" && automatic);
   const style = (code: number) => (text: string) => (on ? `\u001b[${code}m${text}\u001b[0m` : text);

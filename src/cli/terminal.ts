@@ -34,7 +34,14 @@ export function writeLine(stream: OutputStream, line: string): Promise<void> {
     stream.write(`${line}\n`, (error) => {
       if (!error) resolve();
       else if (isClosed(stream, error)) reject(new ClosedPipe(error.message));
-      else reject(cannotWrite(`standard output: ${reasonOf(error)}`, "Make room where standard output is redirected to, then run again.", error));
+      else
+        reject(
+          cannotWrite(
+            `standard output: ${reasonOf(error)}`,
+            "Make room where standard output is redirected to, then run again.",
+            error,
+          ),
+        );
     });
   });
 }
@@ -42,5 +49,10 @@ export function writeLine(stream: OutputStream, line: string): Promise<void> {
 function isClosed(stream: OutputStream, error: Error): boolean {
   const code = (error as NodeJS.ErrnoException).code;
   // EIO of a terminal: its window was closed. Of a file it is a failing disk.
-  return code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || code === "ERR_STREAM_WRITE_AFTER_END" || (code === "EIO" && stream.isTTY === true);
+  return (
+    code === "EPIPE" ||
+    code === "ERR_STREAM_DESTROYED" ||
+    code === "ERR_STREAM_WRITE_AFTER_END" ||
+    (code === "EIO" && stream.isTTY === true)
+  );
 }

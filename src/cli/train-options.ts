@@ -22,13 +22,17 @@ export function checkNewRun(flags: TrainFlags): asserts flags is NewRunFlags {
   if (flags.data === undefined) throw usageError("--data FILE|DIR is missing: the outlines to learn from", hint);
   if (flags.images === undefined) throw usageError("--images DIR is missing: the folder of the images", hint);
   if (flags.val === undefined) {
-    throw usageError("--val FILE|DIR is missing: the outlines the model is judged by, on images that are not trained on",
-      "Without them nobody knows which step was the best; --val none trains all the same and keeps the newest weights.");
+    throw usageError(
+      "--val FILE|DIR is missing: the outlines the model is judged by, on images that are not trained on",
+      "Without them nobody knows which step was the best; --val none trains all the same and keeps the newest weights.",
+    );
   }
-  if (flags.dropEvery !== undefined && (flags.schedule ?? DEFAULT_RECIPE.schedule) !== "step") throw usageError("--drop-every is for --schedule step", "Add --schedule step, or leave it out.");
+  if (flags.dropEvery !== undefined && (flags.schedule ?? DEFAULT_RECIPE.schedule) !== "step")
+    throw usageError("--drop-every is for --schedule step", "Add --schedule step, or leave it out.");
   if (flags.val === NO_VALIDATION) {
     for (const name of ["valImages", "maxValInstances", "evalEvery"] as const) {
-      if (flags[name] !== undefined) throw usageError(`--${flagName(name)} is for a run with validation, received --val none`, "Leave one of them.");
+      if (flags[name] !== undefined)
+        throw usageError(`--${flagName(name)} is for a run with validation, received --val none`, "Leave one of them.");
     }
   }
 }
@@ -42,21 +46,32 @@ export async function toTrainOptions(flags: NewRunFlags): Promise<TrainOptions> 
   const init = await startOf(flags.init, model);
   const validation = validationOf(flags);
   return {
-    model, ...(init !== undefined && { init }),
+    model,
+    ...(init !== undefined && { init }),
     out: flags.out ?? DEFAULT_OUT,
-    data: dataOf(flags), ...(validation && { validation }),
+    data: dataOf(flags),
+    ...(validation && { validation }),
     device: flags.device ?? DEFAULT_RECIPE.device,
     ...(flags.threads !== undefined && { threads: flags.threads }),
     seed: flags.seed ?? DEFAULT_RECIPE.seed,
-    batchSize: flags.batch ?? DEFAULT_RECIPE.batchSize, steps: flags.steps ?? DEFAULT_RECIPE.steps,
-    trunkRate: flags.trunkLr ?? DEFAULT_RECIPE.trunkRate, rate: flags.lr ?? DEFAULT_RECIPE.rate,
-    schedule: flags.schedule ?? DEFAULT_RECIPE.schedule, warmUp: flags.warmup ?? DEFAULT_RECIPE.warmUp, dropEvery: flags.dropEvery ?? DEFAULT_RECIPE.dropEvery,
-    weightDecay: flags.weightDecay ?? DEFAULT_RECIPE.weightDecay, clipNorm: flags.clip ?? DEFAULT_RECIPE.clipNorm, average: flags.ema ?? DEFAULT_RECIPE.average,
+    batchSize: flags.batch ?? DEFAULT_RECIPE.batchSize,
+    steps: flags.steps ?? DEFAULT_RECIPE.steps,
+    trunkRate: flags.trunkLr ?? DEFAULT_RECIPE.trunkRate,
+    rate: flags.lr ?? DEFAULT_RECIPE.rate,
+    schedule: flags.schedule ?? DEFAULT_RECIPE.schedule,
+    warmUp: flags.warmup ?? DEFAULT_RECIPE.warmUp,
+    dropEvery: flags.dropEvery ?? DEFAULT_RECIPE.dropEvery,
+    weightDecay: flags.weightDecay ?? DEFAULT_RECIPE.weightDecay,
+    clipNorm: flags.clip ?? DEFAULT_RECIPE.clipNorm,
+    average: flags.ema ?? DEFAULT_RECIPE.average,
     ...(flags.freeze !== undefined && { freeze: flags.freeze }),
     ...(flags.truncate !== undefined && { truncate: flags.truncate }),
-    lossWeights: lossWeightsOf(flags.lossWeight ?? []), smoothing: flags.smoothing ?? DEFAULT_RECIPE.smoothing,
-    reportEvery: flags.reportEvery ?? DEFAULT_RECIPE.reportEvery, validateEvery: flags.evalEvery ?? DEFAULT_RECIPE.validateEvery,
-    checkpointEvery: flags.checkpointEvery ?? DEFAULT_RECIPE.checkpointEvery, maxSteps: flags.maxSteps ?? DEFAULT_RECIPE.maxSteps,
+    lossWeights: lossWeightsOf(flags.lossWeight ?? []),
+    smoothing: flags.smoothing ?? DEFAULT_RECIPE.smoothing,
+    reportEvery: flags.reportEvery ?? DEFAULT_RECIPE.reportEvery,
+    validateEvery: flags.evalEvery ?? DEFAULT_RECIPE.validateEvery,
+    checkpointEvery: flags.checkpointEvery ?? DEFAULT_RECIPE.checkpointEvery,
+    maxSteps: flags.maxSteps ?? DEFAULT_RECIPE.maxSteps,
   };
 }
 
@@ -73,21 +88,39 @@ async function startOf(init: string | undefined, model: string): Promise<string 
   return init.endsWith(".safetensors") ? resolve(init) : absoluteModel(init);
 }
 
-function sharedData({ minArea, minShare, simplifyCells, maxVertices, sourceField, categories }: TrainFlags): Pick<TrainingData, "filter" | "sourceField" | "categories"> {
+function sharedData({
+  minArea,
+  minShare,
+  simplifyCells,
+  maxVertices,
+  sourceField,
+  categories,
+}: TrainFlags): Pick<TrainingData, "filter" | "sourceField" | "categories"> {
   const filter = {
-    ...(minArea !== undefined && { minAreaPx: minArea }), ...(minShare !== undefined && { minLargestShare: minShare }),
-    ...(simplifyCells !== undefined && { simplifyCells }), ...(maxVertices !== undefined && { maxVertices }),
+    ...(minArea !== undefined && { minAreaPx: minArea }),
+    ...(minShare !== undefined && { minLargestShare: minShare }),
+    ...(simplifyCells !== undefined && { simplifyCells }),
+    ...(maxVertices !== undefined && { maxVertices }),
   };
-  return { ...(Object.keys(filter).length > 0 && { filter }), ...(sourceField !== undefined && { sourceField }), ...(categories !== undefined && { categories }) };
+  return {
+    ...(Object.keys(filter).length > 0 && { filter }),
+    ...(sourceField !== undefined && { sourceField }),
+    ...(categories !== undefined && { categories }),
+  };
 }
 
 function dataOf(flags: NewRunFlags): TrainingData {
   const { excludeImages, maxInstances, sourceWeight, augment, imageCache } = flags;
   return {
-    boxes: resolve(flags.data), images: resolve(flags.images), ...sharedData(flags),
-    ...(excludeImages !== undefined && { excludeImages }), ...(maxInstances !== undefined && { maxInstances }),
+    boxes: resolve(flags.data),
+    images: resolve(flags.images),
+    ...sharedData(flags),
+    ...(excludeImages !== undefined && { excludeImages }),
+    ...(maxInstances !== undefined && { maxInstances }),
     // Not an object literal: a source may be called __proto__.
-    ...(sourceWeight !== undefined && { sourceWeights: Object.fromEntries(parseNamedNumbers(sourceWeight, "--source-weight")) }),
+    ...(sourceWeight !== undefined && {
+      sourceWeights: Object.fromEntries(parseNamedNumbers(sourceWeight, "--source-weight")),
+    }),
     ...(augment !== undefined && { augmentation: augmentationOf(augment) }),
     ...(imageCache !== undefined && { cacheBytes: imageCache * MIB }),
   };
@@ -96,7 +129,12 @@ function dataOf(flags: NewRunFlags): TrainingData {
 function validationOf(flags: NewRunFlags): TrainOptions["validation"] {
   if (flags.val === NO_VALIDATION) return undefined;
   const { maxValInstances } = flags;
-  return { boxes: resolve(flags.val), images: resolve(flags.valImages ?? flags.images), ...sharedData(flags), ...(maxValInstances !== undefined && { maxInstances: maxValInstances }) };
+  return {
+    boxes: resolve(flags.val),
+    images: resolve(flags.valImages ?? flags.images),
+    ...sharedData(flags),
+    ...(maxValInstances !== undefined && { maxInstances: maxValInstances }),
+  };
 }
 
 function lossWeightsOf(items: readonly string[]): LossWeights {
@@ -117,7 +155,8 @@ function augmentationOf(items: readonly string[]): Augmentation {
     const name = names.get(typed);
     if (name === undefined) throw unknownName("--augment", typed, [...names.keys()]);
     const isFlag = typeof chosen[name] === "boolean";
-    if (isFlag && value !== 0 && value !== 1) throw usageError(`--augment ${typed}: expected 0 or 1 but received ${value}`, "1 switches it on.");
+    if (isFlag && value !== 0 && value !== 1)
+      throw usageError(`--augment ${typed}: expected 0 or 1 but received ${value}`, "1 switches it on.");
     chosen[name] = isFlag ? value === 1 : value;
   }
   return checkAugmentation(chosen as unknown as Augmentation);
@@ -125,5 +164,8 @@ function augmentationOf(items: readonly string[]): Augmentation {
 
 function unknownName(place: string, name: string, known: readonly string[]): Error {
   const nearest = nearestName(name, known);
-  return usageError(`${place}: expected one of ${known.join(", ")} but received ${receivedOf(name)}`, nearest === undefined ? "Correct the name." : `Did you mean ${nearest}?`);
+  return usageError(
+    `${place}: expected one of ${known.join(", ")} but received ${receivedOf(name)}`,
+    nearest === undefined ? "Correct the name." : `Did you mean ${nearest}?`,
+  );
 }

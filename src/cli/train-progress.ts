@@ -18,11 +18,16 @@ export type TrainProgress = Required<Pick<TrainEvents, "started" | "step" | "val
   end(): void;
 };
 
-export function showTrainProgress(stderr: OutputStream, options: { readonly quiet: boolean; readonly now: () => number }): TrainProgress {
+export function showTrainProgress(
+  stderr: OutputStream,
+  options: { readonly quiet: boolean; readonly now: () => number },
+): TrainProgress {
   const display = openDisplay(stderr, { ...options, lineEveryMs: LINE_EVERY_MS });
   const isBar = stderr.isTTY === true;
   const room = (stderr.columns ?? DEFAULT_COLUMNS) - BAR_COLUMNS - 1;
-  const say = (line: string): void => { if (!options.quiet) display.print(printable(line)); };
+  const say = (line: string): void => {
+    if (!options.quiet) display.print(printable(line));
+  };
   const followed = new Followed();
   let maskIou: number | undefined;
   let steps = { finished: 0, total: 1 };
@@ -38,13 +43,24 @@ export function showTrainProgress(stderr: OutputStream, options: { readonly quie
       steps = { finished: now.step, total: now.steps };
       display.show(steps, isBar ? fitting(words, room) : words.join(", "));
     },
-    validating({ done, all }) { showValidating(display, steps, done, all); },
-    validation(line) { say(validationWords(line)); },
-    end() { display.end(); },
+    validating({ done, all }) {
+      showValidating(display, steps, done, all);
+    },
+    validation(line) {
+      say(validationWords(line));
+    },
+    end() {
+      display.end();
+    },
   };
 }
 
-function showValidating(display: Display, steps: { readonly finished: number; readonly total: number }, done: number, all: number): void {
+function showValidating(
+  display: Display,
+  steps: { readonly finished: number; readonly total: number },
+  done: number,
+  all: number,
+): void {
   display.show(steps, `validating: ${done} of ${all} instances`);
 }
 
@@ -53,13 +69,22 @@ class Followed {
   #losses: LossParts | undefined;
   #accuracy = 0;
 
-  follow({ losses, accuracy }: { readonly losses: LossParts; readonly accuracy: number }): { readonly losses: LossParts; readonly accuracy: number } {
+  follow({ losses, accuracy }: { readonly losses: LossParts; readonly accuracy: number }): {
+    readonly losses: LossParts;
+    readonly accuracy: number;
+  } {
     const before = this.#losses;
     this.#accuracy = before === undefined ? accuracy : blend(this.#accuracy, accuracy);
-    this.#losses = before === undefined ? losses : {
-      total: blend(before.total, losses.total), steps: blend(before.steps, losses.steps), edge: blend(before.edge, losses.edge), vertex: blend(before.vertex, losses.vertex),
-      ...(losses.mask !== undefined && { mask: blend(before.mask ?? losses.mask, losses.mask) }),
-    };
+    this.#losses =
+      before === undefined
+        ? losses
+        : {
+            total: blend(before.total, losses.total),
+            steps: blend(before.steps, losses.steps),
+            edge: blend(before.edge, losses.edge),
+            vertex: blend(before.vertex, losses.vertex),
+            ...(losses.mask !== undefined && { mask: blend(before.mask ?? losses.mask, losses.mask) }),
+          };
     return { losses: this.#losses, accuracy: this.#accuracy };
   }
 }
@@ -79,7 +104,15 @@ export interface ShownStep {
 }
 
 /** Parts of a line, in the order in which they are read: "step 1200 of 10000", "loss 3.21", ... */
-export function stepWords({ step, steps, losses, accuracy, maskIou, instancesPerSecond, secondsLeft }: ShownStep): readonly string[] {
+export function stepWords({
+  step,
+  steps,
+  losses,
+  accuracy,
+  maskIou,
+  instancesPerSecond,
+  secondsLeft,
+}: ShownStep): readonly string[] {
   const { total, ...parts } = losses;
   return [
     `step ${step} of ${steps}`,
@@ -88,7 +121,9 @@ export function stepWords({ step, steps, losses, accuracy, maskIou, instancesPer
     `accuracy ${accuracy.toFixed(3)}`,
     ...(maskIou === undefined ? [] : [`mask IoU ${maskIou.toFixed(3)}`]),
     `${instancesPerSecond.toFixed(instancesPerSecond < 10 ? 1 : 0)} instances/s`,
-    Object.entries(parts).map(([name, value]) => `${name} ${value.toFixed(3)}`).join(" "),
+    Object.entries(parts)
+      .map(([name, value]) => `${name} ${value.toFixed(3)}`)
+      .join(" "),
   ];
 }
 
@@ -105,20 +140,28 @@ export function fitting(words: readonly string[], width: number): string {
 /** "validation at step 500: IoU 0.712 (best so far), box 0.625; coco 0.70, people 0.79" */
 export function validationWords({ step, all, bySource, failed, isBest }: ValidationLine): string {
   const sources = Object.entries(bySource);
-  const named = sources.sort(([, a], [, b]) => b.instances - a.instances).slice(0, SHOWN_SOURCES).map(([name, { iou }]) => `${name} ${iou.toFixed(3)}`);
+  const named = sources
+    .sort(([, a], [, b]) => b.instances - a.instances)
+    .slice(0, SHOWN_SOURCES)
+    .map(([name, { iou }]) => `${name} ${iou.toFixed(3)}`);
   const others = sources.length > SHOWN_SOURCES ? ` and ${sources.length - SHOWN_SOURCES} more` : "";
-  return `validation at step ${step}: IoU ${all.iou.toFixed(3)}${isBest ? " (best so far)" : ""}, the box itself ${all.boxIou.toFixed(3)}`
-    + `${sources.length > 1 ? `; ${named.join(", ")}${others}` : ""}${failed > 0 ? `; ${failed} of ${all.instances} gave no polygon` : ""}`;
+  return (
+    `validation at step ${step}: IoU ${all.iou.toFixed(3)}${isBest ? " (best so far)" : ""}, the box itself ${all.boxIou.toFixed(3)}` +
+    `${sources.length > 1 ? `; ${named.join(", ")}${others}` : ""}${failed > 0 ? `; ${failed} of ${all.instances} gave no polygon` : ""}`
+  );
 }
 
 /** What a run begins with, before the first step. */
 export function startedWords(run: RunStarted): readonly string[] {
   const dropped = [...run.dropped].sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${reason} ${count}`);
-  const sources = run.bySource.size > 1 ? ` (${[...run.bySource].map(([name, count]) => `${name} ${count}`).join(", ")})` : "";
+  const sources =
+    run.bySource.size > 1 ? ` (${[...run.bySource].map(([name, count]) => `${name} ${count}`).join(", ")})` : "";
   return [
     `training ${run.architecture} with ${run.device}: ${run.trainable} weights${run.frozen > 0 ? `, ${run.frozen} frozen` : ""}; start: ${run.start}`,
     `${run.instances} instances on ${run.images} images${sources}${run.validationInstances > 0 ? `, validated on ${run.validationInstances}` : ", no validation"}`,
     ...(dropped.length > 0 ? [`left out: ${dropped.join(", ")}`] : []),
-    run.doneSteps > 0 ? `going on after step ${run.doneSteps} of ${run.steps} in ${run.folder}` : `${run.steps} steps of ${run.batchSize} crops into ${run.folder}`,
+    run.doneSteps > 0
+      ? `going on after step ${run.doneSteps} of ${run.steps} in ${run.folder}`
+      : `${run.steps} steps of ${run.batchSize} crops into ${run.folder}`,
   ];
 }

@@ -9,5 +9,8 @@ import { CHANNELS } from "./open-image.js";
  * @returns a new buffer
  */
 export async function blurCrop(pixels: Uint8Array, sigma: number): Promise<Uint8Array> {
-  return sharp(pixels, { raw: { width: CROP_SIZE, height: CROP_SIZE, channels: CHANNELS } }).blur(sigma).raw().toBuffer();
+  return sharp(pixels, { raw: { width: CROP_SIZE, height: CROP_SIZE, channels: CHANNELS } })
+    .blur(sigma)
+    .raw()
+    .toBuffer();
 }

@@ -24,6 +24,14 @@ export async function cutCrop(image: DecodedImage, instance: Instance, context: 
   const pixels = await resampleWindow(image, window, CROP_SIZE);
   return {
     kind: "crop",
-    crop: { instance, pixels, window, bounds: clipped.box, clipped: clipped.kind === "clipped", imageWidth: image.width, imageHeight: image.height },
+    crop: {
+      instance,
+      pixels,
+      window,
+      bounds: clipped.box,
+      clipped: clipped.kind === "clipped",
+      imageWidth: image.width,
+      imageHeight: image.height,
+    },
   };
 }

@@ -37,7 +37,10 @@ export interface OpenedImage {
 
 export type OpenResult = { readonly kind: "opened"; readonly image: OpenedImage } | FailedImage;
 export type DecodeResult = { readonly kind: "decoded"; readonly image: DecodedImage } | FailedImage;
-interface FailedImage { readonly kind: "failed"; readonly failure: Failure }
+interface FailedImage {
+  readonly kind: "failed";
+  readonly failure: Failure;
+}
 
 /**
  * Memory and threads of the image library, for the whole process; called where the crop stage starts.
@@ -55,28 +58,46 @@ export function prepareImageLibrary(): void {
  * @param root   folder without links that the file must lie in now, whatever it was when the data set was read
  * @returns the image's frame, or `image-missing`, `image-outside`, `image-unreadable`, `image-too-large`, `image-size`
  */
-export async function openImage(path: string, record: Pick<ImageRecord, "width" | "height">, root?: string): Promise<OpenResult> {
+export async function openImage(
+  path: string,
+  record: Pick<ImageRecord, "width" | "height">,
+  root?: string,
+): Promise<OpenResult> {
   let metadata: Metadata;
   try {
     await refuseSpecialFile(path);
     if (root !== undefined && !(await realpath(path)).startsWith(root.endsWith(sep) ? root : `${root}${sep}`)) {
-      return failed("image-outside", `${path}: expected a file inside ${root}, received a link that leads out of it. It was not opened; put the image back.`);
+      return failed(
+        "image-outside",
+        `${path}: expected a file inside ${root}, received a link that leads out of it. It was not opened; put the image back.`,
+      );
     }
     metadata = await sharp(path, { limitInputPixels: false }).metadata();
   } catch (error) {
     return failed(...(await whyUnreadable(path, error)));
   }
   const { width, height, autoOrient: displayed, format } = metadata;
-  if (format === "svg") return failed("image-unreadable", `${path}: expected a photograph (JPEG, PNG, WebP, TIFF, ...), received an SVG drawing. Convert it to PNG.`);
+  if (format === "svg")
+    return failed(
+      "image-unreadable",
+      `${path}: expected a photograph (JPEG, PNG, WebP, TIFF, ...), received an SVG drawing. Convert it to PNG.`,
+    );
   if (width * height > MAX_IMAGE_PIXELS) {
-    return failed("image-too-large", `${path}: expected at most ${MAX_IMAGE_PIXELS} pixels, received ${sizeOf(width, height)} = ${width * height}. Cut it into tiles.`);
+    return failed(
+      "image-too-large",
+      `${path}: expected at most ${MAX_IMAGE_PIXELS} pixels, received ${sizeOf(width, height)} = ${width * height}. Cut it into tiles.`,
+    );
   }
   if (record.width === undefined || record.height === undefined) return opened(path, displayed, true);
   if (record.width === displayed.width && record.height === displayed.height) return opened(path, displayed, true);
   if (record.width === width && record.height === height) return opened(path, { width, height }, false);
-  const claimed = sizeOf(record.width, record.height), found = sizeOf(displayed.width, displayed.height);
+  const claimed = sizeOf(record.width, record.height),
+    found = sizeOf(displayed.width, displayed.height);
   const unrotated = displayed.width === width ? "" : ` (${sizeOf(width, height)} before EXIF orientation)`;
-  return failed("image-size", `${path}: expected ${claimed} pixels as the annotation file says, received ${found}${unrotated}. The boxes were drawn on another version of this image; use that one or correct width and height.`);
+  return failed(
+    "image-size",
+    `${path}: expected ${claimed} pixels as the annotation file says, received ${found}${unrotated}. The boxes were drawn on another version of this image; use that one or correct width and height.`,
+  );
 }
 
 /**
@@ -90,17 +111,27 @@ export async function openImage(path: string, record: Pick<ImageRecord, "width" 
 export async function decodeImage({ path, width, height, isRotated }: OpenedImage): Promise<DecodeResult> {
   try {
     await refuseSpecialFile(path);
-    const { data, info } = await sharp(path, { failOn: "warning", limitInputPixels: MAX_IMAGE_PIXELS, autoOrient: isRotated })
+    const { data, info } = await sharp(path, {
+      failOn: "warning",
+      limitInputPixels: MAX_IMAGE_PIXELS,
+      autoOrient: isRotated,
+    })
       .flatten({ background: "#000" })
       .toColourspace("srgb")
       .raw({ depth: "uchar" })
       .toBuffer({ resolveWithObject: true });
     if (info.width !== width || info.height !== height || info.channels !== CHANNELS) {
-      return failed("image-unreadable", `${path}: expected ${sizeOf(width, height)} pixels in ${CHANNELS} channels as its header says, received ${sizeOf(info.width, info.height)} in ${info.channels}. Save it again as JPEG or PNG.`);
+      return failed(
+        "image-unreadable",
+        `${path}: expected ${sizeOf(width, height)} pixels in ${CHANNELS} channels as its header says, received ${sizeOf(info.width, info.height)} in ${info.channels}. Save it again as JPEG or PNG.`,
+      );
     }
     return { kind: "decoded", image: { path, width, height, pixels: data } };
   } catch (error) {
-    return failed("image-unreadable", `${path}: expected a whole image, received a damaged one: ${firstLine(error)}. Save it again, or fetch it again.`);
+    return failed(
+      "image-unreadable",
+      `${path}: expected a whole image, received a damaged one: ${firstLine(error)}. Save it again, or fetch it again.`,
+    );
   }
 }
 
@@ -128,15 +159,29 @@ function firstLine(error: unknown): string {
 async function whyUnreadable(path: string, error: unknown): Promise<[FailReason, string]> {
   try {
     const found = await stat(path);
-    if (found.isDirectory()) return ["image-unreadable", `${path}: expected an image file, received a folder. Name the image itself.`];
-    if (!found.isFile()) return ["image-unreadable", `${path}: expected an image file, received a device or pipe. Name a regular file.`];
-    if (found.size === 0) return ["image-unreadable", `${path}: expected an image, received an empty file (0 bytes). Fetch it again.`];
+    if (found.isDirectory())
+      return ["image-unreadable", `${path}: expected an image file, received a folder. Name the image itself.`];
+    if (!found.isFile())
+      return ["image-unreadable", `${path}: expected an image file, received a device or pipe. Name a regular file.`];
+    if (found.size === 0)
+      return ["image-unreadable", `${path}: expected an image, received an empty file (0 bytes). Fetch it again.`];
     const start = await readStart(path);
     const text = asText(start);
-    const what = text === undefined ? `${found.size} bytes that no image format begins with or whose header is damaged` : `a text file that begins with ${receivedOf(text)}`;
-    return ["image-unreadable", `${path}: expected an image, received ${what} (${firstLine(error)}). Fetch it again or convert it to JPEG or PNG.`];
+    const what =
+      text === undefined
+        ? `${found.size} bytes that no image format begins with or whose header is damaged`
+        : `a text file that begins with ${receivedOf(text)}`;
+    return [
+      "image-unreadable",
+      `${path}: expected an image, received ${what} (${firstLine(error)}). Fetch it again or convert it to JPEG or PNG.`,
+    ];
   } catch (reading) {
-    return isMissing(reading) ? ["image-missing", await whatIsMissing(path)] : ["image-unreadable", `${path}: expected a readable file, received ${firstLine(reading)}. Check its permissions.`];
+    return isMissing(reading)
+      ? ["image-missing", await whatIsMissing(path)]
+      : [
+          "image-unreadable",
+          `${path}: expected a readable file, received ${firstLine(reading)}. Check its permissions.`,
+        ];
   }
 }
 
@@ -145,7 +190,10 @@ function isMissing(error: unknown): boolean {
 }
 
 async function whatIsMissing(path: string): Promise<string> {
-  const isDangling = await lstat(path).then((entry) => entry.isSymbolicLink(), () => false);
+  const isDangling = await lstat(path).then(
+    (entry) => entry.isSymbolicLink(),
+    () => false,
+  );
   return `${path}: expected an image file, received ${isDangling ? "a symbolic link to nothing" : "no file"}. Check the name and the image folder.`;
 }
 
@@ -161,6 +209,8 @@ async function readStart(path: string): Promise<Uint8Array> {
 
 /** The bytes as text if every one of them is printable ASCII or white space. */
 function asText(bytes: Uint8Array): string | undefined {
-  const isPrintable = bytes.every((byte) => (byte >= 0x20 && byte < 0x7f) || byte === 0x09 || byte === 0x0a || byte === 0x0d);
+  const isPrintable = bytes.every(
+    (byte) => (byte >= 0x20 && byte < 0x7f) || byte === 0x09 || byte === 0x0a || byte === 0x0d,
+  );
   return isPrintable ? new TextDecoder().decode(bytes) : undefined;
 }

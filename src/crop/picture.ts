@@ -17,7 +17,11 @@ export interface Picture {
  * @param size    side of the picture, pixels
  */
 export async function cutPicture(
-  path: string, record: Pick<ImageRecord, "width" | "height">, box: Box, context: number, size: number,
+  path: string,
+  record: Pick<ImageRecord, "width" | "height">,
+  box: Box,
+  context: number,
+  size: number,
 ): Promise<Picture | Failure> {
   const opened = await openImage(path, record);
   if (opened.kind === "failed") return opened.failure;
@@ -25,6 +29,8 @@ export async function cutPicture(
   if (decoded.kind === "failed") return decoded.failure;
   const window = squareWindow(box, context);
   const pixels = await resampleWindow(decoded.image, window, size);
-  const jpeg = await sharp(pixels, { raw: { width: size, height: size, channels: CHANNELS } }).jpeg({ quality: 80 }).toBuffer();
+  const jpeg = await sharp(pixels, { raw: { width: size, height: size, channels: CHANNELS } })
+    .jpeg({ quality: 80 })
+    .toBuffer();
   return { window, jpeg };
 }

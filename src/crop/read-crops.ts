@@ -8,12 +8,25 @@ import type { Failure, ImageRecord, Instance } from "../types.js";
 import type { CropResult } from "./crop.js";
 import { cutCrop } from "./cut-crop.js";
 import { Gate } from "./gate.js";
-import { CHANNELS, type DecodeResult, decodeImage, type OpenedImage, openImage, prepareImageLibrary } from "./open-image.js";
+import {
+  CHANNELS,
+  type DecodeResult,
+  decodeImage,
+  type OpenedImage,
+  openImage,
+  prepareImageLibrary,
+} from "./open-image.js";
 
 /** One image with its boxes; `dataset/` gives these, and so may anyone else. */
 export interface CropSource {
   readonly image: Pick<ImageRecord, "width" | "height">;
-  readonly location: { readonly kind: "file"; readonly path: string; /** Folder the file must still lie in when it is opened. */ readonly root?: string } | { readonly kind: "failed"; readonly failure: Failure };
+  readonly location:
+    | {
+        readonly kind: "file";
+        readonly path: string;
+        /** Folder the file must still lie in when it is opened. */ readonly root?: string;
+      }
+    | { readonly kind: "failed"; readonly failure: Failure };
   readonly instances: readonly Instance[];
 }
 
@@ -32,7 +45,11 @@ export interface ReadCropsOptions {
   readonly onHeld?: (held: HeldInMemory) => void;
 }
 
-export interface HeldInMemory { readonly images: number; readonly bytes: number; readonly crops: number }
+export interface HeldInMemory {
+  readonly images: number;
+  readonly bytes: number;
+  readonly crops: number;
+}
 
 const DEFAULT_MAX_IMAGES = 8;
 const DEFAULT_MAX_BYTES = 256 * 2 ** 20;
@@ -44,7 +61,10 @@ const CUTS_AT_ONCE = 4;
  * Yields one result per instance. A failed image fails each of its instances with its reason; an image without instances is not
  * opened. Returning early stops the work behind it. @throws whatever `sources` throws, after the results before it
  */
-export async function* readCrops(sources: AsyncIterable<CropSource>, options: ReadCropsOptions): AsyncGenerator<CropResult, void, undefined> {
+export async function* readCrops(
+  sources: AsyncIterable<CropSource>,
+  options: ReadCropsOptions,
+): AsyncGenerator<CropResult, void, undefined> {
   prepareImageLibrary();
   const ahead = new CropsAhead(options);
   const walk = ahead.fill(sources);
@@ -70,13 +90,17 @@ class Users {
 
   /** @param onLeft called once, when the last one has left */
   constructor(onLeft: () => void) {
-    this.left = new Promise<void>((resolve) => { this.allLeft = resolve; }).then(onLeft);
+    this.left = new Promise<void>((resolve) => {
+      this.allLeft = resolve;
+    }).then(onLeft);
   }
 
   /** @returns the same work */
   add<T>(work: Promise<T>): Promise<T> {
     this.count++;
-    const leave = (): void => { this.leave(); };
+    const leave = (): void => {
+      this.leave();
+    };
     work.then(leave, leave);
     return work;
   }
@@ -120,7 +144,9 @@ class CropsAhead {
   async take(): Promise<CropResult | undefined> {
     while (this.queue.length === 0) {
       if (this.isEnded) return undefined;
-      await new Promise<void>((wake) => { this.wake = wake; });
+      await new Promise<void>((wake) => {
+        this.wake = wake;
+      });
     }
     const result = await this.queue.shift();
     this.crops.leave(1);

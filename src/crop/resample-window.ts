@@ -44,8 +44,16 @@ function copyWindow(image: DecodedImage, { left, top, side }: CropWindow): Uint8
 }
 
 /** Part of the window inside the image, image pixels; x1 and y1 are exclusive. */
-function insidePart({ width, height }: DecodedImage, { left, top, side }: CropWindow): { x0: number; x1: number; y0: number; y1: number } {
-  return { x0: Math.max(0, left), x1: Math.min(width, left + side), y0: Math.max(0, top), y1: Math.min(height, top + side) };
+function insidePart(
+  { width, height }: DecodedImage,
+  { left, top, side }: CropWindow,
+): { x0: number; x1: number; y0: number; y1: number } {
+  return {
+    x0: Math.max(0, left),
+    x1: Math.min(width, left + side),
+    y0: Math.max(0, top),
+    y1: Math.min(height, top + side),
+  };
 }
 
 async function reduceSquare(square: Uint8Array, side: number, size: number): Promise<Uint8Array> {
@@ -62,8 +70,11 @@ function enlargeSquare(square: Uint8Array, side: number, size: number): Uint8Arr
   const width = size * CHANNELS;
   const widened = (y: number, row: Float64Array): void => {
     for (let x = 0, at = 0; x < size; x++) {
-      const left = (y * side + before[x]!) * CHANNELS, right = (y * side + after[x]!) * CHANNELS, u = weight[x]!;
-      for (let channel = 0; channel < CHANNELS; channel++) row[at++] = square[left + channel]! * (1 - u) + square[right + channel]! * u;
+      const left = (y * side + before[x]!) * CHANNELS,
+        right = (y * side + after[x]!) * CHANNELS,
+        u = weight[x]!;
+      for (let channel = 0; channel < CHANNELS; channel++)
+        row[at++] = square[left + channel]! * (1 - u) + square[right + channel]! * u;
     }
   };
   // Each source row is widened once and serves the output rows on both its sides.
@@ -82,7 +93,9 @@ function enlargeSquare(square: Uint8Array, side: number, size: number): Uint8Arr
 
 /** For each output pixel the two source pixels around its center, and the weight of the second. */
 function bilinearTable(side: number, size: number): { before: Int32Array; after: Int32Array; weight: Float64Array } {
-  const before = new Int32Array(size), after = new Int32Array(size), weight = new Float64Array(size);
+  const before = new Int32Array(size),
+    after = new Int32Array(size),
+    weight = new Float64Array(size);
   for (let i = 0; i < size; i++) {
     const at = Math.min(side - 1, Math.max(0, ((i + 0.5) * side) / size - 0.5));
     before[i] = Math.floor(at);
@@ -96,16 +109,22 @@ function bilinearTable(side: number, size: number): { before: Int32Array; after:
 async function reduceLargeWindow(image: DecodedImage, window: CropWindow, size: number): Promise<Uint8Array> {
   const { x0, x1, y0, y1 } = insidePart(image, window);
   const place = (position: number, origin: number): number => Math.round(((position - origin) * size) / window.side);
-  const left = place(x0, window.left), top = place(y0, window.top);
-  const width = Math.max(1, place(x1, window.left) - left), height = Math.max(1, place(y1, window.top) - top);
-  const reduced = await sharp(image.pixels, { raw: { width: image.width, height: image.height, channels: CHANNELS }, limitInputPixels: false })
+  const left = place(x0, window.left),
+    top = place(y0, window.top);
+  const width = Math.max(1, place(x1, window.left) - left),
+    height = Math.max(1, place(y1, window.top) - top);
+  const reduced = await sharp(image.pixels, {
+    raw: { width: image.width, height: image.height, channels: CHANNELS },
+    limitInputPixels: false,
+  })
     .extract({ left: x0, top: y0, width: x1 - x0, height: y1 - y0 })
     .resize(width, height, { kernel: "linear", fit: "fill" })
     .raw()
     .toBuffer();
   const out = new Uint8Array(size * size * CHANNELS);
   // A sliver at the very edge rounds to one pixel that may lie just past the crop; it is pushed back in.
-  const atX = Math.min(left, size - width), atY = Math.min(top, size - height);
+  const atX = Math.min(left, size - width),
+    atY = Math.min(top, size - height);
   for (let y = 0; y < height; y++) {
     out.set(reduced.subarray(y * width * CHANNELS, (y + 1) * width * CHANNELS), ((atY + y) * size + atX) * CHANNELS);
   }

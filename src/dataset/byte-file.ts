@@ -25,13 +25,19 @@ const LINE_CHUNK_BYTES = 1 << 20;
  * @throws E_MISSING when there is no such file or it may not be read, E_DATA when it is not a regular file
  */
 export async function openByteFile(path: string, role: string): Promise<ByteFile> {
-  const found = await stat(path).catch((thrown: unknown) => { throw unreadable(path, role, thrown); });
+  const found = await stat(path).catch((thrown: unknown) => {
+    throw unreadable(path, role, thrown);
+  });
   // Asked before opening: opening a named pipe waits until somebody writes to it.
   if (!found.isFile()) {
-    throw invalidData(`${path}: expected a regular file as the ${role}, received ${found.isDirectory() ? "a folder" : "a pipe or device"}`,
-      "The file is read twice by position: save it to disk first, then pass its name.");
+    throw invalidData(
+      `${path}: expected a regular file as the ${role}, received ${found.isDirectory() ? "a folder" : "a pipe or device"}`,
+      "The file is read twice by position: save it to disk first, then pass its name.",
+    );
   }
-  const handle = await open(path, "r").catch((thrown: unknown) => { throw unreadable(path, role, thrown); });
+  const handle = await open(path, "r").catch((thrown: unknown) => {
+    throw unreadable(path, role, thrown);
+  });
   const opened = await handle.stat();
   const read = async (target: Uint8Array, offset: number): Promise<number> =>
     (await handle.read(target, 0, target.length, offset)).bytesRead;
@@ -69,14 +75,21 @@ export async function openByteFile(path: string, role: string): Promise<ByteFile
 }
 
 function changed(path: string): Error {
-  return invalidData(`${path}: expected the file to stay as it was when it was opened, received other contents`,
-    "Something writes to the file: let it finish, then run again.");
+  return invalidData(
+    `${path}: expected the file to stay as it was when it was opened, received other contents`,
+    "Something writes to the file: let it finish, then run again.",
+  );
 }
 
 function unreadable(path: string, role: string, thrown: unknown): Error {
   const absent = isAbsent(thrown);
-  return missingInput(`${path}: expected a ${role} that can be read, received ${absent ? "no such file" : reasonOf(thrown)}`,
-    absent ? "Check the spelling and the folder the command runs in." : "Check the permissions of the file and of its folders.", thrown);
+  return missingInput(
+    `${path}: expected a ${role} that can be read, received ${absent ? "no such file" : reasonOf(thrown)}`,
+    absent
+      ? "Check the spelling and the folder the command runs in."
+      : "Check the permissions of the file and of its folders.",
+    thrown,
+  );
 }
 
 /** Whether the file system said that there is nothing of that name. */

@@ -19,7 +19,10 @@ import { countCityscapesObjects, readCityscapesObjects } from "./read-cityscapes
 
 export type CityscapesFormat = "cityscapes" | "citypersons";
 
-export const CITYSCAPES_ENDING = { cityscapes: "_gtFine_polygons.json", citypersons: "_gtBboxCityPersons.json" } as const;
+export const CITYSCAPES_ENDING = {
+  cityscapes: "_gtFine_polygons.json",
+  citypersons: "_gtBboxCityPersons.json",
+} as const;
 
 const FORMATS = {
   cityscapes: { categories: CITYSCAPES_CATEGORIES, count: countCityscapesObjects, read: readCityscapesObjects },
@@ -89,27 +92,52 @@ async function tryToRead(path: string): Promise<CityscapesFile | PolyrnnError> {
 }
 
 /** @param imageId number of the file, from 1: the format has no ids of its own */
-async function readGroup(indexed: IndexedFile, imageId: number, format: CityscapesFormat, finder: ImageFinder): Promise<ImageGroup> {
+async function readGroup(
+  indexed: IndexedFile,
+  imageId: number,
+  format: CityscapesFormat,
+  finder: ImageFinder,
+): Promise<ImageGroup> {
   const { name, path, contents, firstOrdinal } = indexed;
   if ("failure" in contents) {
-    const entry: Entry = { kind: "failed", ordinal: firstOrdinal, annotationId: firstOrdinal + 1, imageId, raw: {}, failure: contents.failure };
-    return { ...await placeImage(name, imageId, undefined, finder), entries: [entry] };
+    const entry: Entry = {
+      kind: "failed",
+      ordinal: firstOrdinal,
+      annotationId: firstOrdinal + 1,
+      imageId,
+      raw: {},
+      failure: contents.failure,
+    };
+    return { ...(await placeImage(name, imageId, undefined, finder)), entries: [entry] };
   }
   const file = await readCityscapesFile(path);
   if (file.sha256 !== contents.sha256) {
-    throw invalidData(`${path}: expected the file to stay as it was when the run began, received other contents`,
-      "Something writes to the file: let it finish, then run again.");
+    throw invalidData(
+      `${path}: expected the file to stay as it was when the run began, received other contents`,
+      "Something writes to the file: let it finish, then run again.",
+    );
   }
-  return { ...await placeImage(name, imageId, file, finder), entries: FORMATS[format].read(file, path, imageId, firstOrdinal) };
+  return {
+    ...(await placeImage(name, imageId, file, finder)),
+    entries: FORMATS[format].read(file, path, imageId, firstOrdinal),
+  };
 }
 
-async function placeImage(name: string, id: number, file: CityscapesFile | undefined, finder: ImageFinder): Promise<PlacedImage> {
+async function placeImage(
+  name: string,
+  id: number,
+  file: CityscapesFile | undefined,
+  finder: ImageFinder,
+): Promise<PlacedImage> {
   const stem = stemOf(name);
   const location = await locate(stem, finder);
   const fileName = location.kind === "file" ? location.name : `${stem}_leftImg8bit.png`;
   if (file === undefined) return { image: { id, fileName, raw: { id, file_name: fileName } }, location };
   const { width, height, header } = file;
-  return { image: { id, fileName, width, height, raw: { id, file_name: fileName, width, height, ...header } }, location };
+  return {
+    image: { id, fileName, width, height, raw: { id, file_name: fileName, width, height, ...header } },
+    location,
+  };
 }
 
 /** Images of other data sets in this layout may lack the suffix. */
@@ -124,7 +152,9 @@ async function locate(stem: string, finder: ImageFinder): Promise<Located> {
 function stemOf(name: string): string {
   const ending = Object.values(CITYSCAPES_ENDING).find((known) => name.endsWith(known)) ?? ".json";
   const file = basename(name, name.endsWith(ending) ? ending : "");
-  const folders = dirname(name).split("/").filter((part) => part !== "." && !/^gt[A-Z]/.test(part));
+  const folders = dirname(name)
+    .split("/")
+    .filter((part) => part !== "." && !/^gt[A-Z]/.test(part));
   return [...folders, file].join("/");
 }
 

@@ -21,14 +21,25 @@ export async function readCityscapesFile(path: string): Promise<CityscapesFile> 
   try {
     const raw: JsonObject = {};
     const outline = await walkJson(file, {
-      value(key, value) { Object.defineProperty(raw, key, { value, enumerable: true, configurable: true, writable: true }); },
+      value(key, value) {
+        Object.defineProperty(raw, key, { value, enumerable: true, configurable: true, writable: true });
+      },
     });
     const violation = checkCityscapesFile(raw);
     if (violation !== undefined) {
-      throw invalidData(`${path}: ${describeViolation(violation)}`, "Expected a Cityscapes file with imgWidth, imgHeight and objects; export it again.");
+      throw invalidData(
+        `${path}: ${describeViolation(violation)}`,
+        "Expected a Cityscapes file with imgWidth, imgHeight and objects; export it again.",
+      );
     }
     const { objects, ...header } = raw;
-    return { width: raw["imgWidth"] as number, height: raw["imgHeight"] as number, objects: objects as JsonValue[], header, sha256: outline.sha256 };
+    return {
+      width: raw["imgWidth"] as number,
+      height: raw["imgHeight"] as number,
+      objects: objects as JsonValue[],
+      header,
+      sha256: outline.sha256,
+    };
   } finally {
     await file.close();
   }

@@ -18,9 +18,34 @@ const THINGS: readonly (readonly [name: string, id: number, supercategory: strin
 
 /** Labels that cover what lies behind them and are no instances here; caravan and trailer are left out of every evaluation. */
 const STUFF: ReadonlySet<string> = new Set([
-  "unlabeled", "ego vehicle", "rectification border", "out of roi", "static", "dynamic", "ground", "road", "sidewalk", "parking",
-  "rail track", "building", "wall", "fence", "guard rail", "bridge", "tunnel", "pole", "polegroup", "traffic light", "traffic sign",
-  "vegetation", "terrain", "sky", "caravan", "trailer", "caravangroup", "trailergroup",
+  "unlabeled",
+  "ego vehicle",
+  "rectification border",
+  "out of roi",
+  "static",
+  "dynamic",
+  "ground",
+  "road",
+  "sidewalk",
+  "parking",
+  "rail track",
+  "building",
+  "wall",
+  "fence",
+  "guard rail",
+  "bridge",
+  "tunnel",
+  "pole",
+  "polegroup",
+  "traffic light",
+  "traffic sign",
+  "vegetation",
+  "terrain",
+  "sky",
+  "caravan",
+  "trailer",
+  "caravangroup",
+  "trailergroup",
 ]);
 
 /** Part of the car it is on: it has no id and is not painted. */
@@ -42,8 +67,11 @@ export function meaningOf(label: string): LabelMeaning {
   return { kind: label.endsWith("group") && THING_IDS.has(label.slice(0, -"group".length)) ? "group" : "unknown" };
 }
 
-export const CITYSCAPES_CATEGORIES: readonly Category[] = THINGS.map(([name, id, supercategory]) =>
-  ({ id, name, raw: { id, name, supercategory } }));
+export const CITYSCAPES_CATEGORIES: readonly Category[] = THINGS.map(([name, id, supercategory]) => ({
+  id,
+  name,
+  raw: { id, name, supercategory },
+}));
 
 /** Labels of CityPersons that are drawn. */
 const PERSONS: readonly (readonly [name: string, id: number])[] = [
@@ -53,8 +81,11 @@ const PERSONS: readonly (readonly [name: string, id: number])[] = [
   ["person (other)", 4],
 ];
 
-export const CITYPERSONS_CATEGORIES: readonly Category[] = PERSONS.map(([name, id]) =>
-  ({ id, name, raw: { id, name, supercategory: "human" } }));
+export const CITYPERSONS_CATEGORIES: readonly Category[] = PERSONS.map(([name, id]) => ({
+  id,
+  name,
+  raw: { id, name, supercategory: "human" },
+}));
 
 /** Labels of CityPersons for regions and not for one person: crowds, and pictures of people. */
 export const CITYPERSONS_REGIONS: ReadonlySet<string> = new Set(["person group", "ignore"]);

@@ -35,7 +35,12 @@ export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: An
   const annotationId = idOf(raw, bytes, place, source);
   const where = whereIs(place, source, annotationId);
   const fail = (reason: FailReason, message: string): Entry => ({
-    kind: "failed", ordinal: place.ordinal, annotationId, imageId: place.image.id, raw, failure: { reason, message: `${message}. ${NEXT_STEP}` },
+    kind: "failed",
+    ordinal: place.ordinal,
+    annotationId,
+    imageId: place.image.id,
+    raw,
+    failure: { reason, message: `${message}. ${NEXT_STEP}` },
   });
 
   if (parsed.kind === "problem") return fail("annotation-invalid", `${where}, ${describeProblem(parsed)}`);
@@ -43,19 +48,36 @@ export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: An
   const violation = check(parsed.value);
   if (violation !== undefined) return fail("annotation-invalid", `${where}: ${describeViolation(violation)}`);
   if (place.firstWithSameId !== undefined) {
-    return fail("duplicate-id", `${where}: expected every annotation id once, received the id of annotations[${place.firstWithSameId}]`);
+    return fail(
+      "duplicate-id",
+      `${where}: expected every annotation id once, received the id of annotations[${place.firstWithSameId}]`,
+    );
   }
   if (raw["iscrowd"] === 1 || raw["iscrowd"] === true) {
     return { kind: "skipped", ordinal: place.ordinal, annotationId, imageId: place.image.id, reason: "crowd", raw };
   }
   const categoryId = asId(raw["category_id"]);
   if (categoryId === undefined || !source.categories.has(categoryId)) {
-    return fail("category-unknown", `${where}: expected category_id to be ${oneOf(source.categories)}, received ${receivedOf(raw["category_id"])}`);
+    return fail(
+      "category-unknown",
+      `${where}: expected category_id to be ${oneOf(source.categories)}, received ${receivedOf(raw["category_id"])}`,
+    );
   }
   const checked = checkBox(raw["bbox"], where);
   if (checked.kind === "failed") return fail(checked.failure.reason, checked.failure.message);
   const truth = readTruth(raw["segmentation"], where, place.image);
-  return { kind: "instance", instance: { ordinal: place.ordinal, annotationId, imageId: place.image.id, categoryId, box: checked.box, ...truth, raw } };
+  return {
+    kind: "instance",
+    instance: {
+      ordinal: place.ordinal,
+      annotationId,
+      imageId: place.image.id,
+      categoryId,
+      box: checked.box,
+      ...truth,
+      raw,
+    },
+  };
 }
 
 function isObject(value: unknown): value is JsonObject {

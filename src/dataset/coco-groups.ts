@@ -26,8 +26,12 @@ export interface CocoGroups {
  * @param positionOf position among `images` of an image id, or undefined when it points nowhere
  */
 export function groupAnnotations(
-  file: ByteFile, index: AnnotationIndex, imageIds: IdNumbers, images: ImageSource,
-  positionOf: (id: Id) => number | undefined, source: AnnotationSource,
+  file: ByteFile,
+  index: AnnotationIndex,
+  imageIds: IdNumbers,
+  images: ImageSource,
+  positionOf: (id: Id) => number | undefined,
+  source: AnnotationSource,
 ): CocoGroups {
   // Images keep their position as the number of their group; ids that point nowhere follow in order of first appearance.
   const unknownIds: Id[] = [];
@@ -37,15 +41,21 @@ export function groupAnnotations(
 
   async function* walk(): AsyncGenerator<ImageGroup> {
     const reader = new RangeReader(file);
-    const entries = (group: number, image: ImageRecord): Promise<Entry[]> => readEntries(reader, annotations, group, image, source);
+    const entries = (group: number, image: ImageRecord): Promise<Entry[]> =>
+      readEntries(reader, annotations, group, image, source);
     for (let from = 0; from < images.count; from += IMAGES_AT_ONCE) {
       await file.checkUnchanged();
       const some = await images.load(from, Math.min(images.count, from + IMAGES_AT_ONCE));
-      for (const [i, { image, location }] of some.entries()) yield { image, location, entries: await entries(from + i, image) };
+      for (const [i, { image, location }] of some.entries())
+        yield { image, location, entries: await entries(from + i, image) };
     }
     for (const [i, id] of unknownIds.entries()) {
       const failure = pointsNowhere(file, id, positionOf);
-      yield { image: unknownImage(id), location: { kind: "failed", failure }, entries: await entries(images.count + i, unknownImage(id)) };
+      yield {
+        image: unknownImage(id),
+        location: { kind: "failed", failure },
+        entries: await entries(images.count + i, unknownImage(id)),
+      };
     }
     if (annotations.group(withoutId).length === 0) return;
     const message = `${file.path}: expected an image_id (text, or an integer up to 2^53) in every annotation, received annotations without. Correct or remove them.`;
@@ -59,13 +69,26 @@ export function groupAnnotations(
 }
 
 /** Entries of one group, in file order. */
-async function readEntries(reader: RangeReader, annotations: GroupedAnnotations, group: number, image: ImageRecord, source: AnnotationSource): Promise<Entry[]> {
+async function readEntries(
+  reader: RangeReader,
+  annotations: GroupedAnnotations,
+  group: number,
+  image: ImageRecord,
+  source: AnnotationSource,
+): Promise<Entry[]> {
   const ordinals = annotations.group(group);
-  const ranges = Array.from(ordinals, (ordinal): ByteRange => ({ offset: annotations.offsets[ordinal]!, length: annotations.lengths[ordinal]! }));
+  const ranges = Array.from(ordinals, (ordinal): ByteRange => ({
+    offset: annotations.offsets[ordinal]!,
+    length: annotations.lengths[ordinal]!,
+  }));
   const parts = await reader.read(ranges);
   return parts.map((bytes, i) => {
     const ordinal = ordinals[i]!;
-    return readAnnotation(bytes, { ordinal, offset: ranges[i]!.offset, image, firstWithSameId: annotations.firstWithSameId(ordinal) }, source);
+    return readAnnotation(
+      bytes,
+      { ordinal, offset: ranges[i]!.offset, image, firstWithSameId: annotations.firstWithSameId(ordinal) },
+      source,
+    );
   });
 }
 
@@ -76,7 +99,10 @@ function unknownImage(id: Id): ImageRecord {
 
 function pointsNowhere(file: ByteFile, id: Id, positionOf: (id: Id) => number | undefined): Failure {
   const twin = typeof id === "number" ? String(id) : Number(id);
-  const note = id !== "" && positionOf(twin) !== undefined ? ` (there is ${receivedOf(twin)}, a ${typeof twin === "number" ? "number" : "text"})` : "";
+  const note =
+    id !== "" && positionOf(twin) !== undefined
+      ? ` (there is ${receivedOf(twin)}, a ${typeof twin === "number" ? "number" : "text"})`
+      : "";
   const message = `${file.path}: expected an image_id among the ids of the images, received ${receivedOf(id)}${note}. Add the image or correct the id.`;
   return { reason: "image-unknown", message };
 }

@@ -9,7 +9,10 @@ import type { ImageTable } from "./image-table.js";
 import { readRanges } from "./read-ranges.js";
 import type { ByteRange } from "./read-ranges.js";
 
-export interface PlacedImage { readonly image: ImageRecord; readonly location: ImageLocation }
+export interface PlacedImage {
+  readonly image: ImageRecord;
+  readonly location: ImageLocation;
+}
 
 /** Images by position, in input order. */
 export interface ImageSource {
@@ -23,14 +26,25 @@ export function recordedImages(file: ByteFile, table: ImageTable, finder: ImageF
     count: table.count,
     async load(from, to) {
       await file.checkUnchanged();
-      const ranges = Array.from({ length: to - from }, (_, i): ByteRange => ({ offset: table.offsets[from + i]!, length: table.lengths[from + i]! }));
-      const parts = await readRanges(file, ranges);
-      return Promise.all(parts.map(async (bytes, i) => {
-        const position = from + i;
-        const { image, failure } = readImageRecord(bytes, ranges[i]!.offset, file.path, position, table.id(position));
-        const problem = failure ?? sharedId(file, table, position);
-        return { image, location: problem === undefined ? await locate(image, `${file.path}: images[${position}]`, finder) : { kind: "failed", failure: problem } };
+      const ranges = Array.from({ length: to - from }, (_, i): ByteRange => ({
+        offset: table.offsets[from + i]!,
+        length: table.lengths[from + i]!,
       }));
+      const parts = await readRanges(file, ranges);
+      return Promise.all(
+        parts.map(async (bytes, i) => {
+          const position = from + i;
+          const { image, failure } = readImageRecord(bytes, ranges[i]!.offset, file.path, position, table.id(position));
+          const problem = failure ?? sharedId(file, table, position);
+          return {
+            image,
+            location:
+              problem === undefined
+                ? await locate(image, `${file.path}: images[${position}]`, finder)
+                : { kind: "failed", failure: problem },
+          };
+        }),
+      );
     },
   };
 }
@@ -45,7 +59,8 @@ async function locate(image: ImageRecord, where: string, finder: ImageFinder): P
 
 /** Annotations cannot say which of two records with one id they mean. */
 function sharedId(file: ByteFile, table: ImageTable, position: number): Failure | undefined {
-  const first = table.firstWithSameId(position), last = table.lastWithSameId(position);
+  const first = table.firstWithSameId(position),
+    last = table.lastWithSameId(position);
   if (first === last) return undefined;
   const message = `${file.path}: expected every image id once, received ${receivedOf(table.id(position))} in images[${first}] and images[${last}]. Give each image an id of its own.`;
   return { reason: "image-ambiguous", message };

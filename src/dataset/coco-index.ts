@@ -39,23 +39,34 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
   const header: JsonObject = {};
 
   /** @param hasIds whether an annotation's `id` is one: in a results list it is a field like any other */
-  const annotationHandler = (hasIds: boolean): ListHandler => parts === "images" ? IGNORE : {
-    fields: ["id", "image_id", "category_id"],
-    element({ offset, length, fields, bytes }) {
-      annotations.add(offset, length, hasIds ? fields.id(0, bytes) : undefined, fields.id(1, bytes));
-      const category = fields.id(2, bytes);
-      if (category !== undefined) categoryIds.of(category);
-    },
-  };
+  const annotationHandler = (hasIds: boolean): ListHandler =>
+    parts === "images"
+      ? IGNORE
+      : {
+          fields: ["id", "image_id", "category_id"],
+          element({ offset, length, fields, bytes }) {
+            annotations.add(offset, length, hasIds ? fields.id(0, bytes) : undefined, fields.id(1, bytes));
+            const category = fields.id(2, bytes);
+            if (category !== undefined) categoryIds.of(category);
+          },
+        };
   const imageHandler: ListHandler = {
     fields: ["id"],
-    element({ offset, length, fields, bytes }) { images.add(offset, length, fields.id(0, bytes)); },
+    element({ offset, length, fields, bytes }) {
+      images.add(offset, length, fields.id(0, bytes));
+    },
   };
   const outline = await walkJson(file, {
-    lists: new Map([["images", imageHandler], ["annotations", annotationHandler(true)], ["categories", categories]]),
+    lists: new Map([
+      ["images", imageHandler],
+      ["annotations", annotationHandler(true)],
+      ["categories", categories],
+    ]),
     root: annotationHandler(false),
     // Not an assignment: a field named "__proto__" has to stay a field.
-    value(key, value) { Object.defineProperty(header, key, { value, enumerable: true, configurable: true, writable: true }); },
+    value(key, value) {
+      Object.defineProperty(header, key, { value, enumerable: true, configurable: true, writable: true });
+    },
   });
   return { file, outline, imageIds, categoryIds, images, annotations, categories: () => categories.finish(), header };
 }
@@ -83,12 +94,14 @@ class CategoryReader implements ListHandler {
     }
     const raw = parsed.value as JsonObject;
     const { id, name } = raw as { id: Id; name: string };
-    if (this.categories.has(id)) this.problem = `${where}: expected every category id once, received ${JSON.stringify(id)} a second time`;
+    if (this.categories.has(id))
+      this.problem = `${where}: expected every category id once, received ${JSON.stringify(id)} a second time`;
     this.categories.set(id, { id, name, raw });
   }
 
   finish(): readonly Category[] {
-    if (this.problem !== undefined) throw invalidData(`${this.file}: ${this.problem}`, "Correct this category, then run again.");
+    if (this.problem !== undefined)
+      throw invalidData(`${this.file}: ${this.problem}`, "Correct this category, then run again.");
     return [...this.categories.values()];
   }
 }

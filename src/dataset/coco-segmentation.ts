@@ -7,7 +7,10 @@ import { decodeRle } from "../geometry/rle.js";
 import type { ImageRecord, JsonValue, Ring, Truth } from "../types.js";
 
 /** Fields of an Instance; empty when the annotation has no segmentation. */
-export interface TruthFields { readonly truth?: Truth; readonly truthProblem?: string }
+export interface TruthFields {
+  readonly truth?: Truth;
+  readonly truthProblem?: string;
+}
 
 /** @param where place in the input, opens the problem */
 export function readTruth(segmentation: JsonValue | undefined, where: string, image: ImageRecord): TruthFields {
@@ -28,7 +31,9 @@ function readMask(segmentation: JsonValue, where: string, image: ImageRecord): T
     const rle = decodeRle(segmentation, `${where}, segmentation`);
     const { width = rle.width, height = rle.height } = image;
     if (rle.width === width && rle.height === height) return { truth: { kind: "rle", rle } };
-    return { truthProblem: `${where}, segmentation: expected a mask of its image's ${width} x ${height} pixels, received ${rle.width} x ${rle.height}` };
+    return {
+      truthProblem: `${where}, segmentation: expected a mask of its image's ${width} x ${height} pixels, received ${rle.width} x ${rle.height}`,
+    };
   } catch (thrown) {
     if (!(thrown instanceof PolyrnnError)) throw thrown;
     return { truthProblem: thrown.message };
@@ -41,13 +46,15 @@ function readRing(numbers: JsonValue): Ring | string {
   if (numbers.length % 2 !== 0) return `expected pairs of coordinates, received ${numbers.length} numbers`;
   const ring: { x: number; y: number }[] = [];
   for (let i = 0; i < numbers.length; i += 2) {
-    const x = numbers[i], y = numbers[i + 1];
+    const x = numbers[i],
+      y = numbers[i + 1];
     if (typeof x !== "number" || !Number.isFinite(x)) return `expected finite numbers, received ${receivedOf(x)}`;
     if (typeof y !== "number" || !Number.isFinite(y)) return `expected finite numbers, received ${receivedOf(y)}`;
     ring.push({ x, y });
   }
   // Some tools close their rings; here a ring is stored open.
-  const first = ring[0], last = ring.at(-1);
+  const first = ring[0],
+    last = ring.at(-1);
   if (ring.length > 1 && first?.x === last?.x && first?.y === last?.y) ring.pop();
   return ring.length >= 3 ? ring : `expected a polygon of at least 3 points, received ${ring.length}`;
 }

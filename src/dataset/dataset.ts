@@ -10,8 +10,22 @@ export type DatasetFormat = "coco" | "coco-results" | "cityscapes" | "cityperson
 
 /** An annotation that cannot become an instance: passed over on purpose, or failed with a reason. */
 export type Rejected =
-  | { readonly kind: "skipped"; readonly ordinal: number; readonly annotationId: Id; readonly imageId: Id; readonly reason: SkipReason; readonly raw: JsonObject }
-  | { readonly kind: "failed"; readonly ordinal: number; readonly annotationId: Id; readonly imageId: Id; readonly failure: Failure; readonly raw: JsonObject };
+  | {
+      readonly kind: "skipped";
+      readonly ordinal: number;
+      readonly annotationId: Id;
+      readonly imageId: Id;
+      readonly reason: SkipReason;
+      readonly raw: JsonObject;
+    }
+  | {
+      readonly kind: "failed";
+      readonly ordinal: number;
+      readonly annotationId: Id;
+      readonly imageId: Id;
+      readonly failure: Failure;
+      readonly raw: JsonObject;
+    };
 
 export type Entry = { readonly kind: "instance"; readonly instance: Instance } | Rejected;
 
@@ -19,7 +33,9 @@ export type Entry = { readonly kind: "instance"; readonly instance: Instance } |
  * Where an image's pixels are, or why that is not known. `root` is the image folder without links: whoever opens the file later checks
  * again that it lies there, because a file can be replaced by a link in the meantime.
  */
-export type ImageLocation = { readonly kind: "file"; readonly path: string; readonly root?: string } | { readonly kind: "failed"; readonly failure: Failure };
+export type ImageLocation =
+  | { readonly kind: "file"; readonly path: string; readonly root?: string }
+  | { readonly kind: "failed"; readonly failure: Failure };
 
 /** One image with its annotations in input order. */
 export interface ImageGroup {

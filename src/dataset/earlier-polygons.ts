@@ -15,7 +15,10 @@ import { type ListElement, type ListHandler, walkJson } from "./json-elements.js
 import { asId } from "./json-fields.js";
 import { parseJsonBytes } from "./json-value.js";
 
-export interface ImageSize { readonly width: number; readonly height: number }
+export interface ImageSize {
+  readonly width: number;
+  readonly height: number;
+}
 
 export interface EarlierPolygons {
   /** sha256 of the file. */
@@ -40,7 +43,10 @@ export async function openEarlierPolygons(path: string): Promise<EarlierPolygons
   }
 }
 
-interface EarlierImage { readonly fileName: string; readonly size?: ImageSize }
+interface EarlierImage {
+  readonly fileName: string;
+  readonly size?: ImageSize;
+}
 
 async function indexEarlier(file: ByteFile): Promise<EarlierPolygons> {
   const images = await readImages(file);
@@ -80,17 +86,30 @@ async function readImages(file: ByteFile): Promise<ReadonlyMap<Id, EarlierImage>
     element({ index, offset, length, bytes, start, fields }) {
       const id = fields.id(0, bytes);
       if (id === undefined) return;
-      const { image, failure } = readImageRecord(Buffer.from(bytes.subarray(start, start + length)), offset, file.path, index, id);
+      const { image, failure } = readImageRecord(
+        Buffer.from(bytes.subarray(start, start + length)),
+        offset,
+        file.path,
+        index,
+        id,
+      );
       if (failure !== undefined || images.has(id)) return;
       const { fileName, width, height } = image;
       images.set(id, { fileName, ...(width !== undefined && height !== undefined && { size: { width, height } }) });
     },
   };
-  const { counts } = await walkJson(file, { lists: new Map([["images", handler], ["annotations", { fields: [], element: () => undefined }]]) });
+  const { counts } = await walkJson(file, {
+    lists: new Map([
+      ["images", handler],
+      ["annotations", { fields: [], element: () => undefined }],
+    ]),
+  });
   const lacking = ["images", "annotations"].filter((name) => !counts.has(name));
   if (lacking.length > 0) {
-    throw invalidData(`${file.path}: expected a COCO file with the lists images and annotations, received one without ${lacking.join(" and ")}`,
-      "Name the annotations.json that an earlier run wrote, or its folder.");
+    throw invalidData(
+      `${file.path}: expected a COCO file with the lists images and annotations, received one without ${lacking.join(" and ")}`,
+      "Name the annotations.json that an earlier run wrote, or its folder.",
+    );
   }
   return images;
 }
@@ -109,8 +128,13 @@ function hasPolygon(raw: JsonObject, { fileName, size }: EarlierImage): boolean 
 /** A digest: file names are long, and there are millions of keys. @returns undefined where there is no box to go by */
 function keyOf(fileName: string, categoryId: JsonValue | undefined, box: JsonValue | undefined): string | undefined {
   if (!Array.isArray(box) || box.length !== 4) return undefined;
-  const numbers = box.map((value) => (typeof value === "number" && Number.isFinite(value) ? Math.round(value * 100) : undefined));
+  const numbers = box.map((value) =>
+    typeof value === "number" && Number.isFinite(value) ? Math.round(value * 100) : undefined,
+  );
   const category = asId(categoryId);
   if (numbers.includes(undefined) || category === undefined) return undefined;
-  return createHash("sha256").update(JSON.stringify([fileName, category, ...numbers])).digest("base64").slice(0, 22);
+  return createHash("sha256")
+    .update(JSON.stringify([fileName, category, ...numbers]))
+    .digest("base64")
+    .slice(0, 22);
 }

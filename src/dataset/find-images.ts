@@ -22,7 +22,12 @@ export const IMAGE_EXTENSIONS = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "t
 const EXTENSIONS: ReadonlySet<string> = new Set(IMAGE_EXTENSIONS);
 
 export type Located =
-  | { readonly kind: "file"; readonly path: string; /** The image folder without links. */ readonly root: string; /** Relative to the image folder, "/" between parts. */ readonly name: string }
+  | {
+      readonly kind: "file";
+      readonly path: string;
+      /** The image folder without links. */ readonly root: string;
+      /** Relative to the image folder, "/" between parts. */ readonly name: string;
+    }
   | { readonly kind: "failed"; readonly failure: Failure };
 
 export interface ImageFinder {
@@ -47,7 +52,10 @@ export async function findImages(folder: string): Promise<ImageFinder> {
   const index = await listImages(folder);
   const place: Place = { folder, root };
   const failMissing = (wanted: string): Located =>
-    failed("image-missing", `expected an image file ${wanted} in ${folder}, received none among its ${index.count} images. Add the image or correct the name.`);
+    failed(
+      "image-missing",
+      `expected an image file ${wanted} in ${folder}, received none among its ${index.count} images. Add the image or correct the name.`,
+    );
 
   return {
     folder,
@@ -75,7 +83,7 @@ export async function findImages(folder: string): Promise<ImageFinder> {
       return failMissing(`named ${receivedOf(stem)} and an extension`);
     },
     async locateNumber(id) {
-      return await resolve(place, id, index.findNumber(id)) ?? failMissing(`whose name is the number ${id}`);
+      return (await resolve(place, id, index.findNumber(id))) ?? failMissing(`whose name is the number ${id}`);
     },
   };
 }
@@ -91,8 +99,11 @@ async function openFolder(folder: string): Promise<string> {
     const root = await realpath(folder);
     if ((await stat(root)).isDirectory()) return root;
   } catch (thrown) {
-    throw missingInput(`${folder}: expected a folder with images, received ${isAbsent(thrown) ? "no such folder" : reasonOf(thrown)}`,
-      "Check the spelling, the permissions, and the folder the command runs in.", thrown);
+    throw missingInput(
+      `${folder}: expected a folder with images, received ${isAbsent(thrown) ? "no such folder" : reasonOf(thrown)}`,
+      "Check the spelling, the permissions, and the folder the command runs in.",
+      thrown,
+    );
   }
   throw missingInput(`${folder}: expected a folder with images, received a file`, "Pass the folder the images lie in.");
 }
@@ -100,19 +111,30 @@ async function openFolder(folder: string): Promise<string> {
 async function listImages(folder: string): Promise<ImageIndex> {
   const paths: string[] = [];
   try {
-    const entries = fastGlob.stream("**", { cwd: folder, objectMode: true, onlyFiles: false, followSymbolicLinks: false });
+    const entries = fastGlob.stream("**", {
+      cwd: folder,
+      objectMode: true,
+      onlyFiles: false,
+      followSymbolicLinks: false,
+    });
     for await (const entry of entries as AsyncIterable<unknown> as AsyncIterable<fastGlob.Entry>) {
       if (!entry.dirent.isFile() && !entry.dirent.isSymbolicLink()) continue;
       if (isImageName(entry.name) || entry.name === RUN_FILE || entry.name === JOURNAL_FILE) paths.push(entry.path);
     }
   } catch (thrown) {
-    throw missingInput(`${folder}: expected folders that can be read, received ${reasonOf(thrown)}`, "Check the permissions of the folder.", thrown);
+    throw missingInput(
+      `${folder}: expected folders that can be read, received ${reasonOf(thrown)}`,
+      "Check the permissions of the folder.",
+      thrown,
+    );
   }
   const index = new ImageIndex();
   for (const path of withoutRunOutputs(paths)) if (isImageName(path)) index.add(path);
   if (index.count > 0) return index;
-  throw missingInput(`${folder}: expected images (${IMAGE_EXTENSIONS.join(", ")}) at any depth, received none`,
-    "Pass the folder the images lie in.");
+  throw missingInput(
+    `${folder}: expected images (${IMAGE_EXTENSIONS.join(", ")}) at any depth, received none`,
+    "Pass the folder the images lie in.",
+  );
 }
 
 function isImageName(path: string): boolean {
@@ -124,8 +146,10 @@ async function resolve(place: Place, wanted: string | number, match: Match): Pro
   if (match.kind === "one") return await take(place, match.path);
   const shown = match.paths.slice(0, 3).map(receivedOf).join(", ");
   const more = match.paths.length > 3 ? ` and ${match.paths.length - 3} more` : "";
-  return failed("image-ambiguous",
-    `image ${receivedOf(wanted)}: expected one such file in ${place.folder}, received ${shown}${more}. Name the image with its folder.`);
+  return failed(
+    "image-ambiguous",
+    `image ${receivedOf(wanted)}: expected one such file in ${place.folder}, received ${shown}${more}. Name the image with its folder.`,
+  );
 }
 
 /** @returns the file at this path inside the folder, a failure, or undefined when there is no file */
@@ -134,16 +158,23 @@ async function take(place: Place, name: string): Promise<Located | undefined> {
   try {
     const real = await realpath(path);
     const inside = relative(place.root, real);
-    if (inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside)) return failOutside(place.folder, name, "a link that leads out of it");
+    if (inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside))
+      return failOutside(place.folder, name, "a link that leads out of it");
     return (await stat(real)).isFile() ? { kind: "file", path, root: place.root, name } : undefined;
   } catch (thrown) {
     if (["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes((thrown as NodeJS.ErrnoException).code ?? "")) return undefined;
-    return failed("image-unreadable", `image ${receivedOf(name)}: expected a file that can be read, received ${reasonOf(thrown)}. Check its permissions.`);
+    return failed(
+      "image-unreadable",
+      `image ${receivedOf(name)}: expected a file that can be read, received ${reasonOf(thrown)}. Check its permissions.`,
+    );
   }
 }
 
 function failOutside(folder: string, name: string, received: string): Located {
-  return failed("image-outside", `image ${receivedOf(name)}: expected a path inside ${folder}, received ${received}. It was not opened; correct the name.`);
+  return failed(
+    "image-outside",
+    `image ${receivedOf(name)}: expected a path inside ${folder}, received ${received}. It was not opened; correct the name.`,
+  );
 }
 
 function failed(reason: FailReason, message: string): Located {

@@ -2,7 +2,10 @@
 import { baseName, numberOfStem, withoutExtension } from "./image-name.js";
 
 /** What a look-up in the index gives: one path (relative, "/" between parts), several that fit equally well, or none. */
-export type Match = { readonly kind: "one"; readonly path: string } | { readonly kind: "several"; readonly paths: readonly string[] } | undefined;
+export type Match =
+  | { readonly kind: "one"; readonly path: string }
+  | { readonly kind: "several"; readonly paths: readonly string[] }
+  | undefined;
 
 /** Positions in `paths` by key; a single position is the ordinary case and costs no array. */
 type Positions = Map<string | number, number | number[]>;
@@ -54,7 +57,9 @@ export class ImageIndex {
     const paths = found.map((position) => this.paths[position]!);
     const exact = paths.filter((path) => keyOf(path) === wanted);
     const ending = exact.length > 0 ? exact : paths.filter((path) => keyOf(path).endsWith(`/${wanted}`));
-    return ending.length === 1 ? { kind: "one", path: ending[0]! } : { kind: "several", paths: ending.length > 1 ? ending : paths };
+    return ending.length === 1
+      ? { kind: "one", path: ending[0]! }
+      : { kind: "several", paths: ending.length > 1 ? ending : paths };
   }
 
   private group(keyOf: (path: string) => string | number | undefined): Positions {

@@ -23,7 +23,10 @@ export function readingsOf(name: string): readonly string[] {
 }
 
 function tidy(path: string): string {
-  return path.split("/").filter((part) => part !== "" && part !== ".").join("/");
+  return path
+    .split("/")
+    .filter((part) => part !== "" && part !== ".")
+    .join("/");
 }
 
 /** "a/b.jpg" -> "b.jpg" */

@@ -38,8 +38,10 @@ export class ImageTableBuilder {
    */
   finish(file: string): ImageTable {
     if (this.withoutId !== undefined) {
-      throw invalidData(`${file}: images[${this.withoutId.position}], byte ${this.withoutId.offset}: expected an image record with an id (text, or an integer up to 2^53), received none`,
-        "Give the image an id, or remove its record.");
+      throw invalidData(
+        `${file}: images[${this.withoutId.position}], byte ${this.withoutId.offset}: expected an image record with an id (text, or an integer up to 2^53), received none`,
+        "Give the image an id, or remove its record.",
+      );
     }
     const numbers = this.numbers.view();
     const first = new Int32Array(this.ids.count).fill(-1);

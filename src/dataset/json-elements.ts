@@ -12,8 +12,18 @@ import type { JsonValue } from "../types.js";
 import type { ByteFile } from "./byte-file.js";
 import { FieldSpotter } from "./json-fields.js";
 import {
-  CLOSE_LIST, CLOSE_OBJECT, COLON, COMMA, INCOMPLETE, JsonFault, OPEN_LIST, OPEN_OBJECT, QUOTE,
-  describeByte, endOfValue, skipSpace,
+  CLOSE_LIST,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  INCOMPLETE,
+  JsonFault,
+  OPEN_LIST,
+  OPEN_OBJECT,
+  QUOTE,
+  describeByte,
+  endOfValue,
+  skipSpace,
 } from "./json-scan.js";
 import { parseJsonBytes } from "./json-value.js";
 import { JsonWindow } from "./json-window.js";
@@ -87,13 +97,15 @@ export async function walkJson(file: ByteFile, options: WalkOptions): Promise<Js
 
 /** Skips a byte order mark and names the files that are often passed by mistake. */
 async function checkStart(window: JsonWindow): Promise<void> {
-  while (window.end < 4 && await window.fill());
-  const startsWith = (...start: number[]): boolean => start.every((byte, i) => i < window.end && window.bytes[i] === byte);
+  while (window.end < 4 && (await window.fill()));
+  const startsWith = (...start: number[]): boolean =>
+    start.every((byte, i) => i < window.end && window.bytes[i] === byte);
   if (window.end === 0) throw new JsonFault(0, "JSON", "an empty file");
   if (startsWith(0xef, 0xbb, 0xbf)) window.position = 3;
   else if (startsWith(0x1f, 0x8b)) throw new JsonFault(0, "JSON", "a gzip file (unpack it first)");
   else if (startsWith(0x50, 0x4b)) throw new JsonFault(0, "JSON", "a zip file (unpack it first)");
-  else if (startsWith(0xff, 0xfe) || startsWith(0xfe, 0xff)) throw new JsonFault(0, "JSON in UTF-8", "UTF-16 (save it as UTF-8)");
+  else if (startsWith(0xff, 0xfe) || startsWith(0xfe, 0xff))
+    throw new JsonFault(0, "JSON in UTF-8", "UTF-16 (save it as UTF-8)");
 }
 
 async function walkDocument(window: JsonWindow, options: WalkOptions): Promise<Omit<JsonOutline, "sha256">> {
@@ -109,26 +121,37 @@ async function walkDocument(window: JsonWindow, options: WalkOptions): Promise<O
 }
 
 /** Walks an object from its opening bracket. */
-async function walkObject(window: JsonWindow, options: WalkOptions, keys: string[], counts: Map<string, number>): Promise<void> {
+async function walkObject(
+  window: JsonWindow,
+  options: WalkOptions,
+  keys: string[],
+  counts: Map<string, number>,
+): Promise<void> {
   const seen = new Set<string>();
   window.position++;
   let next = await window.peek();
   while (next !== CLOSE_OBJECT) {
-    if (next !== QUOTE) throw new JsonFault(window.position, seen.size === 0 ? 'a key in quotes or "}"' : "a key in quotes", describeByte(next));
+    if (next !== QUOTE)
+      throw new JsonFault(
+        window.position,
+        seen.size === 0 ? 'a key in quotes or "}"' : "a key in quotes",
+        describeByte(next),
+      );
     const keyAt = window.base + window.position;
-    const key = await readValue(window, "a key") as string;
+    const key = (await readValue(window, "a key")) as string;
     const name = receivedOf(key);
     if (seen.has(key)) throw new JsonFault(keyAt - window.base, "every top-level key once", `${name} a second time`);
     seen.add(key);
     keys.push(key);
     await takeByte(window, COLON, `":" after ${name}`);
     const handler = options.lists?.get(key);
-    if (handler !== undefined && await window.peek() === OPEN_LIST) counts.set(key, await walkList(window, key, handler));
+    if (handler !== undefined && (await window.peek()) === OPEN_LIST)
+      counts.set(key, await walkList(window, key, handler));
     else {
       const value = await readValue(window, `the value of ${name}`);
       options.value?.(key, value);
     }
-    if (await window.peek() === CLOSE_OBJECT) break;
+    if ((await window.peek()) === CLOSE_OBJECT) break;
     await takeByte(window, COMMA, `"," or "}" after the value of ${name}`);
     next = await window.peek();
     if (next === CLOSE_OBJECT) throw new JsonFault(window.position, "a key in quotes", describeByte(next));
@@ -138,9 +161,16 @@ async function walkObject(window: JsonWindow, options: WalkOptions, keys: string
 
 /** Walks a list from its opening bracket. @returns number of elements */
 async function walkList(window: JsonWindow, name: string, handler: ListHandler): Promise<number> {
-  const element: ListElement = { index: -1, offset: 0, length: 0, bytes: window.bytes, start: 0, fields: new FieldSpotter(handler.fields) };
+  const element: ListElement = {
+    index: -1,
+    offset: 0,
+    length: 0,
+    bytes: window.bytes,
+    start: 0,
+    fields: new FieldSpotter(handler.fields),
+  };
   window.position++;
-  if (await window.peek() === CLOSE_LIST) {
+  if ((await window.peek()) === CLOSE_LIST) {
     window.position++;
     return 0;
   }
@@ -148,11 +178,12 @@ async function walkList(window: JsonWindow, name: string, handler: ListHandler):
   /** Goes as far as the bytes at hand reach: a promise per element would cost more than the scan. @returns true at the end of the list */
   const scan = (): boolean => {
     for (;;) {
-      const at = window.position = skipSpace(window.bytes, window.position, window.end);
+      const at = (window.position = skipSpace(window.bytes, window.position, window.end));
       if (at === window.end) return false;
       if (afterValue) {
         const byte = window.bytes[at]!;
-        if (byte !== COMMA && byte !== CLOSE_LIST) throw new JsonFault(at, `"," or "]" after ${name}[${element.index}]`, describeByte(byte));
+        if (byte !== COMMA && byte !== CLOSE_LIST)
+          throw new JsonFault(at, `"," or "]" after ${name}[${element.index}]`, describeByte(byte));
         window.position++;
         if (byte === CLOSE_LIST) return true;
       } else {
@@ -169,7 +200,8 @@ async function walkList(window: JsonWindow, name: string, handler: ListHandler):
       afterValue = !afterValue;
     }
   };
-  while (!scan()) if (!await window.fill()) throw truncated(window, `the rest of ${name} (${element.index + 1} elements so far)`);
+  while (!scan())
+    if (!(await window.fill())) throw truncated(window, `the rest of ${name} (${element.index + 1} elements so far)`);
   return element.index + 1;
 }
 
@@ -179,7 +211,7 @@ async function readValue(window: JsonWindow, what: string): Promise<JsonValue> {
   if (first === undefined) throw truncated(window, what);
   let end: number;
   while ((end = endOfValue(window.bytes, window.position, window.end)) === INCOMPLETE) {
-    if (!await window.fill()) throw truncated(window, what);
+    if (!(await window.fill())) throw truncated(window, what);
   }
   const parsed = parseJsonBytes(window.bytes.subarray(window.position, end), window.base + window.position);
   if (parsed.kind === "problem") throw new JsonFault(parsed.at - window.base, parsed.expected, parsed.received);

@@ -2,7 +2,18 @@
  * Finds a few named fields of a JSON object in bytes, without building the object: an index over a million annotations needs
  * nothing but their image id.
  */
-import { BACKSLASH, CLOSE_OBJECT, COLON, COMMA, INCOMPLETE, OPEN_OBJECT, QUOTE, endOfString, endOfValue, skipSpace } from "./json-scan.js";
+import {
+  BACKSLASH,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  INCOMPLETE,
+  OPEN_OBJECT,
+  QUOTE,
+  endOfString,
+  endOfValue,
+  skipSpace,
+} from "./json-scan.js";
 import type { Id } from "../types.js";
 
 /** The outermost level is not a well-formed object; JSON.parse will say what is wrong with it. */
@@ -78,7 +89,8 @@ export class FieldSpotter {
       const key = parseToken(bytes.subarray(start - 1, end + 1));
       return typeof key === "string" ? this.texts.indexOf(key) : -1;
     }
-    for (let field = 0; field < this.names.length; field++) if (equals(bytes, start, end, this.names[field]!)) return field;
+    for (let field = 0; field < this.names.length; field++)
+      if (equals(bytes, start, end, this.names[field]!)) return field;
     return -1;
   }
 }

@@ -10,21 +10,32 @@ export const INCOMPLETE = -1;
 /** Levels of brackets a value may have. Annotations need four; what goes deeper is damage or an attack. */
 export const MAX_DEPTH = 512;
 
-export const QUOTE = 0x22, COMMA = 0x2c, COLON = 0x3a, BACKSLASH = 0x5c, OPEN_LIST = 0x5b, CLOSE_LIST = 0x5d, OPEN_OBJECT = 0x7b, CLOSE_OBJECT = 0x7d;
+export const QUOTE = 0x22,
+  COMMA = 0x2c,
+  COLON = 0x3a,
+  BACKSLASH = 0x5c,
+  OPEN_LIST = 0x5b,
+  CLOSE_LIST = 0x5d,
+  OPEN_OBJECT = 0x7b,
+  CLOSE_OBJECT = 0x7d;
 
 /** The structure is broken at `at` (an index into the bytes that were scanned); whoever knows the file makes a message of it. */
 export class JsonFault extends Error {
   override readonly name = "JsonFault";
-  constructor(readonly at: number, readonly expected: string, readonly received: string) {
+  constructor(
+    readonly at: number,
+    readonly expected: string,
+    readonly received: string,
+  ) {
     super(`expected ${expected}, received ${received}`);
   }
 }
 
 const SPACE = byteSet(" \t\n\r");
 /** Bytes that matter between the brackets of a value. */
-const STRUCTURE = byteSet("\"[]{}");
+const STRUCTURE = byteSet('"[]{}');
 /** Bytes that end a number or a word. */
-const AFTER_SCALAR = byteSet(" \t\n\r,:[]{}\"");
+const AFTER_SCALAR = byteSet(' \t\n\r,:[]{}"');
 
 /** Scratch of `endOfNested`, which runs to its end undisturbed: a fresh one for each of two million lists takes as long as their scan. */
 const OPEN_BRACKETS = new Uint8Array(MAX_DEPTH);

@@ -24,9 +24,20 @@ export function parseJsonBytes(bytes: Buffer, offset: number): ParsedValue {
     return { kind: "value", value: JSON.parse(bytes.toString()) as JsonValue };
   } catch (thrown) {
     const token = findBadToken(bytes);
-    if (token === undefined) return { kind: "problem", at: offset, expected: "a JSON value", received: `text that is none (${plain(reasonOf(thrown))})` };
+    if (token === undefined)
+      return {
+        kind: "problem",
+        at: offset,
+        expected: "a JSON value",
+        received: `text that is none (${plain(reasonOf(thrown))})`,
+      };
     const note = PYTHON_WORD.test(token.text) ? " (Python writes it, JSON does not have it)" : "";
-    return { kind: "problem", at: offset + token.at, expected: "a number, true, false or null", received: `${plain(token.text)}${note}` };
+    return {
+      kind: "problem",
+      at: offset + token.at,
+      expected: "a number, true, false or null",
+      received: `${plain(token.text)}${note}`,
+    };
   }
 }
 

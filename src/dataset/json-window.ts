@@ -21,8 +21,10 @@ export class JsonWindow {
    * @param maxValueBytes bytes of the largest value
    */
   constructor(
-    private readonly file: ByteFile, private readonly consume: (bytes: Uint8Array) => void,
-    private readonly chunkBytes = CHUNK_BYTES, private readonly maxValueBytes = MAX_VALUE_BYTES,
+    private readonly file: ByteFile,
+    private readonly consume: (bytes: Uint8Array) => void,
+    private readonly chunkBytes = CHUNK_BYTES,
+    private readonly maxValueBytes = MAX_VALUE_BYTES,
   ) {
     this.bytes = Buffer.allocUnsafe(Math.max(1, Math.min(chunkBytes, file.size)));
   }
@@ -34,7 +36,8 @@ export class JsonWindow {
    */
   async fill(): Promise<boolean> {
     const pending = this.end - this.position;
-    if (pending >= this.maxValueBytes) throw new JsonFault(this.position, `values of at most ${this.maxValueBytes} bytes`, "a longer one");
+    if (pending >= this.maxValueBytes)
+      throw new JsonFault(this.position, `values of at most ${this.maxValueBytes} bytes`, "a longer one");
     // At least as much as is already there: a value that is scanned again after every read then costs twice its length, not its square.
     const wanted = Math.min(this.maxValueBytes, pending + Math.max(pending, this.chunkBytes));
     const target = this.bytes.length >= wanted ? this.bytes : Buffer.allocUnsafe(wanted);
@@ -54,7 +57,7 @@ export class JsonWindow {
     for (;;) {
       this.position = skipSpace(this.bytes, this.position, this.end);
       if (this.position < this.end) return this.bytes[this.position];
-      if (!await this.fill()) return undefined;
+      if (!(await this.fill())) return undefined;
     }
   }
 }

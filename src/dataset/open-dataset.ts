@@ -17,7 +17,8 @@ import { readCoco } from "./read-coco.js";
 import { readCocoResults } from "./read-coco-results.js";
 import { JOURNAL_FILE, withoutRunOutputs } from "./run-outputs.js";
 
-const LOOKED_FOR = "a COCO file (lists images, annotations and categories), a COCO results list ([{ image_id, category_id, bbox, score }, ...]) or a Cityscapes file (imgWidth, imgHeight, objects with polygon or bboxVis)";
+const LOOKED_FOR =
+  "a COCO file (lists images, annotations and categories), a COCO results list ([{ image_id, category_id, bbox, score }, ...]) or a Cityscapes file (imgWidth, imgHeight, objects with polygon or bboxVis)";
 const EXPORT_HINT = "Export the boxes in one of these formats, or pass another file.";
 
 /**
@@ -27,8 +28,11 @@ const EXPORT_HINT = "Export the boxes in one of these formats, or pass another f
 export async function openDataset(options: OpenDatasetOptions): Promise<Dataset> {
   const { boxes } = options;
   const found = await stat(boxes).catch((thrown: unknown) => {
-    throw missingInput(`${boxes}: expected a box file or a folder of them, received ${isAbsent(thrown) ? "no such file" : reasonOf(thrown)}`,
-      "Check the spelling and the folder the command runs in.", thrown);
+    throw missingInput(
+      `${boxes}: expected a box file or a folder of them, received ${isAbsent(thrown) ? "no such file" : reasonOf(thrown)}`,
+      "Check the spelling and the folder the command runs in.",
+      thrown,
+    );
   });
   const finder = options.images === undefined ? NO_IMAGES : await findImages(options.images);
   if (found.isDirectory()) {
@@ -40,27 +44,50 @@ export async function openDataset(options: OpenDatasetOptions): Promise<Dataset>
 
 async function openFolder(boxes: string, finder: ImageFinder): Promise<Dataset> {
   const names = await listJson(boxes);
-  const ending = (format: CityscapesFormat): string[] => names.filter((name) => name.endsWith(CITYSCAPES_ENDING[format]));
-  const polygons = ending("cityscapes"), persons = ending("citypersons");
+  const ending = (format: CityscapesFormat): string[] =>
+    names.filter((name) => name.endsWith(CITYSCAPES_ENDING[format]));
+  const polygons = ending("cityscapes"),
+    persons = ending("citypersons");
   if (polygons.length > 0 && persons.length > 0) {
-    throw invalidData(`${boxes}: expected files of one kind, received ${polygons.length} *${CITYSCAPES_ENDING.cityscapes} and ${persons.length} *${CITYSCAPES_ENDING.citypersons}`,
-      "Pass the folder of one kind, gtFine or gtBboxCityPersons.");
+    throw invalidData(
+      `${boxes}: expected files of one kind, received ${polygons.length} *${CITYSCAPES_ENDING.cityscapes} and ${persons.length} *${CITYSCAPES_ENDING.citypersons}`,
+      "Pass the folder of one kind, gtFine or gtBboxCityPersons.",
+    );
   }
-  if (polygons.length > 0) return openCityscapes({ boxes, format: "cityscapes", folder: boxes, names: polygons }, finder);
-  if (persons.length > 0) return openCityscapes({ boxes, format: "citypersons", folder: boxes, names: persons }, finder);
-  const others = names.length === 0 ? "no JSON file" : `${names.length} other JSON file${names.length === 1 ? "" : "s"} (${names.slice(0, 3).map(receivedOf).join(", ")})`;
-  throw invalidData(`${boxes}: expected *${CITYSCAPES_ENDING.cityscapes} or *${CITYSCAPES_ENDING.citypersons} at any depth, received ${others}`,
-    "A COCO file is passed by its own name, not by its folder.");
+  if (polygons.length > 0)
+    return openCityscapes({ boxes, format: "cityscapes", folder: boxes, names: polygons }, finder);
+  if (persons.length > 0)
+    return openCityscapes({ boxes, format: "citypersons", folder: boxes, names: persons }, finder);
+  const others =
+    names.length === 0
+      ? "no JSON file"
+      : `${names.length} other JSON file${names.length === 1 ? "" : "s"} (${names.slice(0, 3).map(receivedOf).join(", ")})`;
+  throw invalidData(
+    `${boxes}: expected *${CITYSCAPES_ENDING.cityscapes} or *${CITYSCAPES_ENDING.citypersons} at any depth, received ${others}`,
+    "A COCO file is passed by its own name, not by its folder.",
+  );
 }
 
 /** JSON files at any depth, relative, in a fixed order; not what an earlier run wrote. */
 async function listJson(folder: string): Promise<string[]> {
   try {
-    const entries = await fastGlob(["**/*.json", `**/${JOURNAL_FILE}`], { cwd: folder, objectMode: true, onlyFiles: false, followSymbolicLinks: false });
-    const paths = entries.filter(({ dirent }) => dirent.isFile() || dirent.isSymbolicLink()).map(({ path }) => path).sort();
+    const entries = await fastGlob(["**/*.json", `**/${JOURNAL_FILE}`], {
+      cwd: folder,
+      objectMode: true,
+      onlyFiles: false,
+      followSymbolicLinks: false,
+    });
+    const paths = entries
+      .filter(({ dirent }) => dirent.isFile() || dirent.isSymbolicLink())
+      .map(({ path }) => path)
+      .sort();
     return withoutRunOutputs(paths).filter((path) => path.endsWith(".json"));
   } catch (thrown) {
-    throw missingInput(`${folder}: expected folders that can be read, received ${reasonOf(thrown)}`, "Check the permissions of the folder.", thrown);
+    throw missingInput(
+      `${folder}: expected folders that can be read, received ${reasonOf(thrown)}`,
+      "Check the permissions of the folder.",
+      thrown,
+    );
   }
 }
 
@@ -93,8 +120,10 @@ async function openResults(index: CocoIndex, dataset: string | undefined, finder
     const named = await indexCoco(file, "images");
     const lacking = ["images", "categories"].filter((name) => !named.outline.counts.has(name));
     if (lacking.length > 0) {
-      throw invalidData(`${dataset}: expected a COCO file with the lists images and categories, received one without ${lacking.join(" and ")}`,
-        "Pass the COCO file the detector was run on.");
+      throw invalidData(
+        `${dataset}: expected a COCO file with the lists images and categories, received one without ${lacking.join(" and ")}`,
+        "Pass the COCO file the detector was run on.",
+      );
     }
     return await readCocoResults(index, named, finder);
   } catch (thrown) {
@@ -106,7 +135,8 @@ async function openResults(index: CocoIndex, dataset: string | undefined, finder
 function recognizeCityscapes({ header }: CocoIndex, boxes: string): CityscapesFormat | undefined {
   const { objects } = header;
   if (!("imgWidth" in header && "imgHeight" in header && Array.isArray(objects))) return undefined;
-  const has = (name: string): boolean => objects.some((object: JsonValue) => typeof object === "object" && object !== null && name in object);
+  const has = (name: string): boolean =>
+    objects.some((object: JsonValue) => typeof object === "object" && object !== null && name in object);
   if (has("bboxVis")) return "citypersons";
   if (has("polygon")) return "cityscapes";
   if (objects.length > 0) return undefined;
@@ -116,15 +146,21 @@ function recognizeCityscapes({ header }: CocoIndex, boxes: string): CityscapesFo
 function notRecognized({ file, outline, header }: CocoIndex): Error {
   const { keys } = outline;
   const shown = keys.slice(0, 10).map((key) => {
-    const value = Object.hasOwn(header, key) && ["images", "annotations", "categories"].includes(key) ? header[key] : undefined;
+    const value =
+      Object.hasOwn(header, key) && ["images", "annotations", "categories"].includes(key) ? header[key] : undefined;
     return value === undefined ? receivedOf(key) : `${receivedOf(key)} (${receivedOf(value)})`;
   });
-  const received = keys.length === 0 ? "an empty object" : `an object with ${shown.join(", ")}${keys.length > 10 ? ` and ${keys.length - 10} more` : ""}`;
+  const received =
+    keys.length === 0
+      ? "an empty object"
+      : `an object with ${shown.join(", ")}${keys.length > 10 ? ` and ${keys.length - 10} more` : ""}`;
   return invalidData(`${file.path}: expected ${LOOKED_FOR}, received ${received}`, EXPORT_HINT);
 }
 
 function refuseDataset({ dataset, boxes }: OpenDatasetOptions, kind: string): void {
   if (dataset === undefined) return;
-  throw usageError(`--dataset ${dataset}: expected only with a COCO results list, received together with ${kind} (${boxes})`,
-    "Leave --dataset out: these boxes name their images themselves.");
+  throw usageError(
+    `--dataset ${dataset}: expected only with a COCO results list, received together with ${kind} (${boxes})`,
+    "Leave --dataset out: these boxes name their images themselves.",
+  );
 }

@@ -22,16 +22,24 @@ export function countCityPersonsObjects(file: CityscapesFile): number {
  * @param where the file, opens messages
  * @param firstOrdinal ordinal of the first entry
  */
-export function readCityPersonsObjects(file: CityscapesFile, where: string, imageId: number, firstOrdinal: number): Entry[] {
+export function readCityPersonsObjects(
+  file: CityscapesFile,
+  where: string,
+  imageId: number,
+  firstOrdinal: number,
+): Entry[] {
   return file.objects.map((object, i) => readObject(object, `${where}: objects[${i}]`, imageId, firstOrdinal + i));
 }
 
 function readObject(object: JsonValue, where: string, imageId: number, ordinal: number): Entry {
   const violation = checkCityPersonsObject(object);
-  const raw = violation === undefined ? object as JsonObject : {};
+  const raw = violation === undefined ? (object as JsonObject) : {};
   const base = { ordinal, annotationId: ordinal + 1, imageId, raw };
-  const fail = (reason: FailReason, message: string): Entry =>
-    ({ kind: "failed", ...base, failure: { reason, message: `${message}. Correct or remove this object.` } });
+  const fail = (reason: FailReason, message: string): Entry => ({
+    kind: "failed",
+    ...base,
+    failure: { reason, message: `${message}. Correct or remove this object.` },
+  });
   if (violation !== undefined) return fail("annotation-invalid", `${where}: ${describeViolation(violation)}`);
 
   const label = raw["label"] as string;

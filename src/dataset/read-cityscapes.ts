@@ -33,7 +33,12 @@ export function countCityscapesObjects(file: CityscapesFile): number {
  * @param where the file, opens messages
  * @param firstOrdinal ordinal of the first entry
  */
-export function readCityscapesObjects(file: CityscapesFile, where: string, imageId: number, firstOrdinal: number): Entry[] {
+export function readCityscapesObjects(
+  file: CityscapesFile,
+  where: string,
+  imageId: number,
+  firstOrdinal: number,
+): Entry[] {
   const verdicts = file.objects.map((object, i) => judge(object, `${where}: objects[${i}]`));
   const parts = paint(verdicts, file);
   const instancesOfClass = new Map<number, number>();
@@ -64,16 +69,26 @@ function judge(object: JsonValue, where: string): Verdict {
   const coversOnly = meaning.kind === "stuff" || meaning.kind === "unpainted";
   if (deleted === 1 || deleted === true) return coversOnly ? { kind: "none" } : { kind: "skipped", reason: "deleted" };
   const violation = checkCityscapesObject(object);
-  if (violation !== undefined) return failed("annotation-invalid", `${where}: ${describeViolation(violation)}. Correct or remove this object.`);
+  if (violation !== undefined)
+    return failed("annotation-invalid", `${where}: ${describeViolation(violation)}. Correct or remove this object.`);
   const ring = (raw["polygon"] as [number, number][]).map(([x, y]) => ({ x, y }));
   switch (meaning.kind) {
-    case "thing": return { kind: "instance", classId: meaning.id, ring };
-    case "group": return { kind: "skipped", reason: "group", ring };
-    case "stuff": return { kind: "none", ring };
-    case "unpainted": return { kind: "none" };
-    case "unknown": return {
-      ...failed("category-unknown", `${where}: expected a label of Cityscapes, received ${receivedOf(label)}. Rename it, or pass the boxes as a COCO file.`), ring,
-    };
+    case "thing":
+      return { kind: "instance", classId: meaning.id, ring };
+    case "group":
+      return { kind: "skipped", reason: "group", ring };
+    case "stuff":
+      return { kind: "none", ring };
+    case "unpainted":
+      return { kind: "none" };
+    case "unknown":
+      return {
+        ...failed(
+          "category-unknown",
+          `${where}: expected a label of Cityscapes, received ${receivedOf(label)}. Rename it, or pass the boxes as a COCO file.`,
+        ),
+        ring,
+      };
   }
 }
 
@@ -82,21 +97,37 @@ function failed(reason: Failure["reason"], message: string): Verdict & { kind: "
 }
 
 /** One per verdict; undefined for an image that is too large to paint. */
-function paint(verdicts: readonly Verdict[], { width, height }: CityscapesFile): (VisiblePart | undefined)[] | undefined {
+function paint(
+  verdicts: readonly Verdict[],
+  { width, height }: CityscapesFile,
+): (VisiblePart | undefined)[] | undefined {
   if (width * height > MAX_PAINTED_PIXELS) return undefined;
   if (!verdicts.some((verdict) => verdict.kind === "instance")) return [];
-  return findVisibleParts(verdicts.map((verdict) => ({ ring: verdict.ring ?? [], isWanted: verdict.kind === "instance" })), width, height);
+  return findVisibleParts(
+    verdicts.map((verdict) => ({ ring: verdict.ring ?? [], isWanted: verdict.kind === "instance" })),
+    width,
+    height,
+  );
 }
 
 type EntryBase = Pick<Entry & { kind: "skipped" }, "ordinal" | "annotationId" | "imageId" | "raw">;
 
-function toEntry(base: EntryBase, classId: number, part: VisiblePart | undefined, { width, height }: CityscapesFile, where: string): Entry {
+function toEntry(
+  base: EntryBase,
+  classId: number,
+  part: VisiblePart | undefined,
+  { width, height }: CityscapesFile,
+  where: string,
+): Entry {
   if (width * height > MAX_PAINTED_PIXELS) {
     const message = `${where}: expected an image of at most ${MAX_PAINTED_PIXELS} pixels to find the visible parts in, received ${width} x ${height}. Pass the boxes as a COCO file.`;
     return { kind: "failed", ...base, failure: { reason: "image-too-large", message } };
   }
   if (part === undefined) return { kind: "skipped", ...base, reason: "hidden" };
-  return { kind: "instance", instance: { ...base, categoryId: classId, box: part.box, truth: { kind: "rle", rle: part.mask } } };
+  return {
+    kind: "instance",
+    instance: { ...base, categoryId: classId, box: part.box, truth: { kind: "rle", rle: part.mask } },
+  };
 }
 
 function asObject(value: JsonValue): JsonObject {

@@ -27,11 +27,19 @@ interface Names {
  * @param dataset index of the COCO file with `images` and `categories`
  * @throws E_DATA when the list holds something else than results, or the COCO file lacks a part
  */
-export async function readCocoResults(index: CocoIndex, dataset: CocoIndex | undefined, finder: ImageFinder): Promise<Dataset> {
+export async function readCocoResults(
+  index: CocoIndex,
+  dataset: CocoIndex | undefined,
+  finder: ImageFinder,
+): Promise<Dataset> {
   const { file } = index;
   checkIsResults(index);
   const names = dataset === undefined ? await namesFromFiles(index, finder) : namesFromDataset(dataset, finder);
-  const source = { file: file.path, format: "coco-results", categories: new Set(names.categories.map((category) => category.id)) } as const;
+  const source = {
+    file: file.path,
+    format: "coco-results",
+    categories: new Set(names.categories.map((category) => category.id)),
+  } as const;
   const groups = groupAnnotations(file, index.annotations, index.imageIds, names.images, names.positionOf, source);
   return {
     format: "coco-results",
@@ -51,13 +59,19 @@ export async function readCocoResults(index: CocoIndex, dataset: CocoIndex | und
 /** An empty list has nothing to recognize it by, and nothing to do. */
 function checkIsResults({ file, annotations, imageIds }: CocoIndex): void {
   if (annotations.count === 0 || imageIds.count > 0) return;
-  throw invalidData(`${file.path}: expected a COCO results list, [{ image_id, category_id, bbox, score }, ...], received a list of ${annotations.count} in which nothing has an image_id`,
-    "Pass detections as COCO results, or boxes as a COCO file.");
+  throw invalidData(
+    `${file.path}: expected a COCO results list, [{ image_id, category_id, bbox, score }, ...], received a list of ${annotations.count} in which nothing has an image_id`,
+    "Pass detections as COCO results, or boxes as a COCO file.",
+  );
 }
 
 function namesFromDataset(dataset: CocoIndex, finder: ImageFinder): Names {
   const table = dataset.images.finish(dataset.file.path);
-  return { images: recordedImages(dataset.file, table, finder), positionOf: (id) => table.positionOf(id), categories: dataset.categories() };
+  return {
+    images: recordedImages(dataset.file, table, finder),
+    positionOf: (id) => table.positionOf(id),
+    categories: dataset.categories(),
+  };
 }
 
 /** One image per id of the list, in order of first appearance. */
@@ -67,7 +81,10 @@ async function namesFromFiles(index: CocoIndex, finder: ImageFinder): Promise<Na
   for (const id of index.imageIds.all()) {
     const located = await locateId(id, finder);
     const fileName = located.kind === "file" ? located.name : String(id);
-    positions.set(id, placed.push({ image: { id, fileName, raw: { id, file_name: fileName } }, location: located }) - 1);
+    positions.set(
+      id,
+      placed.push({ image: { id, fileName, raw: { id, file_name: fileName } }, location: located }) - 1,
+    );
   }
   const categories = index.categoryIds.all().map((id): Category => {
     const name = `category ${id}`;
@@ -87,7 +104,13 @@ async function locateId(id: Id, finder: ImageFinder): Promise<Located> {
 function withAdvice(located: Located, id: Id): Located {
   if (located.kind === "file") return located;
   const { reason, message } = located.failure;
-  return { kind: "failed", failure: { reason, message: `${message} Or name the COCO file image_id ${receivedOf(id)} belongs to with --dataset.` } };
+  return {
+    kind: "failed",
+    failure: {
+      reason,
+      message: `${message} Or name the COCO file image_id ${receivedOf(id)} belongs to with --dataset.`,
+    },
+  };
 }
 
 function hashOf(...parts: readonly string[]): string {

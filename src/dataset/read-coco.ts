@@ -15,7 +15,11 @@ export function readCoco(index: CocoIndex, finder: ImageFinder): Dataset {
   const categories = index.categories();
   const images = recordedImages(file, table, finder);
   const known = new Set(categories.map((category) => category.id));
-  const groups = groupAnnotations(file, index.annotations, imageIds, images, (id) => table.positionOf(id), { file: file.path, format: "coco", categories: known });
+  const groups = groupAnnotations(file, index.annotations, imageIds, images, (id) => table.positionOf(id), {
+    file: file.path,
+    format: "coco",
+    categories: known,
+  });
   return {
     format: "coco",
     source: file.path,

@@ -1,7 +1,10 @@
 /** Reads byte ranges of a file with few calls: neighbors come in one read. */
 import type { ByteFile } from "./byte-file.js";
 
-export interface ByteRange { readonly offset: number; readonly length: number }
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
 
 /** Bytes between two ranges that are read along: cheaper than another call. */
 const LARGEST_GAP = 16 * 1024;
@@ -51,14 +54,15 @@ export class RangeReader {
    * @returns the bytes of each range; they are overwritten by the next call
    */
   async read(ranges: readonly ByteRange[]): Promise<readonly Buffer[]> {
-    const first = ranges[0], last = ranges.at(-1);
+    const first = ranges[0],
+      last = ranges.at(-1);
     if (first === undefined || last === undefined) return [];
     const gap = first.offset - this.reached;
     const end = last.offset + last.length;
     this.reached = end;
     if (first.offset < this.from || end > this.to) {
       const goesOn = gap >= 0 && gap <= LARGEST_GAP;
-      if (!goesOn || !await this.fill(first.offset, end)) return readRanges(this.file, ranges);
+      if (!goesOn || !(await this.fill(first.offset, end))) return readRanges(this.file, ranges);
     }
     return ranges.map(({ offset, length }) => this.buffer!.subarray(offset - this.from, offset - this.from + length));
   }
@@ -77,13 +81,21 @@ export class RangeReader {
   }
 }
 
-interface Block { readonly offset: number; length: number; readonly ranges: ByteRange[] }
+interface Block {
+  readonly offset: number;
+  length: number;
+  readonly ranges: ByteRange[];
+}
 
 function joinNeighbors(ranges: readonly ByteRange[]): Block[] {
   const blocks: Block[] = [];
   for (const range of ranges) {
     const block = blocks.at(-1);
-    if (block !== undefined && range.offset - (block.offset + block.length) <= LARGEST_GAP && range.offset + range.length - block.offset <= LARGEST_BLOCK) {
+    if (
+      block !== undefined &&
+      range.offset - (block.offset + block.length) <= LARGEST_GAP &&
+      range.offset + range.length - block.offset <= LARGEST_BLOCK
+    ) {
       block.length = range.offset + range.length - block.offset;
       block.ranges.push(range);
     } else {

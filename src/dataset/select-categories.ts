@@ -4,12 +4,19 @@ import { nearestName } from "../schema/nearest.js";
 import type { Category, Id } from "../types.js";
 
 /** @param wanted names or ids as typed; empty: all (undefined) @throws usageError naming the closest category */
-export function selectCategories(categories: readonly Category[], wanted: readonly string[]): ReadonlySet<Id> | undefined {
+export function selectCategories(
+  categories: readonly Category[],
+  wanted: readonly string[],
+): ReadonlySet<Id> | undefined {
   if (wanted.length === 0) return undefined;
   const ids = new Set<Id>();
   for (const word of wanted) {
     const matches = categories.filter(({ id, name }) => name === word || String(id) === word);
-    if (matches.length === 0) throw unknown(word, categories.map(({ name }) => name));
+    if (matches.length === 0)
+      throw unknown(
+        word,
+        categories.map(({ name }) => name),
+      );
     for (const { id } of matches) ids.add(id);
   }
   return ids;
@@ -18,6 +25,12 @@ export function selectCategories(categories: readonly Category[], wanted: readon
 function unknown(word: string, names: readonly string[]): PolyrnnError {
   const close = nearestName(word, names);
   const shown = `${names.slice(0, 20).map(receivedOf).join(", ")}${names.length > 20 ? ` and ${names.length - 20} more` : ""}`;
-  return usageError(`--categories: expected a name or an id of the data set, received ${receivedOf(word)}`,
-    close !== undefined ? `Did you mean ${receivedOf(close)}?` : names.length === 0 ? "The data set has no categories; leave --categories out." : `The data set has ${shown}.`);
+  return usageError(
+    `--categories: expected a name or an id of the data set, received ${receivedOf(word)}`,
+    close !== undefined
+      ? `Did you mean ${receivedOf(close)}?`
+      : names.length === 0
+        ? "The data set has no categories; leave --categories out."
+        : `The data set has ${shown}.`,
+  );
 }

@@ -26,9 +26,15 @@ export interface Outline {
  * @param width pixels of the image, likewise `height`; together at most MAX_PAINTED_PIXELS
  * @returns one per outline; undefined where nothing is visible, or the outline is not wanted
  */
-export function findVisibleParts(outlines: readonly Outline[], width: number, height: number): (VisiblePart | undefined)[] {
+export function findVisibleParts(
+  outlines: readonly Outline[],
+  width: number,
+  height: number,
+): (VisiblePart | undefined)[] {
   const painted = new Int32Array(width * height);
-  outlines.forEach(({ ring }, i) => { paintRing(painted, width, height, ring, i + 1); });
+  outlines.forEach(({ ring }, i) => {
+    paintRing(painted, width, height, ring, i + 1);
+  });
   const windows = findWindows(painted, width, outlines.length);
   return outlines.map(({ isWanted }, i) => {
     const window = windows[i];
@@ -40,8 +46,10 @@ export function findVisibleParts(outlines: readonly Outline[], width: number, he
 
 /** Bounds of every value but 0; undefined for a value that is nowhere. */
 function findWindows(painted: Int32Array, width: number, count: number): (PixelWindow | undefined)[] {
-  const left = new Int32Array(count + 1).fill(width), right = new Int32Array(count + 1).fill(-1);
-  const top = new Int32Array(count + 1).fill(-1), bottom = new Int32Array(count + 1);
+  const left = new Int32Array(count + 1).fill(width),
+    right = new Int32Array(count + 1).fill(-1);
+  const top = new Int32Array(count + 1).fill(-1),
+    bottom = new Int32Array(count + 1);
   for (let at = 0, row = 0; at < painted.length; row++) {
     for (let column = 0; column < width; column++, at++) {
       const value = painted[at]!;
@@ -54,7 +62,12 @@ function findWindows(painted: Int32Array, width: number, count: number): (PixelW
   return Array.from({ length: count }, (_, i) => {
     const value = i + 1;
     if (right[value] === -1) return undefined;
-    return { left: left[value]!, top: top[value]!, columns: right[value]! - left[value]! + 1, rows: bottom[value]! - top[value]! + 1 };
+    return {
+      left: left[value]!,
+      top: top[value]!,
+      columns: right[value]! - left[value]! + 1,
+      rows: bottom[value]! - top[value]! + 1,
+    };
   });
 }
 
@@ -63,7 +76,8 @@ function maskOf(painted: Int32Array, width: number, height: number, value: numbe
   const bitmap = new Uint8Array(columns * rows);
   for (let row = 0; row < rows; row++) {
     const start = (top + row) * width + left;
-    for (let column = 0; column < columns; column++) if (painted[start + column] === value) bitmap[column * rows + row] = 1;
+    for (let column = 0; column < columns; column++)
+      if (painted[start + column] === value) bitmap[column * rows + row] = 1;
   }
   return rleFromWindow(bitmap, window, height, width);
 }

@@ -10,13 +10,25 @@ export function addClicks(evaluation: Evaluation, study: ClickStudy): Evaluation
     if (corrected === undefined) return example;
     const [ring] = readableRings([corrected.ring]);
     return {
-      ...example, correctedIou: corrected.iou, correctedThreshold: corrected.threshold, clicks: corrected.clicks,
+      ...example,
+      correctedIou: corrected.iou,
+      correctedThreshold: corrected.threshold,
+      clicks: corrected.clicks,
       ...(ring !== undefined && { corrected: ring }),
     };
   };
   const { worst, median, best } = evaluation.report.examples;
-  const examples = { worst: worst.map(withCorrection), median: median.map(withCorrection), best: best.map(withCorrection) };
+  const examples = {
+    worst: worst.map(withCorrection),
+    median: median.map(withCorrection),
+    best: best.map(withCorrection),
+  };
   const { model, engine, device } = study.report;
-  const inputs = { ...(model !== undefined && { model }), ...(engine !== undefined && { engine }), ...(device !== undefined && { device }), ...evaluation.report.inputs };
+  const inputs = {
+    ...(model !== undefined && { model }),
+    ...(engine !== undefined && { engine }),
+    ...(device !== undefined && { device }),
+    ...evaluation.report.inputs,
+  };
   return { ...evaluation, report: { ...evaluation.report, inputs, examples, clicks: study.report } };
 }

@@ -25,13 +25,23 @@ export class AutomaticFile {
 
   /** Instances with fewer than three distinct vertices are left out: an evaluation counts them as failed. @throws E_WRITE */
   async add({ crop, automatic }: SimulatedInstance): Promise<void> {
-    const { ring, sequence: { logProbability, steps, ended } } = automatic;
+    const {
+      ring,
+      sequence: { logProbability, steps, ended },
+    } = automatic;
     if (ring.length === 0) return;
     const { ordinal, annotationId, imageId } = crop.instance;
     const outcome: DoneOutcome = {
-      status: "done", ordinal, annotationId, imageId, ring, ended,
+      status: "done",
+      ordinal,
+      annotationId,
+      imageId,
+      ring,
+      ended,
       score: Math.round(scoreOf(logProbability, steps) * 1e4) / 1e4,
-      clipped: crop.clipped, imageWidth: crop.imageWidth, imageHeight: crop.imageHeight,
+      clipped: crop.clipped,
+      imageWidth: crop.imageWidth,
+      imageHeight: crop.imageHeight,
     };
     await this.element(drawnAnnotation(crop.instance, outcome));
   }

@@ -40,8 +40,13 @@ export function shapeBaseline(name: ShapeBaseline, rule: Rasterizer): Method {
  * @param context extra part of the box's long side that the network sees
  */
 export function gridCeiling(context: number, rule: Rasterizer): Method {
-  return polygonMethod("grid-ceiling", "the truth's own outlines through the centers of a 28 x 28 grid: what a network that always names the right cells reaches, before vertices are placed in them", rule,
-    (instance, size) => (instance.truth === undefined ? undefined : throughGrid(instance.truth, instance.box, size, context)));
+  return polygonMethod(
+    "grid-ceiling",
+    "the truth's own outlines through the centers of a 28 x 28 grid: what a network that always names the right cells reaches, before vertices are placed in them",
+    rule,
+    (instance, size) =>
+      instance.truth === undefined ? undefined : throughGrid(instance.truth, instance.box, size, context),
+  );
 }
 
 /** @returns undefined when the box lies outside the image; no ring when every outline is smaller than a cell or two */
@@ -49,7 +54,10 @@ function throughGrid(truth: Truth, box: Box, size: ImageSize, context: number): 
   const clipped = clipBox(box, size.width, size.height);
   if (clipped.kind === "outside") return undefined;
   const window = squareWindow(clipped.box, context);
-  return outlinesOf(truth).map((ring) => ringToCells(ring, window)).filter((cells) => cells.length >= 3).map((cells) => cellsToRing(cells, window));
+  return outlinesOf(truth)
+    .map((ring) => ringToCells(ring, window))
+    .filter((cells) => cells.length >= 3)
+    .map((cells) => cellsToRing(cells, window));
 }
 
 /** Outlines of a truth as rings; of a mask, those around its parts and not those around its holes. */
@@ -57,7 +65,12 @@ export function outlinesOf(truth: Truth): Polygon {
   return truth.kind === "polygon" ? truth.polygon : traceMask(truth.rle).filter((ring) => signedArea(ring) > 0);
 }
 
-function polygonMethod(name: string, words: string, rule: Rasterizer, polygonOf: (instance: Instance, size: ImageSize) => Polygon | undefined): Method {
+function polygonMethod(
+  name: string,
+  words: string,
+  rule: Rasterizer,
+  polygonOf: (instance: Instance, size: ImageSize) => Polygon | undefined,
+): Method {
   const maskOf = (instance: Instance, image: SubjectImage): MaskResult => {
     const polygon = polygonOf(instance, image);
     if (polygon === undefined) return { kind: "failed", reason: "box-outside" };
@@ -70,7 +83,11 @@ function polygonMethod(name: string, words: string, rule: Rasterizer, polygonOf:
       throw thrown;
     }
   };
-  return { name, words, masksOf: (image) => Promise.resolve(image.instances.map((instance) => maskOf(instance, image))) };
+  return {
+    name,
+    words,
+    masksOf: (image) => Promise.resolve(image.instances.map((instance) => maskOf(instance, image))),
+  };
 }
 
 function squareAround(box: Box, size: ImageSize): Polygon | undefined {

@@ -27,13 +27,19 @@ export interface GroupMeans {
  * @param members row numbers of the group's instances, at least one
  * @param resamples 0 or more
  */
-export function resampleGroup({ columns, values }: ValueTable, members: Uint32Array, resamples: number, random: Random): GroupMeans {
+export function resampleGroup(
+  { columns, values }: ValueTable,
+  members: Uint32Array,
+  resamples: number,
+  random: Random,
+): GroupMeans {
   const count = members.length;
   const means = new Float64Array(columns);
   for (const row of members) addRow(means, 0, values, row, columns);
   const resampled = new Float64Array(resamples * columns);
   for (let r = 0; r < resamples; r++) {
-    for (let drawn = 0; drawn < count; drawn++) addRow(resampled, r * columns, values, members[Math.floor(random.next() * count)]!, columns);
+    for (let drawn = 0; drawn < count; drawn++)
+      addRow(resampled, r * columns, values, members[Math.floor(random.next() * count)]!, columns);
   }
   for (let c = 0; c < columns; c++) means[c]! /= count;
   for (let i = 0; i < resampled.length; i++) resampled[i]! /= count;
@@ -52,7 +58,11 @@ export class MeanOfGroups {
   private groups = 0;
   private instances = 0;
 
-  constructor(private readonly columns: number, resamples: number, private readonly weighting: "groups" | "instances") {
+  constructor(
+    private readonly columns: number,
+    resamples: number,
+    private readonly weighting: "groups" | "instances",
+  ) {
     this.means = new Float64Array(columns);
     this.resampled = new Float64Array(resamples * columns);
   }
@@ -70,7 +80,11 @@ export class MeanOfGroups {
   interval(column: number): Interval {
     if (this.weight === 0) return EMPTY;
     const resampled = pick(this.resampled, this.columns, column).map((sum) => sum / this.weight);
-    return toInterval(this.means[column]! / this.weight, resampled, this.weighting === "groups" ? this.groups : this.instances);
+    return toInterval(
+      this.means[column]! / this.weight,
+      resampled,
+      this.weighting === "groups" ? this.groups : this.instances,
+    );
   }
 }
 

@@ -10,7 +10,10 @@ import { type ClickRule, following } from "./click-rules.js";
 import { cellDistance } from "./grid-outline.js";
 import type { ClickMetric } from "./report-types.js";
 
-interface GridPoint { readonly col: number; readonly row: number }
+interface GridPoint {
+  readonly col: number;
+  readonly row: number;
+}
 
 /** Points per side of a cell where areas are measured. */
 const LATTICE = 8;
@@ -34,7 +37,10 @@ const PLACE_SLACK = 1;
  */
 export function areaRule(truth: readonly GridCell[], limit: number, metric: ClickMetric): ClickRule {
   const outline = new Outline(truth);
-  const follow = following((first) => outline.begin(first), (walk: Walk, cell) => outline.extend(walk, cell));
+  const follow = following(
+    (first) => outline.begin(first),
+    (walk: Walk, cell) => outline.extend(walk, cell),
+  );
   return (drawn, proposed) => {
     if (drawn.length === 0) {
       const place = outline.placeOfFirst(proposed!);
@@ -54,7 +60,12 @@ export function areaRule(truth: readonly GridCell[], limit: number, metric: Clic
 }
 
 /** The drawing so far: its last vertex with its place, its first vertex with the place where the ring closes. */
-interface Walk { readonly last: GridCell; readonly place: number; readonly first: GridCell; readonly end: number }
+interface Walk {
+  readonly last: GridCell;
+  readonly place: number;
+  readonly first: GridCell;
+  readonly end: number;
+}
 
 /** A closed outline with places on it: whole numbers are vertices, fractions lie on the edge behind; place n is vertex 0 again, and so on. */
 class Outline {
@@ -128,7 +139,10 @@ class Outline {
     const truth = [this.point(from)];
     for (let at = Math.floor(from) + 1; at < to; at++) truth.push(this.point(at));
     truth.push(this.point(to));
-    const ring = [...drawn, ...truth.reverse()].map(({ col, row }) => ({ x: (col + 0.5) * LATTICE, y: (row + 0.5) * LATTICE }));
+    const ring = [...drawn, ...truth.reverse()].map(({ col, row }) => ({
+      x: (col + 0.5) * LATTICE,
+      y: (row + 0.5) * LATTICE,
+    }));
     return rleArea(rasterizePolygon([ring], GRID_SIZE * LATTICE, GRID_SIZE * LATTICE)) / LATTICE ** 2;
   }
 
@@ -140,7 +154,13 @@ class Outline {
       const a = this.point(start);
       const b = this.point(end);
       const length = (b.col - a.col) ** 2 + (b.row - a.row) ** 2;
-      const along = length === 0 ? 0 : Math.min(1, Math.max(0, ((cell.col - a.col) * (b.col - a.col) + (cell.row - a.row) * (b.row - a.row)) / length));
+      const along =
+        length === 0
+          ? 0
+          : Math.min(
+              1,
+              Math.max(0, ((cell.col - a.col) * (b.col - a.col) + (cell.row - a.row) * (b.row - a.row)) / length),
+            );
       const place = start + along * (end - start);
       const { col, row } = this.point(place);
       places.push({ place, distance: Math.hypot(cell.col - col, cell.row - row) });
@@ -150,12 +170,17 @@ class Outline {
   }
 }
 
-function nearest(places: readonly { readonly place: number; readonly distance: number }[]): { readonly place: number; readonly distance: number } {
+function nearest(places: readonly { readonly place: number; readonly distance: number }[]): {
+  readonly place: number;
+  readonly distance: number;
+} {
   return places.reduce((best, other) => (other.distance < best.distance ? other : best));
 }
 
 function closest(cells: readonly GridCell[], to: GridCell, metric: ClickMetric): GridCell {
-  return cells.reduce((best, other) => (cellDistance(other, to, metric) < cellDistance(best, to, metric) ? other : best));
+  return cells.reduce((best, other) =>
+    cellDistance(other, to, metric) < cellDistance(best, to, metric) ? other : best,
+  );
 }
 
 function cellAt({ col, row }: GridPoint): GridCell {

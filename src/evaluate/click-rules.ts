@@ -50,13 +50,23 @@ export function closestRule(truth: readonly GridCell[], threshold: number, metri
     return true;
   };
   /** Position of the truth vertex a cell drawn after `last` would stand for; undefined when there is none within T. */
-  const standsFor = (turned: readonly GridCell[], reached: number, last: GridCell, cell: GridCell): number | undefined => {
+  const standsFor = (
+    turned: readonly GridCell[],
+    reached: number,
+    last: GridCell,
+    cell: GridCell,
+  ): number | undefined => {
     let best: number | undefined;
     let smallest = threshold;
     for (let j = reached; j < turned.length; j++) {
       const away = cellDistance(cell, turned[j]!, metric);
       const distance = j === reached || j === truth.length ? Math.max(LEAST_SURPLUS, away) : away;
-      if (distance > smallest || (best !== undefined && distance === smallest) || !covers(turned, reached, j, last, cell)) continue;
+      if (
+        distance > smallest ||
+        (best !== undefined && distance === smallest) ||
+        !covers(turned, reached, j, last, cell)
+      )
+        continue;
       smallest = distance;
       best = j;
     }
@@ -75,7 +85,9 @@ export function closestRule(truth: readonly GridCell[], threshold: number, metri
     const last = drawn.at(-1)!;
     if (proposed !== undefined && standsFor(turned, reached, last, proposed) !== undefined) return proposed;
     if (covers(turned, reached, truth.length, last, drawn[0]!)) return undefined;
-    const next = turned.filter((vertex, j) => j > reached && j < truth.length && covers(turned, reached, j, last, vertex));
+    const next = turned.filter(
+      (vertex, j) => j > reached && j < truth.length && covers(turned, reached, j, last, vertex),
+    );
     return proposed === undefined ? next.at(-1) : next[closestIndex(proposed, next, metric)];
   };
 }
@@ -98,12 +110,15 @@ export function ringRule(truth: readonly GridCell[], threshold: number, metric: 
     const remaining = turned.slice(drawn.length);
     const expected = remaining[0];
     if (proposed === undefined) {
-      const isRight = remaining.every((vertex) => distanceToEdge(vertex, drawn.at(-1)!, drawn[0]!, metric) <= threshold);
+      const isRight = remaining.every(
+        (vertex) => distanceToEdge(vertex, drawn.at(-1)!, drawn[0]!, metric) <= threshold,
+      );
       return isRight ? undefined : expected;
     }
-    const distance = expected === undefined
-      ? Math.max(LEAST_SURPLUS, cellDistance(proposed, turned[0]!, metric))
-      : cellDistance(proposed, expected, metric);
+    const distance =
+      expected === undefined
+        ? Math.max(LEAST_SURPLUS, cellDistance(proposed, turned[0]!, metric))
+        : cellDistance(proposed, expected, metric);
     return distance > threshold ? expected : proposed;
   };
 }
@@ -118,11 +133,15 @@ function turn(truth: readonly GridCell[], first: GridCell, metric: ClickMetric):
  * A fold over the vertices drawn so far that remembers its last result: a drawing grows by one vertex at a time. Same answers as
  * without memory.
  */
-export function following<S>(begin: (first: GridCell) => S, extend: (state: S, cell: GridCell, last: GridCell) => S): (drawn: readonly GridCell[]) => S {
+export function following<S>(
+  begin: (first: GridCell) => S,
+  extend: (state: S, cell: GridCell, last: GridCell) => S,
+): (drawn: readonly GridCell[]) => S {
   let known: readonly GridCell[] = [];
   let state: S | undefined;
   return (drawn) => {
-    const isLonger = state !== undefined && known.every((cell, i) => cell.col === drawn[i]?.col && cell.row === drawn[i].row);
+    const isLonger =
+      state !== undefined && known.every((cell, i) => cell.col === drawn[i]?.col && cell.row === drawn[i].row);
     let result = isLonger ? state! : begin(drawn[0]!);
     for (let i = isLonger ? known.length : 1; i < drawn.length; i++) result = extend(result, drawn[i]!, drawn[i - 1]!);
     known = drawn;

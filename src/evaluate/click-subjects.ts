@@ -34,9 +34,14 @@ const HINT = "Pass the file with the ground truth segmentations; boxes alone say
  * @param sources learns the groups of the images with something to simulate
  * @throws E_DATA when there is nothing to simulate, saying why; E_USAGE for an unknown category, and for images that cannot be grouped
  */
-export async function chooseSubjects(dataset: Dataset, { categories, limit = Infinity }: SubjectOptions, sources?: SourceNames): Promise<ClickSubjects> {
+export async function chooseSubjects(
+  dataset: Dataset,
+  { categories, limit = Infinity }: SubjectOptions,
+  sources?: SourceNames,
+): Promise<ClickSubjects> {
   const { source } = dataset;
-  if (dataset.annotationCount === 0) throw invalidData(`${source}: expected annotations with ground truth, received an empty data set`, HINT);
+  if (dataset.annotationCount === 0)
+    throw invalidData(`${source}: expected annotations with ground truth, received an empty data set`, HINT);
   const categoryIds = selectCategories(dataset.categories, categories);
   const states = new Uint8Array(dataset.annotationCount);
   const exclusions = new ListedReasons();
@@ -66,7 +71,12 @@ export async function chooseSubjects(dataset: Dataset, { categories, limit = Inf
   }
   if (total === 0) throw nothingLeft(source, exclusions, HINT);
   sources?.checkFound();
-  return { total, exclusions, isChosen: (ordinal) => states[ordinal] === CHOSEN, isAsked: (ordinal) => states[ordinal] !== 0 };
+  return {
+    total,
+    exclusions,
+    isChosen: (ordinal) => states[ordinal] === CHOSEN,
+    isAsked: (ordinal) => states[ordinal] !== 0,
+  };
 }
 
 /**
@@ -84,8 +94,14 @@ export async function checkTruth(truth: string, options: SubjectOptions): Promis
 
 /** Also when it turns out only with the images. */
 export function nothingLeft(source: string, exclusions: ListedReasons, hint: string): Error {
-  const reasons = exclusions.list().map(({ count, words }) => `${count} ${words}`).join("; ");
-  return invalidData(`${source}: expected ground truth polygons or masks to simulate clicks on, received none that can be used (${reasons})`, hint);
+  const reasons = exclusions
+    .list()
+    .map(({ count, words }) => `${count} ${words}`)
+    .join("; ");
+  return invalidData(
+    `${source}: expected ground truth polygons or masks to simulate clicks on, received none that can be used (${reasons})`,
+    hint,
+  );
 }
 
 function problemOf(instance: Instance): Exclusion | undefined {

@@ -32,7 +32,12 @@ export interface ClickSummary {
   readonly secondsPerClick: number | null;
   readonly wallSeconds: number;
   /** What `--fail-over-clicks` asked for, and whether it was kept; absent without it. */
-  readonly failOverClicks?: { readonly limit: number; readonly threshold: number; readonly clicks: number | null; readonly passed: boolean };
+  readonly failOverClicks?: {
+    readonly limit: number;
+    readonly threshold: number;
+    readonly clicks: number | null;
+    readonly passed: boolean;
+  };
   readonly out: string;
   /** Relative to `out`. */
   readonly written: readonly string[];
@@ -42,23 +47,50 @@ export type ClickSource = "given" | "run" | "sample";
 
 /** @param failOver most mean clicks per instance at the smallest threshold */
 export function summarizeClicks(
-  clicks: ClickReport, { source, truth, images }: { readonly source: ClickSource; readonly truth: string; readonly images: string },
-  { out, written }: { readonly out: string; readonly written: readonly string[] }, failOver: number | undefined,
+  clicks: ClickReport,
+  { source, truth, images }: { readonly source: ClickSource; readonly truth: string; readonly images: string },
+  { out, written }: { readonly out: string; readonly written: readonly string[] },
+  failOver: number | undefined,
 ): ClickSummary {
   const smallest = clicks.perThreshold.find(({ threshold }) => threshold === clicks.curveThreshold)!;
   const needed = smallest.clicksInstanceMean.mean;
   return {
-    version: 1, type: "clicks", source, truth, images,
+    version: 1,
+    type: "clicks",
+    source,
+    truth,
+    images,
     instances: clicks.instances,
     excluded: clicks.exclusions.reduce((sum, { count }) => sum + count, 0),
-    match: clicks.match, metric: clicks.metric, maxClicks: clicks.maxClicks,
+    match: clicks.match,
+    metric: clicks.metric,
+    maxClicks: clicks.maxClicks,
     automaticIou: clicks.iouAfterClicks[0]?.iou ?? null,
-    perThreshold: clicks.perThreshold.map(({ threshold, clicksInstanceMean, clicksClassMean, iouInstanceMean, iouClassMean, truthVertices, speedUp }) =>
-      ({ threshold, clicks: clicksInstanceMean, iou: iouInstanceMean, clicksClassMean, iouClassMean, truthVertices, speedUp })),
-    curveThreshold: clicks.curveThreshold, noc: clicks.noc, iouAfterClicks: clicks.iouAfterClicks,
-    secondsPerClick: clicks.secondsPerClick, wallSeconds: clicks.wallSeconds,
-    ...(failOver !== undefined && { failOverClicks: { limit: failOver, threshold: clicks.curveThreshold, clicks: needed, passed: needed !== null && needed <= failOver } }),
-    out, written,
+    perThreshold: clicks.perThreshold.map(
+      ({ threshold, clicksInstanceMean, clicksClassMean, iouInstanceMean, iouClassMean, truthVertices, speedUp }) => ({
+        threshold,
+        clicks: clicksInstanceMean,
+        iou: iouInstanceMean,
+        clicksClassMean,
+        iouClassMean,
+        truthVertices,
+        speedUp,
+      }),
+    ),
+    curveThreshold: clicks.curveThreshold,
+    noc: clicks.noc,
+    iouAfterClicks: clicks.iouAfterClicks,
+    secondsPerClick: clicks.secondsPerClick,
+    wallSeconds: clicks.wallSeconds,
+    ...(failOver !== undefined && {
+      failOverClicks: {
+        limit: failOver,
+        threshold: clicks.curveThreshold,
+        clicks: needed,
+        passed: needed !== null && needed <= failOver,
+      },
+    }),
+    out,
+    written,
   };
 }
-

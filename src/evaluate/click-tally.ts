@@ -27,7 +27,10 @@ export class ClickTally {
   clicks = 0;
 
   /** @param cap corrections the curve is followed over */
-  constructor(private readonly thresholds: readonly number[], private readonly cap: number) {
+  constructor(
+    private readonly thresholds: readonly number[],
+    private readonly cap: number,
+  ) {
     this.curve = new Float64Array(cap + 1);
   }
 
@@ -53,20 +56,29 @@ export class ClickTally {
     }
   }
 
-  numbers(groups: ClickGroups, resamples: number, random: Random): Pick<ClickReport, "instances" | "perThreshold" | "noc" | "iouAfterClicks"> {
+  numbers(
+    groups: ClickGroups,
+    resamples: number,
+    random: Random,
+  ): Pick<ClickReport, "instances" | "perThreshold" | "noc" | "iouAfterClicks"> {
     return {
       instances: this.count,
       perThreshold: this.perThreshold(groups, resamples, random),
       noc: NOC_TARGETS.map((target, i): NocReport => ({
-        target, cap: this.cap, failures: this.noc[i]!.failures, meanClicks: this.count === 0 ? null : this.noc[i]!.clicks / this.count,
+        target,
+        cap: this.cap,
+        failures: this.noc[i]!.failures,
+        meanClicks: this.count === 0 ? null : this.noc[i]!.clicks / this.count,
       })),
-      iouAfterClicks: this.count === 0 ? [] : Array.from(this.curve, (sum, clicks) => ({ clicks, iou: sum / this.count })),
+      iouAfterClicks:
+        this.count === 0 ? [] : Array.from(this.curve, (sum, clicks) => ({ clicks, iou: sum / this.count })),
     };
   }
 
   private perThreshold({ categories, sources }: ClickGroups, resamples: number, random: Random): ThresholdReport[] {
     const table: ValueTable = { columns: 1 + 2 * this.thresholds.length, values: this.values.view() };
-    const resample = (members: Uint32Array, stream: string): GroupMeans => resampleGroup(table, members, resamples, random.fork(stream));
+    const resample = (members: Uint32Array, stream: string): GroupMeans =>
+      resampleGroup(table, members, resamples, random.fork(stream));
     const classMean = new MeanOfGroups(table.columns, resamples, "groups");
     const instanceMean = new MeanOfGroups(table.columns, resamples, "instances");
     const classes: NamedMeans[] = [];
@@ -78,21 +90,26 @@ export class ClickTally {
       instanceMean.add(means);
     }
     const rowsOfSource = sources === undefined ? [] : groupRows(this.sources.view(), sources.length);
-    const bySource = sources?.map((name, number) => ({ name, members: rowsOfSource[number]! }))
+    const bySource = sources
+      ?.map((name, number) => ({ name, members: rowsOfSource[number]! }))
       .filter(({ members }) => members.length > 0)
       .sort((a, b) => (a.name < b.name ? -1 : 1))
       .map(({ name, members }): NamedMeans => ({ name, means: resample(members, `source/${name}`) }));
 
     return this.thresholds.map((threshold, at) => {
-      const clicks = 1 + 2 * at, iou = clicks + 1;
+      const clicks = 1 + 2 * at,
+        iou = clicks + 1;
       const truthVertices = instanceMean.interval(TRUTH_VERTICES).mean;
       const clicksInstanceMean = instanceMean.interval(clicks);
       const scoreOf = ({ name, means }: NamedMeans): ClassClicks => scoreOfGroup(name, means, table.columns, clicks);
       return {
         threshold,
-        clicksClassMean: classMean.interval(clicks), clicksInstanceMean,
-        iouClassMean: classMean.interval(iou), iouInstanceMean: instanceMean.interval(iou),
-        truthVertices, speedUp: speedUp(truthVertices, clicksInstanceMean.mean),
+        clicksClassMean: classMean.interval(clicks),
+        clicksInstanceMean,
+        iouClassMean: classMean.interval(iou),
+        iouInstanceMean: instanceMean.interval(iou),
+        truthVertices,
+        speedUp: speedUp(truthVertices, clicksInstanceMean.mean),
         perClass: classes.map(scoreOf),
         ...(bySource !== undefined && { perSource: bySource.map(scoreOf) }),
       };
@@ -100,7 +117,10 @@ export class ClickTally {
   }
 }
 
-interface NamedMeans { readonly name: string; readonly means: GroupMeans }
+interface NamedMeans {
+  readonly name: string;
+  readonly means: GroupMeans;
+}
 
 /** Column of the truth's vertices. */
 const TRUTH_VERTICES = 0;
@@ -108,11 +128,17 @@ const TRUTH_VERTICES = 0;
 function scoreOfGroup(name: string, means: GroupMeans, columns: number, column: number): ClassClicks {
   const clicks = intervalOf(means, columns, column);
   const truthVertices = means.means[TRUTH_VERTICES]!;
-  return { name, count: means.count, clicks, iou: intervalOf(means, columns, column + 1), truthVertices, speedUp: speedUp(truthVertices, clicks.mean) };
+  return {
+    name,
+    count: means.count,
+    clicks,
+    iou: intervalOf(means, columns, column + 1),
+    truthVertices,
+    speedUp: speedUp(truthVertices, clicks.mean),
+  };
 }
 
 /** Null when there was no click. */
 function speedUp(truthVertices: number | null, clicks: number | null): number | null {
   return truthVertices === null || clicks === null || clicks === 0 ? null : truthVertices / clicks;
 }
-

@@ -18,9 +18,10 @@ const STAIR_PX = 1.5;
  * @returns undefined when no area is left on the grid: fewer than three cells, or all in line
  */
 export function truthOnGrid(truth: Truth, window: CropWindow): readonly GridCell[] | undefined {
-  const ring = truth.kind === "polygon"
-    ? largestRing(truth.polygon)
-    : simplifyRing(largestRing(traceMask(truth.rle)), Math.min(STAIR_PX, window.side / GRID_SIZE / 2));
+  const ring =
+    truth.kind === "polygon"
+      ? largestRing(truth.polygon)
+      : simplifyRing(largestRing(traceMask(truth.rle)), Math.min(STAIR_PX, window.side / GRID_SIZE / 2));
   const cells = ringToCells(ring, window);
   return cells.length >= 3 && signedArea(cells.map(({ col, row }) => ({ x: col, y: row }))) > 0 ? cells : undefined;
 }

@@ -63,7 +63,9 @@ export function iouBySize(table: InstanceTable, random: Random): IouBySize {
 
 /** @returns undefined when no prediction has a score in 0..1 */
 export function iouByScore(table: InstanceTable, random: Random): IouByScore | undefined {
-  const rows = Uint32Array.from({ length: table.count }, (_, row) => row).filter((row) => table.score[row]! >= 0 && table.score[row]! <= 1);
+  const rows = Uint32Array.from({ length: table.count }, (_, row) => row).filter(
+    (row) => table.score[row]! >= 0 && table.score[row]! <= 1,
+  );
   if (rows.length === 0) return undefined;
   const allIous = table.predictedIou();
   const scores = Float64Array.from(rows, (row) => table.score[row]!);
@@ -77,8 +79,11 @@ export function iouByScore(table: InstanceTable, random: Random): IouByScore | u
   }
   return {
     bins: sums.map(({ count, score, iou }, bin) => ({
-      low: bin / SCORE_BINS, high: (bin + 1) / SCORE_BINS, count,
-      meanScore: count === 0 ? null : score / count, meanIou: count === 0 ? null : iou / count,
+      low: bin / SCORE_BINS,
+      high: (bin + 1) / SCORE_BINS,
+      count,
+      meanScore: count === 0 ? null : score / count,
+      meanIou: count === 0 ? null : iou / count,
     })),
     sample: sampleRows(rows.length, random).map((i) => [scores[i]!, ious[i]!] as const),
     rankCorrelation: rankCorrelation(scores, ious),
@@ -100,9 +105,12 @@ export function sampleRows(count: number, random: Random): number[] {
 /** Spearman's: Pearson's correlation of the ranks; equal values share their mean rank. Null below 3 pairs or without variation. */
 export function rankCorrelation(a: Float64Array, b: Float64Array): number | null {
   if (a.length < 3) return null;
-  const x = ranksOf(a), y = ranksOf(b);
+  const x = ranksOf(a),
+    y = ranksOf(b);
   const mean = (a.length + 1) / 2;
-  let xy = 0, xx = 0, yy = 0;
+  let xy = 0,
+    xx = 0,
+    yy = 0;
   for (let i = 0; i < x.length; i++) {
     xy += (x[i]! - mean) * (y[i]! - mean);
     xx += (x[i]! - mean) ** 2;

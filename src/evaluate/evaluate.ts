@@ -29,18 +29,27 @@ const DEFAULT_CONTEXT = 0.15;
  *         the host's signal asks for a stop
  */
 export async function evaluate(options: EvaluateOptions, host: EvaluateHost): Promise<Evaluation> {
-  const run = await readRunInfo(options.predictions, (line) => { host.note(line); });
+  const run = await readRunInfo(options.predictions, (line) => {
+    host.note(line);
+  });
   const needsPixels = options.compare.some(({ kind }) => kind === "grabcut");
   const images = options.images ?? run.images;
   if (needsPixels && images === undefined) {
-    throw invalidData("grabcut: expected an image folder, received none", "Name the image folder with --images, or leave grabcut out of --compare.");
+    throw invalidData(
+      "grabcut: expected an image folder, received none",
+      "Name the image folder with --images, or leave grabcut out of --compare.",
+    );
   }
   // Looking for every image of the truth takes a while, and only GrabCut and truths without sizes need it.
   const searched = needsPixels ? images : options.images;
   host.note(`reading ${options.truth}`);
   const dataset = await openDataset({ boxes: options.truth, ...(searched !== undefined && { images: searched }) });
   try {
-    if (dataset.annotationCount === 0) throw invalidData(`${options.truth}: expected annotations, received none`, "Check that this is the file with the ground truth.");
+    if (dataset.annotationCount === 0)
+      throw invalidData(
+        `${options.truth}: expected annotations, received none`,
+        "Check that this is the file with the ground truth.",
+      );
     return await compare(options, host, dataset, run, searched !== undefined, images);
   } finally {
     await dataset.close();
@@ -48,18 +57,29 @@ export async function evaluate(options: EvaluateOptions, host: EvaluateHost): Pr
 }
 
 async function compare(
-  options: EvaluateOptions, host: EvaluateHost, dataset: Dataset, run: RunInfo, hasImages: boolean, images: string | undefined,
+  options: EvaluateOptions,
+  host: EvaluateHost,
+  dataset: Dataset,
+  run: RunInfo,
+  hasImages: boolean,
+  images: string | undefined,
 ): Promise<Evaluation> {
   const table = new InstanceTable(options.compare.length + 2);
   const findings = new Findings(table, host);
   const sources = new SourceNames(options.groupBy);
   const settings: WalkSettings = {
-    truth: options.truth, hasImages, rasterizer: options.rasterizer, minArea: options.minArea,
-    sources, isGrouped: options.groupBy.kind !== "none",
+    truth: options.truth,
+    hasImages,
+    rasterizer: options.rasterizer,
+    minArea: options.minArea,
+    sources,
+    isGrouped: options.groupBy.kind !== "none",
     ...(options.only !== undefined && { only: options.only }),
   };
   host.note(`reading ${options.predictions}`);
-  const methods = await openMethods(options, options.context ?? run.context ?? DEFAULT_CONTEXT, (prediction, method) => findings.excludePrediction(prediction, method));
+  const methods = await openMethods(options, options.context ?? run.context ?? DEFAULT_CONTEXT, (prediction, method) =>
+    findings.excludePrediction(prediction, method),
+  );
   try {
     await host.methods(methods.all.map(({ name }) => name));
     await walkTruth(dataset, methods.all, findings, settings, host);
@@ -70,7 +90,8 @@ async function compare(
     const examples = await collectExamples(dataset, table, methods.predictions, settings);
     const numbers = numbersOf(table, dataset, settings, options);
     const reports = methods.all.map((method, i): MethodReport => ({
-      name: method.name, words: method.words,
+      name: method.name,
+      words: method.words,
       ...(method.file !== undefined && { file: method.file }),
       ...numbers.methods[i]!,
       ...(method.seconds !== undefined && { seconds: method.seconds() }),
@@ -92,25 +113,48 @@ async function compare(
 }
 
 /** Averages over nothing are not given: whoever asked gets the reason instead. */
-function checkFindings({ truth, predictions }: EvaluateOptions, { table, exclusions }: Findings, methods: OpenedMethods): void {
+function checkFindings(
+  { truth, predictions }: EvaluateOptions,
+  { table, exclusions }: Findings,
+  methods: OpenedMethods,
+): void {
   if (table.count === 0) {
-    const reasons = exclusions.list().filter(({ reason }) => !reason.startsWith("prediction-")).map(({ count, words }) => `${count} ${words}`).join("; ");
-    throw invalidData(`${truth}: expected ground truth polygons or masks to compare with, received none that can be used (${reasons})`,
-      "Pass the file with the ground truth segmentations; boxes alone say nothing about outlines.");
+    const reasons = exclusions
+      .list()
+      .filter(({ reason }) => !reason.startsWith("prediction-"))
+      .map(({ count, words }) => `${count} ${words}`)
+      .join("; ");
+    throw invalidData(
+      `${truth}: expected ground truth polygons or masks to compare with, received none that can be used (${reasons})`,
+      "Pass the file with the ground truth segmentations; boxes alone say nothing about outlines.",
+    );
   }
   if (methods.predictions.matched > 0) return;
   const first = exclusions.list().find(({ reason }) => reason.startsWith("prediction-"));
-  const example = first === undefined ? "" : `; the first predictions are ${first.firstIds.slice(0, 3).map(receivedOf).join(", ")}: ${first.words}`;
-  throw invalidData(`${predictions}: expected predictions for the instances of ${truth}, received none that fits${example}`,
-    "Check that both files are of the same data set; --match-by box matches by image, category and boxes instead of ids.");
+  const example =
+    first === undefined
+      ? ""
+      : `; the first predictions are ${first.firstIds.slice(0, 3).map(receivedOf).join(", ")}: ${first.words}`;
+  throw invalidData(
+    `${predictions}: expected predictions for the instances of ${truth}, received none that fits${example}`,
+    "Check that both files are of the same data set; --match-by box matches by image, category and boxes instead of ids.",
+  );
 }
 
-function numbersOf(table: InstanceTable, dataset: Dataset, { sources, isGrouped }: WalkSettings, { seed, resamples }: EvaluateOptions): {
+function numbersOf(
+  table: InstanceTable,
+  dataset: Dataset,
+  { sources, isGrouped }: WalkSettings,
+  { seed, resamples }: EvaluateOptions,
+): {
   methods: ReturnType<typeof summarizeMethods>;
   distributions: Pick<EvaluationReport, "histograms" | "iouBySize" | "iouByScore">;
 } {
   const random = createRandom(seed);
-  const names = { categories: dataset.categories.map(({ name }) => name), ...(isGrouped && { sources: sources.names }) };
+  const names = {
+    categories: dataset.categories.map(({ name }) => name),
+    ...(isGrouped && { sources: sources.names }),
+  };
   const byScore = iouByScore(table, random.fork("score sample"));
   return {
     methods: summarizeMethods(table, names, { resamples, random: random.fork("bootstrap") }),

@@ -22,15 +22,21 @@ export interface EvaluationSummary {
   readonly written: readonly string[];
 }
 
-export interface MeanScores { readonly instanceMean: Interval; readonly classMean: Interval }
+export interface MeanScores {
+  readonly instanceMean: Interval;
+  readonly classMean: Interval;
+}
 
 /** @param failUnder smallest mean IoU over instances */
 export function summarizeEvaluation(
-  { methods, gridCeiling, counts, inputs }: EvaluationReport, place: { readonly out: string; readonly written: readonly string[] }, failUnder: number | undefined,
+  { methods, gridCeiling, counts, inputs }: EvaluationReport,
+  place: { readonly out: string; readonly written: readonly string[] },
+  failUnder: number | undefined,
 ): EvaluationSummary {
   const [own, ...others] = methods as [MethodReport, ...MethodReport[]];
   return {
-    version: 1, type: "evaluation",
+    version: 1,
+    type: "evaluation",
     evaluated: counts.evaluated,
     failed: counts.failed,
     excluded: counts.exclusions.reduce((sum, { count }) => sum + count, 0),
@@ -39,7 +45,9 @@ export function summarizeEvaluation(
     boundaryIou: { instanceMean: own.boundaryInstanceMean, classMean: own.boundaryClassMean },
     compared: others.map((method) => ({ name: method.name, ...meansOf(method) })),
     gridCeiling: meansOf(gridCeiling),
-    ...(failUnder !== undefined && { failUnder: { limit: failUnder, passed: (own.instanceMean.mean ?? 0) >= failUnder } }),
+    ...(failUnder !== undefined && {
+      failUnder: { limit: failUnder, passed: (own.instanceMean.mean ?? 0) >= failUnder },
+    }),
     ...place,
   };
 }

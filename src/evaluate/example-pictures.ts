@@ -10,7 +10,10 @@ const CONTEXT = 0.4;
 const SIDE = 480;
 
 /** @param note told of an image that cannot be shown; its example is drawn on an empty ground */
-export async function cutExamplePictures({ report, imagePaths }: Evaluation, note: (line: string) => void): Promise<Map<Example, ExamplePicture>> {
+export async function cutExamplePictures(
+  { report, imagePaths }: Evaluation,
+  note: (line: string) => void,
+): Promise<Map<Example, ExamplePicture>> {
   const pictures = new Map<Example, ExamplePicture>();
   const { worst, median, best } = report.examples;
   for (const example of new Set([...worst, ...median, ...best])) {

@@ -11,7 +11,11 @@ import { EXAMPLES, type Example, type Examples } from "./report-types.js";
 import { prepareImage, type TruthSettings } from "./subject-image.js";
 
 /** Rows of the table. */
-interface ChosenRows { readonly worst: readonly number[]; readonly median: readonly number[]; readonly best: readonly number[] }
+interface ChosenRows {
+  readonly worst: readonly number[];
+  readonly median: readonly number[];
+  readonly best: readonly number[];
+}
 
 /** By IoU of the rows that have a prediction; equal ones in input order. Few instances are shown under several headings. */
 export function chooseExamples(table: InstanceTable): ChosenRows {
@@ -28,7 +32,12 @@ export function chooseExamples(table: InstanceTable): ChosenRows {
 }
 
 /** Walks the truth again up to the last example: polygons are not kept for the one in a thousand that is shown. */
-export async function collectExamples(dataset: Dataset, table: InstanceTable, predictions: FileMethod, settings: TruthSettings): Promise<Examples> {
+export async function collectExamples(
+  dataset: Dataset,
+  table: InstanceTable,
+  predictions: FileMethod,
+  settings: TruthSettings,
+): Promise<Examples> {
   const chosen = chooseExamples(table);
   const rowOf = new Map([...chosen.worst, ...chosen.median, ...chosen.best].map((row) => [table.ordinal[row]!, row]));
   const examples = new Map<number, Example>();
@@ -41,20 +50,33 @@ export async function collectExamples(dataset: Dataset, table: InstanceTable, pr
     const results = await predictions.masksAgain(subject);
     for (const [i, instance] of subject.instances.entries()) {
       const row = rowOf.get(instance.ordinal);
-      if (row !== undefined) examples.set(row, toExample(subject, instance, results[i]!, categories.get(instance.categoryId)!, ious[row]!));
+      if (row !== undefined)
+        examples.set(row, toExample(subject, instance, results[i]!, categories.get(instance.categoryId)!, ious[row]!));
     }
   }
   const pick = (rows: readonly number[]): Example[] => rows.map((row) => examples.get(row)!);
   return { worst: pick(chosen.worst), median: pick(chosen.median), best: pick(chosen.best) };
 }
 
-function toExample(subject: SubjectImage, instance: Instance, result: MaskResult, category: string, iou: number): Example {
+function toExample(
+  subject: SubjectImage,
+  instance: Instance,
+  result: MaskResult,
+  category: string,
+  iou: number,
+): Example {
   const { image, width, height } = subject;
   const { left, top, width: boxWidth, height: boxHeight } = instance.box;
-  const drawn = result.kind === "failed" ? [] : result.polygon ?? outlinesOf({ kind: "rle", rle: result.mask });
+  const drawn = result.kind === "failed" ? [] : (result.polygon ?? outlinesOf({ kind: "rle", rle: result.mask }));
   return {
-    annotationId: instance.annotationId, imageId: image.id, fileName: image.fileName, imageWidth: width, imageHeight: height,
-    category, box: [left, top, boxWidth, boxHeight], iou,
+    annotationId: instance.annotationId,
+    imageId: image.id,
+    fileName: image.fileName,
+    imageWidth: width,
+    imageHeight: height,
+    category,
+    box: [left, top, boxWidth, boxHeight],
+    iou,
     ...(result.kind === "mask" && result.score !== undefined && { score: result.score }),
     truth: readableRings(outlinesOf(instance.truth!)),
     automatic: readableRings(drawn),

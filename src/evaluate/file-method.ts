@@ -29,7 +29,10 @@ export class FileMethod implements Method {
   /** Predictions that found their instance. */
   matched = 0;
 
-  constructor(private readonly predictions: PredictionFile, private readonly options: FileMethodOptions) {
+  constructor(
+    private readonly predictions: PredictionFile,
+    private readonly options: FileMethodOptions,
+  ) {
     this.name = options.name;
     this.words = options.words;
     this.file = predictions.path;
@@ -50,20 +53,28 @@ export class FileMethod implements Method {
   }
 
   async finish(): Promise<void> {
-    for await (const record of this.predictions.forOtherImages()) await this.exclude(record, "prediction-image-unknown");
+    for await (const record of this.predictions.forOtherImages())
+      await this.exclude(record, "prediction-image-unknown");
   }
 
   close(): Promise<void> {
     return this.predictions.close();
   }
 
-  private match({ image, instances, excludedIds, width, height }: SubjectImage, records: readonly PredictionRecord[]): Matches {
+  private match(
+    { image, instances, excludedIds, width, height }: SubjectImage,
+    records: readonly PredictionRecord[],
+  ): Matches {
     return this.options.matchBy === "id"
       ? matchById(instances, excludedIds, records)
       : matchByBox(instances, records, { ...image, width, height });
   }
 
-  private maskOf(instance: Instance, record: PredictionRecord | undefined, { image, width, height }: SubjectImage): MaskResult {
+  private maskOf(
+    instance: Instance,
+    record: PredictionRecord | undefined,
+    { image, width, height }: SubjectImage,
+  ): MaskResult {
     if (record === undefined) return { kind: "failed", reason: "prediction-missing" };
     const result = readPrediction(record, this.whereIs(record), image, { width, height }, this.options.rasterizer);
     if (result.kind === "failed" || this.options.matchBy === "box") return result;
@@ -86,7 +97,10 @@ export class FileMethod implements Method {
 
   private async exclude(record: PredictionRecord, reason: LeftOverReason): Promise<void> {
     const imageId = asId(record.raw["image_id"]);
-    await this.options.onExcluded({ reason, id: record.id ?? record.ordinal + 1, ...(imageId !== undefined && { imageId }) }, this.name);
+    await this.options.onExcluded(
+      { reason, id: record.id ?? record.ordinal + 1, ...(imageId !== undefined && { imageId }) },
+      this.name,
+    );
   }
 
   private whereIs(record: PredictionRecord): string {

@@ -48,8 +48,18 @@ export async function grabCutMethod(): Promise<Method> {
 }
 
 /** The pixels, or the failure of all instances of the image. */
-async function decode({ image, location, width, height, instances }: SubjectImage): Promise<DecodedImage | (MaskResult & { kind: "failed" })> {
-  const fail = (message: string): MaskResult & { kind: "failed" } => ({ kind: "failed", reason: "image-unreadable", message });
+async function decode({
+  image,
+  location,
+  width,
+  height,
+  instances,
+}: SubjectImage): Promise<DecodedImage | (MaskResult & { kind: "failed" })> {
+  const fail = (message: string): MaskResult & { kind: "failed" } => ({
+    kind: "failed",
+    reason: "image-unreadable",
+    message,
+  });
   if (instances.length === 0) return fail("no instance");
   if (location.kind === "failed") return fail(location.failure.message);
   const opened = await openImage(location.path, { ...image, width, height }, location.root);
@@ -67,7 +77,10 @@ function maskOf(cv: OpenCv, image: DecodedImage, instance: Instance): MaskResult
   const inside = shrunk.box.columns * shrunk.box.rows;
   const outside = shrunk.columns * shrunk.rows - inside;
   if (inside < FEWEST_PIXELS || outside < FEWEST_PIXELS) {
-    return { kind: "mask", mask: rleFromWindow(new Uint8Array(box.columns * box.rows).fill(1), box, image.height, image.width) };
+    return {
+      kind: "mask",
+      mask: rleFromWindow(new Uint8Array(box.columns * box.rows).fill(1), box, image.height, image.width),
+    };
   }
   const bitmap = segment(cv, image, region, shrunk);
   const mask = rleFromWindow(bitmap, region, image.height, image.width);
@@ -79,29 +92,44 @@ function wholePixels(box: Box, margin: number, image: DecodedImage): PixelWindow
   const left = Math.max(0, Math.floor(box.left - margin));
   const top = Math.max(0, Math.floor(box.top - margin));
   return {
-    left, top,
+    left,
+    top,
     columns: Math.min(image.width, Math.ceil(box.left + box.width + margin)) - left,
     rows: Math.min(image.height, Math.ceil(box.top + box.height + margin)) - top,
   };
 }
 
 /** The region at the size GrabCut sees it, and the box in it; pixels. */
-interface Shrunk { readonly columns: number; readonly rows: number; readonly box: PixelWindow }
+interface Shrunk {
+  readonly columns: number;
+  readonly rows: number;
+  readonly box: PixelWindow;
+}
 
 function shrink(region: PixelWindow, box: PixelWindow): Shrunk {
   const scale = Math.min(1, LONGEST_SIDE / Math.max(region.columns, region.rows));
   const columns = Math.max(1, Math.round(region.columns * scale));
   const rows = Math.max(1, Math.round(region.rows * scale));
-  const fx = columns / region.columns, fy = rows / region.rows;
-  const left = Math.floor((box.left - region.left) * fx), top = Math.floor((box.top - region.top) * fy);
-  const right = Math.ceil((box.left - region.left + box.columns) * fx), bottom = Math.ceil((box.top - region.top + box.rows) * fy);
-  return { columns, rows, box: { left, top, columns: Math.min(columns, right) - left, rows: Math.min(rows, bottom) - top } };
+  const fx = columns / region.columns,
+    fy = rows / region.rows;
+  const left = Math.floor((box.left - region.left) * fx),
+    top = Math.floor((box.top - region.top) * fy);
+  const right = Math.ceil((box.left - region.left + box.columns) * fx),
+    bottom = Math.ceil((box.top - region.top + box.rows) * fy);
+  return {
+    columns,
+    rows,
+    box: { left, top, columns: Math.min(columns, right) - left, rows: Math.min(rows, bottom) - top },
+  };
 }
 
 /** @returns the region's mask, column-major, 0 and 1 */
 function segment(cv: OpenCv, image: DecodedImage, region: PixelWindow, { columns, rows, box }: Shrunk): Uint8Array {
   const mats: Mat[] = [];
-  const own = (mat: Mat): Mat => { mats.push(mat); return mat; };
+  const own = (mat: Mat): Mat => {
+    mats.push(mat);
+    return mat;
+  };
   try {
     const whole = own(new cv.Mat(region.rows, region.columns, cv.CV_8UC3));
     copyRegion(image, region, whole.data);
@@ -116,7 +144,9 @@ function segment(cv: OpenCv, image: DecodedImage, region: PixelWindow, { columns
     return foregroundOf(enlarged.data, region);
   } catch (thrown) {
     const reason = typeof thrown === "number" ? cv.exceptionFromPtr(thrown).msg : reasonOf(thrown);
-    throw new Error(`GrabCut on a region of ${columns} x ${rows} px of ${image.path}: ${reason.trim()}`, { cause: thrown });
+    throw new Error(`GrabCut on a region of ${columns} x ${rows} px of ${image.path}: ${reason.trim()}`, {
+      cause: thrown,
+    });
   } finally {
     for (const mat of mats) mat.delete();
   }
@@ -132,7 +162,8 @@ function copyRegion(image: DecodedImage, { left, top, columns, rows }: PixelWind
 function foregroundOf(rowMajor: Uint8Array, { columns, rows }: PixelWindow): Uint8Array {
   const bitmap = new Uint8Array(columns * rows);
   for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) bitmap[column * rows + row] = rowMajor[row * columns + column]! & FOREGROUND_BIT;
+    for (let column = 0; column < columns; column++)
+      bitmap[column * rows + row] = rowMajor[row * columns + column]! & FOREGROUND_BIT;
   }
   return bitmap;
 }

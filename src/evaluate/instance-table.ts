@@ -13,7 +13,11 @@ export function sizeOfArea(area: number): SizeName {
 }
 
 /** One method's answer to one instance. */
-export interface MethodScore { readonly iou: number; readonly boundaryIou: number; readonly failed: boolean }
+export interface MethodScore {
+  readonly iou: number;
+  readonly boundaryIou: number;
+  readonly failed: boolean;
+}
 
 export interface InstanceRow {
   readonly ordinal: number;
@@ -66,17 +70,31 @@ export class InstanceTable {
     return this.ordinals.length;
   }
 
-  get ordinal(): Int32Array { return this.ordinals.view(); }
-  get category(): Int32Array { return this.categories.view(); }
-  get source(): Int32Array { return this.sources.view(); }
+  get ordinal(): Int32Array {
+    return this.ordinals.view();
+  }
+  get category(): Int32Array {
+    return this.categories.view();
+  }
+  get source(): Int32Array {
+    return this.sources.view();
+  }
   /** Pixels of the truth. */
-  get area(): Float64Array { return this.areas.view(); }
+  get area(): Float64Array {
+    return this.areas.view();
+  }
   /** NaN without one. */
-  get score(): Float64Array { return this.scores.view(); }
+  get score(): Float64Array {
+    return this.scores.view();
+  }
   /** 0 without a polygon. */
-  get vertices(): Int32Array { return this.vertexCounts.view(); }
+  get vertices(): Int32Array {
+    return this.vertexCounts.view();
+  }
   /** 1 where there is a usable prediction. */
-  get predicted(): Int32Array { return this.hasPrediction.view(); }
+  get predicted(): Int32Array {
+    return this.hasPrediction.view();
+  }
 
   /** IoU and boundary IoU of every method side by side: 2 * methods numbers per instance. */
   get values(): { readonly columns: number; readonly values: Float64Array } {

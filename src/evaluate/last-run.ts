@@ -87,5 +87,9 @@ function numberIn(path: string, name: string, value: JsonValue | undefined, low:
 }
 
 function damaged(path: string, problem: string, cause?: unknown): Error {
-  return invalidData(`${path}: ${problem}`, "Name the data set instead: polyrnn simulate-clicks IMAGES --truth FILE.", cause);
+  return invalidData(
+    `${path}: ${problem}`,
+    "Name the data set instead: polyrnn simulate-clicks IMAGES --truth FILE.",
+    cause,
+  );
 }

@@ -27,6 +27,11 @@ export class ListedReasons {
   }
 
   list(): ListedReason[] {
-    return [...this.listed].map(([reason, { words, count, firstIds }]) => ({ reason, words, count, firstIds: [...firstIds] }));
+    return [...this.listed].map(([reason, { words, count, firstIds }]) => ({
+      reason,
+      words,
+      count,
+      firstIds: [...firstIds],
+    }));
   }
 }

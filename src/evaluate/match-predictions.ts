@@ -22,7 +22,10 @@ export type MatchBy = "id" | "box";
 export const SMALLEST_BOX_IOU = 0.5;
 
 /** A prediction that takes no part. */
-export interface LeftOver { readonly record: PredictionRecord; readonly reason: LeftOverReason }
+export interface LeftOver {
+  readonly record: PredictionRecord;
+  readonly reason: LeftOverReason;
+}
 
 export interface Matches {
   /** By ordinal of the instance. */
@@ -31,7 +34,11 @@ export interface Matches {
 }
 
 /** @param excludedIds ids of annotations of this image that are no instances (crowds, broken ones): their predictions are no mistake */
-export function matchById(instances: readonly Instance[], excludedIds: ReadonlySet<Id>, records: readonly PredictionRecord[]): Matches {
+export function matchById(
+  instances: readonly Instance[],
+  excludedIds: ReadonlySet<Id>,
+  records: readonly PredictionRecord[],
+): Matches {
   const instanceOf = new Map(instances.map((instance) => [instance.annotationId, instance.ordinal]));
   const byInstance = new Map<number, PredictionRecord>();
   const leftOver: LeftOver[] = [];
@@ -49,7 +56,11 @@ function reasonById(record: PredictionRecord, isTaken: boolean, excludedIds: Rea
   return excludedIds.has(record.id) ? "prediction-excluded" : "prediction-unknown";
 }
 
-export function matchByBox(instances: readonly Instance[], records: readonly PredictionRecord[], image: ImageRecord): Matches {
+export function matchByBox(
+  instances: readonly Instance[],
+  records: readonly PredictionRecord[],
+  image: ImageRecord,
+): Matches {
   const boxes = records.map((record) => boxOf(record, image));
   const pairs: { readonly instance: Instance; readonly record: number; readonly iou: number }[] = [];
   for (const instance of instances) {
@@ -70,7 +81,8 @@ export function matchByBox(instances: readonly Instance[], records: readonly Pre
   }
   const overlapping = new Set(pairs.map(({ record }) => record));
   const leftOver = records.flatMap((record, i): LeftOver[] =>
-    taken.has(i) ? [] : [{ record, reason: overlapping.has(i) ? "prediction-duplicate" : "prediction-unknown" }]);
+    taken.has(i) ? [] : [{ record, reason: overlapping.has(i) ? "prediction-duplicate" : "prediction-unknown" }],
+  );
   return { byInstance, leftOver };
 }
 

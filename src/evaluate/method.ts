@@ -35,17 +35,21 @@ export interface SubjectImage {
 
 export type MaskResult =
   | {
-    readonly kind: "mask"; readonly mask: Rle;
-    /** The shape before it was filled, where it is a polygon. */
-    readonly polygon?: Polygon;
-    readonly score?: number;
-    readonly remarks?: readonly Remark[];
-  }
+      readonly kind: "mask";
+      readonly mask: Rle;
+      /** The shape before it was filled, where it is a polygon. */
+      readonly polygon?: Polygon;
+      readonly score?: number;
+      readonly remarks?: readonly Remark[];
+    }
   /** Counts as IoU 0. */
   | { readonly kind: "failed"; readonly reason: MaskFailure; readonly message?: string };
 
 /** Evaluated although it looks wrong. */
-export interface Remark { readonly reason: RemarkReason; readonly message?: string }
+export interface Remark {
+  readonly reason: RemarkReason;
+  readonly message?: string;
+}
 
 /** A prediction that takes no part in any mean. */
 export interface ExcludedPrediction {

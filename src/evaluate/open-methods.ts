@@ -21,7 +21,11 @@ export interface OpenedMethods {
  * @param context extra part of the box's long side in the network's square
  * @throws what opening a file throws; E_UNAVAILABLE for GrabCut; whatever was open by then is closed
  */
-export async function openMethods(options: EvaluateOptions, context: number, onExcluded: OnExcluded): Promise<OpenedMethods> {
+export async function openMethods(
+  options: EvaluateOptions,
+  context: number,
+  onExcluded: OnExcluded,
+): Promise<OpenedMethods> {
   const opened: Method[] = [];
   const close = async (): Promise<void> => {
     for (const method of opened) await method.close?.();
@@ -38,18 +42,36 @@ export async function openMethods(options: EvaluateOptions, context: number, onE
   }
 }
 
-function openComparison(comparison: Comparison, options: EvaluateOptions, onExcluded: OnExcluded): Method | Promise<Method> {
+function openComparison(
+  comparison: Comparison,
+  options: EvaluateOptions,
+  onExcluded: OnExcluded,
+): Method | Promise<Method> {
   switch (comparison.kind) {
-    case "shape": return shapeBaseline(comparison.name, options.rasterizer);
-    case "grabcut": return grabCutMethod();
-    case "file": return openFile(comparison.name, comparison.path, options, onExcluded);
+    case "shape":
+      return shapeBaseline(comparison.name, options.rasterizer);
+    case "grabcut":
+      return grabCutMethod();
+    case "file":
+      return openFile(comparison.name, comparison.path, options, onExcluded);
   }
 }
 
-async function openFile(name: string, path: string, options: EvaluateOptions, onExcluded: OnExcluded): Promise<FileMethod> {
+async function openFile(
+  name: string,
+  path: string,
+  options: EvaluateOptions,
+  onExcluded: OnExcluded,
+): Promise<FileMethod> {
   const file = await openPredictions(path);
   const matchBy = options.matchBy ?? (file.kind === "annotations" ? "id" : "box");
-  return new FileMethod(file, { name, words: wordsOf(file, matchBy), matchBy, rasterizer: options.rasterizer, onExcluded });
+  return new FileMethod(file, {
+    name,
+    words: wordsOf(file, matchBy),
+    matchBy,
+    rasterizer: options.rasterizer,
+    onExcluded,
+  });
 }
 
 function wordsOf(file: PredictionFile, matchBy: MatchBy): string {

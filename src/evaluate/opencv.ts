@@ -21,7 +21,15 @@ export interface OpenCv {
   readonly GC_INIT_WITH_RECT: number;
   readonly INTER_AREA: number;
   readonly INTER_NEAREST: number;
-  grabCut(image: Mat, mask: Mat, rect: object, background: Mat, foreground: Mat, iterations: number, mode: number): void;
+  grabCut(
+    image: Mat,
+    mask: Mat,
+    rect: object,
+    background: Mat,
+    foreground: Mat,
+    iterations: number,
+    mode: number,
+  ): void;
   resize(from: Mat, to: Mat, size: object, fx: number, fy: number, interpolation: number): void;
   setRNGSeed(seed: number): void;
   /** Text of a thrown number: C++ exceptions arrive as addresses. */
@@ -40,11 +48,17 @@ export async function loadOpenCv(): Promise<{ readonly cv: OpenCv }> {
   try {
     // Not import(): whatever makes a module namespace of an object with a method `then` waits for ever, some loaders do.
     const cv = createRequire(import.meta.url)("@techstark/opencv-js") as Loading;
-    if (!("Mat" in cv)) await new Promise<void>((ready) => { (cv as Loading).onRuntimeInitialized = ready; });
+    if (!("Mat" in cv))
+      await new Promise<void>((ready) => {
+        (cv as Loading).onRuntimeInitialized = ready;
+      });
     return { cv };
   } catch (thrown) {
-    throw unavailable(`GrabCut: expected the package @techstark/opencv-js to load, received ${reasonOf(thrown)}`,
-      "Install it with npm install @techstark/opencv-js, or leave grabcut out of --compare.", thrown);
+    throw unavailable(
+      `GrabCut: expected the package @techstark/opencv-js to load, received ${reasonOf(thrown)}`,
+      "Install it with npm install @techstark/opencv-js, or leave grabcut out of --compare.",
+      thrown,
+    );
   } finally {
     // The package ends the process on any rejected promise, its own or not; this program has one place for that.
     for (const event of EVENTS) {

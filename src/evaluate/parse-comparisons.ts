@@ -18,7 +18,11 @@ export function parseComparisons(words: readonly string[]): Comparison[] {
   const comparisons = words.map(parseComparison);
   const names = comparisons.map((comparison) => (comparison.kind === "grabcut" ? GRABCUT : comparison.name));
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw usageError(`--compare: expected every method once, received ${JSON.stringify(twice)} twice`, "Give each file a name of its own: name=file.json.");
+  if (twice !== undefined)
+    throw usageError(
+      `--compare: expected every method once, received ${JSON.stringify(twice)} twice`,
+      "Give each file a name of its own: name=file.json.",
+    );
   return comparisons;
 }
 
@@ -30,15 +34,26 @@ function parseComparison(word: string): Comparison {
   if (equals < 0) {
     const methods = [...SHAPE_BASELINES, GRABCUT];
     const suggestion = nearestName(word, methods);
-    throw usageError(`--compare: expected ${methods.join(", ")}, none, or name=file.json but received ${JSON.stringify(word)}`,
-      suggestion === undefined ? `A file is given with a name for the report: ${JSON.stringify(`other=${word}`)}.` : `Did you mean ${suggestion}?`);
+    throw usageError(
+      `--compare: expected ${methods.join(", ")}, none, or name=file.json but received ${JSON.stringify(word)}`,
+      suggestion === undefined
+        ? `A file is given with a name for the report: ${JSON.stringify(`other=${word}`)}.`
+        : `Did you mean ${suggestion}?`,
+    );
   }
   const name = word.slice(0, equals).trim();
   const path = word.slice(equals + 1).trim();
   if (name === "" || name.length > LONGEST_NAME || TAKEN.includes(name)) {
-    throw usageError(`--compare: expected a name of 1 to ${LONGEST_NAME} characters other than ${TAKEN.join(", ")}, received ${JSON.stringify(name)}`, "Write name=file.json with another name.");
+    throw usageError(
+      `--compare: expected a name of 1 to ${LONGEST_NAME} characters other than ${TAKEN.join(", ")}, received ${JSON.stringify(name)}`,
+      "Write name=file.json with another name.",
+    );
   }
-  if (path === "") throw usageError(`--compare: expected a file after ${JSON.stringify(`${name}=`)} but received nothing`, "Write name=file.json.");
+  if (path === "")
+    throw usageError(
+      `--compare: expected a file after ${JSON.stringify(`${name}=`)} but received nothing`,
+      "Write name=file.json.",
+    );
   return { kind: "file", name, path };
 }
 

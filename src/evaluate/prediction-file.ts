@@ -50,7 +50,8 @@ export async function openPredictions(path: string): Promise<PredictionFile> {
   try {
     const index = await indexCoco(file);
     const kind = kindOf(index);
-    if (index.annotations.count === 0) throw invalidData(`${path}: expected predictions, received an empty list`, "Check the run that wrote the file.");
+    if (index.annotations.count === 0)
+      throw invalidData(`${path}: expected predictions, received an empty list`, "Check the run that wrote the file.");
     // Images are groups of their own numbers; the last group has no image id.
     const groups = Int32Array.from({ length: index.imageIds.count }, (_, number) => number);
     return new IndexedPredictions(file, kind, index, index.annotations.finish(groups, groups.length + 1));
@@ -63,12 +64,18 @@ export async function openPredictions(path: string): Promise<PredictionFile> {
 function kindOf({ file, outline, imageIds, annotations }: CocoIndex): PredictionFile["kind"] {
   if (outline.root === "list") {
     if (annotations.count > 0 && imageIds.count === 0) {
-      throw invalidData(`${file.path}: expected a COCO results list, received a list of ${annotations.count} in which nothing has an image_id`, HINT);
+      throw invalidData(
+        `${file.path}: expected a COCO results list, received a list of ${annotations.count} in which nothing has an image_id`,
+        HINT,
+      );
     }
     return "results";
   }
   if (outline.counts.has("annotations")) return "annotations";
-  throw invalidData(`${file.path}: expected a COCO file with a list of annotations, or a COCO results list, received an object without`, HINT);
+  throw invalidData(
+    `${file.path}: expected a COCO file with a list of annotations, or a COCO results list, received an object without`,
+    HINT,
+  );
 }
 
 class IndexedPredictions implements PredictionFile {
@@ -79,8 +86,10 @@ class IndexedPredictions implements PredictionFile {
   private reads = 0;
 
   constructor(
-    private readonly file: ByteFile, readonly kind: PredictionFile["kind"],
-    private readonly index: CocoIndex, private readonly annotations: GroupedAnnotations,
+    private readonly file: ByteFile,
+    readonly kind: PredictionFile["kind"],
+    private readonly index: CocoIndex,
+    private readonly annotations: GroupedAnnotations,
   ) {
     this.path = file.path;
     this.count = annotations.count;
@@ -109,7 +118,10 @@ class IndexedPredictions implements PredictionFile {
     const ordinals = annotations.group(group);
     if (ordinals.length === 0) return [];
     if (this.reads++ % READS_BETWEEN_CHECKS === 0) await this.file.checkUnchanged();
-    const ranges = Array.from(ordinals, (ordinal) => ({ offset: annotations.offsets[ordinal]!, length: annotations.lengths[ordinal]! }));
+    const ranges = Array.from(ordinals, (ordinal) => ({
+      offset: annotations.offsets[ordinal]!,
+      length: annotations.lengths[ordinal]!,
+    }));
     const parts = await readRanges(this.file, ranges);
     return parts.map((bytes, i) => this.toRecord(bytes, ranges[i]!.offset, ordinals[i]!));
   }
@@ -118,9 +130,15 @@ class IndexedPredictions implements PredictionFile {
     const parsed = parseJsonBytes(bytes, offset);
     if (parsed.kind === "problem") return { ordinal, raw: {}, problem: describeProblem(parsed) };
     const { value } = parsed;
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return { ordinal, raw: {}, problem: "expected an object" };
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      return { ordinal, raw: {}, problem: "expected an object" };
     const id = this.kind === "annotations" && Object.hasOwn(value, "id") ? asId(value["id"]) : undefined;
     const firstWithSameId = this.kind === "annotations" ? this.annotations.firstWithSameId(ordinal) : undefined;
-    return { ordinal, raw: value, ...(id !== undefined && { id }), ...(firstWithSameId !== undefined && { firstWithSameId }) };
+    return {
+      ordinal,
+      raw: value,
+      ...(id !== undefined && { id }),
+      ...(firstWithSameId !== undefined && { firstWithSameId }),
+    };
   }
 }

@@ -9,7 +9,10 @@ import type { ImageSize } from "./read-prediction.js";
 import type { TruthReason } from "./reason-words.js";
 import type { Rasterizer } from "./report-types.js";
 
-export interface Exclusion { readonly reason: TruthReason; readonly message?: string }
+export interface Exclusion {
+  readonly reason: TruthReason;
+  readonly message?: string;
+}
 export type PreparedTruth = { readonly kind: "mask"; readonly mask: Rle } | ({ readonly kind: "excluded" } & Exclusion);
 
 /** Why an annotation of the truth is no instance. */
@@ -23,7 +26,8 @@ export function exclusionOf(entry: Exclude<Entry, { kind: "instance" }>): Exclus
  * @returns excluded: truth-missing, truth-invalid, truth-empty (covers no pixel of the image), truth-small (nothing is left)
  */
 export function prepareTruth(instance: Instance, size: ImageSize, rule: Rasterizer, minArea: number): PreparedTruth {
-  if (instance.truthProblem !== undefined) return { kind: "excluded", reason: "truth-invalid", message: instance.truthProblem };
+  if (instance.truthProblem !== undefined)
+    return { kind: "excluded", reason: "truth-invalid", message: instance.truthProblem };
   if (instance.truth === undefined) return { kind: "excluded", reason: "truth-missing" };
   let whole: Rle;
   try {

@@ -10,7 +10,8 @@ export interface PublishedTable {
   readonly data: string;
 }
 
-const PAPER = "Castrejon, Kundu, Urtasun, Fidler: Annotating Object Instances with a Polygon-RNN, CVPR 2017 (arXiv:1704.05548)";
+const PAPER =
+  "Castrejon, Kundu, Urtasun, Fidler: Annotating Object Instances with a Polygon-RNN, CVPR 2017 (arXiv:1704.05548)";
 
 /** Mean IoU in per cent of boxes turned into masks without an annotator. */
 export interface PublishedIouTable extends PublishedTable {
@@ -26,10 +27,10 @@ export const PUBLISHED_CITYSCAPES: PublishedIouTable = {
   classes: ["bicycle", "bus", "person", "train", "truck", "motorcycle", "car", "rider"],
   rows: [
     { method: "Square box", perClass: [35.41, 53.44, 26.36, 39.34, 54.75, 39.47, 46.04, 26.09], mean: 40.11 },
-    { method: "Dilation10", perClass: [46.80, 48.35, 49.37, 44.18, 35.71, 26.97, 61.49, 38.21], mean: 43.89 },
-    { method: "DeepMask", perClass: [47.19, 69.82, 47.93, 62.20, 63.15, 47.47, 61.64, 52.20], mean: 56.45 },
+    { method: "Dilation10", perClass: [46.8, 48.35, 49.37, 44.18, 35.71, 26.97, 61.49, 38.21], mean: 43.89 },
+    { method: "DeepMask", perClass: [47.19, 69.82, 47.93, 62.2, 63.15, 47.47, 61.64, 52.2], mean: 56.45 },
     { method: "SharpMask", perClass: [52.08, 73.02, 53.63, 64.06, 65.49, 51.92, 65.17, 56.32], mean: 60.21 },
-    { method: "Polygon-RNN", perClass: [52.13, 69.53, 63.94, 53.74, 68.03, 52.07, 71.17, 60.58], mean: 61.40 },
+    { method: "Polygon-RNN", perClass: [52.13, 69.53, 63.94, 53.74, 68.03, 52.07, 71.17, 60.58], mean: 61.4 },
   ],
 };
 
@@ -56,10 +57,10 @@ export const PUBLISHED_CLICKS: readonly [PublishedClickTable, PublishedClickTabl
     data: "Cityscapes validation images, boxes from the ground truth, simulated annotator, means over 8 classes",
     scope: "all classes",
     rows: [
-      { threshold: null, clicks: null, iou: 61.40 },
+      { threshold: null, clicks: null, iou: 61.4 },
       { threshold: 1, clicks: 15.79, iou: 84.74 },
       { threshold: 2, clicks: 11.77, iou: 81.43 },
-      { threshold: 3, clicks: 9.39, iou: 78.40 },
+      { threshold: 3, clicks: 9.39, iou: 78.4 },
       { threshold: 4, clicks: 7.86, iou: 75.79 },
     ],
   },
@@ -84,14 +85,16 @@ export const PUBLISHED_CLICKS: readonly [PublishedClickTable, PublishedClickTabl
       { threshold: null, clicks: 0, iou: 74.22 },
       { threshold: 1, clicks: 11.83, iou: 89.43 },
       { threshold: 2, clicks: 8.54, iou: 87.51 },
-      { threshold: 3, clicks: 6.83, iou: 85.70 },
+      { threshold: 3, clicks: 6.83, iou: 85.7 },
       { threshold: 4, clicks: 5.84, iou: 84.11 },
     ],
   },
 ];
 
 /** Without an annotator on KITTI cars; mean IoU in per cent. */
-export const PUBLISHED_KITTI: PublishedTable & { readonly rows: readonly { readonly method: string; readonly iou: number }[] } = {
+export const PUBLISHED_KITTI: PublishedTable & {
+  readonly rows: readonly { readonly method: string; readonly iou: number }[];
+} = {
   source: `${PAPER}, Table 6`,
   data: "KITTI cars, boxes from the ground truth, no annotator; mean IoU in per cent",
   rows: [
@@ -103,8 +106,11 @@ export const PUBLISHED_KITTI: PublishedTable & { readonly rows: readonly { reado
 };
 
 /** Later work on the same Cityscapes protocol; mean of the class means in per cent. */
-export const PUBLISHED_LATER: PublishedTable & { readonly rows: readonly { readonly method: string; readonly iou: number }[] } = {
-  source: "Acuna, Ling, Kar, Fidler: Efficient Interactive Annotation of Segmentation Datasets with Polygon-RNN++, CVPR 2018",
+export const PUBLISHED_LATER: PublishedTable & {
+  readonly rows: readonly { readonly method: string; readonly iou: number }[];
+} = {
+  source:
+    "Acuna, Ling, Kar, Fidler: Efficient Interactive Annotation of Segmentation Datasets with Polygon-RNN++, CVPR 2018",
   data: "Cityscapes validation images, boxes from the ground truth, no annotator; mean IoU in per cent",
   rows: [
     { method: "Polygon-RNN++ (attention)", iou: 65.43 },
@@ -116,7 +122,12 @@ export const PUBLISHED_LATER: PublishedTable & { readonly rows: readonly { reado
 
 /** A subset annotated with GrabCut by people, and Polygon-RNN on the same instances. */
 export const PUBLISHED_GRABCUT: PublishedTable & {
-  readonly rows: readonly { readonly method: string; readonly seconds?: number; readonly clicks: number; readonly iou: number }[];
+  readonly rows: readonly {
+    readonly method: string;
+    readonly seconds?: number;
+    readonly clicks: number;
+    readonly iou: number;
+  }[];
 } = {
   source: PAPER,
   data: "a subset of Cityscapes, GrabCut used by people; IoU in per cent",

@@ -15,10 +15,19 @@ import type { Rasterizer } from "./report-types.js";
 /** More vertices than this are remarked on. */
 const MANY_VERTICES = 1000;
 
-export interface ImageSize { readonly width: number; readonly height: number }
+export interface ImageSize {
+  readonly width: number;
+  readonly height: number;
+}
 
 /** @param where place in the file, opens the words of a problem */
-export function readPrediction(record: PredictionRecord, where: string, image: ImageRecord, size: ImageSize, rule: Rasterizer): MaskResult {
+export function readPrediction(
+  record: PredictionRecord,
+  where: string,
+  image: ImageRecord,
+  size: ImageSize,
+  rule: Rasterizer,
+): MaskResult {
   if (record.problem !== undefined) return failed("prediction-invalid", `${where}: ${record.problem}`);
   const { truth: shape, truthProblem } = readTruth(record.raw["segmentation"], where, { ...image, ...size });
   if (truthProblem !== undefined) return failed("polygon-invalid", truthProblem);
@@ -43,7 +52,10 @@ function fill(shape: Truth, where: string, size: ImageSize, rule: Rasterizer): M
     return failed("polygon-invalid", `${where}: ${thrown.message}`);
   }
   if (shape.kind === "polygon" && isOutside(polygonBounds(shape.polygon), size)) {
-    return failed("polygon-outside", `${where}: expected a polygon on the image of ${size.width} x ${size.height} pixels, received one that lies outside`);
+    return failed(
+      "polygon-outside",
+      `${where}: expected a polygon on the image of ${size.width} x ${size.height} pixels, received one that lies outside`,
+    );
   }
   return failed("polygon-empty", `${where}: expected a shape that covers a pixel, received one that covers none`);
 }

@@ -21,7 +21,8 @@ function largest(polygon: Polygon): Polygon {
 
 function fewerVertices(ring: Ring): Ring {
   let fewer = ring;
-  for (let tolerance = 0.5; fewer.length > MOST_VERTICES && tolerance < 1e9; tolerance *= 2) fewer = simplifyRing(ring, tolerance);
+  for (let tolerance = 0.5; fewer.length > MOST_VERTICES && tolerance < 1e9; tolerance *= 2)
+    fewer = simplifyRing(ring, tolerance);
   return fewer.slice(0, MOST_VERTICES);
 }
 

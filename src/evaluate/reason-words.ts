@@ -2,25 +2,48 @@
 import type { FailReason, SkipReason } from "../types.js";
 
 /** A truth annotation that takes part in no mean. */
-export type TruthReason = SkipReason | `truth-${FailReason}`
-  | "truth-missing" | "truth-invalid" | "truth-empty" | "truth-small" | "truth-flat" | "not-asked" | "image-size-unknown" | "image-too-large";
+export type TruthReason =
+  | SkipReason
+  | `truth-${FailReason}`
+  | "truth-missing"
+  | "truth-invalid"
+  | "truth-empty"
+  | "truth-small"
+  | "truth-flat"
+  | "not-asked"
+  | "image-size-unknown"
+  | "image-too-large";
 /** A prediction that belongs to no instance. */
 export type LeftOverReason =
-  | "prediction-unknown" | "prediction-duplicate" | "prediction-excluded" | "prediction-without-id" | "prediction-crowd" | "prediction-image-unknown";
+  | "prediction-unknown"
+  | "prediction-duplicate"
+  | "prediction-excluded"
+  | "prediction-without-id"
+  | "prediction-crowd"
+  | "prediction-image-unknown";
 /** An instance without a usable mask: counts as IoU 0. */
 export type MaskFailure =
-  | "prediction-missing" | "prediction-invalid" | "polygon-missing" | "polygon-invalid" | "polygon-outside" | "polygon-empty"
-  | "box-outside" | "image-unreadable";
+  | "prediction-missing"
+  | "prediction-invalid"
+  | "polygon-missing"
+  | "polygon-invalid"
+  | "polygon-outside"
+  | "polygon-empty"
+  | "box-outside"
+  | "image-unreadable";
 /** Evaluated although it looks wrong. */
-export type RemarkReason = "polygon-crosses-itself" | "polygon-many-vertices" | "prediction-category" | "prediction-box" | "score-out-of-range";
+export type RemarkReason =
+  "polygon-crosses-itself" | "polygon-many-vertices" | "prediction-category" | "prediction-box" | "score-out-of-range";
 
-const WORDS: Readonly<Record<Exclude<TruthReason, `truth-${FailReason}`> | LeftOverReason | MaskFailure | RemarkReason, string>> = {
-  "crowd": "crowd regions (iscrowd): never a target, as in COCO",
-  "group": "groups of objects",
-  "deleted": "annotations marked as deleted",
-  "hidden": "objects covered by others",
-  "category": "categories that were left out",
-  "kept": "annotations that were kept",
+const WORDS: Readonly<
+  Record<Exclude<TruthReason, `truth-${FailReason}`> | LeftOverReason | MaskFailure | RemarkReason, string>
+> = {
+  crowd: "crowd regions (iscrowd): never a target, as in COCO",
+  group: "groups of objects",
+  deleted: "annotations marked as deleted",
+  hidden: "objects covered by others",
+  category: "categories that were left out",
+  kept: "annotations that were kept",
   "already-done": "annotations whose polygon an earlier run drew",
   "score-below-minimum": "annotations below the score limit",
   "truth-missing": "annotations without a segmentation",
@@ -48,7 +71,8 @@ const WORDS: Readonly<Record<Exclude<TruthReason, `truth-${FailReason}`> | LeftO
   "polygon-crosses-itself": "outlines that cross themselves; filled by the rasterizer's rule",
   "polygon-many-vertices": "outlines of more than 1000 vertices",
   "prediction-category": "predictions of another category than the annotation of their id; the truth's category counts",
-  "prediction-box": "predictions whose box overlaps that of the annotation of their id by less than half: the ids may belong to another file (--match-by box does not need them)",
+  "prediction-box":
+    "predictions whose box overlaps that of the annotation of their id by less than half: the ids may belong to another file (--match-by box does not need them)",
   "score-out-of-range": "scores outside 0 to 1, left out where IoU is set against score",
 };
 

@@ -28,7 +28,10 @@ export async function prepareReportFolder(out: string, inputs: readonly string[]
   const own = await Promise.all(OWN_FILES.map((name) => realPathOf(join(out, name))));
   for (const input of inputs) {
     if (own.includes(await realPathOf(input))) {
-      throw usageError(`--out ${out}: expected a folder apart from the inputs, received the one that holds ${input}`, "Name another folder with --out; inputs are never written over.");
+      throw usageError(
+        `--out ${out}: expected a folder apart from the inputs, received the one that holds ${input}`,
+        "Name another folder with --out; inputs are never written over.",
+      );
     }
   }
   try {
@@ -37,7 +40,11 @@ export async function prepareReportFolder(out: string, inputs: readonly string[]
     if (names.length > 0 && !force) throw notEmpty(out, names);
   } catch (error) {
     if (error instanceof PolyrnnError) throw error;
-    throw cannotWrite(`--out ${out}: cannot make or read the output folder: ${reasonOf(error)}`, "Name a folder that can be written.", error);
+    throw cannotWrite(
+      `--out ${out}: cannot make or read the output folder: ${reasonOf(error)}`,
+      "Name a folder that can be written.",
+      error,
+    );
   }
 }
 
@@ -45,15 +52,21 @@ function notEmpty(out: string, names: readonly string[]): PolyrnnError {
   const isReport = names.includes(REPORT_JSON);
   return new PolyrnnError(
     `--out ${out}: expected an empty folder, received ${isReport ? "an earlier report" : `${names.length} file(s), for example ${names[0] ?? ""}`}`,
-    "E_OUT_NOT_EMPTY", EXIT.cannotWrite,
-    isReport ? "Replace it with --force, or name another folder with --out." : "Name another folder with --out, or write beside what is there with --force.",
+    "E_OUT_NOT_EMPTY",
+    EXIT.cannotWrite,
+    isReport
+      ? "Replace it with --force, or name another folder with --out."
+      : "Name another folder with --out, or write beside what is there with --force.",
   );
 }
 
 /** Without links as far as the path exists. */
 async function realPathOf(path: string): Promise<string> {
   const full = resolve(path);
-  const exists = await stat(full).then(() => true, () => false);
+  const exists = await stat(full).then(
+    () => true,
+    () => false,
+  );
   if (exists) return realpath(full);
   const parent = dirname(full);
   return parent === full ? full : join(await realPathOf(parent), full.slice(parent.length + 1));

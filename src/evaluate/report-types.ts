@@ -14,7 +14,8 @@ export const REPORT_VERSION = 1;
 export type Rasterizer = "coco" | "pil";
 
 /** What instances are grouped by besides class and size: nothing, the file name up to its first "_", or a field of the image record. */
-export type GroupBy = { readonly kind: "none" } | { readonly kind: "prefix" } | { readonly kind: "field"; readonly field: string };
+export type GroupBy =
+  { readonly kind: "none" } | { readonly kind: "prefix" } | { readonly kind: "field"; readonly field: string };
 
 /** COCO's sizes by truth area in pixels: below 32^2, below 96^2, the rest. */
 export type SizeName = "small" | "medium" | "large";
@@ -136,12 +137,19 @@ export interface Histograms {
 }
 
 /** Values v with low <= v < high; the last bin of a histogram includes high. high is null when the bin is open. */
-export interface HistogramBin { readonly low: number; readonly high: number | null; readonly count: number }
+export interface HistogramBin {
+  readonly low: number;
+  readonly high: number | null;
+  readonly count: number;
+}
 
 export interface IouBySize {
   /** Bins by the square root of the truth area, pixels, in doubling steps; empty ones included between the first and the last. */
   readonly bins: readonly {
-    readonly low: number; readonly high: number; readonly count: number; readonly meanIou: number | null;
+    readonly low: number;
+    readonly high: number;
+    readonly count: number;
+    readonly meanIou: number | null;
   }[];
   /** Seeded sample without replacement, at most SAMPLE_POINTS: [square root of truth area in pixels, IoU]. */
   readonly sample: readonly (readonly [number, number])[];
@@ -151,8 +159,11 @@ export interface IouBySize {
 export interface IouByScore {
   /** Ten bins of width 0.1 over the score; means are null where a bin is empty. */
   readonly bins: readonly {
-    readonly low: number; readonly high: number; readonly count: number;
-    readonly meanScore: number | null; readonly meanIou: number | null;
+    readonly low: number;
+    readonly high: number;
+    readonly count: number;
+    readonly meanScore: number | null;
+    readonly meanIou: number | null;
   }[];
   /** Seeded sample without replacement, at most SAMPLE_POINTS: [score, IoU]. */
   readonly sample: readonly (readonly [number, number])[];

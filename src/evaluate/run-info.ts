@@ -32,10 +32,17 @@ export async function readRunInfo(predictions: string, note: (line: string) => v
 
 async function fieldsOf(run: JsonValue): Promise<RunInfo> {
   const text = (...path: string[]): string | undefined => textOf(at(run, path));
-  const model = text("model", "name"), engine = text("engine", "name"), device = text("engine", "device");
+  const model = text("model", "name"),
+    engine = text("engine", "name"),
+    device = text("engine", "device");
   const context = at(run, ["options", "context"]);
   const images = text("inputs", "images");
-  const hasImages = images !== undefined && await stat(images).then((folder) => folder.isDirectory(), () => false);
+  const hasImages =
+    images !== undefined &&
+    (await stat(images).then(
+      (folder) => folder.isDirectory(),
+      () => false,
+    ));
   return {
     ...(model !== undefined && { model }),
     ...(engine !== undefined && { engine }),
@@ -52,7 +59,8 @@ function textOf(value: JsonValue | undefined): string | undefined {
 function at(value: JsonValue | undefined, path: readonly string[]): JsonValue | undefined {
   let found: JsonValue | undefined = value;
   for (const name of path) {
-    if (typeof found !== "object" || found === null || Array.isArray(found) || !Object.hasOwn(found, name)) return undefined;
+    if (typeof found !== "object" || found === null || Array.isArray(found) || !Object.hasOwn(found, name))
+      return undefined;
     found = found[name];
   }
   return found;

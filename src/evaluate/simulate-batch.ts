@@ -62,44 +62,75 @@ export function curveLength({ maxClicks }: Simulation): number {
 
 /** @returns one result per crop, in order, and the time of encoder and decoder together */
 export async function simulateBatch(
-  engine: Engine, crops: readonly Crop[], simulation: Simulation,
+  engine: Engine,
+  crops: readonly Crop[],
+  simulation: Simulation,
 ): Promise<{ results: SimulationResult[]; milliseconds: number }> {
   const subjects = crops.map((crop) => prepareSubject(crop, simulation));
   const usable = subjects.filter((subject) => subject.kind === "usable");
-  const { instances, milliseconds } = usable.length === 0 ? { instances: [], milliseconds: 0 } : await simulateUsable(engine, usable, simulation);
+  const { instances, milliseconds } =
+    usable.length === 0 ? { instances: [], milliseconds: 0 } : await simulateUsable(engine, usable, simulation);
   let next = 0;
-  return { results: subjects.map((subject) => (subject.kind === "usable" ? instances[next++]! : subject)), milliseconds };
+  return {
+    results: subjects.map((subject) => (subject.kind === "usable" ? instances[next++]! : subject)),
+    milliseconds,
+  };
 }
 
 async function simulateUsable(
-  engine: Engine, subjects: readonly UsableSubject[], simulation: Simulation,
+  engine: Engine,
+  subjects: readonly UsableSubject[],
+  simulation: Simulation,
 ): Promise<{ instances: SimulatedInstance[]; milliseconds: number }> {
   const crops = subjects.map(({ crop }) => crop);
   const annotatorsOf = (at: number, isMirrored: boolean): SimulatedAnnotator[] => {
     const { truth } = subjects[at]!;
     return annotatorsFor(isMirrored ? mirrorCells(truth) : truth, simulation);
   };
-  const { polygons, maskLogits, times } = await decodeByRules(engine, stackPixels(crops), crops, annotatorsOf, simulation);
+  const { polygons, maskLogits, times } = await decodeByRules(
+    engine,
+    stackPixels(crops),
+    crops,
+    annotatorsOf,
+    simulation,
+  );
   const drawn = subjects.map((): DrawnPolygon<SimulatedAnnotator>[] => []);
   for (const polygon of polygons) drawn[polygon.crop]!.push(polygon);
-  return { instances: subjects.map((subject, at) => measure(subject, drawn[at]!, maskLogits?.[at], simulation)), milliseconds: times.encodeMs + times.stepsMs };
+  return {
+    instances: subjects.map((subject, at) => measure(subject, drawn[at]!, maskLogits?.[at], simulation)),
+    milliseconds: times.encodeMs + times.stepsMs,
+  };
 }
 
-interface UsableSubject { readonly kind: "usable"; readonly crop: Crop; readonly truth: readonly GridCell[]; readonly mask: Rle }
+interface UsableSubject {
+  readonly kind: "usable";
+  readonly crop: Crop;
+  readonly truth: readonly GridCell[];
+  readonly mask: Rle;
+}
 type Subject = UsableSubject | ({ readonly kind: "excluded"; readonly crop: Crop } & Exclusion);
 
 function prepareSubject(crop: Crop, { rasterizer }: Simulation): Subject {
   const prepared = prepareTruth(crop.instance, { width: crop.imageWidth, height: crop.imageHeight }, rasterizer, 0);
   if (prepared.kind === "excluded") return { ...prepared, crop };
   const truth = truthOnGrid(crop.instance.truth!, crop.window);
-  return truth === undefined ? { kind: "excluded", crop, reason: "truth-flat" } : { kind: "usable", crop, truth, mask: prepared.mask };
+  return truth === undefined
+    ? { kind: "excluded", crop, reason: "truth-flat" }
+    : { kind: "usable", crop, truth, mask: prepared.mask };
 }
 
 /** One per threshold; the one of the smallest starts a polygon that stops correcting at each of its corrections. */
 function annotatorsFor(truth: readonly GridCell[], simulation: Simulation): SimulatedAnnotator[] {
   const smallest = smallestThreshold(simulation.thresholds);
-  return simulation.thresholds.map((threshold, at) =>
-    new SimulatedAnnotator(at, ruleFor(truth, threshold, simulation), simulation.maxClicks, at === smallest ? curveLength(simulation) : -1));
+  return simulation.thresholds.map(
+    (threshold, at) =>
+      new SimulatedAnnotator(
+        at,
+        ruleFor(truth, threshold, simulation),
+        simulation.maxClicks,
+        at === smallest ? curveLength(simulation) : -1,
+      ),
+  );
 }
 
 /** Position of the smallest threshold. */
@@ -109,15 +140,21 @@ export function smallestThreshold(thresholds: readonly number[]): number {
 
 function ruleFor(truth: readonly GridCell[], threshold: number, { match, metric }: Simulation): ClickRule {
   switch (match) {
-    case "closest": return closestRule(truth, threshold, metric);
-    case "ring": return ringRule(truth, threshold, metric);
-    case "area": return areaRule(truth, threshold, metric);
+    case "closest":
+      return closestRule(truth, threshold, metric);
+    case "ring":
+      return ringRule(truth, threshold, metric);
+    case "area":
+      return areaRule(truth, threshold, metric);
   }
 }
 
 /** @param drawn all polygons of one crop: those of the annotators, and of the smallest threshold's those that stopped correcting */
 function measure(
-  { crop, truth, mask }: UsableSubject, drawn: readonly DrawnPolygon<SimulatedAnnotator>[], maskLogits: Float32Array | undefined, simulation: Simulation,
+  { crop, truth, mask }: UsableSubject,
+  drawn: readonly DrawnPolygon<SimulatedAnnotator>[],
+  maskLogits: Float32Array | undefined,
+  simulation: Simulation,
 ): SimulatedInstance {
   const known = new Map<string, Outline>();
   const toMeasured = ({ rule, sequence }: DrawnPolygon<SimulatedAnnotator>): MeasuredPolygon => {
@@ -129,18 +166,34 @@ function measure(
   const finals = drawn.filter(({ rule }) => !rule.isFork).sort((a, b) => a.rule.run - b.rule.run);
   const perThreshold = finals.map(toMeasured);
   const final = perThreshold[smallestThreshold(simulation.thresholds)]!;
-  const stopped = new Map(drawn.filter(({ rule }) => rule.isFork).map((polygon) => [polygon.rule.clicks, toMeasured(polygon)]));
+  const stopped = new Map(
+    drawn.filter(({ rule }) => rule.isFork).map((polygon) => [polygon.rule.clicks, toMeasured(polygon)]),
+  );
   return {
-    kind: "simulated", crop, truthVertices: truth.length, perThreshold,
+    kind: "simulated",
+    crop,
+    truthVertices: truth.length,
+    perThreshold,
     automatic: stopped.get(0) ?? final,
-    iouAfterClicks: Array.from({ length: curveLength(simulation) + 1 }, (_, clicks) => (stopped.get(clicks) ?? final).iou),
+    iouAfterClicks: Array.from(
+      { length: curveLength(simulation) + 1 },
+      (_, clicks) => (stopped.get(clicks) ?? final).iou,
+    ),
   };
 }
 
 type Outline = Pick<MeasuredPolygon, "ring" | "iou">;
 
 /** Vertices lie where in their cells the mask map says, corrected ones too: an annotator names cells here. */
-function outlineOf({ cells }: Sequence, crop: Crop, maskLogits: Float32Array | undefined, truth: Rle, rule: Rasterizer): Outline {
+function outlineOf(
+  { cells }: Sequence,
+  crop: Crop,
+  maskLogits: Float32Array | undefined,
+  truth: Rle,
+  rule: Rasterizer,
+): Outline {
   const { ring, distinct } = sequenceToRing(cells, crop, maskLogits);
-  return distinct < 3 ? { ring: [], iou: 0 } : { ring, iou: iouOfRles(fillPolygon([ring], crop.imageHeight, crop.imageWidth, rule), truth) };
+  return distinct < 3
+    ? { ring: [], iou: 0 }
+    : { ring, iou: iouOfRles(fillPolygon([ring], crop.imageHeight, crop.imageWidth, rule), truth) };
 }

@@ -22,7 +22,13 @@ import { chooseSubjects, type ClickSubjects, nothingLeft } from "./click-subject
 import { ClickTally } from "./click-tally.js";
 import { rulesInWords } from "./click-words.js";
 import type { ClickReport } from "./report-types.js";
-import { curveLength, simulateBatch, type SimulatedInstance, type Simulation, smallestThreshold } from "./simulate-batch.js";
+import {
+  curveLength,
+  simulateBatch,
+  type SimulatedInstance,
+  type Simulation,
+  smallestThreshold,
+} from "./simulate-batch.js";
 import type { ClickRow, ClickStudy, CorrectedPolygon, SimulateHost, SimulateOptions } from "./simulate-options.js";
 import { SourceNames } from "./source-names.js";
 
@@ -66,20 +72,40 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
     const subjects = await chooseSubjects(dataset, options, sources);
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
-    const { engine } = await openEngine(model, { device: options.device, ...(options.threads !== undefined && { threads: options.threads }) });
+    const { engine } = await openEngine(model, {
+      device: options.device,
+      ...(options.threads !== undefined && { threads: options.threads }),
+    });
     try {
-      host.note(`simulating clicks on ${subjects.total} instances with ${model.card.name} on ${engine.device} (${engine.version})`);
+      host.note(
+        `simulating clicks on ${subjects.total} instances with ${model.card.name} on ${engine.device} (${engine.version})`,
+      );
       const study: Study = {
-        options, host, dataset, subjects, model, engine, simulation, context: options.context ?? model.card.context,
-        tally: new ClickTally(simulation.thresholds, curveLength(simulation)), sources, corrected: new Map(),
+        options,
+        host,
+        dataset,
+        subjects,
+        model,
+        engine,
+        simulation,
+        context: options.context ?? model.card.context,
+        tally: new ClickTally(simulation.thresholds, curveLength(simulation)),
+        sources,
+        corrected: new Map(),
       };
       const { milliseconds, finished, failed } = await simulateAll(study);
       if (study.tally.count === 0 && !host.signal.aborted) {
-        throw nothingLeft(options.truth, subjects.exclusions, "Check the image folder and that the ground truth belongs to its images.");
+        throw nothingLeft(
+          options.truth,
+          subjects.exclusions,
+          "Check the image folder and that the ground truth belongs to its images.",
+        );
       }
       return {
         report: reportOf(study, milliseconds, (performance.now() - started) / 1000),
-        stopped: finished < subjects.total, failed, context: study.context,
+        stopped: finished < subjects.total,
+        failed,
+        context: study.context,
         isAsked: (ordinal) => subjects.isAsked(ordinal),
         corrected: (id) => correctedPolygon(study, id),
       };
@@ -91,13 +117,28 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
   }
 }
 
-function toSimulation({ thresholds, match, metric, maxClicks, maxSteps, candidates, rasterizer }: SimulateOptions): Simulation {
+function toSimulation({
+  thresholds,
+  match,
+  metric,
+  maxClicks,
+  maxSteps,
+  candidates,
+  rasterizer,
+}: SimulateOptions): Simulation {
   const wrong = thresholds.find((threshold) => !(Number.isFinite(threshold) && threshold >= 0));
   if (thresholds.length === 0 || wrong !== undefined) {
-    throw usageError(`thresholds: expected numbers of 0 or more, received ${wrong === undefined ? "none" : String(wrong)}`, "Give distances in grid cells, for example 1,2,3,4.");
+    throw usageError(
+      `thresholds: expected numbers of 0 or more, received ${wrong === undefined ? "none" : String(wrong)}`,
+      "Give distances in grid cells, for example 1,2,3,4.",
+    );
   }
   return {
-    thresholds, match, maxSteps, candidates, rasterizer,
+    thresholds,
+    match,
+    maxSteps,
+    candidates,
+    rasterizer,
     metric: metric ?? (match === "ring" ? "manhattan" : "chessboard"),
     maxClicks: maxClicks ?? Infinity,
   };
@@ -114,7 +155,11 @@ async function simulateAll(study: Study): Promise<{ milliseconds: number; finish
   try {
     for await (const batch of inBatches(crops, batchSize)) {
       counts.failed += listFailures(study, batch);
-      const { results, milliseconds } = await simulateBatch(engine, batch.flatMap((result) => (result.kind === "crop" ? [result.crop] : [])), study.simulation);
+      const { results, milliseconds } = await simulateBatch(
+        engine,
+        batch.flatMap((result) => (result.kind === "crop" ? [result.crop] : [])),
+        study.simulation,
+      );
       counts.milliseconds += milliseconds;
       for (const result of results) {
         const { annotationId, ordinal } = result.crop.instance;
@@ -126,7 +171,12 @@ async function simulateAll(study: Study): Promise<{ milliseconds: number; finish
       }
       for (const result of batch) images.delete(ordinalOf(result));
       counts.finished += batch.length;
-      host.progress({ finished: counts.finished, total: subjects.total, failed: counts.failed, finishedNow: counts.finished });
+      host.progress({
+        finished: counts.finished,
+        total: subjects.total,
+        failed: counts.failed,
+        finishedNow: counts.finished,
+      });
       if (host.signal.aborted) break;
     }
     await file?.finish(dataset);
@@ -137,9 +187,14 @@ async function simulateAll(study: Study): Promise<{ milliseconds: number; finish
   }
 }
 
-async function* cropSources({ dataset, subjects }: Study, images: Map<number, ImageRecord>): AsyncGenerator<CropSource> {
+async function* cropSources(
+  { dataset, subjects }: Study,
+  images: Map<number, ImageRecord>,
+): AsyncGenerator<CropSource> {
   for await (const { image, location, entries } of dataset.groups()) {
-    const instances = entries.flatMap((entry) => (entry.kind === "instance" && subjects.isChosen(entry.instance.ordinal) ? [entry.instance] : []));
+    const instances = entries.flatMap((entry) =>
+      entry.kind === "instance" && subjects.isChosen(entry.instance.ordinal) ? [entry.instance] : [],
+    );
     for (const { ordinal } of instances) images.set(ordinal, image);
     if (instances.length > 0) yield { image, location, instances };
   }
@@ -163,7 +218,10 @@ function ordinalOf(result: CropResult): number {
 /** @returns how many there were */
 function listFailures({ host, subjects }: Study, batch: readonly CropResult[]): number {
   const failures = batch.filter((result) => result.kind === "failed");
-  for (const { instance: { annotationId, imageId }, failure: { reason, message } } of failures) {
+  for (const {
+    instance: { annotationId, imageId },
+    failure: { reason, message },
+  } of failures) {
     subjects.exclusions.add(`truth-${reason}`, annotationId, message);
     host.failure({ annotationId, imageId, reason, message });
   }
@@ -172,30 +230,61 @@ function listFailures({ host, subjects }: Study, batch: readonly CropResult[]): 
 
 /** Takes a result into the tally and makes its row. */
 function keep(study: Study, result: SimulatedInstance, image: ImageRecord): ClickRow {
-  const { options, dataset, sources, simulation: { thresholds } } = study;
+  const {
+    options,
+    dataset,
+    sources,
+    simulation: { thresholds },
+  } = study;
   const { annotationId, imageId, categoryId } = result.crop.instance;
   const category = dataset.categories.findIndex(({ id }) => id === categoryId);
   study.tally.add(result, category, sources.numberOf(image));
   const { ring, iou, clicks } = result.perThreshold[smallestThreshold(thresholds)]!;
   study.corrected.set(annotationId, { points: Float64Array.from(ring.flatMap(({ x, y }) => [x, y])), iou, clicks });
   return {
-    annotationId, imageId, fileName: image.fileName, category: dataset.categories[category]!.name,
+    annotationId,
+    imageId,
+    fileName: image.fileName,
+    category: dataset.categories[category]!.name,
     ...(options.groupBy.kind !== "none" && { source: sources.nameOf(image) }),
-    truthVertices: result.truthVertices, automaticIou: result.automatic.iou,
+    truthVertices: result.truthVertices,
+    automaticIou: result.automatic.iou,
     perThreshold: result.perThreshold.map((polygon, at) => ({
-      threshold: thresholds[at]!, clicks: polygon.clicks, iou: polygon.iou, vertices: polygon.sequence.cells.length, ended: polygon.sequence.ended,
+      threshold: thresholds[at]!,
+      clicks: polygon.clicks,
+      iou: polygon.iou,
+      vertices: polygon.sequence.cells.length,
+      ended: polygon.sequence.ended,
     })),
   };
 }
 
-function correctedPolygon({ corrected, simulation: { thresholds } }: Study, annotationId: Id): CorrectedPolygon | undefined {
+function correctedPolygon(
+  { corrected, simulation: { thresholds } }: Study,
+  annotationId: Id,
+): CorrectedPolygon | undefined {
   const kept = corrected.get(annotationId);
   if (kept === undefined) return undefined;
-  return { ring: Array.from({ length: kept.points.length / 2 }, (_, at) => ({ x: kept.points[2 * at]!, y: kept.points[2 * at + 1]! })), iou: kept.iou, clicks: kept.clicks, threshold: thresholds[smallestThreshold(thresholds)]! };
+  return {
+    ring: Array.from({ length: kept.points.length / 2 }, (_, at) => ({
+      x: kept.points[2 * at]!,
+      y: kept.points[2 * at + 1]!,
+    })),
+    iou: kept.iou,
+    clicks: kept.clicks,
+    threshold: thresholds[smallestThreshold(thresholds)]!,
+  };
 }
 
-function reportOf({ options, dataset, subjects, model, engine, simulation, tally, sources }: Study, milliseconds: number, wallSeconds: number): ClickReport {
-  const groups = { categories: dataset.categories.map(({ name }) => name), ...(options.groupBy.kind !== "none" && { sources: sources.names }) };
+function reportOf(
+  { options, dataset, subjects, model, engine, simulation, tally, sources }: Study,
+  milliseconds: number,
+  wallSeconds: number,
+): ClickReport {
+  const groups = {
+    categories: dataset.categories.map(({ name }) => name),
+    ...(options.groupBy.kind !== "none" && { sources: sources.names }),
+  };
   return {
     metric: simulation.metric,
     match: simulation.match,
@@ -206,6 +295,8 @@ function reportOf({ options, dataset, subjects, model, engine, simulation, tally
     curveThreshold: Math.min(...simulation.thresholds),
     secondsPerClick: tally.clicks === 0 ? null : milliseconds / 1000 / tally.clicks,
     wallSeconds,
-    model: model.card.name, engine: engine.version, device: engine.device,
+    model: model.card.name,
+    engine: engine.version,
+    device: engine.device,
   };
 }

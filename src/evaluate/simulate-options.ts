@@ -43,9 +43,19 @@ export interface SimulateHost {
   readonly signal: AbortSignal;
   /** One line for people. */
   note(line: string): void;
-  progress(progress: { readonly finished: number; readonly total: number; readonly failed: number; readonly finishedNow: number }): void;
+  progress(progress: {
+    readonly finished: number;
+    readonly total: number;
+    readonly failed: number;
+    readonly finishedNow: number;
+  }): void;
   /** An instance whose image or box gives no crop. */
-  failure(failure: { readonly annotationId: Id; readonly imageId: Id; readonly reason: FailReason; readonly message: string }): void;
+  failure(failure: {
+    readonly annotationId: Id;
+    readonly imageId: Id;
+    readonly reason: FailReason;
+    readonly message: string;
+  }): void;
   /** Every simulated instance, as it comes. */
   row(row: ClickRow): Promise<void>;
 }
@@ -62,7 +72,13 @@ export interface ClickRow {
   readonly truthVertices: number;
   readonly automaticIou: number;
   /** In the order of the thresholds asked for. */
-  readonly perThreshold: readonly { readonly threshold: number; readonly clicks: number; readonly iou: number; readonly vertices: number; readonly ended: boolean }[];
+  readonly perThreshold: readonly {
+    readonly threshold: number;
+    readonly clicks: number;
+    readonly iou: number;
+    readonly vertices: number;
+    readonly ended: boolean;
+  }[];
 }
 
 export interface ClickStudy {

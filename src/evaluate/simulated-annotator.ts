@@ -18,7 +18,10 @@ export class SimulatedAnnotator implements DrawingRule<SimulatedAnnotator> {
    * @param isFork   true for those
    */
   constructor(
-    readonly run: number, private readonly rule: ClickRule, private readonly budget: number, private readonly forkUpTo: number,
+    readonly run: number,
+    private readonly rule: ClickRule,
+    private readonly budget: number,
+    private readonly forkUpTo: number,
     readonly isFork = false,
   ) {}
 

@@ -27,7 +27,10 @@ export class SourceNames {
     const known = this.numbers.get(name);
     if (known !== undefined) return known;
     if (this.numbers.size === MOST_SOURCES) {
-      throw usageError(`--group-by: expected at most ${MOST_SOURCES} groups of images, received more`, "Group by a field that images share, or leave it out.");
+      throw usageError(
+        `--group-by: expected at most ${MOST_SOURCES} groups of images, received more`,
+        "Group by a field that images share, or leave it out.",
+      );
     }
     this.numbers.set(name, this.numbers.size);
     return this.numbers.size - 1;
@@ -36,8 +39,14 @@ export class SourceNames {
   /** @throws E_USAGE when no image had what they were to be grouped by */
   checkFound(): void {
     if (this.groupBy.kind === "none" || this.numbers.size !== 1 || !this.numbers.has(WITHOUT)) return;
-    const what = this.groupBy.kind === "field" ? `the field ${JSON.stringify(this.groupBy.field)} in images` : 'file names with a "_"';
-    throw usageError(`--group-by: expected ${what}, received none`, "Name a field that the truth's images have, or prefix, or none.");
+    const what =
+      this.groupBy.kind === "field"
+        ? `the field ${JSON.stringify(this.groupBy.field)} in images`
+        : 'file names with a "_"';
+    throw usageError(
+      `--group-by: expected ${what}, received none`,
+      "Name a field that the truth's images have, or prefix, or none.",
+    );
   }
 }
 
@@ -46,13 +55,17 @@ function sourceOf(image: ImageRecord, groupBy: GroupBy): string {
     case "none":
       return WITHOUT;
     case "prefix": {
-      const name = image.fileName.slice(Math.max(image.fileName.lastIndexOf("/"), image.fileName.lastIndexOf("\\")) + 1);
+      const name = image.fileName.slice(
+        Math.max(image.fileName.lastIndexOf("/"), image.fileName.lastIndexOf("\\")) + 1,
+      );
       const end = name.indexOf("_");
       return end > 0 ? name.slice(0, end) : WITHOUT;
     }
     case "field": {
       const value = Object.hasOwn(image.raw, groupBy.field) ? image.raw[groupBy.field] : undefined;
-      return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? String(value) : WITHOUT;
+      return typeof value === "string" || typeof value === "number" || typeof value === "boolean"
+        ? String(value)
+        : WITHOUT;
     }
   }
 }

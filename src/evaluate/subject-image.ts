@@ -18,7 +18,9 @@ export interface TruthSettings {
   readonly only?: (ordinal: number) => boolean;
 }
 
-export interface ExcludedTruth extends Exclusion { readonly annotationId: Id }
+export interface ExcludedTruth extends Exclusion {
+  readonly annotationId: Id;
+}
 
 export interface PreparedImage {
   readonly subject: SubjectImage;
@@ -35,7 +37,8 @@ export async function prepareImage(group: ImageGroup, settings: TruthSettings): 
   const candidates: Instance[] = [];
   for (const entry of entries) {
     if (entry.kind === "instance") {
-      if (settings.only?.(entry.instance.ordinal) === false) excluded.push({ annotationId: entry.instance.annotationId, reason: "not-asked" });
+      if (settings.only?.(entry.instance.ordinal) === false)
+        excluded.push({ annotationId: entry.instance.annotationId, reason: "not-asked" });
       else candidates.push(entry.instance);
       continue;
     }
@@ -47,7 +50,10 @@ export async function prepareImage(group: ImageGroup, settings: TruthSettings): 
   const truths: Rle[] = [];
   const sized = candidates.length === 0 ? undefined : await sizeOfImage(group, settings.truth, settings.hasImages);
   for (const instance of candidates) {
-    const prepared = sized?.kind === "size" ? prepareTruth(instance, sized.size, settings.rasterizer, settings.minArea) : { ...sized!, kind: "excluded" as const };
+    const prepared =
+      sized?.kind === "size"
+        ? prepareTruth(instance, sized.size, settings.rasterizer, settings.minArea)
+        : { ...sized!, kind: "excluded" as const };
     if (prepared.kind === "mask") {
       instances.push(instance);
       truths.push(prepared.mask);
@@ -58,5 +64,9 @@ export async function prepareImage(group: ImageGroup, settings: TruthSettings): 
   }
   const size = sized?.kind === "size" ? sized.size : { width: image.width ?? 0, height: image.height ?? 0 };
   const excludedIds = new Set(excluded.map(({ annotationId }) => annotationId));
-  return { subject: { image, location, width: size.width, height: size.height, instances, excludedIds, crowds }, truths, excluded };
+  return {
+    subject: { image, location, width: size.width, height: size.height, instances, excludedIds, crowds },
+    truths,
+    excluded,
+  };
 }

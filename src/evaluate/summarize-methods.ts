@@ -11,23 +11,45 @@ export interface GroupNames {
   readonly sources?: readonly string[];
 }
 
-export interface Resampling { readonly resamples: number; readonly random: Random }
+export interface Resampling {
+  readonly resamples: number;
+  readonly random: Random;
+}
 
 /** The numbers of a method's report; the name and the words come from the method. */
-export type MethodNumbers = Pick<MethodReport,
-  "classMean" | "instanceMean" | "boundaryClassMean" | "boundaryInstanceMean" | "failed" | "perClass" | "perSize" | "perSource">;
+export type MethodNumbers = Pick<
+  MethodReport,
+  | "classMean"
+  | "instanceMean"
+  | "boundaryClassMean"
+  | "boundaryInstanceMean"
+  | "failed"
+  | "perClass"
+  | "perSize"
+  | "perSource"
+>;
 
 /** One entry per method of the table. */
-export function summarizeMethods(table: InstanceTable, names: GroupNames, { resamples, random }: Resampling): MethodNumbers[] {
+export function summarizeMethods(
+  table: InstanceTable,
+  names: GroupNames,
+  { resamples, random }: Resampling,
+): MethodNumbers[] {
   const values = table.values;
   const classMean = new MeanOfGroups(values.columns, resamples, "groups");
   const instanceMean = new MeanOfGroups(values.columns, resamples, "instances");
-  const scores = Array.from({ length: table.methods }, () => ({ perClass: [] as GroupScore[], perSize: [] as GroupScore[], perSource: [] as GroupScore[] }));
+  const scores = Array.from({ length: table.methods }, () => ({
+    perClass: [] as GroupScore[],
+    perSize: [] as GroupScore[],
+    perSource: [] as GroupScore[],
+  }));
   const resample = (members: Uint32Array, stream: string): GroupMeans | undefined =>
-    (members.length === 0 ? undefined : resampleGroup(values, members, resamples, random.fork(stream)));
+    members.length === 0 ? undefined : resampleGroup(values, members, resamples, random.fork(stream));
   const put = (kind: "perClass" | "perSize" | "perSource", name: string, group: GroupMeans | undefined): void => {
     for (const [method, score] of scores.entries()) {
-      const [iou, boundaryIou] = [2 * method, 2 * method + 1].map((column) => (group === undefined ? EMPTY : intervalOf(group, values.columns, column)));
+      const [iou, boundaryIou] = [2 * method, 2 * method + 1].map((column) =>
+        group === undefined ? EMPTY : intervalOf(group, values.columns, column),
+      );
       score[kind].push({ name, iou: iou!, boundaryIou: boundaryIou! });
     }
   };
@@ -40,7 +62,8 @@ export function summarizeMethods(table: InstanceTable, names: GroupNames, { resa
     put("perClass", names.categories[number]!, group);
   }
   const sizes = Int32Array.from(table.area, (area) => SIZE_NAMES.indexOf(sizeOfArea(area)));
-  for (const [number, members] of groupRows(sizes, SIZE_NAMES.length).entries()) put("perSize", SIZE_NAMES[number]!, resample(members, `size/${number}`));
+  for (const [number, members] of groupRows(sizes, SIZE_NAMES.length).entries())
+    put("perSize", SIZE_NAMES[number]!, resample(members, `size/${number}`));
   const sources = names.sources ?? [];
   const sourceGroups = names.sources === undefined ? [] : groupRows(table.source, sources.length);
   for (const name of [...sources].sort()) {
@@ -54,7 +77,8 @@ export function summarizeMethods(table: InstanceTable, names: GroupNames, { resa
     boundaryClassMean: classMean.interval(2 * method + 1),
     boundaryInstanceMean: instanceMean.interval(2 * method + 1),
     failed: table.failed[method]!,
-    perClass, perSize,
+    perClass,
+    perSize,
     ...(names.sources !== undefined && { perSource }),
   }));
 }

@@ -18,12 +18,21 @@ export class Findings {
   readonly exclusions = new ListedReasons();
   readonly remarks = new ListedReasons();
 
-  constructor(readonly table: InstanceTable, private readonly host: Pick<EvaluateHost, "row">) {}
+  constructor(
+    readonly table: InstanceTable,
+    private readonly host: Pick<EvaluateHost, "row">,
+  ) {}
 
   async excludePrediction({ reason, id, imageId }: ExcludedPrediction, method: string): Promise<void> {
     const other = method === OWN_METHOD ? {} : { method };
     this.exclusions.add(reason, id, undefined, other.method);
-    await this.host.row({ status: "excluded", reason, annotationId: id, ...(imageId !== undefined && { imageId }), ...other });
+    await this.host.row({
+      status: "excluded",
+      reason,
+      annotationId: id,
+      ...(imageId !== undefined && { imageId }),
+      ...other,
+    });
   }
 }
 
@@ -33,7 +42,13 @@ export interface WalkSettings extends TruthSettings {
 }
 
 /** @throws E_DATA and E_USAGE when the evaluation cannot go on; AbortError when the host's signal asks for a stop */
-export async function walkTruth(dataset: Dataset, methods: readonly Method[], findings: Findings, settings: WalkSettings, host: EvaluateHost): Promise<void> {
+export async function walkTruth(
+  dataset: Dataset,
+  methods: readonly Method[],
+  findings: Findings,
+  settings: WalkSettings,
+  host: EvaluateHost,
+): Promise<void> {
   const categoryNumbers = new Map(dataset.categories.map(({ id }, number) => [id, number]));
   let seen = 0;
   for await (const group of dataset.groups()) {
@@ -53,11 +68,21 @@ export async function walkTruth(dataset: Dataset, methods: readonly Method[], fi
     const results: (readonly MaskResult[])[] = [];
     for (const method of methods) results.push(await method.masksOf(subject));
     for (const [i, instance] of subject.instances.entries()) {
-      await evaluateInstance(subject, instance, truths[i]!, results.map((ofMethod) => ofMethod[i]!));
+      await evaluateInstance(
+        subject,
+        instance,
+        truths[i]!,
+        results.map((ofMethod) => ofMethod[i]!),
+      );
     }
   }
 
-  async function evaluateInstance(subject: SubjectImage, instance: Instance, truth: Rle, results: readonly MaskResult[]): Promise<void> {
+  async function evaluateInstance(
+    subject: SubjectImage,
+    instance: Instance,
+    truth: Rle,
+    results: readonly MaskResult[],
+  ): Promise<void> {
     const { image } = subject;
     const scores = compareMasks(results, truth);
     const own = results[0]!;
@@ -66,14 +91,28 @@ export async function walkTruth(dataset: Dataset, methods: readonly Method[], fi
     const score = own.kind === "mask" ? own.score : undefined;
     const category = categoryNumbers.get(instance.categoryId)!;
     noteOwn(findings, own, instance.annotationId);
-    findings.table.add({ ordinal: instance.ordinal, category, source: settings.sources.numberOf(image), area, vertices, scores, ...(score !== undefined && { score }) });
+    findings.table.add({
+      ordinal: instance.ordinal,
+      category,
+      source: settings.sources.numberOf(image),
+      area,
+      vertices,
+      scores,
+      ...(score !== undefined && { score }),
+    });
     await host.row({
       status: own.kind === "mask" ? "evaluated" : "failed",
       ...(own.kind === "failed" && { reason: own.reason }),
-      annotationId: instance.annotationId, imageId: image.id, fileName: image.fileName,
+      annotationId: instance.annotationId,
+      imageId: image.id,
+      fileName: image.fileName,
       category: dataset.categories[category]!.name,
       ...(settings.isGrouped && { source: settings.sources.nameOf(image) }),
-      area, size: sizeOfArea(area), vertices, scores, ...(score !== undefined && { score }),
+      area,
+      size: sizeOfArea(area),
+      vertices,
+      scores,
+      ...(score !== undefined && { score }),
     });
   }
 }
@@ -83,7 +122,11 @@ function compareMasks(results: readonly MaskResult[], truth: Rle): MethodScore[]
   const border = innerBorder(truth);
   return results.map((result) => {
     if (result.kind === "failed") return { iou: 0, boundaryIou: 0, failed: true };
-    return { iou: iouOfRles(result.mask, truth), boundaryIou: iouOfRles(innerBorder(result.mask), border), failed: false };
+    return {
+      iou: iouOfRles(result.mask, truth),
+      boundaryIou: iouOfRles(innerBorder(result.mask), border),
+      failed: false,
+    };
   });
 }
 
@@ -93,5 +136,6 @@ function noteOwn(findings: Findings, own: MaskResult, annotationId: Id): void {
     return;
   }
   for (const { reason, message } of own.remarks ?? []) findings.remarks.add(reason, annotationId, message);
-  if (own.score !== undefined && (own.score < 0 || own.score > 1)) findings.remarks.add("score-out-of-range", annotationId, `received ${own.score}`);
+  if (own.score !== undefined && (own.score < 0 || own.score > 1))
+    findings.remarks.add("score-out-of-range", annotationId, `received ${own.score}`);
 }

@@ -14,18 +14,44 @@ export class ClicksCsv {
   /** @throws E_WRITE */
   static async open(path: string): Promise<ClicksCsv> {
     const file = await AtomicFile.open(path);
-    await file.write(csvLine([
-      "annotation_id", "image_id", "file_name", "category", "source", "truth_vertices", "automatic_iou", "threshold", "clicks", "iou", "vertices", "ended",
-    ]));
+    await file.write(
+      csvLine([
+        "annotation_id",
+        "image_id",
+        "file_name",
+        "category",
+        "source",
+        "truth_vertices",
+        "automatic_iou",
+        "threshold",
+        "clicks",
+        "iou",
+        "vertices",
+        "ended",
+      ]),
+    );
     return new ClicksCsv(file);
   }
 
   async row(row: ClickRow): Promise<void> {
     const { annotationId, imageId, fileName, category, source, truthVertices, automaticIou, perThreshold } = row;
     for (const { threshold, clicks, iou, vertices, ended } of perThreshold) {
-      await this.file.write(csvLine([
-        annotationId, imageId, fileName, category, source, truthVertices, rounded(automaticIou), threshold, clicks, rounded(iou), vertices, ended ? "yes" : "no",
-      ]));
+      await this.file.write(
+        csvLine([
+          annotationId,
+          imageId,
+          fileName,
+          category,
+          source,
+          truthVertices,
+          rounded(automaticIou),
+          threshold,
+          clicks,
+          rounded(iou),
+          vertices,
+          ended ? "yes" : "no",
+        ]),
+      );
     }
   }
 

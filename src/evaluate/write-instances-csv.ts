@@ -18,10 +18,26 @@ export class InstancesCsv {
 
   /** The heading. @param names of the methods in the order of the rows' scores; called once, before the first row */
   async methods(names: readonly string[]): Promise<void> {
-    const measures = names.flatMap((name, i) => (i === 0 ? ["iou", "boundary_iou"] : [`${name} iou`, `${name} boundary_iou`]));
-    await this.file.write(csvLine([
-      "annotation_id", "image_id", "file_name", "status", "reason", "from", "category", "source", "truth_area", "size", "score", "vertices", ...measures,
-    ]));
+    const measures = names.flatMap((name, i) =>
+      i === 0 ? ["iou", "boundary_iou"] : [`${name} iou`, `${name} boundary_iou`],
+    );
+    await this.file.write(
+      csvLine([
+        "annotation_id",
+        "image_id",
+        "file_name",
+        "status",
+        "reason",
+        "from",
+        "category",
+        "source",
+        "truth_area",
+        "size",
+        "score",
+        "vertices",
+        ...measures,
+      ]),
+    );
   }
 
   row(row: ResultRow): Promise<void> {

@@ -18,7 +18,11 @@ const LARGEST_STEP_SUMMARY = 1024 * 1024;
  * @returns names written, relative to `out`
  * @throws E_WRITE
  */
-export async function writeReportFiles(evaluation: Evaluation, out: string, note: (line: string) => void): Promise<readonly string[]> {
+export async function writeReportFiles(
+  evaluation: Evaluation,
+  out: string,
+  note: (line: string) => void,
+): Promise<readonly string[]> {
   const { report } = evaluation;
   await writeAtomic(join(out, REPORT_JSON), `${JSON.stringify(report, null, 1)}\n`);
   await writeAtomic(join(out, REPORT_MARKDOWN), reportMarkdown(report));
@@ -36,8 +40,15 @@ export async function appendStepSummary(path: string, { report }: Evaluation): P
   const markdown = reportMarkdown(report);
   const fits = Buffer.byteLength(markdown) < LARGEST_STEP_SUMMARY;
   try {
-    await appendFile(path, fits ? markdown : `The report is larger than a step summary may be; see ${REPORT_MARKDOWN}.\n`);
+    await appendFile(
+      path,
+      fits ? markdown : `The report is larger than a step summary may be; see ${REPORT_MARKDOWN}.\n`,
+    );
   } catch (thrown) {
-    throw cannotWrite(`GITHUB_STEP_SUMMARY ${path}: cannot be written: ${reasonOf(thrown)}`, "Unset the variable, or make the file writable.", thrown);
+    throw cannotWrite(
+      `GITHUB_STEP_SUMMARY ${path}: cannot be written: ${reasonOf(thrown)}`,
+      "Unset the variable, or make the file writable.",
+      thrown,
+    );
   }
 }

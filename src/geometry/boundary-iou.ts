@@ -40,7 +40,14 @@ function borderWidth(height: number, width: number): number {
 }
 
 /** Keeps a pixel when all pixels up to `distance` before and after it on its line are set. Line k starts at k * lineStep. */
-function erodeLines(bitmap: Uint8Array, lines: number, lineStep: number, length: number, step: number, distance: number): Uint8Array {
+function erodeLines(
+  bitmap: Uint8Array,
+  lines: number,
+  lineStep: number,
+  length: number,
+  step: number,
+  distance: number,
+): Uint8Array {
   const eroded = new Uint8Array(bitmap.length);
   for (let line = 0; line < lines; line++) {
     let run = 0;

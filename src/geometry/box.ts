@@ -9,7 +9,8 @@ import type { CropWindow } from "./grid.js";
 /** Overhang that counts as none, pixels: left + width of two-decimal numbers misses the border by less than this. */
 const ROUNDING_PX = 1e-6;
 
-export type CheckedBox = { readonly kind: "box"; readonly box: Box } | { readonly kind: "failed"; readonly failure: Failure };
+export type CheckedBox =
+  { readonly kind: "box"; readonly box: Box } | { readonly kind: "failed"; readonly failure: Failure };
 
 /**
  * Takes `[left, top, width, height]` as COCO and CityPersons write it, in image pixels.
@@ -17,10 +18,14 @@ export type CheckedBox = { readonly kind: "box"; readonly box: Box } | { readonl
  * @returns the box, or `box-invalid` (not four finite numbers) or `box-empty` (width or height not above zero); never throws
  */
 export function checkBox(value: unknown, where: string): CheckedBox {
-  if (!Array.isArray(value)) return failed("box-invalid", `${where}: expected a box [left, top, width, height], received ${receivedOf(value)}`);
+  if (!Array.isArray(value))
+    return failed("box-invalid", `${where}: expected a box [left, top, width, height], received ${receivedOf(value)}`);
   const parts: readonly unknown[] = value;
   if (parts.length !== 4) {
-    return failed("box-invalid", `${where}: expected a box of 4 numbers [left, top, width, height], received ${parts.length}`);
+    return failed(
+      "box-invalid",
+      `${where}: expected a box of 4 numbers [left, top, width, height], received ${parts.length}`,
+    );
   }
   const [left, top, width, height] = parts;
   if (!isFiniteNumber(left)) return notFinite(where, "left", left);
@@ -36,8 +41,14 @@ export function checkBox(value: unknown, where: string): CheckedBox {
 
 /** The box as an outline, clockwise from its top left corner. */
 export function boxRing({ left, top, width, height }: Box): Ring {
-  const right = left + width, bottom = top + height;
-  return [{ x: left, y: top }, { x: right, y: top }, { x: right, y: bottom }, { x: left, y: bottom }];
+  const right = left + width,
+    bottom = top + height;
+  return [
+    { x: left, y: top },
+    { x: right, y: top },
+    { x: right, y: bottom },
+    { x: left, y: bottom },
+  ];
 }
 
 export type ClippedBox = { readonly kind: "inside" | "clipped"; readonly box: Box } | { readonly kind: "outside" };
@@ -89,7 +100,10 @@ function isFiniteNumber(value: unknown): value is number {
 }
 
 function notFinite(where: string, part: string, value: unknown): CheckedBox {
-  return failed("box-invalid", `${where}: expected a finite number for the box's ${part}, received ${receivedOf(value)}`);
+  return failed(
+    "box-invalid",
+    `${where}: expected a finite number for the box's ${part}, received ${receivedOf(value)}`,
+  );
 }
 
 function failed(reason: Failure["reason"], message: string): CheckedBox {

@@ -17,7 +17,11 @@ export const CLASS_COUNT = CELL_COUNT + 1;
 export const CROP_SIZE = 224;
 
 /** Square part of the image that becomes one crop. Image pixels; may reach outside the image. */
-export interface CropWindow { readonly left: number; readonly top: number; readonly side: number }
+export interface CropWindow {
+  readonly left: number;
+  readonly top: number;
+  readonly side: number;
+}
 
 /** @returns row * 28 + col, 0..783 */
 export function cellToIndex(cell: GridCell): number {
@@ -30,9 +34,14 @@ export function indexToCell(index: number): GridCell {
 }
 
 /** A point of the grid between cells: the centre of cell (0, 0) is at (0.5, 0.5); 0..28. */
-export interface GridPoint { readonly gridX: number; readonly gridY: number }
+export interface GridPoint {
+  readonly gridX: number;
+  readonly gridY: number;
+}
 
-export function cellCenter({ col, row }: GridCell): GridPoint { return { gridX: col + 0.5, gridY: row + 0.5 }; }
+export function cellCenter({ col, row }: GridCell): GridPoint {
+  return { gridX: col + 0.5, gridY: row + 0.5 };
+}
 
 /** position / 28 * side + origin. */
 export function gridToImagePoint({ gridX, gridY }: GridPoint, window: CropWindow): ImagePoint {

@@ -26,7 +26,13 @@ export function iouOfRles(prediction: Rle, truth: Rle, isCrowd = false): number 
  * IoU of a polygon with the ground truth on an image of height x width pixels.
  * @throws E_DATA as `rasterizeTruth`, or when the polygon's coordinates are no pixels
  */
-export function iouWithTruth(polygon: Polygon, truth: Truth, height: number, width: number, rule: FillRule = "coco"): number {
+export function iouWithTruth(
+  polygon: Polygon,
+  truth: Truth,
+  height: number,
+  width: number,
+  rule: FillRule = "coco",
+): number {
   return iouOfRles(fillPolygon(polygon, height, width, rule), rasterizeTruth(truth, height, width, rule));
 }
 

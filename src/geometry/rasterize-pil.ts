@@ -26,18 +26,22 @@ interface Edge {
   readonly bottom: number;
 }
 
-
 /**
  * Writes `value` over every pixel of the ring; what lies outside the image is left out. Fewer than 2 vertices paint nothing.
  * @param buffer labels of an image, row-major, width * height
  */
 export function paintRing(buffer: Int32Array, width: number, height: number, ring: Ring, value: number): void {
-  scanRing(ring, width, height, (row, from, to) => { buffer.fill(value, row * width + from, row * width + to + 1); });
+  scanRing(ring, width, height, (row, from, to) => {
+    buffer.fill(value, row * width + from, row * width + to + 1);
+  });
 }
 
 /** Union of the filled rings. Allocates one byte per pixel of the polygon's bounds. */
 export function rasterizePolygonPil(polygon: Polygon, height: number, width: number): Rle {
-  let left = Infinity, top = Infinity, right = -Infinity, bottom = -Infinity;
+  let left = Infinity,
+    top = Infinity,
+    right = -Infinity,
+    bottom = -Infinity;
   for (const ring of polygon) {
     for (const { x, y } of ring) {
       left = Math.min(left, Math.trunc(x));
@@ -68,9 +72,11 @@ function scanRing(ring: Ring, width: number, height: number, paint: PaintSpan): 
   let top = height - 1;
   let bottom = 0;
   for (let i = 0; i < ring.length; i++) {
-    const x0 = Math.trunc(ring[i]!.x), y0 = Math.trunc(ring[i]!.y);
+    const x0 = Math.trunc(ring[i]!.x),
+      y0 = Math.trunc(ring[i]!.y);
     const next = ring[i + 1] ?? ring[0]!;
-    const x1 = Math.trunc(next.x), y1 = Math.trunc(next.y);
+    const x1 = Math.trunc(next.x),
+      y1 = Math.trunc(next.y);
     top = Math.min(top, y0);
     bottom = Math.max(bottom, y0);
     if (y0 !== y1) {
@@ -84,7 +90,14 @@ function scanRing(ring: Ring, width: number, height: number, paint: PaintSpan): 
 }
 
 /** Fills rows `top`..`bottom`; the last may be one below the image, which decides how corners on it would be counted. */
-function scanRows(edges: readonly Edge[], top: number, bottom: number, width: number, height: number, paint: PaintSpan): void {
+function scanRows(
+  edges: readonly Edge[],
+  top: number,
+  bottom: number,
+  width: number,
+  height: number,
+  paint: PaintSpan,
+): void {
   const waiting = edges.map((_, index) => index).sort((a, b) => edges[a]!.top - edges[b]!.top);
   const crossings = new Float32Array(2 * edges.length);
   let active: number[] = [];
@@ -94,7 +107,10 @@ function scanRows(edges: readonly Edge[], top: number, bottom: number, width: nu
     if (row === nextChange) {
       while (taken < waiting.length && edges[waiting[taken]!]!.top <= row) active.push(waiting[taken++]!);
       active = active.filter((index) => edges[index]!.bottom >= row).sort((a, b) => a - b);
-      nextChange = active.reduce((next, index) => Math.min(next, edges[index]!.bottom + 1), edges[waiting[taken]!]?.top ?? Infinity);
+      nextChange = active.reduce(
+        (next, index) => Math.min(next, edges[index]!.bottom + 1),
+        edges[waiting[taken]!]?.top ?? Infinity,
+      );
     }
     const count = findCrossings(edges, active, row, bottom, crossings);
     paintBetween(crossings, count, row, width, paint);
@@ -102,7 +118,13 @@ function scanRows(edges: readonly Edge[], top: number, bottom: number, width: nu
 }
 
 /** Writes the x of every crossing of a row, from left to right; @returns their number. Edges that end on the row count twice, the polygon's last row apart. */
-function findCrossings(edges: readonly Edge[], active: readonly number[], row: number, bottom: number, crossings: Float32Array): number {
+function findCrossings(
+  edges: readonly Edge[],
+  active: readonly number[],
+  row: number,
+  bottom: number,
+  crossings: Float32Array,
+): number {
   let count = 0;
   for (let i = 0; i < active.length; i++) {
     const edge = edges[active[i]!]!;
@@ -133,7 +155,13 @@ function sortFirst(crossings: Float32Array, count: number): void {
  * Where two edges meet on a row and both run more than a pixel to the same side before the neighboring row, the fill of the two rows
  * would not touch: the crossing moves to one pixel from the nearer edge there.
  */
-function joinCorner(edges: readonly Edge[], active: readonly number[], current: number, row: number, x: number): number {
+function joinCorner(
+  edges: readonly Edge[],
+  active: readonly number[],
+  current: number,
+  row: number,
+  x: number,
+): number {
   const edge = edges[active[current]!]!;
   if (edge.slope === 0) return x;
   const neighbor = row === edge.bottom ? row - 1 : row + 1;

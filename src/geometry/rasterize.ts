@@ -34,7 +34,8 @@ function rasterizeRing(ring: Ring, height: number, width: number): Rle {
   const { xs, ys } = toLattice(ring);
   const toggles = new Uint32Array(countPassings(xs, width));
   let used = 0;
-  for (let i = 0; i < ring.length; i++) used = traceEdge(xs[i]!, ys[i]!, xs[i + 1]!, ys[i + 1]!, height, width, toggles, used);
+  for (let i = 0; i < ring.length; i++)
+    used = traceEdge(xs[i]!, ys[i]!, xs[i + 1]!, ys[i + 1]!, height, width, toggles, used);
   return rleFromToggles(toggles.subarray(0, used).sort(), height, width);
 }
 
@@ -81,14 +82,23 @@ function countPassings(xs: Float64Array, width: number): number {
 
 /** Adds the toggles of one edge; @returns their new number. A toggle is the index of a pixel, column-major. */
 function traceEdge(
-  x0: number, y0: number, x1: number, y1: number, height: number, width: number, toggles: Uint32Array, used: number,
+  x0: number,
+  y0: number,
+  x1: number,
+  y1: number,
+  height: number,
+  width: number,
+  toggles: Uint32Array,
+  used: number,
 ): number {
   const dx = Math.abs(x1 - x0);
   const dy = Math.abs(y1 - y0);
   const flat = dx >= dy;
   const flipped = flat ? x0 > x1 : y0 > y1;
-  const xs = flipped ? x1 : x0, xe = flipped ? x0 : x1;
-  const ys = flipped ? y1 : y0, ye = flipped ? y0 : y1;
+  const xs = flipped ? x1 : x0,
+    xe = flipped ? x0 : x1;
+  const ys = flipped ? y1 : y0,
+    ye = flipped ? y0 : y1;
   const last = Math.min(width, firstColumn(Math.max(x0, x1)));
   if (flat) {
     const slope = (ye - ys) / dx;

@@ -29,8 +29,10 @@ export function crossingEdges(ring: Ring): readonly [number, number] | undefined
 }
 
 function edgesCross(ring: Ring, i: number, j: number): boolean {
-  const a = ring[i]!, b = ring[(i + 1) % ring.length]!;
-  const c = ring[j]!, d = ring[(j + 1) % ring.length]!;
+  const a = ring[i]!,
+    b = ring[(i + 1) % ring.length]!;
+  const c = ring[j]!,
+    d = ring[(j + 1) % ring.length]!;
   return side(a, b, c) * side(a, b, d) < 0 && side(c, d, a) * side(c, d, b) < 0;
 }
 

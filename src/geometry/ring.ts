@@ -24,7 +24,10 @@ export function orientClockwise(ring: Ring): Ring {
 
 /** Smallest box around the vertices; it has no width or height when they are in line. Undefined without a vertex. */
 export function ringBounds(ring: Ring): Box | undefined {
-  let left = Infinity, top = Infinity, right = -Infinity, bottom = -Infinity;
+  let left = Infinity,
+    top = Infinity,
+    right = -Infinity,
+    bottom = -Infinity;
   for (const { x, y } of ring) {
     left = Math.min(left, x);
     right = Math.max(right, x);

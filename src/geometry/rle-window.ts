@@ -2,7 +2,12 @@
 import type { Rle } from "../types.js";
 
 /** Whole pixels of an image; inside it. */
-export interface PixelWindow { readonly left: number; readonly top: number; readonly columns: number; readonly rows: number }
+export interface PixelWindow {
+  readonly left: number;
+  readonly top: number;
+  readonly columns: number;
+  readonly rows: number;
+}
 
 /**
  * Mask of height x width pixels that is empty outside the window.

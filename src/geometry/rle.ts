@@ -47,11 +47,17 @@ function checkSize(size: unknown, where: string): [number, number] {
 function listOfCounts(counts: unknown, where: string): readonly unknown[] {
   if (Array.isArray(counts)) return counts;
   if (typeof counts !== "string") {
-    throw invalidData(`${where}: expected the mask's counts as a list or as text, received ${receivedOf(counts)}`, HINT);
+    throw invalidData(
+      `${where}: expected the mask's counts as a list or as text, received ${receivedOf(counts)}`,
+      HINT,
+    );
   }
   const parsed = parseCounts(counts);
   if (typeof parsed === "string") {
-    throw invalidData(`${where}: expected compressed run lengths for the mask's counts, received text in which ${parsed}`, HINT);
+    throw invalidData(
+      `${where}: expected compressed run lengths for the mask's counts, received text in which ${parsed}`,
+      HINT,
+    );
   }
   return parsed;
 }
@@ -62,7 +68,10 @@ function checkCounts(list: readonly unknown[], pixels: number, where: string): U
   for (let i = 0; i < list.length; i++) {
     const count = list[i];
     if (typeof count !== "number" || !Number.isInteger(count) || count < 0) {
-      throw invalidData(`${where}: expected a non-negative integer for run ${i + 1} of the mask, received ${receivedOf(count)}`, HINT);
+      throw invalidData(
+        `${where}: expected a non-negative integer for run ${i + 1} of the mask, received ${receivedOf(count)}`,
+        HINT,
+      );
     }
     sum += count;
     if (sum > pixels) break;
@@ -70,7 +79,10 @@ function checkCounts(list: readonly unknown[], pixels: number, where: string): U
   }
   if (sum !== pixels) {
     const received = sum > pixels ? "more" : String(sum);
-    throw invalidData(`${where}: expected the mask's runs to sum to height * width = ${pixels}, received ${received}`, HINT);
+    throw invalidData(
+      `${where}: expected the mask's runs to sum to height * width = ${pixels}, received ${received}`,
+      HINT,
+    );
   }
   return counts;
 }
@@ -90,7 +102,10 @@ export function rleArea(rle: Rle): number {
 /** Smallest box of whole pixels around the mask; undefined for an empty one. */
 export function rleBounds(rle: Rle): Box | undefined {
   const { height, counts } = rle;
-  let left = Infinity, right = -1, top = Infinity, bottom = -1;
+  let left = Infinity,
+    right = -1,
+    top = Infinity,
+    bottom = -1;
   for (let i = 1, start = counts[0]!; i < counts.length; i += 2) {
     const length = counts[i]!;
     if (length > 0) {
@@ -156,12 +171,17 @@ function unionOfTwo(a: Rle, b: Rle): Rle {
   checkSameSize(a, b);
   const pixels = a.height * a.width;
   const counts = new Uint32Array(a.counts.length + b.counts.length);
-  let written = 0, inside = false, start = 0;
-  let i = 0, j = 0, aEnd = a.counts[0]!, bEnd = b.counts[0]!;
+  let written = 0,
+    inside = false,
+    start = 0;
+  let i = 0,
+    j = 0,
+    aEnd = a.counts[0]!,
+    bEnd = b.counts[0]!;
   for (let at = 0; at < pixels;) {
     while (aEnd <= at) aEnd += a.counts[++i]!;
     while (bEnd <= at) bEnd += b.counts[++j]!;
-    if (((i | j) & 1) === 1 !== inside) {
+    if ((((i | j) & 1) === 1) !== inside) {
       counts[written++] = at - start;
       start = at;
       inside = !inside;
@@ -180,7 +200,10 @@ export function intersectionArea(a: Rle, b: Rle): number {
   checkSameSize(a, b);
   const pixels = a.height * a.width;
   let area = 0;
-  let i = 0, j = 0, aEnd = a.counts[0]!, bEnd = b.counts[0]!;
+  let i = 0,
+    j = 0,
+    aEnd = a.counts[0]!,
+    bEnd = b.counts[0]!;
   for (let at = 0; at < pixels;) {
     while (aEnd <= at) aEnd += a.counts[++i]!;
     while (bEnd <= at) bEnd += b.counts[++j]!;

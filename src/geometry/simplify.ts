@@ -12,7 +12,8 @@ import type { ImagePoint, Ring } from "../types.js";
  * @throws RangeError with a tolerance below 0 or NaN
  */
 export function simplifyRing(ring: Ring, tolerancePx: number): Ring {
-  if (!(tolerancePx >= 0)) throw new RangeError(`simplify: expected a tolerance of 0 or more pixels, received ${tolerancePx}`);
+  if (!(tolerancePx >= 0))
+    throw new RangeError(`simplify: expected a tolerance of 0 or more pixels, received ${tolerancePx}`);
   if (ring.length <= 3) return ring;
   const a = farthestFrom(ring, ring[0]!);
   const b = farthestFrom(ring, ring[a]!);
@@ -36,7 +37,7 @@ function keepBetween(ring: Ring, from: number, to: number, tolerance: number, ke
   while (open.length > 0) {
     const end = open.pop()!;
     const start = open.pop()!;
-    const between = (end - start + ring.length) % ring.length - 1;
+    const between = ((end - start + ring.length) % ring.length) - 1;
     const { index, distance } = farthestFromEdge(ring, start, end, between);
     if (distance <= tolerance) continue;
     kept[index] = 1;

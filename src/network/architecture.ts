@@ -6,8 +6,11 @@ import { vgg16 } from "./vgg16.js";
 
 export function describeNetwork(options: ArchitectureOptions): PolygonRnn {
   switch (options.name) {
-    case "mobile": return mobile(options);
-    case "vgg16": return vgg16(options);
-    case "tiny": return tiny(options);
+    case "mobile":
+      return mobile(options);
+    case "vgg16":
+      return vgg16(options);
+    case "tiny":
+      return tiny(options);
   }
 }

@@ -12,7 +12,10 @@
 import type { TensorOps } from "./tensor-ops.js";
 
 /** Hidden and cell state of one layer, each [B, C, 28, 28]; zeros before the first step. */
-export interface CellState<T> { readonly h: T; readonly c: T }
+export interface CellState<T> {
+  readonly h: T;
+  readonly c: T;
+}
 
 /**
  * @param gates     [B, 4 * C, 28, 28], order input, forget, output, candidate

@@ -37,7 +37,12 @@ export function encodeMaps<T>(ops: TensorOps<T>, features: T): Encoded<T> {
 
 /** The recurrent part of a step: both ConvLSTM layers. */
 export function lightAdvance<T>(
-  ops: TensorOps<T>, table: VertexTable, hoisted: T, vertices: StepVertices<T>, state: DecoderState<T>, peepholes: boolean,
+  ops: TensorOps<T>,
+  table: VertexTable,
+  hoisted: T,
+  vertices: StepVertices<T>,
+  state: DecoderState<T>,
+  peepholes: boolean,
 ): DecoderState<T> {
   const y = [vertices.first, vertices.previous, vertices.beforePrevious].map((index) => ops.lookup(index, table)); // 3 x [B, 3, 28, 28]
   const gates1 = ops.add(hoisted, ops.conv2d(ops.concatChannels([...y, state[0].h]), "decoder.gates_1"));

@@ -30,12 +30,14 @@ export function mobile(options: MobileOptions): PolygonRnn {
 /** @param x [B, 3, 224, 224] @returns features [B, F, 28, 28] */
 function fuseTaps<T>(ops: TensorOps<T>, x: T): T {
   const taps = mobileNetV2(ops, x);
-  const skips = ops.relu(ops.concatChannels([
-    ops.conv2d(taps.c4, "skip.c4", { stride: 2 }), // 56 -> 28
-    ops.conv2d(taps.c8, "skip.c8"),
-    ops.resizeBilinear(ops.conv2d(taps.c16, "skip.c16"), GRID_SIZE), // 14 -> 28
-    ops.resizeBilinear(ops.conv2d(taps.c32, "skip.c32"), GRID_SIZE), // 7 -> 28
-  ])); // [B, 4 * S, 28, 28]
+  const skips = ops.relu(
+    ops.concatChannels([
+      ops.conv2d(taps.c4, "skip.c4", { stride: 2 }), // 56 -> 28
+      ops.conv2d(taps.c8, "skip.c8"),
+      ops.resizeBilinear(ops.conv2d(taps.c16, "skip.c16"), GRID_SIZE), // 14 -> 28
+      ops.resizeBilinear(ops.conv2d(taps.c32, "skip.c32"), GRID_SIZE), // 7 -> 28
+    ]),
+  ); // [B, 4 * S, 28, 28]
   return ops.relu(ops.conv2d(ops.relu(ops.conv2d(skips, "fuse.0")), "fuse.1"));
 }
 

@@ -7,8 +7,22 @@ import type { WeightList } from "./weight-shapes.js";
 
 /** Blocks 1 to 16: [output channels, stride]; block 0 has no expansion and gives 16 channels. */
 const BLOCKS: readonly (readonly [channels: number, stride: 1 | 2])[] = [
-  [24, 2], [24, 1], [32, 2], [32, 1], [32, 1], [64, 2], [64, 1], [64, 1], [64, 1],
-  [96, 1], [96, 1], [96, 1], [160, 2], [160, 1], [160, 1], [320, 1],
+  [24, 2],
+  [24, 1],
+  [32, 2],
+  [32, 1],
+  [32, 1],
+  [64, 2],
+  [64, 1],
+  [64, 1],
+  [64, 1],
+  [96, 1],
+  [96, 1],
+  [96, 1],
+  [160, 2],
+  [160, 1],
+  [160, 1],
+  [320, 1],
 ];
 const STEM_CHANNELS = 32;
 const BLOCK_0_CHANNELS = 16;
@@ -17,7 +31,12 @@ const EXPANSION = 6;
 /** Channels of the four taps, at 1/4, 1/8, 1/16 and 1/32 of the input. */
 export const MOBILENET_TAPS = { c4: 24, c8: 32, c16: 96, c32: 320 } as const;
 
-export interface MobileNetTaps<T> { readonly c4: T; readonly c8: T; readonly c16: T; readonly c32: T }
+export interface MobileNetTaps<T> {
+  readonly c4: T;
+  readonly c8: T;
+  readonly c16: T;
+  readonly c32: T;
+}
 
 /** @param x [B, 3, 224, 224], RGB, value / 127.5 - 1 @returns the outputs of blocks 2, 5, 12 and 16 */
 export function mobileNetV2<T>(ops: TensorOps<T>, x: T): MobileNetTaps<T> {
@@ -38,13 +57,17 @@ export function mobileNetV2<T>(ops: TensorOps<T>, x: T): MobileNetTaps<T> {
 
 function invertedResidual<T>(ops: TensorOps<T>, x: T, name: string, stride: 1 | 2): T {
   x = ops.relu6(ops.conv2d(x, `${name}.expand`));
-  x = ops.relu6(ops.conv2d(x, `${name}.depthwise`, { depthwise: true, stride, padding: stride === 2 ? "right-bottom" : "same" }));
+  x = ops.relu6(
+    ops.conv2d(x, `${name}.depthwise`, { depthwise: true, stride, padding: stride === 2 ? "right-bottom" : "same" }),
+  );
   return ops.conv2d(x, `${name}.project`);
 }
 
 export function listMobileNetV2(list: WeightList): void {
   list.conv("encoder.stem", STEM_CHANNELS, 3, 3);
-  list.conv("encoder.block_0.depthwise", STEM_CHANNELS, 1, 3).conv("encoder.block_0.project", BLOCK_0_CHANNELS, STEM_CHANNELS, 1);
+  list
+    .conv("encoder.block_0.depthwise", STEM_CHANNELS, 1, 3)
+    .conv("encoder.block_0.project", BLOCK_0_CHANNELS, STEM_CHANNELS, 1);
   let inputs = BLOCK_0_CHANNELS;
   BLOCKS.forEach(([channels], at) => {
     const wide = EXPANSION * inputs;

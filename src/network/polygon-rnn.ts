@@ -13,9 +13,22 @@ export type StateWidths = readonly [number, number];
 
 /** The `architecture` field of a model card. */
 export type ArchitectureOptions =
-  | { readonly name: "mobile"; readonly widths: StateWidths; readonly features: number; readonly skip: number; readonly rank: number; readonly peepholes: boolean }
+  | {
+      readonly name: "mobile";
+      readonly widths: StateWidths;
+      readonly features: number;
+      readonly skip: number;
+      readonly rank: number;
+      readonly peepholes: boolean;
+    }
   | { readonly name: "vgg16"; readonly widths: StateWidths; readonly peepholes: boolean }
-  | { readonly name: "tiny"; readonly widths: StateWidths; readonly features: number; readonly rank: number; readonly peepholes: boolean };
+  | {
+      readonly name: "tiny";
+      readonly widths: StateWidths;
+      readonly features: number;
+      readonly rank: number;
+      readonly peepholes: boolean;
+    };
 
 /** What the image side of the network gives for a batch of crops. */
 export interface Encoded<T> {
@@ -59,7 +72,12 @@ export interface PolygonRnn {
    */
   head<T>(ops: TensorOps<T>, hidden: T): T;
   /** One decoder step: `advance`, then `head`. @returns logits [B, 785] and the next state */
-  step<T>(ops: TensorOps<T>, hoisted: T, vertices: StepVertices<T>, state: DecoderState<T>): { logits: T; state: DecoderState<T> };
+  step<T>(
+    ops: TensorOps<T>,
+    hoisted: T,
+    vertices: StepVertices<T>,
+    state: DecoderState<T>,
+  ): { logits: T; state: DecoderState<T> };
 }
 
 /** Puts the step together from its two parts. */

@@ -31,7 +31,10 @@ export function frozenPrefix(names: Iterable<string>, layer: string): ReadonlySe
     if (first === layer) for (const passed of before.splice(0)) frozen.add(passed);
   }
   if (frozen.size === 0) {
-    throw usageError(`freeze: expected a layer of the trunk but received ${JSON.stringify(layer.slice(0, 80))}`, `Layers are ${[...layers].join(", ")}.`);
+    throw usageError(
+      `freeze: expected a layer of the trunk but received ${JSON.stringify(layer.slice(0, 80))}`,
+      `Layers are ${[...layers].join(", ")}.`,
+    );
   }
   return frozen;
 }

@@ -24,7 +24,8 @@ export function relativeTable(): VertexTable {
     values[start + cell] = 1;
     for (let at = 0; at < CELL_COUNT; at++) {
       values[start + CELL_COUNT + at] = ((at % GRID_SIZE) - (cell % GRID_SIZE)) / (GRID_SIZE / 2);
-      values[start + 2 * CELL_COUNT + at] = (Math.floor(at / GRID_SIZE) - Math.floor(cell / GRID_SIZE)) / (GRID_SIZE / 2);
+      values[start + 2 * CELL_COUNT + at] =
+        (Math.floor(at / GRID_SIZE) - Math.floor(cell / GRID_SIZE)) / (GRID_SIZE / 2);
     }
   }
   return { name: "vertex.relative", channels: 3, values };

@@ -6,7 +6,14 @@
  * Differs from the paper: nothing known; where the paper is silent the choice is noted beside the code.
  */
 import { CELL_COUNT, CLASS_COUNT } from "../geometry/grid.js";
-import { type ArchitectureOptions, type DecoderState, type Encoded, type PolygonRnn, type StepVertices, withStep } from "./polygon-rnn.js";
+import {
+  type ArchitectureOptions,
+  type DecoderState,
+  type Encoded,
+  type PolygonRnn,
+  type StepVertices,
+  withStep,
+} from "./polygon-rnn.js";
 import { convLstmCell } from "./conv-lstm.js";
 import type { Normalization, TensorOps, VertexTable } from "./tensor-ops.js";
 import { oneHotTable } from "./vertex-table.js";
@@ -39,7 +46,12 @@ function encode<T>(ops: TensorOps<T>, pixels: T, normalization: Normalization): 
 }
 
 function advance<T>(
-  ops: TensorOps<T>, table: VertexTable, hoisted: T, vertices: StepVertices<T>, state: DecoderState<T>, peepholes: boolean,
+  ops: TensorOps<T>,
+  table: VertexTable,
+  hoisted: T,
+  vertices: StepVertices<T>,
+  state: DecoderState<T>,
+  peepholes: boolean,
 ): DecoderState<T> {
   const y = [vertices.previous, vertices.beforePrevious, vertices.first].map((index) => ops.lookup(index, table)); // 3 x [B, 1, 28, 28]
   const gates1 = ops.add(hoisted, ops.conv2d(ops.concatChannels([...y, state[0].h]), "decoder.gates_1"));

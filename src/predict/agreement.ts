@@ -25,7 +25,12 @@ export interface Fit {
 }
 
 /** The box in fine pixels of the crop. */
-interface FineBox { readonly x0: number; readonly x1: number; readonly y0: number; readonly y1: number }
+interface FineBox {
+  readonly x0: number;
+  readonly x1: number;
+  readonly y0: number;
+  readonly y1: number;
+}
 
 /**
  * @param cells      a polygon through the centers of these cells, indices 0..783; moved into the box as in the ring that is written
@@ -37,7 +42,8 @@ export function fitOf(cells: readonly number[], frame: CropFrame, maskLogits: Fl
     const { gridX, gridY } = cellCenter(indexToCell(index));
     return { x: clamp(gridX * FINE, box.x0, box.x1), y: clamp(gridY * FINE, box.y0, box.y1) };
   });
-  const agreement = agreementOf(points, box, maskLogits), span = spanOf(points, box);
+  const agreement = agreementOf(points, box, maskLogits),
+    span = spanOf(points, box);
   return { agreement, span, worth: agreement * span };
 }
 
@@ -94,12 +100,20 @@ function fineBox({ window, bounds }: CropFrame): FineBox {
   const scale = SIDE / window.side;
   const place = (position: number, origin: number): number => clamp((position - origin) * scale, 0, SIDE);
   return {
-    x0: place(bounds.left, window.left), x1: place(bounds.left + bounds.width, window.left),
-    y0: place(bounds.top, window.top), y1: place(bounds.top + bounds.height, window.top),
+    x0: place(bounds.left, window.left),
+    x1: place(bounds.left + bounds.width, window.left),
+    y0: place(bounds.top, window.top),
+    y1: place(bounds.top + bounds.height, window.top),
   };
 }
 
 /** Part of the fine pixel from `at` to `at + 1` that lies between two borders, 0..1. */
-function shareOf(at: number, low: number, high: number): number { return Math.max(0, Math.min(at + 1, high) - Math.max(at, low)); }
-function clamp(value: number, low: number, high: number): number { return Math.min(high, Math.max(low, value)); }
-function sigmoid(logit: number): number { return 1 / (1 + Math.exp(-logit)); }
+function shareOf(at: number, low: number, high: number): number {
+  return Math.max(0, Math.min(at + 1, high) - Math.max(at, low));
+}
+function clamp(value: number, low: number, high: number): number {
+  return Math.min(high, Math.max(low, value));
+}
+function sigmoid(logit: number): number {
+  return 1 / (1 + Math.exp(-logit));
+}

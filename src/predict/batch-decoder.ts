@@ -23,7 +23,10 @@ export interface BatchDecoder extends Pick<Engine, "name" | "device" | "version"
  * @returns a decoder for the model, which the caller disposes, and the devices that were passed over on the way to it
  * @throws E_UNAVAILABLE when no engine works on the device
  */
-export async function openBatchDecoder(model: Model, options: OpenEngineOptions): Promise<{ decoder: BatchDecoder; passedOver: readonly PassedOver[] }> {
+export async function openBatchDecoder(
+  model: Model,
+  options: OpenEngineOptions,
+): Promise<{ decoder: BatchDecoder; passedOver: readonly PassedOver[] }> {
   const { threads: cores = countCores() } = options;
   const { taken: decoder, passedOver } = await openFirst<BatchDecoder>(options, async (candidate) => {
     const { engine, device } = candidate;
@@ -38,5 +41,12 @@ export async function openBatchDecoder(model: Model, options: OpenEngineOptions)
 /** One batch at a time on an engine, which the decoder disposes. */
 export function decoderOf(engine: Engine): BatchDecoder {
   const { name, device, version } = engine;
-  return { name, device, version, batchesAtOnce: 1, decode: (...batch) => decodeBest(engine, ...batch), dispose: () => engine.dispose() };
+  return {
+    name,
+    device,
+    version,
+    batchesAtOnce: 1,
+    decode: (...batch) => decodeBest(engine, ...batch),
+    dispose: () => engine.dispose(),
+  };
 }

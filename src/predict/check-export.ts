@@ -19,12 +19,17 @@ export interface ExportCheck {
 }
 
 /** @param files paths of encoder.onnx and polyrnn.onnx */
-export async function checkExport(engine: Engine, files: { readonly encoder: string; readonly loop: string }): Promise<ExportCheck> {
+export async function checkExport(
+  engine: Engine,
+  files: { readonly encoder: string; readonly loop: string },
+): Promise<ExportCheck> {
   const pixels = checkPixels();
   const decoding = await engine.encode(pixels, COUNT);
   const expected = decoding.firstVertexLogits;
   decoding.dispose();
-  const { vertex } = await runOnce(files.encoder, { pixels: { type: "uint8", data: pixels, dims: [COUNT, CROP_SIZE, CROP_SIZE, 3] } });
+  const { vertex } = await runOnce(files.encoder, {
+    pixels: { type: "uint8", data: pixels, dims: [COUNT, CROP_SIZE, CROP_SIZE, 3] },
+  });
   const { sequences } = await decodeGreedy(engine, pixels, COUNT, MAX_STEPS);
   const { cells } = await runOnce(files.loop, {
     pixels: { type: "uint8", data: pixels, dims: [COUNT, CROP_SIZE, CROP_SIZE, 3] },
@@ -56,6 +61,8 @@ function largestDifference(values: ArrayLike<number>, expected: Float32Array): n
 /** Noise over soft stripes: something for every layer to see, the same on every machine. [3, 224, 224, 3] uint8 */
 function checkPixels(): Uint8Array {
   const random = createRandom(SEED);
-  return Uint8Array.from({ length: COUNT * CROP_SIZE * CROP_SIZE * 3 }, (_, at) =>
-    Math.floor((Math.sin(at / (CROP_SIZE * 90)) + 1) * 96) + random.integer(60));
+  return Uint8Array.from(
+    { length: COUNT * CROP_SIZE * CROP_SIZE * 3 },
+    (_, at) => Math.floor((Math.sin(at / (CROP_SIZE * 90)) + 1) * 96) + random.integer(60),
+  );
 }

@@ -65,7 +65,10 @@ export interface MirroredBatch {
  * @returns      one sequence per crop, in the order of the crops; what else is in the batch does not change it
  */
 export async function decodeBest(
-  engine: Engine, pixels: Uint8Array, frames: readonly CropFrame[], options: BestOptions,
+  engine: Engine,
+  pixels: Uint8Array,
+  frames: readonly CropFrame[],
+  options: BestOptions,
 ): Promise<{ sequences: BestSequence[]; times: DecodeTimes }> {
   const { drawn, times } = await encodeAndDraw(engine, pixels, frames.length, async (encoded, encode) => {
     try {
@@ -80,7 +83,10 @@ export async function decodeBest(
 }
 
 /** The same on a batch that is encoded already. @returns also the crops in the mirror, if any were looked at there; the caller's to dispose */
-export async function drawBest(batch: CropBatch, options: BestOptions): Promise<{ best: BestSequence[]; mirrored?: MirroredBatch }> {
+export async function drawBest(
+  batch: CropBatch,
+  options: BestOptions,
+): Promise<{ best: BestSequence[]; mirrored?: MirroredBatch }> {
   const { encoded, pixels, frames, encode } = batch;
   const { maskLogits } = encoded;
   const firsts = bestFirstVertices(encoded);
@@ -105,10 +111,20 @@ export async function drawBest(batch: CropBatch, options: BestOptions): Promise<
 }
 
 /** Replaces what is doubted in `best` by what fits better, turn by turn. */
-async function drawAgain(best: Judged[], { encoded, frames }: CropBatch, mirrored: MirroredBatch, { candidates, maxSteps }: BestOptions): Promise<void> {
+async function drawAgain(
+  best: Judged[],
+  { encoded, frames }: CropBatch,
+  mirrored: MirroredBatch,
+  { candidates, maxSteps }: BestOptions,
+): Promise<void> {
   for (const [crop, row] of mirrored.rowOf) {
     const { sequence } = best[crop]!;
-    best[crop] = judge(sequence, false, frames[crop]!, meanOfBoth(sequence.maskLogits!, maskOf(mirrored.encoded.maskLogits!, row)));
+    best[crop] = judge(
+      sequence,
+      false,
+      frames[crop]!,
+      meanOfBoth(sequence.maskLogits!, maskOf(mirrored.encoded.maskLogits!, row)),
+    );
   }
   // In the mirror and as they lie in turn: the best first vertex there, the second one here, the second one there, ...
   for (let candidate = 1; candidate < candidates; candidate++) {
@@ -122,7 +138,11 @@ async function drawAgain(best: Judged[], { encoded, frames }: CropBatch, mirrore
       return first === undefined ? [] : [{ crop, row, first }];
     });
     if (again.length === 0) continue;
-    const sequences = await drawFrom(view.select(again.map(({ row }) => row)), again.map(({ first }) => first), maxSteps);
+    const sequences = await drawFrom(
+      view.select(again.map(({ row }) => row)),
+      again.map(({ first }) => first),
+      maxSteps,
+    );
     again.forEach(({ crop }, at) => {
       const sequence = sequences[at]!;
       const cells = inMirror ? mirrorSequence(sequence.cells) : sequence.cells;
@@ -133,10 +153,15 @@ async function drawAgain(best: Judged[], { encoded, frames }: CropBatch, mirrore
 }
 
 /** One crop's map, [784], of those of a batch. */
-export function maskOf(maskLogits: Float32Array, row: number): Float32Array { return maskLogits.subarray(row * CELL_COUNT, (row + 1) * CELL_COUNT); }
+export function maskOf(maskLogits: Float32Array, row: number): Float32Array {
+  return maskLogits.subarray(row * CELL_COUNT, (row + 1) * CELL_COUNT);
+}
 
 /** @property worth as in Fit (agreement.ts) */
-interface Judged { readonly sequence: BestSequence; readonly worth: number }
+interface Judged {
+  readonly sequence: BestSequence;
+  readonly worth: number;
+}
 
 function judge(sequence: Sequence, isMirrored: boolean, frame: CropFrame, maskLogits: Float32Array): Judged {
   const { agreement, worth } = fitOf(sequence.cells, frame, maskLogits);

@@ -23,35 +23,70 @@ export interface DrawnByRules<R> {
  *   what they decide, is in the mirror too
  */
 export async function decodeByRules<R extends DrawingRule<R>>(
-  engine: Engine, pixels: Uint8Array, frames: readonly CropFrame[], rulesOf: (crop: number, isMirrored: boolean) => readonly R[], options: BestOptions,
+  engine: Engine,
+  pixels: Uint8Array,
+  frames: readonly CropFrame[],
+  rulesOf: (crop: number, isMirrored: boolean) => readonly R[],
+  options: BestOptions,
 ): Promise<DrawnByRules<R> & { times: DecodeTimes }> {
-  const { drawn, times } = await encodeAndDraw(engine, pixels, frames.length, async (encoded, encode): Promise<DrawnByRules<R>> => {
-    const { maskLogits } = encoded;
-    if (maskLogits !== undefined && options.candidates > 1) return fromBest({ encoded, pixels, frames, encode }, rulesOf, options);
-    const polygons = await drawRows(encoded, frames.map((_, crop) => rulesOf(crop, false)), options.maxSteps);
-    return { polygons, maskLogits: maskLogits && frames.map((_, crop) => maskOf(maskLogits, crop)) };
-  });
+  const { drawn, times } = await encodeAndDraw(
+    engine,
+    pixels,
+    frames.length,
+    async (encoded, encode): Promise<DrawnByRules<R>> => {
+      const { maskLogits } = encoded;
+      if (maskLogits !== undefined && options.candidates > 1)
+        return fromBest({ encoded, pixels, frames, encode }, rulesOf, options);
+      const polygons = await drawRows(
+        encoded,
+        frames.map((_, crop) => rulesOf(crop, false)),
+        options.maxSteps,
+      );
+      return { polygons, maskLogits: maskLogits && frames.map((_, crop) => maskOf(maskLogits, crop)) };
+    },
+  );
   return { ...drawn, times };
 }
 
 async function fromBest<R extends DrawingRule<R>>(
-  batch: CropBatch, rulesOf: (crop: number, isMirrored: boolean) => readonly R[], options: BestOptions,
+  batch: CropBatch,
+  rulesOf: (crop: number, isMirrored: boolean) => readonly R[],
+  options: BestOptions,
 ): Promise<DrawnByRules<R>> {
   const opened: EncodedBatch[] = [batch.encoded];
   try {
     const { best, mirrored } = await drawBest(batch, options);
     if (mirrored !== undefined) opened.push(mirrored.encoded);
     const drawView = async (
-      isMirrored: boolean, view: EncodedBatch, rowOf: (crop: number) => number, toView: (cells: readonly number[]) => readonly number[],
+      isMirrored: boolean,
+      view: EncodedBatch,
+      rowOf: (crop: number) => number,
+      toView: (cells: readonly number[]) => readonly number[],
     ): Promise<DrawnPolygon<R>[]> => {
       const crops = best.flatMap((sequence, crop) => (sequence.isMirrored === isMirrored ? [crop] : []));
       if (crops.length === 0) return [];
       const firsts = crops.map((crop) => toView(best[crop]!.cells)[0]!);
-      const polygons = await drawRows(view.select(crops.map(rowOf)), crops.map((crop) => rulesOf(crop, isMirrored)), options.maxSteps, chooseBest, firsts);
-      return polygons.map(({ crop, rule, sequence }) => ({ crop: crops[crop]!, rule, sequence: { ...sequence, cells: toView(sequence.cells) } }));
+      const polygons = await drawRows(
+        view.select(crops.map(rowOf)),
+        crops.map((crop) => rulesOf(crop, isMirrored)),
+        options.maxSteps,
+        chooseBest,
+        firsts,
+      );
+      return polygons.map(({ crop, rule, sequence }) => ({
+        crop: crops[crop]!,
+        rule,
+        sequence: { ...sequence, cells: toView(sequence.cells) },
+      }));
     };
-    const polygons = await drawView(false, batch.encoded, (crop) => crop, (cells) => cells);
-    if (mirrored !== undefined) polygons.push(...await drawView(true, mirrored.encoded, (crop) => mirrored.rowOf.get(crop)!, mirrorSequence));
+    const polygons = await drawView(
+      false,
+      batch.encoded,
+      (crop) => crop,
+      (cells) => cells,
+    );
+    if (mirrored !== undefined)
+      polygons.push(...(await drawView(true, mirrored.encoded, (crop) => mirrored.rowOf.get(crop)!, mirrorSequence)));
     return { polygons, maskLogits: best.map(({ maskLogits }) => maskLogits!) };
   } finally {
     for (const encoded of opened) encoded.dispose();

@@ -38,7 +38,11 @@ let engine: Engine | undefined;
 
 async function open({ device, widths, models, threads }: OpenRequest): Promise<Answers["open"]> {
   // Copies: onnxruntime takes no shared memory.
-  engine = await openOnnxModels(widths, mapModels(models, (model) => () => model.slice()), { device, threads });
+  engine = await openOnnxModels(
+    widths,
+    mapModels(models, (model) => () => model.slice()),
+    { device, threads },
+  );
   return { version: engine.version };
 }
 
@@ -49,7 +53,10 @@ async function serve(request: Request): Promise<void> {
     return;
   }
   try {
-    const value = request.kind === "open" ? await open(request) : await decodeBest(engine!, request.pixels, request.frames, request.options);
+    const value =
+      request.kind === "open"
+        ? await open(request)
+        : await decodeBest(engine!, request.pixels, request.frames, request.options);
     port.postMessage({ value } satisfies Answer);
   } catch (thrown) {
     port.postMessage({ error: thrown instanceof Error ? thrown.message : String(thrown) } satisfies Answer);
@@ -57,4 +64,6 @@ async function serve(request: Request): Promise<void> {
 }
 
 let last = Promise.resolve();
-port.on("message", (request: Request) => { last = last.then(() => serve(request)); });
+port.on("message", (request: Request) => {
+  last = last.then(() => serve(request));
+});

@@ -18,20 +18,33 @@ const MOST_THREADS = 8;
  * @param cores at least 1
  * @throws Error when the network does not run in a thread
  */
-export async function openDecodeThreads(model: Pick<Model, "network" | "weights" | "card">, device: DeviceName, cores: number): Promise<BatchDecoder> {
+export async function openDecodeThreads(
+  model: Pick<Model, "network" | "weights" | "card">,
+  device: DeviceName,
+  cores: number,
+): Promise<BatchDecoder> {
   const count = device === "cpu" ? Math.min(cores, MOST_THREADS) : 1;
   const threads = Array.from({ length: count }, () => new DecodeThread());
-  const dispose = async (): Promise<void> => { await Promise.all(threads.map((thread) => thread.close())); };
+  const dispose = async (): Promise<void> => {
+    await Promise.all(threads.map((thread) => thread.close()));
+  };
   try {
     const version = await openEngines(threads, model, device, Math.floor(cores / count));
     return {
-      name: "onnxruntime", device, version, dispose,
+      name: "onnxruntime",
+      device,
+      version,
+      dispose,
       batchesAtOnce: 2 * count, // one is drawn, one lies ready
       decode(pixels, frames, options) {
         const free = threads.reduce((least, other) => (other.waiting < least.waiting ? other : least));
         // Handed over, not copied; a view into something larger would take that along.
-        const handedOver = pixels.buffer instanceof ArrayBuffer && pixels.byteLength === pixels.buffer.byteLength ? [pixels.buffer] : [];
-        return free.ask({ kind: "decode", pixels, frames: frames.map(({ window, bounds }) => ({ window, bounds })), options }, handedOver);
+        const handedOver =
+          pixels.buffer instanceof ArrayBuffer && pixels.byteLength === pixels.buffer.byteLength ? [pixels.buffer] : [];
+        return free.ask(
+          { kind: "decode", pixels, frames: frames.map(({ window, bounds }) => ({ window, bounds })), options },
+          handedOver,
+        );
       },
     };
   } catch (thrown) {
@@ -42,11 +55,16 @@ export async function openDecodeThreads(model: Pick<Model, "network" | "weights"
 
 /** A function of its own, so that nothing that lives on keeps the models. @returns the engines' version */
 async function openEngines(
-  threads: readonly DecodeThread[], { network, weights, card }: Pick<Model, "network" | "weights" | "card">, device: DeviceName, inside: number,
+  threads: readonly DecodeThread[],
+  { network, weights, card }: Pick<Model, "network" | "weights" | "card">,
+  device: DeviceName,
+  inside: number,
 ): Promise<string> {
   const { widths } = network;
   const models = mapModels(onnxModelsFor(network, weights, card.normalization, { device }), (make) => shared(make()));
-  const opened = await Promise.all(threads.map((thread) => thread.ask({ kind: "open", device, widths, models, threads: inside })));
+  const opened = await Promise.all(
+    threads.map((thread) => thread.ask({ kind: "open", device, widths, models, threads: inside })),
+  );
   return opened[0]!.version;
 }
 
@@ -56,7 +74,10 @@ function shared(bytes: Uint8Array): Uint8Array {
   return copy;
 }
 
-interface Asker { readonly resolve: (value: Answers[keyof Answers]) => void; readonly reject: (error: Error) => void }
+interface Asker {
+  readonly resolve: (value: Answers[keyof Answers]) => void;
+  readonly reject: (error: Error) => void;
+}
 
 /** The calling side of one thread. It answers in the order in which it was asked. */
 class DecodeThread {
@@ -71,7 +92,9 @@ class DecodeThread {
       if ("error" in answer) asker?.reject(new Error(answer.error));
       else asker?.resolve(answer.value);
     });
-    this.worker.on("error", (thrown) => { this.fail(thrown instanceof Error ? thrown : new Error(String(thrown))); });
+    this.worker.on("error", (thrown) => {
+      this.fail(thrown instanceof Error ? thrown : new Error(String(thrown)));
+    });
     this.ended = new Promise((resolve) => {
       this.worker.on("exit", () => {
         this.fail(new Error("a thread that draws has ended"));
@@ -86,7 +109,10 @@ class DecodeThread {
   }
 
   /** @param handedOver what of the request is no longer the caller's */
-  ask<K extends keyof Answers>(request: Extract<Request, { kind: K }>, handedOver: readonly ArrayBuffer[] = []): Promise<Answers[K]> {
+  ask<K extends keyof Answers>(
+    request: Extract<Request, { kind: K }>,
+    handedOver: readonly ArrayBuffer[] = [],
+  ): Promise<Answers[K]> {
     if (this.failure !== undefined) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => {
       this.askers.push({ resolve: resolve as Asker["resolve"], reject });

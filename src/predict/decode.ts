@@ -12,7 +12,10 @@ export type { Sequence } from "./draw-rows.js";
 /** Decoder steps at most, as in the authors' released code. */
 export const MAX_STEPS = 71;
 
-export interface DecodeTimes { readonly encodeMs: number; readonly stepsMs: number }
+export interface DecodeTimes {
+  readonly encodeMs: number;
+  readonly stepsMs: number;
+}
 
 /** Prediction mode: whatever the network proposes is drawn. */
 class Accept implements DrawingRule<Accept> {
@@ -29,9 +32,14 @@ const ACCEPT: readonly Accept[] = [new Accept()];
  * @returns        one sequence per crop, in the order of the crops
  */
 export async function decodeGreedy(
-  engine: Engine, pixels: Uint8Array, count: number, maxSteps: number,
+  engine: Engine,
+  pixels: Uint8Array,
+  count: number,
+  maxSteps: number,
 ): Promise<{ sequences: Sequence[]; times: DecodeTimes }> {
-  const { drawn, times } = await encodeAndDraw(engine, pixels, count, (decoding) => drawFrom(decoding, bestFirstVertices(decoding), maxSteps));
+  const { drawn, times } = await encodeAndDraw(engine, pixels, count, (decoding) =>
+    drawFrom(decoding, bestFirstVertices(decoding), maxSteps),
+  );
   return { sequences: drawn, times };
 }
 
@@ -43,7 +51,13 @@ export async function decodeGreedy(
 export async function drawFrom(encoded: Decoding, firsts: readonly number[], maxSteps: number): Promise<Sequence[]> {
   if (encoded.steps !== undefined) return drawAhead(encoded, firsts, maxSteps);
   const sequences = Array<Sequence>(firsts.length);
-  const polygons = await drawRows(encoded, firsts.map(() => ACCEPT), maxSteps, chooseBest, firsts);
+  const polygons = await drawRows(
+    encoded,
+    firsts.map(() => ACCEPT),
+    maxSteps,
+    chooseBest,
+    firsts,
+  );
   for (const { crop, sequence } of polygons) sequences[crop] = sequence;
   return sequences;
 }
@@ -56,7 +70,10 @@ export type Encode = (pixels: Uint8Array, count: number) => Promise<EncodedBatch
  * @returns    also the time that went into encoding and into everything else
  */
 export async function encodeAndDraw<D>(
-  engine: Engine, pixels: Uint8Array, count: number, draw: (encoded: EncodedBatch, encode: Encode) => Promise<D>,
+  engine: Engine,
+  pixels: Uint8Array,
+  count: number,
+  draw: (encoded: EncodedBatch, encode: Encode) => Promise<D>,
 ): Promise<{ drawn: D; times: DecodeTimes }> {
   const started = performance.now();
   let encodeMs = 0;

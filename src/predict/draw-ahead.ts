@@ -10,7 +10,12 @@ import { COMPACT_AT, type Sequence, stepInput } from "./draw-rows.js";
 import { chosenClass } from "./score.js";
 
 /** A polygon that grows. */
-interface Row extends Sequence { readonly cells: number[]; logProbability: number; steps: number; ended: boolean }
+interface Row extends Sequence {
+  readonly cells: number[];
+  logProbability: number;
+  steps: number;
+  ended: boolean;
+}
 
 /**
  * @param encoded  one row per polygon; disposed here, also after an error

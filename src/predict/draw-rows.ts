@@ -48,13 +48,23 @@ export interface Sequence {
 }
 
 /** A finished polygon: which crop, by which rule. */
-export interface DrawnPolygon<R> { readonly crop: number; readonly rule: R; readonly sequence: Sequence }
+export interface DrawnPolygon<R> {
+  readonly crop: number;
+  readonly rule: R;
+  readonly sequence: Sequence;
+}
 
 /** Polygons of one crop that have drawn the same vertices. */
-interface Row<R> extends Sequence { readonly crop: number; readonly rules: readonly R[] }
+interface Row<R> extends Sequence {
+  readonly crop: number;
+  readonly rules: readonly R[];
+}
 
 /** slots[i] is drawn by row i of the decoding; undefined where everything ended. */
-interface Batch<R> { readonly decoding: Decoding; readonly slots: readonly (Row<R> | undefined)[] }
+interface Batch<R> {
+  readonly decoding: Decoding;
+  readonly slots: readonly (Row<R> | undefined)[];
+}
 
 /**
  * @param encoded  one row per crop; disposed here, also after an error
@@ -65,14 +75,18 @@ interface Batch<R> { readonly decoding: Decoding; readonly slots: readonly (Row<
  * @returns        one polygon per rule, those of forks included, in the order in which they ended
  */
 export async function drawRows<R extends DrawingRule<R>>(
-  encoded: Decoding, rules: readonly (readonly R[])[], maxSteps: number, choose: Chooser = chooseBest,
+  encoded: Decoding,
+  rules: readonly (readonly R[])[],
+  maxSteps: number,
+  choose: Chooser = chooseBest,
   firsts: readonly number[] = bestFirstVertices(encoded),
 ): Promise<DrawnPolygon<R>[]> {
   const finished: DrawnPolygon<R>[] = [];
   const grow = (row: Row<R>, proposed: number): Row<R>[] => {
     const rows = part(row, proposed).map((next) => ({ ...next, ended: next.cells.length === row.cells.length }));
     const isOver = (next: Row<R>): boolean => next.ended || next.steps >= maxSteps;
-    for (const next of rows.filter(isOver)) for (const rule of next.rules) finished.push({ crop: next.crop, rule, sequence: sequenceOf(next) });
+    for (const next of rows.filter(isOver))
+      for (const rule of next.rules) finished.push({ crop: next.crop, rule, sequence: sequenceOf(next) });
     return rows.filter((next) => !isOver(next));
   };
   // The last batch is drawn to its end before the one below it goes on, so that only few wait with their state.
@@ -119,7 +133,11 @@ function part<R extends DrawingRule<R>>(row: Row<R>, proposed: number): Row<R>[]
     add(taken, rule);
     if (fork !== undefined) add(proposed, fork);
   }
-  return Array.from(byClass, ([taken, rules]) => ({ ...row, rules, cells: taken === EOS ? row.cells : [...row.cells, taken] }));
+  return Array.from(byClass, ([taken, rules]) => ({
+    ...row,
+    rules,
+    cells: taken === EOS ? row.cells : [...row.cells, taken],
+  }));
 }
 
 /**
@@ -153,6 +171,10 @@ function sequenceOf({ cells, logProbability, steps, ended }: Sequence): Sequence
 /** y(1), y(t-1) and y(t-2) per row; at the first step y(t-1) is the first vertex and there is no y(t-2). */
 export function stepInput(slots: readonly (Pick<Sequence, "cells"> | undefined)[]): StepInput {
   const pick = (cellOf: (cells: readonly number[]) => number | undefined): Int32Array =>
-    Int32Array.from(slots, (row) => (row === undefined ? EOS : cellOf(row.cells) ?? EOS));
-  return { first: pick((c) => c[0]), previous: pick((c) => c.at(-1)), beforePrevious: pick((c) => (c.length > 1 ? c.at(-2) : undefined)) };
+    Int32Array.from(slots, (row) => (row === undefined ? EOS : (cellOf(row.cells) ?? EOS)));
+  return {
+    first: pick((c) => c[0]),
+    previous: pick((c) => c.at(-1)),
+    beforePrevious: pick((c) => (c.length > 1 ? c.at(-2) : undefined)),
+  };
 }

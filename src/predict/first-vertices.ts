@@ -19,7 +19,8 @@ export function firstVertices(logits: Float32Array, row: number, count: number):
     if (chosen.length > 0 && left[best] === Number.NEGATIVE_INFINITY) break;
     chosen.push(best);
     const center = indexToCell(best);
-    for (let at = 0; at < CELL_COUNT; at++) if (chessboardDistance(indexToCell(at), center) <= APART) left[at] = Number.NEGATIVE_INFINITY;
+    for (let at = 0; at < CELL_COUNT; at++)
+      if (chessboardDistance(indexToCell(at), center) <= APART) left[at] = Number.NEGATIVE_INFINITY;
   }
   return chosen;
 }

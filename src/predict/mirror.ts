@@ -27,7 +27,9 @@ export function meanOfBoth(map: Float32Array, mirrored: Float32Array): Float32Ar
  */
 export function mirrorCrops(pixels: Uint8Array, crops: readonly number[]): Uint8Array {
   const mirrored = new Uint8Array(crops.length * CROP_BYTES);
-  crops.forEach((crop, at) => { mirrored.set(pixels.subarray(crop * CROP_BYTES, (crop + 1) * CROP_BYTES), at * CROP_BYTES); });
+  crops.forEach((crop, at) => {
+    mirrored.set(pixels.subarray(crop * CROP_BYTES, (crop + 1) * CROP_BYTES), at * CROP_BYTES);
+  });
   mirrorPixels(mirrored);
   return mirrored;
 }

@@ -53,7 +53,8 @@ function untangle(placed: readonly GridPoint[], centers: readonly GridPoint[]): 
   const points = [...placed];
   for (let left = points.length; left > 0; left--) {
     const edges = crossingEdges(asRing(points));
-    const ends = edges?.flatMap((edge) => [edge, (edge + 1) % points.length]).filter((at) => points[at] !== centers[at]) ?? [];
+    const ends =
+      edges?.flatMap((edge) => [edge, (edge + 1) % points.length]).filter((at) => points[at] !== centers[at]) ?? [];
     if (ends.length === 0) break;
     for (const at of ends) points[at] = centers[at]!;
   }
@@ -63,7 +64,9 @@ function untangle(placed: readonly GridPoint[], centers: readonly GridPoint[]): 
 /** For each vertex, the way outward its edges ask for, as a part of RATE; a clockwise ring's outside is to the left of its edges on screen. */
 function movesOf(points: readonly GridPoint[], map: Float32Array): GridPoint[] {
   const count = points.length;
-  const x = new Float64Array(count), y = new Float64Array(count), lengths = new Float64Array(count);
+  const x = new Float64Array(count),
+    y = new Float64Array(count),
+    lengths = new Float64Array(count);
   for (let from = 0; from < count; from++) {
     const to = (from + 1) % count;
     const [a, b] = [points[from]!, points[to]!];
@@ -85,7 +88,9 @@ function movesOf(points: readonly GridPoint[], map: Float32Array): GridPoint[] {
     lengths[from]! += length;
     lengths[to]! += length;
   }
-  return points.map((_, at) => (lengths[at]! > 0 ? { gridX: x[at]! / lengths[at]!, gridY: y[at]! / lengths[at]! } : { gridX: 0, gridY: 0 }));
+  return points.map((_, at) =>
+    lengths[at]! > 0 ? { gridX: x[at]! / lengths[at]!, gridY: y[at]! / lengths[at]! } : { gridX: 0, gridY: 0 },
+  );
 }
 
 /** The map between cell centers, bilinear; beyond the outer centers as at them. */
@@ -93,7 +98,10 @@ function mapAt(map: Float32Array, x: number, y: number): number {
   const [left, u] = between(x);
   const [top, v] = between(y);
   const at = top * GRID_SIZE + left;
-  return (map[at]! * (1 - u) + map[at + 1]! * u) * (1 - v) + (map[at + GRID_SIZE]! * (1 - u) + map[at + GRID_SIZE + 1]! * u) * v;
+  return (
+    (map[at]! * (1 - u) + map[at + 1]! * u) * (1 - v) +
+    (map[at + GRID_SIZE]! * (1 - u) + map[at + GRID_SIZE + 1]! * u) * v
+  );
 }
 
 /** The cell whose center lies before a position, 0..26, and how far on it is toward the next, 0..1. */
@@ -104,5 +112,9 @@ function between(position: number): [cell: number, part: number] {
 }
 
 /** The same frame under the names that rings have. */
-function asRing(points: readonly GridPoint[]): Ring { return points.map(({ gridX, gridY }) => ({ x: gridX, y: gridY })); }
-function within(value: number, center: number): number { return Math.min(center + REACH, Math.max(center - REACH, value)); }
+function asRing(points: readonly GridPoint[]): Ring {
+  return points.map(({ gridX, gridY }) => ({ x: gridX, y: gridY }));
+}
+function within(value: number, center: number): number {
+  return Math.min(center + REACH, Math.max(center - REACH, value));
+}

@@ -18,10 +18,19 @@ export interface PredictOptions extends BestOptions {
   readonly simplify: number;
 }
 
-interface Predicted { readonly predictions: Prediction[]; readonly times: DecodeTimes }
+interface Predicted {
+  readonly predictions: Prediction[];
+  readonly times: DecodeTimes;
+}
 
 export type Prediction =
-  | { readonly kind: "polygon"; readonly crop: Crop; readonly ring: Ring; readonly score: number; readonly ended: boolean }
+  | {
+      readonly kind: "polygon";
+      readonly crop: Crop;
+      readonly ring: Ring;
+      readonly score: number;
+      readonly ended: boolean;
+    }
   | { readonly kind: "failed"; readonly crop: Crop; readonly failure: Failure };
 
 /** On an engine in this thread. @returns one prediction per crop, in order */
@@ -30,7 +39,11 @@ export function predictBatch(engine: Engine, crops: readonly Crop[], options: Pr
 }
 
 /** @returns one prediction per crop, in order */
-export async function predictWith(decode: DecodeBatch, crops: readonly Crop[], options: PredictOptions): Promise<Predicted> {
+export async function predictWith(
+  decode: DecodeBatch,
+  crops: readonly Crop[],
+  options: PredictOptions,
+): Promise<Predicted> {
   const { maxSteps, candidates } = options;
   const { sequences, times } = await decode(stackPixels(crops), crops, { maxSteps, candidates });
   return { predictions: crops.map((crop, at) => toPrediction(crop, sequences[at]!, options)), times };
@@ -39,7 +52,9 @@ export async function predictWith(decode: DecodeBatch, crops: readonly Crop[], o
 /** Pixels of all crops, [crops.length, 224, 224, 3] uint8. */
 export function stackPixels(crops: readonly Crop[]): Uint8Array {
   const stacked = new Uint8Array(crops.length * CROP_BYTES); // [B, 224, 224, 3]
-  crops.forEach((crop, at) => { stacked.set(crop.pixels, at * CROP_BYTES); });
+  crops.forEach((crop, at) => {
+    stacked.set(crop.pixels, at * CROP_BYTES);
+  });
   return stacked;
 }
 
@@ -48,13 +63,20 @@ function toPrediction(crop: Crop, sequence: BestSequence, options: PredictOption
   if (distinct < 3) {
     const failure: Failure = {
       reason: "too-few-vertices",
-      message: `annotation ${crop.instance.annotationId}: expected a sequence with at least 3 distinct vertices, received ${distinct} `
-        + `after ${sequence.steps} step(s); draw this one by hand, or try a larger --context`,
+      message:
+        `annotation ${crop.instance.annotationId}: expected a sequence with at least 3 distinct vertices, received ${distinct} ` +
+        `after ${sequence.steps} step(s); draw this one by hand, or try a larger --context`,
     };
     return { kind: "failed", crop, failure };
   }
   const ring = options.simplify > 0 ? simplifyRing(drawn, options.simplify) : drawn;
-  return { kind: "polygon", crop, ring, score: sequence.agreement ?? scoreOf(sequence.logProbability, sequence.steps), ended: sequence.ended };
+  return {
+    kind: "polygon",
+    crop,
+    ring,
+    score: sequence.agreement ?? scoreOf(sequence.logProbability, sequence.steps),
+    ended: sequence.ended,
+  };
 }
 
 /**
@@ -66,17 +88,28 @@ function toPrediction(crop: Crop, sequence: BestSequence, options: PredictOption
  * @returns the ring and its number of distinct vertices; with fewer than three it is no polygon
  */
 export function sequenceToRing(
-  cells: readonly number[], { window, bounds }: CropFrame, maskLogits: Float32Array | undefined,
+  cells: readonly number[],
+  { window, bounds }: CropFrame,
+  maskLogits: Float32Array | undefined,
 ): { ring: Ring; distinct: number } {
   const points = placeVertices(cells, maskLogits).map((point): ImagePoint => {
     const { x, y } = gridToImagePoint(point, window);
-    return { x: roundToHundredth(clamp(x, bounds.left, bounds.width)), y: roundToHundredth(clamp(y, bounds.top, bounds.height)) };
+    return {
+      x: roundToHundredth(clamp(x, bounds.left, bounds.width)),
+      y: roundToHundredth(clamp(y, bounds.top, bounds.height)),
+    };
   });
   const ring = points.filter((point, at) => !isSamePoint(point, points.at(at - 1)!));
   const distinct = Math.min(new Set(cells).size, new Set(points.map(({ x, y }) => `${x} ${y}`)).size);
   return { ring: orientClockwise(ring), distinct };
 }
 
-function isSamePoint(a: ImagePoint, b: ImagePoint): boolean { return a.x === b.x && a.y === b.y; }
-function clamp(value: number, from: number, length: number): number { return Math.min(from + length, Math.max(from, value)); }
-function roundToHundredth(value: number): number { return Math.round(value * 100) / 100; }
+function isSamePoint(a: ImagePoint, b: ImagePoint): boolean {
+  return a.x === b.x && a.y === b.y;
+}
+function clamp(value: number, from: number, length: number): number {
+  return Math.min(from + length, Math.max(from, value));
+}
+function roundToHundredth(value: number): number {
+  return Math.round(value * 100) / 100;
+}

@@ -62,7 +62,7 @@ function fillMasses(logits: Float32Array, row: number): number {
   const start = row * CLASS_COUNT;
   const largest = logits[start + indexOfLargest(logits, start, CLASS_COUNT)]!;
   let all = 0;
-  for (let at = 0; at < CLASS_COUNT; at++) all += (masses[at] = Math.exp(logits[start + at]! - largest));
+  for (let at = 0; at < CLASS_COUNT; at++) all += masses[at] = Math.exp(logits[start + at]! - largest);
   return all;
 }
 

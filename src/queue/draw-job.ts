@@ -7,7 +7,11 @@ import type { BatchDecoder } from "../predict/batch-decoder.js";
 import { JOB_VERSION, MOST_INSTANCES, type Job, type JobOutcome, type JobResult } from "../schema/queue-job.js";
 import { FetchedFiles, type ImageAccess, openJobImages } from "./image-files.js";
 
-export interface CutJob { readonly job: Job; readonly crops: readonly CropResult[]; readonly clock: StageClock }
+export interface CutJob {
+  readonly job: Job;
+  readonly crops: readonly CropResult[];
+  readonly clock: StageClock;
+}
 
 /** Opens or fetches the images and cuts every crop. @throws Error when an image could not be fetched now and may be later */
 export async function cutJob(job: Job, access: ImageAccess): Promise<CutJob> {
@@ -17,7 +21,9 @@ export async function cutJob(job: Job, access: ImageAccess): Promise<CutJob> {
   const results = readCrops(openJobImages(job, access, files), {
     context: job.options.context,
     maxCropsAhead: MOST_INSTANCES,
-    onTime: (stage, milliseconds) => { clock.add(stage, milliseconds); },
+    onTime: (stage, milliseconds) => {
+      clock.add(stage, milliseconds);
+    },
   });
   try {
     for await (const crop of results) crops.push(crop);
@@ -32,9 +38,18 @@ export async function drawJob(decoder: BatchDecoder, { job, crops, clock }: CutJ
   const drawn = await drawBatch(decoder.decode, crops, job.options, clock);
   const seconds = clock.seconds();
   return {
-    type: "polyrnn-result", version: JOB_VERSION, model: job.model,
-    engine: decoder.name, device: decoder.device, engineVersion: decoder.version,
-    milliseconds: { decode: 1000 * seconds.decode, crop: 1000 * seconds.crop, encode: 1000 * seconds.encode, steps: 1000 * seconds.steps },
+    type: "polyrnn-result",
+    version: JOB_VERSION,
+    model: job.model,
+    engine: decoder.name,
+    device: decoder.device,
+    engineVersion: decoder.version,
+    milliseconds: {
+      decode: 1000 * seconds.decode,
+      crop: 1000 * seconds.crop,
+      encode: 1000 * seconds.encode,
+      steps: 1000 * seconds.steps,
+    },
     outcomes: drawn.map(toJobOutcome),
   };
 }
@@ -45,7 +60,9 @@ function toJobOutcome({ outcome }: Drawn): JobOutcome {
       const { ordinal, status, ring, score, ended, clipped, imageWidth, imageHeight } = outcome;
       return { ordinal, status, ring, score, ended, clipped, imageWidth, imageHeight };
     }
-    case "skipped": return { ordinal: outcome.ordinal, status: outcome.status, reason: outcome.reason };
-    case "failed": return { ordinal: outcome.ordinal, status: outcome.status, reason: outcome.reason, message: outcome.message };
+    case "skipped":
+      return { ordinal: outcome.ordinal, status: outcome.status, reason: outcome.reason };
+    case "failed":
+      return { ordinal: outcome.ordinal, status: outcome.status, reason: outcome.reason, message: outcome.message };
   }
 }

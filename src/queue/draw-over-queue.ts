@@ -56,7 +56,11 @@ export function drawOverQueue(options: QueueRunOptions): OpenDrawer {
   return async (model, { images, resume }, host): Promise<Drawer> => {
     const connection = await connectToQueue(options);
     host.note(`handing out work for model ${model.card.name} over ${connection.address.shown}`);
-    const naming: JobNaming = { images, attempts: options.attempts, ...(options.imageAddress !== undefined && { imageAddress: options.imageAddress }) };
+    const naming: JobNaming = {
+      images,
+      attempts: options.attempts,
+      ...(options.imageAddress !== undefined && { imageAddress: options.imageAddress }),
+    };
     const engines = new EnginesSeen();
     return {
       batchSize: BATCH_SIZES.cpu,
@@ -64,9 +68,14 @@ export function drawOverQueue(options: QueueRunOptions): OpenDrawer {
       engine: () => engines.summary(),
       async *draw(request) {
         const run = runIdOf(request, naming);
-        const lease = await Lease.take(connection, run, (line) => { host.note(line); });
+        const lease = await Lease.take(connection, run, (line) => {
+          host.note(line);
+        });
         try {
-          yield* new Coordinator(connection, model, host, request, naming, lease, engines, run).draw(options.priority, resume);
+          yield* new Coordinator(connection, model, host, request, naming, lease, engines, run).draw(
+            options.priority,
+            resume,
+          );
         } finally {
           await lease.release().catch(() => undefined); // it ends by itself
         }
@@ -80,7 +89,11 @@ export function drawOverQueue(options: QueueRunOptions): OpenDrawer {
 }
 
 /** A job on the queue, when it is to be looked at, and how often it has been seen waiting for a retry. */
-interface OpenJob { readonly planned: PlannedJob; lookAt: number; delayedLooks: number }
+interface OpenJob {
+  readonly planned: PlannedJob;
+  lookAt: number;
+  delayedLooks: number;
+}
 
 class Coordinator {
   private readonly open = new Map<string, OpenJob>();
@@ -95,16 +108,28 @@ class Coordinator {
   private nextWord = FIRST_WORD_LOOKS;
 
   constructor(
-    private readonly connection: QueueConnection, private readonly model: Model, private readonly host: AnnotateHost, private readonly request: DrawRequest,
-    private readonly naming: JobNaming, private readonly lease: Lease, private readonly engines: EnginesSeen, private readonly run: string,
+    private readonly connection: QueueConnection,
+    private readonly model: Model,
+    private readonly host: AnnotateHost,
+    private readonly request: DrawRequest,
+    private readonly naming: JobNaming,
+    private readonly lease: Lease,
+    private readonly engines: EnginesSeen,
+    private readonly run: string,
   ) {}
 
   /** @param resumes results of an earlier coordinator of this run are taken; else they are removed */
   async *draw(priority: number, resumes: boolean): AsyncGenerator<readonly Drawn[], void, undefined> {
     const { host, model } = this;
     await nameModel(this.connection, model.hash, model.card.name);
-    const board = await JobBoard.open(this.connection, model.hash, priority, { ended: (id, value) => { this.hear(id, value); } });
-    const stop = (): void => { this.wake(); };
+    const board = await JobBoard.open(this.connection, model.hash, priority, {
+      ended: (id, value) => {
+        this.hear(id, value);
+      },
+    });
+    const stop = (): void => {
+      this.wake();
+    };
     host.signal.addEventListener("abort", stop);
     try {
       if (!resumes) await board.remove(await board.find(`${this.run}-`));
@@ -118,7 +143,11 @@ class Coordinator {
     }
   }
 
-  private async *drawJobs(board: JobBoard, jobs: AsyncIterable<PlannedJob> | readonly PlannedJob[], resumes: boolean): AsyncGenerator<readonly Drawn[], void, undefined> {
+  private async *drawJobs(
+    board: JobBoard,
+    jobs: AsyncIterable<PlannedJob> | readonly PlannedJob[],
+    resumes: boolean,
+  ): AsyncGenerator<readonly Drawn[], void, undefined> {
     const source = Symbol.asyncIterator in jobs ? jobs[Symbol.asyncIterator]() : jobs[Symbol.iterator]();
     let isEnded = false;
     try {
@@ -147,7 +176,8 @@ class Coordinator {
     for (const planned of this.setAside.splice(0)) {
       if (this.isStopped()) return;
       const now = await board.stateOf(planned.id);
-      if (now.kind === "open" || now.kind === "delayed" || now.kind === "done") { // `queue retry-failed` was asked for
+      if (now.kind === "open" || now.kind === "delayed" || now.kind === "done") {
+        // `queue retry-failed` was asked for
         yield* this.drawJobs(board, [planned], true);
         if (!this.setAside.includes(planned)) continue;
         this.setAside.splice(this.setAside.indexOf(planned), 1);
@@ -160,23 +190,27 @@ class Coordinator {
         if (this.setAside.pop() === undefined) continue;
         const state = await board.stateOf(alone.id);
         const why = state.kind === "failed" ? state.why : "it failed";
-        yield [...alone.instances.values()].map((instance) => failedBy(instance, {
-          reason: "worker-failed",
-          message: `annotation ${instance.annotationId}: job ${alone.id} was set aside after ${this.naming.attempts} attempt(s) and one of its image alone: ${why}. Look at the worker's messages and the image, then run again with --resume.`,
-        }));
+        yield [...alone.instances.values()].map((instance) =>
+          failedBy(instance, {
+            reason: "worker-failed",
+            message: `annotation ${instance.annotationId}: job ${alone.id} was set aside after ${this.naming.attempts} attempt(s) and one of its image alone: ${why}. Look at the worker's messages and the image, then run again with --resume.`,
+          }),
+        );
         await board.remove([alone.id]);
       }
     }
   }
 
   private async putUp(board: JobBoard, fresh: readonly PlannedJob[], resumes: boolean): Promise<void> {
-    if (resumes) { // what was set aside in an earlier run gets another chance
+    if (resumes) {
+      // what was set aside in an earlier run gets another chance
       const states = await Promise.all(fresh.map(async ({ id }) => ({ id, state: await board.stateOf(id) })));
       await board.remove(states.filter(({ state }) => state.kind === "failed").map(({ id }) => id));
       for (const { id, state } of states) if (state.kind === "done") this.toLookAt.add(id);
     }
     await board.add(fresh);
-    for (const planned of fresh) this.open.set(planned.id, { planned, lookAt: performance.now() + LOOK_MS, delayedLooks: 0 });
+    for (const planned of fresh)
+      this.open.set(planned.id, { planned, lookAt: performance.now() + LOOK_MS, delayedLooks: 0 });
   }
 
   /** Waits for something to happen, then yields what came in one list, so that the journal is synced once for all of it. */
@@ -241,7 +275,10 @@ class Coordinator {
     if (this.arrived.size > 0 || this.toLookAt.size > 0 || this.host.signal.aborted) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, Math.max(0, this.nextLook - performance.now()));
-      this.wake = () => { clearTimeout(timer); resolve(); };
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
     });
   }
 
@@ -258,8 +295,10 @@ class Coordinator {
     else if (this.looks >= this.nextWord) {
       this.nextWord = this.looks + NEXT_WORD_LOOKS;
       const others = [...new Set(workers.map(({ modelName }) => modelName))].join(", ");
-      this.host.note(`waiting: no worker has model ${this.model.card.name} (${this.model.hash.slice(0, 12)})${others === "" ? "" : `; workers with ${others} are there`}. `
-        + `Start one with: polyrnn worker --queue ${this.connection.address.shown} --model ${this.model.card.name}`);
+      this.host.note(
+        `waiting: no worker has model ${this.model.card.name} (${this.model.hash.slice(0, 12)})${others === "" ? "" : `; workers with ${others} are there`}. ` +
+          `Start one with: polyrnn worker --queue ${this.connection.address.shown} --model ${this.model.card.name}`,
+      );
     }
   }
 
@@ -274,7 +313,8 @@ class Coordinator {
 
   private count(result: JobResult): void {
     this.engines.add(result);
-    for (const stage of ["decode", "crop", "encode", "steps"] as const) this.request.clock.add(stage, result.milliseconds[stage]);
+    for (const stage of ["decode", "crop", "encode", "steps"] as const)
+      this.request.clock.add(stage, result.milliseconds[stage]);
   }
 }
 
@@ -291,10 +331,12 @@ class EnginesSeen {
   }
 
   summary(): DrawingEngine {
-    const one = (seen: ReadonlySet<string>): string => (seen.size === 0 ? "queue" : seen.size > 1 ? "several" : [...seen][0]!);
+    const one = (seen: ReadonlySet<string>): string =>
+      seen.size === 0 ? "queue" : seen.size > 1 ? "several" : [...seen][0]!;
     // The schema of a result has let only names of engines and devices through.
     return {
-      name: one(this.names) as DrawingEngine["name"], device: one(this.devices) as DrawingEngine["device"],
+      name: one(this.names) as DrawingEngine["name"],
+      device: one(this.devices) as DrawingEngine["device"],
       version: this.versions.size === 0 ? "queue" : [...this.versions].sort().join(" + "),
     };
   }

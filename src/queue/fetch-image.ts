@@ -25,11 +25,18 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const LATER: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /** `isTransient`: another attempt may go better. */
-export type Fetched = { readonly kind: "fetched" } | { readonly kind: "failed"; readonly isTransient: boolean; readonly failure: Failure };
+export type Fetched =
+  { readonly kind: "fetched" } | { readonly kind: "failed"; readonly isTransient: boolean; readonly failure: Failure };
 
 /** Thrown inside, turned into `Fetched` at the edge. */
 class Refusal extends Error {
-  constructor(readonly reason: Failure["reason"], message: string, readonly isTransient = false) { super(message); }
+  constructor(
+    readonly reason: Failure["reason"],
+    message: string,
+    readonly isTransient = false,
+  ) {
+    super(message);
+  }
 }
 
 /** @param path of the new file; on a failure it may hold a part */
@@ -41,8 +48,17 @@ export async function fetchImage(address: string, path: string, limits: FetchLim
     return { kind: "fetched" };
   } catch (thrown) {
     if (thrown instanceof Refusal) return failed(thrown.reason, `${shown}: ${thrown.message}`, thrown.isTransient);
-    if (signal.aborted) return failed("image-unreadable", `${shown}: expected the image within ${limits.timeoutMs / 1000} s but it took longer. Raise --image-timeout, or look at the server.`, true);
-    return failed("image-unreadable", `${shown}: expected an image but the connection failed: ${reasonOf(thrown)}. Check the address and the server.`, true);
+    if (signal.aborted)
+      return failed(
+        "image-unreadable",
+        `${shown}: expected the image within ${limits.timeoutMs / 1000} s but it took longer. Raise --image-timeout, or look at the server.`,
+        true,
+      );
+    return failed(
+      "image-unreadable",
+      `${shown}: expected an image but the connection failed: ${reasonOf(thrown)}. Check the address and the server.`,
+      true,
+    );
   }
 }
 
@@ -57,23 +73,38 @@ async function follow(start: URL, path: string, limits: FetchLimits, signal: Abo
     }
     response.destroy();
     if (!REDIRECTS.has(status)) {
-      throw new Refusal(status === 404 || status === 410 ? "image-missing" : "image-unreadable", `expected an image but the server answered ${status}. Check the address.`, LATER.has(status));
+      throw new Refusal(
+        status === 404 || status === 410 ? "image-missing" : "image-unreadable",
+        `expected an image but the server answered ${status}. Check the address.`,
+        LATER.has(status),
+      );
     }
     const next = response.headers.location;
-    if (next === undefined || !URL.canParse(next, url.href)) throw new Refusal("image-unreadable", "expected an image but received a redirect to nowhere. Check the server.");
+    if (next === undefined || !URL.canParse(next, url.href))
+      throw new Refusal("image-unreadable", "expected an image but received a redirect to nowhere. Check the server.");
     url = new URL(next, url);
   }
-  throw new Refusal("image-unreadable", `expected an image within ${MOST_REDIRECTS} redirects but received one more. Check the server.`);
+  throw new Refusal(
+    "image-unreadable",
+    `expected an image within ${MOST_REDIRECTS} redirects but received one more. Check the server.`,
+  );
 }
 
 function get(url: URL, limits: FetchLimits, signal: AbortSignal): Promise<IncomingMessage> {
-  if (url.protocol !== "http:" && url.protocol !== "https:") throw new Refusal("image-outside", `expected http or https but received ${url.protocol}. It was not opened.`);
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    throw new Refusal("image-outside", `expected http or https but received ${url.protocol}. It was not opened.`);
   const host = url.hostname.replace(/^\[|\]$/g, "");
   // A plain IP address is connected to without a look-up.
   if (!limits.allowPrivateAddresses && isIP(host) !== 0 && isPrivateAddress(host)) throw privateRefusal(host);
-  const options: RequestOptions = { signal, agent: false, headers: { accept: "image/*", "accept-encoding": "identity" }, ...(limits.allowPrivateAddresses ? {} : { lookup: lookupPublic }) };
+  const options: RequestOptions = {
+    signal,
+    agent: false,
+    headers: { accept: "image/*", "accept-encoding": "identity" },
+    ...(limits.allowPrivateAddresses ? {} : { lookup: lookupPublic }),
+  };
   return new Promise((resolve, reject) => {
-    const request = url.protocol === "https:" ? requestHttps(url, options, resolve) : requestHttp(url, options, resolve);
+    const request =
+      url.protocol === "https:" ? requestHttps(url, options, resolve) : requestHttp(url, options, resolve);
     request.on("error", reject).end();
   });
 }
@@ -94,13 +125,19 @@ const lookupPublic: LookupFunction = (host, options, done) => {
 };
 
 function privateRefusal(address: string): Refusal {
-  return new Refusal("image-outside", `expected a public address but received ${address}, which belongs to a private network. It was not opened; --allow-private-addresses allows it.`);
+  return new Refusal(
+    "image-outside",
+    `expected a public address but received ${address}, which belongs to a private network. It was not opened; --allow-private-addresses allows it.`,
+  );
 }
 
 async function save(response: IncomingMessage, path: string, maxBytes: number): Promise<void> {
   const tooLarge = (bytes: string): Refusal => {
     response.destroy();
-    return new Refusal("image-too-large", `expected at most ${maxBytes} bytes but received ${bytes}. Raise --max-image-bytes.`);
+    return new Refusal(
+      "image-too-large",
+      `expected at most ${maxBytes} bytes but received ${bytes}. Raise --max-image-bytes.`,
+    );
   };
   const announced = Number(response.headers["content-length"] ?? 0);
   if (announced > maxBytes) throw tooLarge(String(announced));
@@ -112,7 +149,12 @@ async function save(response: IncomingMessage, path: string, maxBytes: number): 
       if (bytes > maxBytes) throw tooLarge("more");
       await file.write(chunk);
     }
-    if (!response.complete) throw new Refusal("image-unreadable", `expected the whole image but the connection ended after ${bytes} bytes. Look at the server.`, true);
+    if (!response.complete)
+      throw new Refusal(
+        "image-unreadable",
+        `expected the whole image but the connection ended after ${bytes} bytes. Look at the server.`,
+        true,
+      );
   } finally {
     await file.close();
   }

@@ -42,9 +42,16 @@ export class FetchedFiles {
  * @param files fetched images go there; the caller removes it when the crops are cut, which is later than the end of this walk
  * @throws Error when a fetch failed in a way that may pass
  */
-export async function* openJobImages(job: Job, access: ImageAccess, files: FetchedFiles): AsyncGenerator<CropSource, void, undefined> {
+export async function* openJobImages(
+  job: Job,
+  access: ImageAccess,
+  files: FetchedFiles,
+): AsyncGenerator<CropSource, void, undefined> {
   for (const image of job.images) {
-    const location = "path" in image ? await locateInside(access.folder, image.path) : await fetchInto(await files.next(), image.address, access);
+    const location =
+      "path" in image
+        ? await locateInside(access.folder, image.path)
+        : await fetchInto(await files.next(), image.address, access);
     yield { image: sizeOf(image), location, instances: image.instances.map(toInstance) };
   }
 }
@@ -55,9 +62,13 @@ async function locateInside(folder: string, path: string): Promise<Location> {
   const full = join(folder, path);
   try {
     const inside = relative(await realpath(folder), await realpath(full));
-    if (inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside)) return failOutside(path, "a link that leads out of it");
+    if (inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside))
+      return failOutside(path, "a link that leads out of it");
   } catch {
-    return failed("image-missing", `${full}: expected an image file, received no file. Check that the worker's --images is the folder the run was started with.`);
+    return failed(
+      "image-missing",
+      `${full}: expected an image file, received no file. Check that the worker's --images is the folder the run was started with.`,
+    );
   }
   return { kind: "file", path: full };
 }
@@ -70,7 +81,10 @@ async function fetchInto(path: string, address: string, access: ImageAccess): Pr
 }
 
 function failOutside(path: string, received: string): Location {
-  return failed("image-outside", `image ${receivedOf(path)}: expected a path inside the worker's image folder, received ${received}. It was not opened.`);
+  return failed(
+    "image-outside",
+    `image ${receivedOf(path)}: expected a path inside the worker's image folder, received ${received}. It was not opened.`,
+  );
 }
 
 function failed(reason: FailReason, message: string): Location {

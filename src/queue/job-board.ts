@@ -33,20 +33,36 @@ export interface JobEvents {
 
 export class JobBoard {
   private constructor(
-    private readonly connection: QueueConnection, private readonly queue: Queue, private readonly events: QueueEvents,
-    private readonly listener: QueueConnection["client"], private readonly priority: number,
+    private readonly connection: QueueConnection,
+    private readonly queue: Queue,
+    private readonly events: QueueEvents,
+    private readonly listener: QueueConnection["client"],
+    private readonly priority: number,
   ) {}
 
-  static async open(connection: QueueConnection, model: string, priority: number, events: JobEvents): Promise<JobBoard> {
-    const queue = new Queue(queueNameOf(model), { connection: connection.client, prefix: KEY_PREFIX, streams: { events: { maxLen: MOST_EVENTS } } });
+  static async open(
+    connection: QueueConnection,
+    model: string,
+    priority: number,
+    events: JobEvents,
+  ): Promise<JobBoard> {
+    const queue = new Queue(queueNameOf(model), {
+      connection: connection.client,
+      prefix: KEY_PREFIX,
+      streams: { events: { maxLen: MOST_EVENTS } },
+    });
     // A connection of its own: reading the stream blocks it.
     const listener = connection.client.duplicate();
     listener.on("error", () => undefined); // the main connection has the same trouble, and tells it
     const queueEvents = new QueueEvents(queueNameOf(model), { connection: listener, prefix: KEY_PREFIX });
     queue.on("error", () => undefined);
     queueEvents.on("error", () => undefined);
-    queueEvents.on("completed", ({ jobId, returnvalue }) => { events.ended(jobId, returnvalue); });
-    queueEvents.on("failed", ({ jobId }) => { events.ended(jobId); });
+    queueEvents.on("completed", ({ jobId, returnvalue }) => {
+      events.ended(jobId, returnvalue);
+    });
+    queueEvents.on("failed", ({ jobId }) => {
+      events.ended(jobId);
+    });
     const board = new JobBoard(connection, queue, queueEvents, listener, priority);
     await connection.ask(queue.waitUntilReady());
     return board;
@@ -54,7 +70,11 @@ export class JobBoard {
 
   /** Puts jobs up; one that is there already stays as it is. */
   async add(planned: readonly PlannedJob[]): Promise<void> {
-    const jobs = planned.map(({ id, job }) => ({ name: JOB_NAME, data: job, opts: optionsOf(id, job?.attempts ?? 1, this.priority) }));
+    const jobs = planned.map(({ id, job }) => ({
+      name: JOB_NAME,
+      data: job,
+      opts: optionsOf(id, job?.attempts ?? 1, this.priority),
+    }));
     if (jobs.length > 0) await this.connection.ask(this.queue.addBulk(jobs));
   }
 
@@ -79,15 +99,23 @@ export class JobBoard {
 
   /** Takes jobs down; those in work stay. */
   async remove(ids: readonly string[]): Promise<void> {
-    await this.connection.ask(Promise.all(ids.map((id) => this.queue.remove(id).catch((thrown: unknown) => {
-      if (!/lock/i.test(String(thrown))) throw thrown;
-    }))));
+    await this.connection.ask(
+      Promise.all(
+        ids.map((id) =>
+          this.queue.remove(id).catch((thrown: unknown) => {
+            if (!/lock/i.test(String(thrown))) throw thrown;
+          }),
+        ),
+      ),
+    );
   }
 
   /** Ids of all jobs whose id begins so. */
   async find(start: string): Promise<readonly string[]> {
     // Ids only: the jobs of others may be of any size, and no JSON.
-    const ids = await this.connection.ask(this.queue.getRanges(["waiting", "prioritized", "delayed", "completed", "failed"]));
+    const ids = await this.connection.ask(
+      this.queue.getRanges(["waiting", "prioritized", "delayed", "completed", "failed"]),
+    );
     return ids.filter((id) => id.startsWith(start));
   }
 
@@ -106,8 +134,11 @@ export function notJson(thrown: unknown): undefined {
 
 function optionsOf(jobId: string, attempts: number, priority: number): JobsOptions {
   return {
-    jobId, attempts, priority,
+    jobId,
+    attempts,
+    priority,
     backoff: { type: "exponential", delay: FIRST_RETRY_MS },
-    removeOnComplete: { age: RESULTS_LIVE_S }, removeOnFail: { age: FAILURES_LIVE_S },
+    removeOnComplete: { age: RESULTS_LIVE_S },
+    removeOnFail: { age: FAILURES_LIVE_S },
   };
 }

@@ -15,15 +15,22 @@ const LOOK_MS = 250;
 export const LEASE_PATTERN = `${KEY_PREFIX}:run:*`;
 
 /** Renews if the key is ours or gone (a server that restarted without its data). */
-const RENEW = "local v = redis.call('GET', KEYS[1]) if v == false or v == ARGV[1] then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1 end return 0";
+const RENEW =
+  "local v = redis.call('GET', KEYS[1]) if v == false or v == ARGV[1] then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1 end return 0";
 const RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 
 export class Lease {
   private lost: Error | undefined;
   private readonly timer: NodeJS.Timeout;
 
-  private constructor(private readonly connection: QueueConnection, private readonly key: string, private readonly holder: string) {
-    this.timer = setInterval(() => { void this.renew(); }, RENEW_MS);
+  private constructor(
+    private readonly connection: QueueConnection,
+    private readonly key: string,
+    private readonly holder: string,
+  ) {
+    this.timer = setInterval(() => {
+      void this.renew();
+    }, RENEW_MS);
   }
 
   /** @throws E_RUN_IN_USE when another coordinator is at work on this run */
@@ -32,10 +39,12 @@ export class Lease {
     const holder = JSON.stringify({ run, host: hostname(), pid: process.pid, token: randomUUID() });
     let last = Infinity;
     for (;;) {
-      if (await connection.ask(connection.client.set(key, holder, "PX", LEASE_LIVES_MS, "NX")) === "OK") return new Lease(connection, key, holder);
+      if ((await connection.ask(connection.client.set(key, holder, "PX", LEASE_LIVES_MS, "NX"))) === "OK")
+        return new Lease(connection, key, holder);
       const left = await connection.ask(connection.client.pttl(key));
       if (left > last) throw inUse(run, await connection.ask(connection.client.get(key)));
-      if (last === Infinity) note("another coordinator had this run a moment ago; waiting for at most 10 s to see whether it is alive");
+      if (last === Infinity)
+        note("another coordinator had this run a moment ago; waiting for at most 10 s to see whether it is alive");
       last = left;
       await wait(LOOK_MS);
     }
@@ -53,7 +62,9 @@ export class Lease {
 
   private async renew(): Promise<void> {
     try {
-      const isHeld = await this.connection.ask(this.connection.client.eval(RENEW, 1, this.key, this.holder, LEASE_LIVES_MS));
+      const isHeld = await this.connection.ask(
+        this.connection.client.eval(RENEW, 1, this.key, this.holder, LEASE_LIVES_MS),
+      );
       if (isHeld !== 1) this.lost ??= inUse(this.key.slice(this.key.lastIndexOf(":") + 1), null);
     } catch (thrown) {
       this.lost ??= thrown as Error;
@@ -62,8 +73,12 @@ export class Lease {
 }
 
 function inUse(run: string, holder: string | null): PolyrnnError {
-  return new PolyrnnError(`run ${run}: expected to be its only coordinator but ${nameOf(holder)} is at work on it`, "E_RUN_IN_USE", EXIT.unavailable,
-    "Wait for that one to end, or stop it and go on with --resume.");
+  return new PolyrnnError(
+    `run ${run}: expected to be its only coordinator but ${nameOf(holder)} is at work on it`,
+    "E_RUN_IN_USE",
+    EXIT.unavailable,
+    "Wait for that one to end, or stop it and go on with --resume.",
+  );
 }
 
 /** "process 4711 on box" */

@@ -44,20 +44,31 @@ const CHUNK = 1000;
  * @returns the state after the action, and how many jobs it touched
  * @throws E_UNAVAILABLE when the server does not answer; E_RUN_IN_USE for drain while a coordinator is at work, because it would put its jobs up again
  */
-export async function operateQueue(action: QueueAction, options: { readonly queue: string; readonly timeoutMs: number }): Promise<QueueStatus & { readonly touched: number }> {
+export async function operateQueue(
+  action: QueueAction,
+  options: { readonly queue: string; readonly timeoutMs: number },
+): Promise<QueueStatus & { readonly touched: number }> {
   const connection = await connectToQueue(options);
   try {
     const models = await listModels(connection);
     const coordinators = (await valuesOf(connection, LEASE_PATTERN)).map(nameOf);
     if (action === "drain" && coordinators.length > 0) {
-      throw new PolyrnnError(`${connection.address.shown}: expected no coordinator at work but there is ${coordinators.join(", ")}`, "E_RUN_IN_USE", EXIT.unavailable,
-        "Stop it first: it would put its jobs up again.");
+      throw new PolyrnnError(
+        `${connection.address.shown}: expected no coordinator at work but there is ${coordinators.join(", ")}`,
+        "E_RUN_IN_USE",
+        EXIT.unavailable,
+        "Stop it first: it would put its jobs up again.",
+      );
     }
     const workers = await listWorkers(connection);
     let touched = 0;
     const queues: ModelQueue[] = [];
     for (const model of models) {
-      const queue = new Queue(queueNameOf(model.model), { connection: connection.client, prefix: KEY_PREFIX, skipMetasUpdate: true });
+      const queue = new Queue(queueNameOf(model.model), {
+        connection: connection.client,
+        prefix: KEY_PREFIX,
+        skipMetasUpdate: true,
+      });
       queue.on("error", () => undefined); // `ask` tells it
       touched += await act(action, queue, connection);
       queues.push(await look(model, queue, connection, workers));
@@ -70,7 +81,8 @@ export async function operateQueue(action: QueueAction, options: { readonly queu
 
 async function act(action: QueueAction, queue: Queue, { ask }: QueueConnection): Promise<number> {
   switch (action) {
-    case "status": return 0;
+    case "status":
+      return 0;
     case "pause":
       await ask(queue.pause());
       return 1;
@@ -81,10 +93,11 @@ async function act(action: QueueAction, queue: Queue, { ask }: QueueConnection):
       const before = await ask(queue.getJobCountByTypes("waiting", "prioritized", "delayed"));
       await ask(queue.drain(true));
       // Results and failures of runs nobody waits for go as well.
-      const cleaned = [...await ask(queue.clean(0, 0, "completed")), ...await ask(queue.clean(0, 0, "failed"))];
+      const cleaned = [...(await ask(queue.clean(0, 0, "completed"))), ...(await ask(queue.clean(0, 0, "failed")))];
       return before + cleaned.length;
     }
-    case "retry-failed": return retryFailed(queue, ask);
+    case "retry-failed":
+      return retryFailed(queue, ask);
   }
 }
 
@@ -102,22 +115,37 @@ async function retryFailed(queue: Queue, ask: QueueConnection["ask"]): Promise<n
 }
 
 /** One by one: a job that is no JSON, or 50 MB of it, is only itself. */
-async function failedJobs(queue: Queue, ask: QueueConnection["ask"], count: number): Promise<readonly (BullJob | undefined)[]> {
+async function failedJobs(
+  queue: Queue,
+  ask: QueueConnection["ask"],
+  count: number,
+): Promise<readonly (BullJob | undefined)[]> {
   const ids = await ask(queue.getRanges(["failed"], 0, count - 1));
   const jobs: (BullJob | undefined)[] = [];
   for (const id of ids) jobs.push(await ask(BullJob.fromId(queue, id).catch(notJson)));
   return jobs;
 }
 
-async function look(model: NamedModel, queue: Queue, { ask }: QueueConnection, workers: readonly WorkerCard[]): Promise<ModelQueue> {
+async function look(
+  model: NamedModel,
+  queue: Queue,
+  { ask }: QueueConnection,
+  workers: readonly WorkerCard[],
+): Promise<ModelQueue> {
   const counts = await ask(queue.getJobCounts("waiting", "prioritized", "active", "delayed", "failed", "completed"));
   const of = (state: string): number => counts[state] ?? 0;
   const failed = await failedJobs(queue, ask, LISTED_FAILURES);
   return {
     ...model,
     isPaused: await ask(queue.isPaused()),
-    waiting: of("waiting") + of("prioritized"), active: of("active"), delayed: of("delayed"), failed: of("failed"), completed: of("completed"),
+    waiting: of("waiting") + of("prioritized"),
+    active: of("active"),
+    delayed: of("delayed"),
+    failed: of("failed"),
+    completed: of("completed"),
     workers: workers.filter((worker) => worker.model === model.model),
-    failedJobs: failed.flatMap((job) => (job?.id === undefined ? [] : [{ id: job.id, reason: queueReason(job.failedReason).slice(0, 300) }])),
+    failedJobs: failed.flatMap((job) =>
+      job?.id === undefined ? [] : [{ id: job.id, reason: queueReason(job.failedReason).slice(0, 300) }],
+    ),
   };
 }

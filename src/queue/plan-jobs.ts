@@ -31,11 +31,21 @@ export interface PlannedJob {
 }
 
 /** Names a run on a queue: what it draws, with what, in which batches. 16 hex digits. */
-export function runIdOf({ identity, batchSize }: Pick<DrawRequest, "identity" | "batchSize">, naming: JobNaming): string {
-  return createHash("sha256").update(JSON.stringify([identity, batchSize, naming.imageAddress ?? null])).digest("hex").slice(0, 16);
+export function runIdOf(
+  { identity, batchSize }: Pick<DrawRequest, "identity" | "batchSize">,
+  naming: JobNaming,
+): string {
+  return createHash("sha256")
+    .update(JSON.stringify([identity, batchSize, naming.imageAddress ?? null]))
+    .digest("hex")
+    .slice(0, 16);
 }
 
-export async function* planJobs(request: DrawRequest, run: string, naming: JobNaming): AsyncGenerator<PlannedJob, void, undefined> {
+export async function* planJobs(
+  request: DrawRequest,
+  run: string,
+  naming: JobNaming,
+): AsyncGenerator<PlannedJob, void, undefined> {
   let number: number | undefined;
   let parts: CropSource[] = [];
   for await (const source of request.sources) {
@@ -63,7 +73,13 @@ function byBatch(instances: readonly Instance[], { plan }: DrawRequest): Map<num
   return groups;
 }
 
-function toPlannedJob(batch: number, parts: readonly CropSource[], request: DrawRequest, run: string, naming: JobNaming): PlannedJob {
+function toPlannedJob(
+  batch: number,
+  parts: readonly CropSource[],
+  request: DrawRequest,
+  run: string,
+  naming: JobNaming,
+): PlannedJob {
   const settled: Drawn[] = [];
   const images: JobImage[] = [];
   const instances = new Map<number, Instance>();
@@ -75,15 +91,29 @@ function toPlannedJob(batch: number, parts: readonly CropSource[], request: Draw
     for (const instance of ofImage) instances.set(instance.ordinal, instance);
     images.push({
       ...sourceOf(location.path, naming),
-      ...(image.width !== undefined && { width: image.width }), ...(image.height !== undefined && { height: image.height }),
-      instances: ofImage.map(({ ordinal, annotationId, imageId, box }) => ({ ordinal, annotationId, imageId, box: [box.left, box.top, box.width, box.height] })),
+      ...(image.width !== undefined && { width: image.width }),
+      ...(image.height !== undefined && { height: image.height }),
+      instances: ofImage.map(({ ordinal, annotationId, imageId, box }) => ({
+        ordinal,
+        annotationId,
+        imageId,
+        box: [box.left, box.top, box.width, box.height],
+      })),
     });
   }
   const id = `${run}-${batch}`;
   if (images.length === 0) return { id, instances, settled };
   const { context, maxSteps, candidates, minScore, simplify, model } = request.identity;
   const options = { context, maxSteps, candidates, minScore, simplify };
-  const job: Job = { type: "polyrnn-job", version: JOB_VERSION, run, model, options, attempts: naming.attempts, images };
+  const job: Job = {
+    type: "polyrnn-job",
+    version: JOB_VERSION,
+    run,
+    model,
+    options,
+    attempts: naming.attempts,
+    images,
+  };
   const violation = checkJob(job);
   if (violation !== undefined) throw new Error(`job ${id}: ${describeViolation(violation)}`);
   return { id, job, instances, settled };

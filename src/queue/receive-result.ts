@@ -14,17 +14,23 @@ export function receiveResult({ job, instances, settled }: PlannedJob, value: un
   const violation = checkJobResult(value);
   if (violation !== undefined) return { kind: "refused", why: describeViolation(violation) };
   const result = value as JobResult;
-  if (result.model !== job?.model) return { kind: "refused", why: `expected a result of model ${job?.model.slice(0, 12) ?? "none"} but received one of ${result.model.slice(0, 12)}` };
+  if (result.model !== job?.model)
+    return {
+      kind: "refused",
+      why: `expected a result of model ${job?.model.slice(0, 12) ?? "none"} but received one of ${result.model.slice(0, 12)}`,
+    };
   const drawn: Drawn[] = [];
   const seen = new Set<number>();
   for (const outcome of result.outcomes) {
     const instance = instances.get(outcome.ordinal);
-    if (instance === undefined || seen.has(outcome.ordinal)) return { kind: "refused", why: `expected each instance of the job once but received ordinal ${outcome.ordinal}` };
+    if (instance === undefined || seen.has(outcome.ordinal))
+      return { kind: "refused", why: `expected each instance of the job once but received ordinal ${outcome.ordinal}` };
     seen.add(outcome.ordinal);
     const { annotationId, imageId } = instance;
     drawn.push({ instance, outcome: ordered({ ...outcome, annotationId, imageId }) });
   }
-  if (seen.size !== instances.size) return { kind: "refused", why: `expected ${instances.size} outcomes but received ${seen.size}` };
+  if (seen.size !== instances.size)
+    return { kind: "refused", why: `expected ${instances.size} outcomes but received ${seen.size}` };
   return { kind: "drawn", drawn: [...settled, ...drawn].sort((a, b) => a.outcome.ordinal - b.outcome.ordinal), result };
 }
 

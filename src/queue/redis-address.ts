@@ -1,7 +1,8 @@
 /** The address of a Redis server as a user gives it: checked, and made fit to be shown. A password never leaves this file but for the connection. */
 import { PolyrnnError, reasonOf, usageError } from "../errors.js";
 
-const HINT = "Write redis://HOST:6379, or rediss://USER:PASSWORD@HOST:6380/0 for TLS; POLYRNN_QUEUE keeps a password out of the command line.";
+const HINT =
+  "Write redis://HOST:6379, or rediss://USER:PASSWORD@HOST:6380/0 for TLS; POLYRNN_QUEUE keeps a password out of the command line.";
 
 export interface RedisAddress {
   readonly host: string;
@@ -23,14 +24,22 @@ export function parseRedisAddress(text: string): RedisAddress {
     throw usageError("--queue: expected an address of a Redis server but received text that is no address", HINT);
   }
   const isEncrypted = url.protocol === "rediss:";
-  if (!isEncrypted && url.protocol !== "redis:") throw usageError("--queue: expected an address that begins with redis:// or rediss:// but received another kind", HINT);
+  if (!isEncrypted && url.protocol !== "redis:")
+    throw usageError(
+      "--queue: expected an address that begins with redis:// or rediss:// but received another kind",
+      HINT,
+    );
   if (url.hostname === "") throw usageError("--queue: expected a host but received none", HINT);
   const database = url.pathname.replace(/^\//, "");
-  if (!/^\d{0,4}$/.test(database)) throw usageError("--queue: expected the number of a database after the host but received something else", HINT);
+  if (!/^\d{0,4}$/.test(database))
+    throw usageError("--queue: expected the number of a database after the host but received something else", HINT);
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const port = url.port === "" ? 6379 : Number(url.port);
   return {
-    host, port, database: Number(database), isEncrypted,
+    host,
+    port,
+    database: Number(database),
+    isEncrypted,
     ...(url.username === "" ? {} : { username: decoded(url.username) }),
     ...(url.password === "" ? {} : { password: decoded(url.password) }),
     shown: `${url.protocol}//${url.hostname}:${port}${database === "" ? "" : `/${database}`}`,
@@ -41,7 +50,10 @@ function decoded(part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw usageError("--queue: expected user and password with %-escapes for special characters but received a broken escape", HINT);
+    throw usageError(
+      "--queue: expected user and password with %-escapes for special characters but received a broken escape",
+      HINT,
+    );
   }
 }
 

@@ -42,17 +42,36 @@ export async function connectToQueue({ queue, timeoutMs }: QueueConnectionOption
   const address = parseRedisAddress(queue);
   let last: unknown;
   const client = new Redis({
-    host: address.host, port: address.port, db: address.database,
+    host: address.host,
+    port: address.port,
+    db: address.database,
     ...(address.username === undefined ? {} : { username: address.username }),
     ...(address.password === undefined ? {} : { password: address.password }),
     ...(address.isEncrypted ? { tls: isIP(address.host) === 0 ? { servername: address.host } : {} } : {}), // no names are asked for by number (RFC 6066)
     maxRetriesPerRequest: null, // BullMQ's own condition; `ask` says when it is enough
     retryStrategy: (times) => Math.min(100 * times, MOST_RECONNECT_MS),
   });
-  client.on("error", (error: unknown) => { last = error; });
-  client.on("ready", () => { last = undefined; });
-  const ask = <T>(answer: Promise<T>): Promise<T> => withTimeLimit(answer, timeoutMs, () => silent(address, timeoutMs, last), (thrown) => refused(address, thrown));
-  const connection: QueueConnection = { client, address, ask, close: () => { client.disconnect(); } };
+  client.on("error", (error: unknown) => {
+    last = error;
+  });
+  client.on("ready", () => {
+    last = undefined;
+  });
+  const ask = <T>(answer: Promise<T>): Promise<T> =>
+    withTimeLimit(
+      answer,
+      timeoutMs,
+      () => silent(address, timeoutMs, last),
+      (thrown) => refused(address, thrown),
+    );
+  const connection: QueueConnection = {
+    client,
+    address,
+    ask,
+    close: () => {
+      client.disconnect();
+    },
+  };
   try {
     const info = await ask(client.info("server"));
     checkVersion(address, info);
@@ -64,34 +83,60 @@ export async function connectToQueue({ queue, timeoutMs }: QueueConnectionOption
 }
 
 /** Settles with the answer, or with an error of ours; a late answer is dropped. */
-async function withTimeLimit<T>(answer: Promise<T>, timeoutMs: number, late: () => Error, wrong: (thrown: unknown) => Error): Promise<T> {
+async function withTimeLimit<T>(
+  answer: Promise<T>,
+  timeoutMs: number,
+  late: () => Error,
+  wrong: (thrown: unknown) => Error,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => { timer = setTimeout(() => { reject(late()); }, timeoutMs); });
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(late());
+    }, timeoutMs);
+  });
   try {
-    return await Promise.race([answer.catch((thrown: unknown) => { throw wrong(thrown); }), limit]);
+    return await Promise.race([
+      answer.catch((thrown: unknown) => {
+        throw wrong(thrown);
+      }),
+      limit,
+    ]);
   } finally {
     clearTimeout(timer);
   }
 }
 
 function silent(address: RedisAddress, timeoutMs: number, last: unknown): PolyrnnError {
-  const connected = address.isEncrypted ? "it is connected but does not answer, or does not speak TLS on this port" : "it is connected but does not answer";
+  const connected = address.isEncrypted
+    ? "it is connected but does not answer, or does not speak TLS on this port"
+    : "it is connected but does not answer";
   const why = last === undefined ? connected : queueReason(last);
-  return unavailable(`${address.shown}: expected an answer within ${timeoutMs / 1000} s but received none: ${why}`,
-    "Check that the Redis server runs and can be reached; what was journaled is kept, and --resume goes on.");
+  return unavailable(
+    `${address.shown}: expected an answer within ${timeoutMs / 1000} s but received none: ${why}`,
+    "Check that the Redis server runs and can be reached; what was journaled is kept, and --resume goes on.",
+  );
 }
 
 /** The driver's errors carry the command, and that may be the one with the password: they are told, never passed on as a cause. */
 function refused(address: RedisAddress, thrown: unknown): PolyrnnError {
   const reason = queueReason(thrown);
   if (/\bOOM\b/.test(reasonOf(thrown))) {
-    return unavailable(`${address.shown}: expected room for the next job but the server is full: ${reason}`,
-      "Raise maxmemory or free memory, then run the same command with --resume; what was journaled is kept.");
+    return unavailable(
+      `${address.shown}: expected room for the next job but the server is full: ${reason}`,
+      "Raise maxmemory or free memory, then run the same command with --resume; what was journaled is kept.",
+    );
   }
   if (/WRONGPASS|NOAUTH|NOPERM|invalid password|without any password/i.test(reason)) {
-    return unavailable(`${address.shown}: the server refused user or password`, "Correct them in the address; special characters are written as %-escapes.");
+    return unavailable(
+      `${address.shown}: the server refused user or password`,
+      "Correct them in the address; special characters are written as %-escapes.",
+    );
   }
-  return unavailable(`${address.shown}: the server answered with an error: ${reason}`, "Check the Redis server; what was journaled is kept, and --resume goes on.");
+  return unavailable(
+    `${address.shown}: the server answered with an error: ${reason}`,
+    "Check the Redis server; what was journaled is kept, and --resume goes on.",
+  );
 }
 
 /** Streams and blocking moves as BullMQ uses them came with 6.2. */
@@ -100,6 +145,9 @@ function checkVersion(address: RedisAddress, info: string): void {
   if (version === null) return; // a server that speaks the protocol and hides its version
   const [major, minor] = [Number(version[1]), Number(version[2])];
   if (major < 6 || (major === 6 && minor < 2)) {
-    throw unavailable(`${address.shown}: expected Redis 6.2 or later but received ${major}.${minor}`, "Install a newer Redis server.");
+    throw unavailable(
+      `${address.shown}: expected Redis 6.2 or later but received ${major}.${minor}`,
+      "Install a newer Redis server.",
+    );
   }
 }

@@ -12,7 +12,14 @@ import { Gate } from "../crop/gate.js";
 import { type BatchDecoder, openBatchDecoder } from "../predict/batch-decoder.js";
 import type { DeviceChoice } from "../runtime/devices.js";
 import { type Model, loadModel } from "../runtime/model.js";
-import { JOB_VERSION, MOST_ATTEMPTS, type Job, type JobResult, type WorkerCard, checkJob } from "../schema/queue-job.js";
+import {
+  JOB_VERSION,
+  MOST_ATTEMPTS,
+  type Job,
+  type JobResult,
+  type WorkerCard,
+  checkJob,
+} from "../schema/queue-job.js";
 import { describeViolation } from "../schema/validate.js";
 import { cutJob, drawJob } from "./draw-job.js";
 import type { FetchLimits } from "./fetch-image.js";
@@ -68,7 +75,11 @@ const RETRY_MS = 1000;
  * @returns when the host's signal is aborted
  * @throws PolyrnnError when the worker cannot begin (address, model, device, port)
  */
-export async function runWorker(options: WorkerOptions, host: WorkerHost, open = openBatchDecoder): Promise<WorkerSummary> {
+export async function runWorker(
+  options: WorkerOptions,
+  host: WorkerHost,
+  open = openBatchDecoder,
+): Promise<WorkerSummary> {
   const connection = await connectToQueue({ queue: options.queue, timeoutMs: options.queueTimeoutMs });
   try {
     host.note(`loading model ${options.model}`);
@@ -93,37 +104,67 @@ class JobWorker {
   private counts = { jobs: 0, rejected: 0, givenBack: 0 };
 
   constructor(
-    private readonly options: WorkerOptions, private readonly host: WorkerHost, private readonly connection: QueueConnection,
-    private readonly model: Model, private readonly decoder: BatchDecoder,
+    private readonly options: WorkerOptions,
+    private readonly host: WorkerHost,
+    private readonly connection: QueueConnection,
+    private readonly model: Model,
+    private readonly decoder: BatchDecoder,
   ) {
     this.atDecoder = new Gate(decoder.batchesAtOnce);
-    this.queue = new Queue(queueNameOf(model.hash), { connection: connection.client, prefix: KEY_PREFIX, skipMetasUpdate: true });
-    this.trouble = new TroubleLog(connection.address.shown, (line) => { host.note(line); });
-    this.queue.on("error", (error) => { this.trouble.add(error); });
-    this.metrics = new WorkerMetrics(() => connection.ask(this.queue.getJobCounts("waiting", "prioritized", "active", "delayed", "failed", "completed")));
+    this.queue = new Queue(queueNameOf(model.hash), {
+      connection: connection.client,
+      prefix: KEY_PREFIX,
+      skipMetasUpdate: true,
+    });
+    this.trouble = new TroubleLog(connection.address.shown, (line) => {
+      host.note(line);
+    });
+    this.queue.on("error", (error) => {
+      this.trouble.add(error);
+    });
+    this.metrics = new WorkerMetrics(() =>
+      connection.ask(this.queue.getJobCounts("waiting", "prioritized", "active", "delayed", "failed", "completed")),
+    );
   }
 
   async work(): Promise<WorkerSummary> {
     const { options, host, connection, decoder, model } = this;
     const endpoint = await this.openEndpoint();
     const taker = connection.client.duplicate();
-    taker.on("error", (error: unknown) => { this.trouble.add(error); });
-    taker.on("ready", () => { this.trouble.clear(); });
+    taker.on("error", (error: unknown) => {
+      this.trouble.add(error);
+    });
+    taker.on("ready", () => {
+      this.trouble.clear();
+    });
     await showWorker(connection, this.card());
-    const renewal = setInterval(() => { showWorker(connection, this.card()).catch((thrown: unknown) => { this.trouble.add(thrown); }); }, RENEW_CARD_MS);
+    const renewal = setInterval(() => {
+      showWorker(connection, this.card()).catch((thrown: unknown) => {
+        this.trouble.add(thrown);
+      });
+    }, RENEW_CARD_MS);
     const worker = new Worker(queueNameOf(model.hash), (job, token) => this.process(job, token), {
-      connection: taker, prefix: KEY_PREFIX, name: this.id,
-      concurrency: options.concurrency ?? decoder.batchesAtOnce + 1, lockDuration: options.stalledAfterMs, stalledInterval: options.stalledAfterMs / 2,
+      connection: taker,
+      prefix: KEY_PREFIX,
+      name: this.id,
+      concurrency: options.concurrency ?? decoder.batchesAtOnce + 1,
+      lockDuration: options.stalledAfterMs,
+      stalledInterval: options.stalledAfterMs / 2,
       maxStalledCount: MOST_ATTEMPTS, // of jobs that cannot even be read; ours say themselves how many they may have
-      runRetryDelay: RETRY_MS, drainDelay: 1,
+      runRetryDelay: RETRY_MS,
+      drainDelay: 1,
       ...(options.rate === undefined ? {} : { limiter: { max: options.rate, duration: 1000 } }),
     });
-    worker.on("error", (error) => { this.trouble.add(error); });
+    worker.on("error", (error) => {
+      this.trouble.add(error);
+    });
     worker.on("failed", (job, error) => {
       this.metrics.countJob("failed");
       host.note(`job ${job?.id ?? ""}: ${queueReason(error)}`);
     });
-    host.note(`worker ${this.id}: model ${model.card.name} (${model.hash.slice(0, 12)}) on ${decoder.device} (${decoder.version}); waiting for jobs at ${connection.address.shown}`);
+    host.note(
+      `worker ${this.id}: model ${model.card.name} (${model.hash.slice(0, 12)}) on ${decoder.device} (${decoder.version}); waiting for jobs at ${connection.address.shown}`,
+    );
     try {
       await aborted(host.signal);
       await this.leave(worker);
@@ -133,7 +174,13 @@ class JobWorker {
       taker.disconnect();
       await endpoint?.close();
     }
-    return { version: 1, type: "worker-summary", instances: this.metrics.instances, failed: this.metrics.failed, ...this.counts };
+    return {
+      version: 1,
+      type: "worker-summary",
+      instances: this.metrics.instances,
+      failed: this.metrics.failed,
+      ...this.counts,
+    };
   }
 
   /**
@@ -143,7 +190,9 @@ class JobWorker {
   private async leave(worker: Worker): Promise<void> {
     const closed = worker.close().then(() => true);
     for (let isClosed = false; !isClosed;) {
-      const answer = this.connection.ask(this.connection.client.ping()).then(() => wait(RETRY_MS, false, { ref: false }));
+      const answer = this.connection
+        .ask(this.connection.client.ping())
+        .then(() => wait(RETRY_MS, false, { ref: false }));
       answer.catch(() => undefined); // when the worker is closed by then, nobody listens
       isClosed = await Promise.race([closed, answer]);
     }
@@ -173,8 +222,12 @@ class JobWorker {
     const violation = checkJob(data);
     if (violation !== undefined) throw this.rejection(describeViolation(violation));
     const job = data as Job;
-    if (job.model !== this.model.hash) throw this.rejection(`expected a job for model ${this.model.hash.slice(0, 12)} but received one for ${job.model.slice(0, 12)}`);
-    if (bull.stalledCounter >= job.attempts) throw new UnrecoverableError(`${bull.stalledCounter} worker(s) died or stalled while they had it`);
+    if (job.model !== this.model.hash)
+      throw this.rejection(
+        `expected a job for model ${this.model.hash.slice(0, 12)} but received one for ${job.model.slice(0, 12)}`,
+      );
+    if (bull.stalledCounter >= job.attempts)
+      throw new UnrecoverableError(`${bull.stalledCounter} worker(s) died or stalled while they had it`);
     return job;
   }
 
@@ -202,8 +255,18 @@ class JobWorker {
   private card(): WorkerCard {
     const { model, decoder, metrics } = this;
     return {
-      type: "polyrnn-worker", version: JOB_VERSION, id: this.id, host: hostname(), pid: process.pid, modelName: model.card.name, model: model.hash,
-      engine: decoder.name, device: decoder.device, engineVersion: decoder.version, instances: metrics.instances, failed: metrics.failed,
+      type: "polyrnn-worker",
+      version: JOB_VERSION,
+      id: this.id,
+      host: hostname(),
+      pid: process.pid,
+      modelName: model.card.name,
+      model: model.hash,
+      engine: decoder.name,
+      device: decoder.device,
+      engineVersion: decoder.version,
+      instances: metrics.instances,
+      failed: metrics.failed,
     };
   }
 }
@@ -211,7 +274,10 @@ class JobWorker {
 /** Says each trouble with Redis once until it has passed: a server that is away makes an error every second. */
 class TroubleLog {
   private readonly said = new Set<string>();
-  constructor(private readonly shown: string, private readonly note: (line: string) => void) {}
+  constructor(
+    private readonly shown: string,
+    private readonly note: (line: string) => void,
+  ) {}
 
   add(thrown: unknown): void {
     const reason = queueReason(thrown);
@@ -227,5 +293,15 @@ class TroubleLog {
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
-  return signal.aborted ? Promise.resolve() : new Promise((resolve) => { signal.addEventListener("abort", () => { resolve(); }, { once: true }); });
+  return signal.aborted
+    ? Promise.resolve()
+    : new Promise((resolve) => {
+        signal.addEventListener(
+          "abort",
+          () => {
+            resolve();
+          },
+          { once: true },
+        );
+      });
 }

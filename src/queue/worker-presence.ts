@@ -13,7 +13,12 @@ const cardKey = (id: string): string => `${KEY_PREFIX}:worker:${id}`;
 /** Renews the card and names the model, so that its queue is found. */
 export async function showWorker(connection: QueueConnection, card: WorkerCard): Promise<void> {
   const { client } = connection;
-  await connection.ask(Promise.all([client.set(cardKey(card.id), JSON.stringify(card), "PX", CARD_LIVES_MS), client.hset(MODELS_KEY, card.model, card.modelName)]));
+  await connection.ask(
+    Promise.all([
+      client.set(cardKey(card.id), JSON.stringify(card), "PX", CARD_LIVES_MS),
+      client.hset(MODELS_KEY, card.model, card.modelName),
+    ]),
+  );
 }
 
 export async function hideWorker(connection: QueueConnection, id: string): Promise<void> {
@@ -25,13 +30,18 @@ export async function nameModel(connection: QueueConnection, model: string, mode
   await connection.ask(connection.client.hset(MODELS_KEY, model, modelName));
 }
 
-export interface NamedModel { readonly model: string; readonly modelName: string }
+export interface NamedModel {
+  readonly model: string;
+  readonly modelName: string;
+}
 
 /** Models that ever had a job or a worker on this server, by name. */
 export async function listModels(connection: QueueConnection): Promise<readonly NamedModel[]> {
   const found = await connection.ask(connection.client.hgetall(MODELS_KEY));
-  return Object.entries(found).filter(([model]) => /^[0-9a-f]{64}$/.test(model))
-    .map(([model, modelName]) => ({ model, modelName })).sort((a, b) => (a.modelName < b.modelName ? -1 : 1));
+  return Object.entries(found)
+    .filter(([model]) => /^[0-9a-f]{64}$/.test(model))
+    .map(([model, modelName]) => ({ model, modelName }))
+    .sort((a, b) => (a.modelName < b.modelName ? -1 : 1));
 }
 
 /** Workers alive now. Cards that are not ours are left out. */
@@ -62,4 +72,3 @@ function parseCard(text: string): WorkerCard[] {
     return []; // somebody else's key
   }
 }
-

@@ -13,7 +13,12 @@ import { join } from "node:path";
  */
 export function countCores(root = "/"): number {
   const allowed = /^Cpus_allowed_list:\s*([\d,-]+)$/m.exec(read(join(root, "proc/self/status")) ?? "")?.[1];
-  const siblings = allowed === undefined ? [] : listed(allowed).map((cpu) => read(join(root, `sys/devices/system/cpu/cpu${cpu}/topology/thread_siblings_list`)));
+  const siblings =
+    allowed === undefined
+      ? []
+      : listed(allowed).map((cpu) =>
+          read(join(root, `sys/devices/system/cpu/cpu${cpu}/topology/thread_siblings_list`)),
+        );
   const isTold = siblings.length > 0 && !siblings.includes(undefined);
   const cores = isTold ? new Set(siblings).size : availableParallelism();
   return Math.max(1, Math.min(cores, quota(root)));
@@ -29,7 +34,10 @@ function listed(ranges: string): number[] {
 
 /** Processors' worth of time that a container gets (control groups, version 2: "200000 100000" is 2); Infinity without a limit. */
 function quota(root: string): number {
-  const [time, period] = (read(join(root, "sys/fs/cgroup/cpu.max")) ?? "max").split(" ").map(Number) as [number, number?];
+  const [time, period] = (read(join(root, "sys/fs/cgroup/cpu.max")) ?? "max").split(" ").map(Number) as [
+    number,
+    number?,
+  ];
   return Number.isFinite(time) && period !== undefined && period > 0 ? Math.ceil(time / period) : Infinity;
 }
 

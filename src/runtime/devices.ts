@@ -13,12 +13,20 @@ import type { Model } from "./model.js";
 
 export type DeviceChoice = "auto" | DeviceName;
 
-export interface Candidate { readonly engine: EngineName; readonly device: DeviceName }
+export interface Candidate {
+  readonly engine: EngineName;
+  readonly device: DeviceName;
+}
 
 /** Why a candidate does not serve, and one sentence on what would change that. */
-export interface Obstacle { readonly reason: string; readonly fix: string }
+export interface Obstacle {
+  readonly reason: string;
+  readonly fix: string;
+}
 
-export interface PassedOver extends Obstacle { readonly candidate: Candidate }
+export interface PassedOver extends Obstacle {
+  readonly candidate: Candidate;
+}
 
 const ORDER: readonly Candidate[] = [
   { engine: "tfjs", device: "cuda" },
@@ -30,7 +38,10 @@ const ORDER: readonly Candidate[] = [
 
 /** The candidates for a choice, best first. */
 export function candidatesFor(device: DeviceChoice, engine?: EngineName): readonly Candidate[] {
-  return ORDER.filter((candidate) => (device === "auto" || candidate.device === device) && (engine === undefined || candidate.engine === engine));
+  return ORDER.filter(
+    (candidate) =>
+      (device === "auto" || candidate.device === device) && (engine === undefined || candidate.engine === engine),
+  );
 }
 
 /**
@@ -39,7 +50,9 @@ export function candidatesFor(device: DeviceChoice, engine?: EngineName): readon
  * @throws E_UNAVAILABLE with every obstacle when none works
  */
 export async function takeFirst<W extends object>(
-  device: DeviceChoice, candidates: readonly Candidate[], attempt: (candidate: Candidate) => Promise<W | Obstacle>,
+  device: DeviceChoice,
+  candidates: readonly Candidate[],
+  attempt: (candidate: Candidate) => Promise<W | Obstacle>,
 ): Promise<{ readonly taken: W; readonly candidate: Candidate; readonly passedOver: readonly PassedOver[] }> {
   const passedOver: PassedOver[] = [];
   for (const candidate of candidates) {
@@ -68,8 +81,13 @@ export interface OpenEngineOptions {
  * @returns an engine for the model, which the caller disposes, and what was passed over on the way to it
  * @throws E_UNAVAILABLE when no engine works on the device
  */
-export async function openEngine(model: Model, options: OpenEngineOptions): Promise<{ engine: Engine; passedOver: readonly PassedOver[] }> {
-  const { taken: engine, passedOver } = await openFirst(options, (candidate) => openCandidate(candidate, model, options));
+export async function openEngine(
+  model: Model,
+  options: OpenEngineOptions,
+): Promise<{ engine: Engine; passedOver: readonly PassedOver[] }> {
+  const { taken: engine, passedOver } = await openFirst(options, (candidate) =>
+    openCandidate(candidate, model, options),
+  );
   return { engine, passedOver };
 }
 
@@ -78,7 +96,8 @@ export async function openEngine(model: Model, options: OpenEngineOptions): Prom
  * @param open on a candidate that works
  */
 export function openFirst<W extends object>(
-  { device, threads }: OpenEngineOptions, open: (candidate: Candidate) => Promise<W>,
+  { device, threads }: OpenEngineOptions,
+  open: (candidate: Candidate) => Promise<W>,
 ): Promise<{ readonly taken: W; readonly passedOver: readonly PassedOver[] }> {
   return takeFirst(device, candidatesFor(device, forcedEngine()), async (candidate) => {
     const obstacle = await probe(candidate, device, threads);
@@ -109,22 +128,40 @@ function forcedEngine(): EngineName | undefined {
   const name = process.env["POLYRNN_ENGINE"];
   if (name === undefined || name === "") return undefined;
   if (name === "tfjs" || name === "onnxruntime") return name;
-  throw usageError(`POLYRNN_ENGINE: expected tfjs or onnxruntime but received ${JSON.stringify(name.slice(0, 80))}`, "Correct or unset the environment variable.");
+  throw usageError(
+    `POLYRNN_ENGINE: expected tfjs or onnxruntime but received ${JSON.stringify(name.slice(0, 80))}`,
+    "Correct or unset the environment variable.",
+  );
 }
 
 /** @param asked `auto` looks for signs of hardware first; a device that was asked for is tried in any case */
-async function probe({ engine, device }: Candidate, asked: DeviceChoice, threads?: number): Promise<Obstacle | undefined> {
+async function probe(
+  { engine, device }: Candidate,
+  asked: DeviceChoice,
+  threads?: number,
+): Promise<Obstacle | undefined> {
   if (asked === "auto" && device === "cuda" && !hasNvidiaDriver()) {
-    return { reason: "no NVIDIA driver is visible", fix: "Install the driver, or give a container access to the GPU; then nvidia-smi lists it." };
+    return {
+      reason: "no NVIDIA driver is visible",
+      fix: "Install the driver, or give a container access to the GPU; then nvidia-smi lists it.",
+    };
   }
   if (asked === "auto" && device === "webgpu" && !hasGpuHardware()) {
-    return { reason: "no hardware GPU is visible", fix: "Install the GPU's driver, or give a container access to /dev/dri; --device webgpu also takes a software driver." };
+    return {
+      reason: "no hardware GPU is visible",
+      fix: "Install the GPU's driver, or give a container access to /dev/dri; --device webgpu also takes a software driver.",
+    };
   }
   try {
-    return engine === "tfjs" ? await probeTfjs(device, threads) : await (await import("./onnx-probe.js")).probeOnnx(device);
+    return engine === "tfjs"
+      ? await probeTfjs(device, threads)
+      : await (await import("./onnx-probe.js")).probeOnnx(device);
   } catch (thrown) {
     // The import itself: a native library for another platform, or one that is missing.
-    return { reason: `${engine} does not load (${reasonOf(thrown).split("\n", 1)[0]!})`, fix: "Run npm ci again on this machine." };
+    return {
+      reason: `${engine} does not load (${reasonOf(thrown).split("\n", 1)[0]!})`,
+      fix: "Run npm ci again on this machine.",
+    };
   }
 }
 
@@ -133,11 +170,18 @@ async function probeTfjs(device: DeviceName, threads?: number): Promise<Obstacle
   const { loadTfjs } = await import("./tfjs-load.js");
   const outcome = loadTfjs(device, threads);
   if ("tf" in outcome) return undefined;
-  return { reason: outcome.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; "), fix: outcome.obstacles[0]!.fix };
+  return {
+    reason: outcome.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; "),
+    fix: outcome.obstacles[0]!.fix,
+  };
 }
 
 /** The engine of a candidate that works. */
-export async function openCandidate({ engine, device }: Candidate, model: Model, { threads }: Pick<OpenEngineOptions, "threads">): Promise<Engine> {
+export async function openCandidate(
+  { engine, device }: Candidate,
+  model: Model,
+  { threads }: Pick<OpenEngineOptions, "threads">,
+): Promise<Engine> {
   const { network, weights, card } = model;
   if (engine === "onnxruntime") {
     const { openOnnxEngine } = await import("./onnx-engine.js");

@@ -20,5 +20,7 @@ export function hasGpuHardware(): boolean {
   const drivers = `${process.env["VK_ICD_FILENAMES"] ?? ""}${process.env["VK_DRIVER_FILES"] ?? ""}`;
   if (/swiftshader|lvp|lavapipe/i.test(drivers)) return false;
   if (process.platform !== "linux") return true;
-  return hasNvidiaDriver() || (existsSync("/dev/dri") && readdirSync("/dev/dri").some((name) => name.startsWith("renderD")));
+  return (
+    hasNvidiaDriver() || (existsSync("/dev/dri") && readdirSync("/dev/dri").some((name) => name.startsWith("renderD")))
+  );
 }

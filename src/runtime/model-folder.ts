@@ -46,7 +46,10 @@ export async function findModelFolder(nameOrPath: string): Promise<string> {
   const path = resolve(basename(nameOrPath) === CARD_FILE ? dirname(nameOrPath) : nameOrPath);
   if (await isFile(join(path, CARD_FILE))) return path;
   if (isAbsolute(nameOrPath) || /[\\/]/.test(nameOrPath)) {
-    throw unavailable(`${path}: expected a model's folder with ${CARD_FILE} in it but there is none`, "Check the path; `polyrnn models` lists the models that need none.");
+    throw unavailable(
+      `${path}: expected a model's folder with ${CARD_FILE} in it but there is none`,
+      "Check the path; `polyrnn models` lists the models that need none.",
+    );
   }
   const names = bundled.map((folder) => basename(folder));
   const nearest = nearestName(nameOrPath, names);
@@ -85,7 +88,11 @@ export async function readCard(folder: string): Promise<ModelCard> {
     if (size > MAX_CARD_BYTES) throw new Error(`it has ${size} bytes, more than ${MAX_CARD_BYTES}`);
     card = JSON.parse(await readFile(path, "utf8"));
   } catch (thrown) {
-    throw unavailable(`${path}: expected a model card in JSON (${reasonOf(thrown)})`, "The card is damaged. Fetch the model again.", thrown);
+    throw unavailable(
+      `${path}: expected a model card in JSON (${reasonOf(thrown)})`,
+      "The card is damaged. Fetch the model again.",
+      thrown,
+    );
   }
   const version = typeof card === "object" && card !== null && "formatVersion" in card ? card.formatVersion : undefined;
   if (version !== CARD_VERSION) {
@@ -95,6 +102,7 @@ export async function readCard(folder: string): Promise<ModelCard> {
     );
   }
   const violation = checkModelCard(card);
-  if (violation) throw unavailable(`${path}: ${describeViolation(violation)}`, "Correct the card or fetch the model again.");
+  if (violation)
+    throw unavailable(`${path}: ${describeViolation(violation)}`, "Correct the card or fetch the model again.");
   return card as ModelCard;
 }

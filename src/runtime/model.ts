@@ -43,12 +43,19 @@ export async function loadModel(nameOrPath: string): Promise<Model> {
  */
 export function predictionHash(card: ModelCard): string {
   const { architecture, grid, cropSize, normalization, files } = card;
-  const hashes = Object.values(files).map((file) => file.sha256).sort();
-  return createHash("sha256").update(canonicalJson({ architecture, grid, cropSize, normalization, hashes })).digest("hex");
+  const hashes = Object.values(files)
+    .map((file) => file.sha256)
+    .sort();
+  return createHash("sha256")
+    .update(canonicalJson({ architecture, grid, cropSize, normalization, hashes }))
+    .digest("hex");
 }
 
 /** One weights file of a model, looked at for `polyrnn models verify`. */
-export interface FileCheck { readonly name: string; readonly problem?: PolyrnnError }
+export interface FileCheck {
+  readonly name: string;
+  readonly problem?: PolyrnnError;
+}
 
 export interface ModelCheck {
   readonly card: ModelCard;
@@ -69,7 +76,9 @@ export async function verifyModel(nameOrPath: string): Promise<ModelCheck> {
     files.push({ name, ...(problem && { problem }) });
   }
   if (files.some((file) => file.problem)) return { card, folder, files };
-  const weightsProblem = await problemOf(() => { checkWeights(weights, describeNetwork(card.architecture).weightShapes, folder); });
+  const weightsProblem = await problemOf(() => {
+    checkWeights(weights, describeNetwork(card.architecture).weightShapes, folder);
+  });
   return { card, folder, files, ...(weightsProblem && { weightsProblem }) };
 }
 
@@ -84,7 +93,12 @@ async function problemOf(check: () => void | Promise<void>): Promise<PolyrnnErro
 }
 
 /** Reads one file, holds it against the card, and adds its tensors. */
-async function addWeights(weights: Map<string, WeightTensor>, card: ModelCard, folder: string, name: string): Promise<void> {
+async function addWeights(
+  weights: Map<string, WeightTensor>,
+  card: ModelCard,
+  folder: string,
+  name: string,
+): Promise<void> {
   const path = join(folder, name);
   const expected = card.files[name]!;
   const { bytes, sha256 } = await readAndHash(path);
@@ -101,7 +115,11 @@ async function addWeights(weights: Map<string, WeightTensor>, card: ModelCard, f
 }
 
 /** @throws E_UNAVAILABLE unless the weights are exactly the expected ones, all values finite */
-export function checkWeights(weights: ReadonlyMap<string, WeightTensor>, expected: ReadonlyMap<string, readonly number[]>, where: string): void {
+export function checkWeights(
+  weights: ReadonlyMap<string, WeightTensor>,
+  expected: ReadonlyMap<string, readonly number[]>,
+  where: string,
+): void {
   const missing = [...expected.keys()].filter((name) => !weights.has(name));
   if (missing.length > 0) throw misfit(where, `${expected.size} tensors`, `a model without ${listed(missing)}`);
   const extra = [...weights.keys()].filter((name) => !expected.has(name));
@@ -117,7 +135,10 @@ export function checkWeights(weights: ReadonlyMap<string, WeightTensor>, expecte
 }
 
 function listed(names: readonly string[]): string {
-  const shown = names.slice(0, 3).map((name) => name.slice(0, 80)).join(", ");
+  const shown = names
+    .slice(0, 3)
+    .map((name) => name.slice(0, 80))
+    .join(", ");
   return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
 }
 
@@ -133,5 +154,6 @@ function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, item: unknown) =>
     typeof item === "object" && item !== null && !Array.isArray(item)
       ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item);
+      : item,
+  );
 }

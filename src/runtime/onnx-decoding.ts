@@ -8,7 +8,7 @@ import type { Decoding, StepDrawn, StepInput } from "./engine.js";
 import type { PLANES } from "./onnx-steps-model.js";
 
 /** Graph input name -> tensor. Each decoding has its own. */
-export type Planes = Readonly<Record<typeof PLANES[number], Tensor>>;
+export type Planes = Readonly<Record<(typeof PLANES)[number], Tensor>>;
 
 export interface DecoderSessions {
   /** One step; see onnx-model.ts. */
@@ -48,7 +48,9 @@ export class OnnxDecoding implements Decoding {
   dispose(): void {
     // Ordinary memory is the garbage collector's.
     if (this.sessions.select === undefined) return;
-    void Promise.allSettled(this.selections).then(async () => { free(Object.values(await this.planes)); });
+    void Promise.allSettled(this.selections).then(async () => {
+      free(Object.values(await this.planes));
+    });
   }
 
   private async runSteps(session: InferenceSession, input: StepInput): Promise<StepDrawn[]> {
@@ -64,10 +66,20 @@ export class OnnxDecoding implements Decoding {
     const { hoisted, ...state } = await this.planes;
     const indices = (values: Int32Array): Tensor => new Tensor("int32", values, [this.size]);
     const outputs = await session.run({
-      hoisted, ...state, first: indices(input.first), previous: indices(input.previous), before_previous: indices(input.beforePrevious),
+      hoisted,
+      ...state,
+      first: indices(input.first),
+      previous: indices(input.previous),
+      before_previous: indices(input.beforePrevious),
     });
     this.hasStepped = true;
-    this.planes = { hoisted, h1: outputs["next_h1"]!, c1: outputs["next_c1"]!, h2: outputs["next_h2"]!, c2: outputs["next_c2"]! };
+    this.planes = {
+      hoisted,
+      h1: outputs["next_h1"]!,
+      c1: outputs["next_c1"]!,
+      h2: outputs["next_h2"]!,
+      c2: outputs["next_c2"]!,
+    };
     free(Object.values(state));
     return outputs;
   }
@@ -77,7 +89,10 @@ export class OnnxDecoding implements Decoding {
     const { planes } = this;
     if (select === undefined) return this.takeFromMemory(planes as Planes, rows);
     const taking = (async () => {
-      const taken = await select.run({ rows: new Tensor("int32", Int32Array.from(rows), [rows.length]), ...(await planes) });
+      const taken = await select.run({
+        rows: new Tensor("int32", Int32Array.from(rows), [rows.length]),
+        ...(await planes),
+      });
       return planesOf((name) => taken[`taken_${name}`]!);
     })();
     taking.catch(() => undefined); // met where the selection is stepped or freed
@@ -89,12 +104,20 @@ export class OnnxDecoding implements Decoding {
   private takeFromMemory(planes: Planes, rows: readonly number[]): Planes {
     if (rows.length === this.size && rows.every((row, at) => row === at)) return planes;
     const isZero = (name: keyof Planes): boolean => name !== "hoisted" && !this.hasStepped;
-    return planesOf((name) => (isZero(name) && rows.length <= this.size ? firstRows(planes[name], rows.length) : takeRows(planes[name], rows)));
+    return planesOf((name) =>
+      isZero(name) && rows.length <= this.size ? firstRows(planes[name], rows.length) : takeRows(planes[name], rows),
+    );
   }
 }
 
 function planesOf(tensorOf: (name: keyof Planes) => Tensor): Planes {
-  return { hoisted: tensorOf("hoisted"), h1: tensorOf("h1"), c1: tensorOf("c1"), h2: tensorOf("h2"), c2: tensorOf("c2") };
+  return {
+    hoisted: tensorOf("hoisted"),
+    h1: tensorOf("h1"),
+    c1: tensorOf("c1"),
+    h2: tensorOf("h2"),
+    c2: tensorOf("c2"),
+  };
 }
 
 /** Frees tensors that lie on a device. */
@@ -116,16 +139,20 @@ function takeRows(tensor: Tensor, rows: readonly number[]): Tensor {
 
 function rowsOf(values: Float32Array, width: number, rows: readonly number[]): Float32Array {
   const taken = new Float32Array(rows.length * width);
-  rows.forEach((row, at) => { taken.set(values.subarray(row * width, (row + 1) * width), at * width); });
+  rows.forEach((row, at) => {
+    taken.set(values.subarray(row * width, (row + 1) * width), at * width);
+  });
   return taken;
 }
 
 export function floatsOf(tensor: Tensor): Float32Array {
-  if (!(tensor.data instanceof Float32Array)) throw new Error(`expected a float32 tensor from onnxruntime, received ${tensor.type}`);
+  if (!(tensor.data instanceof Float32Array))
+    throw new Error(`expected a float32 tensor from onnxruntime, received ${tensor.type}`);
   return tensor.data;
 }
 
 function integersOf(tensor: Tensor): Int32Array {
-  if (!(tensor.data instanceof Int32Array)) throw new Error(`expected an int32 tensor from onnxruntime, received ${tensor.type}`);
+  if (!(tensor.data instanceof Int32Array))
+    throw new Error(`expected an int32 tensor from onnxruntime, received ${tensor.type}`);
   return tensor.data;
 }

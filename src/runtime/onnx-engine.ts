@@ -60,18 +60,26 @@ export interface OnnxModels<M> {
 export type OnnxModelsToMake = OnnxModels<() => Uint8Array>;
 
 export function mapModels<A, B>(models: OnnxModels<A>, change: (model: A) => B): OnnxModels<B> {
-  return Object.fromEntries(Object.entries(models).map(([name, model]: [string, A]) => [name, change(model)])) as unknown as OnnxModels<B>;
+  return Object.fromEntries(
+    Object.entries(models).map(([name, model]: [string, A]) => [name, change(model)]),
+  ) as unknown as OnnxModels<B>;
 }
 
 export function openOnnxEngine(
-  network: PolygonRnn, weights: WeightMap, normalization: Normalization, options: OnnxEngineOptions,
+  network: PolygonRnn,
+  weights: WeightMap,
+  normalization: Normalization,
+  options: OnnxEngineOptions,
 ): Promise<Engine> {
   return openOnnxModels(network.widths, onnxModelsFor(network, weights, normalization, options), options);
 }
 
 /** What an engine on the device is opened with. */
 export function onnxModelsFor(
-  network: PolygonRnn, weights: WeightMap, normalization: Normalization, { device, stepsAtOnce = STEPS_AT_ONCE[device] }: Pick<OnnxEngineOptions, "device" | "stepsAtOnce">,
+  network: PolygonRnn,
+  weights: WeightMap,
+  normalization: Normalization,
+  { device, stepsAtOnce = STEPS_AT_ONCE[device] }: Pick<OnnxEngineOptions, "device" | "stepsAtOnce">,
 ): OnnxModelsToMake {
   const graphOptions = { padConvInputs: device === "webgpu" };
   return {
@@ -82,8 +90,16 @@ export function onnxModelsFor(
   };
 }
 
-export async function openOnnxModels(widths: StateWidths, models: OnnxModelsToMake, options: Omit<OnnxEngineOptions, "stepsAtOnce">): Promise<Engine> {
-  const { device, threads = countCores(), encodedAtOnce = ENCODED_AT_ONCE[device] * (device === "cpu" ? threads : 1) } = options;
+export async function openOnnxModels(
+  widths: StateWidths,
+  models: OnnxModelsToMake,
+  options: Omit<OnnxEngineOptions, "stepsAtOnce">,
+): Promise<Engine> {
+  const {
+    device,
+    threads = countCores(),
+    encodedAtOnce = ENCODED_AT_ONCE[device] * (device === "cpu" ? threads : 1),
+  } = options;
   const session = { device, threads };
   // One after the other: each holds a copy of its weights while it is being optimized.
   const encoder = await openSession(models.encoder(), session, ["hoisted"]);
@@ -91,7 +107,13 @@ export async function openOnnxModels(widths: StateWidths, models: OnnxModelsToMa
   const sessions: DecoderSessions = {
     step: await openSession(models.step(), session, NEXT_STATE),
     ...(models.steps !== undefined && { steps: await openSession(models.steps(), session, NEXT_STATE) }),
-    ...(models.select !== undefined && { select: await openSession(models.select(), session, PLANES.map((name) => `taken_${name}`)) }),
+    ...(models.select !== undefined && {
+      select: await openSession(
+        models.select(),
+        session,
+        PLANES.map((name) => `taken_${name}`),
+      ),
+    }),
   };
   return {
     name: "onnxruntime",
@@ -101,13 +123,17 @@ export async function openOnnxModels(widths: StateWidths, models: OnnxModelsToMa
       const { vertex, hoisted, mask } = await encodePieces({ encoder, join }, pixels, count, encodedAtOnce);
       const [c1, c2] = widths;
       const zeros = (channels: number): Tensor =>
-        new Tensor("float32", new Float32Array(count * channels * CELL_COUNT), [count, channels, ...hoisted!.dims.slice(2)]);
+        new Tensor("float32", new Float32Array(count * channels * CELL_COUNT), [
+          count,
+          channels,
+          ...hoisted!.dims.slice(2),
+        ]);
       const planes = { hoisted: hoisted!, h1: zeros(c1), c1: zeros(c1), h2: zeros(c2), c2: zeros(c2) };
       const decoding = new OnnxDecoding(sessions, count, floatsOf(vertex!), planes);
       return mask === undefined ? decoding : Object.assign(decoding, { maskLogits: floatsOf(mask) });
     },
     async dispose() {
-      for (const each of [encoder, join, ...Object.values(sessions) as InferenceSession[]]) await each?.release();
+      for (const each of [encoder, join, ...(Object.values(sessions) as InferenceSession[])]) await each?.release();
     },
   };
 }
@@ -119,7 +145,12 @@ interface EncoderSessions {
 }
 
 /** Runs the encoder over so many crops at a time. @returns its outputs by name, as of one call */
-async function encodePieces({ encoder, join }: EncoderSessions, pixels: Uint8Array, count: number, atOnce: number): Promise<Readonly<Record<string, Tensor>>> {
+async function encodePieces(
+  { encoder, join }: EncoderSessions,
+  pixels: Uint8Array,
+  count: number,
+  atOnce: number,
+): Promise<Readonly<Record<string, Tensor>>> {
   const pieces: Readonly<Record<string, Tensor>>[] = [];
   const bytes = pixels.length / count;
   for (let start = 0; start < count; start += atOnce) {
@@ -159,7 +190,11 @@ function joinRows(tensors: readonly Tensor[], dims: readonly number[]): Tensor {
 }
 
 /** @param left outputs that stay on the device where it can keep them */
-function openSession(model: Uint8Array, options: Pick<OnnxEngineOptions, "device" | "threads">, left: readonly string[]): Promise<InferenceSession> {
+function openSession(
+  model: Uint8Array,
+  options: Pick<OnnxEngineOptions, "device" | "threads">,
+  left: readonly string[],
+): Promise<InferenceSession> {
   const sessionOptions = onnxSessionOptions(options);
   if (!KEEPS_TENSORS[options.device]) return InferenceSession.create(model, sessionOptions);
   const preferredOutputLocation = Object.fromEntries(left.map((output) => [output, "gpu-buffer" as const]));

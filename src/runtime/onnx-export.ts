@@ -14,7 +14,11 @@ import type { Model } from "./model.js";
 import { buildLoopModel } from "./onnx-loop-model.js";
 import { buildEncoderModel, buildStepModel } from "./onnx-model.js";
 
-export interface ExportedFile { readonly name: string; readonly path: string; readonly bytes: number }
+export interface ExportedFile {
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: number;
+}
 
 /** @param out folder that is there; files of these names are replaced @throws E_WRITE */
 export async function exportOnnx({ network, weights, card }: Model, out: string): Promise<readonly ExportedFile[]> {
@@ -30,7 +34,11 @@ export async function exportOnnx({ network, weights, card }: Model, out: string)
     try {
       await writeFile(path, bytes);
     } catch (error) {
-      throw cannotWrite(`${path}: cannot write the exported model: ${reasonOf(error)}`, "Name a folder that can be written with --out.", error);
+      throw cannotWrite(
+        `${path}: cannot write the exported model: ${reasonOf(error)}`,
+        "Name a folder that can be written with --out.",
+        error,
+      );
     }
     files.push({ name, path, bytes: bytes.byteLength });
   }

@@ -16,13 +16,19 @@ export async function openOnnxFile(path: string): Promise<OnnxRunner> {
   const session = await InferenceSession.create(path, { logSeverityLevel: 3 });
   return {
     async run(feeds) {
-      const inputs = Object.fromEntries(Object.entries(feeds).map(([name, feed]) =>
-        [name, feed.type === "uint8" ? new Tensor("uint8", feed.data, feed.dims) : new Tensor("int64", feed.data, feed.dims)]));
+      const inputs = Object.fromEntries(
+        Object.entries(feeds).map(([name, feed]) => [
+          name,
+          feed.type === "uint8" ? new Tensor("uint8", feed.data, feed.dims) : new Tensor("int64", feed.data, feed.dims),
+        ]),
+      );
       const outputs = await session.run(inputs);
-      return Object.fromEntries(Object.entries(outputs).map(([name, { data, type }]) => {
-        if (data instanceof Float32Array || data instanceof Int32Array) return [name, data];
-        throw new Error(`${path}: output ${name}: expected float or int32, received ${type}`);
-      }));
+      return Object.fromEntries(
+        Object.entries(outputs).map(([name, { data, type }]) => {
+          if (data instanceof Float32Array || data instanceof Int32Array) return [name, data];
+          throw new Error(`${path}: output ${name}: expected float or int32, received ${type}`);
+        }),
+      );
     },
     close: () => session.release(),
   };

@@ -29,12 +29,21 @@ export function buildLoopModel(network: PolygonRnn, weights: WeightMap, normaliz
   const steps = outputs.at(-1)!; // [steps, B]
   const firstRow = ops.node("Unsqueeze", [first.name, ops.constant("axis_0", [1], BigInt64Array.of(0n))], []);
   const all = ops.node("Concat", [firstRow.name, steps], [], [intAttribute("axis", 0)]);
-  ops.outputOf(ops.node("Transpose", [all.name], [], [intsAttribute("perm", [1, 0])]), "cells", "int32", ["batch", "vertices"]);
+  ops.outputOf(ops.node("Transpose", [all.name], [], [intsAttribute("perm", [1, 0])]), "cells", "int32", [
+    "batch",
+    "vertices",
+  ]);
   return encodeOnnxModel(ops.build());
 }
 
 /** One step: decoder, choice of a class, and whether any row still draws. */
-function loopBody(network: PolygonRnn, weights: WeightMap, outer: OnnxGraphOps, hoisted: GraphValue, first: GraphValue): ReturnType<OnnxGraphOps["build"]> {
+function loopBody(
+  network: PolygonRnn,
+  weights: WeightMap,
+  outer: OnnxGraphOps,
+  hoisted: GraphValue,
+  first: GraphValue,
+): ReturnType<OnnxGraphOps["build"]> {
   const body = new OnnxGraphOps("body", weights, {}, outer);
   body.inputOf("iteration", "int64", []);
   body.inputOf("keep_going", "bool", []);
@@ -42,8 +51,12 @@ function loopBody(network: PolygonRnn, weights: WeightMap, outer: OnnxGraphOps, 
   const beforePrevious = body.inputOf("before_previous", "int32", ["batch"]);
   const done = body.inputOf("done", "bool", ["batch"]);
   const [c1, c2] = network.widths;
-  const plane = (name: string, channels: number): GraphValue => body.input(name, "float", [channels, GRID_SIZE, GRID_SIZE]);
-  const state: DecoderState<GraphValue> = [{ h: plane("h1", c1), c: plane("c1", c1) }, { h: plane("h2", c2), c: plane("c2", c2) }];
+  const plane = (name: string, channels: number): GraphValue =>
+    body.input(name, "float", [channels, GRID_SIZE, GRID_SIZE]);
+  const state: DecoderState<GraphValue> = [
+    { h: plane("h1", c1), c: plane("c1", c1) },
+    { h: plane("h2", c2), c: plane("c2", c2) },
+  ];
 
   const next = network.step(body, hoisted, { first, previous, beforePrevious }, state);
   const eos = body.constant("eos", [], Int32Array.of(EOS));
@@ -51,7 +64,11 @@ function loopBody(network: PolygonRnn, weights: WeightMap, outer: OnnxGraphOps, 
   const nowDone = body.node("Or", [done.name, body.node("Equal", [chosen.name, eos], []).name], []);
   const asNumbers = body.node("Cast", [nowDone.name], [], [intAttribute("to", DATA_TYPE.int32)]);
   const allDone = body.node("ReduceMin", [asNumbers.name], [], [intAttribute("keepdims", 0)]); // 1 when every row has ended
-  const going = body.node("Not", [body.node("Cast", [allDone.name], [], [intAttribute("to", DATA_TYPE.bool)]).name], []);
+  const going = body.node(
+    "Not",
+    [body.node("Cast", [allDone.name], [], [intAttribute("to", DATA_TYPE.bool)]).name],
+    [],
+  );
 
   body.outputOf(going, "next_keep_going", "bool", []);
   body.outputOf(chosen, "next_previous", "int32", ["batch"]);
@@ -81,9 +98,17 @@ function sameForEveryRow(ops: OnnxGraphOps, like: GraphValue): [GraphValue, Grap
 /** h and c of both layers before the first step, [B, C, 28, 28] zeros. */
 function zeroState(ops: OnnxGraphOps, network: PolygonRnn, hoisted: GraphValue): GraphValue[] {
   const shape = ops.node("Shape", [hoisted.name], []);
-  const batch = ops.node("Slice", [shape.name, ops.constant("axis_0", [1], BigInt64Array.of(0n)), ops.constant("one", [1], BigInt64Array.of(1n))], []);
+  const batch = ops.node(
+    "Slice",
+    [shape.name, ops.constant("axis_0", [1], BigInt64Array.of(0n)), ops.constant("one", [1], BigInt64Array.of(1n))],
+    [],
+  );
   return network.widths.flatMap((channels) => {
-    const plane = ops.constant(`plane_of_${channels}`, [3], BigInt64Array.of(BigInt(channels), BigInt(GRID_SIZE), BigInt(GRID_SIZE)));
+    const plane = ops.constant(
+      `plane_of_${channels}`,
+      [3],
+      BigInt64Array.of(BigInt(channels), BigInt(GRID_SIZE), BigInt(GRID_SIZE)),
+    );
     const size = ops.node("Concat", [batch.name, plane], [], [intAttribute("axis", 0)]);
     const zeros = ops.node("ConstantOfShape", [size.name], [channels, GRID_SIZE, GRID_SIZE]);
     return [zeros, zeros];

@@ -15,7 +15,11 @@ import { encodeOnnxModel } from "./onnx-proto.js";
 export type EncoderOutputs = "decoding" | "all";
 
 export function buildEncoderModel(
-  network: PolygonRnn, weights: WeightMap, normalization: Normalization, outputs: EncoderOutputs, options: GraphOptions = {},
+  network: PolygonRnn,
+  weights: WeightMap,
+  normalization: Normalization,
+  outputs: EncoderOutputs,
+  options: GraphOptions = {},
 ): Uint8Array {
   const ops = new OnnxGraphOps("polyrnn_encoder", weights, options);
   const encoded = network.encode(ops, ops.input("pixels", "uint8", [CROP_SIZE, CROP_SIZE, 3]), normalization);
@@ -31,10 +35,14 @@ export function buildEncoderModel(
 
 export function buildStepModel(network: PolygonRnn, weights: WeightMap, options: GraphOptions = {}): Uint8Array {
   const ops = new OnnxGraphOps("polyrnn_step", weights, options);
-  const plane = (name: string, channels: number): GraphValue => ops.input(name, "float", [channels, GRID_SIZE, GRID_SIZE]);
+  const plane = (name: string, channels: number): GraphValue =>
+    ops.input(name, "float", [channels, GRID_SIZE, GRID_SIZE]);
   const [c1, c2] = network.widths;
   const hoisted = plane("hoisted", 4 * c1);
-  const state: DecoderState<GraphValue> = [{ h: plane("h1", c1), c: plane("c1", c1) }, { h: plane("h2", c2), c: plane("c2", c2) }];
+  const state: DecoderState<GraphValue> = [
+    { h: plane("h1", c1), c: plane("c1", c1) },
+    { h: plane("h2", c2), c: plane("c2", c2) },
+  ];
   const vertices = {
     first: ops.input("first", "int32", []),
     previous: ops.input("previous", "int32", []),

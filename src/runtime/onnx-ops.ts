@@ -5,12 +5,24 @@
 import { CLASS_COUNT, CROP_SIZE, GRID_SIZE } from "../geometry/grid.js";
 import type { Conv2dOptions, Normalization, TensorOps, VertexTable } from "../network/tensor-ops.js";
 import {
-  type AttributeProto, type DataType, type GraphProto, type NodeProto, type TensorProto, type ValueInfoProto,
-  intAttribute, intsAttribute, stringAttribute, tensorProto, valueInfo,
+  type AttributeProto,
+  type DataType,
+  type GraphProto,
+  type NodeProto,
+  type TensorProto,
+  type ValueInfoProto,
+  intAttribute,
+  intsAttribute,
+  stringAttribute,
+  tensorProto,
+  valueInfo,
 } from "./onnx-proto.js";
 
 /** A value of the graph: its name and its shape without the batch, [C, H, W] or [N]. */
-export interface GraphValue { readonly name: string; readonly shape: readonly number[] }
+export interface GraphValue {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
 
 /** Weights by name, in the file's layout. */
 export type WeightMap = ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
@@ -35,8 +47,10 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
 
   /** @param outer the graph whose loop this is the body of: its values are visible here, and names must not repeat */
   constructor(
-    private readonly graphName: string, private readonly weights: WeightMap,
-    private readonly options: GraphOptions = {}, private readonly outer?: OnnxGraphOps,
+    private readonly graphName: string,
+    private readonly weights: WeightMap,
+    private readonly options: GraphOptions = {},
+    private readonly outer?: OnnxGraphOps,
   ) {
     this.initializers = outer === undefined ? new Map<string, TensorProto>() : outer.initializers;
   }
@@ -65,7 +79,14 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
     this.outputs.push(valueInfo(name, type, dims));
     const isMadeHere = this.nodes.some(({ output }) => output.includes(value.name));
     if (isMadeHere && !this.renamed.has(value.name)) this.renamed.set(value.name, name);
-    else this.nodes.push({ opType: "Identity", name: `output/${name}`, input: [value.name], output: [name], attribute: [] });
+    else
+      this.nodes.push({
+        opType: "Identity",
+        name: `output/${name}`,
+        input: [value.name],
+        output: [name],
+        attribute: [],
+      });
   }
 
   build(): GraphProto {
@@ -76,11 +97,21 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
   }
 
   /** Appends a node that is no operation of a network, with one output. @param shape of the output, without the batch */
-  node(opType: string, input: readonly string[], shape: readonly number[], attribute: readonly AttributeProto[] = []): GraphValue {
+  node(
+    opType: string,
+    input: readonly string[],
+    shape: readonly number[],
+    attribute: readonly AttributeProto[] = [],
+  ): GraphValue {
     return { name: this.nodeWithOutputs(opType, input, 1, attribute)[0]!, shape };
   }
 
-  nodeWithOutputs(opType: string, input: readonly string[], count: number, attribute: readonly AttributeProto[] = []): string[] {
+  nodeWithOutputs(
+    opType: string,
+    input: readonly string[],
+    count: number,
+    attribute: readonly AttributeProto[] = [],
+  ): string[] {
     const prefix = this.outer === undefined ? "" : `${this.graphName}/`;
     const name = `${prefix}${opType}_${this.nodes.length}`;
     const output = count === 1 ? [name] : Array.from({ length: count }, (_, at) => `${name}.${at}`);
@@ -105,10 +136,21 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
     return this.node("Div", [x.name, this.floats("std", [3, 1, 1], std)], shape);
   }
 
-  conv2d(x: GraphValue, name: string, { stride = 1, padding = "same", depthwise = false }: Conv2dOptions = {}): GraphValue {
+  conv2d(
+    x: GraphValue,
+    name: string,
+    { stride = 1, padding = "same", depthwise = false }: Conv2dOptions = {},
+  ): GraphValue {
     let kernel = this.weight(`${name}.weight`);
     const [outputs, inputChannels, size] = kernel.shape as [number, number, number];
-    if (this.options.padConvInputs === true && size > 1 && !depthwise && inputChannels > 3 && inputChannels % 3 === 0 && inputChannels % 4 !== 0) {
+    if (
+      this.options.padConvInputs === true &&
+      size > 1 &&
+      !depthwise &&
+      inputChannels > 3 &&
+      inputChannels % 3 === 0 &&
+      inputChannels % 4 !== 0
+    ) {
       const extra = 4 - (inputChannels % 4);
       const zeros = this.ints(`pad_channels_${extra}`, [0, 0, 0, 0, 0, extra, 0, 0]);
       x = this.node("Pad", [x.name, zeros], [inputChannels + extra, ...x.shape.slice(1)]);
@@ -120,52 +162,89 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
     const side = (length: number): number => Math.floor((length + pads[0]! + pads[2]! - size) / stride) + 1;
     const inputs = [x.name, kernel.name];
     if (this.weights.has(`${name}.bias`)) inputs.push(this.weight(`${name}.bias`).name);
-    return this.node("Conv", inputs, [outputs, side(height), side(width)], [
-      intsAttribute("kernel_shape", [size, size]), intsAttribute("strides", [stride, stride]),
-      intsAttribute("pads", pads), intAttribute("group", depthwise ? channels : 1),
-    ]);
+    return this.node(
+      "Conv",
+      inputs,
+      [outputs, side(height), side(width)],
+      [
+        intsAttribute("kernel_shape", [size, size]),
+        intsAttribute("strides", [stride, stride]),
+        intsAttribute("pads", pads),
+        intAttribute("group", depthwise ? channels : 1),
+      ],
+    );
   }
 
   maxPool(x: GraphValue, size: number): GraphValue {
     const [channels, height, width] = x.shape as [number, number, number];
-    return this.node("MaxPool", [x.name], [channels, Math.floor(height / size), Math.floor(width / size)], [
-      intsAttribute("kernel_shape", [size, size]), intsAttribute("strides", [size, size]),
-    ]);
+    return this.node(
+      "MaxPool",
+      [x.name],
+      [channels, Math.floor(height / size), Math.floor(width / size)],
+      [intsAttribute("kernel_shape", [size, size]), intsAttribute("strides", [size, size])],
+    );
   }
 
   resizeBilinear(x: GraphValue, size: number): GraphValue {
     const [channels, height, width] = x.shape as [number, number, number];
     const scales = this.floats(`scales_${size / height}_${size / width}`, [4], [1, 1, size / height, size / width]);
-    return this.node("Resize", [x.name, "", scales], [channels, size, size], [
-      stringAttribute("mode", "linear"), stringAttribute("coordinate_transformation_mode", "half_pixel"),
-    ]);
+    return this.node(
+      "Resize",
+      [x.name, "", scales],
+      [channels, size, size],
+      [stringAttribute("mode", "linear"), stringAttribute("coordinate_transformation_mode", "half_pixel")],
+    );
   }
 
   concatChannels(xs: readonly GraphValue[]): GraphValue {
     const channels = xs.reduce((sum, x) => sum + x.shape[0]!, 0);
-    return this.node("Concat", xs.map((x) => x.name), [channels, ...xs[0]!.shape.slice(1)], [intAttribute("axis", 1)]);
+    return this.node(
+      "Concat",
+      xs.map((x) => x.name),
+      [channels, ...xs[0]!.shape.slice(1)],
+      [intAttribute("axis", 1)],
+    );
   }
 
   splitChannels(x: GraphValue, parts: number): GraphValue[] {
     const channels = x.shape[0]! / parts;
-    const sizes = this.ints(`split_${parts}x${channels}`, Array.from({ length: parts }, () => channels));
-    return this.nodeWithOutputs("Split", [x.name, sizes], parts, [intAttribute("axis", 1)])
-      .map((name) => ({ name, shape: [channels, ...x.shape.slice(1)] }));
+    const sizes = this.ints(
+      `split_${parts}x${channels}`,
+      Array.from({ length: parts }, () => channels),
+    );
+    return this.nodeWithOutputs("Split", [x.name, sizes], parts, [intAttribute("axis", 1)]).map((name) => ({
+      name,
+      shape: [channels, ...x.shape.slice(1)],
+    }));
   }
 
   channel(x: GraphValue, index: number): GraphValue {
-    const range = [this.ints(`int_${index}`, [index]), this.ints(`int_${index + 1}`, [index + 1]), this.ints("int_1", [1])];
+    const range = [
+      this.ints(`int_${index}`, [index]),
+      this.ints(`int_${index + 1}`, [index + 1]),
+      this.ints("int_1", [1]),
+    ];
     return this.node("Slice", [x.name, ...range], [1, ...x.shape.slice(1)]);
   }
 
   dense(x: GraphValue, name: string): GraphValue {
     const rows = this.weight(`${name}.weight`);
     const flat = x.shape.length === 1 ? x : this.flatten(x);
-    return this.node("Gemm", [flat.name, rows.name, this.weight(`${name}.bias`).name], [rows.shape[0]!], [intAttribute("transB", 1)]);
+    return this.node(
+      "Gemm",
+      [flat.name, rows.name, this.weight(`${name}.bias`).name],
+      [rows.shape[0]!],
+      [intAttribute("transB", 1)],
+    );
   }
 
   flatten(x: GraphValue): GraphValue {
-    return this.node("Flatten", [x.name], [x.shape.reduce((product, side) => product * side, 1)], [intAttribute("axis", 1)]);
+    return this.node(
+      "Flatten",
+      [x.name],
+      [x.shape.reduce((product, side) => product * side, 1)],
+      [intAttribute("axis", 1)],
+    );
   }
 
   padEnd(x: GraphValue, count: number): GraphValue {
@@ -180,8 +259,12 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
     return this.node("Gather", [table.name, indices.name], shape, [intAttribute("axis", 0)]);
   }
 
-  add(a: GraphValue, b: GraphValue): GraphValue { return this.node("Add", [a.name, b.name], a.shape); }
-  multiply(a: GraphValue, b: GraphValue): GraphValue { return this.node("Mul", [a.name, b.name], a.shape); }
+  add(a: GraphValue, b: GraphValue): GraphValue {
+    return this.node("Add", [a.name, b.name], a.shape);
+  }
+  multiply(a: GraphValue, b: GraphValue): GraphValue {
+    return this.node("Mul", [a.name, b.name], a.shape);
+  }
 
   affine(x: GraphValue, scale: number, offset: number): GraphValue {
     const scaled = this.node("Mul", [x.name, this.floats(`float_${scale}`, [1], [scale])], x.shape);
@@ -192,12 +275,18 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
     return this.node("Mul", [x.name, this.weight(`${name}.weight`).name], x.shape);
   }
 
-  relu(x: GraphValue): GraphValue { return this.node("Relu", [x.name], x.shape); }
+  relu(x: GraphValue): GraphValue {
+    return this.node("Relu", [x.name], x.shape);
+  }
   relu6(x: GraphValue): GraphValue {
     return this.node("Clip", [x.name, this.floats("scalar_0", [], [0]), this.floats("scalar_6", [], [6])], x.shape);
   }
-  sigmoid(x: GraphValue): GraphValue { return this.node("Sigmoid", [x.name], x.shape); }
-  tanh(x: GraphValue): GraphValue { return this.node("Tanh", [x.name], x.shape); }
+  sigmoid(x: GraphValue): GraphValue {
+    return this.node("Sigmoid", [x.name], x.shape);
+  }
+  tanh(x: GraphValue): GraphValue {
+    return this.node("Tanh", [x.name], x.shape);
+  }
 
   /** Takes a weight into the graph as it stands in the file: OIHW kernels and [out, in] rows are ONNX's own layouts. */
   private weight(name: string): GraphValue {

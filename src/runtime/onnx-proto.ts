@@ -15,11 +15,34 @@ export type DataType = keyof typeof DATA_TYPE;
 /** AttributeProto.AttributeType */
 const ATTRIBUTE_TYPE = { int: 2, string: 3, graph: 5, ints: 7 } as const;
 
-export interface TensorProto { readonly name: string; readonly dims: readonly number[]; readonly dataType: number; readonly rawData: Uint8Array }
-export interface AttributeProto { readonly name: string; readonly type: number; readonly i?: number; readonly s?: Uint8Array; readonly g?: GraphProto; readonly ints?: readonly number[] }
-export interface NodeProto { readonly opType: string; readonly name: string; readonly input: readonly string[]; readonly output: readonly string[]; readonly attribute: readonly AttributeProto[] }
+export interface TensorProto {
+  readonly name: string;
+  readonly dims: readonly number[];
+  readonly dataType: number;
+  readonly rawData: Uint8Array;
+}
+export interface AttributeProto {
+  readonly name: string;
+  readonly type: number;
+  readonly i?: number;
+  readonly s?: Uint8Array;
+  readonly g?: GraphProto;
+  readonly ints?: readonly number[];
+}
+export interface NodeProto {
+  readonly opType: string;
+  readonly name: string;
+  readonly input: readonly string[];
+  readonly output: readonly string[];
+  readonly attribute: readonly AttributeProto[];
+}
 export type Dimension = { readonly dimValue: number } | { readonly dimParam: string };
-export interface ValueInfoProto { readonly name: string; readonly type: { readonly tensorType: { readonly elemType: number; readonly shape: { readonly dim: readonly Dimension[] } } } }
+export interface ValueInfoProto {
+  readonly name: string;
+  readonly type: {
+    readonly tensorType: { readonly elemType: number; readonly shape: { readonly dim: readonly Dimension[] } };
+  };
+}
 export interface GraphProto {
   readonly name: string;
   readonly node: readonly NodeProto[];
@@ -30,38 +53,71 @@ export interface GraphProto {
 
 const root = protobuf.Root.fromJSON({
   nested: {
-    AttributeProto: { fields: {
-      name: { type: "string", id: 1 }, i: { type: "int64", id: 3 }, s: { type: "bytes", id: 4 }, g: { type: "GraphProto", id: 6 },
-      ints: { rule: "repeated", type: "int64", id: 8 }, type: { type: "int32", id: 20 },
-    } },
-    NodeProto: { fields: {
-      input: { rule: "repeated", type: "string", id: 1 }, output: { rule: "repeated", type: "string", id: 2 }, name: { type: "string", id: 3 },
-      opType: { type: "string", id: 4 }, attribute: { rule: "repeated", type: "AttributeProto", id: 5 },
-    } },
-    TensorProto: { fields: {
-      dims: { rule: "repeated", type: "int64", id: 1 }, dataType: { type: "int32", id: 2 }, name: { type: "string", id: 8 }, rawData: { type: "bytes", id: 9 },
-    } },
-    Dimension: { oneofs: { value: { oneof: ["dimValue", "dimParam"] } }, fields: { dimValue: { type: "int64", id: 1 }, dimParam: { type: "string", id: 2 } } },
+    AttributeProto: {
+      fields: {
+        name: { type: "string", id: 1 },
+        i: { type: "int64", id: 3 },
+        s: { type: "bytes", id: 4 },
+        g: { type: "GraphProto", id: 6 },
+        ints: { rule: "repeated", type: "int64", id: 8 },
+        type: { type: "int32", id: 20 },
+      },
+    },
+    NodeProto: {
+      fields: {
+        input: { rule: "repeated", type: "string", id: 1 },
+        output: { rule: "repeated", type: "string", id: 2 },
+        name: { type: "string", id: 3 },
+        opType: { type: "string", id: 4 },
+        attribute: { rule: "repeated", type: "AttributeProto", id: 5 },
+      },
+    },
+    TensorProto: {
+      fields: {
+        dims: { rule: "repeated", type: "int64", id: 1 },
+        dataType: { type: "int32", id: 2 },
+        name: { type: "string", id: 8 },
+        rawData: { type: "bytes", id: 9 },
+      },
+    },
+    Dimension: {
+      oneofs: { value: { oneof: ["dimValue", "dimParam"] } },
+      fields: { dimValue: { type: "int64", id: 1 }, dimParam: { type: "string", id: 2 } },
+    },
     TensorShapeProto: { fields: { dim: { rule: "repeated", type: "Dimension", id: 1 } } },
     TensorTypeProto: { fields: { elemType: { type: "int32", id: 1 }, shape: { type: "TensorShapeProto", id: 2 } } },
     TypeProto: { fields: { tensorType: { type: "TensorTypeProto", id: 1 } } },
     ValueInfoProto: { fields: { name: { type: "string", id: 1 }, type: { type: "TypeProto", id: 2 } } },
-    GraphProto: { fields: {
-      node: { rule: "repeated", type: "NodeProto", id: 1 }, name: { type: "string", id: 2 }, initializer: { rule: "repeated", type: "TensorProto", id: 5 },
-      input: { rule: "repeated", type: "ValueInfoProto", id: 11 }, output: { rule: "repeated", type: "ValueInfoProto", id: 12 },
-    } },
+    GraphProto: {
+      fields: {
+        node: { rule: "repeated", type: "NodeProto", id: 1 },
+        name: { type: "string", id: 2 },
+        initializer: { rule: "repeated", type: "TensorProto", id: 5 },
+        input: { rule: "repeated", type: "ValueInfoProto", id: 11 },
+        output: { rule: "repeated", type: "ValueInfoProto", id: 12 },
+      },
+    },
     OperatorSetIdProto: { fields: { domain: { type: "string", id: 1 }, version: { type: "int64", id: 2 } } },
-    ModelProto: { fields: {
-      irVersion: { type: "int64", id: 1 }, producerName: { type: "string", id: 2 }, graph: { type: "GraphProto", id: 7 },
-      opsetImport: { rule: "repeated", type: "OperatorSetIdProto", id: 8 },
-    } },
+    ModelProto: {
+      fields: {
+        irVersion: { type: "int64", id: 1 },
+        producerName: { type: "string", id: 2 },
+        graph: { type: "GraphProto", id: 7 },
+        opsetImport: { rule: "repeated", type: "OperatorSetIdProto", id: 8 },
+      },
+    },
   },
 });
 const ModelProto = root.lookupType("ModelProto");
 
 /** @returns a complete ONNX model, as it would stand in a file */
 export function encodeOnnxModel(graph: GraphProto): Uint8Array {
-  const model = { irVersion: IR_VERSION, producerName: "polyrnn", graph, opsetImport: [{ domain: "", version: ONNX_OPSET }] };
+  const model = {
+    irVersion: IR_VERSION,
+    producerName: "polyrnn",
+    graph,
+    opsetImport: [{ domain: "", version: ONNX_OPSET }],
+  };
   const problem = ModelProto.verify(model);
   if (problem !== null) throw new Error(`ONNX graph ${graph.name}: ${problem}`);
   return ModelProto.encode(model).finish();
@@ -81,10 +137,20 @@ export function graphAttribute(name: string, value: GraphProto): AttributeProto 
 }
 
 /** Bytes of a tensor as ONNX wants them: little-endian, as every platform Node runs on. */
-export function tensorProto(name: string, dims: readonly number[], values: Float32Array | Int32Array | BigInt64Array): TensorProto {
+export function tensorProto(
+  name: string,
+  dims: readonly number[],
+  values: Float32Array | Int32Array | BigInt64Array,
+): TensorProto {
   return {
-    name, dims,
-    dataType: values instanceof Float32Array ? DATA_TYPE.float : values instanceof Int32Array ? DATA_TYPE.int32 : DATA_TYPE.int64,
+    name,
+    dims,
+    dataType:
+      values instanceof Float32Array
+        ? DATA_TYPE.float
+        : values instanceof Int32Array
+          ? DATA_TYPE.int32
+          : DATA_TYPE.int64,
     rawData: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
   };
 }

@@ -21,10 +21,18 @@ import { DATA_TYPE, encodeOnnxModel, intAttribute, intsAttribute } from "./onnx-
 export const PLANES = ["hoisted", "h1", "c1", "h2", "c2"] as const;
 
 /** @param count steps, at least 1 */
-export function buildStepsModel(network: PolygonRnn, weights: WeightMap, count: number, options: GraphOptions = {}): Uint8Array {
+export function buildStepsModel(
+  network: PolygonRnn,
+  weights: WeightMap,
+  count: number,
+  options: GraphOptions = {},
+): Uint8Array {
   const ops = new OnnxGraphOps("polyrnn_steps", weights, options);
   const [hoisted, h1, c1, h2, c2] = planeInputs(ops, network);
-  let state: DecoderState<GraphValue> = [{ h: h1, c: c1 }, { h: h2, c: c2 }];
+  let state: DecoderState<GraphValue> = [
+    { h: h1, c: c1 },
+    { h: h2, c: c2 },
+  ];
   const first = ops.input("first", "int32", []);
   let previous = ops.input("previous", "int32", []);
   let beforePrevious = ops.input("before_previous", "int32", []);
@@ -56,8 +64,16 @@ export function buildJoinModel({ widths: [one] }: PolygonRnn): Uint8Array {
   const ops = new OnnxGraphOps("polyrnn_join", new Map());
   const shape = [4 * one, GRID_SIZE, GRID_SIZE];
   const [rows, more] = ["rows", "more_rows"] as const;
-  const pieces = [ops.inputOf("hoisted", "float", [rows, ...shape], shape), ops.inputOf("more_hoisted", "float", [more, ...shape], shape)];
-  const joined = ops.node("Concat", pieces.map(({ name }) => name), shape, [intAttribute("axis", 0)]);
+  const pieces = [
+    ops.inputOf("hoisted", "float", [rows, ...shape], shape),
+    ops.inputOf("more_hoisted", "float", [more, ...shape], shape),
+  ];
+  const joined = ops.node(
+    "Concat",
+    pieces.map(({ name }) => name),
+    shape,
+    [intAttribute("axis", 0)],
+  );
   ops.outputOf(joined, "joined_hoisted", "float", ["all_rows", ...shape]);
   return encodeOnnxModel(ops.build());
 }
@@ -65,7 +81,8 @@ export function buildJoinModel({ widths: [one] }: PolygonRnn): Uint8Array {
 type PlaneInputs = readonly [hoisted: GraphValue, h1: GraphValue, c1: GraphValue, h2: GraphValue, c2: GraphValue];
 
 function planeInputs(ops: OnnxGraphOps, { widths: [one, two] }: PolygonRnn): PlaneInputs {
-  const plane = (name: typeof PLANES[number], channels: number): GraphValue => ops.input(name, "float", [channels, GRID_SIZE, GRID_SIZE]);
+  const plane = (name: (typeof PLANES)[number], channels: number): GraphValue =>
+    ops.input(name, "float", [channels, GRID_SIZE, GRID_SIZE]);
   return [plane("hoisted", 4 * one), plane("h1", one), plane("c1", one), plane("h2", two), plane("c2", two)];
 }
 
@@ -76,7 +93,11 @@ function planeInputs(ops: OnnxGraphOps, { widths: [one, two] }: PolygonRnn): Pla
  * host. Class numbers are exact in a float.
  */
 function firstLargest(ops: OnnxGraphOps, scores: GraphValue): GraphValue {
-  const countdown = ops.constant("countdown", [1, CLASS_COUNT], Float32Array.from({ length: CLASS_COUNT }, (_, index) => CLASS_COUNT - index));
+  const countdown = ops.constant(
+    "countdown",
+    [1, CLASS_COUNT],
+    Float32Array.from({ length: CLASS_COUNT }, (_, index) => CLASS_COUNT - index),
+  );
   const zero = ops.constant("countdown_zero", [], Float32Array.of(0));
   const classes = ops.constant("class_count", [], Float32Array.of(CLASS_COUNT));
   const largestOf = (value: GraphValue, keepDims: 0 | 1): GraphValue =>

@@ -27,9 +27,13 @@ export interface TrainingDevice {
 
 /** @throws E_UNAVAILABLE saying what to install, E_USAGE for a device TensorFlow.js does not have */
 export async function openTrainingDevice(choice: DeviceChoice, threads?: number): Promise<TrainingDevice> {
-  if (choice === "webgpu") throw usageError("device: expected auto, cuda or cpu for training but received webgpu", "TensorFlow.js trains on CUDA and on the CPU.");
+  if (choice === "webgpu")
+    throw usageError(
+      "device: expected auto, cuda or cpu for training but received webgpu",
+      "TensorFlow.js trains on CUDA and on the CPU.",
+    );
   const { loadTfjs } = await import("./tfjs-load.js");
-  const wanted = choice === "auto" ? (hasNvidiaDriver() ? ["cuda", "cpu"] as const : ["cpu"] as const) : [choice];
+  const wanted = choice === "auto" ? (hasNvidiaDriver() ? (["cuda", "cpu"] as const) : (["cpu"] as const)) : [choice];
   const reasons: string[] = [];
   const fixes: string[] = [];
   for (const device of wanted) {
@@ -48,10 +52,16 @@ export async function openTrainingDevice(choice: DeviceChoice, threads?: number)
 
 /** @param tf every backend that has all gradients */
 export async function trainingDevice(tf: Tfjs, device: "cpu" | "cuda", version: string): Promise<TrainingDevice> {
-  const [{ openTfjsTrainer }, { openTfjsEngine }] = await Promise.all([import("./tfjs-trainer.js"), import("./tfjs-engine.js")]);
+  const [{ openTfjsTrainer }, { openTfjsEngine }] = await Promise.all([
+    import("./tfjs-trainer.js"),
+    import("./tfjs-engine.js"),
+  ]);
   return {
-    device, version,
-    openTrainer: (network, weights, normalization, options) => openTfjsTrainer(tf, network, weights, normalization, { ...options, device, version }),
-    openEngine: (network, weights, normalization) => openTfjsEngine(tf, network, weights, normalization, { device, version }),
+    device,
+    version,
+    openTrainer: (network, weights, normalization, options) =>
+      openTfjsTrainer(tf, network, weights, normalization, { ...options, device, version }),
+    openEngine: (network, weights, normalization) =>
+      openTfjsEngine(tf, network, weights, normalization, { device, version }),
   };
 }

@@ -12,9 +12,19 @@ import { bfloatsToFloats, floatsToHalves, halvesToFloats } from "./float16.js";
 
 /** Bytes per element of every type the format knows with whole bytes. */
 const DTYPE_BYTES: ReadonlyMap<string, number> = new Map([
-  ["F64", 8], ["F32", 4], ["F16", 2], ["BF16", 2],
-  ["I64", 8], ["I32", 4], ["I16", 2], ["I8", 1],
-  ["U64", 8], ["U32", 4], ["U16", 2], ["U8", 1], ["BOOL", 1],
+  ["F64", 8],
+  ["F32", 4],
+  ["F16", 2],
+  ["BF16", 2],
+  ["I64", 8],
+  ["I32", 4],
+  ["I16", 2],
+  ["I8", 1],
+  ["U64", 8],
+  ["U32", 4],
+  ["U16", 2],
+  ["U8", 1],
+  ["BOOL", 1],
 ]);
 
 /** VGG-16 with its dense layers is 0.55 GB; beyond this a file is not one of ours. */
@@ -39,13 +49,18 @@ export interface SafetensorsFile {
 }
 
 /** A tensor to be computed with or written: row-major values, shape outermost first. */
-export interface WeightTensor { readonly shape: readonly number[]; readonly values: Float32Array }
+export interface WeightTensor {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
 
 /**
  * Reads a whole file, its hash taken from the same bytes that are parsed.
  * @throws E_MISSING when it cannot be opened, E_UNAVAILABLE when it is not a sound safetensors file
  */
-export async function readSafetensors(path: string): Promise<SafetensorsFile & { readonly sha256: string; readonly byteLength: number }> {
+export async function readSafetensors(
+  path: string,
+): Promise<SafetensorsFile & { readonly sha256: string; readonly byteLength: number }> {
   const { bytes, sha256 } = await readAndHash(path);
   return { ...parseSafetensors(bytes, path), sha256, byteLength: bytes.byteLength };
 }
@@ -56,7 +71,11 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile & {
  */
 export async function readAndHash(path: string): Promise<{ readonly bytes: Uint8Array; readonly sha256: string }> {
   const file = await open(path, "r").catch((thrown: unknown) => {
-    throw missingInput(`${path}: expected a safetensors file but it cannot be opened (${reasonOf(thrown)})`, "Check the path and its permissions.", thrown);
+    throw missingInput(
+      `${path}: expected a safetensors file but it cannot be opened (${reasonOf(thrown)})`,
+      "Check the path and its permissions.",
+      thrown,
+    );
   });
   try {
     const { size } = await file.stat();
@@ -73,7 +92,11 @@ export async function readAndHash(path: string): Promise<{ readonly bytes: Uint8
     return { bytes, sha256: hash.digest("hex") };
   } catch (thrown) {
     if (thrown instanceof Error && "syscall" in thrown) {
-      throw missingInput(`${path}: expected a readable file (${reasonOf(thrown)})`, "Check the path and its permissions.", thrown);
+      throw missingInput(
+        `${path}: expected a readable file (${reasonOf(thrown)})`,
+        "Check the path and its permissions.",
+        thrown,
+      );
     }
     throw thrown;
   } finally {
@@ -86,7 +109,8 @@ export function parseSafetensors(bytes: Uint8Array, where: string): SafetensorsF
   if (bytes.byteLength < 8) throw bad(where, "at least 8 bytes", `${bytes.byteLength}`);
   const headerBytes = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   const limit = Math.min(MAX_HEADER_BYTES, bytes.byteLength - 8);
-  if (headerBytes > BigInt(limit)) throw bad(where, `a header of at most ${limit} bytes`, `a header length of ${headerBytes}`);
+  if (headerBytes > BigInt(limit))
+    throw bad(where, `a header of at most ${limit} bytes`, `a header length of ${headerBytes}`);
   const dataStart = 8 + Number(headerBytes);
   const header = parseHeader(bytes.subarray(8, dataStart), where);
   const data = bytes.subarray(dataStart);
@@ -98,7 +122,9 @@ export function parseSafetensors(bytes: Uint8Array, where: string): SafetensorsF
   }
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   checkCoverage(entries, data.byteLength, where);
-  const tensors = new Map(entries.map(({ name, dtype, shape, begin, end }) => [name, { dtype, shape, bytes: data.subarray(begin, end) }]));
+  const tensors = new Map(
+    entries.map(({ name, dtype, shape, begin, end }) => [name, { dtype, shape, bytes: data.subarray(begin, end) }]),
+  );
   return { tensors, metadata };
 }
 
@@ -121,16 +147,23 @@ function readMetadata(value: unknown, into: Map<string, string>, where: string):
   }
 }
 
-interface Entry { readonly dtype: string; readonly shape: readonly number[]; readonly begin: number; readonly end: number }
+interface Entry {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
 
 /** @param dataBytes bytes behind the header, which every tensor must lie within */
 function readEntry(value: unknown, dataBytes: number, where: string): Entry {
   if (!isRecord(value)) throw bad(where, "an object with dtype, shape and data_offsets", describe(value));
   const { dtype, shape, data_offsets: offsets } = value;
   const size = typeof dtype === "string" ? DTYPE_BYTES.get(dtype) : undefined;
-  if (typeof dtype !== "string" || size === undefined) throw bad(where, `dtype to be one of ${[...DTYPE_BYTES.keys()].join(", ")}`, describe(dtype));
+  if (typeof dtype !== "string" || size === undefined)
+    throw bad(where, `dtype to be one of ${[...DTYPE_BYTES.keys()].join(", ")}`, describe(dtype));
   if (!isWholeNumbers(shape)) throw bad(where, "shape to be a list of whole numbers from 0", describe(shape));
-  if (!isWholeNumbers(offsets) || offsets.length !== 2) throw bad(where, "data_offsets to be two whole numbers", describe(offsets));
+  if (!isWholeNumbers(offsets) || offsets.length !== 2)
+    throw bad(where, "data_offsets to be two whole numbers", describe(offsets));
   const [begin, end] = [offsets[0]!, offsets[1]!];
   if (begin > end || end > dataBytes) throw bad(where, `data_offsets within 0..${dataBytes}`, describe(offsets));
   const expected = shape.reduce((product, length) => product * length, size);
@@ -143,8 +176,14 @@ function checkCoverage(sorted: readonly (Entry & { name: string })[], dataBytes:
   let covered = 0;
   for (const { name, begin, end } of sorted) {
     const tensor = `${where}: tensor ${describe(name)}`;
-    if (begin < covered) throw bad(tensor, `to start at byte ${covered}, where the one before ends`, `${begin}: they overlap`);
-    if (begin > covered) throw bad(tensor, `to start at byte ${covered}, where the one before ends`, `${begin}: bytes between belong to no tensor`);
+    if (begin < covered)
+      throw bad(tensor, `to start at byte ${covered}, where the one before ends`, `${begin}: they overlap`);
+    if (begin > covered)
+      throw bad(
+        tensor,
+        `to start at byte ${covered}, where the one before ends`,
+        `${begin}: bytes between belong to no tensor`,
+      );
     covered = end;
   }
   if (covered !== dataBytes) throw bad(where, `${covered} bytes of tensors`, `${dataBytes}`);
@@ -160,13 +199,20 @@ export function tensorValues(tensor: StoredTensor, where: string): Float32Array 
   if (tensor.dtype === "F32" && byteOffset % 4 === 0) return new Float32Array(buffer, byteOffset, byteLength / 4);
   const aligned = buffer.slice(byteOffset, byteOffset + byteLength); // a view at an odd offset is not allowed
   switch (tensor.dtype) {
-    case "F32": return new Float32Array(aligned);
-    case "F16": return halvesToFloats(new Uint16Array(aligned));
-    case "BF16": return bfloatsToFloats(new Uint16Array(aligned));
-    case "U8": return Float32Array.from(new Uint8Array(aligned));
-    case "I32": return exact(new Int32Array(aligned), where);
-    case "I64": return exact(Array.from(new BigInt64Array(aligned), Number), where);
-    default: throw bad(where, "dtype F32, F16 or BF16", tensor.dtype);
+    case "F32":
+      return new Float32Array(aligned);
+    case "F16":
+      return halvesToFloats(new Uint16Array(aligned));
+    case "BF16":
+      return bfloatsToFloats(new Uint16Array(aligned));
+    case "U8":
+      return Float32Array.from(new Uint8Array(aligned));
+    case "I32":
+      return exact(new Int32Array(aligned), where);
+    case "I64":
+      return exact(Array.from(new BigInt64Array(aligned), Number), where);
+    default:
+      throw bad(where, "dtype F32, F16 or BF16", tensor.dtype);
   }
 }
 
@@ -186,7 +232,10 @@ export interface SerializeOptions {
  * Bytes of a file with these tensors, sorted by name, so that equal weights give equal bytes.
  * @throws E_WRITE for a shape that does not fit its values, and for values F16 cannot hold (65520 and above)
  */
-export function serializeSafetensors(tensors: ReadonlyMap<string, WeightTensor>, options: SerializeOptions): Uint8Array {
+export function serializeSafetensors(
+  tensors: ReadonlyMap<string, WeightTensor>,
+  options: SerializeOptions,
+): Uint8Array {
   const sorted = [...tensors].sort(([a], [b]) => (a < b ? -1 : 1));
   // A null prototype and defined properties: a tensor may be called "__proto__".
   const header = Object.create(null) as Record<string, unknown>;
@@ -215,12 +264,18 @@ export function serializeSafetensors(tensors: ReadonlyMap<string, WeightTensor>,
 function encode(name: string, { shape, values }: WeightTensor, dtype: "F32" | "F16"): Uint8Array {
   const count = shape.reduce((product, length) => product * length, 1);
   if (count !== values.length) {
-    throw cannotWrite(`tensor ${JSON.stringify(name)}: expected ${count} values for ${JSON.stringify(shape)} but received ${values.length}`, "This is a mistake of the program that made the tensor.");
+    throw cannotWrite(
+      `tensor ${JSON.stringify(name)}: expected ${count} values for ${JSON.stringify(shape)} but received ${values.length}`,
+      "This is a mistake of the program that made the tensor.",
+    );
   }
   if (dtype === "F32") return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   const lost = values.find((value) => Math.abs(value) >= 65520 && Number.isFinite(value));
   if (lost !== undefined) {
-    throw cannotWrite(`tensor ${JSON.stringify(name)}: expected values F16 can hold but received ${lost}`, "Write the weights as F32.");
+    throw cannotWrite(
+      `tensor ${JSON.stringify(name)}: expected values F16 can hold but received ${lost}`,
+      "Write the weights as F32.",
+    );
   }
   return new Uint8Array(floatsToHalves(values).buffer);
 }
@@ -239,6 +294,6 @@ function isWholeNumbers(value: unknown): value is number[] {
 
 /** A value of the header for a message, cut short: it may be megabytes. */
 function describe(value: unknown): string {
-  const text = JSON.stringify(value) as string | undefined ?? "nothing";
+  const text = (JSON.stringify(value) as string | undefined) ?? "nothing";
   return text.length > 80 ? `${text.slice(0, 80)}...` : text;
 }

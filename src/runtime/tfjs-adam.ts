@@ -12,7 +12,12 @@ const BETA2 = 0.999;
 const EPSILON = 1e-8;
 
 /** Vectors of one length; a `type`, so that tf.dispose takes it. */
-export type AdamState = { weights: tfjs.Tensor1D; first: tfjs.Tensor1D; second: tfjs.Tensor1D; average?: tfjs.Tensor1D };
+export type AdamState = {
+  weights: tfjs.Tensor1D;
+  first: tfjs.Tensor1D;
+  second: tfjs.Tensor1D;
+  average?: tfjs.Tensor1D;
+};
 
 /**
  * @param gradient before clipping
@@ -22,7 +27,13 @@ export type AdamState = { weights: tfjs.Tensor1D; first: tfjs.Tensor1D; second: 
  * @returns        new vectors; the caller disposes them and the old ones. Call it inside tf.tidy.
  */
 export function adamStep(
-  tf: Tfjs, { weights, first, second, average }: AdamState, gradient: tfjs.Tensor1D, norm: number, rates: tfjs.Tensor1D, step: number, options: OptimizerOptions,
+  tf: Tfjs,
+  { weights, first, second, average }: AdamState,
+  gradient: tfjs.Tensor1D,
+  norm: number,
+  rates: tfjs.Tensor1D,
+  step: number,
+  options: OptimizerOptions,
 ): AdamState {
   const isTooLong = options.clipNorm > 0 && norm > options.clipNorm;
   const clipped = isTooLong ? tf.mul(gradient, options.clipNorm / norm) : gradient;

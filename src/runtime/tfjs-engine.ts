@@ -31,7 +31,11 @@ type State = [h1: tfjs.Tensor, c1: tfjs.Tensor, h2: tfjs.Tensor, c2: tfjs.Tensor
 
 /** @param weights every weight of the network, in file layout (see runtime/model.ts) */
 export function openTfjsEngine(
-  tf: Tfjs, network: PolygonRnn, weights: ReadonlyMap<string, WeightTensor>, normalization: Normalization, options: TfjsEngineOptions,
+  tf: Tfjs,
+  network: PolygonRnn,
+  weights: ReadonlyMap<string, WeightTensor>,
+  normalization: Normalization,
+  options: TfjsEngineOptions,
 ): Engine {
   const { device, version, stepsAtOnce = STEPS_AT_ONCE[device] } = options;
   const tensors = uploadWeights(tf, network, weights);
@@ -42,12 +46,21 @@ export function openTfjsEngine(
     version,
     async encode(pixels, count) {
       const [hoisted, vertex, mask] = tf.tidy<tfjs.Tensor[]>(() => {
-        const encoded = network.encode(ops, tf.tensor4d(pixels, [count, CROP_SIZE, CROP_SIZE, 3], "int32"), normalization);
+        const encoded = network.encode(
+          ops,
+          tf.tensor4d(pixels, [count, CROP_SIZE, CROP_SIZE, 3], "int32"),
+          normalization,
+        );
         return [encoded.hoisted, encoded.vertex, ...(encoded.mask === undefined ? [] : [encoded.mask])];
       }) as [tfjs.Tensor, tfjs.Tensor, tfjs.Tensor | undefined];
       // [B, 28, 28, 1] both: one channel, so the order is the grid's.
-      const [logits, maskLogits] = await Promise.all([readFloats(vertex), mask === undefined ? undefined : readFloats(mask)]);
-      const zeros = network.widths.flatMap((channels) => [0, 1].map(() => tf.zeros([count, GRID_SIZE, GRID_SIZE, channels])));
+      const [logits, maskLogits] = await Promise.all([
+        readFloats(vertex),
+        mask === undefined ? undefined : readFloats(mask),
+      ]);
+      const zeros = network.widths.flatMap((channels) =>
+        [0, 1].map(() => tf.zeros([count, GRID_SIZE, GRID_SIZE, channels])),
+      );
       const decoding = new TfjsDecoding({ tf, network, ops, stepsAtOnce }, count, logits, hoisted, zeros as State);
       return maskLogits === undefined ? decoding : Object.assign(decoding, { maskLogits });
     },
@@ -59,7 +72,12 @@ export function openTfjsEngine(
   };
 }
 
-interface Decoder { readonly tf: Tfjs; readonly network: PolygonRnn; readonly ops: TfjsOps; readonly stepsAtOnce: number }
+interface Decoder {
+  readonly tf: Tfjs;
+  readonly network: PolygonRnn;
+  readonly ops: TfjsOps;
+  readonly stepsAtOnce: number;
+}
 
 /** The vertices a step sees, [B] int32 each; in a `type`, so that tf.tidy takes them. */
 type Vertices = { first: tfjs.Tensor; previous: tfjs.Tensor; beforePrevious: tfjs.Tensor };
@@ -110,7 +128,8 @@ class TfjsDecoding implements Decoding {
     const [values, classes] = await Promise.all([readFloats(logits), readIntegers(chosen)]);
     const width = values.length / stepsAtOnce;
     return Array.from({ length: stepsAtOnce }, (_, step): StepDrawn => ({
-      chosen: classes.subarray(step * this.size, (step + 1) * this.size), logits: values.subarray(step * width, (step + 1) * width),
+      chosen: classes.subarray(step * this.size, (step + 1) * this.size),
+      logits: values.subarray(step * width, (step + 1) * width),
     }));
   }
 
@@ -121,8 +140,14 @@ class TfjsDecoding implements Decoding {
 
   /** Inside a tidy. */
   private stepFrom(vertices: Vertices, [h1, c1, h2, c2]: State): { logits: tfjs.Tensor; state: State } {
-    const before: DecoderState<tfjs.Tensor> = [{ h: h1, c: c1 }, { h: h2, c: c2 }];
-    const { logits, state: [one, two] } = this.decoder.network.step(this.decoder.ops, this.hoisted, vertices, before);
+    const before: DecoderState<tfjs.Tensor> = [
+      { h: h1, c: c1 },
+      { h: h2, c: c2 },
+    ];
+    const {
+      logits,
+      state: [one, two],
+    } = this.decoder.network.step(this.decoder.ops, this.hoisted, vertices, before);
     return { logits, state: [one.h, one.c, two.h, two.c] };
   }
 
@@ -133,7 +158,9 @@ class TfjsDecoding implements Decoding {
       return [this.hoisted, ...this.state].map((tensor) => tf.gather(tensor, indices));
     }) as [tfjs.Tensor, ...State];
     const logits = new Float32Array(rows.length * CELL_COUNT);
-    rows.forEach((row, at) => { logits.set(this.firstVertexLogits.subarray(row * CELL_COUNT, (row + 1) * CELL_COUNT), at * CELL_COUNT); });
+    rows.forEach((row, at) => {
+      logits.set(this.firstVertexLogits.subarray(row * CELL_COUNT, (row + 1) * CELL_COUNT), at * CELL_COUNT);
+    });
     return new TfjsDecoding(this.decoder, rows.length, logits, hoisted, state);
   }
 
@@ -151,7 +178,11 @@ function vertexScores(tf: Tfjs, logits: tfjs.Tensor): tfjs.Tensor {
 }
 
 /** Weights as tensors in TensorFlow.js layout; the caller disposes them. */
-export function uploadWeights(tf: Tfjs, network: PolygonRnn, weights: ReadonlyMap<string, WeightTensor>): Map<string, tfjs.Tensor> {
+export function uploadWeights(
+  tf: Tfjs,
+  network: PolygonRnn,
+  weights: ReadonlyMap<string, WeightTensor>,
+): Map<string, tfjs.Tensor> {
   const tensors = new Map<string, tfjs.Tensor>();
   for (const [name, role] of weightRoles(network)) {
     const weight = weights.get(name);

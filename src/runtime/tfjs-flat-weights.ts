@@ -7,14 +7,25 @@ import type { WeightTensor } from "./safetensors.js";
 import { type WeightRole, toFileLayout, toTfjsLayout } from "./tfjs-layout.js";
 import type { Tfjs } from "./tfjs-ops.js";
 
-interface Part { readonly name: string; readonly role: WeightRole; readonly fileShape: readonly number[]; readonly shape: number[]; readonly offset: number; readonly size: number }
+interface Part {
+  readonly name: string;
+  readonly role: WeightRole;
+  readonly fileShape: readonly number[];
+  readonly shape: number[];
+  readonly offset: number;
+  readonly size: number;
+}
 
 export class FlatWeights {
   readonly size: number;
   private readonly parts: readonly Part[];
 
   /** @param names in the order of the vector; @param shapes in file layout */
-  constructor(names: readonly string[], shapes: ReadonlyMap<string, readonly number[]>, roles: ReadonlyMap<string, WeightRole>) {
+  constructor(
+    names: readonly string[],
+    shapes: ReadonlyMap<string, readonly number[]>,
+    roles: ReadonlyMap<string, WeightRole>,
+  ) {
     let offset = 0;
     this.parts = names.map((name) => {
       const fileShape = shapes.get(name)!;
@@ -30,7 +41,10 @@ export class FlatWeights {
 
   /** Tensors of the vector, in the layout of TensorFlow.js; the gradient flows through. */
   cut(tf: Tfjs, vector: tfjs.Tensor1D): Map<string, tfjs.Tensor> {
-    const pieces = tf.split(vector, this.parts.map(({ size }) => size));
+    const pieces = tf.split(
+      vector,
+      this.parts.map(({ size }) => size),
+    );
     return new Map(this.parts.map(({ name, shape }, at) => [name, tf.reshape(pieces[at]!, shape)]));
   }
 
@@ -39,7 +53,10 @@ export class FlatWeights {
     const values = new Float32Array(this.size);
     for (const { name, role, fileShape, offset } of this.parts) {
       const weight = weights.get(name);
-      if (weight?.shape.join() !== fileShape.join()) throw new Error(`weight ${name}: expected shape ${JSON.stringify(fileShape)} but received ${JSON.stringify(weight?.shape)}`);
+      if (weight?.shape.join() !== fileShape.join())
+        throw new Error(
+          `weight ${name}: expected shape ${JSON.stringify(fileShape)} but received ${JSON.stringify(weight?.shape)}`,
+        );
       values.set(toTfjsLayout(weight, role).values, offset);
     }
     return values;
@@ -47,7 +64,14 @@ export class FlatWeights {
 
   /** The way back: copies, in file layout. */
   part(values: Float32Array): Map<string, WeightTensor> {
-    return new Map(this.parts.map(({ name, role, fileShape, shape, offset, size }) =>
-      [name, { shape: fileShape, values: toFileLayout({ shape, values: values.subarray(offset, offset + size) }, role).values }]));
+    return new Map(
+      this.parts.map(({ name, role, fileShape, shape, offset, size }) => [
+        name,
+        {
+          shape: fileShape,
+          values: toFileLayout({ shape, values: values.subarray(offset, offset + size) }, role).values,
+        },
+      ]),
+    );
   }
 }

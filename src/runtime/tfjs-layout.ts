@@ -33,10 +33,14 @@ export function weightRoles(network: PolygonRnn): ReadonlyMap<string, WeightRole
 /** @returns a copy of the weight in the layout of TensorFlow.js */
 export function toTfjsLayout({ shape, values }: WeightTensor, role: WeightRole): WeightTensor {
   switch (role.kind) {
-    case "bias": return { shape, values: values.slice() };
-    case "kernel": return permute(values, shape, [2, 3, 1, 0]); // OIHW -> HWIO
-    case "depthwise": return permute(values, shape, [2, 3, 0, 1]); // C1HW -> HWC1
-    case "map": return permute(values, shape, [1, 2, 0]); // CHW -> HWC
+    case "bias":
+      return { shape, values: values.slice() };
+    case "kernel":
+      return permute(values, shape, [2, 3, 1, 0]); // OIHW -> HWIO
+    case "depthwise":
+      return permute(values, shape, [2, 3, 0, 1]); // C1HW -> HWC1
+    case "map":
+      return permute(values, shape, [1, 2, 0]); // CHW -> HWC
     case "rows": {
       const outputs = shape[0]!;
       if (role.input === undefined) return permute(values, shape, [1, 0]);
@@ -49,10 +53,14 @@ export function toTfjsLayout({ shape, values }: WeightTensor, role: WeightRole):
 /** The way back: a copy in the layout of the files. */
 export function toFileLayout({ shape, values }: WeightTensor, role: WeightRole): WeightTensor {
   switch (role.kind) {
-    case "bias": return { shape, values: values.slice() };
-    case "kernel": return permute(values, shape, [3, 2, 0, 1]);
-    case "depthwise": return permute(values, shape, [2, 3, 0, 1]);
-    case "map": return permute(values, shape, [2, 0, 1]);
+    case "bias":
+      return { shape, values: values.slice() };
+    case "kernel":
+      return permute(values, shape, [3, 2, 0, 1]);
+    case "depthwise":
+      return permute(values, shape, [2, 3, 0, 1]);
+    case "map":
+      return permute(values, shape, [2, 0, 1]);
     case "rows": {
       const outputs = shape[1]!;
       if (role.input === undefined) return permute(values, shape, [1, 0]);
@@ -92,7 +100,9 @@ class ShapeOps implements TensorOps<Shape> {
   readonly roles = new Map<string, WeightRole>();
   constructor(private readonly shapes: ReadonlyMap<string, readonly number[]>) {}
 
-  normalize([height, width, channels]: Shape): Shape { return [channels!, height!, width!]; }
+  normalize([height, width, channels]: Shape): Shape {
+    return [channels!, height!, width!];
+  }
 
   conv2d(x: Shape, name: string, { stride = 1, depthwise = false }: Conv2dOptions = {}): Shape {
     const [outputs] = this.use(`${name}.weight`, { kind: depthwise ? "depthwise" : "kernel" });
@@ -101,7 +111,10 @@ class ShapeOps implements TensorOps<Shape> {
   }
 
   dense(x: Shape, name: string): Shape {
-    const [outputs] = this.use(`${name}.weight`, x.length === 3 ? { kind: "rows", input: [x[0]!, x[1]!, x[2]!] } : { kind: "rows" });
+    const [outputs] = this.use(
+      `${name}.weight`,
+      x.length === 3 ? { kind: "rows", input: [x[0]!, x[1]!, x[2]!] } : { kind: "rows" },
+    );
     this.use(`${name}.bias`, { kind: "bias" });
     return [outputs!];
   }
@@ -111,21 +124,51 @@ class ShapeOps implements TensorOps<Shape> {
     return x;
   }
 
-  maxPool(x: Shape, size: number): Shape { return [x[0]!, Math.floor(x[1]! / size), Math.floor(x[2]! / size)]; }
-  resizeBilinear(x: Shape, size: number): Shape { return [x[0]!, size, size]; }
-  concatChannels(xs: readonly Shape[]): Shape { return [xs.reduce((sum, x) => sum + x[0]!, 0), ...xs[0]!.slice(1)]; }
-  splitChannels(x: Shape, parts: number): Shape[] { return Array.from({ length: parts }, () => [x[0]! / parts, ...x.slice(1)]); }
-  channel(x: Shape): Shape { return [1, ...x.slice(1)]; }
-  flatten(x: Shape): Shape { return [x.reduce((product, length) => product * length, 1)]; }
-  padEnd(x: Shape, count: number): Shape { return [x[0]! + count]; }
-  lookup(_: Shape, table: VertexTable): Shape { return [table.channels, GRID_SIZE, GRID_SIZE]; }
-  add(a: Shape): Shape { return a; }
-  multiply(a: Shape): Shape { return a; }
-  affine(x: Shape): Shape { return x; }
-  relu(x: Shape): Shape { return x; }
-  relu6(x: Shape): Shape { return x; }
-  sigmoid(x: Shape): Shape { return x; }
-  tanh(x: Shape): Shape { return x; }
+  maxPool(x: Shape, size: number): Shape {
+    return [x[0]!, Math.floor(x[1]! / size), Math.floor(x[2]! / size)];
+  }
+  resizeBilinear(x: Shape, size: number): Shape {
+    return [x[0]!, size, size];
+  }
+  concatChannels(xs: readonly Shape[]): Shape {
+    return [xs.reduce((sum, x) => sum + x[0]!, 0), ...xs[0]!.slice(1)];
+  }
+  splitChannels(x: Shape, parts: number): Shape[] {
+    return Array.from({ length: parts }, () => [x[0]! / parts, ...x.slice(1)]);
+  }
+  channel(x: Shape): Shape {
+    return [1, ...x.slice(1)];
+  }
+  flatten(x: Shape): Shape {
+    return [x.reduce((product, length) => product * length, 1)];
+  }
+  padEnd(x: Shape, count: number): Shape {
+    return [x[0]! + count];
+  }
+  lookup(_: Shape, table: VertexTable): Shape {
+    return [table.channels, GRID_SIZE, GRID_SIZE];
+  }
+  add(a: Shape): Shape {
+    return a;
+  }
+  multiply(a: Shape): Shape {
+    return a;
+  }
+  affine(x: Shape): Shape {
+    return x;
+  }
+  relu(x: Shape): Shape {
+    return x;
+  }
+  relu6(x: Shape): Shape {
+    return x;
+  }
+  sigmoid(x: Shape): Shape {
+    return x;
+  }
+  tanh(x: Shape): Shape {
+    return x;
+  }
 
   private use(name: string, role: WeightRole): readonly number[] {
     const shape = this.shapes.get(name);
@@ -134,4 +177,3 @@ class ShapeOps implements TensorOps<Shape> {
     return shape;
   }
 }
-

@@ -21,7 +21,11 @@ export interface LoadedTfjs {
 }
 
 /** Why a package was not taken, and what would change that. */
-export interface TfjsObstacle { readonly packageName: string; readonly reason: string; readonly fix: string }
+export interface TfjsObstacle {
+  readonly packageName: string;
+  readonly reason: string;
+  readonly fix: string;
+}
 
 const VERSION = "4.22.0";
 const GPU_PACKAGE = "@tensorflow/tfjs-node-gpu";
@@ -35,10 +39,18 @@ let loaded: LoadedTfjs | undefined;
  * @param threads for one operation; only the first load of a process can set it
  * @returns the library, or every package that was tried with its obstacle
  */
-export function loadTfjs(device: "cpu" | "cuda", threads?: number): LoadedTfjs | { readonly obstacles: readonly TfjsObstacle[] } {
+export function loadTfjs(
+  device: "cpu" | "cuda",
+  threads?: number,
+): LoadedTfjs | { readonly obstacles: readonly TfjsObstacle[] } {
   if (loaded?.device === device) return loaded;
   const elsewhere = process.env["POLYRNN_TFJS_NODE"];
-  const packages = elsewhere !== undefined && elsewhere !== "" ? [resolve(elsewhere)] : device === "cuda" ? [GPU_PACKAGE] : [CPU_PACKAGE, GPU_PACKAGE];
+  const packages =
+    elsewhere !== undefined && elsewhere !== ""
+      ? [resolve(elsewhere)]
+      : device === "cuda"
+        ? [GPU_PACKAGE]
+        : [CPU_PACKAGE, GPU_PACKAGE];
   const obstacles: TfjsObstacle[] = [];
   for (const packageName of packages) {
     const outcome = loadPackage(packageName, threads);
@@ -51,7 +63,11 @@ export function loadTfjs(device: "cpu" | "cuda", threads?: number): LoadedTfjs |
 
 function wrongDevice(packageName: string, found: "cpu" | "cuda"): TfjsObstacle {
   return found === "cpu"
-    ? { packageName, reason: "it loads but sees no GPU", fix: "Check that nvidia-smi lists a GPU and that the CUDA libraries it was built for can be found." }
+    ? {
+        packageName,
+        reason: "it loads but sees no GPU",
+        fix: "Check that nvidia-smi lists a GPU and that the CUDA libraries it was built for can be found.",
+      }
     : { packageName, reason: "it runs on the GPU", fix: "Use --device cuda, or set CUDA_VISIBLE_DEVICES=-1." };
 }
 
@@ -59,10 +75,16 @@ function loadPackage(packageName: string, threads: number | undefined): LoadedTf
   if (loaded !== undefined) return loaded; // two native TensorFlows in one process overwrite each other's kernels
   const folder = packageFolder(packageName);
   if (folder === undefined) {
-    return { reason: "it is not installed", fix: `Run: npm install ${packageName.startsWith("@") ? packageName : CPU_PACKAGE}@${VERSION}` };
+    return {
+      reason: "it is not installed",
+      fix: `Run: npm install ${packageName.startsWith("@") ? packageName : CPU_PACKAGE}@${VERSION}`,
+    };
   }
   if (!hasAddon(folder)) {
-    return { reason: "its native library is not there; the download of its install step did not succeed", fix: `Where storage.googleapis.com is reachable, run: npm rebuild ${packageName}` };
+    return {
+      reason: "its native library is not there; the download of its install step did not succeed",
+      fix: `Where storage.googleapis.com is reachable, run: npm rebuild ${packageName}`,
+    };
   }
   // TensorFlow's start-up notes are not for the user of this program; warnings and errors still reach standard error.
   process.env["TF_CPP_MIN_LOG_LEVEL"] ??= "1";
@@ -70,11 +92,17 @@ function loadPackage(packageName: string, threads: number | undefined): LoadedTf
   try {
     const tf: unknown = require(folder);
     if (!isTfjs(tf)) return { reason: "it is not TensorFlow.js", fix: `Run: npm install ${CPU_PACKAGE}@${VERSION}` };
-    const { name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { name: string; version: string };
+    const { name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
+      name: string;
+      version: string;
+    };
     return { tf, version: `${name} ${version}`, device: usesGpu(tf) ? "cuda" : "cpu" };
   } catch (thrown) {
     const firstLine = reasonOf(thrown).split("\n", 1)[0]!;
-    return { reason: `it does not load (${firstLine})`, fix: "Install the libraries it names, or build it again: npm rebuild --build-from-source " + packageName };
+    return {
+      reason: `it does not load (${firstLine})`,
+      fix: "Install the libraries it names, or build it again: npm rebuild --build-from-source " + packageName,
+    };
   }
 }
 

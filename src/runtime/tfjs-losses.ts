@@ -36,19 +36,32 @@ export const FIGURES = ["total", "steps", "edge", "vertex", "mask", "accuracy", 
 
 /** @returns tensors the caller disposes */
 export function uploadBatch(tf: Tfjs, { size, steps, crops, cells, edge, mask }: TrainingBatch): BatchTensors {
-  const column = (t: number): Int32Array => Int32Array.from({ length: size }, (_, row) => cells[row * (steps + 1) + t]!);
+  const column = (t: number): Int32Array =>
+    Int32Array.from({ length: size }, (_, row) => cells[row * (steps + 1) + t]!);
   const columns = Array.from({ length: steps + 1 }, (_, t) => column(t));
-  const live = columns.slice(0, steps).flatMap((seen, t) => Array.from(seen, (cell) => (t === 0 || cell !== EOS ? 1 : 0)));
+  const live = columns
+    .slice(0, steps)
+    .flatMap((seen, t) => Array.from(seen, (cell) => (t === 0 || cell !== EOS ? 1 : 0)));
   const vertex = new Float32Array(size * CELL_COUNT);
-  columns.forEach((column) => { column.forEach((cell, row) => { if (cell !== EOS) vertex[row * CELL_COUNT + cell] = 1; }); });
-  const plane = (values: ArrayLike<number>): tfjs.Tensor => tf.tensor4d(Float32Array.from(values), [size, GRID_SIZE, GRID_SIZE, 1]);
+  columns.forEach((column) => {
+    column.forEach((cell, row) => {
+      if (cell !== EOS) vertex[row * CELL_COUNT + cell] = 1;
+    });
+  });
+  const plane = (values: ArrayLike<number>): tfjs.Tensor =>
+    tf.tensor4d(Float32Array.from(values), [size, GRID_SIZE, GRID_SIZE, 1]);
   return {
     crops: tf.tensor4d(crops, [size, CROP_SIZE, CROP_SIZE, 3], "int32"),
     vertices: columns.slice(0, steps).map((cellsAt) => tf.tensor1d(cellsAt, "int32")),
     none: tf.fill([size], EOS, "int32"),
-    wanted: tf.tensor1d(columns.slice(1).flatMap((cellsAt) => [...cellsAt]), "int32"),
+    wanted: tf.tensor1d(
+      columns.slice(1).flatMap((cellsAt) => [...cellsAt]),
+      "int32",
+    ),
     live: tf.tensor1d(live),
-    edge: plane(edge), vertex: plane(vertex), mask: plane(mask),
+    edge: plane(edge),
+    vertex: plane(vertex),
+    mask: plane(mask),
   };
 }
 
@@ -59,8 +72,10 @@ export function smoothedTargets(smoothing: number): Float32Array {
   for (let cell = 0; cell < CELL_COUNT; cell++) {
     const col = cell % GRID_SIZE;
     const neighbors = [
-      ...(cell >= GRID_SIZE ? [cell - GRID_SIZE] : []), ...(cell + GRID_SIZE < CELL_COUNT ? [cell + GRID_SIZE] : []),
-      ...(col > 0 ? [cell - 1] : []), ...(col + 1 < GRID_SIZE ? [cell + 1] : []),
+      ...(cell >= GRID_SIZE ? [cell - GRID_SIZE] : []),
+      ...(cell + GRID_SIZE < CELL_COUNT ? [cell + GRID_SIZE] : []),
+      ...(col > 0 ? [cell - 1] : []),
+      ...(col + 1 < GRID_SIZE ? [cell + 1] : []),
     ];
     const sum = 1 + smoothing * neighbors.length;
     table[cell * CLASS_COUNT + cell] = 1 / sum;
@@ -83,8 +98,18 @@ export interface LossContext {
  * @param encoded called between encoder and decoder, for taking the time
  * @returns the sum that is minimized, and the figures to be read, [FIGURES.length]; -1 where the network has no mask map
  */
-export function lossOfBatch(context: LossContext, batch: BatchTensors, encoded?: () => void): { total: tfjs.Scalar; figures: tfjs.Tensor1D } {
-  const { tf, ops, network, normalization, options: { weights } } = context;
+export function lossOfBatch(
+  context: LossContext,
+  batch: BatchTensors,
+  encoded?: () => void,
+): { total: tfjs.Scalar; figures: tfjs.Tensor1D } {
+  const {
+    tf,
+    ops,
+    network,
+    normalization,
+    options: { weights },
+  } = context;
   const image = network.encode(ops, batch.crops, normalization);
   encoded?.();
   const logits = decode(context, image, batch); // [T * B, 785]
@@ -93,25 +118,54 @@ export function lossOfBatch(context: LossContext, batch: BatchTensors, encoded?:
   const steps = tf.div(tf.sum(tf.mul(crossEntropy, batch.live)), live);
   const edge = binaryCrossEntropy(tf, image.edge, batch.edge, POSITIVE_WEIGHTS.edge);
   const vertex = binaryCrossEntropy(tf, image.vertex, batch.vertex, POSITIVE_WEIGHTS.vertex);
-  const mask = image.mask === undefined ? undefined : binaryCrossEntropy(tf, image.mask, batch.mask, POSITIVE_WEIGHTS.mask);
-  const parts = [tf.mul(steps, weights.steps), tf.mul(edge, weights.edge), tf.mul(vertex, weights.vertex), ...(mask ? [tf.mul(mask, weights.mask)] : [])];
+  const mask =
+    image.mask === undefined ? undefined : binaryCrossEntropy(tf, image.mask, batch.mask, POSITIVE_WEIGHTS.mask);
+  const parts = [
+    tf.mul(steps, weights.steps),
+    tf.mul(edge, weights.edge),
+    tf.mul(vertex, weights.vertex),
+    ...(mask ? [tf.mul(mask, weights.mask)] : []),
+  ];
   const total = tf.addN(parts) as tfjs.Scalar;
   const hits = tf.mul(tf.cast(tf.equal(tf.argMax(logits, 1), batch.wanted), "float32"), batch.live);
   const none = tf.scalar(-1);
-  const figures = [total, steps, edge, vertex, mask ?? none, tf.div(tf.sum(hits), live), image.mask === undefined ? none : maskIou(tf, image.mask, batch.mask)];
+  const figures = [
+    total,
+    steps,
+    edge,
+    vertex,
+    mask ?? none,
+    tf.div(tf.sum(hits), live),
+    image.mask === undefined ? none : maskIou(tf, image.mask, batch.mask),
+  ];
   return { total, figures: tf.stack(figures) as tfjs.Tensor1D };
 }
 
 /** Every step's logits under teacher forcing, [T * B, 785]. */
-function decode({ tf, ops, network, options: { truncate } }: LossContext, { hoisted }: Encoded<tfjs.Tensor>, { vertices, none }: BatchTensors): tfjs.Tensor2D {
+function decode(
+  { tf, ops, network, options: { truncate } }: LossContext,
+  { hoisted }: Encoded<tfjs.Tensor>,
+  { vertices, none }: BatchTensors,
+): tfjs.Tensor2D {
   const zeros = (layer: 0 | 1): tfjs.Tensor => tf.zeros([none.size, GRID_SIZE, GRID_SIZE, network.widths[layer]]);
-  let state: DecoderState<tfjs.Tensor> = [{ h: zeros(0), c: zeros(0) }, { h: zeros(1), c: zeros(1) }];
+  let state: DecoderState<tfjs.Tensor> = [
+    { h: zeros(0), c: zeros(0) },
+    { h: zeros(1), c: zeros(1) },
+  ];
   const hidden = vertices.map((previous, t) => {
     if (truncate !== undefined && t > 0 && t % truncate === 0) {
       const [one, two] = state;
-      state = [{ h: detach(tf, one.h), c: detach(tf, one.c) }, { h: detach(tf, two.h), c: detach(tf, two.c) }];
+      state = [
+        { h: detach(tf, one.h), c: detach(tf, one.c) },
+        { h: detach(tf, two.h), c: detach(tf, two.c) },
+      ];
     }
-    state = network.advance(ops, hoisted, { first: vertices[0]!, previous, beforePrevious: vertices[t - 1] ?? none }, state);
+    state = network.advance(
+      ops,
+      hoisted,
+      { first: vertices[0]!, previous, beforePrevious: vertices[t - 1] ?? none },
+      state,
+    );
     return state[1].h as tfjs.Tensor4D;
   });
   // The head has no memory: all steps in one go, and one gradient for its weights instead of a sum over the steps.

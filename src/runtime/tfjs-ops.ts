@@ -19,7 +19,10 @@ export type WeightLookup = (name: string) => tfjs.Tensor | undefined;
 export class TfjsOps implements TensorOps<tfjs.Tensor> {
   private readonly tables = new Map<string, tfjs.Tensor>();
 
-  constructor(private readonly tf: Tfjs, private readonly lookUpWeight: WeightLookup) {}
+  constructor(
+    private readonly tf: Tfjs,
+    private readonly lookUpWeight: WeightLookup,
+  ) {}
 
   /** Frees the vertex tables. */
   dispose(): void {
@@ -33,10 +36,16 @@ export class TfjsOps implements TensorOps<tfjs.Tensor> {
     return this.tf.div(this.tf.sub(ordered, this.tf.tensor1d([...mean])), this.tf.tensor1d([...std]));
   }
 
-  conv2d(x: tfjs.Tensor, name: string, { stride = 1, padding = "same", depthwise = false }: Conv2dOptions = {}): tfjs.Tensor {
+  conv2d(
+    x: tfjs.Tensor,
+    name: string,
+    { stride = 1, padding = "same", depthwise = false }: Conv2dOptions = {},
+  ): tfjs.Tensor {
     const kernel = this.weight(`${name}.weight`) as tfjs.Tensor4D; // [H, W, I, O] or [H, W, C, 1]
     const [padded, pad] = this.pad(x as tfjs.Tensor4D, kernel.shape[0], stride, padding);
-    const y = depthwise ? this.tf.depthwiseConv2d(padded, kernel, stride, pad) : this.tf.conv2d(padded, kernel, stride, pad);
+    const y = depthwise
+      ? this.tf.depthwiseConv2d(padded, kernel, stride, pad)
+      : this.tf.conv2d(padded, kernel, stride, pad);
     const bias = this.lookUpWeight(`${name}.bias`);
     return bias === undefined ? y : this.tf.add(y, bias);
   }
@@ -45,14 +54,28 @@ export class TfjsOps implements TensorOps<tfjs.Tensor> {
    * Padding as zeros of its own, or left to the convolution where its "same" means the same: always at stride 1, at stride 2 only
    * for right-bottom on even sides. Explicit numbers in tf.conv2d would do for all, but have no gradient in some backends.
    */
-  private pad(x: tfjs.Tensor4D, size: number, stride: number, padding: "same" | "right-bottom"): [tfjs.Tensor4D, "same" | "valid"] {
+  private pad(
+    x: tfjs.Tensor4D,
+    size: number,
+    stride: number,
+    padding: "same" | "right-bottom",
+  ): [tfjs.Tensor4D, "same" | "valid"] {
     const [, height, width] = x.shape;
     if (padding === "same" && stride === 1) return [x, "same"];
-    if (padding === "right-bottom" && stride === 2 && size === 3 && height % 2 === 0 && width % 2 === 0) return [x, "same"];
+    if (padding === "right-bottom" && stride === 2 && size === 3 && height % 2 === 0 && width % 2 === 0)
+      return [x, "same"];
     const border = (size - 1) / 2;
     const [before, after] = padding === "same" ? [border, border] : [0, 1];
     if (before === 0 && after === 0) return [x, "valid"];
-    return [this.tf.pad(x, [[0, 0], [before, after], [before, after], [0, 0]]), "valid"];
+    return [
+      this.tf.pad(x, [
+        [0, 0],
+        [before, after],
+        [before, after],
+        [0, 0],
+      ]),
+      "valid",
+    ];
   }
 
   maxPool(x: tfjs.Tensor, size: number): tfjs.Tensor {
@@ -69,8 +92,12 @@ export class TfjsOps implements TensorOps<tfjs.Tensor> {
     return this.tf.reshape(square, [batch, size, size, channels]);
   }
 
-  concatChannels(xs: readonly tfjs.Tensor[]): tfjs.Tensor { return this.tf.concat([...xs], -1); }
-  splitChannels(x: tfjs.Tensor, parts: number): tfjs.Tensor[] { return this.tf.split(x, parts, -1); }
+  concatChannels(xs: readonly tfjs.Tensor[]): tfjs.Tensor {
+    return this.tf.concat([...xs], -1);
+  }
+  splitChannels(x: tfjs.Tensor, parts: number): tfjs.Tensor[] {
+    return this.tf.split(x, parts, -1);
+  }
 
   channel(x: tfjs.Tensor, index: number): tfjs.Tensor {
     const [batch, height, width] = (x as tfjs.Tensor4D).shape;
@@ -88,38 +115,76 @@ export class TfjsOps implements TensorOps<tfjs.Tensor> {
     return this.tf.reshape(channelFirst, [x.shape[0], x.size / x.shape[0]]);
   }
 
-  padEnd(x: tfjs.Tensor, count: number): tfjs.Tensor { return this.tf.pad(x, [[0, 0], [0, count]]); }
+  padEnd(x: tfjs.Tensor, count: number): tfjs.Tensor {
+    return this.tf.pad(x, [
+      [0, 0],
+      [0, count],
+    ]);
+  }
 
   lookup(indices: tfjs.Tensor, table: VertexTable): tfjs.Tensor {
     let rows = this.tables.get(table.name);
     if (rows === undefined) {
-      const { shape, values } = permute(table.values, [CLASS_COUNT, table.channels, GRID_SIZE, GRID_SIZE], [0, 2, 3, 1]);
+      const { shape, values } = permute(
+        table.values,
+        [CLASS_COUNT, table.channels, GRID_SIZE, GRID_SIZE],
+        [0, 2, 3, 1],
+      );
       rows = this.tf.keep(this.tf.tensor(values, [...shape])); // outlives the tidy of the first step
       this.tables.set(table.name, rows);
     }
     return this.tf.gather(rows, indices);
   }
 
-  add(a: tfjs.Tensor, b: tfjs.Tensor): tfjs.Tensor { return this.tf.add(a, b); }
-  multiply(a: tfjs.Tensor, b: tfjs.Tensor): tfjs.Tensor { return this.tf.mul(a, b); }
-  affine(x: tfjs.Tensor, scale: number, offset: number): tfjs.Tensor { return this.tf.add(this.tf.mul(x, scale), offset); }
-  multiplyMap(x: tfjs.Tensor, name: string): tfjs.Tensor { return this.tf.mul(x, this.weight(`${name}.weight`)); }
-  relu(x: tfjs.Tensor): tfjs.Tensor { return this.rectify(x, (y) => this.tf.relu(y), (y) => this.tf.greater(y, 0)); }
-  relu6(x: tfjs.Tensor): tfjs.Tensor {
-    return this.rectify(x, (y) => this.tf.relu6(y), (y) => this.tf.logicalAnd(this.tf.greater(y, 0), this.tf.less(y, 6)));
+  add(a: tfjs.Tensor, b: tfjs.Tensor): tfjs.Tensor {
+    return this.tf.add(a, b);
   }
-  sigmoid(x: tfjs.Tensor): tfjs.Tensor { return this.tf.sigmoid(x); }
-  tanh(x: tfjs.Tensor): tfjs.Tensor { return this.tf.tanh(x); }
+  multiply(a: tfjs.Tensor, b: tfjs.Tensor): tfjs.Tensor {
+    return this.tf.mul(a, b);
+  }
+  affine(x: tfjs.Tensor, scale: number, offset: number): tfjs.Tensor {
+    return this.tf.add(this.tf.mul(x, scale), offset);
+  }
+  multiplyMap(x: tfjs.Tensor, name: string): tfjs.Tensor {
+    return this.tf.mul(x, this.weight(`${name}.weight`));
+  }
+  relu(x: tfjs.Tensor): tfjs.Tensor {
+    return this.rectify(
+      x,
+      (y) => this.tf.relu(y),
+      (y) => this.tf.greater(y, 0),
+    );
+  }
+  relu6(x: tfjs.Tensor): tfjs.Tensor {
+    return this.rectify(
+      x,
+      (y) => this.tf.relu6(y),
+      (y) => this.tf.logicalAnd(this.tf.greater(y, 0), this.tf.less(y, 6)),
+    );
+  }
+  sigmoid(x: tfjs.Tensor): tfjs.Tensor {
+    return this.tf.sigmoid(x);
+  }
+  tanh(x: tfjs.Tensor): tfjs.Tensor {
+    return this.tf.tanh(x);
+  }
 
   /**
    * With a gradient of its own, told from the output: those of tfjs 4.22 go through `step`, which the native backend puts together
    * from seven operations on the largest tensors there are.
    */
-  private rectify(x: tfjs.Tensor, apply: (x: tfjs.Tensor) => tfjs.Tensor, passes: (y: tfjs.Tensor) => tfjs.Tensor): tfjs.Tensor {
+  private rectify(
+    x: tfjs.Tensor,
+    apply: (x: tfjs.Tensor) => tfjs.Tensor,
+    passes: (y: tfjs.Tensor) => tfjs.Tensor,
+  ): tfjs.Tensor {
     const rectified = this.tf.customGrad((input, save) => {
       const value = apply(input as tfjs.Tensor);
       (save as tfjs.GradSaveFunc)([value]);
-      return { value, gradFunc: (dy: tfjs.Tensor, [y]: tfjs.Tensor[]) => this.tf.mul(dy, this.tf.cast(passes(y!), "float32")) };
+      return {
+        value,
+        gradFunc: (dy: tfjs.Tensor, [y]: tfjs.Tensor[]) => this.tf.mul(dy, this.tf.cast(passes(y!), "float32")),
+      };
     });
     return rectified(x);
   }

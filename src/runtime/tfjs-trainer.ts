@@ -15,7 +15,14 @@ import type { WeightTensor } from "./safetensors.js";
 import { type AdamState, adamStep } from "./tfjs-adam.js";
 import { FlatWeights } from "./tfjs-flat-weights.js";
 import { toTfjsLayout, weightRoles } from "./tfjs-layout.js";
-import { type BatchTensors, FIGURES, type LossContext, lossOfBatch, smoothedTargets, uploadBatch } from "./tfjs-losses.js";
+import {
+  type BatchTensors,
+  FIGURES,
+  type LossContext,
+  lossOfBatch,
+  smoothedTargets,
+  uploadBatch,
+} from "./tfjs-losses.js";
 import { type Tfjs, TfjsOps } from "./tfjs-ops.js";
 import type { LearningRates, StepReport, Trainer, TrainerOptions, TrainerState } from "./trainer.js";
 import type { TrainingBatch } from "./training-batch.js";
@@ -24,7 +31,10 @@ type Weights = ReadonlyMap<string, WeightTensor>;
 
 /** @param weights every weight of the network, in file layout */
 export function openTfjsTrainer(
-  tf: Tfjs, network: PolygonRnn, weights: Weights, normalization: Normalization,
+  tf: Tfjs,
+  network: PolygonRnn,
+  weights: Weights,
+  normalization: Normalization,
   options: TrainerOptions & { readonly device: DeviceName; readonly version: string },
 ): TfjsTrainer {
   return new TfjsTrainer(tf, network, weights, normalization, options);
@@ -46,7 +56,10 @@ export class TfjsTrainer implements Trainer {
   private steps = 0;
 
   constructor(
-    private readonly tf: Tfjs, network: PolygonRnn, weights: Weights, normalization: Normalization,
+    private readonly tf: Tfjs,
+    network: PolygonRnn,
+    weights: Weights,
+    normalization: Normalization,
     private readonly options: TrainerOptions & { readonly device: DeviceName; readonly version: string },
   ) {
     this.device = options.device;
@@ -54,19 +67,35 @@ export class TfjsTrainer implements Trainer {
     const roles = weightRoles(network);
     const names = [...network.weightShapes.keys()];
     const trained = names.filter((name) => !options.frozen.has(name));
-    const sizeOf = (list: readonly string[]): number => list.reduce((sum, name) => sum + weights.get(name)!.values.length, 0);
+    const sizeOf = (list: readonly string[]): number =>
+      list.reduce((sum, name) => sum + weights.get(name)!.values.length, 0);
     const trunk = trained.filter(isTrunkWeight);
     this.trunkSize = sizeOf(trunk);
-    this.flat = new FlatWeights([...trunk, ...trained.filter((name) => !isTrunkWeight(name))], network.weightShapes, roles);
+    this.flat = new FlatWeights(
+      [...trunk, ...trained.filter((name) => !isTrunkWeight(name))],
+      network.weightShapes,
+      roles,
+    );
     this.trainable = this.flat.size;
-    this.frozenWeights = new Map(names.filter((name) => options.frozen.has(name)).map((name) => [name, weights.get(name)!]));
+    this.frozenWeights = new Map(
+      names.filter((name) => options.frozen.has(name)).map((name) => [name, weights.get(name)!]),
+    );
     this.frozen = sizeOf([...this.frozenWeights.keys()]);
-    this.frozenTensors = new Map([...this.frozenWeights].map(([name, weight]) => {
-      const { shape, values } = toTfjsLayout(weight, roles.get(name)!);
-      return [name, tf.tensor(values, [...shape])];
-    }));
+    this.frozenTensors = new Map(
+      [...this.frozenWeights].map(([name, weight]) => {
+        const { shape, values } = toTfjsLayout(weight, roles.get(name)!);
+        return [name, tf.tensor(values, [...shape])];
+      }),
+    );
     const ops = new TfjsOps(tf, (name) => this.frozenTensors.get(name) ?? this.current.get(name));
-    this.context = { tf, ops, network, normalization, options, targets: tf.tensor2d(smoothedTargets(options.smoothing), [CLASS_COUNT, CLASS_COUNT]) };
+    this.context = {
+      tf,
+      ops,
+      network,
+      normalization,
+      options,
+      targets: tf.tensor2d(smoothedTargets(options.smoothing), [CLASS_COUNT, CLASS_COUNT]),
+    };
     this.vectors = this.startState(weights);
   }
 
@@ -74,7 +103,12 @@ export class TfjsTrainer implements Trainer {
     const vector = (values: Float32Array): tfjs.Tensor1D => this.tf.tensor1d(values);
     const zeros = (): tfjs.Tensor1D => this.tf.zeros([this.flat.size]);
     const start = this.flat.join(weights);
-    return { weights: vector(start), first: zeros(), second: zeros(), ...(this.options.average > 0 && { average: vector(start) }) };
+    return {
+      weights: vector(start),
+      first: zeros(),
+      second: zeros(),
+      ...(this.options.average > 0 && { average: vector(start) }),
+    };
   }
 
   async step(batch: TrainingBatch, rates: LearningRates): Promise<StepReport> {
@@ -111,7 +145,9 @@ export class TfjsTrainer implements Trainer {
     let figures: tfjs.Tensor1D | undefined;
     const { grad, value } = tf.valueAndGrad((vector: tfjs.Tensor) => {
       this.current = this.flat.cut(tf, vector as tfjs.Tensor1D);
-      const loss = lossOfBatch(this.context, tensors, () => { clock.mark("encoder"); });
+      const loss = lossOfBatch(this.context, tensors, () => {
+        clock.mark("encoder");
+      });
       figures = tf.keep(loss.figures);
       clock.mark("decoder");
       return loss.total;
@@ -122,15 +158,26 @@ export class TfjsTrainer implements Trainer {
     return { gradient: grad as tfjs.Tensor1D, figures: figures! };
   }
 
-  private async update(gradient: tfjs.Tensor1D, figures: tfjs.Tensor1D, rates: LearningRates, clock: Clock): Promise<StepReport> {
+  private async update(
+    gradient: tfjs.Tensor1D,
+    figures: tfjs.Tensor1D,
+    rates: LearningRates,
+    clock: Clock,
+  ): Promise<StepReport> {
     const { tf } = this;
-    const [numbers, norm] = await Promise.all([figures.data<"float32">(), readScalar(tf.tidy(() => tf.sqrt(tf.sum(tf.square(gradient)))))]);
+    const [numbers, norm] = await Promise.all([
+      figures.data<"float32">(),
+      readScalar(tf.tidy(() => tf.sqrt(tf.sum(tf.square(gradient))))),
+    ]);
     const at = (name: (typeof FIGURES)[number]): number => numbers[FIGURES.indexOf(name)]!;
     const applied = [...numbers].every(Number.isFinite) && Number.isFinite(norm);
     if (applied) {
       const before = this.vectors;
       this.vectors = tf.tidy(() => {
-        const perWeight = tf.concat1d([tf.fill([this.trunkSize], rates.trunk), tf.fill([this.flat.size - this.trunkSize], rates.head)]);
+        const perWeight = tf.concat1d([
+          tf.fill([this.trunkSize], rates.trunk),
+          tf.fill([this.flat.size - this.trunkSize], rates.head),
+        ]);
         return adamStep(tf, before, gradient, norm, perWeight, this.steps + 1, this.options);
       });
       tf.dispose(before);
@@ -140,8 +187,15 @@ export class TfjsTrainer implements Trainer {
     const hasMask = !(at("mask") < 0);
     return {
       applied,
-      losses: { total: at("total"), steps: at("steps"), edge: at("edge"), vertex: at("vertex"), ...(hasMask && { mask: at("mask") }) },
-      accuracy: at("accuracy"), ...(hasMask && { maskIou: at("maskIou") }),
+      losses: {
+        total: at("total"),
+        steps: at("steps"),
+        edge: at("edge"),
+        vertex: at("vertex"),
+        ...(hasMask && { mask: at("mask") }),
+      },
+      accuracy: at("accuracy"),
+      ...(hasMask && { maskIou: at("maskIou") }),
       gradientNorm: norm,
       seconds: clock.seconds,
     };
@@ -158,7 +212,8 @@ export class TfjsTrainer implements Trainer {
     return {
       step: this.steps,
       weights: new Map([...this.frozenWeights, ...(await read(weights))]),
-      firstMoments: await read(first), secondMoments: await read(second),
+      firstMoments: await read(first),
+      secondMoments: await read(second),
       ...(average !== undefined && { averages: await read(average) }),
     };
   }
@@ -166,7 +221,9 @@ export class TfjsTrainer implements Trainer {
   restore(state: TrainerState): void {
     const vector = (weights: Weights): tfjs.Tensor1D => this.tf.tensor1d(this.flat.join(weights));
     const restored: AdamState = {
-      weights: vector(state.weights), first: vector(state.firstMoments), second: vector(state.secondMoments),
+      weights: vector(state.weights),
+      first: vector(state.firstMoments),
+      second: vector(state.secondMoments),
       ...(this.options.average > 0 && { average: vector(state.averages ?? state.weights) }),
     };
     this.tf.dispose(this.vectors);

@@ -4,7 +4,10 @@ import type { WeightTensor } from "./safetensors.js";
 import type { TrainingBatch } from "./training-batch.js";
 
 /** Of the encoder's trunk, and of everything else. */
-export interface LearningRates { readonly trunk: number; readonly head: number }
+export interface LearningRates {
+  readonly trunk: number;
+  readonly head: number;
+}
 
 export interface LossOptions {
   /** Weights of the parts in their sum. */
@@ -33,7 +36,13 @@ export interface TrainerOptions extends LossOptions, OptimizerOptions {
 export interface StepReport {
   /** False when a loss or the gradient was not finite: nothing was changed then. */
   readonly applied: boolean;
-  readonly losses: { readonly total: number; readonly steps: number; readonly edge: number; readonly vertex: number; readonly mask?: number };
+  readonly losses: {
+    readonly total: number;
+    readonly steps: number;
+    readonly edge: number;
+    readonly vertex: number;
+    readonly mask?: number;
+  };
   /** Share of live decoder steps whose best class is the true one, 0..1. */
   readonly accuracy: number;
   /** Mean IoU of the mask map (logit above 0) with the truth; absent where the network has no mask map. */
@@ -41,7 +50,13 @@ export interface StepReport {
   /** Global norm of the gradient before clipping. */
   readonly gradientNorm: number;
   /** Wall time. On a GPU, operations are only queued when their time is taken; the sum is right, the parts are not. */
-  readonly seconds: { readonly upload: number; readonly encoder: number; readonly decoder: number; readonly backward: number; readonly update: number };
+  readonly seconds: {
+    readonly upload: number;
+    readonly encoder: number;
+    readonly decoder: number;
+    readonly backward: number;
+    readonly update: number;
+  };
 }
 
 /** Everything that the next step depends on, in the layout of the files. */

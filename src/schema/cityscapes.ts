@@ -9,11 +9,13 @@ import { compileSchema } from "./validate.js";
 const side = { type: "integer", minimum: 1, maximum: 65_535 };
 
 /** One file; its objects are checked one by one, so that a bad one costs only itself. */
-export const checkCityscapesFile = lazily(() => compileSchema({
-  type: "object",
-  required: ["imgWidth", "imgHeight", "objects"],
-  properties: { imgWidth: side, imgHeight: side, objects: { type: "array" } },
-}));
+export const checkCityscapesFile = lazily(() =>
+  compileSchema({
+    type: "object",
+    required: ["imgWidth", "imgHeight", "objects"],
+    properties: { imgWidth: side, imgHeight: side, objects: { type: "array" } },
+  }),
+);
 
 /** Corners further out than this are no drawing of an image whose sides are at most 65,535. */
 const coordinate = { type: "number", minimum: -1e6, maximum: 1e6 };
@@ -22,19 +24,28 @@ const coordinate = { type: "number", minimum: -1e6, maximum: 1e6 };
 const MOST_CORNERS = 20_000;
 
 /** An object of a `*_gtFine_polygons.json`. */
-export const checkCityscapesObject = lazily(() => compileSchema({
-  type: "object",
-  required: ["label", "polygon"],
-  properties: {
-    label: { type: "string" },
-    deleted: { enum: [0, 1, false, true] },
-    polygon: { type: "array", minItems: 3, maxItems: MOST_CORNERS, items: { type: "array", items: coordinate, minItems: 2, maxItems: 2 } },
-  },
-}));
+export const checkCityscapesObject = lazily(() =>
+  compileSchema({
+    type: "object",
+    required: ["label", "polygon"],
+    properties: {
+      label: { type: "string" },
+      deleted: { enum: [0, 1, false, true] },
+      polygon: {
+        type: "array",
+        minItems: 3,
+        maxItems: MOST_CORNERS,
+        items: { type: "array", items: coordinate, minItems: 2, maxItems: 2 },
+      },
+    },
+  }),
+);
 
 /** An object of a `*_gtBboxCityPersons.json`; its `bboxVis` is checked as a box. */
-export const checkCityPersonsObject = lazily(() => compileSchema({
-  type: "object",
-  required: ["label"],
-  properties: { label: { type: "string" } },
-}));
+export const checkCityPersonsObject = lazily(() =>
+  compileSchema({
+    type: "object",
+    required: ["label"],
+    properties: { label: { type: "string" } },
+  }),
+);

@@ -40,9 +40,22 @@ export interface ModelCard {
 type Widths = readonly [number, number];
 
 export type CardArchitecture =
-  | { readonly name: "mobile"; readonly widths: Widths; readonly features: number; readonly skip: number; readonly rank: number; readonly peepholes: boolean }
+  | {
+      readonly name: "mobile";
+      readonly widths: Widths;
+      readonly features: number;
+      readonly skip: number;
+      readonly rank: number;
+      readonly peepholes: boolean;
+    }
   | { readonly name: "vgg16"; readonly widths: Widths; readonly peepholes: boolean }
-  | { readonly name: "tiny"; readonly widths: Widths; readonly features: number; readonly rank: number; readonly peepholes: boolean };
+  | {
+      readonly name: "tiny";
+      readonly widths: Widths;
+      readonly features: number;
+      readonly rank: number;
+      readonly peepholes: boolean;
+    };
 
 export interface CardScore {
   readonly dataset: string;
@@ -77,15 +90,32 @@ const OPTIONS = {
 } satisfies Record<CardArchitecture["name"], object>;
 
 const architectures = Object.entries(OPTIONS).map(([name, options]) => {
-  const properties = { name: { const: name }, widths: { type: "array", items: channels, minItems: 2, maxItems: 2 }, ...options, peepholes: { type: "boolean" } };
+  const properties = {
+    name: { const: name },
+    widths: { type: "array", items: channels, minItems: 2, maxItems: 2 },
+    ...options,
+    peepholes: { type: "boolean" },
+  };
   return { properties, required: Object.keys(properties), additionalProperties: false };
 });
 
 const SCHEMA = {
   type: "object",
   required: [
-    "formatVersion", "name", "version", "description", "architecture", "grid", "cropSize", "context", "normalization",
-    "trainingData", "recipe", "scores", "license", "files",
+    "formatVersion",
+    "name",
+    "version",
+    "description",
+    "architecture",
+    "grid",
+    "cropSize",
+    "context",
+    "normalization",
+    "trainingData",
+    "recipe",
+    "scores",
+    "license",
+    "files",
   ],
   properties: {
     formatVersion: { const: CARD_VERSION },
@@ -112,7 +142,15 @@ const SCHEMA = {
       items: {
         type: "object",
         required: ["dataset", "split", "source", "meanIoU", "instances", "command"],
-        properties: { dataset: text, split: text, source: text, meanIoU: ratio, boxIoU: ratio, instances: { type: "integer", minimum: 1 }, command: text },
+        properties: {
+          dataset: text,
+          split: text,
+          source: text,
+          meanIoU: ratio,
+          boxIoU: ratio,
+          instances: { type: "integer", minimum: 1 },
+          command: text,
+        },
       },
     },
     license: text,
@@ -132,4 +170,3 @@ const SCHEMA = {
 
 /** @returns undefined for a valid card, else what is wrong with it; checks everything but whether the files exist */
 export const checkModelCard = lazily(() => compileSchema(SCHEMA));
-

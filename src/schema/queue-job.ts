@@ -43,7 +43,11 @@ export interface Job {
   /** sha256 of the model. */
   readonly model: string;
   readonly options: {
-    readonly context: number; readonly maxSteps: number; readonly candidates: number; readonly minScore: number; readonly simplify: number;
+    readonly context: number;
+    readonly maxSteps: number;
+    readonly candidates: number;
+    readonly minScore: number;
+    readonly simplify: number;
   };
   /** How many workers may fail at it before it is set aside. */
   readonly attempts: number;
@@ -84,7 +88,12 @@ export interface WorkerCard {
 
 const ordinal = { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
 const coordinate = { type: "number", minimum: -1e9, maximum: 1e9 };
-const id = { type: ["number", "string"], minimum: -Number.MAX_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER, maxLength: 10_000 };
+const id = {
+  type: ["number", "string"],
+  minimum: -Number.MAX_SAFE_INTEGER,
+  maximum: Number.MAX_SAFE_INTEGER,
+  maxLength: 10_000,
+};
 const side = { type: "integer", minimum: 1, maximum: Number.MAX_SAFE_INTEGER };
 const sha256 = { type: "string", pattern: "^[0-9a-f]{64}$" };
 const word = { type: "string", minLength: 1, maxLength: 200 };
@@ -92,11 +101,24 @@ const message = { type: "string", maxLength: 100_000 };
 const milliseconds = { type: "number", minimum: 0, maximum: 1e12 };
 
 function closed(properties: Readonly<Record<string, object>>, optional: readonly string[] = []): object {
-  return { type: "object", additionalProperties: false, required: Object.keys(properties).filter((name) => !optional.includes(name)), properties };
+  return {
+    type: "object",
+    additionalProperties: false,
+    required: Object.keys(properties).filter((name) => !optional.includes(name)),
+    properties,
+  };
 }
 
-const source = { path: { type: "string", minLength: 1, maxLength: 4096 }, address: { type: "string", minLength: 8, maxLength: 4096, pattern: "^https?://" } };
-const instance = closed({ ordinal, annotationId: id, imageId: id, box: { type: "array", minItems: 4, maxItems: 4, items: { type: "number" } } });
+const source = {
+  path: { type: "string", minLength: 1, maxLength: 4096 },
+  address: { type: "string", minLength: 8, maxLength: 4096, pattern: "^https?://" },
+};
+const instance = closed({
+  ordinal,
+  annotationId: id,
+  imageId: id,
+  box: { type: "array", minItems: 4, maxItems: 4, items: { type: "number" } },
+});
 const instances = { type: "array", minItems: 1, maxItems: MOST_INSTANCES, items: instance };
 
 const JOB = closed({
@@ -113,25 +135,46 @@ const JOB = closed({
   }),
   attempts: { type: "integer", minimum: 1, maximum: MOST_ATTEMPTS },
   images: {
-    type: "array", minItems: 1, maxItems: MOST_INSTANCES,
-    items: { ...closed({ ...source, width: side, height: side, instances }, ["path", "address", "width", "height"]), oneOf: [{ required: ["path"] }, { required: ["address"] }] },
+    type: "array",
+    minItems: 1,
+    maxItems: MOST_INSTANCES,
+    items: {
+      ...closed({ ...source, width: side, height: side, instances }, ["path", "address", "width", "height"]),
+      oneOf: [{ required: ["path"] }, { required: ["address"] }],
+    },
   },
 });
 
 /** Every reason there is; a missing one does not compile. */
 const FAIL_REASONS = Object.keys({
-  "annotation-invalid": 0, "box-invalid": 0, "box-empty": 0, "box-outside": 0, "duplicate-id": 0, "category-unknown": 0,
-  "image-unknown": 0, "image-missing": 0, "image-ambiguous": 0, "image-outside": 0, "image-unreadable": 0, "image-too-large": 0,
-  "image-size": 0, "too-few-vertices": 0, "worker-failed": 0,
+  "annotation-invalid": 0,
+  "box-invalid": 0,
+  "box-empty": 0,
+  "box-outside": 0,
+  "duplicate-id": 0,
+  "category-unknown": 0,
+  "image-unknown": 0,
+  "image-missing": 0,
+  "image-ambiguous": 0,
+  "image-outside": 0,
+  "image-unreadable": 0,
+  "image-too-large": 0,
+  "image-size": 0,
+  "too-few-vertices": 0,
+  "worker-failed": 0,
 } satisfies Record<FailReason, 0>);
 
 const outcomes = [
   {
     properties: {
-      ordinal, status: { const: "done" },
+      ordinal,
+      status: { const: "done" },
       ring: { type: "array", minItems: 3, maxItems: 501, items: closed({ x: coordinate, y: coordinate }) },
-      score: { type: "number", minimum: 0, maximum: 1 }, ended: { type: "boolean" }, clipped: { type: "boolean" },
-      imageWidth: side, imageHeight: side,
+      score: { type: "number", minimum: 0, maximum: 1 },
+      ended: { type: "boolean" },
+      clipped: { type: "boolean" },
+      imageWidth: side,
+      imageHeight: side,
     },
   },
   { properties: { ordinal, status: { const: "skipped" }, reason: { const: "score-below-minimum" } } },
@@ -146,12 +189,27 @@ const RESULT = closed({
   device: { enum: ["cpu", "webgpu", "cuda"] },
   engineVersion: word,
   milliseconds: closed({ decode: milliseconds, crop: milliseconds, encode: milliseconds, steps: milliseconds }),
-  outcomes: { type: "array", minItems: 1, maxItems: MOST_INSTANCES, items: { type: "object", discriminator: { propertyName: "status" }, required: ["status"], oneOf: outcomes } },
+  outcomes: {
+    type: "array",
+    minItems: 1,
+    maxItems: MOST_INSTANCES,
+    items: { type: "object", discriminator: { propertyName: "status" }, required: ["status"], oneOf: outcomes },
+  },
 });
 
 const WORKER = closed({
-  type: { const: "polyrnn-worker" }, version: { const: JOB_VERSION }, id: word, host: word, pid: ordinal, modelName: word, model: sha256,
-  engine: word, device: word, engineVersion: word, instances: ordinal, failed: ordinal,
+  type: { const: "polyrnn-worker" },
+  version: { const: JOB_VERSION },
+  id: word,
+  host: word,
+  pid: ordinal,
+  modelName: word,
+  model: sha256,
+  engine: word,
+  device: word,
+  engineVersion: word,
+  instances: ordinal,
+  failed: ordinal,
 });
 
 /** @returns undefined for a valid job, else what is wrong with it; whether a path leads out of a folder is for whoever opens it */

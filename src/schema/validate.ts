@@ -34,11 +34,18 @@ function toViolation(error: ErrorObject): Violation {
     case "required":
       return { at: child(params["missingProperty"]), expected: "present", received: "nothing" };
     case "additionalProperties":
-      return { at: child(params["additionalProperty"]), expected: "absent (the name is not known here)", received: "a value" };
+      return {
+        at: child(params["additionalProperty"]),
+        expected: "absent (the name is not known here)",
+        received: "a value",
+      };
     case "propertyNames":
       return { at, expected: "an object with sound names", received: shorten(JSON.stringify(params["propertyName"])) };
     case "enum":
-      return violation(error, `one of ${(params["allowedValues"] as unknown[]).map((value) => JSON.stringify(value)).join(", ")}`);
+      return violation(
+        error,
+        `one of ${(params["allowedValues"] as unknown[]).map((value) => JSON.stringify(value)).join(", ")}`,
+      );
     case "discriminator":
       return { at: child(params["tag"]), expected: "a known name", received: received(params["tagValue"]) };
     case "type":
@@ -50,7 +57,10 @@ function toViolation(error: ErrorObject): Violation {
     case "minLength":
     case "maxLength":
     case "minProperties":
-      return violation(error, `of ${error.keyword.startsWith("min") ? "at least" : "at most"} ${String(params["limit"])} ${UNITS[error.keyword]}`);
+      return violation(
+        error,
+        `of ${error.keyword.startsWith("min") ? "at least" : "at most"} ${String(params["limit"])} ${UNITS[error.keyword]}`,
+      );
     case "pattern":
       return violation(error, `text of the form ${String(params["pattern"])}`);
     default:
@@ -58,7 +68,13 @@ function toViolation(error: ErrorObject): Violation {
   }
 }
 
-const UNITS = { minItems: "items", maxItems: "items", minLength: "characters", maxLength: "characters", minProperties: "fields" };
+const UNITS = {
+  minItems: "items",
+  maxItems: "items",
+  minLength: "characters",
+  maxLength: "characters",
+  minProperties: "fields",
+};
 
 function violation(error: ErrorObject, expected: string): Violation {
   return { at: shorten(error.instancePath), expected, received: received(error.data) };
@@ -73,4 +89,3 @@ function shorten(text: string): string {
   const cut = text.length > 80 ? `${text.slice(0, 80)}...` : text;
   return cut.replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
-

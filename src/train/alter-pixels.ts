@@ -15,7 +15,9 @@ export function turnOverPixels(crop: Uint8Array): void {
 
 /** value -> ((value - 128) * contrast + 128 + brightness) * gain, rounded and clamped. */
 export function tonePixels(crop: Uint8Array, { contrast, brightness, gains }: NonNullable<Look["tone"]>): void {
-  const tables = gains.map((gain) => Uint8ClampedArray.from({ length: 256 }, (_, value) => ((value - 128) * contrast + 128 + brightness) * gain));
+  const tables = gains.map((gain) =>
+    Uint8ClampedArray.from({ length: 256 }, (_, value) => ((value - 128) * contrast + 128 + brightness) * gain),
+  );
   const [red, green, blue] = tables as [Uint8ClampedArray, Uint8ClampedArray, Uint8ClampedArray];
   for (let at = 0; at < crop.length; at += 3) {
     crop[at] = red[crop[at]!]!;
@@ -34,6 +36,7 @@ export function grayPixels(crop: Uint8Array): void {
 
 /** Paints a square, or what of it lies on the crop. */
 export function erasePixels(crop: Uint8Array, { left, top, side, value }: NonNullable<Look["erase"]>): void {
-  const right = Math.min(CROP_SIZE, left + side), bottom = Math.min(CROP_SIZE, top + side);
+  const right = Math.min(CROP_SIZE, left + side),
+    bottom = Math.min(CROP_SIZE, top + side);
   for (let y = top; y < bottom; y++) crop.fill(value, y * ROW + left * 3, y * ROW + right * 3);
 }

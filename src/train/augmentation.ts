@@ -42,31 +42,82 @@ export interface Augmentation {
 }
 
 export const DEFAULT_AUGMENTATION: Augmentation = {
-  framed: 0.6, contextLow: 0.1, contextHigh: 0.2, jitter: 0.03, flip: 0.5, flipVertical: 0, randomStart: true,
-  tone: 0.8, brightness: 30, contrast: 0.4, color: 0.12, gray: 0.1, blur: 0.15, scale: 0.15, scaleLowest: 0.35, erase: 0.2, paste: 0.1,
+  framed: 0.6,
+  contextLow: 0.1,
+  contextHigh: 0.2,
+  jitter: 0.03,
+  flip: 0.5,
+  flipVertical: 0,
+  randomStart: true,
+  tone: 0.8,
+  brightness: 30,
+  contrast: 0.4,
+  color: 0.12,
+  gray: 0.1,
+  blur: 0.15,
+  scale: 0.15,
+  scaleLowest: 0.35,
+  erase: 0.2,
+  paste: 0.1,
 };
 
 /** The plain crop, first vertex first. */
 export const NO_AUGMENTATION: Augmentation = {
-  framed: 0, contextLow: 0.15, contextHigh: 0.15, jitter: 0, flip: 0, flipVertical: 0, randomStart: false,
-  tone: 0, brightness: 0, contrast: 0, color: 0, gray: 0, blur: 0, scale: 0, scaleLowest: 1, erase: 0, paste: 0,
+  framed: 0,
+  contextLow: 0.15,
+  contextHigh: 0.15,
+  jitter: 0,
+  flip: 0,
+  flipVertical: 0,
+  randomStart: false,
+  tone: 0,
+  brightness: 0,
+  contrast: 0,
+  color: 0,
+  gray: 0,
+  blur: 0,
+  scale: 0,
+  scaleLowest: 1,
+  erase: 0,
+  paste: 0,
 };
 
 /** Lowest and highest value of every number. */
 const RANGES: { readonly [K in Exclude<keyof Augmentation, "randomStart">]: readonly [number, number] } = {
-  framed: [0, 1], contextLow: [0, 2], contextHigh: [0, 2], jitter: [0, 0.4], flip: [0, 1], flipVertical: [0, 1],
-  tone: [0, 1], brightness: [0, 255], contrast: [0, 1], color: [0, 1], gray: [0, 1], blur: [0, 1],
-  scale: [0, 1], scaleLowest: [0.05, 1], erase: [0, 1], paste: [0, 1],
+  framed: [0, 1],
+  contextLow: [0, 2],
+  contextHigh: [0, 2],
+  jitter: [0, 0.4],
+  flip: [0, 1],
+  flipVertical: [0, 1],
+  tone: [0, 1],
+  brightness: [0, 255],
+  contrast: [0, 1],
+  color: [0, 1],
+  gray: [0, 1],
+  blur: [0, 1],
+  scale: [0, 1],
+  scaleLowest: [0.05, 1],
+  erase: [0, 1],
+  paste: [0, 1],
 };
 
 /** @throws E_USAGE with the first number that is out of its range */
 export function checkAugmentation(augmentation: Augmentation): Augmentation {
   for (const [name, [low, high]] of Object.entries(RANGES)) {
     const value = augmentation[name as keyof typeof RANGES];
-    if (!(value >= low && value <= high)) throw usageError(`augmentation, ${name}: expected a number from ${low} to ${high}, received ${value}`, "Probabilities are parts of 1.");
+    if (!(value >= low && value <= high))
+      throw usageError(
+        `augmentation, ${name}: expected a number from ${low} to ${high}, received ${value}`,
+        "Probabilities are parts of 1.",
+      );
   }
   const { contextLow, contextHigh } = augmentation;
-  if (contextLow > contextHigh) throw usageError(`augmentation, contextLow: expected at most contextHigh (${contextHigh}), received ${contextLow}`, "Exchange the two.");
+  if (contextLow > contextHigh)
+    throw usageError(
+      `augmentation, contextLow: expected at most contextHigh (${contextHigh}), received ${contextLow}`,
+      "Exchange the two.",
+    );
   return augmentation;
 }
 
@@ -74,7 +125,11 @@ export function checkAugmentation(augmentation: Augmentation): Augmentation {
 export interface Look {
   /** Side the crop is reduced to before it is enlarged again, crop pixels; absent: full detail. */
   readonly detail?: number;
-  readonly tone?: { readonly contrast: number; readonly brightness: number; readonly gains: readonly [number, number, number] };
+  readonly tone?: {
+    readonly contrast: number;
+    readonly brightness: number;
+    readonly gains: readonly [number, number, number];
+  };
   readonly isGray: boolean;
   /** Sigma in crop pixels. */
   readonly blur?: number;
@@ -90,10 +145,25 @@ export function drawLook(augmentation: Augmentation, random: Random): Look {
   const around = (center: number, span: number): number => random.between(center - span, center + span);
   const { tone, brightness, contrast, color } = augmentation;
   return {
-    ...(happens(augmentation.scale) && { detail: Math.max(8, Math.round(CROP_SIZE * random.between(augmentation.scaleLowest, 1))) }),
-    ...(happens(tone) && { tone: { contrast: around(1, contrast), brightness: around(0, brightness), gains: [around(1, color), around(1, color), around(1, color)] as const } }),
+    ...(happens(augmentation.scale) && {
+      detail: Math.max(8, Math.round(CROP_SIZE * random.between(augmentation.scaleLowest, 1))),
+    }),
+    ...(happens(tone) && {
+      tone: {
+        contrast: around(1, contrast),
+        brightness: around(0, brightness),
+        gains: [around(1, color), around(1, color), around(1, color)] as const,
+      },
+    }),
     isGray: happens(augmentation.gray),
     ...(happens(augmentation.blur) && { blur: random.between(...BLUR_SIGMA) }),
-    ...(happens(augmentation.erase) && { erase: { left: random.integer(CROP_SIZE), top: random.integer(CROP_SIZE), side: Math.round(random.between(...ERASE_SIDE)), value: random.integer(256) } }),
+    ...(happens(augmentation.erase) && {
+      erase: {
+        left: random.integer(CROP_SIZE),
+        top: random.integer(CROP_SIZE),
+        side: Math.round(random.between(...ERASE_SIDE)),
+        value: random.integer(256),
+      },
+    }),
   };
 }

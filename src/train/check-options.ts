@@ -2,7 +2,12 @@
 import { receivedOf, usageError } from "../errors.js";
 import type { Recipe } from "./options.js";
 
-interface Range { readonly low: number; readonly high: number; readonly isWhole?: true; readonly isOptional?: true }
+interface Range {
+  readonly low: number;
+  readonly high: number;
+  readonly isWhole?: true;
+  readonly isOptional?: true;
+}
 
 /** By name of the option; most bounds only keep out what cannot be meant. */
 export const RECIPE_RANGES = {
@@ -30,12 +35,21 @@ export function checkOptions(recipe: Recipe): void {
     const value: number | undefined = recipe[name as keyof typeof RECIPE_RANGES];
     checkNumber(name, value, range);
   }
-  for (const [part, weight] of Object.entries<number>({ ...recipe.lossWeights })) checkNumber(`loss weight ${part}`, weight, { low: 0, high: 1e6 });
-  if (!["cosine", "step"].includes(recipe.schedule)) throw usageError(`schedule: expected cosine or step but received ${receivedOf(recipe.schedule)}`, "cosine is the default.");
+  for (const [part, weight] of Object.entries<number>({ ...recipe.lossWeights }))
+    checkNumber(`loss weight ${part}`, weight, { low: 0, high: 1e6 });
+  if (!["cosine", "step"].includes(recipe.schedule))
+    throw usageError(
+      `schedule: expected cosine or step but received ${receivedOf(recipe.schedule)}`,
+      "cosine is the default.",
+    );
 }
 
 function checkNumber(name: string, value: number | undefined, { low, high, isWhole, isOptional }: Range): void {
   if (value === undefined && isOptional === true) return;
-  if (typeof value === "number" && value >= low && value <= high && (isWhole !== true || Number.isInteger(value))) return;
-  throw usageError(`${name}: expected a ${isWhole === true ? "whole " : ""}number from ${low} to ${high} but received ${receivedOf(value)}`, "Correct the option.");
+  if (typeof value === "number" && value >= low && value <= high && (isWhole !== true || Number.isInteger(value)))
+    return;
+  throw usageError(
+    `${name}: expected a ${isWhole === true ? "whole " : ""}number from ${low} to ${high} but received ${receivedOf(value)}`,
+    "Correct the option.",
+  );
 }

@@ -18,7 +18,12 @@ export const CHECKPOINT_FOLDER = "checkpoint";
 const STATE_FILE = "state.json";
 const VERSION = 1;
 const WEIGHTS_FILE = /^step-\d{8,}\.safetensors$/;
-const GROUPS = { weights: "weights", firstMoments: "first_moments", secondMoments: "second_moments", averages: "averages" } as const;
+const GROUPS = {
+  weights: "weights",
+  firstMoments: "first_moments",
+  secondMoments: "second_moments",
+  averages: "averages",
+} as const;
 
 /** What the loop itself remembers. */
 export interface LoopState {
@@ -32,7 +37,12 @@ export interface LoopState {
   readonly seconds: number;
 }
 
-interface StateFile extends LoopState { readonly formatVersion: number; readonly step: number; readonly file: string; readonly sha256: string }
+interface StateFile extends LoopState {
+  readonly formatVersion: number;
+  readonly step: number;
+  readonly file: string;
+  readonly sha256: string;
+}
 
 /** @throws E_WRITE; the checkpoint before this one is whole then, and the message says so */
 export async function writeCheckpoint(folder: string, state: TrainerState, loop: LoopState): Promise<void> {
@@ -46,13 +56,23 @@ export async function writeCheckpoint(folder: string, state: TrainerState, loop:
     }
     const bytes = serializeSafetensors(tensors, { dtype: "F32" });
     await writeAtomic(join(place, file), bytes);
-    const content: StateFile = { formatVersion: VERSION, step: state.step, file, sha256: createHash("sha256").update(bytes).digest("hex"), ...loop };
+    const content: StateFile = {
+      formatVersion: VERSION,
+      step: state.step,
+      file,
+      sha256: createHash("sha256").update(bytes).digest("hex"),
+      ...loop,
+    };
     await writeAtomic(join(place, STATE_FILE), `${JSON.stringify(content, null, 2)}\n`);
   } catch (thrown) {
     if (!(thrown instanceof PolyrnnError)) throw thrown;
     if (before?.file !== file) await rm(join(place, file), { force: true }).catch(() => undefined); // makes room; the state does not name it
     const last = before === undefined ? "there is none from before" : `the one of step ${before.step} is whole`;
-    throw cannotWrite(`checkpoint of step ${state.step}: ${thrown.message}; ${last}`, `Make room, then run: polyrnn train --resume ${folder}`, thrown);
+    throw cannotWrite(
+      `checkpoint of step ${state.step}: ${thrown.message}; ${last}`,
+      `Make room, then run: polyrnn train --resume ${folder}`,
+      thrown,
+    );
   }
   await removeOthers(place, file);
 }
@@ -60,7 +80,8 @@ export async function writeCheckpoint(folder: string, state: TrainerState, loop:
 /** Files of earlier checkpoints, and of writes that were cut off. */
 async function removeOthers(place: string, kept: string): Promise<void> {
   for (const name of await readdir(place)) {
-    if (name !== kept && WEIGHTS_FILE.test(name.replace(PARTIAL_SUFFIX, ""))) await rm(join(place, name), { force: true });
+    if (name !== kept && WEIGHTS_FILE.test(name.replace(PARTIAL_SUFFIX, "")))
+      await rm(join(place, name), { force: true });
   }
 }
 
@@ -71,18 +92,31 @@ export async function readCheckpoint(folder: string): Promise<{ state: TrainerSt
   const path = join(place, file);
   const stored = await readSafetensors(path);
   if (stored.sha256 !== sha256) {
-    throw unavailable(`${path}: expected sha256 ${sha256.slice(0, 12)} but received ${stored.sha256.slice(0, 12)}`, "The checkpoint is damaged. Start anew from the model in the folder: --init.");
+    throw unavailable(
+      `${path}: expected sha256 ${sha256.slice(0, 12)} but received ${stored.sha256.slice(0, 12)}`,
+      "The checkpoint is damaged. Start anew from the model in the folder: --init.",
+    );
   }
   const groups = new Map<string, Map<string, WeightTensor>>();
   for (const [key, tensor] of stored.tensors) {
     const [prefix, name] = [key.slice(0, key.indexOf("/")), key.slice(key.indexOf("/") + 1)];
     const group = groups.get(prefix) ?? new Map<string, WeightTensor>();
-    groups.set(prefix, group.set(name, { shape: tensor.shape, values: tensorValues(tensor, `${path}: tensor ${key}`) }));
+    groups.set(
+      prefix,
+      group.set(name, { shape: tensor.shape, values: tensorValues(tensor, `${path}: tensor ${key}`) }),
+    );
   }
-  const group = (name: keyof typeof GROUPS): Map<string, WeightTensor> => groups.get(GROUPS[name]) ?? new Map<string, WeightTensor>();
+  const group = (name: keyof typeof GROUPS): Map<string, WeightTensor> =>
+    groups.get(GROUPS[name]) ?? new Map<string, WeightTensor>();
   const averages = groups.get(GROUPS.averages);
   return {
-    state: { step, weights: group("weights"), firstMoments: group("firstMoments"), secondMoments: group("secondMoments"), ...(averages && { averages }) },
+    state: {
+      step,
+      weights: group("weights"),
+      firstMoments: group("firstMoments"),
+      secondMoments: group("secondMoments"),
+      ...(averages && { averages }),
+    },
     loop: { ...(best && { best }), sums, metricsBytes, seconds },
   };
 }
@@ -93,16 +127,30 @@ async function readState(place: string): Promise<StateFile> {
   try {
     text = await readFile(path, "utf8");
   } catch (thrown) {
-    throw missingInput(`${path}: expected a checkpoint but it cannot be read (${reasonOf(thrown)})`, "Only a run that has written a checkpoint can be resumed.", thrown);
+    throw missingInput(
+      `${path}: expected a checkpoint but it cannot be read (${reasonOf(thrown)})`,
+      "Only a run that has written a checkpoint can be resumed.",
+      thrown,
+    );
   }
   try {
     const state = JSON.parse(text) as StateFile;
-    if (state.formatVersion !== VERSION) throw new Error(`formatVersion is ${JSON.stringify(state.formatVersion)}, not ${VERSION}`);
-    if (!WEIGHTS_FILE.test(state.file) || !Number.isSafeInteger(state.step) || !Number.isSafeInteger(state.metricsBytes) || typeof state.sums !== "object") {
+    if (state.formatVersion !== VERSION)
+      throw new Error(`formatVersion is ${JSON.stringify(state.formatVersion)}, not ${VERSION}`);
+    if (
+      !WEIGHTS_FILE.test(state.file) ||
+      !Number.isSafeInteger(state.step) ||
+      !Number.isSafeInteger(state.metricsBytes) ||
+      typeof state.sums !== "object"
+    ) {
       throw new Error("a field is missing or not sound");
     }
     return state;
   } catch (thrown) {
-    throw unavailable(`${path}: expected the state of a training run (${reasonOf(thrown)})`, "The checkpoint is damaged or of another version of polyrnn.", thrown);
+    throw unavailable(
+      `${path}: expected the state of a training run (${reasonOf(thrown)})`,
+      "The checkpoint is damaged or of another version of polyrnn.",
+      thrown,
+    );
   }
 }

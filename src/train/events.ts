@@ -37,7 +37,11 @@ export interface StepLine {
 }
 
 /** Means over instances, 0..1, COCO rasterizer. */
-export interface SourceScore { readonly iou: number; readonly boxIou: number; readonly instances: number }
+export interface SourceScore {
+  readonly iou: number;
+  readonly boxIou: number;
+  readonly instances: number;
+}
 
 /** One of the validation crops that are drawn at every validation, always the same ones in the same order. */
 export interface DrawnCrop {
@@ -119,7 +123,15 @@ export interface TrainingHistory {
 export interface TrainEvents {
   started?(run: RunStarted): void | Promise<void>;
   /** After every step. `line` when one was written. */
-  step?(now: { readonly step: number; readonly steps: number; readonly losses: LossParts; readonly accuracy: number; readonly instancesPerSecond: number; readonly secondsLeft: number; readonly line?: StepLine }): void | Promise<void>;
+  step?(now: {
+    readonly step: number;
+    readonly steps: number;
+    readonly losses: LossParts;
+    readonly accuracy: number;
+    readonly instancesPerSecond: number;
+    readonly secondsLeft: number;
+    readonly line?: StepLine;
+  }): void | Promise<void>;
   /** Validation goes on; done of all instances. */
   validating?(now: { readonly step: number; readonly done: number; readonly all: number }): void | Promise<void>;
   /** After a validation's line was written. */

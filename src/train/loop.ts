@@ -50,7 +50,11 @@ export class TrainingLoop {
   private lineStarted = performance.now();
 
   /** @param done steps done, and what was remembered at the last of them */
-  constructor(private readonly parts: LoopParts, private done = 0, state?: LoopState) {
+  constructor(
+    private readonly parts: LoopParts,
+    private done = 0,
+    state?: LoopState,
+  ) {
     this.best = state?.best;
     this.sums = state?.sums ?? NO_SUMS;
     this.before = state?.seconds ?? 0;
@@ -71,7 +75,13 @@ export class TrainingLoop {
       }
       const isDone = this.done === options.steps;
       if (!isDone && this.done % options.checkpointEvery !== 0) await this.checkpoint();
-      const ended: RunEnded = { reason: isDone ? "done" : "stopped", step: this.done, ...(this.best && { best: this.best }), seconds: this.seconds(), folder: this.parts.folder };
+      const ended: RunEnded = {
+        reason: isDone ? "done" : "stopped",
+        step: this.done,
+        ...(this.best && { best: this.best }),
+        seconds: this.seconds(),
+        folder: this.parts.folder,
+      };
       await events.ended?.(ended);
       return ended;
     } finally {
@@ -79,7 +89,9 @@ export class TrainingLoop {
     }
   }
 
-  private seconds(): number { return this.before + (performance.now() - this.started) / 1000; }
+  private seconds(): number {
+    return this.before + (performance.now() - this.started) / 1000;
+  }
 
   private async oneStep(): Promise<void> {
     const { options, trainer, events } = this.parts;
@@ -91,11 +103,17 @@ export class TrainingLoop {
     this.sums = addStep(this.sums, report);
     this.recent.push((performance.now() - began) / 1000);
     if (this.recent.length > RECENT_STEPS) this.recent.shift();
-    const line = this.done % options.reportEvery === 0 || this.done === options.steps ? await this.addLine() : undefined;
+    const line =
+      this.done % options.reportEvery === 0 || this.done === options.steps ? await this.addLine() : undefined;
     const perStep = this.recent.reduce((sum, seconds) => sum + seconds, 0) / this.recent.length;
     await events.step?.({
-      step: this.done, steps: options.steps, losses: report.losses, accuracy: report.accuracy,
-      instancesPerSecond: options.batchSize / perStep, secondsLeft: (options.steps - this.done) * perStep, ...(line && { line }),
+      step: this.done,
+      steps: options.steps,
+      losses: report.losses,
+      accuracy: report.accuracy,
+      instancesPerSecond: options.batchSize / perStep,
+      secondsLeft: (options.steps - this.done) * perStep,
+      ...(line && { line }),
     });
   }
 
@@ -116,7 +134,10 @@ export class TrainingLoop {
     const { options, metrics } = this.parts;
     const now = performance.now();
     const line: StepLine = {
-      type: "step", step: this.done, ...meansOf(this.sums), rates: ratesAt(this.done - 1, options),
+      type: "step",
+      step: this.done,
+      ...meansOf(this.sums),
+      rates: ratesAt(this.done - 1, options),
       instancesPerSecond: (this.sums.count * options.batchSize * 1000) / (now - this.lineStarted),
     };
     await metrics.add(line);
@@ -133,7 +154,8 @@ export class TrainingLoop {
     let result: Validation;
     try {
       result = await validate(engine, validation!, {
-        batchSize: Math.max(16, options.batchSize), maxSteps: options.maxSteps,
+        batchSize: Math.max(16, options.batchSize),
+        maxSteps: options.maxSteps,
         onProgress: (done) => events.validating?.({ step: this.done, done, all: validation!.instances }),
       });
     } finally {
@@ -142,7 +164,13 @@ export class TrainingLoop {
     const { iou } = result.line.all;
     const isBest = this.best === undefined || iou > this.best.iou;
     if (isBest) {
-      await saveModel(folder, saved.bytes, { network, run, step: this.done, device: deviceWords(device), validation: result.line });
+      await saveModel(folder, saved.bytes, {
+        network,
+        run,
+        step: this.done,
+        device: deviceWords(device),
+        validation: result.line,
+      });
       this.best = { step: this.done, iou };
     }
     this.pictures = result.pictures;
@@ -155,17 +183,32 @@ export class TrainingLoop {
   private async checkpoint(): Promise<void> {
     const { folder, device, network, trainer, metrics, events, validation, run } = this.parts;
     const began = performance.now();
-    await writeCheckpoint(folder, await trainer.state(), { ...(this.best && { best: this.best }), sums: this.sums, metricsBytes: metrics.bytes, seconds: this.seconds() });
+    await writeCheckpoint(folder, await trainer.state(), {
+      ...(this.best && { best: this.best }),
+      sums: this.sums,
+      metricsBytes: metrics.bytes,
+      seconds: this.seconds(),
+    });
     // Without validation, the newest weights are the model.
-    if (validation === undefined && this.done > 0) await saveModel(folder, toSavedWeights(await trainer.weights()).bytes, { network, run, step: this.done, device: deviceWords(device) });
+    if (validation === undefined && this.done > 0)
+      await saveModel(folder, toSavedWeights(await trainer.weights()).bytes, {
+        network,
+        run,
+        step: this.done,
+        device: deviceWords(device),
+      });
     await events.checkpoint?.({ step: this.done, folder });
     this.lineStarted += performance.now() - began;
   }
 
   private diverged({ losses, gradientNorm }: StepReport): PolyrnnError {
-    const parts = Object.entries({ ...losses, "gradient norm": gradientNorm }).map(([name, value]) => `${name} ${value}`).join(", ");
+    const parts = Object.entries({ ...losses, "gradient norm": gradientNorm })
+      .map(([name, value]) => `${name} ${value}`)
+      .join(", ");
     return new PolyrnnError(
-      `step ${this.done + 1}: expected finite losses but received ${parts}`, "E_DIVERGED", EXIT.failures,
+      `step ${this.done + 1}: expected finite losses but received ${parts}`,
+      "E_DIVERGED",
+      EXIT.failures,
       `The weights before this step are sound; the last checkpoint is in ${this.parts.folder}. A resumed run would meet the same step: begin another one with a lower rate, from --init ${this.parts.folder}.`,
     );
   }

@@ -8,10 +8,17 @@ import type { MetricsLine } from "./events.js";
 export const METRICS_FILE = "metrics.ndjson";
 
 export class MetricsFile {
-  private constructor(private readonly path: string, private readonly handle: FileHandle, readonly lines: MetricsLine[], private length: number) {}
+  private constructor(
+    private readonly path: string,
+    private readonly handle: FileHandle,
+    readonly lines: MetricsLine[],
+    private length: number,
+  ) {}
 
   /** Bytes written so far. */
-  get bytes(): number { return this.length; }
+  get bytes(): number {
+    return this.length;
+  }
 
   /**
    * @param keep bytes of an earlier process to keep: 0 for a new run
@@ -24,7 +31,11 @@ export class MetricsFile {
       handle = await open(path, keep === 0 ? "w+" : "r+");
       const kept = Buffer.alloc(keep);
       const { bytesRead } = await handle.read(kept, 0, keep, 0);
-      if (bytesRead < keep) throw invalidData(`${path}: expected at least ${keep} bytes, those of the checkpoint, but received ${bytesRead}`, "The file was changed since the run was stopped.");
+      if (bytesRead < keep)
+        throw invalidData(
+          `${path}: expected at least ${keep} bytes, those of the checkpoint, but received ${bytesRead}`,
+          "The file was changed since the run was stopped.",
+        );
       await handle.truncate(keep);
       return new MetricsFile(path, handle, parseLines(kept.toString("utf8"), path), keep);
     } catch (thrown) {
@@ -37,7 +48,8 @@ export class MetricsFile {
   async add(line: MetricsLine): Promise<void> {
     const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
     try {
-      for (let done = 0; done < bytes.length;) done += (await this.handle.write(bytes, done, bytes.length - done, this.length + done)).bytesWritten;
+      for (let done = 0; done < bytes.length;)
+        done += (await this.handle.write(bytes, done, bytes.length - done, this.length + done)).bytesWritten;
       await this.handle.datasync();
     } catch (thrown) {
       throw toWriteError(this.path, thrown);
@@ -46,13 +58,22 @@ export class MetricsFile {
     this.lines.push(line);
   }
 
-  async close(): Promise<void> { await this.handle.close(); }
+  async close(): Promise<void> {
+    await this.handle.close();
+  }
 }
 
 function parseLines(text: string, path: string): MetricsLine[] {
   try {
-    return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as MetricsLine);
+    return text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as MetricsLine);
   } catch (thrown) {
-    throw invalidData(`${path}: expected lines of JSON (${reasonOf(thrown)})`, "The file was changed since the run was stopped.", thrown);
+    throw invalidData(
+      `${path}: expected lines of JSON (${reasonOf(thrown)})`,
+      "The file was changed since the run was stopped.",
+      thrown,
+    );
   }
 }

@@ -39,7 +39,10 @@ export interface OpenedTruth extends TruthSet {
 export const PLAIN_CONTEXT = 0.15;
 
 /** @throws E_MISSING, E_DATA and E_USAGE: data that cannot be read, categories that never appear, options out of range */
-export async function openTruth(options: TruthOptions, more: Pick<ReadTruthOptions, "taughtIn" | "onInstance">): Promise<OpenedTruth> {
+export async function openTruth(
+  options: TruthOptions,
+  more: Pick<ReadTruthOptions, "taughtIn" | "onInstance">,
+): Promise<OpenedTruth> {
   const limits = checkLimits({ ...DEFAULT_RING_FILTER, ...DEFAULT_SEQUENCE_LIMITS, ...options.filter });
   const dataset = await openDataset({ boxes: options.boxes, images: options.images });
   try {
@@ -47,11 +50,22 @@ export async function openTruth(options: TruthOptions, more: Pick<ReadTruthOptio
     const excluded = new Map((options.excludeImages ?? []).map((name) => [name, false]));
     const filter = { ...limits, ...(categories !== undefined && { categories }) };
     const truth = await readTruthSet(dataset, {
-      filter, sourceField: options.sourceField ?? "source", excluded, ...more,
+      filter,
+      sourceField: options.sourceField ?? "source",
+      excluded,
+      ...more,
     });
     const unknown = [...excluded].filter(([, isFound]) => !isFound).map(([name]) => receivedOf(name));
-    if (unknown.length > 0) throw usageError(`excluded images: expected file names of ${options.boxes}, received ${unknown.slice(0, 5).join(", ")}`, "Write them as file_name has them.");
-    checkPresence(truth, options.boxes, dataset.categories.filter(({ id }) => categories?.has(id) === true));
+    if (unknown.length > 0)
+      throw usageError(
+        `excluded images: expected file names of ${options.boxes}, received ${unknown.slice(0, 5).join(", ")}`,
+        "Write them as file_name has them.",
+      );
+    checkPresence(
+      truth,
+      options.boxes,
+      dataset.categories.filter(({ id }) => categories?.has(id) === true),
+    );
     const subset = options.maxInstances === undefined ? truth : selectSubset(truth, options.maxInstances, options.seed);
     return { ...subset, sha256: dataset.sha256 };
   } finally {
@@ -64,10 +78,20 @@ function checkLimits(limits: RingFilter & SequenceLimits): RingFilter & Sequence
   const check = (name: string, value: number, expected: string, isGood: boolean): void => {
     if (!isGood) throw usageError(`${name}: expected ${expected}, received ${value}`, "Leave it out for the default.");
   };
-  check("least share of the largest ring", minLargestShare, "a number from 0 to 1", minLargestShare >= 0 && minLargestShare <= 1);
+  check(
+    "least share of the largest ring",
+    minLargestShare,
+    "a number from 0 to 1",
+    minLargestShare >= 0 && minLargestShare <= 1,
+  );
   check("least area", minAreaPx, "0 or more square pixels", minAreaPx >= 0);
   check("simplification", simplifyCells, "0 to 28 grid cells", simplifyCells >= 0 && simplifyCells <= GRID_SIZE);
-  check("most vertices", maxVertices, `a whole number from 3 to ${CELL_COUNT}`, Number.isInteger(maxVertices) && maxVertices >= 3 && maxVertices <= CELL_COUNT);
+  check(
+    "most vertices",
+    maxVertices,
+    `a whole number from 3 to ${CELL_COUNT}`,
+    Number.isInteger(maxVertices) && maxVertices >= 3 && maxVertices <= CELL_COUNT,
+  );
   return limits;
 }
 
@@ -77,11 +101,15 @@ function checkPresence({ instances, dropped }: TruthSet, boxes: string, wanted: 
   const present = new Set(instances.map(({ categoryId }) => categoryId));
   const absent = wanted.filter(({ id }) => !present.has(id)).map(({ name }) => receivedOf(name));
   if (absent.length > 0) {
-    throw invalidData(`${boxes}: expected instances of every category asked for, received none of ${absent.join(", ")}${leftOut}`,
-      "Leave the category out, or add data that has it.");
+    throw invalidData(
+      `${boxes}: expected instances of every category asked for, received none of ${absent.join(", ")}${leftOut}`,
+      "Leave the category out, or add data that has it.",
+    );
   }
   if (instances.length === 0) {
-    throw invalidData(`${boxes}: expected instances with an outline to learn from, received none${leftOut}`,
-      "Check the segmentations of the file, the image folder, and the limits of area and share.");
+    throw invalidData(
+      `${boxes}: expected instances with an outline to learn from, received none${leftOut}`,
+      "Check the segmentations of the file, the image folder, and the limits of area and share.",
+    );
   }
 }

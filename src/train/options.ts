@@ -17,7 +17,12 @@ export interface TrainOptions extends Recipe {
 }
 
 /** Weights of the loss parts in their sum. */
-export interface LossWeights { readonly steps: number; readonly edge: number; readonly vertex: number; readonly mask: number }
+export interface LossWeights {
+  readonly steps: number;
+  readonly edge: number;
+  readonly vertex: number;
+  readonly mask: number;
+}
 
 export interface Recipe {
   /** What is trained: "mobile", "vgg16" or "tiny" as they are by default, else a model (name or path) whose architecture and normalization are taken. */
@@ -66,9 +71,23 @@ export interface Recipe {
 
 /** The recipe of the model that comes with the program, where nothing else is said. */
 export const DEFAULT_RECIPE: Recipe = {
-  model: "mobile", device: "auto", seed: 0, batchSize: 16, steps: 10_000,
-  trunkRate: 3e-4, rate: 1.5e-3, schedule: "cosine", warmUp: 200, dropEvery: 4_000,
-  weightDecay: 1e-4, clipNorm: 5, average: 0.999,
-  lossWeights: { steps: 1, edge: 1, vertex: 1, mask: 1 }, smoothing: 0.5,
-  reportEvery: 50, validateEvery: 500, checkpointEvery: 250, maxSteps: 71,
+  model: "mobile",
+  device: "auto",
+  seed: 0,
+  batchSize: 16,
+  steps: 10_000,
+  trunkRate: 3e-4,
+  rate: 1.5e-3,
+  schedule: "cosine",
+  warmUp: 200,
+  dropEvery: 4_000,
+  weightDecay: 1e-4,
+  clipNorm: 5,
+  average: 0.999,
+  lossWeights: { steps: 1, edge: 1, vertex: 1, mask: 1 },
+  smoothing: 0.5,
+  reportEvery: 50,
+  validateEvery: 500,
+  checkpointEvery: 250,
+  maxSteps: 71,
 };

@@ -20,18 +20,27 @@ const SHOWN = 5;
 export async function checkOverlap(training: readonly ImageFile[], validation: readonly ImageFile[]): Promise<void> {
   const found = await findOverlap(training, validation);
   if (found.length === 0) return;
-  const shown = found.slice(0, SHOWN).map(({ validation: theirs, training: ours }) =>
-    (theirs === ours ? receivedOf(theirs) : `${receivedOf(theirs)} (the same picture as ${receivedOf(ours)})`));
+  const shown = found
+    .slice(0, SHOWN)
+    .map(({ validation: theirs, training: ours }) =>
+      theirs === ours ? receivedOf(theirs) : `${receivedOf(theirs)} (the same picture as ${receivedOf(ours)})`,
+    );
   throw invalidData(
     `validation: expected images that are not trained on, received ${found.length} of ${validation.length} that are: ${shown.join(", ")}${found.length > SHOWN ? ` and ${found.length - SHOWN} more` : ""}`,
     "Take them out of one of the two annotation files, or exclude them from training; if different pictures share a name, rename them.",
   );
 }
 
-export interface Overlap { readonly training: string; readonly validation: string }
+export interface Overlap {
+  readonly training: string;
+  readonly validation: string;
+}
 
 /** @returns names of the images in both, in the order of `validation` */
-export async function findOverlap(training: readonly ImageFile[], validation: readonly ImageFile[]): Promise<Overlap[]> {
+export async function findOverlap(
+  training: readonly ImageFile[],
+  validation: readonly ImageFile[],
+): Promise<Overlap[]> {
   const byName = new Set(training.map(({ fileName }) => fileName));
   const sizes = await groupBySize(validation);
   const hashes = new Map<string, string>();
@@ -59,7 +68,10 @@ async function groupBySize(files: readonly ImageFile[]): Promise<Set<number>> {
 
 /** Bytes; undefined for a file that has gone since its header was read: it is met as unreadable later. */
 async function sizeOf({ path }: ImageFile): Promise<number | undefined> {
-  return stat(path).then(({ size }) => size, () => undefined);
+  return stat(path).then(
+    ({ size }) => size,
+    () => undefined,
+  );
 }
 
 async function hashOf({ path }: ImageFile): Promise<string> {

@@ -22,11 +22,21 @@ const BACKGROUND_SCALE = [0.6, 1.5] as const;
 const SOFTNESS_LEVELS = 3;
 
 /** A square of about the instance's size anywhere on the other image; it reaches over the image only where that is smaller. */
-export function drawBackground(image: number, size: { readonly width: number; readonly height: number }, side: number, random: Random): Background {
+export function drawBackground(
+  image: number,
+  size: { readonly width: number; readonly height: number },
+  side: number,
+  random: Random,
+): Background {
   const wanted = Math.max(1, Math.round(side * random.between(...BACKGROUND_SCALE)));
   const own = Math.min(wanted, Math.max(size.width, size.height));
-  const place = (length: number): number => Math.round(length > own ? random.between(0, length - own) : (length - own) / 2) + 0;
-  return { image, window: { left: place(size.width), top: place(size.height), side: own }, softness: random.integer(SOFTNESS_LEVELS) };
+  const place = (length: number): number =>
+    Math.round(length > own ? random.between(0, length - own) : (length - own) / 2) + 0;
+  return {
+    image,
+    window: { left: place(size.width), top: place(size.height), side: own },
+    softness: random.integer(SOFTNESS_LEVELS),
+  };
 }
 
 /**
@@ -58,7 +68,8 @@ function transpose(columns: Uint8Array): Float32Array {
 function averageThree(map: Float32Array, step: number): Float32Array {
   const mean = new Float32Array(map.length);
   for (let i = 0; i < map.length; i++) {
-    const before = i >= step ? map[i - step]! : 0, after = i + step < map.length ? map[i + step]! : 0;
+    const before = i >= step ? map[i - step]! : 0,
+      after = i + step < map.length ? map[i + step]! : 0;
     mean[i] = (before + map[i]! + after) / 3;
   }
   return mean;

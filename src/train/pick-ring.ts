@@ -26,7 +26,8 @@ export function pickRing(instance: Instance, filter: RingFilter): Ring | RingRea
   if (instance.truthProblem !== undefined) return "truth-invalid";
   if (truth === undefined) return "no-polygon";
   const rings = truth.kind === "polygon" ? truth.polygon : traceMask(truth.rle);
-  if (rings.some((ring) => ring.some(({ x, y }) => !(Math.abs(x) <= MAX_COORDINATE && Math.abs(y) <= MAX_COORDINATE)))) return "truth-invalid";
+  if (rings.some((ring) => ring.some(({ x, y }) => !(Math.abs(x) <= MAX_COORDINATE && Math.abs(y) <= MAX_COORDINATE))))
+    return "truth-invalid";
   const areas = rings.map((ring) => Math.abs(signedArea(ring)));
   const total = areas.reduce((sum, area) => sum + area, 0);
   const largest = areas.reduce((best, area, i) => (area > areas[best]! ? i : best), 0);

@@ -14,7 +14,11 @@ const GROUPS_HELD = 2;
 export type DrawSamples = (random: Random) => readonly PlannedSample[];
 
 /** @returns the samples of a step (0-based), the same whenever and in whatever order steps are asked for */
-export function batchPlanner(draw: DrawSamples, batchSize: number, seed: number | string): (step: number) => readonly PlannedSample[] {
+export function batchPlanner(
+  draw: DrawSamples,
+  batchSize: number,
+  seed: number | string,
+): (step: number) => readonly PlannedSample[] {
   const held = new Map<number, readonly (readonly PlannedSample[])[]>();
   return (step) => {
     const number = Math.floor(step / BATCHES_PER_GROUP);
@@ -33,6 +37,8 @@ function drawGroup(draw: DrawSamples, batchSize: number, random: Random): (reado
   for (let i = 0; samples.length < batchSize * BATCHES_PER_GROUP; i++) samples.push(...draw(random.fork(i)));
   samples.length = batchSize * BATCHES_PER_GROUP;
   samples.sort((a, b) => a.cells.length - b.cells.length);
-  const batches = Array.from({ length: BATCHES_PER_GROUP }, (_, i) => samples.slice(i * batchSize, (i + 1) * batchSize));
+  const batches = Array.from({ length: BATCHES_PER_GROUP }, (_, i) =>
+    samples.slice(i * batchSize, (i + 1) * batchSize),
+  );
   return random.shuffle(batches);
 }

@@ -43,7 +43,10 @@ export function planSample(truth: TruthSet, instance: number, rules: SampleRules
   const turned = isTurnedOver ? turnOverCells(mirrored) : mirrored;
   const background = random.next() < augmentation.paste ? findBackground(truth, subject, window, random) : undefined;
   return {
-    instance, window, isMirrored, isTurnedOver,
+    instance,
+    window,
+    isMirrored,
+    isTurnedOver,
     look: drawLook(augmentation, random),
     cells: augmentation.randomStart ? startAt(turned, random.integer(turned.length)) : turned,
     ...(background !== undefined && { background }),
@@ -51,7 +54,12 @@ export function planSample(truth: TruthSet, instance: number, rules: SampleRules
 }
 
 /** The crop's window and the ring in it; the plain window where the ring does not fit the drawn one (it may be too long there, or too small). */
-function drawView({ images }: TruthSet, subject: TruthInstance, rules: SampleRules, random: Random): { window: CropWindow; cells: readonly GridCell[] } {
+function drawView(
+  { images }: TruthSet,
+  subject: TruthInstance,
+  rules: SampleRules,
+  random: Random,
+): { window: CropWindow; cells: readonly GridCell[] } {
   const { limits, augmentation } = rules;
   const ring = unpackRing(subject.points);
   const { width, height } = images[subject.image]!.opened;
@@ -65,18 +73,26 @@ function drawView({ images }: TruthSet, subject: TruthInstance, rules: SampleRul
   }
   const window = squareWindow(subject.box, rules.plainContext);
   const cells = targetCells(ring, window, limits);
-  if (typeof cells === "string") throw new Error(`annotation ${subject.annotationId}: ${cells} in the window it was kept for`);
+  if (typeof cells === "string")
+    throw new Error(`annotation ${subject.annotationId}: ${cells} in the window it was kept for`);
   return { window, cells };
 }
 
 function jitterBox({ left, top, width, height }: Box, jitter: number, random: Random): Box {
   const move = (length: number): number => length * random.between(-jitter, jitter);
-  const x0 = left + move(width), x1 = left + width + move(width);
-  const y0 = top + move(height), y1 = top + height + move(height);
+  const x0 = left + move(width),
+    x1 = left + width + move(width);
+  const y0 = top + move(height),
+    y1 = top + height + move(height);
   return { left: x0, top: y0, width: x1 - x0, height: y1 - y0 };
 }
 
-function findBackground({ instances, images }: TruthSet, { image }: TruthInstance, window: CropWindow, random: Random): Background | undefined {
+function findBackground(
+  { instances, images }: TruthSet,
+  { image }: TruthInstance,
+  window: CropWindow,
+  random: Random,
+): Background | undefined {
   for (let attempt = 0; attempt < BACKGROUND_TRIES; attempt++) {
     const other = instances[random.integer(instances.length)]!.image;
     if (other !== image) return drawBackground(other, images[other]!.opened, window.side, random);

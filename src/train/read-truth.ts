@@ -37,7 +37,9 @@ export async function readTruthSet(dataset: Dataset, options: ReadTruthOptions):
   let waiting: Waiting[] = [];
   const takeWaiting = async (): Promise<void> => {
     const opened = await Promise.all(waiting.map(({ group }) => openGroup(group)));
-    waiting.forEach(({ group, candidates }, i) => { collected.add(group, candidates, opened[i]!); });
+    waiting.forEach(({ group, candidates }, i) => {
+      collected.add(group, candidates, opened[i]!);
+    });
     waiting = [];
   };
   for await (const group of dataset.groups()) {
@@ -49,8 +51,14 @@ export async function readTruthSet(dataset: Dataset, options: ReadTruthOptions):
   return collected.set;
 }
 
-interface Candidate { readonly instance: Instance; readonly ring: Ring }
-interface Waiting { readonly group: ImageGroup; readonly candidates: readonly Candidate[] }
+interface Candidate {
+  readonly instance: Instance;
+  readonly ring: Ring;
+}
+interface Waiting {
+  readonly group: ImageGroup;
+  readonly candidates: readonly Candidate[];
+}
 
 async function openGroup({ image, location }: ImageGroup): Promise<OpenedImage | string> {
   if (location.kind === "failed") return location.failure.reason;
@@ -68,7 +76,12 @@ class Collector {
   constructor(private readonly options: ReadTruthOptions) {}
 
   get set(): TruthSet {
-    return { instances: this.instances, images: this.images, sources: [...this.sourceNumbers.keys()], dropped: this.dropped };
+    return {
+      instances: this.instances,
+      images: this.images,
+      sources: [...this.sourceNumbers.keys()],
+      dropped: this.dropped,
+    };
   }
 
   /** What can be judged without the image. */
@@ -138,7 +151,10 @@ class Collector {
     const known = this.sourceNumbers.get(name);
     if (known !== undefined) return known;
     if (this.sourceNumbers.size === MOST_SOURCES) {
-      throw usageError(`images: expected at most ${MOST_SOURCES} sources in the field ${JSON.stringify(sourceField)}, received more`, "Name a field that many images share.");
+      throw usageError(
+        `images: expected at most ${MOST_SOURCES} sources in the field ${JSON.stringify(sourceField)}, received more`,
+        "Name a field that many images share.",
+      );
     }
     this.sourceNumbers.set(name, this.sourceNumbers.size);
     return this.sourceNumbers.size - 1;

@@ -25,14 +25,24 @@ export class BatchRenderer {
   private readonly inWork = new Gate(MAX_BYTES_IN_WORK);
   private readonly damaged = new Set<number>();
 
-  constructor(private readonly truth: TruthSet, private readonly images: ImageCache, private readonly onDamaged: OnDamaged) {}
+  constructor(
+    private readonly truth: TruthSet,
+    private readonly images: ImageCache,
+    private readonly onDamaged: OnDamaged,
+  ) {}
 
   /** @throws E_DATA when not one image of the batch can be decoded */
   async render(samples: readonly PlannedSample[]): Promise<TrainingBatch> {
     const crops = new Uint8Array(samples.length * CROP_BYTES);
-    const problems = await Promise.all(samples.map((sample, i) => this.renderInto(crops.subarray(i * CROP_BYTES, (i + 1) * CROP_BYTES), sample)));
+    const problems = await Promise.all(
+      samples.map((sample, i) => this.renderInto(crops.subarray(i * CROP_BYTES, (i + 1) * CROP_BYTES), sample)),
+    );
     const good = [...samples.keys()].filter((i) => problems[i] === undefined);
-    if (good.length === 0) throw invalidData(`training: expected images that can be decoded, received none in a whole batch; the first: ${problems[0]!}`, "Check the image folder.");
+    if (good.length === 0)
+      throw invalidData(
+        `training: expected images that can be decoded, received none in a whole batch; the first: ${problems[0]!}`,
+        "Check the image folder.",
+      );
     const rings = samples.map(({ cells }, i) => {
       if (problems[i] === undefined) return cells;
       const other = good.find((row) => row > i) ?? good[0]!;

@@ -14,7 +14,12 @@ import type { PlannedSample } from "./plan-sample.js";
  * @param under the image of `sample.background`, where there is one
  * @returns [224, 224, 3] uint8, RGB; a new buffer
  */
-export async function renderSample(sample: PlannedSample, ring: Ring, image: DecodedImage, under?: DecodedImage): Promise<Uint8Array> {
+export async function renderSample(
+  sample: PlannedSample,
+  ring: Ring,
+  image: DecodedImage,
+  under?: DecodedImage,
+): Promise<Uint8Array> {
   const { window, background, look } = sample;
   const crop = await cut(image, window, look.detail);
   if (background !== undefined && under !== undefined) {
@@ -33,5 +38,9 @@ export async function renderSample(sample: PlannedSample, ring: Ring, image: Dec
 async function cut(image: DecodedImage, window: CropWindow, detail = CROP_SIZE): Promise<Uint8Array> {
   const pixels = await resampleWindow(image, window, detail);
   if (detail === CROP_SIZE) return pixels;
-  return resampleWindow({ path: image.path, width: detail, height: detail, pixels }, { left: 0, top: 0, side: detail }, CROP_SIZE);
+  return resampleWindow(
+    { path: image.path, width: detail, height: detail, pixels },
+    { left: 0, top: 0, side: detail },
+    CROP_SIZE,
+  );
 }

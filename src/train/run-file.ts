@@ -35,12 +35,19 @@ export async function prepareFolder(out: string): Promise<void> {
   await makeFolder(out);
   const [name] = await readdir(out);
   if (name === undefined) return;
-  throw new PolyrnnError(`${out}: expected an empty folder but there is ${name} in it`, "E_OUT_NOT_EMPTY", EXIT.cannotWrite,
-    `Choose another folder, or go on with the run in it: polyrnn train --resume ${out}`);
+  throw new PolyrnnError(
+    `${out}: expected an empty folder but there is ${name} in it`,
+    "E_OUT_NOT_EMPTY",
+    EXIT.cannotWrite,
+    `Choose another folder, or go on with the run in it: polyrnn train --resume ${out}`,
+  );
 }
 
 export async function writeRun(folder: string, run: Omit<TrainingRun, "formatVersion" | "type">): Promise<void> {
-  await writeAtomic(join(folder, RUN_FILE), `${JSON.stringify({ formatVersion: VERSION, type: "training", ...run }, null, 2)}\n`);
+  await writeAtomic(
+    join(folder, RUN_FILE),
+    `${JSON.stringify({ formatVersion: VERSION, type: "training", ...run }, null, 2)}\n`,
+  );
 }
 
 /** @throws E_MISSING when there is none, E_DATA when it is not of a training run */
@@ -50,29 +57,43 @@ export async function readRun(folder: string): Promise<TrainingRun> {
   try {
     text = await readFile(path, "utf8");
   } catch (thrown) {
-    throw missingInput(`${path}: expected a training run but it cannot be read (${reasonOf(thrown)})`, "Name the folder of a run of polyrnn train.", thrown);
+    throw missingInput(
+      `${path}: expected a training run but it cannot be read (${reasonOf(thrown)})`,
+      "Name the folder of a run of polyrnn train.",
+      thrown,
+    );
   }
   try {
     const run = JSON.parse(text) as TrainingRun;
     // `type` keeps the run.json of other commands out.
-    if ((run.type as unknown) !== "training" || (run.formatVersion as unknown) !== VERSION) throw new Error("its type or version is another one");
+    if ((run.type as unknown) !== "training" || (run.formatVersion as unknown) !== VERSION)
+      throw new Error("its type or version is another one");
     return run;
   } catch (thrown) {
-    throw invalidData(`${path}: expected the run.json of a training run (${reasonOf(thrown)})`, "Name the folder of a run of polyrnn train.", thrown);
+    throw invalidData(
+      `${path}: expected the run.json of a training run (${reasonOf(thrown)})`,
+      "Name the folder of a run of polyrnn train.",
+      thrown,
+    );
   }
 }
 
 /** @throws E_DATA naming the first count that differs, or else the annotations that are not those of before */
 export function checkSameData(folder: string, before: DataFound, now: DataFound): void {
   const facts = (data: DataFound): [string, string | number][] => [
-    ["instances", data.instances], ["images", data.images], ["validation instances", data.validationInstances],
+    ["instances", data.instances],
+    ["images", data.images],
+    ["validation instances", data.validationInstances],
     ...Object.entries(data.bySource).map(([source, count]): [string, number] => [`instances of ${source}`, count]),
-    ["as sha256 of the annotations", data.sha256], ["as sha256 of the validation's annotations", data.validationSha256 ?? "none"],
+    ["as sha256 of the annotations", data.sha256],
+    ["as sha256 of the validation's annotations", data.validationSha256 ?? "none"],
   ];
   const found = new Map(facts(now));
   for (const [what, fact] of facts(before)) {
     if (found.get(what) === fact) continue;
-    throw invalidData(`${join(folder, RUN_FILE)}: expected ${fact} ${what}, as when the run began, but received ${found.get(what) ?? 0}`,
-      "A run goes on with the data it began with. Bring them back, or begin another run with --init.");
+    throw invalidData(
+      `${join(folder, RUN_FILE)}: expected ${fact} ${what}, as when the run began, but received ${found.get(what) ?? 0}`,
+      "A run goes on with the data it began with. Bring them back, or begin another run with --init.",
+    );
   }
 }

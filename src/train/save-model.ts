@@ -21,13 +21,21 @@ const WEIGHTS_FILE = "model.safetensors";
 const NEW_WEIGHTS_FILE = "model.new.safetensors";
 
 /** Weights as a model file holds them, and what a reader of that file computes with. */
-export interface SavedWeights { readonly bytes: Uint8Array; readonly weights: ReadonlyMap<string, WeightTensor> }
+export interface SavedWeights {
+  readonly bytes: Uint8Array;
+  readonly weights: ReadonlyMap<string, WeightTensor>;
+}
 
 /** @throws E_WRITE for values F16 cannot hold */
 export function toSavedWeights(weights: ReadonlyMap<string, WeightTensor>): SavedWeights {
   const bytes = serializeSafetensors(weights, { dtype: "F16" });
   const { tensors } = parseSafetensors(bytes, WEIGHTS_FILE);
-  return { bytes, weights: new Map([...tensors].map(([name, stored]) => [name, { shape: stored.shape, values: tensorValues(stored, name) }])) };
+  return {
+    bytes,
+    weights: new Map(
+      [...tensors].map(([name, stored]) => [name, { shape: stored.shape, values: tensorValues(stored, name) }]),
+    ),
+  };
 }
 
 export interface ModelFacts {
@@ -49,16 +57,36 @@ export async function saveModel(folder: string, bytes: Uint8Array, facts: ModelF
   await rm(join(folder, NEW_WEIGHTS_FILE), { force: true });
 }
 
-function cardOf(folder: string, file: string, bytes: Uint8Array, { network, run, step, device, validation }: ModelFacts): ModelCard {
+function cardOf(
+  folder: string,
+  file: string,
+  bytes: Uint8Array,
+  { network, run, step, device, validation }: ModelFacts,
+): ModelCard {
   const { options, data, start } = run;
-  const sources = Object.entries(data.bySource).map(([source, count]) => `${source} ${count}`).join(", ");
+  const sources = Object.entries(data.bySource)
+    .map(([source, count]) => `${source} ${count}`)
+    .join(", ");
   return {
-    formatVersion: CARD_VERSION, name: nameOf(folder), version: "0.1.0",
+    formatVersion: CARD_VERSION,
+    name: nameOf(folder),
+    version: "0.1.0",
     description: `Polygon-RNN (${network.architecture.name}) trained by polyrnn train.`,
-    architecture: network.architecture, grid: 28, cropSize: 224, context: PLAIN_CONTEXT, normalization: network.normalization,
-    trainingData: `${data.instances} instances in ${data.images} images of ${basename(options.data.boxes)} (${sources}).`.slice(0, 10_000),
+    architecture: network.architecture,
+    grid: 28,
+    cropSize: 224,
+    context: PLAIN_CONTEXT,
+    normalization: network.normalization,
+    trainingData:
+      `${data.instances} instances in ${data.images} images of ${basename(options.data.boxes)} (${sources}).`.slice(
+        0,
+        10_000,
+      ),
     recipe: recipeWords(options, start, step, device),
-    scores: validation === undefined || options.validation === undefined ? [] : scoresOf(validation, basename(options.validation.boxes), step),
+    scores:
+      validation === undefined || options.validation === undefined
+        ? []
+        : scoresOf(validation, basename(options.validation.boxes), step),
     license: "Terms of the training data, and of the weights the run started from, may apply.",
     files: { [file]: { sha256: createHash("sha256").update(bytes).digest("hex"), bytes: bytes.byteLength } },
   };
@@ -66,7 +94,11 @@ function cardOf(folder: string, file: string, bytes: Uint8Array, { network, run,
 
 /** The folder's name where the card's rules allow it. */
 function nameOf(folder: string): string {
-  const name = basename(folder).toLowerCase().replace(/[^a-z0-9._-]/g, "-").replace(/^[^a-z0-9]+/, "").slice(0, 64);
+  const name = basename(folder)
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]/g, "-")
+    .replace(/^[^a-z0-9]+/, "")
+    .slice(0, 64);
   return name === "" ? "trained" : name;
 }
 
@@ -80,11 +112,24 @@ function recipeWords(options: TrainOptions, start: TrainingRun["start"], step: n
     ...(freeze === undefined ? [] : [`frozen up to ${freeze}`]),
     ...(truncate === undefined ? [] : [`gradients cut every ${truncate} steps`]),
     "stored as F16; run.json has every option",
-  ].join("; ").slice(0, 10_000);
+  ]
+    .join("; ")
+    .slice(0, 10_000);
 }
 
-function scoresOf({ all, bySource }: Pick<ValidationLine, "all" | "bySource">, dataset: string, step: number): CardScore[] {
+function scoresOf(
+  { all, bySource }: Pick<ValidationLine, "all" | "bySource">,
+  dataset: string,
+  step: number,
+): CardScore[] {
   const command = `polyrnn train, validation at step ${step}: largest ring at least 85 % of the area unless run.json says otherwise, COCO rasterizer, context ${PLAIN_CONTEXT}`;
-  return [...Object.entries(bySource), ["all", all] as const].map(([source, { iou, boxIou, instances }]) =>
-    ({ dataset, split: "validation", source, meanIoU: iou, boxIoU: boxIou, instances, command }));
+  return [...Object.entries(bySource), ["all", all] as const].map(([source, { iou, boxIou, instances }]) => ({
+    dataset,
+    split: "validation",
+    source,
+    meanIoU: iou,
+    boxIoU: boxIou,
+    instances,
+    command,
+  }));
 }

@@ -8,9 +8,14 @@ const COSINE_FLOOR = 0.01;
 const STEP_FACTOR = 0.1;
 
 /** @param step optimizer steps done before this one, from 0 */
-export function ratesAt(step: number, recipe: Pick<Recipe, "steps" | "rate" | "trunkRate" | "schedule" | "warmUp" | "dropEvery">): LearningRates {
+export function ratesAt(
+  step: number,
+  recipe: Pick<Recipe, "steps" | "rate" | "trunkRate" | "schedule" | "warmUp" | "dropEvery">,
+): LearningRates {
   const rise = recipe.warmUp > 0 ? Math.min(1, (step + 1) / recipe.warmUp) : 1;
-  const factor = rise * (recipe.schedule === "cosine" ? cosine(step / recipe.steps) : STEP_FACTOR ** Math.floor(step / recipe.dropEvery));
+  const factor =
+    rise *
+    (recipe.schedule === "cosine" ? cosine(step / recipe.steps) : STEP_FACTOR ** Math.floor(step / recipe.dropEvery));
   return { head: recipe.rate * factor, trunk: recipe.trunkRate * factor };
 }
 

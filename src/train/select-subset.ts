@@ -9,8 +9,16 @@ import type { TruthSet } from "./truth-instance.js";
  * @throws E_USAGE when `most` is no such number
  */
 export function selectSubset(set: TruthSet, most: number, seed: number | string): TruthSet {
-  if (!Number.isSafeInteger(most) || most < 1) throw usageError(`instances: expected a whole number of 1 or more, received ${most}`, "Leave it out to train on all.");
+  if (!Number.isSafeInteger(most) || most < 1)
+    throw usageError(
+      `instances: expected a whole number of 1 or more, received ${most}`,
+      "Leave it out to train on all.",
+    );
   if (most >= set.instances.length) return set;
-  const chosen = createRandom(seed).fork("subset").shuffle([...set.instances.keys()]).slice(0, most).sort((a, b) => a - b);
+  const chosen = createRandom(seed)
+    .fork("subset")
+    .shuffle([...set.instances.keys()])
+    .slice(0, most)
+    .sort((a, b) => a - b);
   return { ...set, instances: chosen.map((i) => set.instances[i]!) };
 }

@@ -30,14 +30,25 @@ type Source = StartWeights & { readonly where: string };
 const PLAIN: Normalization = { channelOrder: "RGB", mean: [127.5, 127.5, 127.5], std: [127.5, 127.5, 127.5] };
 
 /** Architectures by name, as they are where no model says otherwise. */
-const DEFAULTS: Readonly<Record<ArchitectureOptions["name"], { readonly architecture: ArchitectureOptions; readonly normalization: Normalization }>> = {
-  mobile: { architecture: { name: "mobile", widths: [24, 16], features: 128, skip: 64, rank: 128, peepholes: false }, normalization: PLAIN },
+const DEFAULTS: Readonly<
+  Record<
+    ArchitectureOptions["name"],
+    { readonly architecture: ArchitectureOptions; readonly normalization: Normalization }
+  >
+> = {
+  mobile: {
+    architecture: { name: "mobile", widths: [24, 16], features: 128, skip: 64, rank: 128, peepholes: false },
+    normalization: PLAIN,
+  },
   // ImageNet statistics of torchvision, for which `polyrnn models import vgg16` takes the weights.
   vgg16: {
     architecture: { name: "vgg16", widths: [16, 16], peepholes: false },
     normalization: { channelOrder: "RGB", mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375] },
   },
-  tiny: { architecture: { name: "tiny", widths: [12, 12], features: 16, rank: 32, peepholes: false }, normalization: PLAIN },
+  tiny: {
+    architecture: { name: "tiny", widths: [12, 12], features: 16, rank: 32, peepholes: false },
+    normalization: PLAIN,
+  },
 };
 
 /** @throws E_UNAVAILABLE when there is no such model */
@@ -51,10 +62,16 @@ export async function networkToTrain(model: string): Promise<NetworkToTrain> {
 /**
  * @throws E_UNAVAILABLE or E_MISSING when the start cannot be read, E_DATA when not one of its tensors fits the network
  */
-export async function startWeights({ network }: NetworkToTrain, { init, seed }: Pick<Recipe, "init" | "seed">): Promise<StartWeights> {
-  if (init === undefined) return { weights: complete(network, new Map(), seed), words: `random weights from seed ${seed}` };
+export async function startWeights(
+  { network }: NetworkToTrain,
+  { init, seed }: Pick<Recipe, "init" | "seed">,
+): Promise<StartWeights> {
+  if (init === undefined)
+    return { weights: complete(network, new Map(), seed), words: `random weights from seed ${seed}` };
   const source = init.endsWith(".safetensors") ? await fromFile(init) : await fromModel(init);
-  const fitting = new Map([...source.weights].filter(([name, { shape }]) => network.weightShapes.get(name)?.join() === shape.join()));
+  const fitting = new Map(
+    [...source.weights].filter(([name, { shape }]) => network.weightShapes.get(name)?.join() === shape.join()),
+  );
   if (fitting.size === 0) {
     const [example] = network.weightShapes;
     throw invalidData(
@@ -65,9 +82,11 @@ export async function startWeights({ network }: NetworkToTrain, { init, seed }: 
   const missing = network.weightShapes.size - fitting.size;
   const unused = source.weights.size - fitting.size;
   return {
-    weights: complete(network, fitting, seed), ...(source.sha256 && { sha256: source.sha256 }),
-    words: `${fitting.size} tensors of ${source.words}`
-      + `${missing === 0 ? "" : `, ${missing} random from seed ${seed}`}${unused === 0 ? "" : `; ${unused} tensors of the file do not fit and are left out`}`,
+    weights: complete(network, fitting, seed),
+    ...(source.sha256 && { sha256: source.sha256 }),
+    words:
+      `${fitting.size} tensors of ${source.words}` +
+      `${missing === 0 ? "" : `, ${missing} random from seed ${seed}`}${unused === 0 ? "" : `; ${unused} tensors of the file do not fit and are left out`}`,
   };
 }
 
@@ -77,7 +96,11 @@ async function fromFile(path: string): Promise<Source> {
   for (const [name, stored] of tensors) {
     const values = tensorValues(stored, `${path}: tensor ${name}`);
     const at = values.findIndex((value) => !Number.isFinite(value));
-    if (at >= 0) throw invalidData(`${path}: tensor ${name}: expected finite values but received ${values[at]!} at position ${at}`, "Start from sound weights.");
+    if (at >= 0)
+      throw invalidData(
+        `${path}: tensor ${name}: expected finite values but received ${values[at]!} at position ${at}`,
+        "Start from sound weights.",
+      );
     weights.set(name, { shape: stored.shape, values });
   }
   return { weights, where: path, words: `${basename(path)} (sha256 ${sha256.slice(0, 12)})`, sha256: [sha256] };
@@ -86,9 +109,20 @@ async function fromFile(path: string): Promise<Source> {
 async function fromModel(nameOrPath: string): Promise<Source> {
   const { weights, card, folder } = await loadModel(nameOrPath);
   const sha256 = Object.values(card.files).map((file) => file.sha256);
-  return { weights, where: folder, words: `model ${card.name} ${card.version} (sha256 ${sha256.map((hash) => hash.slice(0, 12)).join(", ")})`, sha256 };
+  return {
+    weights,
+    where: folder,
+    words: `model ${card.name} ${card.version} (sha256 ${sha256.map((hash) => hash.slice(0, 12)).join(", ")})`,
+    sha256,
+  };
 }
 
-function complete(network: PolygonRnn, given: ReadonlyMap<string, WeightTensor>, seed: number): Map<string, WeightTensor> {
-  return new Map([...network.weightShapes].map(([name, shape]) => [name, given.get(name) ?? initialWeight(name, shape, seed)]));
+function complete(
+  network: PolygonRnn,
+  given: ReadonlyMap<string, WeightTensor>,
+  seed: number,
+): Map<string, WeightTensor> {
+  return new Map(
+    [...network.weightShapes].map(([name, shape]) => [name, given.get(name) ?? initialWeight(name, shape, seed)]),
+  );
 }

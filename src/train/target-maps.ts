@@ -21,7 +21,9 @@ const LINES = 8;
 /** @param cells a closed ring of at least one cell */
 export function targetMaps(cells: readonly GridCell[]): TargetMaps {
   const edge = new Uint8Array(CELL_COUNT);
-  cells.forEach((cell, i) => { drawLine(edge, cells.at(i - 1)!, cell); });
+  cells.forEach((cell, i) => {
+    drawLine(edge, cells.at(i - 1)!, cell);
+  });
   return { edge, mask: coverage(cells) };
 }
 
@@ -29,8 +31,10 @@ export function targetMaps(cells: readonly GridCell[]): TargetMaps {
 function drawLine(map: Uint8Array, from: GridCell, to: GridCell): void {
   // Always from the same end: a side of the mirrored or reversed ring must pass the same cells.
   const isForward = from.row < to.row || (from.row === to.row && from.col <= to.col);
-  const start = isForward ? from : to, end = isForward ? to : from;
-  const columns = end.col - start.col, rows = end.row - start.row;
+  const start = isForward ? from : to,
+    end = isForward ? to : from;
+  const columns = end.col - start.col,
+    rows = end.row - start.row;
   const steps = Math.max(Math.abs(columns), rows);
   for (let i = 0; i <= steps; i++) {
     const along = steps === 0 ? 0 : i / steps;

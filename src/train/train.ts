@@ -41,34 +41,67 @@ export async function train(options: TrainOptions, events: TrainEvents = {}, hos
   checkOptions(options);
   const settled = withAbsolutePaths(options);
   const folder = settled.out;
-  const device = host.device ?? await openTrainingDevice(settled.device, settled.threads);
+  const device = host.device ?? (await openTrainingDevice(settled.device, settled.threads));
   const network = await networkToTrain(settled.model);
   const start = await startWeights(network, settled);
   checkFreeze(network, settled);
   await prepareFolder(folder);
-  return withData(settled, host, async (training, validation) => {
-    const run = { options: settled, data: dataFound(training, validation), start: { words: start.words, ...(start.sha256 && { sha256: start.sha256 }) } };
-    await writeRun(folder, run);
-    return runLoop({ folder, run, network, device, start, training, validation, events, host });
-  }, events);
+  return withData(
+    settled,
+    host,
+    async (training, validation) => {
+      const run = {
+        options: settled,
+        data: dataFound(training, validation),
+        start: { words: start.words, ...(start.sha256 && { sha256: start.sha256 }) },
+      };
+      await writeRun(folder, run);
+      return runLoop({ folder, run, network, device, start, training, validation, events, host });
+    },
+    events,
+  );
 }
 
 /**
  * Goes on with the run in a folder: same options, same data, from its last checkpoint.
  * @throws as `train`; E_MISSING without a run or a checkpoint; E_DATA when the data are not those the run began with
  */
-export async function resumeTraining(folder: string, events: TrainEvents = {}, host: TrainHost = {}): Promise<RunEnded> {
+export async function resumeTraining(
+  folder: string,
+  events: TrainEvents = {},
+  host: TrainHost = {},
+): Promise<RunEnded> {
   const place = resolve(folder);
-  const { options, data, start: { words, sha256 } } = await readRun(place);
+  const {
+    options,
+    data,
+    start: { words, sha256 },
+  } = await readRun(place);
   checkOptions(options);
   const checkpoint = await readCheckpoint(place);
-  const device = host.device ?? await openTrainingDevice(options.device, options.threads);
+  const device = host.device ?? (await openTrainingDevice(options.device, options.threads));
   const network = await networkToTrain(options.model);
   const start: StartWeights = { weights: checkpoint.state.weights, words, ...(sha256 && { sha256 }) };
-  return withData(options, host, (training, validation) => {
-    checkSameData(place, data, dataFound(training, validation));
-    return runLoop({ folder: place, run: { options, data, start: { words, ...(sha256 && { sha256 }) } }, network, device, start, training, validation, events, host, checkpoint });
-  }, events);
+  return withData(
+    options,
+    host,
+    (training, validation) => {
+      checkSameData(place, data, dataFound(training, validation));
+      return runLoop({
+        folder: place,
+        run: { options, data, start: { words, ...(sha256 && { sha256 }) } },
+        network,
+        device,
+        start,
+        training,
+        validation,
+        events,
+        host,
+        checkpoint,
+      });
+    },
+    events,
+  );
 }
 
 interface Prepared {
@@ -84,23 +117,56 @@ interface Prepared {
   readonly checkpoint?: { readonly state: Parameters<Trainer["restore"]>[0]; readonly loop: LoopState };
 }
 
-async function runLoop({ folder, run, network, device, start, training, validation, events, host, checkpoint }: Prepared): Promise<RunEnded> {
+async function runLoop({
+  folder,
+  run,
+  network,
+  device,
+  start,
+  training,
+  validation,
+  events,
+  host,
+  checkpoint,
+}: Prepared): Promise<RunEnded> {
   const { options } = run;
   const { lossWeights, smoothing, truncate, weightDecay, clipNorm, average, freeze } = options;
   const frozen = freeze === undefined ? new Set<string>() : frozenPrefix(network.network.weightShapes.keys(), freeze);
-  const trainer = device.openTrainer(network.network, start.weights, network.normalization,
-    { frozen, weights: lossWeights, smoothing, ...(truncate !== undefined && { truncate }), weightDecay, clipNorm, average });
+  const trainer = device.openTrainer(network.network, start.weights, network.normalization, {
+    frozen,
+    weights: lossWeights,
+    smoothing,
+    ...(truncate !== undefined && { truncate }),
+    weightDecay,
+    clipNorm,
+    average,
+  });
   let metrics: MetricsFile | undefined;
   try {
     if (checkpoint !== undefined) trainer.restore(checkpoint.state);
     metrics = await MetricsFile.open(folder, checkpoint?.loop.metricsBytes ?? 0);
     const doneSteps = checkpoint?.state.step ?? 0;
     await events.started?.({
-      folder, architecture: network.architecture.name, trainable: trainer.trainable, frozen: trainer.frozen, start: start.words,
-      instances: training.instances, images: training.images, bySource: training.bySource, dropped: training.dropped,
-      validationInstances: validation?.instances ?? 0, device: deviceWords(device), doneSteps, steps: options.steps, batchSize: options.batchSize,
+      folder,
+      architecture: network.architecture.name,
+      trainable: trainer.trainable,
+      frozen: trainer.frozen,
+      start: start.words,
+      instances: training.instances,
+      images: training.images,
+      bySource: training.bySource,
+      dropped: training.dropped,
+      validationInstances: validation?.instances ?? 0,
+      device: deviceWords(device),
+      doneSteps,
+      steps: options.steps,
+      batchSize: options.batchSize,
     });
-    const loop = new TrainingLoop({ folder, options, run, network, device, trainer, training, validation, metrics, events, signal: host.signal }, doneSteps, checkpoint?.loop);
+    const loop = new TrainingLoop(
+      { folder, options, run, network, device, trainer, training, validation, metrics, events, signal: host.signal },
+      doneSteps,
+      checkpoint?.loop,
+    );
     return await loop.run();
   } finally {
     await metrics?.close();
@@ -110,16 +176,27 @@ async function runLoop({ folder, run, network, device, start, training, validati
 
 /** Opens the data for as long as the work takes. @throws E_DATA naming images that are in both sets */
 async function withData<R>(
-  options: TrainOptions, host: TrainHost, work: (training: TrainingSet, validation: ValidationSet | undefined) => Promise<R>, events: TrainEvents,
+  options: TrainOptions,
+  host: TrainHost,
+  work: (training: TrainingSet, validation: ValidationSet | undefined) => Promise<R>,
+  events: TrainEvents,
 ): Promise<R> {
   const { sourceWeights, ...data } = options.data;
   const notes: Promise<void>[] = [];
   const training = await (host.openTrainingSet ?? openTrainingSet)({
-    ...data, seed: options.seed, batchSize: options.batchSize, ...(sourceWeights && { sourceWeights: new Map(Object.entries(sourceWeights)) }),
-    onDamaged: (fileName, message) => { notes.push(Promise.resolve(events.note?.(`${fileName} is left out: ${message}`))); },
+    ...data,
+    seed: options.seed,
+    batchSize: options.batchSize,
+    ...(sourceWeights && { sourceWeights: new Map(Object.entries(sourceWeights)) }),
+    onDamaged: (fileName, message) => {
+      notes.push(Promise.resolve(events.note?.(`${fileName} is left out: ${message}`)));
+    },
   });
   try {
-    const validation = options.validation === undefined ? undefined : await openValidationSet({ ...options.validation, seed: options.seed });
+    const validation =
+      options.validation === undefined
+        ? undefined
+        : await openValidationSet({ ...options.validation, seed: options.seed });
     if (validation !== undefined) await checkOverlap(training.files, validation.files);
     return await work(training, validation);
   } finally {
@@ -130,8 +207,12 @@ async function withData<R>(
 
 function dataFound(training: TrainingSet, validation: ValidationSet | undefined): DataFound {
   return {
-    instances: training.instances, images: training.images, bySource: Object.fromEntries(training.bySource), validationInstances: validation?.instances ?? 0,
-    sha256: training.sha256, validationSha256: validation?.sha256 ?? null,
+    instances: training.instances,
+    images: training.images,
+    bySource: Object.fromEntries(training.bySource),
+    validationInstances: validation?.instances ?? 0,
+    sha256: training.sha256,
+    validationSha256: validation?.sha256 ?? null,
   };
 }
 
@@ -143,9 +224,12 @@ function checkFreeze({ network }: NetworkToTrain, { freeze }: TrainOptions): voi
 function withAbsolutePaths(options: TrainOptions): TrainOptions {
   const { data, validation, init } = options;
   return {
-    ...options, out: resolve(options.out),
+    ...options,
+    out: resolve(options.out),
     data: { ...data, boxes: resolve(data.boxes), images: resolve(data.images) },
-    ...(validation && { validation: { ...validation, boxes: resolve(validation.boxes), images: resolve(validation.images) } }),
+    ...(validation && {
+      validation: { ...validation, boxes: resolve(validation.boxes), images: resolve(validation.images) },
+    }),
     ...(init?.endsWith(".safetensors") === true && { init: resolve(init) }),
   };
 }

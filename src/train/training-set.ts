@@ -60,23 +60,37 @@ const DEFAULT_CACHE_BYTES = 256 * 2 ** 20;
 /** @throws E_MISSING, E_DATA and E_USAGE: data that cannot be read, categories that never appear, options out of range */
 export async function openTrainingSet(options: TrainingSetOptions): Promise<TrainingSet> {
   const { batchSize, seed } = options;
-  if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > 4096) throw usageError(`batch size: expected a whole number from 1 to 4096, received ${batchSize}`, "16 is a good start on a CPU.");
+  if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > 4096)
+    throw usageError(
+      `batch size: expected a whole number from 1 to 4096, received ${batchSize}`,
+      "16 is a good start on a CPU.",
+    );
   const { perImage = 1 } = options;
-  if (!Number.isInteger(perImage) || perImage < 1 || perImage > 64) throw usageError(`instances per image: expected a whole number from 1 to 64, received ${perImage}`, "1 is best unless images are large.");
+  if (!Number.isInteger(perImage) || perImage < 1 || perImage > 64)
+    throw usageError(
+      `instances per image: expected a whole number from 1 to 64, received ${perImage}`,
+      "1 is best unless images are large.",
+    );
   const augmentation = checkAugmentation({ ...DEFAULT_AUGMENTATION, ...options.augmentation });
   prepareImageLibrary();
   const limits = { ...DEFAULT_SEQUENCE_LIMITS, ...options.filter };
   const truth = await openTruth(options, { taughtIn: PLAIN_CONTEXT });
   const rules = { limits, augmentation, plainContext: PLAIN_CONTEXT };
   const draw = sourceSampler(truth, options.sourceWeights, perImage);
-  const plan = batchPlanner((random) => draw(random).map((instance, i) => planSample(truth, instance, rules, random.fork(i))), batchSize, seed);
+  const plan = batchPlanner(
+    (random) => draw(random).map((instance, i) => planSample(truth, instance, rules, random.fork(i))),
+    batchSize,
+    seed,
+  );
   const cache = new ImageCache(options.cacheBytes ?? DEFAULT_CACHE_BYTES);
   const renderer = new BatchRenderer(truth, cache, (image, message) => {
     const lost = truth.instances.filter((instance) => instance.image === image).length;
     truth.dropped.set("image-unreadable", (truth.dropped.get("image-unreadable") ?? 0) + lost);
     options.onDamaged?.(truth.images[image]!.fileName, message);
   });
-  const files = [...new Set(truth.instances.map(({ image }) => image))].map((image) => truth.images[image]!).map(({ fileName, opened }) => ({ fileName, path: opened.path }));
+  const files = [...new Set(truth.instances.map(({ image }) => image))]
+    .map((image) => truth.images[image]!)
+    .map(({ fileName, opened }) => ({ fileName, path: opened.path }));
   return {
     instances: truth.instances.length,
     images: files.length,
@@ -85,6 +99,9 @@ export async function openTrainingSet(options: TrainingSetOptions): Promise<Trai
     bySource: countBySource(truth),
     dropped: truth.dropped,
     batch: (step) => renderer.render(plan(step)),
-    close: () => { cache.clear(); return Promise.resolve(); },
+    close: () => {
+      cache.clear();
+      return Promise.resolve();
+    },
   };
 }

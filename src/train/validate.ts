@@ -30,9 +30,16 @@ export interface ValidateOptions {
 export async function validate(engine: Engine, set: ValidationSet, options: ValidateOptions): Promise<Validation> {
   const started = performance.now();
   const tally = new Tally(set);
-  for await (const crops of inBatches(set.crops(), options.batchSize, (failed) => { tally.fail(failed); })) {
-    const { sequences } = await decodeBest(engine, stackPixels(crops), crops, { maxSteps: options.maxSteps, candidates: DEFAULT_CANDIDATES });
-    crops.forEach((crop, at) => { tally.add(crop, sequences[at]!); });
+  for await (const crops of inBatches(set.crops(), options.batchSize, (failed) => {
+    tally.fail(failed);
+  })) {
+    const { sequences } = await decodeBest(engine, stackPixels(crops), crops, {
+      maxSteps: options.maxSteps,
+      candidates: DEFAULT_CANDIDATES,
+    });
+    crops.forEach((crop, at) => {
+      tally.add(crop, sequences[at]!);
+    });
     await options.onProgress?.(tally.done);
   }
   const seconds = (performance.now() - started) / 1000;
@@ -41,7 +48,11 @@ export async function validate(engine: Engine, set: ValidationSet, options: Vali
 
 type Failed = Extract<CropResult, { kind: "failed" }>;
 
-async function* inBatches(results: AsyncIterable<CropResult>, size: number, onFailed: (failed: Failed) => void): AsyncGenerator<Crop[], void, undefined> {
+async function* inBatches(
+  results: AsyncIterable<CropResult>,
+  size: number,
+  onFailed: (failed: Failed) => void,
+): AsyncGenerator<Crop[], void, undefined> {
   let batch: Crop[] = [];
   for await (const result of results) {
     if (result.kind === "failed") onFailed(result);
@@ -75,8 +86,18 @@ class Tally {
     const source = this.set.sourceOf(instance.ordinal);
     if (this.isDrawn()) {
       const toCrop = (points: Ring): ImagePoint[] => points.map((point) => toCropPixels(point, crop.window));
-      this.drawn.push({ annotationId: instance.annotationId, source, ring: polygon.flatMap(toCrop), iou: roundTo(iou, 4) });
-      this.pictures.push({ annotationId: instance.annotationId, source, pixels: crop.pixels, truth: ringsOf(instance.truth!).map(toCrop) });
+      this.drawn.push({
+        annotationId: instance.annotationId,
+        source,
+        ring: polygon.flatMap(toCrop),
+        iou: roundTo(iou, 4),
+      });
+      this.pictures.push({
+        annotationId: instance.annotationId,
+        source,
+        pixels: crop.pixels,
+        truth: ringsOf(instance.truth!).map(toCrop),
+      });
     }
     this.count(source, iou, boxIou);
   }
@@ -100,8 +121,21 @@ class Tally {
 
   line(): Omit<ValidationLine, "step" | "isBest" | "instancesPerSecond"> {
     const sums = [...this.sums].sort(([a], [b]) => (a < b ? -1 : 1));
-    const all = sums.reduce((total, [, { iou, boxIou, count }]) => ({ iou: total.iou + iou, boxIou: total.boxIou + boxIou, count: total.count + count }), { iou: 0, boxIou: 0, count: 0 });
-    return { type: "validation", all: scoreOf(all), bySource: Object.fromEntries(sums.map(([source, sum]) => [source, scoreOf(sum)])), failed: this.failed, drawn: this.drawn };
+    const all = sums.reduce(
+      (total, [, { iou, boxIou, count }]) => ({
+        iou: total.iou + iou,
+        boxIou: total.boxIou + boxIou,
+        count: total.count + count,
+      }),
+      { iou: 0, boxIou: 0, count: 0 },
+    );
+    return {
+      type: "validation",
+      all: scoreOf(all),
+      bySource: Object.fromEntries(sums.map(([source, sum]) => [source, scoreOf(sum)])),
+      failed: this.failed,
+      drawn: this.drawn,
+    };
   }
 }
 
@@ -117,4 +151,6 @@ function toCropPixels({ x, y }: ImagePoint, { left, top, side }: CropWindow): Im
   return { x: roundTo(((x - left) / side) * CROP_SIZE, 2), y: roundTo(((y - top) / side) * CROP_SIZE, 2) };
 }
 
-function roundTo(value: number, digits: number): number { return Number(value.toFixed(digits)); }
+function roundTo(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
+}

@@ -31,7 +31,11 @@ export interface ValidationSet {
 export async function openValidationSet(options: TruthOptions): Promise<ValidationSet> {
   const kept = new Map<number, Instance>();
   // Without the record: its segmentation is in `truth` already, and would double the memory.
-  const truth = await openTruth(options, { onInstance: (instance) => { kept.set(instance.ordinal, { ...instance, raw: {} }); } });
+  const truth = await openTruth(options, {
+    onInstance: (instance) => {
+      kept.set(instance.ordinal, { ...instance, raw: {} });
+    },
+  });
   const byImage = new Map<number, Instance[]>();
   const sources = new Map<number, string>();
   for (const { ordinal, image, source } of truth.instances) {
@@ -42,8 +46,15 @@ export async function openValidationSet(options: TruthOptions): Promise<Validati
 
   function* groups(): Generator<CropSource> {
     for (const [number, instances] of byImage) {
-      const { opened: { path, width, height }, root } = truth.images[number]!;
-      yield { image: { width, height }, location: { kind: "file", path, ...(root !== undefined && { root }) }, instances };
+      const {
+        opened: { path, width, height },
+        root,
+      } = truth.images[number]!;
+      yield {
+        image: { width, height },
+        location: { kind: "file", path, ...(root !== undefined && { root }) },
+        instances,
+      };
     }
   }
   return {
@@ -51,11 +62,14 @@ export async function openValidationSet(options: TruthOptions): Promise<Validati
     bySource: countBySource(truth),
     sha256: truth.sha256,
     dropped: truth.dropped,
-    files: [...byImage.keys()].map((number) => truth.images[number]!).map(({ fileName, opened }) => ({ fileName, path: opened.path })),
+    files: [...byImage.keys()]
+      .map((number) => truth.images[number]!)
+      .map(({ fileName, opened }) => ({ fileName, path: opened.path })),
     crops: () => readCrops(inOrder(groups()), { context: PLAIN_CONTEXT }),
     sourceOf(ordinal) {
       const source = sources.get(ordinal);
-      if (source === undefined) throw new RangeError(`validation: expected an instance of the set, received ordinal ${ordinal}`);
+      if (source === undefined)
+        throw new RangeError(`validation: expected an instance of the set, received ordinal ${ordinal}`);
       return source;
     },
   };

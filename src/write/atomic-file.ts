@@ -27,7 +27,10 @@ export class AtomicFile {
   #piece: Buffer | undefined;
   #pieceLength = 0;
 
-  private constructor(readonly path: string, handle: FileHandle) {
+  private constructor(
+    readonly path: string,
+    handle: FileHandle,
+  ) {
     this.#partial = path + PARTIAL_SUFFIX;
     this.#handle = handle;
   }

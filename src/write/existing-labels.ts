@@ -59,7 +59,10 @@ function polygonOfRaw(raw: JsonObject): Polygon | undefined {
 }
 
 /** Category of an item: of its instance, or of the annotation as read, which has a COCO id or a Cityscapes label. */
-export function categoryOf(item: ResultItem, names: CategoryNames): { readonly categoryId: Id | undefined; readonly label: string } {
+export function categoryOf(
+  item: ResultItem,
+  names: CategoryNames,
+): { readonly categoryId: Id | undefined; readonly label: string } {
   const raw = rawOf(item);
   const id = item.kind === "outcome" ? item.instance.categoryId : raw["category_id"];
   if (typeof id === "number" || typeof id === "string") return { categoryId: id, label: labelOf(id, names) };
@@ -67,7 +70,10 @@ export function categoryOf(item: ResultItem, names: CategoryNames): { readonly c
 }
 
 /** Cityscapes names a group of cars "cargroup"; its category is the car's. */
-function categoryOfLabel(label: string, names: CategoryNames): { readonly categoryId: Id | undefined; readonly label: string } {
+function categoryOfLabel(
+  label: string,
+  names: CategoryNames,
+): { readonly categoryId: Id | undefined; readonly label: string } {
   const single = label.replace(/group$/u, "");
   for (const [categoryId, name] of names) if (name === label || name === single) return { categoryId, label: name };
   return { categoryId: undefined, label };
@@ -107,7 +113,13 @@ function nonEmpty(rings: readonly Ring[]): Polygon | undefined {
 
 /** [x1, y1, x2, y2, ...]; three points or more. */
 function ringOfFlatList(list: JsonValue): Ring[] {
-  if (!Array.isArray(list) || list.length < 6 || list.length % 2 !== 0 || !list.every((value) => Number.isFinite(value))) return [];
+  if (
+    !Array.isArray(list) ||
+    list.length < 6 ||
+    list.length % 2 !== 0 ||
+    !list.every((value) => Number.isFinite(value))
+  )
+    return [];
   const numbers = list as number[];
   return [Array.from({ length: numbers.length / 2 }, (_, i) => ({ x: numbers[2 * i]!, y: numbers[2 * i + 1]! }))];
 }

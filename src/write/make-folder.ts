@@ -19,8 +19,11 @@ export async function makeFolder(path: string): Promise<void> {
     } catch (thrown) {
       if (await isFolder(folder)) continue; // another process was faster
       if (codeOf(thrown) !== "ENOENT") throw toWriteError(folder, thrown);
-      throw cannotWrite(`${folder}: expected to make a folder here, but ${dirname(folder)} takes none (ENOENT)`,
-        "Choose another folder with --out.", thrown);
+      throw cannotWrite(
+        `${folder}: expected to make a folder here, but ${dirname(folder)} takes none (ENOENT)`,
+        "Choose another folder with --out.",
+        thrown,
+      );
     }
   }
 }
@@ -28,7 +31,10 @@ export async function makeFolder(path: string): Promise<void> {
 /** A path that cannot be looked at counts as no folder: making it says why. The root is one. */
 async function isFolder(path: string): Promise<boolean> {
   if (dirname(path) === path) return true;
-  return stat(path).then((found) => found.isDirectory(), () => false);
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 function codeOf(thrown: unknown): unknown {

@@ -37,7 +37,9 @@ export function drawLabels(requests: readonly LabelRequest[], style: LabelStyle)
     const text = shortenText(request.text);
     const plate = plateSize(text, style);
     const places = candidatePlaces(request.box, plate, style);
-    const place = places.find((candidate) => !placed.some((other) => overlaps(candidate, other))) ?? (request.isUrgent ? places[0] : undefined);
+    const place =
+      places.find((candidate) => !placed.some((other) => overlaps(candidate, other))) ??
+      (request.isUrgent ? places[0] : undefined);
     if (place === undefined) continue;
     placed.push(place);
     drawn.push(drawLabel(text, request.color, place, style));
@@ -61,11 +63,18 @@ function candidatePlaces(box: Box, plate: { width: number; height: number }, sty
   const right = left + box.width;
   const bottom = top + box.height;
   const at = (x: number, y: number): Box => ({
-    left: Math.max(0, Math.min(style.width - plate.width, x)), top: Math.max(0, Math.min(style.height - plate.height, y)), ...plate,
+    left: Math.max(0, Math.min(style.width - plate.width, x)),
+    top: Math.max(0, Math.min(style.height - plate.height, y)),
+    ...plate,
   });
   return [
-    at(left, top - plate.height), at(left, bottom), at(right - plate.width, top - plate.height),
-    at(right - plate.width, bottom), at(left, top), at(right, top), at(left - plate.width, top),
+    at(left, top - plate.height),
+    at(left, bottom),
+    at(right - plate.width, top - plate.height),
+    at(right - plate.width, bottom),
+    at(left, top),
+    at(right, top),
+    at(left - plate.width, top),
   ];
 }
 
@@ -99,7 +108,8 @@ function estimateTextWidth(text: string, fontSize: number): number {
   for (const character of text) {
     if (/[ilj.,:;'|!I]/u.test(character)) ems += 0.32;
     else if (/[mwMW@%]/u.test(character)) ems += 0.95;
-    else if (/[\u1100-\u11ff\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef]|[\u{1f000}-\u{3ffff}]/u.test(character)) ems += 1.05;
+    else if (/[\u1100-\u11ff\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef]|[\u{1f000}-\u{3ffff}]/u.test(character))
+      ems += 1.05;
     else ems += /[A-Z]/u.test(character) ? 0.7 : 0.61;
   }
   return ems * fontSize;

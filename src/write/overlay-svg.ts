@@ -47,7 +47,9 @@ export function drawOverlaySvg(shapes: readonly OverlayShape[], frame: OverlayFr
   const colorOf = ({ categoryIndex }: OverlayShape): string => categoryColor(colors.get(categoryIndex)!);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${frame.width}" height="${frame.height}">`,
-    ...scaled.map((shape) => (shape.kind === "failed" ? drawFailed(shape, unit) : drawBox(shape, colorOf(shape), unit))),
+    ...scaled.map((shape) =>
+      shape.kind === "failed" ? drawFailed(shape, unit) : drawBox(shape, colorOf(shape), unit),
+    ),
     ...scaled.map((shape) => drawPolygon(shape, colorOf(shape), unit)),
     drawLabels(labelRequests(scaled, colorOf), { ...frame, fontSize }),
     "</svg>",
@@ -97,8 +99,10 @@ function areaOf({ width, height }: Box): number {
 
 function drawBox({ box }: OverlayShape, color: string, unit: number): string {
   const dash = `stroke-dasharray="${f(6 * unit)} ${f(5 * unit)}"`;
-  return rect(box, `stroke="#000" stroke-opacity="0.45" stroke-width="${f(2.6 * unit)}" ${dash}`)
-    + rect(box, `stroke="${color}" stroke-width="${f(1.3 * unit)}" ${dash}`);
+  return (
+    rect(box, `stroke="#000" stroke-opacity="0.45" stroke-width="${f(2.6 * unit)}" ${dash}`) +
+    rect(box, `stroke="${color}" stroke-width="${f(1.3 * unit)}" ${dash}`)
+  );
 }
 
 function drawFailed({ box }: OverlayShape, unit: number): string {
@@ -107,10 +111,12 @@ function drawFailed({ box }: OverlayShape, unit: number): string {
   const bottom = top + height;
   const cross = `M${f(left)} ${f(top)}L${f(right)} ${f(bottom)}M${f(right)} ${f(top)}L${f(left)} ${f(bottom)}`;
   const dash = `stroke-dasharray="${f(9 * unit)} ${f(9 * unit)}"`;
-  return rect(box, `stroke="#000" stroke-width="${f(3 * unit)}"`)
-    + rect(box, `stroke="${FAILED_COLOR}" stroke-width="${f(3 * unit)}" ${dash}`)
-    + `<path d="${cross}" stroke="#000" stroke-opacity="0.6" stroke-width="${f(2.2 * unit)}"/>`
-    + `<path d="${cross}" stroke="${FAILED_COLOR}" stroke-width="${f(unit)}" ${dash}/>`;
+  return (
+    rect(box, `stroke="#000" stroke-width="${f(3 * unit)}"`) +
+    rect(box, `stroke="${FAILED_COLOR}" stroke-width="${f(3 * unit)}" ${dash}`) +
+    `<path d="${cross}" stroke="#000" stroke-opacity="0.6" stroke-width="${f(2.2 * unit)}"/>` +
+    `<path d="${cross}" stroke="${FAILED_COLOR}" stroke-width="${f(unit)}" ${dash}/>`
+  );
 }
 
 function drawPolygon({ kind, box, polygon }: OverlayShape, color: string, unit: number): string {
@@ -119,13 +125,17 @@ function drawPolygon({ kind, box, polygon }: OverlayShape, color: string, unit: 
   // Lines and dots of small instances get thinner, or they would hide what they outline.
   const size = Math.min(1, Math.max(0.6, Math.sqrt(areaOf(box)) / (110 * unit)));
   const line = 2.4 * unit * size;
-  return `<path d="${path}" fill="${color}" fill-opacity="0.22" fill-rule="evenodd" stroke="#000" stroke-opacity="0.7" stroke-width="${f(line + 2.2 * unit * size)}" stroke-linejoin="round"/>`
-    + `<path d="${path}" fill="none" stroke="${color}" stroke-width="${f(line)}" stroke-linejoin="round"/>`
-    + (kind === "drawn" ? polygon.map((ring) => drawVertices(ring, color, 3.1 * unit * size)).join("") : "");
+  return (
+    `<path d="${path}" fill="${color}" fill-opacity="0.22" fill-rule="evenodd" stroke="#000" stroke-opacity="0.7" stroke-width="${f(line + 2.2 * unit * size)}" stroke-linejoin="round"/>` +
+    `<path d="${path}" fill="none" stroke="${color}" stroke-width="${f(line)}" stroke-linejoin="round"/>` +
+    (kind === "drawn" ? polygon.map((ring) => drawVertices(ring, color, 3.1 * unit * size)).join("") : "")
+  );
 }
 
 function drawVertices(ring: Ring, color: string, radius: number): string {
-  const dots = ring.map((point) => circle(point, radius, `fill="${color}" stroke="#000" stroke-width="${f(radius * 0.35)}"`)).join("");
+  const dots = ring
+    .map((point) => circle(point, radius, `fill="${color}" stroke="#000" stroke-width="${f(radius * 0.35)}"`))
+    .join("");
   const first = ring[0];
   if (first === undefined) return dots;
   return `${dots}${circle(first, radius * 1.9, `fill="#fff" stroke="#000" stroke-width="${f(radius * 0.5)}"`)}${circle(first, radius * 0.9, `fill="${color}"`)}`;

@@ -30,7 +30,10 @@ export interface SafePath {
 
 /** @param name as the input gives it; both slashes separate folders; "", "." and ".." parts are dropped */
 export function toSafePath(name: string): SafePath {
-  const parts = name.split(/[/\\]/u).filter((part) => part !== "" && part !== "." && part !== "..").map(replaceForbidden);
+  const parts = name
+    .split(/[/\\]/u)
+    .filter((part) => part !== "" && part !== "." && part !== "..")
+    .map(replaceForbidden);
   const fileName = parts.pop() ?? "image";
   const extension = extensionOf(fileName);
   const stem = extension === "" ? toWholeName(fileName) : toSafePart(fileName.slice(0, -extension.length));

@@ -52,7 +52,9 @@ export function clipRing(ring: Ring, width: number, height: number): Ring | unde
 
 /** Whether all vertices are in line. Area would not tell: that of a ring crossing itself can be 0. */
 function isFlat([a, b, ...rest]: Ring): boolean {
-  return a === undefined || b === undefined || rest.every((p) => (b.x - a.x) * (p.y - a.y) === (p.x - a.x) * (b.y - a.y));
+  return (
+    a === undefined || b === undefined || rest.every((p) => (b.x - a.x) * (p.y - a.y) === (p.x - a.x) * (b.y - a.y))
+  );
 }
 
 /** @param inside distance from the border, negative outside */

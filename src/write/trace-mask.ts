@@ -7,8 +7,16 @@ import { rleBounds } from "../geometry/rle.js";
 import type { ImagePoint, Ring, Rle } from "../types.js";
 
 /** Directions clockwise on screen, and the step each one makes from corner to corner. */
-const STEPS = [{ x: 1, y: 0 }, { x: 0, y: 1 }, { x: -1, y: 0 }, { x: 0, y: -1 }] as const;
-const EAST = 0, SOUTH = 1, WEST = 2, NORTH = 3;
+const STEPS = [
+  { x: 1, y: 0 },
+  { x: 0, y: 1 },
+  { x: -1, y: 0 },
+  { x: 0, y: -1 },
+] as const;
+const EAST = 0,
+  SOUTH = 1,
+  WEST = 2,
+  NORTH = 3;
 
 /**
  * @returns rings at pixel corners without collinear vertices: outlines clockwise on screen, outlines of holes the other way round;
@@ -31,7 +39,8 @@ function collectCracks(rle: Rle, columns: number): Map<number, number> {
   if (bounds === undefined) return cracks;
   const { left, top, width, height } = bounds;
   const bitmap = windowFromRle(rle, { left, top, columns: width, rows: height });
-  const isInside = (x: number, y: number): boolean => x >= 0 && y >= 0 && x < width && y < height && bitmap[x * height + y] === 1;
+  const isInside = (x: number, y: number): boolean =>
+    x >= 0 && y >= 0 && x < width && y < height && bitmap[x * height + y] === 1;
   const add = (x: number, y: number, direction: number): void => {
     const corner = (top + y) * columns + left + x;
     cracks.set(corner, (cracks.get(corner) ?? 0) | (1 << direction));

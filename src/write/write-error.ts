@@ -5,17 +5,38 @@ import { PolyrnnError, cannotWrite, reasonOf } from "../errors.js";
 const MEANINGS: Readonly<Record<string, { readonly what: string; readonly hint: string }>> = {
   ENOSPC: { what: "the disk is full", hint: "Free some space or choose a folder on another disk with --out." },
   EDQUOT: { what: "the disk quota is used up", hint: "Free some space or choose a folder on another disk with --out." },
-  EFBIG: { what: "the file is larger than this system allows", hint: "Raise the file size limit (ulimit -f) or choose another disk with --out." },
+  EFBIG: {
+    what: "the file is larger than this system allows",
+    hint: "Raise the file size limit (ulimit -f) or choose another disk with --out.",
+  },
   EACCES: { what: "permission is denied", hint: "Change the folder's permissions or choose another one with --out." },
-  EPERM: { what: "the operation is not permitted", hint: "Change the folder's permissions or choose another one with --out." },
+  EPERM: {
+    what: "the operation is not permitted",
+    hint: "Change the folder's permissions or choose another one with --out.",
+  },
   EROFS: { what: "the disk is read-only", hint: "Choose a folder on a writable disk with --out." },
-  ENOTDIR: { what: "a part of the path is a file, not a folder", hint: "Remove that file or choose another folder with --out." },
+  ENOTDIR: {
+    what: "a part of the path is a file, not a folder",
+    hint: "Remove that file or choose another folder with --out.",
+  },
   EEXIST: { what: "a file is where a folder has to be", hint: "Remove that file or choose another folder with --out." },
-  ENOENT: { what: "the folder does not exist any more", hint: "Leave the output folder in place while a run writes to it, then run again with --resume." },
+  ENOENT: {
+    what: "the folder does not exist any more",
+    hint: "Leave the output folder in place while a run writes to it, then run again with --resume.",
+  },
   EISDIR: { what: "there is a folder of that name", hint: "Remove that folder or choose another one with --out." },
-  ENAMETOOLONG: { what: "the name is too long for this disk", hint: "Choose an output folder with a shorter path with --out." },
-  ELOOP: { what: "symbolic links on the path lead in a circle", hint: "Repair the links or choose another folder with --out." },
-  EMFILE: { what: "too many files are open", hint: "Raise the limit of open files (ulimit -n) and run again with --resume." },
+  ENAMETOOLONG: {
+    what: "the name is too long for this disk",
+    hint: "Choose an output folder with a shorter path with --out.",
+  },
+  ELOOP: {
+    what: "symbolic links on the path lead in a circle",
+    hint: "Repair the links or choose another folder with --out.",
+  },
+  EMFILE: {
+    what: "too many files are open",
+    hint: "Raise the limit of open files (ulimit -n) and run again with --resume.",
+  },
 };
 
 /**

@@ -87,7 +87,11 @@ function imageAddress({ image, path }: ImageResult, { images }: WriteContext): s
   const inside = path === undefined || images === undefined ? undefined : relative(resolve(images), resolve(path));
   const address = inside?.replaceAll(sep, "/") ?? image.fileName;
   // Half a surrogate pair has no percent form.
-  return `/data/local-files/?d=${address.replace(/\p{Cs}/gu, "\ufffd").split("/").map(encodeURIComponent).join("/")}`;
+  return `/data/local-files/?d=${address
+    .replace(/\p{Cs}/gu, "\ufffd")
+    .split("/")
+    .map(encodeURIComponent)
+    .join("/")}`;
 }
 
 function labelConfig(names: CategoryNames): string {

@@ -28,7 +28,8 @@ export function openLabelmeWriter(context: WriteContext): AnnotationWriter {
       const path = join(context.out, FOLDER, paths.take(toSafePath(result.image.fileName)));
       const regions = regionsOf(result, names);
       if (!isSettled(result, regions)) return;
-      const imagePath = result.path === undefined ? result.image.fileName : await relativePath(dirname(path), result.path);
+      const imagePath =
+        result.path === undefined ? result.image.fileName : await relativePath(dirname(path), result.path);
       await writeAtomic(path, `${JSON.stringify(labelmeDocument(imagePath, result, regions), null, 2)}\n`);
     },
     finish: () => Promise.resolve([`${FOLDER}/`]),

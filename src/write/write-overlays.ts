@@ -90,8 +90,13 @@ export type OverlayOutcome = { readonly kind: "drawn" } | { readonly kind: "skip
  * @param target JPEG to write; folders on the way are made
  * @throws E_WRITE when it cannot be written; a photograph that cannot be read is a reason, not an error
  */
-export async function drawOverlay(target: string, result: ImageResult, options: OverlayOptions): Promise<OverlayOutcome> {
-  if (result.path === undefined) return { kind: "skipped", reason: `${result.image.fileName}: no overlay, the image was not found` };
+export async function drawOverlay(
+  target: string,
+  result: ImageResult,
+  options: OverlayOptions,
+): Promise<OverlayOutcome> {
+  if (result.path === undefined)
+    return { kind: "skipped", reason: `${result.image.fileName}: no overlay, the image was not found` };
   let jpeg: Buffer;
   try {
     jpeg = await composeJpeg(result.path, result, options);
@@ -106,7 +111,12 @@ async function composeJpeg(path: string, result: ImageResult, { names, hasFonts 
   const { photograph, width, height } = await openPhotograph(path, result.size);
   const zoom = zoomOf(Math.max(width, height));
   const frame = { width: Math.max(1, Math.round(width * zoom)), height: Math.max(1, Math.round(height * zoom)) };
-  const svg = drawOverlaySvg(shapesOf(result, names), { ...frame, scaleX: frame.width / width, scaleY: frame.height / height, hasFonts });
+  const svg = drawOverlaySvg(shapesOf(result, names), {
+    ...frame,
+    scaleX: frame.width / width,
+    scaleY: frame.height / height,
+    hasFonts,
+  });
   // In two steps: 16-bit and CMYK pixels would be mixed with the drawing before they become sRGB.
   const { data, info } = await photograph
     .resize({ ...frame, fit: "fill" })
@@ -126,16 +136,25 @@ function zoomOf(longSide: number): number {
 }
 
 /** Turned by its EXIF orientation, unless the polygons were drawn on the photograph as it is stored. */
-async function openPhotograph(path: string, size: ImageResult["size"]): Promise<{ photograph: Sharp; width: number; height: number }> {
+async function openPhotograph(
+  path: string,
+  size: ImageResult["size"],
+): Promise<{ photograph: Sharp; width: number; height: number }> {
   // A pipe that took the photograph's place while the run went on would keep the library waiting for ever.
   if (!(await stat(path)).isFile()) throw new Error("it is no regular file");
   const metadata = await sharp(path).metadata();
   const isStored = size !== undefined && isSize(metadata, size) && !isSize(metadata.autoOrient, size);
   const photograph = sharp(path, { failOn: "error", autoOrient: !isStored });
-  return { photograph, ...(isStored ? size : { width: metadata.autoOrient.width, height: metadata.autoOrient.height }) };
+  return {
+    photograph,
+    ...(isStored ? size : { width: metadata.autoOrient.width, height: metadata.autoOrient.height }),
+  };
 }
 
-function isSize(actual: Pick<Metadata, "width" | "height">, size: { readonly width: number; readonly height: number }): boolean {
+function isSize(
+  actual: Pick<Metadata, "width" | "height">,
+  size: { readonly width: number; readonly height: number },
+): boolean {
   return actual.width === size.width && actual.height === size.height;
 }
 
@@ -147,12 +166,17 @@ function shapesOf(result: ImageResult, names: CategoryNames): OverlayShape[] {
   });
 }
 
-function toShape(item: ResultItem, names: CategoryNames): Omit<OverlayShape, "categoryIndex"> & { readonly categoryId: Id } | undefined {
+function toShape(
+  item: ResultItem,
+  names: CategoryNames,
+): (Omit<OverlayShape, "categoryIndex"> & { readonly categoryId: Id }) | undefined {
   const { outcome } = item;
   if (item.kind === "outcome" && outcome.status === "failed") {
     const { categoryId, box } = item.instance;
     const note = outcome.reason.replaceAll("-", " ");
-    return isDrawable(box) ? { kind: "failed", box, polygon: [], categoryId, category: labelOf(categoryId, names), note } : undefined;
+    return isDrawable(box)
+      ? { kind: "failed", box, polygon: [], categoryId, category: labelOf(categoryId, names), note }
+      : undefined;
   }
   const region = regionOf(item, names);
   if (region === undefined) return undefined;
@@ -160,7 +184,9 @@ function toShape(item: ResultItem, names: CategoryNames): Omit<OverlayShape, "ca
   const box = item.kind === "outcome" ? item.instance.box : polygonBounds(polygon);
   if (box === undefined) return undefined;
   const shape = { box, polygon, categoryId, category: label };
-  return score === undefined ? { ...shape, kind: "existing", note: "(kept)" } : { ...shape, kind: "drawn", note: score.toFixed(2) };
+  return score === undefined
+    ? { ...shape, kind: "existing", note: "(kept)" }
+    : { ...shape, kind: "drawn", note: score.toFixed(2) };
 }
 
 function isDrawable({ left, top, width, height }: Box): boolean {
@@ -169,8 +195,16 @@ function isDrawable({ left, top, width, height }: Box): boolean {
 
 /** Whether this machine can draw text: without fonts every letter becomes the same empty frame. */
 export async function detectFonts(): Promise<boolean> {
-  const [narrow, wide] = await Promise.all(["i", "W"].map((letter) =>
-    sharp(Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><text x="5" y="30" font-size="24" font-family="sans-serif">${letter}</text></svg>`))
-      .raw().toBuffer()));
+  const [narrow, wide] = await Promise.all(
+    ["i", "W"].map((letter) =>
+      sharp(
+        Buffer.from(
+          `<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><text x="5" y="30" font-size="24" font-family="sans-serif">${letter}</text></svg>`,
+        ),
+      )
+        .raw()
+        .toBuffer(),
+    ),
+  );
   return !narrow!.equals(wide!);
 }

@@ -116,7 +116,10 @@ function dataYaml({ names }: ClassList, generator: string): string {
 function escapeYaml(text: string): string {
   return JSON.stringify(text)
     .slice(1, -1)
-    .replace(/[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+    .replace(
+      /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/gu,
+      (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    );
 }
 
 /**
@@ -127,7 +130,8 @@ async function linkPhotograph(photograph: string, path: string): Promise<void> {
   try {
     const target = await relativePath(dirname(path), photograph);
     const existing = await lstat(path).catch(() => undefined);
-    if (existing?.isDirectory() === true) throw cannotWrite(`${path}: expected to link a photograph here, received a folder`, "Remove that folder.");
+    if (existing?.isDirectory() === true)
+      throw cannotWrite(`${path}: expected to link a photograph here, received a folder`, "Remove that folder.");
     if (existing?.isSymbolicLink() === false) return;
     await rm(path, { force: true });
     // Windows gives symbolic links to administrators only; hard links need one disk.

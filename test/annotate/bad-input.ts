@@ -25,11 +25,16 @@ const IMAGE_ID = 1015;
 
 export async function newPlace(): Promise<Place> {
   const folder = await newFolder();
-  const images = join(folder, "images"), boxes = join(folder, "boxes.json");
+  const images = join(folder, "images"),
+    boxes = join(folder, "boxes.json");
   await mkdir(images);
   for (const name of NAMES) await copyFile(join(IMAGES, name), join(images, name));
   const all = await readCoco(BOXES);
-  const coco: Coco = { ...all, images: all.images.filter(({ id }) => id === IMAGE_ID), annotations: all.annotations.filter(({ image_id }) => image_id === IMAGE_ID).slice(0, 3) };
+  const coco: Coco = {
+    ...all,
+    images: all.images.filter(({ id }) => id === IMAGE_ID),
+    annotations: all.annotations.filter(({ image_id }) => image_id === IMAGE_ID).slice(0, 3),
+  };
   const write = (content: Coco | string | Buffer): Promise<void> =>
     writeFile(boxes, typeof content === "string" || Buffer.isBuffer(content) ? content : JSON.stringify(content));
   await write(coco);
@@ -41,21 +46,38 @@ export interface Told {
   /** What is printed for people. */
   readonly words: string;
   /** The last line of standard output: a summary or an error. */
-  readonly report: AnnotateSummary | { readonly type: "error"; readonly code: string; readonly message: string; readonly hint: string };
+  readonly report:
+    | AnnotateSummary
+    | { readonly type: "error"; readonly code: string; readonly message: string; readonly hint: string };
 }
 
 /** @param more options that replace or follow the usual ones; later ones win */
-export async function annotatePlace({ images, boxes, out }: Pick<Place, "images" | "boxes" | "out">, more: readonly string[] = []): Promise<Told> {
+export async function annotatePlace(
+  { images, boxes, out }: Pick<Place, "images" | "boxes" | "out">,
+  more: readonly string[] = [],
+): Promise<Told> {
   const terminal = memoryTerminal();
-  const usual = { "--boxes": boxes, "--out": out, "--model": TINY, "--device": "cpu", "--max-steps": "4", "--overlays": "none" };
-  const words = Object.entries(usual).filter(([name]) => !more.includes(name)).flat();
+  const usual = {
+    "--boxes": boxes,
+    "--out": out,
+    "--model": TINY,
+    "--device": "cpu",
+    "--max-steps": "4",
+    "--overlays": "none",
+  };
+  const words = Object.entries(usual)
+    .filter(([name]) => !more.includes(name))
+    .flat();
   const code = await run(["annotate", images, ...words, "--json", ...more], terminal);
   const lines = terminal.stdout.text.trimEnd().split("\n");
   return { code, words: terminal.stderr.text, report: JSON.parse(lines.at(-1)!) as Told["report"] };
 }
 
 export async function exists(path: string): Promise<boolean> {
-  return stat(path).then(() => true, () => false);
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** An annotation like the first one of the place, with another id. */
@@ -66,7 +88,9 @@ export function oneMore({ coco }: Place, id: JsonValue, fields: Readonly<Record<
 /** A PNG whose header promises more than the few bytes that follow can hold. */
 export function promisingPng(width: number, height: number): Buffer {
   const chunk = (type: string, data: Buffer): Buffer => {
-    const body = Buffer.concat([Buffer.from(type), data]), length = Buffer.alloc(4), check = Buffer.alloc(4);
+    const body = Buffer.concat([Buffer.from(type), data]),
+      length = Buffer.alloc(4),
+      check = Buffer.alloc(4);
     length.writeUInt32BE(data.length);
     check.writeUInt32BE(crc32(body));
     return Buffer.concat([length, body, check]);
@@ -76,7 +100,12 @@ export function promisingPng(width: number, height: number): Buffer {
   header.writeUInt32BE(height, 4);
   header[8] = 8;
   header[9] = 2;
-  return Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), chunk("IHDR", header), chunk("IDAT", deflateSync(Buffer.alloc(1000))), chunk("IEND", Buffer.alloc(0))]);
+  return Buffer.concat([
+    Buffer.from("89504e470d0a1a0a", "hex"),
+    chunk("IHDR", header),
+    chunk("IDAT", deflateSync(Buffer.alloc(1000))),
+    chunk("IEND", Buffer.alloc(0)),
+  ]);
 }
 
 export async function half(path: string): Promise<Buffer> {

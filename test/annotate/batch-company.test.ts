@@ -22,7 +22,11 @@ let alone: readonly (readonly [string, number])[];
 async function* sources(): AsyncGenerator<CropSource> {
   const dataset = await openDataset({ images: IMAGES, boxes: BOXES });
   for await (const { image, location, entries } of dataset.groups()) {
-    yield { image, location, instances: entries.flatMap((entry) => (entry.kind === "instance" ? [entry.instance] : [])) };
+    yield {
+      image,
+      location,
+      instances: entries.flatMap((entry) => (entry.kind === "instance" ? [entry.instance] : [])),
+    };
   }
   await dataset.close();
 }
@@ -33,7 +37,9 @@ async function draw(order: readonly number[], size: number): Promise<(readonly [
   for (let start = 0; start < order.length; start += size) {
     const batch = order.slice(start, start + size);
     const { sequences } = await decodeGreedy(engine, stackPixels(batch.map((at) => crops[at]!)), batch.length, 71);
-    batch.forEach((at, i) => { drawn[at] = [sequences[i]!.cells.join(" "), sequences[i]!.logProbability]; });
+    batch.forEach((at, i) => {
+      drawn[at] = [sequences[i]!.cells.join(" "), sequences[i]!.logProbability];
+    });
   }
   return drawn;
 }
@@ -42,21 +48,38 @@ beforeAll(async () => {
   const model = await loadModel("mobile");
   ({ engine } = await openEngine(model, { device: "cpu" }));
   crops = [];
-  for await (const result of readCrops(sources(), { context: model.card.context, maxCropsAhead: 64, onTime: () => undefined })) {
+  for await (const result of readCrops(sources(), {
+    context: model.card.context,
+    maxCropsAhead: 64,
+    onTime: () => undefined,
+  })) {
     if (result.kind === "crop" && crops.length < CROPS) crops.push(result.crop);
   }
-  alone = await draw(crops.map((_, at) => at), 1);
+  alone = await draw(
+    crops.map((_, at) => at),
+    1,
+  );
 }, 60_000);
-afterAll(async () => { await engine.dispose(); });
+afterAll(async () => {
+  await engine.dispose();
+});
 
 test.each([3, 16, 24])("in batches of %i, each crop gets the bits it gets alone", async (size) => {
-  expect(await draw(crops.map((_, at) => at), size)).toEqual(alone);
+  expect(
+    await draw(
+      crops.map((_, at) => at),
+      size,
+    ),
+  ).toEqual(alone);
 });
 
 test("beside other neighbors as well", async () => {
   const random = createRandom(7);
   for (const size of [7]) {
-    const order = crops.map((_, at) => ({ at, key: random.next() })).sort((a, b) => a.key - b.key).map(({ at }) => at);
+    const order = crops
+      .map((_, at) => ({ at, key: random.next() }))
+      .sort((a, b) => a.key - b.key)
+      .map(({ at }) => at);
     expect(await draw(order, size)).toEqual(alone);
   }
 });

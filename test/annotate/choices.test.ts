@@ -4,7 +4,20 @@ import { basename, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { simplifyRing } from "../../src/geometry/simplify.js";
 import type { Ring } from "../../src/types.js";
-import { BOXES, FIXTURES, IMAGES, type Coco, type CocoAnnotation, type Ran, boxesWith, newFolder, readCoco, readJson, refusalOf, runAnnotate } from "./runs.js";
+import {
+  BOXES,
+  FIXTURES,
+  IMAGES,
+  type Coco,
+  type CocoAnnotation,
+  type Ran,
+  boxesWith,
+  newFolder,
+  readCoco,
+  readJson,
+  refusalOf,
+  runAnnotate,
+} from "./runs.js";
 
 /** Two pictures with 30 instances; with people, cars and houses; some truth as polygons, some as masks. */
 const FEW = ["street.jpg", "park.jpg"];
@@ -18,7 +31,11 @@ beforeAll(async () => {
     coco.annotations = coco.annotations.filter(({ image_id }) => coco.images.some(({ id }) => id === image_id));
   });
   input = await readCoco(few);
-  straight = await runAnnotate({ boxes: few, formats: ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio"], overlays: "auto" });
+  straight = await runAnnotate({
+    boxes: few,
+    formats: ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio"],
+    overlays: "auto",
+  });
   drawn = (await readCoco(straight.out, "annotations.json")).annotations;
 });
 
@@ -30,9 +47,20 @@ function ringOf({ segmentation }: CocoAnnotation): Ring {
 describe("--format: all of them in one run", () => {
   test("are written, named in the summary, and nothing half-written stays", async () => {
     expect(straight.summary.written).toEqual([
-      "run.json", "journal.ndjson", "annotations.json", "cityscapes/", "labelme/", "yolo-seg/", "label-studio.json", "label-studio-config.xml", "overlays/", "summary.json",
+      "run.json",
+      "journal.ndjson",
+      "annotations.json",
+      "cityscapes/",
+      "labelme/",
+      "yolo-seg/",
+      "label-studio.json",
+      "label-studio-config.xml",
+      "overlays/",
+      "summary.json",
     ]);
-    expect((await readdir(straight.out)).map((name) => (straight.summary.written.includes(name) ? name : `${name}/`)).sort()).toEqual([...straight.summary.written].sort());
+    expect(
+      (await readdir(straight.out)).map((name) => (straight.summary.written.includes(name) ? name : `${name}/`)).sort(),
+    ).toEqual([...straight.summary.written].sort());
     const all = await readdir(straight.out, { recursive: true });
     expect(all.filter((path) => /partial|\.list|lock/.test(path))).toEqual([]);
   });
@@ -40,35 +68,54 @@ describe("--format: all of them in one run", () => {
   test("LabelMe holds the same polygons, and its photographs can be opened from where it lies", async () => {
     for (const { id, file_name } of input.images) {
       const file = join(straight.out, "labelme", file_name.replace(".jpg", ".json"));
-      const { shapes, imagePath } = await readJson<{ shapes: { points: number[][]; label: string }[]; imagePath: string }>(file);
+      const { shapes, imagePath } = await readJson<{
+        shapes: { points: number[][]; label: string }[];
+        imagePath: string;
+      }>(file);
       const mine = drawn.filter(({ image_id, iscrowd }) => image_id === id && iscrowd === 0);
       expect(shapes.map(({ points }) => points.flat())).toEqual(mine.map(({ segmentation }) => segmentation[0]));
-      expect(shapes.map(({ label }) => label)).toEqual(mine.map(({ category_id }) => input.categories.find((category) => category.id === category_id)!.name));
+      expect(shapes.map(({ label }) => label)).toEqual(
+        mine.map(({ category_id }) => input.categories.find((category) => category.id === category_id)!.name),
+      );
       await readFile(join(straight.out, "labelme", imagePath));
     }
   });
 
   test("YOLO has a line per instance with the same vertices as shares of the image", async () => {
     for (const { id, file_name } of input.images) {
-      const lines = (await readFile(join(straight.out, "yolo-seg", "labels", file_name.replace(".jpg", ".txt")), "utf8")).trimEnd().split("\n");
+      const lines = (
+        await readFile(join(straight.out, "yolo-seg", "labels", file_name.replace(".jpg", ".txt")), "utf8")
+      )
+        .trimEnd()
+        .split("\n");
       const mine = drawn.filter(({ image_id, iscrowd }) => image_id === id && iscrowd === 0);
       expect(lines).toHaveLength(mine.length);
       lines.forEach((line, at) => {
         const [index, ...shares] = line.split(" ").map(Number);
         expect(input.categories[index!]!.id).toBe(mine[at]!.category_id);
-        shares.forEach((share, i) => { expect(share * (i % 2 === 0 ? 640 : 480)).toBeCloseTo(mine[at]!.segmentation[0]![i]!, 2); });
+        shares.forEach((share, i) => {
+          expect(share * (i % 2 === 0 ? 640 : 480)).toBeCloseTo(mine[at]!.segmentation[0]![i]!, 2);
+        });
       });
       await readFile(join(straight.out, "yolo-seg", "images", file_name));
     }
   });
 
   test("Cityscapes and Label Studio have as many polygons, with the same vertices", async () => {
-    const tasks = await readJson<{ data: { file_name: string }; predictions: { result: { value: { points: number[][] } }[] }[] }[]>(straight.out, "label-studio.json");
+    const tasks = await readJson<
+      { data: { file_name: string }; predictions: { result: { value: { points: number[][] } }[] }[] }[]
+    >(straight.out, "label-studio.json");
     expect(tasks.map(({ data }) => data.file_name)).toEqual(input.images.map(({ file_name }) => file_name));
     for (const [at, { id, file_name }] of input.images.entries()) {
       const mine = drawn.filter(({ image_id, iscrowd }) => image_id === id && iscrowd === 0);
-      const { objects } = await readJson<{ objects: { polygon: number[][]; label: string }[] }>(straight.out, "cityscapes", file_name.replace(".jpg", "_gtFine_polygons.json"));
-      expect(objects.filter(({ label }) => !label.endsWith("group")).map(({ polygon }) => polygon.flat())).toEqual(mine.map(({ segmentation }) => segmentation[0]));
+      const { objects } = await readJson<{ objects: { polygon: number[][]; label: string }[] }>(
+        straight.out,
+        "cityscapes",
+        file_name.replace(".jpg", "_gtFine_polygons.json"),
+      );
+      expect(objects.filter(({ label }) => !label.endsWith("group")).map(({ polygon }) => polygon.flat())).toEqual(
+        mine.map(({ segmentation }) => segmentation[0]),
+      );
       const results = tasks[at]!.predictions[0]!.result;
       expect(results).toHaveLength(mine.length);
       results.forEach(({ value }, i) => {
@@ -87,29 +134,44 @@ describe("--format: all of them in one run", () => {
 
 describe("--existing", () => {
   /** Every other annotation loses its polygon. */
-  const halfDone = (): Promise<string> => boxesWith((coco) => {
-    coco.annotations.filter(({ iscrowd }) => iscrowd === 0).forEach((annotation, at) => { if (at % 2 === 1) annotation.segmentation = []; });
-  }, few);
+  const halfDone = (): Promise<string> =>
+    boxesWith((coco) => {
+      coco.annotations
+        .filter(({ iscrowd }) => iscrowd === 0)
+        .forEach((annotation, at) => {
+          if (at % 2 === 1) annotation.segmentation = [];
+        });
+    }, few);
 
   test("keep passes every polygon people made through byte for byte, draws only the rest, and counts both", async () => {
     const boxes = await halfDone();
     const before = await readCoco(boxes);
     const { summary, out } = await runAnnotate({ boxes, existing: "keep" });
-    const kept = before.annotations.filter(({ segmentation, iscrowd }) => iscrowd === 0 && (!Array.isArray(segmentation) || segmentation.length > 0));
+    const kept = before.annotations.filter(
+      ({ segmentation, iscrowd }) => iscrowd === 0 && (!Array.isArray(segmentation) || segmentation.length > 0),
+    );
     const asked = before.annotations.filter(({ iscrowd }) => iscrowd === 0).length - kept.length;
     expect(kept.length).toBeGreaterThan(5);
     expect(summary).toMatchObject({ done: asked, failed: 0, skippedByReason: { kept: kept.length } });
-    const after = new Map((await readCoco(out, "annotations.json")).annotations.map((annotation) => [annotation.id, annotation]));
+    const after = new Map(
+      (await readCoco(out, "annotations.json")).annotations.map((annotation) => [annotation.id, annotation]),
+    );
     for (const annotation of before.annotations) {
-      if (kept.includes(annotation) || annotation["iscrowd"] === 1) expect(JSON.stringify(after.get(annotation.id))).toBe(JSON.stringify(annotation));
-      else expect(after.get(annotation.id)!.segmentation).toEqual(drawn.find(({ id }) => id === annotation.id)!.segmentation);
+      if (kept.includes(annotation) || annotation["iscrowd"] === 1)
+        expect(JSON.stringify(after.get(annotation.id))).toBe(JSON.stringify(annotation));
+      else
+        expect(after.get(annotation.id)!.segmentation).toEqual(
+          drawn.find(({ id }) => id === annotation.id)!.segmentation,
+        );
     }
   });
 
   test("predict draws every box, whether or not it has a polygon", async () => {
     const { summary, out } = await runAnnotate({ boxes: await halfDone(), existing: "predict" });
     expect(summary.skippedByReason["kept"]).toBeUndefined();
-    expect((await readCoco(out, "annotations.json")).annotations.map(({ segmentation }) => segmentation)).toEqual(drawn.map(({ segmentation }) => segmentation));
+    expect((await readCoco(out, "annotations.json")).annotations.map(({ segmentation }) => segmentation)).toEqual(
+      drawn.map(({ segmentation }) => segmentation),
+    );
   });
 
   test("keep with nothing left to draw is a success that says so in its counts", async () => {
@@ -120,18 +182,28 @@ describe("--existing", () => {
 });
 
 describe("--categories", () => {
-  test.each([{ categories: ["car", "18"] }, { categories: ["18", "3", "car"] }])("$categories draws these and passes the others through", async ({ categories }) => {
-    const { summary, out } = await runAnnotate({ boxes: few, categories });
-    const wanted = input.annotations.filter(({ category_id, iscrowd }) => [3, 18].includes(category_id) && iscrowd === 0);
-    expect(summary.done + summary.failed).toBe(wanted.length);
-    expect(summary.skippedByReason["category"]).toBe(input.annotations.filter(({ iscrowd }) => iscrowd === 0).length - wanted.length);
-    for (const annotation of (await readCoco(out, "annotations.json")).annotations) {
-      const other = [3, 18].includes(annotation.category_id) ? drawn : input.annotations;
-      expect(annotation.segmentation).toEqual(other.find(({ id }) => id === annotation.id)!.segmentation);
-    }
-  });
+  test.each([{ categories: ["car", "18"] }, { categories: ["18", "3", "car"] }])(
+    "$categories draws these and passes the others through",
+    async ({ categories }) => {
+      const { summary, out } = await runAnnotate({ boxes: few, categories });
+      const wanted = input.annotations.filter(
+        ({ category_id, iscrowd }) => [3, 18].includes(category_id) && iscrowd === 0,
+      );
+      expect(summary.done + summary.failed).toBe(wanted.length);
+      expect(summary.skippedByReason["category"]).toBe(
+        input.annotations.filter(({ iscrowd }) => iscrowd === 0).length - wanted.length,
+      );
+      for (const annotation of (await readCoco(out, "annotations.json")).annotations) {
+        const other = [3, 18].includes(annotation.category_id) ? drawn : input.annotations;
+        expect(annotation.segmentation).toEqual(other.find(({ id }) => id === annotation.id)!.segmentation);
+      }
+    },
+  );
 
-  test.each([{ word: "carr", hint: 'Did you mean "car"?' }, { word: "zzzzzzzz", hint: 'The data set has "person", "car", "bus"' }])("$word is refused: $hint", async ({ word, hint }) => {
+  test.each([
+    { word: "carr", hint: 'Did you mean "car"?' },
+    { word: "zzzzzzzz", hint: 'The data set has "person", "car", "bus"' },
+  ])("$word is refused: $hint", async ({ word, hint }) => {
     const refusal = await refusalOf({ boxes: few, categories: ["car", word] });
     expect(refusal).toMatchObject({ exitCode: 2 });
     expect(refusal.message).toBe(`--categories: expected a name or an id of the data set, received "${word}"`);
@@ -145,34 +217,45 @@ describe("--limit", () => {
     expect(summary).toMatchObject({ done: 3, remaining: 0, stopped: false });
     const instances = input.annotations.filter(({ iscrowd }) => iscrowd === 0);
     const output = await readCoco(out, "annotations.json");
-    expect(output.annotations.filter(({ iscrowd }) => iscrowd === 0).map(({ id }) => id)).toEqual(instances.slice(0, 3).map(({ id }) => id));
+    expect(output.annotations.filter(({ iscrowd }) => iscrowd === 0).map(({ id }) => id)).toEqual(
+      instances.slice(0, 3).map(({ id }) => id),
+    );
     expect(await readdir(join(out, "labelme"))).toEqual(["street.json"]);
     expect(await readdir(join(out, "overlays"))).toEqual(["street.jpg"]);
   });
 
   test("beyond the number of instances changes nothing", async () => {
     const { out } = await runAnnotate({ boxes: few, limit: 1_000_000 });
-    expect(await readFile(join(out, "annotations.json"), "utf8")).toBe(await readFile(join(straight.out, "annotations.json"), "utf8"));
+    expect(await readFile(join(out, "annotations.json"), "utf8")).toBe(
+      await readFile(join(straight.out, "annotations.json"), "utf8"),
+    );
   });
 });
 
 test("--min-score leaves out polygons whose written score is below it and counts them; the others are as they were", async () => {
-  const scores = drawn.flatMap(({ polyrnn_score }) => (typeof polyrnn_score === "number" ? [polyrnn_score] : [])).sort((a, b) => a - b);
+  const scores = drawn
+    .flatMap(({ polyrnn_score }) => (typeof polyrnn_score === "number" ? [polyrnn_score] : []))
+    .sort((a, b) => a - b);
   const minScore = scores[Math.floor(scores.length / 2)]!;
   const { summary, out } = await runAnnotate({ boxes: few, minScore, formats: ["coco", "yolo-seg"] });
   const below = scores.filter((score) => score < minScore).length;
   expect(below).toBeGreaterThan(3);
   expect(summary).toMatchObject({ done: scores.length - below, skippedByReason: { "score-below-minimum": below } });
   const output = (await readCoco(out, "annotations.json")).annotations;
-  expect(output).toEqual(drawn.filter(({ polyrnn_score, iscrowd }) => iscrowd === 1 || (polyrnn_score as number) >= minScore));
+  expect(output).toEqual(
+    drawn.filter(({ polyrnn_score, iscrowd }) => iscrowd === 1 || (polyrnn_score as number) >= minScore),
+  );
 });
 
 test("--simplify drops vertices by Douglas-Peucker in image pixels, and never moves one", async () => {
   const { out } = await runAnnotate({ boxes: few, simplify: 6 });
   const simple = (await readCoco(out, "annotations.json")).annotations.filter(({ iscrowd }) => iscrowd === 0);
   const plain = drawn.filter(({ iscrowd }) => iscrowd === 0);
-  simple.forEach((annotation, at) => { expect(ringOf(annotation)).toEqual(simplifyRing(ringOf(plain[at]!), 6)); });
-  const count = (annotations: readonly CocoAnnotation[]): number => annotations.reduce((sum, { segmentation }) => sum + segmentation[0]!.length, 0);
+  simple.forEach((annotation, at) => {
+    expect(ringOf(annotation)).toEqual(simplifyRing(ringOf(plain[at]!), 6));
+  });
+  const count = (annotations: readonly CocoAnnotation[]): number =>
+    annotations.reduce((sum, { segmentation }) => sum + segmentation[0]!.length, 0);
   expect(count(simple)).toBeLessThan(count(plain));
 });
 
@@ -185,27 +268,45 @@ test("--context widens the crop: another margin, other polygons", async () => {
 test("--batch-size changes no polygon", async () => {
   const { summary, out } = await runAnnotate({ boxes: few, batchSize: 5 });
   expect(summary.batchSize).toBe(5);
-  expect(await readFile(join(out, "annotations.json"), "utf8")).toBe(await readFile(join(straight.out, "annotations.json"), "utf8"));
+  expect(await readFile(join(out, "annotations.json"), "utf8")).toBe(
+    await readFile(join(straight.out, "annotations.json"), "utf8"),
+  );
 });
 
 describe("--out -", () => {
   test("streams the annotations of annotations.json, one per line, and writes nothing", async () => {
     const { summary, host } = await runAnnotate({ boxes: few, out: "-" });
     expect(host.lines.map((line) => JSON.parse(line) as unknown)).toEqual(drawn.filter(({ iscrowd }) => iscrowd === 0));
-    expect(summary).toMatchObject({ out: "-", written: [], done: straight.summary.done, failed: straight.summary.failed, skipped: straight.summary.skipped });
+    expect(summary).toMatchObject({
+      out: "-",
+      written: [],
+      done: straight.summary.done,
+      failed: straight.summary.failed,
+      skipped: straight.summary.skipped,
+    });
   });
 
   test("with --existing keep also has the polygons people made, as they were", async () => {
     const { summary, host } = await runAnnotate({ boxes: few, out: "-", existing: "keep" });
-    expect(host.lines).toEqual(input.annotations.filter(({ iscrowd }) => iscrowd === 0).map((annotation) => JSON.stringify(annotation)));
+    expect(host.lines).toEqual(
+      input.annotations.filter(({ iscrowd }) => iscrowd === 0).map((annotation) => JSON.stringify(annotation)),
+    );
     expect(summary.skippedByReason["kept"]).toBe(host.lines.length);
   });
 
   test("failures are told to the host and counted, and leave no line", async () => {
-    const boxes = await boxesWith((coco) => { coco.annotations[0]!.bbox = [0, 0, 0, 5]; coco.annotations[1]!.image_id = 404; }, few);
+    const boxes = await boxesWith((coco) => {
+      coco.annotations[0]!.bbox = [0, 0, 0, 5];
+      coco.annotations[1]!.image_id = 404;
+    }, few);
     const { summary, host } = await runAnnotate({ boxes, out: "-" });
     expect(summary.failedByReason).toMatchObject({ "box-empty": 1, "image-unknown": 1 });
-    expect(host.failures.map(({ annotationId }) => annotationId).sort()).toEqual(input.annotations.slice(0, 2).map(({ id }) => id).sort());
+    expect(host.failures.map(({ annotationId }) => annotationId).sort()).toEqual(
+      input.annotations
+        .slice(0, 2)
+        .map(({ id }) => id)
+        .sort(),
+    );
     expect(host.lines).toHaveLength(summary.done);
   });
 });
@@ -220,7 +321,9 @@ describe("--overlays", () => {
     const boxes = await boxesWith((coco) => {
       const [annotation] = coco.annotations;
       coco.images = names.map((file_name, id) => ({ id, file_name, width: 640, height: 480 }));
-      coco.annotations = coco.images.filter(({ id }) => id % 3 !== 2).map(({ id }) => ({ ...annotation!, id, image_id: id }));
+      coco.annotations = coco.images
+        .filter(({ id }) => id % 3 !== 2)
+        .map(({ id }) => ({ ...annotation!, id, image_id: id }));
     }, BOXES);
     return { images, boxes, names };
   };
@@ -258,13 +361,27 @@ describe("what a run wrote can be read again", () => {
 
   test("Cityscapes with --existing keep comes out with the same objects: labels, polygons, groups and deleted ones", async () => {
     const images = join(FIXTURES, "cityscapes", "leftImg8bit");
-    const first = await runAnnotate({ images, boxes: join(FIXTURES, "cityscapes", "gtFine"), formats: ["cityscapes"], existing: "keep" });
+    const first = await runAnnotate({
+      images,
+      boxes: join(FIXTURES, "cityscapes", "gtFine"),
+      formats: ["cityscapes"],
+      existing: "keep",
+    });
     expect(first.summary).toMatchObject({ done: 0, skippedByReason: { kept: 20, group: 1, deleted: 1 } });
-    const again = await runAnnotate({ images, boxes: join(first.out, "cityscapes"), formats: ["cityscapes"], existing: "keep" });
+    const again = await runAnnotate({
+      images,
+      boxes: join(first.out, "cityscapes"),
+      formats: ["cityscapes"],
+      existing: "keep",
+    });
     const name = join("val", "fernhill", "fernhill_000000_000019_gtFine_polygons.json");
-    interface Document { objects: { label: string; polygon: number[][] }[] }
+    interface Document {
+      objects: { label: string; polygon: number[][] }[];
+    }
     const [source, one, two] = await Promise.all([
-      readJson<Document>(FIXTURES, "cityscapes", "gtFine", name), readJson<Document>(first.out, "cityscapes", name), readJson<Document>(again.out, "cityscapes", name),
+      readJson<Document>(FIXTURES, "cityscapes", "gtFine", name),
+      readJson<Document>(first.out, "cityscapes", name),
+      readJson<Document>(again.out, "cityscapes", name),
     ]);
     expect(one.objects).toMatchObject(source.objects.filter(({ label }) => /^(person|car)/.test(label)));
     expect(two).toEqual(one);

@@ -2,13 +2,28 @@
 import { cp, mkdir, readFile, rename, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { FIXTURES, HOSTILE, copyOfSample, hashesOf, memoryHost, newFolder, newOut, readCoco, refusalOf, resultsOf, runAnnotate, type RunOptions } from "./runs.js";
+import {
+  FIXTURES,
+  HOSTILE,
+  copyOfSample,
+  hashesOf,
+  memoryHost,
+  newFolder,
+  newOut,
+  readCoco,
+  refusalOf,
+  resultsOf,
+  runAnnotate,
+  type RunOptions,
+} from "./runs.js";
 
 const FORMATS = ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio"] as const;
 const SHORT: RunOptions = { maxSteps: 3, limit: 12 };
 
 const home = process.cwd();
-afterEach(() => { process.chdir(home); });
+afterEach(() => {
+  process.chdir(home);
+});
 
 /** What of a folder lies outside the output folder. */
 async function inputsOf(folder: string, out: string): Promise<Record<string, string>> {
@@ -18,7 +33,14 @@ async function inputsOf(folder: string, out: string): Promise<Record<string, str
 test("no byte of the sample changes, whatever is written in whatever way", async () => {
   const folder = await copyOfSample();
   const before = await hashesOf(folder);
-  const input: RunOptions = { ...SHORT, images: join(folder, "images"), boxes: join(folder, "boxes.json"), formats: FORMATS, overlays: "all", batchSize: 5 };
+  const input: RunOptions = {
+    ...SHORT,
+    images: join(folder, "images"),
+    boxes: join(folder, "boxes.json"),
+    formats: FORMATS,
+    overlays: "all",
+    batchSize: 5,
+  };
   const { out } = await runAnnotate(input, memoryHost(1));
   await runAnnotate({ ...input, out, resume: true });
   await runAnnotate({ ...input, out, force: true, existing: "keep" });
@@ -30,7 +52,13 @@ test("no byte changes of inputs that go wrong either", async () => {
   const folder = join(await newFolder(), "hostile");
   await cp(HOSTILE, folder, { recursive: true });
   const before = await hashesOf(folder);
-  const { summary } = await runAnnotate({ images: folder, boxes: join(folder, "boxes.json"), formats: FORMATS, overlays: "all", maxSteps: 3 });
+  const { summary } = await runAnnotate({
+    images: folder,
+    boxes: join(folder, "boxes.json"),
+    formats: FORMATS,
+    overlays: "all",
+    maxSteps: 3,
+  });
   expect(summary.failed).toBeGreaterThan(15);
   expect(await hashesOf(folder)).toEqual(before);
 });
@@ -38,20 +66,37 @@ test("no byte changes of inputs that go wrong either", async () => {
 describe("an output folder inside the image folder", () => {
   test("is no input of the next run: its overlays and links do not make photographs ambiguous", async () => {
     const folder = await copyOfSample();
-    const input: RunOptions = { ...SHORT, images: folder, boxes: join(folder, "boxes.json"), formats: FORMATS, overlays: "all" };
+    const input: RunOptions = {
+      ...SHORT,
+      images: folder,
+      boxes: join(folder, "boxes.json"),
+      formats: FORMATS,
+      overlays: "all",
+    };
     const before = await hashesOf(folder);
     const first = await runAnnotate({ ...input, out: join(folder, "out") });
     expect(first.summary.failed).toBe(0);
-    expect(Object.keys(await hashesOf(join(folder, "out"))).filter((path) => path.endsWith("street.jpg"))).toHaveLength(2);
+    expect(Object.keys(await hashesOf(join(folder, "out"))).filter((path) => path.endsWith("street.jpg"))).toHaveLength(
+      2,
+    );
     const second = await runAnnotate({ ...input, out: join(folder, "out-2") });
     expect(second.summary).toMatchObject({ done: first.summary.done, failed: 0 });
-    expect(await readFile(join(second.out, "annotations.json"), "utf8")).toBe(await readFile(join(first.out, "annotations.json"), "utf8"));
+    expect(await readFile(join(second.out, "annotations.json"), "utf8")).toBe(
+      await readFile(join(first.out, "annotations.json"), "utf8"),
+    );
     expect(await inputsOf(folder, "out")).toMatchObject(before);
   });
 
   test("can be gone on with and replaced", async () => {
     const folder = await copyOfSample();
-    const input: RunOptions = { ...SHORT, images: folder, boxes: join(folder, "boxes.json"), overlays: "all", batchSize: 4, out: join(folder, "deep", "out") };
+    const input: RunOptions = {
+      ...SHORT,
+      images: folder,
+      boxes: join(folder, "boxes.json"),
+      overlays: "all",
+      batchSize: 4,
+      out: join(folder, "deep", "out"),
+    };
     const straight = await runAnnotate({ ...input, out: await newOut() });
     expect((await runAnnotate(input, memoryHost(1))).summary.stopped).toBe(true);
     expect((await runAnnotate({ ...input, resume: true })).summary).toMatchObject({ stopped: false, failed: 0 });
@@ -66,7 +111,14 @@ describe("the image folder .", () => {
   test("with an old polyrnn-out in it: the same words again, another folder, or going on all work", async () => {
     const folder = await copyOfSample();
     process.chdir(folder);
-    const input: RunOptions = { ...SHORT, images: ".", boxes: "boxes.json", overlays: "auto", formats: ["coco", "yolo-seg"], out: "polyrnn-out" };
+    const input: RunOptions = {
+      ...SHORT,
+      images: ".",
+      boxes: "boxes.json",
+      overlays: "auto",
+      formats: ["coco", "yolo-seg"],
+      out: "polyrnn-out",
+    };
     const before = await hashesOf(".");
     const first = await runAnnotate(input);
     expect(first.summary).toMatchObject({ failed: 0, out: "polyrnn-out" });
@@ -74,44 +126,76 @@ describe("the image folder .", () => {
     expect((await runAnnotate({ ...input, resume: true })).summary).toMatchObject({ failed: 0, finishedNow: 0 });
     await rename("polyrnn-out", "polyrnn-out-old");
     expect((await runAnnotate(input)).summary).toMatchObject({ done: first.summary.done, failed: 0 });
-    expect(await resultsOf("polyrnn-out")).toMatchObject({ "annotations.json": (await resultsOf("polyrnn-out-old"))["annotations.json"] });
+    expect(await resultsOf("polyrnn-out")).toMatchObject({
+      "annotations.json": (await resultsOf("polyrnn-out-old"))["annotations.json"],
+    });
     expect(await inputsOf(".", "polyrnn-out")).toMatchObject(before);
   });
 
   test("with a Cityscapes tree: polygons an earlier run wrote are not boxes", async () => {
     const folder = join(await newFolder(), "cityscapes");
-    await cp(join(FIXTURES, "cityscapes"), folder, { recursive: true, filter: (path) => !path.includes("CityPersons") });
+    await cp(join(FIXTURES, "cityscapes"), folder, {
+      recursive: true,
+      filter: (path) => !path.includes("CityPersons"),
+    });
     process.chdir(folder);
-    const input: RunOptions = { ...SHORT, images: ".", boxes: ".", formats: ["coco", "cityscapes"], out: "polyrnn-out" };
+    const input: RunOptions = {
+      ...SHORT,
+      images: ".",
+      boxes: ".",
+      formats: ["coco", "cityscapes"],
+      out: "polyrnn-out",
+    };
     const first = await runAnnotate(input);
     const again = await runAnnotate({ ...input, resume: true });
-    expect(again.summary).toMatchObject({ images: 3, annotations: first.summary.annotations, done: first.summary.done });
+    expect(again.summary).toMatchObject({
+      images: 3,
+      annotations: first.summary.annotations,
+      done: first.summary.done,
+    });
   });
 });
 
 describe("an output folder that would write over an input is refused before anything is written", () => {
   test.each<{ why: string; place: (folder: string) => RunOptions | Promise<RunOptions> }>([
-    { why: "the box file is called as an output", place: async (folder) => {
-      await rename(join(folder, "boxes.json"), join(folder, "annotations.json"));
-      return { boxes: join(folder, "annotations.json"), out: folder };
-    } },
+    {
+      why: "the box file is called as an output",
+      place: async (folder) => {
+        await rename(join(folder, "boxes.json"), join(folder, "annotations.json"));
+        return { boxes: join(folder, "annotations.json"), out: folder };
+      },
+    },
     { why: "the image folder is the output folder", place: (folder) => ({ out: join(folder, "images") }) },
-    { why: "the photographs lie where overlays go", place: async (folder) => {
-      await rename(join(folder, "images"), join(folder, "overlays"));
-      return { images: join(folder, "overlays"), out: folder };
-    } },
+    {
+      why: "the photographs lie where overlays go",
+      place: async (folder) => {
+        await rename(join(folder, "images"), join(folder, "overlays"));
+        return { images: join(folder, "overlays"), out: folder };
+      },
+    },
     { why: "the box file is the output folder", place: (folder) => ({ out: join(folder, "boxes.json") }) },
-    { why: "a link leads from the output folder to the image folder", place: async (folder) => {
-      await symlink(join(folder, "images"), join(folder, "link"));
-      return { out: join(folder, "link") };
-    } },
+    {
+      why: "a link leads from the output folder to the image folder",
+      place: async (folder) => {
+        await symlink(join(folder, "images"), join(folder, "link"));
+        return { out: join(folder, "link") };
+      },
+    },
   ])("$why", async ({ place }) => {
     const folder = await copyOfSample();
     const changed = await place(folder);
     const before = await hashesOf(folder);
-    const refusal = await refusalOf({ ...SHORT, images: join(folder, "images"), boxes: join(folder, "boxes.json"), force: true, ...changed });
+    const refusal = await refusalOf({
+      ...SHORT,
+      images: join(folder, "images"),
+      boxes: join(folder, "boxes.json"),
+      force: true,
+      ...changed,
+    });
     expect(refusal).toMatchObject({ exitCode: 2 });
-    expect(refusal.message).toMatch(/^--out .*: expected a folder apart from the inputs, received one that holds (images|--boxes) /);
+    expect(refusal.message).toMatch(
+      /^--out .*: expected a folder apart from the inputs, received one that holds (images|--boxes) /,
+    );
     expect(refusal.hint).toContain("--out");
     expect(await hashesOf(folder)).toEqual(before);
   });
@@ -123,7 +207,15 @@ describe("an output folder that would write over an input is refused before anyt
     await cp(join(sample, "images"), join(out, "photos"), { recursive: true });
     await cp(join(sample, "boxes.json"), join(out, "boxes.json"));
     const before = await hashesOf(out);
-    const { summary } = await runAnnotate({ ...SHORT, images: join(out, "photos"), boxes: join(out, "boxes.json"), out, force: true, formats: FORMATS, overlays: "all" });
+    const { summary } = await runAnnotate({
+      ...SHORT,
+      images: join(out, "photos"),
+      boxes: join(out, "boxes.json"),
+      out,
+      force: true,
+      formats: FORMATS,
+      overlays: "all",
+    });
     expect(summary.failed).toBe(0);
     expect(await hashesOf(out)).toMatchObject(before);
     expect((await readCoco(out, "annotations.json")).images).toHaveLength(12);

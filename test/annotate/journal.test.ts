@@ -14,17 +14,49 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "polyrnn-journal-"));
   path = join(folder, "journal.ndjson");
 });
-afterEach(async () => { await rm(folder, { recursive: true, force: true }); });
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
 
 const identity: RunIdentity = {
-  type: "run", version: 1, input: "a".repeat(64), model: "b".repeat(64), context: 0.15, maxSteps: 71, candidates: 3, minScore: 0, simplify: 0,
-  categories: [], existing: "predict", limit: null, shard: null, onlyNew: null,
+  type: "run",
+  version: 1,
+  input: "a".repeat(64),
+  model: "b".repeat(64),
+  context: 0.15,
+  maxSteps: 71,
+  candidates: 3,
+  minScore: 0,
+  simplify: 0,
+  categories: [],
+  existing: "predict",
+  limit: null,
+  shard: null,
+  onlyNew: null,
 };
-const failed = (ordinal: number): Outcome =>
-  ({ ordinal, annotationId: ordinal + 1, imageId: "µ—1", status: "failed", reason: "image-missing", message: "not there: \"é\"\n" });
+const failed = (ordinal: number): Outcome => ({
+  ordinal,
+  annotationId: ordinal + 1,
+  imageId: "µ—1",
+  status: "failed",
+  reason: "image-missing",
+  message: 'not there: "é"\n',
+});
 const done = (ordinal: number): Outcome => ({
-  ordinal, annotationId: ordinal + 1, imageId: 7, status: "done", ring: [{ x: 1.25, y: 2 }, { x: 9, y: 2 }, { x: 5, y: 8 }],
-  score: 0.5, ended: true, clipped: false, imageWidth: 10, imageHeight: 10,
+  ordinal,
+  annotationId: ordinal + 1,
+  imageId: 7,
+  status: "done",
+  ring: [
+    { x: 1.25, y: 2 },
+    { x: 9, y: 2 },
+    { x: 5, y: 8 },
+  ],
+  score: 0.5,
+  ended: true,
+  clipped: false,
+  imageWidth: 10,
+  imageHeight: 10,
 });
 
 async function writeJournal(...batches: Outcome[][]): Promise<void> {
@@ -35,19 +67,23 @@ async function writeJournal(...batches: Outcome[][]): Promise<void> {
 
 describe("a journal line", () => {
   test("comes back as it was written", () => {
-    fc.assert(fc.property(fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 }), (value) => {
-      const plain: unknown = JSON.parse(JSON.stringify(value));
-      expect(unsealLine(sealLine(plain as object))).toEqual(plain);
-    }));
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 }), (value) => {
+        const plain: unknown = JSON.parse(JSON.stringify(value));
+        expect(unsealLine(sealLine(plain as object))).toEqual(plain);
+      }),
+    );
   });
 
   test("with any one byte changed is taken for damaged, never for another outcome", () => {
     const line = Buffer.from(sealLine(done(3)));
-    fc.assert(fc.property(fc.nat(line.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
-      const damaged = Buffer.from(line);
-      damaged[at] = damaged[at]! ^ change;
-      expect(unsealLine(damaged.toString("utf8"))).toBeUndefined();
-    }));
+    fc.assert(
+      fc.property(fc.nat(line.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
+        const damaged = Buffer.from(line);
+        damaged[at] = damaged[at]! ^ change;
+        expect(unsealLine(damaged.toString("utf8"))).toBeUndefined();
+      }),
+    );
   });
 });
 
@@ -100,8 +136,11 @@ describe("a journal", () => {
     await writeJournal([done(0)]);
     const other: RunIdentity = { ...identity, model: "c".repeat(64), limit: 5 };
     await expect(recoverJournal(path, other, 1)).rejects.toMatchObject({
-      code: "E_RESUME", exitCode: 2,
-      message: expect.stringMatching(/--model.*bbbbbbbbbbbb.*cccccccccccc.*--limit: the run has none, this command 5/) as string,
+      code: "E_RESUME",
+      exitCode: 2,
+      message: expect.stringMatching(
+        /--model.*bbbbbbbbbbbb.*cccccccccccc.*--limit: the run has none, this command 5/,
+      ) as string,
     });
   });
 
@@ -130,7 +169,8 @@ describe("a journal", () => {
     expect(lines).toBe(12_001);
     const { index } = await recoverJournal(path, identity, 12_000);
     const reader = await JournalReader.open(path);
-    for (const ordinal of [0, 11_999, 6_000, 6_001]) expect(await reader.read(index.get(ordinal)!)).toEqual(done(ordinal));
+    for (const ordinal of [0, 11_999, 6_000, 6_001])
+      expect(await reader.read(index.get(ordinal)!)).toEqual(done(ordinal));
     await reader.close();
   });
 });

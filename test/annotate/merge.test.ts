@@ -5,7 +5,17 @@ import { sealLine, unsealLine } from "../../src/annotate/journal.js";
 import { type MergeOptions, mergeRuns } from "../../src/annotate/merge.js";
 import type { AnnotateSummary } from "../../src/annotate/options.js";
 import { PolyrnnError } from "../../src/errors.js";
-import { BOXES, type RunOptions, boxesWith, memoryHost, newFolder, newOut, readCoco, readJson, runAnnotate } from "./runs.js";
+import {
+  BOXES,
+  type RunOptions,
+  boxesWith,
+  memoryHost,
+  newFolder,
+  newOut,
+  readCoco,
+  readJson,
+  runAnnotate,
+} from "./runs.js";
 
 const COUNT = 4;
 const SHORT: RunOptions = { maxSteps: 5, formats: ["coco", "labelme"] };
@@ -13,20 +23,28 @@ const SHORT: RunOptions = { maxSteps: 5, formats: ["coco", "labelme"] };
 /** The shards of a run, drawn by the tiny model. @returns their folders, in order */
 async function drawShards(options: RunOptions, count = COUNT): Promise<string[]> {
   const folders: string[] = [];
-  for (let index = 1; index <= count; index++) folders.push((await runAnnotate({ ...options, shard: { index, count } })).out);
+  for (let index = 1; index <= count; index++)
+    folders.push((await runAnnotate({ ...options, shard: { index, count } })).out);
   return folders;
 }
 
-interface Merged { readonly summary: AnnotateSummary; readonly out: string; readonly notes: readonly string[] }
+interface Merged {
+  readonly summary: AnnotateSummary;
+  readonly out: string;
+  readonly notes: readonly string[];
+}
 
 async function merge(parts: readonly string[], options: Partial<MergeOptions> = {}): Promise<Merged> {
-  const out = options.out ?? await newOut();
+  const out = options.out ?? (await newOut());
   const host = memoryHost();
   return { summary: await mergeRuns({ force: false, ...options, parts, out }, host), out, notes: host.notes };
 }
 
 async function refusal(parts: readonly string[], options: Partial<MergeOptions> = {}): Promise<PolyrnnError> {
-  const thrown: unknown = await merge(parts, options).then(() => new Error("it was merged"), (error: unknown) => error);
+  const thrown: unknown = await merge(parts, options).then(
+    () => new Error("it was merged"),
+    (error: unknown) => error,
+  );
   if (thrown instanceof PolyrnnError) return thrown;
   throw thrown;
 }
@@ -39,12 +57,20 @@ async function copyOf(part: string): Promise<string> {
 }
 
 /** Boxes with what a run meets: a missing image, boxes that fail before and after their image is opened, an image id that points nowhere. */
-const difficult = (): Promise<string> => boxesWith((coco) => {
-  coco.images[1]!.file_name = "nowhere.jpg";
-  const one = coco.annotations[0]!;
-  coco.annotations.push({ ...one, id: 9001, bbox: [1, 1, 0, 0] }, { ...coco.annotations.at(-1)!, id: 9002, bbox: [1, 1, -4, 2] });
-  coco.annotations.push({ ...one, id: 9003, bbox: [-50, -50, 20, 20] }, { ...one, id: 9004, image_id: 4711 }, { ...one, id: 9005, image_id: 4712 });
-});
+const difficult = (): Promise<string> =>
+  boxesWith((coco) => {
+    coco.images[1]!.file_name = "nowhere.jpg";
+    const one = coco.annotations[0]!;
+    coco.annotations.push(
+      { ...one, id: 9001, bbox: [1, 1, 0, 0] },
+      { ...coco.annotations.at(-1)!, id: 9002, bbox: [1, 1, -4, 2] },
+    );
+    coco.annotations.push(
+      { ...one, id: 9003, bbox: [-50, -50, 20, 20] },
+      { ...one, id: 9004, image_id: 4711 },
+      { ...one, id: 9005, image_id: 4712 },
+    );
+  });
 
 let boxes: string;
 let whole: string;
@@ -57,27 +83,56 @@ beforeAll(async () => {
 
 test("the merged folder equals that of the unsharded run, byte for byte, the journal included", async () => {
   const { out, summary } = await merge([...parts].reverse());
-  for (const name of ["annotations.json", "journal.ndjson"]) expect(await readFile(join(out, name), "utf8"), name).toBe(await readFile(join(whole, name), "utf8"));
+  for (const name of ["annotations.json", "journal.ndjson"])
+    expect(await readFile(join(out, name), "utf8"), name).toBe(await readFile(join(whole, name), "utf8"));
   const labelme = "labelme/park.json";
   expect(await readFile(join(out, labelme), "utf8")).toBe(await readFile(join(whole, labelme), "utf8"));
   const ofWhole = await readJson<AnnotateSummary>(whole, "summary.json");
-  const counts = ({ done, failed, skipped, remaining, failedByReason, skippedByReason, meanScore, images, annotations }: AnnotateSummary): object =>
-    ({ done, failed, skipped, remaining, failedByReason, skippedByReason, meanScore, images, annotations });
+  const counts = ({
+    done,
+    failed,
+    skipped,
+    remaining,
+    failedByReason,
+    skippedByReason,
+    meanScore,
+    images,
+    annotations,
+  }: AnnotateSummary): object => ({
+    done,
+    failed,
+    skipped,
+    remaining,
+    failedByReason,
+    skippedByReason,
+    meanScore,
+    images,
+    annotations,
+  });
   expect(counts(summary)).toEqual(counts(ofWhole));
   expect(summary.failed).toBeGreaterThan(5);
   expect(summary.failures).toEqual(ofWhole.failures);
-  expect(summary.merged?.parts.map(({ shard, remaining }) => [shard, remaining])).toEqual([[1, 0], [2, 0], [3, 0], [4, 0]]);
+  expect(summary.merged?.parts.map(({ shard, remaining }) => [shard, remaining])).toEqual([
+    [1, 0],
+    [2, 0],
+    [3, 0],
+    [4, 0],
+  ]);
   expect(await readJson(out, "summary.json")).toEqual(summary);
 });
 
 test("shards drawn in batches of any size merge to the same bytes, and with the bundled model as well", async () => {
   const options: RunOptions = { model: "mobile", maxSteps: 71 };
-  const some = await boxesWith((coco) => { coco.annotations = coco.annotations.slice(0, 24); });
+  const some = await boxesWith((coco) => {
+    coco.annotations = coco.annotations.slice(0, 24);
+  });
   const straight = (await runAnnotate({ ...options, boxes: some, batchSize: 16 })).out;
   const folders: string[] = [];
-  for (const [i, batchSize] of [1, 5, 64].entries()) folders.push((await runAnnotate({ ...options, boxes: some, batchSize, shard: { index: i + 1, count: 3 } })).out);
+  for (const [i, batchSize] of [1, 5, 64].entries())
+    folders.push((await runAnnotate({ ...options, boxes: some, batchSize, shard: { index: i + 1, count: 3 } })).out);
   const { out } = await merge(folders);
-  for (const name of ["annotations.json", "journal.ndjson"]) expect(await readFile(join(out, name), "utf8"), name).toBe(await readFile(join(straight, name), "utf8"));
+  for (const name of ["annotations.json", "journal.ndjson"])
+    expect(await readFile(join(out, name), "utf8"), name).toBe(await readFile(join(straight, name), "utf8"));
 });
 
 describe("what is not there", () => {
@@ -85,8 +140,11 @@ describe("what is not there", () => {
     const { summary, out } = await merge([parts[0]!, parts[1]!, parts[3]!]);
     expect(summary.merged?.missing).toEqual([{ shard: 3, remaining: summary.remaining }]);
     expect(summary.remaining).toBeGreaterThan(0);
-    const all = await readCoco(whole, "annotations.json"), some = await readCoco(out, "annotations.json");
-    expect(some.annotations.length).toBe(all.annotations.length - (await readCoco(parts[2]!, "annotations.json")).annotations.length);
+    const all = await readCoco(whole, "annotations.json"),
+      some = await readCoco(out, "annotations.json");
+    expect(some.annotations.length).toBe(
+      all.annotations.length - (await readCoco(parts[2]!, "annotations.json")).annotations.length,
+    );
     expect(all.annotations).toEqual(expect.arrayContaining(some.annotations));
   });
 
@@ -100,7 +158,9 @@ describe("what is not there", () => {
     expect(summary).toMatchObject({ remaining: stopped.summary.remaining });
     const resumed = await runAnnotate({ ...SHORT, boxes, out, resume: true });
     expect(resumed.summary.remaining).toBe(0);
-    expect(await readFile(join(out, "annotations.json"), "utf8")).toBe(await readFile(join(whole, "annotations.json"), "utf8"));
+    expect(await readFile(join(out, "annotations.json"), "utf8")).toBe(
+      await readFile(join(whole, "annotations.json"), "utf8"),
+    );
   });
 
   test("a damaged line and a torn end of a part's journal are missing instances, never other polygons", async () => {
@@ -156,17 +216,47 @@ describe("what does not belong together is refused by name", () => {
     const part = await copyOf(parts[0]!);
     const foreign = (await readFile(join(parts[1]!, "journal.ndjson"), "utf8")).trimEnd().split("\n").at(-1)!;
     await appendFile(join(part, "journal.ndjson"), `${foreign}\n`);
-    expect((await refusal([part, ...parts.slice(1)])).message).toMatch(/expected instances of shard 1\/4, received annotation \d+ of shard 2/);
+    expect((await refusal([part, ...parts.slice(1)])).message).toMatch(
+      /expected instances of shard 1\/4, received annotation \d+ of shard 2/,
+    );
   });
 
   test.each<{ why: string; change: (part: string) => Promise<void>; message: string }>([
-    { why: "run.json is no JSON", change: (part) => writeFile(join(part, "run.json"), "{"), message: "run.json: expected JSON" },
-    { why: "run.json is foreign", change: (part) => writeFile(join(part, "run.json"), '{"version":1,"type":"run"}'), message: "expected /program to be present" },
-    { why: "run.json is too large", change: (part) => writeFile(join(part, "run.json"), " ".repeat(2 ** 20 + 1)), message: "at most 1048576 bytes" },
-    { why: "the header is damaged", change: (part) => writeFile(join(part, "journal.ndjson"), "{}\n"), message: "line 1: expected the header of a run" },
-    { why: "the header is from a later version", change: (part) => changeHeader(part, (header) => ({ ...header, version: 2 })), message: "/version to be 1" },
-    { why: "the header names no shard", change: (part) => changeHeader(part, (header) => ({ ...header, shard: "auto" })), message: 'expected a shard such as 3/16, received "auto"' },
-    { why: "the journal is gone", change: (part) => rm(join(part, "journal.ndjson")), message: "cannot read the journal" },
+    {
+      why: "run.json is no JSON",
+      change: (part) => writeFile(join(part, "run.json"), "{"),
+      message: "run.json: expected JSON",
+    },
+    {
+      why: "run.json is foreign",
+      change: (part) => writeFile(join(part, "run.json"), '{"version":1,"type":"run"}'),
+      message: "expected /program to be present",
+    },
+    {
+      why: "run.json is too large",
+      change: (part) => writeFile(join(part, "run.json"), " ".repeat(2 ** 20 + 1)),
+      message: "at most 1048576 bytes",
+    },
+    {
+      why: "the header is damaged",
+      change: (part) => writeFile(join(part, "journal.ndjson"), "{}\n"),
+      message: "line 1: expected the header of a run",
+    },
+    {
+      why: "the header is from a later version",
+      change: (part) => changeHeader(part, (header) => ({ ...header, version: 2 })),
+      message: "/version to be 1",
+    },
+    {
+      why: "the header names no shard",
+      change: (part) => changeHeader(part, (header) => ({ ...header, shard: "auto" })),
+      message: 'expected a shard such as 3/16, received "auto"',
+    },
+    {
+      why: "the journal is gone",
+      change: (part) => rm(join(part, "journal.ndjson")),
+      message: "cannot read the journal",
+    },
   ])("a part whose $why", async ({ change, message }) => {
     const part = await copyOf(parts[0]!);
     await change(part);
@@ -181,9 +271,13 @@ describe("where things lie", () => {
     const moved = join(await newFolder(), "moved.json");
     await cp(boxes, moved);
     const { out } = await merge(parts, { boxes: moved });
-    expect(await readFile(join(out, "annotations.json"), "utf8")).toBe(await readFile(join(whole, "annotations.json"), "utf8"));
+    expect(await readFile(join(out, "annotations.json"), "utf8")).toBe(
+      await readFile(join(whole, "annotations.json"), "utf8"),
+    );
     expect(await readJson(out, "run.json")).toMatchObject({ inputs: { boxes: moved } });
-    expect((await refusal(parts, { boxes: BOXES })).message).toContain("expected the --boxes that the shards were drawn with");
+    expect((await refusal(parts, { boxes: BOXES })).message).toContain(
+      "expected the --boxes that the shards were drawn with",
+    );
   });
 
   test("without the images, COCO comes out the same", async () => {
@@ -195,7 +289,9 @@ describe("where things lie", () => {
     }
     const { out, notes } = await merge(copies, { formats: ["coco"] });
     expect(notes.join("\n")).toContain("the images are not here");
-    expect((await readCoco(out, "annotations.json")).annotations).toEqual((await readCoco(whole, "annotations.json")).annotations);
+    expect((await readCoco(out, "annotations.json")).annotations).toEqual(
+      (await readCoco(whole, "annotations.json")).annotations,
+    );
   });
 
   test("a folder with something in it needs force; a part is never written over", async () => {
@@ -212,8 +308,13 @@ describe("where things lie", () => {
 
   test("run.json of the merged run says what it was merged from and repeats as an unsharded run", async () => {
     const { out } = await merge(parts);
-    const run = await readJson<{ options: Record<string, unknown>; merged: { shard: string; folder: string }[] }>(out, "run.json");
-    expect(run.merged.map(({ shard, folder }) => [shard, folder])).toEqual(parts.map((part, i) => [`${i + 1}/4`, part]));
+    const run = await readJson<{ options: Record<string, unknown>; merged: { shard: string; folder: string }[] }>(
+      out,
+      "run.json",
+    );
+    expect(run.merged.map(({ shard, folder }) => [shard, folder])).toEqual(
+      parts.map((part, i) => [`${i + 1}/4`, part]),
+    );
     expect(run.options).not.toHaveProperty("shard");
     expect(run.options).toMatchObject({ out, maxSteps: 5 });
   });

@@ -3,7 +3,22 @@ import { copyFile, cp, readFile, rm, truncate, writeFile } from "node:fs/promise
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { sealLine } from "../../src/annotate/journal.js";
-import { IMAGES, TINY, type Coco, type Ran, type RunOptions, boxesWith, journalOf, memoryHost, newFolder, newOut, readJson, refusalOf, resultsOf, runAnnotate } from "./runs.js";
+import {
+  IMAGES,
+  TINY,
+  type Coco,
+  type Ran,
+  type RunOptions,
+  boxesWith,
+  journalOf,
+  memoryHost,
+  newFolder,
+  newOut,
+  readJson,
+  refusalOf,
+  resultsOf,
+  runAnnotate,
+} from "./runs.js";
 
 /** Two pictures, 13 boxes, one of them broken, in batches of four. */
 const NAMES = ["street.jpg", "park.jpg"];
@@ -30,28 +45,50 @@ async function stopped(stopAfter: number, options: RunOptions = {}): Promise<Ran
 }
 
 describe("a run stopped at a batch border", () => {
-  test.each([0, 5])("after %i instances finishes the batch it is at, says what is left, and goes on to the same bytes", async (stopAfter) => {
-    const { summary, out, host } = await stopped(stopAfter);
-    const finished = Math.ceil(stopAfter / 4) * 4; // none where it was stopped before the first
-    expect(summary).toMatchObject({ stopped: true, finishedNow: finished, remaining: straight.host.progressed[0]!.total - finished, written: ["run.json", "journal.ndjson"] });
-    expect(summary.done + summary.failed + summary.skipped + summary.remaining).toBe(summary.annotations);
-    expect(host.progressed.at(-1)).toMatchObject({ finished, finishedNow: finished });
-    expect(await readJson(out, "summary.json")).toEqual(summary);
-    expect(Object.keys(await filesOf(out))).toEqual([]);
+  test.each([0, 5])(
+    "after %i instances finishes the batch it is at, says what is left, and goes on to the same bytes",
+    async (stopAfter) => {
+      const { summary, out, host } = await stopped(stopAfter);
+      const finished = Math.ceil(stopAfter / 4) * 4; // none where it was stopped before the first
+      expect(summary).toMatchObject({
+        stopped: true,
+        finishedNow: finished,
+        remaining: straight.host.progressed[0]!.total - finished,
+        written: ["run.json", "journal.ndjson"],
+      });
+      expect(summary.done + summary.failed + summary.skipped + summary.remaining).toBe(summary.annotations);
+      expect(host.progressed.at(-1)).toMatchObject({ finished, finishedNow: finished });
+      expect(await readJson(out, "summary.json")).toEqual(summary);
+      expect(Object.keys(await filesOf(out))).toEqual([]);
 
-    const resumed = await runAnnotate({ ...OPTIONS, boxes, out, resume: true });
-    expect(resumed.host.progressed[0]).toMatchObject({ finished, finishedNow: 0 });
-    expect(resumed.summary).toMatchObject({ stopped: false, remaining: 0, done: straight.summary.done, failed: straight.summary.failed, finishedNow: straight.host.progressed[0]!.total - finished });
-    expect(await resultsOf(out)).toEqual(await resultsOf(straight.out));
-  });
+      const resumed = await runAnnotate({ ...OPTIONS, boxes, out, resume: true });
+      expect(resumed.host.progressed[0]).toMatchObject({ finished, finishedNow: 0 });
+      expect(resumed.summary).toMatchObject({
+        stopped: false,
+        remaining: 0,
+        done: straight.summary.done,
+        failed: straight.summary.failed,
+        finishedNow: straight.host.progressed[0]!.total - finished,
+      });
+      expect(await resultsOf(out)).toEqual(await resultsOf(straight.out));
+    },
+  );
 
   test("with failed boxes in a batch draws that batch again: other boxes of it get the same polygons", async () => {
-    const withOutside = await boxesWith((coco) => { coco.annotations[5]!.bbox = [2000, 5, 10, 5]; }, boxes);
+    const withOutside = await boxesWith((coco) => {
+      coco.annotations[5]!.bbox = [2000, 5, 10, 5];
+    }, boxes);
     const undisturbed = await runAnnotate({ ...OPTIONS, boxes: withOutside });
     const { out, summary } = await stopped(5, { boxes: withOutside });
-    expect([summary.failedByReason, undisturbed.summary.failedByReason]).toEqual([{ "box-empty": 1, "box-outside": 1 }, { "box-empty": 1, "box-outside": 1 }]);
+    expect([summary.failedByReason, undisturbed.summary.failedByReason]).toEqual([
+      { "box-empty": 1, "box-outside": 1 },
+      { "box-empty": 1, "box-outside": 1 },
+    ]);
     const resumed = await runAnnotate({ ...OPTIONS, boxes: withOutside, out, resume: true });
-    expect(resumed.summary).toMatchObject({ done: undisturbed.summary.done, failedByReason: undisturbed.summary.failedByReason });
+    expect(resumed.summary).toMatchObject({
+      done: undisturbed.summary.done,
+      failedByReason: undisturbed.summary.failedByReason,
+    });
     expect(await filesOf(out)).toEqual(await filesOf(undisturbed.out));
   });
 
@@ -89,7 +126,9 @@ describe("a torn journal", () => {
     lines[at] = lines[at]!.replace(/"score":0\.\d/, '"score":0.9');
     await writeFile(join(out, "journal.ndjson"), lines.join("\n"));
     const { host } = await runAnnotate({ ...OPTIONS, boxes, out, resume: true });
-    expect(host.notes).toContain(`${join(out, "journal.ndjson")}: damaged line(s) ${at + 1}; their instances are drawn again`);
+    expect(host.notes).toContain(
+      `${join(out, "journal.ndjson")}: damaged line(s) ${at + 1}; their instances are drawn again`,
+    );
     expect(await filesOf(out)).toEqual(await filesOf(straight.out));
   });
 
@@ -99,7 +138,10 @@ describe("a torn journal", () => {
     const lines = (await readFile(join(out, "journal.ndjson"), "utf8")).split("\n");
     await writeFile(join(out, "journal.ndjson"), lines.slice(1).join("\n"));
     const before = await resultsOf(out);
-    expect(await refusalOf({ ...OPTIONS, boxes, out, resume: true })).toMatchObject({ exitCode: 65, hint: expect.stringContaining("--force") as string });
+    expect(await refusalOf({ ...OPTIONS, boxes, out, resume: true })).toMatchObject({
+      exitCode: 65,
+      hint: expect.stringContaining("--force") as string,
+    });
     expect(await resultsOf(out)).toEqual(before);
   });
 });
@@ -108,7 +150,13 @@ describe("a run that came to its end", () => {
   test("draws nothing again, and can write another format", async () => {
     const out = await newOut();
     await cp(straight.out, out, { recursive: true });
-    const { summary, host } = await runAnnotate({ ...OPTIONS, boxes, out, resume: true, formats: ["coco", "labelme", "yolo-seg"] });
+    const { summary, host } = await runAnnotate({
+      ...OPTIONS,
+      boxes,
+      out,
+      resume: true,
+      formats: ["coco", "labelme", "yolo-seg"],
+    });
     expect(summary).toMatchObject({ done: straight.summary.done, failed: straight.summary.failed });
     expect(summary.finishedNow).toBe(0);
     expect(host.progressed.at(-1)!.finished).toBe(straight.host.progressed[0]!.total);
@@ -123,13 +171,21 @@ describe("a run that came to its end", () => {
     expect(summary.failedByReason["image-missing"]).toBeGreaterThan(0);
     await copyFile(join(IMAGES, NAMES[0]!), join(images, NAMES[0]!));
     const resumed = await runAnnotate({ ...OPTIONS, images, boxes, out, resume: true });
-    expect(resumed.summary).toMatchObject({ done: straight.summary.done, failedByReason: straight.summary.failedByReason });
-    expect(await readFile(join(out, "annotations.json"), "utf8")).toBe(await readFile(join(straight.out, "annotations.json"), "utf8"));
+    expect(resumed.summary).toMatchObject({
+      done: straight.summary.done,
+      failedByReason: straight.summary.failedByReason,
+    });
+    expect(await readFile(join(out, "annotations.json"), "utf8")).toBe(
+      await readFile(join(straight.out, "annotations.json"), "utf8"),
+    );
   });
 });
 
 describe("--resume refuses what would mix two runs in one folder, names the difference, and changes nothing", () => {
-  const otherBoxes = (): Promise<string> => boxesWith((coco) => { coco.annotations.pop(); }, boxes);
+  const otherBoxes = (): Promise<string> =>
+    boxesWith((coco) => {
+      coco.annotations.pop();
+    }, boxes);
   const otherModel = async (): Promise<string> => {
     const folder = join(await newFolder(), "other");
     await cp(TINY, folder, { recursive: true });
@@ -140,8 +196,14 @@ describe("--resume refuses what would mix two runs in one folder, names the diff
   };
 
   test.each<{ names: RegExp; change: () => RunOptions | Promise<RunOptions> }>([
-    { names: /content of --boxes \(sha256\): the run has [0-9a-f]{12}, this command [0-9a-f]{12}/, change: async () => ({ boxes: await otherBoxes() }) },
-    { names: /content of --model \(sha256\): the run has [0-9a-f]{12}, this command [0-9a-f]{12}/, change: async () => ({ model: await otherModel() }) },
+    {
+      names: /content of --boxes \(sha256\): the run has [0-9a-f]{12}, this command [0-9a-f]{12}/,
+      change: async () => ({ boxes: await otherBoxes() }),
+    },
+    {
+      names: /content of --model \(sha256\): the run has [0-9a-f]{12}, this command [0-9a-f]{12}/,
+      change: async () => ({ model: await otherModel() }),
+    },
     { names: /--max-steps: the run has 6, this command 7/, change: () => ({ maxSteps: 7 }) },
     { names: /--context: the run has 0.15, this command 0.2/, change: () => ({ context: 0.2 }) },
     { names: /--min-score: the run has 0, this command 0.5/, change: () => ({ minScore: 0.5 }) },
@@ -165,7 +227,15 @@ describe("--resume refuses what would mix two runs in one folder, names the diff
     await cp(TINY, join(folder, "tiny"), { recursive: true });
     await copyFile(boxes, join(folder, "renamed.json"));
     const first = await runAnnotate({ ...OPTIONS, boxes, categories: ["person", "car"] });
-    const { summary } = await runAnnotate({ ...OPTIONS, boxes: join(folder, "renamed.json"), model: join(folder, "tiny"), categories: ["car", "person"], out: first.out, resume: true, batchSize: 3 });
+    const { summary } = await runAnnotate({
+      ...OPTIONS,
+      boxes: join(folder, "renamed.json"),
+      model: join(folder, "tiny"),
+      categories: ["car", "person"],
+      out: first.out,
+      resume: true,
+      batchSize: 3,
+    });
     expect(summary).toMatchObject({ done: first.summary.done, finishedNow: 0 });
   });
 });
@@ -176,14 +246,20 @@ describe("the output folder", () => {
     expect(summary).toMatchObject({ done: 2, stopped: false });
   });
 
-  test.each([{ resume: false }, { resume: true }])("with a stranger's files in it: resume $resume", async ({ resume }) => {
-    const out = await newFolder();
-    await writeFile(join(out, "thesis.txt"), "mine");
-    await writeFile(join(out, "annotations.json"), "mine as well");
-    const before = await resultsOf(out);
-    expect(await refusalOf({ ...OPTIONS, boxes, out, resume })).toMatchObject({ code: "E_OUT_NOT_EMPTY", exitCode: 73 });
-    expect(await resultsOf(out)).toEqual(before);
-  });
+  test.each([{ resume: false }, { resume: true }])(
+    "with a stranger's files in it: resume $resume",
+    async ({ resume }) => {
+      const out = await newFolder();
+      await writeFile(join(out, "thesis.txt"), "mine");
+      await writeFile(join(out, "annotations.json"), "mine as well");
+      const before = await resultsOf(out);
+      expect(await refusalOf({ ...OPTIONS, boxes, out, resume })).toMatchObject({
+        code: "E_OUT_NOT_EMPTY",
+        exitCode: 73,
+      });
+      expect(await resultsOf(out)).toEqual(before);
+    },
+  );
 
   test("with an earlier run in it is refused, and the ways on are named", async () => {
     const before = await resultsOf(straight.out);
@@ -195,11 +271,20 @@ describe("the output folder", () => {
 
   test("--force replaces the earlier run, all of it, and nothing else", async () => {
     const out = await newOut();
-    await runAnnotate({ ...OPTIONS, boxes, out, formats: ["coco", "yolo-seg", "label-studio", "cityscapes"], limit: 3, overlays: "all" });
+    await runAnnotate({
+      ...OPTIONS,
+      boxes,
+      out,
+      formats: ["coco", "yolo-seg", "label-studio", "cityscapes"],
+      limit: 3,
+      overlays: "all",
+    });
     await writeFile(join(out, "thesis.txt"), "mine");
     await runAnnotate({ ...OPTIONS, boxes, out, force: true });
     expect(await resultsOf(out)).toMatchObject(await resultsOf(straight.out));
-    expect(Object.keys(await resultsOf(out)).sort()).toEqual([...Object.keys(await resultsOf(straight.out)), "thesis.txt"].sort());
+    expect(Object.keys(await resultsOf(out)).sort()).toEqual(
+      [...Object.keys(await resultsOf(straight.out)), "thesis.txt"].sort(),
+    );
     expect(await readFile(join(out, "thesis.txt"), "utf8")).toBe("mine");
   });
 
@@ -207,7 +292,10 @@ describe("the output folder", () => {
     const { out } = await runAnnotate({ ...OPTIONS, boxes, limit: 2 });
     const [line] = await journalOf(out);
     const journal = join(out, "journal.ndjson");
-    await writeFile(journal, `${await readFile(journal, "utf8")}${sealLine({ type: "outcome", ...line, ordinal: 1_000_000 })}\n`);
+    await writeFile(
+      journal,
+      `${await readFile(journal, "utf8")}${sealLine({ type: "outcome", ...line, ordinal: 1_000_000 })}\n`,
+    );
     const { summary } = await runAnnotate({ ...OPTIONS, boxes, out, limit: 2, resume: true });
     expect(summary).toMatchObject({ done: 2 });
     await rm(out, { recursive: true });

@@ -19,9 +19,12 @@ afterEach(async () => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
   await rm(folder, { recursive: true, force: true });
 });
-const note = (line: string): void => { notes.push(line); };
+const note = (line: string): void => {
+  notes.push(line);
+};
 const lockPath = (): string => join(folder, "run.lock");
-const writeLock = (holder: object): Promise<void> => writeFile(lockPath(), `${sealLine({ type: "lock", ...holder })}\n`);
+const writeLock = (holder: object): Promise<void> =>
+  writeFile(lockPath(), `${sealLine({ type: "lock", ...holder })}\n`);
 
 /** A process that lives until it is killed, and what a lock of it would say. */
 async function otherProcess(): Promise<{ child: ChildProcess; identity: ProcessIdentity }> {
@@ -43,7 +46,11 @@ async function endOf(child: ChildProcess): Promise<void> {
 describe("a run folder", () => {
   test("is locked by a file that names the process, and free again when the run ends", async () => {
     const lock = await RunLock.take(folder, note);
-    expect(unsealLine((await readFile(lockPath(), "utf8")).trimEnd())).toMatchObject({ type: "lock", pid: process.pid, host: hostname() });
+    expect(unsealLine((await readFile(lockPath(), "utf8")).trimEnd())).toMatchObject({
+      type: "lock",
+      pid: process.pid,
+      host: hostname(),
+    });
     await lock.release();
     expect(await readdir(folder)).toEqual([]);
     await (await RunLock.take(folder, note)).release();
@@ -54,7 +61,9 @@ describe("a run folder", () => {
     const { identity } = await otherProcess();
     await writeLock(identity);
     await expect(RunLock.take(folder, note)).rejects.toMatchObject({
-      code: "E_OUT_IN_USE", exitCode: 73, message: expect.stringContaining(`process ${identity.pid} on ${hostname()}, started `) as string,
+      code: "E_OUT_IN_USE",
+      exitCode: 73,
+      message: expect.stringContaining(`process ${identity.pid} on ${hostname()}, started `) as string,
     });
     expect(notes).toEqual([]);
   });
@@ -93,21 +102,33 @@ describe("a run folder", () => {
 
   test.each([
     { why: "from another machine", change: { host: "another-machine" } },
-    { why: "from another container on this machine", change: { namespace: "pid:[1]", boot: identifyThisProcess().boot } },
+    {
+      why: "from another container on this machine",
+      change: { namespace: "pid:[1]", boot: identifyThisProcess().boot },
+    },
   ])("locked $why is respected, with advice what to delete", async ({ change }) => {
     const identity = { ...identifyThisProcess(), ...change };
     if ("namespace" in change && change.boot === undefined) return; // Only Linux tells.
     await writeLock(identity);
-    await expect(RunLock.take(folder, note)).rejects.toMatchObject({ code: "E_OUT_IN_USE", hint: expect.stringContaining(`delete ${lockPath()}`) as string });
+    await expect(RunLock.take(folder, note)).rejects.toMatchObject({
+      code: "E_OUT_IN_USE",
+      hint: expect.stringContaining(`delete ${lockPath()}`) as string,
+    });
   });
 
   test.each([
     { why: "something else", content: "hello\n" },
-    { why: "a damaged lock", content: `${sealLine({ type: "lock", ...identifyThisProcess() }).replace('"pid":', '"pid":1')}\n` },
+    {
+      why: "a damaged lock",
+      content: `${sealLine({ type: "lock", ...identifyThisProcess() }).replace('"pid":', '"pid":1')}\n`,
+    },
     { why: "__proto__ for a process", content: `${sealLine({ type: "lock", pid: -1, host: "a", startedAt: "" })}\n` },
   ])("with $why under the name of the lock is left alone", async ({ content }) => {
     await writeFile(lockPath(), content);
-    await expect(RunLock.take(folder, note)).rejects.toMatchObject({ code: "E_OUT_IN_USE", hint: expect.stringContaining("delete") as string });
+    await expect(RunLock.take(folder, note)).rejects.toMatchObject({
+      code: "E_OUT_IN_USE",
+      hint: expect.stringContaining("delete") as string,
+    });
     expect(await readFile(lockPath(), "utf8")).toBe(content);
   });
 

@@ -6,7 +6,13 @@ import { join } from "node:path";
 import { afterAll } from "vitest";
 import { annotate } from "../../src/annotate/annotate.js";
 import { readJournal, toOutcome } from "../../src/annotate/journal.js";
-import type { AnnotateHost, AnnotateOptions, AnnotateProgress, AnnotateSummary, ReportedFailure } from "../../src/annotate/options.js";
+import type {
+  AnnotateHost,
+  AnnotateOptions,
+  AnnotateProgress,
+  AnnotateSummary,
+  ReportedFailure,
+} from "../../src/annotate/options.js";
 import { PolyrnnError } from "../../src/errors.js";
 import type { JsonObject, Outcome } from "../../src/types.js";
 
@@ -17,7 +23,9 @@ export const HOSTILE = join(FIXTURES, "hostile");
 export const TINY = join(FIXTURES, "models", "tiny-random");
 
 const folders: string[] = [];
-afterAll(async () => { await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))); });
+afterAll(async () => {
+  await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));
+});
 
 /** An empty folder, removed after the test file. */
 export async function newFolder(): Promise<string> {
@@ -43,9 +51,18 @@ export interface MemoryHost extends AnnotateHost {
 export function memoryHost(stopAfter = Infinity): MemoryHost {
   const stop = new AbortController();
   const host: MemoryHost = {
-    notes: [], failures: [], progressed: [], lines: [], stop, signal: stop.signal,
-    note: (line) => { host.notes.push(line); },
-    failure: (failure) => { host.failures.push(failure); },
+    notes: [],
+    failures: [],
+    progressed: [],
+    lines: [],
+    stop,
+    signal: stop.signal,
+    note: (line) => {
+      host.notes.push(line);
+    },
+    failure: (failure) => {
+      host.failures.push(failure);
+    },
     progress: (progress) => {
       host.progressed.push(progress);
       if (progress.finishedNow >= stopAfter) stop.abort();
@@ -60,23 +77,44 @@ export function memoryHost(stopAfter = Infinity): MemoryHost {
 
 /** One thread: the engine of several is started as a built file, and test/process compares both. */
 const DEFAULTS: Omit<AnnotateOptions, "out"> = {
-  images: IMAGES, boxes: BOXES, formats: ["coco"], model: TINY, device: "cpu", threads: 1, batchSize: 16, maxSteps: 20, candidates: 3, minScore: 0, simplify: 0,
-  categories: [], existing: "predict", overlays: "none", resume: false, force: false,
+  images: IMAGES,
+  boxes: BOXES,
+  formats: ["coco"],
+  model: TINY,
+  device: "cpu",
+  threads: 1,
+  batchSize: 16,
+  maxSteps: 20,
+  candidates: 3,
+  minScore: 0,
+  simplify: 0,
+  categories: [],
+  existing: "predict",
+  overlays: "none",
+  resume: false,
+  force: false,
 };
 
 export type RunOptions = Partial<AnnotateOptions>;
 
-export interface Ran { readonly summary: AnnotateSummary; readonly host: MemoryHost; readonly out: string }
+export interface Ran {
+  readonly summary: AnnotateSummary;
+  readonly host: MemoryHost;
+  readonly out: string;
+}
 
 /** Annotates the sample unless told otherwise, into a new folder unless told otherwise. */
 export async function runAnnotate(options: RunOptions = {}, host = memoryHost()): Promise<Ran> {
-  const out = options.out ?? await newOut();
+  const out = options.out ?? (await newOut());
   return { summary: await annotate({ ...DEFAULTS, ...options, out }, host), host, out };
 }
 
 /** What a run that cannot begin was refused with; fails when it began, or with anything but an expected error. */
 export async function refusalOf(options: RunOptions): Promise<PolyrnnError> {
-  const thrown: unknown = await runAnnotate(options).then(() => new Error("the run began"), (error: unknown) => error);
+  const thrown: unknown = await runAnnotate(options).then(
+    () => new Error("the run began"),
+    (error: unknown) => error,
+  );
   if (thrown instanceof PolyrnnError) return thrown;
   throw thrown;
 }
@@ -129,14 +167,20 @@ export async function hashesOf(folder: string): Promise<Record<string, string>> 
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (entry.isDirectory()) continue;
     const path = join(entry.parentPath, entry.name);
-    hashes[path.slice(folder.length + 1)] = entry.isSymbolicLink() ? `-> ${await readlink(path)}` : createHash("sha256").update(await readFile(path)).digest("hex");
+    hashes[path.slice(folder.length + 1)] = entry.isSymbolicLink()
+      ? `-> ${await readlink(path)}`
+      : createHash("sha256")
+          .update(await readFile(path))
+          .digest("hex");
   }
   return hashes;
 }
 
 /** What a run wrote that does not tell the time: two runs of the same thing agree in it. */
 export async function resultsOf(out: string): Promise<Record<string, string>> {
-  return Object.fromEntries(Object.entries(await hashesOf(out)).filter(([path]) => !["run.json", "summary.json"].includes(path)));
+  return Object.fromEntries(
+    Object.entries(await hashesOf(out)).filter(([path]) => !["run.json", "summary.json"].includes(path)),
+  );
 }
 
 /** A copy of the sample that may be written to. */

@@ -5,7 +5,13 @@ import { memoryTerminal } from "./memory-terminal.js";
 interface Report {
   readonly packages: Record<string, string | null>;
   readonly models: { readonly name: string; readonly usable: boolean }[];
-  readonly devices: { readonly device: string; readonly engine: string; readonly works: boolean; readonly reason?: string; readonly fix?: string }[];
+  readonly devices: {
+    readonly device: string;
+    readonly engine: string;
+    readonly works: boolean;
+    readonly reason?: string;
+    readonly fix?: string;
+  }[];
 }
 
 test("doctor names packages, models and every device, each with what works or why not and what would change that", async () => {
@@ -16,8 +22,13 @@ test("doctor names packages, models and every device, each with what works or wh
   expect(report.packages["onnxruntime-node"]).toMatch(/^1\./);
   expect(report.packages["sharp"]).toMatch(/^0\./);
   expect(report.models.find((model) => model.name === "mobile")).toEqual({ name: "mobile", usable: true });
-  expect(report.devices.map(({ engine, device }) => `${device} by ${engine}`)).toEqual(
-    ["cuda by tfjs", "cuda by onnxruntime", "webgpu by onnxruntime", "cpu by onnxruntime", "cpu by tfjs"]);
+  expect(report.devices.map(({ engine, device }) => `${device} by ${engine}`)).toEqual([
+    "cuda by tfjs",
+    "cuda by onnxruntime",
+    "webgpu by onnxruntime",
+    "cpu by onnxruntime",
+    "cpu by tfjs",
+  ]);
   expect(report.devices.find(({ engine, device }) => engine === "onnxruntime" && device === "cpu")?.works).toBe(true);
 
   const words = memoryTerminal();

@@ -9,7 +9,10 @@ const folder = useFolder();
 const CAR = annotation(11, 10, 10, 20, 10);
 const OTHER = annotation(12, 50, 40, 20, 10);
 
-async function evaluate(more: readonly string[] = [], env: Record<string, string> = {}): Promise<{ code: number; stdout: string; stderr: string }> {
+async function evaluate(
+  more: readonly string[] = [],
+  env: Record<string, string> = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
   const predictions = writeCoco(folder.path, "annotations.json", [CAR]);
   const truth = writeCoco(folder.path, "gt.json", [CAR, OTHER]);
   const terminal = memoryTerminal({ env });
@@ -20,18 +23,27 @@ async function evaluate(more: readonly string[] = [], env: Record<string, string
 test("polyrnn evaluate writes the report beside the predictions and says the score, what failed and where it wrote", async () => {
   const { code, stdout, stderr } = await evaluate();
   expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
-  expect(readdirSync(join(folder.path, "polyrnn-eval")).sort()).toEqual(["instances.csv", "report.html", "report.json", "report.md"]);
+  expect(readdirSync(join(folder.path, "polyrnn-eval")).sort()).toEqual([
+    "instances.csv",
+    "report.html",
+    "report.json",
+    "report.md",
+  ]);
   expect(stderr).toContain("mean IoU 0.5000 (95 % interval ");
   expect(stderr).toContain("over 2 instances");
   expect(stderr).toContain("box 1.0000, square 0.5000, ellipse 0.");
   expect(stderr).toContain("1 counted as IoU 0: 1 prediction-missing");
-  expect(stderr).toContain(`wrote ${join(folder.path, "polyrnn-eval")}/: report.html, report.md, report.json, instances.csv`);
+  expect(stderr).toContain(
+    `wrote ${join(folder.path, "polyrnn-eval")}/: report.html, report.md, report.json, instances.csv`,
+  );
 });
 
 test("instances.csv has a line per truth annotation, with a column per method", async () => {
   await evaluate(["--compare", "box"]);
   const lines = readFileSync(join(folder.path, "polyrnn-eval", "instances.csv"), "utf8").split("\r\n");
-  expect(lines[0]).toBe("annotation_id,image_id,file_name,status,reason,from,category,source,truth_area,size,score,vertices,iou,boundary_iou,box iou,box boundary_iou,grid-ceiling iou,grid-ceiling boundary_iou");
+  expect(lines[0]).toBe(
+    "annotation_id,image_id,file_name,status,reason,from,category,source,truth_area,size,score,vertices,iou,boundary_iou,box iou,box boundary_iou,grid-ceiling iou,grid-ceiling boundary_iou",
+  );
   expect(lines[1]).toMatch(/^11,1,weimar_000001\.jpg,evaluated,,,car,,200,small,,4,1,1,1,1,/);
   expect(lines[2]).toMatch(/^12,1,weimar_000001\.jpg,failed,prediction-missing,,car,,200,small,,0,0,0,1,1,/);
   expect(lines).toHaveLength(4);
@@ -44,8 +56,15 @@ test.each([
   const result = await evaluate(["--fail-under", limit, "--json", "--compare", "none"]);
   expect(result.code).toBe(code);
   expect(JSON.parse(result.stdout)).toMatchObject({
-    version: 1, type: "evaluation", evaluated: 2, failed: 1, excluded: 0, iou: { instanceMean: { mean: 0.5, count: 2 } }, compared: [],
-    failUnder: { limit: Number(limit), passed }, written: ["report.html", "report.md", "report.json", "instances.csv"],
+    version: 1,
+    type: "evaluation",
+    evaluated: 2,
+    failed: 1,
+    excluded: 0,
+    iou: { instanceMean: { mean: 0.5, count: 2 } },
+    compared: [],
+    failUnder: { limit: Number(limit), passed },
+    written: ["report.html", "report.md", "report.json", "instances.csv"],
   });
   expect(result.stdout.trimEnd().split("\n")).toHaveLength(1);
 });
@@ -103,8 +122,11 @@ test("a stop leaves no report and exits with 130", async () => {
   expect(readdirSync(join(folder.path, "polyrnn-eval"))).toEqual([]);
 });
 
-test.skipIf(process.platform !== "linux")("a report folder in a place that takes no new folders (/proc) is refused at once", async () => {
-  const { code, stderr } = await evaluate(["--out", "/proc/polyrnn/report"]);
-  expect(code).toBe(73);
-  expect(stderr).toContain("/proc/polyrnn: expected to make a folder here, but /proc takes none");
-});
+test.skipIf(process.platform !== "linux")(
+  "a report folder in a place that takes no new folders (/proc) is refused at once",
+  async () => {
+    const { code, stderr } = await evaluate(["--out", "/proc/polyrnn/report"]);
+    expect(code).toBe(73);
+    expect(stderr).toContain("/proc/polyrnn: expected to make a folder here, but /proc takes none");
+  },
+);

@@ -6,14 +6,21 @@ import { run } from "../../src/cli/run.js";
 import { memoryTerminal } from "./memory-terminal.js";
 
 let folder: string;
-beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), "polyrnn-export-")); });
-afterEach(async () => { await rm(folder, { recursive: true, force: true }); });
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "polyrnn-export-"));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
 
 test("export writes three ONNX files that draw what the model draws", async () => {
   const terminal = memoryTerminal();
   expect(await run(["export", "tiny-random", "--out", join(folder, "onnx"), "--json"], terminal)).toBe(0);
   expect((await readdir(join(folder, "onnx"))).sort()).toEqual(["encoder.onnx", "polyrnn.onnx", "step.onnx"]);
-  const result = JSON.parse(terminal.stdout.text) as { opset: number; check: { sequences: number; sameSequences: number; vertexDifference: number } };
+  const result = JSON.parse(terminal.stdout.text) as {
+    opset: number;
+    check: { sequences: number; sameSequences: number; vertexDifference: number };
+  };
   expect(result).toMatchObject({ type: "export", opset: 17, check: { sequences: 3, sameSequences: 3 } });
   expect(result.check.vertexDifference).toBeLessThan(1e-4);
 });
@@ -24,8 +31,11 @@ test("export says which models there are when the name is mistyped", async () =>
   expect(terminal.stderr.text).toContain("tiny-random");
 });
 
-test.skipIf(process.platform !== "linux")("export into a place that takes no new folders (/proc) is refused at once instead of trying for ever", async () => {
-  const terminal = memoryTerminal();
-  expect(await run(["export", "tiny-random", "--out", "/proc/polyrnn/onnx"], terminal)).toBe(73);
-  expect(terminal.stderr.text).toContain("/proc/polyrnn: expected to make a folder here, but /proc takes none");
-});
+test.skipIf(process.platform !== "linux")(
+  "export into a place that takes no new folders (/proc) is refused at once instead of trying for ever",
+  async () => {
+    const terminal = memoryTerminal();
+    expect(await run(["export", "tiny-random", "--out", "/proc/polyrnn/onnx"], terminal)).toBe(73);
+    expect(terminal.stderr.text).toContain("/proc/polyrnn: expected to make a folder here, but /proc takes none");
+  },
+);

@@ -4,7 +4,10 @@ import type { OutputStream, Terminal } from "../../src/cli/terminal.js";
 
 class MemoryStream extends Writable {
   text = "";
-  constructor(readonly isTTY: boolean, readonly columns: number) {
+  constructor(
+    readonly isTTY: boolean,
+    readonly columns: number,
+  ) {
     super({ decodeStrings: false });
   }
   override _write(chunk: unknown, _encoding: string, done: () => void): void {
@@ -21,7 +24,9 @@ export interface MemoryTerminal extends Terminal {
   wait(milliseconds: number): void;
 }
 
-export function memoryTerminal(options: { readonly tty?: boolean; readonly env?: Record<string, string> } = {}): MemoryTerminal {
+export function memoryTerminal(
+  options: { readonly tty?: boolean; readonly env?: Record<string, string> } = {},
+): MemoryTerminal {
   let now = 0;
   const stop = new AbortController();
   return {
@@ -30,7 +35,9 @@ export function memoryTerminal(options: { readonly tty?: boolean; readonly env?:
     // The engine of several threads is started as a built file: the tests with processes have it.
     env: { POLYRNN_THREADS: "1", ...options.env },
     now: () => now,
-    wait: (milliseconds) => { now += milliseconds; },
+    wait: (milliseconds) => {
+      now += milliseconds;
+    },
     stop,
     stopSignal: () => stop.signal,
   };

@@ -6,7 +6,9 @@ import { run } from "../../src/cli/run.js";
 import { memoryTerminal } from "./memory-terminal.js";
 
 const folder = mkdtempSync(join(tmpdir(), "polyrnn-models-"));
-afterAll(() => { rmSync(folder, { recursive: true }); });
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
 
 async function runInMemory(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const terminal = memoryTerminal();
@@ -25,17 +27,27 @@ test("models lists every bundled model with version and size", async () => {
   const { code, stdout } = await runInMemory("models");
   expect(code).toBe(0);
   expect(stdout).toMatch(/^mobile \d+\.\d+\.\d+ {2}\d+\.\d MiB$/m);
-  const listed = JSON.parse((await runInMemory("models", "--json")).stdout) as { models: { name: string; card: { name: string } }[] };
+  const listed = JSON.parse((await runInMemory("models", "--json")).stdout) as {
+    models: { name: string; card: { name: string } }[];
+  };
   expect(listed).toMatchObject({ version: 1, type: "models" });
   expect(listed.models.find((model) => model.name === "mobile")?.card.name).toBe("mobile");
 });
 
 test("models show prints the card: training data, scores with the command that made them, license, hashes", async () => {
   const { code, stdout } = await runInMemory("models", "show", "mobile");
-  const { card, hash } = JSON.parse((await runInMemory("models", "show", "mobile", "--json")).stdout) as
-    { hash: string; card: { trainingData: string; license: string; scores: { command: string; meanIoU: number }[]; files: Record<string, { sha256: string }> } };
+  const { card, hash } = JSON.parse((await runInMemory("models", "show", "mobile", "--json")).stdout) as {
+    hash: string;
+    card: {
+      trainingData: string;
+      license: string;
+      scores: { command: string; meanIoU: number }[];
+      files: Record<string, { sha256: string }>;
+    };
+  };
   expect(code).toBe(0);
-  for (const text of [card.trainingData, card.license, hash, ...Object.values(card.files).map((file) => file.sha256)]) expect(stdout).toContain(text);
+  for (const text of [card.trainingData, card.license, hash, ...Object.values(card.files).map((file) => file.sha256)])
+    expect(stdout).toContain(text);
   for (const score of card.scores) expect(stdout).toContain(`mean IoU ${score.meanIoU}`);
 });
 
@@ -63,7 +75,10 @@ test("models verify finds one changed byte, exit code 69, and says what to do", 
   expect(stdout).toContain("expected sha256");
   const json = await runInMemory("models", "verify", copy, "--json");
   expect(json.code).toBe(69);
-  expect(JSON.parse(json.stdout)).toMatchObject({ type: "verification", models: [{ name: "mobile", sound: false, problems: [{ code: "E_UNAVAILABLE" }] }] });
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    type: "verification",
+    models: [{ name: "mobile", sound: false, problems: [{ code: "E_UNAVAILABLE" }] }],
+  });
 });
 
 test("models verify of a model whose file is gone, and of a folder without a card, ends with 69", async () => {
@@ -77,13 +92,31 @@ test("models verify of a model whose file is gone, and of a folder without a car
 });
 
 test("models import refuses a name that no card may have, before it reads anything", async () => {
-  const { code, stderr } = await runInMemory("models", "import", "vgg16", join(folder, "none.safetensors"), "--out", join(folder, "new"), "--name", "My Model");
+  const { code, stderr } = await runInMemory(
+    "models",
+    "import",
+    "vgg16",
+    join(folder, "none.safetensors"),
+    "--out",
+    join(folder, "new"),
+    "--name",
+    "My Model",
+  );
   expect(code).toBe(2);
-  expect(stderr).toContain('--name: expected lower case letters, digits, dots and dashes, 64 at most, but received "My Model"');
+  expect(stderr).toContain(
+    '--name: expected lower case letters, digits, dots and dashes, 64 at most, but received "My Model"',
+  );
 });
 
 test("models import of a file that is not there says so and writes nothing", async () => {
-  const { code, stderr } = await runInMemory("models", "import", "vgg16", join(folder, "none.safetensors"), "--out", join(folder, "new"));
+  const { code, stderr } = await runInMemory(
+    "models",
+    "import",
+    "vgg16",
+    join(folder, "none.safetensors"),
+    "--out",
+    join(folder, "new"),
+  );
   expect(code).toBe(66);
   expect(stderr).toContain("none.safetensors");
   expect(() => readFileSync(join(folder, "new", "model.json"))).toThrow("ENOENT");

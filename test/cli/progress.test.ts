@@ -7,12 +7,24 @@ import { memoryTerminal, type MemoryTerminal } from "./memory-terminal.js";
 
 function start(terminal: MemoryTerminal, options: { quiet?: boolean; verbose?: boolean } = {}): Progress {
   const paint = paintFor(terminal.stderr, terminal.env, "never");
-  return showProgress(terminal.stderr, { quiet: options.quiet ?? false, verbose: options.verbose ?? false, paint, now: () => terminal.now() });
+  return showProgress(terminal.stderr, {
+    quiet: options.quiet ?? false,
+    verbose: options.verbose ?? false,
+    paint,
+    now: () => terminal.now(),
+  });
 }
 
-const at = (finished: number, failed = 0): AnnotateProgress => ({ finished, total: 1000, failed, finishedNow: finished });
-const failure = (annotationId: number | string, reason: ReportedFailure["reason"] = "image-missing"): ReportedFailure =>
-  ({ annotationId, imageId: 1, reason, message: `${annotationId}.jpg is missing` });
+const at = (finished: number, failed = 0): AnnotateProgress => ({
+  finished,
+  total: 1000,
+  failed,
+  finishedNow: finished,
+});
+const failure = (
+  annotationId: number | string,
+  reason: ReportedFailure["reason"] = "image-missing",
+): ReportedFailure => ({ annotationId, imageId: 1, reason, message: `${annotationId}.jpg is missing` });
 
 test("without a terminal there is one plain line every ten seconds, with rate, time left and failures", () => {
   const terminal = memoryTerminal();
@@ -108,7 +120,12 @@ test("a file name cannot fake a line or move the cursor", () => {
 });
 
 test.each([
-  [0, "0 s"], [59.4, "59 s"], [59.6, "1 min 0 s"], [152, "2 min 32 s"], [3599, "59 min 59 s"], [11520, "3 h 12 min"],
+  [0, "0 s"],
+  [59.4, "59 s"],
+  [59.6, "1 min 0 s"],
+  [152, "2 min 32 s"],
+  [3599, "59 min 59 s"],
+  [11520, "3 h 12 min"],
 ])("%d seconds are %s", (seconds, words) => {
   expect(durationWords(seconds)).toBe(words);
 });

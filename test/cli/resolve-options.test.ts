@@ -10,9 +10,16 @@ import { parseArguments } from "../../src/cli/parse-arguments.js";
 import { resolveOptions } from "../../src/cli/resolve-options.js";
 
 const folder = mkdtempSync(join(tmpdir(), "polyrnn-options-"));
-afterAll(() => { rmSync(folder, { recursive: true }); });
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
 
-interface Given { readonly words?: readonly string[]; readonly env?: Record<string, string>; readonly config?: unknown; readonly configText?: string }
+interface Given {
+  readonly words?: readonly string[];
+  readonly env?: Record<string, string>;
+  readonly config?: unknown;
+  readonly configText?: string;
+}
 
 let files = 0;
 async function resolve({ words = [], env = {}, config, configText }: Given): Promise<Readonly<AnnotateFlags>> {
@@ -27,7 +34,10 @@ async function resolve({ words = [], env = {}, config, configText }: Given): Pro
 }
 
 async function refusal(given: Given): Promise<PolyrnnError> {
-  const error: unknown = await resolve(given).then(() => undefined, (thrown: unknown) => thrown);
+  const error: unknown = await resolve(given).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
   if (error instanceof PolyrnnError) return error;
   throw new Error(`expected a refusal, not ${String(error)}`);
 }
@@ -35,9 +45,21 @@ async function refusal(given: Given): Promise<PolyrnnError> {
 test.each([
   { given: {}, expected: 71, why: "nothing given: the default" },
   { given: { config: { maxSteps: 10 } }, expected: 10, why: "the config file goes before the default" },
-  { given: { config: { maxSteps: 10 }, env: { POLYRNN_MAX_STEPS: "20" } }, expected: 20, why: "the environment goes before the config file" },
-  { given: { config: { maxSteps: 10 }, env: { POLYRNN_MAX_STEPS: "20" }, words: ["--max-steps", "30"] }, expected: 30, why: "the flag goes before all" },
-  { given: { env: { POLYRNN_MAX_STEPS: "20" }, words: ["--max-steps", "71"] }, expected: 71, why: "a flag that equals the default still counts as given" },
+  {
+    given: { config: { maxSteps: 10 }, env: { POLYRNN_MAX_STEPS: "20" } },
+    expected: 20,
+    why: "the environment goes before the config file",
+  },
+  {
+    given: { config: { maxSteps: 10 }, env: { POLYRNN_MAX_STEPS: "20" }, words: ["--max-steps", "30"] },
+    expected: 30,
+    why: "the flag goes before all",
+  },
+  {
+    given: { env: { POLYRNN_MAX_STEPS: "20" }, words: ["--max-steps", "71"] },
+    expected: 71,
+    why: "a flag that equals the default still counts as given",
+  },
   { given: { env: { POLYRNN_MAX_STEPS: "" } }, expected: 71, why: "an empty variable counts as not set" },
 ])("maxSteps is $expected: $why", async ({ given, expected }) => {
   expect((await resolve(given)).maxSteps).toBe(expected);
@@ -50,9 +72,28 @@ test("a flag turns off what the environment turned on", async () => {
 
 test("the defaults of annotate are the documented ones, and what has no default has no key", async () => {
   expect(await resolve({})).toEqual({
-    images: "images", boxes: "boxes.json", out: "polyrnn-out", format: ["coco"], model: "mobile", device: "auto", resume: false, maxSteps: 71, candidates: 4,
-    minScore: 0, simplify: 0, categories: [], existing: "predict", overlays: "auto", force: false, json: false, quiet: false, verbose: false, color: "auto",
-    attempts: 3, priority: 0, queueTimeout: 60,
+    images: "images",
+    boxes: "boxes.json",
+    out: "polyrnn-out",
+    format: ["coco"],
+    model: "mobile",
+    device: "auto",
+    resume: false,
+    maxSteps: 71,
+    candidates: 4,
+    minScore: 0,
+    simplify: 0,
+    categories: [],
+    existing: "predict",
+    overlays: "auto",
+    force: false,
+    json: false,
+    quiet: false,
+    verbose: false,
+    color: "auto",
+    attempts: 3,
+    priority: 0,
+    queueTimeout: 60,
   });
 });
 
@@ -70,37 +111,78 @@ test.each([
 });
 
 test("a config file takes both spellings, lists, and category ids as numbers; a name with a comma stays whole there", async () => {
-  const options = await resolve({ config: { "batch-size": 4, minScore: 0.5, categories: ["cup, glass", 7], format: "coco,labelme", resume: true } });
-  expect(options).toMatchObject({ batchSize: 4, minScore: 0.5, categories: ["cup, glass", "7"], format: ["coco", "labelme"], resume: true });
+  const options = await resolve({
+    config: { "batch-size": 4, minScore: 0.5, categories: ["cup, glass", 7], format: "coco,labelme", resume: true },
+  });
+  expect(options).toMatchObject({
+    batchSize: 4,
+    minScore: 0.5,
+    categories: ["cup, glass", "7"],
+    format: ["coco", "labelme"],
+    resume: true,
+  });
 });
 
 test.each([
-  { given: { words: ["--batch-size", "x"] }, message: '--batch-size: expected a whole number from 1 to 256 but received "x"' },
-  { given: { words: ["--batch-size", "0"] }, message: '--batch-size: expected a whole number from 1 to 256 but received "0"' },
+  {
+    given: { words: ["--batch-size", "x"] },
+    message: '--batch-size: expected a whole number from 1 to 256 but received "x"',
+  },
+  {
+    given: { words: ["--batch-size", "0"] },
+    message: '--batch-size: expected a whole number from 1 to 256 but received "0"',
+  },
   { given: { words: ["--batch-size", "257"] }, message: 'received "257"' },
   { given: { words: ["--batch-size", "1.5"] }, message: 'received "1.5"' },
   { given: { words: ["--batch-size", "0x10"] }, message: 'received "0x10"' },
   { given: { words: ["--batch-size", " 8"] }, message: 'received " 8"' },
   { given: { words: ["--batch-size="] }, message: 'received ""' },
-  { given: { words: ["--simplify", "Infinity"] }, message: '--simplify: expected a number of 0 or more but received "Infinity"' },
+  {
+    given: { words: ["--simplify", "Infinity"] },
+    message: '--simplify: expected a number of 0 or more but received "Infinity"',
+  },
   { given: { words: ["--simplify", "NaN"] }, message: 'received "NaN"' },
   { given: { words: ["--simplify", "1e999"] }, message: 'received "1e999"' },
   { given: { words: ["--context", "1.01"] }, message: "--context: expected a number from 0 to 1" },
   { given: { words: ["--limit", "0"] }, message: "--limit: expected a whole number of 1 or more" },
   { given: { words: ["--limit", "1e300"] }, message: "--limit" },
-  { given: { words: ["--device", "gpu"] }, message: '--device: expected one of auto, cuda, webgpu, cpu but received "gpu"' },
-  { given: { words: ["--format", "coco,yolo"] }, message: '--format: expected one or more of coco, cityscapes, labelme, yolo-seg, label-studio but received "yolo"' },
-  { given: { words: ["--categories", "a,,b"] }, message: "--categories: expected a list of NAME|ID but received nothing" },
+  {
+    given: { words: ["--device", "gpu"] },
+    message: '--device: expected one of auto, cuda, webgpu, cpu but received "gpu"',
+  },
+  {
+    given: { words: ["--format", "coco,yolo"] },
+    message: '--format: expected one or more of coco, cityscapes, labelme, yolo-seg, label-studio but received "yolo"',
+  },
+  {
+    given: { words: ["--categories", "a,,b"] },
+    message: "--categories: expected a list of NAME|ID but received nothing",
+  },
   { given: { words: ["--out", "a", "--out", "b"] }, message: "--out: expected once but received 2 times" },
   { given: { words: ["more"] }, message: 'unexpected argument "more"' },
-  { given: { env: { POLYRNN_BATCH_SIZE: "many" } }, message: 'POLYRNN_BATCH_SIZE (environment): expected a whole number from 1 to 256 but received "many"' },
-  { given: { env: { POLYRNN_RESUME: "yes" } }, message: 'POLYRNN_RESUME (environment): expected true or false but received "yes"' },
-  { given: { config: { batchSize: "8" } }, message: '.json: batchSize: expected a whole number from 1 to 256 but received "8"' },
-  { given: { config: { batchSize: null } }, message: ".json: batchSize: expected a whole number from 1 to 256 but received null" },
+  {
+    given: { env: { POLYRNN_BATCH_SIZE: "many" } },
+    message: 'POLYRNN_BATCH_SIZE (environment): expected a whole number from 1 to 256 but received "many"',
+  },
+  {
+    given: { env: { POLYRNN_RESUME: "yes" } },
+    message: 'POLYRNN_RESUME (environment): expected true or false but received "yes"',
+  },
+  {
+    given: { config: { batchSize: "8" } },
+    message: '.json: batchSize: expected a whole number from 1 to 256 but received "8"',
+  },
+  {
+    given: { config: { batchSize: null } },
+    message: ".json: batchSize: expected a whole number from 1 to 256 but received null",
+  },
   { given: { config: { batchSize: 8, "batch-size": 9 } }, message: "batchSize is given twice" },
   { given: { config: { model: 7 } }, message: ".json: model: expected NAME|DIR but received 7" },
   { given: { config: { resume: "true" } }, message: '.json: resume: expected true or false but received "true"' },
-  { given: { config: { categories: [null] } }, message: ".json: categories: expected a list of NAME|ID but received [null]" },
+  {
+    given: { config: { categories: [null] } },
+    message: ".json: categories: expected a list of NAME|ID but received [null]",
+  },
   { given: { config: { batchsize: 8 } }, message: '"batchsize" is not an option' },
   { given: { config: { config: "other.json" } }, message: '"config" is not an option' },
   { given: { configText: '{"__proto__": {"batchSize": 8}}' }, message: '"__proto__" is not an option' },
@@ -113,8 +195,12 @@ test.each([
 });
 
 test("a wrong value is found even where a stronger source hides it", async () => {
-  expect((await refusal({ env: { POLYRNN_BATCH_SIZE: "many" }, words: ["--batch-size", "8"] })).message).toContain("POLYRNN_BATCH_SIZE");
-  expect((await refusal({ config: { batchSize: "many" }, words: ["--batch-size", "8"] })).message).toContain("batchSize");
+  expect((await refusal({ env: { POLYRNN_BATCH_SIZE: "many" }, words: ["--batch-size", "8"] })).message).toContain(
+    "POLYRNN_BATCH_SIZE",
+  );
+  expect((await refusal({ config: { batchSize: "many" }, words: ["--batch-size", "8"] })).message).toContain(
+    "batchSize",
+  );
 });
 
 test("an unknown key of the config file suggests the nearest", async () => {
@@ -125,8 +211,16 @@ test.each([
   { given: { configText: "{" }, exitCode: 65, message: "expected JSON" },
   { given: { configText: "[1]" }, exitCode: 65, message: "expected a JSON object but received a list" },
   { given: { configText: "null" }, exitCode: 65, message: "expected a JSON object but received null" },
-  { given: { words: ["--config", join(folder, "nowhere.json")] }, exitCode: 66, message: "nowhere.json: expected a config file that can be read, received no such file" },
-  { given: { words: ["--config", folder] }, exitCode: 66, message: "expected a config file that can be read, received EISDIR" },
+  {
+    given: { words: ["--config", join(folder, "nowhere.json")] },
+    exitCode: 66,
+    message: "nowhere.json: expected a config file that can be read, received no such file",
+  },
+  {
+    given: { words: ["--config", folder] },
+    exitCode: 66,
+    message: "expected a config file that can be read, received EISDIR",
+  },
 ])("a config file that cannot be used ends with $exitCode: $message", async ({ given, exitCode, message }) => {
   const error = await refusal(given);
   expect(error.exitCode).toBe(exitCode);
@@ -137,28 +231,40 @@ test("required options may come from the config file, and are named when they co
   const file = join(folder, "all.json");
   writeFileSync(file, JSON.stringify({ images: "photos", boxes: "b.json" }));
   const sources = (words: string[]) => ({ given: parseArguments(words, annotateTable, "h"), env: {}, help: "h" });
-  expect(await resolveOptions<AnnotateFlags>(annotateTable, sources(["--config", file]))).toMatchObject({ images: "photos", boxes: "b.json" });
+  expect(await resolveOptions<AnnotateFlags>(annotateTable, sources(["--config", file]))).toMatchObject({
+    images: "photos",
+    boxes: "b.json",
+  });
   await expect(resolveOptions<AnnotateFlags>(annotateTable, sources([]))).rejects.toThrow("IMAGES is missing");
-  await expect(resolveOptions<AnnotateFlags>(annotateTable, sources(["x"]))).rejects.toThrow("--boxes FILE|DIR is missing");
+  await expect(resolveOptions<AnnotateFlags>(annotateTable, sources(["x"]))).rejects.toThrow(
+    "--boxes FILE|DIR is missing",
+  );
 });
 
 test("any number in range comes through every source unchanged", async () => {
-  await fc.assert(fc.asyncProperty(fc.double({ min: 0, max: 1, noNaN: true }), async (value) => {
-    const text = String(value);
-    expect((await resolve({ words: [`--min-score=${text}`] })).minScore).toBe(value);
-    expect((await resolve({ env: { POLYRNN_MIN_SCORE: text } })).minScore).toBe(value);
-    expect((await resolve({ config: { minScore: value } })).minScore).toBe(value === 0 ? 0 : value);
-  }), { numRuns: 30, examples: [[0.1], [5e-324], [1]] });
+  await fc.assert(
+    fc.asyncProperty(fc.double({ min: 0, max: 1, noNaN: true }), async (value) => {
+      const text = String(value);
+      expect((await resolve({ words: [`--min-score=${text}`] })).minScore).toBe(value);
+      expect((await resolve({ env: { POLYRNN_MIN_SCORE: text } })).minScore).toBe(value);
+      expect((await resolve({ config: { minScore: value } })).minScore).toBe(value === 0 ? 0 : value);
+    }),
+    { numRuns: 30, examples: [[0.1], [5e-324], [1]] },
+  );
 });
 
 test("any text for a number is either refused or a number in range", async () => {
-  await fc.assert(fc.asyncProperty(fc.oneof(fc.string(), fc.double().map(String), fc.integer().map(String)), async (text) => {
-    const options = await resolve({ words: [`--batch-size=${text}`] }).catch((error: unknown) => {
-      expect(error).toBeInstanceOf(PolyrnnError);
-      return undefined;
-    });
-    if (options !== undefined) expect(options.batchSize).toSatisfy((n: number) => Number.isInteger(n) && n >= 1 && n <= 256);
-  }), { numRuns: 100 });
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(fc.string(), fc.double().map(String), fc.integer().map(String)), async (text) => {
+      const options = await resolve({ words: [`--batch-size=${text}`] }).catch((error: unknown) => {
+        expect(error).toBeInstanceOf(PolyrnnError);
+        return undefined;
+      });
+      if (options !== undefined)
+        expect(options.batchSize).toSatisfy((n: number) => Number.isInteger(n) && n >= 1 && n <= 256);
+    }),
+    { numRuns: 100 },
+  );
 });
 
 test("names change their spelling by place", () => {
@@ -167,7 +273,10 @@ test("names change their spelling by place", () => {
 });
 
 test("a table that does not fit its options does not compile", () => {
-  interface Options { readonly size: number; readonly name?: string }
+  interface Options {
+    readonly size: number;
+    readonly name?: string;
+  }
   const size = { type: "number", group: "common", describe: "Size", min: 0, default: 1 } as const;
   const name = { type: "text", group: "common", describe: "Name" } as const;
   const fits = { size, name } as const satisfies OptionTable<Options>;
@@ -175,7 +284,8 @@ test("a table that does not fit its options does not compile", () => {
   const missing = { size } as const satisfies OptionTable<Options>;
   // @ts-expect-error the default has another type than the option
   const wrongDefault = { size: { ...size, default: "1" }, name } as const satisfies OptionTable<Options>;
+  const bare = { type: "number", group: "common", describe: "Size", min: 0 } as const;
   // @ts-expect-error an option that is always there needs a default or must be required
-  const noDefault = { size: { type: "number", group: "common", describe: "Size", min: 0 }, name } as const satisfies OptionTable<Options>;
+  const noDefault = { size: bare, name } as const satisfies OptionTable<Options>;
   expect([fits, missing, wrongDefault, noDefault]).toHaveLength(4);
 });

@@ -13,38 +13,49 @@ import { ClosedPipe, writeLine } from "../../src/cli/terminal.js";
 import { cannotWrite, EXIT, invalidData } from "../../src/errors.js";
 import { memoryTerminal } from "./memory-terminal.js";
 
-async function runInMemory(words: readonly string[], env: Record<string, string> = {}): Promise<{ code: number; stdout: string; stderr: string }> {
+async function runInMemory(
+  words: readonly string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
   const terminal = memoryTerminal({ env });
   const code = await run(words, terminal);
   return { code, stdout: terminal.stdout.text, stderr: terminal.stderr.text };
 }
 
-test.each([{ words: [] }, { words: ["-h"] }, { words: ["--help"] }, { words: ["help"] }])("polyrnn $words shows the main help on standard output", async ({ words }) => {
-  const { code, stdout, stderr } = await runInMemory(words);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  for (const command of COMMANDS) expect(stdout).toContain(`  ${command.words.join(" ")} `);
-  expect(stdout).toContain("Exit codes");
-});
+test.each([{ words: [] }, { words: ["-h"] }, { words: ["--help"] }, { words: ["help"] }])(
+  "polyrnn $words shows the main help on standard output",
+  async ({ words }) => {
+    const { code, stdout, stderr } = await runInMemory(words);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    for (const command of COMMANDS) expect(stdout).toContain(`  ${command.words.join(" ")} `);
+    expect(stdout).toContain("Exit codes");
+  },
+);
 
-test.each(COMMANDS.map((command) => ({ command, name: command.words.join(" ") })))("help of $name opens with two or three examples, then all options, each with its default", async ({ command }) => {
-  const { code, stdout } = await runInMemory([...command.words, "--help"]);
-  expect(code).toBe(0);
-  expect(await runInMemory(["help", ...command.words])).toMatchObject({ stdout });
-  expect(await runInMemory([...command.words, "-h"])).toMatchObject({ stdout });
-  const lines = stdout.split("\n");
-  expect(lines[0]).toBe(`polyrnn ${command.words.join(" ")} - ${command.summary}`);
-  const examples = lines.slice(2, lines.indexOf("Usage")).filter((line) => line.startsWith("  polyrnn ")).length;
-  expect(examples).toBeGreaterThanOrEqual(2);
-  expect(examples).toBeLessThanOrEqual(3);
-  const text = stdout.replace(/\s+/g, " ");
-  for (const [name, row] of Object.entries(command.table)) {
-    if (row.position === undefined) expect(text).toContain(` --${flagName(name)}`);
-    expect(text).toContain(row.describe);
-  }
-  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(100);
-  const titles = ["Common", "Advanced", "Output"].filter((title) => lines.includes(title));
-  expect(titles.map((title) => lines.indexOf(title))).toEqual(titles.map((title) => lines.indexOf(title)).sort((a, b) => a - b));
-});
+test.each(COMMANDS.map((command) => ({ command, name: command.words.join(" ") })))(
+  "help of $name opens with two or three examples, then all options, each with its default",
+  async ({ command }) => {
+    const { code, stdout } = await runInMemory([...command.words, "--help"]);
+    expect(code).toBe(0);
+    expect(await runInMemory(["help", ...command.words])).toMatchObject({ stdout });
+    expect(await runInMemory([...command.words, "-h"])).toMatchObject({ stdout });
+    const lines = stdout.split("\n");
+    expect(lines[0]).toBe(`polyrnn ${command.words.join(" ")} - ${command.summary}`);
+    const examples = lines.slice(2, lines.indexOf("Usage")).filter((line) => line.startsWith("  polyrnn ")).length;
+    expect(examples).toBeGreaterThanOrEqual(2);
+    expect(examples).toBeLessThanOrEqual(3);
+    const text = stdout.replace(/\s+/g, " ");
+    for (const [name, row] of Object.entries(command.table)) {
+      if (row.position === undefined) expect(text).toContain(` --${flagName(name)}`);
+      expect(text).toContain(row.describe);
+    }
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(100);
+    const titles = ["Common", "Advanced", "Output"].filter((title) => lines.includes(title));
+    expect(titles.map((title) => lines.indexOf(title))).toEqual(
+      titles.map((title) => lines.indexOf(title)).sort((a, b) => a - b),
+    );
+  },
+);
 
 test("help of annotate names unit, range and default of a number", async () => {
   const text = (await runInMemory(["annotate", "--help"])).stdout.replace(/\s+/g, " ");
@@ -61,7 +72,10 @@ test("the examples of every command are lines the command line accepts", () => {
       const given = parseArguments(words.slice(command.words.length), command.table, "help");
       for (const [name, row] of Object.entries(command.table)) {
         if (row.required !== true) continue;
-        expect(row.position === undefined ? given.options.has(name) : given.positionals.length > row.position, `${line}: ${name}`).toBe(true);
+        expect(
+          row.position === undefined ? given.options.has(name) : given.positionals.length > row.position,
+          `${line}: ${name}`,
+        ).toBe(true);
       }
     }
   }
@@ -79,14 +93,34 @@ test.each([
   { words: ["help", "annotat"], message: 'unknown command "annotat"', hint: "polyrnn annotate" },
   { words: ["annotate", "x", "--boxs", "y"], message: "unknown option --boxs", hint: "--boxes" },
   { words: ["annotate", "x", "--box", "y"], message: "unknown option --box", hint: "Did you mean --boxes?" },
-  { words: ["annotate", "x", "--boxes", "y", "--batch", "4"], message: "unknown option --batch", hint: "Did you mean --batch-size?" },
-  { words: ["annotate", "x", "boxes.json"], message: 'unexpected argument "boxes.json": expected only IMAGES and options', hint: "Did you mean --boxes boxes.json?" },
-  { words: ["annotate", "my", "photos", "--boxes", "y"], message: 'unexpected argument "photos"', hint: "Quote names that contain spaces." },
+  {
+    words: ["annotate", "x", "--boxes", "y", "--batch", "4"],
+    message: "unknown option --batch",
+    hint: "Did you mean --batch-size?",
+  },
+  {
+    words: ["annotate", "x", "boxes.json"],
+    message: 'unexpected argument "boxes.json": expected only IMAGES and options',
+    hint: "Did you mean --boxes boxes.json?",
+  },
+  {
+    words: ["annotate", "my", "photos", "--boxes", "y"],
+    message: 'unexpected argument "photos"',
+    hint: "Quote names that contain spaces.",
+  },
   { words: ["annotate"], message: "IMAGES is missing", hint: "polyrnn annotate --help" },
-  { words: ["doctor", "now"], message: 'unexpected argument "now": expected only options', hint: "polyrnn doctor --help" },
+  {
+    words: ["doctor", "now"],
+    message: 'unexpected argument "now": expected only options',
+    hint: "polyrnn doctor --help",
+  },
   { words: ["annotate", "x", "--boxes", "y", "--quiet", "--verbose"], message: "exclude each other", hint: "Leave" },
   { words: ["annotate", "x", "--boxes", "y", "--resume", "--force"], message: "exclude each other", hint: "Leave" },
-  { words: ["annotate", "x", "--boxes", "y", "--resume", "--out", "-"], message: "needs an output folder", hint: "--out" },
+  {
+    words: ["annotate", "x", "--boxes", "y", "--resume", "--out", "-"],
+    message: "needs an output folder",
+    hint: "--out",
+  },
 ])("polyrnn $words is wrong usage: $message", async ({ words, message, hint }) => {
   const { code, stdout, stderr } = await runInMemory(words);
   expect(code).toBe(2);
@@ -101,7 +135,11 @@ test("--json tells an error on standard output as well, as one object on one lin
   expect(code).toBe(2);
   expect(stdout.trimEnd().split("\n")).toHaveLength(1);
   expect(JSON.parse(stdout)).toEqual({
-    version: 1, type: "error", code: "E_USAGE", message: "unknown option --boxs", hint: 'Did you mean --boxes? Run "polyrnn annotate --help" to see all options.',
+    version: 1,
+    type: "error",
+    code: "E_USAGE",
+    message: "unknown option --boxs",
+    hint: 'Did you mean --boxes? Run "polyrnn annotate --help" to see all options.',
   });
   expect(stderr).toContain("unknown option --boxs");
 });
@@ -111,21 +149,31 @@ test("--json may also come from the environment and from a config file", async (
   try {
     const config = join(folder, "c.json");
     writeFileSync(config, JSON.stringify({ json: true, quiet: true, verbose: true }));
-    expect(JSON.parse((await runInMemory(["annotate", "x", "--boxes", "y", "--config", config])).stdout)).toMatchObject({ type: "error" });
-    expect(JSON.parse((await runInMemory(["annotate"], { POLYRNN_JSON: "1" })).stdout)).toMatchObject({ type: "error" });
+    expect(JSON.parse((await runInMemory(["annotate", "x", "--boxes", "y", "--config", config])).stdout)).toMatchObject(
+      { type: "error" },
+    );
+    expect(JSON.parse((await runInMemory(["annotate"], { POLYRNN_JSON: "1" })).stdout)).toMatchObject({
+      type: "error",
+    });
   } finally {
     rmSync(folder, { recursive: true });
   }
 });
 
 test("a variable that looks like an option but is none is pointed out", async () => {
-  expect((await runInMemory(["doctor"], { POLYRNN_JSN: "1" })).stderr).toContain("POLYRNN_JSN is no option of polyrnn; did you mean POLYRNN_JSON?");
+  expect((await runInMemory(["doctor"], { POLYRNN_JSN: "1" })).stderr).toContain(
+    "POLYRNN_JSN is no option of polyrnn; did you mean POLYRNN_JSON?",
+  );
   expect((await runInMemory(["models", "show", "mobile"], { POLYRNN_BATCH_SIZE: "8", NO_COLOR: "1" })).stderr).toBe("");
 });
 
 test("a bug shows its stack, where it ran, and exit code 70", async () => {
   const terminal = memoryTerminal();
-  const code = await reportError(new TypeError("x is not a function"), terminal, { json: true, verbose: false, color: "auto" });
+  const code = await reportError(new TypeError("x is not a function"), terminal, {
+    json: true,
+    verbose: false,
+    color: "auto",
+  });
   expect(code).toBe(70);
   expect(terminal.stderr.text).toContain("TypeError: x is not a function\n    at ");
   expect(terminal.stderr.text).toContain(`polyrnn ${packageVersion()}, node ${process.version}`);
@@ -143,7 +191,11 @@ test("a cause is shown with --verbose only", async () => {
 
 test("names in messages cannot steer the terminal", async () => {
   const terminal = memoryTerminal();
-  await reportError(cannotWrite("a\u001b[2Jb\nc\u202ed: no", "Stop."), terminal, { json: false, verbose: false, color: "auto" });
+  await reportError(cannotWrite("a\u001b[2Jb\nc\u202ed: no", "Stop."), terminal, {
+    json: false,
+    verbose: false,
+    color: "auto",
+  });
   expect(terminal.stderr.text).toBe("polyrnn: a\\x1b[2Jb\\x0ac\\u202ed: no\nStop.\n");
 });
 
@@ -163,7 +215,11 @@ test.each([
 });
 
 function failingStream(code: string): Writable {
-  const stream = new Writable({ write: (_chunk, _encoding, done) => { done(Object.assign(new Error(`write ${code}`), { code })); } });
+  const stream = new Writable({
+    write: (_chunk, _encoding, done) => {
+      done(Object.assign(new Error(`write ${code}`), { code }));
+    },
+  });
   return stream.on("error", () => undefined);
 }
 

@@ -22,21 +22,67 @@ async function polyrnn(...words: string[]): Promise<{ code: number; stdout: stri
 }
 
 const out = (): string => join(folder.path, "study");
-const reportIn = (path: string): EvaluationReport => JSON.parse(readFileSync(join(path, "report.json"), "utf8")) as EvaluationReport;
+const reportIn = (path: string): EvaluationReport =>
+  JSON.parse(readFileSync(join(path, "report.json"), "utf8")) as EvaluationReport;
 
 describe("simulate-clicks", () => {
   test("on a named data set writes one report of IoU and clicks, and prints a table for people and JSON for programs", async () => {
-    const { code, stdout, stderr } = await polyrnn("simulate-clicks", IMAGES, "--truth", BOXES, "--threshold", "1,4", "--group-by", "file_name", "--out", out(), "--json", ...FEW);
+    const { code, stdout, stderr } = await polyrnn(
+      "simulate-clicks",
+      IMAGES,
+      "--truth",
+      BOXES,
+      "--threshold",
+      "1,4",
+      "--group-by",
+      "file_name",
+      "--out",
+      out(),
+      "--json",
+      ...FEW,
+    );
     expect(code).toBe(0);
     const summary = JSON.parse(stdout) as ClickSummary;
-    expect(summary).toMatchObject({ version: 1, type: "clicks", source: "given", instances: 2, match: "closest", metric: "chessboard", curveThreshold: 1 });
+    expect(summary).toMatchObject({
+      version: 1,
+      type: "clicks",
+      source: "given",
+      instances: 2,
+      match: "closest",
+      metric: "chessboard",
+      curveThreshold: 1,
+    });
     expect(Object.keys(summary).sort()).toEqual([
-      "automaticIou", "curveThreshold", "excluded", "images", "instances", "iouAfterClicks", "match", "maxClicks", "metric", "noc", "out", "perThreshold",
-      "secondsPerClick", "source", "truth", "type", "version", "wallSeconds", "written",
+      "automaticIou",
+      "curveThreshold",
+      "excluded",
+      "images",
+      "instances",
+      "iouAfterClicks",
+      "match",
+      "maxClicks",
+      "metric",
+      "noc",
+      "out",
+      "perThreshold",
+      "secondsPerClick",
+      "source",
+      "truth",
+      "type",
+      "version",
+      "wallSeconds",
+      "written",
     ]);
     expect(summary.perThreshold.map(({ threshold }) => threshold)).toEqual([1, 4]);
     expect(stderr).toMatch(/T +clicks +IoU +truth vertices +speed-up/);
-    expect(readdirSync(out()).sort()).toEqual(["automatic.json", "clicks.csv", "instances.csv", "report.html", "report.json", "report.md"]);
+    expect(readdirSync(out()).sort()).toEqual([
+      "automatic.json",
+      "clicks.csv",
+      "instances.csv",
+      "report.html",
+      "report.json",
+      "report.md",
+    ]);
     expect(readFileSync(join(out(), "clicks.csv"), "utf8").split("\r\n")).toHaveLength(1 + 2 * 2 + 1);
     const report = reportIn(out());
     expect(checkReport(report)).toBeUndefined();
@@ -52,19 +98,70 @@ describe("simulate-clicks", () => {
 
   test("without images takes the last run, with its limit, and writes beside it", async () => {
     const runFolder = join(folder.path, "run");
-    expect((await polyrnn("annotate", IMAGES, "--boxes", BOXES, "--out", runFolder, "--limit", "2", "--overlays", "none", "--quiet", ...TINY)).code).toBe(0);
-    const { code, stdout, stderr } = await polyrnn("simulate-clicks", "--run", runFolder, "--threshold", "2", "--device", "cpu", "--bootstrap", "0", "--compare", "none", "--json");
+    expect(
+      (
+        await polyrnn(
+          "annotate",
+          IMAGES,
+          "--boxes",
+          BOXES,
+          "--out",
+          runFolder,
+          "--limit",
+          "2",
+          "--overlays",
+          "none",
+          "--quiet",
+          ...TINY,
+        )
+      ).code,
+    ).toBe(0);
+    const { code, stdout, stderr } = await polyrnn(
+      "simulate-clicks",
+      "--run",
+      runFolder,
+      "--threshold",
+      "2",
+      "--device",
+      "cpu",
+      "--bootstrap",
+      "0",
+      "--compare",
+      "none",
+      "--json",
+    );
     expect(code).toBe(0);
     expect(stderr).toContain(`simulating clicks on the run in ${runFolder}`);
-    expect(JSON.parse(stdout)).toMatchObject({ source: "run", instances: 2, truth: BOXES, out: join(runFolder, "polyrnn-clicks") });
+    expect(JSON.parse(stdout)).toMatchObject({
+      source: "run",
+      instances: 2,
+      truth: BOXES,
+      out: join(runFolder, "polyrnn-clicks"),
+    });
     // Automatic polygons of the simulation are those of the run.
-    const segmentations = (path: string): unknown => (JSON.parse(readFileSync(path, "utf8")) as { annotations: { iscrowd: number; segmentation: unknown }[] })
-      .annotations.filter(({ iscrowd }) => iscrowd === 0).map(({ segmentation }) => segmentation);
-    expect(segmentations(join(runFolder, "polyrnn-clicks", "automatic.json"))).toEqual(segmentations(join(runFolder, "annotations.json")));
+    const segmentations = (path: string): unknown =>
+      (
+        JSON.parse(readFileSync(path, "utf8")) as { annotations: { iscrowd: number; segmentation: unknown }[] }
+      ).annotations
+        .filter(({ iscrowd }) => iscrowd === 0)
+        .map(({ segmentation }) => segmentation);
+    expect(segmentations(join(runFolder, "polyrnn-clicks", "automatic.json"))).toEqual(
+      segmentations(join(runFolder, "annotations.json")),
+    );
   });
 
   test("without a run says so and takes the bundled sample", async () => {
-    const { code, stdout, stderr } = await polyrnn("simulate-clicks", "--run", join(folder.path, "none"), "--out", out(), "--threshold", "3", "--json", ...FEW);
+    const { code, stdout, stderr } = await polyrnn(
+      "simulate-clicks",
+      "--run",
+      join(folder.path, "none"),
+      "--out",
+      out(),
+      "--threshold",
+      "3",
+      "--json",
+      ...FEW,
+    );
     expect(code).toBe(0);
     expect(stderr).toContain("there is no run in");
     expect(stderr).toContain("simulating clicks on the bundled sample");
@@ -76,13 +173,24 @@ describe("simulate-clicks", () => {
     const over = await polyrnn(...words, "--out", join(folder.path, "a"), "--fail-over-clicks", "0.5");
     expect(over.code).toBe(1);
     expect(over.stderr).toBe("");
-    expect((JSON.parse(over.stdout) as ClickSummary).failOverClicks).toMatchObject({ limit: 0.5, threshold: 0, passed: false });
+    expect((JSON.parse(over.stdout) as ClickSummary).failOverClicks).toMatchObject({
+      limit: 0.5,
+      threshold: 0,
+      passed: false,
+    });
     expect((await polyrnn(...words, "--out", join(folder.path, "b"), "--fail-over-clicks", "500")).code).toBe(0);
   });
 
   test("an image that is missing is listed, and the exit code remembers", async () => {
-    const truth = writeCoco(folder.path, "truth.json", [annotation(1, 100, 100, 200, 150), annotation(2, 9, 9, 50, 50, { image_id: 2 })],
-      [{ id: 1, file_name: "street.jpg", width: 640, height: 480 }, { id: 2, file_name: "gone.jpg", width: 100, height: 100 }]);
+    const truth = writeCoco(
+      folder.path,
+      "truth.json",
+      [annotation(1, 100, 100, 200, 150), annotation(2, 9, 9, 50, 50, { image_id: 2 })],
+      [
+        { id: 1, file_name: "street.jpg", width: 640, height: 480 },
+        { id: 2, file_name: "gone.jpg", width: 100, height: 100 },
+      ],
+    );
     const { code, stderr } = await polyrnn("simulate-clicks", IMAGES, "--truth", truth, "--out", out(), ...FEW);
     expect(code).toBe(1);
     expect(stderr).toContain("failed: annotation 2");
@@ -90,14 +198,49 @@ describe("simulate-clicks", () => {
   });
 
   test.each<{ why: string; words: string[]; code: number; says: string }>([
-    { why: "a threshold that is a word", words: ["--threshold", "two"], code: 2, says: '--threshold: expected numbers of 0 or more but received "two"' },
-    { why: "a threshold below 0", words: ["--threshold=-1"], code: 2, says: '--threshold: expected numbers of 0 or more but received "-1"' },
-    { why: "images without a truth", words: [IMAGES], code: 2, says: "expected the ground truth of these images, received none" },
-    { why: "a truth without images or a run", words: ["--truth", BOXES, "--run", "/nowhere"], code: 2, says: "there is no run in /nowhere" },
+    {
+      why: "a threshold that is a word",
+      words: ["--threshold", "two"],
+      code: 2,
+      says: '--threshold: expected numbers of 0 or more but received "two"',
+    },
+    {
+      why: "a threshold below 0",
+      words: ["--threshold=-1"],
+      code: 2,
+      says: '--threshold: expected numbers of 0 or more but received "-1"',
+    },
+    {
+      why: "images without a truth",
+      words: [IMAGES],
+      code: 2,
+      says: "expected the ground truth of these images, received none",
+    },
+    {
+      why: "a truth without images or a run",
+      words: ["--truth", BOXES, "--run", "/nowhere"],
+      code: 2,
+      says: "there is no run in /nowhere",
+    },
     { why: "a truth that is not there", words: [IMAGES, "--truth", "/nowhere.json"], code: 66, says: "/nowhere.json" },
-    { why: "an unknown rule", words: ["--match", "nearest"], code: 2, says: "--match: expected one of closest, ring, area" },
-    { why: "images that cannot be grouped", words: [IMAGES, "--truth", BOXES, "--group-by", "weather"], code: 2, says: '--group-by: expected the field "weather" in images' },
-    { why: "other results that are not there", words: [IMAGES, "--truth", BOXES, "--compare", "other=/nowhere.json"], code: 66, says: "/nowhere.json" },
+    {
+      why: "an unknown rule",
+      words: ["--match", "nearest"],
+      code: 2,
+      says: "--match: expected one of closest, ring, area",
+    },
+    {
+      why: "images that cannot be grouped",
+      words: [IMAGES, "--truth", BOXES, "--group-by", "weather"],
+      code: 2,
+      says: '--group-by: expected the field "weather" in images',
+    },
+    {
+      why: "other results that are not there",
+      words: [IMAGES, "--truth", BOXES, "--compare", "other=/nowhere.json"],
+      code: 66,
+      says: "/nowhere.json",
+    },
     { why: "half a click", words: ["--max-clicks", "0.5"], code: 2, says: "--max-clicks: expected a whole number" },
   ])("$why is refused with what was expected", async ({ words, code, says }) => {
     const result = await polyrnn("simulate-clicks", "--out", out(), ...words);
@@ -105,7 +248,9 @@ describe("simulate-clicks", () => {
   });
 
   test("boxes without ground truth are refused, and no report is written", async () => {
-    const truth = writeCoco(folder.path, "truth.json", [annotation(1, 100, 100, 200, 150, { segmentation: undefined })]);
+    const truth = writeCoco(folder.path, "truth.json", [
+      annotation(1, 100, 100, 200, 150, { segmentation: undefined }),
+    ]);
     const { code, stderr } = await polyrnn("simulate-clicks", IMAGES, "--truth", truth, "--out", out(), ...FEW);
     expect(code).toBe(65);
     expect(stderr).toContain("expected ground truth polygons or masks");
@@ -115,24 +260,46 @@ describe("simulate-clicks", () => {
   test("a report that is there is replaced with --force only", async () => {
     const words = ["simulate-clicks", IMAGES, "--truth", BOXES, "--threshold", "3", "--out", out(), "--quiet", ...FEW];
     expect((await polyrnn(...words)).code).toBe(0);
-    expect(await polyrnn(...words)).toMatchObject({ code: 73, stderr: expect.stringContaining("an earlier report") as string });
+    expect(await polyrnn(...words)).toMatchObject({
+      code: 73,
+      stderr: expect.stringContaining("an earlier report") as string,
+    });
     expect((await polyrnn(...words, "--force")).code).toBe(0);
   });
 
   test("a damaged run.json is an error, not the sample", async () => {
     writeJson(folder.path, "run.json", "{");
-    expect(await polyrnn("simulate-clicks", "--run", folder.path)).toMatchObject({ code: 65, stderr: expect.stringContaining("run.json: expected JSON") as string });
+    expect(await polyrnn("simulate-clicks", "--run", folder.path)).toMatchObject({
+      code: 65,
+      stderr: expect.stringContaining("run.json: expected JSON") as string,
+    });
   });
 });
 
 describe("annotate --simulate-clicks", () => {
-  const annotate = (...words: string[]): ReturnType<typeof polyrnn> => polyrnn("annotate", IMAGES, "--out", out(), "--overlays", "none", "--limit", "2", ...TINY, ...words);
+  const annotate = (...words: string[]): ReturnType<typeof polyrnn> =>
+    polyrnn("annotate", IMAGES, "--out", out(), "--overlays", "none", "--limit", "2", ...TINY, ...words);
 
   test("leaves annotations and the report of both in one folder", async () => {
     const { code, stdout, stderr } = await annotate("--boxes", BOXES, "--simulate-clicks", "1,2", "--json");
     expect(code).toBe(0);
-    expect(readdirSync(out())).toEqual(expect.arrayContaining(["annotations.json", "clicks.csv", "instances.csv", "report.html", "report.json", "report.md", "run.json", "summary.json"]));
-    expect(JSON.parse(stdout)).toMatchObject({ type: "summary", done: 2, clicks: { type: "clicks", instances: 2, source: "run" } });
+    expect(readdirSync(out())).toEqual(
+      expect.arrayContaining([
+        "annotations.json",
+        "clicks.csv",
+        "instances.csv",
+        "report.html",
+        "report.json",
+        "report.md",
+        "run.json",
+        "summary.json",
+      ]),
+    );
+    expect(JSON.parse(stdout)).toMatchObject({
+      type: "summary",
+      done: 2,
+      clicks: { type: "clicks", instances: 2, source: "run" },
+    });
     expect(stderr).toMatch(/T +clicks +IoU/);
     const report = reportIn(out());
     expect(report.inputs.predictions).toBe(join(out(), "annotations.json"));
@@ -141,13 +308,38 @@ describe("annotate --simulate-clicks", () => {
 
   test.each<{ why: string; words: string[]; code: number; says: string }>([
     { why: "boxes without ground truth", words: [], code: 65, says: "expected ground truth polygons or masks" },
-    { why: "a stream without a folder", words: ["--out", "-"], code: 2, says: "--simulate-clicks needs an output folder" },
-    { why: "a threshold that is no number", words: ["--simulate-clicks", "x"], code: 2, says: '--simulate-clicks: expected numbers of 0 or more but received "x"' },
-    { why: "a part of the data set", words: ["--shard", "1/2"], code: 2, says: "--simulate-clicks and --shard exclude each other" },
+    {
+      why: "a stream without a folder",
+      words: ["--out", "-"],
+      code: 2,
+      says: "--simulate-clicks needs an output folder",
+    },
+    {
+      why: "a threshold that is no number",
+      words: ["--simulate-clicks", "x"],
+      code: 2,
+      says: '--simulate-clicks: expected numbers of 0 or more but received "x"',
+    },
+    {
+      why: "a part of the data set",
+      words: ["--shard", "1/2"],
+      code: 2,
+      says: "--simulate-clicks and --shard exclude each other",
+    },
     { why: "polygons that are kept", words: ["--existing", "keep"], code: 2, says: "exclude each other" },
   ])("$why is refused before anything is drawn", async ({ words, code, says }) => {
-    const boxes = writeCoco(folder.path, "boxes.json", [annotation(1, 100, 100, 200, 150, { segmentation: undefined })]);
-    const base = ["annotate", IMAGES, "--boxes", boxes, ...TINY, ...(words.includes("--out") ? [] : ["--out", out()]), ...(words.includes("--simulate-clicks") ? [] : ["--simulate-clicks", "1"])];
+    const boxes = writeCoco(folder.path, "boxes.json", [
+      annotation(1, 100, 100, 200, 150, { segmentation: undefined }),
+    ]);
+    const base = [
+      "annotate",
+      IMAGES,
+      "--boxes",
+      boxes,
+      ...TINY,
+      ...(words.includes("--out") ? [] : ["--out", out()]),
+      ...(words.includes("--simulate-clicks") ? [] : ["--simulate-clicks", "1"]),
+    ];
     expect(await polyrnn(...base, ...words)).toMatchObject({ code, stderr: expect.stringContaining(says) as string });
     expect(readdirSync(folder.path)).toEqual(["boxes.json"]);
   });

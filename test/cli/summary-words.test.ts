@@ -3,11 +3,34 @@ import type { AnnotateSummary } from "../../src/annotate/options.js";
 import { summaryWords } from "../../src/cli/summary-words.js";
 
 const SUMMARY: AnnotateSummary = {
-  version: 1, type: "summary", stopped: false, images: 12, annotations: 100, done: 90, failed: 0, skipped: 0, remaining: 0, clipped: 0, unended: 0,
-  failedByReason: {}, skippedByReason: {}, failures: [], meanScore: 0.8, engine: "onnxruntime", device: "cpu", engineVersion: "onnxruntime-node 1.30.0",
-  model: "mobile", modelHash: "abc", batchSize: 8, finishedNow: 90, seconds: 7.5,
-  secondsPerStage: { decode: 1, crop: 1, encode: 3, steps: 2, write: 0.5 }, instancesPerSecond: 12, peakMemoryMiB: 300.4,
-  out: "polyrnn-out", written: ["annotations.json", "summary.json", "overlays/"],
+  version: 1,
+  type: "summary",
+  stopped: false,
+  images: 12,
+  annotations: 100,
+  done: 90,
+  failed: 0,
+  skipped: 0,
+  remaining: 0,
+  clipped: 0,
+  unended: 0,
+  failedByReason: {},
+  skippedByReason: {},
+  failures: [],
+  meanScore: 0.8,
+  engine: "onnxruntime",
+  device: "cpu",
+  engineVersion: "onnxruntime-node 1.30.0",
+  model: "mobile",
+  modelHash: "abc",
+  batchSize: 8,
+  finishedNow: 90,
+  seconds: 7.5,
+  secondsPerStage: { decode: 1, crop: 1, encode: 3, steps: 2, write: 0.5 },
+  instancesPerSecond: 12,
+  peakMemoryMiB: 300.4,
+  out: "polyrnn-out",
+  written: ["annotations.json", "summary.json", "overlays/"],
 };
 const REST = ["images", "--boxes", "my boxes.json"];
 
@@ -21,7 +44,10 @@ test("the closing words say what was done, by what, what was written, and where 
 
 test.each([
   { change: { annotations: 0, done: 0 }, says: "nothing to draw: there are no annotations" },
-  { change: { done: 0, skipped: 7, skippedByReason: { crowd: 3, kept: 4 } }, says: "nothing to draw: 7 annotations, and all passed over" },
+  {
+    change: { done: 0, skipped: 7, skippedByReason: { crowd: 3, kept: 4 } },
+    says: "nothing to draw: 7 annotations, and all passed over",
+  },
   { change: { done: 0, skipped: 7, skippedByReason: { "score-below-minimum": 7 } }, says: "0 polygons from 12 images" },
   { change: { done: 0, failed: 2, failedByReason: { "image-missing": 2 } }, says: "0 polygons from 12 images" },
 ] as const)("a run without a polygon says whether there was anything to draw: $says", ({ change, says }) => {
@@ -29,9 +55,19 @@ test.each([
 });
 
 test("failures and skips are counted by reason, and the next step is to look at the failures", () => {
-  const words = summaryWords({
-    ...SUMMARY, failed: 4, failedByReason: { "image-missing": 3, "box-empty": 1 }, skipped: 2, skippedByReason: { crowd: 2 }, clipped: 1, unended: 2,
-  }, REST, false);
+  const words = summaryWords(
+    {
+      ...SUMMARY,
+      failed: 4,
+      failedByReason: { "image-missing": 3, "box-empty": 1 },
+      skipped: 2,
+      skippedByReason: { crowd: 2 },
+      clipped: 1,
+      unended: 2,
+    },
+    REST,
+    false,
+  );
   expect(words.slice(1, 5)).toEqual([
     "4 failed: 3 image-missing, 1 box-empty",
     "2 skipped: 2 crowd",
@@ -43,25 +79,52 @@ test("failures and skips are counted by reason, and the next step is to look at 
 
 test.each([
   { clipped: 9, done: 9, says: "9 boxes reached over the image's border and were cut there", why: "too few to say" },
-  { clipped: 45, done: 90, says: "45 boxes reached over the image's border and were cut there", why: "half of them: large things" },
-  { clipped: 46, done: 90, says: "46 boxes reached over the image's border and were cut there; check that boxes are [left, top, width, height], not [left, top, right, bottom]", why: "most: corners?" },
+  {
+    clipped: 45,
+    done: 90,
+    says: "45 boxes reached over the image's border and were cut there",
+    why: "half of them: large things",
+  },
+  {
+    clipped: 46,
+    done: 90,
+    says: "46 boxes reached over the image's border and were cut there; check that boxes are [left, top, width, height], not [left, top, right, bottom]",
+    why: "most: corners?",
+  },
 ])("boxes that were cut are counted, and doubted where they are most: $clipped of $done", ({ clipped, done, says }) => {
   expect(summaryWords({ ...SUMMARY, clipped, done }, REST, false)).toContain(says);
 });
 
 test.each([
-  { rest: REST, command: "polyrnn annotate images --boxes 'my boxes.json' --resume", why: "words are quoted for the shell" },
-  { rest: [...REST, "--resume"], command: "polyrnn annotate images --boxes 'my boxes.json' --resume", why: "--resume is not said twice" },
-  { rest: ["it's", "--boxes", "b", "--force"], command: "polyrnn annotate 'it'\\''s' --boxes b --resume", why: "--force would throw the run away" },
+  {
+    rest: REST,
+    command: "polyrnn annotate images --boxes 'my boxes.json' --resume",
+    why: "words are quoted for the shell",
+  },
+  {
+    rest: [...REST, "--resume"],
+    command: "polyrnn annotate images --boxes 'my boxes.json' --resume",
+    why: "--resume is not said twice",
+  },
+  {
+    rest: ["it's", "--boxes", "b", "--force"],
+    command: "polyrnn annotate 'it'\\''s' --boxes b --resume",
+    why: "--force would throw the run away",
+  },
 ])("a stopped run says how to go on: $why", ({ rest, command }) => {
-  expect(summaryWords({ ...SUMMARY, stopped: true, remaining: 10 }, rest, false).at(-1)).toBe(`stopped with 10 instances left; go on with: ${command}`);
+  expect(summaryWords({ ...SUMMARY, stopped: true, remaining: 10 }, rest, false).at(-1)).toBe(
+    `stopped with 10 instances left; go on with: ${command}`,
+  );
 });
 
 test("a stopped stream has nothing to go on with", () => {
-  expect(summaryWords({ ...SUMMARY, stopped: true, remaining: 1, out: "-", written: [] }, REST, false).at(-1)).toBe("stopped with 1 instance left");
+  expect(summaryWords({ ...SUMMARY, stopped: true, remaining: 1, out: "-", written: [] }, REST, false).at(-1)).toBe(
+    "stopped with 1 instance left",
+  );
 });
 
 test("--verbose adds the time per stage and the memory", () => {
   expect(summaryWords(SUMMARY, REST, true)).toContain(
-    "time: decode 1.00 s, crop 1.00 s, encode 3.00 s, steps 2.00 s, write 0.50 s; peak memory 300 MiB; batches of 8");
+    "time: decode 1.00 s, crop 1.00 s, encode 3.00 s, steps 2.00 s, write 0.50 s; peak memory 300 MiB; batches of 8",
+  );
 });

@@ -1,29 +1,62 @@
 import { expect, test } from "vitest";
-import { fitting, showTrainProgress, startedWords, stepWords, validationWords, type ShownStep } from "../../src/cli/train-progress.js";
+import {
+  fitting,
+  showTrainProgress,
+  startedWords,
+  stepWords,
+  validationWords,
+  type ShownStep,
+} from "../../src/cli/train-progress.js";
 import { endedWords } from "../../src/cli/train-words.js";
 import type { RunStarted, ValidationLine } from "../../src/train/events.js";
 import { memoryTerminal } from "./memory-terminal.js";
 
 const STEP: ShownStep = {
-  step: 1200, steps: 10_000, losses: { total: 3.21, steps: 2.4, edge: 0.41, vertex: 0.25, mask: 0.15 }, accuracy: 0.412, maskIou: 0.8,
-  instancesPerSecond: 14.23, secondsLeft: 9914,
+  step: 1200,
+  steps: 10_000,
+  losses: { total: 3.21, steps: 2.4, edge: 0.41, vertex: 0.25, mask: 0.15 },
+  accuracy: 0.412,
+  maskIou: 0.8,
+  instancesPerSecond: 14.23,
+  secondsLeft: 9914,
 };
 const at = (step: number, total: number): ShownStep => ({ ...STEP, step, losses: { ...STEP.losses, total } });
 
 const VALIDATION: ValidationLine = {
-  type: "validation", step: 500, all: { iou: 0.712, boxIou: 0.625, instances: 100 }, failed: 3, isBest: true, drawn: [], instancesPerSecond: 20,
+  type: "validation",
+  step: 500,
+  all: { iou: 0.712, boxIou: 0.625, instances: 100 },
+  failed: 3,
+  isBest: true,
+  drawn: [],
+  instancesPerSecond: 20,
   bySource: { people: { iou: 0.79, boxIou: 0.58, instances: 20 }, coco: { iou: 0.7, boxIou: 0.62, instances: 80 } },
 };
 
 const STARTED: RunStarted = {
-  folder: "/data/runs/mine", architecture: "mobile", trainable: 100, frozen: 0, start: "random weights from seed 0", instances: 62, images: 9,
-  bySource: new Map([["all", 62]]), dropped: new Map([["crowd", 1], ["several-parts", 3]]), validationInstances: 23,
-  device: "tfjs on cpu (@tensorflow/tfjs-node 4.22.0)", doneSteps: 0, steps: 10_000, batchSize: 16,
+  folder: "/data/runs/mine",
+  architecture: "mobile",
+  trainable: 100,
+  frozen: 0,
+  start: "random weights from seed 0",
+  instances: 62,
+  images: 9,
+  bySource: new Map([["all", 62]]),
+  dropped: new Map([
+    ["crowd", 1],
+    ["several-parts", 3],
+  ]),
+  validationInstances: 23,
+  device: "tfjs on cpu (@tensorflow/tfjs-node 4.22.0)",
+  doneSteps: 0,
+  steps: 10_000,
+  batchSize: 16,
 };
 
 test("a step is said with its loss and the parts of it, accuracy, mask IoU, speed and time left", () => {
   expect(stepWords(STEP).join(", ")).toBe(
-    "step 1200 of 10000, loss 3.210, 2 h 45 min left, accuracy 0.412, mask IoU 0.800, 14 instances/s, steps 2.400 edge 0.410 vertex 0.250 mask 0.150");
+    "step 1200 of 10000, loss 3.210, 2 h 45 min left, accuracy 0.412, mask IoU 0.800, 14 instances/s, steps 2.400 edge 0.410 vertex 0.250 mask 0.150",
+  );
 });
 
 test("on a narrow terminal the last parts are left out, never the step", () => {
@@ -43,7 +76,11 @@ test("without a terminal there is one plain line every 30 seconds, and every val
   await progress.validation(VALIDATION, { folder: "", lines: [], crops: [] });
   progress.end();
   const lines = terminal.stderr.text.trimEnd().split("\n");
-  expect(lines.map((line) => line.split(",")[0])).toEqual(["step 31 of 10000", "step 61 of 10000", "validation at step 500: IoU 0.712 (best so far)"]);
+  expect(lines.map((line) => line.split(",")[0])).toEqual([
+    "step 31 of 10000",
+    "step 61 of 10000",
+    "validation at step 500: IoU 0.712 (best so far)",
+  ]);
 });
 
 test("the loss that is shown follows the steps without jumping with each", async () => {
@@ -70,13 +107,20 @@ test("--quiet shows neither steps nor validations", async () => {
 
 test("a validation names its sources, those with most instances first, and how many gave no polygon", () => {
   expect(validationWords(VALIDATION)).toBe(
-    "validation at step 500: IoU 0.712 (best so far), the box itself 0.625; coco 0.700, people 0.790; 3 of 100 gave no polygon");
+    "validation at step 500: IoU 0.712 (best so far), the box itself 0.625; coco 0.700, people 0.790; 3 of 100 gave no polygon",
+  );
 });
 
 test("names of sources cannot move the cursor", async () => {
   const terminal = memoryTerminal();
   const progress = showTrainProgress(terminal.stderr, { quiet: false, now: () => terminal.now() });
-  await progress.started({ ...STARTED, bySource: new Map([["\u001b[2Jgone", 1], ["b\nfake line", 2]]) });
+  await progress.started({
+    ...STARTED,
+    bySource: new Map([
+      ["\u001b[2Jgone", 1],
+      ["b\nfake line", 2],
+    ]),
+  });
   progress.end();
   expect(terminal.stderr.text).not.toContain("\u001b");
   expect(terminal.stderr.text).toContain("b\\x0afake line 2");
@@ -85,18 +129,26 @@ test("names of sources cannot move the cursor", async () => {
 test("the first words say what is trained, on what, and what was left out, most frequent reasons first", () => {
   expect(startedWords(STARTED)).toEqual([
     "training mobile with tfjs on cpu (@tensorflow/tfjs-node 4.22.0): 100 weights; start: random weights from seed 0",
-    "62 instances on 9 images, validated on 23", "left out: several-parts 3, crowd 1", "10000 steps of 16 crops into /data/runs/mine",
+    "62 instances on 9 images, validated on 23",
+    "left out: several-parts 3, crowd 1",
+    "10000 steps of 16 crops into /data/runs/mine",
   ]);
   expect(startedWords({ ...STARTED, doneSteps: 40 }).at(-1)).toBe("going on after step 40 of 10000 in /data/runs/mine");
 });
 
 test.each([
   { folder: "runs/mine", next: "next: polyrnn train --resume runs/mine", why: "a plain path stands as it was typed" },
-  { folder: "my runs/it's", next: "next: polyrnn train --resume 'my runs/it'\\''s'", why: "a path with spaces is quoted for a shell" },
+  {
+    folder: "my runs/it's",
+    next: "next: polyrnn train --resume 'my runs/it'\\''s'",
+    why: "a path with spaces is quoted for a shell",
+  },
 ])("the last words of a stopped run are a command to paste: $why", ({ folder, next }) => {
   expect(endedWords({ reason: "stopped", step: 5, seconds: 9, folder: "/x" }, folder, false).at(-1)).toBe(next);
 });
 
 test("a bare folder name is given as a path, because it could be the name of a bundled model", () => {
-  expect(endedWords({ reason: "done", step: 5, seconds: 9, folder: "/x/mobile" }, "mobile", true).at(-1)).toContain("--model ./mobile");
+  expect(endedWords({ reason: "done", step: 5, seconds: 9, folder: "/x/mobile" }, "mobile", true).at(-1)).toContain(
+    "--model ./mobile",
+  );
 });

@@ -7,7 +7,10 @@ const IMAGE = mapImage(300, 200);
 
 test("the window is square, 15 % longer than the box's long side, and centered on the box", async () => {
   const result = await cutCrop(IMAGE, instanceOf(0, { left: 100, top: 80, width: 40, height: 20 }), 0.15);
-  expect(result).toMatchObject({ kind: "crop", crop: { window: { left: 97, top: 67, side: 46 }, clipped: false, imageWidth: 300, imageHeight: 200 } });
+  expect(result).toMatchObject({
+    kind: "crop",
+    crop: { window: { left: 97, top: 67, side: 46 }, clipped: false, imageWidth: 300, imageHeight: 200 },
+  });
   if (result.kind === "crop") expect(result.crop.pixels).toEqual(await resampleWindow(IMAGE, result.crop.window, 224));
 });
 

@@ -3,25 +3,31 @@ import { expect, test } from "vitest";
 import { Gate } from "../../src/crop/gate.js";
 
 /** Lets everything that can go on go on. */
-const settle = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
+const settle = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 
 test("never more than the capacity is inside, unless one alone is larger, and everyone gets in in order", async () => {
-  await fc.assert(fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 15 }), { maxLength: 30 }), async (amounts) => {
-    const gate = new Gate(10);
-    const entered: number[] = [];
-    for (const [i, amount] of amounts.entries()) void gate.enter(amount).then(() => entered.push(i));
-    let left = 0;
-    for (;;) {
-      await settle();
-      const inside = entered.slice(left).map((i) => amounts[i]!);
-      const sum = inside.reduce((a, b) => a + b, 0);
-      expect(gate.inside).toBe(sum);
-      expect(sum <= 10 || inside.length === 1).toBe(true);
-      if (left === entered.length) break;
-      gate.leave(amounts[entered[left++]!]!);
-    }
-    expect(entered).toEqual(amounts.map((_, i) => i));
-  }), { numRuns: 50 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 15 }), { maxLength: 30 }), async (amounts) => {
+      const gate = new Gate(10);
+      const entered: number[] = [];
+      for (const [i, amount] of amounts.entries()) void gate.enter(amount).then(() => entered.push(i));
+      let left = 0;
+      for (;;) {
+        await settle();
+        const inside = entered.slice(left).map((i) => amounts[i]!);
+        const sum = inside.reduce((a, b) => a + b, 0);
+        expect(gate.inside).toBe(sum);
+        expect(sum <= 10 || inside.length === 1).toBe(true);
+        if (left === entered.length) break;
+        gate.leave(amounts[entered[left++]!]!);
+      }
+      expect(entered).toEqual(amounts.map((_, i) => i));
+    }),
+    { numRuns: 50 },
+  );
 });
 
 test("a small one does not pass a large one that came first", async () => {

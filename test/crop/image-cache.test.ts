@@ -17,7 +17,7 @@ test("an image is decoded once while it is held, also when it is asked for twice
   const cache = new ImageCache(2 ** 30);
   const [first, second] = await Promise.all([cache.get(one), cache.get(one)]);
   expect(second === first).toBe(true);
-  expect(await cache.get(one) === first).toBe(true);
+  expect((await cache.get(one)) === first).toBe(true);
   expect(cache.bytes).toBe(bytesOf(one));
 });
 
@@ -29,8 +29,8 @@ test("never holds more than its limit, and lets go of what was used longest ago"
   await cache.get(one);
   await cache.get(three);
   expect(cache.bytes).toBeLessThanOrEqual(limit);
-  expect(await cache.get(one) === first).toBe(true);
-  expect(await cache.get(two) === second).toBe(false);
+  expect((await cache.get(one)) === first).toBe(true);
+  expect((await cache.get(two)) === second).toBe(false);
   expect(cache.bytes).toBeLessThanOrEqual(limit);
 });
 

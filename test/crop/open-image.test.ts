@@ -13,7 +13,10 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "polyrnn-open-image-"));
   await mkdir(join(folder, "folder.jpg"));
   await symlink(join(folder, "gone.jpg"), join(folder, "link.jpg"));
-  await writeFile(join(folder, "noise.jpg"), Uint8Array.from({ length: 500 }, (_, i) => (i * 89) % 256));
+  await writeFile(
+    join(folder, "noise.jpg"),
+    Uint8Array.from({ length: 500 }, (_, i) => (i * 89) % 256),
+  );
   await writeFile(join(folder, "drawing.jpg"), '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>');
 });
 afterAll(() => rm(folder, { recursive: true }));
@@ -37,7 +40,10 @@ test.each([
 test("where the annotation file gives the size of the unrotated image, nothing is rotated", async () => {
   const stored = await decode(hostile("rotated-6-as-stored.jpg"), { width: 180, height: 240 });
   expect(stored).toMatchObject({ width: 180, height: 240 });
-  const upright = await sharp((await decode(hostile("upright.jpg"))).pixels, { raw: { ...SIZE, channels: 3 } }).rotate(270).raw().toBuffer();
+  const upright = await sharp((await decode(hostile("upright.jpg"))).pixels, { raw: { ...SIZE, channels: 3 } })
+    .rotate(270)
+    .raw()
+    .toBuffer();
   expect(psnr(stored.pixels, upright)).toBeGreaterThan(34);
 });
 
@@ -74,7 +80,8 @@ test("what is transparent becomes black, what is opaque keeps its color", async 
   const { pixels } = await decode(hostile("palette-alpha.png"));
   expect([...pixels.subarray(0, 3)]).toEqual([0, 0, 0]);
   const { pixels: upright } = await decode(hostile("upright.jpg"));
-  const middle = (90 * 240 + 60) * 3, count = 120 * 3;
+  const middle = (90 * 240 + 60) * 3,
+    count = 120 * 3;
   expect(psnr(pixels.subarray(middle, middle + count), upright.subarray(middle, middle + count))).toBeGreaterThan(22);
 });
 
@@ -82,18 +89,53 @@ test("an image of one pixel is an image", async () => {
   expect((await decode(hostile("one-pixel.png"), { width: 1, height: 1 })).pixels).toHaveLength(3);
 });
 
-interface Refused { readonly path: () => string; readonly reason: FailReason; readonly says: RegExp; readonly why: string }
+interface Refused {
+  readonly path: () => string;
+  readonly reason: FailReason;
+  readonly says: RegExp;
+  readonly why: string;
+}
 
 test.each<Refused>([
-  { path: () => hostile("empty.jpg"), reason: "image-unreadable", says: /empty file \(0 bytes\)/, why: "an empty file" },
-  { path: () => hostile("text.jpg"), reason: "image-unreadable", says: /a text file that begins with "404: Not Found/, why: "a text file" },
-  { path: () => join(folder, "noise.jpg"), reason: "image-unreadable", says: /500 bytes that no image format begins with/, why: "bytes of no format" },
+  {
+    path: () => hostile("empty.jpg"),
+    reason: "image-unreadable",
+    says: /empty file \(0 bytes\)/,
+    why: "an empty file",
+  },
+  {
+    path: () => hostile("text.jpg"),
+    reason: "image-unreadable",
+    says: /a text file that begins with "404: Not Found/,
+    why: "a text file",
+  },
+  {
+    path: () => join(folder, "noise.jpg"),
+    reason: "image-unreadable",
+    says: /500 bytes that no image format begins with/,
+    why: "bytes of no format",
+  },
   { path: () => join(folder, "drawing.jpg"), reason: "image-unreadable", says: /SVG drawing/, why: "a drawing" },
   { path: () => join(folder, "folder.jpg"), reason: "image-unreadable", says: /received a folder/, why: "a folder" },
   { path: () => join(folder, "gone.jpg"), reason: "image-missing", says: /received no file/, why: "a missing file" },
-  { path: () => join(folder, "gone.jpg", "deeper.jpg"), reason: "image-missing", says: /received no file/, why: "a file in a missing folder" },
-  { path: () => join(folder, "link.jpg"), reason: "image-missing", says: /symbolic link to nothing/, why: "a dangling link" },
-  { path: () => hostile("too-large.png"), reason: "image-too-large", says: /at most 268402689 pixels, received 16500 x 16500 = 272250000/, why: "over the pixel limit" },
+  {
+    path: () => join(folder, "gone.jpg", "deeper.jpg"),
+    reason: "image-missing",
+    says: /received no file/,
+    why: "a file in a missing folder",
+  },
+  {
+    path: () => join(folder, "link.jpg"),
+    reason: "image-missing",
+    says: /symbolic link to nothing/,
+    why: "a dangling link",
+  },
+  {
+    path: () => hostile("too-large.png"),
+    reason: "image-too-large",
+    says: /at most 268402689 pixels, received 16500 x 16500 = 272250000/,
+    why: "over the pixel limit",
+  },
 ])("$why is refused as $reason, and the message names the file and what was found", async ({ path, reason, says }) => {
   const opened = await openImage(path(), {});
   expect(opened).toMatchObject({ kind: "failed", failure: { reason } });
@@ -108,7 +150,9 @@ test("a truncated image opens by its header and is refused when decoded", async 
   if (opened.kind === "failed") return;
   const decoded = await decodeImage(opened.image);
   expect(decoded).toMatchObject({ kind: "failed", failure: { reason: "image-unreadable" } });
-  expect(decoded.kind === "failed" ? decoded.failure.message : "").toMatch(/received a damaged one: .*premature end of JPEG image/);
+  expect(decoded.kind === "failed" ? decoded.failure.message : "").toMatch(
+    /received a damaged one: .*premature end of JPEG image/,
+  );
 });
 
 test("a file that shrinks between its header and its pixels is refused, not decoded into the wrong frame", async () => {
@@ -121,25 +165,38 @@ test("a file that shrinks between its header and its pixels is refused, not deco
   expect(await decodeImage(opened.image)).toMatchObject({ kind: "failed", failure: { reason: "image-unreadable" } });
 });
 
-test.skipIf(process.platform === "win32")("a pipe that takes an image's place, before or after its header was read, is refused at once instead of waited for", async () => {
-  const path = join(folder, "pipe.jpg");
-  await copyFile(hostile("upright.jpg"), path);
-  const opened = await openImage(path, SIZE);
-  await rm(path);
-  execFileSync("mkfifo", [path]);
-  expect(opened.kind).toBe("opened");
-  if (opened.kind === "failed") return;
-  expect(await decodeImage(opened.image)).toMatchObject({ kind: "failed", failure: { reason: "image-unreadable", message: expect.stringContaining("no regular file") as string } });
-  expect(await openImage(path, SIZE)).toMatchObject({ kind: "failed", failure: { reason: "image-unreadable", message: expect.stringContaining("device or pipe") as string } });
-});
+test.skipIf(process.platform === "win32")(
+  "a pipe that takes an image's place, before or after its header was read, is refused at once instead of waited for",
+  async () => {
+    const path = join(folder, "pipe.jpg");
+    await copyFile(hostile("upright.jpg"), path);
+    const opened = await openImage(path, SIZE);
+    await rm(path);
+    execFileSync("mkfifo", [path]);
+    expect(opened.kind).toBe("opened");
+    if (opened.kind === "failed") return;
+    expect(await decodeImage(opened.image)).toMatchObject({
+      kind: "failed",
+      failure: { reason: "image-unreadable", message: expect.stringContaining("no regular file") as string },
+    });
+    expect(await openImage(path, SIZE)).toMatchObject({
+      kind: "failed",
+      failure: { reason: "image-unreadable", message: expect.stringContaining("device or pipe") as string },
+    });
+  },
+);
 
 test("a file that became a link out of the image folder since it was found is not opened", async () => {
-  const inside = join(folder, "inside"), swapped = join(inside, "swapped.png");
+  const inside = join(folder, "inside"),
+    swapped = join(inside, "swapped.png");
   await mkdir(inside);
   await copyFile(hostile("one-pixel.png"), join(folder, "outside.png"));
   await copyFile(hostile("one-pixel.png"), swapped);
   expect(await openImage(swapped, {}, await realpath(inside))).toMatchObject({ kind: "opened" });
   await rm(swapped);
   await symlink(join(folder, "outside.png"), swapped);
-  expect(await openImage(swapped, {}, await realpath(inside))).toMatchObject({ kind: "failed", failure: { reason: "image-outside" } });
+  expect(await openImage(swapped, {}, await realpath(inside))).toMatchObject({
+    kind: "failed",
+    failure: { reason: "image-outside" },
+  });
 });

@@ -21,16 +21,24 @@ test("ranges come back in their order, whether they are read together or apart",
   const long = join(folder, "long.bin");
   await writeFile(long, bytes);
   const file = await openByteFile(long, "box file");
-  await fc.assert(fc.asyncProperty(fc.array(fc.tuple(fc.oneof(fc.nat(100), fc.nat(40_000)), fc.integer({ min: 1, max: 30_000 })), { maxLength: 12 }), async (steps) => {
-    let at = 0;
-    const ranges = steps.flatMap(([gap, length]) => {
-      const offset = at + gap;
-      at = offset + length;
-      return at <= bytes.length ? [{ offset, length }] : [];
-    });
-    const read = await readRanges(file, ranges);
-    expect(read.map((part) => part.toString("latin1"))).toEqual(ranges.map(({ offset, length }) => bytes.subarray(offset, offset + length).toString("latin1")));
-  }), { numRuns: 40 });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.oneof(fc.nat(100), fc.nat(40_000)), fc.integer({ min: 1, max: 30_000 })), { maxLength: 12 }),
+      async (steps) => {
+        let at = 0;
+        const ranges = steps.flatMap(([gap, length]) => {
+          const offset = at + gap;
+          at = offset + length;
+          return at <= bytes.length ? [{ offset, length }] : [];
+        });
+        const read = await readRanges(file, ranges);
+        expect(read.map((part) => part.toString("latin1"))).toEqual(
+          ranges.map(({ offset, length }) => bytes.subarray(offset, offset + length).toString("latin1")),
+        );
+      },
+    ),
+    { numRuns: 40 },
+  );
   await file.close();
 });
 
@@ -41,24 +49,32 @@ test("a walk gets the bytes of its groups, whether they follow one another, jump
   const file = await openByteFile(long, "box file");
   const group = fc.record({
     jump: fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.nat(bytes.length) }),
-    parts: fc.array(fc.tuple(fc.nat(20), fc.oneof(fc.integer({ min: 1, max: 900 }), fc.integer({ min: 1, max: 300_000 }))), { maxLength: 4 }),
+    parts: fc.array(
+      fc.tuple(fc.nat(20), fc.oneof(fc.integer({ min: 1, max: 900 }), fc.integer({ min: 1, max: 300_000 }))),
+      { maxLength: 4 },
+    ),
   });
-  await fc.assert(fc.asyncProperty(fc.array(group, { maxLength: 30 }), async (groups) => {
-    const reader = new RangeReader(file);
-    let at = 0;
-    for (const { jump, parts } of groups) {
-      at = jump ?? at;
-      const ranges = parts.flatMap(([gap, length]) => {
-        const offset = at + gap;
-        if (offset + length > bytes.length) return [];
-        at = offset + length;
-        return [{ offset, length }];
-      });
-      const read = await reader.read(ranges);
-      expect(read).toHaveLength(ranges.length);
-      expect(ranges.every(({ offset, length }, i) => read[i]!.equals(bytes.subarray(offset, offset + length)))).toBe(true);
-    }
-  }), { numRuns: 60 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(group, { maxLength: 30 }), async (groups) => {
+      const reader = new RangeReader(file);
+      let at = 0;
+      for (const { jump, parts } of groups) {
+        at = jump ?? at;
+        const ranges = parts.flatMap(([gap, length]) => {
+          const offset = at + gap;
+          if (offset + length > bytes.length) return [];
+          at = offset + length;
+          return [{ offset, length }];
+        });
+        const read = await reader.read(ranges);
+        expect(read).toHaveLength(ranges.length);
+        expect(ranges.every(({ offset, length }, i) => read[i]!.equals(bytes.subarray(offset, offset + length)))).toBe(
+          true,
+        );
+      }
+    }),
+    { numRuns: 60 },
+  );
   await file.close();
 });
 
@@ -67,7 +83,11 @@ test("ranges far beyond one block are read in several", async () => {
   await writeFile(long, Buffer.alloc(3 * 2 ** 20, "abc"));
   const file = await openByteFile(long, "box file");
   const ranges = Array.from({ length: 30 }, (_, i) => ({ offset: i * 100_000, length: 99_999 }));
-  expect((await readRanges(file, ranges)).every((part, i) => part.length === 99_999 && part.toString("latin1", 0, 1) === "abc"[i * 100_000 % 3])).toBe(true);
+  expect(
+    (await readRanges(file, ranges)).every(
+      (part, i) => part.length === 99_999 && part.toString("latin1", 0, 1) === "abc"[(i * 100_000) % 3],
+    ),
+  ).toBe(true);
   await file.close();
 });
 
@@ -89,7 +109,9 @@ test("a file that became shorter gives no partial bytes", async () => {
   await writeFile(other, "abcdef");
   const file = await openByteFile(other, "box file");
   await truncate(other, 3);
-  expect((await errorOf(file.slice(2, 4))).message).toContain("shrinking.txt: expected the file to stay as it was when it was opened");
+  expect((await errorOf(file.slice(2, 4))).message).toContain(
+    "shrinking.txt: expected the file to stay as it was when it was opened",
+  );
   await file.close();
 });
 

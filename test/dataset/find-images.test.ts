@@ -11,13 +11,28 @@ import { errorOf, folderWith } from "./temporary-folder.js";
 
 const isRoot = process.getuid?.() === 0;
 if (isRoot) console.log("Skipped: folders that may not be read (the administrator may read everything)");
-const outcome = (located: Located): string => located.kind === "file" ? located.name : located.failure.reason;
+const outcome = (located: Located): string => (located.kind === "file" ? located.name : located.failure.reason);
 
 describe("names that stay inside the folder", async () => {
   const folder = await folderWith({
-    "a.jpg": "", "deep/er/b.PNG": "", "cam1/001.jpg": "", "cam2/001.jpg": "", "set/cam3/002.jpg": "", "set/cam4/002.jpg": "", "cam5/same.jpg": "",
-    "other/cam5/same.jpg": "", "weird [1]*{x}?.jpg": "", "back\\slash.jpg": "", "notes.txt": "not an image", "frame.dat": "", "folder.jpg/c.jpg": "",
-    "..jpg": "", "a..b.jpg": "", "cafe\u0301.jpg": "", "x.tiff": "", ".hidden/h.jpg": "",
+    "a.jpg": "",
+    "deep/er/b.PNG": "",
+    "cam1/001.jpg": "",
+    "cam2/001.jpg": "",
+    "set/cam3/002.jpg": "",
+    "set/cam4/002.jpg": "",
+    "cam5/same.jpg": "",
+    "other/cam5/same.jpg": "",
+    "weird [1]*{x}?.jpg": "",
+    "back\\slash.jpg": "",
+    "notes.txt": "not an image",
+    "frame.dat": "",
+    "folder.jpg/c.jpg": "",
+    "..jpg": "",
+    "a..b.jpg": "",
+    "cafe\u0301.jpg": "",
+    "x.tiff": "",
+    ".hidden/h.jpg": "",
   });
   const finder = await findImages(folder);
 
@@ -61,21 +76,39 @@ describe("names that stay inside the folder", async () => {
   test("failures say what was looked for, where, and what is there", async () => {
     expect(await finder.locate("nowhere.jpg")).toEqual({
       kind: "failed",
-      failure: { reason: "image-missing", message: `expected an image file "nowhere.jpg" in ${folder}, received none among its 14 images. Add the image or correct the name.` },
+      failure: {
+        reason: "image-missing",
+        message: `expected an image file "nowhere.jpg" in ${folder}, received none among its 14 images. Add the image or correct the name.`,
+      },
     });
     expect(await finder.locate("001.jpg")).toEqual({
       kind: "failed",
-      failure: { reason: "image-ambiguous", message: `image "001.jpg": expected one such file in ${folder}, received "cam1/001.jpg", "cam2/001.jpg". Name the image with its folder.` },
+      failure: {
+        reason: "image-ambiguous",
+        message: `image "001.jpg": expected one such file in ${folder}, received "cam1/001.jpg", "cam2/001.jpg". Name the image with its folder.`,
+      },
     });
   });
 
   test("every file is found under its own relative path, wherever it lies", async () => {
     const segment = fc.stringMatching(/^[a-z0-9 ._-]{1,8}$/).filter((name) => !/^\.+$/.test(name));
-    await fc.assert(fc.asyncProperty(fc.uniqueArray(fc.array(segment, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 5, selector: (parts) => parts[0] }), async (paths) => {
-      const names = paths.map((parts) => `${parts.join("/")}/image.jpg`);
-      const made = await findImages(await folderWith({ "one.jpg": "", ...Object.fromEntries(names.map((name) => [name, ""])) }));
-      for (const name of names) expect(outcome(await made.locate(name))).toBe(name);
-    }), { numRuns: 15 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(fc.array(segment, { minLength: 1, maxLength: 3 }), {
+          minLength: 1,
+          maxLength: 5,
+          selector: (parts) => parts[0],
+        }),
+        async (paths) => {
+          const names = paths.map((parts) => `${parts.join("/")}/image.jpg`);
+          const made = await findImages(
+            await folderWith({ "one.jpg": "", ...Object.fromEntries(names.map((name) => [name, ""])) }),
+          );
+          for (const name of names) expect(outcome(await made.locate(name))).toBe(name);
+        },
+      ),
+      { numRuns: 15 },
+    );
   });
 });
 
@@ -142,10 +175,22 @@ describe("names that lead out of the folder are never opened", async () => {
 });
 
 describe("images named by stem or number", async () => {
-  const finder = await findImages(await folderWith({
-    "val/000000000139.jpg": "", "val/7.png": "", "x/0012.jpg": "", "y/12.jpg": "", "COCO_val2014_000000000042.jpg": "", "scene_3.jpg": "", "99999999999999999999.jpg": "",
-    "val/ulm/ulm_1.png": "", "train/ulm/ulm_1.png": "", "both.jpg": "", "both.png": "", "mp4.1.jpg": "",
-  }));
+  const finder = await findImages(
+    await folderWith({
+      "val/000000000139.jpg": "",
+      "val/7.png": "",
+      "x/0012.jpg": "",
+      "y/12.jpg": "",
+      "COCO_val2014_000000000042.jpg": "",
+      "scene_3.jpg": "",
+      "99999999999999999999.jpg": "",
+      "val/ulm/ulm_1.png": "",
+      "train/ulm/ulm_1.png": "",
+      "both.jpg": "",
+      "both.png": "",
+      "mp4.1.jpg": "",
+    }),
+  );
 
   test.each([
     { id: 139, found: "val/000000000139.jpg", why: "leading zeros do not count" },
@@ -198,19 +243,37 @@ describe("an image folder that cannot serve", () => {
 describe("names", () => {
   test("a name that is not refused has readings without climbs, roots or empty parts", () => {
     const part = fc.oneof(fc.string(), fc.constantFrom("..", ".", "", "C:", "a"));
-    fc.assert(fc.property(fc.array(part), fc.constantFrom("/", "\\"), (parts, slash) => {
-      const name = parts.join(slash);
-      if (reasonOutside(name) !== undefined) return;
-      for (const reading of readingsOf(name)) {
-        expect(reading.startsWith("/")).toBe(false);
-        for (const piece of reading.split("/")) expect(["", ".", ".."]).not.toContain(piece);
-      }
-    }));
+    fc.assert(
+      fc.property(fc.array(part), fc.constantFrom("/", "\\"), (parts, slash) => {
+        const name = parts.join(slash);
+        if (reasonOutside(name) !== undefined) return;
+        for (const reading of readingsOf(name)) {
+          expect(reading.startsWith("/")).toBe(false);
+          for (const piece of reading.split("/")) expect(["", ".", ".."]).not.toContain(piece);
+        }
+      }),
+    );
   });
   test("only the last ending of a file name is cut off, and never a leading dot", () => {
-    expect(["a.jpg", "a.b.jpg", ".jpg", "x/.jpg", "x.y/z", "x.y/z.jpg"].map(withoutExtension)).toEqual(["a", "a.b", ".jpg", "x/.jpg", "x.y/z", "x.y/z"]);
+    expect(["a.jpg", "a.b.jpg", ".jpg", "x/.jpg", "x.y/z", "x.y/z.jpg"].map(withoutExtension)).toEqual([
+      "a",
+      "a.b",
+      ".jpg",
+      "x/.jpg",
+      "x.y/z",
+      "x.y/z",
+    ]);
   });
   test("a stem is a number only when all of it is", () => {
-    expect(["0", "007", "1.5", "-1", "1e3", "a7", "7a", "COCO_test2015_000000000001"].map(numberOfStem)).toEqual([0, 7, undefined, undefined, undefined, undefined, undefined, 1]);
+    expect(["0", "007", "1.5", "-1", "1e3", "a7", "7a", "COCO_test2015_000000000001"].map(numberOfStem)).toEqual([
+      0,
+      7,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      1,
+    ]);
   });
 });

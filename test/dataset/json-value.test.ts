@@ -9,23 +9,41 @@ const says = (text: string | Buffer, offset = 0): string => {
 };
 
 test("what JSON.parse reads is read the same", () => {
-  fc.assert(fc.property(fc.jsonValue(), (value) => {
-    const text = JSON.stringify(value);
-    expect(parseJsonBytes(Buffer.from(text), 0)).toEqual({ kind: "value", value: JSON.parse(text) as unknown });
-  }));
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      const text = JSON.stringify(value);
+      expect(parseJsonBytes(Buffer.from(text), 0)).toEqual({ kind: "value", value: JSON.parse(text) as unknown });
+    }),
+  );
 });
 
 test("what JSON.parse refuses is refused, whatever it is", () => {
-  fc.assert(fc.property(fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...Array.from("[]{}\",:1eE+-.\\u0nul ")) })), (text) => {
-    let isJson = true;
-    try { JSON.parse(text); } catch { isJson = false; }
-    expect(parseJsonBytes(Buffer.from(text), 0).kind).toBe(isJson ? "value" : "problem");
-  }), { numRuns: 500 });
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...Array.from('[]{}",:1eE+-.\\u0nul ')) })),
+      (text) => {
+        let isJson = true;
+        try {
+          JSON.parse(text);
+        } catch {
+          isJson = false;
+        }
+        expect(parseJsonBytes(Buffer.from(text), 0).kind).toBe(isJson ? "value" : "problem");
+      },
+    ),
+    { numRuns: 500 },
+  );
 });
 
 test.each([
-  { text: "[1, NaN]", says: "byte 104: expected a number, true, false or null, received NaN (Python writes it, JSON does not have it)" },
-  { text: '{"NaN": nan}', says: "byte 108: expected a number, true, false or null, received nan (Python writes it, JSON does not have it)" },
+  {
+    text: "[1, NaN]",
+    says: "byte 104: expected a number, true, false or null, received NaN (Python writes it, JSON does not have it)",
+  },
+  {
+    text: '{"NaN": nan}',
+    says: "byte 108: expected a number, true, false or null, received nan (Python writes it, JSON does not have it)",
+  },
   { text: "[1, -inf]", says: "received -inf (Python writes it" },
   { text: "[True]", says: "received True (Python writes it" },
   { text: "[undefined]", says: "byte 101: expected a number, true, false or null, received undefined" },

@@ -13,10 +13,17 @@ afterEach(async () => {
 
 async function openResults(results: unknown, named?: unknown): Promise<{ dataset: Dataset; groups: ImageGroup[] }> {
   const folder = await folderWith({
-    "images/000000000139.jpg": "", "images/sub/b.jpg": "", "images/x/2.jpg": "", "images/y/2.png": "", "results.json": results, ...(named !== undefined && { "named.json": named }),
+    "images/000000000139.jpg": "",
+    "images/sub/b.jpg": "",
+    "images/x/2.jpg": "",
+    "images/y/2.png": "",
+    "results.json": results,
+    ...(named !== undefined && { "named.json": named }),
   });
   const dataset = await openDataset({
-    images: join(folder, "images"), boxes: join(folder, "results.json"), ...(named !== undefined && { dataset: join(folder, "named.json") }),
+    images: join(folder, "images"),
+    boxes: join(folder, "results.json"),
+    ...(named !== undefined && { dataset: join(folder, "named.json") }),
   });
   opened.push(dataset);
   const groups: ImageGroup[] = [];
@@ -26,17 +33,45 @@ async function openResults(results: unknown, named?: unknown): Promise<{ dataset
 
 const detection = { image_id: 139, category_id: 3, bbox: [1, 2, 3, 4], score: 0.9 };
 const named = {
-  info: { version: "1" }, images: [{ id: 5, file_name: "b.jpg", width: 10, height: 10 }, { id: 139, file_name: "000000000139.jpg" }],
-  annotations: [{ id: "not read", bbox: 7 }], categories: [{ id: 3, name: "car" }],
+  info: { version: "1" },
+  images: [
+    { id: 5, file_name: "b.jpg", width: 10, height: 10 },
+    { id: 139, file_name: "000000000139.jpg" },
+  ],
+  annotations: [{ id: "not read", bbox: 7 }],
+  categories: [{ id: 3, name: "car" }],
 };
 
 describe("with the COCO file the detector was run on", () => {
   test("images, categories and header are that file's, boxes are the list's", async () => {
-    const { dataset, groups } = await openResults([detection, { ...detection, image_id: 5, category_id: 3, score: 0.1 }, detection], named);
-    expect(dataset).toMatchObject({ format: "coco-results", imageCount: 2, annotationCount: 3, header: { info: { version: "1" } } });
+    const { dataset, groups } = await openResults(
+      [detection, { ...detection, image_id: 5, category_id: 3, score: 0.1 }, detection],
+      named,
+    );
+    expect(dataset).toMatchObject({
+      format: "coco-results",
+      imageCount: 2,
+      annotationCount: 3,
+      header: { info: { version: "1" } },
+    });
     expect(dataset.categories).toEqual([{ id: 3, name: "car", raw: { id: 3, name: "car" } }]);
-    expect(groups.map(({ image, location, entries }) => [image.id, location.kind, entries.map((entry) => entry.kind === "instance" && [entry.instance.ordinal, entry.instance.annotationId])]))
-      .toEqual([[5, "file", [[1, 2]]], [139, "file", [[0, 1], [2, 3]]]]);
+    expect(
+      groups.map(({ image, location, entries }) => [
+        image.id,
+        location.kind,
+        entries.map((entry) => entry.kind === "instance" && [entry.instance.ordinal, entry.instance.annotationId]),
+      ]),
+    ).toEqual([
+      [5, "file", [[1, 2]]],
+      [
+        139,
+        "file",
+        [
+          [0, 1],
+          [2, 3],
+        ],
+      ],
+    ]);
     expect(groups[1]!.entries[0]).toMatchObject({ instance: { raw: detection } });
   });
 
@@ -52,7 +87,13 @@ describe("with the COCO file the detector was run on", () => {
 
   test("a category that is not in it is unknown", async () => {
     const { groups } = await openResults([{ ...detection, category_id: 4 }], named);
-    expect(groups[1]!.entries[0]).toMatchObject({ kind: "failed", failure: { reason: "category-unknown", message: expect.stringContaining("element 0: expected category_id to be 3, received 4") as string } });
+    expect(groups[1]!.entries[0]).toMatchObject({
+      kind: "failed",
+      failure: {
+        reason: "category-unknown",
+        message: expect.stringContaining("element 0: expected category_id to be 3, received 4") as string,
+      },
+    });
   });
 
   test("the identity of the input covers both files", async () => {
@@ -74,7 +115,9 @@ describe("with the COCO file the detector was run on", () => {
 
   test("a missing file is missing input", async () => {
     const folder = await folderWith({ "a.jpg": "", "results.json": [detection] });
-    const error = await errorOf(openDataset({ images: folder, boxes: join(folder, "results.json"), dataset: join(folder, "none.json") }));
+    const error = await errorOf(
+      openDataset({ images: folder, boxes: join(folder, "results.json"), dataset: join(folder, "none.json") }),
+    );
     expect(error).toMatchObject({ exitCode: 66 });
     expect(error.message).toContain("expected a COCO file of --dataset that can be read, received no such file");
   });
@@ -89,39 +132,74 @@ describe("without a COCO file", () => {
     { id: "x/2.jpg", fileName: "x/2.jpg", why: "a path" },
   ])("image id $id finds its image: $why", async ({ id, fileName }) => {
     const { groups } = await openResults([{ ...detection, image_id: id }]);
-    expect(groups).toMatchObject([{ image: { id, fileName, raw: { id, file_name: fileName } }, location: { kind: "file" } }]);
+    expect(groups).toMatchObject([
+      { image: { id, fileName, raw: { id, file_name: fileName } }, location: { kind: "file" } },
+    ]);
   });
 
   test.each([
-    { id: 140, reason: "image-missing" }, { id: 2, reason: "image-ambiguous" }, { id: "nothing", reason: "image-missing" }, { id: "2", reason: "image-ambiguous" },
+    { id: 140, reason: "image-missing" },
+    { id: 2, reason: "image-ambiguous" },
+    { id: "nothing", reason: "image-missing" },
+    { id: "2", reason: "image-ambiguous" },
     { id: "../b.jpg", reason: "image-outside" },
   ])("image id $id fails: $reason", async ({ id, reason }) => {
     const { groups } = await openResults([{ ...detection, image_id: id }]);
-    expect(groups).toMatchObject([{ image: { id, fileName: String(id) }, location: { kind: "failed", failure: { reason } } }]);
-    if (reason === "image-missing") expect(groups[0]!.location).toMatchObject({ failure: { message: expect.stringContaining("Or name the COCO file") as string } });
+    expect(groups).toMatchObject([
+      { image: { id, fileName: String(id) }, location: { kind: "failed", failure: { reason } } },
+    ]);
+    if (reason === "image-missing")
+      expect(groups[0]!.location).toMatchObject({
+        failure: { message: expect.stringContaining("Or name the COCO file") as string },
+      });
   });
 
   test("images come in order of first appearance, categories are named by their ids", async () => {
-    const { dataset, groups } = await openResults([{ ...detection, image_id: "b", category_id: 7 }, detection, { ...detection, image_id: "b", category_id: "x" }]);
-    expect(groups.map(({ image, entries }) => [image.id, entries.length])).toEqual([["b", 2], [139, 1]]);
-    expect(dataset.categories).toEqual([7, 3, "x"].map((id) => ({ id, name: `category ${id}`, raw: { id, name: `category ${id}` } })));
+    const { dataset, groups } = await openResults([
+      { ...detection, image_id: "b", category_id: 7 },
+      detection,
+      { ...detection, image_id: "b", category_id: "x" },
+    ]);
+    expect(groups.map(({ image, entries }) => [image.id, entries.length])).toEqual([
+      ["b", 2],
+      [139, 1],
+    ]);
+    expect(dataset.categories).toEqual(
+      [7, 3, "x"].map((id) => ({ id, name: `category ${id}`, raw: { id, name: `category ${id}` } })),
+    );
     expect(dataset.header).toEqual({});
   });
 
   test("masks pass through and serve as the polygon that is there already", async () => {
     const segmentation = { size: [4, 4], counts: [4, 4, 8] };
     const { groups } = await openResults([{ ...detection, segmentation }]);
-    expect(groups[0]!.entries[0]).toMatchObject({ instance: { truth: { kind: "rle", rle: { counts: Uint32Array.of(4, 4, 8) } }, raw: { segmentation } } });
+    expect(groups[0]!.entries[0]).toMatchObject({
+      instance: { truth: { kind: "rle", rle: { counts: Uint32Array.of(4, 4, 8) } }, raw: { segmentation } },
+    });
   });
 
   test("a detection that cannot be drawn costs only itself", async () => {
-    const { groups } = await openResults([{ ...detection, bbox: [0, 0, -1, 2] }, { ...detection, bbox: undefined }, { ...detection, image_id: undefined }, detection]);
-    expect(groups[0]!.entries.map((entry) => entry.kind === "failed" ? [entry.annotationId, entry.failure.reason] : entry.kind)).toEqual([[1, "box-empty"], [2, "box-invalid"], "instance"]);
-    expect(groups[1]!.entries).toMatchObject([{ ordinal: 2, annotationId: 3, failure: { reason: "annotation-invalid" } }]);
+    const { groups } = await openResults([
+      { ...detection, bbox: [0, 0, -1, 2] },
+      { ...detection, bbox: undefined },
+      { ...detection, image_id: undefined },
+      detection,
+    ]);
+    expect(
+      groups[0]!.entries.map((entry) =>
+        entry.kind === "failed" ? [entry.annotationId, entry.failure.reason] : entry.kind,
+      ),
+    ).toEqual([[1, "box-empty"], [2, "box-invalid"], "instance"]);
+    expect(groups[1]!.entries).toMatchObject([
+      { ordinal: 2, annotationId: 3, failure: { reason: "annotation-invalid" } },
+    ]);
   });
 
   test("an id in a detection is its own business: equal ones do not collide", async () => {
-    const { groups } = await openResults([{ ...detection, id: 1 }, { ...detection, id: 1 }]);
+    const { groups } = await openResults([
+      { ...detection, id: 1 },
+      { ...detection, id: 1 },
+    ]);
     expect(groups[0]!.entries.map((entry) => entry.kind === "instance" && entry.instance.annotationId)).toEqual([1, 2]);
   });
 

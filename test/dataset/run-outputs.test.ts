@@ -7,12 +7,43 @@ import { errorOf, folderWith } from "./temporary-folder.js";
 
 describe("of the files of a folder, a run wrote", () => {
   test.each([
-    { why: "those in the folders beside run.json and journal.ndjson", paths: ["a.jpg", "out/run.json", "out/journal.ndjson", "out/overlays/a.jpg", "out/yolo-seg/images/x/a.jpg"], kept: ["a.jpg", "out/run.json", "out/journal.ndjson"] },
-    { why: "nothing where only one of the two lies", paths: ["out/run.json", "out/overlays/a.jpg", "other/journal.ndjson", "other/overlays/a.jpg"], kept: "all" },
-    { why: "nothing in folders it does not make", paths: ["out/run.json", "out/journal.ndjson", "out/photos/a.jpg", "out/overlays.jpg", "out/overlays2/a.jpg"], kept: "all" },
-    { why: "nothing in folders of the same names elsewhere", paths: ["out/run.json", "out/journal.ndjson", "overlays/a.jpg", "out2/overlays/a.jpg", "x/out/overlays/a.jpg"], kept: "all" },
-    { why: "also those of a run in the folder itself", paths: ["run.json", "journal.ndjson", "overlays/a.jpg", "a.jpg"], kept: ["run.json", "journal.ndjson", "a.jpg"] },
-    { why: "and of several runs", paths: ["1/run.json", "1/journal.ndjson", "1/cityscapes/a.json", "2/3/run.json", "2/3/journal.ndjson", "2/3/labelme/a.json"], kept: ["1/run.json", "1/journal.ndjson", "2/3/run.json", "2/3/journal.ndjson"] },
+    {
+      why: "those in the folders beside run.json and journal.ndjson",
+      paths: ["a.jpg", "out/run.json", "out/journal.ndjson", "out/overlays/a.jpg", "out/yolo-seg/images/x/a.jpg"],
+      kept: ["a.jpg", "out/run.json", "out/journal.ndjson"],
+    },
+    {
+      why: "nothing where only one of the two lies",
+      paths: ["out/run.json", "out/overlays/a.jpg", "other/journal.ndjson", "other/overlays/a.jpg"],
+      kept: "all",
+    },
+    {
+      why: "nothing in folders it does not make",
+      paths: ["out/run.json", "out/journal.ndjson", "out/photos/a.jpg", "out/overlays.jpg", "out/overlays2/a.jpg"],
+      kept: "all",
+    },
+    {
+      why: "nothing in folders of the same names elsewhere",
+      paths: ["out/run.json", "out/journal.ndjson", "overlays/a.jpg", "out2/overlays/a.jpg", "x/out/overlays/a.jpg"],
+      kept: "all",
+    },
+    {
+      why: "also those of a run in the folder itself",
+      paths: ["run.json", "journal.ndjson", "overlays/a.jpg", "a.jpg"],
+      kept: ["run.json", "journal.ndjson", "a.jpg"],
+    },
+    {
+      why: "and of several runs",
+      paths: [
+        "1/run.json",
+        "1/journal.ndjson",
+        "1/cityscapes/a.json",
+        "2/3/run.json",
+        "2/3/journal.ndjson",
+        "2/3/labelme/a.json",
+      ],
+      kept: ["1/run.json", "1/journal.ndjson", "2/3/run.json", "2/3/journal.ndjson"],
+    },
   ])("$why", ({ paths, kept }) => {
     expect(withoutRunOutputs(paths)).toEqual(kept === "all" ? paths : kept);
   });
@@ -40,7 +71,12 @@ test("Cityscapes polygons of a run are not read as boxes, nor do they change the
   const file = { imgWidth: 9, imgHeight: 9, objects: [] };
   const folder = await folderWith({ "photos/a_leftImg8bit.png": "", "gtFine/a_gtFine_polygons.json": file });
   const before = await openDataset({ images: folder, boxes: folder });
-  const again = await folderWith({ ...run, "photos/a_leftImg8bit.png": "", "gtFine/a_gtFine_polygons.json": file, "out/cityscapes/a_gtFine_polygons.json": file });
+  const again = await folderWith({
+    ...run,
+    "photos/a_leftImg8bit.png": "",
+    "gtFine/a_gtFine_polygons.json": file,
+    "out/cityscapes/a_gtFine_polygons.json": file,
+  });
   const after = await openDataset({ images: again, boxes: again });
   expect({ images: after.imageCount, sha256: after.sha256 }).toEqual({ images: 1, sha256: before.sha256 });
 });

@@ -4,7 +4,13 @@ import { selectCategories } from "../../src/dataset/select-categories.js";
 import type { Category, Id } from "../../src/types.js";
 
 const category = (id: Id, name: string): Category => ({ id, name, raw: { id, name } });
-const CATEGORIES = [category(3, "car"), category(17, "person"), category("d-4", "door"), category(90, "door"), category(5, "17")];
+const CATEGORIES = [
+  category(3, "car"),
+  category(17, "person"),
+  category("d-4", "door"),
+  category(90, "door"),
+  category(5, "17"),
+];
 
 describe("categories are meant", () => {
   test.each([
@@ -23,7 +29,10 @@ describe("categories are meant", () => {
 describe("a word that is none is refused", () => {
   const refusalOf = (categories: readonly Category[], word: string): PolyrnnError => {
     try {
-      selectCategories(categories, ["car", word].filter((wanted) => wanted === word || categories.length > 0));
+      selectCategories(
+        categories,
+        ["car", word].filter((wanted) => wanted === word || categories.length > 0),
+      );
     } catch (thrown) {
       if (thrown instanceof PolyrnnError) return thrown;
       throw thrown;
@@ -34,9 +43,17 @@ describe("a word that is none is refused", () => {
   test.each([
     { word: "cars", hint: 'Did you mean "car"?', why: "with the nearest name" },
     { word: "Car", hint: 'Did you mean "car"?', why: "also where only the case differs" },
-    { word: "quadrilateral", hint: 'The data set has "car", "person", "door", "door", "17".', why: "with all names where none is near" },
+    {
+      word: "quadrilateral",
+      hint: 'The data set has "car", "person", "door", "door", "17".',
+      why: "with all names where none is near",
+    },
   ])("$why: $word", ({ word, hint }) => {
-    expect(refusalOf(CATEGORIES, word)).toMatchObject({ exitCode: 2, hint, message: `--categories: expected a name or an id of the data set, received "${word}"` });
+    expect(refusalOf(CATEGORIES, word)).toMatchObject({
+      exitCode: 2,
+      hint,
+      message: `--categories: expected a name or an id of the data set, received "${word}"`,
+    });
   });
 
   test("with the first twenty names where there are many", () => {

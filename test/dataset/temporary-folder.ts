@@ -18,14 +18,20 @@ export async function folderWith(files: Readonly<Record<string, unknown>>): Prom
   for (const [name, contents] of Object.entries(files)) {
     const path = join(folder, name);
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, typeof contents === "string" || Buffer.isBuffer(contents) ? contents : JSON.stringify(contents));
+    await writeFile(
+      path,
+      typeof contents === "string" || Buffer.isBuffer(contents) ? contents : JSON.stringify(contents),
+    );
   }
   return folder;
 }
 
 /** What a promise was rejected with; fails when it was not, or with anything but an expected error. */
 export async function errorOf(promise: Promise<unknown>): Promise<PolyrnnError> {
-  const thrown: unknown = await promise.then(() => new Error("nothing was thrown"), (error: unknown) => error);
+  const thrown: unknown = await promise.then(
+    () => new Error("nothing was thrown"),
+    (error: unknown) => error,
+  );
   if (thrown instanceof PolyrnnError) return thrown;
   throw thrown;
 }

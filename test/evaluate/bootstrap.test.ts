@@ -34,15 +34,17 @@ test("the same seed gives the same interval, another one another", () => {
 });
 
 test("the interval lies within the values and holds nothing that is no number", () => {
-  fc.assert(fc.property(fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 30 }), (list) => {
-    const { mean, low, high, count } = bootstrapMean(Float64Array.from(list), 50, createRandom(1));
-    const room = 1e-12;
-    expect(count).toBe(list.length);
-    expect(low).toBeGreaterThanOrEqual(Math.min(...list) - room);
-    expect(high).toBeLessThanOrEqual(Math.max(...list) + room);
-    expect(mean).toBeGreaterThanOrEqual(Math.min(...list) - room);
-    expect(low).toBeLessThanOrEqual(high!);
-  }));
+  fc.assert(
+    fc.property(fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 30 }), (list) => {
+      const { mean, low, high, count } = bootstrapMean(Float64Array.from(list), 50, createRandom(1));
+      const room = 1e-12;
+      expect(count).toBe(list.length);
+      expect(low).toBeGreaterThanOrEqual(Math.min(...list) - room);
+      expect(high).toBeLessThanOrEqual(Math.max(...list) + room);
+      expect(mean).toBeGreaterThanOrEqual(Math.min(...list) - room);
+      expect(low).toBeLessThanOrEqual(high!);
+    }),
+  );
 });
 
 test.each([
@@ -55,7 +57,9 @@ test.each([
 
 test("a mean of class means counts every class once, a mean over instances every instance", () => {
   const table = { columns: 1, values: Float64Array.of(1, 0, 0, 0) };
-  const groups = [Uint32Array.of(0), Uint32Array.of(1, 2, 3)].map((members, i) => resampleGroup(table, members, 20, createRandom(i)));
+  const groups = [Uint32Array.of(0), Uint32Array.of(1, 2, 3)].map((members, i) =>
+    resampleGroup(table, members, 20, createRandom(i)),
+  );
   const [classes, instances] = (["groups", "instances"] as const).map((weighting) => {
     const mean = new MeanOfGroups(1, 20, weighting);
     for (const group of groups) mean.add(group);
@@ -68,12 +72,24 @@ test("a mean of class means counts every class once, a mean over instances every
 test("columns share their draws: the difference of two equal columns is 0 in every resample", () => {
   const sample = values(40, 3);
   const both = Float64Array.from({ length: 80 }, (_, i) => sample[i >> 1]!);
-  const { resampled } = resampleGroup({ columns: 2, values: both }, Uint32Array.from(sample, (_, row) => row), 30, createRandom(1));
+  const { resampled } = resampleGroup(
+    { columns: 2, values: both },
+    Uint32Array.from(sample, (_, row) => row),
+    30,
+    createRandom(1),
+  );
   for (let r = 0; r < 30; r++) expect(resampled[2 * r]).toBe(resampled[2 * r + 1]);
 });
 
 test("quantiles are numpy's", () => {
   const sorted = Float64Array.of(1, 2, 4, 8, 16);
   // numpy.quantile([1, 2, 4, 8, 16], [0, .025, .5, .9, 1])
-  for (const [part, expected] of [[0, 1], [0.025, 1.1], [0.5, 4], [0.9, 12.8], [1, 16]] as const) expect(quantile(sorted, part)).toBeCloseTo(expected, 12);
+  for (const [part, expected] of [
+    [0, 1],
+    [0.025, 1.1],
+    [0.5, 4],
+    [0.9, 12.8],
+    [1, 16],
+  ] as const)
+    expect(quantile(sorted, part)).toBeCloseTo(expected, 12);
 });

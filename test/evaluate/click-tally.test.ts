@@ -10,8 +10,19 @@ const sequence = { cells: [], logProbability: 0, steps: 1, ended: true };
 const polygon = (clicks: number, iou: number): MeasuredPolygon => ({ sequence, ring: [], clicks, iou });
 
 /** @param curve IoU after 0, 1, ... corrections */
-function instance(truthVertices: number, perThreshold: readonly MeasuredPolygon[], curve: readonly number[]): SimulatedInstance {
-  return { kind: "simulated", crop: cropOf([], 0), truthVertices, perThreshold, automatic: polygon(0, curve[0]!), iouAfterClicks: curve };
+function instance(
+  truthVertices: number,
+  perThreshold: readonly MeasuredPolygon[],
+  curve: readonly number[],
+): SimulatedInstance {
+  return {
+    kind: "simulated",
+    crop: cropOf([], 0),
+    truthVertices,
+    perThreshold,
+    automatic: polygon(0, curve[0]!),
+    iouAfterClicks: curve,
+  };
 }
 
 describe("the click report", () => {
@@ -27,7 +38,10 @@ describe("the click report", () => {
     expect(strict!.iouInstanceMean.mean).toBeCloseTo(0.8, 12);
     expect(strict!.clicksClassMean).toMatchObject({ mean: (2.5 + 1) / 2, count: 2 });
     expect(strict!.iouClassMean.mean).toBeCloseTo((0.85 + 0.7) / 2, 12);
-    expect(strict!.perClass.map(({ name, count, truthVertices }) => [name, count, truthVertices])).toEqual([["car", 2, 15], ["person", 1, 30]]);
+    expect(strict!.perClass.map(({ name, count, truthVertices }) => [name, count, truthVertices])).toEqual([
+      ["car", 2, 15],
+      ["person", 1, 30],
+    ]);
   });
 
   test("speed-up is truth vertices by clicks, of the means; none without a click", () => {
@@ -37,7 +51,10 @@ describe("the click report", () => {
   });
 
   test("groups of images come sorted by name", () => {
-    expect(strict!.perSource?.map(({ name, clicks }) => [name, clicks.mean])).toEqual([["park", 3], ["street", 1.5]]);
+    expect(strict!.perSource?.map(({ name, clicks }) => [name, clicks.mean])).toEqual([
+      ["park", 3],
+      ["street", 1.5],
+    ]);
   });
 
   test("NoC counts corrections until the IoU is reached, the cap where it never is", () => {
@@ -56,20 +73,32 @@ describe("the click report", () => {
   test("of nothing there are no means", () => {
     const empty = new ClickTally([1], 3).numbers(GROUPS, 100, createRandom(1));
     expect(empty).toMatchObject({ instances: 0, iouAfterClicks: [], noc: [{ meanClicks: null }, {}, {}] });
-    expect(empty.perThreshold).toMatchObject([{ clicksInstanceMean: { mean: null, count: 0 }, truthVertices: null, speedUp: null, perClass: [] }]);
+    expect(empty.perThreshold).toMatchObject([
+      { clicksInstanceMean: { mean: null, count: 0 }, truthVertices: null, speedUp: null, perClass: [] },
+    ]);
   });
 });
 
 test("intervals contain their mean, and the same seed gives the same ones", () => {
-  fc.assert(fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 20 }), fc.double({ min: 0, max: 1, noNaN: true }), fc.constantFrom(0, 2)), { minLength: 2, maxLength: 30 }), (values) => {
-    const report = (): ReturnType<ClickTally["numbers"]> => {
-      const tally = new ClickTally([1], 0);
-      for (const [clicks, iou, category] of values) tally.add(instance(9, [polygon(clicks, iou)], [iou]), category, 0);
-      return tally.numbers(GROUPS, 200, createRandom(7));
-    };
-    const { perThreshold } = report();
-    expect(report().perThreshold).toEqual(perThreshold);
-    const { mean, low, high } = perThreshold[0]!.clicksInstanceMean;
-    expect(low! - 1e-9 <= mean! && mean! <= high! + 1e-9).toBe(true);
-  }), { numRuns: 20 });
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.tuple(fc.integer({ min: 0, max: 20 }), fc.double({ min: 0, max: 1, noNaN: true }), fc.constantFrom(0, 2)),
+        { minLength: 2, maxLength: 30 },
+      ),
+      (values) => {
+        const report = (): ReturnType<ClickTally["numbers"]> => {
+          const tally = new ClickTally([1], 0);
+          for (const [clicks, iou, category] of values)
+            tally.add(instance(9, [polygon(clicks, iou)], [iou]), category, 0);
+          return tally.numbers(GROUPS, 200, createRandom(7));
+        };
+        const { perThreshold } = report();
+        expect(report().perThreshold).toEqual(perThreshold);
+        const { mean, low, high } = perThreshold[0]!.clicksInstanceMean;
+        expect(low! - 1e-9 <= mean! && mean! <= high! + 1e-9).toBe(true);
+      },
+    ),
+    { numRuns: 20 },
+  );
 });

@@ -25,14 +25,19 @@ function parse(line: string): string[] {
 }
 
 test("whatever a file names its things, a CSV reader gets it back, and no cell begins like a formula", () => {
-  const anyName = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom('"', ",", "\r", "\n", "=", "@", "a", "'", "\t") }));
-  fc.assert(fc.property(fc.array(anyName, { minLength: 1, maxLength: 6 }), (names) => {
-    const line = csvLine(names);
-    expect(line.endsWith("\r\n")).toBe(true);
-    const cells = parse(line);
-    expect(cells.map((cell, i) => (cell === names[i] ? cell : cell.slice(1)))).toEqual(names);
-    for (const cell of cells) expect(cell).not.toMatch(/^[=+\-@\t\r\n]/);
-  }));
+  const anyName = fc.oneof(
+    fc.string(),
+    fc.string({ unit: fc.constantFrom('"', ",", "\r", "\n", "=", "@", "a", "'", "\t") }),
+  );
+  fc.assert(
+    fc.property(fc.array(anyName, { minLength: 1, maxLength: 6 }), (names) => {
+      const line = csvLine(names);
+      expect(line.endsWith("\r\n")).toBe(true);
+      const cells = parse(line);
+      expect(cells.map((cell, i) => (cell === names[i] ? cell : cell.slice(1)))).toEqual(names);
+      for (const cell of cells) expect(cell).not.toMatch(/^[=+\-@\t\r\n]/);
+    }),
+  );
 });
 
 test.each([

@@ -3,10 +3,25 @@ import { histogramsOf, iouByScore, iouBySize, rankCorrelation, sampleRows } from
 import { InstanceTable } from "../../src/evaluate/instance-table.js";
 import { createRandom } from "../../src/random.js";
 
-function tableOf(rows: readonly { readonly iou: number; readonly vertices?: number; readonly area?: number; readonly score?: number }[]): InstanceTable {
+function tableOf(
+  rows: readonly {
+    readonly iou: number;
+    readonly vertices?: number;
+    readonly area?: number;
+    readonly score?: number;
+  }[],
+): InstanceTable {
   const table = new InstanceTable(1);
   for (const [ordinal, { iou, vertices = 4, area = 100, score }] of rows.entries()) {
-    table.add({ ordinal, category: 0, source: 0, area, vertices, scores: [{ iou, boundaryIou: iou, failed: false }], ...(score !== undefined && { score }) });
+    table.add({
+      ordinal,
+      category: 0,
+      source: 0,
+      area,
+      vertices,
+      scores: [{ iou, boundaryIou: iou, failed: false }],
+      ...(score !== undefined && { score }),
+    });
   }
   return table;
 }
@@ -22,21 +37,53 @@ test("every instance is in one of the 20 bins of IoU; 1 is in the last", () => {
 
 test("polygons are counted by their vertices; the last bin is open when there are longer ones", () => {
   expect(histogramsOf(tableOf([{ iou: 1, vertices: 0 }])).vertices).toEqual([]);
-  expect(histogramsOf(tableOf([{ iou: 1, vertices: 3 }, { iou: 1, vertices: 5 }])).vertices).toEqual([
-    { low: 3, high: 4, count: 1 }, { low: 4, high: 5, count: 0 }, { low: 5, high: 6, count: 1 },
+  expect(
+    histogramsOf(
+      tableOf([
+        { iou: 1, vertices: 3 },
+        { iou: 1, vertices: 5 },
+      ]),
+    ).vertices,
+  ).toEqual([
+    { low: 3, high: 4, count: 1 },
+    { low: 4, high: 5, count: 0 },
+    { low: 5, high: 6, count: 1 },
   ]);
-  const long = histogramsOf(tableOf([{ iou: 1, vertices: 80 }, { iou: 1, vertices: 5000 }])).vertices;
+  const long = histogramsOf(
+    tableOf([
+      { iou: 1, vertices: 80 },
+      { iou: 1, vertices: 5000 },
+    ]),
+  ).vertices;
   expect(long.at(-1)).toEqual({ low: 80, high: null, count: 2 });
 });
 
 test("sizes stand in doubling bins, empty ones between the first and the last included, as dashes and not as 0", () => {
-  const { bins, sample } = iouBySize(tableOf([{ iou: 0.5, area: 100 }, { iou: 0.7, area: 225 }, { iou: 1, area: 40 * 40 }]), createRandom(1));
-  expect(bins).toEqual([{ low: 8, high: 16, count: 2, meanIou: 0.6 }, { low: 16, high: 32, count: 0, meanIou: null }, { low: 32, high: 64, count: 1, meanIou: 1 }]);
-  expect(sample).toEqual([[10, 0.5], [15, 0.7], [40, 1]]);
+  const { bins, sample } = iouBySize(
+    tableOf([
+      { iou: 0.5, area: 100 },
+      { iou: 0.7, area: 225 },
+      { iou: 1, area: 40 * 40 },
+    ]),
+    createRandom(1),
+  );
+  expect(bins).toEqual([
+    { low: 8, high: 16, count: 2, meanIou: 0.6 },
+    { low: 16, high: 32, count: 0, meanIou: null },
+    { low: 32, high: 64, count: 1, meanIou: 1 },
+  ]);
+  expect(sample).toEqual([
+    [10, 0.5],
+    [15, 0.7],
+    [40, 1],
+  ]);
 });
 
 test("score bins hold mean score and mean IoU; without scores there are none", () => {
-  const byScore = iouByScore(tableOf([{ iou: 0.4, score: 0.82 }, { iou: 0.6, score: 0.88 }, { iou: 0.1, score: 1 }, { iou: 0.9 }]), createRandom(1))!;
+  const byScore = iouByScore(
+    tableOf([{ iou: 0.4, score: 0.82 }, { iou: 0.6, score: 0.88 }, { iou: 0.1, score: 1 }, { iou: 0.9 }]),
+    createRandom(1),
+  )!;
   expect(byScore.bins[8]!.count).toBe(2);
   expect(byScore.bins[8]!.meanScore).toBeCloseTo(0.85, 12);
   expect(byScore.bins[8]!.meanIou).toBeCloseTo(0.5, 12);
@@ -50,7 +97,10 @@ test("a sample has a thousand different rows, every row the same chance, and the
   expect(new Set(rows).size).toBe(1000);
   expect(rows.every((row) => row >= 0 && row < 5000)).toBe(true);
   expect(sampleRows(5000, createRandom(1))).toEqual(rows);
-  const halves = Array.from({ length: 20 }, (_, seed) => sampleRows(5000, createRandom(seed)).filter((row) => row < 2500).length);
+  const halves = Array.from(
+    { length: 20 },
+    (_, seed) => sampleRows(5000, createRandom(seed)).filter((row) => row < 2500).length,
+  );
   expect(halves.reduce((sum, count) => sum + count, 0) / 20).toBeCloseTo(500, -1.5);
   expect(sampleRows(3, createRandom(1))).toEqual([0, 1, 2]);
 });

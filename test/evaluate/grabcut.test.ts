@@ -11,7 +11,8 @@ import type { Box } from "../../src/types.js";
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 let method: Method;
 let listenersBefore: number;
-const countListeners = (): number => process.listenerCount("uncaughtException") + process.listenerCount("unhandledRejection");
+const countListeners = (): number =>
+  process.listenerCount("uncaughtException") + process.listenerCount("unhandledRejection");
 
 beforeAll(async () => {
   listenersBefore = countListeners();
@@ -24,7 +25,15 @@ async function imageNamed(fileName: string): Promise<SubjectImage> {
     for await (const { image, location, entries } of dataset.groups()) {
       if (image.fileName !== fileName) continue;
       const instances = entries.flatMap((entry) => (entry.kind === "instance" ? [entry.instance] : [])).slice(0, 2);
-      return { image, location, width: image.width!, height: image.height!, instances, excludedIds: new Set(), crowds: [] };
+      return {
+        image,
+        location,
+        width: image.width!,
+        height: image.height!,
+        instances,
+        excludedIds: new Set(),
+        crowds: [],
+      };
     }
     throw new Error(`no image ${fileName}`);
   } finally {
@@ -36,7 +45,9 @@ async function meanIou(of: Method, image: SubjectImage): Promise<number> {
   const results = await of.masksOf(image);
   const ious = image.instances.map((instance, i) => {
     const result = results[i]!;
-    return result.kind === "mask" ? iouOfRles(result.mask, rasterizeTruth(instance.truth!, image.height, image.width)) : 0;
+    return result.kind === "mask"
+      ? iouOfRles(result.mask, rasterizeTruth(instance.truth!, image.height, image.width))
+      : 0;
   });
   return ious.reduce((sum, iou) => sum + iou, 0) / ious.length;
 }
@@ -51,9 +62,21 @@ test("GrabCut finds drawn shapes better than their boxes do, and the same again 
 
 test.each<{ why: string; box: (width: number, height: number) => Box; kind: "mask" | "failed" }>([
   { why: "one pixel", box: () => ({ left: 40, top: 40, width: 1, height: 1 }), kind: "mask" },
-  { why: "the whole image, which leaves no background", box: (width, height) => ({ left: 0, top: 0, width, height }), kind: "mask" },
-  { why: "more than the image", box: (width, height) => ({ left: -50, top: -50, width: width + 100, height: height + 100 }), kind: "mask" },
-  { why: "all but a line of pixels", box: (width, height) => ({ left: 0, top: 0, width: width - 1, height }), kind: "mask" },
+  {
+    why: "the whole image, which leaves no background",
+    box: (width, height) => ({ left: 0, top: 0, width, height }),
+    kind: "mask",
+  },
+  {
+    why: "more than the image",
+    box: (width, height) => ({ left: -50, top: -50, width: width + 100, height: height + 100 }),
+    kind: "mask",
+  },
+  {
+    why: "all but a line of pixels",
+    box: (width, height) => ({ left: 0, top: 0, width: width - 1, height }),
+    kind: "mask",
+  },
   { why: "beside the image", box: (width) => ({ left: width + 10, top: 0, width: 5, height: 5 }), kind: "failed" },
 ])("a box of $why gives a $kind", async ({ box, kind }) => {
   const image = await imageNamed("balloons.jpg");

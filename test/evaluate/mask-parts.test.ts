@@ -15,7 +15,10 @@ function partSizes(bitmap: Uint8Array): number[] {
     for (let a = 0; a < part.length; a++) {
       for (let b = 0; b < part.length; b++) {
         if (part[a]! < 0 || part[b]! < 0 || part[a] === part[b]) continue;
-        const apart = Math.max(Math.abs(Math.floor(a / HEIGHT) - Math.floor(b / HEIGHT)), Math.abs(a % HEIGHT - b % HEIGHT));
+        const apart = Math.max(
+          Math.abs(Math.floor(a / HEIGHT) - Math.floor(b / HEIGHT)),
+          Math.abs((a % HEIGHT) - (b % HEIGHT)),
+        );
         if (apart > 1) continue;
         part[a] = part[b] = Math.min(part[a]!, part[b]!);
         changed = true;
@@ -26,10 +29,13 @@ function partSizes(bitmap: Uint8Array): number[] {
 }
 
 test("exactly the pixels of parts that are large enough stay", () => {
-  fc.assert(fc.property(anyBitmap, fc.integer({ min: 0, max: 20 }), (bitmap, minArea) => {
-    const kept = rleToBitmap(dropSmallParts(rleFromBitmap(bitmap, HEIGHT, WIDTH), minArea));
-    expect([...kept]).toEqual(partSizes(bitmap).map((size) => (size > 0 && size >= minArea ? 1 : 0)));
-  }), { numRuns: 40 });
+  fc.assert(
+    fc.property(anyBitmap, fc.integer({ min: 0, max: 20 }), (bitmap, minArea) => {
+      const kept = rleToBitmap(dropSmallParts(rleFromBitmap(bitmap, HEIGHT, WIDTH), minArea));
+      expect([...kept]).toEqual(partSizes(bitmap).map((size) => (size > 0 && size >= minArea ? 1 : 0)));
+    }),
+    { numRuns: 40 },
+  );
 });
 
 test("a mask without small parts comes back as it is", () => {

@@ -3,7 +3,9 @@ import { parseComparisons, parseGroupBy } from "../../src/evaluate/parse-compari
 
 test("methods by name, files by name and path", () => {
   expect(parseComparisons(["box", "grabcut", "our tool=out/a=b.json"])).toEqual([
-    { kind: "shape", name: "box" }, { kind: "grabcut" }, { kind: "file", name: "our tool", path: "out/a=b.json" },
+    { kind: "shape", name: "box" },
+    { kind: "grabcut" },
+    { kind: "file", name: "our tool", path: "out/a=b.json" },
   ]);
   expect(parseComparisons(["none"])).toEqual([]);
 });
@@ -18,7 +20,13 @@ test.each([
   { why: "a name twice", words: ["a=1.json", "a=2.json"], message: '"a" twice', hint: "name=file.json" },
 ])("$why is wrong usage", ({ words, message, hint }) => {
   const problem = (): unknown => parseComparisons(words);
-  expect(problem).toThrow(expect.objectContaining({ exitCode: 2, message: expect.stringContaining(message) as string, hint: expect.stringContaining(hint) as string }) as Error);
+  expect(problem).toThrow(
+    expect.objectContaining({
+      exitCode: 2,
+      message: expect.stringContaining(message) as string,
+      hint: expect.stringContaining(hint) as string,
+    }) as Error,
+  );
 });
 
 test.each([

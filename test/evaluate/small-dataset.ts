@@ -9,8 +9,12 @@ import type { EvaluateOptions, Evaluation, ResultRow } from "../../src/evaluate/
 /** An empty folder per test, removed afterwards. */
 export function useFolder(): { readonly path: string } {
   const folder = { path: "" };
-  beforeEach(() => { folder.path = mkdtempSync(join(tmpdir(), "polyrnn-evaluate-")); });
-  afterEach(() => { rmSync(folder.path, { recursive: true, force: true }); });
+  beforeEach(() => {
+    folder.path = mkdtempSync(join(tmpdir(), "polyrnn-evaluate-"));
+  });
+  afterEach(() => {
+    rmSync(folder.path, { recursive: true, force: true });
+  });
   return folder;
 }
 
@@ -19,21 +23,46 @@ export function rectangle(left: number, top: number, width: number, height: numb
   return [left, top, left + width, top, left + width, top + height, left, top + height];
 }
 
-export interface Annotation { readonly [field: string]: unknown }
-
-/** An annotation whose box is the rectangle it is made of. */
-export function annotation(id: number | string, left: number, top: number, width: number, height: number, more: Annotation = {}): Annotation {
-  return { id, image_id: 1, category_id: 1, bbox: [left, top, width, height], segmentation: [rectangle(left, top, width, height)], iscrowd: 0, ...more };
+export interface Annotation {
+  readonly [field: string]: unknown;
 }
 
-export const CATEGORIES = [{ id: 1, name: "car" }, { id: 7, name: "person" }];
+/** An annotation whose box is the rectangle it is made of. */
+export function annotation(
+  id: number | string,
+  left: number,
+  top: number,
+  width: number,
+  height: number,
+  more: Annotation = {},
+): Annotation {
+  return {
+    id,
+    image_id: 1,
+    category_id: 1,
+    bbox: [left, top, width, height],
+    segmentation: [rectangle(left, top, width, height)],
+    iscrowd: 0,
+    ...more,
+  };
+}
+
+export const CATEGORIES = [
+  { id: 1, name: "car" },
+  { id: 7, name: "person" },
+];
 export const IMAGES = [
   { id: 1, file_name: "weimar_000001.jpg", width: 100, height: 80, source: "street" },
   { id: 2, file_name: "zurich_000002.jpg", width: 60, height: 40, source: "park" },
 ];
 
 /** @returns the path of a COCO file */
-export function writeCoco(folder: string, name: string, annotations: readonly unknown[], images: readonly unknown[] = IMAGES): string {
+export function writeCoco(
+  folder: string,
+  name: string,
+  annotations: readonly unknown[],
+  images: readonly unknown[] = IMAGES,
+): string {
   return writeJson(folder, name, { images, annotations, categories: CATEGORIES });
 }
 
@@ -43,20 +72,48 @@ export function writeJson(folder: string, name: string, value: unknown): string 
   return path;
 }
 
-export interface Result extends Evaluation { readonly rows: readonly ResultRow[]; readonly names: readonly string[]; readonly notes: readonly string[] }
+export interface Result extends Evaluation {
+  readonly rows: readonly ResultRow[];
+  readonly names: readonly string[];
+  readonly notes: readonly string[];
+}
 
-export async function evaluateFiles(predictions: string, truth: string, more: Partial<EvaluateOptions> = {}): Promise<Result> {
+export async function evaluateFiles(
+  predictions: string,
+  truth: string,
+  more: Partial<EvaluateOptions> = {},
+): Promise<Result> {
   const rows: ResultRow[] = [];
   const notes: string[] = [];
   let names: readonly string[] = [];
-  const evaluation = await evaluate({
-    predictions, truth, compare: [], rasterizer: "coco", groupBy: { kind: "none" }, minArea: 0, seed: 1, resamples: 100, generator: "polyrnn 0.0.0", ...more,
-  }, {
-    signal: new AbortController().signal,
-    note: (line) => { notes.push(line); },
-    progress: () => undefined,
-    methods: (given) => { names = given; return Promise.resolve(); },
-    row: (row) => { rows.push(row); return Promise.resolve(); },
-  });
+  const evaluation = await evaluate(
+    {
+      predictions,
+      truth,
+      compare: [],
+      rasterizer: "coco",
+      groupBy: { kind: "none" },
+      minArea: 0,
+      seed: 1,
+      resamples: 100,
+      generator: "polyrnn 0.0.0",
+      ...more,
+    },
+    {
+      signal: new AbortController().signal,
+      note: (line) => {
+        notes.push(line);
+      },
+      progress: () => undefined,
+      methods: (given) => {
+        names = given;
+        return Promise.resolve();
+      },
+      row: (row) => {
+        rows.push(row);
+        return Promise.resolve();
+      },
+    },
+  );
   return { ...evaluation, rows, names, notes };
 }

@@ -14,9 +14,17 @@ const folder = useFolder();
 const CAR = annotation(11, 10, 10, 20, 10);
 
 test("an evaluation becomes report.json, report.md and report.html; the JSON fits its schema", async () => {
-  const evaluation = await evaluateFiles(writeCoco(folder.path, "p.json", [CAR]), writeCoco(folder.path, "t.json", [CAR]), {
-    compare: [{ kind: "shape", name: "box" }, { kind: "shape", name: "ellipse" }], groupBy: { kind: "prefix" },
-  });
+  const evaluation = await evaluateFiles(
+    writeCoco(folder.path, "p.json", [CAR]),
+    writeCoco(folder.path, "t.json", [CAR]),
+    {
+      compare: [
+        { kind: "shape", name: "box" },
+        { kind: "shape", name: "ellipse" },
+      ],
+      groupBy: { kind: "prefix" },
+    },
+  );
   const written = await writeReportFiles(evaluation, folder.path, () => undefined);
   expect(written).toEqual(["report.html", "report.md", "report.json"]);
   const json = JSON.parse(readFileSync(join(folder.path, "report.json"), "utf8")) as unknown;
@@ -30,10 +38,21 @@ test("an evaluation becomes report.json, report.md and report.html; the JSON fit
 
 test("the Markdown has the paper's tables, with the published numbers in columns that say so", () => {
   const markdown = reportMarkdown(sampleReport());
-  for (const heading of ["## IoU by method", "## IoU by class", "## By object size", "## By source", "### All classes", "### Cars", "### Corrections at T = 1"]) {
+  for (const heading of [
+    "## IoU by method",
+    "## IoU by class",
+    "## By object size",
+    "## By source",
+    "### All classes",
+    "### Cars",
+    "### Corrections at T = 1",
+  ]) {
     expect(markdown).toContain(`${heading}\n`);
   }
-  const table = markdown.split("### All classes")[1]!.split("\n").filter((line) => line.startsWith("|"));
+  const table = markdown
+    .split("### All classes")[1]!
+    .split("\n")
+    .filter((line) => line.startsWith("|"));
   expect(table[0]).toContain("Published, other data: clicks");
   // T = 2 of the paper's Table 4: 11.77 clicks, IoU 81.43 %.
   expect(table.find((line) => line.startsWith("| 2 |"))).toMatch(/\| 11\.8 \| 0\.814 \|$/);
@@ -51,7 +70,9 @@ test("names from files stay text: no row gets another number of cells, and no HT
   expect(markdown).not.toMatch(/(?<!\\)<(?!details>|summary>|\/details>|\/summary>)/);
   expect(markdown).not.toMatch(/[\u0000\u202e]/); // eslint-disable-line no-control-regex -- what is looked for
   for (const name of HOSTILE_NAMES) expect(plainText(name).length).toBeLessThan(300);
-  expect(plainText("a | b [x](http://y) `c` <i> &lt; @team #1\n# head")).toBe("a \\| b \\[x\\]\\(http\\://y\\) \\`c\\` \\<i\\> \\&lt; \\@team \\#1 \\# head");
+  expect(plainText("a | b [x](http://y) `c` <i> &lt; @team #1\n# head")).toBe(
+    "a \\| b \\[x\\]\\(http\\://y\\) \\`c\\` \\<i\\> \\&lt; \\@team \\#1 \\# head",
+  );
 });
 
 test("the summary of a CI job is added to, not replaced; one that cannot be written is an error", async () => {
@@ -60,7 +81,9 @@ test("the summary of a CI job is added to, not replaced; one that cannot be writ
   await appendStepSummary(path, { report: sampleReport(), imagePaths: new Map() });
   const text = readFileSync(path, "utf8");
   expect(text.startsWith("earlier step\n# Polygons against ground truth")).toBe(true);
-  await expect(appendStepSummary(folder.path, { report: sampleReport(), imagePaths: new Map() })).rejects.toMatchObject({ exitCode: 73 });
+  await expect(appendStepSummary(folder.path, { report: sampleReport(), imagePaths: new Map() })).rejects.toMatchObject(
+    { exitCode: 73 },
+  );
 });
 
 test("a report that GitHub would refuse for its size is replaced by a line that says where it is", async () => {
@@ -69,7 +92,10 @@ test("a report that GitHub would refuse for its size is replaced by a line that 
   const perClass = Array.from({ length: 20_000 }, () => group);
   const path = join(folder.path, "summary.md");
   const methods = report.methods.map((method) => ({ ...method, perClass }));
-  await appendStepSummary(path, { report: { ...report, methods, gridCeiling: { ...report.gridCeiling, perClass } }, imagePaths: new Map() });
+  await appendStepSummary(path, {
+    report: { ...report, methods, gridCeiling: { ...report.gridCeiling, perClass } },
+    imagePaths: new Map(),
+  });
   expect(readFileSync(path, "utf8")).toBe("The report is larger than a step summary may be; see report.md.\n");
 });
 
@@ -79,7 +105,11 @@ test("the report goes beside the predictions; a folder with something in it need
   await prepareReportFolder(out, [], false);
   await prepareReportFolder(out, [], false);
   writeFileSync(join(out, "notes.txt"), "mine");
-  await expect(prepareReportFolder(out, [], false)).rejects.toMatchObject({ code: "E_OUT_NOT_EMPTY", exitCode: 73, message: expect.stringContaining("notes.txt") as string });
+  await expect(prepareReportFolder(out, [], false)).rejects.toMatchObject({
+    code: "E_OUT_NOT_EMPTY",
+    exitCode: 73,
+    message: expect.stringContaining("notes.txt") as string,
+  });
   await prepareReportFolder(out, [], true);
   expect(readdirSync(out)).toEqual(["notes.txt"]);
 });

@@ -1,4 +1,13 @@
-import { copyFileSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync, closeSync, existsSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+  closeSync,
+  existsSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, expect, test } from "vitest";
@@ -6,27 +15,55 @@ import { type Random, createRandom } from "../../src/random.js";
 import { endAll, start } from "../process/start.js";
 import { FaultCase, count } from "./ledger.js";
 import { MalformedRunner } from "./malformed-runner.js";
-import { ALL_FORMATS, annotateOptions, annotateWords, differences, filesOf, makeSmallData, newHome, removeHome, resumeProblems, runUndisturbed } from "./small-run.js";
+import {
+  ALL_FORMATS,
+  annotateOptions,
+  annotateWords,
+  differences,
+  filesOf,
+  makeSmallData,
+  newHome,
+  removeHome,
+  resumeProblems,
+  runUndisturbed,
+} from "./small-run.js";
 
 const homes: string[] = [];
-const madeHome = (): string => { const home = newHome(); homes.push(home); return home; };
+const madeHome = (): string => {
+  const home = newHome();
+  homes.push(home);
+  return home;
+};
 afterEach(endAll);
-afterAll(() => { homes.forEach(removeHome); });
+afterAll(() => {
+  homes.forEach(removeHome);
+});
 
 const DAMAGES: Readonly<Record<string, (random: Random, bytes: Buffer) => Buffer>> = {
-  "cut": (random, bytes) => bytes.subarray(0, random.integer(bytes.length)),
+  cut: (random, bytes) => bytes.subarray(0, random.integer(bytes.length)),
   "bytes flipped": (random, bytes) => {
     const flipped = Buffer.from(bytes);
     for (let i = 0; i <= random.integer(3); i++) flipped[random.integer(flipped.length)]! ^= 1 << random.integer(8);
     return flipped;
   },
-  "a piece gone": (random, bytes) => { const at = random.integer(bytes.length); return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1 + random.integer(500))]); },
-  "a piece doubled": (random, bytes) => { const at = random.integer(bytes.length); return Buffer.concat([bytes.subarray(0, at + random.integer(500)), bytes.subarray(at)]); },
+  "a piece gone": (random, bytes) => {
+    const at = random.integer(bytes.length);
+    return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1 + random.integer(500))]);
+  },
+  "a piece doubled": (random, bytes) => {
+    const at = random.integer(bytes.length);
+    return Buffer.concat([bytes.subarray(0, at + random.integer(500)), bytes.subarray(at)]);
+  },
   // What some file systems leave after a power loss: the length is there, the content is not.
-  "zeros at the end": (random, bytes) => { const zeroed = Buffer.from(bytes); zeroed.fill(0, random.integer(bytes.length)); return zeroed; },
+  "zeros at the end": (random, bytes) => {
+    const zeroed = Buffer.from(bytes);
+    zeroed.fill(0, random.integer(bytes.length));
+    return zeroed;
+  },
   "digits exchanged": (random, bytes) => {
     const digits = [...bytes.keys()].filter((at) => bytes[at]! >= 0x30 && bytes[at]! <= 0x39);
-    const changed = Buffer.from(bytes), [a, b] = [random.pick(digits), random.pick(digits)];
+    const changed = Buffer.from(bytes),
+      [a, b] = [random.pick(digits), random.pick(digits)];
     [changed[a], changed[b]] = [changed[b]!, changed[a]!];
     return changed;
   },
@@ -35,94 +72,141 @@ const DAMAGES: Readonly<Record<string, (random: Random, bytes: Buffer) => Buffer
 /** Numbers of the whole lines that are not lines of the original: found without checksums. */
 function damagedLines(original: Buffer, damaged: Buffer): number[] {
   const whole = new Set(original.toString("latin1").split("\n"));
-  return damaged.toString("latin1").split("\n").slice(0, -1).flatMap((line, i) => (line !== "" && whole.has(line) ? [] : [i + 1]));
+  return damaged
+    .toString("latin1")
+    .split("\n")
+    .slice(0, -1)
+    .flatMap((line, i) => (line !== "" && whole.has(line) ? [] : [i + 1]));
 }
 
-test("a journal cut, flipped or torn anywhere gives the same bytes after --resume, every damaged line named; never another polygon", async () => {
-  const data = await makeSmallData(madeHome(), 5);
-  const straight = await runUndisturbed(data, ...ALL_FORMATS);
-  const journal = readFileSync(join(straight.out, "journal.ndjson"));
-  const runner = new MalformedRunner();
-  for (const [name, damage] of Object.entries(DAMAGES)) {
-    const faults = new FaultCase(`journal: ${name}`);
-    for (let number = 0; number < count(100, 2); number++) {
-      const out = join(data.home, "damaged");
-      mkdirSync(out);
-      const damaged = damage(createRandom(`${name} ${number}`), journal);
-      writeFileSync(join(out, "journal.ndjson"), damaged);
-      const lines = damagedLines(journal, damaged);
-      const isHeaderLost = lines[0] === 1 || !damaged.includes("\n");
-      const result = await runner.run(annotateOptions(data, out, true), 60_000);
-      const problems: string[] = [];
-      if (result.kind === "refused") {
-        if (!isHeaderLost || result.exitCode !== 65 || !result.message.includes("line 1")) problems.push(`refused: ${result.message}`);
-      } else if (result.kind === "ran") {
-        if (isHeaderLost) problems.push("went on with a journal whose first line is lost");
-        problems.push(...differences(straight.files, filesOf(out)));
-        const note = result.notes.find((line) => line.includes("damaged line(s)")) ?? "";
-        for (const line of lines.slice(0, 10)) if (!new RegExp(`\\b${line}\\b`).test(note)) problems.push(`damaged line ${line} is not named in "${note}"`);
-      } else {
-        problems.push(result.kind);
+test(
+  "a journal cut, flipped or torn anywhere gives the same bytes after --resume, every damaged line named; never another polygon",
+  async () => {
+    const data = await makeSmallData(madeHome(), 5);
+    const straight = await runUndisturbed(data, ...ALL_FORMATS);
+    const journal = readFileSync(join(straight.out, "journal.ndjson"));
+    const runner = new MalformedRunner();
+    for (const [name, damage] of Object.entries(DAMAGES)) {
+      const faults = new FaultCase(`journal: ${name}`);
+      for (let number = 0; number < count(100, 2); number++) {
+        const out = join(data.home, "damaged");
+        mkdirSync(out);
+        const damaged = damage(createRandom(`${name} ${number}`), journal);
+        writeFileSync(join(out, "journal.ndjson"), damaged);
+        const lines = damagedLines(journal, damaged);
+        const isHeaderLost = lines[0] === 1 || !damaged.includes("\n");
+        const result = await runner.run(annotateOptions(data, out, true), 60_000);
+        const problems: string[] = [];
+        if (result.kind === "refused") {
+          if (!isHeaderLost || result.exitCode !== 65 || !result.message.includes("line 1"))
+            problems.push(`refused: ${result.message}`);
+        } else if (result.kind === "ran") {
+          if (isHeaderLost) problems.push("went on with a journal whose first line is lost");
+          problems.push(...differences(straight.files, filesOf(out)));
+          const note = result.notes.find((line) => line.includes("damaged line(s)")) ?? "";
+          for (const line of lines.slice(0, 10))
+            if (!new RegExp(`\\b${line}\\b`).test(note))
+              problems.push(`damaged line ${line} is not named in "${note}"`);
+        } else {
+          problems.push(result.kind);
+        }
+        faults.add(problems.map((problem) => `${name} ${number}: ${problem}`));
+        removeHome(out);
       }
-      faults.add(problems.map((problem) => `${name} ${number}: ${problem}`));
-      removeHome(out);
+      faults.note();
+      expect(faults.losses).toEqual([]);
+    }
+    runner.stop();
+  },
+  count(1_800_000, 300_000),
+);
+
+test(
+  "damaged run.json, summary.json, annotations.json and leftovers of a killed run are written anew by --resume",
+  async () => {
+    const data = await makeSmallData(madeHome(), 5);
+    const straight = await runUndisturbed(data, ...ALL_FORMATS);
+    const runner = new MalformedRunner();
+    const faults = new FaultCase("run.json, summary.json, annotations.json damaged; leftovers");
+    const random = createRandom("files");
+    for (const name of [
+      "run.json",
+      "summary.json",
+      "annotations.json",
+      "label-studio.json",
+      "run.json.partial",
+      "annotations.json.partial",
+      "journal.ndjson.partial",
+      "summary.json.partial",
+    ]) {
+      for (let number = 0; number < count(10, 1); number++) {
+        const out = join(data.home, "damaged");
+        mkdirSync(out);
+        copyFileSync(join(straight.out, "journal.ndjson"), join(out, "journal.ndjson"));
+        const source = join(straight.out, name.replace(".partial", ""));
+        writeFileSync(
+          join(out, name),
+          DAMAGES[random.pick(["cut", "bytes flipped", "zeros at the end"])]!(random, readFileSync(source)),
+        );
+        const result = await runner.run(annotateOptions(data, out, true), 60_000);
+        const problems = result.kind === "ran" ? differences(straight.files, filesOf(out)) : [JSON.stringify(result)];
+        if (result.kind === "ran")
+          for (const json of ["run.json", "summary.json"]) JSON.parse(readFileSync(join(out, json), "utf8"));
+        // The leftover of a journal's first line is cleared by the next new run; with a journal in place nobody needs it.
+        faults.add(
+          problems
+            .filter((problem) => problem !== "journal.ndjson.partial is too much")
+            .map((problem) => `${name}: ${problem}`),
+        );
+        removeHome(out);
+      }
+    }
+    runner.stop();
+    faults.note();
+    expect(faults.losses).toEqual([]);
+  },
+  count(900_000, 300_000),
+);
+
+test(
+  "a journal damaged while the run goes on is an error that names it, and --resume completes the run",
+  async () => {
+    const data = await makeSmallData(madeHome(), 40);
+    const straight = await runUndisturbed(data, ...ALL_FORMATS);
+    const faults = new FaultCase("journal damaged while the run goes on");
+    for (let number = 0; number < count(10, 1); number++) {
+      const out = join(data.home, `flipped-${number}`);
+      const run = start(annotateWords(data, out, ...ALL_FORMATS));
+      await run.says("drawing with");
+      const journal = join(out, "journal.ndjson");
+      const lines = (): Buffer[] =>
+        existsSync(journal)
+          ? readFileSync(journal)
+              .toString("latin1")
+              .split("\n")
+              .map((line) => Buffer.from(line, "latin1"))
+          : [];
+      while (lines().length < 12) await wait(5);
+      run.child.kill("SIGSTOP"); // Else a fast run may have read the line before it is damaged.
+      if (lines().length > data.count) throw new Error("the run was over before its journal could be damaged");
+      const before = lines()
+        .slice(0, 4 + (number % 5))
+        .reduce((bytes, line) => bytes + line.length + 1, 0);
+      const file = openSync(journal, "r+");
+      writeSync(file, Buffer.from([0x01]), 0, 1, before + 30);
+      closeSync(file);
+      run.child.kill("SIGCONT");
+      const ended = await run.ended;
+      const problems =
+        ended.code === 65 && ended.stderr.includes("journal.ndjson")
+          ? []
+          : [`ended with ${ended.code ?? ended.signal}: ${ended.stderr}`];
+      if (existsSync(join(out, "annotations.json"))) problems.push("annotations.json is there, incomplete");
+      problems.push(...(await resumeProblems(data, out, straight, ...ALL_FORMATS)).problems);
+      faults.add(problems);
     }
     faults.note();
     expect(faults.losses).toEqual([]);
-  }
-  runner.stop();
-}, count(1_800_000, 300_000));
-
-test("damaged run.json, summary.json, annotations.json and leftovers of a killed run are written anew by --resume", async () => {
-  const data = await makeSmallData(madeHome(), 5);
-  const straight = await runUndisturbed(data, ...ALL_FORMATS);
-  const runner = new MalformedRunner();
-  const faults = new FaultCase("run.json, summary.json, annotations.json damaged; leftovers");
-  const random = createRandom("files");
-  for (const name of ["run.json", "summary.json", "annotations.json", "label-studio.json", "run.json.partial", "annotations.json.partial", "journal.ndjson.partial", "summary.json.partial"]) {
-    for (let number = 0; number < count(10, 1); number++) {
-      const out = join(data.home, "damaged");
-      mkdirSync(out);
-      copyFileSync(join(straight.out, "journal.ndjson"), join(out, "journal.ndjson"));
-      const source = join(straight.out, name.replace(".partial", ""));
-      writeFileSync(join(out, name), DAMAGES[random.pick(["cut", "bytes flipped", "zeros at the end"])]!(random, readFileSync(source)));
-      const result = await runner.run(annotateOptions(data, out, true), 60_000);
-      const problems = result.kind === "ran" ? differences(straight.files, filesOf(out)) : [JSON.stringify(result)];
-      if (result.kind === "ran") for (const json of ["run.json", "summary.json"]) JSON.parse(readFileSync(join(out, json), "utf8"));
-      // The leftover of a journal's first line is cleared by the next new run; with a journal in place nobody needs it.
-      faults.add(problems.filter((problem) => problem !== "journal.ndjson.partial is too much").map((problem) => `${name}: ${problem}`));
-      removeHome(out);
-    }
-  }
-  runner.stop();
-  faults.note();
-  expect(faults.losses).toEqual([]);
-}, count(900_000, 300_000));
-
-test("a journal damaged while the run goes on is an error that names it, and --resume completes the run", async () => {
-  const data = await makeSmallData(madeHome(), 40);
-  const straight = await runUndisturbed(data, ...ALL_FORMATS);
-  const faults = new FaultCase("journal damaged while the run goes on");
-  for (let number = 0; number < count(10, 1); number++) {
-    const out = join(data.home, `flipped-${number}`);
-    const run = start(annotateWords(data, out, ...ALL_FORMATS));
-    await run.says("drawing with");
-    const journal = join(out, "journal.ndjson");
-    const lines = (): Buffer[] => (existsSync(journal) ? readFileSync(journal).toString("latin1").split("\n").map((line) => Buffer.from(line, "latin1")) : []);
-    while (lines().length < 12) await wait(5);
-    run.child.kill("SIGSTOP"); // Else a fast run may have read the line before it is damaged.
-    if (lines().length > data.count) throw new Error("the run was over before its journal could be damaged");
-    const before = lines().slice(0, 4 + (number % 5)).reduce((bytes, line) => bytes + line.length + 1, 0);
-    const file = openSync(journal, "r+");
-    writeSync(file, Buffer.from([0x01]), 0, 1, before + 30);
-    closeSync(file);
-    run.child.kill("SIGCONT");
-    const ended = await run.ended;
-    const problems = ended.code === 65 && ended.stderr.includes("journal.ndjson") ? [] : [`ended with ${ended.code ?? ended.signal}: ${ended.stderr}`];
-    if (existsSync(join(out, "annotations.json"))) problems.push("annotations.json is there, incomplete");
-    problems.push(...(await resumeProblems(data, out, straight, ...ALL_FORMATS)).problems);
-    faults.add(problems);
-  }
-  faults.note();
-  expect(faults.losses).toEqual([]);
-}, count(900_000, 300_000));
+  },
+  count(900_000, 300_000),
+);

@@ -5,7 +5,19 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createRandom } from "../../src/random.js";
 import { type Ended, endAll, runToEnd } from "../process/start.js";
 import { FaultCase, count } from "./ledger.js";
-import { ALL_FORMATS, type SmallData, type Undisturbed, annotateWords, makeSmallData, newHome, problemsAfterDeath, removeHome, resumeProblems, runTool, runUndisturbed } from "./small-run.js";
+import {
+  ALL_FORMATS,
+  type SmallData,
+  type Undisturbed,
+  annotateWords,
+  makeSmallData,
+  newHome,
+  problemsAfterDeath,
+  removeHome,
+  resumeProblems,
+  runTool,
+  runUndisturbed,
+} from "./small-run.js";
 
 const home = newHome();
 let data: SmallData;
@@ -15,17 +27,21 @@ beforeAll(async () => {
   straight = await runUndisturbed(data, ...ALL_FORMATS);
 }, 120_000);
 afterEach(endAll);
-afterAll(() => { removeHome(home); });
+afterAll(() => {
+  removeHome(home);
+});
 
 const has = (tool: string, ...words: string[]): boolean => spawnSync(tool, words, { stdio: "ignore" }).status === 0;
 const canLimitFiles = has("prlimit", "--version");
-const canMount = process.getuid?.() === 0 && (() => {
-  const place = join(home, "try");
-  mkdirSync(place);
-  const works = has("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place);
-  if (works) execFileSync("umount", [place]);
-  return works;
-})();
+const canMount =
+  process.getuid?.() === 0 &&
+  (() => {
+    const place = join(home, "try");
+    mkdirSync(place);
+    const works = has("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place);
+    if (works) execFileSync("umount", [place]);
+    return works;
+  })();
 const canInject = has("strace", "-f", "-o", "/dev/null", "-e", "inject=fdatasync:error=EIO:when=1000", "true");
 
 /** After a run that could not write: the right exit code, words that name a path, a valid journal, nothing half-written. */
@@ -37,72 +53,131 @@ function problemsOf(ended: Ended, out: string, words: RegExp): string[] {
   return problems;
 }
 
-test.skipIf(!canLimitFiles)("a file size limit reached at any byte, as a full disk: exit code 73, and --resume completes when there is room", async () => {
-  const faults = new FaultCase("file size limit during journal, annotations, overlays");
-  const largest = Math.max(...readdirSync(straight.out, { recursive: true, encoding: "utf8" }).map((name) => statSync(join(straight.out, name)).size));
-  for (let number = 0; number < count(24, 2); number++) {
-    const out = join(home, `limited-${number}`);
-    // Even spread of orders: small limits stop the journal, larger ones the files built from it.
-    const limit = Math.round(200 * (largest / 200) ** createRandom(`limit ${number}`).next());
-    const words = ["--fsize=" + String(limit), process.execPath, join(import.meta.dirname, "..", "..", "bin", "polyrnn.js"), ...annotateWords(data, out, ...ALL_FORMATS)];
-    const problems = problemsOf(await runTool("prlimit", words), out, /larger than this system allows|File too large|EFBIG/);
-    problems.push(...(await resumeProblems(data, out, straight, ...ALL_FORMATS)).problems);
-    faults.add(problems.map((problem) => `limit ${limit}: ${problem}`));
-    removeHome(out);
-  }
-  faults.note();
-  expect(faults.losses).toEqual([]);
-}, count(900_000, 300_000));
-
-test.skipIf(!canMount)("a disk that is full at any moment: exit code 73, and --resume completes when there is room", async () => {
-  const faults = new FaultCase("disk full (tmpfs of bytes or of files)");
-  const total = readdirSync(straight.out, { recursive: true, encoding: "utf8" }).reduce((bytes, name) => bytes + Math.ceil(statSync(join(straight.out, name)).size / 4096) * 4096, 0);
-  for (let number = 0; number < count(24, 2); number++) {
-    const random = createRandom(`disk ${number}`);
-    const out = join(home, `disk-${number}`); // The disk itself: at another depth, relative paths in the files would differ.
-    mkdirSync(out);
-    const limit = number % 4 === 3 ? `size=100m,nr_inodes=${3 + random.integer(20)}` : `size=${Math.max(4096, Math.round(total * random.next() ** 2))}`;
-    execFileSync("mount", ["-t", "tmpfs", "-o", limit, "tmpfs", out]);
-    try {
-      const problems = problemsOf(await runToEnd(annotateWords(data, out, ...ALL_FORMATS)), out, /disk is full|ENOSPC|no space/i);
-      execFileSync("mount", ["-o", "remount,size=100m,nr_inodes=10000", out]);
+test.skipIf(!canLimitFiles)(
+  "a file size limit reached at any byte, as a full disk: exit code 73, and --resume completes when there is room",
+  async () => {
+    const faults = new FaultCase("file size limit during journal, annotations, overlays");
+    const largest = Math.max(
+      ...readdirSync(straight.out, { recursive: true, encoding: "utf8" }).map(
+        (name) => statSync(join(straight.out, name)).size,
+      ),
+    );
+    for (let number = 0; number < count(24, 2); number++) {
+      const out = join(home, `limited-${number}`);
+      // Even spread of orders: small limits stop the journal, larger ones the files built from it.
+      const limit = Math.round(200 * (largest / 200) ** createRandom(`limit ${number}`).next());
+      const words = [
+        "--fsize=" + String(limit),
+        process.execPath,
+        join(import.meta.dirname, "..", "..", "bin", "polyrnn.js"),
+        ...annotateWords(data, out, ...ALL_FORMATS),
+      ];
+      const problems = problemsOf(
+        await runTool("prlimit", words),
+        out,
+        /larger than this system allows|File too large|EFBIG/,
+      );
       problems.push(...(await resumeProblems(data, out, straight, ...ALL_FORMATS)).problems);
-      faults.add(problems.map((problem) => `${limit}: ${problem}`));
-    } finally {
-      execFileSync("umount", [out]);
+      faults.add(problems.map((problem) => `limit ${limit}: ${problem}`));
+      removeHome(out);
     }
-  }
-  faults.note();
-  expect(faults.losses).toEqual([]);
-}, count(900_000, 300_000));
+    faults.note();
+    expect(faults.losses).toEqual([]);
+  },
+  count(900_000, 300_000),
+);
 
-test.skipIf(!canInject)("an I/O error of a sync, a rename or a cut: exit code 73, and --resume completes on a sound disk", async () => {
-  const faults = new FaultCase("I/O errors (EIO) of fdatasync, fsync, rename");
-  for (let number = 0; number < count(15, 1); number++) {
-    const random = createRandom(`error ${number}`);
-    const call = ["fdatasync", "fsync", "rename"][number % 3]!;
-    const out = join(home, `failing-${number}`);
-    const inject = `inject=${call}:error=EIO:when=${1 + random.integer(call === "fdatasync" ? 15 : 12)}`;
-    const words = ["-f", "-qq", "-o", "/dev/null", "-e", `trace=${call}`, "-e", inject, process.execPath, join(import.meta.dirname, "..", "..", "bin", "polyrnn.js"), ...annotateWords(data, out, ...ALL_FORMATS)];
-    const problems = problemsOf(await runTool("strace", words), out, /EIO|i\/o error/i);
-    problems.push(...(await resumeProblems(data, out, straight, ...ALL_FORMATS)).problems);
-    faults.add(problems.map((problem) => `${inject}: ${problem}`));
-    removeHome(out);
-  }
-  faults.note();
-  expect(faults.losses).toEqual([]);
-}, count(900_000, 300_000));
+test.skipIf(!canMount)(
+  "a disk that is full at any moment: exit code 73, and --resume completes when there is room",
+  async () => {
+    const faults = new FaultCase("disk full (tmpfs of bytes or of files)");
+    const total = readdirSync(straight.out, { recursive: true, encoding: "utf8" }).reduce(
+      (bytes, name) => bytes + Math.ceil(statSync(join(straight.out, name)).size / 4096) * 4096,
+      0,
+    );
+    for (let number = 0; number < count(24, 2); number++) {
+      const random = createRandom(`disk ${number}`);
+      const out = join(home, `disk-${number}`); // The disk itself: at another depth, relative paths in the files would differ.
+      mkdirSync(out);
+      const limit =
+        number % 4 === 3
+          ? `size=100m,nr_inodes=${3 + random.integer(20)}`
+          : `size=${Math.max(4096, Math.round(total * random.next() ** 2))}`;
+      execFileSync("mount", ["-t", "tmpfs", "-o", limit, "tmpfs", out]);
+      try {
+        const problems = problemsOf(
+          await runToEnd(annotateWords(data, out, ...ALL_FORMATS)),
+          out,
+          /disk is full|ENOSPC|no space/i,
+        );
+        execFileSync("mount", ["-o", "remount,size=100m,nr_inodes=10000", out]);
+        problems.push(...(await resumeProblems(data, out, straight, ...ALL_FORMATS)).problems);
+        faults.add(problems.map((problem) => `${limit}: ${problem}`));
+      } finally {
+        execFileSync("umount", [out]);
+      }
+    }
+    faults.note();
+    expect(faults.losses).toEqual([]);
+  },
+  count(900_000, 300_000),
+);
 
-test.skipIf(process.platform !== "linux")("standard output on a full disk: exit code 73 and a clear error", async () => {
-  const faults = new FaultCase("standard output on a full disk");
-  const bin = join(import.meta.dirname, "..", "..", "bin", "polyrnn.js");
-  const words = annotateWords(data, "-", "--quiet").map((word) => `'${word}'`).join(" ");
-  const ended = await runTool("bash", ["-c", `'${process.execPath}' '${bin}' ${words} > /dev/full`]);
-  faults.add(ended.code === 73 && ended.stderr.includes("standard output") ? [] : [`ended with ${ended.code ?? ended.signal}: ${ended.stderr}`]);
-  faults.note();
-  expect(faults.losses).toEqual([]);
-}, 120_000);
+test.skipIf(!canInject)(
+  "an I/O error of a sync, a rename or a cut: exit code 73, and --resume completes on a sound disk",
+  async () => {
+    const faults = new FaultCase("I/O errors (EIO) of fdatasync, fsync, rename");
+    for (let number = 0; number < count(15, 1); number++) {
+      const random = createRandom(`error ${number}`);
+      const call = ["fdatasync", "fsync", "rename"][number % 3]!;
+      const out = join(home, `failing-${number}`);
+      const inject = `inject=${call}:error=EIO:when=${1 + random.integer(call === "fdatasync" ? 15 : 12)}`;
+      const words = [
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        `trace=${call}`,
+        "-e",
+        inject,
+        process.execPath,
+        join(import.meta.dirname, "..", "..", "bin", "polyrnn.js"),
+        ...annotateWords(data, out, ...ALL_FORMATS),
+      ];
+      const problems = problemsOf(await runTool("strace", words), out, /EIO|i\/o error/i);
+      problems.push(...(await resumeProblems(data, out, straight, ...ALL_FORMATS)).problems);
+      faults.add(problems.map((problem) => `${inject}: ${problem}`));
+      removeHome(out);
+    }
+    faults.note();
+    expect(faults.losses).toEqual([]);
+  },
+  count(900_000, 300_000),
+);
+
+test.skipIf(process.platform !== "linux")(
+  "standard output on a full disk: exit code 73 and a clear error",
+  async () => {
+    const faults = new FaultCase("standard output on a full disk");
+    const bin = join(import.meta.dirname, "..", "..", "bin", "polyrnn.js");
+    const words = annotateWords(data, "-", "--quiet")
+      .map((word) => `'${word}'`)
+      .join(" ");
+    const ended = await runTool("bash", ["-c", `'${process.execPath}' '${bin}' ${words} > /dev/full`]);
+    faults.add(
+      ended.code === 73 && ended.stderr.includes("standard output")
+        ? []
+        : [`ended with ${ended.code ?? ended.signal}: ${ended.stderr}`],
+    );
+    faults.note();
+    expect(faults.losses).toEqual([]);
+  },
+  120_000,
+);
 
 if (!canLimitFiles || !canMount || !canInject) {
-  console.log(`left out for want of ${[canLimitFiles ? "" : "prlimit", canMount ? "" : "mount as root", canInject ? "" : "strace"].filter((name) => name !== "").join(", ")}`);
+  console.log(
+    `left out for want of ${[canLimitFiles ? "" : "prlimit", canMount ? "" : "mount as root", canInject ? "" : "strace"].filter((name) => name !== "").join(", ")}`,
+  );
 }

@@ -13,7 +13,10 @@ export default function setup(project: TestProject): () => void {
   writeFileSync(ledger, "");
   project.provide("faultLedger", ledger);
   return () => {
-    const lines = readFileSync(ledger, "utf8").split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as LedgerLine);
+    const lines = readFileSync(ledger, "utf8")
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as LedgerLine);
     rmSync(folder, { recursive: true });
     if (lines.length > 0) console.log(table(lines));
   };
@@ -24,9 +27,22 @@ function table(lines: readonly LedgerLine[]): string {
   const rows = [
     ["fault", "tried", "survived", "lost", "seen"],
     ...lines.map((line) => [line.fault, `${line.tried}`, `${line.survived}`, `${line.losses.length}`, line.seen ?? ""]),
-    ["all", `${sum((line) => line.tried)}`, `${sum((line) => line.survived)}`, `${sum((line) => line.losses.length)}`, ""],
+    [
+      "all",
+      `${sum((line) => line.tried)}`,
+      `${sum((line) => line.survived)}`,
+      `${sum((line) => line.losses.length)}`,
+      "",
+    ],
   ];
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const text = rows.map((row) => row.map((cell, column) => (column === 0 || column === 4 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join("  ").trimEnd());
+  const text = rows.map((row) =>
+    row
+      .map((cell, column) =>
+        column === 0 || column === 4 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
+      )
+      .join("  ")
+      .trimEnd(),
+  );
   return `\n${text.join("\n")}\n`;
 }

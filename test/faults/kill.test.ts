@@ -4,14 +4,31 @@ import { afterAll, afterEach, expect, test } from "vitest";
 import { type Random, createRandom } from "../../src/random.js";
 import { endAll, start } from "../process/start.js";
 import { FaultCase, count, timeFor } from "./ledger.js";
-import { ALL_FORMATS, annotateWords, makeSmallData, newHome, problemsAfterDeath, removeHome, resumeProblems, runUndisturbed, type SmallData, type Undisturbed } from "./small-run.js";
+import {
+  ALL_FORMATS,
+  annotateWords,
+  makeSmallData,
+  newHome,
+  problemsAfterDeath,
+  removeHome,
+  resumeProblems,
+  runUndisturbed,
+  type SmallData,
+  type Undisturbed,
+} from "./small-run.js";
 
 const home = newHome();
 afterEach(endAll);
-afterAll(() => { removeHome(home); });
+afterAll(() => {
+  removeHome(home);
+});
 
 /** A phase of the process's life, known by what it says when the phase begins, and how long it takes undisturbed. */
-interface Phase { readonly says: string | undefined; readonly milliseconds: number; readonly share: number }
+interface Phase {
+  readonly says: string | undefined;
+  readonly milliseconds: number;
+  readonly share: number;
+}
 
 async function measurePhases(data: SmallData, out: string): Promise<Phase[]> {
   const begin = performance.now();
@@ -35,7 +52,13 @@ function pickPhase(random: Random, phases: readonly Phase[]): Phase {
 }
 
 /** @returns true when the process was killed, false when it had ended by then */
-async function killOnce(data: SmallData, out: string, resume: boolean, phase: Phase, afterMs: number): Promise<boolean> {
+async function killOnce(
+  data: SmallData,
+  out: string,
+  resume: boolean,
+  phase: Phase,
+  afterMs: number,
+): Promise<boolean> {
   const run = start(annotateWords(data, out, ...ALL_FORMATS, ...(resume ? ["--resume"] : [])));
   // A resumed run may have nothing to draw or end early; then there is nothing to wait for.
   if (phase.says !== undefined) await run.says(phase.says).catch(() => undefined);
@@ -45,7 +68,13 @@ async function killOnce(data: SmallData, out: string, resume: boolean, phase: Ph
 }
 
 /** Kills, resumes, sometimes kills the resumed run as well, until one gets through. */
-async function killChain(data: SmallData, out: string, straight: Undisturbed, phases: readonly Phase[], random: Random): Promise<{ kills: number; problems: string[] }> {
+async function killChain(
+  data: SmallData,
+  out: string,
+  straight: Undisturbed,
+  phases: readonly Phase[],
+  random: Random,
+): Promise<{ kills: number; problems: string[] }> {
   const problems: string[] = [];
   let kills = 0;
   do {
@@ -58,25 +87,30 @@ async function killChain(data: SmallData, out: string, straight: Undisturbed, ph
   return { kills, problems };
 }
 
-test("kill -9 at random moments of a whole run, the resumed ones included, loses nothing: every file ends in the same bytes", async () => {
-  const data = await makeSmallData(home, 20);
-  const straight = await runUndisturbed(data, ...ALL_FORMATS);
-  const phases = await measurePhases(data, join(home, "measured"));
-  const wanted = count(200, 5);
-  const faults = new FaultCase("kill -9, then --resume");
-  const isTime = timeFor(35);
-  let chain = 0;
-  const work = async (): Promise<void> => {
-    while (faults.tried < wanted && chain < 3 * wanted && isTime()) {
-      const number = ++chain;
-      const out = join(home, `killed-${number}`);
-      const { kills, problems } = await killChain(data, out, straight, phases, createRandom(`kill ${number}`));
-      for (let kill = 0; kill < kills; kill++) faults.add(kill === kills - 1 ? problems.map((problem) => `chain ${number}: ${problem}`) : []);
-      removeHome(out);
-    }
-  };
-  await Promise.all([work(), work()]);
-  faults.note();
-  expect(faults.losses).toEqual([]);
-  expect(faults.tried).toBeGreaterThanOrEqual(wanted);
-}, count(2_400_000, 400_000));
+test(
+  "kill -9 at random moments of a whole run, the resumed ones included, loses nothing: every file ends in the same bytes",
+  async () => {
+    const data = await makeSmallData(home, 20);
+    const straight = await runUndisturbed(data, ...ALL_FORMATS);
+    const phases = await measurePhases(data, join(home, "measured"));
+    const wanted = count(200, 5);
+    const faults = new FaultCase("kill -9, then --resume");
+    const isTime = timeFor(35);
+    let chain = 0;
+    const work = async (): Promise<void> => {
+      while (faults.tried < wanted && chain < 3 * wanted && isTime()) {
+        const number = ++chain;
+        const out = join(home, `killed-${number}`);
+        const { kills, problems } = await killChain(data, out, straight, phases, createRandom(`kill ${number}`));
+        for (let kill = 0; kill < kills; kill++)
+          faults.add(kill === kills - 1 ? problems.map((problem) => `chain ${number}: ${problem}`) : []);
+        removeHome(out);
+      }
+    };
+    await Promise.all([work(), work()]);
+    faults.note();
+    expect(faults.losses).toEqual([]);
+    expect(faults.tried).toBeGreaterThanOrEqual(wanted);
+  },
+  count(2_400_000, 400_000),
+);

@@ -53,7 +53,13 @@ export class FaultCase {
   }
 
   note(): void {
-    const line: LedgerLine = { fault: this.fault, tried: this.tried, survived: this.survived, losses: this.losses, ...(this.seen !== undefined && { seen: this.seen }) };
+    const line: LedgerLine = {
+      fault: this.fault,
+      tried: this.tried,
+      survived: this.survived,
+      losses: this.losses,
+      ...(this.seen !== undefined && { seen: this.seen }),
+    };
     appendFileSync(inject("faultLedger"), `${JSON.stringify(line)}\n`);
   }
 }

@@ -7,10 +7,11 @@ import { openBatchDecoder } from "../../dist/predict/batch-decoder.js";
 /** The decoder of the sound model stays open: most inputs are refused or drawn in less time than opening one takes. Other models get their own. */
 const soundModel = process.argv[2];
 let kept;
-const drawWithKept = (model, given, host) => drawHere(model, given, host, async (...words) => {
-  const { decoder, passedOver } = await (kept ??= openBatchDecoder(...words));
-  return { passedOver, decoder: { ...decoder, dispose: () => Promise.resolve() } };
-});
+const drawWithKept = (model, given, host) =>
+  drawHere(model, given, host, async (...words) => {
+    const { decoder, passedOver } = await (kept ??= openBatchDecoder(...words));
+    return { passedOver, decoder: { ...decoder, dispose: () => Promise.resolve() } };
+  });
 
 process.on("message", async (options) => {
   const begin = performance.now();
@@ -18,15 +19,32 @@ process.on("message", async (options) => {
   const notes = [];
   const host = {
     signal: new AbortController().signal,
-    note: (line) => { notes.push(line); },
+    note: (line) => {
+      notes.push(line);
+    },
     progress: () => undefined,
-    failure: (failure) => { messages.push(failure); },
+    failure: (failure) => {
+      messages.push(failure);
+    },
     data: () => Promise.resolve(),
   };
   const outcome = await annotate(options, host, ...(options.model === soundModel ? [drawWithKept] : [])).then(
     ({ done, failed, skipped }) => ({ kind: "ran", done, failed, skipped }),
-    (error) => ({ kind: "refused", isExpected: error?.name === "PolyrnnError", message: String(error?.message), hint: String(error?.hint), exitCode: error?.exitCode, stack: String(error?.stack) }),
+    (error) => ({
+      kind: "refused",
+      isExpected: error?.name === "PolyrnnError",
+      message: String(error?.message),
+      hint: String(error?.hint),
+      exitCode: error?.exitCode,
+      stack: String(error?.stack),
+    }),
   );
-  process.send({ ...outcome, failures: messages.slice(0, 50), notes, milliseconds: performance.now() - begin, peakMiB: process.resourceUsage().maxRSS / 1024 });
+  process.send({
+    ...outcome,
+    failures: messages.slice(0, 50),
+    notes,
+    milliseconds: performance.now() - begin,
+    peakMiB: process.resourceUsage().maxRSS / 1024,
+  });
 });
 process.send({ kind: "ready" });

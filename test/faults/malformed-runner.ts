@@ -27,9 +27,22 @@ function processorMs({ pid }: ChildProcess): number | undefined {
   }
 }
 
-export type Answer = { readonly milliseconds: number; readonly peakMiB: number; readonly failures: readonly ReportedFailure[]; readonly notes: readonly string[] } & (
+export type Answer = {
+  readonly milliseconds: number;
+  readonly peakMiB: number;
+  readonly failures: readonly ReportedFailure[];
+  readonly notes: readonly string[];
+} & (
   | { readonly kind: "ran"; readonly done: number; readonly failed: number; readonly skipped: number }
-  | { readonly kind: "refused"; readonly isExpected: boolean; readonly message: string; readonly hint: string; readonly exitCode: number; readonly stack: string });
+  | {
+      readonly kind: "refused";
+      readonly isExpected: boolean;
+      readonly message: string;
+      readonly hint: string;
+      readonly exitCode: number;
+      readonly stack: string;
+    }
+);
 export type Result = Answer | { readonly kind: "hung" } | { readonly kind: "died"; readonly how: string };
 
 export class MalformedRunner {
@@ -37,15 +50,20 @@ export class MalformedRunner {
   #lastWords = "";
 
   async run(options: AnnotateOptions, timeLimitMs: number): Promise<Result> {
-    const child = this.#child ??= await this.#start();
+    const child = (this.#child ??= await this.#start());
     const result = await new Promise<Result>((resolve) => {
-      const began = performance.now(), cpuBegan = processorMs(child);
+      const began = performance.now(),
+        cpuBegan = processorMs(child);
       const timer = setInterval(() => {
         const used = cpuBegan === undefined ? Infinity : (processorMs(child) ?? Infinity) - cpuBegan;
         if (used >= timeLimitMs || performance.now() - began >= LONGEST_WAIT * timeLimitMs) finish({ kind: "hung" });
       }, timeLimitMs);
-      const onMessage = (answer: unknown): void => { finish(answer as Answer); };
-      const onExit = (code: number | null, signal: string | null): void => { finish({ kind: "died", how: `${code ?? signal ?? ""} ${this.#lastWords}` }); };
+      const onMessage = (answer: unknown): void => {
+        finish(answer as Answer);
+      };
+      const onExit = (code: number | null, signal: string | null): void => {
+        finish({ kind: "died", how: `${code ?? signal ?? ""} ${this.#lastWords}` });
+      };
       const finish = (outcome: Result): void => {
         clearInterval(timer);
         child.off("message", onMessage);
@@ -67,12 +85,21 @@ export class MalformedRunner {
   }
 
   async #start(): Promise<ChildProcess> {
-    const child = fork(CHILD, [TINY], { execArgv: [`--max-old-space-size=${HEAP_MIB}`], stdio: ["ignore", "ignore", "pipe", "ipc"] });
+    const child = fork(CHILD, [TINY], {
+      execArgv: [`--max-old-space-size=${HEAP_MIB}`],
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+    });
     this.#lastWords = "";
-    child.stderr!.setEncoding("utf8").on("data", (text: string) => { this.#lastWords = (this.#lastWords + text).slice(-2000); });
+    child.stderr!.setEncoding("utf8").on("data", (text: string) => {
+      this.#lastWords = (this.#lastWords + text).slice(-2000);
+    });
     await new Promise<void>((resolve, reject) => {
-      child.once("message", () => { resolve(); });
-      child.once("exit", () => { reject(new Error(`the child did not start: ${this.#lastWords}`)); });
+      child.once("message", () => {
+        resolve();
+      });
+      child.once("exit", () => {
+        reject(new Error(`the child did not start: ${this.#lastWords}`));
+      });
     });
     return child;
   }

@@ -13,7 +13,10 @@ const shift = Number(process.env.TEST_CLOCK_MS ?? 0);
 const realpath = fs.promises.realpath;
 fs.promises.realpath = async (path, ...rest) => {
   if (poison !== undefined && String(path).endsWith(poison)) process.kill(process.pid, "SIGKILL");
-  if (slow > 0 && String(path).endsWith(".jpg")) await new Promise((resolve) => { globalThis.setTimeout(resolve, slow); });
+  if (slow > 0 && String(path).endsWith(".jpg"))
+    await new Promise((resolve) => {
+      globalThis.setTimeout(resolve, slow);
+    });
   return realpath(path, ...rest);
 };
 syncBuiltinESMExports();

@@ -19,7 +19,8 @@ const SLOW = { TEST_SLOW_MS: "150" };
 
 const work = queueWork();
 const { newOut, server, problemsAfter } = work;
-const worker = ({ url }: RedisServer, env: Readonly<Record<string, string>> = {}, ...more: string[]): Started => work.worker(url, more, { env });
+const worker = ({ url }: RedisServer, env: Readonly<Record<string, string>> = {}, ...more: string[]): Started =>
+  work.worker(url, more, { env });
 const coordinator = ({ url }: RedisServer, out: string, ...more: string[]): Started => work.coordinator(url, out, more);
 const inTheMiddle = (out: string): Promise<void> => until(() => journaled(out) >= 8);
 
@@ -33,206 +34,276 @@ function survives(fault: string, problems: readonly string[]): void {
 }
 
 describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on one machine", () => {
-  test("undisturbed, with two workers", async () => {
-    const at = await server();
-    worker(at);
-    worker(at);
-    const out = newOut();
-    survives("nothing", await problemsOf(coordinator(at, out), out));
-  }, LONG);
+  test(
+    "undisturbed, with two workers",
+    async () => {
+      const at = await server();
+      worker(at);
+      worker(at);
+      const out = newOut();
+      survives("nothing", await problemsOf(coordinator(at, out), out));
+    },
+    LONG,
+  );
 
-  test("when a worker is killed outright in the middle of a job", async () => {
-    const at = await server();
-    const out = newOut();
-    const victim = worker(at, { TEST_SLOW_MS: "3000" });
-    const run = coordinator(at, out);
-    await until(async () => ((await queueOf(at.url))?.active ?? 0) > 0);
-    victim.child.kill("SIGKILL");
-    worker(at);
-    survives("kill -9 of a worker in the middle of a job", await problemsOf(run, out));
-  }, LONG);
+  test(
+    "when a worker is killed outright in the middle of a job",
+    async () => {
+      const at = await server();
+      const out = newOut();
+      const victim = worker(at, { TEST_SLOW_MS: "3000" });
+      const run = coordinator(at, out);
+      await until(async () => ((await queueOf(at.url))?.active ?? 0) > 0);
+      victim.child.kill("SIGKILL");
+      worker(at);
+      survives("kill -9 of a worker in the middle of a job", await problemsOf(run, out));
+    },
+    LONG,
+  );
 
-  test("when a worker is asked to stop: it finishes its batch, gives back the rest and ends with 0", async () => {
-    const at = await server();
-    const out = newOut();
-    const leaving = worker(at, { TEST_SLOW_MS: "500" }, "--concurrency", "4", "--json");
-    const run = coordinator(at, out);
-    await until(async () => ((await queueOf(at.url))?.active ?? 0) >= 3);
-    leaving.child.kill("SIGTERM");
-    const ended = await leaving.ended;
-    expect(ended.code, ended.stderr).toBe(0);
-    expect(JSON.parse(ended.stdout)).toMatchObject({ type: "worker-summary", failed: 0 });
-    expect((JSON.parse(ended.stdout) as { givenBack: number }).givenBack).toBeGreaterThan(0);
-    expect(await queueOf(at.url)).toMatchObject({ active: 0, failed: 0, workers: [] });
-    worker(at);
-    survives("SIGTERM to a worker", await problemsOf(run, out));
-  }, LONG);
+  test(
+    "when a worker is asked to stop: it finishes its batch, gives back the rest and ends with 0",
+    async () => {
+      const at = await server();
+      const out = newOut();
+      const leaving = worker(at, { TEST_SLOW_MS: "500" }, "--concurrency", "4", "--json");
+      const run = coordinator(at, out);
+      await until(async () => ((await queueOf(at.url))?.active ?? 0) >= 3);
+      leaving.child.kill("SIGTERM");
+      const ended = await leaving.ended;
+      expect(ended.code, ended.stderr).toBe(0);
+      expect(JSON.parse(ended.stdout)).toMatchObject({ type: "worker-summary", failed: 0 });
+      expect((JSON.parse(ended.stdout) as { givenBack: number }).givenBack).toBeGreaterThan(0);
+      expect(await queueOf(at.url)).toMatchObject({ active: 0, failed: 0, workers: [] });
+      worker(at);
+      survives("SIGTERM to a worker", await problemsOf(run, out));
+    },
+    LONG,
+  );
 
-  test("when the coordinator is killed outright and started again with --resume", async () => {
-    const at = await server();
-    const out = newOut();
-    worker(at, SLOW);
-    const first = coordinator(at, out);
-    await inTheMiddle(out);
-    first.child.kill("SIGKILL");
-    await first.ended;
-    survives("kill -9 of the coordinator, --resume", await problemsOf(coordinator(at, out, "--resume"), out));
-    expect(await queueOf(at.url)).toMatchObject({ waiting: 0, completed: 0, failed: 0 });
-  }, LONG);
+  test(
+    "when the coordinator is killed outright and started again with --resume",
+    async () => {
+      const at = await server();
+      const out = newOut();
+      worker(at, SLOW);
+      const first = coordinator(at, out);
+      await inTheMiddle(out);
+      first.child.kill("SIGKILL");
+      await first.ended;
+      survives("kill -9 of the coordinator, --resume", await problemsOf(coordinator(at, out, "--resume"), out));
+      expect(await queueOf(at.url)).toMatchObject({ waiting: 0, completed: 0, failed: 0 });
+    },
+    LONG,
+  );
 
   test.each([
-    { fault: "Redis killed and restarted with its append-only file", settings: ["--appendonly", "yes", "--appendfsync", "always"] },
+    {
+      fault: "Redis killed and restarted with its append-only file",
+      settings: ["--appendonly", "yes", "--appendfsync", "always"],
+    },
     { fault: "Redis killed and restarted without its data", settings: [] },
-  ])("when $fault", async ({ fault, settings }) => {
-    const at = await server(...settings);
-    const out = newOut();
-    worker(at, SLOW);
-    const run = coordinator(at, out);
-    await inTheMiddle(out);
-    await at.restart();
-    survives(fault, await problemsOf(run, out));
-  }, LONG);
+  ])(
+    "when $fault",
+    async ({ fault, settings }) => {
+      const at = await server(...settings);
+      const out = newOut();
+      worker(at, SLOW);
+      const run = coordinator(at, out);
+      await inTheMiddle(out);
+      await at.restart();
+      survives(fault, await problemsOf(run, out));
+    },
+    LONG,
+  );
 
-  test("when Redis is full: the run says so and ends, and --resume goes on when there is room", async () => {
-    const at = await server("--maxmemory-policy", "noeviction");
-    const out = newOut();
-    // Full before the first job: jobs that stand in the queue already may still be finished by a full server.
-    await at.client.config("SET", "maxmemory", "1");
-    const ended = await coordinator(at, out).ended;
-    expect(ended.code, ended.stderr).toBe(69);
-    expect(ended.stderr).toContain("the server is full");
-    expect(ended.stderr).toContain("--resume");
-    await at.client.config("SET", "maxmemory", "0");
-    worker(at, SLOW);
-    survives("Redis full (maxmemory), then --resume", await problemsOf(coordinator(at, out, "--resume"), out));
-  }, LONG);
+  test(
+    "when Redis is full: the run says so and ends, and --resume goes on when there is room",
+    async () => {
+      const at = await server("--maxmemory-policy", "noeviction");
+      const out = newOut();
+      // Full before the first job: jobs that stand in the queue already may still be finished by a full server.
+      await at.client.config("SET", "maxmemory", "1");
+      const ended = await coordinator(at, out).ended;
+      expect(ended.code, ended.stderr).toBe(69);
+      expect(ended.stderr).toContain("the server is full");
+      expect(ended.stderr).toContain("--resume");
+      await at.client.config("SET", "maxmemory", "0");
+      worker(at, SLOW);
+      survives("Redis full (maxmemory), then --resume", await problemsOf(coordinator(at, out, "--resume"), out));
+    },
+    LONG,
+  );
 
-  test("when Redis hangs: the run ends after its time limit with words, and --resume goes on", async () => {
-    const at = await server();
-    const out = newOut();
-    worker(at, SLOW);
-    const run = coordinator(at, out, "--queue-timeout", "3");
-    await inTheMiddle(out);
-    at.signal("SIGSTOP");
-    const ended = await run.ended;
-    expect(ended.code, ended.stderr).toBe(69);
-    expect(ended.stderr).toContain("expected an answer within 3 s but received none");
-    at.signal("SIGCONT");
-    survives("Redis hangs (SIGSTOP), then --resume", await problemsOf(coordinator(at, out, "--resume"), out));
-  }, LONG);
+  test(
+    "when Redis hangs: the run ends after its time limit with words, and --resume goes on",
+    async () => {
+      const at = await server();
+      const out = newOut();
+      worker(at, SLOW);
+      const run = coordinator(at, out, "--queue-timeout", "3");
+      await inTheMiddle(out);
+      at.signal("SIGSTOP");
+      const ended = await run.ended;
+      expect(ended.code, ended.stderr).toBe(69);
+      expect(ended.stderr).toContain("expected an answer within 3 s but received none");
+      at.signal("SIGCONT");
+      survives("Redis hangs (SIGSTOP), then --resume", await problemsOf(coordinator(at, out, "--resume"), out));
+    },
+    LONG,
+  );
 
-  test("when a second coordinator of the same run is started: it is refused and changes nothing", async () => {
-    const at = await server();
-    const out = newOut();
-    const run = coordinator(at, out);
-    await until(async () => ((await queueOf(at.url))?.waiting ?? 0) > 0);
-    const second = await coordinator(at, newOut()).ended;
-    expect(second.code, second.stderr).toBe(69);
-    expect(second.stderr).toMatch(/expected to be its only coordinator but process \d+ on .* is at work/);
-    worker(at);
-    survives("two coordinators for one run", await problemsOf(run, out));
-  }, LONG);
+  test(
+    "when a second coordinator of the same run is started: it is refused and changes nothing",
+    async () => {
+      const at = await server();
+      const out = newOut();
+      const run = coordinator(at, out);
+      await until(async () => ((await queueOf(at.url))?.waiting ?? 0) > 0);
+      const second = await coordinator(at, newOut()).ended;
+      expect(second.code, second.stderr).toBe(69);
+      expect(second.stderr).toMatch(/expected to be its only coordinator but process \d+ on .* is at work/);
+      worker(at);
+      survives("two coordinators for one run", await problemsOf(run, out));
+    },
+    LONG,
+  );
 
-  test("when an image kills every worker that opens it: only its instances fail, with a reason; once mended, --resume draws them", async () => {
-    const at = await server();
-    const out = newOut();
-    const run = coordinator(at, out, "--json", "--attempts", "2");
-    let deaths = 0;
-    const over = new AbortController();
-    const supervise = (async () => { // as a cluster starts a crashed worker again
-      while (!over.signal.aborted) if ((await worker(at, { TEST_POISON: "lake.jpg" }).ended).signal === "SIGKILL") deaths++;
-    })();
-    const ended = await run.ended;
-    over.abort();
-    endAll();
-    await supervise;
-    expect(ended.code, ended.stderr).toBe(1);
-    const summary = JSON.parse(ended.stdout) as AnnotateSummary;
-    expect(summary.failedByReason).toMatchObject({ "worker-failed": PER_IMAGE });
-    expect(summary.failures.find(({ reason }) => reason === "worker-failed")?.message).toMatch(/set aside after 2 attempt\(s\) and one of its image alone: .*died or stalled/);
-    expect(deaths).toBeGreaterThanOrEqual(3);
-    worker(at);
-    survives("a poison image, then --resume without it", await problemsOf(coordinator(at, out, "--resume"), out));
-  }, 2 * LONG);
+  test(
+    "when an image kills every worker that opens it: only its instances fail, with a reason; once mended, --resume draws them",
+    async () => {
+      const at = await server();
+      const out = newOut();
+      const run = coordinator(at, out, "--json", "--attempts", "2");
+      let deaths = 0;
+      const over = new AbortController();
+      const supervise = (async () => {
+        // as a cluster starts a crashed worker again
+        while (!over.signal.aborted)
+          if ((await worker(at, { TEST_POISON: "lake.jpg" }).ended).signal === "SIGKILL") deaths++;
+      })();
+      const ended = await run.ended;
+      over.abort();
+      endAll();
+      await supervise;
+      expect(ended.code, ended.stderr).toBe(1);
+      const summary = JSON.parse(ended.stdout) as AnnotateSummary;
+      expect(summary.failedByReason).toMatchObject({ "worker-failed": PER_IMAGE });
+      expect(summary.failures.find(({ reason }) => reason === "worker-failed")?.message).toMatch(
+        /set aside after 2 attempt\(s\) and one of its image alone: .*died or stalled/,
+      );
+      expect(deaths).toBeGreaterThanOrEqual(3);
+      worker(at);
+      survives("a poison image, then --resume without it", await problemsOf(coordinator(at, out, "--resume"), out));
+    },
+    2 * LONG,
+  );
 
-  test("when clocks differ by an hour: a retry set by a clock ahead is not waited for", async () => {
-    const at = await server();
-    let answers = 0;
-    const images = createServer((request, response) => {
-      if (answers++ < 2) response.writeHead(503).end();
-      else response.end(readFileSync(join(work.data.images, decodeURIComponent(request.url!.slice(1)))));
-    }).listen(0, "127.0.0.1");
-    await once(images, "listening");
-    const out = newOut();
-    // Wall clocks are Date.now of each process; Redis keeps its own. The coordinator is an hour ahead, then one worker too, another an hour behind.
-    const words = annotateWords(work.data, out, "--overlays", "none", "--queue", at.url, "--image-address", `http://127.0.0.1:${(images.address() as AddressInfo).port}/`);
-    const run = start(words, { nodeOptions: ["--import", WORKER_PRELOAD], env: { TEST_CLOCK_MS: "3600000" } });
-    const ahead = worker(at, { TEST_CLOCK_MS: "3600000" }, "--allow-private-addresses");
-    await until(async () => ((await queueOf(at.url))?.delayed ?? 0) > 0);
-    ahead.child.kill("SIGKILL");
-    worker(at, { TEST_CLOCK_MS: "-3600000" }, "--allow-private-addresses");
-    survives("clocks an hour apart, images over http", await problemsOf(run, out));
-    images.close();
-  }, LONG);
+  test(
+    "when clocks differ by an hour: a retry set by a clock ahead is not waited for",
+    async () => {
+      const at = await server();
+      let answers = 0;
+      const images = createServer((request, response) => {
+        if (answers++ < 2) response.writeHead(503).end();
+        else response.end(readFileSync(join(work.data.images, decodeURIComponent(request.url!.slice(1)))));
+      }).listen(0, "127.0.0.1");
+      await once(images, "listening");
+      const out = newOut();
+      // Wall clocks are Date.now of each process; Redis keeps its own. The coordinator is an hour ahead, then one worker too, another an hour behind.
+      const words = annotateWords(
+        work.data,
+        out,
+        "--overlays",
+        "none",
+        "--queue",
+        at.url,
+        "--image-address",
+        `http://127.0.0.1:${(images.address() as AddressInfo).port}/`,
+      );
+      const run = start(words, { nodeOptions: ["--import", WORKER_PRELOAD], env: { TEST_CLOCK_MS: "3600000" } });
+      const ahead = worker(at, { TEST_CLOCK_MS: "3600000" }, "--allow-private-addresses");
+      await until(async () => ((await queueOf(at.url))?.delayed ?? 0) > 0);
+      ahead.child.kill("SIGKILL");
+      worker(at, { TEST_CLOCK_MS: "-3600000" }, "--allow-private-addresses");
+      survives("clocks an hour apart, images over http", await problemsOf(run, out));
+      images.close();
+    },
+    LONG,
+  );
 
-  test("when others write to the queue: what is not ours is rejected and counted, and nothing outside the image folder is opened", async () => {
-    const at = await server();
-    const { hash } = await loadModel(TINY);
-    const name = queueNameOf(hash);
-    const queue = new Queue(name, { connection: at.client, prefix: KEY_PREFIX });
-    const escape = (path: string): object => ({
-      type: "polyrnn-job", version: 1, run: "0".repeat(16), model: hash, options: { context: 0.15, maxSteps: 4, candidates: 3, minScore: 0, simplify: 0 }, attempts: 1,
-      images: [{ path, instances: [{ ordinal: 0, annotationId: 1, imageId: 1, box: [0, 0, 9, 9] }] }],
-    });
-    const rejected: readonly object[] = [
-      { hello: "world" },
-      { ...escape("lake.jpg"), version: 2 },
-      { ...escape("lake.jpg"), extra: 1 },
-      { ...escape("lake.jpg"), model: "f".repeat(64) },
-      { ...escape("lake.jpg"), images: [{ path: "x".repeat(50 * 2 ** 20), instances: [] }] },
-      { ...escape("lake.jpg"), images: [{ address: "file:///etc/passwd", instances: [] }] },
-    ];
-    for (const [i, payload] of rejected.entries()) await queue.add("draw", payload, { jobId: `bad-${i}` });
-    const paths = ["../../etc/passwd", "/etc/passwd", "a/../../b.jpg", "C:\\secret.jpg", "lake.jpg\0"];
-    for (const [i, path] of paths.entries()) await queue.add("draw", escape(path), { jobId: `escape-${i}` });
-    // Not even JSON: written past BullMQ.
-    await queue.add("draw", {}, { jobId: "torn" });
-    await at.client.hset(`${KEY_PREFIX}:${name}:torn`, "data", '{"type":');
-    const out = newOut();
-    const drawing = worker(at, {}, "--metrics-port", "0", "--stalled-after", "20"); // 50 MB take a while to parse
-    const problems = await problemsOf(coordinator(at, out), out);
-    survives("foreign, torn, outdated and 50 MB jobs", problems);
-    await drawing.says("metrics at");
-    const metrics = await (await fetch(/http:\S+metrics/.exec(drawing.stderrSoFar())![0])).text();
-    expect(metrics).toContain(`polyrnn_jobs_total{fate="rejected"} ${rejected.length}`);
-    expect(metrics).toContain(`polyrnn_failures_total{reason="image-outside"} ${paths.length}`);
-    await queue.close();
-  }, LONG);
+  test(
+    "when others write to the queue: what is not ours is rejected and counted, and nothing outside the image folder is opened",
+    async () => {
+      const at = await server();
+      const { hash } = await loadModel(TINY);
+      const name = queueNameOf(hash);
+      const queue = new Queue(name, { connection: at.client, prefix: KEY_PREFIX });
+      const escape = (path: string): object => ({
+        type: "polyrnn-job",
+        version: 1,
+        run: "0".repeat(16),
+        model: hash,
+        options: { context: 0.15, maxSteps: 4, candidates: 3, minScore: 0, simplify: 0 },
+        attempts: 1,
+        images: [{ path, instances: [{ ordinal: 0, annotationId: 1, imageId: 1, box: [0, 0, 9, 9] }] }],
+      });
+      const rejected: readonly object[] = [
+        { hello: "world" },
+        { ...escape("lake.jpg"), version: 2 },
+        { ...escape("lake.jpg"), extra: 1 },
+        { ...escape("lake.jpg"), model: "f".repeat(64) },
+        { ...escape("lake.jpg"), images: [{ path: "x".repeat(50 * 2 ** 20), instances: [] }] },
+        { ...escape("lake.jpg"), images: [{ address: "file:///etc/passwd", instances: [] }] },
+      ];
+      for (const [i, payload] of rejected.entries()) await queue.add("draw", payload, { jobId: `bad-${i}` });
+      const paths = ["../../etc/passwd", "/etc/passwd", "a/../../b.jpg", "C:\\secret.jpg", "lake.jpg\0"];
+      for (const [i, path] of paths.entries()) await queue.add("draw", escape(path), { jobId: `escape-${i}` });
+      // Not even JSON: written past BullMQ.
+      await queue.add("draw", {}, { jobId: "torn" });
+      await at.client.hset(`${KEY_PREFIX}:${name}:torn`, "data", '{"type":');
+      const out = newOut();
+      const drawing = worker(at, {}, "--metrics-port", "0", "--stalled-after", "20"); // 50 MB take a while to parse
+      const problems = await problemsOf(coordinator(at, out), out);
+      survives("foreign, torn, outdated and 50 MB jobs", problems);
+      await drawing.says("metrics at");
+      const metrics = await (await fetch(/http:\S+metrics/.exec(drawing.stderrSoFar())![0])).text();
+      expect(metrics).toContain(`polyrnn_jobs_total{fate="rejected"} ${rejected.length}`);
+      expect(metrics).toContain(`polyrnn_failures_total{reason="image-outside"} ${paths.length}`);
+      await queue.close();
+    },
+    LONG,
+  );
 });
 
 describe.skipIf(!HAS_REDIS)("a password in the address", () => {
-  test("serves to connect and is never printed, right or wrong, in words or in JSON, with its place mistaken or the server gone", async () => {
-    const at = await server("--requirepass", "topsecret");
-    const right = at.url.replace("redis://", "redis://:topsecret@");
-    const wrong = at.url.replace("redis://", "redis://:topsecret1@");
-    const status = ["queue", "status", "--queue-timeout", "3", "--json"];
-    const out = newOut();
-    const runs = [
-      { code: 0, run: start([...status, "--queue", right]) },
-      { code: 69, run: start([...status, "--queue", wrong]) },
-      { code: 2, run: start([...status, right]) },
-      { code: 2, run: start([...status, "--queue", `${right}/x`]) },
-      { code: 69, run: start([...status, "--queue", "redis://:topsecret@127.0.0.1:1"]) },
-      { code: work.straight.code, run: coordinator({ ...at, url: right }, out, "--verbose") },
-      { code: 69, run: worker({ ...at, url: wrong }) },
-    ];
-    const drawing = worker({ ...at, url: right });
-    for (const { code, run } of runs) {
-      const ended = await run.ended;
-      expect(ended.code, ended.stderr).toBe(code);
-      expect(`${ended.stdout}${ended.stderr}`).not.toContain("topsecret");
-    }
-    expect(drawing.stderrSoFar()).not.toContain("topsecret");
-    for (const file of ["run.json", "summary.json", "journal.ndjson"]) expect(readFileSync(join(out, file), "utf8")).not.toContain("topsecret");
-  }, LONG);
+  test(
+    "serves to connect and is never printed, right or wrong, in words or in JSON, with its place mistaken or the server gone",
+    async () => {
+      const at = await server("--requirepass", "topsecret");
+      const right = at.url.replace("redis://", "redis://:topsecret@");
+      const wrong = at.url.replace("redis://", "redis://:topsecret1@");
+      const status = ["queue", "status", "--queue-timeout", "3", "--json"];
+      const out = newOut();
+      const runs = [
+        { code: 0, run: start([...status, "--queue", right]) },
+        { code: 69, run: start([...status, "--queue", wrong]) },
+        { code: 2, run: start([...status, right]) },
+        { code: 2, run: start([...status, "--queue", `${right}/x`]) },
+        { code: 69, run: start([...status, "--queue", "redis://:topsecret@127.0.0.1:1"]) },
+        { code: work.straight.code, run: coordinator({ ...at, url: right }, out, "--verbose") },
+        { code: 69, run: worker({ ...at, url: wrong }) },
+      ];
+      const drawing = worker({ ...at, url: right });
+      for (const { code, run } of runs) {
+        const ended = await run.ended;
+        expect(ended.code, ended.stderr).toBe(code);
+        expect(`${ended.stdout}${ended.stderr}`).not.toContain("topsecret");
+      }
+      expect(drawing.stderrSoFar()).not.toContain("topsecret");
+      for (const file of ["run.json", "summary.json", "journal.ndjson"])
+        expect(readFileSync(join(out, file), "utf8")).not.toContain("topsecret");
+    },
+    LONG,
+  );
 });

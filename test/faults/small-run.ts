@@ -1,6 +1,15 @@
 /** A data set that is drawn in a second, the command that draws it, and the undisturbed result to compare with. */
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import sharp from "sharp";
@@ -13,7 +22,8 @@ const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 export const TINY = join(FIXTURES, "models", "tiny-random");
 
 const PICTURES = ["aquarium", "balloons", "fruit", "lake", "meadow", "street"];
-const WIDTH = 160, HEIGHT = 120;
+const WIDTH = 160,
+  HEIGHT = 120;
 
 export interface SmallData {
   readonly home: string;
@@ -33,17 +43,32 @@ export async function makeSmallData(home: string, perImage: number): Promise<Sma
   const images = join(home, "images");
   mkdirSync(images);
   const imageNames = PICTURES.map((name) => `${name}.jpg`);
-  for (const name of imageNames) await sharp(join(FIXTURES, "images", name)).resize(WIDTH, HEIGHT, { fit: "fill" }).toFile(join(images, name));
-  const annotations = imageNames.flatMap((_, image) => Array.from({ length: perImage }, (_, i) => ({
-    id: image * perImage + i + 1, image_id: image + 1, category_id: 1 + (i % 2), iscrowd: 0, note: `"${i}" é\u2028`,
-    bbox: [(i * 13) % 100, (i * 7) % 70, 20 + (i * 5) % 30, 15 + (i * 3) % 30],
-  })));
+  for (const name of imageNames)
+    await sharp(join(FIXTURES, "images", name))
+      .resize(WIDTH, HEIGHT, { fit: "fill" })
+      .toFile(join(images, name));
+  const annotations = imageNames.flatMap((_, image) =>
+    Array.from({ length: perImage }, (_, i) => ({
+      id: image * perImage + i + 1,
+      image_id: image + 1,
+      category_id: 1 + (i % 2),
+      iscrowd: 0,
+      note: `"${i}" é\u2028`,
+      bbox: [(i * 13) % 100, (i * 7) % 70, 20 + ((i * 5) % 30), 15 + ((i * 3) % 30)],
+    })),
+  );
   const boxes = join(home, "boxes.json");
-  writeFileSync(boxes, JSON.stringify({
-    images: imageNames.map((name, i) => ({ id: i + 1, file_name: name, width: WIDTH, height: HEIGHT })),
-    categories: [{ id: 1, name: "one" }, { id: 2, name: "two" }],
-    annotations,
-  }));
+  writeFileSync(
+    boxes,
+    JSON.stringify({
+      images: imageNames.map((name, i) => ({ id: i + 1, file_name: name, width: WIDTH, height: HEIGHT })),
+      categories: [
+        { id: 1, name: "one" },
+        { id: 2, name: "two" },
+      ],
+      annotations,
+    }),
+  );
   return { home, images, boxes, imageNames, count: annotations.length };
 }
 
@@ -51,18 +76,54 @@ export const ALL_FORMATS = ["--format", "coco,labelme,yolo-seg,label-studio", "-
 
 /** Random weights draw to the step limit; four steps keep a run short, small batches make it many steps long; two are always in work. */
 export function annotateWords(data: SmallData, out: string, ...more: string[]): string[] {
-  return ["annotate", data.images, "--boxes", data.boxes, "--out", out, "--device", "cpu", "--model", TINY, "--batch-size", "4", "--max-steps", "4", "--threads", "2", ...more];
+  return [
+    "annotate",
+    data.images,
+    "--boxes",
+    data.boxes,
+    "--out",
+    out,
+    "--device",
+    "cpu",
+    "--model",
+    TINY,
+    "--batch-size",
+    "4",
+    "--max-steps",
+    "4",
+    "--threads",
+    "2",
+    ...more,
+  ];
 }
 
 /** The same run as the words ask for, for a child that runs it in process; `ALL_FORMATS` included. */
 export function annotateOptions(data: SmallData, out: string, resume: boolean): AnnotateOptions {
   return {
-    images: data.images, boxes: data.boxes, out, formats: ["coco", "labelme", "yolo-seg", "label-studio"], model: TINY, device: "cpu", batchSize: 4, maxSteps: 4, candidates: DEFAULT_CANDIDATES,
-    minScore: 0, simplify: 0, categories: [], existing: "predict", overlays: "all", resume, force: false,
+    images: data.images,
+    boxes: data.boxes,
+    out,
+    formats: ["coco", "labelme", "yolo-seg", "label-studio"],
+    model: TINY,
+    device: "cpu",
+    batchSize: 4,
+    maxSteps: 4,
+    candidates: DEFAULT_CANDIDATES,
+    minScore: 0,
+    simplify: 0,
+    categories: [],
+    existing: "predict",
+    overlays: "all",
+    resume,
+    force: false,
   };
 }
 
-export interface Undisturbed { readonly out: string; readonly code: number | null; readonly files: Files }
+export interface Undisturbed {
+  readonly out: string;
+  readonly code: number | null;
+  readonly files: Files;
+}
 
 export async function runUndisturbed(data: SmallData, ...more: string[]): Promise<Undisturbed> {
   const out = join(data.home, "undisturbed");
@@ -77,16 +138,34 @@ export type Files = Readonly<Record<string, string>>;
 export function filesOf(out: string): Files {
   const entries = readdirSync(out, { recursive: true, withFileTypes: true }).filter((entry) => !entry.isDirectory());
   const paths = entries.map((entry) => ({ path: join(entry.parentPath, entry.name), isLink: entry.isSymbolicLink() }));
-  return Object.fromEntries(paths.map(({ path, isLink }) => {
-    const name = relative(out, path);
-    return [name, /^(run|summary)\.json$|^journal\.ndjson$/.test(name) ? "" : isLink ? readlinkSync(path) : readFileSync(path, "latin1")];
-  }));
+  return Object.fromEntries(
+    paths.map(({ path, isLink }) => {
+      const name = relative(out, path);
+      return [
+        name,
+        /^(run|summary)\.json$|^journal\.ndjson$/.test(name)
+          ? ""
+          : isLink
+            ? readlinkSync(path)
+            : readFileSync(path, "latin1"),
+      ];
+    }),
+  );
 }
 
 /** @returns what differs, in words */
 export function differences(expected: Files, found: Files): string[] {
-  return [...new Set([...Object.keys(expected), ...Object.keys(found)])].sort().flatMap((name) =>
-    expected[name] === undefined ? [`${name} is too much`] : found[name] === undefined ? [`${name} is missing`] : expected[name] === found[name] ? [] : [`${name} differs`]);
+  return [...new Set([...Object.keys(expected), ...Object.keys(found)])]
+    .sort()
+    .flatMap((name) =>
+      expected[name] === undefined
+        ? [`${name} is too much`]
+        : found[name] === undefined
+          ? [`${name} is missing`]
+          : expected[name] === found[name]
+            ? []
+            : [`${name} differs`],
+    );
 }
 
 /** Looks at a folder whose run just died: nothing half-written under a final name, a journal with whole lines up to its end. */
@@ -102,7 +181,9 @@ export function problemsAfterDeath(out: string, expected: Files): string[] {
   if (existsSync(journal)) {
     const lines = readFileSync(journal, "utf8").split("\n").slice(0, -1);
     if (lines.length === 0) problems.push("the journal has no first line");
-    lines.forEach((line, i) => { if (unsealLine(line) === undefined) problems.push(`journal line ${i + 1} is damaged`); });
+    lines.forEach((line, i) => {
+      if (unsealLine(line) === undefined) problems.push(`journal line ${i + 1} is damaged`);
+    });
   }
   return problems;
 }
@@ -110,20 +191,36 @@ export function problemsAfterDeath(out: string, expected: Files): string[] {
 /** Each instance once in annotations.json. */
 export function problemsInIds(out: string, data: SmallData): string[] {
   const coco = JSON.parse(readFileSync(join(out, "annotations.json"), "utf8")) as { annotations: { id: number }[] };
-  const failed = new Set(readFileSync(join(out, "journal.ndjson"), "utf8").split("\n").slice(1, -1).flatMap((line) => {
-    const outcome = unsealLine(line);
-    return outcome?.["status"] === "failed" ? [outcome["annotationId"]] : [];
-  }));
+  const failed = new Set(
+    readFileSync(join(out, "journal.ndjson"), "utf8")
+      .split("\n")
+      .slice(1, -1)
+      .flatMap((line) => {
+        const outcome = unsealLine(line);
+        return outcome?.["status"] === "failed" ? [outcome["annotationId"]] : [];
+      }),
+  );
   const ids = coco.annotations.map(({ id }) => id);
   const twice = ids.filter((id, i) => ids.indexOf(id) !== i);
-  const missing = Array.from({ length: data.count }, (_, i) => i + 1).filter((id) => !ids.includes(id) && !failed.has(id));
-  return [...(twice.length > 0 ? [`twice: ${twice.join(", ")}`] : []), ...(missing.length > 0 ? [`missing: ${missing.join(", ")}`] : [])];
+  const missing = Array.from({ length: data.count }, (_, i) => i + 1).filter(
+    (id) => !ids.includes(id) && !failed.has(id),
+  );
+  return [
+    ...(twice.length > 0 ? [`twice: ${twice.join(", ")}`] : []),
+    ...(missing.length > 0 ? [`missing: ${missing.join(", ")}`] : []),
+  ];
 }
 
 /** Resumes and compares. @returns what is not as in the undisturbed run */
-export async function resumeProblems(data: SmallData, out: string, straight: Undisturbed, ...more: string[]): Promise<{ problems: string[]; ended: Ended }> {
+export async function resumeProblems(
+  data: SmallData,
+  out: string,
+  straight: Undisturbed,
+  ...more: string[]
+): Promise<{ problems: string[]; ended: Ended }> {
   const ended = await runToEnd(annotateWords(data, out, ...more, "--resume"));
-  if (ended.code !== straight.code) return { problems: [`--resume ended with ${ended.code ?? ended.signal}: ${ended.stderr}`], ended };
+  if (ended.code !== straight.code)
+    return { problems: [`--resume ended with ${ended.code ?? ended.signal}: ${ended.stderr}`], ended };
   return { problems: [...differences(straight.files, filesOf(out)), ...problemsInIds(out, data)], ended };
 }
 
@@ -131,11 +228,18 @@ export async function resumeProblems(data: SmallData, out: string, straight: Und
 export function runTool(tool: string, words: readonly string[]): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(tool, words, { stdio: ["ignore", "pipe", "pipe"] });
-    let stdout = "", stderr = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => { stdout += text; });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => { stderr += text; });
+    let stdout = "",
+      stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+    });
     child.on("error", reject);
-    child.on("close", (code, signal) => { resolve({ code, signal, stdout, stderr }); });
+    child.on("close", (code, signal) => {
+      resolve({ code, signal, stdout, stderr });
+    });
   });
 }
 

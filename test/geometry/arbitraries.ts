@@ -17,18 +17,27 @@ export const anyPolygon: fc.Arbitrary<Polygon> = fc.array(anyRing, { maxLength: 
 
 /** Whole coordinates: sums and products are exact, so that properties hold without a tolerance. */
 export const anyWholeRing: fc.Arbitrary<Ring> = fc.array(
-  fc.record({ x: fc.integer({ min: -50, max: 50 }), y: fc.integer({ min: -50, max: 50 }) }), { maxLength: 30 });
+  fc.record({ x: fc.integer({ min: -50, max: 50 }), y: fc.integer({ min: -50, max: 50 }) }),
+  { maxLength: 30 },
+);
 
-export const anyBitmap = fc.tuple(anySide, anySide).chain(([height, width]) => fc.record({
-  height: fc.constant(height),
-  width: fc.constant(width),
-  pixels: fc.uint8Array({ min: 0, max: 1, minLength: height * width, maxLength: height * width }),
-}));
+export const anyBitmap = fc.tuple(anySide, anySide).chain(([height, width]) =>
+  fc.record({
+    height: fc.constant(height),
+    width: fc.constant(width),
+    pixels: fc.uint8Array({ min: 0, max: 1, minLength: height * width, maxLength: height * width }),
+  }),
+);
 
-const bitmapOf = (pixels: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ min: 0, max: 1, minLength: pixels, maxLength: pixels });
+const bitmapOf = (pixels: number): fc.Arbitrary<Uint8Array> =>
+  fc.uint8Array({ min: 0, max: 1, minLength: pixels, maxLength: pixels });
 /** Two to five masks of one size. */
 export const anyMasks: fc.Arbitrary<Rle[]> = fc.tuple(anySide, anySide).chain(([height, width]) =>
-  fc.array(bitmapOf(height * width).map((pixels) => rleFromBitmap(pixels, height, width)), { minLength: 2, maxLength: 5 }));
+  fc.array(
+    bitmapOf(height * width).map((pixels) => rleFromBitmap(pixels, height, width)),
+    { minLength: 2, maxLength: 5 },
+  ),
+);
 
 export const anyBox: fc.Arbitrary<Box> = fc.record({
   left: fc.double({ min: -500, max: 500, noNaN: true }),

@@ -15,15 +15,22 @@ test("boundary IoU equals OpenCV's erosion to 1e-9 for every checked-in pair", (
 });
 
 test("it is 1 with itself for any mask with a pixel, symmetric, and 0 for two empty masks", () => {
-  fc.assert(fc.property(anyMasks, ([a, b]) => {
-    expect(boundaryIou(a!, a!)).toBe(rleArea(a!) > 0 ? 1 : 0);
-    expect(boundaryIou(a!, b!)).toBe(boundaryIou(b!, a!));
-  }));
+  fc.assert(
+    fc.property(anyMasks, ([a, b]) => {
+      expect(boundaryIou(a!, a!)).toBe(rleArea(a!) > 0 ? 1 : 0);
+      expect(boundaryIou(a!, b!)).toBe(boundaryIou(b!, a!));
+    }),
+  );
 });
 
 test("a dent that hardly changes the IoU of a large square shows in its boundary IoU", () => {
   const plain = fillPolygon([toRing([10, 10, 190, 10, 190, 190, 10, 190])], 200, 200, "coco");
-  const dented = fillPolygon([toRing([10, 10, 90, 10, 100, 30, 110, 10, 190, 10, 190, 190, 10, 190])], 200, 200, "coco");
+  const dented = fillPolygon(
+    [toRing([10, 10, 90, 10, 100, 30, 110, 10, 190, 10, 190, 190, 10, 190])],
+    200,
+    200,
+    "coco",
+  );
   expect(iouOfRles(dented, plain)).toBeGreaterThan(0.99);
   expect(boundaryIou(dented, plain)).toBeLessThan(0.95);
 });

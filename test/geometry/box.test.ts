@@ -5,23 +5,66 @@ import { anyBox } from "./arbitraries.js";
 
 describe("checking a box from a file", () => {
   test("four finite numbers with a positive size are a box", () => {
-    expect(checkBox([1.5, -2, 3, 0.25], "x")).toEqual({ kind: "box", box: { left: 1.5, top: -2, width: 3, height: 0.25 } });
+    expect(checkBox([1.5, -2, 3, 0.25], "x")).toEqual({
+      kind: "box",
+      box: { left: 1.5, top: -2, width: 3, height: 0.25 },
+    });
   });
 
   test.each([
     { value: [0, 0, 0, 5], reason: "box-empty", says: "box width above 0, received 0", why: "no width" },
     { value: [0, 0, 5, 0], reason: "box-empty", says: "box height above 0, received 0", why: "no height" },
     { value: [0, 0, -3, 5], reason: "box-empty", says: "box width above 0, received -3", why: "negative width" },
-    { value: [NaN, 0, 5, 5], reason: "box-invalid", says: "finite number for the box's left, received NaN", why: "NaN" },
-    { value: [0, "7", 5, 5], reason: "box-invalid", says: "finite number for the box's top, received \"7\"", why: "a number as text" },
-    { value: [0, 0, Infinity, 5], reason: "box-invalid", says: "finite number for the box's width, received Infinity", why: "infinite width" },
-    { value: [0, 0, 5, null], reason: "box-invalid", says: "finite number for the box's height, received null", why: "null, which JSON has for NaN" },
-    { value: [1e308, 0, 1e308, 5], reason: "box-invalid", says: "finite number for the box's right edge", why: "finite parts with an infinite sum" },
-    { value: [0, 1e308, 5, 1e308], reason: "box-invalid", says: "finite number for the box's bottom edge", why: "likewise downward" },
-    { value: [0, 0, 5], reason: "box-invalid", says: "4 numbers [left, top, width, height], received 3", why: "one number short" },
+    {
+      value: [NaN, 0, 5, 5],
+      reason: "box-invalid",
+      says: "finite number for the box's left, received NaN",
+      why: "NaN",
+    },
+    {
+      value: [0, "7", 5, 5],
+      reason: "box-invalid",
+      says: 'finite number for the box\'s top, received "7"',
+      why: "a number as text",
+    },
+    {
+      value: [0, 0, Infinity, 5],
+      reason: "box-invalid",
+      says: "finite number for the box's width, received Infinity",
+      why: "infinite width",
+    },
+    {
+      value: [0, 0, 5, null],
+      reason: "box-invalid",
+      says: "finite number for the box's height, received null",
+      why: "null, which JSON has for NaN",
+    },
+    {
+      value: [1e308, 0, 1e308, 5],
+      reason: "box-invalid",
+      says: "finite number for the box's right edge",
+      why: "finite parts with an infinite sum",
+    },
+    {
+      value: [0, 1e308, 5, 1e308],
+      reason: "box-invalid",
+      says: "finite number for the box's bottom edge",
+      why: "likewise downward",
+    },
+    {
+      value: [0, 0, 5],
+      reason: "box-invalid",
+      says: "4 numbers [left, top, width, height], received 3",
+      why: "one number short",
+    },
     { value: { x: 1 }, reason: "box-invalid", says: "received an object", why: "an object" },
     { value: undefined, reason: "box-invalid", says: "received undefined", why: "no box" },
-    { value: "1,2,3,4".repeat(1000), reason: "box-invalid", says: "received \"1,2,3,41,2,3,4", why: "long text, cut short in the message" },
+    {
+      value: "1,2,3,4".repeat(1000),
+      reason: "box-invalid",
+      says: 'received "1,2,3,41,2,3,4',
+      why: "long text, cut short in the message",
+    },
   ])("$why: $reason", ({ value, reason, says }) => {
     const checked = checkBox(value, "boxes.json, annotation 7");
     if (checked.kind !== "failed") throw new Error("expected a failure");
@@ -60,20 +103,24 @@ describe("clipping a box to its image", () => {
   });
 
   test("what comes back lies in the image and in the box", () => {
-    fc.assert(fc.property(anyBox, fc.integer({ min: 1, max: 400 }), fc.integer({ min: 1, max: 400 }), (box, width, height) => {
-      const result = clipBox(box, width, height);
-      if (result.kind === "outside") {
-        expect(box.left >= width || box.top >= height || box.left + box.width <= 0 || box.top + box.height <= 0).toBe(true);
-        return;
-      }
-      const cut = result.box;
-      expect(cut.width).toBeGreaterThan(0);
-      expect(cut.height).toBeGreaterThan(0);
-      expect(cut.left + 0).toBe(Math.max(0, box.left));
-      expect(cut.top + 0).toBe(Math.max(0, box.top));
-      expect(cut.left + cut.width).toBeCloseTo(Math.min(width, box.left + box.width), 9);
-      expect(cut.top + cut.height).toBeCloseTo(Math.min(height, box.top + box.height), 9);
-    }));
+    fc.assert(
+      fc.property(anyBox, fc.integer({ min: 1, max: 400 }), fc.integer({ min: 1, max: 400 }), (box, width, height) => {
+        const result = clipBox(box, width, height);
+        if (result.kind === "outside") {
+          expect(box.left >= width || box.top >= height || box.left + box.width <= 0 || box.top + box.height <= 0).toBe(
+            true,
+          );
+          return;
+        }
+        const cut = result.box;
+        expect(cut.width).toBeGreaterThan(0);
+        expect(cut.height).toBeGreaterThan(0);
+        expect(cut.left + 0).toBe(Math.max(0, box.left));
+        expect(cut.top + 0).toBe(Math.max(0, box.top));
+        expect(cut.left + cut.width).toBeCloseTo(Math.min(width, box.left + box.width), 9);
+        expect(cut.top + cut.height).toBeCloseTo(Math.min(height, box.top + box.height), 9);
+      }),
+    );
   });
 });
 
@@ -81,36 +128,52 @@ describe("the square window around a box", () => {
   const anyContext = fc.double({ min: 0, max: 1, noNaN: true });
 
   test("has whole numbers, its side, and the box's center within half a pixel", () => {
-    fc.assert(fc.property(anyBox, anyContext, (box, context) => {
-      const { left, top, side } = squareWindow(box, context);
-      for (const value of [left, top, side]) expect(Number.isInteger(value) && !Object.is(value, -0)).toBe(true);
-      expect(side).toBe(Math.max(1, Math.round(Math.max(box.width, box.height) * (1 + context))));
-      expect(Math.abs(left + side / 2 - (box.left + box.width / 2))).toBeLessThanOrEqual(0.5 + 1e-9);
-      expect(Math.abs(top + side / 2 - (box.top + box.height / 2))).toBeLessThanOrEqual(0.5 + 1e-9);
-    }));
+    fc.assert(
+      fc.property(anyBox, anyContext, (box, context) => {
+        const { left, top, side } = squareWindow(box, context);
+        for (const value of [left, top, side]) expect(Number.isInteger(value) && !Object.is(value, -0)).toBe(true);
+        expect(side).toBe(Math.max(1, Math.round(Math.max(box.width, box.height) * (1 + context))));
+        expect(Math.abs(left + side / 2 - (box.left + box.width / 2))).toBeLessThanOrEqual(0.5 + 1e-9);
+        expect(Math.abs(top + side / 2 - (box.top + box.height / 2))).toBeLessThanOrEqual(0.5 + 1e-9);
+      }),
+    );
   });
 
   test("contains its box, up to 0.75 pixel for a box with little context", () => {
-    fc.assert(fc.property(anyBox, anyContext, (box, context) => {
-      const { left, top, side } = squareWindow(box, context);
-      const allowed = Math.max(box.width, box.height) * context >= 1.5 ? 1e-9 : 0.75 + 1e-9;
-      expect(left - box.left).toBeLessThanOrEqual(allowed);
-      expect(top - box.top).toBeLessThanOrEqual(allowed);
-      expect(box.left + box.width - (left + side)).toBeLessThanOrEqual(allowed);
-      expect(box.top + box.height - (top + side)).toBeLessThanOrEqual(allowed);
-    }), { numRuns: 1000 });
+    fc.assert(
+      fc.property(anyBox, anyContext, (box, context) => {
+        const { left, top, side } = squareWindow(box, context);
+        const allowed = Math.max(box.width, box.height) * context >= 1.5 ? 1e-9 : 0.75 + 1e-9;
+        expect(left - box.left).toBeLessThanOrEqual(allowed);
+        expect(top - box.top).toBeLessThanOrEqual(allowed);
+        expect(box.left + box.width - (left + side)).toBeLessThanOrEqual(allowed);
+        expect(box.top + box.height - (top + side)).toBeLessThanOrEqual(allowed);
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   test("moves with its box by whole pixels", () => {
-    fc.assert(fc.property(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 1, max: 300 }), fc.integer({ min: -99, max: 99 }), (left, size, shift) => {
-      const at = squareWindow({ left, top: 3, width: size, height: 2 }, 0.15);
-      const moved = squareWindow({ left: left + shift, top: 3, width: size, height: 2 }, 0.15);
-      expect(moved).toEqual({ ...at, left: at.left + shift });
-    }));
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 300 }),
+        fc.integer({ min: 1, max: 300 }),
+        fc.integer({ min: -99, max: 99 }),
+        (left, size, shift) => {
+          const at = squareWindow({ left, top: 3, width: size, height: 2 }, 0.15);
+          const moved = squareWindow({ left: left + shift, top: 3, width: size, height: 2 }, 0.15);
+          expect(moved).toEqual({ ...at, left: at.left + shift });
+        },
+      ),
+    );
   });
 
   test("is one pixel for a box far smaller than a pixel", () => {
-    expect(squareWindow({ left: 4.2, top: 7.9, width: 0.01, height: 0.02 }, 0.15)).toEqual({ left: 4, top: 7, side: 1 });
+    expect(squareWindow({ left: 4.2, top: 7.9, width: 0.01, height: 0.02 }, 0.15)).toEqual({
+      left: 4,
+      top: 7,
+      side: 1,
+    });
   });
 });
 

@@ -1,11 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { CELL_COUNT, CLASS_COUNT, cellToImagePoint, cellToIndex, EOS, GRID_SIZE, imagePointToCell, indexToCell } from "../../src/geometry/grid.js";
+import {
+  CELL_COUNT,
+  CLASS_COUNT,
+  cellToImagePoint,
+  cellToIndex,
+  EOS,
+  GRID_SIZE,
+  imagePointToCell,
+  indexToCell,
+} from "../../src/geometry/grid.js";
 
 const anyIndex = fc.integer({ min: 0, max: CELL_COUNT - 1 });
 const anyCell = anyIndex.map(indexToCell);
 const anyWindow = fc.record({
-  left: fc.integer({ min: -5000, max: 5000 }), top: fc.integer({ min: -5000, max: 5000 }), side: fc.integer({ min: 1, max: 5000 }),
+  left: fc.integer({ min: -5000, max: 5000 }),
+  top: fc.integer({ min: -5000, max: 5000 }),
+  side: fc.integer({ min: 1, max: 5000 }),
 });
 
 describe("the grid and its frames", () => {
@@ -14,24 +25,32 @@ describe("the grid and its frames", () => {
   });
 
   test("a cell survives the trip to its index and back; indices go along the rows", () => {
-    fc.assert(fc.property(anyIndex, (index) => { expect(cellToIndex(indexToCell(index))).toBe(index); }));
+    fc.assert(
+      fc.property(anyIndex, (index) => {
+        expect(cellToIndex(indexToCell(index))).toBe(index);
+      }),
+    );
     expect(indexToCell(29)).toEqual({ col: 1, row: 1 });
     expect(indexToCell(27)).toEqual({ col: 27, row: 0 });
   });
 
   test("a cell survives the trip to image pixels and back", () => {
-    fc.assert(fc.property(anyCell, anyWindow, (cell, window) => {
-      expect(imagePointToCell(cellToImagePoint(cell, window), window)).toEqual(cell);
-    }));
+    fc.assert(
+      fc.property(anyCell, anyWindow, (cell, window) => {
+        expect(imagePointToCell(cellToImagePoint(cell, window), window)).toEqual(cell);
+      }),
+    );
   });
 
   test("mirroring a cell mirrors its center in the window", () => {
-    fc.assert(fc.property(anyCell, anyWindow, (cell, window) => {
-      const mirrored = cellToImagePoint({ col: 27 - cell.col, row: cell.row }, window);
-      const plain = cellToImagePoint(cell, window);
-      expect(mirrored.x).toBeCloseTo(2 * window.left + window.side - plain.x, 6);
-      expect(mirrored.y).toBe(plain.y);
-    }));
+    fc.assert(
+      fc.property(anyCell, anyWindow, (cell, window) => {
+        const mirrored = cellToImagePoint({ col: 27 - cell.col, row: cell.row }, window);
+        const plain = cellToImagePoint(cell, window);
+        expect(mirrored.x).toBeCloseTo(2 * window.left + window.side - plain.x, 6);
+        expect(mirrored.y).toBe(plain.y);
+      }),
+    );
   });
 
   test.each([

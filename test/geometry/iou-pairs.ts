@@ -25,7 +25,9 @@ export interface Pair {
   readonly boundaryIou: number;
 }
 
-export const iouPairs = JSON.parse(readFileSync(new URL("../../fixtures/goldens/iou-pairs.json", import.meta.url), "utf8")) as readonly Pair[];
+export const iouPairs = JSON.parse(
+  readFileSync(new URL("../../fixtures/goldens/iou-pairs.json", import.meta.url), "utf8"),
+) as readonly Pair[];
 
 export function polygonOf(side: PairSide): Polygon | undefined {
   return side.rings?.map(toRing);

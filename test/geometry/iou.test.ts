@@ -6,7 +6,9 @@ import type { Box } from "../../src/types.js";
 import { anyBox, anyMasks, anyPolygon, anySide, toRing } from "./arbitraries.js";
 import { iouPairs, polygonOf, truthOf } from "./iou-pairs.js";
 
-const square = (left: number, top: number, side: number) => [toRing([left, top, left + side, top, left + side, top + side, left, top + side])];
+const square = (left: number, top: number, side: number) => [
+  toRing([left, top, left + side, top, left + side, top + side, left, top + side]),
+];
 const box = (left: number, top: number, width: number, height: number): Box => ({ left, top, width, height });
 
 describe("IoU of masks", () => {
@@ -27,26 +29,32 @@ describe("IoU of masks", () => {
   });
 
   test("is 1 with itself for any mask with a pixel, and 0 for none", () => {
-    fc.assert(fc.property(anyMasks, ([mask]) => {
-      expect(iouOfRles(mask!, mask!)).toBe(rleArea(mask!) > 0 ? 1 : 0);
-      expect(iouOfRles(mask!, mask!, true)).toBe(rleArea(mask!) > 0 ? 1 : 0);
-    }));
+    fc.assert(
+      fc.property(anyMasks, ([mask]) => {
+        expect(iouOfRles(mask!, mask!)).toBe(rleArea(mask!) > 0 ? 1 : 0);
+        expect(iouOfRles(mask!, mask!, true)).toBe(rleArea(mask!) > 0 ? 1 : 0);
+      }),
+    );
   });
 
   test("is symmetric, between 0 and 1, and intersection over union", () => {
-    fc.assert(fc.property(anyMasks, ([a, b]) => {
-      const iou = iouOfRles(a!, b!);
-      expect(iouOfRles(b!, a!)).toBe(iou);
-      expect(iou >= 0 && iou <= 1).toBe(true);
-      expect(iou).toBe(intersectionArea(a!, b!) / Math.max(1, rleArea(unionRle([a!, b!]))));
-    }));
+    fc.assert(
+      fc.property(anyMasks, ([a, b]) => {
+        const iou = iouOfRles(a!, b!);
+        expect(iouOfRles(b!, a!)).toBe(iou);
+        expect(iou >= 0 && iou <= 1).toBe(true);
+        expect(iou).toBe(intersectionArea(a!, b!) / Math.max(1, rleArea(unionRle([a!, b!]))));
+      }),
+    );
   });
 
   test("against a crowd only the prediction's own area counts", () => {
-    fc.assert(fc.property(anyMasks, ([a, b]) => {
-      expect(iouOfRles(a!, unionRle([a!, b!]), true)).toBe(rleArea(a!) > 0 ? 1 : 0);
-      expect(iouOfRles(a!, b!, true)).toBeGreaterThanOrEqual(iouOfRles(a!, b!));
-    }));
+    fc.assert(
+      fc.property(anyMasks, ([a, b]) => {
+        expect(iouOfRles(a!, unionRle([a!, b!]), true)).toBe(rleArea(a!) > 0 ? 1 : 0);
+        expect(iouOfRles(a!, b!, true)).toBeGreaterThanOrEqual(iouOfRles(a!, b!));
+      }),
+    );
   });
 
   test("nothing against nothing is 0, as in pycocotools", () => {
@@ -56,10 +64,19 @@ describe("IoU of masks", () => {
   });
 
   test("is a number from 0 to 1 for any two polygons by either rule", () => {
-    fc.assert(fc.property(anyPolygon, anyPolygon, anySide, anySide, fc.constantFrom("coco" as const, "pil" as const), (a, b, height, width, rule) => {
-      const iou = iouWithTruth(a, { kind: "polygon", polygon: b }, height, width, rule);
-      expect(iou >= 0 && iou <= 1).toBe(true);
-    }));
+    fc.assert(
+      fc.property(
+        anyPolygon,
+        anyPolygon,
+        anySide,
+        anySide,
+        fc.constantFrom("coco" as const, "pil" as const),
+        (a, b, height, width, rule) => {
+          const iou = iouWithTruth(a, { kind: "polygon", polygon: b }, height, width, rule);
+          expect(iou >= 0 && iou <= 1).toBe(true);
+        },
+      ),
+    );
   });
 
   test("depends on the rule that fills the polygons", () => {
@@ -71,8 +88,9 @@ describe("IoU of masks", () => {
   test("a mask from the file is the truth whatever the rule, and must have the image's size", () => {
     const rle = fillPolygon(square(2, 2, 4), 10, 12, "coco");
     expect(rasterizeTruth({ kind: "rle", rle }, 10, 12, "pil")).toBe(rle);
-    expect(() => iouWithTruth(square(2, 2, 4), { kind: "rle", rle }, 12, 10))
-      .toThrow("ground truth mask: expected the image's size 10 x 12, received 12 x 10");
+    expect(() => iouWithTruth(square(2, 2, 4), { kind: "rle", rle }, 12, 10)).toThrow(
+      "ground truth mask: expected the image's size 10 x 12, received 12 x 10",
+    );
   });
 });
 
@@ -89,9 +107,11 @@ describe("IoU of boxes", () => {
   });
 
   test("is symmetric, and 1 with itself", () => {
-    fc.assert(fc.property(anyBox, anyBox, (a, b) => {
-      expect(boxIou(a, b)).toBeCloseTo(boxIou(b, a), 12);
-      expect(boxIou(a, a)).toBeCloseTo(1, 9);
-    }));
+    fc.assert(
+      fc.property(anyBox, anyBox, (a, b) => {
+        expect(boxIou(a, b)).toBeCloseTo(boxIou(b, a), 12);
+        expect(boxIou(a, a)).toBeCloseTo(1, 9);
+      }),
+    );
   });
 });

@@ -13,7 +13,10 @@ describe("Pillow's rule", () => {
         const polygon = polygonOf(side);
         if (polygon === undefined) continue;
         checked++;
-        expect(encodeRleString(rasterizePolygonPil(polygon, pair.height, pair.width)), `${pair.why} ${JSON.stringify(side.rings)}`).toBe(side.pillow);
+        expect(
+          encodeRleString(rasterizePolygonPil(polygon, pair.height, pair.width)),
+          `${pair.why} ${JSON.stringify(side.rings)}`,
+        ).toBe(side.pillow);
       }
     }
     expect(checked).toBeGreaterThan(300);
@@ -37,21 +40,39 @@ describe("Pillow's rule", () => {
   });
 
   test.each([
-    { height: 135, width: 2, ring: [0, 0, 0, 0, 2, 0, 0, 4, 3, 250, 3, -72, 3, -87, 3, -110, 3, 106, 0, -29, -2, -6], fill: "013X1g2f2^M" },
-    { height: 195, width: 2, ring: [1.5, 73, 0.5, 85.5, 1.5, 11.5, 1, 41.5, 1.5, 117.5, 0.5, 173, 0.5, 173, 1, 134, 1, 134, 2, 22.5, 0, 167.5, 0, 167.5], fill: "a1U1S1`0Mj29" },
-  ])("a crossing that single precision lifts to a half leaves its pixel out, as in Pillow: $fill", ({ height, width, ring, fill }) => {
-    expect(encodeRleString(rasterizePolygonPil([toRing(ring)], height, width))).toBe(fill);
-  });
+    {
+      height: 135,
+      width: 2,
+      ring: [0, 0, 0, 0, 2, 0, 0, 4, 3, 250, 3, -72, 3, -87, 3, -110, 3, 106, 0, -29, -2, -6],
+      fill: "013X1g2f2^M",
+    },
+    {
+      height: 195,
+      width: 2,
+      ring: [
+        1.5, 73, 0.5, 85.5, 1.5, 11.5, 1, 41.5, 1.5, 117.5, 0.5, 173, 0.5, 173, 1, 134, 1, 134, 2, 22.5, 0, 167.5, 0,
+        167.5,
+      ],
+      fill: "a1U1S1`0Mj29",
+    },
+  ])(
+    "a crossing that single precision lifts to a half leaves its pixel out, as in Pillow: $fill",
+    ({ height, width, ring, fill }) => {
+      expect(encodeRleString(rasterizePolygonPil([toRing(ring)], height, width))).toBe(fill);
+    },
+  );
 
   test("painting labels and filling a mask touch the same pixels", () => {
-    fc.assert(fc.property(anyPolygon, anySide, anySide, (polygon, height, width) => {
-      const labels = new Int32Array(width * height).fill(-1);
-      for (const ring of polygon) paintRing(labels, width, height, ring, 26001);
-      const mask = rleToBitmap(rasterizePolygonPil(polygon, height, width));
-      labels.forEach((label, i) => {
-        expect(label).toBe(mask[(i % width) * height + Math.floor(i / width)] === 1 ? 26001 : -1);
-      });
-    }));
+    fc.assert(
+      fc.property(anyPolygon, anySide, anySide, (polygon, height, width) => {
+        const labels = new Int32Array(width * height).fill(-1);
+        for (const ring of polygon) paintRing(labels, width, height, ring, 26001);
+        const mask = rleToBitmap(rasterizePolygonPil(polygon, height, width));
+        labels.forEach((label, i) => {
+          expect(label).toBe(mask[(i % width) * height + Math.floor(i / width)] === 1 ? 26001 : -1);
+        });
+      }),
+    );
   });
 
   test("a later ring covers an earlier one", () => {
@@ -62,19 +83,32 @@ describe("Pillow's rule", () => {
   });
 
   test("every vertex inside the image is painted", () => {
-    const anyWide = fc.array(fc.record({ x: fc.integer({ min: -9, max: 30 }), y: fc.integer({ min: -9, max: 30 }) }), { minLength: 2, maxLength: 9 });
-    fc.assert(fc.property(anyWide, (ring) => {
-      const labels = new Int32Array(20 * 20);
-      paintRing(labels, 20, 20, ring, 1);
-      for (const { x, y } of ring) if (x >= 0 && y >= 0 && x < 20 && y < 20) expect(labels[y * 20 + x]).toBe(1);
-    }));
+    const anyWide = fc.array(fc.record({ x: fc.integer({ min: -9, max: 30 }), y: fc.integer({ min: -9, max: 30 }) }), {
+      minLength: 2,
+      maxLength: 9,
+    });
+    fc.assert(
+      fc.property(anyWide, (ring) => {
+        const labels = new Int32Array(20 * 20);
+        paintRing(labels, 20, 20, ring, 1);
+        for (const { x, y } of ring) if (x >= 0 && y >= 0 && x < 20 && y < 20) expect(labels[y * 20 + x]).toBe(1);
+      }),
+    );
   });
 
   test("a ring far larger than the image is painted inside it only", () => {
-    fc.assert(fc.property(anyRing, fc.integer({ min: 1, max: 100_000 }), (ring, scale) => {
-      const labels = new Int32Array(12 * 7);
-      paintRing(labels, 12, 7, ring.map(({ x, y }) => ({ x: x * scale, y: y * scale })), 1);
-      expect(labels.every((label) => label === 0 || label === 1)).toBe(true);
-    }));
+    fc.assert(
+      fc.property(anyRing, fc.integer({ min: 1, max: 100_000 }), (ring, scale) => {
+        const labels = new Int32Array(12 * 7);
+        paintRing(
+          labels,
+          12,
+          7,
+          ring.map(({ x, y }) => ({ x: x * scale, y: y * scale })),
+          1,
+        );
+        expect(labels.every((label) => label === 0 || label === 1)).toBe(true);
+      }),
+    );
   });
 });

@@ -12,15 +12,21 @@ describe("the COCO rule", () => {
       for (const side of [pair.a, pair.b]) {
         const polygon = polygonOf(side);
         if (polygon === undefined) continue;
-        expect(encodeRleString(rasterizePolygon(polygon, pair.height, pair.width)), `${pair.why} ${JSON.stringify(side.rings)}`).toBe(side.fill);
+        expect(
+          encodeRleString(rasterizePolygon(polygon, pair.height, pair.width)),
+          `${pair.why} ${JSON.stringify(side.rings)}`,
+        ).toBe(side.fill);
       }
     }
   });
 
   test("agrees with a slow version that traces every lattice point", () => {
-    fc.assert(fc.property(anyRing, anySide, anySide, (ring, height, width) => {
-      expect(rasterizePolygon([ring], height, width)).toEqual(traceSlowly(ring, height, width));
-    }), { numRuns: 1000 });
+    fc.assert(
+      fc.property(anyRing, anySide, anySide, (ring, height, width) => {
+        expect(rasterizePolygon([ring], height, width)).toEqual(traceSlowly(ring, height, width));
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   test.each([
@@ -39,42 +45,56 @@ describe("the COCO rule", () => {
 
   test("a polygon is the union of its rings, and none is empty", () => {
     expect(Array.from(rasterizePolygon([], 4, 5).counts)).toEqual([20]);
-    fc.assert(fc.property(fc.array(anyRing, { minLength: 1, maxLength: 4 }), anySide, anySide, (polygon, height, width) => {
-      const each = polygon.map((ring) => rasterizePolygon([ring], height, width));
-      expect(rasterizePolygon(polygon, height, width)).toEqual(unionRle(each));
-    }));
+    fc.assert(
+      fc.property(fc.array(anyRing, { minLength: 1, maxLength: 4 }), anySide, anySide, (polygon, height, width) => {
+        const each = polygon.map((ring) => rasterizePolygon([ring], height, width));
+        expect(rasterizePolygon(polygon, height, width)).toEqual(unionRle(each));
+      }),
+    );
   });
 
   test("the fill depends neither on the first vertex nor on the direction where no vertex sits on a half", () => {
     // A steep edge and its reverse round halves to different sides, in pycocotools as well: whole coordinates have none.
     const anyWhole = fc.record({ x: fc.integer({ min: -5, max: 30 }), y: fc.integer({ min: -5, max: 30 }) });
-    fc.assert(fc.property(fc.array(anyWhole, { minLength: 1, maxLength: 8 }), fc.nat(), (ring, turn) => {
-      const at = turn % ring.length;
-      const filled = rasterizePolygon([ring], 20, 24);
-      expect(rasterizePolygon([[...ring.slice(at), ...ring.slice(0, at)]], 20, 24)).toEqual(filled);
-      expect(rasterizePolygon([[...ring].reverse()], 20, 24)).toEqual(filled);
-    }));
+    fc.assert(
+      fc.property(fc.array(anyWhole, { minLength: 1, maxLength: 8 }), fc.nat(), (ring, turn) => {
+        const at = turn % ring.length;
+        const filled = rasterizePolygon([ring], 20, 24);
+        expect(rasterizePolygon([[...ring.slice(at), ...ring.slice(0, at)]], 20, 24)).toEqual(filled);
+        expect(rasterizePolygon([[...ring].reverse()], 20, 24)).toEqual(filled);
+      }),
+    );
   });
 
   test("the runs of any polygon sum to the image", () => {
-    fc.assert(fc.property(anyPolygon, anySide, anySide, (polygon, height, width) => {
-      const { counts } = rasterizePolygon(polygon, height, width);
-      expect(counts.reduce((sum, count) => sum + count, 0)).toBe(height * width);
-      expect(counts.subarray(1).includes(0)).toBe(false);
-    }));
+    fc.assert(
+      fc.property(anyPolygon, anySide, anySide, (polygon, height, width) => {
+        const { counts } = rasterizePolygon(polygon, height, width);
+        expect(counts.reduce((sum, count) => sum + count, 0)).toBe(height * width);
+        expect(counts.subarray(1).includes(0)).toBe(false);
+      }),
+    );
   });
 
   test.each([
-    { x: NaN, y: 0 }, { x: 0, y: Infinity }, { x: -1e300, y: 0 }, { x: 0, y: 4.1e8 },
+    { x: NaN, y: 0 },
+    { x: 0, y: Infinity },
+    { x: -1e300, y: 0 },
+    { x: 0, y: 4.1e8 },
   ])("a vertex at ($x, $y) is refused as data", (vertex) => {
-    fc.assert(fc.property(anyPoint, (point) => {
-      expect(() => rasterizePolygon([[point, vertex]], 5, 5)).toThrow(`received (${vertex.x}, ${vertex.y})`);
-    }), { numRuns: 5 });
+    fc.assert(
+      fc.property(anyPoint, (point) => {
+        expect(() => rasterizePolygon([[point, vertex]], 5, 5)).toThrow(`received (${vertex.x}, ${vertex.y})`);
+      }),
+      { numRuns: 5 },
+    );
   });
 
   test("a ring that would need gigabytes of passings is refused before they are allocated", () => {
     const ring = Array.from({ length: 20_000 }, (_, i) => ({ x: i % 2 === 0 ? 0 : 16_384, y: 0 }));
-    expect(() => rasterizePolygon([ring], 16_384, 16_384)).toThrow("at most 134217728 image columns, received one of 20000 vertices");
+    expect(() => rasterizePolygon([ring], 16_384, 16_384)).toThrow(
+      "at most 134217728 image columns, received one of 20000 vertices",
+    );
   });
 });
 
@@ -82,10 +102,13 @@ describe("the COCO rule", () => {
 function traceSlowly(ring: Ring, height: number, width: number): Rle {
   const lattice = ring.map(({ x, y }) => ({ x: Math.trunc(5 * x + 0.5), y: Math.trunc(5 * y + 0.5) }));
   const trace: { u: number; v: number }[] = [];
-  lattice.forEach((start, i) => { trace.push(...traceEdge(start, lattice[(i + 1) % lattice.length]!)); });
+  lattice.forEach((start, i) => {
+    trace.push(...traceEdge(start, lattice[(i + 1) % lattice.length]!));
+  });
   const toggles = new Uint8Array(height * width + 1);
   for (let j = 1; j < trace.length; j++) {
-    const a = trace[j - 1]!, b = trace[j]!;
+    const a = trace[j - 1]!,
+      b = trace[j]!;
     if (a.u === b.u) continue;
     const x = ((b.u < a.u ? b.u : b.u - 1) + 0.5) / 5 - 0.5;
     if (!Number.isInteger(x) || x < 0 || x > width - 1) continue;
@@ -102,12 +125,15 @@ function traceSlowly(ring: Ring, height: number, width: number): Rle {
 }
 
 function traceEdge(from: { x: number; y: number }, to: { x: number; y: number }): { u: number; v: number }[] {
-  const dx = Math.abs(to.x - from.x), dy = Math.abs(to.y - from.y);
+  const dx = Math.abs(to.x - from.x),
+    dy = Math.abs(to.y - from.y);
   const flip = dx >= dy ? from.x > to.x : from.y > to.y;
   const [a, b] = flip ? [to, from] : [from, to];
   const steps = Math.max(dx, dy);
-  const points = Array.from({ length: steps + 1 }, (_, t) => (dx >= dy
-    ? { u: a.x + t, v: steps === 0 ? a.y : Math.trunc(a.y + ((b.y - a.y) / dx) * t + 0.5) }
-    : { u: Math.trunc(a.x + ((b.x - a.x) / dy) * t + 0.5), v: a.y + t }));
+  const points = Array.from({ length: steps + 1 }, (_, t) =>
+    dx >= dy
+      ? { u: a.x + t, v: steps === 0 ? a.y : Math.trunc(a.y + ((b.y - a.y) / dx) * t + 0.5) }
+      : { u: Math.trunc(a.x + ((b.x - a.x) / dy) * t + 0.5), v: a.y + t },
+  );
   return flip ? points.reverse() : points;
 }

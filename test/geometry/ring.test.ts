@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { countDistinct, orientClockwise, polygonBounds, removeCollinear, removeRepeated, ringBounds, signedArea } from "../../src/geometry/ring.js";
+import {
+  countDistinct,
+  orientClockwise,
+  polygonBounds,
+  removeCollinear,
+  removeRepeated,
+  ringBounds,
+  signedArea,
+} from "../../src/geometry/ring.js";
 import type { Ring } from "../../src/types.js";
 import { anyPolygon, anyRing, anyWholeRing, toRing } from "./arbitraries.js";
 
@@ -13,28 +21,34 @@ describe("area and orientation", () => {
   });
 
   test("reversing a ring flips the sign of its area; so does mirroring it", () => {
-    fc.assert(fc.property(anyWholeRing, (ring) => {
-      const area = signedArea(ring);
-      expect(signedArea([...ring].reverse())).toBe(0 - area);
-      expect(signedArea(ring.map(({ x, y }) => ({ x: -x, y })))).toBe(0 - area);
-    }));
+    fc.assert(
+      fc.property(anyWholeRing, (ring) => {
+        const area = signedArea(ring);
+        expect(signedArea([...ring].reverse())).toBe(0 - area);
+        expect(signedArea(ring.map(({ x, y }) => ({ x: -x, y })))).toBe(0 - area);
+      }),
+    );
   });
 
   test("neither the first vertex nor the place changes the area", () => {
-    fc.assert(fc.property(anyWholeRing, fc.nat(), fc.integer(), (ring, turn, shift) => {
-      const at = ring.length === 0 ? 0 : turn % ring.length;
-      const moved = [...ring.slice(at), ...ring.slice(0, at)].map(({ x, y }) => ({ x: x + shift, y: y - shift }));
-      expect(signedArea(moved)).toBe(signedArea(ring));
-    }));
+    fc.assert(
+      fc.property(anyWholeRing, fc.nat(), fc.integer(), (ring, turn, shift) => {
+        const at = ring.length === 0 ? 0 : turn % ring.length;
+        const moved = [...ring.slice(at), ...ring.slice(0, at)].map(({ x, y }) => ({ x: x + shift, y: y - shift }));
+        expect(signedArea(moved)).toBe(signedArea(ring));
+      }),
+    );
   });
 
   test("orienting a ring keeps its first vertex and leaves no negative area", () => {
-    fc.assert(fc.property(anyWholeRing, (ring) => {
-      const oriented = orientClockwise(ring);
-      expect(signedArea(oriented)).toBe(Math.abs(signedArea(ring)));
-      expect(oriented[0]).toEqual(ring[0]);
-      expect(oriented.length).toBe(ring.length);
-    }));
+    fc.assert(
+      fc.property(anyWholeRing, (ring) => {
+        const oriented = orientClockwise(ring);
+        expect(signedArea(oriented)).toBe(Math.abs(signedArea(ring)));
+        expect(oriented[0]).toEqual(ring[0]);
+        expect(oriented.length).toBe(ring.length);
+      }),
+    );
   });
 });
 
@@ -51,9 +65,11 @@ describe("bounds", () => {
   });
 
   test("of a polygon are those of all its vertices in one ring", () => {
-    fc.assert(fc.property(anyPolygon, (polygon) => {
-      expect(polygonBounds(polygon)).toEqual(ringBounds(polygon.flat()));
-    }));
+    fc.assert(
+      fc.property(anyPolygon, (polygon) => {
+        expect(polygonBounds(polygon)).toEqual(ringBounds(polygon.flat()));
+      }),
+    );
   });
 
   test("of a ring with more vertices than a call takes arguments are found", () => {
@@ -79,7 +95,11 @@ describe("vertices that carry no shape", () => {
     { ring: [1, 0, 2, 0, 2, 2, 0, 2, 0, 0], left: [2, 0, 2, 2, 0, 2, 0, 0], why: "at the seam, first" },
     { ring: [2, 0, 2, 2, 0, 2, 0, 0, 1, 0], left: [2, 0, 2, 2, 0, 2, 0, 0], why: "at the seam, last" },
     { ring: [0, 0, 4, 0, 9, 0, 4, 0, 4, 4, 0, 4], left: [0, 0, 4, 0, 4, 4, 0, 4], why: "a spike that folds back" },
-    { ring: [4, 0, 4, 4, 0, 4, 0, 0, 4, 0, 9, 0], left: [4, 0, 4, 4, 0, 4, 0, 0], why: "a spike at the end of the list" },
+    {
+      ring: [4, 0, 4, 4, 0, 4, 0, 0, 4, 0, 9, 0],
+      left: [4, 0, 4, 4, 0, 4, 0, 0],
+      why: "a spike at the end of the list",
+    },
     { ring: [0, 0, 1, 1, 2, 2, 3, 3, 4, 4], left: [2, 2, 3, 3, 4, 4], why: "a line keeps three" },
     { ring: [0, 0, 2, 0, 1, 0], left: [0, 0, 2, 0, 1, 0], why: "three in line stay" },
     { ring: [0, 0, 2, 1, 0, 0, 2, 1], left: [2, 1, 0, 0], why: "a line there and back keeps its ends" },
@@ -89,17 +109,24 @@ describe("vertices that carry no shape", () => {
   });
 
   test("going on from the neighbors finds the same vertices as starting over after every removal", () => {
-    const fewPlaces = fc.array(fc.record({ x: fc.integer({ min: 0, max: 3 }), y: fc.integer({ min: 0, max: 3 }) }), { maxLength: 25 });
-    fc.assert(fc.property(fewPlaces, (ring) => {
-      expect(removeCollinear(ring)).toEqual(removeStartingOver(ring));
-    }), { numRuns: 1000 });
+    const fewPlaces = fc.array(fc.record({ x: fc.integer({ min: 0, max: 3 }), y: fc.integer({ min: 0, max: 3 }) }), {
+      maxLength: 25,
+    });
+    fc.assert(
+      fc.property(fewPlaces, (ring) => {
+        expect(removeCollinear(ring)).toEqual(removeStartingOver(ring));
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   test("the area stays", () => {
-    fc.assert(fc.property(anyWholeRing, (ring) => {
-      expect(signedArea(removeRepeated(ring))).toBe(signedArea(ring));
-      expect(signedArea(removeCollinear(ring))).toBe(signedArea(ring));
-    }));
+    fc.assert(
+      fc.property(anyWholeRing, (ring) => {
+        expect(signedArea(removeRepeated(ring))).toBe(signedArea(ring));
+        expect(signedArea(removeCollinear(ring))).toBe(signedArea(ring));
+      }),
+    );
   });
 
   test("a fold of a hundred thousand vertices at the seam is undone in one go", () => {
@@ -108,11 +135,19 @@ describe("vertices that carry no shape", () => {
   });
 
   test("distinct vertices are counted by place", () => {
-    fc.assert(fc.property(anyRing, (ring) => {
-      expect(countDistinct([...ring, ...ring])).toBe(countDistinct(ring));
-      expect(countDistinct(ring)).toBeLessThanOrEqual(ring.length);
-    }));
-    expect(countDistinct([{ x: 0, y: 1 }, { x: -0, y: 1 }, { x: 1, y: 0 }])).toBe(2);
+    fc.assert(
+      fc.property(anyRing, (ring) => {
+        expect(countDistinct([...ring, ...ring])).toBe(countDistinct(ring));
+        expect(countDistinct(ring)).toBeLessThanOrEqual(ring.length);
+      }),
+    );
+    expect(
+      countDistinct([
+        { x: 0, y: 1 },
+        { x: -0, y: 1 },
+        { x: 1, y: 0 },
+      ]),
+    ).toBe(2);
   });
 });
 
@@ -120,7 +155,9 @@ describe("vertices that carry no shape", () => {
 function removeStartingOver(ring: Ring): Ring {
   const points = [...removeRepeated(ring)];
   for (let i = 0; i < points.length && points.length > 3;) {
-    const a = points.at(i - 1)!, b = points[i]!, c = points[(i + 1) % points.length]!;
+    const a = points.at(i - 1)!,
+      b = points[i]!,
+      c = points[(i + 1) % points.length]!;
     if ((b.x - a.x) * (c.y - b.y) === (b.y - a.y) * (c.x - b.x)) {
       points.splice(i, 1);
       i = 0;

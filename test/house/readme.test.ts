@@ -1,6 +1,6 @@
 /**
  * The README's tables of options and exit codes are made from the option tables. They stand between comments, for example
- * `<!-- options annotate -->` and `<!-- end -->`. Write them anew with: UPDATE_README=1 npx vitest run test/house/readme.test.ts
+ * `<!-- options annotate -->` and `<!-- end -->`, where Prettier leaves them alone. Write them anew with: UPDATE_README=1 npx vitest run test/house/readme.test.ts
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,23 +11,36 @@ import { EXIT_CODE_MEANINGS, explanation, signature } from "../../src/cli/help.j
 const README = join(import.meta.dirname, "..", "..", "README.md");
 
 function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
 const tables: readonly { readonly name: string; readonly text: string }[] = [
   ...COMMANDS.filter((command) => Object.keys(command.table).length > 1).map((command) => ({
     name: `options ${command.words.join(" ")}`,
-    text: markdownTable(["Option", "Meaning"], Object.entries(command.table).map(([name, row]) => [`\`${signature(name, row)}\``, explanation(row)])),
+    text: markdownTable(
+      ["Option", "Meaning"],
+      Object.entries(command.table).map(([name, row]) => [`\`${signature(name, row)}\``, explanation(row)]),
+    ),
   })),
-  { name: "exit codes", text: markdownTable(["Code", "Meaning"], EXIT_CODE_MEANINGS.map(([code, meaning]) => [String(code), meaning])) },
+  {
+    name: "exit codes",
+    text: markdownTable(
+      ["Code", "Meaning"],
+      EXIT_CODE_MEANINGS.map(([code, meaning]) => [String(code), meaning]),
+    ),
+  },
 ];
 
 /** What stands between a table's comments, without the line breaks around it; undefined when the README does not have it. */
-function between(readme: string, name: string): { readonly begin: number; readonly end: number; readonly text: string } | undefined {
-  const opening = `<!-- ${name} -->\n`;
+function between(
+  readme: string,
+  name: string,
+): { readonly begin: number; readonly end: number; readonly text: string } | undefined {
+  const opening = `<!-- ${name} -->\n<!-- prettier-ignore-start -->\n`;
   const begin = readme.indexOf(opening) + opening.length;
-  const end = readme.indexOf("\n<!-- end -->", begin);
+  const end = readme.indexOf("\n<!-- prettier-ignore-end -->\n<!-- end -->", begin);
   return readme.includes(opening) && end >= 0 ? { begin, end, text: readme.slice(begin, end) } : undefined;
 }
 

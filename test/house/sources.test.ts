@@ -12,7 +12,9 @@ const sources = readdirSync(SRC, { recursive: true, encoding: "utf8" })
 function found(pattern: RegExp, { comments }: { readonly comments: boolean }): string[] {
   return sources.flatMap(({ file, text }) => {
     // Line breaks stay, so that line numbers do.
-    const searched = comments ? text : text.replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, "")).replace(/(?<=^|\s)\/\/.*$/gm, "");
+    const searched = comments
+      ? text
+      : text.replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, "")).replace(/(?<=^|\s)\/\/.*$/gm, "");
     return searched.split("\n").flatMap((line, i) => (pattern.test(line) ? [`${file}:${i + 1}: ${line.trim()}`] : []));
   });
 }
@@ -40,9 +42,17 @@ test("nothing is left undone", () => {
 
 test("no file is called utils or index, and all are in kebab case", () => {
   const names = sources.map(({ file }) => basename(file));
-  expect(names.filter((name) => /^(utils?|helpers?|index|misc|common)\.ts$/.test(name) || !/^[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(name))).toEqual([]);
+  expect(
+    names.filter(
+      (name) => /^(utils?|helpers?|index|misc|common)\.ts$/.test(name) || !/^[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(name),
+    ),
+  ).toEqual([]);
 });
 
 test("only the command line ends the process or writes to its streams", () => {
-  expect(found(/process\.(exit\b|exitCode|stdout|stderr)|\bconsole\./, { comments: false }).filter((line) => !line.startsWith("cli/"))).toEqual([]);
+  expect(
+    found(/process\.(exit\b|exitCode|stdout|stderr)|\bconsole\./, { comments: false }).filter(
+      (line) => !line.startsWith("cli/"),
+    ),
+  ).toEqual([]);
 });

@@ -19,10 +19,19 @@ beforeAll(async () => {
 });
 
 /** Draws a list of crops in batches of the given size, the last one smaller. */
-async function draw(engine: Engine, list: readonly Crop[], batchSize: number, maxSteps = MAX_STEPS, candidates = 3): Promise<Prediction[]> {
+async function draw(
+  engine: Engine,
+  list: readonly Crop[],
+  batchSize: number,
+  maxSteps = MAX_STEPS,
+  candidates = 3,
+): Promise<Prediction[]> {
   const drawn: Prediction[] = [];
   for (let start = 0; start < list.length; start += batchSize) {
-    drawn.push(...(await predictBatch(engine, list.slice(start, start + batchSize), { maxSteps, candidates, simplify: 0 })).predictions);
+    drawn.push(
+      ...(await predictBatch(engine, list.slice(start, start + batchSize), { maxSteps, candidates, simplify: 0 }))
+        .predictions,
+    );
   }
   return drawn;
 }
@@ -40,13 +49,25 @@ function expectSame(actual: Prediction, expected: Prediction): void {
 }
 
 describe.each([
-  { engineName: "onnxruntime", open: () => openOnnxEngine(model.network, model.weights, model.card.normalization, { device: "cpu" }), every: 1, maxSteps: MAX_STEPS, numRuns: 8 },
+  {
+    engineName: "onnxruntime",
+    open: () => openOnnxEngine(model.network, model.weights, model.card.normalization, { device: "cpu" }),
+    every: 1,
+    maxSteps: MAX_STEPS,
+    numRuns: 8,
+  },
   {
     // Plain JavaScript: slow, so few crops and short polygons.
-    engineName: "TensorFlow.js", every: 5, maxSteps: 10, numRuns: 2,
+    engineName: "TensorFlow.js",
+    every: 5,
+    maxSteps: 10,
+    numRuns: 2,
     open: async () => {
       await tf.setBackend("cpu");
-      return openTfjsEngine(tf, model.network, model.weights, model.card.normalization, { device: "cpu", version: "plain JavaScript" });
+      return openTfjsEngine(tf, model.network, model.weights, model.card.normalization, {
+        device: "cpu",
+        version: "plain JavaScript",
+      });
     },
   },
 ])("on $engineName", ({ open, every, maxSteps, numRuns }) => {
@@ -58,7 +79,9 @@ describe.each([
     some = crops.filter((_, i) => i % every === 0);
     alone = await draw(engine, some, 1, maxSteps);
   });
-  afterAll(async () => { await engine.dispose(); });
+  afterAll(async () => {
+    await engine.dispose();
+  });
 
   test("the sample has what the property is about: short, long and cut sequences, so that batches shrink", () => {
     const polygons = alone.flatMap((prediction) => (prediction.kind === "polygon" ? [prediction] : []));
@@ -68,15 +91,34 @@ describe.each([
   });
 
   test("a polygon depends neither on the batch size nor on the order nor on what else is in the batch", async () => {
-    const someOfThem = fc.shuffledSubarray(Array.from({ length: some.length }, (_, i) => i), { minLength: 1 });
-    await fc.assert(fc.asyncProperty(someOfThem, fc.integer({ min: 1, max: 40 }), async (chosen, batchSize) => {
-      const drawn = await draw(engine, chosen.map((i) => some[i]!), batchSize, maxSteps);
-      drawn.forEach((prediction, at) => { expectSame(prediction, alone[chosen[at]!]!); });
-    }), { numRuns });
+    const someOfThem = fc.shuffledSubarray(
+      Array.from({ length: some.length }, (_, i) => i),
+      { minLength: 1 },
+    );
+    await fc.assert(
+      fc.asyncProperty(someOfThem, fc.integer({ min: 1, max: 40 }), async (chosen, batchSize) => {
+        const drawn = await draw(
+          engine,
+          chosen.map((i) => some[i]!),
+          batchSize,
+          maxSteps,
+        );
+        drawn.forEach((prediction, at) => {
+          expectSame(prediction, alone[chosen[at]!]!);
+        });
+      }),
+      { numRuns },
+    );
   });
 
   test("the same crop many times in one batch is drawn the same every time", async () => {
-    for (const drawn of await draw(engine, Array.from({ length: 6 }, () => some[2]!), 6, maxSteps)) expectSame(drawn, alone[2]!);
+    for (const drawn of await draw(
+      engine,
+      Array.from({ length: 6 }, () => some[2]!),
+      6,
+      maxSteps,
+    ))
+      expectSame(drawn, alone[2]!);
   });
 });
 
@@ -86,21 +128,32 @@ describe("at the step limit", () => {
   beforeAll(async () => {
     // Without its mask map: vertices at the centers of their cells do not move when the polygon goes on.
     const onnx = await openOnnxEngine(model.network, model.weights, model.card.normalization, { device: "cpu" });
-    engine = { ...onnx, encode: async (pixels, count) => Object.assign(await onnx.encode(pixels, count), { maskLogits: undefined }) };
+    engine = {
+      ...onnx,
+      encode: async (pixels, count) => Object.assign(await onnx.encode(pixels, count), { maskLogits: undefined }),
+    };
     long = await draw(engine, crops, crops.length, 90, 1);
   });
-  afterAll(async () => { await engine.dispose(); });
-
-  test.each([3, 10, MAX_STEPS])("of %i, a polygon has at most one vertex per step and the first, and is the beginning of what it would have become", async (maxSteps) => {
-    const polygons = (await draw(engine, crops, crops.length, maxSteps, 1)).map((prediction, at) => ({ prediction, longer: long[at]! }));
-    expect(polygons.some(({ prediction }) => prediction.kind === "polygon" && !prediction.ended)).toBe(true);
-    for (const { prediction, longer } of polygons) {
-      if (prediction.kind === "failed") continue;
-      expect(prediction.ring.length).toBeLessThanOrEqual(maxSteps + 1);
-      if (prediction.ended) expectSame(prediction, longer);
-      else expect(longer.kind === "polygon" && longer.ring).toEqual(expect.arrayContaining([...prediction.ring]));
-    }
+  afterAll(async () => {
+    await engine.dispose();
   });
+
+  test.each([3, 10, MAX_STEPS])(
+    "of %i, a polygon has at most one vertex per step and the first, and is the beginning of what it would have become",
+    async (maxSteps) => {
+      const polygons = (await draw(engine, crops, crops.length, maxSteps, 1)).map((prediction, at) => ({
+        prediction,
+        longer: long[at]!,
+      }));
+      expect(polygons.some(({ prediction }) => prediction.kind === "polygon" && !prediction.ended)).toBe(true);
+      for (const { prediction, longer } of polygons) {
+        if (prediction.kind === "failed") continue;
+        expect(prediction.ring.length).toBeLessThanOrEqual(maxSteps + 1);
+        if (prediction.ended) expectSame(prediction, longer);
+        else expect(longer.kind === "polygon" && longer.ring).toEqual(expect.arrayContaining([...prediction.ring]));
+      }
+    },
+  );
 });
 
 test("finished instances leave the batch: the steps an engine is asked for shrink as polygons end", async () => {
@@ -108,10 +161,16 @@ test("finished instances leave the batch: the steps an engine is asked for shrin
   const sizes: number[] = [];
   const counting: Engine = { ...onnx, encode: async (pixels, count) => counted(await onnx.encode(pixels, count)) };
   const counted = (decoding: Awaited<ReturnType<Engine["encode"]>>): typeof decoding => ({
-    size: decoding.size, firstVertexLogits: decoding.firstVertexLogits,
-    step: (input) => { sizes.push(decoding.size); return decoding.step(input); },
+    size: decoding.size,
+    firstVertexLogits: decoding.firstVertexLogits,
+    step: (input) => {
+      sizes.push(decoding.size);
+      return decoding.step(input);
+    },
     select: (rows) => counted(decoding.select(rows)),
-    dispose: () => { decoding.dispose(); },
+    dispose: () => {
+      decoding.dispose();
+    },
   });
   await draw(counting, crops, crops.length);
   await onnx.dispose();

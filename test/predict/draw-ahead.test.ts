@@ -18,7 +18,10 @@ beforeAll(async () => {
 
 async function onnx(name: string, stepsAtOnce?: number): Promise<Engine> {
   const { network, weights, card } = await loadModel(name);
-  return openOnnxEngine(network, weights, card.normalization, { device: "cpu", ...(stepsAtOnce !== undefined && { stepsAtOnce }) });
+  return openOnnxEngine(network, weights, card.normalization, {
+    device: "cpu",
+    ...(stepsAtOnce !== undefined && { stepsAtOnce }),
+  });
 }
 
 /** The engine, counting its calls and the batches it still holds. */
@@ -28,38 +31,65 @@ function watched(engine: Engine): { engine: Engine; calls: number[]; held: () =>
   const watch = (decoding: Decoding): Decoding => {
     held++;
     return {
-      size: decoding.size, firstVertexLogits: decoding.firstVertexLogits,
-      step: () => { throw new Error("one step was asked for"); },
-      steps: (input) => { calls.push(decoding.size); return decoding.steps!(input); },
+      size: decoding.size,
+      firstVertexLogits: decoding.firstVertexLogits,
+      step: () => {
+        throw new Error("one step was asked for");
+      },
+      steps: (input) => {
+        calls.push(decoding.size);
+        return decoding.steps!(input);
+      },
       select: (rows) => watch(decoding.select(rows)),
-      dispose: () => { held--; decoding.dispose(); },
+      dispose: () => {
+        held--;
+        decoding.dispose();
+      },
     };
   };
-  return { engine: { ...engine, encode: async (all, size) => watch(await engine.encode(all, size)), dispose: () => engine.dispose() }, calls, held: () => held };
+  return {
+    engine: {
+      ...engine,
+      encode: async (all, size) => watch(await engine.encode(all, size)),
+      dispose: () => engine.dispose(),
+    },
+    calls,
+    held: () => held,
+  };
 }
 
 test.each([
-  { name: "tiny-random", stepsAtOnce: 2 }, { name: "tiny-random", stepsAtOnce: 7 }, { name: "tiny-random", stepsAtOnce: 26 },
+  { name: "tiny-random", stepsAtOnce: 2 },
+  { name: "tiny-random", stepsAtOnce: 7 },
+  { name: "tiny-random", stepsAtOnce: 26 },
   { name: "mobile", stepsAtOnce: 4 },
-])("$stepsAtOnce steps in one call of $name draw what single steps draw, for any step limit", async ({ name, stepsAtOnce }) => {
-  const [single, several] = [await onnx(name), watched(await onnx(name, stepsAtOnce))];
-  for (const maxSteps of [1, 5, 24]) {
-    const expected = await decodeGreedy(single, pixels, count, maxSteps);
-    several.calls.length = 0;
-    const { sequences } = await decodeGreedy(several.engine, pixels, count, maxSteps);
-    expect(sequences).toEqual(expected.sequences);
-    expect(several.calls).toHaveLength(Math.ceil(Math.max(...sequences.map(({ steps }) => steps)) / stepsAtOnce));
-    expect(several.held()).toBe(0);
-  }
-  if (stepsAtOnce < 10) expect(several.calls.at(-1)).toBeLessThan(count); // ended polygons leave
-  await single.dispose();
-  await several.engine.dispose();
-});
+])(
+  "$stepsAtOnce steps in one call of $name draw what single steps draw, for any step limit",
+  async ({ name, stepsAtOnce }) => {
+    const [single, several] = [await onnx(name), watched(await onnx(name, stepsAtOnce))];
+    for (const maxSteps of [1, 5, 24]) {
+      const expected = await decodeGreedy(single, pixels, count, maxSteps);
+      several.calls.length = 0;
+      const { sequences } = await decodeGreedy(several.engine, pixels, count, maxSteps);
+      expect(sequences).toEqual(expected.sequences);
+      expect(several.calls).toHaveLength(Math.ceil(Math.max(...sequences.map(({ steps }) => steps)) / stepsAtOnce));
+      expect(several.held()).toBe(0);
+    }
+    if (stepsAtOnce < 10) expect(several.calls.at(-1)).toBeLessThan(count); // ended polygons leave
+    await single.dispose();
+    await several.engine.dispose();
+  },
+);
 
 test("TensorFlow.js draws the same with several steps in one call, and leaves no tensor behind", async () => {
   await tf.setBackend("cpu");
   const { network, weights, card } = await loadModel("tiny-random");
-  const open = (stepsAtOnce: number): Engine => openTfjsEngine(tf, network, weights, card.normalization, { device: "cpu", version: "plain JavaScript", stepsAtOnce });
+  const open = (stepsAtOnce: number): Engine =>
+    openTfjsEngine(tf, network, weights, card.normalization, {
+      device: "cpu",
+      version: "plain JavaScript",
+      stepsAtOnce,
+    });
   const [single, several] = [open(1), open(3)];
   const few = 2;
   const expected = await decodeGreedy(single, pixels.subarray(0, few * 224 * 224 * 3), few, 8);
@@ -68,8 +98,12 @@ test("TensorFlow.js draws the same with several steps in one call, and leaves no
   const { sequences } = await decodeGreedy(several, pixels.subarray(0, few * 224 * 224 * 3), few, 8);
   expect(tf.memory().numTensors).toBe(before);
   expect(sequences.map(({ cells }) => cells)).toEqual(expected.sequences.map(({ cells }) => cells));
-  expect(sequences.map(({ steps, ended }) => ({ steps, ended }))).toEqual(expected.sequences.map(({ steps, ended }) => ({ steps, ended })));
-  sequences.forEach(({ logProbability }, at) => { expect(Math.abs(logProbability - expected.sequences[at]!.logProbability)).toBeLessThan(1e-4); });
+  expect(sequences.map(({ steps, ended }) => ({ steps, ended }))).toEqual(
+    expected.sequences.map(({ steps, ended }) => ({ steps, ended })),
+  );
+  sequences.forEach(({ logProbability }, at) => {
+    expect(Math.abs(logProbability - expected.sequences[at]!.logProbability)).toBeLessThan(1e-4);
+  });
   await single.dispose();
   await several.dispose();
 });

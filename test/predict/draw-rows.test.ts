@@ -9,7 +9,12 @@ import { fakeCrops, fakeEngine, mix, wholeFrames } from "./fake-engine.js";
 /** Corrects one proposal in `oneIn` to a cell or an end of its own choice; the first `forks` corrections start a second polygon. */
 class Meddler implements DrawingRule<Meddler> {
   corrections = 0;
-  constructor(readonly name: string, private readonly seed: number, private readonly oneIn: number, private readonly forks = 0) {}
+  constructor(
+    readonly name: string,
+    private readonly seed: number,
+    private readonly oneIn: number,
+    private readonly forks = 0,
+  ) {}
 
   decide(drawn: readonly number[], proposed: number): Decision<Meddler> {
     const chance = drawn.reduce(mix, this.seed);
@@ -17,14 +22,26 @@ class Meddler implements DrawingRule<Meddler> {
     const taken = drawn.length > 2 && chance % 7 === 0 ? EOS : mix(chance, 3) % CELL_COUNT;
     if (taken === proposed) return { taken };
     this.corrections++;
-    return this.corrections <= this.forks ? { taken, fork: new Meddler(`${this.name}, stopped before correction ${this.corrections}`, this.seed, 0) } : { taken };
+    return this.corrections <= this.forks
+      ? { taken, fork: new Meddler(`${this.name}, stopped before correction ${this.corrections}`, this.seed, 0) }
+      : { taken };
   }
 }
 
 /** Name -> cells of every polygon of a run. */
-async function draw(seeds: readonly number[], rulesOf: (seed: number) => readonly Meddler[], maxSteps = 71): Promise<Map<string, readonly number[]>> {
+async function draw(
+  seeds: readonly number[],
+  rulesOf: (seed: number) => readonly Meddler[],
+  maxSteps = 71,
+): Promise<Map<string, readonly number[]>> {
   const engine = fakeEngine();
-  const { polygons } = await decodeByRules(engine, fakeCrops(seeds), wholeFrames(seeds.length), (crop) => rulesOf(seeds[crop]!), { maxSteps, candidates: 1 });
+  const { polygons } = await decodeByRules(
+    engine,
+    fakeCrops(seeds),
+    wholeFrames(seeds.length),
+    (crop) => rulesOf(seeds[crop]!),
+    { maxSteps, candidates: 1 },
+  );
   expect(engine.held()).toBe(0);
   return new Map(polygons.map(({ crop, rule, sequence }) => [`crop ${seeds[crop]!}, ${rule.name}`, sequence.cells]));
 }
@@ -33,17 +50,24 @@ const anySeeds = fc.uniqueArray(fc.integer({ min: 0, max: 65_535 }), { minLength
 
 describe("the decode loop", () => {
   test("draws the same polygons whatever else is in the batch, with and without corrections", async () => {
-    await fc.assert(fc.asyncProperty(anySeeds, fc.integer({ min: 2, max: 6 }), async (seeds, oneIn) => {
-      const rulesOf = (seed: number): Meddler[] => [
-        new Meddler("automatic", seed, 0), new Meddler("corrected", seed, oneIn, 3), new Meddler("corrected otherwise", seed + 1, oneIn), new Meddler("corrected alike", seed, oneIn),
-      ];
-      const together = await draw(seeds, rulesOf);
-      for (const seed of seeds) {
-        for (const [at] of rulesOf(seed).entries()) {
-          for (const [name, cells] of await draw([seed], () => [rulesOf(seed)[at]!])) expect(together.get(name), name).toEqual(cells);
+    await fc.assert(
+      fc.asyncProperty(anySeeds, fc.integer({ min: 2, max: 6 }), async (seeds, oneIn) => {
+        const rulesOf = (seed: number): Meddler[] => [
+          new Meddler("automatic", seed, 0),
+          new Meddler("corrected", seed, oneIn, 3),
+          new Meddler("corrected otherwise", seed + 1, oneIn),
+          new Meddler("corrected alike", seed, oneIn),
+        ];
+        const together = await draw(seeds, rulesOf);
+        for (const seed of seeds) {
+          for (const [at] of rulesOf(seed).entries()) {
+            for (const [name, cells] of await draw([seed], () => [rulesOf(seed)[at]!]))
+              expect(together.get(name), name).toEqual(cells);
+          }
         }
-      }
-    }), { numRuns: 25 });
+      }),
+      { numRuns: 25 },
+    );
   });
 
   test("a fork is what the same annotator would have drawn without that correction and any later one", async () => {
@@ -68,7 +92,10 @@ describe("the decode loop", () => {
   test("polygons that have drawn the same vertices are stepped once", async () => {
     const engine = fakeEngine();
     const alike = Array.from({ length: 10 }, (_, i) => new Meddler(`copy ${i}`, 5, 4));
-    const { polygons } = await decodeByRules(engine, fakeCrops([5]), wholeFrames(1), () => alike, { maxSteps: 71, candidates: 1 });
+    const { polygons } = await decodeByRules(engine, fakeCrops([5]), wholeFrames(1), () => alike, {
+      maxSteps: 71,
+      candidates: 1,
+    });
     expect(polygons).toHaveLength(10);
     expect(new Set(engine.stepSizes)).toEqual(new Set([1]));
   });
@@ -76,12 +103,26 @@ describe("the decode loop", () => {
   test("a batch that grew beyond 128 rows by parting is split, and nothing changes", async () => {
     const engine = fakeEngine({ endsOneIn: 30 });
     const rules = Array.from({ length: 600 }, (_, i) => ({ name: `rule ${i}` }));
-    const { polygons } = await decodeByRules(engine, fakeCrops([1, 2]), wholeFrames(2), () => rules.map(({ name }, i) => new Meddler(name, i, 2)), { maxSteps: 71, candidates: 1 });
+    const { polygons } = await decodeByRules(
+      engine,
+      fakeCrops([1, 2]),
+      wholeFrames(2),
+      () => rules.map(({ name }, i) => new Meddler(name, i, 2)),
+      { maxSteps: 71, candidates: 1 },
+    );
     expect(polygons).toHaveLength(1200);
     expect(Math.max(...engine.stepSizes)).toBeLessThanOrEqual(128);
     expect(Math.max(...engine.stepSizes)).toBeGreaterThan(64);
-    const alone = await decodeByRules(fakeEngine({ endsOneIn: 30 }), fakeCrops([2]), wholeFrames(1), () => [new Meddler("rule 77", 77, 2)], { maxSteps: 71, candidates: 1 });
-    expect(polygons.find(({ crop, rule }) => crop === 1 && rule.name === "rule 77")?.sequence).toEqual(alone.polygons[0]!.sequence);
+    const alone = await decodeByRules(
+      fakeEngine({ endsOneIn: 30 }),
+      fakeCrops([2]),
+      wholeFrames(1),
+      () => [new Meddler("rule 77", 77, 2)],
+      { maxSteps: 71, candidates: 1 },
+    );
+    expect(polygons.find(({ crop, rule }) => crop === 1 && rule.name === "rule 77")?.sequence).toEqual(
+      alone.polygons[0]!.sequence,
+    );
   });
 
   test("stops at the step limit and says so", async () => {
@@ -91,20 +132,40 @@ describe("the decode loop", () => {
   });
 
   test("a crop without rules takes no part", async () => {
-    const { polygons } = await decodeByRules(fakeEngine(), fakeCrops([3, 4]), wholeFrames(2), (crop) => (crop === 0 ? [] : [new Meddler("only", 0, 0)]), { maxSteps: 71, candidates: 1 });
+    const { polygons } = await decodeByRules(
+      fakeEngine(),
+      fakeCrops([3, 4]),
+      wholeFrames(2),
+      (crop) => (crop === 0 ? [] : [new Meddler("only", 0, 0)]),
+      { maxSteps: 71, candidates: 1 },
+    );
     expect(polygons.map(({ crop }) => crop)).toEqual([1]);
   });
 
   test.each([0, 1, 4])("nothing is left on the device when step %i fails", async (failsAt) => {
     const engine = fakeEngine({ failsAt, endsOneIn: 40 });
-    await expect(decodeByRules(engine, fakeCrops([1, 2, 3]), wholeFrames(3), (crop) => [new Meddler("a", crop + 1, 2), new Meddler("b", crop + 10, 2)], { maxSteps: 71, candidates: 1 })).rejects.toThrow("the device is gone");
+    await expect(
+      decodeByRules(
+        engine,
+        fakeCrops([1, 2, 3]),
+        wholeFrames(3),
+        (crop) => [new Meddler("a", crop + 1, 2), new Meddler("b", crop + 10, 2)],
+        { maxSteps: 71, candidates: 1 },
+      ),
+    ).rejects.toThrow("the device is gone");
     expect(engine.held()).toBe(0);
   });
 
   test("nothing is left on the device when a rule fails at the first vertex", async () => {
     const engine = fakeEngine();
-    class Failing implements DrawingRule<Failing> { decide(): Decision<Failing> { throw new Error("no"); } }
-    await expect(decodeByRules(engine, fakeCrops([1]), wholeFrames(1), () => [new Failing()], { maxSteps: 71, candidates: 1 })).rejects.toThrow("no");
+    class Failing implements DrawingRule<Failing> {
+      decide(): Decision<Failing> {
+        throw new Error("no");
+      }
+    }
+    await expect(
+      decodeByRules(engine, fakeCrops([1]), wholeFrames(1), () => [new Failing()], { maxSteps: 71, candidates: 1 }),
+    ).rejects.toThrow("no");
     expect(engine.held()).toBe(0);
   });
 });
@@ -115,7 +176,9 @@ async function drawFrom(seed: number, forced: readonly number[]): Promise<readon
   const cells = [forced[0] ?? decoding.firstVertexLogits.indexOf(1)];
   for (let step = 0; step < 71; step++) {
     const logits = await decoding.step({
-      first: Int32Array.of(cells[0]!), previous: Int32Array.of(cells.at(-1)!), beforePrevious: Int32Array.of(cells.length > 1 ? cells.at(-2)! : EOS),
+      first: Int32Array.of(cells[0]!),
+      previous: Int32Array.of(cells.at(-1)!),
+      beforePrevious: Int32Array.of(cells.length > 1 ? cells.at(-2)! : EOS),
     });
     const next = forced[cells.length] ?? logits.indexOf(5);
     if (next === EOS) break;

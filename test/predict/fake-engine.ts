@@ -32,12 +32,23 @@ export function fakeEngine({ endsOneIn = 9, failsAt }: FakeOptions = {}): FakeEn
         if (!isOpen) throw new Error("step after dispose");
         if (stepSizes.length === failsAt) throw new Error("the device is gone");
         stepSizes.push(current.length);
-        current = current.map((state, row) => [input.first, input.previous, input.beforePrevious].reduce((mixed, values) => mix(mixed, values[row]!), state));
+        current = current.map((state, row) =>
+          [input.first, input.previous, input.beforePrevious].reduce(
+            (mixed, values) => mix(mixed, values[row]!),
+            state,
+          ),
+        );
         const logits = new Float32Array(current.length * CLASS_COUNT);
-        current.forEach((state, row) => { logits[row * CLASS_COUNT + classOf(state, endsOneIn)] = 5; });
+        current.forEach((state, row) => {
+          logits[row * CLASS_COUNT + classOf(state, endsOneIn)] = 5;
+        });
         return Promise.resolve(logits);
       },
-      select: (rows) => open(Uint32Array.from(rows, (row) => current[row]!), new Float32Array(rows.length * CELL_COUNT)),
+      select: (rows) =>
+        open(
+          Uint32Array.from(rows, (row) => current[row]!),
+          new Float32Array(rows.length * CELL_COUNT),
+        ),
       dispose() {
         if (!isOpen) throw new Error("disposed twice");
         isOpen = false;
@@ -46,11 +57,19 @@ export function fakeEngine({ endsOneIn = 9, failsAt }: FakeOptions = {}): FakeEn
     };
   };
   return {
-    name: "onnxruntime", device: "cpu", version: "fake", held: () => held, stepSizes,
+    name: "onnxruntime",
+    device: "cpu",
+    version: "fake",
+    held: () => held,
+    stepSizes,
     encode(pixels, count) {
-      const states = Uint32Array.from({ length: count }, (_, crop) => mix(7, pixels[crop * CROP_BYTES]! + 256 * pixels[crop * CROP_BYTES + 1]!));
+      const states = Uint32Array.from({ length: count }, (_, crop) =>
+        mix(7, pixels[crop * CROP_BYTES]! + 256 * pixels[crop * CROP_BYTES + 1]!),
+      );
       const logits = new Float32Array(count * CELL_COUNT);
-      states.forEach((state, crop) => { logits[crop * CELL_COUNT + (mix(state, 1) % CELL_COUNT)] = 1; });
+      states.forEach((state, crop) => {
+        logits[crop * CELL_COUNT + (mix(state, 1) % CELL_COUNT)] = 1;
+      });
       return Promise.resolve(open(states, logits));
     },
     dispose: () => Promise.resolve(),
@@ -62,13 +81,18 @@ const CROP_BYTES = 224 * 224 * 3;
 /** One crop per seed, 0..65535; equal seeds are equal crops. */
 export function fakeCrops(seeds: readonly number[]): Uint8Array {
   const pixels = new Uint8Array(seeds.length * CROP_BYTES);
-  seeds.forEach((seed, crop) => { pixels.set([seed % 256, Math.floor(seed / 256)], crop * CROP_BYTES); });
+  seeds.forEach((seed, crop) => {
+    pixels.set([seed % 256, Math.floor(seed / 256)], crop * CROP_BYTES);
+  });
   return pixels;
 }
 
 /** As many crops of one image pixel per cell whose boxes fill them. */
 export function wholeFrames(count: number): CropFrame[] {
-  return Array.from({ length: count }, () => ({ window: { left: 0, top: 0, side: GRID_SIZE }, bounds: { left: 0, top: 0, width: GRID_SIZE, height: GRID_SIZE } }));
+  return Array.from({ length: count }, () => ({
+    window: { left: 0, top: 0, side: GRID_SIZE },
+    bounds: { left: 0, top: 0, width: GRID_SIZE, height: GRID_SIZE },
+  }));
 }
 
 /** Scrambles two numbers into 32 bits (the finalizer of MurmurHash3). */

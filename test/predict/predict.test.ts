@@ -6,8 +6,23 @@ import { predictBatch } from "../../src/predict/predict.js";
 import type { Instance } from "../../src/types.js";
 import { recites } from "./reciting-engine.js";
 
-const instance: Instance = { ordinal: 4, annotationId: "b-17", imageId: 1, categoryId: 1, box: { left: 0, top: 0, width: 200, height: 200 }, raw: {} };
-const crop: Crop = { instance, pixels: new Uint8Array(224 * 224 * 3), window: { left: 0, top: 0, side: 280 }, bounds: { left: 0, top: 0, width: 640, height: 480 }, clipped: false, imageWidth: 640, imageHeight: 480 };
+const instance: Instance = {
+  ordinal: 4,
+  annotationId: "b-17",
+  imageId: 1,
+  categoryId: 1,
+  box: { left: 0, top: 0, width: 200, height: 200 },
+  raw: {},
+};
+const crop: Crop = {
+  instance,
+  pixels: new Uint8Array(224 * 224 * 3),
+  window: { left: 0, top: 0, side: 280 },
+  bounds: { left: 0, top: 0, width: 640, height: 480 },
+  clipped: false,
+  imageWidth: 640,
+  imageHeight: 480,
+};
 const cells = (...pairs: [number, number][]): number[] => pairs.map(([col, row]) => cellToIndex({ col, row }));
 const L_SHAPE = cells([2, 2], [10, 2], [10, 10], [20, 10], [20, 20], [2, 20]);
 
@@ -16,19 +31,33 @@ describe("a sequence that is no polygon", () => {
     { sequence: cells([3, 3]), distinct: 1, steps: 1, why: "ends at once" },
     { sequence: cells([3, 3], [9, 9]), distinct: 2, steps: 2, why: "is a line" },
     { sequence: cells([3, 3], [9, 9], [3, 3], [9, 9], [3, 3]), distinct: 2, steps: 5, why: "goes to and fro" },
-  ])("is a failed instance that names itself, what was expected, received and to be done: one that $why", async ({ sequence, distinct, steps }) => {
-    const { predictions } = await predictBatch(recites(sequence), [crop], { maxSteps: 71, candidates: 3, simplify: 0 });
-    expect(predictions).toEqual([{
-      kind: "failed", crop,
-      failure: {
-        reason: "too-few-vertices",
-        message: `annotation b-17: expected a sequence with at least 3 distinct vertices, received ${distinct} after ${steps} step(s); draw this one by hand, or try a larger --context`,
-      },
-    }]);
-  });
+  ])(
+    "is a failed instance that names itself, what was expected, received and to be done: one that $why",
+    async ({ sequence, distinct, steps }) => {
+      const { predictions } = await predictBatch(recites(sequence), [crop], {
+        maxSteps: 71,
+        candidates: 3,
+        simplify: 0,
+      });
+      expect(predictions).toEqual([
+        {
+          kind: "failed",
+          crop,
+          failure: {
+            reason: "too-few-vertices",
+            message: `annotation b-17: expected a sequence with at least 3 distinct vertices, received ${distinct} after ${steps} step(s); draw this one by hand, or try a larger --context`,
+          },
+        },
+      ]);
+    },
+  );
 
   test("does not touch its neighbors in the batch", async () => {
-    const { predictions } = await predictBatch(recites(L_SHAPE, cells([3, 3]), L_SHAPE), [crop, crop, crop], { maxSteps: 71, candidates: 3, simplify: 0 });
+    const { predictions } = await predictBatch(recites(L_SHAPE, cells([3, 3]), L_SHAPE), [crop, crop, crop], {
+      maxSteps: 71,
+      candidates: 3,
+      simplify: 0,
+    });
     expect(predictions.map(({ kind }) => kind)).toEqual(["polygon", "failed", "polygon"]);
   });
 
@@ -54,12 +83,14 @@ describe("a polygon", () => {
 
   test("is simplified in image pixels when asked for, and never below three vertices", async () => {
     const wavy = cells([2, 2], [6, 3], [10, 2], [14, 3], [20, 2], [20, 20], [2, 20]);
-    const [plain, simple, coarse] = await Promise.all([0, 12, 1000].map(async (simplify) => {
-      const { predictions } = await predictBatch(recites(wavy), [crop], { maxSteps: 71, candidates: 3, simplify });
-      const [prediction] = predictions;
-      if (prediction?.kind !== "polygon") throw new Error("expected a polygon");
-      return prediction.ring;
-    }));
+    const [plain, simple, coarse] = await Promise.all(
+      [0, 12, 1000].map(async (simplify) => {
+        const { predictions } = await predictBatch(recites(wavy), [crop], { maxSteps: 71, candidates: 3, simplify });
+        const [prediction] = predictions;
+        if (prediction?.kind !== "polygon") throw new Error("expected a polygon");
+        return prediction.ring;
+      }),
+    );
     expect(plain).toHaveLength(7);
     expect(simple).toEqual(simplifyRing(plain!, 12));
     expect(simple!.length).toBeLessThan(7);

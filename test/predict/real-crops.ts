@@ -20,12 +20,21 @@ export async function realCrops(nth: number, noise: number): Promise<Crop[]> {
   } finally {
     await dataset.close();
   }
-  return [...crops, ...Array.from({ length: noise }, (_, i) => ({ ...crops[i % crops.length]!, pixels: noisePixels(i) }))];
+  return [
+    ...crops,
+    ...Array.from({ length: noise }, (_, i) => ({ ...crops[i % crops.length]!, pixels: noisePixels(i) })),
+  ];
 }
 
 async function* sourcesOf(dataset: Dataset, nth: number): AsyncGenerator<CropSource> {
   for await (const { image, location, entries } of dataset.groups()) {
-    yield { image, location, instances: entries.flatMap((entry) => (entry.kind === "instance" && entry.instance.ordinal % nth === 0 ? [entry.instance] : [])) };
+    yield {
+      image,
+      location,
+      instances: entries.flatMap((entry) =>
+        entry.kind === "instance" && entry.instance.ordinal % nth === 0 ? [entry.instance] : [],
+      ),
+    };
   }
 }
 

@@ -17,43 +17,49 @@ function logitsOf(peaks: readonly (readonly [number, number])[], row: number): F
 
 describe("choosing a class", () => {
   test("the probability is the softmax mass within one cell of the choice, and other rows do not matter", () => {
-    fc.assert(fc.property(fc.array(peak, { minLength: 1, maxLength: 40 }), fc.integer({ min: 0, max: 2 }), (peaks, row) => {
-      const logits = logitsOf(peaks, row);
-      const values = logits.subarray(row * CLASS_COUNT, (row + 1) * CLASS_COUNT);
-      const { index, logProbability } = chooseBest(logits, row);
-      let near = 0;
-      let all = 0;
-      values.forEach((value, at) => {
-        const isNear = index === EOS || at === EOS ? at === index : chessboardDistance(indexToCell(at), indexToCell(index)) <= 1;
-        all += Math.exp(value);
-        if (isNear) near += Math.exp(value);
-      });
-      expect(Math.exp(logProbability)).toBeCloseTo(near / all, 6);
-    }));
+    fc.assert(
+      fc.property(fc.array(peak, { minLength: 1, maxLength: 40 }), fc.integer({ min: 0, max: 2 }), (peaks, row) => {
+        const logits = logitsOf(peaks, row);
+        const values = logits.subarray(row * CLASS_COUNT, (row + 1) * CLASS_COUNT);
+        const { index, logProbability } = chooseBest(logits, row);
+        let near = 0;
+        let all = 0;
+        values.forEach((value, at) => {
+          const isNear =
+            index === EOS || at === EOS ? at === index : chessboardDistance(indexToCell(at), indexToCell(index)) <= 1;
+          all += Math.exp(value);
+          if (isNear) near += Math.exp(value);
+        });
+        expect(Math.exp(logProbability)).toBeCloseTo(near / all, 6);
+      }),
+    );
   });
 
   test("the choice has the largest sum of probabilities around it, weighted as targets are smoothed; an end stands alone", () => {
-    fc.assert(fc.property(fc.array(peak, { minLength: 1, maxLength: 40 }), (peaks) => {
-      const logits = logitsOf(peaks, 0);
-      const masses = Array.from(logits.subarray(0, CLASS_COUNT), Math.exp);
-      const kernel = vertexScoreKernel();
-      const scores = masses.map((mass, at) => {
-        if (at === EOS) return mass;
-        const { col, row } = indexToCell(at);
-        return kernel.reduce((sum, weight, place) => {
-          const [c, r] = [col + (place % 3) - 1, row + Math.floor(place / 3) - 1];
-          return c < 0 || r < 0 || c >= GRID_SIZE || r >= GRID_SIZE ? sum : sum + weight * masses[r * GRID_SIZE + c]!;
-        }, 0);
-      });
-      expect(scores[chooseBest(logits, 0).index]! / Math.max(...scores)).toBeCloseTo(1, 5);
-    }));
+    fc.assert(
+      fc.property(fc.array(peak, { minLength: 1, maxLength: 40 }), (peaks) => {
+        const logits = logitsOf(peaks, 0);
+        const masses = Array.from(logits.subarray(0, CLASS_COUNT), Math.exp);
+        const kernel = vertexScoreKernel();
+        const scores = masses.map((mass, at) => {
+          if (at === EOS) return mass;
+          const { col, row } = indexToCell(at);
+          return kernel.reduce((sum, weight, place) => {
+            const [c, r] = [col + (place % 3) - 1, row + Math.floor(place / 3) - 1];
+            return c < 0 || r < 0 || c >= GRID_SIZE || r >= GRID_SIZE ? sum : sum + weight * masses[r * GRID_SIZE + c]!;
+          }, 0);
+        });
+        expect(scores[chooseBest(logits, 0).index]! / Math.max(...scores)).toBeCloseTo(1, 5);
+      }),
+    );
   });
 
   test("a vertex as sure as its smoothed target is worth as much as a sure end: at equal odds the polygon goes on, the paper's rule ends it", () => {
     const target = new Float32Array(CLASS_COUNT).fill(-30);
     const center = 14 * GRID_SIZE + 14;
     target[center] = Math.log(1 / 3);
-    for (const beside of [center - 1, center + 1, center - GRID_SIZE, center + GRID_SIZE]) target[beside] = Math.log(1 / 6);
+    for (const beside of [center - 1, center + 1, center - GRID_SIZE, center + GRID_SIZE])
+      target[beside] = Math.log(1 / 6);
     target[EOS] = Math.log(0.99);
     expect(chooseBest(target, 0).index).toBe(center);
     expect(chooseLikeliest(target, 0).index).toBe(EOS);
@@ -62,16 +68,22 @@ describe("choosing a class", () => {
   });
 
   test("the paper's rule takes the class with the largest logit", () => {
-    fc.assert(fc.property(fc.array(peak, { minLength: 1, maxLength: 40 }), (peaks) => {
-      const logits = logitsOf(peaks, 1);
-      const values = logits.subarray(CLASS_COUNT, 2 * CLASS_COUNT);
-      expect(values[chooseLikeliest(logits, 1).index]!).toBeGreaterThanOrEqual(Math.max(...values));
-    }));
+    fc.assert(
+      fc.property(fc.array(peak, { minLength: 1, maxLength: 40 }), (peaks) => {
+        const logits = logitsOf(peaks, 1);
+        const values = logits.subarray(CLASS_COUNT, 2 * CLASS_COUNT);
+        expect(values[chooseLikeliest(logits, 1).index]!).toBeGreaterThanOrEqual(Math.max(...values));
+      }),
+    );
   });
 
   test.each([
     { values: [1, 3, 3], best: 1, why: "the first of equal values wins" },
-    { values: [Number.NaN, -5, -4], best: 0, why: "nothing is larger than not-a-number, so a broken network cannot pick at random" },
+    {
+      values: [Number.NaN, -5, -4],
+      best: 0,
+      why: "nothing is larger than not-a-number, so a broken network cannot pick at random",
+    },
     { values: [-1, -2, -3], best: 0, why: "negative values count as well" },
   ])("$why", ({ values, best }) => {
     expect(indexOfLargest(Float32Array.from([9, ...values]), 1, 3)).toBe(best);
@@ -86,11 +98,17 @@ describe("the score of a polygon", () => {
   });
 
   test("lies between 0 and 1 and does not fall with the length alone", () => {
-    fc.assert(fc.property(fc.double({ min: -20, max: 0, noNaN: true }), fc.integer({ min: 1, max: 71 }), (logProbability, steps) => {
-      const score = scoreOf(logProbability * steps, steps);
-      expect(score).toBeGreaterThanOrEqual(0);
-      expect(score).toBeLessThanOrEqual(1);
-      expect(score).toBeCloseTo(scoreOf(logProbability, 1), 9);
-    }));
+    fc.assert(
+      fc.property(
+        fc.double({ min: -20, max: 0, noNaN: true }),
+        fc.integer({ min: 1, max: 71 }),
+        (logProbability, steps) => {
+          const score = scoreOf(logProbability * steps, steps);
+          expect(score).toBeGreaterThanOrEqual(0);
+          expect(score).toBeLessThanOrEqual(1);
+          expect(score).toBeCloseTo(scoreOf(logProbability, 1), 9);
+        },
+      ),
+    );
   });
 });

@@ -13,16 +13,27 @@ import { parse } from "yaml";
 const ROOT = join(import.meta.dirname, "..", "..");
 const FIXTURES = join(ROOT, "fixtures");
 const folder = mkdtempSync(join(tmpdir(), "polyrnn-action-"));
-afterAll(() => { rmSync(folder, { recursive: true }); });
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
 
 /** The sample without the one box for which random weights draw no polygon. */
 const BOXES = join(folder, "boxes.json");
-const sample = JSON.parse(readFileSync(join(FIXTURES, "boxes.json"), "utf8")) as { annotations: { id: number; iscrowd?: number }[] };
+const sample = JSON.parse(readFileSync(join(FIXTURES, "boxes.json"), "utf8")) as {
+  annotations: { id: number; iscrowd?: number }[];
+};
 sample.annotations = sample.annotations.filter(({ id }) => id !== 89);
 writeFileSync(BOXES, JSON.stringify(sample));
 const DRAWN = sample.annotations.filter(({ iscrowd }) => iscrowd !== 1).length;
 
-interface Step { readonly name: string; readonly id?: string; readonly if?: string; readonly shell: string; readonly env?: Readonly<Record<string, string>>; readonly run: string }
+interface Step {
+  readonly name: string;
+  readonly id?: string;
+  readonly if?: string;
+  readonly shell: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly run: string;
+}
 interface Action {
   readonly inputs: Readonly<Record<string, { readonly required?: boolean; readonly default?: string }>>;
   readonly runs: { readonly using: string; readonly steps: readonly Step[] };
@@ -31,25 +42,53 @@ const action = parse(readFileSync(join(ROOT, "action.yml"), "utf8")) as Action;
 
 const hasBash = process.platform !== "win32" && existsSync("/bin/bash");
 
-interface Job { readonly code: number; readonly text: string; readonly outputs: string; readonly markdown: string; readonly ran: readonly string[]; readonly out: string }
+interface Job {
+  readonly code: number;
+  readonly text: string;
+  readonly outputs: string;
+  readonly markdown: string;
+  readonly ran: readonly string[];
+  readonly out: string;
+}
 
 let jobs = 0;
 /** All steps until one fails. */
-async function runJob(given: Readonly<Record<string, string>>, actionPath = ROOT, runner: Readonly<Record<string, string>> = {}): Promise<Job> {
+async function runJob(
+  given: Readonly<Record<string, string>>,
+  actionPath = ROOT,
+  runner: Readonly<Record<string, string>> = {},
+): Promise<Job> {
   const home = join(folder, `job ${++jobs}`); // Paths with spaces happen.
   mkdirSync(home);
-  const files = { GITHUB_OUTPUT: join(home, "output"), GITHUB_STEP_SUMMARY: join(home, "summary.md"), RUNNER_TEMP: home, GITHUB_ACTION_PATH: actionPath };
+  const files = {
+    GITHUB_OUTPUT: join(home, "output"),
+    GITHUB_STEP_SUMMARY: join(home, "summary.md"),
+    RUNNER_TEMP: home,
+    GITHUB_ACTION_PATH: actionPath,
+  };
   for (const path of [files.GITHUB_OUTPUT, files.GITHUB_STEP_SUMMARY]) writeFileSync(path, "");
-  const inputs: Record<string, string> = { images: join(FIXTURES, "images"), boxes: BOXES, out: join(home, "out"), ...given };
+  const inputs: Record<string, string> = {
+    images: join(FIXTURES, "images"),
+    boxes: BOXES,
+    out: join(home, "out"),
+    ...given,
+  };
   for (const name of Object.keys(given)) expect(Object.keys(action.inputs)).toContain(name);
   const valueOf = (name: string): string => inputs[name] ?? action.inputs[name]!.default!;
-  let text = "", code = 0;
+  let text = "",
+    code = 0;
   const ran: string[] = [];
   for (const step of action.runs.steps) {
     const condition = /^\$\{\{ inputs\.([\w-]+) != '' \}\}$/.exec(step.if ?? "")?.[1];
-    if (step.if !== undefined && condition === undefined) throw new Error(`the test does not know the condition ${step.if}`);
+    if (step.if !== undefined && condition === undefined)
+      throw new Error(`the test does not know the condition ${step.if}`);
     if (condition !== undefined && valueOf(condition) === "") continue;
-    const env = Object.fromEntries(Object.entries(step.env ?? {}).map(([name, value]) => [name, value.replace(/\$\{\{ inputs\.([\w-]+) \}\}/g, (_, input: string) => valueOf(input))]));
+    const env = Object.fromEntries(
+      Object.entries(step.env ?? {}).map(([name, value]) => [
+        name,
+        value.replace(/\$\{\{ inputs\.([\w-]+) \}\}/g, (_, input: string) => valueOf(input)),
+      ]),
+    );
     const script = join(home, "step.sh");
     writeFileSync(script, step.run);
     ran.push(step.name);
@@ -58,16 +97,36 @@ async function runJob(given: Readonly<Record<string, string>>, actionPath = ROOT
     code = ended.code;
     if (code !== 0) break;
   }
-  return { code, text, outputs: readFileSync(files.GITHUB_OUTPUT, "utf8"), markdown: readFileSync(files.GITHUB_STEP_SUMMARY, "utf8"), ran, out: inputs["out"]! };
+  return {
+    code,
+    text,
+    outputs: readFileSync(files.GITHUB_OUTPUT, "utf8"),
+    markdown: readFileSync(files.GITHUB_STEP_SUMMARY, "utf8"),
+    ran,
+    out: inputs["out"]!,
+  };
 }
 
-function shell(script: string, env: Readonly<Record<string, string>>, cwd: string): Promise<{ code: number; text: string }> {
-  const child = spawn("bash", ["--noprofile", "--norc", "-eo", "pipefail", script], { cwd, env: { PATH: process.env["PATH"] ?? "", HOME: cwd, POLYRNN_THREADS: "1", ...env }, stdio: ["ignore", "pipe", "pipe"] });
+function shell(
+  script: string,
+  env: Readonly<Record<string, string>>,
+  cwd: string,
+): Promise<{ code: number; text: string }> {
+  const child = spawn("bash", ["--noprofile", "--norc", "-eo", "pipefail", script], {
+    cwd,
+    env: { PATH: process.env["PATH"] ?? "", HOME: cwd, POLYRNN_THREADS: "1", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let text = "";
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (some: string) => { text += some; });
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (some: string) => {
+      text += some;
+    });
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (code) => { resolve({ code: code ?? -1, text }); });
+    child.on("close", (code) => {
+      resolve({ code: code ?? -1, text });
+    });
   });
 }
 
@@ -144,15 +203,19 @@ describe.skipIf(!hasBash)("the steps by a plain shell", () => {
 const isAsked = process.env["POLYRNN_INSTALL_TEST"] === "1" && existsSync(join(ROOT, ".git"));
 if (!isAsked) console.log("the action's npm ci skipped: it takes minutes; set POLYRNN_INSTALL_TEST=1 in a checkout");
 
-test.skipIf(!hasBash || !isAsked)("in a checkout without a build the action installs and builds itself, also where the runner says production, and draws", async () => {
-  const clone = join(folder, "action of a runner");
-  const cloned = spawnSync("git", ["clone", "--quiet", ROOT, clone], { encoding: "utf8" });
-  expect(cloned.status, cloned.stderr).toBe(0);
-  expect(existsSync(join(clone, "dist"))).toBe(false);
-  // npm's own configuration lies in the home folder.
-  const runner = { HOME: process.env["HOME"] ?? folder, NODE_ENV: "production" };
-  const job = await runJob({ args: ARGS }, clone, runner);
-  expect(job.code, job.text).toBe(0);
-  expect(existsSync(join(clone, "dist", "cli", "main.js"))).toBe(true);
-  expect(job.outputs).toBe(`done=${DRAWN}\nfailed=0\n`);
-}, 900_000);
+test.skipIf(!hasBash || !isAsked)(
+  "in a checkout without a build the action installs and builds itself, also where the runner says production, and draws",
+  async () => {
+    const clone = join(folder, "action of a runner");
+    const cloned = spawnSync("git", ["clone", "--quiet", ROOT, clone], { encoding: "utf8" });
+    expect(cloned.status, cloned.stderr).toBe(0);
+    expect(existsSync(join(clone, "dist"))).toBe(false);
+    // npm's own configuration lies in the home folder.
+    const runner = { HOME: process.env["HOME"] ?? folder, NODE_ENV: "production" };
+    const job = await runJob({ args: ARGS }, clone, runner);
+    expect(job.code, job.text).toBe(0);
+    expect(existsSync(join(clone, "dist", "cli", "main.js"))).toBe(true);
+    expect(job.outputs).toBe(`done=${DRAWN}\nfailed=0\n`);
+  },
+  900_000,
+);

@@ -1,4 +1,14 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -12,11 +22,17 @@ const TINY = join(FIXTURES, "models", "tiny-random");
 
 const folder = mkdtempSync(join(tmpdir(), "polyrnn-process-"));
 afterEach(endAll);
-afterAll(() => { rmSync(folder, { recursive: true }); });
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
 let outputs = 0;
 const newOut = (): string => join(folder, `out-${++outputs}`);
 
-interface Coco { images: { id: number; file_name: string }[]; annotations: { id: number; image_id: number; bbox: number[] }[]; categories: object[] }
+interface Coco {
+  images: { id: number; file_name: string }[];
+  annotations: { id: number; image_id: number; bbox: number[] }[];
+  categories: object[];
+}
 const readJson = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));
 
 /** The fixture's boxes, changed; @returns the file's path */
@@ -43,8 +59,13 @@ function annotate(boxes: string, out: string, ...more: string[]): string[] {
 /** Every file below a folder with its bytes, as text a diff can show; the summary and run.json hold times. */
 function contents(out: string): Record<string, string> {
   const files = readdirSync(out, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return Object.fromEntries(files.map((entry) => join(entry.parentPath, entry.name)).sort()
-    .filter((path) => !/(summary|run)\.json$/.test(path)).map((path) => [path.slice(out.length + 1), readFileSync(path, "latin1")]));
+  return Object.fromEntries(
+    files
+      .map((entry) => join(entry.parentPath, entry.name))
+      .sort()
+      .filter((path) => !/(summary|run)\.json$/.test(path))
+      .map((path) => [path.slice(out.length + 1), readFileSync(path, "latin1")]),
+  );
 }
 
 function summaryOf(ended: Ended): Record<string, unknown> {
@@ -53,9 +74,29 @@ function summaryOf(ended: Ended): Record<string, unknown> {
 
 test("0: every instance is done; polygons are in annotations.json, and the last words say what to look at", async () => {
   const out = newOut();
-  const ended = await runToEnd(["annotate", IMAGES, "--boxes", BOXES, "--out", out, "--device", "cpu", "--limit", "5", "--json"]);
+  const ended = await runToEnd([
+    "annotate",
+    IMAGES,
+    "--boxes",
+    BOXES,
+    "--out",
+    out,
+    "--device",
+    "cpu",
+    "--limit",
+    "5",
+    "--json",
+  ]);
   expect(ended.code, ended.stderr).toBe(0);
-  expect(summaryOf(ended)).toMatchObject({ version: 1, type: "summary", done: 5, failed: 0, stopped: false, model: "mobile", device: "cpu" });
+  expect(summaryOf(ended)).toMatchObject({
+    version: 1,
+    type: "summary",
+    done: 5,
+    failed: 0,
+    stopped: false,
+    model: "mobile",
+    device: "cpu",
+  });
   expect(ended.stdout.trimEnd().split("\n")).toHaveLength(1);
   expect(summaryOf(ended)).toEqual(readJson(join(out, "summary.json")));
   expect(ended.stderr).toContain("annotations.json");
@@ -66,7 +107,9 @@ test("0: every instance is done; polygons are in annotations.json, and the last 
 test("1: one image is missing; its boxes are failures with the reason, all others are drawn", async () => {
   const boxes = boxesWith((coco) => {
     coco.images[0]!.file_name = "nowhere.jpg";
-    coco.annotations = coco.annotations.filter(({ image_id: id }) => id === coco.images[0]!.id || id === coco.images[1]!.id);
+    coco.annotations = coco.annotations.filter(
+      ({ image_id: id }) => id === coco.images[0]!.id || id === coco.images[1]!.id,
+    );
   });
   const out = newOut();
   const ended = await runToEnd(annotate(boxes, out, "--json"));
@@ -83,10 +126,18 @@ test.each([
   { code: 65, why: "boxes that are not JSON", words: () => annotate(join(IMAGES, readdirSync(IMAGES)[0]!), newOut()) },
   { code: 65, why: "JSON of another format", words: () => annotate(join(TINY, "model.json"), newOut()) },
   { code: 66, why: "a box file that does not exist", words: () => annotate(join(folder, "nowhere.json"), newOut()) },
-  { code: 66, why: "an image folder that does not exist", words: () => ["annotate", join(folder, "nowhere"), "--boxes", BOXES, "--out", newOut()] },
+  {
+    code: 66,
+    why: "an image folder that does not exist",
+    words: () => ["annotate", join(folder, "nowhere"), "--boxes", BOXES, "--out", newOut()],
+  },
   { code: 69, why: "a model that does not exist", words: () => annotate(BOXES, newOut(), "--model", "nobody") },
   { code: 73, why: "an output folder below a file", words: () => annotate(BOXES, join(TINY, "model.json", "out")) },
-  { code: 73, why: "an output folder with something in it, without --resume or --force", words: () => annotate(BOXES, folder) },
+  {
+    code: 73,
+    why: "an output folder with something in it, without --resume or --force",
+    words: () => annotate(BOXES, folder),
+  },
 ])("$code: $why; the error is one JSON object with --json, and words on standard error", async ({ code, words }) => {
   const ended = await runToEnd([...words(), "--json"]);
   expect(ended.code, ended.stderr).toBe(code);
@@ -133,7 +184,18 @@ test("the output folder may be reached over a link, and an input behind a link i
 
 test("config file, environment and flags reach the run, each going before the one ahead of it", async () => {
   const config = join(folder, "config.json");
-  writeFileSync(config, JSON.stringify({ model: TINY, device: "cpu", overlays: "none", "batch-size": 2, limit: 4, "max-steps": 5, json: true }));
+  writeFileSync(
+    config,
+    JSON.stringify({
+      model: TINY,
+      device: "cpu",
+      overlays: "none",
+      "batch-size": 2,
+      limit: 4,
+      "max-steps": 5,
+      json: true,
+    }),
+  );
   const out = newOut();
   const env = { POLYRNN_BATCH_SIZE: "3", POLYRNN_LIMIT: "6", POLYRNN_CONFIG: config, POLYRNN_OUT: out };
   const ended = await runToEnd(["annotate", IMAGES, "--boxes", BOXES, "--limit", "7"], { env });
@@ -148,7 +210,10 @@ test("--out - streams one annotation per line; with --json the summary is the la
   const words = ["annotate", IMAGES, "--boxes", BOXES, "--out", "-", "--device", "cpu", "--limit", "6", "--json"];
   const ended = await runToEnd(words, { cwd: work });
   expect(ended.code, ended.stderr).toBe(0);
-  const lines = ended.stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+  const lines = ended.stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
   expect(lines).toHaveLength(7);
   expect(lines.at(-1)).toMatchObject({ type: "summary", done: 6, out: "-", written: [] });
   for (const line of lines.slice(0, 6)) expect(line).toHaveProperty("segmentation");
@@ -156,7 +221,20 @@ test("--out - streams one annotation per line; with --json the summary is the la
 });
 
 test("a reader that goes away ends the run quietly with 0", async () => {
-  const { child, ended, says } = start(["annotate", IMAGES, "--boxes", manyBoxes(5000), "--out", "-", "--device", "cpu", "--model", TINY, "--batch-size", "4"]);
+  const { child, ended, says } = start([
+    "annotate",
+    IMAGES,
+    "--boxes",
+    manyBoxes(5000),
+    "--out",
+    "-",
+    "--device",
+    "cpu",
+    "--model",
+    TINY,
+    "--batch-size",
+    "4",
+  ]);
   await says("drawing with");
   await new Promise((resolve) => child.stdout!.once("data", resolve));
   child.stdout!.destroy();
@@ -166,7 +244,21 @@ test("a reader that goes away ends the run quietly with 0", async () => {
 });
 
 test("--quiet says nothing at all when nothing failed", async () => {
-  const ended = await runToEnd(["annotate", IMAGES, "--boxes", BOXES, "--out", newOut(), "--device", "cpu", "--limit", "3", "--overlays", "none", "--quiet"]);
+  const ended = await runToEnd([
+    "annotate",
+    IMAGES,
+    "--boxes",
+    BOXES,
+    "--out",
+    newOut(),
+    "--device",
+    "cpu",
+    "--limit",
+    "3",
+    "--overlays",
+    "none",
+    "--quiet",
+  ]);
   expect(ended).toMatchObject({ code: 0, stdout: "", stderr: "" });
 });
 
@@ -189,20 +281,22 @@ const SHORT = [...ONE_THREAD.slice(0, -1), "2"];
 /** Waits until a run has journaled a few batches. */
 async function inTheMiddle(out: string, run: Started): Promise<void> {
   await run.says("drawing with");
-  const lines = (): number => (existsSync(join(out, "journal.ndjson")) ? readFileSync(join(out, "journal.ndjson"), "utf8").split("\n").length : 0);
+  const lines = (): number =>
+    existsSync(join(out, "journal.ndjson")) ? readFileSync(join(out, "journal.ndjson"), "utf8").split("\n").length : 0;
   while (lines() < 20 && run.child.exitCode === null) await wait(10);
 }
 
 /** A run that nothing disturbs, to compare with; made once. */
 const undisturbed = (() => {
   let made: Promise<{ boxes: string; out: string; code: number | null }> | undefined;
-  return () => (made ??= (async () => {
-    const boxes = manyBoxes(240);
-    const out = newOut();
-    const { code, stderr } = await runToEnd(annotate(boxes, out, ...SHORT));
-    expect([0, 1], stderr).toContain(code);
-    return { boxes, out, code };
-  })());
+  return () =>
+    (made ??= (async () => {
+      const boxes = manyBoxes(240);
+      const out = newOut();
+      const { code, stderr } = await runToEnd(annotate(boxes, out, ...SHORT));
+      expect([0, 1], stderr).toContain(code);
+      return { boxes, out, code };
+    })());
 })();
 
 test("130: an interrupt finishes the batch; --resume then gives the same bytes as a run that was never stopped", async () => {

@@ -23,7 +23,9 @@ beforeAll(async () => {
   ({ decoder: one } = await openBatchDecoder(model, { device: "cpu", threads: 1 }));
   ({ decoder: two } = await openBatchDecoder(model, { device: "cpu", threads: 2 }));
 });
-afterAll(async () => { await Promise.all([one.dispose(), two.dispose()]); });
+afterAll(async () => {
+  await Promise.all([one.dispose(), two.dispose()]);
+});
 
 const CROPS = syntheticCrops(12);
 const CROP_BYTES = 224 * 224 * 3;
@@ -31,8 +33,17 @@ const CROP_BYTES = 224 * 224 * 3;
 const OPTIONS = { maxSteps: 20, candidates: 3 };
 const FRAME = { window: { left: 0, top: 0, side: 224 }, bounds: { left: 15, top: 15, width: 194, height: 194 } };
 
-async function draw(decoder: BatchDecoder, count: number, start: number, options = OPTIONS): ReturnType<BatchDecoder["decode"]> {
-  return decoder.decode(CROPS.slice(start * CROP_BYTES, (start + count) * CROP_BYTES), Array<typeof FRAME>(count).fill(FRAME), options);
+async function draw(
+  decoder: BatchDecoder,
+  count: number,
+  start: number,
+  options = OPTIONS,
+): ReturnType<BatchDecoder["decode"]> {
+  return decoder.decode(
+    CROPS.slice(start * CROP_BYTES, (start + count) * CROP_BYTES),
+    Array<typeof FRAME>(count).fill(FRAME),
+    options,
+  );
 }
 
 test("one and two: threads are only there where more than one core computes", () => {
@@ -50,11 +61,14 @@ test("one after the other: cells, probabilities, agreement and maps are the one 
 test("side by side, more batches than threads: everybody gets what was asked for", async () => {
   const starts = [1, 2, 3, 4, 5, 6, 7];
   const together = await Promise.all(starts.map((start) => draw(two, 2 + (start % 3), start)));
-  for (const [at, start] of starts.entries()) expect(together[at]!.sequences).toEqual((await draw(one, 2 + (start % 3), start)).sequences);
+  for (const [at, start] of starts.entries())
+    expect(together[at]!.sequences).toEqual((await draw(one, 2 + (start % 3), start)).sequences);
 });
 
 test("an error in a thread is the asker's, and the thread works on", async () => {
-  await expect(Promise.all([1, 2, 3].map(() => two.decode(new Uint8Array(10), [FRAME, FRAME], OPTIONS)))).rejects.toThrow();
+  await expect(
+    Promise.all([1, 2, 3].map(() => two.decode(new Uint8Array(10), [FRAME, FRAME], OPTIONS))),
+  ).rejects.toThrow();
   expect((await draw(two, 2, 1)).sequences).toEqual((await draw(one, 2, 1)).sequences);
 });
 
@@ -66,23 +80,29 @@ test("a network that does not run there is refused when the decoder is opened", 
 
 test("whoever waits when the decoder is disposed hears of it; asking later too; disposing twice is fine", async () => {
   const decoder = await openDecodeThreads(model, "cpu", 2);
-  const late = expect(Promise.all([draw(decoder, 8, 1), draw(decoder, 8, 1), draw(decoder, 8, 1)])).rejects.toThrow("the decoder was disposed");
+  const late = expect(Promise.all([draw(decoder, 8, 1), draw(decoder, 8, 1), draw(decoder, 8, 1)])).rejects.toThrow(
+    "the decoder was disposed",
+  );
   await decoder.dispose();
   await late;
   await expect(draw(decoder, 2, 1)).rejects.toThrow("disposed");
   await decoder.dispose();
 });
 
-test.skipIf(whyNoWebGpu !== undefined)("WebGPU gets one thread, and a batch that lies ready: the same cells as on the CPU", async () => {
-  useSwiftShader();
-  const tiny = await loadModel(join(ROOT, "fixtures", "models", "tiny-random"));
-  const cells: (readonly number[])[][] = [];
-  for (const device of ["cpu", "webgpu"] as const) {
-    const { decoder } = await openBatchDecoder(tiny, { device, threads: 1 });
-    if (device === "webgpu") expect(decoder).toMatchObject({ device, batchesAtOnce: 2 });
-    const batches = await Promise.all([1, 4].map((start) => draw(decoder, 2, start, { maxSteps: 6, candidates: 2 })));
-    cells.push(batches.flatMap(({ sequences }) => sequences.map((sequence) => sequence.cells)));
-    await decoder.dispose();
-  }
-  expect(cells[1]).toEqual(cells[0]);
-}, SLOW_MS);
+test.skipIf(whyNoWebGpu !== undefined)(
+  "WebGPU gets one thread, and a batch that lies ready: the same cells as on the CPU",
+  async () => {
+    useSwiftShader();
+    const tiny = await loadModel(join(ROOT, "fixtures", "models", "tiny-random"));
+    const cells: (readonly number[])[][] = [];
+    for (const device of ["cpu", "webgpu"] as const) {
+      const { decoder } = await openBatchDecoder(tiny, { device, threads: 1 });
+      if (device === "webgpu") expect(decoder).toMatchObject({ device, batchesAtOnce: 2 });
+      const batches = await Promise.all([1, 4].map((start) => draw(decoder, 2, start, { maxSteps: 6, candidates: 2 })));
+      cells.push(batches.flatMap(({ sequences }) => sequences.map((sequence) => sequence.cells)));
+      await decoder.dispose();
+    }
+    expect(cells[1]).toEqual(cells[0]);
+  },
+  SLOW_MS,
+);

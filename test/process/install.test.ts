@@ -17,22 +17,32 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 const ROOT = join(import.meta.dirname, "..", "..");
 const MINUTES = 60_000;
 
-interface Manifest { readonly version: string; readonly allowScripts: Readonly<Record<string, boolean>> }
-interface Locked { readonly hasInstallScript?: boolean; readonly optionalDependencies?: Readonly<Record<string, string>> }
+interface Manifest {
+  readonly version: string;
+  readonly allowScripts: Readonly<Record<string, boolean>>;
+}
+interface Locked {
+  readonly hasInstallScript?: boolean;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
 
 const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Manifest;
-const { packages } = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")) as { readonly packages: Readonly<Record<string, Locked>> };
+const { packages } = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")) as {
+  readonly packages: Readonly<Record<string, Locked>>;
+};
 const nameOf = (place: string): string => place.slice(place.lastIndexOf("node_modules/") + "node_modules/".length);
 
 describe("package-lock.json", () => {
-  test("lets npm run no install script of onnxruntime-node: a new version brings \"hasInstallScript\" back; take the line out", () => {
+  test('lets npm run no install script of onnxruntime-node: a new version brings "hasInstallScript" back; take the line out', () => {
     expect(packages["node_modules/onnxruntime-node"]).toBeDefined();
     expect(packages["node_modules/onnxruntime-node"]).not.toHaveProperty("hasInstallScript");
     expect(manifest.allowScripts["onnxruntime-node"]).toBe(false);
   });
 
   test("has no install script that allowScripts in package.json does not decide about", () => {
-    const undecided = Object.entries(packages).filter(([, { hasInstallScript }]) => hasInstallScript === true).map(([place]) => nameOf(place))
+    const undecided = Object.entries(packages)
+      .filter(([, { hasInstallScript }]) => hasInstallScript === true)
+      .map(([place]) => nameOf(place))
       .filter((name) => !(name in manifest.allowScripts));
     expect(undecided).toEqual([]);
   });
@@ -46,9 +56,11 @@ describe("package-lock.json", () => {
 
 const CLOSED_PORT = "http://127.0.0.1:9/";
 const OUT_OF_REACH = {
-  TFJS_NODE_BASE_URI: CLOSED_PORT, TFJS_NODE_CDN_STORAGE: CLOSED_PORT,
+  TFJS_NODE_BASE_URI: CLOSED_PORT,
+  TFJS_NODE_CDN_STORAGE: CLOSED_PORT,
   // onnxruntime-node's script has a fixed address and goes through global-agent, which has variables of its own for proxies.
-  GLOBAL_AGENT_HTTPS_PROXY: CLOSED_PORT, GLOBAL_AGENT_HTTP_PROXY: CLOSED_PORT,
+  GLOBAL_AGENT_HTTPS_PROXY: CLOSED_PORT,
+  GLOBAL_AGENT_HTTP_PROXY: CLOSED_PORT,
 };
 
 const isAsked = process.env["POLYRNN_INSTALL_TEST"] === "1";
@@ -56,20 +68,46 @@ const isCheckout = existsSync(join(ROOT, ".git"));
 if (!isAsked) console.log("install tests skipped: they take minutes; set POLYRNN_INSTALL_TEST=1");
 else if (!isCheckout) console.log("install tests skipped: this is not a git checkout, there is nothing to clone");
 
-interface Ended { readonly code: number | null; readonly stdout: string; readonly stderr: string }
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
 /** Runs npm or npx as from a fresh shell: nothing of the npm that started these tests is passed on. */
-function run(command: "npm" | "npx", words: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) =>
-    !/^(npm_(?!config_)|npm_config_(local_prefix|prefix|global_prefix|noproxy)$|INIT_CWD$|POLYRNN_|ONNXRUNTIME_|VITEST|NODE_OPTIONS$|NODE_ENV$)/i.test(name)));
+function run(
+  command: "npm" | "npx",
+  words: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  const inherited = Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) =>
+        !/^(npm_(?!config_)|npm_config_(local_prefix|prefix|global_prefix|noproxy)$|INIT_CWD$|POLYRNN_|ONNXRUNTIME_|VITEST|NODE_OPTIONS$|NODE_ENV$)/i.test(
+          name,
+        ),
+    ),
+  );
   return new Promise((resolve, reject) => {
-    const child = spawn(command, words, { cwd, env: { ...inherited, ...OUT_OF_REACH, ...env }, stdio: ["ignore", "pipe", "pipe"], shell: process.platform === "win32" });
+    const child = spawn(command, words, {
+      cwd,
+      env: { ...inherited, ...OUT_OF_REACH, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+      shell: process.platform === "win32",
+    });
     let stdout = "";
     let stderr = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => { stdout += text; });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => { stderr += text; });
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+    });
     child.on("error", reject);
-    child.on("close", (code) => { resolve({ code, stdout, stderr }); });
+    child.on("close", (code) => {
+      resolve({ code, stdout, stderr });
+    });
   });
 }
 
@@ -79,22 +117,43 @@ function expectSuccess(ended: Ended): Ended {
 }
 
 /** `npx polyrnn` without a network: the project's own command is there. */
-const polyrnn = async (words: readonly string[], cwd: string): Promise<Ended> => expectSuccess(await run("npx", ["polyrnn", ...words], cwd, { npm_config_offline: "true" }));
+const polyrnn = async (words: readonly string[], cwd: string): Promise<Ended> =>
+  expectSuccess(await run("npx", ["polyrnn", ...words], cwd, { npm_config_offline: "true" }));
 
 /** Draws the bundled scenes with the bundled model and looks at the polygons. */
 async function expectPolygons(cwd: string, fixtures: string): Promise<void> {
-  const { stdout } = await polyrnn(["annotate", join(fixtures, "images"), "--boxes", join(fixtures, "boxes.json"), "--out", "drawn", "--json", "--quiet"], cwd);
+  const { stdout } = await polyrnn(
+    [
+      "annotate",
+      join(fixtures, "images"),
+      "--boxes",
+      join(fixtures, "boxes.json"),
+      "--out",
+      "drawn",
+      "--json",
+      "--quiet",
+    ],
+    cwd,
+  );
   expect(JSON.parse(stdout)).toMatchObject({ failed: 0, model: "mobile" });
-  const { annotations } = JSON.parse(readFileSync(join(cwd, "drawn", "annotations.json"), "utf8")) as { annotations: { segmentation: number[][] }[] };
+  const { annotations } = JSON.parse(readFileSync(join(cwd, "drawn", "annotations.json"), "utf8")) as {
+    annotations: { segmentation: number[][] }[];
+  };
   expect(annotations.length).toBeGreaterThan(80);
-  expect(annotations.filter(({ segmentation }) => Array.isArray(segmentation) && (segmentation[0]?.length ?? 0) >= 6).length).toBeGreaterThan(80);
+  expect(
+    annotations.filter(({ segmentation }) => Array.isArray(segmentation) && (segmentation[0]?.length ?? 0) >= 6).length,
+  ).toBeGreaterThan(80);
 }
 
 describe.skipIf(!isAsked || !isCheckout)("with libtensorflow and CUDA out of reach", () => {
   let folder: string;
   let clone: string;
   let installed: Ended;
-  let packed: { readonly filename: string; readonly size: number; readonly files: readonly { readonly path: string }[] };
+  let packed: {
+    readonly filename: string;
+    readonly size: number;
+    readonly files: readonly { readonly path: string }[];
+  };
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "polyrnn-install-"));
@@ -106,7 +165,9 @@ describe.skipIf(!isAsked || !isCheckout)("with libtensorflow and CUDA out of rea
     // prepare writes to standard output before the list.
     [packed] = JSON.parse(stdout.slice(stdout.search(/^\[/m))) as [typeof packed];
   }, 10 * MINUTES);
-  afterAll(() => { rmSync(folder, { recursive: true, force: true }); }, 2 * MINUTES); // three installations of half a gigabyte
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
+  }, 2 * MINUTES); // three installations of half a gigabyte
 
   test("npm ci in a clone succeeds, leaves tfjs-node-gpu out, builds, and asks nothing of the user", () => {
     expectSuccess(installed);
@@ -115,38 +176,80 @@ describe.skipIf(!isAsked || !isCheckout)("with libtensorflow and CUDA out of rea
     expect(existsSync(join(clone, "dist", "cli", "main.js"))).toBe(true);
   });
 
-  test("npx polyrnn annotate works in that clone, without a network", async () => {
-    await expectPolygons(clone, "fixtures");
-    expect(existsSync(join(clone, "drawn", "overlays"))).toBe(true);
-  }, 5 * MINUTES);
+  test(
+    "npx polyrnn annotate works in that clone, without a network",
+    async () => {
+      await expectPolygons(clone, "fixtures");
+      expect(existsSync(join(clone, "drawn", "overlays"))).toBe(true);
+    },
+    5 * MINUTES,
+  );
 
   test("the package has what runs and a sample, nothing that only tests need", () => {
     const paths = packed.files.map(({ path }) => path);
-    expect(paths).toEqual(expect.arrayContaining(["bin/polyrnn.js", "dist/cli/main.js", "models/mobile/model.safetensors", "fixtures/boxes.json", "LICENSE", "README.md", "npm-shrinkwrap.json"]));
-    expect(paths.filter((path) => path.includes("/.") || !/^(bin|dist|models|fixtures\/images)\/|^fixtures\/boxes\.json$|^(package|npm-shrinkwrap)\.json$|^[A-Z]+(\.md)?$/.test(path))).toEqual([]);
+    expect(paths).toEqual(
+      expect.arrayContaining([
+        "bin/polyrnn.js",
+        "dist/cli/main.js",
+        "models/mobile/model.safetensors",
+        "fixtures/boxes.json",
+        "LICENSE",
+        "README.md",
+        "npm-shrinkwrap.json",
+      ]),
+    );
+    expect(
+      paths.filter(
+        (path) =>
+          path.includes("/.") ||
+          !/^(bin|dist|models|fixtures\/images)\/|^fixtures\/boxes\.json$|^(package|npm-shrinkwrap)\.json$|^[A-Z]+(\.md)?$/.test(
+            path,
+          ),
+      ),
+    ).toEqual([]);
     expect(packed.size).toBeLessThan(12e6);
     expect(existsSync(join(clone, "npm-shrinkwrap.json"))).toBe(false);
   });
 
-  test("npm install from a registry succeeds, and version, doctor and annotate work", async () => {
-    const registry = await startRegistry(join(folder, packed.filename));
-    const cwd = emptyProject(folder, "from-registry");
-    try {
-      expectSuccess(await run("npm", ["install", "polyrnn", "--registry", registry.url, "--no-audit", "--no-fund"], cwd, { npm_config_noproxy: "127.0.0.1" }));
-    } finally {
-      registry.server.close();
-    }
-    expect((await polyrnn(["--version"], cwd)).stdout).toContain(manifest.version);
-    const doctor = JSON.parse((await polyrnn(["doctor", "--json"], cwd)).stdout) as { devices: { engine: string; device: string; works: boolean }[] };
-    expect(doctor.devices).toContainEqual(expect.objectContaining({ engine: "onnxruntime", device: "cpu", works: true }));
-    await expectPolygons(cwd, join("node_modules", "polyrnn", "fixtures"));
-  }, 10 * MINUTES);
+  test(
+    "npm install from a registry succeeds, and version, doctor and annotate work",
+    async () => {
+      const registry = await startRegistry(join(folder, packed.filename));
+      const cwd = emptyProject(folder, "from-registry");
+      try {
+        expectSuccess(
+          await run("npm", ["install", "polyrnn", "--registry", registry.url, "--no-audit", "--no-fund"], cwd, {
+            npm_config_noproxy: "127.0.0.1",
+          }),
+        );
+      } finally {
+        registry.server.close();
+      }
+      expect((await polyrnn(["--version"], cwd)).stdout).toContain(manifest.version);
+      const doctor = JSON.parse((await polyrnn(["doctor", "--json"], cwd)).stdout) as {
+        devices: { engine: string; device: string; works: boolean }[];
+      };
+      expect(doctor.devices).toContainEqual(
+        expect.objectContaining({ engine: "onnxruntime", device: "cpu", works: true }),
+      );
+      await expectPolygons(cwd, join("node_modules", "polyrnn", "fixtures"));
+    },
+    10 * MINUTES,
+  );
 
-  test("npm install of the bare tarball succeeds with ONNXRUNTIME_NODE_INSTALL=skip, as the README says", async () => {
-    const cwd = emptyProject(folder, "from-tarball");
-    expectSuccess(await run("npm", ["install", join(folder, packed.filename), "--no-audit", "--no-fund"], cwd, { ONNXRUNTIME_NODE_INSTALL: "skip" }));
-    await expectPolygons(cwd, join("node_modules", "polyrnn", "fixtures"));
-  }, 10 * MINUTES);
+  test(
+    "npm install of the bare tarball succeeds with ONNXRUNTIME_NODE_INSTALL=skip, as the README says",
+    async () => {
+      const cwd = emptyProject(folder, "from-tarball");
+      expectSuccess(
+        await run("npm", ["install", join(folder, packed.filename), "--no-audit", "--no-fund"], cwd, {
+          ONNXRUNTIME_NODE_INSTALL: "skip",
+        }),
+      );
+      await expectPolygons(cwd, join("node_modules", "polyrnn", "fixtures"));
+    },
+    10 * MINUTES,
+  );
 });
 
 function emptyProject(folder: string, name: string): string {
@@ -158,14 +261,23 @@ function emptyProject(folder: string, name: string): string {
 
 /** A registry that has this one package, described as registries do, and passes every other question on to the one npm is set to. */
 async function startRegistry(tarball: string): Promise<{ readonly server: Server; readonly url: string }> {
-  const upstream = expectSuccess(await run("npm", ["config", "get", "registry"], tmpdir())).stdout.trim().replace(/\/$/, "");
+  const upstream = expectSuccess(await run("npm", ["config", "get", "registry"], tmpdir()))
+    .stdout.trim()
+    .replace(/\/$/, "");
   const bytes = readFileSync(tarball);
   const { stdout } = spawnSync("tar", ["-xzOf", tarball, "package/package.json"], { encoding: "utf8" });
   const { version, ...rest } = JSON.parse(stdout) as Manifest;
   const server = createServer((request, response) => {
     if (request.url === "/polyrnn") {
-      const dist = { tarball: `${url}polyrnn/-/polyrnn-${version}.tgz`, integrity: `sha512-${createHash("sha512").update(bytes).digest("base64")}` };
-      const described = { name: "polyrnn", "dist-tags": { latest: version }, versions: { [version]: { ...rest, version, _hasShrinkwrap: true, dist } } };
+      const dist = {
+        tarball: `${url}polyrnn/-/polyrnn-${version}.tgz`,
+        integrity: `sha512-${createHash("sha512").update(bytes).digest("base64")}`,
+      };
+      const described = {
+        name: "polyrnn",
+        "dist-tags": { latest: version },
+        versions: { [version]: { ...rest, version, _hasShrinkwrap: true, dist } },
+      };
       response.setHeader("content-type", "application/json").end(JSON.stringify(described));
     } else if (request.url?.startsWith("/polyrnn/-/") === true) {
       response.end(bytes);
@@ -173,7 +285,9 @@ async function startRegistry(tarball: string): Promise<{ readonly server: Server
       response.writeHead(302, { location: `${upstream}${request.url ?? "/"}` }).end();
     }
   });
-  await new Promise<void>((listening) => { server.listen(0, "127.0.0.1", listening); });
+  await new Promise<void>((listening) => {
+    server.listen(0, "127.0.0.1", listening);
+  });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   return { server, url };
 }

@@ -7,17 +7,36 @@ import { endAll, runToEnd, type Ended, type StartOptions } from "./start.js";
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 const folder = mkdtempSync(join(tmpdir(), "polyrnn-merge-"));
 afterEach(endAll);
-afterAll(() => { rmSync(folder, { recursive: true }); });
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
 
 /** The sample without the one box for which random weights draw no polygon. */
 const BOXES = join(folder, "boxes.json");
 const sample = JSON.parse(readFileSync(join(FIXTURES, "boxes.json"), "utf8")) as { annotations: { id: number }[] };
 writeFileSync(BOXES, JSON.stringify({ ...sample, annotations: sample.annotations.filter(({ id }) => id !== 89) }));
 
-const annotate = (out: string, words: readonly string[], options: StartOptions = {}): Promise<Ended> => runToEnd([
-  "annotate", join(FIXTURES, "images"), "--boxes", BOXES, "--model", join(FIXTURES, "models", "tiny-random"), "--device", "cpu",
-  "--overlays", "none", "--max-steps", "20", "--out", join(folder, out), ...words,
-], options);
+const annotate = (out: string, words: readonly string[], options: StartOptions = {}): Promise<Ended> =>
+  runToEnd(
+    [
+      "annotate",
+      join(FIXTURES, "images"),
+      "--boxes",
+      BOXES,
+      "--model",
+      join(FIXTURES, "models", "tiny-random"),
+      "--device",
+      "cpu",
+      "--overlays",
+      "none",
+      "--max-steps",
+      "20",
+      "--out",
+      join(folder, out),
+      ...words,
+    ],
+    options,
+  );
 
 const fileOf = (out: string, name: string): string => readFileSync(join(folder, out, name), "utf8");
 const summaryOf = (ended: Ended): Record<string, unknown> => JSON.parse(ended.stdout) as Record<string, unknown>;
@@ -29,13 +48,22 @@ beforeAll(async () => {
     await annotate("part-2", ["--shard", "auto"], { env: { JOB_COMPLETION_INDEX: "1", JOB_COMPLETIONS: "3" } }),
     await annotate("part-3", ["--shard", "auto"], { env: { CI_NODE_INDEX: "3", CI_NODE_TOTAL: "3" } }),
   ];
-  expect(ended.map(({ code }) => code), ended.map(({ stderr }) => stderr).join("\n")).toEqual([0, 0, 0, 0]);
+  expect(
+    ended.map(({ code }) => code),
+    ended.map(({ stderr }) => stderr).join("\n"),
+  ).toEqual([0, 0, 0, 0]);
 }, 120_000);
 
 const parts = (...names: string[]): string[] => names.map((name) => join(folder, name));
 
 test("0: the parts of a matrix, an indexed job and a parallel job merge to the bytes of one machine", async () => {
-  const ended = await runToEnd(["merge", ...parts("part-3", "part,1", "part-2"), "--out", join(folder, "all"), "--json"]);
+  const ended = await runToEnd([
+    "merge",
+    ...parts("part-3", "part,1", "part-2"),
+    "--out",
+    join(folder, "all"),
+    "--json",
+  ]);
   expect(ended.code, ended.stderr).toBe(0);
   for (const name of ["annotations.json", "journal.ndjson"]) expect(fileOf("all", name)).toBe(fileOf("whole", name));
   expect(summaryOf(ended)).toMatchObject({ type: "summary", remaining: 0, merged: { count: 3, missing: [] } });
@@ -50,7 +78,18 @@ test("1: a missing shard is named, the rest is written, and what to do is said",
   expect(JSON.parse(fileOf("some", "annotations.json"))).toHaveProperty("annotations");
   const again = await runToEnd(["merge", ...parts("part-3", "part,1", "part-2"), "--out", join(folder, "some")]);
   expect(again.code).toBe(73);
-  expect((await runToEnd(["merge", ...parts("part-3", "part,1", "part-2"), "--out", join(folder, "some"), "--force", "--quiet"])).stderr).toBe("");
+  expect(
+    (
+      await runToEnd([
+        "merge",
+        ...parts("part-3", "part,1", "part-2"),
+        "--out",
+        join(folder, "some"),
+        "--force",
+        "--quiet",
+      ])
+    ).stderr,
+  ).toBe("");
   expect(fileOf("some", "annotations.json")).toBe(fileOf("whole", "annotations.json"));
 });
 

@@ -35,16 +35,22 @@ export function endAll(): void {
 }
 
 export function start(words: readonly string[], options: StartOptions = {}): Started {
-  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(POLYRNN_|NO_COLOR|FORCE_COLOR|NODE_OPTIONS|VITEST)/.test(name)));
+  const inherited = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(POLYRNN_|NO_COLOR|FORCE_COLOR|NODE_OPTIONS|VITEST)/.test(name)),
+  );
   // One thread unless the words say otherwise: these tests share the cores, and starting a thread per core takes longer than most of their runs.
   const child = spawn(process.execPath, [...(options.nodeOptions ?? []), BIN, ...words], {
-    cwd: options.cwd, env: { ...inherited, POLYRNN_THREADS: "1", ...options.env }, stdio: ["ignore", "pipe", "pipe"],
+    cwd: options.cwd,
+    env: { ...inherited, POLYRNN_THREADS: "1", ...options.env },
+    stdio: ["ignore", "pipe", "pipe"],
   });
   running.add(child);
   let stdout = "";
   let stderr = "";
   const listeners = new Set<() => void>();
-  child.stdout.setEncoding("utf8").on("data", (text: string) => { stdout += text; });
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
     for (const listener of listeners) listener();
@@ -60,16 +66,19 @@ export function start(words: readonly string[], options: StartOptions = {}): Sta
     child,
     ended,
     stderrSoFar: () => stderr,
-    says: (text) => new Promise((resolve, reject) => {
-      const look = (): void => {
-        if (!stderr.includes(text)) return;
-        listeners.delete(look);
-        resolve();
-      };
-      listeners.add(look);
-      look();
-      void ended.then(() => { reject(new Error(`ended without saying "${text}":\n${stderr}`)); });
-    }),
+    says: (text) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (!stderr.includes(text)) return;
+          listeners.delete(look);
+          resolve();
+        };
+        listeners.add(look);
+        look();
+        void ended.then(() => {
+          reject(new Error(`ended without saying "${text}":\n${stderr}`));
+        });
+      }),
   };
 }
 

@@ -10,7 +10,20 @@ afterEach(endAll);
 
 async function leavesTelemetryLog(env: Record<string, string>): Promise<boolean> {
   const folder = mkdtempSync(join(tmpdir(), "polyrnn-telemetry-"));
-  const words = ["annotate", join(FIXTURES, "images"), "--boxes", join(FIXTURES, "boxes.json"), "--model", "tiny-random", "--limit", "2", "--max-steps", "3", "--device", "cpu"];
+  const words = [
+    "annotate",
+    join(FIXTURES, "images"),
+    "--boxes",
+    join(FIXTURES, "boxes.json"),
+    "--model",
+    "tiny-random",
+    "--limit",
+    "2",
+    "--max-steps",
+    "3",
+    "--device",
+    "cpu",
+  ];
   const run = start([...words, "--out", join(folder, "out"), "--overlays", "none"], { env: { CI: "", ...env } }); // with CI=true the library is silent of itself
   expect([0, 1]).toContain((await run.ended).code);
   rmSync(folder, { recursive: true });
@@ -20,8 +33,11 @@ async function leavesTelemetryLog(env: Record<string, string>): Promise<boolean>
   return isThere;
 }
 
-test.skipIf(process.platform !== "linux")("a run tells onnxruntime to report nothing, unless the user asked for reports", async () => {
-  expect(await leavesTelemetryLog({})).toBe(false);
-  // The other way around, so that this test would notice if the log were written elsewhere.
-  expect(await leavesTelemetryLog({ ORT_DISABLE_TELEMETRY: "0" })).toBe(true);
-});
+test.skipIf(process.platform !== "linux")(
+  "a run tells onnxruntime to report nothing, unless the user asked for reports",
+  async () => {
+    expect(await leavesTelemetryLog({})).toBe(false);
+    // The other way around, so that this test would notice if the log were written elsewhere.
+    expect(await leavesTelemetryLog({ ORT_DISABLE_TELEMETRY: "0" })).toBe(true);
+  },
+);

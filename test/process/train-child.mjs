@@ -2,6 +2,13 @@
 import { argv, stderr } from "node:process";
 import { resumeTraining, train } from "../../dist/train/train.js";
 
-const events = { step: ({ step }) => { stderr.write(`step ${step} done\n`); }, checkpoint: ({ step }) => { stderr.write(`checkpoint ${step} written\n`); } };
+const events = {
+  step: ({ step }) => {
+    stderr.write(`step ${step} done\n`);
+  },
+  checkpoint: ({ step }) => {
+    stderr.write(`checkpoint ${step} written\n`);
+  },
+};
 if (argv[2] === "--resume") await resumeTraining(argv[3], events);
 else await train(JSON.parse(argv[2]), events);

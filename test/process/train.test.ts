@@ -10,15 +10,26 @@ import { readCheckpoint } from "../../src/train/checkpoint.js";
 import { SMALL } from "../train/small-training.js";
 
 const loaded = loadTfjs("cpu");
-if (!("tf" in loaded)) console.log(`killed training runs skipped: ${loaded.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; ")}`);
+if (!("tf" in loaded))
+  console.log(
+    `killed training runs skipped: ${loaded.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; ")}`,
+  );
 const home = mkdtempSync(join(tmpdir(), "polyrnn-train-kill-"));
-afterAll(() => { rmSync(home, { recursive: true, force: true }); });
+afterAll(() => {
+  rmSync(home, { recursive: true, force: true });
+});
 
-interface Ended { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly stderr: string }
+interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stderr: string;
+}
 
 /** @param killAt text of standard error at which the process is killed without notice */
 function run(words: readonly string[], killAt?: string): Promise<Ended> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "train-child.mjs"), ...words], { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(process.execPath, [join(import.meta.dirname, "train-child.mjs"), ...words], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   let stderr = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
@@ -26,25 +37,34 @@ function run(words: readonly string[], killAt?: string): Promise<Ended> {
   });
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (code, signal) => { resolve({ code, signal, stderr }); });
+    child.on("close", (code, signal) => {
+      resolve({ code, signal, stderr });
+    });
   });
 }
 
 /** Lines without the one field that depends on the clock. */
-const linesOf = (out: string): object[] => readFileSync(join(out, "metrics.ndjson"), "utf8").trim().split("\n")
-  .map((line) => ({ ...(JSON.parse(line) as object), instancesPerSecond: 0 }));
+const linesOf = (out: string): object[] =>
+  readFileSync(join(out, "metrics.ndjson"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => ({ ...(JSON.parse(line) as object), instancesPerSecond: 0 }));
 
-test.skipIf(!("tf" in loaded))("a training process killed with SIGKILL twice and resumed writes the metrics, and ends with the weights, of one that was not", async () => {
-  const options = { ...SMALL, steps: 12, validateEvery: 6, checkpointEvery: 4, reportEvery: 3 };
-  const [straight, killed] = [join(home, "straight"), join(home, "killed")];
-  expect(await run([JSON.stringify({ ...options, out: straight })])).toMatchObject({ code: 0 });
-  expect((await run([JSON.stringify({ ...options, out: killed })], "step 5 done")).signal).toBe("SIGKILL"); // one step behind a checkpoint
-  const resumed = await run(["--resume", killed], "step 9 done"); // a line and steps behind a checkpoint
-  expect(resumed.signal).toBe("SIGKILL");
-  expect(resumed.stderr).toContain("step 5 done");
-  expect(resumed.stderr).not.toContain("step 4 done");
-  expect(await run(["--resume", killed])).toMatchObject({ code: 0 });
-  expect(linesOf(killed)).toEqual(linesOf(straight));
-  expect((await readCheckpoint(killed)).state).toEqual((await readCheckpoint(straight)).state);
-  expect((await loadModel(killed)).hash).toBe((await loadModel(straight)).hash);
-}, 300_000);
+test.skipIf(!("tf" in loaded))(
+  "a training process killed with SIGKILL twice and resumed writes the metrics, and ends with the weights, of one that was not",
+  async () => {
+    const options = { ...SMALL, steps: 12, validateEvery: 6, checkpointEvery: 4, reportEvery: 3 };
+    const [straight, killed] = [join(home, "straight"), join(home, "killed")];
+    expect(await run([JSON.stringify({ ...options, out: straight })])).toMatchObject({ code: 0 });
+    expect((await run([JSON.stringify({ ...options, out: killed })], "step 5 done")).signal).toBe("SIGKILL"); // one step behind a checkpoint
+    const resumed = await run(["--resume", killed], "step 9 done"); // a line and steps behind a checkpoint
+    expect(resumed.signal).toBe("SIGKILL");
+    expect(resumed.stderr).toContain("step 5 done");
+    expect(resumed.stderr).not.toContain("step 4 done");
+    expect(await run(["--resume", killed])).toMatchObject({ code: 0 });
+    expect(linesOf(killed)).toEqual(linesOf(straight));
+    expect((await readCheckpoint(killed)).state).toEqual((await readCheckpoint(straight)).state);
+    expect((await loadModel(killed)).hash).toBe((await loadModel(straight)).hash);
+  },
+  300_000,
+);

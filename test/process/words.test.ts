@@ -22,7 +22,9 @@ test("without a build the command says what to do, exit code 69", () => {
   try {
     mkdirSync(join(folder, "bin"));
     cpSync(BIN, join(folder, "bin", "polyrnn.mjs"));
-    const { status, stderr } = spawnSync(process.execPath, [join(folder, "bin", "polyrnn.mjs"), "--version"], { encoding: "utf8" });
+    const { status, stderr } = spawnSync(process.execPath, [join(folder, "bin", "polyrnn.mjs"), "--version"], {
+      encoding: "utf8",
+    });
     expect(status).toBe(69);
     expect(stderr).toContain('Run "npm run build"');
   } finally {
@@ -31,9 +33,13 @@ test("without a build the command says what to do, exit code 69", () => {
 });
 
 test("an error outside any command, here in a timer, is a bug: a stack and exit code 70", async () => {
-  const thrower = "data:text/javascript,process.stderr.write = ((write) => (text, ...rest) => { if (String(text).includes('drawing with')) setTimeout(() => { throw new Error('late'); }); return write.call(process.stderr, text, ...rest); })(process.stderr.write)";
+  const thrower =
+    "data:text/javascript,process.stderr.write = ((write) => (text, ...rest) => { if (String(text).includes('drawing with')) setTimeout(() => { throw new Error('late'); }); return write.call(process.stderr, text, ...rest); })(process.stderr.write)";
   const fixtures = join(import.meta.dirname, "..", "..", "fixtures");
-  const ended = await runToEnd(["annotate", join(fixtures, "images"), "--boxes", join(fixtures, "boxes.json"), "--out", "-", "--device", "cpu"], { nodeOptions: ["--import", thrower] });
+  const ended = await runToEnd(
+    ["annotate", join(fixtures, "images"), "--boxes", join(fixtures, "boxes.json"), "--out", "-", "--device", "cpu"],
+    { nodeOptions: ["--import", thrower] },
+  );
   expect(ended.code).toBe(70);
   expect(ended.stderr).toMatch(/polyrnn: a bug: Error: late\n +at /);
 });

@@ -8,8 +8,26 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { fetchImage, type Fetched } from "../../src/queue/fetch-image.js";
 import { isPrivateAddress } from "../../src/queue/private-addresses.js";
 
-test.each(["127.0.0.1", "10.1.2.3", "172.31.255.255", "192.168.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255",
-  "::1", "::", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "::ffff:a00:1", "64:ff9b::7f00:1", "2002:7f00:1::", "no address"])("%s is private", (address) => {
+test.each([
+  "127.0.0.1",
+  "10.1.2.3",
+  "172.31.255.255",
+  "192.168.0.1",
+  "169.254.169.254",
+  "100.64.0.1",
+  "0.0.0.0",
+  "224.0.0.1",
+  "255.255.255.255",
+  "::1",
+  "::",
+  "fe80::1",
+  "fd00::1",
+  "::ffff:127.0.0.1",
+  "::ffff:a00:1",
+  "64:ff9b::7f00:1",
+  "2002:7f00:1::",
+  "no address",
+])("%s is private", (address) => {
   expect(isPrivateAddress(address)).toBe(true);
 });
 test.each(["8.8.8.8", "172.32.0.1", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8"])("%s is public", (address) => {
@@ -17,8 +35,12 @@ test.each(["8.8.8.8", "172.32.0.1", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.
 });
 
 let folder: string;
-beforeEach(() => { folder = mkdtempSync(join(tmpdir(), "polyrnn-fetch-")); });
-afterEach(() => { rmSync(folder, { recursive: true }); });
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "polyrnn-fetch-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
 
 const OPEN = { maxBytes: 1000, timeoutMs: 2000, allowPrivateAddresses: true };
 
@@ -26,7 +48,11 @@ async function fetchFrom(answer: RequestListener, limits = OPEN, path = "/a.jpg"
   const server = createServer(answer).listen(0, "127.0.0.1");
   await once(server, "listening");
   try {
-    return await fetchImage(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}?token=secret`, join(folder, "image"), limits);
+    return await fetchImage(
+      `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}?token=secret`,
+      join(folder, "image"),
+      limits,
+    );
   } finally {
     server.closeAllConnections();
     server.close();
@@ -42,26 +68,95 @@ test("an image is fetched as it is, over a redirect too", async () => {
   expect(readFileSync(join(folder, "image"), "utf8")).toBe("pixels");
 });
 
-interface BadAnswer { why: string; reason: string; transient: boolean; answer: RequestListener }
+interface BadAnswer {
+  why: string;
+  reason: string;
+  transient: boolean;
+  answer: RequestListener;
+}
 const BAD_ANSWERS: readonly BadAnswer[] = [
-  { why: "a length above the limit", reason: "image-too-large", transient: false, answer: (_, response) => { response.end("x".repeat(1001)); } },
-  { why: "more bytes than announced to nobody", reason: "image-too-large", transient: false, answer: (_, response) => { for (let i = 0; i < 20; i++) response.write("x".repeat(100)); response.end(); } },
-  { why: "404", reason: "image-missing", transient: false, answer: (_, response) => { response.writeHead(404).end(); } },
-  { why: "503", reason: "image-unreadable", transient: true, answer: (_, response) => { response.writeHead(503).end(); } },
-  { why: "a circle of redirects", reason: "image-unreadable", transient: false, answer: (_, response) => { response.writeHead(302, { location: "/a.jpg" }).end(); } },
-  { why: "a redirect to a file", reason: "image-outside", transient: false, answer: (_, response) => { response.writeHead(302, { location: "file:///etc/passwd" }).end(); } },
+  {
+    why: "a length above the limit",
+    reason: "image-too-large",
+    transient: false,
+    answer: (_, response) => {
+      response.end("x".repeat(1001));
+    },
+  },
+  {
+    why: "more bytes than announced to nobody",
+    reason: "image-too-large",
+    transient: false,
+    answer: (_, response) => {
+      for (let i = 0; i < 20; i++) response.write("x".repeat(100));
+      response.end();
+    },
+  },
+  {
+    why: "404",
+    reason: "image-missing",
+    transient: false,
+    answer: (_, response) => {
+      response.writeHead(404).end();
+    },
+  },
+  {
+    why: "503",
+    reason: "image-unreadable",
+    transient: true,
+    answer: (_, response) => {
+      response.writeHead(503).end();
+    },
+  },
+  {
+    why: "a circle of redirects",
+    reason: "image-unreadable",
+    transient: false,
+    answer: (_, response) => {
+      response.writeHead(302, { location: "/a.jpg" }).end();
+    },
+  },
+  {
+    why: "a redirect to a file",
+    reason: "image-outside",
+    transient: false,
+    answer: (_, response) => {
+      response.writeHead(302, { location: "file:///etc/passwd" }).end();
+    },
+  },
   { why: "a server that says nothing", reason: "image-unreadable", transient: true, answer: () => undefined },
-  { why: "a connection that breaks off", reason: "image-unreadable", transient: true, answer: (_, response) => { response.writeHead(200, { "content-length": "500" }); response.write("x"); setTimeout(() => { response.destroy(); }, 50); } },
+  {
+    why: "a connection that breaks off",
+    reason: "image-unreadable",
+    transient: true,
+    answer: (_, response) => {
+      response.writeHead(200, { "content-length": "500" });
+      response.write("x");
+      setTimeout(() => {
+        response.destroy();
+      }, 50);
+    },
+  },
 ];
 
-test.each(BAD_ANSWERS)("$why is a failure with its reason, and no secret of the address is told", async ({ answer, reason, transient }) => {
-  const fetched = await fetchFrom(answer, { ...OPEN, timeoutMs: 1000 });
-  expect(fetched).toMatchObject({ kind: "failed", isTransient: transient, failure: { reason } });
-  expect(JSON.stringify(fetched)).not.toContain("secret");
-});
+test.each(BAD_ANSWERS)(
+  "$why is a failure with its reason, and no secret of the address is told",
+  async ({ answer, reason, transient }) => {
+    const fetched = await fetchFrom(answer, { ...OPEN, timeoutMs: 1000 });
+    expect(fetched).toMatchObject({ kind: "failed", isTransient: transient, failure: { reason } });
+    expect(JSON.stringify(fetched)).not.toContain("secret");
+  },
+);
 
-test.each(["http://127.0.0.1:1/a.jpg", "http://2130706433:1/a.jpg", "http://0x7f.1:1/", "http://[::1]:1/", "http://[::ffff:127.0.0.1]:1/", "http://localhost:1/a.jpg", "http://169.254.169.254/latest/meta-data"])(
-  "%s is not asked unless private addresses are allowed", async (address) => {
-    const fetched = await fetchImage(address, join(folder, "image"), { ...OPEN, allowPrivateAddresses: false });
-    expect(fetched).toMatchObject({ kind: "failed", failure: { reason: "image-outside" } });
-  });
+test.each([
+  "http://127.0.0.1:1/a.jpg",
+  "http://2130706433:1/a.jpg",
+  "http://0x7f.1:1/",
+  "http://[::1]:1/",
+  "http://[::ffff:127.0.0.1]:1/",
+  "http://localhost:1/a.jpg",
+  "http://169.254.169.254/latest/meta-data",
+])("%s is not asked unless private addresses are allowed", async (address) => {
+  const fetched = await fetchImage(address, join(folder, "image"), { ...OPEN, allowPrivateAddresses: false });
+  expect(fetched).toMatchObject({ kind: "failed", failure: { reason: "image-outside" } });
+});

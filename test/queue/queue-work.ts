@@ -4,7 +4,19 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { type ModelQueue, operateQueue } from "../../src/queue/operate.js";
-import { TINY, annotateWords, differences, filesOf, makeSmallData, newHome, problemsInIds, removeHome, runUndisturbed, type SmallData, type Undisturbed } from "../faults/small-run.js";
+import {
+  TINY,
+  annotateWords,
+  differences,
+  filesOf,
+  makeSmallData,
+  newHome,
+  problemsInIds,
+  removeHome,
+  runUndisturbed,
+  type SmallData,
+  type Undisturbed,
+} from "../faults/small-run.js";
 import { type Ended, type StartOptions, type Started, endAll, start } from "../process/start.js";
 import { HAS_REDIS, type RedisServer, startRedis } from "./redis-server.js";
 
@@ -13,7 +25,8 @@ export const WORKER_PRELOAD = join(import.meta.dirname, "..", "faults", "queue-w
 /** Each process takes seconds to start where other tests run beside. */
 export const LONG = 240_000;
 /** 48 instances in 12 jobs. */
-export const PER_IMAGE = 8, JOBS = 12;
+export const PER_IMAGE = 8,
+  JOBS = 12;
 
 export interface QueueWork {
   /** For files of the tests; removed in the end. */
@@ -48,20 +61,40 @@ export function queueWork(): QueueWork {
     await redis?.stop();
     redis = undefined;
   });
-  afterAll(() => { removeHome(home); });
+  afterAll(() => {
+    removeHome(home);
+  });
   return {
     home,
-    get data() { return data; },
-    get straight() { return straight; },
+    get data() {
+      return data;
+    },
+    get straight() {
+      return straight;
+    },
     newOut: () => join(home, `out-${++outs}`),
     server: async (...settings) => (redis = await startRedis(...settings)),
     worker: (url, more = [], options = {}) => {
       const stalledAfter = more.includes("--stalled-after") ? [] : ["--stalled-after", "2"];
       const threads = more.includes("--threads") ? [] : ["--threads", "1"];
-      const words = ["worker", "--queue", url, "--images", data.images, "--model", TINY, "--device", "cpu", ...threads, ...stalledAfter, ...more];
+      const words = [
+        "worker",
+        "--queue",
+        url,
+        "--images",
+        data.images,
+        "--model",
+        TINY,
+        "--device",
+        "cpu",
+        ...threads,
+        ...stalledAfter,
+        ...more,
+      ];
       return start(words, { nodeOptions: ["--import", WORKER_PRELOAD], ...options });
     },
-    coordinator: (url, out, more = [], options = {}) => start(annotateWords(data, out, "--overlays", "none", "--queue", url, ...more), options),
+    coordinator: (url, out, more = [], options = {}) =>
+      start(annotateWords(data, out, "--overlays", "none", "--queue", url, ...more), options),
     problemsAfter: (ended, out) => {
       if (ended.code !== straight.code) return [`ended with ${ended.code ?? ended.signal}: ${ended.stderr}`];
       return [...differences(straight.files, filesOf(out)), ...problemsInIds(out, data)];
@@ -74,7 +107,7 @@ export async function queueOf(url: string): Promise<ModelQueue | undefined> {
 }
 
 export async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
-  while (!await holds()) await wait(50);
+  while (!(await holds())) await wait(50);
 }
 
 /** Instances in the journal of a run that may not have begun. */

@@ -26,10 +26,18 @@ export interface RedisServer {
 export async function startRedis(...settings: string[]): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), "polyrnn-redis-"));
   const port = await freePort();
-  const begin = (): ChildProcess => spawn("redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", ...settings], { stdio: "ignore" });
+  const begin = (): ChildProcess =>
+    spawn("redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", ...settings], {
+      stdio: "ignore",
+    });
   let child = begin();
   const password = settings.includes("--requirepass") ? settings[settings.indexOf("--requirepass") + 1]! : undefined;
-  const client = new Redis({ port, ...(password === undefined ? {} : { password }), maxRetriesPerRequest: null, retryStrategy: () => 50 });
+  const client = new Redis({
+    port,
+    ...(password === undefined ? {} : { password }),
+    maxRetriesPerRequest: null,
+    retryStrategy: () => 50,
+  });
   client.on("error", () => undefined);
   await client.ping();
   const kill = async (): Promise<void> => {
@@ -38,8 +46,12 @@ export async function startRedis(...settings: string[]): Promise<RedisServer> {
     while (child.exitCode === null && child.signalCode === null) await wait(20);
   };
   return {
-    url: `redis://127.0.0.1:${port}`, port, client,
-    signal: (name) => { child.kill(name); },
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    client,
+    signal: (name) => {
+      child.kill(name);
+    },
     async restart() {
       await kill();
       child = begin();
@@ -57,7 +69,9 @@ export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
       const address = server.address();
-      server.close(() => { resolve(typeof address === "object" && address !== null ? address.port : 0); });
+      server.close(() => {
+        resolve(typeof address === "object" && address !== null ? address.port : 0);
+      });
     });
   });
 }

@@ -6,7 +6,9 @@ import { afterEach, expect, test } from "vitest";
 import { countCores } from "../../src/runtime/cores.js";
 
 let root = "";
-afterEach(() => { rmSync(root, { recursive: true, force: true }); });
+afterEach(() => {
+  rmSync(root, { recursive: true, force: true });
+});
 
 /** A machine's files. @param siblings of each logical processor, as the kernel lists them */
 function machine(allowed: string, siblings: readonly string[], quota?: string): string {
@@ -16,7 +18,9 @@ function machine(allowed: string, siblings: readonly string[], quota?: string): 
     writeFileSync(join(root, path), text);
   };
   write("proc/self/status", `Name:\tnode\nCpus_allowed:\tff\nCpus_allowed_list:\t${allowed}\nMems_allowed_list:\t0\n`);
-  siblings.forEach((list, cpu) => { write(`sys/devices/system/cpu/cpu${cpu}/topology/thread_siblings_list`, `${list}\n`); });
+  siblings.forEach((list, cpu) => {
+    write(`sys/devices/system/cpu/cpu${cpu}/topology/thread_siblings_list`, `${list}\n`);
+  });
   if (quota !== undefined) write("sys/fs/cgroup/cpu.max", `${quota}\n`);
   return root;
 }
@@ -27,9 +31,17 @@ test.each([
   { why: "two processors, two cores", files: () => machine("0-1", ["0", "1"]), cores: 2 },
   { why: "eight hardware threads of four cores", files: () => machine("0-7", PAIRED), cores: 4 },
   { why: "a process that is pinned to both threads of one core", files: () => machine("1,5", PAIRED), cores: 1 },
-  { why: "a process that is pinned to three cores, in the kernel's mixed notation", files: () => machine("0-1,6", PAIRED), cores: 3 },
+  {
+    why: "a process that is pinned to three cores, in the kernel's mixed notation",
+    files: () => machine("0-1,6", PAIRED),
+    cores: 3,
+  },
   { why: "a container with two processors' time", files: () => machine("0-7", PAIRED, "200000 100000"), cores: 2 },
-  { why: "one and a half: the second core has work for half of the time", files: () => machine("0-7", PAIRED, "150000 100000"), cores: 2 },
+  {
+    why: "one and a half: the second core has work for half of the time",
+    files: () => machine("0-7", PAIRED, "150000 100000"),
+    cores: 2,
+  },
   { why: "half a processor", files: () => machine("0-7", PAIRED, "50000 100000"), cores: 1 },
   { why: "no limit", files: () => machine("0-7", PAIRED, "max 100000"), cores: 4 },
 ])("$why: $cores", ({ files, cores }) => {

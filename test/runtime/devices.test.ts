@@ -5,12 +5,20 @@ import type { Candidate, DeviceChoice } from "../../src/runtime/devices.js";
 import { loadModel } from "../../src/runtime/model.js";
 import { syntheticCrops } from "./network-runner.js";
 
-afterEach(() => { vi.unstubAllEnvs(); });
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
-const shown = (candidates: readonly Candidate[]): string => candidates.map(({ engine, device }) => `${engine}/${device}`).join(" ");
+const shown = (candidates: readonly Candidate[]): string =>
+  candidates.map(({ engine, device }) => `${engine}/${device}`).join(" ");
 
 test.each([
-  { device: "auto", engine: undefined, order: "tfjs/cuda onnxruntime/cuda onnxruntime/webgpu onnxruntime/cpu tfjs/cpu", why: "CUDA, then WebGPU, then the CPU" },
+  {
+    device: "auto",
+    engine: undefined,
+    order: "tfjs/cuda onnxruntime/cuda onnxruntime/webgpu onnxruntime/cpu tfjs/cpu",
+    why: "CUDA, then WebGPU, then the CPU",
+  },
   { device: "cuda", engine: undefined, order: "tfjs/cuda onnxruntime/cuda", why: "TensorFlow.js before onnxruntime" },
   { device: "webgpu", engine: undefined, order: "onnxruntime/webgpu", why: "only onnxruntime has it" },
   { device: "cpu", engine: undefined, order: "onnxruntime/cpu tfjs/cpu", why: "onnxruntime before TensorFlow.js" },
@@ -50,7 +58,8 @@ describe("the first candidate that works is taken", () => {
   test("a device that was asked for is never replaced by another", async () => {
     await expect(take("cuda", ["onnxruntime/cpu"])).rejects.toMatchObject({
       exitCode: EXIT.unavailable,
-      message: "device cuda: expected one engine that works but tfjs on cuda: no tfjs/cuda; onnxruntime on cuda: no onnxruntime/cuda",
+      message:
+        "device cuda: expected one engine that works but tfjs on cuda: no tfjs/cuda; onnxruntime on cuda: no onnxruntime/cuda",
       hint: "get tfjs/cuda",
     });
   });
@@ -60,7 +69,11 @@ describe("on this machine", () => {
   test("--device cpu opens the model with onnxruntime", async () => {
     const model = await loadModel("tiny-random");
     const { engine, passedOver } = await openEngine(model, { device: "cpu", threads: 1 });
-    expect(engine).toMatchObject({ name: "onnxruntime", device: "cpu", version: expect.stringMatching(/^onnxruntime-node \d/) as string });
+    expect(engine).toMatchObject({
+      name: "onnxruntime",
+      device: "cpu",
+      version: expect.stringMatching(/^onnxruntime-node \d/) as string,
+    });
     expect(passedOver).toEqual([]);
     const decoding = await engine.encode(syntheticCrops(1), 1);
     expect(decoding.firstVertexLogits.length).toBe(784);
@@ -71,7 +84,11 @@ describe("on this machine", () => {
   test("doctor's probes cover every candidate; one works, the others say why not and what to do", async () => {
     const reports = await probeDevices();
     expect(shown(reports)).toBe(shown(candidatesFor("auto")));
-    expect(reports.find(({ engine, device }) => engine === "onnxruntime" && device === "cpu")).toEqual({ engine: "onnxruntime", device: "cpu", works: true });
+    expect(reports.find(({ engine, device }) => engine === "onnxruntime" && device === "cpu")).toEqual({
+      engine: "onnxruntime",
+      device: "cpu",
+      works: true,
+    });
     for (const report of reports) {
       if (!report.works) expect([report.reason, report.fix].every((text) => text.length > 10)).toBe(true);
     }
@@ -81,12 +98,18 @@ describe("on this machine", () => {
     vi.stubEnv("POLYRNN_ENGINE", "onnxruntime");
     expect(shown(await probeDevices())).toBe("onnxruntime/cuda onnxruntime/webgpu onnxruntime/cpu");
     vi.stubEnv("POLYRNN_ENGINE", "torch");
-    await expect(probeDevices()).rejects.toMatchObject({ exitCode: EXIT.usage, message: 'POLYRNN_ENGINE: expected tfjs or onnxruntime but received "torch"' });
+    await expect(probeDevices()).rejects.toMatchObject({
+      exitCode: EXIT.usage,
+      message: 'POLYRNN_ENGINE: expected tfjs or onnxruntime but received "torch"',
+    });
   });
 
   test("an engine that does not have the device says so", async () => {
     vi.stubEnv("POLYRNN_ENGINE", "tfjs");
     const model = await loadModel("tiny-random");
-    await expect(openEngine(model, { device: "webgpu" })).rejects.toMatchObject({ exitCode: EXIT.unavailable, message: expect.stringContaining("none offers this device") as string });
+    await expect(openEngine(model, { device: "webgpu" })).rejects.toMatchObject({
+      exitCode: EXIT.unavailable,
+      message: expect.stringContaining("none offers this device") as string,
+    });
   });
 });

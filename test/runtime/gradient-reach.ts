@@ -9,17 +9,21 @@ import type { Weights } from "./network-runner.js";
 
 /** @returns the weights whose gradient is zero or not finite everywhere */
 export function weightsOutOfReach(tf: Tfjs, network: PolygonRnn, weights: Weights): string[] {
-  const variables = new Map([...weightRoles(network)].map(([name, role]) => {
-    const { shape, values } = toTfjsLayout(weights.get(name)!, role);
-    return [name, tf.variable(tf.tensor(values, [...shape]))] as const;
-  }));
+  const variables = new Map(
+    [...weightRoles(network)].map(([name, role]) => {
+      const { shape, values } = toTfjsLayout(weights.get(name)!, role);
+      return [name, tf.variable(tf.tensor(values, [...shape]))] as const;
+    }),
+  );
   const ops = new TfjsOps(tf, (name) => variables.get(name));
   try {
     const { grads } = tf.variableGrads(() => lossOf(tf, ops, network), [...variables.values()]);
-    return [...variables].filter(([, variable]) => {
-      const size = tf.tidy(() => tf.max(tf.abs(grads[variable.name]!)).dataSync()[0]!);
-      return !(size > 0 && size < Infinity);
-    }).map(([name]) => name);
+    return [...variables]
+      .filter(([, variable]) => {
+        const size = tf.tidy(() => tf.max(tf.abs(grads[variable.name]!)).dataSync()[0]!);
+        return !(size > 0 && size < Infinity);
+      })
+      .map(([name]) => name);
   } finally {
     tf.disposeVariables();
     ops.dispose();
@@ -32,11 +36,17 @@ function lossOf(tf: Tfjs, ops: TfjsOps, network: PolygonRnn): tfjs.Scalar {
   const zeros = (channels: number): tfjs.Tensor => tf.zeros([1, 28, 28, channels]);
   const index = (cell: number): tfjs.Tensor => tf.tensor1d([cell], "int32");
   let state: DecoderState<tfjs.Tensor> = [
-    { h: zeros(network.widths[0]), c: zeros(network.widths[0]) }, { h: zeros(network.widths[1]), c: zeros(network.widths[1]) },
+    { h: zeros(network.widths[0]), c: zeros(network.widths[0]) },
+    { h: zeros(network.widths[1]), c: zeros(network.widths[1]) },
   ];
   let total: tfjs.Tensor = tf.add(tf.sum(tf.square(encoded.edge)), tf.sum(tf.square(encoded.vertex)));
   for (const previous of [300, 500]) {
-    const next = network.step(ops, encoded.hoisted, { first: index(300), previous: index(previous), beforePrevious: index(784) }, state);
+    const next = network.step(
+      ops,
+      encoded.hoisted,
+      { first: index(300), previous: index(previous), beforePrevious: index(784) },
+      state,
+    );
     total = tf.add(total, tf.sum(tf.square(next.logits)));
     state = next.state;
   }

@@ -13,7 +13,9 @@ beforeAll(async () => {
   model = await loadModel("mobile");
   runner = await onnxRunner(model.network, model.weights);
 });
-afterAll(async () => { await runner.close(); });
+afterAll(async () => {
+  await runner.close();
+});
 
 test("the card normalizes as the reference does", () => {
   expect(model.card.normalization).toEqual(NORMALIZATION);

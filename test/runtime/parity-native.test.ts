@@ -18,7 +18,9 @@ import { checkedInReference, expectReference, referenceBesideCheckout } from "./
 
 const loaded = loadTfjs("cpu");
 if (!("tf" in loaded)) {
-  console.log(`native TensorFlow.js tests skipped: ${loaded.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; ")}`);
+  console.log(
+    `native TensorFlow.js tests skipped: ${loaded.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; ")}`,
+  );
 }
 const beside = await referenceBesideCheckout();
 
@@ -44,7 +46,10 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
 
   test.each([
     { why: "mobile with its weights", options: undefined },
-    { why: "mobile with peepholes", options: { name: "mobile", widths: [24, 16], features: 128, skip: 64, rank: 128, peepholes: true } as const },
+    {
+      why: "mobile with peepholes",
+      options: { name: "mobile", widths: [24, 16], features: 128, skip: 64, rank: 128, peepholes: true } as const,
+    },
     { why: "vgg16 with peepholes", options: { name: "vgg16", widths: [16, 16], peepholes: true } as const },
   ])("computes what onnxruntime computes: $why", async ({ options }) => {
     const model = await loadModel("mobile");
@@ -55,7 +60,10 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
   });
 
   test.each([
-    { why: "mobile", options: { name: "mobile", widths: [24, 16], features: 128, skip: 64, rank: 128, peepholes: true } as const },
+    {
+      why: "mobile",
+      options: { name: "mobile", widths: [24, 16], features: 128, skip: 64, rank: 128, peepholes: true } as const,
+    },
     { why: "vgg16", options: { name: "vgg16", widths: [16, 16], peepholes: true } as const },
   ])("the gradient reaches every weight of $why", ({ options }) => {
     const network = describeNetwork(options);

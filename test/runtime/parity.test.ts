@@ -14,7 +14,9 @@ import { NORMALIZATION, onnxRunner, randomWeights, syntheticCrops, tfjsRunner } 
 import type { NetworkRunner, Weights } from "./network-runner.js";
 import { expectSameNetwork, expectSameStep } from "./parity-cases.js";
 
-beforeAll(async () => { await tf.setBackend("cpu"); });
+beforeAll(async () => {
+  await tf.setBackend("cpu");
+});
 
 const open: NetworkRunner[] = [];
 afterEach(async () => {
@@ -22,7 +24,11 @@ afterEach(async () => {
 });
 
 /** Both engines on one network. */
-async function both(options: ArchitectureOptions, weights: Weights, parts: "both" | "step" = "both"): Promise<[NetworkRunner, NetworkRunner]> {
+async function both(
+  options: ArchitectureOptions,
+  weights: Weights,
+  parts: "both" | "step" = "both",
+): Promise<[NetworkRunner, NetworkRunner]> {
   const network = describeNetwork(options);
   open.push(await onnxRunner(network, weights, parts), tfjsRunner(tf, network, weights));
   return [open[0]!, open[1]!];
@@ -70,7 +76,11 @@ test("both engines draw the same sequences to their end", async () => {
   const [a, b] = [await decodeGreedy(onnx, pixels, 3, 30), await decodeGreedy(tfjs, pixels, 3, 30)];
   await onnx.dispose();
   await tfjs.dispose();
-  expect(a.sequences.map(({ cells, ended }) => ({ cells, ended }))).toEqual(b.sequences.map(({ cells, ended }) => ({ cells, ended })));
+  expect(a.sequences.map(({ cells, ended }) => ({ cells, ended }))).toEqual(
+    b.sequences.map(({ cells, ended }) => ({ cells, ended })),
+  );
   expect(a.sequences.some(({ ended }) => ended)).toBe(true);
-  a.sequences.forEach(({ logProbability }, at) => { expect(logProbability).toBeCloseTo(b.sequences[at]!.logProbability, 3); });
+  a.sequences.forEach(({ logProbability }, at) => {
+    expect(logProbability).toBeCloseTo(b.sequences[at]!.logProbability, 3);
+  });
 });

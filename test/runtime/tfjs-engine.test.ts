@@ -5,15 +5,20 @@ import { loadModel } from "../../src/runtime/model.js";
 import { openTfjsEngine } from "../../src/runtime/tfjs-engine.js";
 import { NORMALIZATION, distance, syntheticCrops } from "./network-runner.js";
 
-beforeAll(async () => { await tf.setBackend("cpu"); });
+beforeAll(async () => {
+  await tf.setBackend("cpu");
+});
 
 async function openTiny(): Promise<Engine> {
   const { network, weights } = await loadModel("tiny-random");
   return openTfjsEngine(tf, network, weights, NORMALIZATION, { device: "cpu", version: "@tensorflow/tfjs 4.22.0" });
 }
 
-const vertices = (...cells: number[]): StepInput =>
-  ({ first: Int32Array.from(cells), previous: Int32Array.from(cells), beforePrevious: new Int32Array(cells.length).fill(784) });
+const vertices = (...cells: number[]): StepInput => ({
+  first: Int32Array.from(cells),
+  previous: Int32Array.from(cells),
+  beforePrevious: new Int32Array(cells.length).fill(784),
+});
 
 test("the engine says who it is", async () => {
   const engine = await openTiny();
@@ -61,7 +66,10 @@ describe("select", () => {
 
   test("leaves the decoding it was taken from as it was", async () => {
     const engine = await openTiny();
-    const [one, two]: Decoding[] = [await engine.encode(syntheticCrops(2), 2), await engine.encode(syntheticCrops(2), 2)];
+    const [one, two]: Decoding[] = [
+      await engine.encode(syntheticCrops(2), 2),
+      await engine.encode(syntheticCrops(2), 2),
+    ];
     const part = one!.select([1]);
     await part.step(vertices(400)); // moves its own state only
     part.dispose();
@@ -77,7 +85,9 @@ test("a crop's logits do not depend on its neighbors in the batch", async () => 
   const together = await engine.encode(syntheticCrops(2), 2);
   const alone = await engine.encode(syntheticCrops(2).slice(224 * 224 * 3), 1);
   expect(distance(row(together.firstVertexLogits, 784, 1), alone.firstVertexLogits)).toBeLessThan(1e-5);
-  expect(distance(row(await together.step(vertices(9, 50)), 785, 1), await alone.step(vertices(50)))).toBeLessThan(1e-5);
+  expect(distance(row(await together.step(vertices(9, 50)), 785, 1), await alone.step(vertices(50)))).toBeLessThan(
+    1e-5,
+  );
   together.dispose();
   alone.dispose();
   await engine.dispose();

@@ -33,25 +33,33 @@ const anyWeight: fc.Arbitrary<{ role: WeightRole; shape: number[] }> = fc.oneof(
   size().map((o) => ({ role: { kind: "bias" } as const, shape: [o] })),
   fc.tuple(size(), size(), size()).map(([c, h, w]) => ({ role: { kind: "map" } as const, shape: [c, h, w] })),
   fc.tuple(size(), size()).map(([o, n]) => ({ role: { kind: "rows" } as const, shape: [o, n] })),
-  fc.tuple(size(), size(), size(), size()).map(([o, c, h, w]) => ({ role: { kind: "rows", input: [c, h, w] } as const, shape: [o, c * h * w] })),
+  fc
+    .tuple(size(), size(), size(), size())
+    .map(([o, c, h, w]) => ({ role: { kind: "rows", input: [c, h, w] } as const, shape: [o, c * h * w] })),
 );
 
 test("a weight comes back from the layout of TensorFlow.js as it was", () => {
-  fc.assert(fc.property(anyWeight, ({ role, shape }) => {
-    const weight = { shape, values: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, at) => at) };
-    expect(toFileLayout(toTfjsLayout(weight, role), role)).toEqual(weight);
-  }));
+  fc.assert(
+    fc.property(anyWeight, ({ role, shape }) => {
+      const weight = { shape, values: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, at) => at) };
+      expect(toFileLayout(toTfjsLayout(weight, role), role)).toEqual(weight);
+    }),
+  );
 });
 
 test("permuting moves the value at [a, b, c] to [c, a, b]", () => {
-  fc.assert(fc.property(size(), size(), size(), (a, b, c) => {
-    const values = Float32Array.from({ length: a * b * c }, (_, at) => at);
-    const moved = permute(values, [a, b, c], [2, 0, 1]);
-    expect(moved.shape).toEqual([c, a, b]);
-    for (let i = 0; i < a; i++) for (let j = 0; j < b; j++) for (let k = 0; k < c; k++) {
-      expect(moved.values[(k * a + i) * b + j]).toBe(values[(i * b + j) * c + k]);
-    }
-  }));
+  fc.assert(
+    fc.property(size(), size(), size(), (a, b, c) => {
+      const values = Float32Array.from({ length: a * b * c }, (_, at) => at);
+      const moved = permute(values, [a, b, c], [2, 0, 1]);
+      expect(moved.shape).toEqual([c, a, b]);
+      for (let i = 0; i < a; i++)
+        for (let j = 0; j < b; j++)
+          for (let k = 0; k < c; k++) {
+            expect(moved.values[(k * a + i) * b + j]).toBe(values[(i * b + j) * c + k]);
+          }
+    }),
+  );
 });
 
 test("a depthwise kernel keeps each channel's own values", () => {

@@ -8,7 +8,9 @@ import { describeTraining } from "./training-cases.js";
 
 const loaded = loadTfjs("cpu");
 if (!("tf" in loaded)) {
-  console.log(`native training tests skipped: ${loaded.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; ")}`);
+  console.log(
+    `native training tests skipped: ${loaded.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; ")}`,
+  );
 }
 
 describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {

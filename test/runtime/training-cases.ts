@@ -4,7 +4,13 @@ import { frozenPrefix } from "../../src/network/trunk-weights.js";
 import { describeNetwork } from "../../src/network/architecture.js";
 import type { Tfjs } from "../../src/runtime/tfjs-ops.js";
 import type { TfjsTrainer } from "../../src/runtime/tfjs-trainer.js";
-import { NETWORKS, openReferenceTrainer, readReference, referenceBatch, worstDifference } from "./training-reference.js";
+import {
+  NETWORKS,
+  openReferenceTrainer,
+  readReference,
+  referenceBatch,
+  worstDifference,
+} from "./training-reference.js";
 
 /** Of the loss. */
 const LOSS_TOLERANCE = 1e-5;
@@ -21,7 +27,10 @@ type Label = keyof typeof NETWORKS;
 /** @param extent the comparison of one gradient; that and what needs a few more; or all */
 export function describeTraining(tf: Tfjs, label: Label, extent: "gradient" | "short" | "all"): void {
   const options = NETWORKS[label];
-  const using = async <R>(change: Parameters<typeof openReferenceTrainer>[2], work: (trainer: TfjsTrainer) => Promise<R>): Promise<R> => {
+  const using = async <R>(
+    change: Parameters<typeof openReferenceTrainer>[2],
+    work: (trainer: TfjsTrainer) => Promise<R>,
+  ): Promise<R> => {
     const trainer = openReferenceTrainer(tf, options, change);
     try {
       return await work(trainer);
@@ -33,19 +42,33 @@ export function describeTraining(tf: Tfjs, label: Label, extent: "gradient" | "s
   test.each([
     { why: "through the whole sequence", kind: "whole", change: {} },
     ...(extent === "all" ? [{ why: "cut every two steps", kind: "truncated", change: { truncate: 2 } }] : []),
-  ])(`losses and gradients of a batch agree with PyTorch on the same weights: ${label}, $why`, async ({ kind, change }) => {
-    const reference = await readReference();
-    const { figures, gradients } = await using(change, (trainer) => trainer.gradients(referenceBatch()));
-    const losses = reference(`${label}/${kind}/losses`); // total, steps, edge, vertex, mask
-    losses.forEach((loss, at) => { expect(Math.abs(figures[at]! - loss) / loss, `part ${at}: ${figures[at]} and ${loss}`).toBeLessThan(LOSS_TOLERANCE); });
-    expect([...gradients.keys()].sort()).toEqual([...describeNetwork(options).weightShapes.keys()].sort());
-    const isDeep = (name: string): boolean => label === "mobile" && name.startsWith("encoder.");
-    for (const [tolerance, names] of [[TRUNK_TOLERANCE, isDeep], [GRADIENT_TOLERANCE, (name: string) => !isDeep(name)]] as const) {
-      const compared = new Map([...gradients].filter(([name]) => names(name)));
-      const worst = worstDifference(compared, (name) => reference(`${label}/${kind}/gradients/${name}`), ([norm]) => norm!);
-      expect(worst.difference, worst.name).toBeLessThan(tolerance);
-    }
-  });
+  ])(
+    `losses and gradients of a batch agree with PyTorch on the same weights: ${label}, $why`,
+    async ({ kind, change }) => {
+      const reference = await readReference();
+      const { figures, gradients } = await using(change, (trainer) => trainer.gradients(referenceBatch()));
+      const losses = reference(`${label}/${kind}/losses`); // total, steps, edge, vertex, mask
+      losses.forEach((loss, at) => {
+        expect(Math.abs(figures[at]! - loss) / loss, `part ${at}: ${figures[at]} and ${loss}`).toBeLessThan(
+          LOSS_TOLERANCE,
+        );
+      });
+      expect([...gradients.keys()].sort()).toEqual([...describeNetwork(options).weightShapes.keys()].sort());
+      const isDeep = (name: string): boolean => label === "mobile" && name.startsWith("encoder.");
+      for (const [tolerance, names] of [
+        [TRUNK_TOLERANCE, isDeep],
+        [GRADIENT_TOLERANCE, (name: string) => !isDeep(name)],
+      ] as const) {
+        const compared = new Map([...gradients].filter(([name]) => names(name)));
+        const worst = worstDifference(
+          compared,
+          (name) => reference(`${label}/${kind}/gradients/${name}`),
+          ([norm]) => norm!,
+        );
+        expect(worst.difference, worst.name).toBeLessThan(tolerance);
+      }
+    },
+  );
 
   if (extent === "gradient") return;
 
@@ -57,7 +80,9 @@ export function describeTraining(tf: Tfjs, label: Label, extent: "gradient" | "s
       const before = await trainer.weights();
       await trainer.step(referenceBatch(), { trunk: 1e-3, head: 1e-3 });
       const after = await trainer.weights();
-      const moved = [...after].filter(([name, { values }]) => values.some((value, at) => value !== before.get(name)!.values[at])).map(([name]) => name);
+      const moved = [...after]
+        .filter(([name, { values }]) => values.some((value, at) => value !== before.get(name)!.values[at]))
+        .map(([name]) => name);
       expect(moved.sort()).toEqual([...network.weightShapes.keys()].filter((name) => !frozen.has(name)).sort());
       expect(trainer.frozen).toBe([...frozen].reduce((sum, name) => sum + before.get(name)!.values.length, 0));
     });
@@ -69,7 +94,8 @@ export function describeTraining(tf: Tfjs, label: Label, extent: "gradient" | "s
     const whole = await using({}, (trainer) => trainer.gradients(referenceBatch()));
     const cut = await using({ truncate: 2 }, (trainer) => trainer.gradients(referenceBatch()));
     expect(cut.figures).toEqual(whole.figures);
-    const differs = (name: string): boolean => cut.gradients.get(name)!.values.some((value, at) => value !== whole.gradients.get(name)!.values[at]);
+    const differs = (name: string): boolean =>
+      cut.gradients.get(name)!.values.some((value, at) => value !== whole.gradients.get(name)!.values[at]);
     expect(differs("decoder.gates_1.weight")).toBe(true);
     expect(differs("decoder.global_2.weight")).toBe(false); // behind the last cut there is nothing to cut
   });
@@ -87,7 +113,11 @@ export function describeTraining(tf: Tfjs, label: Label, extent: "gradient" | "s
       }
       // Three steps move a weight by at most 3e-3. Adam divides by the gradient's own size, so that where that is nothing but rounding
       // the direction is too: a tenth of the way is allowed.
-      const worst = worstDifference(await trainer.weights(), (name) => reference(`${label}/adam/weights/${name}`), () => 1);
+      const worst = worstDifference(
+        await trainer.weights(),
+        (name) => reference(`${label}/adam/weights/${name}`),
+        () => 1,
+      );
       expect(worst.difference, worst.name).toBeLessThan(3e-4);
     });
   });

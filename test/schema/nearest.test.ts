@@ -23,5 +23,13 @@ test("a beginning that several names have suggests none of them, a near name goe
 });
 
 test("candidates may come from anything that can be walked once", () => {
-  expect(nearestName("bat", new Map([["batch-size", 1], ["out", 2]]).keys())).toBe("batch-size");
+  expect(
+    nearestName(
+      "bat",
+      new Map([
+        ["batch-size", 1],
+        ["out", 2],
+      ]).keys(),
+    ),
+  ).toBe("batch-size");
 });

@@ -6,9 +6,20 @@ import { erasePixels, grayPixels, tonePixels, turnOverPixels } from "../../src/t
 
 const random = createRandom("alter-pixels");
 const NOISE = Uint8Array.from({ length: CROP_SIZE * CROP_SIZE * 3 }, () => random.integer(256));
-const pixel = (crop: Uint8Array, x: number, y: number): number[] => [...crop.subarray((y * CROP_SIZE + x) * 3, (y * CROP_SIZE + x) * 3 + 3)];
+const pixel = (crop: Uint8Array, x: number, y: number): number[] => [
+  ...crop.subarray((y * CROP_SIZE + x) * 3, (y * CROP_SIZE + x) * 3 + 3),
+];
 /** Corners, the middle on both sides, and a few others. */
-const PLACES = [[0, 0], [223, 0], [0, 223], [223, 223], [111, 112], [112, 111], [5, 77], [200, 13]] as const;
+const PLACES = [
+  [0, 0],
+  [223, 0],
+  [0, 223],
+  [223, 223],
+  [111, 112],
+  [112, 111],
+  [5, 77],
+  [200, 13],
+] as const;
 
 test.each([
   { alter: mirrorPixels, to: (x: number, y: number) => [223 - x, y] as const, name: "left and right" },

@@ -28,9 +28,15 @@ const MOST_STEPS = 200;
 const RATE = 0.01;
 
 const loaded = loadTfjs("cpu");
-if (!("tf" in loaded)) console.log(`overfit test skipped: ${loaded.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; ")}`);
+if (!("tf" in loaded))
+  console.log(
+    `overfit test skipped: ${loaded.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; ")}`,
+  );
 
-interface Shape { readonly crop: Crop; readonly cells: readonly GridCell[] }
+interface Shape {
+  readonly crop: Crop;
+  readonly cells: readonly GridCell[];
+}
 
 /** The eight instances with the fewest vertices among those the grid can show. */
 async function easyShapes(set: ValidationSet): Promise<Shape[]> {
@@ -42,7 +48,12 @@ async function easyShapes(set: ValidationSet): Promise<Shape[]> {
     if (truth?.kind !== "polygon") continue;
     const cells = targetCells(truth.polygon[0]!, crop.window, LIMITS);
     if (typeof cells === "string") continue;
-    const ceiling = iouWithTruth([cells.map((cell) => cellToImagePoint(cell, crop.window))], truth, crop.imageHeight, crop.imageWidth);
+    const ceiling = iouWithTruth(
+      [cells.map((cell) => cellToImagePoint(cell, crop.window))],
+      truth,
+      crop.imageHeight,
+      crop.imageWidth,
+    );
     if (ceiling > LEAST_CEILING) shapes.push({ crop, cells });
   }
   return shapes.sort((a, b) => a.cells.length - b.cells.length).slice(0, COUNT);
@@ -51,7 +62,12 @@ async function easyShapes(set: ValidationSet): Promise<Shape[]> {
 describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
   test("a tiny network learns eight crops of the fixtures to a mean IoU above 0.9 within a minute of processor time", async () => {
     const { tf } = loaded as Extract<typeof loaded, { tf: unknown }>;
-    const set = await openValidationSet({ boxes: join(FIXTURES, "boxes.json"), images: join(FIXTURES, "images"), seed: 0, filter: { ...LIMITS, minAreaPx: 1500 } });
+    const set = await openValidationSet({
+      boxes: join(FIXTURES, "boxes.json"),
+      images: join(FIXTURES, "images"),
+      seed: 0,
+      filter: { ...LIMITS, minAreaPx: 1500 },
+    });
     const shapes = await easyShapes(set);
     expect(shapes).toHaveLength(COUNT);
     const crops = new Uint8Array(Buffer.concat(shapes.map(({ crop }) => crop.pixels)));
@@ -59,18 +75,29 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
     const weights = new Map([...network.weightShapes].map(([name, shape]) => [name, initialWeight(name, shape, 1)]));
     const device = await trainingDevice(tf, "cpu", "");
     const trainer = device.openTrainer(network, weights, NORMALIZATION, {
-      frozen: new Set(), weights: { steps: 1, edge: 0.2, vertex: 1, mask: 0.2 }, smoothing: 0, weightDecay: 0, clipNorm: 5, average: 0,
+      frozen: new Set(),
+      weights: { steps: 1, edge: 0.2, vertex: 1, mask: 0.2 },
+      smoothing: 0,
+      weightDecay: 0,
+      clipNorm: 5,
+      average: 0,
     });
     const learned: ValidationSet = {
-      ...set, instances: COUNT,
+      ...set,
+      instances: COUNT,
       // eslint-disable-next-line @typescript-eslint/require-await -- an async generator is asked for, the crops are there already
-      crops: async function* () { for (const { crop } of shapes) yield { kind: "crop", crop }; },
+      crops: async function* () {
+        for (const { crop } of shapes) yield { kind: "crop", crop };
+      },
     };
     const random = createRandom(3);
     const began = process.cpuUsage();
     let iou = 0;
     for (let step = 1; step <= MOST_STEPS && iou <= 0.9; step++) {
-      const batch = packBatch(crops, shapes.map(({ cells }) => startAt(cells, random.integer(cells.length)))); // any vertex may be the first
+      const batch = packBatch(
+        crops,
+        shapes.map(({ cells }) => startAt(cells, random.integer(cells.length))),
+      ); // any vertex may be the first
       const rate = RATE * Math.min(1, step / 10) * (step > 100 ? 0.3 : 1);
       expect((await trainer.step(batch, { head: rate, trunk: rate })).applied).toBe(true);
       if (step % 20 !== 0) continue;

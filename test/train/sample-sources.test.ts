@@ -4,8 +4,15 @@ import { sourceSampler } from "../../src/train/sample-sources.js";
 import type { TruthInstance } from "../../src/train/truth-instance.js";
 
 /** 90 instances of "many" and 10 of "few", mixed. */
-const instances = Array.from({ length: 100 }, (_, ordinal): TruthInstance =>
-  ({ ordinal, annotationId: ordinal, categoryId: 1, image: 0, source: ordinal % 10 === 3 ? 1 : 0, box: { left: 0, top: 0, width: 1, height: 1 }, points: new Float32Array(6) }));
+const instances = Array.from({ length: 100 }, (_, ordinal): TruthInstance => ({
+  ordinal,
+  annotationId: ordinal,
+  categoryId: 1,
+  image: 0,
+  source: ordinal % 10 === 3 ? 1 : 0,
+  box: { left: 0, top: 0, width: 1, height: 1 },
+  points: new Float32Array(6),
+}));
 const SET = { instances, sources: ["many", "few"] };
 const DRAWS = 4000;
 
@@ -24,12 +31,23 @@ test.each([
   }
   const fromFew = [...counts].filter(([i]) => instances[i]!.source === 1);
   // Four standard deviations.
-  expect(Math.abs(fromFew.reduce((sum, [, count]) => sum + count, 0) / DRAWS - few)).toBeLessThan(4 * Math.sqrt((few * (1 - few)) / DRAWS) + 1e-9);
+  expect(Math.abs(fromFew.reduce((sum, [, count]) => sum + count, 0) / DRAWS - few)).toBeLessThan(
+    4 * Math.sqrt((few * (1 - few)) / DRAWS) + 1e-9,
+  );
   expect(fromFew.length).toBe(10);
 });
 
 test.each([-1, NaN, Infinity])("a weight of %d is refused", (weight) => {
-  expect(() => sourceSampler(SET, new Map([["many", weight], ["few", 1]]), 1)).toThrow(/a number of 0 or more for "many"/);
+  expect(() =>
+    sourceSampler(
+      SET,
+      new Map([
+        ["many", weight],
+        ["few", 1],
+      ]),
+      1,
+    ),
+  ).toThrow(/a number of 0 or more for "many"/);
 });
 
 test("instances drawn together are different ones of one image, as many as asked or as it has", () => {

@@ -8,7 +8,12 @@ test.each([
   { why: "the first step of a warm-up has one part of it", step: 0, recipe: COSINE, head: 0.01 },
   { why: "half way up", step: 49, recipe: COSINE, head: 0.5 * (0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * 0.049))) },
   { why: "half way down the cosine", step: 500, recipe: COSINE, head: 0.505 },
-  { why: "the last step still moves", step: 999, recipe: COSINE, head: 0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * 0.999)) },
+  {
+    why: "the last step still moves",
+    step: 999,
+    recipe: COSINE,
+    head: 0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * 0.999)),
+  },
   { why: "steps: before the first drop", step: 299, recipe: STEPS, head: 1 },
   { why: "steps: a tenth after the first", step: 300, recipe: STEPS, head: 0.1 },
   { why: "steps: a thousandth after the third", step: 900, recipe: STEPS, head: 0.001 },

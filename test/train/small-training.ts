@@ -6,8 +6,30 @@ import { DEFAULT_RECIPE, type TrainOptions } from "../../src/train/options.js";
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 
 export const SMALL: TrainOptions = {
-  ...DEFAULT_RECIPE, model: "tiny", device: "cpu", out: "", seed: 5, batchSize: 2, steps: 6, rate: 1e-2, trunkRate: 1e-2, warmUp: 2, average: 0.9,
-  reportEvery: 2, validateEvery: 4, checkpointEvery: 3,
-  data: { boxes: join(FIXTURES, "boxes.json"), images: join(FIXTURES, "images"), maxInstances: 12, augmentation: NO_AUGMENTATION },
-  validation: { boxes: join(FIXTURES, "cityscapes", "gtFine"), images: join(FIXTURES, "cityscapes", "leftImg8bit"), maxInstances: 4, filter: { minAreaPx: 100 } },
+  ...DEFAULT_RECIPE,
+  model: "tiny",
+  device: "cpu",
+  out: "",
+  seed: 5,
+  batchSize: 2,
+  steps: 6,
+  rate: 1e-2,
+  trunkRate: 1e-2,
+  warmUp: 2,
+  average: 0.9,
+  reportEvery: 2,
+  validateEvery: 4,
+  checkpointEvery: 3,
+  data: {
+    boxes: join(FIXTURES, "boxes.json"),
+    images: join(FIXTURES, "images"),
+    maxInstances: 12,
+    augmentation: NO_AUGMENTATION,
+  },
+  validation: {
+    boxes: join(FIXTURES, "cityscapes", "gtFine"),
+    images: join(FIXTURES, "cityscapes", "leftImg8bit"),
+    maxInstances: 4,
+    filter: { minAreaPx: 100 },
+  },
 };

@@ -15,13 +15,25 @@ import { resumeTraining, train } from "../../src/train/train.js";
 import { SMALL } from "./small-training.js";
 
 const loaded = loadTfjs("cpu");
-if (!("tf" in loaded)) console.log(`training runs skipped: ${loaded.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; ")}`);
+if (!("tf" in loaded))
+  console.log(
+    `training runs skipped: ${loaded.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; ")}`,
+  );
 const home = mkdtempSync(join(tmpdir(), "polyrnn-train-"));
-afterAll(() => { rmSync(home, { recursive: true, force: true }); });
+afterAll(() => {
+  rmSync(home, { recursive: true, force: true });
+});
 
-const linesOf = (out: string): MetricsLine[] => readFileSync(join(out, "metrics.ndjson"), "utf8").trim().split("\n").map((line) => JSON.parse(line) as MetricsLine);
+const linesOf = (out: string): MetricsLine[] =>
+  readFileSync(join(out, "metrics.ndjson"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as MetricsLine);
 async function failureOf(work: Promise<unknown>): Promise<PolyrnnError> {
-  const thrown: unknown = await work.then(() => undefined, (error: unknown) => error);
+  const thrown: unknown = await work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
   if (!(thrown instanceof PolyrnnError)) throw new Error(`expected a PolyrnnError, received ${String(thrown)}`);
   return thrown;
 }
@@ -38,11 +50,26 @@ describe.skipIf(!("tf" in loaded))("a training run", () => {
     const validations = linesOf(out).filter((line) => line.type === "validation");
     expect(validations.map(({ step }) => step)).toEqual([4, 6]);
     const best = validations.find(({ step }) => step === ended.best?.step)!;
-    expect(card.scores.find(({ source }) => source === "all")).toMatchObject({ dataset: "gtFine", instances: 4, meanIoU: best.all.iou, boxIoU: best.all.boxIou });
+    expect(card.scores.find(({ source }) => source === "all")).toMatchObject({
+      dataset: "gtFine",
+      instances: 4,
+      meanIoU: best.all.iou,
+      boxIoU: best.all.boxIou,
+    });
     expect(Object.keys(card.files)).toEqual(["model.safetensors"]);
-    expect(readdirSync(out).sort()).toEqual(["checkpoint", "metrics.ndjson", "model.json", "model.safetensors", "run.json"]);
+    expect(readdirSync(out).sort()).toEqual([
+      "checkpoint",
+      "metrics.ndjson",
+      "model.json",
+      "model.safetensors",
+      "run.json",
+    ]);
     expect(readdirSync(join(out, "checkpoint")).sort()).toEqual(["state.json", "step-00000006.safetensors"]);
-    expect(linesOf(out).filter((line) => line.type === "step").map(({ step }) => step)).toEqual([2, 4, 6]);
+    expect(
+      linesOf(out)
+        .filter((line) => line.type === "step")
+        .map(({ step }) => step),
+    ).toEqual([2, 4, 6]);
   });
 
   test("refuses a folder with something in it, and leaves that alone", async () => {
@@ -57,20 +84,53 @@ describe.skipIf(!("tf" in loaded))("a training run", () => {
     const out = join(home, "partial");
     const file = join(home, "trunk.safetensors");
     const kernel = { shape: [4, 3, 3, 3], values: new Float32Array(108).fill(0.125) };
-    writeFileSync(file, serializeSafetensors(new Map([["encoder.conv_2.weight", kernel], ["of.another.network", kernel]]), { dtype: "F32" }));
+    writeFileSync(
+      file,
+      serializeSafetensors(
+        new Map([
+          ["encoder.conv_2.weight", kernel],
+          ["of.another.network", kernel],
+        ]),
+        { dtype: "F32" },
+      ),
+    );
     let started: RunStarted | undefined;
-    await train({ ...SMALL, out, init: file, freeze: "conv_2", steps: 1 }, { started: (run) => { started = run; } });
-    expect(started?.start).toMatch(/^1 tensors of trunk\.safetensors \(sha256 [0-9a-f]{12}\), \d+ random from seed 5; 1 tensors of the file do not fit and are left out$/);
+    await train(
+      { ...SMALL, out, init: file, freeze: "conv_2", steps: 1 },
+      {
+        started: (run) => {
+          started = run;
+        },
+      },
+    );
+    expect(started?.start).toMatch(
+      /^1 tensors of trunk\.safetensors \(sha256 [0-9a-f]{12}\), \d+ random from seed 5; 1 tensors of the file do not fit and are left out$/,
+    );
     const { weights } = await loadModel(out);
     expect(weights.get("encoder.conv_2.weight")!.values).toEqual(kernel.values);
     const none = join(home, "none.safetensors");
     writeFileSync(none, serializeSafetensors(new Map([["of.another.network", kernel]]), { dtype: "F32" }));
-    expect((await failureOf(train({ ...SMALL, out: join(home, "other"), init: none }))).message).toContain("none of its 1 fits by name and shape");
+    expect((await failureOf(train({ ...SMALL, out: join(home, "other"), init: none }))).message).toContain(
+      "none of its 1 fits by name and shape",
+    );
   });
 
   test("stops at the step whose losses are not finite, names it, and keeps the checkpoint before it", async () => {
     const out = join(home, "diverged");
-    const error = await failureOf(train({ ...SMALL, out, rate: 10, trunkRate: 10, warmUp: 0, weightDecay: 1, steps: 400, checkpointEvery: 1, reportEvery: 1, validateEvery: 400 }));
+    const error = await failureOf(
+      train({
+        ...SMALL,
+        out,
+        rate: 10,
+        trunkRate: 10,
+        warmUp: 0,
+        weightDecay: 1,
+        steps: 400,
+        checkpointEvery: 1,
+        reportEvery: 1,
+        validateEvery: 400,
+      }),
+    );
     expect(error.code).toBe("E_DIVERGED");
     const step = Number(/^step (\d+): expected finite losses but received total/.exec(error.message)![1]);
     expect(step).toBeGreaterThan(1);
@@ -82,48 +142,64 @@ describe.skipIf(!("tf" in loaded))("a training run", () => {
 
   const canMount = process.getuid?.() === 0 && canMountTmpfs();
   if (!canMount) console.log("training on a full disk skipped: no tmpfs can be mounted here");
-  test.skipIf(!canMount)("on a disk that fills during a checkpoint keeps the one before, says so, and goes on when there is room", async () => {
-    const out = join(home, "disk");
-    const straight = join(home, "straight");
-    const options: TrainOptions = { ...SMALL, validateEvery: 6 };
-    await train({ ...options, out: straight });
-    mkdirSync(out);
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", out]); // one checkpoint of 5.7 MB, not two
-    try {
-      const error = await failureOf(train({ ...options, out }));
-      expect(error.code).toBe("E_WRITE");
-      expect(error.message).toMatch(/^checkpoint of step 3: .*the disk is full \(ENOSPC\); the one of step 0 is whole$/);
-      expect((await readCheckpoint(out)).state.step).toBe(0);
-      execFileSync("mount", ["-o", "remount,size=100m", out]);
-      await resumeTraining(out);
-      const timeless = (line: MetricsLine): object => ({ ...line, instancesPerSecond: 0 });
-      expect(linesOf(out).map(timeless)).toEqual(linesOf(straight).map(timeless));
-      expect((await loadModel(out)).hash).toBe((await loadModel(straight)).hash);
-    } finally {
-      execFileSync("umount", [out]);
-    }
-  });
+  test.skipIf(!canMount)(
+    "on a disk that fills during a checkpoint keeps the one before, says so, and goes on when there is room",
+    async () => {
+      const out = join(home, "disk");
+      const straight = join(home, "straight");
+      const options: TrainOptions = { ...SMALL, validateEvery: 6 };
+      await train({ ...options, out: straight });
+      mkdirSync(out);
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", out]); // one checkpoint of 5.7 MB, not two
+      try {
+        const error = await failureOf(train({ ...options, out }));
+        expect(error.code).toBe("E_WRITE");
+        expect(error.message).toMatch(
+          /^checkpoint of step 3: .*the disk is full \(ENOSPC\); the one of step 0 is whole$/,
+        );
+        expect((await readCheckpoint(out)).state.step).toBe(0);
+        execFileSync("mount", ["-o", "remount,size=100m", out]);
+        await resumeTraining(out);
+        const timeless = (line: MetricsLine): object => ({ ...line, instancesPerSecond: 0 });
+        expect(linesOf(out).map(timeless)).toEqual(linesOf(straight).map(timeless));
+        expect((await loadModel(out)).hash).toBe((await loadModel(straight)).hash);
+      } finally {
+        execFileSync("umount", [out]);
+      }
+    },
+  );
 
   test("stops when it is told to, and goes on to the same weights", async () => {
     const [out, straight] = [join(home, "stopped"), join(home, "unstopped")];
     const options: TrainOptions = { ...SMALL, validateEvery: 6, checkpointEvery: 100 };
     await train({ ...options, out: straight });
     const stop = new AbortController();
-    const ended = await train({ ...options, out }, { step: ({ step }) => { if (step === 3) stop.abort(); } }, { signal: stop.signal });
+    const ended = await train(
+      { ...options, out },
+      {
+        step: ({ step }) => {
+          if (step === 3) stop.abort();
+        },
+      },
+      { signal: stop.signal },
+    );
     expect(ended).toMatchObject({ reason: "stopped", step: 3 });
     await resumeTraining(out);
     expect((await readCheckpoint(out)).state).toEqual((await readCheckpoint(straight)).state);
   });
 
   test("does not go on with other annotations, though there are as many", async () => {
-    const out = join(home, "changed"), boxes = join(home, "boxes.json");
+    const out = join(home, "changed"),
+      boxes = join(home, "boxes.json");
     const annotations = readFileSync(SMALL.data.boxes, "utf8");
     writeFileSync(boxes, annotations);
     await train({ ...SMALL, data: { ...SMALL.data, boxes }, out, steps: 1 });
     writeFileSync(boxes, `${annotations}\n`);
     const error = await failureOf(resumeTraining(out));
     expect(error.code).toBe("E_DATA");
-    expect(error.message).toMatch(/run\.json: expected [0-9a-f]{64} as sha256 of the annotations, as when the run began, but received [0-9a-f]{64}$/);
+    expect(error.message).toMatch(
+      /run\.json: expected [0-9a-f]{64} as sha256 of the annotations, as when the run began, but received [0-9a-f]{64}$/,
+    );
     writeFileSync(boxes, annotations);
     expect(await resumeTraining(out)).toMatchObject({ reason: "done", step: 1 });
   });
@@ -132,7 +208,8 @@ describe.skipIf(!("tf" in loaded))("a training run", () => {
 function canMountTmpfs(): boolean {
   const place = join(home, "try");
   mkdirSync(place);
-  if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", place], { stdio: "ignore" }).status !== 0) return false;
+  if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", place], { stdio: "ignore" }).status !== 0)
+    return false;
   execFileSync("umount", [place]);
   return true;
 }

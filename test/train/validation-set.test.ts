@@ -17,10 +17,17 @@ async function cropsOf(set: { crops(): AsyncIterable<CropResult> }): Promise<Cro
 test("gives every instance in its plain crop, with its truth and its source, in order, as often as asked", async () => {
   const set = await openValidationSet({ ...data, seed: 1 });
   expect(set.instances).toBe(INSTANCES.length);
-  expect(set.bySource).toEqual(new Map([["left", 4], ["right", 1]]));
+  expect(set.bySource).toEqual(
+    new Map([
+      ["left", 4],
+      ["right", 1],
+    ]),
+  );
   expect(set.files.map(({ fileName }) => fileName)).toEqual(IMAGES.map(({ name }) => name));
   const results = await cropsOf(set);
-  expect(results.map((result) => (result.kind === "crop" ? result.crop.instance.ordinal : -1))).toEqual([0, 1, 2, 3, 4]);
+  expect(results.map((result) => (result.kind === "crop" ? result.crop.instance.ordinal : -1))).toEqual([
+    0, 1, 2, 3, 4,
+  ]);
   for (const result of results) {
     if (result.kind !== "crop") throw new Error(result.failure.message);
     const { instance, window } = result.crop;

@@ -7,19 +7,42 @@ import { toCocoAnnotation } from "../../src/write/coco-annotation.js";
 import { nameCategories } from "../../src/write/existing-labels.js";
 import { resultLine } from "../../src/write/ndjson.js";
 import type { ResultItem } from "../../src/write/writer.js";
-import { CATEGORIES, TRIANGLE, anyRing, done, failed, instanceOf, rejected, resultOf, skipped, withoutSize } from "./results.js";
+import {
+  CATEGORIES,
+  TRIANGLE,
+  anyRing,
+  done,
+  failed,
+  instanceOf,
+  rejected,
+  resultOf,
+  skipped,
+  withoutSize,
+} from "./results.js";
 
 const names = nameCategories(CATEGORIES);
 const annotate = (item: ResultItem): JsonObject | undefined => toCocoAnnotation(item, resultOf([item]), names);
 
 describe("a drawn polygon", () => {
   test("goes out with every field of the input, the segmentation replaced", () => {
-    const raw = { id: 100, attributes: { occluded: true, tags: ["a", null] }, note: "ours", segmentation: [[1, 2, 3, 4, 5, 6]], area: 7, iscrowd: 0 };
+    const raw = {
+      id: 100,
+      attributes: { occluded: true, tags: ["a", null] },
+      note: "ours",
+      segmentation: [[1, 2, 3, 4, 5, 6]],
+      area: 7,
+      iscrowd: 0,
+    };
     expect(annotate(done(instanceOf(0, { raw })))).toEqual({
-      ...raw, image_id: 1, category_id: 3, bbox: [5, 6, 70, 50],
+      ...raw,
+      image_id: 1,
+      category_id: 3,
+      bbox: [5, 6, 70, 50],
       segmentation: [[10, 10, 60.25, 12.5, 30, 44.13]],
       area: rleArea(rasterizePolygon([TRIANGLE], 80, 100)),
-      iscrowd: 0, score: 0.8125, polyrnn_score: 0.8125,
+      iscrowd: 0,
+      score: 0.8125,
+      polyrnn_score: 0.8125,
     });
   });
 
@@ -28,18 +51,31 @@ describe("a drawn polygon", () => {
     { why: "text ids stay", id: "0042" },
     { why: "empty text stays", id: "" },
   ])("$why", ({ id }) => {
-    const instance = { ...instanceOf(0), annotationId: id, imageId: id, categoryId: id, raw: { id, image_id: id, category_id: id } };
+    const instance = {
+      ...instanceOf(0),
+      annotationId: id,
+      imageId: id,
+      categoryId: id,
+      raw: { id, image_id: id, category_id: id },
+    };
     expect(annotate(done(instance))).toMatchObject({ id, image_id: id, category_id: id });
   });
 
   test("gets the ids and the box that its input had no fields for", () => {
-    expect(annotate(done({ ...instanceOf(4), raw: { label: "car" } })))
-      .toMatchObject({ label: "car", id: 104, image_id: 1, category_id: 3, bbox: [5, 6, 70, 50] });
+    expect(annotate(done({ ...instanceOf(4), raw: { label: "car" } }))).toMatchObject({
+      label: "car",
+      id: 104,
+      image_id: 1,
+      category_id: 3,
+      bbox: [5, 6, 70, 50],
+    });
   });
 
   test("keeps a field called __proto__ as the field it is", () => {
     const raw = JSON.parse('{"__proto__":{"polluted":1},"id":100}') as JsonObject;
-    expect(resultLine({ ...instanceOf(0), raw }, done(instanceOf(0)).outcome as never)).toContain('"__proto__":{"polluted":1}');
+    expect(resultLine({ ...instanceOf(0), raw }, done(instanceOf(0)).outcome as never)).toContain(
+      '"__proto__":{"polluted":1}',
+    );
     expect(({} as { polluted?: number }).polluted).toBeUndefined();
   });
 
@@ -56,25 +92,32 @@ describe("a drawn polygon", () => {
 
   test("comes out to two decimals whatever its coordinates are, and reads back the same", () => {
     const anyValue = fc.double({ min: -500, max: 5000, noNaN: true });
-    fc.assert(fc.property(fc.array(fc.record({ x: anyValue, y: anyValue }), { minLength: 3, maxLength: 9 }), (ring) => {
-      const line = resultLine(instanceOf(0), done(instanceOf(0), ring).outcome as never);
-      const [flat] = (JSON.parse(line) as { segmentation: number[][] }).segmentation;
-      expect(flat).toHaveLength(2 * ring.length);
-      ring.forEach(({ x, y }, i) => {
-        expect(flat![2 * i]).toBeCloseTo(x, 1.99);
-        expect(flat![2 * i + 1]).toBeCloseTo(y, 1.99);
-      });
-      expect(JSON.stringify(flat)).toMatch(/^\[(-?(0|[1-9]\d*)(\.\d{1,2})?,?)+\]$/u);
-      expect(JSON.stringify(flat)).not.toMatch(/-0[,\]]/u);
-    }));
+    fc.assert(
+      fc.property(fc.array(fc.record({ x: anyValue, y: anyValue }), { minLength: 3, maxLength: 9 }), (ring) => {
+        const line = resultLine(instanceOf(0), done(instanceOf(0), ring).outcome as never);
+        const [flat] = (JSON.parse(line) as { segmentation: number[][] }).segmentation;
+        expect(flat).toHaveLength(2 * ring.length);
+        ring.forEach(({ x, y }, i) => {
+          expect(flat![2 * i]).toBeCloseTo(x, 1.99);
+          expect(flat![2 * i + 1]).toBeCloseTo(y, 1.99);
+        });
+        expect(JSON.stringify(flat)).toMatch(/^\[(-?(0|[1-9]\d*)(\.\d{1,2})?,?)+\]$/u);
+        expect(JSON.stringify(flat)).not.toMatch(/-0[,\]]/u);
+      }),
+    );
   });
 
   test("has at least six numbers, and its area is the mask's", () => {
-    fc.assert(fc.property(anyRing, (ring) => {
-      const { segmentation, area } = annotate(done(instanceOf(0), ring)) as { segmentation: number[][]; area: number };
-      expect(segmentation[0]!.length).toBeGreaterThanOrEqual(6);
-      expect(area).toBe(rleArea(rasterizePolygon([ring], 80, 100)));
-    }));
+    fc.assert(
+      fc.property(anyRing, (ring) => {
+        const { segmentation, area } = annotate(done(instanceOf(0), ring)) as {
+          segmentation: number[][];
+          area: number;
+        };
+        expect(segmentation[0]!.length).toBeGreaterThanOrEqual(6);
+        expect(area).toBe(rleArea(rasterizePolygon([ring], 80, 100)));
+      }),
+    );
   });
 });
 
@@ -82,10 +125,22 @@ describe("a label of the input that was passed over", () => {
   const polygon = [[1, 1, 9, 1, 9, 9]];
   test.each([
     { why: "a kept polygon", reason: "kept", segmentation: polygon, extra: { area: 33 } },
-    { why: "a crowd's mask", reason: "crowd", segmentation: { size: [80, 100], counts: "anything" }, extra: { iscrowd: 1 } },
+    {
+      why: "a crowd's mask",
+      reason: "crowd",
+      segmentation: { size: [80, 100], counts: "anything" },
+      extra: { iscrowd: 1 },
+    },
     { why: "a category that was not asked for", reason: "category", segmentation: polygon, extra: {} },
   ] as const)("goes out unchanged: $why", ({ reason, segmentation, extra }) => {
-    const raw = { id: "a", image_id: 1, category_id: 3, bbox: [1, 1, 8, 8], segmentation, ...extra } as unknown as JsonObject;
+    const raw = {
+      id: "a",
+      image_id: 1,
+      category_id: 3,
+      bbox: [1, 1, 8, 8],
+      segmentation,
+      ...extra,
+    } as unknown as JsonObject;
     expect(annotate(rejected(raw, { status: "skipped", reason }))).toEqual(raw);
     expect(annotate(skipped(instanceOf(0, { raw }), reason))).toEqual({ ...instanceOf(0).raw, ...raw });
   });
@@ -95,17 +150,68 @@ describe("a label of the input that was passed over", () => {
   });
 
   test.each([
-    { why: "a kept object is an instance", raw: { label: "car" }, reason: "kept", fields: { category_id: 3, iscrowd: 0 } },
-    { why: "a group is a crowd of its members' category", raw: { label: "cargroup" }, reason: "group", fields: { category_id: 3, iscrowd: 1 } },
+    {
+      why: "a kept object is an instance",
+      raw: { label: "car" },
+      reason: "kept",
+      fields: { category_id: 3, iscrowd: 0 },
+    },
+    {
+      why: "a group is a crowd of its members' category",
+      raw: { label: "cargroup" },
+      reason: "group",
+      fields: { category_id: 3, iscrowd: 1 },
+    },
   ] as const)("of Cityscapes gets COCO's fields: $why", ({ raw, reason, fields }) => {
-    const item = rejected({ ...raw, polygon: [[10, 10], [20, 10], [20, 30], [10, 30]] }, { status: "skipped", reason, annotationId: 7 });
-    expect(annotate(item)).toMatchObject({ ...raw, ...fields, id: 7, image_id: 1, bbox: [10, 10, 10, 20], segmentation: [[10, 10, 20, 10, 20, 30, 10, 30]], area: 200 });
+    const item = rejected(
+      {
+        ...raw,
+        polygon: [
+          [10, 10],
+          [20, 10],
+          [20, 30],
+          [10, 30],
+        ],
+      },
+      { status: "skipped", reason, annotationId: 7 },
+    );
+    expect(annotate(item)).toMatchObject({
+      ...raw,
+      ...fields,
+      id: 7,
+      image_id: 1,
+      bbox: [10, 10, 10, 20],
+      segmentation: [[10, 10, 20, 10, 20, 30, 10, 30]],
+      area: 200,
+    });
   });
 
   test.each([
-    { why: "its label is no category", raw: { label: "sky", polygon: [[1, 1], [2, 1], [2, 2]] }, isSized: true },
+    {
+      why: "its label is no category",
+      raw: {
+        label: "sky",
+        polygon: [
+          [1, 1],
+          [2, 1],
+          [2, 2],
+        ],
+      },
+      isSized: true,
+    },
     { why: "it has no polygon", raw: { label: "car" }, isSized: true },
-    { why: "nobody knows the image's size", raw: { label: "car", polygon: [[1, 1], [2, 1], [2, 2]] }, isSized: false },
+    {
+      why: "nobody knows the image's size",
+      raw: {
+        label: "car",
+        polygon: [
+          [1, 1],
+          [2, 1],
+          [2, 2],
+        ],
+      },
+      isSized: false,
+    },
   ])("of Cityscapes stays out when $why", ({ raw, isSized }) => {
     const item = rejected(raw, { status: "skipped", reason: "kept" });
     expect(toCocoAnnotation(item, isSized ? resultOf([item]) : withoutSize(resultOf([item])), names)).toBeUndefined();
@@ -114,7 +220,10 @@ describe("a label of the input that was passed over", () => {
 
 test.each([
   { why: "it failed", item: failed(instanceOf(0, { raw: { segmentation: [[1, 1, 9, 1, 9, 9]] } })) },
-  { why: "its score is below the limit", item: skipped(instanceOf(0, { raw: { segmentation: [[1, 1, 9, 1, 9, 9]] } }), "score-below-minimum") },
+  {
+    why: "its score is below the limit",
+    item: skipped(instanceOf(0, { raw: { segmentation: [[1, 1, 9, 1, 9, 9]] } }), "score-below-minimum"),
+  },
 ])("an instance has no annotation when $why", ({ item }) => {
   expect(annotate(item)).toBeUndefined();
 });

@@ -10,7 +10,10 @@ const home = useFolder();
 const isFolder = async (path: string): Promise<boolean> => (await stat(path)).isDirectory();
 
 async function refusalOf(path: string): Promise<PolyrnnError> {
-  const thrown: unknown = await makeFolder(path).then(() => new Error("it was made"), (error: unknown) => error);
+  const thrown: unknown = await makeFolder(path).then(
+    () => new Error("it was made"),
+    (error: unknown) => error,
+  );
   if (thrown instanceof PolyrnnError) return thrown;
   throw thrown;
 }
@@ -39,10 +42,31 @@ test("a link to a folder is one", async () => {
 });
 
 test.each([
-  { why: "a file of that name", make: (path: string) => writeFile(join(path, "a"), ""), name: "a", says: "a file is where a folder has to be (EEXIST)" },
-  { why: "a file on the way", make: (path: string) => writeFile(join(path, "a"), ""), name: "a/b/c", at: "a", says: "a file is where a folder has to be (EEXIST)" },
-  { why: "a link to nothing", make: (path: string) => symlink(join(path, "gone"), join(path, "a")), name: "a", says: "a file is where a folder has to be (EEXIST)" },
-  { why: "a name no disk takes", make: () => Promise.resolve(), name: "x".repeat(300), says: "the name is too long for this disk (ENAMETOOLONG)" },
+  {
+    why: "a file of that name",
+    make: (path: string) => writeFile(join(path, "a"), ""),
+    name: "a",
+    says: "a file is where a folder has to be (EEXIST)",
+  },
+  {
+    why: "a file on the way",
+    make: (path: string) => writeFile(join(path, "a"), ""),
+    name: "a/b/c",
+    at: "a",
+    says: "a file is where a folder has to be (EEXIST)",
+  },
+  {
+    why: "a link to nothing",
+    make: (path: string) => symlink(join(path, "gone"), join(path, "a")),
+    name: "a",
+    says: "a file is where a folder has to be (EEXIST)",
+  },
+  {
+    why: "a name no disk takes",
+    make: () => Promise.resolve(),
+    name: "x".repeat(300),
+    says: "the name is too long for this disk (ENAMETOOLONG)",
+  },
 ])("$why is a sentence with the path", async ({ make, name, says, at = name }) => {
   await make(home.path);
   const refusal = await refusalOf(join(home.path, name));
@@ -62,5 +86,7 @@ test.skipIf(!hasProc)("a place that takes no new folders is refused at once", as
 test("every folder of the program's output is made here: nothing else in src calls mkdir, whose recursive form can run for ever", () => {
   const src = join(import.meta.dirname, "..", "..", "src");
   const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
-  expect(files.filter((name) => /\bmkdir(Sync)?\(/.test(readFileSync(join(src, name), "utf8")))).toEqual([join("write", "make-folder.ts")]);
+  expect(files.filter((name) => /\bmkdir(Sync)?\(/.test(readFileSync(join(src, name), "utf8")))).toEqual([
+    join("write", "make-folder.ts"),
+  ]);
 });

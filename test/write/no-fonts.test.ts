@@ -17,8 +17,19 @@ test("without fonts the labels are there all the same", async () => {
 
   const path = join(folder.path, "street.png");
   await sharp({ create: { width: 640, height: 480, channels: 3, background: "#808080" } }).toFile(path);
-  const writer = openOverlays(contextOf(folder.path), { mode: "all", imageCount: 1, onProblem: (line) => { throw new Error(line); } });
-  await writer.image(resultOf([done({ ...instanceOf(0), box: { left: 100, top: 200, width: 300, height: 200 } })], { path, size: { width: 640, height: 480 } }));
+  const writer = openOverlays(contextOf(folder.path), {
+    mode: "all",
+    imageCount: 1,
+    onProblem: (line) => {
+      throw new Error(line);
+    },
+  });
+  await writer.image(
+    resultOf([done({ ...instanceOf(0), box: { left: 100, top: 200, width: 300, height: 200 } })], {
+      path,
+      size: { width: 640, height: 480 },
+    }),
+  );
   // White letters on the dark plate above the box: an empty plate has no white in it.
   const plate = { left: 104, top: 185, width: 60, height: 14 };
   const pixels = await sharp(join(folder.path, "overlays/street.jpg")).extract(plate).greyscale().raw().toBuffer();

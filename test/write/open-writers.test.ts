@@ -13,7 +13,14 @@ test("each image goes to every format, and finish says what was written", async 
   const writer = await openWriters(ALL, contextOf(join(folder.path, "out")));
   await writer.image(resultOf([done(instanceOf(0))], { path: join(folder.path, "street.jpg") }));
   const written = await writer.finish();
-  expect(written).toEqual(["annotations.json", "cityscapes/", "labelme/", "yolo-seg/", "label-studio.json", "label-studio-config.xml"]);
+  expect(written).toEqual([
+    "annotations.json",
+    "cityscapes/",
+    "labelme/",
+    "yolo-seg/",
+    "label-studio.json",
+    "label-studio-config.xml",
+  ]);
   const files = await listFiles(join(folder.path, "out"));
   for (const path of written) expect(files.some((file) => file.startsWith(path))).toBe(true);
   expect(files.filter((file) => !written.some((path) => file.startsWith(path)))).toEqual([]);

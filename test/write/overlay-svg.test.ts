@@ -7,12 +7,24 @@ import { TRIANGLE } from "./results.js";
 
 const frame = { width: 800, height: 600, scaleX: 2, scaleY: 2, hasFonts: true };
 const shape = (more: Partial<OverlayShape> = {}): OverlayShape => ({
-  kind: "drawn", box: { left: 5, top: 6, width: 70, height: 50 }, polygon: [TRIANGLE], category: "car", categoryIndex: 0, note: "0.81", ...more,
+  kind: "drawn",
+  box: { left: 5, top: 6, width: 70, height: 50 },
+  polygon: [TRIANGLE],
+  category: "car",
+  categoryIndex: 0,
+  note: "0.81",
+  ...more,
 });
 const textsOf = (svg: string): string[] => [...svg.matchAll(/<text[^>]*>([^<]*)<\/text>/gu)].map(([, text]) => text!);
 const platesOf = (svg: string): { left: number; top: number; width: number; height: number }[] =>
-  [...svg.matchAll(/<rect x="([^"]*)" y="([^"]*)" width="([^"]*)" height="([^"]*)" rx="[^"]*" fill="#101418"/gu)]
-    .map(([, left, top, width, height]) => ({ left: Number(left), top: Number(top), width: Number(width), height: Number(height) }));
+  [...svg.matchAll(/<rect x="([^"]*)" y="([^"]*)" width="([^"]*)" height="([^"]*)" rx="[^"]*" fill="#101418"/gu)].map(
+    ([, left, top, width, height]) => ({
+      left: Number(left),
+      top: Number(top),
+      width: Number(width),
+      height: Number(height),
+    }),
+  );
 
 describe("a drawn polygon", () => {
   test("has its box, its outline twice (dark under bright), and a dot per vertex with the first one marked", () => {
@@ -49,7 +61,10 @@ describe("colours", () => {
 
   test("a category has the same one in every image", () => {
     expect(strokes([shape({ categoryIndex: 2 })])).toEqual([CATEGORY_COLORS[2]]);
-    expect(strokes([shape({ categoryIndex: 2 }), shape({ categoryIndex: 5 })])).toEqual([CATEGORY_COLORS[2], CATEGORY_COLORS[5]]);
+    expect(strokes([shape({ categoryIndex: 2 }), shape({ categoryIndex: 5 })])).toEqual([
+      CATEGORY_COLORS[2],
+      CATEGORY_COLORS[5],
+    ]);
   });
 
   test("two categories that would share one are told apart in an image", () => {
@@ -57,16 +72,21 @@ describe("colours", () => {
   });
 
   test("more categories than colours share some", () => {
-    expect(strokes(Array.from({ length: 20 }, (_, categoryIndex) => shape({ categoryIndex })))).toHaveLength(CATEGORY_COLORS.length);
+    expect(strokes(Array.from({ length: 20 }, (_, categoryIndex) => shape({ categoryIndex })))).toHaveLength(
+      CATEGORY_COLORS.length,
+    );
   });
 });
 
 describe("labels", () => {
   test("on a crowded image name each category once and show scores otherwise; one failure says why for all", () => {
-    const shapes = Array.from({ length: 20 }, (_, i) => shape({
-      kind: i % 5 === 4 ? "failed" : "drawn", note: i % 5 === 4 ? "too few vertices" : "0.81",
-      box: { left: (i % 5) * 70, top: Math.floor(i / 5) * 60 + 20, width: 30, height: 30 },
-    }));
+    const shapes = Array.from({ length: 20 }, (_, i) =>
+      shape({
+        kind: i % 5 === 4 ? "failed" : "drawn",
+        note: i % 5 === 4 ? "too few vertices" : "0.81",
+        box: { left: (i % 5) * 70, top: Math.floor(i / 5) * 60 + 20, width: 30, height: 30 },
+      }),
+    );
     const texts = textsOf(drawOverlaySvg(shapes, frame));
     expect(texts.filter((text) => text === "car 0.81")).toHaveLength(1);
     expect(texts.filter((text) => text === "car: too few vertices")).toHaveLength(1);
@@ -87,33 +107,64 @@ describe("labels", () => {
 
   const style = { fontSize: 14, hasFonts: true, width: 640, height: 480 };
   const anyRequest: fc.Arbitrary<LabelRequest> = fc.record({
-    text: fc.string({ maxLength: 20 }), color: fc.constant("#fff"), isUrgent: fc.boolean(),
+    text: fc.string({ maxLength: 20 }),
+    color: fc.constant("#fff"),
+    isUrgent: fc.boolean(),
     box: fc.record({
-      left: fc.integer({ min: -500, max: 1000 }), top: fc.integer({ min: -500, max: 1000 }),
-      width: fc.integer({ min: 0, max: 900 }), height: fc.integer({ min: 0, max: 900 }),
+      left: fc.integer({ min: -500, max: 1000 }),
+      top: fc.integer({ min: -500, max: 1000 }),
+      width: fc.integer({ min: 0, max: 900 }),
+      height: fc.integer({ min: 0, max: 900 }),
     }),
   });
 
   test("lie inside the image, and only an urgent one covers another", () => {
-    fc.assert(fc.property(fc.array(anyRequest, { maxLength: 15 }), (requests) => {
-      const plates = platesOf(drawLabels(requests, style));
-      for (const { left, top, width, height } of plates) {
-        expect(left >= 0 && top >= 0 && left + width <= style.width && top + height <= style.height).toBe(true);
-      }
-      if (requests.some(({ isUrgent }) => isUrgent)) return;
-      plates.forEach((a, i) => {
-        for (const b of plates.slice(i + 1)) {
-          expect(a.left + a.width <= b.left || b.left + b.width <= a.left || a.top + a.height <= b.top || b.top + b.height <= a.top).toBe(true);
+    fc.assert(
+      fc.property(fc.array(anyRequest, { maxLength: 15 }), (requests) => {
+        const plates = platesOf(drawLabels(requests, style));
+        for (const { left, top, width, height } of plates) {
+          expect(left >= 0 && top >= 0 && left + width <= style.width && top + height <= style.height).toBe(true);
         }
-      });
-    }));
+        if (requests.some(({ isUrgent }) => isUrgent)) return;
+        plates.forEach((a, i) => {
+          for (const b of plates.slice(i + 1)) {
+            expect(
+              a.left + a.width <= b.left ||
+                b.left + b.width <= a.left ||
+                a.top + a.height <= b.top ||
+                b.top + b.height <= a.top,
+            ).toBe(true);
+          }
+        });
+      }),
+    );
   });
 
   test("that find no place are left out, unless they are urgent", () => {
     const request = { text: "car", color: "#fff", box: { left: 0, top: 0, width: 30, height: 20 } };
     const tight = { ...style, width: 40, height: 20 };
-    expect(platesOf(drawLabels([{ ...request, isUrgent: false }, { ...request, isUrgent: false }], tight))).toHaveLength(1);
-    expect(platesOf(drawLabels([{ ...request, isUrgent: true }, { ...request, isUrgent: true }], tight))).toHaveLength(2);
+    expect(
+      platesOf(
+        drawLabels(
+          [
+            { ...request, isUrgent: false },
+            { ...request, isUrgent: false },
+          ],
+          tight,
+        ),
+      ),
+    ).toHaveLength(1);
+    expect(
+      platesOf(
+        drawLabels(
+          [
+            { ...request, isUrgent: true },
+            { ...request, isUrgent: true },
+          ],
+          tight,
+        ),
+      ),
+    ).toHaveLength(2);
   });
 
   test("are drawn by the program on a machine without fonts", () => {

@@ -3,19 +3,16 @@ import { pixelTextPath, pixelTextWidth } from "../../src/write/pixel-font.js";
 
 /** The dots of a text at one pixel per dot, row by row. */
 function dots(text: string): string[] {
-  const places = [...pixelTextPath(text, 0, 0, 5).matchAll(/M([\d.]+) ([\d.]+)h/gu)].map(([, x, y]) => `${Number(x)},${Number(y)}`);
+  const places = [...pixelTextPath(text, 0, 0, 5).matchAll(/M([\d.]+) ([\d.]+)h/gu)].map(
+    ([, x, y]) => `${Number(x)},${Number(y)}`,
+  );
   return Array.from({ length: 5 }, (_, y) =>
-    Array.from({ length: pixelTextWidth(text, 5) }, (__, x) => (places.includes(`${x},${y}`) ? "#" : ".")).join(""));
+    Array.from({ length: pixelTextWidth(text, 5) }, (__, x) => (places.includes(`${x},${y}`) ? "#" : ".")).join(""),
+  );
 }
 
 test("letters and digits look like themselves", () => {
-  expect(dots("A1")).toEqual([
-    ".#...#.",
-    "#.#.##.",
-    "###..#.",
-    "#.#..#.",
-    "#.#.###",
-  ]);
+  expect(dots("A1")).toEqual([".#...#.", "#.#.##.", "###..#.", "#.#..#.", "#.#.###"]);
 });
 
 test.each([

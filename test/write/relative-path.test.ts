@@ -25,5 +25,7 @@ test("a file that is not there is named as it would be", async () => {
 
 test("a folder that cannot be made is an error that names what is in its way", async () => {
   await writeFile(join(folder.path, "file"), "");
-  await expect(relativePath(join(folder.path, "file/out"), "x")).rejects.toThrow(/file: .*a file is where a folder has to be \(EEXIST\)/u);
+  await expect(relativePath(join(folder.path, "file/out"), "x")).rejects.toThrow(
+    /file: .*a file is where a folder has to be \(EEXIST\)/u,
+  );
 });

@@ -10,16 +10,26 @@ import type { ImageResult, ResultItem, WriteContext } from "../../src/write/writ
 /** An empty folder per test, removed afterwards. */
 export function useFolder(): { readonly path: string } {
   const folder = { path: "" };
-  beforeEach(async () => { folder.path = await mkdtemp(join(tmpdir(), "polyrnn-write-")); });
-  afterEach(async () => { await rm(folder.path, { recursive: true, force: true }); });
+  beforeEach(async () => {
+    folder.path = await mkdtemp(join(tmpdir(), "polyrnn-write-"));
+  });
+  afterEach(async () => {
+    await rm(folder.path, { recursive: true, force: true });
+  });
   return folder;
 }
 
 /** Every file below a folder, relative, sorted. */
 export async function listFiles(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1).replaceAll("\\", "/")).sort();
+  return entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(folder.length + 1)
+        .replaceAll("\\", "/"),
+    )
+    .sort();
 }
 
 export async function readJson<T = JsonObject>(...path: string[]): Promise<T> {
@@ -35,23 +45,51 @@ export function contextOf(out: string, more: Partial<WriteContext> = {}): WriteC
   return { out, categories: CATEGORIES, header: {}, generator: "polyrnn 0.0.0, model test", ...more };
 }
 
-export const TRIANGLE: Ring = [{ x: 10, y: 10 }, { x: 60.25, y: 12.5 }, { x: 30, y: 44.13 }];
+export const TRIANGLE: Ring = [
+  { x: 10, y: 10 },
+  { x: 60.25, y: 12.5 },
+  { x: 30, y: 44.13 },
+];
 
-export function instanceOf(ordinal: number, more: { raw?: JsonObject; categoryId?: Id; imageId?: Id; truth?: Truth } = {}): Instance {
+export function instanceOf(
+  ordinal: number,
+  more: { raw?: JsonObject; categoryId?: Id; imageId?: Id; truth?: Truth } = {},
+): Instance {
   const { raw = {}, categoryId = 3, imageId = 1, truth } = more;
   return {
-    ordinal, annotationId: ordinal + 100, imageId, categoryId, box: { left: 5, top: 6, width: 70, height: 50 },
+    ordinal,
+    annotationId: ordinal + 100,
+    imageId,
+    categoryId,
+    box: { left: 5, top: 6, width: 70, height: 50 },
     raw: { id: ordinal + 100, image_id: imageId, category_id: categoryId, bbox: [5, 6, 70, 50], ...raw },
     ...(truth === undefined ? {} : { truth }),
   };
 }
 
 export function done(instance: Instance, ring: Ring = TRIANGLE, score = 0.8125): ResultItem {
-  return { kind: "outcome", instance, outcome: { ...keysOf(instance), status: "done", ring, score, ended: true, clipped: false, imageWidth: 100, imageHeight: 80 } };
+  return {
+    kind: "outcome",
+    instance,
+    outcome: {
+      ...keysOf(instance),
+      status: "done",
+      ring,
+      score,
+      ended: true,
+      clipped: false,
+      imageWidth: 100,
+      imageHeight: 80,
+    },
+  };
 }
 
 export function failed(instance: Instance): ResultItem {
-  return { kind: "outcome", instance, outcome: { ...keysOf(instance), status: "failed", reason: "too-few-vertices", message: "" } };
+  return {
+    kind: "outcome",
+    instance,
+    outcome: { ...keysOf(instance), status: "failed", reason: "too-few-vertices", message: "" },
+  };
 }
 
 export function skipped(instance: Instance, reason: SkipReason): ResultItem {
@@ -67,9 +105,18 @@ function keysOf({ ordinal, annotationId, imageId }: Instance): Pick<Outcome, "or
   return { ordinal, annotationId, imageId };
 }
 
-export function resultOf(items: readonly ResultItem[], more: Partial<ImageResult> & { fileName?: string; raw?: JsonObject } = {}): ImageResult {
+export function resultOf(
+  items: readonly ResultItem[],
+  more: Partial<ImageResult> & { fileName?: string; raw?: JsonObject } = {},
+): ImageResult {
   const { fileName = "street.jpg", raw = { id: 1, file_name: fileName, width: 100, height: 80 }, ...fields } = more;
-  return { image: { id: 1, fileName, raw }, size: { width: 100, height: 80 }, path: join("/photos", fileName), items, ...fields };
+  return {
+    image: { id: 1, fileName, raw },
+    size: { width: 100, height: 80 },
+    path: join("/photos", fileName),
+    items,
+    ...fields,
+  };
 }
 
 /** As when the image was never opened and the input does not say. */
@@ -79,6 +126,9 @@ export function withoutSize(result: ImageResult): ImageResult {
 
 /** Rings of 3 to 12 vertices inside a 100 x 80 image, two decimals. */
 export const anyRing: fc.Arbitrary<Ring> = fc.array(
-  fc.record({ x: fc.integer({ min: 0, max: 10_000 }).map((v) => v / 100), y: fc.integer({ min: 0, max: 8_000 }).map((v) => v / 100) }),
+  fc.record({
+    x: fc.integer({ min: 0, max: 10_000 }).map((v) => v / 100),
+    y: fc.integer({ min: 0, max: 8_000 }).map((v) => v / 100),
+  }),
   { minLength: 3, maxLength: 12 },
 );

@@ -6,8 +6,12 @@ import { signedArea } from "../../src/geometry/ring.js";
 import type { ImagePoint, Ring } from "../../src/types.js";
 import { clipRing, joinRings } from "../../src/write/single-ring.js";
 
-const square = (left: number, top: number, side: number): Ring =>
-  [{ x: left, y: top }, { x: left + side, y: top }, { x: left + side, y: top + side }, { x: left, y: top + side }];
+const square = (left: number, top: number, side: number): Ring => [
+  { x: left, y: top },
+  { x: left + side, y: top },
+  { x: left + side, y: top + side },
+  { x: left, y: top + side },
+];
 const reversed = (ring: Ring): Ring => [...ring].reverse();
 
 describe("joining rings", () => {
@@ -58,39 +62,57 @@ describe("cutting at the image's border", () => {
     expect(clipRing(ring, 20, 20)).toBeUndefined();
   });
 
-  const anyRing = fc.array(fc.record({ x: fc.integer({ min: -30, max: 60 }), y: fc.integer({ min: -30, max: 60 }) }), { minLength: 3, maxLength: 8 });
+  const anyRing = fc.array(fc.record({ x: fc.integer({ min: -30, max: 60 }), y: fc.integer({ min: -30, max: 60 }) }), {
+    minLength: 3,
+    maxLength: 8,
+  });
 
   test("every vertex lies in the image, and points of the image stay inside or outside", () => {
-    fc.assert(fc.property(anyRing, (ring) => {
-      const clipped = clipRing(ring, 25, 20) ?? [];
-      for (const { x, y } of clipped) expect(x >= 0 && x <= 25 && y >= 0 && y <= 20).toBe(true);
-      for (let x = 0.37; x < 25; x += 3.1) {
-        for (let y = 0.61; y < 20; y += 2.3) {
-          if (distanceToOutline(ring, { x, y }) > 1e-6) expect(isInside(clipped, { x, y })).toBe(isInside(ring, { x, y }));
+    fc.assert(
+      fc.property(anyRing, (ring) => {
+        const clipped = clipRing(ring, 25, 20) ?? [];
+        for (const { x, y } of clipped) expect(x >= 0 && x <= 25 && y >= 0 && y <= 20).toBe(true);
+        for (let x = 0.37; x < 25; x += 3.1) {
+          for (let y = 0.61; y < 20; y += 2.3) {
+            if (distanceToOutline(ring, { x, y }) > 1e-6)
+              expect(isInside(clipped, { x, y })).toBe(isInside(ring, { x, y }));
+          }
         }
-      }
-    }));
+      }),
+    );
   });
 
   test("a ring that crosses itself stays, also when its halves cancel out", () => {
-    const bow = [{ x: -5, y: 5 }, { x: 10, y: 15 }, { x: 10, y: 5 }, { x: -5, y: 15 }];
+    const bow = [
+      { x: -5, y: 5 },
+      { x: 10, y: 15 },
+      { x: 10, y: 5 },
+      { x: -5, y: 15 },
+    ];
     expect(clipRing(bow, 20, 20)).toBeDefined();
   });
 });
 
 /** Even-odd rule. */
 function isInside(ring: Ring, { x, y }: ImagePoint): boolean {
-  return ring.filter((a, i) => {
-    const b = ring[(i + 1) % ring.length]!;
-    return a.y > y !== b.y > y && x < a.x + ((y - a.y) / (b.y - a.y)) * (b.x - a.x);
-  }).length % 2 === 1;
+  return (
+    ring.filter((a, i) => {
+      const b = ring[(i + 1) % ring.length]!;
+      return a.y > y !== b.y > y && x < a.x + ((y - a.y) / (b.y - a.y)) * (b.x - a.x);
+    }).length %
+      2 ===
+    1
+  );
 }
 
 function distanceToOutline(ring: Ring, { x, y }: ImagePoint): number {
-  return Math.min(...ring.map((a, i) => {
-    const b = ring[(i + 1) % ring.length]!;
-    const length = (b.x - a.x) ** 2 + (b.y - a.y) ** 2;
-    const share = length === 0 ? 0 : Math.max(0, Math.min(1, ((x - a.x) * (b.x - a.x) + (y - a.y) * (b.y - a.y)) / length));
-    return Math.hypot(x - a.x - share * (b.x - a.x), y - a.y - share * (b.y - a.y));
-  }));
+  return Math.min(
+    ...ring.map((a, i) => {
+      const b = ring[(i + 1) % ring.length]!;
+      const length = (b.x - a.x) ** 2 + (b.y - a.y) ** 2;
+      const share =
+        length === 0 ? 0 : Math.max(0, Math.min(1, ((x - a.x) * (b.x - a.x) + (y - a.y) * (b.y - a.y)) / length));
+      return Math.hypot(x - a.x - share * (b.x - a.x), y - a.y - share * (b.y - a.y));
+    }),
+  );
 }

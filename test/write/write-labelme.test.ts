@@ -6,7 +6,19 @@ import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { openLabelmeWriter } from "../../src/write/write-labelme.js";
 import type { ImageResult } from "../../src/write/writer.js";
-import { anyRing, contextOf, done, failed, instanceOf, listFiles, readJson, rejected, resultOf, useFolder, withoutSize } from "./results.js";
+import {
+  anyRing,
+  contextOf,
+  done,
+  failed,
+  instanceOf,
+  listFiles,
+  readJson,
+  rejected,
+  resultOf,
+  useFolder,
+  withoutSize,
+} from "./results.js";
 
 /** The fields LabelMe 5 reads and writes; a wrong name or type here and the tool refuses the file or drops the field. */
 const isLabelme = new Ajv().compile({
@@ -28,7 +40,11 @@ const isLabelme = new Ajv().compile({
         additionalProperties: false,
         properties: {
           label: { type: "string", minLength: 1 },
-          points: { type: "array", minItems: 3, items: { type: "array", minItems: 2, maxItems: 2, items: { type: "number" } } },
+          points: {
+            type: "array",
+            minItems: 3,
+            items: { type: "array", minItems: 2, maxItems: 2, items: { type: "number" } },
+          },
           group_id: { type: ["integer", "null"] },
           description: { type: "string" },
           shape_type: { const: "polygon" },
@@ -40,7 +56,10 @@ const isLabelme = new Ajv().compile({
   },
 });
 
-interface LabelmeFile { imagePath: string; shapes: { label: string; points: number[][]; group_id: number | null; description: string }[] }
+interface LabelmeFile {
+  imagePath: string;
+  shapes: { label: string; points: number[][]; group_id: number | null; description: string }[];
+}
 
 const folder = useFolder();
 
@@ -55,11 +74,15 @@ async function write(...results: ImageResult[]): Promise<string[]> {
 const read = (path: string): Promise<LabelmeFile> => readJson<LabelmeFile>(folder.path, "out", path);
 
 test("a file has LabelMe's form: labels by name, a shape per polygon, the score in the description", async () => {
-  const [path] = await write(resultOf([done(instanceOf(0)), done(instanceOf(1, { categoryId: 17 })), failed(instanceOf(2))]));
+  const [path] = await write(
+    resultOf([done(instanceOf(0)), done(instanceOf(1, { categoryId: 17 })), failed(instanceOf(2))]),
+  );
   const file = await read(path!);
   expect(isLabelme(file), JSON.stringify(isLabelme.errors)).toBe(true);
-  expect(file.shapes.map(({ label, description, group_id }) => [label, description, group_id]))
-    .toEqual([["car", "score 0.8125", null], ["person", "score 0.8125", null]]);
+  expect(file.shapes.map(({ label, description, group_id }) => [label, description, group_id])).toEqual([
+    ["car", "score 0.8125", null],
+    ["person", "score 0.8125", null],
+  ]);
 });
 
 test("imagePath leads from the file to the photograph", async () => {
@@ -77,11 +100,22 @@ test("a photograph that was not found is named as the input names it; its kept p
   const raw = { category_id: 3, segmentation: [[0, 0, 4, 0, 4, 4]] };
   const result = withoutSize(resultOf([rejected(raw, { status: "skipped", reason: "kept" })]));
   const [path] = await write({ image: result.image, items: result.items });
-  expect(await read(path!)).toMatchObject({ imagePath: "street.jpg", imageHeight: null, imageWidth: null, shapes: [{ label: "car", description: "" }] });
+  expect(await read(path!)).toMatchObject({
+    imagePath: "street.jpg",
+    imageHeight: null,
+    imageWidth: null,
+    shapes: [{ label: "car", description: "" }],
+  });
 });
 
 test("the parts of a kept polygon are one group", async () => {
-  const raw = { category_id: 3, segmentation: [[0, 0, 4, 0, 4, 4], [20, 20, 24, 20, 24, 24]] };
+  const raw = {
+    category_id: 3,
+    segmentation: [
+      [0, 0, 4, 0, 4, 4],
+      [20, 20, 24, 20, 24, 24],
+    ],
+  };
   const [path] = await write(resultOf([rejected(raw, { status: "skipped", reason: "kept", ordinal: 7 })]));
   const file = await read(path!);
   expect(isLabelme(file), JSON.stringify(isLabelme.errors)).toBe(true);
@@ -89,8 +123,12 @@ test("the parts of a kept polygon are one group", async () => {
 });
 
 test("images that differ only in their ending get files of their own", async () => {
-  expect(await write(resultOf([done(instanceOf(0))], { fileName: "a.jpg" }), resultOf([done(instanceOf(1))], { fileName: "a.png" })))
-    .toEqual(["labelme/a-2.json", "labelme/a.json"]);
+  expect(
+    await write(
+      resultOf([done(instanceOf(0))], { fileName: "a.jpg" }),
+      resultOf([done(instanceOf(1))], { fileName: "a.png" }),
+    ),
+  ).toEqual(["labelme/a-2.json", "labelme/a.json"]);
 });
 
 test.each([
@@ -101,10 +139,13 @@ test.each([
 });
 
 test("polygons read back as they were", async () => {
-  await fc.assert(fc.asyncProperty(anyRing, async (ring) => {
-    const [path] = await write(resultOf([done(instanceOf(0), ring)]));
-    const file = await read(path!);
-    expect(isLabelme(file), JSON.stringify(isLabelme.errors)).toBe(true);
-    expect(file.shapes[0]!.points).toEqual(ring.map(({ x, y }) => [x, y]));
-  }), { numRuns: 20 });
+  await fc.assert(
+    fc.asyncProperty(anyRing, async (ring) => {
+      const [path] = await write(resultOf([done(instanceOf(0), ring)]));
+      const file = await read(path!);
+      expect(isLabelme(file), JSON.stringify(isLabelme.errors)).toBe(true);
+      expect(file.shapes[0]!.points).toEqual(ring.map(({ x, y }) => [x, y]));
+    }),
+    { numRuns: 20 },
+  );
 });

@@ -5,12 +5,26 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { nameCategories } from "../../src/write/existing-labels.js";
 import { AUTO_LIMIT, chooseOverlays, detectFonts, drawOverlay, openOverlays } from "../../src/write/write-overlays.js";
 import type { ImageResult, ResultItem } from "../../src/write/writer.js";
-import { CATEGORIES, TRIANGLE, contextOf, done, failed, instanceOf, listFiles, rejected, resultOf, skipped, useFolder } from "./results.js";
+import {
+  CATEGORIES,
+  TRIANGLE,
+  contextOf,
+  done,
+  failed,
+  instanceOf,
+  listFiles,
+  rejected,
+  resultOf,
+  skipped,
+  useFolder,
+} from "./results.js";
 
 const folder = useFolder();
 const names = nameCategories(CATEGORIES);
 let hasFonts = false;
-beforeAll(async () => { hasFonts = await detectFonts(); });
+beforeAll(async () => {
+  hasFonts = await detectFonts();
+});
 
 describe("the choice of images", () => {
   const chosen = (mode: "auto" | "all" | "none", count: number): number[] =>
@@ -36,7 +50,12 @@ describe("the choice of images", () => {
 });
 
 /** A plain photograph of a colour, and what is drawn on it. */
-async function photo(name: string, width: number, height: number, change: (image: Sharp) => Sharp = (image) => image): Promise<string> {
+async function photo(
+  name: string,
+  width: number,
+  height: number,
+  change: (image: Sharp) => Sharp = (image) => image,
+): Promise<string> {
   const path = join(folder.path, name);
   await change(sharp({ create: { width, height, channels: 3, background: "#804020" } })).toFile(path);
   return path;
@@ -44,7 +63,9 @@ async function photo(name: string, width: number, height: number, change: (image
 
 const target = (): string => join(folder.path, "overlays", "a.jpg");
 const draw = async (path: string, result: Partial<ImageResult> = {}): Promise<void> => {
-  expect(await drawOverlay(target(), { ...resultOf([done(instanceOf(0))]), path, ...result }, { names, hasFonts })).toEqual({ kind: "drawn" });
+  expect(
+    await drawOverlay(target(), { ...resultOf([done(instanceOf(0))]), path, ...result }, { names, hasFonts }),
+  ).toEqual({ kind: "drawn" });
 };
 const size = async (): Promise<[number, number]> => {
   const { width, height } = await sharp(target()).metadata();
@@ -71,7 +92,11 @@ describe("an overlay", () => {
   test("shows the photograph, the polygon's fill and its bright line in their places", async () => {
     await draw(await photo("a.png", 100, 80));
     const [red, green, blue] = await pixelAt(600, 480);
-    expect([red, green, blue].map((value, i) => Math.abs(value! - [0x80, 0x40, 0x20][i]!) < 6)).toEqual([true, true, true]);
+    expect([red, green, blue].map((value, i) => Math.abs(value! - [0x80, 0x40, 0x20][i]!) < 6)).toEqual([
+      true,
+      true,
+      true,
+    ]);
     const inside = await pixelAt(200, 120);
     expect(inside[2]).toBeGreaterThan(0x20 + 25);
     // Middle of the edge from (60.25, 12.5) to (30, 44.13), enlarged 6.4 times.
@@ -106,9 +131,11 @@ describe("an overlay", () => {
     const kept = { category_id: 99, segmentation: [[50, 50, 60, 50, 60, 60]] };
     await draw(path, {
       items: [
-        failed(instanceOf(0)), failed({ ...instanceOf(1), box: { left: Number.NaN, top: 0, width: 1, height: 1 } }),
+        failed(instanceOf(0)),
+        failed({ ...instanceOf(1), box: { left: Number.NaN, top: 0, width: 1, height: 1 } }),
         skipped(instanceOf(2, { truth: { kind: "polygon", polygon: [TRIANGLE] } }), "kept"),
-        rejected(kept, { status: "skipped", reason: "kept" }), rejected({}, { status: "failed", reason: "box-invalid", message: "" }),
+        rejected(kept, { status: "skipped", reason: "kept" }),
+        rejected({}, { status: "failed", reason: "box-invalid", message: "" }),
         skipped(instanceOf(3), "hidden"),
       ],
     });
@@ -118,7 +145,9 @@ describe("an overlay", () => {
   test("of a huge name in a hostile script is still drawn", async () => {
     const path = await photo("a.png", 100, 80);
     const hostile = new Map([[3, "\u0000]]>&<svg onload='x'>\u202e".repeat(50)]]);
-    expect(await drawOverlay(target(), { ...resultOf([done(instanceOf(0))]), path }, { names: hostile, hasFonts })).toEqual({ kind: "drawn" });
+    expect(
+      await drawOverlay(target(), { ...resultOf([done(instanceOf(0))]), path }, { names: hostile, hasFonts }),
+    ).toEqual({ kind: "drawn" });
   });
 
   test("that cannot be written is an error that names it", async () => {
@@ -135,22 +164,38 @@ describe("a photograph that cannot be shown is a reason, not a crash:", () => {
   ])("$why", async ({ content }) => {
     const path = join(folder.path, "bad.jpg");
     await writeFile(path, content);
-    expect(await drawOverlay(target(), { ...resultOf([]), path }, { names, hasFonts }))
-      .toMatchObject({ kind: "skipped", reason: expect.stringMatching(/bad\.jpg: no overlay, the image cannot be read \(/u) as string });
+    expect(await drawOverlay(target(), { ...resultOf([]), path }, { names, hasFonts })).toMatchObject({
+      kind: "skipped",
+      reason: expect.stringMatching(/bad\.jpg: no overlay, the image cannot be read \(/u) as string,
+    });
     expect(await listFiles(folder.path)).toEqual(["bad.jpg"]);
   });
 
   test("a truncated file", async () => {
     const path = join(folder.path, "cut.jpg");
-    const noise = await sharp({ create: { width: 300, height: 300, channels: 3, background: "#000", noise: { type: "gaussian", mean: 128, sigma: 40 } } }).jpeg().toBuffer();
+    const noise = await sharp({
+      create: {
+        width: 300,
+        height: 300,
+        channels: 3,
+        background: "#000",
+        noise: { type: "gaussian", mean: 128, sigma: 40 },
+      },
+    })
+      .jpeg()
+      .toBuffer();
     await writeFile(path, noise.subarray(0, noise.length / 2));
-    expect(await drawOverlay(target(), { ...resultOf([]), path }, { names, hasFonts })).toMatchObject({ kind: "skipped" });
+    expect(await drawOverlay(target(), { ...resultOf([]), path }, { names, hasFonts })).toMatchObject({
+      kind: "skipped",
+    });
   });
 
   test("one that was not found", async () => {
     const { image, items } = resultOf([]);
-    expect(await drawOverlay(target(), { image, items }, { names, hasFonts }))
-      .toEqual({ kind: "skipped", reason: "street.jpg: no overlay, the image was not found" });
+    expect(await drawOverlay(target(), { image, items }, { names, hasFonts })).toEqual({
+      kind: "skipped",
+      reason: "street.jpg: no overlay, the image was not found",
+    });
   });
 });
 
@@ -158,12 +203,23 @@ describe("the overlays of a run", () => {
   test("are one per image that something was asked for, named by the image; problems are told, in words", async () => {
     const path = await photo("a.png", 100, 80);
     const problems: string[] = [];
-    const writer = openOverlays(contextOf(folder.path), { mode: "auto", imageCount: 3, onProblem: (line) => problems.push(line) });
+    const writer = openOverlays(contextOf(folder.path), {
+      mode: "auto",
+      imageCount: 3,
+      onProblem: (line) => problems.push(line),
+    });
     await writer.image(resultOf([done(instanceOf(0))], { fileName: "x/street.jpg", path }));
     await writer.image(resultOf([skipped(instanceOf(1), "kept")], { fileName: "kept.jpg", path }));
-    await writer.image(resultOf([rejected({}, { status: "failed", reason: "box-invalid", message: "" })], { fileName: "invalid.jpg", path }));
+    await writer.image(
+      resultOf([rejected({}, { status: "failed", reason: "box-invalid", message: "" })], {
+        fileName: "invalid.jpg",
+        path,
+      }),
+    );
     await writer.image(resultOf([skipped(instanceOf(2), "score-below-minimum")], { fileName: "low.png", path }));
-    await writer.image(resultOf([failed(instanceOf(3))], { fileName: "gone.jpg", path: join(folder.path, "gone.jpg") }));
+    await writer.image(
+      resultOf([failed(instanceOf(3))], { fileName: "gone.jpg", path: join(folder.path, "gone.jpg") }),
+    );
     expect(await writer.finish()).toEqual(["overlays/"]);
     await writer.abort();
     expect(await listFiles(join(folder.path, "overlays"))).toEqual(["low.jpg", "x/street.jpg"]);
@@ -174,12 +230,18 @@ describe("the overlays of a run", () => {
   test("are not missed where every annotation has failed for its image and said so", async () => {
     const path = await photo("a.png", 100, 80);
     const problems: string[] = [];
-    const writer = openOverlays(contextOf(folder.path), { mode: "all", imageCount: 2, onProblem: (line) => problems.push(line) });
+    const writer = openOverlays(contextOf(folder.path), {
+      mode: "all",
+      imageCount: 2,
+      onProblem: (line) => problems.push(line),
+    });
     const unreadable = (ordinal: number): ResultItem => {
       const item = failed(instanceOf(ordinal));
       return { ...item, outcome: { ...item.outcome, reason: "image-unreadable" } } as ResultItem;
     };
-    await writer.image(resultOf([unreadable(0), unreadable(1)], { fileName: "gone.jpg", path: join(folder.path, "gone.jpg") }));
+    await writer.image(
+      resultOf([unreadable(0), unreadable(1)], { fileName: "gone.jpg", path: join(folder.path, "gone.jpg") }),
+    );
     await writer.image(resultOf([failed(instanceOf(2)), unreadable(3)], { fileName: "mixed.jpg", path }));
     await writer.finish();
     expect(problems).toEqual([]);
@@ -196,8 +258,15 @@ describe("the overlays of a run", () => {
   test("beyond fifty are a sample", async () => {
     const path = await photo("a.png", 8, 8);
     await mkdir(join(folder.path, "out"));
-    const writer = openOverlays(contextOf(join(folder.path, "out")), { mode: "auto", imageCount: 100, onProblem: () => undefined });
-    for (let i = 0; i < 10; i++) await writer.image(resultOf([done(instanceOf(i))], { fileName: `${i}.jpg`, path, size: { width: 8, height: 8 } }));
+    const writer = openOverlays(contextOf(join(folder.path, "out")), {
+      mode: "auto",
+      imageCount: 100,
+      onProblem: () => undefined,
+    });
+    for (let i = 0; i < 10; i++)
+      await writer.image(
+        resultOf([done(instanceOf(i))], { fileName: `${i}.jpg`, path, size: { width: 8, height: 8 } }),
+      );
     expect(await listFiles(join(folder.path, "out/overlays"))).toEqual(["1.jpg", "3.jpg", "5.jpg", "7.jpg", "9.jpg"]);
   });
 });

@@ -4,7 +4,18 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { openYoloSegWriter } from "../../src/write/write-yolo-seg.js";
 import type { ImageResult, WriteContext } from "../../src/write/writer.js";
-import { anyRing, contextOf, done, failed, instanceOf, listFiles, rejected, resultOf, useFolder, withoutSize } from "./results.js";
+import {
+  anyRing,
+  contextOf,
+  done,
+  failed,
+  instanceOf,
+  listFiles,
+  rejected,
+  resultOf,
+  useFolder,
+  withoutSize,
+} from "./results.js";
 
 const folder = useFolder();
 const at = (...parts: string[]): string => join(folder.path, ...parts);
@@ -17,7 +28,8 @@ beforeEach(async () => {
 
 async function write(results: readonly ImageResult[], more: Partial<WriteContext> = {}): Promise<void> {
   const writer = await openYoloSegWriter(contextOf(at("out"), more));
-  for (const result of results) await writer.image(result.path === undefined ? result : { ...result, path: photograph });
+  for (const result of results)
+    await writer.image(result.path === undefined ? result : { ...result, path: photograph });
   expect(await writer.finish()).toEqual(["yolo-seg/"]);
 }
 
@@ -29,20 +41,33 @@ const labelsOf = (image: string): string => {
 };
 
 test("a data set lies as the trainer reads it", async () => {
-  await write([resultOf([done(instanceOf(0)), done(instanceOf(1, { categoryId: 17 }))], { fileName: "day/street.jpg" })]);
+  await write([
+    resultOf([done(instanceOf(0)), done(instanceOf(1, { categoryId: 17 }))], { fileName: "day/street.jpg" }),
+  ]);
   expect(await listFiles(at("out"))).toEqual([
-    "yolo-seg/data.yaml", "yolo-seg/images/day/street.jpg", "yolo-seg/labels/day/street.txt", "yolo-seg/train.txt",
+    "yolo-seg/data.yaml",
+    "yolo-seg/images/day/street.jpg",
+    "yolo-seg/labels/day/street.txt",
+    "yolo-seg/train.txt",
   ]);
   expect(await text("train.txt")).toBe("./images/day/street.jpg\n");
   expect(await text("images/day/street.jpg")).toBe("pixels");
   expect(await text("labels/day/street.txt")).toBe(
-    "0 0.1 0.125 0.6025 0.15625 0.3 0.551625\n1 0.1 0.125 0.6025 0.15625 0.3 0.551625\n");
+    "0 0.1 0.125 0.6025 0.15625 0.3 0.551625\n1 0.1 0.125 0.6025 0.15625 0.3 0.551625\n",
+  );
 });
 
 describe("data.yaml", () => {
   test("numbers the categories without gaps and names the list", async () => {
     await write([]);
-    expect((await text("data.yaml")).split("\n").slice(2)).toEqual(["train: train.txt", "val: train.txt", "names:", '  0: "car"', '  1: "person"', ""]);
+    expect((await text("data.yaml")).split("\n").slice(2)).toEqual([
+      "train: train.txt",
+      "val: train.txt",
+      "names:",
+      '  0: "car"',
+      '  1: "person"',
+      "",
+    ]);
   });
 
   test("holds any name: quotes, line breaks, marks that YAML gives a meaning", async () => {
@@ -67,15 +92,29 @@ describe("data.yaml", () => {
 
 describe("the images that are listed", () => {
   test.each([
-    { why: "one with polygons is", result: resultOf([done(instanceOf(0)), failed(instanceOf(1))]), list: "./images/street.jpg\n" },
-    { why: "one whose instances all failed is not: the trainer would take it for empty", result: resultOf([failed(instanceOf(0))]), list: "" },
+    {
+      why: "one with polygons is",
+      result: resultOf([done(instanceOf(0)), failed(instanceOf(1))]),
+      list: "./images/street.jpg\n",
+    },
+    {
+      why: "one whose instances all failed is not: the trainer would take it for empty",
+      result: resultOf([failed(instanceOf(0))]),
+      list: "",
+    },
     { why: "one that was not asked for is not", result: resultOf([]), list: "" },
-    { why: "one that is empty by the input is", result: resultOf([], { isEmpty: true }), list: "./images/street.jpg\n" },
+    {
+      why: "one that is empty by the input is",
+      result: resultOf([], { isEmpty: true }),
+      list: "./images/street.jpg\n",
+    },
     { why: "one of unknown size is not", result: withoutSize(resultOf([done(instanceOf(0))])), list: "" },
   ])("$why", async ({ result, list }) => {
     await write([result]);
     expect(await text("train.txt")).toBe(list);
-    expect((await listFiles(at("out"))).filter((path) => path.startsWith("yolo-seg/labels"))).toHaveLength(list === "" ? 0 : 1);
+    expect((await listFiles(at("out"))).filter((path) => path.startsWith("yolo-seg/labels"))).toHaveLength(
+      list === "" ? 0 : 1,
+    );
   });
 
   test("one that was not found is not", async () => {
@@ -88,10 +127,16 @@ describe("the images that are listed", () => {
     { names: ["a.jpg", "a.png"], why: "endings differ" },
     { names: ["images/a.jpg", "b/images/a.jpg", "images/images/c.jpg"], why: "folders are called images" },
     { names: ["../../a.jpg", "/a.jpg", "a.b.jpg", "no-ending"], why: "names are odd" },
-    { names: ["a.jpg", "a.jpg/b.jpg", "c", "c/d.jpg", "e.jpg/f.jpg", "e.jpg"], why: "a folder has a photograph's name" },
+    {
+      names: ["a.jpg", "a.jpg/b.jpg", "c", "c/d.jpg", "e.jpg/f.jpg", "e.jpg"],
+      why: "a folder has a photograph's name",
+    },
   ])("find their labels when $why: $names", async ({ names }) => {
     await write(names.map((fileName) => resultOf([done(instanceOf(0))], { fileName })));
-    const images = (await text("train.txt")).trimEnd().split("\n").map((line) => line.replace("./", ""));
+    const images = (await text("train.txt"))
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.replace("./", ""));
     expect(new Set(images).size).toBe(names.length);
     for (const image of images) {
       expect(await text(image)).toBe("pixels");
@@ -129,8 +174,17 @@ describe("the links to photographs", () => {
 });
 
 test("a kept polygon of several parts is one line, cut at the border; one outside has none", async () => {
-  const kept = (segmentation: number[][]): ReturnType<typeof rejected> => rejected({ category_id: 3, segmentation }, { status: "skipped", reason: "kept" });
-  await write([resultOf([kept([[-10, -10, 50, -10, 50, 40, -10, 40], [60, 60, 70, 60, 70, 70]]), kept([[200, 0, 210, 0, 210, 10]])])]);
+  const kept = (segmentation: number[][]): ReturnType<typeof rejected> =>
+    rejected({ category_id: 3, segmentation }, { status: "skipped", reason: "kept" });
+  await write([
+    resultOf([
+      kept([
+        [-10, -10, 50, -10, 50, 40, -10, 40],
+        [60, 60, 70, 60, 70, 70],
+      ]),
+      kept([[200, 0, 210, 0, 210, 10]]),
+    ]),
+  ]);
   const lines = (await text("labels/street.txt")).trimEnd().split("\n");
   expect(lines).toHaveLength(1);
   const values = lines[0]!.split(" ").slice(1).map(Number);
@@ -146,14 +200,17 @@ test("an abort takes the list back", async () => {
 });
 
 test("polygons read back to a hundredth of a pixel, without exponents", async () => {
-  await fc.assert(fc.asyncProperty(anyRing, async (ring) => {
-    await write([resultOf([done(instanceOf(0), ring)], { size: { width: 2048, height: 1024 } })]);
-    const line = await text("labels/street.txt");
-    expect(line).toMatch(/^0( (0|1|0\.\d{1,6})){6,}\n$/u);
-    const values = line.trimEnd().split(" ").slice(1).map(Number);
-    ring.forEach(({ x, y }, i) => {
-      expect(values[2 * i]! * 2048).toBeCloseTo(x, 2);
-      expect(values[2 * i + 1]! * 1024).toBeCloseTo(y, 2);
-    });
-  }), { numRuns: 20 });
+  await fc.assert(
+    fc.asyncProperty(anyRing, async (ring) => {
+      await write([resultOf([done(instanceOf(0), ring)], { size: { width: 2048, height: 1024 } })]);
+      const line = await text("labels/street.txt");
+      expect(line).toMatch(/^0( (0|1|0\.\d{1,6})){6,}\n$/u);
+      const values = line.trimEnd().split(" ").slice(1).map(Number);
+      ring.forEach(({ x, y }, i) => {
+        expect(values[2 * i]! * 2048).toBeCloseTo(x, 2);
+        expect(values[2 * i + 1]! * 1024).toBeCloseTo(y, 2);
+      });
+    }),
+    { numRuns: 20 },
+  );
 });

@@ -13,7 +13,11 @@ import { summaryWords } from "../summary-words.js";
 import { paintFor, printable } from "../terminal-text.js";
 import { writeLine, type Terminal } from "../terminal.js";
 
-export async function annotateCommand(flags: AnnotateFlags, terminal: Terminal, rest: readonly string[]): Promise<ExitCode> {
+export async function annotateCommand(
+  flags: AnnotateFlags,
+  terminal: Terminal,
+  rest: readonly string[],
+): Promise<ExitCode> {
   checkCombinations(flags);
   const options = toAnnotateOptions(flags, terminal.env);
   const thresholds = await checkStudy(flags);
@@ -23,22 +27,41 @@ export async function annotateCommand(flags: AnnotateFlags, terminal: Terminal, 
   // Said before the engines are imported: loading takes a while.
   progress.note(`polyrnn ${packageVersion()}: model ${flags.model}, device ${flags.device} ...`);
   const signal = terminal.stopSignal();
-  signal.addEventListener("abort", () => { progress.note("stopping after the batches in work; interrupt again to stop at once"); });
+  signal.addEventListener("abort", () => {
+    progress.note("stopping after the batches in work; interrupt again to stop at once");
+  });
   const host: AnnotateHost = {
     signal,
-    note: (line) => { progress.note(line); },
-    progress: (report) => { progress.progress(report); },
-    failure: (failure) => { progress.failure(failure); },
+    note: (line) => {
+      progress.note(line);
+    },
+    progress: (report) => {
+      progress.progress(report);
+    },
+    failure: (failure) => {
+      progress.failure(failure);
+    },
     data: (line) => writeLine(terminal.stdout, line),
   };
   const { annotate } = await import("../../annotate/annotate.js");
-  const summary = await annotate(options, host, await drawerOf(flags)).finally(() => { progress.end(); });
-  const say = (words: readonly string[]): void => { if (!flags.quiet) for (const line of words) terminal.stderr.write(`${printable(line)}\n`); };
+  const summary = await annotate(options, host, await drawerOf(flags)).finally(() => {
+    progress.end();
+  });
+  const say = (words: readonly string[]): void => {
+    if (!flags.quiet) for (const line of words) terminal.stderr.write(`${printable(line)}\n`);
+  };
   say(summaryWords(summary, rest.map(withoutPasswords), flags.verbose));
   await appendStepSummary(terminal.env, summary);
-  const study = thresholds === undefined || summary.stopped ? undefined : await studyRun(flags, thresholds, terminal, signal, progressOptions);
+  const study =
+    thresholds === undefined || summary.stopped
+      ? undefined
+      : await studyRun(flags, thresholds, terminal, signal, progressOptions);
   if (study !== undefined) say(study.words);
-  if (flags.json) await writeLine(terminal.stdout, JSON.stringify({ ...summary, ...(study !== undefined && { clicks: study.summary }) }));
+  if (flags.json)
+    await writeLine(
+      terminal.stdout,
+      JSON.stringify({ ...summary, ...(study !== undefined && { clicks: study.summary }) }),
+    );
   if (summary.stopped) return EXIT.stopped;
   return summary.failed > 0 ? EXIT.failures : EXIT.ok;
 }
@@ -46,27 +69,52 @@ export async function annotateCommand(flags: AnnotateFlags, terminal: Terminal, 
 function checkCombinations(flags: AnnotateFlags): void {
   if (flags.quiet && flags.verbose) throw usageError("--quiet and --verbose exclude each other", "Leave one of them.");
   if (flags.resume && flags.force) {
-    throw usageError("--resume and --force exclude each other: one goes on with the run in the output folder, the other replaces it", "Leave one of them.");
+    throw usageError(
+      "--resume and --force exclude each other: one goes on with the run in the output folder, the other replaces it",
+      "Leave one of them.",
+    );
   }
   if (flags.queue !== undefined) {
     parseRedisAddress(flags.queue);
-    if (flags.out === "-") throw usageError("--queue needs an output folder: results come in any order, and the journal keeps them", "Name a folder with --out.");
+    if (flags.out === "-")
+      throw usageError(
+        "--queue needs an output folder: results come in any order, and the journal keeps them",
+        "Name a folder with --out.",
+      );
     if (flags.imageAddress !== undefined && !/^https?:\/\//.test(flags.imageAddress)) {
-      throw usageError("--image-address: expected an address that begins with http:// or https:// but received another kind", "Give the address of the folder that holds the images.");
+      throw usageError(
+        "--image-address: expected an address that begins with http:// or https:// but received another kind",
+        "Give the address of the folder that holds the images.",
+      );
     }
   } else if (flags.imageAddress !== undefined) {
     throw usageError("--image-address is for the workers of a queue", "Add --queue, or leave it out.");
   }
   if (flags.out === "-" && flags.resume) {
-    throw usageError("--resume needs an output folder: a stream to standard output (--out -) leaves no run to go on with", "Name a folder with --out.");
+    throw usageError(
+      "--resume needs an output folder: a stream to standard output (--out -) leaves no run to go on with",
+      "Name a folder with --out.",
+    );
   }
 }
 
 /** @returns undefined where this process draws */
-async function drawerOf({ queue, queueTimeout, attempts, priority, imageAddress }: AnnotateFlags): Promise<OpenDrawer | undefined> {
+async function drawerOf({
+  queue,
+  queueTimeout,
+  attempts,
+  priority,
+  imageAddress,
+}: AnnotateFlags): Promise<OpenDrawer | undefined> {
   if (queue === undefined) return undefined;
   const { drawOverQueue } = await import("../../queue/draw-over-queue.js");
-  return drawOverQueue({ queue, timeoutMs: 1000 * queueTimeout, attempts, priority, ...(imageAddress !== undefined && { imageAddress }) });
+  return drawOverQueue({
+    queue,
+    timeoutMs: 1000 * queueTimeout,
+    attempts,
+    priority,
+    ...(imageAddress !== undefined && { imageAddress }),
+  });
 }
 
 /** Leaves out how to print; names the formats in the plural. */

@@ -43,7 +43,11 @@ async function examine(): Promise<Report> {
     cores: availableParallelism(),
     memoryMiB: Math.round(totalmem() / 2 ** 20),
     packages: Object.fromEntries(PACKAGES.map((name) => [name, installedVersion(name)])),
-    models: models.map((model) => ("card" in model ? { name: model.name, usable: true } : { name: model.name, usable: false, problem: model.problem.message })),
+    models: models.map((model) =>
+      "card" in model
+        ? { name: model.name, usable: true }
+        : { name: model.name, usable: false, problem: model.problem.message },
+    ),
     devices: await probeDevices(),
   };
 }
@@ -52,9 +56,11 @@ async function examine(): Promise<Report> {
 function installedVersion(name: string): string | null {
   for (const folder of createRequire(import.meta.url).resolve.paths(name) ?? []) {
     try {
-      return (JSON.parse(readFileSync(join(folder, name, "package.json"), "utf8")) as { readonly version: string }).version;
+      return (JSON.parse(readFileSync(join(folder, name, "package.json"), "utf8")) as { readonly version: string })
+        .version;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT" && (error as NodeJS.ErrnoException).code !== "ENOTDIR") throw error;
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" && (error as NodeJS.ErrnoException).code !== "ENOTDIR")
+        throw error;
     }
   }
   return null;
@@ -69,7 +75,10 @@ function reportLines(report: Report): string[] {
     ...Object.entries(report.packages).map(([name, version]) => `  ${name.padEnd(26)} ${version ?? "not installed"}`),
     "",
     "Models",
-    ...report.models.map((model) => `  ${printable(model.name).padEnd(26)} ${model.problem === undefined ? "card is sound" : printable(model.problem)}`),
+    ...report.models.map(
+      (model) =>
+        `  ${printable(model.name).padEnd(26)} ${model.problem === undefined ? "card is sound" : printable(model.problem)}`,
+    ),
     "",
     "Devices, in the order of --device auto",
     ...report.devices.flatMap((device) => {

@@ -16,14 +16,28 @@ import { writeLine, type Terminal } from "../terminal.js";
 export async function evaluateCommand(flags: EvaluateFlags, terminal: Terminal): Promise<ExitCode> {
   const options = toEvaluateOptions(flags);
   const out = flags.out ?? defaultReportFolder(flags.predictions);
-  const inputs = [flags.predictions, flags.truth, ...options.compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : []))];
+  const inputs = [
+    flags.predictions,
+    flags.truth,
+    ...options.compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : [])),
+  ];
   await prepareReportFolder(out, inputs, flags.force);
   const paint = paintFor(terminal.stderr, terminal.env, flags.color);
-  const progress = showProgress(terminal.stderr, { quiet: flags.quiet, verbose: false, paint, now: () => terminal.now() });
-  const note = (line: string): void => { progress.note(line); };
+  const progress = showProgress(terminal.stderr, {
+    quiet: flags.quiet,
+    verbose: false,
+    paint,
+    now: () => terminal.now(),
+  });
+  const note = (line: string): void => {
+    progress.note(line);
+  };
   const host = {
-    signal: terminal.stopSignal(), note,
-    progress: (seen: number, total: number) => { progress.progress({ finished: seen, total, failed: 0, finishedNow: seen }); },
+    signal: terminal.stopSignal(),
+    note,
+    progress: (seen: number, total: number) => {
+      progress.progress({ finished: seen, total, failed: 0, finishedNow: seen });
+    },
   };
   const csv = await InstancesCsv.open(join(out, INSTANCES_FILE));
   let evaluation: Evaluation;
@@ -31,7 +45,7 @@ export async function evaluateCommand(flags: EvaluateFlags, terminal: Terminal):
   try {
     evaluation = await evaluateInto(csv, options, host);
     const { writeReportFiles, appendStepSummary } = await import("../../evaluate/write-report-files.js");
-    written = [...await writeReportFiles(evaluation, out, note), INSTANCES_FILE];
+    written = [...(await writeReportFiles(evaluation, out, note)), INSTANCES_FILE];
     const stepSummary = terminal.env["GITHUB_STEP_SUMMARY"];
     if (stepSummary !== undefined && stepSummary !== "") await appendStepSummary(stepSummary, evaluation);
   } finally {
@@ -46,23 +60,40 @@ export async function evaluateCommand(flags: EvaluateFlags, terminal: Terminal):
 }
 
 /** Rows go to the file as they come; on an error or a stop nothing of it stays. */
-async function evaluateInto(csv: InstancesCsv, options: EvaluateOptions, host: Pick<EvaluateHost, "signal" | "note" | "progress">): Promise<Evaluation> {
+async function evaluateInto(
+  csv: InstancesCsv,
+  options: EvaluateOptions,
+  host: Pick<EvaluateHost, "signal" | "note" | "progress">,
+): Promise<Evaluation> {
   try {
     const { evaluate } = await import("../../evaluate/evaluate.js");
-    const evaluation = await evaluate(options, { ...host, methods: (names) => csv.methods(names), row: (row) => csv.row(row) });
+    const evaluation = await evaluate(options, {
+      ...host,
+      methods: (names) => csv.methods(names),
+      row: (row) => csv.row(row),
+    });
     await csv.commit();
     return evaluation;
   } catch (error) {
     await csv.abort();
     if (!host.signal.aborted) throw error;
-    throw new PolyrnnError("stopped before the last image; no report was written", "E_STOPPED", EXIT.stopped, "Run the command again.");
+    throw new PolyrnnError(
+      "stopped before the last image; no report was written",
+      "E_STOPPED",
+      EXIT.stopped,
+      "Run the command again.",
+    );
   }
 }
 
 function toEvaluateOptions(flags: EvaluateFlags): EvaluateOptions {
   const { predictions, truth, images, rasterizer, matchBy, minArea, context, seed } = flags;
   return {
-    predictions, truth, rasterizer, minArea, seed,
+    predictions,
+    truth,
+    rasterizer,
+    minArea,
+    seed,
     ...(images !== undefined && { images }),
     compare: parseComparisons(flags.compare),
     groupBy: parseGroupBy(flags.groupBy),

@@ -15,7 +15,9 @@ import { writeLine, type Terminal } from "../terminal.js";
 const TOLERANCE = 1e-4;
 
 export async function exportCommand(options: ExportFlags, terminal: Terminal): Promise<ExitCode> {
-  const say = (line: string): void => { if (!options.json) terminal.stderr.write(`${printable(line)}\n`); };
+  const say = (line: string): void => {
+    if (!options.json) terminal.stderr.write(`${printable(line)}\n`);
+  };
   say(`loading model ${options.model}`);
   const model = await loadModel(options.model);
   await makeFolder(options.out);
@@ -23,16 +25,29 @@ export async function exportCommand(options: ExportFlags, terminal: Terminal): P
   say("running the files and comparing them with the model");
   const engine = await openOnnxEngine(model.network, model.weights, model.card.normalization, { device: "cpu" });
   try {
-    const check = await checkExport(engine, { encoder: join(options.out, "encoder.onnx"), loop: join(options.out, "polyrnn.onnx") });
+    const check = await checkExport(engine, {
+      encoder: join(options.out, "encoder.onnx"),
+      loop: join(options.out, "polyrnn.onnx"),
+    });
     if (!(check.vertexDifference <= TOLERANCE) || check.sameSequences < check.sequences) {
       throw new PolyrnnError(
-        `${options.out}: expected files that compute what the model does, received logits that differ by ${check.vertexDifference} `
-          + `and ${check.sameSequences} of ${check.sequences} equal sequences`,
-        "E_EXPORT", EXIT.unavailable, "Do not use these files; report this with the output of polyrnn doctor.");
+        `${options.out}: expected files that compute what the model does, received logits that differ by ${check.vertexDifference} ` +
+          `and ${check.sameSequences} of ${check.sequences} equal sequences`,
+        "E_EXPORT",
+        EXIT.unavailable,
+        "Do not use these files; report this with the output of polyrnn doctor.",
+      );
     }
-    if (options.json) await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "export", model: model.card.name, opset: ONNX_OPSET, files, check }));
-    for (const { path, bytes } of files) say(`wrote ${path} (${(bytes / 2 ** 20).toFixed(1)} MiB, opset ${ONNX_OPSET})`);
-    say(`checked: ${check.sameSequences} of ${check.sequences} sequences equal, first-vertex logits within ${check.vertexDifference.toExponential(1)}`);
+    if (options.json)
+      await writeLine(
+        terminal.stdout,
+        JSON.stringify({ version: 1, type: "export", model: model.card.name, opset: ONNX_OPSET, files, check }),
+      );
+    for (const { path, bytes } of files)
+      say(`wrote ${path} (${(bytes / 2 ** 20).toFixed(1)} MiB, opset ${ONNX_OPSET})`);
+    say(
+      `checked: ${check.sameSequences} of ${check.sequences} sequences equal, first-vertex logits within ${check.vertexDifference.toExponential(1)}`,
+    );
     return EXIT.ok;
   } finally {
     await engine.dispose();

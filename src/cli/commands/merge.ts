@@ -16,12 +16,26 @@ export async function mergeCommand(flags: MergeFlags, terminal: Terminal): Promi
   for (const line of mergeWords(summary)) say(line);
   await appendStepSummary(terminal.env, summary);
   if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));
-  return summary.failed > 0 || summary.remaining > 0 || (summary.merged?.missing.length ?? 0) > 0 ? EXIT.failures : EXIT.ok;
+  return summary.failed > 0 || summary.remaining > 0 || (summary.merged?.missing.length ?? 0) > 0
+    ? EXIT.failures
+    : EXIT.ok;
 }
 
-function toMergeOptions({ parts, out, force, boxes, images, dataset, onlyNew, format, overlays }: MergeFlags): MergeOptions {
+function toMergeOptions({
+  parts,
+  out,
+  force,
+  boxes,
+  images,
+  dataset,
+  onlyNew,
+  format,
+  overlays,
+}: MergeFlags): MergeOptions {
   return {
-    parts, out, force,
+    parts,
+    out,
+    force,
     ...(boxes !== undefined && { boxes }),
     ...(images !== undefined && { images }),
     ...(dataset !== undefined && { dataset }),

@@ -10,7 +10,10 @@ export async function importCommand(options: ImportFlags, terminal: Terminal): P
   const { file, out, name, peepholes, seed } = options;
   // The form a card's name must have (schema/model-card.ts); checked before the work instead of when the model is next opened.
   if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name)) {
-    throw usageError(`--name: expected lower case letters, digits, dots and dashes, 64 at most, but received ${JSON.stringify(name)}`, "Choose a name like vgg16-imagenet.");
+    throw usageError(
+      `--name: expected lower case letters, digits, dots and dashes, 64 at most, but received ${JSON.stringify(name)}`,
+      "Choose a name like vgg16-imagenet.",
+    );
   }
   const { card, naming, weights } = await importVgg16(file, { name, peepholes, seed });
   await makeFolder(out);
@@ -18,7 +21,9 @@ export async function importCommand(options: ImportFlags, terminal: Terminal): P
   if (options.json) {
     await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "imported", folder: out, naming, card }));
   } else {
-    terminal.stderr.write(`${printable(`wrote ${out}: model ${card.name}, both trunks from ${file} (${naming} names), the rest random (seed ${seed})`)}\n`);
+    terminal.stderr.write(
+      `${printable(`wrote ${out}: model ${card.name}, both trunks from ${file} (${naming} names), the rest random (seed ${seed})`)}\n`,
+    );
     terminal.stderr.write("next: train it; as it is, its polygons mean nothing\n");
   }
   return EXIT.ok;

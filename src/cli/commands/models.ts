@@ -12,7 +12,9 @@ import { writeLine, type Terminal } from "../terminal.js";
 export async function listCommand(options: JsonOption, terminal: Terminal): Promise<ExitCode> {
   const models = await listModels();
   if (options.json) {
-    const listed = models.map((model) => ("card" in model ? model : { name: model.name, folder: model.folder, problem: problemJson(model.problem) }));
+    const listed = models.map((model) =>
+      "card" in model ? model : { name: model.name, folder: model.folder, problem: problemJson(model.problem) },
+    );
     await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "models", models: listed }));
   } else {
     for (const line of models.flatMap(listedLines)) await writeLine(terminal.stdout, line);
@@ -25,7 +27,10 @@ export async function showCommand(options: ShowFlags, terminal: Terminal): Promi
   const folder = await findModelFolder(options.name);
   const card = await readCard(folder);
   if (options.json) {
-    await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "model", folder, hash: predictionHash(card), card }));
+    await writeLine(
+      terminal.stdout,
+      JSON.stringify({ version: 1, type: "model", folder, hash: predictionHash(card), card }),
+    );
   } else {
     for (const line of cardLines(card, folder)) await writeLine(terminal.stdout, line);
   }
@@ -37,14 +42,19 @@ export async function verifyCommand(options: VerifyFlags, terminal: Terminal): P
   const models = options.name === undefined ? await listModels() : [{ name: options.name }];
   const reports: VerifyReport[] = [];
   for (const model of models) {
-    const report = "problem" in model
-      ? { name: model.name, folder: model.folder, problems: [model.problem], files: 0 }
-      : toReport(await verifyModel("folder" in model ? model.folder : model.name));
+    const report =
+      "problem" in model
+        ? { name: model.name, folder: model.folder, problems: [model.problem], files: 0 }
+        : toReport(await verifyModel("folder" in model ? model.folder : model.name));
     reports.push(report);
     if (!options.json) for (const line of reportLines(report)) await writeLine(terminal.stdout, line);
   }
   if (options.json) {
-    const json = reports.map((report) => ({ ...report, sound: report.problems.length === 0, problems: report.problems.map(problemJson) }));
+    const json = reports.map((report) => ({
+      ...report,
+      sound: report.problems.length === 0,
+      problems: report.problems.map(problemJson),
+    }));
     await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "verification", models: json }));
   }
   return reports.every((report) => report.problems.length === 0) ? EXIT.ok : EXIT.unavailable;
@@ -58,15 +68,22 @@ interface VerifyReport {
 }
 
 function toReport(check: ModelCheck): VerifyReport {
-  const problems = [...check.files.map((file) => file.problem), check.weightsProblem].filter((problem) => problem !== undefined);
+  const problems = [...check.files.map((file) => file.problem), check.weightsProblem].filter(
+    (problem) => problem !== undefined,
+  );
   return { name: check.card.name, folder: check.folder, files: check.files.length, problems };
 }
 
 function reportLines(report: VerifyReport): string[] {
   if (report.problems.length === 0) {
-    return [`${report.name}: sound, ${report.files === 1 ? "1 file" : `${report.files} files`} in ${printable(report.folder)}`];
+    return [
+      `${report.name}: sound, ${report.files === 1 ? "1 file" : `${report.files} files`} in ${printable(report.folder)}`,
+    ];
   }
-  return [`${printable(report.name)}: not usable`, ...report.problems.flatMap((problem) => [`  ${printable(problem.message)}`, `  ${printable(problem.hint)}`])];
+  return [
+    `${printable(report.name)}: not usable`,
+    ...report.problems.flatMap((problem) => [`  ${printable(problem.message)}`, `  ${printable(problem.hint)}`]),
+  ];
 }
 
 function problemJson(problem: PolyrnnError): { code: string; message: string; hint: string } {
@@ -74,7 +91,12 @@ function problemJson(problem: PolyrnnError): { code: string; message: string; hi
 }
 
 function listedLines(model: ListedModel): string[] {
-  if (!("card" in model)) return [`${printable(model.name)}  not usable`, `  ${printable(model.problem.message)}`, `  ${printable(model.problem.hint)}`];
+  if (!("card" in model))
+    return [
+      `${printable(model.name)}  not usable`,
+      `  ${printable(model.problem.message)}`,
+      `  ${printable(model.problem.hint)}`,
+    ];
   const { card } = model;
   return [`${card.name} ${card.version}  ${mebibytes(card)} MiB`, `  ${printable(card.description)}`];
 }
@@ -85,8 +107,16 @@ function cardLines(card: ModelCard, folder: string): string[] {
   const facts: [string, string][] = [
     ["Folder", folder],
     ["Hash", `${predictionHash(card)} (what --resume compares)`],
-    ["Architecture", `${architecture}; ${Object.entries(options).map(([key, value]) => `${key} ${JSON.stringify(value)}`).join(", ")}`],
-    ["Input", `${card.cropSize} x ${card.cropSize} px ${channelOrder}, mean ${mean.join(" ")}, standard deviation ${std.join(" ")}`],
+    [
+      "Architecture",
+      `${architecture}; ${Object.entries(options)
+        .map(([key, value]) => `${key} ${JSON.stringify(value)}`)
+        .join(", ")}`,
+    ],
+    [
+      "Input",
+      `${card.cropSize} x ${card.cropSize} px ${channelOrder}, mean ${mean.join(" ")}, standard deviation ${std.join(" ")}`,
+    ],
     ["Grid", `${card.grid} x ${card.grid} cells`],
     ["Context", `${card.context} of the long side of the box`],
     ["Training data", card.trainingData],
@@ -101,8 +131,8 @@ function cardLines(card: ModelCard, folder: string): string[] {
     "",
     "Scores",
     ...card.scores.flatMap((score) => [
-      `  ${printable(`${score.dataset}, ${score.split}, ${score.source}`)}: mean IoU ${score.meanIoU} on ${score.instances} instances`
-      + (score.boxIoU === undefined ? "" : `, the box alone ${score.boxIoU}`),
+      `  ${printable(`${score.dataset}, ${score.split}, ${score.source}`)}: mean IoU ${score.meanIoU} on ${score.instances} instances` +
+        (score.boxIoU === undefined ? "" : `, the box alone ${score.boxIoU}`),
       `    ${printable(score.command)}`,
     ]),
     "",

@@ -9,7 +9,9 @@ export function queueCommand(action: QueueAction) {
   return async (flags: QueueFlags, terminal: Terminal): Promise<ExitCode> => {
     const { operateQueue } = await import("../../queue/operate.js");
     const status = await operateQueue(action, { queue: flags.queue, timeoutMs: 1000 * flags.queueTimeout });
-    const lines = flags.json ? [JSON.stringify(status)] : [...actionWords(action, status.touched), ...statusWords(status)];
+    const lines = flags.json
+      ? [JSON.stringify(status)]
+      : [...actionWords(action, status.touched), ...statusWords(status)];
     for (const line of lines) await writeLine(terminal.stdout, flags.json ? line : printable(line));
     return EXIT.ok;
   };
@@ -17,11 +19,16 @@ export function queueCommand(action: QueueAction) {
 
 function actionWords(action: QueueAction, touched: number): string[] {
   switch (action) {
-    case "status": return [];
-    case "pause": return [`paused ${touched} queue(s): workers finish what they have and take nothing more`];
-    case "resume": return [`resumed ${touched} queue(s)`];
-    case "drain": return [`removed ${touched} job(s)`];
-    case "retry-failed": return [`put ${touched} job(s) up again; their results are fetched by the coordinator, or by annotate --resume`];
+    case "status":
+      return [];
+    case "pause":
+      return [`paused ${touched} queue(s): workers finish what they have and take nothing more`];
+    case "resume":
+      return [`resumed ${touched} queue(s)`];
+    case "drain":
+      return [`removed ${touched} job(s)`];
+    case "retry-failed":
+      return [`put ${touched} job(s) up again; their results are fetched by the coordinator, or by annotate --resume`];
   }
 }
 
@@ -31,7 +38,10 @@ export function statusWords({ server, queues, coordinators }: QueueStatus): stri
   if (queues.length === 0) return [`${server}: no queue; nothing was ever handed out here and no worker was there`];
   const lines = table([HEAD, ...queues.map(rowOf)]);
   for (const { workers, failedJobs } of queues) {
-    for (const worker of workers) lines.push(`worker ${worker.id}: ${worker.modelName} on ${worker.device} (${worker.engineVersion}), ${worker.instances} instances, ${worker.failed} failed`);
+    for (const worker of workers)
+      lines.push(
+        `worker ${worker.id}: ${worker.modelName} on ${worker.device} (${worker.engineVersion}), ${worker.instances} instances, ${worker.failed} failed`,
+      );
     for (const { id, reason } of failedJobs) lines.push(`set aside: job ${id}: ${reason}`);
   }
   for (const coordinator of coordinators) lines.push(`coordinator: ${coordinator}`);
@@ -40,10 +50,16 @@ export function statusWords({ server, queues, coordinators }: QueueStatus): stri
 
 function rowOf(queue: ModelQueue): string[] {
   const { modelName, model, isPaused, waiting, active, delayed, failed, completed, workers } = queue;
-  return [`${modelName} ${model.slice(0, 12)}`, isPaused ? "paused" : "open", ...[waiting, active, delayed, failed, completed, workers.length].map(String)];
+  return [
+    `${modelName} ${model.slice(0, 12)}`,
+    isPaused ? "paused" : "open",
+    ...[waiting, active, delayed, failed, completed, workers.length].map(String),
+  ];
 }
 
 function table(rows: readonly (readonly string[])[]): string[] {
   const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) => row.map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join("  "));
+  return rows.map((row) =>
+    row.map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join("  "),
+  );
 }

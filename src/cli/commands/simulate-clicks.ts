@@ -26,10 +26,16 @@ export async function simulateClicksCommand(flags: SimulateClicksFlags, terminal
   const thresholds = parseThresholds(flags.threshold, "--threshold");
   const compare = parseComparisons(flags.compare);
   const inputs = await inputsOf(flags);
-  const say = (line: string): void => { if (!flags.quiet) terminal.stderr.write(`${printable(line)}\n`); };
+  const say = (line: string): void => {
+    if (!flags.quiet) terminal.stderr.write(`${printable(line)}\n`);
+  };
   say(`polyrnn ${packageVersion()}: ${inputs.words}`);
   const out = flags.out ?? inputs.defaultOut;
-  await prepareReportFolder(out, [inputs.truth, ...compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : []))], flags.force);
+  await prepareReportFolder(
+    out,
+    [inputs.truth, ...compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : []))],
+    flags.force,
+  );
 
   const request = {
     simulate: toSimulateOptions(flags, inputs, thresholds),
@@ -37,7 +43,12 @@ export async function simulateClicksCommand(flags: SimulateClicksFlags, terminal
     out,
   };
   const paint = paintFor(terminal.stderr, terminal.env, flags.color);
-  const { study, written } = await studyClicks(request, terminal, terminal.stopSignal(), { quiet: flags.quiet, verbose: flags.verbose, paint, now: () => terminal.now() });
+  const { study, written } = await studyClicks(request, terminal, terminal.stopSignal(), {
+    quiet: flags.quiet,
+    verbose: flags.verbose,
+    paint,
+    now: () => terminal.now(),
+  });
   const summary = summarizeClicks(study.report, inputs, { out, written }, flags.failOverClicks);
   for (const line of clickStudyWords(summary, study.report)) say(line);
   if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));
@@ -58,35 +69,62 @@ interface StudyInputs {
 /** The named data set, else the last run, else the sample that comes with the program. */
 async function inputsOf({ images, truth, run: folder }: SimulateClicksFlags): Promise<StudyInputs> {
   if (images !== undefined) {
-    if (truth === undefined) throw usageError(`simulate-clicks ${images}: expected the ground truth of these images, received none`, "Name it with --truth FILE.");
+    if (truth === undefined)
+      throw usageError(
+        `simulate-clicks ${images}: expected the ground truth of these images, received none`,
+        "Name it with --truth FILE.",
+      );
     return { source: "given", images, truth, defaultOut: REPORT_FOLDER, words: `simulating clicks on ${truth}` };
   }
   const run = await readLastRun(folder);
   if (run !== undefined) {
     const boxes = truth ?? run.boxes;
-    return { source: "run", images: run.images, truth: boxes, run, defaultOut: join(folder, REPORT_FOLDER), words: `simulating clicks on the run in ${folder} (${boxes})` };
+    return {
+      source: "run",
+      images: run.images,
+      truth: boxes,
+      run,
+      defaultOut: join(folder, REPORT_FOLDER),
+      words: `simulating clicks on the run in ${folder} (${boxes})`,
+    };
   }
   if (truth !== undefined) {
-    throw usageError(`--truth ${truth}: expected a folder of images with it, received none, and there is no run in ${folder}`, "Name the image folder: polyrnn simulate-clicks IMAGES --truth FILE.");
+    throw usageError(
+      `--truth ${truth}: expected a folder of images with it, received none, and there is no run in ${folder}`,
+      "Name the image folder: polyrnn simulate-clicks IMAGES --truth FILE.",
+    );
   }
   const sample = fileURLToPath(new URL("../../../fixtures/", import.meta.url));
   return {
-    source: "sample", images: join(sample, "images"), truth: join(sample, "boxes.json"), defaultOut: REPORT_FOLDER,
+    source: "sample",
+    images: join(sample, "images"),
+    truth: join(sample, "boxes.json"),
+    defaultOut: REPORT_FOLDER,
     words: `there is no run in ${folder} and no images were named: simulating clicks on the bundled sample`,
   };
 }
 
 /** What the flags leave open is as it was in the run; a model of the user's own brings its own context. */
-function toSimulateOptions(flags: SimulateClicksFlags, { images, truth, run }: StudyInputs, thresholds: readonly number[]): SimulateOptions {
+function toSimulateOptions(
+  flags: SimulateClicksFlags,
+  { images, truth, run }: StudyInputs,
+  thresholds: readonly number[],
+): SimulateOptions {
   const { device, match, metric, maxClicks, batchSize, threads, rasterizer, seed } = flags;
   const context = flags.context ?? (flags.model === undefined ? run?.context : undefined);
   const limit = flags.limit ?? run?.limit;
   return {
-    images, truth, thresholds, match, device, rasterizer, seed,
+    images,
+    truth,
+    thresholds,
+    match,
+    device,
+    rasterizer,
+    seed,
     model: flags.model ?? run?.modelFolder ?? DEFAULT_MODEL,
     maxSteps: flags.maxSteps ?? run?.maxSteps ?? DEFAULT_MAX_STEPS,
     candidates: flags.candidates ?? run?.candidates ?? DEFAULT_CANDIDATES,
-    categories: flags.categories.length > 0 ? flags.categories : run?.categories ?? [],
+    categories: flags.categories.length > 0 ? flags.categories : (run?.categories ?? []),
     groupBy: parseGroupBy(flags.groupBy),
     resamples: flags.bootstrap,
     ...(metric !== undefined && { metric }),

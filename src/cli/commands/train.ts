@@ -22,23 +22,33 @@ export async function trainCommand(flags: TrainFlags, terminal: Terminal, host: 
   if (flags.resume === undefined) checkNewRun(flags);
   const progress = showTrainProgress(terminal.stderr, { quiet: flags.quiet, now: () => terminal.now() });
   // Said before the engine is imported: loading takes a while.
-  void progress.note(`polyrnn ${packageVersion()}: ${flags.resume === undefined ? "reading the outlines" : `going on with ${flags.resume}`} ...`);
+  void progress.note(
+    `polyrnn ${packageVersion()}: ${flags.resume === undefined ? "reading the outlines" : `going on with ${flags.resume}`} ...`,
+  );
   const signal = terminal.stopSignal();
-  signal.addEventListener("abort", () => { void progress.note("stopping after this step, with a checkpoint; interrupt again to stop at once"); });
-  const run = await prepareRun(flags, (line) => { void progress.note(line); });
+  signal.addEventListener("abort", () => {
+    void progress.note("stopping after this step, with a checkpoint; interrupt again to stop at once");
+  });
+  const run = await prepareRun(flags, (line) => {
+    void progress.note(line);
+  });
   const watched = new Watched(flags, terminal, progress, run);
   let ended: RunEnded;
   try {
     const { train, resumeTraining } = await import("../../train/train.js");
-    ended = await (run.isResumed ? resumeTraining(run.folder, watched, { ...host, signal }) : train(run.options, watched, { ...host, signal }));
+    ended = await (run.isResumed
+      ? resumeTraining(run.folder, watched, { ...host, signal })
+      : train(run.options, watched, { ...host, signal }));
   } catch (thrown) {
     throw withTheStepKept(thrown, watched);
   } finally {
     progress.end();
     await watched.release();
   }
-  if (!flags.quiet) for (const line of endedWords(ended, run.words, watched.hasPage)) terminal.stderr.write(`${printable(line)}\n`);
-  if (flags.json) await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "summary", command: "train", ...ended }));
+  if (!flags.quiet)
+    for (const line of endedWords(ended, run.words, watched.hasPage)) terminal.stderr.write(`${printable(line)}\n`);
+  if (flags.json)
+    await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "summary", command: "train", ...ended }));
   return ended.reason === "stopped" ? EXIT.stopped : EXIT.ok;
 }
 
@@ -74,17 +84,32 @@ class Watched implements TrainEvents {
   /** Step of the last checkpoint that was written. */
   checkpointStep: number | undefined;
 
-  constructor(private readonly flags: TrainFlags, private readonly terminal: Terminal, private readonly progress: TrainProgress, private readonly prepared: PreparedRun) {
+  constructor(
+    private readonly flags: TrainFlags,
+    private readonly terminal: Terminal,
+    private readonly progress: TrainProgress,
+    private readonly prepared: PreparedRun,
+  ) {
     this.#lock = prepared.lock;
   }
 
-  get folder(): string { return this.prepared.words; }
+  get folder(): string {
+    return this.prepared.words;
+  }
 
   async started(run: RunStarted): Promise<void> {
     this.#run = run;
-    this.#lock ??= await RunLock.take(run.folder, (line) => { this.note(line); });
+    this.#lock ??= await RunLock.take(run.folder, (line) => {
+      this.note(line);
+    });
     await this.progress.started(run);
-    await this.data({ version: 1, ...run, type: "started", bySource: Object.fromEntries(run.bySource), dropped: Object.fromEntries(run.dropped) });
+    await this.data({
+      version: 1,
+      ...run,
+      type: "started",
+      bySource: Object.fromEntries(run.bySource),
+      dropped: Object.fromEntries(run.dropped),
+    });
   }
 
   async step(now: Parameters<TrainProgress["step"]>[0]): Promise<void> {
@@ -92,7 +117,9 @@ class Watched implements TrainEvents {
     if (now.line !== undefined) await this.data(now.line);
   }
 
-  async validating(now: Parameters<TrainProgress["validating"]>[0]): Promise<void> { await this.progress.validating(now); }
+  async validating(now: Parameters<TrainProgress["validating"]>[0]): Promise<void> {
+    await this.progress.validating(now);
+  }
 
   async validation(line: Parameters<TrainProgress["validation"]>[0], history: TrainingHistory): Promise<void> {
     await this.progress.validation(line, history);
@@ -107,13 +134,19 @@ class Watched implements TrainEvents {
     await this.data({ type: "checkpoint", step });
   }
 
-  note(text: string): void { void this.progress.note(text); }
+  note(text: string): void {
+    void this.progress.note(text);
+  }
 
   /** A page that cannot be written is no reason to end a run of hours. */
   private async page(): Promise<void> {
     if (this.#run === undefined || this.#history === undefined) return;
     try {
-      await writeTrainingPage(this.prepared.folder, this.#history, { run: this.#run, options: optionWords(this.prepared.options), generator: `polyrnn ${packageVersion()}` });
+      await writeTrainingPage(this.prepared.folder, this.#history, {
+        run: this.#run,
+        options: optionWords(this.prepared.options),
+        generator: `polyrnn ${packageVersion()}`,
+      });
       this.hasPage = true;
     } catch (thrown) {
       if (!(thrown instanceof PolyrnnError)) throw thrown;
@@ -125,11 +158,25 @@ class Watched implements TrainEvents {
     if (this.flags.json) await writeLine(this.terminal.stdout, JSON.stringify(line));
   }
 
-  async release(): Promise<void> { await this.#lock?.release(); }
+  async release(): Promise<void> {
+    await this.#lock?.release();
+  }
 }
 
 /** The hint of an error in the middle of a run also says where it can go on. */
 function withTheStepKept(thrown: unknown, { checkpointStep, folder }: Watched): unknown {
-  if (!(thrown instanceof PolyrnnError) || checkpointStep === undefined || thrown.hint.includes("--resume") || thrown.code === "E_DIVERGED") return thrown;
-  return new PolyrnnError(thrown.message, thrown.code, thrown.exitCode, `${thrown.hint} The checkpoint of step ${checkpointStep} is whole: polyrnn train --resume ${folder}`, { cause: thrown.cause });
+  if (
+    !(thrown instanceof PolyrnnError) ||
+    checkpointStep === undefined ||
+    thrown.hint.includes("--resume") ||
+    thrown.code === "E_DIVERGED"
+  )
+    return thrown;
+  return new PolyrnnError(
+    thrown.message,
+    thrown.code,
+    thrown.exitCode,
+    `${thrown.hint} The checkpoint of step ${checkpointStep} is whole: polyrnn train --resume ${folder}`,
+    { cause: thrown.cause },
+  );
 }

@@ -10,15 +10,25 @@ export interface ExportFlags extends JsonOption {
 
 export const exportTable = {
   model: {
-    type: "text", position: 0, placeholder: "NAME|DIR", group: "common", required: true,
+    type: "text",
+    position: 0,
+    placeholder: "NAME|DIR",
+    group: "common",
+    required: true,
     describe: "Bundled model or folder of a model",
   },
   format: {
-    type: "text", choices: ["onnx"], group: "common", default: "onnx",
+    type: "text",
+    choices: ["onnx"],
+    group: "common",
+    default: "onnx",
     describe: "What to write",
   },
   out: {
-    type: "text", placeholder: "DIR", group: "common", default: "polyrnn-onnx",
+    type: "text",
+    placeholder: "DIR",
+    group: "common",
+    default: "polyrnn-onnx",
     describe: "Folder for encoder.onnx, step.onnx and polyrnn.onnx",
   },
   json: jsonRow,

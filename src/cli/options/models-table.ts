@@ -10,7 +10,11 @@ export interface ShowFlags extends JsonOption {
 
 export const modelsShowTable = {
   name: {
-    type: "text", position: 0, placeholder: "NAME|DIR", group: "common", required: true,
+    type: "text",
+    position: 0,
+    placeholder: "NAME|DIR",
+    group: "common",
+    required: true,
     describe: "Bundled model or folder of a model",
   },
   json: jsonRow,
@@ -22,7 +26,11 @@ export interface VerifyFlags extends JsonOption {
 
 export const modelsVerifyTable = {
   name: {
-    type: "text", position: 0, placeholder: "NAME|DIR", group: "common", whenAbsent: "all bundled models",
+    type: "text",
+    position: 0,
+    placeholder: "NAME|DIR",
+    group: "common",
+    whenAbsent: "all bundled models",
     describe: "Bundled model or folder of a model",
   },
   json: jsonRow,
@@ -39,27 +47,48 @@ export interface ImportFlags extends JsonOption {
 
 export const modelsImportTable = {
   architecture: {
-    type: "text", position: 0, choices: ["vgg16"], group: "common", required: true,
+    type: "text",
+    position: 0,
+    choices: ["vgg16"],
+    group: "common",
+    required: true,
     describe: "What the weights are of",
   },
   file: {
-    type: "text", position: 1, placeholder: "FILE", group: "common", required: true,
+    type: "text",
+    position: 1,
+    placeholder: "FILE",
+    group: "common",
+    required: true,
     describe: "Safetensors file with the ImageNet weights, in torchvision's or Keras' names",
   },
   out: {
-    type: "text", placeholder: "DIR", group: "common", required: true,
+    type: "text",
+    placeholder: "DIR",
+    group: "common",
+    required: true,
     describe: "Folder of the new model; empty or absent",
   },
   name: {
-    type: "text", placeholder: "NAME", group: "advanced", default: "vgg16-imagenet",
+    type: "text",
+    placeholder: "NAME",
+    group: "advanced",
+    default: "vgg16-imagenet",
     describe: "Name on the card: lower case letters, digits, dots, dashes",
   },
   peepholes: {
-    type: "flag", group: "advanced", default: false,
+    type: "flag",
+    group: "advanced",
+    default: false,
     describe: "Give the ConvLSTM the optional peephole terms",
   },
   seed: {
-    type: "number", integer: true, min: 0, max: 4294967295, group: "advanced", default: 1,
+    type: "number",
+    integer: true,
+    min: 0,
+    max: 4294967295,
+    group: "advanced",
+    default: 1,
     describe: "Seed of the weights that ImageNet does not have",
   },
   json: jsonRow,

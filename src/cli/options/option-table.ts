@@ -42,22 +42,29 @@ export interface ListRow<V extends string> extends RowBase {
   readonly choices?: readonly V[];
 }
 
-type RowOf<V> =
-  V extends boolean ? FlagRow
-  : V extends number ? NumberRow
-  : V extends readonly (infer Item extends string)[] ? ListRow<Item>
-  : V extends string ? TextRow<V>
-  : never;
+type RowOf<V> = V extends boolean
+  ? FlagRow
+  : V extends number
+    ? NumberRow
+    : V extends readonly (infer Item extends string)[]
+      ? ListRow<Item>
+      : V extends string
+        ? TextRow<V>
+        : never;
 
 /** An option the command can do without says what happens then; the others have a default or are required. */
-type Presence<O, K extends keyof O> = object extends Pick<O, K>
-  ? { readonly default?: never; readonly required?: never; readonly whenAbsent?: string }
-  : { readonly default: O[K]; readonly required?: never; readonly whenAbsent?: never }
-  | { readonly required: true; readonly default?: never; readonly whenAbsent?: never };
+type Presence<O, K extends keyof O> =
+  object extends Pick<O, K>
+    ? { readonly default?: never; readonly required?: never; readonly whenAbsent?: string }
+    : | { readonly default: O[K]; readonly required?: never; readonly whenAbsent?: never }
+      | { readonly required: true; readonly default?: never; readonly whenAbsent?: never };
 
 // The brackets keep a union of choices one row: without them TypeScript would make a row for each choice.
 export type OptionTable<O> = {
-  readonly [K in keyof O]-?: ([NonNullable<O[K]>] extends [string] ? TextRow<NonNullable<O[K]> & string> : RowOf<NonNullable<O[K]>>) & Presence<O, K>;
+  readonly [K in keyof O]-?: ([NonNullable<O[K]>] extends [string]
+    ? TextRow<NonNullable<O[K]> & string>
+    : RowOf<NonNullable<O[K]>>) &
+    Presence<O, K>;
 };
 
 /** A row seen without its command's type, as the parser and the help see it. */

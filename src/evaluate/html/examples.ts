@@ -6,7 +6,10 @@ import { type Outline, jpegGround, photograph } from "../../write/html/photograp
 import type { Example, ReportRing } from "../report-types.js";
 
 /** What is shown of an example's photograph. */
-export interface ExamplePicture { readonly window: CropWindow; readonly jpeg: Uint8Array }
+export interface ExamplePicture {
+  readonly window: CropWindow;
+  readonly jpeg: Uint8Array;
+}
 
 /** Pictures of the examples of a report; an example without one is shown on an empty ground. */
 export type ExamplePictures = ReadonlyMap<Example, ExamplePicture>;
@@ -16,20 +19,34 @@ const MARGIN = 0.2;
 
 export function exampleRow(title: string, examples: readonly Example[], pictures: ExamplePictures): Markup {
   if (examples.length === 0) return html``;
-  return html`<h3>${title}</h3><div class="examples">${examples.map((example) => figure(example, pictures.get(example)))}</div>`;
+  return html`<h3>${title}</h3>
+    <div class="examples">${examples.map((example) => figure(example, pictures.get(example)))}</div>`;
 }
 
 function figure(example: Example, picture: ExamplePicture | undefined): Markup {
   const window = picture?.window ?? windowAround(example.box);
-  const outline = (kind: Outline["kind"]) => (points: ReportRing): Outline => ({ points, kind });
+  const outline =
+    (kind: Outline["kind"]) =>
+    (points: ReportRing): Outline => ({ points, kind });
   const outlines = [
-    ...example.truth.map(outline("truth")), ...example.automatic.map(outline("automatic")),
+    ...example.truth.map(outline("truth")),
+    ...example.automatic.map(outline("automatic")),
     ...(example.corrected === undefined ? [] : [example.corrected].map(outline("corrected"))),
   ];
-  const corrected = example.correctedIou === undefined ? html``
-    : html`; T = ${example.correctedThreshold ?? ""}: ${ratio(example.correctedIou)} after ${example.clicks ?? 0} click${example.clicks === 1 ? "" : "s"}`;
-  return html`<figure>${photograph(window, picture === undefined ? "" : jpegGround(picture.jpeg), outlines, `annotation ${example.annotationId}`)}
-<figcaption><b>${example.category}</b> IoU ${ratio(example.iou)}${example.score === undefined ? html`` : html`, score ${ratio(example.score)}`}${corrected}<br><small>annotation ${example.annotationId}, ${example.fileName}</small></figcaption></figure>`;
+  const corrected =
+    example.correctedIou === undefined
+      ? html``
+      : html`; T = ${example.correctedThreshold ?? ""}: ${ratio(example.correctedIou)} after ${example.clicks ?? 0}
+        click${example.clicks === 1 ? "" : "s"}`;
+  return html`<figure>
+    ${photograph(window, picture === undefined ? "" : jpegGround(picture.jpeg), outlines, `annotation ${example.annotationId}`)}
+    <figcaption>
+      <b>${example.category}</b> IoU
+      ${ratio(example.iou)}${example.score === undefined ? html`` : html`, score ${ratio(example.score)}`}${corrected}<br /><small
+        >annotation ${example.annotationId}, ${example.fileName}</small
+      >
+    </figcaption>
+  </figure>`;
 }
 
 function windowAround([left, top, width, height]: Example["box"]): CropWindow {

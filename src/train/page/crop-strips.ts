@@ -14,7 +14,11 @@ const MOST_DRAWN = 60;
 const NAME_LENGTH = 24;
 
 /** Photographs and truths, which all strips share. */
-export interface CropGrounds { readonly grounds: readonly SharedGround[]; readonly crops: readonly PictureCrop[]; readonly markup: Markup }
+export interface CropGrounds {
+  readonly grounds: readonly SharedGround[];
+  readonly crops: readonly PictureCrop[];
+  readonly markup: Markup;
+}
 
 export async function cropGrounds(crops: readonly PictureCrop[]): Promise<CropGrounds> {
   const grounds: SharedGround[] = [];
@@ -33,28 +37,43 @@ export function cropStrips(validations: readonly ValidationLine[], grounds: Crop
   const drawn = evenSample(validations, new Set([newest, ...(best === undefined ? [] : [best])]));
   const older = drawn.filter((line) => line !== newest && line !== best).reverse();
   const left = validations.length - drawn.length;
-  return html`${grounds.markup}
-${strip(newest, grounds, newest === best ? "newest, and best so far" : "newest")}
-${best === undefined || best === newest ? html`` : strip(best, grounds, "best so far")}
-${older.length === 0 ? html`` : html`<details${older.length <= 4 ? html` open` : html``}><summary>${whole(older.length)} earlier${left > 0 ? ` (an even sample; ${whole(left)} are not drawn)` : ""}</summary>
-${older.map((line) => strip(line, grounds))}</details>`}`;
+  return html`${grounds.markup} ${strip(newest, grounds, newest === best ? "newest, and best so far" : "newest")}
+  ${best === undefined || best === newest ? html`` : strip(best, grounds, "best so far")}
+  ${
+    older.length === 0
+      ? html``
+      : html`<details${older.length <= 4 ? html` open` : html``}><summary>${whole(older.length)} earlier${left > 0 ? ` (an even sample; ${whole(left)} are not drawn)` : ""}</summary>
+${older.map((line) => strip(line, grounds))}</details>`
+  }`;
 }
 
 function strip(line: ValidationLine, { grounds, crops }: CropGrounds, words?: string): Markup {
-  return html`<h3>Step ${whole(line.step)}: mean IoU ${ratio(line.all.iou)}${words === undefined ? "" : ` (${words})`}</h3>
-<div class="strip">${line.drawn.map(({ ring, iou, source, annotationId }, at) => {
-    const ground = grounds[at];
-    if (ground === undefined || crops[at]?.annotationId !== annotationId) return html``;
-    const outlines = ring.length === 0 ? [] : [{ kind: "automatic" as const, points: pairs(ring) }];
-    return html`<figure>${photograph(WINDOW, groundOf(ground), outlines, `annotation ${annotationId} at step ${line.step}`)}
-<figcaption>${Object.keys(line.bySource).length > 1 ? `${shownText(source, NAME_LENGTH)} ` : ""}<b>${ratio(iou)}</b>${ring.length === 0 ? " no polygon" : ""}</figcaption></figure>`;
-  })}</div>`;
+  return html`<h3>
+      Step ${whole(line.step)}: mean IoU ${ratio(line.all.iou)}${words === undefined ? "" : ` (${words})`}
+    </h3>
+    <div class="strip">
+      ${line.drawn.map(({ ring, iou, source, annotationId }, at) => {
+        const ground = grounds[at];
+        if (ground === undefined || crops[at]?.annotationId !== annotationId) return html``;
+        const outlines = ring.length === 0 ? [] : [{ kind: "automatic" as const, points: pairs(ring) }];
+        return html`<figure>
+          ${photograph(WINDOW, groundOf(ground), outlines, `annotation ${annotationId} at step ${line.step}`)}
+          <figcaption>
+            ${Object.keys(line.bySource).length > 1 ? `${shownText(source, NAME_LENGTH)} ` : ""}<b>${ratio(iou)}</b>${ring.length === 0 ? " no polygon" : ""}
+          </figcaption>
+        </figure>`;
+      })}
+    </div>`;
 }
 
 /** @param wanted are kept in any case */
 function evenSample(lines: readonly ValidationLine[], wanted: ReadonlySet<ValidationLine>): readonly ValidationLine[] {
   if (lines.length <= MOST_DRAWN) return lines;
-  const places = new Set(Array.from({ length: MOST_DRAWN - wanted.size }, (_, at) => Math.round((at * (lines.length - 1)) / (MOST_DRAWN - wanted.size - 1))));
+  const places = new Set(
+    Array.from({ length: MOST_DRAWN - wanted.size }, (_, at) =>
+      Math.round((at * (lines.length - 1)) / (MOST_DRAWN - wanted.size - 1)),
+    ),
+  );
   return lines.filter((line, at) => places.has(at) || wanted.has(line));
 }
 

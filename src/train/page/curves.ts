@@ -15,26 +15,44 @@ const LEGEND_WIDTH = 46;
 /** What a sample of a line and the gap beside it take, in letters. */
 const LEGEND_SAMPLE = 7;
 
-interface Curve { readonly name: string; readonly points: readonly CurvePoint[]; readonly isWide?: boolean; readonly isDashed?: boolean; readonly showsPoints?: boolean }
+interface Curve {
+  readonly name: string;
+  readonly points: readonly CurvePoint[];
+  readonly isWide?: boolean;
+  readonly isDashed?: boolean;
+  readonly showsPoints?: boolean;
+}
 
 /** Charts without a single point are left out. */
 export function trainingCharts(steps: readonly StepLine[], validations: readonly ValidationLine[]): readonly Chart[] {
   const charts: (Chart | undefined)[] = [
-    chart("Loss", "Smoothed cross-entropy per decoder step, in natural units, and the weighted sum that is minimized; means since the line before.", { name: "loss", min: 0 }, [
-      { name: "total", points: pointsOf(steps, ({ losses }) => losses.total), isWide: true },
-      { name: "decoder steps", points: pointsOf(steps, ({ losses }) => losses.steps) },
-    ]),
+    chart(
+      "Loss",
+      "Smoothed cross-entropy per decoder step, in natural units, and the weighted sum that is minimized; means since the line before.",
+      { name: "loss", min: 0 },
+      [
+        { name: "total", points: pointsOf(steps, ({ losses }) => losses.total), isWide: true },
+        { name: "decoder steps", points: pointsOf(steps, ({ losses }) => losses.steps) },
+      ],
+    ),
     chart("Loss of the maps", "Binary cross-entropies per grid cell, before their weights.", { name: "loss", min: 0 }, [
       { name: "edge", points: pointsOf(steps, ({ losses }) => losses.edge) },
       { name: "vertex", points: pointsOf(steps, ({ losses }) => losses.vertex) },
       { name: "mask", points: pointsOf(steps, ({ losses }) => losses.mask) },
     ]),
-    chart("Right in training", "Share of decoder steps whose best class is the true one, given the true vertices before it, and mean IoU of the mask map on the grid.", { name: "share, IoU", min: 0, max: 1 }, [
-      { name: "step accuracy", points: pointsOf(steps, ({ accuracy }) => accuracy) },
-      { name: "mask map IoU", points: pointsOf(steps, ({ maskIou }) => maskIou) },
-    ]),
+    chart(
+      "Right in training",
+      "Share of decoder steps whose best class is the true one, given the true vertices before it, and mean IoU of the mask map on the grid.",
+      { name: "share, IoU", min: 0, max: 1 },
+      [
+        { name: "step accuracy", points: pointsOf(steps, ({ accuracy }) => accuracy) },
+        { name: "mask map IoU", points: pointsOf(steps, ({ maskIou }) => maskIou) },
+      ],
+    ),
     validationChart(validations),
-    chart("Gradient", "Global norm of the gradient before it is clipped.", { name: "norm", min: 0 }, [{ name: "norm", points: pointsOf(steps, ({ gradientNorm }) => gradientNorm) }]),
+    chart("Gradient", "Global norm of the gradient before it is clipped.", { name: "norm", min: 0 }, [
+      { name: "norm", points: pointsOf(steps, ({ gradientNorm }) => gradientNorm) },
+    ]),
     chart("Learning rates", "As the schedule sets them.", { name: "learning rate", min: 0 }, [
       { name: "head", points: pointsOf(steps, ({ rates }) => rates.head) },
       { name: "trunk", points: pointsOf(steps, ({ rates }) => rates.trunk) },
@@ -47,7 +65,9 @@ export function trainingCharts(steps: readonly StepLine[], validations: readonly
 export function sourcesOf(validations: readonly ValidationLine[]): readonly string[] {
   const last = validations.at(-1);
   if (last === undefined) return [];
-  return Object.entries(last.bySource).sort(([, a], [, b]) => b.instances - a.instances).map(([source]) => source);
+  return Object.entries(last.bySource)
+    .sort(([, a], [, b]) => b.instances - a.instances)
+    .map(([source]) => source);
 }
 
 function validationChart(validations: readonly ValidationLine[]): Chart | undefined {
@@ -58,14 +78,24 @@ function validationChart(validations: readonly ValidationLine[]): Chart | undefi
   ];
   // One source is the same curve as all.
   if (sources.length > 1) {
-    sources.slice(0, MOST_SOURCES).forEach((source) => curves.push({
-      name: shownText(source, NAME_LENGTH), points: pointsOf(validations, ({ bySource }) => (Object.hasOwn(bySource, source) ? bySource[source]!.iou : undefined)), showsPoints: true,
-    }));
+    sources.slice(0, MOST_SOURCES).forEach((source) =>
+      curves.push({
+        name: shownText(source, NAME_LENGTH),
+        points: pointsOf(validations, ({ bySource }) =>
+          Object.hasOwn(bySource, source) ? bySource[source]!.iou : undefined,
+        ),
+        showsPoints: true,
+      }),
+    );
   }
   const lowest = Math.min(1, ...curves.flatMap(({ points }) => points.map(([, value]) => value)));
   const more = sources.length > MOST_SOURCES ? ` The ${MOST_SOURCES} largest of ${sources.length} sources.` : "";
-  return chart("Validation IoU", `Mean IoU of the drawn polygons with the truth, over instances; a sequence that is no polygon counts as 0. "The box itself" is what no model at all would give.${more}`,
-    { name: "mean IoU", min: Math.max(0, Math.floor(lowest * 10) / 10), max: 1 }, curves);
+  return chart(
+    "Validation IoU",
+    `Mean IoU of the drawn polygons with the truth, over instances; a sequence that is no polygon counts as 0. "The box itself" is what no model at all would give.${more}`,
+    { name: "mean IoU", min: Math.max(0, Math.floor(lowest * 10) / 10), max: 1 },
+    curves,
+  );
 }
 
 function chart(title: string, words: string, y: Axis, curves: readonly Curve[]): Chart | undefined {
@@ -73,7 +103,11 @@ function chart(title: string, words: string, y: Axis, curves: readonly Curve[]):
   if (drawn.length === 0) return undefined;
   const shown = drawn.map(({ name }) => name);
   const names = shown.map((_, at) => seriesName(at));
-  const legend = { names: drawn.length === 1 ? [] : names, words: (name: string) => shown[names.indexOf(name)]!, lines: legendLines(shown) };
+  const legend = {
+    names: drawn.length === 1 ? [] : names,
+    words: (name: string) => shown[names.indexOf(name)]!,
+    lines: legendLines(shown),
+  };
   return { title, words, svg: drawChart({ name: "step", min: 0 }, y, drawn.map(line), legend) };
 }
 
@@ -87,14 +121,21 @@ function line({ points, isWide, isDashed, showsPoints }: Curve, at: number): obj
   const type = isDashed === true || at >= LINE_COLORS.length ? "dashed" : "solid";
   const thin = thinOut(points, MOST_POINTS);
   return {
-    name: seriesName(at), type: "line", color, itemStyle: { color }, lineStyle: { width: isWide === true ? 3 : 1.6, type },
+    name: seriesName(at),
+    type: "line",
+    color,
+    itemStyle: { color },
+    lineStyle: { width: isWide === true ? 3 : 1.6, type },
     // A curve of one point would not be seen without it.
-    showSymbol: showsPoints === true || thin.length === 1, symbolSize: 5, data: thin,
+    showSymbol: showsPoints === true || thin.length === 1,
+    symbolSize: 5,
+    data: thin,
   };
 }
 
 function legendLines(names: readonly string[]): number {
-  let lines = 1, room = LEGEND_WIDTH;
+  let lines = 1,
+    room = LEGEND_WIDTH;
   for (const name of names) {
     const width = name.length + LEGEND_SAMPLE;
     if (width > room && room < LEGEND_WIDTH) {
@@ -106,7 +147,10 @@ function legendLines(names: readonly string[]): number {
   return lines;
 }
 
-function pointsOf<L extends { readonly step: number }>(lines: readonly L[], value: (line: L) => number | undefined): CurvePoint[] {
+function pointsOf<L extends { readonly step: number }>(
+  lines: readonly L[],
+  value: (line: L) => number | undefined,
+): CurvePoint[] {
   return lines.flatMap((one) => {
     const y = value(one);
     return y === undefined || !Number.isFinite(y) ? [] : [[one.step, y] as const];

@@ -26,21 +26,32 @@ export async function renderTrainingHtml({ lines, crops }: TrainingHistory, fact
   const steps = lines.filter((line): line is StepLine => line.type === "step");
   const validations = lines.filter((line): line is ValidationLine => line.type === "validation");
   const charts = trainingCharts(steps, validations);
-  return renderPage("polyrnn training", html`<h1>Training of ${facts.run.architecture}</h1>
-${lead(validations, facts.run)}
-${keyFigures(steps, validations, facts.run)}
-${charts.length === 0 ? html`` : html`<h2>Curves</h2>
-<div class="charts">${charts.map(chartFigure)}</div>`}
-<h2>The same crops at every validation</h2>
-<p><span class="key" style="border-color:#999;border-top-style:dashed"></span>truth<span class="key" style="border-color:#e69f00"></span>drawn by the model of that step</p>
-${cropStrips(validations, await cropGrounds(crops))}
-<h2>Validations</h2>
-${validationTable(validations)}
-<h2>What it is trained on</h2>
-${dataTables(facts.run)}
-<h2>How</h2>
-${descriptionList([["folder", facts.run.folder], ["starts from", facts.run.start], ["computes on", facts.run.device], ["weights", `${whole(facts.run.trainable)} trained, ${whole(facts.run.frozen)} frozen`], ...facts.options, ["made by", facts.generator]])}
-`);
+  return renderPage(
+    "polyrnn training",
+    html`<h1>Training of ${facts.run.architecture}</h1>
+      ${lead(validations, facts.run)} ${keyFigures(steps, validations, facts.run)}
+      ${
+        charts.length === 0
+          ? html``
+          : html`<h2>Curves</h2>
+              <div class="charts">${charts.map(chartFigure)}</div>`
+      }
+      <h2>The same crops at every validation</h2>
+      <p>
+        <span class="key" style="border-color:#999;border-top-style:dashed"></span>truth<span
+          class="key"
+          style="border-color:#e69f00"
+        ></span
+        >drawn by the model of that step
+      </p>
+      ${cropStrips(validations, await cropGrounds(crops))}
+      <h2>Validations</h2>
+      ${validationTable(validations)}
+      <h2>What it is trained on</h2>
+      ${dataTables(facts.run)}
+      <h2>How</h2>
+      ${descriptionList([["folder", facts.run.folder], ["starts from", facts.run.start], ["computes on", facts.run.device], ["weights", `${whole(facts.run.trainable)} trained, ${whole(facts.run.frozen)} frozen`], ...facts.options, ["made by", facts.generator]])} `,
+  );
 }
 
 function bestOf(validations: readonly ValidationLine[]): ValidationLine | undefined {
@@ -50,7 +61,11 @@ function bestOf(validations: readonly ValidationLine[]): ValidationLine | undefi
 function lead(validations: readonly ValidationLine[], { folder }: RunStarted): Markup {
   const best = bestOf(validations);
   if (best === undefined) return html`<p class="lead">There was no validation yet.</p>`;
-  return html`<p class="lead">The best model so far is of step ${whole(best.step)}: mean IoU <b>${ratio(best.all.iou)}</b> over ${whole(best.all.instances)} validation instances; the box itself gives ${ratio(best.all.boxIou)}. It is in ${folder}, which every command takes as a model.</p>`;
+  return html`<p class="lead">
+    The best model so far is of step ${whole(best.step)}: mean IoU <b>${ratio(best.all.iou)}</b> over
+    ${whole(best.all.instances)} validation instances; the box itself gives ${ratio(best.all.boxIou)}. It is in
+    ${folder}, which every command takes as a model.
+  </p>`;
 }
 
 function keyFigures(steps: readonly StepLine[], validations: readonly ValidationLine[], run: RunStarted): Markup {
@@ -62,9 +77,14 @@ function keyFigures(steps: readonly StepLine[], validations: readonly Validation
     [ratio(last?.losses.total), "loss, last line"],
     [ratio(last?.accuracy), "step accuracy, last line"],
     ...(last?.maskIou === undefined ? [] : [[ratio(last.maskIou), "IoU of the mask map, last line"] as const]),
-    [last === undefined ? NOTHING : last.instancesPerSecond.toFixed(last.instancesPerSecond < 10 ? 1 : 0), "instances per second"],
+    [
+      last === undefined ? NOTHING : last.instancesPerSecond.toFixed(last.instancesPerSecond < 10 ? 1 : 0),
+      "instances per second",
+    ],
   ];
-  return html`<div class="figures">${figures.map(([value, words]) => html`<div><b>${value}</b><span>${words}</span></div>`)}</div>`;
+  return html`<div class="figures">
+    ${figures.map(([value, words]) => html`<div><b>${value}</b><span>${words}</span></div>`)}
+  </div>`;
 }
 
 function validationTable(validations: readonly ValidationLine[]): Markup {
@@ -76,19 +96,60 @@ function validationTable(validations: readonly ValidationLine[]): Markup {
   const newest = validations.slice(-MOST_ROWS);
   const shown = best === undefined || newest.includes(best) ? newest : [best, ...newest];
   const last = validations.at(-1)!;
-  const scoreOf = ({ bySource }: ValidationLine, source: string): number | undefined => (Object.hasOwn(bySource, source) ? bySource[source]!.iou : undefined);
-  const rows: Fragment[][] = [...shown].reverse().map((line) => [
-    html`${whole(line.step)}${line === best ? " best" : ""}`, ratio(line.all.iou), ...sources.map((source) => ratio(scoreOf(line, source))), whole(line.failed),
+  const scoreOf = ({ bySource }: ValidationLine, source: string): number | undefined =>
+    Object.hasOwn(bySource, source) ? bySource[source]!.iou : undefined;
+  const rows: Fragment[][] = [...shown]
+    .reverse()
+    .map((line) => [
+      html`${whole(line.step)}${line === best ? " best" : ""}`,
+      ratio(line.all.iou),
+      ...sources.map((source) => ratio(scoreOf(line, source))),
+      whole(line.failed),
+    ]);
+  rows.push([
+    "the box itself",
+    ratio(last.all.boxIou),
+    ...sources.map((source) => ratio(last.bySource[source]?.boxIou)),
+    NOTHING,
   ]);
-  rows.push(["the box itself", ratio(last.all.boxIou), ...sources.map((source) => ratio(last.bySource[source]?.boxIou)), NOTHING]);
-  rows.push(["instances", whole(last.all.instances), ...sources.map((source) => whole(last.bySource[source]?.instances ?? 0)), NOTHING]);
-  const of = shown.length < validations.length ? `; ${whole(shown.length)} of ${whole(validations.length)}, the rest is in metrics.ndjson` : "";
-  return table(`Mean IoU over validation instances, newest first${of}`,
-    [{ head: "Step", isText: true }, { head: "all" }, ...sources.map((source) => ({ head: shownText(source, NAME_LENGTH) })), { head: "No polygon" }], rows);
+  rows.push([
+    "instances",
+    whole(last.all.instances),
+    ...sources.map((source) => whole(last.bySource[source]?.instances ?? 0)),
+    NOTHING,
+  ]);
+  const of =
+    shown.length < validations.length
+      ? `; ${whole(shown.length)} of ${whole(validations.length)}, the rest is in metrics.ndjson`
+      : "";
+  return table(
+    `Mean IoU over validation instances, newest first${of}`,
+    [
+      { head: "Step", isText: true },
+      { head: "all" },
+      ...sources.map((source) => ({ head: shownText(source, NAME_LENGTH) })),
+      { head: "No polygon" },
+    ],
+    rows,
+  );
 }
 
 function dataTables({ instances, images, bySource, dropped, validationInstances }: RunStarted): Markup {
-  return html`<p>${whole(instances)} instances on ${whole(images)} images; validated on ${whole(validationInstances)} instances.</p>
-${table("Training instances per source", [{ head: "Source", isText: true }, { head: "Instances" }], [...bySource].map(([source, count]) => [source, whole(count)]))}
-${dropped.size === 0 ? html`<p class="note">No instance was left out.</p>` : table("Instances that are left out", [{ head: "Reason", isText: true }, { head: "Instances" }], [...dropped].map(([reason, count]) => [reason, whole(count)]))}`;
+  return html`<p>
+      ${whole(instances)} instances on ${whole(images)} images; validated on ${whole(validationInstances)} instances.
+    </p>
+    ${table(
+      "Training instances per source",
+      [{ head: "Source", isText: true }, { head: "Instances" }],
+      [...bySource].map(([source, count]) => [source, whole(count)]),
+    )}
+    ${
+      dropped.size === 0
+        ? html`<p class="note">No instance was left out.</p>`
+        : table(
+            "Instances that are left out",
+            [{ head: "Reason", isText: true }, { head: "Instances" }],
+            [...dropped].map(([reason, count]) => [reason, whole(count)]),
+          )
+    }`;
 }

@@ -7,6 +7,10 @@ import { renderTrainingHtml, type TrainingPageFacts } from "./render-training.js
 export const TRAINING_PAGE = "training.html";
 
 /** @throws E_WRITE; the page that was there is whole then */
-export async function writeTrainingPage(folder: string, history: TrainingHistory, facts: TrainingPageFacts): Promise<void> {
+export async function writeTrainingPage(
+  folder: string,
+  history: TrainingHistory,
+  facts: TrainingPageFacts,
+): Promise<void> {
   await writeAtomic(join(folder, TRAINING_PAGE), await renderTrainingHtml(history, facts));
 }

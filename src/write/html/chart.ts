@@ -22,7 +22,11 @@ const HEIGHT = 300;
 /** Room that a line of the legend takes. */
 const LEGEND_LINE = 20;
 
-export interface Chart { readonly title: string; readonly svg: Markup; readonly words: string }
+export interface Chart {
+  readonly title: string;
+  readonly svg: Markup;
+  readonly words: string;
+}
 
 export interface Axis {
   readonly name: string;
@@ -43,13 +47,32 @@ export interface Legend {
 }
 
 /** @param series ECharts' own; a name in it must be in the legend to be shown */
-export function drawChart(x: Axis, y: Axis, series: readonly object[], { names, words, lines = 1 }: Legend = { names: [] }): Markup {
-  const chart = init(null, null, { renderer: "svg", ssr: true, width: WIDTH, height: HEIGHT + (lines - 1) * LEGEND_LINE });
+export function drawChart(
+  x: Axis,
+  y: Axis,
+  series: readonly object[],
+  { names, words, lines = 1 }: Legend = { names: [] },
+): Markup {
+  const chart = init(null, null, {
+    renderer: "svg",
+    ssr: true,
+    width: WIDTH,
+    height: HEIGHT + (lines - 1) * LEGEND_LINE,
+  });
   const option: EChartsCoreOption = {
     animation: false,
     textStyle: { color: "currentColor", fontFamily: "inherit" },
     grid: { left: 58, right: 16, top: names.length > 0 ? 14 + lines * LEGEND_LINE : 14, bottom: 48 },
-    ...(names.length > 0 ? { legend: { data: names, top: 0, textStyle: { color: "currentColor" }, formatter: (name: string) => measurable(words?.(name) ?? name) } } : {}),
+    ...(names.length > 0
+      ? {
+          legend: {
+            data: names,
+            top: 0,
+            textStyle: { color: "currentColor" },
+            formatter: (name: string) => measurable(words?.(name) ?? name),
+          },
+        }
+      : {}),
     xAxis: { ...axisOption(x), nameGap: 28 },
     yAxis: { ...axisOption(y), nameGap: 40 },
     series,
@@ -68,16 +91,29 @@ function measurable(text: string): string {
 function axisOption({ name, min, max, categories, type, interval }: Axis): object {
   const line = { lineStyle: { color: "currentColor", opacity: 0.5 } };
   return {
-    type: categories !== undefined ? "category" : type ?? "value",
-    name, nameLocation: "middle", nameTextStyle: { color: "currentColor", fontSize: 13 },
-    axisLabel: { color: "currentColor", fontSize: 12, hideOverlap: true, ...(interval === undefined ? {} : { interval }) },
-    axisLine: { show: true, ...line }, axisTick: { ...line },
+    type: categories !== undefined ? "category" : (type ?? "value"),
+    name,
+    nameLocation: "middle",
+    nameTextStyle: { color: "currentColor", fontSize: 13 },
+    axisLabel: {
+      color: "currentColor",
+      fontSize: 12,
+      hideOverlap: true,
+      ...(interval === undefined ? {} : { interval }),
+    },
+    axisLine: { show: true, ...line },
+    axisTick: { ...line },
     splitLine: { lineStyle: { color: "currentColor", opacity: 0.12 } },
-    ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }),
+    ...(min === undefined ? {} : { min }),
+    ...(max === undefined ? {} : { max }),
     ...(categories === undefined ? {} : { data: categories }),
   };
 }
 
 export function chartFigure({ title, words, svg }: Chart): Markup {
-  return html`<figure><h3>${title}</h3>${svg}<figcaption>${words}</figcaption></figure>`;
+  return html`<figure>
+    <h3>${title}</h3>
+    ${svg}
+    <figcaption>${words}</figcaption>
+  </figure>`;
 }

@@ -17,6 +17,9 @@ export function whole(value: number): string {
 }
 
 /** "0.701–0.734"; empty where there is no interval. */
-export function rangeOf({ low, high }: { readonly low: number | null; readonly high: number | null }, format: (value: number | null) => string = ratio): string {
+export function rangeOf(
+  { low, high }: { readonly low: number | null; readonly high: number | null },
+  format: (value: number | null) => string = ratio,
+): string {
   return low === null || high === null ? "" : `${format(low)}–${format(high)}`;
 }

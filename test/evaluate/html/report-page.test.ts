@@ -18,26 +18,41 @@ describe.skipIf(!HAS_CHROMIUM)("the report page", () => {
 
   beforeAll(async () => {
     const report = sampleReport();
-    const jpeg = await sharp({ create: { width: 64, height: 64, channels: 3, background: "#486" } }).jpeg().toBuffer();
-    const pictures = new Map(report.examples.worst.map((example) => [example, { window: { left: 0, top: 0, side: 110 }, jpeg }]));
+    const jpeg = await sharp({ create: { width: 64, height: 64, channels: 3, background: "#486" } })
+      .jpeg()
+      .toBuffer();
+    const pictures = new Map(
+      report.examples.worst.map((example) => [example, { window: { left: 0, top: 0, side: 110 }, jpeg }]),
+    );
     placed = await placeInBrowser(renderReportHtml(report, pictures));
   });
   afterAll(() => placed.close());
 
-  test.each(SCREENS)("at $width px, $colorScheme: opens without script or network, and nothing is wider than the page", async (screen) => {
-    await expectToFit(placed, screen, "polyrnn report", ".scroll");
-  });
+  test.each(SCREENS)(
+    "at $width px, $colorScheme: opens without script or network, and nothing is wider than the page",
+    async (screen) => {
+      await expectToFit(placed, screen, "polyrnn report", ".scroll");
+    },
+  );
 
   test("every chart has axes with names, and every picture is drawn", async () => {
     const page = await placed.browser.newPage();
     await page.goto(placed.address);
-    const charts = await page.locator(".charts figure").evaluateAll((figures) => figures.map((figure) => figure.querySelector("svg")!.textContent));
+    const charts = await page
+      .locator(".charts figure")
+      .evaluateAll((figures) => figures.map((figure) => figure.querySelector("svg")!.textContent));
     expect(charts).toHaveLength(6);
     const names = [
-      ["clicks per instance", "mean IoU"], ["corrections allowed per instance", "mean IoU"], ["IoU", "instances"], ["vertices", "instances"],
-      ["square root of the object's area, pixels", "IoU"], ["score", "IoU"],
+      ["clicks per instance", "mean IoU"],
+      ["corrections allowed per instance", "mean IoU"],
+      ["IoU", "instances"],
+      ["vertices", "instances"],
+      ["square root of the object's area, pixels", "IoU"],
+      ["score", "IoU"],
     ];
-    names.forEach((axes, at) => { for (const name of axes) expect(charts[at]).toContain(name); });
+    names.forEach((axes, at) => {
+      for (const name of axes) expect(charts[at]).toContain(name);
+    });
     expect(await page.locator(".examples polygon.truth").count()).toBe(9);
     const broken = await page.locator(".examples image").evaluateAll(async (images) => {
       const loads = images.map(async (element) => {

@@ -41,12 +41,17 @@ test("sources called __proto__ and constructor change nothing outside the page",
 describe.skipIf(!HAS_CHROMIUM)("the training page", () => {
   let placed: PageInBrowser;
 
-  beforeAll(async () => { placed = await placeInBrowser(await renderTrainingHtml(sampleHistory(VALIDATIONS), sampleFacts())); });
+  beforeAll(async () => {
+    placed = await placeInBrowser(await renderTrainingHtml(sampleHistory(VALIDATIONS), sampleFacts()));
+  });
   afterAll(() => placed.close());
 
-  test.each(SCREENS)("at $width px, $colorScheme: opens without script or network, and nothing is wider than the page", async (screen) => {
-    await expectToFit(placed, screen, "polyrnn training", ".scroll, .strip svg");
-  });
+  test.each(SCREENS)(
+    "at $width px, $colorScheme: opens without script or network, and nothing is wider than the page",
+    async (screen) => {
+      await expectToFit(placed, screen, "polyrnn training", ".scroll, .strip svg");
+    },
+  );
 
   test("every validation shows the same eight photographs with truth and prediction", async () => {
     const page = await placed.browser.newPage();
@@ -54,7 +59,12 @@ describe.skipIf(!HAS_CHROMIUM)("the training page", () => {
     const strips = page.locator(".strip");
     expect(await strips.count()).toBe(VALIDATIONS);
     for (let at = 0; at < VALIDATIONS; at++) {
-      expect(await strips.nth(at).locator("use").evaluateAll((uses) => uses.map((use) => use.getAttribute("href")))).toEqual(Array.from({ length: 8 }, (_, n) => `#crop-${n}`));
+      expect(
+        await strips
+          .nth(at)
+          .locator("use")
+          .evaluateAll((uses) => uses.map((use) => use.getAttribute("href"))),
+      ).toEqual(Array.from({ length: 8 }, (_, n) => `#crop-${n}`));
     }
     expect(await page.locator("defs polygon.truth").count()).toBe(8);
     // Seven crops have a polygon at every validation, the eighth from the middle of the run on.
@@ -66,7 +76,9 @@ describe.skipIf(!HAS_CHROMIUM)("the training page", () => {
   test("every chart has axes with names, and a legend with the sources as text", async () => {
     const page = await placed.browser.newPage();
     await page.goto(placed.address);
-    const charts = await page.locator(".charts figure").evaluateAll((figures) => figures.map((figure) => figure.querySelector("svg")!.textContent));
+    const charts = await page
+      .locator(".charts figure")
+      .evaluateAll((figures) => figures.map((figure) => figure.querySelector("svg")!.textContent));
     expect(charts).toHaveLength(6);
     for (const text of charts) expect(text).toContain("step");
     const validation = charts.find((text) => text.includes("the box itself"))!;

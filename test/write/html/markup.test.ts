@@ -4,16 +4,22 @@ import { html } from "../../../src/write/html/markup.js";
 
 describe("HTML templates", () => {
   test("escape whatever is put in, so that no text opens a tag, an attribute or an entity", () => {
-    fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
-      const { text: markup } = html`<p title="${text}">${text}</p>`;
-      const inside = markup.slice("<p title=\"".length, -"</p>".length);
-      expect(inside.replace("\">", "")).not.toMatch(/[<>"']/);
-      expect(inside.replace(/&#\d+;/g, "")).not.toContain("&");
-    }));
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        const { text: markup } = html`<p title="${text}">${text}</p>`;
+        const inside = markup.slice('<p title="'.length, -"</p>".length);
+        expect(inside.replace('">', "")).not.toMatch(/[<>"']/);
+        expect(inside.replace(/&#\d+;/g, "")).not.toContain("&");
+      }),
+    );
   });
 
   test("keep markup that was made by a template, and join lists of it", () => {
-    expect(html`<ul>${["a", "<b>"].map((item) => html`<li>${item}</li>`)}</ul>`.text).toBe("<ul><li>a</li><li>&#60;b&#62;</li></ul>");
+    expect(
+      html`<ul>
+        ${["a", "<b>"].map((item) => html`<li>${item}</li>`)}
+      </ul>`.text,
+    ).toBe("<ul><li>a</li><li>&#60;b&#62;</li></ul>");
   });
 
   test("show characters that hide or turn text as a replacement mark", () => {
