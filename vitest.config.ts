@@ -16,8 +16,8 @@ export default defineConfig({
         extends: true,
         test: { name: "parts", include: ["test/**/*.test.ts"], exclude: ["test/process/**", "test/faults/**"] },
       },
-      // These start the built command; only they need a build. They wait for real processes with time limits: a machine that stood still
-      // for a while may try once more. A run that loses something on both tries has failed.
+      // These start the built command; only they need a build. They wait for real processes with time limits: a machine
+      // that stood still for a while may try once more. A run that loses something on both tries has failed.
       {
         extends: true,
         test: {
@@ -27,7 +27,8 @@ export default defineConfig({
           globalSetup: "test/global-setup.ts",
         },
       },
-      // Real faults, counted: a short form here, all of them with `npm run faults`, where a loss is a loss and nothing is tried again.
+      // Real faults, counted: a short form here, all of them with `npm run faults`, where a loss is a loss and nothing
+      // is tried again.
       {
         extends: true,
         test: {

@@ -1,4 +1,7 @@
-/** One run of the main path in a process of its own: prints its time, processor time and peak memory. Started by memory.mjs. */
+/**
+ * One run of the main path in a process of its own: prints its time, processor time and peak memory. Started by
+ * memory.mjs.
+ */
 import process from "node:process";
 import { annotateInProcess } from "./inputs.mjs";
 

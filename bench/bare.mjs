@@ -1,15 +1,17 @@
 /**
- * Bare onnxruntime: two sessions with annotate's own options, run over recorded batches. Inputs and outputs of every size lie ready. In a
- * thread it takes batches in turn with the others.
+ * Bare onnxruntime: two sessions with annotate's own options, run over recorded batches. Inputs and outputs of every
+ * size lie ready. In a thread it takes batches in turn with the others.
  */
 import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { countCores } from "../dist/runtime/cores.js";
-import { onnxSessionOptions } from "../dist/runtime/onnx-engine.js";
-import { buildEncoderModel, buildStepModel } from "../dist/runtime/onnx-model.js";
+import { countCores } from "../dist/engine/cores.js";
+import { onnxSessionOptions } from "../dist/engine/onnx/engine.js";
+import { buildEncoderModel, buildStepModel } from "../dist/engine/onnx/models.js";
 import { timed } from "./harness.mjs";
 
-/** Opened and released each time, as annotate does: the other's gigabyte of idle arena costs vgg16 a tenth of its time. */
+/**
+ * Opened and released each time, as annotate does: the other's gigabyte of idle arena costs vgg16 a tenth of its time.
+ */
 export async function timeBare(model, batches) {
   const bare = await openBare(modelsOf(model), batches, countCores());
   try {

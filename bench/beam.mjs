@@ -1,8 +1,11 @@
-/** Beam search over the decoder: what it would bring beside the program's greedy choice. Started by drawing.mjs; the program has none. */
+/**
+ * Beam search over the decoder: what it would bring beside the program's greedy choice. Started by drawing.mjs; the
+ * program has none.
+ */
 import { CLASS_COUNT, EOS } from "../dist/geometry/grid.js";
-import { fitOf } from "../dist/predict/agreement.js";
-import { maskOf } from "../dist/predict/decode-best.js";
-import { bestFirstVertices, stepInput } from "../dist/predict/draw-rows.js";
+import { fitOf } from "../dist/predict/mask-agreement.js";
+import { maskOf } from "../dist/predict/candidates.js";
+import { bestFirstVertices, stepInput } from "../dist/predict/decode-loop.js";
 
 /** The two ways to choose among the polygons of a beam. */
 export const LIKELIEST = ({ logProbability, steps }) => logProbability / steps;

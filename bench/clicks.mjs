@@ -1,19 +1,19 @@
 /**
- * What simulating all thresholds and instances together is worth, against one instance and one threshold at a time: the same annotators,
- * the same polygons, click for click.
+ * What simulating all thresholds and instances together is worth, against one instance and one threshold at a time: the
+ * same annotators, the same polygons, click for click.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { closestRule } from "../dist/evaluate/click-rules.js";
-import { truthOnGrid } from "../dist/evaluate/click-truth.js";
-import { CURVE_CLICKS } from "../dist/evaluate/simulate-batch.js";
-import { SimulatedAnnotator } from "../dist/evaluate/simulated-annotator.js";
-import { mirrorCells } from "../dist/geometry/mirror-cells.js";
-import { DEFAULT_CANDIDATES } from "../dist/predict/decode-best.js";
-import { decodeByRules } from "../dist/predict/decode-by-rules.js";
+import { closestRule } from "../dist/clicks/rules.js";
+import { truthOnGrid } from "../dist/clicks/simulate-batch.js";
+import { CURVE_CLICKS } from "../dist/clicks/simulate-batch.js";
+import { SimulatedAnnotator } from "../dist/clicks/rules.js";
+import { flipCells } from "../dist/geometry/grid.js";
+import { DEFAULT_CANDIDATES } from "../dist/predict/candidates.js";
+import { decodeCorrected } from "../dist/predict/corrected.js";
 import { stackPixels } from "../dist/predict/predict.js";
-import { openEngine } from "../dist/runtime/devices.js";
-import { loadModel } from "../dist/runtime/model.js";
+import { openEngine } from "../dist/engine/devices.js";
+import { loadModel } from "../dist/model/model.js";
 import { ROOT, interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";
 import { IMAGES, readAllCrops, recordCalls } from "./inputs.mjs";
 
@@ -37,7 +37,8 @@ export async function measure({ quick }) {
       ({ instance, window }) => instance.truth !== undefined && truthOnGrid(instance.truth, window) !== undefined,
     );
     const count = Math.min(quick ? 16 : 64, all.length);
-    const crops = Array.from({ length: count }, (_, at) => all[Math.floor((at * all.length) / count)]); // every source is in the sample
+    // every source is in the sample
+    const crops = Array.from({ length: count }, (_, at) => all[Math.floor((at * all.length) / count)]);
     const together = () => simulate(engine, inBatches(crops, BATCH), THRESHOLDS, -1);
     const alone = async () => {
       let clicks = 0;
@@ -107,15 +108,15 @@ async function countRows(engine, work) {
 async function simulate(engine, batches, thresholds, forkUpTo) {
   let clicks = 0;
   for (const crops of batches) {
-    const annotatorsOf = (crop, isMirrored) => {
+    const annotatorsOf = (crop, isFlipped) => {
       const cells = truthOnGrid(crops[crop].instance.truth, crops[crop].window);
-      const truth = isMirrored ? mirrorCells(cells) : cells;
+      const truth = isFlipped ? flipCells(cells) : cells;
       return thresholds.map(
         (threshold, at) =>
           new SimulatedAnnotator(at, closestRule(truth, threshold, "chessboard"), Infinity, at === 0 ? forkUpTo : -1),
       );
     };
-    const { polygons } = await decodeByRules(engine, stackPixels(crops), crops, annotatorsOf, {
+    const { polygons } = await decodeCorrected(engine, stackPixels(crops), crops, annotatorsOf, {
       maxSteps: MAX_STEPS,
       candidates: DEFAULT_CANDIDATES,
     });

@@ -1,4 +1,7 @@
-/** What an instance costs with the trained model, by boxes per image: the same crops in every row, each run a process of its own. */
+/**
+ * What an instance costs with the trained model, by boxes per image: the same crops in every row, each run a process of
+ * its own.
+ */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** Reads, decodes and cuts in a thread of its own, never more than `ahead` crops before the main thread. Started by options-images.mjs. */
+/**
+ * Reads, decodes and cuts in a thread of its own, never more than `ahead` crops before the main thread. Started by
+ * options-images.mjs.
+ */
 import { once } from "node:events";
 import { parentPort, workerData } from "node:worker_threads";
 import { IMAGES, cropsOf } from "./inputs.mjs";

@@ -1,17 +1,17 @@
 /**
- * What the decoder's arrangements are worth, each against doing without: larger batches, letting finished instances go, and hoisting
- * the image's part of layer one's gates out of the steps.
+ * What the decoder's arrangements are worth, each against doing without: larger batches, letting finished instances go,
+ * and hoisting the image's part of layer one's gates out of the steps.
  */
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { describeNetwork } from "../dist/network/architecture.js";
+import { describeNetwork } from "../dist/network/build.js";
 import { decodeGreedy } from "../dist/predict/decode.js";
 import { createRandom } from "../dist/random.js";
-import { openEngine } from "../dist/runtime/devices.js";
-import { loadModel } from "../dist/runtime/model.js";
-import { onnxSessionOptions } from "../dist/runtime/onnx-engine.js";
-import { buildStepModel } from "../dist/runtime/onnx-model.js";
-import { OnnxGraphOps } from "../dist/runtime/onnx-ops.js";
-import { encodeOnnxModel } from "../dist/runtime/onnx-proto.js";
+import { openEngine } from "../dist/engine/devices.js";
+import { loadModel } from "../dist/model/model.js";
+import { onnxSessionOptions } from "../dist/engine/onnx/engine.js";
+import { buildStepModel } from "../dist/engine/onnx/models.js";
+import { OnnxGraphOps } from "../dist/engine/onnx/graph-ops.js";
+import { encodeOnnxModel } from "../dist/engine/onnx/proto.js";
 import { interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";
 import { sampleCrops } from "./inputs.mjs";
 
@@ -315,7 +315,10 @@ async function measureHoisting(quick) {
   };
 }
 
-/** Graph operations that compute layer one's gates as the paper writes them: one convolution over features, vertices and state. */
+/**
+ * Graph operations that compute layer one's gates as the paper writes them: one convolution over features, vertices and
+ * state.
+ */
 class PlainGraphOps extends OnnxGraphOps {
   conv2d(x, name, options) {
     return name === "decoder.gates_1"

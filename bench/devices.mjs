@@ -1,6 +1,6 @@
 /**
- * Every engine and device that works here, from the CPU to the GPUs, at batch sizes up to 256: encoder, single decoder steps, several
- * steps in one call, the whole decode loop, and annotate from files to files.
+ * Every engine and device that works here, from the CPU to the GPUs, at batch sizes up to 256: encoder, single decoder
+ * steps, several steps in one call, the whole decode loop, and annotate from files to files.
  *
  *     npm run bench -- devices                       what `auto` would consider
  *     npm run bench -- devices --device webgpu       this one, also on a software driver
@@ -10,8 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodeGreedy } from "../dist/predict/decode.js";
 import { stackPixels } from "../dist/predict/predict.js";
-import { openEngine, probeDevices } from "../dist/runtime/devices.js";
-import { loadModel } from "../dist/runtime/model.js";
+import { openEngine, probeDevices } from "../dist/engine/devices.js";
+import { loadModel } from "../dist/model/model.js";
 import { interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";
 import { TINY_MODEL, annotateInProcess, readAllCrops, writeBoxes } from "./inputs.mjs";
 

@@ -1,19 +1,19 @@
 /**
- * What the ways of drawing are worth: mean IoU of the shipped model with vertices at the centers, the paper's choice of a vertex, other
- * candidates, beams, the outline of its mask map and other margins around the box, each beside what the program does, on the same
- * photographs. Intervals are of the difference, instance by instance. Training is not in it.
+ * What the ways of drawing are worth: mean IoU of the shipped model with vertices at the centers, the paper's choice of
+ * a vertex, other candidates, beams, the outline of its mask map and other margins around the box, each beside what the
+ * program does, on the same photographs. Intervals are of the difference, instance by instance. Training is not in it.
  */
 import { iouWithTruth } from "../dist/geometry/iou.js";
 import { bootstrapMean } from "../dist/evaluate/bootstrap.js";
-import { DEFAULT_CANDIDATES, decodeBest, maskOf } from "../dist/predict/decode-best.js";
-import { drawFrom } from "../dist/predict/decode.js";
-import { bestFirstVertices, drawRows } from "../dist/predict/draw-rows.js";
-import { firstVertices } from "../dist/predict/first-vertices.js";
+import { DEFAULT_CANDIDATES, decodeBest, maskOf } from "../dist/predict/candidates.js";
+import { decodeFrom } from "../dist/predict/decode.js";
+import { bestFirstVertices, decodeLoop } from "../dist/predict/decode-loop.js";
+import { firstVertices } from "../dist/predict/choose-vertex.js";
 import { sequenceToRing, stackPixels } from "../dist/predict/predict.js";
-import { chooseLikeliest } from "../dist/predict/score.js";
+import { chooseLikeliest } from "../dist/predict/choose-vertex.js";
 import { createRandom } from "../dist/random.js";
-import { openEngine } from "../dist/runtime/devices.js";
-import { loadModel } from "../dist/runtime/model.js";
+import { openEngine } from "../dist/engine/devices.js";
+import { loadModel } from "../dist/model/model.js";
 import { FITS_BEST, LIKELIEST, drawByBeam } from "./beam.mjs";
 import { timed } from "./harness.mjs";
 import { sampleCrops } from "./inputs.mjs";
@@ -37,10 +37,13 @@ class Accept {
 const drawWith = (candidates) => async (engine, pixels, crops) =>
   (await decodeBest(engine, pixels, crops, { maxSteps: MAX_STEPS, candidates })).sequences;
 
-/** The paper's rule: the cell with the largest probability of its own, or end-of-sequence; from the best first vertex only. */
+/**
+ * The paper's rule: the cell with the largest probability of its own, or end-of-sequence; from the best first vertex
+ * only.
+ */
 async function drawByPaper(engine, pixels, crops) {
   const encoded = await engine.encode(pixels, crops.length);
-  const drawn = await drawRows(
+  const drawn = await decodeLoop(
     encoded,
     bestFirstVertices(encoded).map((first) => [new Accept(first)]),
     MAX_STEPS,
@@ -50,12 +53,12 @@ async function drawByPaper(engine, pixels, crops) {
 }
 
 /** As many polygons for every crop, doubted or not, none of them in the mirror; the one that fits best. */
-const drawHere = (count) => async (engine, pixels, crops) => {
+const openLocalPredictor = (count) => async (engine, pixels, crops) => {
   const encoded = await engine.encode(pixels, crops.length);
   const best = crops.map((_, crop) => ({ value: -1, maskLogits: maskOf(encoded.maskLogits, crop) }));
   for (let candidate = 0; candidate < count; candidate++) {
     const firsts = crops.map((_, crop) => firstVertices(encoded.firstVertexLogits, crop, candidate + 1).at(-1));
-    (await drawFrom(encoded.select(firsts.map((_, crop) => crop)), firsts, MAX_STEPS)).forEach((sequence, crop) => {
+    (await decodeFrom(encoded.select(firsts.map((_, crop) => crop)), firsts, MAX_STEPS)).forEach((sequence, crop) => {
       const value = FITS_BEST(sequence, crops[crop], best[crop].maskLogits);
       if (value > best[crop].value) best[crop] = { ...best[crop], value, cells: sequence.cells };
     });
@@ -93,7 +96,10 @@ export async function measure({ quick, model: modelPath = "mobile" }) {
       name: `${count} candidate${count === 1 ? "" : "s"}`,
       draw: drawWith(count),
     })),
-    { name: `${DEFAULT_CANDIDATES} candidates for every crop, none in the mirror`, draw: drawHere(DEFAULT_CANDIDATES) },
+    {
+      name: `${DEFAULT_CANDIDATES} candidates for every crop, none in the mirror`,
+      draw: openLocalPredictor(DEFAULT_CANDIDATES),
+    },
     ...[3, 5].flatMap((width) => [
       { name: `beam of ${width}, the likeliest per step`, draw: drawWithBeam(width, LIKELIEST) },
       { name: `beam of ${width}, the one that fits mask and box best`, draw: drawWithBeam(width, FITS_BEST) },

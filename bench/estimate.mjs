@@ -1,7 +1,7 @@
 /**
- * What many instances take over a queue: a reckoning on paper from the figures that `npm run bench -- queue` measured and kept. Prices
- * and the deadline are assumptions of whoever asks; a GPU's instances per second are those of `annotate` on an NVIDIA H100 through WebGPU at
- * batch 256 (bench/README.md); the formulas are beside the numbers.
+ * What many instances take over a queue: a reckoning on paper from the figures that `npm run bench -- queue` measured
+ * and kept. Prices and the deadline are assumptions of whoever asks; a GPU's instances per second are those of
+ * `annotate` on an NVIDIA H100 through WebGPU at batch 256 (bench/README.md); the formulas are beside the numbers.
  *
  *     node bench/estimate.mjs --instances 100000000 --hours 24 --core-hour 0.04 --gpu-hour 2.5 --gpu-per-second 150
  */
@@ -40,7 +40,10 @@ try {
 
 const { figures, machine } = kept;
 const { instances: N, hours: H, "core-hour": coreHour, "gpu-hour": gpuHour, "gpu-per-second": G } = asked;
-/** Measured per job, here per instance: processor milliseconds of worker, coordinator, Redis, decoding and cropping alone; bytes. */
+/**
+ * Measured per job, here per instance: processor milliseconds of worker, coordinator, Redis, decoding and cropping
+ * alone; bytes.
+ */
 const [w, c, r, f, i, o, b, p] = [
   "workerMs",
   "coordinatorMs",
@@ -53,7 +56,7 @@ const [w, c, r, f, i, o, b, p] = [
 ].map((name) => figures[name] / figures.batchSize);
 const rate = N / (3600 * H);
 const cores = (rate * w) / 1000;
-/** As in src/queue/draw-over-queue.ts: 16 per worker, between 128 and 8192. */
+/** As in src/queue/coordinator.ts: 16 per worker, between 128 and 8192. */
 const openJobs = Math.min(8192, Math.max(128, 16 * Math.ceil(cores)));
 const coordinators = Math.ceil((rate * c) / 1000);
 const gpus = rate / G;

@@ -1,9 +1,9 @@
 /**
  * What every measure shares: interleaved rounds, medians, ratios within one run, and the table.
  *
- * Variants take turns (A B A B), so that whatever else the machine does falls on all of them; a ratio is the median of the rounds'
- * own ratios, never a quotient of numbers from different runs. One round before the first is not counted. Times are reported, not
- * asserted: what holds on every machine is in test/.
+ * Variants take turns (A B A B), so that whatever else the machine does falls on all of them; a ratio is the median of
+ * the rounds' own ratios, never a quotient of numbers from different runs. One round before the first is not counted.
+ * Times are reported, not asserted: what holds on every machine is in test/.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -63,7 +63,9 @@ export function ratio(above, below) {
   return { median: median(each), low: Math.min(...each), high: Math.max(...each) };
 }
 
-/** A row of the table of ratios. @param wanted for people, with the limit: { atMost: 0.3 }, { atLeast: 0.85 } or nothing */
+/**
+ * A row of the table of ratios. @param wanted for people, with the limit: { atMost: 0.3 }, { atLeast: 0.85 } or nothing
+ */
 export function ratioRow(what, value, wanted = {}) {
   const { atMost, atLeast } = wanted;
   const limit = atMost !== undefined ? `at most ${atMost}` : atLeast !== undefined ? `at least ${atLeast}` : "";
@@ -72,7 +74,10 @@ export function ratioRow(what, value, wanted = {}) {
   return { what, ...value, limit, ...(isReached === undefined ? {} : { isReached }) };
 }
 
-/** A row of the table of limits: a number of its own, where no ratio says it. @param wanted { below: 200 } or { atLeast: 25 } */
+/**
+ * A row of the table of limits: a number of its own, where no ratio says it. @param wanted { below: 200 } or { atLeast:
+ * 25 }
+ */
 export function limitRow(what, value, unit, { below, atLeast }) {
   return {
     what,

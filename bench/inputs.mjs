@@ -1,10 +1,12 @@
-/** What the measures work on: the drawn scenes of fixtures/images (640 x 480 JPEG), as often as a measure asks for them. */
+/**
+ * What the measures work on: the drawn scenes of fixtures/images (640 x 480 JPEG), as often as a measure asks for them.
+ */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import process from "node:process";
-import { DEFAULT_CANDIDATES } from "../dist/predict/decode-best.js";
+import { DEFAULT_CANDIDATES } from "../dist/predict/candidates.js";
 import { openDataset } from "../dist/dataset/open-dataset.js";
 import { readCrops } from "../dist/crop/read-crops.js";
 import { annotate } from "../dist/annotate/annotate.js";
@@ -32,9 +34,10 @@ function boxesByImage(file) {
 }
 
 /**
- * Writes a COCO file of so many instances: the scenes in turn, each time as a new image record, the same number of boxes on each.
- * @param isOneScene only the scene with the most boxes, which come in turn: the same crops however they are dealt to images, since some are
- *   doubted and drawn again
+ * Writes a COCO file of so many instances: the scenes in turn, each time as a new image record, the same number of
+ * boxes on each.
+ * @param isOneScene only the scene with the most boxes, which come in turn: the same crops however they are dealt to
+ *   images, since some are doubted and drawn again
  * @param from COCO file the scenes are of
  */
 export function writeBoxes(path, instances, boxesPerImage = 6, { isOneScene = false, from = BOXES } = {}) {
@@ -73,7 +76,10 @@ export async function* cropsOf(boxes, context, images = IMAGES, maxCropsAhead = 
   }
 }
 
-/** Crops spread evenly over the photographs, so that every source of them is in the sample; over the drawn scenes where they are not there. */
+/**
+ * Crops spread evenly over the photographs, so that every source of them is in the sample; over the drawn scenes where
+ * they are not there.
+ */
 export async function sampleCrops(context, count) {
   const folder = mkdtempSync(join(tmpdir(), "polyrnn-bench-"));
   try {
@@ -173,7 +179,9 @@ export async function annotateInProcess({
   return { summary, drawingSeconds: ended.wall - began.wall, drawingCpuSeconds: ended.cpu - began.cpu };
 }
 
-/** An engine that also writes down what it was asked: one entry per encoded batch, with the size and input of each step. */
+/**
+ * An engine that also writes down what it was asked: one entry per encoded batch, with the size and input of each step.
+ */
 export function recordCalls(engine) {
   const batches = [];
   const recorded = (decoding, steps) => ({

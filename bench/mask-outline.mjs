@@ -1,9 +1,12 @@
-/** The outline of the network's own mask map, without any decoder: what it would be worth beside the drawn polygon. Started by drawing.mjs. */
+/**
+ * The outline of the network's own mask map, without any decoder: what it would be worth beside the drawn polygon.
+ * Started by drawing.mjs.
+ */
 import { GRID_SIZE } from "../dist/geometry/grid.js";
 import { rleFromBitmap } from "../dist/geometry/rle.js";
 import { signedArea } from "../dist/geometry/ring.js";
 import { simplifyRing } from "../dist/geometry/simplify.js";
-import { traceMask } from "../dist/write/trace-mask.js";
+import { traceMask } from "../dist/geometry/trace-mask.js";
 
 /** Fine pixels per cell and axis. */
 const FINE = 4;

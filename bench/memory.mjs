@@ -1,4 +1,7 @@
-/** Whether memory and cost per instance stay the same however many instances a run, or an image, has. Each run is a process of its own. */
+/**
+ * Whether memory and cost per instance stay the same however many instances a run, or an image, has. Each run is a
+ * process of its own.
+ */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -55,7 +58,10 @@ export async function* measure({ quick, full }) {
   }
 }
 
-/** glibc gives each thread heaps of its own, up to eight per core, and a program with as many threads as this one fills them slowly. */
+/**
+ * glibc gives each thread heaps of its own, up to eight per core, and a program with as many threads as this one fills
+ * them slowly.
+ */
 const TWO_ARENAS = { MALLOC_ARENA_MAX: "2" };
 
 const TINY = {
@@ -63,7 +69,10 @@ const TINY = {
   isCostMeant: true,
 };
 
-/** @param isCostMeant whether a limit on the cost says something: the tiny network takes less time than decoding an image */
+/**
+ * @param isCostMeant whether a limit on the cost says something: the tiny network takes less time than decoding an
+ *   image
+ */
 export function toResult(name, title, column, byVariant, { note, isCostMeant }) {
   const variants = Object.keys(byVariant);
   const memory = (variant) => byVariant[variant].map(({ peakMemoryMiB }) => peakMemoryMiB);
@@ -92,7 +101,10 @@ export function toResult(name, title, column, byVariant, { note, isCostMeant }) 
   };
 }
 
-/** How flat a figure is over the variants, whichever way it leans: that with the largest median over that with the least. */
+/**
+ * How flat a figure is over the variants, whichever way it leans: that with the largest median over that with the
+ * least.
+ */
 function spread(columns) {
   const sorted = [...columns].sort((one, other) => median(one) - median(other));
   return ratio(sorted.at(-1), sorted[0]);

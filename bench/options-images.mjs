@@ -1,10 +1,13 @@
-/** How images are decoded: in worker threads instead of the main one, and reduced while decoding (libjpeg's scaling, sharp's shrink-on-load). */
+/**
+ * How images are decoded: in worker threads instead of the main one, and reduced while decoding (libjpeg's scaling,
+ * sharp's shrink-on-load).
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import sharp from "sharp";
-import { DEFAULT_CANDIDATES } from "../dist/predict/decode-best.js";
+import { DEFAULT_CANDIDATES } from "../dist/predict/candidates.js";
 import { CROP_SIZE } from "../dist/geometry/grid.js";
 import { squareWindow } from "../dist/geometry/box.js";
 import { iouWithTruth } from "../dist/geometry/iou.js";
@@ -12,7 +15,7 @@ import { decodeImage, openImage, prepareImageLibrary } from "../dist/crop/open-i
 import { resampleWindow } from "../dist/crop/resample-window.js";
 import { decodeGreedy } from "../dist/predict/decode.js";
 import { predictBatch, stackPixels } from "../dist/predict/predict.js";
-import { openEngine } from "../dist/runtime/devices.js";
+import { openEngine } from "../dist/engine/devices.js";
 import { interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";
 import { IMAGES, cropsOf, photographs, writeBoxes } from "./inputs.mjs";
 
@@ -40,7 +43,7 @@ async function measureWorker(engine, model, folder, quick) {
   const perImage = 2;
   writeBoxes(boxes, instances, perImage);
   const { context } = model.card;
-  const drawFrom = (open) =>
+  const decodeFrom = (open) =>
     timed(async () => {
       let batch = [];
       for await (const pixels of open()) {
@@ -51,8 +54,8 @@ async function measureWorker(engine, model, folder, quick) {
       }
     });
   const took = await interleaved(quick ? 1 : 5, {
-    main: () => drawFrom(() => pixelsOf(boxes, context)),
-    worker: () => drawFrom(() => fromWorker(boxes, context)),
+    main: () => decodeFrom(() => pixelsOf(boxes, context)),
+    worker: () => decodeFrom(() => fromWorker(boxes, context)),
   });
   const of = (way, field) => took[way].map((run) => run[field]);
   const row = (way, words) => [

@@ -1,19 +1,19 @@
 /**
- * Options that were tried, each beside what the program does: onnxruntime's threads, graph optimization, memory and number formats, the
- * batch size; and, in options-images.mjs, how images are decoded.
+ * Options that were tried, each beside what the program does: onnxruntime's threads, graph optimization, memory and
+ * number formats, the batch size; and, in options-images.mjs, how images are decoded.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { DEFAULT_CANDIDATES } from "../dist/predict/decode-best.js";
+import { DEFAULT_CANDIDATES } from "../dist/predict/candidates.js";
 import { iouWithTruth } from "../dist/geometry/iou.js";
 import { decodeGreedy } from "../dist/predict/decode.js";
 import { predictBatch, stackPixels } from "../dist/predict/predict.js";
-import { loadModel } from "../dist/runtime/model.js";
-import { OnnxDecoding } from "../dist/runtime/onnx-decoding.js";
-import { onnxSessionOptions } from "../dist/runtime/onnx-engine.js";
-import { buildEncoderModel, buildStepModel } from "../dist/runtime/onnx-model.js";
+import { loadModel } from "../dist/model/model.js";
+import { OnnxDecoding } from "../dist/engine/onnx/decoding.js";
+import { onnxSessionOptions } from "../dist/engine/onnx/engine.js";
+import { buildEncoderModel, buildStepModel } from "../dist/engine/onnx/models.js";
 import { interleaved, median, ratio, timed } from "./harness.mjs";
 import { sampleCrops } from "./inputs.mjs";
 import { measureImages } from "./options-images.mjs";

@@ -1,11 +1,14 @@
-/** A worker whose batches last as long as the benchmark says: the real tiny network, then waiting for the rest of the time. */
+/**
+ * A worker whose batches last as long as the benchmark says: the real tiny network, then waiting for the rest of the
+ * time.
+ */
 import process from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { drawHere } from "../dist/annotate/draw-here.js";
-import { decoderOf } from "../dist/predict/batch-decoder.js";
-import { openEngine } from "../dist/runtime/devices.js";
-import { runWorker } from "../dist/queue/run-worker.js";
+import { openLocalPredictor } from "../dist/annotate/local-predictor.js";
+import { decoderOf } from "../dist/predict/decoder.js";
+import { openEngine } from "../dist/engine/devices.js";
+import { runWorker } from "../dist/queue/worker.js";
 
 /** @returns an engine of which encoding a batch lasts at least `batchMs` */
 function slowed(engine, batchMs) {
@@ -21,7 +24,9 @@ function slowed(engine, batchMs) {
   };
 }
 
-/** Opens decoders with such an engine. One thread for the network, here and in every worker, so that both compute alike. */
+/**
+ * Opens decoders with such an engine. One thread for the network, here and in every worker, so that both compute alike.
+ */
 function slowDecoders(batchMs) {
   return async (model, { device }) => {
     const { engine, passedOver } = await openEngine(model, { device, threads: 1 });
@@ -30,11 +35,12 @@ function slowDecoders(batchMs) {
 }
 
 /** The plain run's drawer with such a decoder. */
-export function batchDrawer(batchMs) {
-  return (model, options, host) => drawHere(model, options, host, slowDecoders(batchMs));
+export function batchPredictor(batchMs) {
+  return (model, options, host) => openLocalPredictor(model, options, host, slowDecoders(batchMs));
 }
 
-// queue-worker.mjs ADDRESS IMAGES BATCH_MS MODEL: works until SIGTERM, then says in one JSON line how much processor time it took.
+// queue-worker.mjs ADDRESS IMAGES BATCH_MS MODEL: works until SIGTERM, then says in one JSON line how much processor
+// time it took.
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [address, images, batchMs, model] = process.argv.slice(2);
   const stop = new AbortController();

@@ -1,7 +1,7 @@
 /**
- * What the queue costs and how it scales: 1, 2, 4, 8 workers with the tiny model, each batch made to last 50 ms so that two cores
- * suffice, against one process that draws the same batches without a queue. Everything is real but the length of a batch: a Redis server
- * of the benchmark's own, worker processes, journal, results. Needs redis-server.
+ * What the queue costs and how it scales: 1, 2, 4, 8 workers with the tiny model, each batch made to last 50 ms so that
+ * two cores suffice, against one process that draws the same batches without a queue. Everything is real but the length
+ * of a batch: a Redis server of the benchmark's own, worker processes, journal, results. Needs redis-server.
  *
  *     npm run build && node bench/run.mjs queue
  */
@@ -17,16 +17,16 @@ import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import sharp from "sharp";
-import { DEFAULT_CANDIDATES } from "../dist/predict/decode-best.js";
+import { DEFAULT_CANDIDATES } from "../dist/predict/candidates.js";
 import { annotate } from "../dist/annotate/annotate.js";
-import { drawOverQueue } from "../dist/queue/draw-over-queue.js";
+import { openQueuePredictor } from "../dist/queue/coordinator.js";
 import { ROOT, interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";
-import { connectToQueue } from "../dist/queue/redis-connection.js";
+import { connectToQueue } from "../dist/queue/connection.js";
 import { JobBoard } from "../dist/queue/job-board.js";
-import { loadModel } from "../dist/runtime/model.js";
-import { JOB_VERSION } from "../dist/schema/queue-job.js";
+import { loadModel } from "../dist/model/model.js";
+import { JOB_VERSION } from "../dist/queue/job.js";
 import { IMAGES, TINY_MODEL, readAllCrops, writeBoxes } from "./inputs.mjs";
-import { batchDrawer } from "./queue-worker.mjs";
+import { batchPredictor } from "./queue-worker.mjs";
 
 const BATCH_MS = 50;
 const BATCH_SIZE = 2;
@@ -64,7 +64,7 @@ async function makeInput(home, batches) {
 const WARM_UP = 0.25;
 
 /** @returns instances per second in the steady state, and what was written */
-async function draw(input, drawer, { model = TINY_MODEL, maxSteps = 3 } = {}) {
+async function draw(input, predictor, { model = TINY_MODEL, maxSteps = 3 } = {}) {
   const times = [];
   const out = join(input.home, "out");
   const host = {
@@ -96,7 +96,7 @@ async function draw(input, drawer, { model = TINY_MODEL, maxSteps = 3 } = {}) {
       force: true,
     },
     host,
-    drawer,
+    predictor,
   );
   // Random weights fail at a few boxes: fewer than three vertices.
   if (summary.done + summary.failed !== input.instances)
@@ -156,7 +156,11 @@ async function drawWithWorkers(input, server, count, settings = {}) {
     for (const worker of workers) worker.kill("SIGUSR2");
     await client.config("RESETSTAT");
     const idle = await client.info();
-    const run = await draw(input, drawOverQueue({ queue: url, timeoutMs: 60_000, attempts: 3, priority: 0 }), settings);
+    const run = await draw(
+      input,
+      openQueuePredictor({ queue: url, timeoutMs: 60_000, attempts: 3, priority: 0 }),
+      settings,
+    );
     const busy = await client.info();
     const batches = input.instances / input.batchSize;
     const grown = (name) => (numberIn(busy, name) - numberIn(idle, name)) / batches;
@@ -189,7 +193,7 @@ export async function* measure({ quick, full }) {
     const runs = await interleaved(
       rounds,
       {
-        0: () => draw(inputs.get(1), batchDrawer(BATCH_MS)),
+        0: () => draw(inputs.get(1), batchPredictor(BATCH_MS)),
         ...Object.fromEntries(WORKERS.map((count) => [count, () => drawWithWorkers(inputs.get(count), server, count)])),
       },
       { warmUp: false },
@@ -259,7 +263,10 @@ function meanImageBytes() {
   return sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
 }
 
-/** What a job of the usual size costs everyone, with the real model and nothing simulated: the figures estimate.mjs reckons with. */
+/**
+ * What a job of the usual size costs everyone, with the real model and nothing simulated: the figures estimate.mjs
+ * reckons with.
+ */
 async function measureCosts(home, server, batches) {
   const boxes = join(home, "boxes-real.json");
   writeBoxes(boxes, batches * REAL_BATCH, BOXES_PER_IMAGE);

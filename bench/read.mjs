@@ -1,4 +1,7 @@
-/** A large COCO file opened and walked as a stream, beside JSON.parse of the same file; time and peak memory, a process per run. */
+/**
+ * A large COCO file opened and walked as a stream, beside JSON.parse of the same file; time and peak memory, a process
+ * per run.
+ */
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream, mkdtempSync, rmSync, statSync } from "node:fs";

@@ -1,21 +1,22 @@
 /**
- * The whole of annotate beside bare onnxruntime (bare.mjs): the same encoder and decoder steps, batch for batch and row for row, on tensors
- * that lie ready and with nothing read, decoded, cropped, chosen or written. What annotate needs beyond that is what it does not overlap.
+ * The whole of annotate beside bare onnxruntime (bare.mjs): the same encoder and decoder steps, batch for batch and row
+ * for row, on tensors that lie ready and with nothing read, decoded, cropped, chosen or written. What annotate needs
+ * beyond that is what it does not overlap.
  *
- * Bare onnxruntime runs twice, on as many threads: one batch after the other with all threads inside each operation, and as annotate
- * does it, a batch per thread.
+ * Bare onnxruntime runs twice, on as many threads: one batch after the other with all threads inside each operation,
+ * and as annotate does it, a batch per thread.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DEFAULT_CANDIDATES } from "../dist/predict/decode-best.js";
+import { DEFAULT_CANDIDATES } from "../dist/predict/candidates.js";
 import { predictBatch } from "../dist/predict/predict.js";
 import { createRandom } from "../dist/random.js";
-import { openEngine } from "../dist/runtime/devices.js";
-import { importVgg16, writeModelFolder } from "../dist/runtime/import-vgg16.js";
-import { loadModel } from "../dist/runtime/model.js";
-import { serializeSafetensors } from "../dist/runtime/safetensors.js";
-import { VGG16_BLOCKS } from "../dist/network/vgg16-trunk.js";
+import { openEngine } from "../dist/engine/devices.js";
+import { importVgg16, writeModelFolder } from "../dist/model/import-vgg16.js";
+import { loadModel } from "../dist/model/model.js";
+import { serializeSafetensors } from "../dist/model/safetensors.js";
+import { VGG16_BLOCKS } from "../dist/network/vgg16.js";
 import { timeBare, timeBareThreads } from "./bare.mjs";
 import { interleaved, limitRow, median, ratio, ratioRow, seconds, timed } from "./harness.mjs";
 import { annotateInProcess, readAllCrops, recordCalls, writeBoxes } from "./inputs.mjs";
@@ -56,7 +57,8 @@ async function measureModel(folder, { name, model: modelPath, instances, rounds,
   writeBoxes(boxes, instances, BOXES_PER_IMAGE);
   const out = join(folder, `${name}-out`);
   const model = await loadModel(modelPath);
-  const { summary: first } = await annotateInProcess({ boxes, out, model: modelPath, maxSteps }); // the first run warms up and says the batch size
+  // the first run warms up and says the batch size
+  const { summary: first } = await annotateInProcess({ boxes, out, model: modelPath, maxSteps });
   const batches = await recordBatches(model, boxes, first.batchSize, maxSteps);
   const runs = await interleaved(
     rounds,

@@ -1,12 +1,13 @@
 /**
- * Training of `mobile` on the CPU: instances per second and where a step's time goes, with and without its first blocks frozen. Rings
- * of 14 vertices, about the mean of the photographs the model is trained on. Needs TensorFlow.js with its native library.
+ * Training of `mobile` on the CPU: instances per second and where a step's time goes, with and without its first blocks
+ * frozen. Rings of 14 vertices, about the mean of the photographs the model is trained on. Needs TensorFlow.js with its
+ * native library.
  */
 import process from "node:process";
-import { frozenPrefix } from "../dist/network/trunk-weights.js";
+import { frozenPrefix } from "../dist/network/weights.js";
 import { createRandom } from "../dist/random.js";
-import { loadModel } from "../dist/runtime/model.js";
-import { openTrainingDevice } from "../dist/runtime/open-trainer.js";
+import { loadModel } from "../dist/model/model.js";
+import { openTrainingDevice } from "../dist/engine/open-trainer.js";
 import { interleaved, median, ratio, ratioRow, seconds, timed } from "./harness.mjs";
 
 const RING = 14;

@@ -1,4 +1,7 @@
-/** Reads one COCO file in a process of its own, as a stream or with JSON.parse, and prints what it found, its time and peak memory. */
+/**
+ * Reads one COCO file in a process of its own, as a stream or with JSON.parse, and prints what it found, its time and
+ * peak memory.
+ */
 import { readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import process from "node:process";

@@ -1,6 +1,6 @@
 /**
- * Expected errors: one class, one exit code each, and a hint that says what to do next. Anything else that is thrown is a bug.
- * Message: where, expected, received. Hint: one sentence that starts with a verb or a fact.
+ * Expected errors: one class, one exit code each, and a hint that says what to do next. Anything else that is thrown is
+ * a bug. Message: where, expected, received. Hint: one sentence that starts with a verb or a fact.
  */
 
 /** Exit codes of the command line; also in the README. 3 to 13 are left alone because Node uses them. */
@@ -41,8 +41,8 @@ export class PolyrnnError extends Error {
 }
 
 /** Text of whatever was thrown, for use inside a message. */
-export function reasonOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** What was received, short enough for a message whatever the file holds. */

@@ -1,7 +1,7 @@
 /**
- * Seeded random numbers, the same on every machine: fixtures, training and bootstrap intervals are repeatable by their seed.
- * Source: sfc32 ("small fast counting") by Chris Doty-Humphrey, PractRand (public domain), 128 bits of state; string seeds and
- * labels enter through FNV-1a. Not for secrets.
+ * Seeded random numbers, the same on every machine: fixtures, training and bootstrap intervals are repeatable by their
+ * seed. Source: sfc32 ("small fast counting") by Chris Doty-Humphrey, PractRand (public domain), 128 bits of state;
+ * string seeds and labels enter through FNV-1a. Not for secrets.
  */
 
 export interface Random {

@@ -8,7 +8,10 @@ export interface JsonObject {
   [key: string]: JsonValue;
 }
 
-/** Full image as displayed (EXIF orientation applied unless the annotation file says otherwise); pixels, origin top-left, y down. */
+/**
+ * Full image as displayed (EXIF orientation applied unless the annotation file says otherwise); pixels, origin
+ * top-left, y down.
+ */
 export interface ImagePoint {
   readonly x: number;
   readonly y: number;
@@ -20,7 +23,10 @@ export interface GridCell {
   readonly row: number;
 }
 
-/** Axis-parallel box in image pixels; floats. Readers pass through what the file says, checked only for being finite and non-empty. */
+/**
+ * Axis-parallel box in image pixels; floats. Readers pass through what the file says, checked only for being finite and
+ * non-empty.
+ */
 export interface Box {
   readonly left: number;
   readonly top: number;
@@ -28,7 +34,10 @@ export interface Box {
   readonly height: number;
 }
 
-/** One closed outline, stored open (first vertex not repeated). Predicted rings are clockwise on screen: positive area with y down. */
+/**
+ * One closed outline, stored open (first vertex not repeated). Predicted rings are clockwise on screen: positive area
+ * with y down.
+ */
 export type Ring = readonly ImagePoint[];
 
 /** One or more rings, merged by union (COCO has no holes). */
@@ -54,7 +63,9 @@ export interface Category {
   readonly raw: JsonObject;
 }
 
-/** One image as the annotation file names it. `width` and `height` are what the file claims; the pixels decide later. */
+/**
+ * One image as the annotation file names it. `width` and `height` are what the file claims; the pixels decide later.
+ */
 export interface ImageRecord {
   readonly id: Id;
   readonly fileName: string;
@@ -66,7 +77,9 @@ export interface ImageRecord {
 
 /** One box to be turned into a polygon. */
 export interface Instance {
-  /** Position of the annotation in its input, from 0; the key of an instance within a run. Input order is output order. */
+  /**
+   * Position of the annotation in its input, from 0; the key of an instance within a run. Input order is output order.
+   */
   readonly ordinal: number;
   /** Id from the file; `ordinal + 1` where the format has none (COCO results lists, Cityscapes). */
   readonly annotationId: Id;
@@ -121,7 +134,10 @@ export interface DoneOutcome extends OutcomeOf {
   readonly status: "done";
   /** Image pixels, rounded to two decimals; at least three distinct vertices. */
   readonly ring: Ring;
-  /** Expected IoU with the network's mask map, 0..1, four decimals (predict/agreement.ts); without such a map see predict/score.ts. */
+  /**
+   * Expected IoU with the network's mask map, 0..1, four decimals (predict/mask-agreement.ts); without such a map see
+   * predict/choose-vertex.ts.
+   */
   readonly score: number;
   /** False when the sequence was cut at the step limit before end-of-sequence. */
   readonly ended: boolean;

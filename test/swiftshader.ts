@@ -1,6 +1,6 @@
 /**
- * WebGPU through SwiftShader, the Vulkan driver for the CPU inside Debian's `chromium` package (`libvulkan1` is needed as well): slow, but
- * it runs the same shaders as a graphics card.
+ * WebGPU through SwiftShader, the Vulkan driver for the CPU inside Debian's `chromium` package (`libvulkan1` is needed
+ * as well): slow, but it runs the same shaders as a graphics card.
  */
 import { existsSync, readdirSync } from "node:fs";
 

@@ -3,37 +3,40 @@
  *
  *     data set -> plan -> images to draw -> crops -> batches -> polygons -> journal -> files
  *
- * Crops, batches and polygons are the drawer's: this process (draw-here.ts), or workers behind a queue.
- * The journal is the truth (journal.ts); files are built from it when the last instance is done (finish.ts). Nothing here writes to a
- * terminal: words and numbers go to the host.
+ * Crops, batches and polygons are the drawer's: this process (annotate/local-predictor.ts), or workers behind a queue.
+ * The journal is the truth (runs/journal.ts); files are built from it when the last instance is done
+ * (annotate/outputs.ts). Nothing here writes to a terminal: words and numbers go to the host.
  */
 import { join } from "node:path";
-import type { Dataset } from "../dataset/dataset.js";
-import { JOURNAL_FILE } from "../dataset/run-outputs.js";
 import type { CropSource } from "../crop/read-crops.js";
-import { type Model, loadModel } from "../runtime/model.js";
+import type { Dataset } from "../dataset/dataset.js";
+import { JOURNAL_FILE } from "../files/run-layout.js";
+import type { Model } from "../model/model.js";
+import { loadModel } from "../model/model.js";
+import { prepareRunFolder, SUMMARY_FILE } from "../runs/folder.js";
+import type { RunIdentity } from "../runs/identity.js";
+import { identifyRun } from "../runs/identity.js";
+import { JournalWriter } from "../runs/journal.js";
+import { generatorOf, writeRunFile, writeSummaryFile } from "../runs/run-file.js";
 import type { Outcome } from "../types.js";
-import { resultLine } from "../write/ndjson.js";
-import type { Drawn } from "./draw-batch.js";
-import { drawHere } from "./draw-here.js";
-import type { Drawer, OpenDrawer } from "./drawer.js";
-import { finishRun } from "./finish.js";
-import { JournalWriter } from "./journal.js";
+import { resultLine } from "../write/coco-annotation.js";
+import type { RunInput } from "./input.js";
+import { openInput } from "./input.js";
+import { openLocalPredictor } from "./local-predictor.js";
 import type { AnnotateHost, AnnotateOptions, AnnotateSummary } from "./options.js";
-import { type RunInput, openInput } from "./open-input.js";
-import { type JournalIndex, NOT_NOW, type Plan, planRun, recoverJournal } from "./plan.js";
-import { SUMMARY_FILE, prepareRunFolder } from "./run-folder.js";
-import { type RunIdentity, identifyRun } from "./run-identity.js";
-import { generatorOf, writeRunFile, writeSummaryFile } from "./run-files.js";
-import { StageClock } from "./stage-clock.js";
-import { Tally } from "./tally.js";
+import { finishRun } from "./outputs.js";
+import type { JournalIndex, Plan } from "./plan.js";
+import { NOT_NOW, planRun, recoverJournal } from "./plan.js";
+import type { PredictedInstance } from "./predict-batch.js";
+import type { Predictor, OpenPredictor } from "./predictor.js";
+import { StageClock, Tally } from "./summary.js";
 
 /** Everything a run works with, opened once. */
 interface Run extends Omit<RunInput, "close"> {
   readonly options: AnnotateOptions;
   readonly host: AnnotateHost;
   readonly model: Model;
-  readonly drawer: Drawer;
+  readonly predictor: Predictor;
   readonly identity: RunIdentity;
   readonly batchSize: number;
   readonly clock: StageClock;
@@ -42,13 +45,13 @@ interface Run extends Omit<RunInput, "close"> {
 /**
  * @param openDrawer who draws; this process unless the caller says otherwise
  * @returns the summary, also when instances failed or the user stopped the run
- * @throws PolyrnnError when the run cannot begin (input, model, device, folder) or its output cannot be written; what the journal
- *         holds by then is kept
+ * @throws PolyrnnError when the run cannot begin (input, model, device, folder) or its output cannot be written; what
+ *   the journal holds by then is kept
  */
 export async function annotate(
   options: AnnotateOptions,
   host: AnnotateHost,
-  openDrawer: OpenDrawer = drawHere,
+  openPredictor: OpenPredictor = openLocalPredictor,
 ): Promise<AnnotateSummary> {
   const clock = new StageClock();
   host.note(`reading ${options.boxes}`);
@@ -56,14 +59,14 @@ export async function annotate(
   try {
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
-    const drawer = await openDrawer(model, options, host);
+    const predictor = await openPredictor(model, options, host);
     try {
       const identity = identifyRun(options, input, model.hash, options.context ?? model.card.context);
-      const batchSize = options.batchSize ?? drawer.batchSize;
-      const run: Run = { ...input, options, host, model, drawer, identity, batchSize, clock };
+      const batchSize = options.batchSize ?? predictor.batchSize;
+      const run: Run = { ...input, options, host, model, predictor, identity, batchSize, clock };
       return options.out === "-" ? await streamPolygons(run) : await fillRunFolder(run);
     } finally {
-      await drawer.close();
+      await predictor.close();
     }
   } finally {
     await input.close();
@@ -96,15 +99,15 @@ async function fillLockedFolder(run: Run, mode: "new" | "resume"): Promise<Annot
     earlier === undefined
       ? await JournalWriter.create(journalPath, identity)
       : await JournalWriter.reopen(journalPath, earlier.length);
-  let drawn: DrawnCounts;
+  let drawn: PredictedCounts;
   try {
     await writeRunFile(run);
     const plan = await planInto(journal, run, earlier?.index);
-    drawn = await drawPlan(run, plan, (batch) => journal.append(batch.map(({ outcome }) => outcome)));
+    drawn = await predictPlan(run, plan, (batch) => journal.append(batch.map(({ outcome }) => outcome)));
   } finally {
     await journal.close();
   }
-  await run.drawer.close(); // Its memory is not needed for the files.
+  await run.predictor.close(); // Its memory is not needed for the files.
   const finished = await finishRun({ ...run, generator: generatorOf(run.model) }, journalPath, drawn);
   const summary = summarize(run, finished.tally, drawn, [
     ...finished.written,
@@ -132,7 +135,7 @@ async function streamPolygons(run: Run): Promise<AnnotateSummary> {
       if (outcome.reason === "already-done" && entry.kind === "skipped") await run.host.data(JSON.stringify(entry.raw));
     },
   );
-  const drawn = await drawPlan(run, plan, async (batch) => {
+  const drawn = await predictPlan(run, plan, async (batch) => {
     for (const { instance, outcome } of batch) {
       tally.add(outcome);
       if (outcome.status === "done") await run.host.data(resultLine(instance, outcome));
@@ -159,20 +162,33 @@ async function planInto(journal: JournalWriter, run: Run, index: JournalIndex | 
   return plan;
 }
 
-interface DrawnCounts {
+interface PredictedCounts {
   readonly finishedNow: number;
   readonly remaining: number;
   readonly stopped: boolean;
   readonly imageCount: number;
 }
 
-/** The loop everything else is built around. @param keep stores a finished batch; it is awaited before the next one begins */
-async function drawPlan(run: Run, plan: Plan, keep: (batch: readonly Drawn[]) => Promise<void>): Promise<DrawnCounts> {
-  const { host, drawer, dataset, identity, batchSize, clock } = run;
+/**
+ * The loop everything else is built around. @param keep stores a finished batch; it is awaited before the next one
+ * begins
+ */
+async function predictPlan(
+  run: Run,
+  plan: Plan,
+  keep: (batch: readonly PredictedInstance[]) => Promise<void>,
+): Promise<PredictedCounts> {
+  const { host, predictor, dataset, identity, batchSize, clock } = run;
   let finished = plan.finishedBefore;
   let failed = 0;
   host.progress({ finished, total: plan.total, failed, finishedNow: 0 });
-  for await (const drawn of drawer.draw({ sources: imagesToDraw(dataset, plan), plan, identity, batchSize, clock })) {
+  for await (const drawn of predictor.draw({
+    sources: imagesToPredict(dataset, plan),
+    plan,
+    identity,
+    batchSize,
+    clock,
+  })) {
     await clock.time("write", () => keep(drawn));
     for (const { outcome } of drawn) report(host, outcome);
     finished += drawn.length;
@@ -188,7 +204,7 @@ async function drawPlan(run: Run, plan: Plan, keep: (batch: readonly Drawn[]) =>
 }
 
 /** The images that have something to draw, each with just that. */
-async function* imagesToDraw(dataset: Dataset, plan: Plan): AsyncGenerator<CropSource> {
+async function* imagesToPredict(dataset: Dataset, plan: Plan): AsyncGenerator<CropSource> {
   for await (const { image, location, entries } of dataset.groups()) {
     const instances = entries.flatMap((entry) =>
       entry.kind === "instance" && plan.batchOf[entry.instance.ordinal] !== NOT_NOW ? [entry.instance] : [],
@@ -203,9 +219,9 @@ function report(host: AnnotateHost, outcome: Outcome): void {
   host.failure({ annotationId, imageId, reason, message });
 }
 
-function summarize(run: Run, tally: Tally, drawn: DrawnCounts, written: readonly string[]): AnnotateSummary {
-  const { options, dataset, shardSize, drawer, model, clock, batchSize } = run;
-  const engine = drawer.engine();
+function summarize(run: Run, tally: Tally, drawn: PredictedCounts, written: readonly string[]): AnnotateSummary {
+  const { options, dataset, shardSize, predictor, model, clock, batchSize } = run;
+  const engine = predictor.engine();
   const seconds = clock.elapsed();
   return {
     version: 1,

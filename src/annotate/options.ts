@@ -1,10 +1,12 @@
-/** What `annotate` is asked, and what it tells its caller. The command line fills these in; tests and other programs may as well. */
-import type { DeviceChoice } from "../runtime/devices.js";
-import type { DeviceName, EngineName } from "../runtime/engine.js";
+/**
+ * What `annotate` is asked, and what it tells its caller. The command line fills these in; tests and other programs may
+ * as well.
+ */
+import type { DeviceChoice } from "../engine/devices.js";
+import type { DeviceName, EngineName } from "../engine/engine.js";
 import type { FailReason, Id, SkipReason } from "../types.js";
 import type { OutputFormat } from "../write/writer.js";
-import type { ShardSize } from "./cut-shard.js";
-import type { Shard } from "./shard.js";
+import type { Shard, ShardSize } from "./shard.js";
 
 export interface AnnotateOptions {
   /** Folder that is searched for images, at any depth. */
@@ -13,7 +15,9 @@ export interface AnnotateOptions {
   readonly boxes: string;
   /** COCO file with images and categories for a results list. */
   readonly dataset?: string;
-  /** Output folder, or "-" to stream one annotation per line to standard output (no run folder, no resume, no overlays). */
+  /**
+   * Output folder, or "-" to stream one annotation per line to standard output (no run folder, no resume, no overlays).
+   */
   readonly out: string;
   readonly formats: readonly OutputFormat[];
   /** Name of a bundled model or path of a model folder. */
@@ -27,7 +31,7 @@ export interface AnnotateOptions {
   readonly context?: number;
   /** Decoder steps at most, 3 to 500. */
   readonly maxSteps: number;
-  /** Polygons drawn per instance at most, 1 to 10; see predict/decode-best.ts. */
+  /** Polygons drawn per instance at most, 1 to 10; see predict/candidates.ts. */
   readonly candidates: number;
   /** Polygons with a lower score are left out, 0 to 1. */
   readonly minScore: number;
@@ -40,7 +44,7 @@ export interface AnnotateOptions {
   readonly overlays: "auto" | "all" | "none";
   /** Draw at most this many instances, in input order. */
   readonly limit?: number;
-  /** Draw only this part of the images; see cut-shard.ts. */
+  /** Draw only this part of the images; see annotate/shard.ts. */
   readonly shard?: Shard;
   /** annotations.json of an earlier run, or its folder: what is done there goes out as it is. */
   readonly onlyNew?: string;
@@ -79,7 +83,7 @@ export interface ReportedFailure {
 }
 
 /** What drew: an engine of this process, or the workers of a queue. */
-export interface DrawingEngine {
+export interface PredictingEngine {
   /** "queue" while no worker has answered, "several" where workers differ. */
   readonly name: EngineName | "queue" | "several";
   readonly device: DeviceName | "queue" | "several";
@@ -112,8 +116,8 @@ export interface AnnotateSummary {
   /** The first 100 failures; all of them are in the journal. */
   readonly failures: readonly ReportedFailure[];
   readonly meanScore: number | null;
-  readonly engine: DrawingEngine["name"];
-  readonly device: DrawingEngine["device"];
+  readonly engine: PredictingEngine["name"];
+  readonly device: PredictingEngine["device"];
   readonly engineVersion: string;
   readonly model: string;
   readonly modelHash: string;
@@ -148,5 +152,5 @@ export interface MergedPart {
   readonly remaining: number;
   /** One annotation that is not drawn yet. */
   readonly firstRemaining?: Id;
-  readonly device: DrawingEngine["device"];
+  readonly device: PredictingEngine["device"];
 }

@@ -1,15 +1,18 @@
 /**
  * The plan of a run: which instances are to be drawn now, and in which batch.
  *
- * A batch is cut by position in input order, not by what happens to be ready, and an unfinished batch is drawn again as a whole.
- * So a resumed run computes exactly the batches of an undisturbed one and ends in the same bytes. Memory: four bytes per
- * annotation, plus eight for the place of its journal line.
+ * A batch is cut by position in input order, not by what happens to be ready, and an unfinished batch is drawn again as
+ * a whole. So a resumed run computes exactly the batches of an undisturbed one and ends in the same bytes. Memory: four
+ * bytes per annotation, plus eight for the place of its journal line.
  */
 import type { Dataset, Entry } from "../dataset/dataset.js";
+import type { RunIdentity } from "../runs/identity.js";
+import { checkSameRun } from "../runs/identity.js";
+import type { LineRange } from "../runs/journal.js";
+import { readJournal, toOutcome } from "../runs/journal.js";
 import type { Outcome } from "../types.js";
-import { type LineRange, readJournal, toOutcome } from "./journal.js";
-import { type RunIdentity, checkSameRun } from "./run-identity.js";
-import { type Selection, decide } from "./select.js";
+import type { Selection } from "./select.js";
+import { decide } from "./select.js";
 
 /** Where the last word on each instance stands in the journal. */
 export class JournalIndex {
@@ -34,7 +37,10 @@ export class JournalIndex {
     return length === 0 ? undefined : { offset: this.offsets[ordinal]!, length };
   }
 
-  /** True when the instance needs no further work; failed ones are tried again, because images come back and models change. */
+  /**
+   * True when the instance needs no further work; failed ones are tried again, because images come back and models
+   * change.
+   */
   isSettled(ordinal: number): boolean {
     return this.lengths[ordinal]! > 0 && this.states[ordinal] === 0;
   }

@@ -1,23 +1,28 @@
-/** Every command: words, examples, option table, and where its work is. Imports no work itself, so that help starts at once. */
-import { defineCommand, type Command } from "./command.js";
-import { annotateTable, type AnnotateFlags } from "./options/annotate-table.js";
-import type { JsonOption } from "./options/common-rows.js";
-import { doctorTable, type DoctorFlags } from "./options/doctor-table.js";
-import { exportTable, type ExportFlags } from "./options/export-table.js";
-import { evaluateTable, type EvaluateFlags } from "./options/evaluate-table.js";
-import { simulateClicksTable, type SimulateClicksFlags } from "./options/simulate-clicks-table.js";
-import { queueTable, workerTable, type QueueFlags, type WorkerFlags } from "./options/queue-table.js";
-import { trainTable, type TrainFlags } from "./options/train-table.js";
-import { mergeTable, type MergeFlags } from "./options/merge-table.js";
-import {
-  modelsImportTable,
-  modelsShowTable,
-  modelsTable,
-  modelsVerifyTable,
-  type ImportFlags,
-  type ShowFlags,
-  type VerifyFlags,
-} from "./options/models-table.js";
+/**
+ * Every command: words, examples, option table, and where its work is. Imports no work itself, so that help starts at
+ * once.
+ */
+import type { Command } from "./command.js";
+import { defineCommand } from "./command.js";
+import type { AnnotateFlags } from "./commands/annotate.js";
+import { annotateTable } from "./commands/annotate.js";
+import type { DoctorFlags } from "./commands/doctor.js";
+import { doctorTable } from "./commands/doctor.js";
+import type { EvaluateFlags } from "./commands/evaluate.js";
+import { evaluateTable } from "./commands/evaluate.js";
+import type { ExportFlags } from "./commands/export.js";
+import { exportTable } from "./commands/export.js";
+import type { MergeFlags } from "./commands/merge.js";
+import { mergeTable } from "./commands/merge.js";
+import type { ImportFlags, ShowFlags, VerifyFlags } from "./commands/models.js";
+import { modelsImportTable, modelsShowTable, modelsTable, modelsVerifyTable } from "./commands/models.js";
+import type { QueueFlags, WorkerFlags } from "./commands/queue.js";
+import { queueTable, workerTable } from "./commands/queue.js";
+import type { SimulateClicksFlags } from "./commands/simulate-clicks.js";
+import { simulateClicksTable } from "./commands/simulate-clicks.js";
+import type { TrainFlags } from "./commands/train.js";
+import { trainTable } from "./commands/train.js";
+import type { JsonOption } from "./shared-rows.js";
 
 export const COMMANDS: readonly Command[] = [
   defineCommand<AnnotateFlags>({
@@ -131,7 +136,7 @@ export const COMMANDS: readonly Command[] = [
       { why: "with metrics for Prometheus", line: "polyrnn worker --queue redis://host:6379 --metrics-port 9400" },
     ],
     table: workerTable,
-    load: async () => (await import("./commands/worker.js")).workerCommand,
+    load: async () => (await import("./commands/queue.js")).workerCommand,
   }),
   ...queueCommands(),
   defineCommand<DoctorFlags>({
@@ -189,7 +194,7 @@ export const COMMANDS: readonly Command[] = [
       },
     ],
     table: modelsImportTable,
-    load: async () => (await import("./commands/models-import.js")).importCommand,
+    load: async () => (await import("./commands/models.js")).importCommand,
   }),
 ];
 

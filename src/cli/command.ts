@@ -1,6 +1,6 @@
 /** What a command is to the command line: words, help, options, and work that is loaded when it is asked for. */
 import type { ExitCode } from "../errors.js";
-import type { AnyOptionTable, OptionTable } from "./options/option-table.js";
+import type { AnyOptionTable, OptionTable } from "./option-table.js";
 import type { Presentation } from "./report-error.js";
 import type { Terminal } from "./terminal.js";
 
@@ -10,7 +10,7 @@ export interface Example {
   readonly line: string;
 }
 
-interface CommandWords {
+interface CommandHead {
   /** ["models", "show"] */
   readonly words: readonly string[];
   /** Lower case, no full stop: follows the command's name in the help. */
@@ -19,13 +19,13 @@ interface CommandWords {
   readonly examples: readonly Example[];
 }
 
-export interface Command extends CommandWords {
+export interface Command extends CommandHead {
   readonly table: AnyOptionTable;
   /** @param rest the words after the command's own */
   run(rest: readonly string[], terminal: Terminal, presentation: Presentation): Promise<ExitCode>;
 }
 
-interface CommandDefinition<O> extends CommandWords {
+interface CommandDefinition<O> extends CommandHead {
   readonly table: OptionTable<O> & AnyOptionTable;
   /** Imports the command's implementation; nothing heavy may be imported before. */
   load(): Promise<(options: Readonly<O>, terminal: Terminal, rest: readonly string[]) => Promise<ExitCode>>;

@@ -1,9 +1,10 @@
 /** Help texts, made from the option tables. Lines fit 100 columns. */
 import { EXIT } from "../errors.js";
+import { packageVersion } from "../version.js";
 import type { Command } from "./command.js";
+import type { OptionGroup, OptionRow } from "./option-table.js";
+import { flagName } from "./option-table.js";
 import { expectation } from "./option-values.js";
-import { flagName, type OptionGroup, type OptionRow } from "./options/option-table.js";
-import { packageVersion } from "./package-version.js";
 
 const LINE_WIDTH = 100;
 const GROUPS: readonly OptionGroup[] = ["common", "advanced", "output"];

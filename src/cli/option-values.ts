@@ -1,10 +1,10 @@
 /**
- * One given value against its row: type, choices, range. Two entrances, text (flags, environment) and JSON (config file); what leaves
- * is a value the command can trust. Every refusal says which source gave the value.
+ * One given value against its row: type, choices, range. Two entrances, text (flags, environment) and JSON (config
+ * file); what leaves is a value the command can trust. Every refusal says which source gave the value.
  */
 import { usageError } from "../errors.js";
-import { nearestName } from "../schema/nearest.js";
-import type { NumberRow, OptionRow, OptionValue } from "./options/option-table.js";
+import { nearestName } from "../nearest.js";
+import type { NumberRow, OptionRow, OptionValue } from "./option-table.js";
 
 /**
  * A value written as text.

@@ -1,13 +1,14 @@
 /**
- * Command line words -> what was given, by option name; nothing is defaulted or converted here (resolve-options.ts does that).
- * yargs cuts the words. Before it sees them, names are checked against the table, because yargs suggests commands but not options and
- * takes `--resume=maybe` for false and `--out --json` for an empty name.
+ * Command line words -> what was given, by option name; nothing is defaulted or converted here (resolve-options.ts does
+ * that). yargs cuts the words. Before it sees them, names are checked against the table, because yargs suggests
+ * commands but not options and takes `--resume=maybe` for false and `--out --json` for an empty name.
  */
 import yargs from "yargs";
 import { usageError } from "../errors.js";
-import { nearestName } from "../schema/nearest.js";
+import { nearestName } from "../nearest.js";
+import type { AnyOptionTable } from "./option-table.js";
+import { flagName } from "./option-table.js";
 import { expectation } from "./option-values.js";
-import { flagName, type AnyOptionTable } from "./options/option-table.js";
 
 /** Text as typed; a flag's true or false. Several entries: the option was given several times. */
 export interface GivenArguments {

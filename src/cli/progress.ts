@@ -1,12 +1,11 @@
 /**
- * Progress of a run on standard error: a bar on a terminal, else one plain line every ten seconds. Notes and failures are printed
- * above the bar.
+ * Progress of a run on standard error: a bar on a terminal, else one plain line every ten seconds. Notes and failures
+ * are printed above the bar.
  */
-import type { AnnotateHost, AnnotateProgress } from "../annotate/options.js";
-import { FailureLines } from "./failure-lines.js";
-import { openDisplay } from "./progress-display.js";
-import { printable, type Paint } from "./terminal-text.js";
-import type { OutputStream } from "./terminal.js";
+import cliProgress from "cli-progress";
+import type { AnnotateHost, AnnotateProgress, ReportedFailure } from "../annotate/options.js";
+import type { OutputStream, Paint } from "./terminal.js";
+import { printable } from "./terminal.js";
 
 const LINE_EVERY_MS = 10_000;
 
@@ -33,7 +32,7 @@ export function showProgress(stderr: OutputStream, options: ProgressOptions): Pr
       if (!options.quiet) display.print(printable(line));
     },
     progress(progress) {
-      display.show(progress, progressWords(progress, rate.update(progress)));
+      display.show(progress, progressMessage(progress, rate.update(progress)));
     },
     failure(failure) {
       const line = failures.line(failure);
@@ -61,12 +60,12 @@ class Rate {
 }
 
 /** "120 of 1994 done, 12.3 per second, 2 min 32 s left, 3 failed" */
-export function progressWords(progress: AnnotateProgress, perSecond: number | undefined): string {
+export function progressMessage(progress: AnnotateProgress, perSecond: number | undefined): string {
   const parts = [`${progress.finished} of ${progress.total} done`];
   if (perSecond !== undefined) {
     parts.push(
       `${perSecond.toFixed(perSecond < 10 ? 1 : 0)} per second`,
-      `${durationWords((progress.total - progress.finished) / perSecond)} left`,
+      `${durationText((progress.total - progress.finished) / perSecond)} left`,
     );
   }
   parts.push(`${progress.failed} failed`);
@@ -74,9 +73,116 @@ export function progressWords(progress: AnnotateProgress, perSecond: number | un
 }
 
 /** 42 s, 2 min 32 s, 3 h 12 min */
-export function durationWords(seconds: number): string {
+export function durationText(seconds: number): string {
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);
   return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/*
+ * Where progress is shown: a bar on a terminal, else a plain line now and then. Words that stay are printed above the
+ * bar.
+ */
+
+/** Columns the bar takes, its brackets and the space behind it included. */
+export const BAR_COLUMNS = 27;
+
+export interface Display {
+  print(line: string): void;
+  show(now: { readonly finished: number; readonly total: number }, words: string): void;
+  /** Takes the bar away. */
+  end(): void;
+}
+
+export interface DisplayOptions {
+  /** Nothing but what is printed. */
+  readonly quiet: boolean;
+  readonly now: () => number;
+  /** Between two plain lines. */
+  readonly lineEveryMs: number;
+}
+
+export function openDisplay(stderr: OutputStream, options: DisplayOptions): Display {
+  return options.quiet ? silent(stderr) : stderr.isTTY === true ? bar(stderr) : lines(stderr, options);
+}
+
+function silent(stderr: OutputStream): Display {
+  return { print: (line) => void stderr.write(`${line}\n`), show: () => undefined, end: () => undefined };
+}
+
+function lines(stderr: OutputStream, { now, lineEveryMs }: DisplayOptions): Display {
+  let last = now();
+  return {
+    ...silent(stderr),
+    show(_, words) {
+      if (now() - last < lineEveryMs) return;
+      last = now();
+      stderr.write(`${words}\n`);
+    },
+  };
+}
+
+function bar(stderr: OutputStream): Display {
+  let words = "";
+  // Neither the cursor nor line wrapping is changed: a process that is killed leaves the terminal as it was.
+  const bars = new cliProgress.MultiBar({
+    stream: stderr,
+    clearOnComplete: true,
+    linewrap: true,
+    barsize: 24,
+    forceRedraw: true,
+    format: (options, params) => `[${cliProgress.Format.BarFormat(params.progress, options)}] ${words}`,
+  });
+  let single: cliProgress.SingleBar | undefined;
+  return {
+    print(line) {
+      if (single === undefined) {
+        stderr.write(`${line}\n`);
+        return;
+      }
+      bars.log(`${line}\n`);
+      bars.update(); // At once: the next redraw may be a long model call away.
+    },
+    show(now, text) {
+      words = text;
+      single ??= bars.create(now.total, now.finished);
+      single.setTotal(now.total);
+      single.update(now.finished);
+    },
+    end() {
+      if (single === undefined) return;
+      bars.stop();
+      single = undefined;
+    },
+  };
+}
+
+/* Repeated failures, grouped: the first five of each reason in full, then a count. */
+
+const PRINTED_PER_REASON = 5;
+
+export class FailureLines {
+  readonly #counts = new Map<string, number>();
+
+  /** @param all print every failure (--verbose) */
+  constructor(private readonly all: boolean) {}
+
+  /** @returns the line to print for this failure, or undefined when its reason was heard often enough */
+  line(failure: ReportedFailure): string | undefined {
+    const count = (this.#counts.get(failure.reason) ?? 0) + 1;
+    this.#counts.set(failure.reason, count);
+    if (!this.all && count > PRINTED_PER_REASON) return undefined;
+    // Some messages begin with the annotation, others with the file at fault.
+    const who = `annotation ${failure.annotationId}:`;
+    return failure.message.startsWith(who) ? failure.message : `${who} ${failure.message}`;
+  }
+
+  /** What was held back, one line per reason. */
+  rest(): string[] {
+    if (this.all) return [];
+    return [...this.#counts]
+      .filter(([, count]) => count > PRINTED_PER_REASON)
+      .map(([reason, count]) => `... and ${count - PRINTED_PER_REASON} more with ${reason}`);
+  }
 }

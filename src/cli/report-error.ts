@@ -1,10 +1,14 @@
-/** What ends a run early, told once: words on standard error, with --json one object on standard output, and the exit code. */
-import { EXIT, PolyrnnError, type ExitCode } from "../errors.js";
-import type { ColorChoice } from "./options/common-rows.js";
-import { packageVersion } from "./package-version.js";
-import { withoutPasswords } from "../queue/redis-address.js";
-import { paintFor, printable as withoutControls } from "./terminal-text.js";
-import { ClosedPipe, writeLine, type Terminal } from "./terminal.js";
+/**
+ * What ends a run early, told once: words on standard error, with --json one object on standard output, and the exit
+ * code.
+ */
+import type { ExitCode } from "../errors.js";
+import { EXIT, PolyrnnError } from "../errors.js";
+import { withoutPasswords } from "../queue/address.js";
+import { packageVersion } from "../version.js";
+import type { ColorChoice } from "./shared-rows.js";
+import type { Terminal } from "./terminal.js";
+import { ClosedPipe, paintFor, printable as withoutControls, writeLine } from "./terminal.js";
 
 /** How the user wants to be told; known in part before the options are. */
 export interface Presentation {
@@ -14,9 +18,9 @@ export interface Presentation {
 }
 
 /** @returns the exit code; never throws */
-export async function reportError(thrown: unknown, terminal: Terminal, presentation: Presentation): Promise<ExitCode> {
-  if (thrown instanceof ClosedPipe) return EXIT.ok;
-  const expected = thrown instanceof PolyrnnError ? thrown : undefined;
+export async function reportError(error: unknown, terminal: Terminal, presentation: Presentation): Promise<ExitCode> {
+  if (error instanceof ClosedPipe) return EXIT.ok;
+  const expected = error instanceof PolyrnnError ? error : undefined;
   const paint = paintFor(terminal.stderr, terminal.env, presentation.color);
   const label = paint.error("polyrnn:");
   if (expected !== undefined) {
@@ -24,14 +28,14 @@ export async function reportError(thrown: unknown, terminal: Terminal, presentat
     if (presentation.verbose && expected.cause !== undefined)
       terminal.stderr.write(paint.faint(`cause: ${withoutPasswords(stackOf(expected.cause))}\n`));
   } else {
-    terminal.stderr.write(`${label} a bug: ${withoutPasswords(stackOf(thrown))}\n${BUG_HINT} ${whereItRan()}\n`);
+    terminal.stderr.write(`${label} a bug: ${withoutPasswords(stackOf(error))}\n${BUG_HINT} ${whereItRan()}\n`);
   }
   if (presentation.json) {
     const report = {
       version: 1,
       type: "error",
       code: expected?.code ?? "E_BUG",
-      message: expected?.message ?? (thrown instanceof Error ? thrown.message : String(thrown)),
+      message: expected?.message ?? (error instanceof Error ? error.message : String(error)),
       hint: expected?.hint ?? `${BUG_HINT} ${whereItRan()}`,
     };
     // Nobody reads any more, or the disk is full: the exit code is all that is left to say it with.
@@ -52,6 +56,6 @@ function whereItRan(): string {
   return `polyrnn ${packageVersion()}, node ${process.version}, ${process.platform} ${process.arch}.`;
 }
 
-function stackOf(thrown: unknown): string {
-  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -1,18 +1,13 @@
 /**
- * defaults < config file < environment < flags. The parser knows no defaults, so that each layer can tell "not given" from "given as
- * the default".
+ * defaults < config file < environment < flags. The parser knows no defaults, so that each layer can tell "not given"
+ * from "given as the default".
  */
-import { usageError } from "../errors.js";
-import { readConfigFile } from "./config-file.js";
+import { readFile } from "node:fs/promises";
+import { invalidData, missingInput, reasonOf, usageError } from "../errors.js";
+import { nearestName } from "../nearest.js";
+import type { AnyOptionTable, OptionRow, OptionTable, OptionValue } from "./option-table.js";
+import { environmentName, flagName } from "./option-table.js";
 import { valueFromJson, valueFromText } from "./option-values.js";
-import {
-  environmentName,
-  flagName,
-  type AnyOptionTable,
-  type OptionRow,
-  type OptionTable,
-  type OptionValue,
-} from "./options/option-table.js";
 import type { GivenArguments } from "./parse-arguments.js";
 
 export interface OptionSources {
@@ -23,8 +18,10 @@ export interface OptionSources {
 }
 
 /**
- * @returns every option of the table, checked and frozen; options that are absent everywhere and have no default have no key
- * @throws E_USAGE for a value out of range, a missing required option, an extra argument; E_MISSING and E_DATA for the config file
+ * @returns every option of the table, checked and frozen; options that are absent everywhere and have no default have
+ *   no key
+ * @throws E_USAGE for a value out of range, a missing required option, an extra argument; E_MISSING and E_DATA for the
+ *   config file
  */
 export async function resolveOptions<O>(
   table: OptionTable<O> & AnyOptionTable,
@@ -108,4 +105,68 @@ function missingOption(name: string, row: OptionRow, help: string): Error {
   const placeholder = row.type === "text" || row.type === "list" ? (row.placeholder ?? "VALUE") : "N";
   const what = row.position === undefined ? `--${flagName(name)} ${placeholder}` : placeholder;
   return usageError(`${what} is missing: ${row.describe}`, `Run "${help}" for examples.`);
+}
+
+/* `--config FILE`: a JSON object of options. Keys are option names as flags write them or in camelCase. */
+
+/**
+ * @returns values by camelCase option name, unchecked
+ * @throws E_MISSING (no such file), E_DATA (not a JSON object), E_USAGE (a key that is no option, or one given in both
+ *   spellings)
+ */
+export async function readConfigFile(path: string, table: AnyOptionTable): Promise<ReadonlyMap<string, unknown>> {
+  const names = new Map<string, string>();
+  for (const name of Object.keys(table)) {
+    if (name === "config") continue; // One file cannot point to the next.
+    names.set(name, name).set(flagName(name), name);
+  }
+  const values = new Map<string, unknown>();
+  for (const [key, value] of Object.entries(parseObject(path, await readText(path)))) {
+    const name = names.get(key);
+    if (name === undefined) {
+      const suggestion = nearestName(key, [...names.keys()]);
+      throw usageError(
+        `${path}: ${JSON.stringify(key)} is not an option`,
+        suggestion === undefined
+          ? `Known keys: ${Object.keys(table)
+              .filter((known) => known !== "config")
+              .join(", ")}.`
+          : `Did you mean ${JSON.stringify(suggestion)}?`,
+      );
+    }
+    if (values.has(name))
+      throw usageError(`${path}: ${name} is given twice, as ${name} and as ${flagName(name)}`, "Remove one of them.");
+    values.set(name, value);
+  }
+  return values;
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
+    throw missingInput(
+      `${path}: expected a config file that can be read, received ${isAbsent ? "no such file" : reasonOf(error)}`,
+      "Check the path given with --config or POLYRNN_CONFIG.",
+      error,
+    );
+  }
+}
+
+function parseObject(path: string, text: string): object {
+  const hint = 'Write a JSON object such as {"model": "mobile", "batch-size": 8}.';
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw invalidData(`${path}: expected JSON but ${reasonOf(error)}`, hint, error);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw invalidData(
+      `${path}: expected a JSON object but received ${value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`}`,
+      hint,
+    );
+  }
+  return value;
 }

@@ -1,14 +1,16 @@
 /** One command line from words to exit code. Runs in tests as in the process: the world comes in as a Terminal. */
-import { EXIT, usageError, type ExitCode } from "../errors.js";
-import { nearestName } from "../schema/nearest.js";
+import type { ExitCode } from "../errors.js";
+import { EXIT, usageError } from "../errors.js";
+import { nearestName } from "../nearest.js";
+import { packageVersion } from "../version.js";
 import { COMMANDS } from "./command-list.js";
 import type { Command } from "./command.js";
 import { commandHelp, mainHelp } from "./help.js";
-import { environmentName } from "./options/option-table.js";
-import { packageVersion } from "./package-version.js";
-import { reportError, type Presentation } from "./report-error.js";
-import { printable } from "./terminal-text.js";
-import { writeLine, type Terminal } from "./terminal.js";
+import { environmentName } from "./option-table.js";
+import type { Presentation } from "./report-error.js";
+import { reportError } from "./report-error.js";
+import type { Terminal } from "./terminal.js";
+import { printable, writeLine } from "./terminal.js";
 
 /** @param words the command line after `polyrnn` */
 export async function run(words: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -55,7 +57,7 @@ async function print(terminal: Terminal, text: string): Promise<ExitCode> {
   return EXIT.ok;
 }
 
-/** Read outside the options; see runtime/devices.ts and runtime/tfjs-load.ts. */
+/** Read outside the options; see engine/devices.ts and engine/tfjs/load.ts. */
 const OTHER_VARIABLES = ["POLYRNN_ENGINE", "POLYRNN_TFJS_NODE"];
 
 /** POLYRNN_BATCHSIZE would be ignored without a word; an option of another command is fine. */

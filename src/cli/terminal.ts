@@ -1,9 +1,11 @@
 /**
- * The world outside a command: streams, environment, clock, stop requests. Commands get it as an argument, so that tests run them in
- * process; main.ts makes the real one. Standard output is data only; standard error is everything for people.
+ * The world outside a command: streams, environment, clock, stop requests. Commands get it as an argument, so that
+ * tests run them in process; main.ts makes the real one. Standard output is data only; standard error is everything for
+ * people.
  */
 import type { Writable } from "node:stream";
 import { cannotWrite, reasonOf } from "../errors.js";
+import type { ColorChoice } from "./shared-rows.js";
 
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
@@ -14,8 +16,8 @@ export interface Terminal {
   /** Milliseconds; only differences count. */
   now(): number;
   /**
-   * From this call on the first interrupt aborts the signal instead of ending the process. A command that can stop in good order
-   * asks for it; all others keep the platform's behavior.
+   * From this call on the first interrupt aborts the signal instead of ending the process. A command that can stop in
+   * good order asks for it; all others keep the platform's behavior.
    */
   stopSignal(): AbortSignal;
 }
@@ -26,7 +28,8 @@ export class ClosedPipe extends Error {
 }
 
 /**
- * Writes one line of data. Resolves when the stream has taken it, which makes a slow reader slow the run down instead of filling memory.
+ * Writes one line of data. Resolves when the stream has taken it, which makes a slow reader slow the run down instead
+ * of filling memory.
  * @throws ClosedPipe when nobody reads any more; E_WRITE for any other failure (a full disk behind `> file`)
  */
 export function writeLine(stream: OutputStream, line: string): Promise<void> {
@@ -55,4 +58,38 @@ function isClosed(stream: OutputStream, error: Error): boolean {
     code === "ERR_STREAM_WRITE_AFTER_END" ||
     (code === "EIO" && stream.isTTY === true)
   );
+}
+
+/* Text on its way to a terminal: color, and nothing that steers the terminal. */
+
+export interface Paint {
+  readonly error: (text: string) => string;
+  readonly warning: (text: string) => string;
+  readonly faint: (text: string) => string;
+}
+
+/**
+ * Colors for one stream: on for a terminal, off for NO_COLOR (no-color.org), TERM=dumb and `--color never`. Color never
+ * carries meaning alone.
+ */
+export function paintFor(
+  stream: OutputStream,
+  env: Readonly<Record<string, string | undefined>>,
+  choice: ColorChoice,
+): Paint {
+  const automatic = stream.isTTY === true && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
+  const on = choice === "always" || (choice === "auto" && automatic);
+  const style = (code: number) => (text: string) => (on ? `\u001b[${code}m${text}\u001b[0m` : text);
+  return { error: style(31), warning: style(33), faint: style(2) };
+}
+
+/**
+ * File names and fields of input files end up in messages: control characters (line breaks included) and direction
+ * overrides are shown as escapes, so that a name can neither move the cursor nor fake a line.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) => {
+    const code = character.codePointAt(0)!;
+    return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
+  });
 }

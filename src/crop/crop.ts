@@ -1,5 +1,6 @@
 /** What the crop stage gives: pixels for the network, and the window that leads back to the image. */
-import { CROP_SIZE, type CropWindow } from "../geometry/grid.js";
+import type { CropWindow } from "../geometry/grid.js";
+import { CROP_SIZE } from "../geometry/grid.js";
 import type { Box, Failure, Instance } from "../types.js";
 
 export { CROP_SIZE } from "../geometry/grid.js";

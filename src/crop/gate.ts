@@ -1,4 +1,5 @@
 /** Holds work back until there is room for it: a counting semaphore, first come first served. */
+
 export class Gate {
   private used = 0;
   private isOpen = false;

@@ -1,5 +1,9 @@
-/** Decoded images that are asked for again and again in any order, the least recently used ones going first; bounded by bytes. */
-import { CHANNELS, type DecodeResult, type OpenedImage, decodeImage } from "./open-image.js";
+/**
+ * Decoded images that are asked for again and again in any order, the least recently used ones going first; bounded by
+ * bytes.
+ */
+import type { DecodeResult, OpenedImage } from "./open-image.js";
+import { CHANNELS, decodeImage } from "./open-image.js";
 
 export class ImageCache {
   /** In order of use, the longest unused first. */

@@ -1,17 +1,21 @@
 /**
- * Opens an image file: what the header says first (size, orientation, pixel limit), the pixels only when they are asked for.
+ * Opens an image file: what the header says first (size, orientation, pixel limit), the pixels only when they are asked
+ * for.
  *
- * Boxes belong to the image as displayed, EXIF orientation applied. Where the annotation file's width and height match only the
- * unrotated image, the file is followed and nothing is rotated; where they match neither, the image is refused, because a box in an
- * unknown frame would give a wrong polygon without anyone noticing.
+ * Boxes belong to the image as displayed, EXIF orientation applied. Where the annotation file's width and height match
+ * only the unrotated image, the file is followed and nothing is rotated; where they match neither, the image is
+ * refused, because a box in an unknown frame would give a wrong polygon without anyone noticing.
  */
 import { lstat, open, realpath, stat } from "node:fs/promises";
 import { sep } from "node:path";
 import sharp, { type Metadata } from "sharp";
-import { receivedOf, reasonOf } from "../errors.js";
+import { reasonOf, receivedOf } from "../errors.js";
 import type { FailReason, Failure, ImageRecord } from "../types.js";
 
-/** Largest image that is opened, pixels: sharp's own limit (16383 x 16383), checked here so that the message can name the size. */
+/**
+ * Largest image that is opened, pixels: sharp's own limit (16383 x 16383), checked here so that the message can name
+ * the size.
+ */
 export const MAX_IMAGE_PIXELS = 0x3fff * 0x3fff;
 
 /** Channels of a decoded image: RGB. */
@@ -43,9 +47,10 @@ interface FailedImage {
 }
 
 /**
- * Memory and threads of the image library, for the whole process; called where the crop stage starts.
- * No operation cache: every file is read once, and libvips would keep the decoded pixels of the last hundred beside the stated bound.
- * One thread per operation: several images and crops are in work at the same time, and the network wants the other cores.
+ * Memory and threads of the image library, for the whole process; called where the crop stage starts. No operation
+ * cache: every file is read once, and libvips would keep the decoded pixels of the last hundred beside the stated
+ * bound. One thread per operation: several images and crops are in work at the same time, and the network wants the
+ * other cores.
  */
 export function prepareImageLibrary(): void {
   sharp.cache(false);
@@ -101,11 +106,12 @@ export async function openImage(
 }
 
 /**
- * Decodes to 8-bit RGB, once per image: grey is repeated, 16 bits are scaled to 8, CMYK goes through its profile, transparency lies on
- * black (what the crop has outside the image), of an animation the first frame is taken.
+ * Decodes to 8-bit RGB, once per image: grey is repeated, 16 bits are scaled to 8, CMYK goes through its profile,
+ * transparency lies on black (what the crop has outside the image), of an animation the first frame is taken.
  *
- * `failOn` is sharp's strictest, "warning": of 60 JPEG files with 200 damaged bytes in the scan it found 45, "error" and "truncated"
- * none; a half-destroyed photograph would give polygons of noise. It also refuses stray bytes between JPEG segments.
+ * `failOn` is sharp's strictest, "warning": of 60 JPEG files with 200 damaged bytes in the scan it found 45, "error"
+ * and "truncated" none; a half-destroyed photograph would give polygons of noise. It also refuses stray bytes between
+ * JPEG segments.
  * @returns the pixels, or `image-unreadable`
  */
 export async function decodeImage({ path, width, height, isRotated }: OpenedImage): Promise<DecodeResult> {
@@ -175,13 +181,10 @@ async function whyUnreadable(path: string, error: unknown): Promise<[FailReason,
       "image-unreadable",
       `${path}: expected an image, received ${what} (${firstLine(error)}). Fetch it again or convert it to JPEG or PNG.`,
     ];
-  } catch (reading) {
-    return isMissing(reading)
+  } catch (error) {
+    return isMissing(error)
       ? ["image-missing", await whatIsMissing(path)]
-      : [
-          "image-unreadable",
-          `${path}: expected a readable file, received ${firstLine(reading)}. Check its permissions.`,
-        ];
+      : ["image-unreadable", `${path}: expected a readable file, received ${firstLine(error)}. Check its permissions.`];
   }
 }
 

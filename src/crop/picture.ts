@@ -34,3 +34,14 @@ export async function cutPicture(
     .toBuffer();
   return { window, jpeg };
 }
+
+/* Pixels as a small JPEG, for a page to show. */
+
+const QUALITY = 80;
+
+/** @param pixels [side, side, 3] uint8 RGB */
+export async function encodeJpeg(pixels: Uint8Array, side: number): Promise<Uint8Array> {
+  return sharp(pixels, { raw: { width: side, height: side, channels: 3 } })
+    .jpeg({ quality: QUALITY })
+    .toBuffer();
+}

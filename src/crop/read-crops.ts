@@ -1,21 +1,19 @@
 /**
- * Images and boxes in, crops out, in input order, with bounded memory. An image is decoded once for all its boxes; images and crops
- * are made ahead while the consumer computes, never more than the stated numbers of them.
+ * Images and boxes in, crops out, in input order, with bounded memory. An image is decoded once for all its boxes;
+ * images and crops are made ahead while the consumer computes, never more than the stated numbers of them.
  *
- * One background walk opens images and queues a promise per instance; four gates hold it back. The consumer takes from the queue.
+ * One background walk opens images and queues a promise per instance; four gates hold it back. The consumer takes from
+ * the queue.
  */
+import { clipBox, squareWindow } from "../geometry/box.js";
+import type { CropWindow } from "../geometry/grid.js";
 import type { Failure, ImageRecord, Instance } from "../types.js";
 import type { CropResult } from "./crop.js";
-import { cutCrop } from "./cut-crop.js";
+import { CROP_SIZE } from "./crop.js";
 import { Gate } from "./gate.js";
-import {
-  CHANNELS,
-  type DecodeResult,
-  decodeImage,
-  type OpenedImage,
-  openImage,
-  prepareImageLibrary,
-} from "./open-image.js";
+import type { DecodedImage, DecodeResult, OpenedImage } from "./open-image.js";
+import { CHANNELS, decodeImage, openImage, prepareImageLibrary } from "./open-image.js";
+import { resampleWindow } from "./resample-window.js";
 
 /** One image with its boxes; `dataset/` gives these, and so may anyone else. */
 export interface CropSource {
@@ -58,8 +56,9 @@ const DEFAULT_MAX_CROPS = 64;
 const CUTS_AT_ONCE = 4;
 
 /**
- * Yields one result per instance. A failed image fails each of its instances with its reason; an image without instances is not
- * opened. Returning early stops the work behind it. @throws whatever `sources` throws, after the results before it
+ * Yields one result per instance. A failed image fails each of its instances with its reason; an image without
+ * instances is not opened. Returning early stops the work behind it. @throws whatever `sources` throws, after the
+ * results before it
  */
 export async function* readCrops(
   sources: AsyncIterable<CropSource>,
@@ -79,8 +78,8 @@ export async function* readCrops(
 }
 
 /**
- * Counts who still works on an image. A list of the crops' promises would say as much, and keep every crop of the image in memory
- * until the last one is cut: 75 MB at 500 boxes.
+ * Counts who still works on an image. A list of the crops' promises would say as much, and keep every crop of the image
+ * in memory until the last one is cut: 75 MB at 500 boxes.
  */
 class Users {
   private count = 1; // whoever still adds
@@ -232,4 +231,36 @@ class CropsAhead {
   private report(): void {
     this.options.onHeld?.({ images: this.images.inside, bytes: this.bytes.inside, crops: this.crops.inside });
   }
+}
+
+/*
+ * Cuts the square crop around one box out of a decoded image: clip the box, frame it (geometry/box.ts), cut the window,
+ * resample. Source of the crop: Castrejon et al., CVPR 2017 (224 x 224, zero outside the image).
+ */
+
+/**
+ * @param context extra part of the long side, 0.15 for 15 %
+ * @returns the crop, or `box-outside` when the box does not touch the image
+ */
+export async function cutCrop(image: DecodedImage, instance: Instance, context: number): Promise<CropResult> {
+  const clipped = clipBox(instance.box, image.width, image.height);
+  if (clipped.kind === "outside") {
+    const { left, top, width, height } = instance.box;
+    const message = `${image.path}, annotation ${instance.annotationId}: expected a box on the image of ${image.width} x ${image.height} pixels, received [${left}, ${top}, ${width}, ${height}], which lies outside. Check that box and image belong together and that the box is [left, top, width, height].`;
+    return { kind: "failed", instance, failure: { reason: "box-outside", message } };
+  }
+  const window: CropWindow = squareWindow(clipped.box, context);
+  const pixels = await resampleWindow(image, window, CROP_SIZE);
+  return {
+    kind: "crop",
+    crop: {
+      instance,
+      pixels,
+      window,
+      bounds: clipped.box,
+      clipped: clipped.kind === "clipped",
+      imageWidth: image.width,
+      imageHeight: image.height,
+    },
+  };
 }

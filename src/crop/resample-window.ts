@@ -1,23 +1,29 @@
 /**
- * A square window of an image, at any size: zero outside the image, pixel centers at half pixels, so that the crop and the polygon
- * share one frame at every scale.
+ * A square window of an image, at any size: zero outside the image, pixel centers at half pixels, so that the crop and
+ * the polygon share one frame at every scale.
  *
  * Three ways to the same picture:
- * - enlarging: bilinear, here. libvips enlarges with its result moved by half an output pixel to the right and down (24 dB at
+ * - enlarging: bilinear, here. libvips enlarges with its result moved by half an output pixel to the right and down (24
+ *   dB at
  *   220 -> 224, where almost nothing should change), and no option of sharp's resize moves it back;
  * - reducing: sharp's linear kernel, widened by the scale, so that no image pixel is skipped;
- * - reducing a window too large to be copied: the same on the part inside the image, then placed on the nearest crop pixel.
+ * - reducing a window too large to be copied: the same on the part inside the image, then placed on the nearest crop
+ *   pixel.
  *
- * Measured on 665 boxes of real photographs against OpenCV 5 on the same windows, median PSNR: enlarging 57 dB against resize with
- * INTER_LINEAR; reducing 43 dB against INTER_AREA and 36 dB against warpAffine with INTER_LINEAR, which skips pixels. A network trained
- * on warpAffine crops (corners, not centers, held in place) draws as well on these: mean IoU .717, on OpenCV's resize .717, on its own
- * kind .715, on sharp's enlarging .714.
+ * Measured on 665 boxes of real photographs against OpenCV 5 on the same windows, median PSNR: enlarging 57 dB against
+ * resize with INTER_LINEAR; reducing 43 dB against INTER_AREA and 36 dB against warpAffine with INTER_LINEAR, which
+ * skips pixels. A network trained on warpAffine crops (corners, not centers, held in place) draws as well on these:
+ * mean IoU .717, on OpenCV's resize .717, on its own kind .715, on sharp's enlarging .714.
  */
 import sharp from "sharp";
 import type { CropWindow } from "../geometry/grid.js";
-import { CHANNELS, type DecodedImage } from "./open-image.js";
+import type { DecodedImage } from "./open-image.js";
+import { CHANNELS } from "./open-image.js";
 
-/** Largest window that is copied as a whole, pixels along a side: 12 MB. Above, one crop pixel covers more than nine image pixels. */
+/**
+ * Largest window that is copied as a whole, pixels along a side: 12 MB. Above, one crop pixel covers more than nine
+ * image pixels.
+ */
 const MAX_COPIED_SIDE = 2048;
 
 /**
@@ -86,7 +92,8 @@ function enlargeSquare(square: Uint8Array, side: number, size: number): Uint8Arr
     if (top !== inUpper) widened(top, upper);
     if (bottom !== inLower) widened(bottom, lower);
     [inUpper, inLower] = [top, bottom];
-    for (let x = 0; x < width; x++) out[at++] = upper[x]! * (1 - v) + lower[x]! * v + 0.5; // storing cuts the fraction off
+    // storing cuts the fraction off
+    for (let x = 0; x < width; x++) out[at++] = upper[x]! * (1 - v) + lower[x]! * v + 0.5;
   }
   return out;
 }
@@ -105,7 +112,10 @@ function bilinearTable(side: number, size: number): { before: Int32Array; after:
   return { before, after, weight };
 }
 
-/** Never copies the window: sharp reads the image's own buffer. The part inside the image is off by half a crop pixel at most. */
+/**
+ * Never copies the window: sharp reads the image's own buffer. The part inside the image is off by half a crop pixel at
+ * most.
+ */
 async function reduceLargeWindow(image: DecodedImage, window: CropWindow, size: number): Promise<Uint8Array> {
   const { x0, x1, y0, y1 } = insidePart(image, window);
   const place = (position: number, origin: number): number => Math.round(((position - origin) * size) / window.side);

@@ -1,20 +1,20 @@
 /**
  * Finds the image files of a data set: the folder is searched once, and names are looked up in what was found.
  *
- * Names from box files are data. They never become patterns, and a file is handed out only when its real path lies inside the image
- * folder. Order of the search: the path as written; a file whose path ends in it; the only file with the same last part; the same
- * with Unicode composed. Several files that fit equally well are a failure, not a guess. What an earlier run wrote is not searched.
+ * Names from box files are data. They never become patterns, and a file is handed out only when its real path lies
+ * inside the image folder. Order of the search: the path as written; a file whose path ends in it; the only file with
+ * the same last part; the same with Unicode composed. Several files that fit equally well are a failure, not a guess.
+ * What an earlier run wrote is not searched.
  */
 import { realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, sep } from "node:path";
 import fastGlob from "fast-glob";
 import { missingInput, reasonOf, receivedOf } from "../errors.js";
+import { JOURNAL_FILE, RUN_FILE, withoutRunOutputs } from "../files/run-layout.js";
 import type { FailReason, Failure } from "../types.js";
-import { isAbsent } from "./byte-file.js";
-import { ImageIndex } from "./image-index.js";
 import type { Match } from "./image-index.js";
-import { readingsOf, reasonOutside } from "./image-name.js";
-import { JOURNAL_FILE, RUN_FILE, withoutRunOutputs } from "./run-outputs.js";
+import { ImageIndex, readingsOf, reasonOutside } from "./image-index.js";
+import { isAbsent } from "./json/byte-file.js";
 
 /** File name endings sharp reads in every installation. */
 export const IMAGE_EXTENSIONS = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "gif", "avif"] as const;
@@ -35,7 +35,10 @@ export interface ImageFinder {
   readonly folder: string;
   /** Image files found. */
   readonly count: number;
-  /** @param fileName `file_name` of a box file, any text. Fails with image-outside, image-missing, image-ambiguous or image-unreadable */
+  /**
+   * @param fileName `file_name` of a box file, any text. Fails with image-outside, image-missing, image-ambiguous or
+   *   image-unreadable
+   */
   locate(fileName: string): Promise<Located>;
   /** The image whose file name without extension is `stem`, with or without leading folders. */
   locateStem(stem: string): Promise<Located>;
@@ -98,11 +101,11 @@ async function openFolder(folder: string): Promise<string> {
   try {
     const root = await realpath(folder);
     if ((await stat(root)).isDirectory()) return root;
-  } catch (thrown) {
+  } catch (error) {
     throw missingInput(
-      `${folder}: expected a folder with images, received ${isAbsent(thrown) ? "no such folder" : reasonOf(thrown)}`,
+      `${folder}: expected a folder with images, received ${isAbsent(error) ? "no such folder" : reasonOf(error)}`,
       "Check the spelling, the permissions, and the folder the command runs in.",
-      thrown,
+      error,
     );
   }
   throw missingInput(`${folder}: expected a folder with images, received a file`, "Pass the folder the images lie in.");
@@ -121,11 +124,11 @@ async function listImages(folder: string): Promise<ImageIndex> {
       if (!entry.dirent.isFile() && !entry.dirent.isSymbolicLink()) continue;
       if (isImageName(entry.name) || entry.name === RUN_FILE || entry.name === JOURNAL_FILE) paths.push(entry.path);
     }
-  } catch (thrown) {
+  } catch (error) {
     throw missingInput(
-      `${folder}: expected folders that can be read, received ${reasonOf(thrown)}`,
+      `${folder}: expected folders that can be read, received ${reasonOf(error)}`,
       "Check the permissions of the folder.",
-      thrown,
+      error,
     );
   }
   const index = new ImageIndex();
@@ -161,11 +164,11 @@ async function take(place: Place, name: string): Promise<Located | undefined> {
     if (inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside))
       return failOutside(place.folder, name, "a link that leads out of it");
     return (await stat(real)).isFile() ? { kind: "file", path, root: place.root, name } : undefined;
-  } catch (thrown) {
-    if (["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes((thrown as NodeJS.ErrnoException).code ?? "")) return undefined;
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
     return failed(
       "image-unreadable",
-      `image ${receivedOf(name)}: expected a file that can be read, received ${reasonOf(thrown)}. Check its permissions.`,
+      `image ${receivedOf(name)}: expected a file that can be read, received ${reasonOf(error)}. Check its permissions.`,
     );
   }
 }

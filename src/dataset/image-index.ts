@@ -1,7 +1,8 @@
 /** Names of the image files in a folder, by relative path, file name, stem and number; strings only, no disk. */
-import { baseName, numberOfStem, withoutExtension } from "./image-name.js";
 
-/** What a look-up in the index gives: one path (relative, "/" between parts), several that fit equally well, or none. */
+/**
+ * What a look-up in the index gives: one path (relative, "/" between parts), several that fit equally well, or none.
+ */
 export type Match =
   | { readonly kind: "one"; readonly path: string }
   | { readonly kind: "several"; readonly paths: readonly string[] }
@@ -77,4 +78,58 @@ export class ImageIndex {
     else if (typeof before === "number") positions.set(key, [before, position]);
     else before.push(position);
   }
+}
+
+/*
+ * File names of images as box files give them: data from outside, judged before anything on disk is touched.
+ * Both slashes count as separators, because box files travel between systems.
+ */
+
+const DRIVE_OR_SCHEME = /^[a-z]:|^[a-z][a-z0-9+.-]*:\/\//i;
+
+/** @returns why the name leads out of the image folder, or undefined when it stays inside */
+export function reasonOutside(name: string): string | undefined {
+  if (name.includes("\0")) return "a name with a NUL character";
+  if (DRIVE_OR_SCHEME.test(name)) return "a drive or an address";
+  const parts = name.split(/[/\\]/);
+  if (parts[0] === "" && parts.length > 1) return "an absolute path";
+  if (parts.includes("..")) return 'a path that climbs with ".."';
+  return undefined;
+}
+
+/**
+ * The ways a safe name may be meant, most literal first: as it is, and with backslashes as separators. Without "." and
+ * empty parts.
+ */
+export function readingsOf(name: string): readonly string[] {
+  const literal = tidy(name);
+  const slashes = tidy(name.replaceAll("\\", "/"));
+  return [...new Set([literal, slashes])].filter((reading) => reading !== "");
+}
+
+function tidy(path: string): string {
+  return path
+    .split("/")
+    .filter((part) => part !== "" && part !== ".")
+    .join("/");
+}
+
+/** "a/b.jpg" -> "b.jpg" */
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** "a/b.jpg" -> "a/b"; a name that only begins with a dot has no extension. */
+export function withoutExtension(path: string): string {
+  const dot = path.lastIndexOf(".");
+  return dot > path.lastIndexOf("/") + 1 ? path.slice(0, dot) : path;
+}
+
+/** Stems that are a number by the custom of COCO: 000000000139, or COCO_val2014_000000000139. */
+const NUMBER_STEM = /^(?:COCO_[a-z]+[0-9]{4}_)?([0-9]{1,15})$/;
+
+/** The numeric image id a file stem stands for, or undefined. */
+export function numberOfStem(stem: string): number | undefined {
+  const digits = NUMBER_STEM.exec(stem)?.[1];
+  return digits === undefined ? undefined : Number(digits);
 }

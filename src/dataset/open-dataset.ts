@@ -3,35 +3,35 @@ import { stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import fastGlob from "fast-glob";
 import { invalidData, missingInput, reasonOf, receivedOf, usageError } from "../errors.js";
+import { JOURNAL_FILE, withoutRunOutputs } from "../files/run-layout.js";
 import type { JsonValue } from "../types.js";
-import { isAbsent, openByteFile } from "./byte-file.js";
-import { CITYSCAPES_ENDING, openCityscapes } from "./cityscapes-dataset.js";
-import type { CityscapesFormat } from "./cityscapes-dataset.js";
-import { indexCoco } from "./coco-index.js";
-import type { CocoIndex } from "./coco-index.js";
+import type { CityscapesFormat } from "./cityscapes/dataset.js";
+import { CITYSCAPES_ENDING, openCityscapes } from "./cityscapes/dataset.js";
+import type { CocoIndex } from "./coco/file-index.js";
+import { indexCoco } from "./coco/file-index.js";
+import { readCoco } from "./coco/read-coco.js";
+import { readCocoResults } from "./coco/read-results.js";
 import type { Dataset, OpenDatasetOptions } from "./dataset.js";
+import type { ImageFinder, Located } from "./find-images.js";
 import { findImages } from "./find-images.js";
-import type { ImageFinder } from "./find-images.js";
-import { NO_IMAGES } from "./no-images.js";
-import { readCoco } from "./read-coco.js";
-import { readCocoResults } from "./read-coco-results.js";
-import { JOURNAL_FILE, withoutRunOutputs } from "./run-outputs.js";
+import { isAbsent, openByteFile } from "./json/byte-file.js";
 
 const LOOKED_FOR =
   "a COCO file (lists images, annotations and categories), a COCO results list ([{ image_id, category_id, bbox, score }, ...]) or a Cityscapes file (imgWidth, imgHeight, objects with polygon or bboxVis)";
 const EXPORT_HINT = "Export the boxes in one of these formats, or pass another file.";
 
 /**
- * @throws E_MISSING when boxes, images or the `--dataset` file are not there or cannot be read; E_DATA when the format is not
- *   recognized or the file is damaged as a whole; E_USAGE when `dataset` is given with boxes that name their images themselves
+ * @throws E_MISSING when boxes, images or the `--dataset` file are not there or cannot be read; E_DATA when the format
+ *   is not recognized or the file is damaged as a whole; E_USAGE when `dataset` is given with boxes that name their
+ *   images themselves
  */
 export async function openDataset(options: OpenDatasetOptions): Promise<Dataset> {
   const { boxes } = options;
-  const found = await stat(boxes).catch((thrown: unknown) => {
+  const found = await stat(boxes).catch((error: unknown) => {
     throw missingInput(
-      `${boxes}: expected a box file or a folder of them, received ${isAbsent(thrown) ? "no such file" : reasonOf(thrown)}`,
+      `${boxes}: expected a box file or a folder of them, received ${isAbsent(error) ? "no such file" : reasonOf(error)}`,
       "Check the spelling and the folder the command runs in.",
-      thrown,
+      error,
     );
   });
   const finder = options.images === undefined ? NO_IMAGES : await findImages(options.images);
@@ -82,11 +82,11 @@ async function listJson(folder: string): Promise<string[]> {
       .map(({ path }) => path)
       .sort();
     return withoutRunOutputs(paths).filter((path) => path.endsWith(".json"));
-  } catch (thrown) {
+  } catch (error) {
     throw missingInput(
-      `${folder}: expected folders that can be read, received ${reasonOf(thrown)}`,
+      `${folder}: expected folders that can be read, received ${reasonOf(error)}`,
       "Check the permissions of the folder.",
-      thrown,
+      error,
     );
   }
 }
@@ -107,9 +107,9 @@ async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promi
     const dataset = await openCityscapes({ boxes, format, folder: dirname(boxes), names: [basename(boxes)] }, finder);
     await file.close();
     return dataset;
-  } catch (thrown) {
+  } catch (error) {
     await file.close();
-    throw thrown;
+    throw error;
   }
 }
 
@@ -126,9 +126,9 @@ async function openResults(index: CocoIndex, dataset: string | undefined, finder
       );
     }
     return await readCocoResults(index, named, finder);
-  } catch (thrown) {
+  } catch (error) {
     await file.close();
-    throw thrown;
+    throw error;
   }
 }
 
@@ -163,4 +163,23 @@ function refuseDataset({ dataset, boxes }: OpenDatasetOptions, kind: string): vo
     `--dataset ${dataset}: expected only with a COCO results list, received together with ${kind} (${boxes})`,
     "Leave --dataset out: these boxes name their images themselves.",
   );
+}
+
+/*
+ * Stands in for the image folder where a command needs annotations only: every look-up fails and says that no folder
+ * was given.
+ */
+
+/** Nothing is searched, so opening a data set without images costs no walk over a folder. */
+export const NO_IMAGES: ImageFinder = {
+  folder: "",
+  count: 0,
+  locate: (fileName) => Promise.resolve(notSearched(fileName)),
+  locateStem: (stem) => Promise.resolve(notSearched(stem)),
+  locateNumber: (id) => Promise.resolve(notSearched(id)),
+};
+
+function notSearched(wanted: string | number): Located {
+  const message = `image ${receivedOf(wanted)}: expected an image folder to look in, received none. Name the folder of the images.`;
+  return { kind: "failed", failure: { reason: "image-missing", message } };
 }

@@ -1,6 +1,7 @@
 /** Which categories the user means: names or ids as typed. */
-import { type PolyrnnError, receivedOf, usageError } from "../errors.js";
-import { nearestName } from "../schema/nearest.js";
+import type { PolyrnnError } from "../errors.js";
+import { receivedOf, usageError } from "../errors.js";
+import { nearestName } from "../nearest.js";
 import type { Category, Id } from "../types.js";
 
 /** @param wanted names or ids as typed; empty: all (undefined) @throws usageError naming the closest category */

@@ -1,13 +1,13 @@
 /**
- * 95 % intervals of means by the percentile bootstrap (Efron 1979): each group is drawn anew from its own instances, with
- * replacement, and the interval spans the middle 95 % of the means that come out.
+ * 95 % intervals of means by the percentile bootstrap (Efron 1979): each group is drawn anew from its own instances,
+ * with replacement, and the interval spans the middle 95 % of the means that come out.
  *
- * Instances are drawn within their class, so every class keeps its number and the mean of class means always has all classes.
- * Instances of one image are taken for independent, which makes the intervals somewhat narrower than they should be.
- * All methods and both measures share the draws. Memory: resamples x columns per group, nothing per draw.
+ * Instances are drawn within their class, so every class keeps its number and the mean of class means always has all
+ * classes. Instances of one image are taken for independent, which makes the intervals somewhat narrower than they
+ * should be. All methods and both measures share the draws. Memory: resamples x columns per group, nothing per draw.
  */
 import type { Random } from "../random.js";
-import type { Interval } from "./report-types.js";
+import type { Interval } from "../report/types.js";
 
 /** Values of all instances: `columns` numbers per instance side by side, so that one draw reads one place in memory. */
 export interface ValueTable {
@@ -50,7 +50,9 @@ function addRow(sums: Float64Array, at: number, values: Float64Array, row: numbe
   for (let c = 0; c < columns; c++) sums[at + c]! += values[row * columns + c]!;
 }
 
-/** Mean over groups, each with its weight: 1 for a mean of class means, the group's count for the mean over instances. */
+/**
+ * Mean over groups, each with its weight: 1 for a mean of class means, the group's count for the mean over instances.
+ */
 export class MeanOfGroups {
   private readonly means: Float64Array;
   private readonly resampled: Float64Array;
@@ -113,7 +115,10 @@ function toInterval(mean: number, resampled: Float64Array, count: number): Inter
   return { mean, low: quantile(resampled, 0.025), high: quantile(resampled, 0.975), count };
 }
 
-/** Linear between neighbors (definition 7 of Hyndman and Fan 1996, numpy's default). @param sorted at least one value, ascending */
+/**
+ * Linear between neighbors (definition 7 of Hyndman and Fan 1996, numpy's default). @param sorted at least one value,
+ * ascending
+ */
 export function quantile(sorted: Float64Array, part: number): number {
   const place = part * (sorted.length - 1);
   const below = Math.floor(place);

@@ -1,7 +1,10 @@
-/** How the numbers are spread: histograms, IoU against object size and against score, and samples of points for charts. */
+/**
+ * How the numbers are spread: histograms, IoU against object size and against score, and samples of points for charts.
+ */
 import type { Random } from "../random.js";
+import type { HistogramBin, Histograms, IouByScore, IouBySize } from "../report/types.js";
+import { SAMPLE_POINTS } from "../report/types.js";
 import type { InstanceTable } from "./instance-table.js";
-import { SAMPLE_POINTS, type HistogramBin, type Histograms, type IouByScore, type IouBySize } from "./report-types.js";
 
 const IOU_BINS = 20;
 const SCORE_BINS = 10;
@@ -102,7 +105,10 @@ export function sampleRows(count: number, random: Random): number[] {
   return [...chosen].sort((a, b) => a - b);
 }
 
-/** Spearman's: Pearson's correlation of the ranks; equal values share their mean rank. Null below 3 pairs or without variation. */
+/**
+ * Spearman's: Pearson's correlation of the ranks; equal values share their mean rank. Null below 3 pairs or without
+ * variation.
+ */
 export function rankCorrelation(a: Float64Array, b: Float64Array): number | null {
   if (a.length < 3) return null;
   const x = ranksOf(a),

@@ -3,30 +3,35 @@
  *
  *     truth -> instances with masks -> every method's mask of each -> IoU, boundary IoU -> table -> means, intervals, charts' numbers
  *
- * The truth decides: it is walked once, in its order, and predictions are looked up image by image. Memory: a few numbers per
- * instance, and the masks of one image. Nothing here writes to a terminal or to disk: words and rows go to the host.
+ * The truth decides: it is walked once, in its order, and predictions are looked up image by image. Memory: a few
+ * numbers per instance, and the masks of one image. Nothing here writes to a terminal or to disk: words and rows go to
+ * the host.
  */
 import type { Dataset } from "../dataset/dataset.js";
 import { openDataset } from "../dataset/open-dataset.js";
 import { invalidData, receivedOf } from "../errors.js";
 import { createRandom } from "../random.js";
+import type { EvaluationReport, MethodReport, ReportInputs } from "../report/types.js";
+import { REPORT_VERSION } from "../report/types.js";
+import type { RunInfo } from "../runs/run-info.js";
+import { readRunInfo } from "../runs/run-info.js";
 import { histogramsOf, iouByScore, iouBySize } from "./distributions.js";
 import { collectExamples, locateExamples } from "./examples.js";
+import { SourceNames } from "./groups.js";
 import { InstanceTable } from "./instance-table.js";
-import { openMethods, type OpenedMethods } from "./open-methods.js";
+import type { OpenedMethods } from "./methods/open-methods.js";
+import { openMethods } from "./methods/open-methods.js";
 import type { EvaluateHost, EvaluateOptions, Evaluation } from "./options.js";
-import { REPORT_VERSION, type EvaluationReport, type MethodReport, type ReportInputs } from "./report-types.js";
-import { readRunInfo, type RunInfo } from "./run-info.js";
-import { SourceNames } from "./source-names.js";
 import { summarizeMethods } from "./summarize-methods.js";
-import { Findings, walkTruth, type WalkSettings } from "./walk-truth.js";
+import type { WalkSettings } from "./walk-truth.js";
+import { Findings, walkTruth } from "./walk-truth.js";
 
 /** What the bundled models are trained and run with. */
 const DEFAULT_CONTEXT = 0.15;
 
 /**
- * @throws PolyrnnError when an input cannot be read, holds nothing to compare, or needs what was not given (--images); AbortError when
- *         the host's signal asks for a stop
+ * @throws PolyrnnError when an input cannot be read, holds nothing to compare, or needs what was not given (--images);
+ *   AbortError when the host's signal asks for a stop
  */
 export async function evaluate(options: EvaluateOptions, host: EvaluateHost): Promise<Evaluation> {
   const run = await readRunInfo(options.predictions, (line) => {

@@ -1,14 +1,20 @@
-/** Instances to look at: the worst, the median and the best predictions, with truth and polygon. Failed ones have nothing to show and are listed elsewhere. */
+/**
+ * Instances to look at: the worst, the median and the best predictions, with truth and polygon. Failed ones have
+ * nothing to show and are listed elsewhere.
+ */
 import type { Dataset } from "../dataset/dataset.js";
 import { findImages } from "../dataset/find-images.js";
-import { readableRings } from "./readable-rings.js";
-import type { Id, Instance } from "../types.js";
-import { outlinesOf } from "./baselines.js";
-import type { FileMethod } from "./file-method.js";
+import { signedArea } from "../geometry/ring.js";
+import { simplifyRing } from "../geometry/simplify.js";
+import type { Example, Examples, ReportRing } from "../report/types.js";
+import { EXAMPLES } from "../report/types.js";
+import type { Id, Instance, Polygon, Ring } from "../types.js";
 import type { InstanceTable } from "./instance-table.js";
-import type { MaskResult, SubjectImage } from "./method.js";
-import { EXAMPLES, type Example, type Examples } from "./report-types.js";
-import { prepareImage, type TruthSettings } from "./subject-image.js";
+import { outlinesOf } from "./methods/baselines.js";
+import type { FileMethod } from "./methods/file-method.js";
+import type { MaskResult, SubjectImage } from "./methods/method.js";
+import type { TruthSettings } from "./truth.js";
+import { prepareImage } from "./truth.js";
 
 /** Rows of the table. */
 interface ChosenRows {
@@ -17,7 +23,9 @@ interface ChosenRows {
   readonly best: readonly number[];
 }
 
-/** By IoU of the rows that have a prediction; equal ones in input order. Few instances are shown under several headings. */
+/**
+ * By IoU of the rows that have a prediction; equal ones in input order. Few instances are shown under several headings.
+ */
 export function chooseExamples(table: InstanceTable): ChosenRows {
   const ious = table.predictedIou();
   const predicted = table.predicted;
@@ -83,7 +91,10 @@ function toExample(
   };
 }
 
-/** Image files of the examples, by image id. Images that are not found are left out: their examples are drawn on nothing. */
+/**
+ * Image files of the examples, by image id. Images that are not found are left out: their examples are drawn on
+ * nothing.
+ */
 export async function locateExamples(examples: Examples, images: string): Promise<Map<Id, string>> {
   const finder = await findImages(images);
   const paths = new Map<Id, string>();
@@ -92,4 +103,35 @@ export async function locateExamples(examples: Examples, images: string): Promis
     if (located.kind === "file") paths.set(imageId, located.path);
   }
   return paths;
+}
+
+/* Outlines for looking at: few enough rings and vertices for a report, whatever the file holds. */
+
+const MOST_RINGS = 50;
+const MOST_VERTICES = 500;
+
+/**
+ * The largest rings, in their order; rings of more than 500 vertices are simplified, 0.5 px and twice that until they
+ * fit. Two decimals.
+ */
+export function readableRings(polygon: Polygon): ReportRing[] {
+  return largest(polygon).map((ring) => fewerVertices(ring).map(({ x, y }) => [round(x), round(y)] as const));
+}
+
+function largest(polygon: Polygon): Polygon {
+  if (polygon.length <= MOST_RINGS) return polygon;
+  const areas = polygon.map((ring) => Math.abs(signedArea(ring)));
+  const limit = [...areas].sort((a, b) => b - a)[MOST_RINGS - 1]!;
+  return polygon.filter((_, i) => areas[i]! >= limit).slice(0, MOST_RINGS);
+}
+
+function fewerVertices(ring: Ring): Ring {
+  let fewer = ring;
+  for (let tolerance = 0.5; fewer.length > MOST_VERTICES && tolerance < 1e9; tolerance *= 2)
+    fewer = simplifyRing(ring, tolerance);
+  return fewer.slice(0, MOST_VERTICES);
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
 }

@@ -1,6 +1,9 @@
-/** What is kept of every evaluated instance until the last one is seen: numbers in typed arrays, about 50 bytes and 16 per method. */
-import { NumberColumn } from "../dataset/number-column.js";
-import type { SizeName } from "./report-types.js";
+/**
+ * What is kept of every evaluated instance until the last one is seen: numbers in typed arrays, about 50 bytes and 16
+ * per method.
+ */
+import { NumberColumn } from "../dataset/coco/columns.js";
+import type { SizeName } from "../report/types.js";
 
 /** COCO's limits on the truth's area, pixels. */
 const SMALL_BELOW = 32 ** 2;

@@ -1,10 +1,13 @@
-/** What `evaluate` is asked, and what it tells its caller. The command line fills these in; tests and other programs may as well. */
+/**
+ * What `evaluate` is asked, and what it tells its caller. The command line fills these in; tests and other programs may
+ * as well.
+ */
+import type { EvaluationReport, GroupBy, Rasterizer, SizeName } from "../report/types.js";
 import type { Id } from "../types.js";
-import type { ShapeBaseline } from "./baselines.js";
-import type { SizeName, EvaluationReport, GroupBy, Rasterizer } from "./report-types.js";
 import type { MethodScore } from "./instance-table.js";
-import type { MatchBy } from "./match-predictions.js";
-import type { LeftOverReason, MaskFailure, TruthReason } from "./reason-words.js";
+import type { ShapeBaseline } from "./methods/baselines.js";
+import type { MatchBy } from "./methods/match-predictions.js";
+import type { LeftOverReason, MaskFailure, TruthReason } from "./reasons.js";
 
 /** A method beside the predictions. */
 export type Comparison =

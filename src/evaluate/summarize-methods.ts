@@ -1,8 +1,10 @@
 /** From the table of instances to means with intervals: per method, overall, per class, per size, per source. */
 import type { Random } from "../random.js";
-import { EMPTY, intervalOf, MeanOfGroups, resampleGroup, type GroupMeans } from "./bootstrap.js";
-import { SIZE_NAMES, sizeOfArea, type InstanceTable } from "./instance-table.js";
-import type { GroupScore, MethodReport } from "./report-types.js";
+import type { GroupScore, MethodReport } from "../report/types.js";
+import type { GroupMeans } from "./bootstrap.js";
+import { EMPTY, intervalOf, MeanOfGroups, resampleGroup } from "./bootstrap.js";
+import type { InstanceTable } from "./instance-table.js";
+import { SIZE_NAMES, sizeOfArea } from "./instance-table.js";
 
 /** Names by the numbers in the table. */
 export interface GroupNames {

@@ -1,16 +1,20 @@
-/** The walk over the truth: image by image, every method's mask against the truth's. One image's masks are in memory at a time. */
+/**
+ * The walk over the truth: image by image, every method's mask against the truth's. One image's masks are in memory at
+ * a time.
+ */
 import type { Dataset, ImageGroup } from "../dataset/dataset.js";
-import { innerBorder } from "../geometry/boundary-iou.js";
-import { iouOfRles } from "../geometry/iou.js";
+import { innerBorder, iouOfRles } from "../geometry/iou.js";
 import { rleArea } from "../geometry/rle.js";
 import type { Id, Instance, Rle } from "../types.js";
-import { sizeOfArea, type InstanceTable, type MethodScore } from "./instance-table.js";
-import { ListedReasons } from "./listed-reasons.js";
-import type { ExcludedPrediction, MaskResult, Method, SubjectImage } from "./method.js";
+import type { SourceNames } from "./groups.js";
+import type { InstanceTable, MethodScore } from "./instance-table.js";
+import { sizeOfArea } from "./instance-table.js";
+import type { ExcludedPrediction, MaskResult, Method, SubjectImage } from "./methods/method.js";
+import { OWN_METHOD } from "./methods/open-methods.js";
 import type { EvaluateHost } from "./options.js";
-import { OWN_METHOD } from "./open-methods.js";
-import type { SourceNames } from "./source-names.js";
-import { prepareImage, type TruthSettings } from "./subject-image.js";
+import { ListedReasons } from "./reasons.js";
+import type { TruthSettings } from "./truth.js";
+import { prepareImage } from "./truth.js";
 
 /** What the walk collects. */
 export class Findings {

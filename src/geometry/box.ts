@@ -1,6 +1,7 @@
 /**
- * Boxes: checking what a file says, cutting at the image's border, and the square window around a box that becomes the crop.
- * Source of the window: Castrejon et al., CVPR 2017 (square crop with some context), 15 % context as in the authors' released code.
+ * Boxes: checking what a file says, cutting at the image's border, and the square window around a box that becomes the
+ * crop. Source of the window: Castrejon et al., CVPR 2017 (square crop with some context), 15 % context as in the
+ * authors' released code.
  */
 import { receivedOf } from "../errors.js";
 import type { Box, Failure, Ring } from "../types.js";
@@ -15,7 +16,8 @@ export type CheckedBox =
 /**
  * Takes `[left, top, width, height]` as COCO and CityPersons write it, in image pixels.
  * @param where place in the input, opens the message ("boxes.json, annotation 7")
- * @returns the box, or `box-invalid` (not four finite numbers) or `box-empty` (width or height not above zero); never throws
+ * @returns the box, or `box-invalid` (not four finite numbers) or `box-empty` (width or height not above zero); never
+ *   throws
  */
 export function checkBox(value: unknown, where: string): CheckedBox {
   if (!Array.isArray(value))
@@ -55,8 +57,8 @@ export type ClippedBox = { readonly kind: "inside" | "clipped"; readonly box: Bo
 
 /**
  * Part of a box that lies on an image of `width` x `height` pixels.
- * @returns `inside` with the box as it is, `clipped` with what is left of it, or `outside` when no area is left. A box that
- *   reaches over the border by less than a millionth of a pixel is cut there and still counts as `inside`.
+ * @returns `inside` with the box as it is, `clipped` with what is left of it, or `outside` when no area is left. A box
+ *   that reaches over the border by less than a millionth of a pixel is cut there and still counts as `inside`.
  */
 export function clipBox(box: Box, width: number, height: number): ClippedBox {
   const right = box.left + box.width;
@@ -75,9 +77,10 @@ export function clipBox(box: Box, width: number, height: number): ClippedBox {
 /**
  * Square crop window around a box: side = long side of the box x (1 + context), centered on the box.
  *
- * Left, top and side are whole pixels, because the image library cuts out whole pixels: a fractional window would be rounded there
- * without the polygon knowing, and every predicted vertex would be shifted by up to a pixel. The price is a center that is off by
- * at most half a pixel; the box may reach over the window by at most 0.75 pixel, and never does once `context` x long side is 1.5.
+ * Left, top and side are whole pixels, because the image library cuts out whole pixels: a fractional window would be
+ * rounded there without the polygon knowing, and every predicted vertex would be shifted by up to a pixel. The price is
+ * a center that is off by at most half a pixel; the box may reach over the window by at most 0.75 pixel, and never does
+ * once `context` x long side is 1.5.
  *
  * @param context extra part of the long side, 0.15 for 15 %
  */

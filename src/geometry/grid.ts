@@ -1,6 +1,6 @@
 /**
- * The output grid and its three frames: grid cells, crop window, image pixels.
- * Source: Castrejon et al., CVPR 2017, section on vertex prediction (28 x 28 grid); cell centres as in the authors' released code.
+ * The output grid and its three frames: grid cells, crop window, image pixels. Source: Castrejon et al., CVPR 2017,
+ * section on vertex prediction (28 x 28 grid); cell centres as in the authors' released code.
  */
 import type { GridCell, ImagePoint } from "../types.js";
 
@@ -63,4 +63,35 @@ export function imagePointToCell(point: ImagePoint, window: CropWindow): GridCel
 
 function clampToGrid(position: number): number {
   return Math.min(GRID_SIZE - 1, Math.max(0, Math.floor(position)));
+}
+
+/* Distances between grid cells, used by the click simulation. */
+
+/** max(|dcol|, |drow|), in cells: the distance of the paper's threshold T. */
+export function chessboardDistance(a: GridCell, b: GridCell): number {
+  return Math.max(Math.abs(a.col - b.col), Math.abs(a.row - b.row));
+}
+
+/** |dcol| + |drow|, in cells: the distance of the authors' released training code. */
+export function manhattanDistance(a: GridCell, b: GridCell): number {
+  return Math.abs(a.col - b.col) + Math.abs(a.row - b.row);
+}
+
+/*
+ * Rings of grid cells in a crop that is mirrored or turned over. Clockwise again: both turn a ring's direction around,
+ * and this turns it back.
+ */
+
+/** The cells in the mirrored crop (left and right exchanged); the first vertex stays first. */
+export function flipCells(cells: readonly GridCell[]): GridCell[] {
+  return reverse(cells.map(({ col, row }) => ({ col: GRID_SIZE - 1 - col, row })));
+}
+
+/** The same with top and bottom exchanged. */
+export function flipCellsVertically(cells: readonly GridCell[]): GridCell[] {
+  return reverse(cells.map(({ col, row }) => ({ col, row: GRID_SIZE - 1 - row })));
+}
+
+function reverse([first, ...rest]: readonly GridCell[]): GridCell[] {
+  return first === undefined ? [] : [first, ...rest.reverse()];
 }

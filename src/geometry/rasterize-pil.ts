@@ -1,19 +1,24 @@
 /**
- * Polygon to pixels by the rule of Pillow's ImageDraw.polygon, which the Cityscapes tools draw with. A square from 0 to 9 fills 100
- * pixels here and 81 by the COCO rule: outlines belong to the shape.
+ * Polygon to pixels by the rule of Pillow's ImageDraw.polygon, which the Cityscapes tools draw with. A square from 0 to
+ * 9 fills 100 pixels here and 81 by the COCO rule: outlines belong to the shape.
  *
- * The rule: coordinates lose their fraction (toward zero), horizontal edges are drawn from end to end, and each row is filled
- * between pairs of edge crossings, computed in single precision, with corners that would come apart pulled together.
+ * The rule: coordinates lose their fraction (toward zero), horizontal edges are drawn from end to end, and each row is
+ * filled between pairs of edge crossings, computed in single precision, with corners that would come apart pulled
+ * together.
  *
- * Verified against Pillow 12.3.0 on images of one channel: equal to the last pixel on 100,000 random rings of 2 to 12 vertices, whole
- * and fractional coordinates, crossing, collinear, repeated, partly and wholly outside, and on the checked-in polygons of
- * fixtures/goldens/iou-pairs.json. Older releases join the corners of thin spikes in other ways; those were not compared.
+ * Verified against Pillow 12.3.0 on images of one channel: equal to the last pixel on 100,000 random rings of 2 to 12
+ * vertices, whole and fractional coordinates, crossing, collinear, repeated, partly and wholly outside, and on the
+ * checked-in polygons of fixtures/goldens/iou-pairs.json. Older releases join the corners of thin spikes in other ways;
+ * those were not compared.
  */
 import type { Polygon, Ring, Rle } from "../types.js";
-import { emptyRle } from "./rle.js";
 import { rleFromWindow } from "./rle-window.js";
+import { emptyRle } from "./rle.js";
 
-/** Receives the filled pixels `from`..`to`, both included, of a row; inside the image. The same pixel may come more than once. */
+/**
+ * Receives the filled pixels `from`..`to`, both included, of a row; inside the image. The same pixel may come more than
+ * once.
+ */
 type PaintSpan = (row: number, from: number, to: number) => void;
 
 /** An edge that is not horizontal. */
@@ -27,7 +32,8 @@ interface Edge {
 }
 
 /**
- * Writes `value` over every pixel of the ring; what lies outside the image is left out. Fewer than 2 vertices paint nothing.
+ * Writes `value` over every pixel of the ring; what lies outside the image is left out. Fewer than 2 vertices paint
+ * nothing.
  * @param buffer labels of an image, row-major, width * height
  */
 export function paintRing(buffer: Int32Array, width: number, height: number, ring: Ring, value: number): void {
@@ -89,7 +95,9 @@ function scanRing(ring: Ring, width: number, height: number, paint: PaintSpan): 
   scanRows(edges, Math.max(0, top), Math.min(bottom, height), width, height, paint);
 }
 
-/** Fills rows `top`..`bottom`; the last may be one below the image, which decides how corners on it would be counted. */
+/**
+ * Fills rows `top`..`bottom`; the last may be one below the image, which decides how corners on it would be counted.
+ */
 function scanRows(
   edges: readonly Edge[],
   top: number,
@@ -117,7 +125,10 @@ function scanRows(
   }
 }
 
-/** Writes the x of every crossing of a row, from left to right; @returns their number. Edges that end on the row count twice, the polygon's last row apart. */
+/**
+ * Writes the x of every crossing of a row, from left to right; @returns their number. Edges that end on the row count
+ * twice, the polygon's last row apart.
+ */
 function findCrossings(
   edges: readonly Edge[],
   active: readonly number[],
@@ -152,8 +163,8 @@ function sortFirst(crossings: Float32Array, count: number): void {
 }
 
 /**
- * Where two edges meet on a row and both run more than a pixel to the same side before the neighboring row, the fill of the two rows
- * would not touch: the crossing moves to one pixel from the nearer edge there.
+ * Where two edges meet on a row and both run more than a pixel to the same side before the neighboring row, the fill of
+ * the two rows would not touch: the crossing moves to one pixel from the nearer edge there.
  */
 function joinCorner(
   edges: readonly Edge[],
@@ -184,8 +195,8 @@ function crossingAt(edge: Edge, row: number): number {
 }
 
 /**
- * Fills between the 1st and 2nd crossing, the 3rd and 4th, ...; of two pixels halfway from a crossing, the
- * inner one is filled. The sum at the left is rounded to single precision, which moves crossings just below a half up to it.
+ * Fills between the 1st and 2nd crossing, the 3rd and 4th, ...; of two pixels halfway from a crossing, the inner one is
+ * filled. The sum at the left is rounded to single precision, which moves crossings just below a half up to it.
  */
 function paintBetween(crossings: Float32Array, count: number, row: number, width: number, paint: PaintSpan): void {
   let free = 0;

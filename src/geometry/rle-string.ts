@@ -1,9 +1,10 @@
 /**
  * The compressed form of COCO run lengths: text with six bits per character.
  *
- * Each count is a little-endian sequence of groups of five bits; the sixth bit says that another group follows, and the character is
- * the group plus 48 ("0" to "o"). The highest bit of the last group is the sign. From the fourth count on, the difference to the
- * count two places back is stored. Source: the format as pycocotools reads and writes it; checked against its answers.
+ * Each count is a little-endian sequence of groups of five bits; the sixth bit says that another group follows, and the
+ * character is the group plus 48 ("0" to "o"). The highest bit of the last group is the sign. From the fourth count on,
+ * the difference to the count two places back is stored. Source: the format as pycocotools reads and writes it; checked
+ * against its answers.
  */
 
 const FIRST_CHARACTER = 48;
@@ -12,7 +13,10 @@ const SIGN = 0x10;
 /** Groups a count or difference of up to 2^28 can need, with one to spare. */
 const MAX_GROUPS = 7;
 
-/** Counts held in `text`, or what is wrong with it. Counts are integers, possibly negative: the caller checks their range. */
+/**
+ * Counts held in `text`, or what is wrong with it. Counts are integers, possibly negative: the caller checks their
+ * range.
+ */
 export function parseCounts(text: string): number[] | string {
   const counts: number[] = [];
   let value = 0;

@@ -1,12 +1,14 @@
 /**
- * COCO run-length masks: reading, writing, counting, joining. Runs go down the columns, 0 and 1 in turn, starting with 0.
- * Nothing here allocates height * width except `rleToBitmap`. Source: the COCO format; checked against pycocotools.
+ * COCO run-length masks: reading, writing, counting, joining. Runs go down the columns, 0 and 1 in turn, starting with
+ * 0. Nothing here allocates height * width except `rleToBitmap`. Source: the COCO format; checked against pycocotools.
  */
 import { invalidData, receivedOf } from "../errors.js";
 import type { Box, Rle } from "../types.js";
 import { formatCounts, parseCounts } from "./rle-string.js";
 
-/** Largest mask that is read, pixels: the size of the largest image that is decoded (sharp's own limit is just below). */
+/**
+ * Largest mask that is read, pixels: the size of the largest image that is decoded (sharp's own limit is just below).
+ */
 export const MAX_MASK_PIXELS = 2 ** 28;
 
 const HINT = "Export the mask again, or remove this segmentation from the file.";

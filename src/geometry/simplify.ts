@@ -5,9 +5,9 @@
 import type { ImagePoint, Ring } from "../types.js";
 
 /**
- * Vertices of the ring, in order, such that every vertex left out lies within `tolerancePx` of the edge that replaces it.
- * Never below three vertices; a ring of three or fewer, or with all vertices in one place, comes back as it is. The result of a
- * simple ring can cross itself where two sides are closer than the tolerance.
+ * Vertices of the ring, in order, such that every vertex left out lies within `tolerancePx` of the edge that replaces
+ * it. Never below three vertices; a ring of three or fewer, or with all vertices in one place, comes back as it is. The
+ * result of a simple ring can cross itself where two sides are closer than the tolerance.
  * @param tolerancePx image pixels, 0 or more; 0 drops vertices exactly in line
  * @throws RangeError with a tolerance below 0 or NaN
  */
@@ -31,7 +31,10 @@ export function simplifyRing(ring: Ring, tolerancePx: number): Ring {
   return ring.filter((_, i) => kept[i] === 1);
 }
 
-/** Marks the vertices to keep on the way from one kept vertex to the next; a list of open ways, because recursion would go as deep as the ring is long. */
+/**
+ * Marks the vertices to keep on the way from one kept vertex to the next; a list of open ways, because recursion would
+ * go as deep as the ring is long.
+ */
 function keepBetween(ring: Ring, from: number, to: number, tolerance: number, kept: Uint8Array): void {
   const open = [from, to];
   while (open.length > 0) {
@@ -45,7 +48,10 @@ function keepBetween(ring: Ring, from: number, to: number, tolerance: number, ke
   }
 }
 
-/** Of the `count` vertices after `start`, going round: the one farthest from the edge start-end, and how far that is (0 for none). */
+/**
+ * Of the `count` vertices after `start`, going round: the one farthest from the edge start-end, and how far that is (0
+ * for none).
+ */
 function farthestFromEdge(ring: Ring, start: number, end: number, count: number): { index: number; distance: number } {
   const a = ring[start]!;
   const b = ring[end]!;
@@ -76,8 +82,8 @@ function farthestFrom(ring: Ring, point: ImagePoint): number {
 }
 
 /**
- * From a point to a segment, not to its line: a spike that reaches past the end of its edge must count. The segment has a length:
- * the anchors are apart, and a vertex is kept only for being away from both ends.
+ * From a point to a segment, not to its line: a spike that reaches past the end of its edge must count. The segment has
+ * a length: the anchors are apart, and a vertex is kept only for being away from both ends.
  */
 function squaredDistance(point: ImagePoint, a: ImagePoint, b: ImagePoint): number {
   const dx = b.x - a.x;

@@ -22,7 +22,8 @@ export interface CellState<T> {
  * @param peepholes name of the layer's peephole maps, for example "decoder.peephole_1"; absent: none
  */
 export function convLstmCell<T>(ops: TensorOps<T>, gates: T, state: CellState<T>, peepholes?: string): CellState<T> {
-  const [inputGate, forgetGate, outputGate, candidate] = ops.splitChannels(gates, 4) as [T, T, T, T]; // 4 x [B, C, 28, 28]
+  // 4 x [B, C, 28, 28]
+  const [inputGate, forgetGate, outputGate, candidate] = ops.splitChannels(gates, 4) as [T, T, T, T];
   const peep = (gate: T, cell: T, name: string): T =>
     peepholes === undefined ? gate : ops.add(gate, ops.multiplyMap(cell, `${peepholes}.${name}`));
   const i = ops.sigmoid(peep(inputGate, state.c, "input"));

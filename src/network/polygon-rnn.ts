@@ -1,9 +1,10 @@
 /**
  * One Polygon-RNN, whatever its encoder: what it is asked, what it gives, which weights it needs.
  *
- * Follows Castrejon, Kundu, Urtasun, Fidler, "Annotating Object Instances with a Polygon-RNN", CVPR 2017 (arXiv:1704.05548).
- * The convolution of decoder layer one is linear, so its part over the image features is computed once per crop (`hoisted`) and
- * added at every step: same numbers, 3 + 16 instead of 131 + 16 input channels per step for the paper's widths.
+ * Follows Castrejon, Kundu, Urtasun, Fidler, "Annotating Object Instances with a Polygon-RNN", CVPR 2017
+ * (arXiv:1704.05548). The convolution of decoder layer one is linear, so its part over the image features is computed
+ * once per crop (`hoisted`) and added at every step: same numbers, 3 + 16 instead of 131 + 16 input channels per step
+ * for the paper's widths.
  */
 import type { CellState } from "./conv-lstm.js";
 import type { Normalization, TensorOps, VertexTable } from "./tensor-ops.js";
@@ -67,7 +68,8 @@ export interface PolygonRnn {
   /** The recurrent part of one decoder step. @returns the next state */
   advance<T>(ops: TensorOps<T>, hoisted: T, vertices: StepVertices<T>, state: DecoderState<T>): DecoderState<T>;
   /**
-   * From the hidden state of layer two to logits, without memory: rows of many steps may come together, as they do in training.
+   * From the hidden state of layer two to logits, without memory: rows of many steps may come together, as they do in
+   * training.
    * @param hidden [N, widths[1], 28, 28] @returns [N, 785]
    */
   head<T>(ops: TensorOps<T>, hidden: T): T;

@@ -1,10 +1,10 @@
 /**
- * The operations Polygon-RNN is made of. `network/` describes the network as functions over them and never mentions an engine;
- * `runtime/` interprets them: tfjs runs them at once, onnx appends nodes to a graph.
+ * The operations Polygon-RNN is made of. `network/` describes the network as functions over them and never mentions an
+ * engine; `runtime/` interprets them: tfjs runs them at once, onnx appends nodes to a graph.
  *
- * A tensor T has logical shape [batch, channels, height, width]; layouts in memory are the interpreter's business alone.
- * Weights are named as in the safetensors file: `<name>.weight` (OIHW kernels, [out, in] dense rows, channel-first) and
- * `<name>.bias` where there is one.
+ * A tensor T has logical shape [batch, channels, height, width]; layouts in memory are the interpreter's business
+ * alone. Weights are named as in the safetensors file: `<name>.weight` (OIHW kernels, [out, in] dense rows,
+ * channel-first) and `<name>.bias` where there is one.
  */
 
 export interface Conv2dOptions {
@@ -46,7 +46,10 @@ export interface TensorOps<T> {
   flatten(x: T): T;
   /** Appends zeros at the end of the second axis: [B, N] -> [B, N + count]. */
   padEnd(x: T, count: number): T;
-  /** Row per cell index: indices [B] int32 0..784 into a constant table [785, channels, 28, 28] -> [B, channels, 28, 28]. */
+  /**
+   * Row per cell index: indices [B] int32 0..784 into a constant table [785, channels, 28, 28] -> [B, channels, 28,
+   * 28].
+   */
   lookup(indices: T, table: VertexTable): T;
   add(a: T, b: T): T;
   multiply(a: T, b: T): T;
@@ -60,7 +63,9 @@ export interface TensorOps<T> {
   tanh(x: T): T;
 }
 
-/** A constant table that turns a cell index into planes of the grid; row 784 (end-of-sequence, no vertex) is all zeros. */
+/**
+ * A constant table that turns a cell index into planes of the grid; row 784 (end-of-sequence, no vertex) is all zeros.
+ */
 export interface VertexTable {
   readonly name: string;
   readonly channels: number;

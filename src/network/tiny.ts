@@ -1,14 +1,14 @@
 /**
- * `tiny`: the same plan with a handful of channels, for tests that run in milliseconds. Four plain convolutions instead of a
- * trained trunk, then the light decoder of `mobile`. It uses every operation the larger networks use, so that engines can be
- * compared on it.
+ * `tiny`: the same plan with a handful of channels, for tests that run in milliseconds. Four plain convolutions instead
+ * of a trained trunk, then the light decoder of `mobile`. It uses every operation the larger networks use, so that
+ * engines can be compared on it.
  */
 import { GRID_SIZE } from "../geometry/grid.js";
-import { type ArchitectureOptions, type PolygonRnn, withStep } from "./polygon-rnn.js";
-import { encodeMaps, lightAdvance, lightHead, listLightDecoder } from "./light-decoder.js";
+import { encodeMaps, lightAdvance, lightHead, listLightDecoder, relativeTable } from "./decoder.js";
+import type { ArchitectureOptions, PolygonRnn } from "./polygon-rnn.js";
+import { withStep } from "./polygon-rnn.js";
 import type { TensorOps } from "./tensor-ops.js";
-import { relativeTable } from "./vertex-table.js";
-import { WeightList } from "./weight-shapes.js";
+import { WeightList } from "./weights.js";
 
 type TinyOptions = Extract<ArchitectureOptions, { name: "tiny" }>;
 

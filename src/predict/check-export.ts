@@ -1,8 +1,12 @@
-/** Runs exported ONNX files and compares them with the engine they came from: a file that was written is not yet a file that works. */
+/**
+ * Runs exported ONNX files and compares them with the engine they came from: a file that was written is not yet a file
+ * that works.
+ */
+import type { Engine } from "../engine/engine.js";
+import type { OnnxRunner } from "../engine/onnx/export.js";
+import { openOnnxFile } from "../engine/onnx/export.js";
 import { CELL_COUNT, CROP_SIZE, EOS } from "../geometry/grid.js";
 import { createRandom } from "../random.js";
-import type { Engine } from "../runtime/engine.js";
-import { type OnnxRunner, openOnnxFile } from "../runtime/onnx-file.js";
 import { decodeGreedy } from "./decode.js";
 
 /** Crops the files are compared on. */

@@ -1,13 +1,15 @@
 /**
- * From a batch of crops to sequences: encodes once, then runs the decode loop (draw-rows.ts), in prediction mode or with an annotator.
- * Prediction mode takes several steps in one call where the engine offers that (draw-ahead.ts).
+ * From a batch of crops to sequences: encodes once, then runs the decode loop (predict/decode-loop.ts), in prediction
+ * mode or with an annotator. Prediction mode takes several steps in one call where the engine offers that
+ * (predict/decode.ts).
  */
-import type { Decoding, EncodedBatch, Engine } from "../runtime/engine.js";
-import { drawAhead } from "./draw-ahead.js";
-import { type Decision, type DrawingRule, type Sequence, bestFirstVertices, drawRows } from "./draw-rows.js";
-import { chooseBest } from "./score.js";
+import type { Decoding, EncodedBatch, Engine, StepDecoded, StepInput } from "../engine/engine.js";
+import { EOS } from "../geometry/grid.js";
+import { chooseBest, chosenClass } from "./choose-vertex.js";
+import type { Decision, DecodingRule, Sequence } from "./decode-loop.js";
+import { bestFirstVertices, COMPACT_AT, decodeLoop, stepInput } from "./decode-loop.js";
 
-export type { Sequence } from "./draw-rows.js";
+export type { Sequence } from "./decode-loop.js";
 
 /** Decoder steps at most, as in the authors' released code. */
 export const MAX_STEPS = 71;
@@ -18,7 +20,7 @@ export interface DecodeTimes {
 }
 
 /** Prediction mode: whatever the network proposes is drawn. */
-class Accept implements DrawingRule<Accept> {
+class Accept implements DecodingRule<Accept> {
   decide(_drawn: readonly number[], proposed: number): Decision<Accept> {
     return { taken: proposed };
   }
@@ -37,8 +39,8 @@ export async function decodeGreedy(
   count: number,
   maxSteps: number,
 ): Promise<{ sequences: Sequence[]; times: DecodeTimes }> {
-  const { drawn, times } = await encodeAndDraw(engine, pixels, count, (decoding) =>
-    drawFrom(decoding, bestFirstVertices(decoding), maxSteps),
+  const { drawn, times } = await encodeAndDecode(engine, pixels, count, (decoding) =>
+    decodeFrom(decoding, bestFirstVertices(decoding), maxSteps),
   );
   return { sequences: drawn, times };
 }
@@ -48,10 +50,10 @@ export async function decodeGreedy(
  * @param firsts   first vertex of each row, 0..783
  * @returns        one sequence per row, in order
  */
-export async function drawFrom(encoded: Decoding, firsts: readonly number[], maxSteps: number): Promise<Sequence[]> {
-  if (encoded.steps !== undefined) return drawAhead(encoded, firsts, maxSteps);
+export async function decodeFrom(encoded: Decoding, firsts: readonly number[], maxSteps: number): Promise<Sequence[]> {
+  if (encoded.steps !== undefined) return decodeGreedySteps(encoded, firsts, maxSteps);
   const sequences = Array<Sequence>(firsts.length);
-  const polygons = await drawRows(
+  const polygons = await decodeLoop(
     encoded,
     firsts.map(() => ACCEPT),
     maxSteps,
@@ -69,7 +71,7 @@ export type Encode = (pixels: Uint8Array, count: number) => Promise<EncodedBatch
  * @param draw is given the batch, which it disposes, and may encode more
  * @returns    also the time that went into encoding and into everything else
  */
-export async function encodeAndDraw<D>(
+export async function encodeAndDecode<D>(
   engine: Engine,
   pixels: Uint8Array,
   count: number,
@@ -85,4 +87,68 @@ export async function encodeAndDraw<D>(
   };
   const drawn = await draw(await encode(pixels, count), encode);
   return { drawn, times: { encodeMs, stepsMs: performance.now() - started - encodeMs } };
+}
+
+/*
+ * The decode loop of prediction mode on an engine that takes several steps in one call: whatever the network proposes
+ * is drawn, so that nobody has to look between the steps. Draws the same cells as predict/decode-loop.ts.
+ *
+ * A polygon that ends in the middle of a call is stepped to the call's end in vain; its batch is compacted between
+ * calls.
+ */
+
+/** A polygon that grows. */
+interface Row extends Sequence {
+  readonly cells: number[];
+  logProbability: number;
+  steps: number;
+  ended: boolean;
+}
+
+/**
+ * @param encoded  one row per polygon; disposed here, also after an error
+ * @param firsts   first vertex of each row, 0..783
+ * @param maxSteps decoder steps at most, at least 1
+ * @returns        one sequence per row, in order
+ */
+export async function decodeGreedySteps(
+  encoded: Decoding,
+  firsts: readonly number[],
+  maxSteps: number,
+): Promise<Sequence[]> {
+  const rows = firsts.map((first): Row => ({ cells: [first], logProbability: 0, steps: 0, ended: false }));
+  const isOver = (row: Row): boolean => row.ended || row.steps >= maxSteps;
+  let decoding = encoded;
+  let slots: readonly Row[] = rows; // slots[i] is drawn by row i of the decoding
+  try {
+    while (slots.length > 0) {
+      for (const drawn of await takeSteps(decoding, stepInput(slots.map((row) => (isOver(row) ? undefined : row))))) {
+        for (const [at, row] of slots.entries()) if (!isOver(row)) grow(row, drawn, at);
+      }
+      const live = slots.flatMap((row, at) => (isOver(row) ? [] : [at]));
+      if (live.length === 0) break;
+      if (live.length > slots.length * (1 - COMPACT_AT)) continue;
+      const smaller = decoding.select(live);
+      decoding.dispose();
+      decoding = smaller;
+      slots = slots.filter((row) => !isOver(row));
+    }
+  } finally {
+    decoding.dispose();
+  }
+  return rows.map(({ cells, logProbability, steps, ended }) => ({ cells, logProbability, steps, ended }));
+}
+
+/** @param at row of the batch */
+function grow(row: Row, { chosen, logits }: StepDecoded, at: number): void {
+  const { index, logProbability } = chosenClass(logits, at, chosen[at]!);
+  row.steps++;
+  row.logProbability += logProbability;
+  if (index === EOS) row.ended = true;
+  else row.cells.push(index);
+}
+
+function takeSteps(decoding: Decoding, input: StepInput): Promise<readonly StepDecoded[]> {
+  if (decoding.steps === undefined) throw new Error("this batch takes one step at a time: see predict/decode-loop.ts");
+  return decoding.steps(input);
 }

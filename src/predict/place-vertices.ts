@@ -1,19 +1,20 @@
 /**
- * Where in its cell a vertex lies. The decoder names a cell, a twenty-eighth of the crop; the paper draws through the centers. The mask map
- * of the network says more: its border runs somewhere through the cell. From the centers on, vertices climb the expected IoU with that map,
- * and none leaves its cell.
+ * Where in its cell a vertex lies. The decoder names a cell, a twenty-eighth of the crop; the paper draws through the
+ * centers. The mask map of the network says more: its border runs somewhere through the cell. From the centers on,
+ * vertices climb the expected IoU with that map, and none leaves its cell.
  *
- * An edge that moves outward by a small distance takes in, per unit of its length, the map's probability p along it as intersection and 1
- * as area. That is worth it while p exceeds a level; each vertex moves by what its two edges say, weighted toward itself, relative to the
- * length it moves.
+ * An edge that moves outward by a small distance takes in, per unit of its length, the map's probability p along it as
+ * intersection and 1 as area. That is worth it while p exceeds a level; each vertex moves by what its two edges say,
+ * weighted toward itself, relative to the length it moves.
  *
- * The level: an outline has the largest expected IoU where it takes in all that is likelier than IoU / (1 + IoU), .43 at an IoU of .75. On
- * 704 validation instances with `mobile` 0.3.0 and five candidates, mean IoU .819 through the centers, .831 with a level of .40, .830 with
- * .45, .827 with .50. Vertices that may move by a whole cell lost .003 of .010 (weights before, on the same instances).
+ * The level: an outline has the largest expected IoU where it takes in all that is likelier than IoU / (1 + IoU), .43
+ * at an IoU of .75. On 704 validation instances with `mobile` 0.3.0 and five candidates, mean IoU .819 through the
+ * centers, .831 with a level of .40, .830 with .45, .827 with .50. Vertices that may move by a whole cell lost .003 of
+ * .010 (weights before, on the same instances).
  */
-import { CELL_COUNT, GRID_SIZE, type GridPoint, cellCenter, indexToCell } from "../geometry/grid.js";
-import { crossingEdges } from "../geometry/ring-crossings.js";
-import { signedArea } from "../geometry/ring.js";
+import type { GridPoint } from "../geometry/grid.js";
+import { CELL_COUNT, cellCenter, GRID_SIZE, indexToCell } from "../geometry/grid.js";
+import { crossingEdges, signedArea } from "../geometry/ring.js";
 import type { Ring } from "../types.js";
 
 /** Probability of the map at which an outline rests. */
@@ -48,7 +49,10 @@ export function placeVertices(cells: readonly number[], maskLogits: Float32Array
   return untangle(points, centers);
 }
 
-/** Puts the ends of edges that cross back at their centers, one pair of edges after the other; a ring that crosses itself through the centers stays one. */
+/**
+ * Puts the ends of edges that cross back at their centers, one pair of edges after the other; a ring that crosses
+ * itself through the centers stays one.
+ */
 function untangle(placed: readonly GridPoint[], centers: readonly GridPoint[]): GridPoint[] {
   const points = [...placed];
   for (let left = points.length; left > 0; left--) {
@@ -61,7 +65,10 @@ function untangle(placed: readonly GridPoint[], centers: readonly GridPoint[]): 
   return points;
 }
 
-/** For each vertex, the way outward its edges ask for, as a part of RATE; a clockwise ring's outside is to the left of its edges on screen. */
+/**
+ * For each vertex, the way outward its edges ask for, as a part of RATE; a clockwise ring's outside is to the left of
+ * its edges on screen.
+ */
 function movesOf(points: readonly GridPoint[], map: Float32Array): GridPoint[] {
   const count = points.length;
   const x = new Float64Array(count),

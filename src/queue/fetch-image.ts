@@ -1,16 +1,17 @@
 /**
- * Fetches one image over http or https into a file, within bounds: bytes, time, redirects, and no address of the worker's own network
- * unless that is allowed. The address is checked when the connection is made, for every hop, so that a name that changes its mind
- * between check and use gains nothing.
+ * Fetches one image over http or https into a file, within bounds: bytes, time, redirects, and no address of the
+ * worker's own network unless that is allowed. The address is checked when the connection is made, for every hop, so
+ * that a name that changes its mind between check and use gains nothing.
  */
 import { lookup as resolveName } from "node:dns";
 import { open } from "node:fs/promises";
-import { type IncomingMessage, type RequestOptions, request as requestHttp } from "node:http";
+import type { IncomingMessage, RequestOptions } from "node:http";
+import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
-import { isIP, type LookupFunction } from "node:net";
+import type { LookupFunction } from "node:net";
+import { BlockList, isIP } from "node:net";
 import { reasonOf } from "../errors.js";
 import type { Failure } from "../types.js";
-import { isPrivateAddress } from "./private-addresses.js";
 
 export interface FetchLimits {
   readonly maxBytes: number;
@@ -46,8 +47,8 @@ export async function fetchImage(address: string, path: string, limits: FetchLim
   try {
     await follow(new URL(address), path, limits, signal);
     return { kind: "fetched" };
-  } catch (thrown) {
-    if (thrown instanceof Refusal) return failed(thrown.reason, `${shown}: ${thrown.message}`, thrown.isTransient);
+  } catch (error) {
+    if (error instanceof Refusal) return failed(error.reason, `${shown}: ${error.message}`, error.isTransient);
     if (signal.aborted)
       return failed(
         "image-unreadable",
@@ -56,7 +57,7 @@ export async function fetchImage(address: string, path: string, limits: FetchLim
       );
     return failed(
       "image-unreadable",
-      `${shown}: expected an image but the connection failed: ${reasonOf(thrown)}. Check the address and the server.`,
+      `${shown}: expected an image but the connection failed: ${reasonOf(error)}. Check the address and the server.`,
       true,
     );
   }
@@ -168,4 +169,55 @@ function withoutSecrets(address: string): string {
 
 function failed(reason: Failure["reason"], message: string, isTransient: boolean): Fetched {
   return { kind: "failed", isTransient, failure: { reason, message } };
+}
+
+/*
+ * Addresses that belong to the worker's own network: a job must not make a worker fetch what its author cannot reach.
+ * Source of the ranges: IANA special-purpose address registries (RFC 6890 and its updates).
+ */
+
+const V4 = [
+  ["0.0.0.0", 8],
+  ["10.0.0.0", 8],
+  ["100.64.0.0", 10],
+  ["127.0.0.0", 8],
+  ["169.254.0.0", 16],
+  ["172.16.0.0", 12],
+  ["192.0.0.0", 24],
+  ["192.0.2.0", 24],
+  ["192.88.99.0", 24],
+  ["192.168.0.0", 16],
+  ["198.18.0.0", 15],
+  ["198.51.100.0", 24],
+  ["203.0.113.0", 24],
+  ["224.0.0.0", 4],
+  ["240.0.0.0", 4],
+] as const;
+
+/** The last four wrap an IPv4 address that would have to be unwrapped to be judged; no image server needs them. */
+const V6 = [
+  ["::", 128],
+  ["::1", 128],
+  ["fc00::", 7],
+  ["fe80::", 10],
+  ["fec0::", 10],
+  ["ff00::", 8],
+  ["100::", 64],
+  ["2001:db8::", 32],
+  ["::", 96],
+  ["64:ff9b::", 32],
+  ["2001::", 32],
+  ["2002::", 16],
+] as const;
+
+const blocked = new BlockList();
+for (const [net, bits] of V4) blocked.addSubnet(net, bits, "ipv4");
+for (const [net, bits] of V6) blocked.addSubnet(net, bits, "ipv6");
+
+/**
+ * @param address an IP address, without brackets; an IPv4 address inside IPv6 (::ffff:a.b.c.d) is judged as what it is
+ */
+export function isPrivateAddress(address: string): boolean {
+  const family = isIP(address);
+  return family === 0 || blocked.check(address, family === 4 ? "ipv4" : "ipv6");
 }

@@ -1,16 +1,18 @@
 /**
- * From what a job says of its images to files the crop stage can open: inside the worker's image folder, or fetched into a temporary
- * one. Names in jobs are data from outside: nothing beyond the image folder is opened, whatever links lie in it.
+ * From what a job says of its images to files the crop stage can open: inside the worker's image folder, or fetched
+ * into a temporary one. Names in jobs are data from outside: nothing beyond the image folder is opened, whatever links
+ * lie in it.
  */
 import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { isAbsolute, join, relative, sep } from "node:path";
 import type { CropSource } from "../crop/read-crops.js";
-import { reasonOutside } from "../dataset/image-name.js";
+import { reasonOutside } from "../dataset/image-index.js";
 import { receivedOf } from "../errors.js";
-import type { Job, JobImage, JobInstance } from "../schema/queue-job.js";
 import type { FailReason, Instance } from "../types.js";
-import { type FetchLimits, fetchImage } from "./fetch-image.js";
+import type { FetchLimits } from "./fetch-image.js";
+import { fetchImage } from "./fetch-image.js";
+import type { Job, JobImage, JobInstance } from "./job.js";
 
 export interface ImageAccess extends FetchLimits {
   /** Folder that paths in jobs are relative to. */
@@ -39,7 +41,8 @@ export class FetchedFiles {
 
 /**
  * Walks the images of a job in order.
- * @param files fetched images go there; the caller removes it when the crops are cut, which is later than the end of this walk
+ * @param files fetched images go there; the caller removes it when the crops are cut, which is later than the end of
+ *   this walk
  * @throws Error when a fetch failed in a way that may pass
  */
 export async function* openJobImages(

@@ -1,12 +1,14 @@
 /**
- * The coordinator's side of BullMQ: put jobs up, hear what became of them, take them down. BullMQ does the retries with backoff, the
- * recovery of stalled jobs, priorities and rate limits.
+ * The coordinator's side of BullMQ: put jobs up, hear what became of them, take them down. BullMQ does the retries with
+ * backoff, the recovery of stalled jobs, priorities and rate limits.
  *
- * Events are only a hint that makes answers come early: they are lost when Redis loses its data or trims its stream. What counts is the
- * state of a job, and that is asked for.
+ * Events are only a hint that makes answers come early: they are lost when Redis loses its data or trims its stream.
+ * What counts is the state of a job, and that is asked for.
  */
-import { Job as BullJob, type JobsOptions, Queue, QueueEvents } from "bullmq";
-import { KEY_PREFIX, type QueueConnection, queueNameOf } from "./redis-connection.js";
+import type { JobsOptions } from "bullmq";
+import { Job as BullJob, Queue, QueueEvents } from "bullmq";
+import type { QueueConnection } from "./connection.js";
+import { KEY_PREFIX, queueNameOf } from "./connection.js";
 import type { PlannedJob } from "./plan-jobs.js";
 
 /** Kept for a coordinator that starts again; seconds. */
@@ -91,10 +93,13 @@ export class JobBoard {
     return state === "completed" ? { kind: "done", value: job.returnvalue } : { kind: "failed", why: job.failedReason };
   }
 
-  /** Lets a job that waits for its retry go at once: the worker whose clock set the time may be gone, and clocks differ. */
+  /**
+   * Lets a job that waits for its retry go at once: the worker whose clock set the time may be gone, and clocks differ.
+   */
   async hurry(id: string): Promise<void> {
     const job = await this.connection.ask(BullJob.fromId(this.queue, id));
-    await this.connection.ask((job?.promote() ?? Promise.resolve()).catch(() => undefined)); // it went by itself meanwhile
+    // it went by itself meanwhile
+    await this.connection.ask((job?.promote() ?? Promise.resolve()).catch(() => undefined));
   }
 
   /** Takes jobs down; those in work stay. */
@@ -102,8 +107,8 @@ export class JobBoard {
     await this.connection.ask(
       Promise.all(
         ids.map((id) =>
-          this.queue.remove(id).catch((thrown: unknown) => {
-            if (!/lock/i.test(String(thrown))) throw thrown;
+          this.queue.remove(id).catch((error: unknown) => {
+            if (!/lock/i.test(String(error))) throw error;
           }),
         ),
       ),
@@ -128,8 +133,8 @@ export class JobBoard {
 }
 
 /** BullMQ parses what it reads; a job of somebody else need not be JSON. */
-export function notJson(thrown: unknown): undefined {
-  if (!(thrown instanceof SyntaxError)) throw thrown;
+export function notJson(error: unknown): undefined {
+  if (!(error instanceof SyntaxError)) throw error;
 }
 
 function optionsOf(jobId: string, attempts: number, priority: number): JobsOptions {

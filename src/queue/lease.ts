@@ -1,12 +1,14 @@
 /**
- * One coordinator per run: a key with a time to live that its holder renews. A second coordinator waits for the time the key may still
- * live, because the first may have died, and is refused when it is renewed meanwhile. Times are Redis' own.
+ * One coordinator per run: a key with a time to live that its holder renews. A second coordinator waits for the time
+ * the key may still live, because the first may have died, and is refused when it is renewed meanwhile. Times are
+ * Redis' own.
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import { EXIT, PolyrnnError } from "../errors.js";
-import { KEY_PREFIX, type QueueConnection } from "./redis-connection.js";
+import type { QueueConnection } from "./connection.js";
+import { KEY_PREFIX } from "./connection.js";
 
 const LEASE_LIVES_MS = 10_000;
 const RENEW_MS = 2_500;
@@ -66,8 +68,8 @@ export class Lease {
         this.connection.client.eval(RENEW, 1, this.key, this.holder, LEASE_LIVES_MS),
       );
       if (isHeld !== 1) this.lost ??= inUse(this.key.slice(this.key.lastIndexOf(":") + 1), null);
-    } catch (thrown) {
-      this.lost ??= thrown as Error;
+    } catch (error) {
+      this.lost ??= error as Error;
     }
   }
 }

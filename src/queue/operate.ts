@@ -1,12 +1,14 @@
 /** What an operator does with the queues of a Redis server: look, pause, resume, drain, try failed jobs again. */
 import { Job as BullJob, Queue } from "bullmq";
 import { EXIT, PolyrnnError } from "../errors.js";
-import type { WorkerCard } from "../schema/queue-job.js";
+import { queueReason } from "./address.js";
+import type { QueueConnection } from "./connection.js";
+import { connectToQueue, KEY_PREFIX, queueNameOf } from "./connection.js";
 import { notJson } from "./job-board.js";
+import type { WorkerCard } from "./job.js";
 import { LEASE_PATTERN, nameOf } from "./lease.js";
-import { KEY_PREFIX, type QueueConnection, connectToQueue, queueNameOf } from "./redis-connection.js";
-import { queueReason } from "./redis-address.js";
-import { type NamedModel, listModels, listWorkers, valuesOf } from "./worker-presence.js";
+import type { NamedModel } from "./presence.js";
+import { listModels, listWorkers, valuesOf } from "./presence.js";
 
 export interface ModelQueue extends NamedModel {
   readonly isPaused: boolean;
@@ -42,7 +44,8 @@ const CHUNK = 1000;
 
 /**
  * @returns the state after the action, and how many jobs it touched
- * @throws E_UNAVAILABLE when the server does not answer; E_RUN_IN_USE for drain while a coordinator is at work, because it would put its jobs up again
+ * @throws E_UNAVAILABLE when the server does not answer; E_RUN_IN_USE for drain while a coordinator is at work, because
+ *   it would put its jobs up again
  */
 export async function operateQueue(
   action: QueueAction,

@@ -1,15 +1,17 @@
 /**
- * From the plan of a run to jobs: one job per batch, so that a fleet computes exactly the batches one machine would. Job ids are made
- * of the run and the number of the batch: a coordinator that starts again finds its own jobs instead of adding them twice.
+ * From the plan of a run to jobs: one job per batch, so that a fleet computes exactly the batches one machine would.
+ * Job ids are made of the run and the number of the batch: a coordinator that starts again finds its own jobs instead
+ * of adding them twice.
  */
 import { createHash } from "node:crypto";
 import { relative, sep } from "node:path";
-import type { Drawn } from "../annotate/draw-batch.js";
-import type { DrawRequest } from "../annotate/drawer.js";
+import type { PredictedInstance } from "../annotate/predict-batch.js";
+import type { PredictRequest } from "../annotate/predictor.js";
 import type { CropSource } from "../crop/read-crops.js";
-import { JOB_VERSION, type ImageSource, type Job, type JobImage, checkJob } from "../schema/queue-job.js";
-import { describeViolation } from "../schema/validate.js";
-import type { Failure, Instance } from "../types.js";
+import type { Failure, Instance, Outcome } from "../types.js";
+import { describeViolation } from "../validate.js";
+import type { ImageSource, Job, JobImage, JobResult } from "./job.js";
+import { checkJob, checkJobResult, JOB_VERSION } from "./job.js";
 
 export interface JobNaming {
   /** Image folder of the coordinator; paths in jobs are relative to it. */
@@ -27,12 +29,12 @@ export interface PlannedJob {
   /** What the job draws, by ordinal. */
   readonly instances: ReadonlyMap<number, Instance>;
   /** Instances whose image cannot be opened, as failures. */
-  readonly settled: readonly Drawn[];
+  readonly settled: readonly PredictedInstance[];
 }
 
 /** Names a run on a queue: what it draws, with what, in which batches. 16 hex digits. */
 export function runIdOf(
-  { identity, batchSize }: Pick<DrawRequest, "identity" | "batchSize">,
+  { identity, batchSize }: Pick<PredictRequest, "identity" | "batchSize">,
   naming: JobNaming,
 ): string {
   return createHash("sha256")
@@ -42,7 +44,7 @@ export function runIdOf(
 }
 
 export async function* planJobs(
-  request: DrawRequest,
+  request: PredictRequest,
   run: string,
   naming: JobNaming,
 ): AsyncGenerator<PlannedJob, void, undefined> {
@@ -62,7 +64,7 @@ export async function* planJobs(
 }
 
 /** An image's instances may belong to several batches; their numbers grow. */
-function byBatch(instances: readonly Instance[], { plan }: DrawRequest): Map<number, Instance[]> {
+function byBatch(instances: readonly Instance[], { plan }: PredictRequest): Map<number, Instance[]> {
   const groups = new Map<number, Instance[]>();
   for (const instance of instances) {
     const number = plan.batchOf[instance.ordinal]!;
@@ -76,11 +78,11 @@ function byBatch(instances: readonly Instance[], { plan }: DrawRequest): Map<num
 function toPlannedJob(
   batch: number,
   parts: readonly CropSource[],
-  request: DrawRequest,
+  request: PredictRequest,
   run: string,
   naming: JobNaming,
 ): PlannedJob {
-  const settled: Drawn[] = [];
+  const settled: PredictedInstance[] = [];
   const images: JobImage[] = [];
   const instances = new Map<number, Instance>();
   for (const { image, location, instances: ofImage } of parts) {
@@ -129,7 +131,7 @@ export function splitByImage({ id, job, instances }: PlannedJob): readonly Plann
   }));
 }
 
-export function failedBy(instance: Instance, { reason, message }: Failure): Drawn {
+export function failedBy(instance: Instance, { reason, message }: Failure): PredictedInstance {
   const { ordinal, annotationId, imageId } = instance;
   return { instance, outcome: { ordinal, annotationId, imageId, status: "failed", reason, message } };
 }
@@ -138,4 +140,43 @@ function sourceOf(path: string, { images, imageAddress }: JobNaming): ImageSourc
   const parts = relative(images, path).split(sep);
   if (imageAddress === undefined) return { path: parts.join("/") };
   return { address: `${imageAddress.replace(/\/+$/, "")}/${parts.map(encodeURIComponent).join("/")}` };
+}
+
+/*
+ * A result as Redis gives it back, made into outcomes: checked by schema and against the job, because anyone on that
+ * server can write there.
+ */
+
+export type Received =
+  | { readonly kind: "drawn"; readonly drawn: readonly PredictedInstance[]; readonly result: JobResult }
+  | { readonly kind: "refused"; readonly why: string };
+
+/** @param value the worker's return value, parsed */
+export function receiveResult({ job, instances, settled }: PlannedJob, value: unknown): Received {
+  const violation = checkJobResult(value);
+  if (violation !== undefined) return { kind: "refused", why: describeViolation(violation) };
+  const result = value as JobResult;
+  if (result.model !== job?.model)
+    return {
+      kind: "refused",
+      why: `expected a result of model ${job?.model.slice(0, 12) ?? "none"} but received one of ${result.model.slice(0, 12)}`,
+    };
+  const drawn: PredictedInstance[] = [];
+  const seen = new Set<number>();
+  for (const outcome of result.outcomes) {
+    const instance = instances.get(outcome.ordinal);
+    if (instance === undefined || seen.has(outcome.ordinal))
+      return { kind: "refused", why: `expected each instance of the job once but received ordinal ${outcome.ordinal}` };
+    seen.add(outcome.ordinal);
+    const { annotationId, imageId } = instance;
+    drawn.push({ instance, outcome: ordered({ ...outcome, annotationId, imageId }) });
+  }
+  if (seen.size !== instances.size)
+    return { kind: "refused", why: `expected ${instances.size} outcomes but received ${seen.size}` };
+  return { kind: "drawn", drawn: [...settled, ...drawn].sort((a, b) => a.outcome.ordinal - b.outcome.ordinal), result };
+}
+
+/** Fields in the order in which the journal has them when one machine draws. */
+function ordered({ ordinal, annotationId, imageId, ...rest }: Outcome): Outcome {
+  return { ordinal, annotationId, imageId, ...rest };
 }

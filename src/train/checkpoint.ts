@@ -1,18 +1,19 @@
 /**
- * Where a stopped run goes on: everything the next step depends on, written so that a kill or a full disk at any moment leaves the
- * checkpoint before it whole.
+ * Where a stopped run goes on: everything the next step depends on, written so that a kill or a full disk at any moment
+ * leaves the checkpoint before it whole.
  *
  *     checkpoint/step-00001500.safetensors   weights, moments, moving average, F32
  *     checkpoint/state.json                  names that file with its sha256; replaced last, by a rename
  */
 import { createHash } from "node:crypto";
-import { readFile, readdir, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { PolyrnnError, cannotWrite, missingInput, reasonOf, unavailable } from "../errors.js";
-import { type WeightTensor, readSafetensors, serializeSafetensors, tensorValues } from "../runtime/safetensors.js";
-import type { TrainerState } from "../runtime/trainer.js";
-import { PARTIAL_SUFFIX, writeAtomic } from "../write/atomic-file.js";
-import type { Sums } from "./step-sums.js";
+import type { TrainerState } from "../engine/trainer.js";
+import { cannotWrite, missingInput, PolyrnnError, reasonOf, unavailable } from "../errors.js";
+import { PARTIAL_SUFFIX, writeAtomic } from "../files/atomic-file.js";
+import type { WeightTensor } from "../model/safetensors.js";
+import { readSafetensors, serializeSafetensors, tensorValues } from "../model/safetensors.js";
+import type { Sums } from "./metrics.js";
 
 export const CHECKPOINT_FOLDER = "checkpoint";
 const STATE_FILE = "state.json";
@@ -64,14 +65,15 @@ export async function writeCheckpoint(folder: string, state: TrainerState, loop:
       ...loop,
     };
     await writeAtomic(join(place, STATE_FILE), `${JSON.stringify(content, null, 2)}\n`);
-  } catch (thrown) {
-    if (!(thrown instanceof PolyrnnError)) throw thrown;
-    if (before?.file !== file) await rm(join(place, file), { force: true }).catch(() => undefined); // makes room; the state does not name it
+  } catch (error) {
+    if (!(error instanceof PolyrnnError)) throw error;
+    // makes room; the state does not name it
+    if (before?.file !== file) await rm(join(place, file), { force: true }).catch(() => undefined);
     const last = before === undefined ? "there is none from before" : `the one of step ${before.step} is whole`;
     throw cannotWrite(
-      `checkpoint of step ${state.step}: ${thrown.message}; ${last}`,
+      `checkpoint of step ${state.step}: ${error.message}; ${last}`,
       `Make room, then run: polyrnn train --resume ${folder}`,
-      thrown,
+      error,
     );
   }
   await removeOthers(place, file);
@@ -126,11 +128,11 @@ async function readState(place: string): Promise<StateFile> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
-  } catch (thrown) {
+  } catch (error) {
     throw missingInput(
-      `${path}: expected a checkpoint but it cannot be read (${reasonOf(thrown)})`,
+      `${path}: expected a checkpoint but it cannot be read (${reasonOf(error)})`,
       "Only a run that has written a checkpoint can be resumed.",
-      thrown,
+      error,
     );
   }
   try {
@@ -146,11 +148,11 @@ async function readState(place: string): Promise<StateFile> {
       throw new Error("a field is missing or not sound");
     }
     return state;
-  } catch (thrown) {
+  } catch (error) {
     throw unavailable(
-      `${path}: expected the state of a training run (${reasonOf(thrown)})`,
+      `${path}: expected the state of a training run (${reasonOf(error)})`,
       "The checkpoint is damaged or of another version of polyrnn.",
-      thrown,
+      error,
     );
   }
 }

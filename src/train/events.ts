@@ -1,9 +1,10 @@
 /**
  * What a training run tells whoever watches it, and the lines of metrics.ndjson.
  *
- * The loop calls the events one after the other and waits for each; they show things and decide nothing. `metrics.ndjson` holds the
- * same as lines of JSON, one per `reportEvery` steps and one per validation; a resumed run cuts off the lines after its checkpoint
- * and writes them again, so that the file reads as if nothing had happened. Only the fields named `...PerSecond` depend on the clock.
+ * The loop calls the events one after the other and waits for each; they show things and decide nothing.
+ * `metrics.ndjson` holds the same as lines of JSON, one per `reportEvery` steps and one per validation; a resumed run
+ * cuts off the lines after its checkpoint and writes them again, so that the file reads as if nothing had happened.
+ * Only the fields named `...PerSecond` depend on the clock.
  */
 import type { ImagePoint } from "../types.js";
 
@@ -44,7 +45,7 @@ export interface SourceScore {
 }
 
 /** One of the validation crops that are drawn at every validation, always the same ones in the same order. */
-export interface DrawnCrop {
+export interface SampledCrop {
   readonly annotationId: number | string;
   readonly source: string;
   /** Predicted ring in crop pixels, 0..224; empty when the sequence was no polygon. */
@@ -64,7 +65,7 @@ export interface ValidationLine {
   /** True when this is the best so far: the model in the run folder is of this step then. */
   readonly isBest: boolean;
   /** At most eight. */
-  readonly drawn: readonly DrawnCrop[];
+  readonly drawn: readonly SampledCrop[];
   readonly instancesPerSecond: number;
 }
 
@@ -87,7 +88,10 @@ export interface RunStarted {
   readonly architecture: string;
   readonly trainable: number;
   readonly frozen: number;
-  /** What the weights start from, one sentence: "models/mobile (118 tensors)", "102 tensors of x.safetensors, 16 random from seed 0". */
+  /**
+   * What the weights start from, one sentence: "models/mobile (118 tensors)", "102 tensors of x.safetensors, 16 random
+   * from seed 0".
+   */
   readonly start: string;
   readonly instances: number;
   readonly images: number;

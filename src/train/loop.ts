@@ -1,23 +1,23 @@
 /**
- * The loop: batch, step, now and then a line, a validation, a checkpoint. What it does depends on data, options, seed and the step
- * alone, so that a run that was killed and resumed does the same as one that was not.
+ * The loop: batch, step, now and then a line, a validation, a checkpoint. What it does depends on data, options, seed
+ * and the step alone, so that a run that was killed and resumed does the same as one that was not.
  */
+import type { TrainingDevice } from "../engine/open-trainer.js";
+import type { StepReport, Trainer, TrainingBatch } from "../engine/trainer.js";
 import { EXIT, PolyrnnError } from "../errors.js";
-import type { TrainingDevice } from "../runtime/open-trainer.js";
-import type { StepReport, Trainer } from "../runtime/trainer.js";
-import type { TrainingBatch } from "../runtime/training-batch.js";
-import { type LoopState, writeCheckpoint } from "./checkpoint.js";
+import type { LoopState } from "./checkpoint.js";
+import { writeCheckpoint } from "./checkpoint.js";
+import type { TrainingSet } from "./data/training-set.js";
 import type { PictureCrop, RunEnded, StepLine, TrainEvents } from "./events.js";
-import type { MetricsFile } from "./metrics-file.js";
+import type { MetricsFile } from "./metrics.js";
+import { addStep, meansOf, NO_SUMS } from "./metrics.js";
 import type { TrainOptions } from "./options.js";
-import { saveModel, toSavedWeights } from "./save-model.js";
+import { ratesAt } from "./options.js";
 import type { TrainingRun } from "./run-file.js";
-import { ratesAt } from "./schedule.js";
+import { saveModel, toSavedWeights } from "./save-model.js";
 import type { NetworkToTrain } from "./start-weights.js";
-import { NO_SUMS, addStep, meansOf } from "./step-sums.js";
-import type { TrainingSet } from "./training-set.js";
-import { type Validation, validate } from "./validate.js";
-import type { ValidationSet } from "./validation-set.js";
+import type { Validation, ValidationSet } from "./validate.js";
+import { validate } from "./validate.js";
 
 /** Batches that are made ahead while steps are computed. */
 const BATCHES_AHEAD = 3;
@@ -168,7 +168,7 @@ export class TrainingLoop {
         network,
         run,
         step: this.done,
-        device: deviceWords(device),
+        device: deviceText(device),
         validation: result.line,
       });
       this.best = { step: this.done, iou };
@@ -195,7 +195,7 @@ export class TrainingLoop {
         network,
         run,
         step: this.done,
-        device: deviceWords(device),
+        device: deviceText(device),
       });
     await events.checkpoint?.({ step: this.done, folder });
     this.lineStarted += performance.now() - began;
@@ -214,6 +214,6 @@ export class TrainingLoop {
   }
 }
 
-export function deviceWords({ device, version }: TrainingDevice): string {
+export function deviceText({ device, version }: TrainingDevice): string {
   return `tfjs on ${device} (${version})`;
 }

@@ -1,7 +1,12 @@
-/** What a training run is asked: data (see training-set.ts), network, start, optimizer, schedule, when to look. */
-import type { DeviceChoice } from "../runtime/devices.js";
-import type { TruthOptions } from "./open-truth.js";
-import type { TrainingSetOptions } from "./training-set.js";
+/**
+ * What a training run is asked: data (see train/data/training-set.ts), network, start, optimizer, schedule, when to
+ * look.
+ */
+import type { DeviceChoice } from "../engine/devices.js";
+import type { LearningRates } from "../engine/trainer.js";
+import { receivedOf, usageError } from "../errors.js";
+import type { TruthOptions } from "./data/open-truth.js";
+import type { TrainingSetOptions } from "./data/training-set.js";
 
 /** What is trained on; goes into run.json as it is. */
 export interface TrainingData extends Omit<TrainingSetOptions, "batchSize" | "seed" | "sourceWeights" | "onDamaged"> {
@@ -25,9 +30,15 @@ export interface LossWeights {
 }
 
 export interface Recipe {
-  /** What is trained: "mobile", "vgg16" or "tiny" as they are by default, else a model (name or path) whose architecture and normalization are taken. */
+  /**
+   * What is trained: "mobile", "vgg16" or "tiny" as they are by default, else a model (name or path) whose architecture
+   * and normalization are taken.
+   */
   readonly model: string;
-  /** Where the weights start: a model (name or path), or a .safetensors file, which may hold only some of them; absent: random. */
+  /**
+   * Where the weights start: a model (name or path), or a .safetensors file, which may hold only some of them; absent:
+   * random.
+   */
   readonly init?: string;
   readonly device: DeviceChoice;
   /** Threads inside one operation on the CPU; the library's own choice when absent. */
@@ -39,7 +50,7 @@ export interface Recipe {
   /** Optimizer steps in all. */
   readonly steps: number;
   /** Peak learning rates, of the encoder's trunk and of everything else. */
-  readonly trunkRate: number;
+  readonly backboneLearningRate: number;
   readonly rate: number;
   readonly schedule: "cosine" | "step";
   /** Steps over which the rates rise from 0. */
@@ -76,7 +87,7 @@ export const DEFAULT_RECIPE: Recipe = {
   seed: 0,
   batchSize: 16,
   steps: 10_000,
-  trunkRate: 3e-4,
+  backboneLearningRate: 3e-4,
   rate: 1.5e-3,
   schedule: "cosine",
   warmUp: 200,
@@ -91,3 +102,84 @@ export const DEFAULT_RECIPE: Recipe = {
   checkpointEvery: 250,
   maxSteps: 71,
 };
+
+/* Ranges of a recipe's numbers, whoever gives them: the command line, another program, or a run.json. */
+
+interface Range {
+  readonly low: number;
+  readonly high: number;
+  readonly isWhole?: true;
+  readonly isOptional?: true;
+}
+
+/** By name of the option; most bounds only keep out what cannot be meant. */
+export const RECIPE_RANGES = {
+  batchSize: { low: 1, high: 4096, isWhole: true },
+  steps: { low: 1, high: 1e8, isWhole: true },
+  backboneLearningRate: { low: 0, high: 10 },
+  rate: { low: 0, high: 10 },
+  warmUp: { low: 0, high: 1e8, isWhole: true },
+  dropEvery: { low: 1, high: 1e8, isWhole: true },
+  weightDecay: { low: 0, high: 1 },
+  clipNorm: { low: 0, high: 1e6 },
+  average: { low: 0, high: 0.999999 },
+  truncate: { low: 1, high: 1000, isWhole: true, isOptional: true },
+  smoothing: { low: 0, high: 1 },
+  reportEvery: { low: 1, high: 1e8, isWhole: true },
+  validateEvery: { low: 1, high: 1e8, isWhole: true },
+  checkpointEvery: { low: 1, high: 1e8, isWhole: true },
+  maxSteps: { low: 3, high: 500, isWhole: true },
+  threads: { low: 1, high: 1024, isWhole: true, isOptional: true },
+} as const satisfies Partial<Record<keyof Recipe, Range>>;
+
+/** @throws E_USAGE naming the first option out of range */
+export function checkOptions(recipe: Recipe): void {
+  for (const [name, range] of Object.entries(RECIPE_RANGES)) {
+    const value: number | undefined = recipe[name as keyof typeof RECIPE_RANGES];
+    checkNumber(name, value, range);
+  }
+  for (const [part, weight] of Object.entries<number>({ ...recipe.lossWeights }))
+    checkNumber(`loss weight ${part}`, weight, { low: 0, high: 1e6 });
+  if (!["cosine", "step"].includes(recipe.schedule))
+    throw usageError(
+      `schedule: expected cosine or step but received ${receivedOf(recipe.schedule)}`,
+      "cosine is the default.",
+    );
+}
+
+function checkNumber(name: string, value: number | undefined, { low, high, isWhole, isOptional }: Range): void {
+  if (value === undefined && isOptional === true) return;
+  if (typeof value === "number" && value >= low && value <= high && (isWhole !== true || Number.isInteger(value)))
+    return;
+  throw usageError(
+    `${name}: expected a ${isWhole === true ? "whole " : ""}number from ${low} to ${high} but received ${receivedOf(value)}`,
+    "Correct the option.",
+  );
+}
+
+/*
+ * Learning rates by step: a linear rise, then a half cosine or steps down. Pure: a resumed run has the rates of the
+ * undisturbed one.
+ */
+
+/** What the cosine ends at, as a part of the peak: the last steps still move. */
+const COSINE_FLOOR = 0.01;
+/** Castrejon et al., CVPR 2017: divided by 10. */
+const STEP_FACTOR = 0.1;
+
+/** @param step optimizer steps done before this one, from 0 */
+export function ratesAt(
+  step: number,
+  recipe: Pick<Recipe, "steps" | "rate" | "backboneLearningRate" | "schedule" | "warmUp" | "dropEvery">,
+): LearningRates {
+  const rise = recipe.warmUp > 0 ? Math.min(1, (step + 1) / recipe.warmUp) : 1;
+  const factor =
+    rise *
+    (recipe.schedule === "cosine" ? cosine(step / recipe.steps) : STEP_FACTOR ** Math.floor(step / recipe.dropEvery));
+  return { head: recipe.rate * factor, trunk: recipe.backboneLearningRate * factor };
+}
+
+/** @param part of the run that is over, 0..1 @returns 1 down to the floor */
+function cosine(part: number): number {
+  return COSINE_FLOOR + (1 - COSINE_FLOOR) * 0.5 * (1 + Math.cos(Math.PI * Math.min(1, part)));
+}

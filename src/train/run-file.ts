@@ -1,9 +1,8 @@
 /** run.json of a training run: its options and what they were applied to, so that it can be repeated and resumed. */
-import { readFile, readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { EXIT, PolyrnnError, invalidData, missingInput, reasonOf } from "../errors.js";
-import { writeAtomic } from "../write/atomic-file.js";
-import { makeFolder } from "../write/make-folder.js";
+import { EXIT, invalidData, missingInput, PolyrnnError, reasonOf } from "../errors.js";
+import { makeFolder, writeAtomic } from "../files/atomic-file.js";
 import type { TrainOptions } from "./options.js";
 
 export const RUN_FILE = "run.json";
@@ -56,11 +55,11 @@ export async function readRun(folder: string): Promise<TrainingRun> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
-  } catch (thrown) {
+  } catch (error) {
     throw missingInput(
-      `${path}: expected a training run but it cannot be read (${reasonOf(thrown)})`,
+      `${path}: expected a training run but it cannot be read (${reasonOf(error)})`,
       "Name the folder of a run of polyrnn train.",
-      thrown,
+      error,
     );
   }
   try {
@@ -69,11 +68,11 @@ export async function readRun(folder: string): Promise<TrainingRun> {
     if ((run.type as unknown) !== "training" || (run.formatVersion as unknown) !== VERSION)
       throw new Error("its type or version is another one");
     return run;
-  } catch (thrown) {
+  } catch (error) {
     throw invalidData(
-      `${path}: expected the run.json of a training run (${reasonOf(thrown)})`,
+      `${path}: expected the run.json of a training run (${reasonOf(error)})`,
       "Name the folder of a run of polyrnn train.",
-      thrown,
+      error,
     );
   }
 }

@@ -1,19 +1,21 @@
 /**
  * The run folder as a model folder: model.json and model.safetensors (F16) of the best weights so far.
  *
- * The card names its file by hash. So that both fit at any moment, new weights are first written under a name of their own with a card
- * that points to them, then under the usual name with a card that points there.
+ * The card names its file by hash. So that both fit at any moment, new weights are first written under a name of their
+ * own with a card that points to them, then under the usual name with a card that points there.
  */
 import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { CARD_VERSION, type CardScore, type ModelCard } from "../schema/model-card.js";
-import { CARD_FILE } from "../runtime/model-folder.js";
-import { type WeightTensor, parseSafetensors, serializeSafetensors, tensorValues } from "../runtime/safetensors.js";
-import { writeAtomic } from "../write/atomic-file.js";
+import { writeAtomic } from "../files/atomic-file.js";
+import type { CardScore, ModelCard } from "../model/card.js";
+import { CARD_VERSION } from "../model/card.js";
+import { CARD_FILE } from "../model/folder.js";
+import type { WeightTensor } from "../model/safetensors.js";
+import { parseSafetensors, serializeSafetensors, tensorValues } from "../model/safetensors.js";
+import { PLAIN_CONTEXT } from "./data/open-truth.js";
 import type { ValidationLine } from "./events.js";
 import type { TrainOptions } from "./options.js";
-import { PLAIN_CONTEXT } from "./open-truth.js";
 import type { TrainingRun } from "./run-file.js";
 import type { NetworkToTrain } from "./start-weights.js";
 
@@ -82,7 +84,7 @@ function cardOf(
         0,
         10_000,
       ),
-    recipe: recipeWords(options, start, step, device),
+    recipe: recipeText(options, start, step, device),
     scores:
       validation === undefined || options.validation === undefined
         ? []
@@ -102,11 +104,11 @@ function nameOf(folder: string): string {
   return name === "" ? "trained" : name;
 }
 
-function recipeWords(options: TrainOptions, start: TrainingRun["start"], step: number, device: string): string {
+function recipeText(options: TrainOptions, start: TrainingRun["start"], step: number, device: string): string {
   const { schedule, dropEvery, freeze, truncate, average, lossWeights } = options;
   return [
     `${step} of ${options.steps} steps of ${options.batchSize} crops on ${device}, seed ${options.seed}; start: ${start.words}`,
-    `AdamW, rates ${options.rate} and ${options.trunkRate} (trunk), ${schedule === "cosine" ? "cosine" : `a tenth after every ${dropEvery} steps`}, warm-up ${options.warmUp}, decay ${options.weightDecay}, clipping at ${options.clipNorm}`,
+    `AdamW, rates ${options.rate} and ${options.backboneLearningRate} (trunk), ${schedule === "cosine" ? "cosine" : `a tenth after every ${dropEvery} steps`}, warm-up ${options.warmUp}, decay ${options.weightDecay}, clipping at ${options.clipNorm}`,
     `loss weights ${lossWeights.steps} (steps), ${lossWeights.edge} (edge), ${lossWeights.vertex} (vertex), ${lossWeights.mask} (mask), smoothing ${options.smoothing}`,
     average > 0 ? `moving average ${average}` : "no moving average",
     ...(freeze === undefined ? [] : [`frozen up to ${freeze}`]),

@@ -1,13 +1,17 @@
-/** What a run trains and where its weights start: a network with its normalization, and each weight from a file or at random. */
+/**
+ * What a run trains and where its weights start: a network with its normalization, and each weight from a file or at
+ * random.
+ */
 import { basename } from "node:path";
 import { invalidData } from "../errors.js";
-import { describeNetwork } from "../network/architecture.js";
+import { findModelFolder, readCard } from "../model/folder.js";
+import { initialWeight } from "../model/initial-weights.js";
+import { loadModel } from "../model/model.js";
+import type { WeightTensor } from "../model/safetensors.js";
+import { readSafetensors, tensorValues } from "../model/safetensors.js";
+import { describeNetwork } from "../network/build.js";
 import type { ArchitectureOptions, PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
-import { initialWeight } from "../runtime/initial-weights.js";
-import { loadModel } from "../runtime/model.js";
-import { findModelFolder, readCard } from "../runtime/model-folder.js";
-import { type WeightTensor, readSafetensors, tensorValues } from "../runtime/safetensors.js";
 import type { Recipe } from "./options.js";
 
 export interface NetworkToTrain {

@@ -1,6 +1,6 @@
 /**
- * `polyrnn train`: reads truth, opens the network under TensorFlow.js, and runs the loop in a folder that is a model folder from the
- * first validation on.
+ * `polyrnn train`: reads truth, opens the network under TensorFlow.js, and runs the loop in a folder that is a model
+ * folder from the first validation on.
  *
  *     run.json             options, counts of the data, where the weights start
  *     metrics.ndjson       one line per report and per validation (events.ts)
@@ -8,20 +8,26 @@
  *     model.json, model.safetensors   the best model so far
  */
 import { resolve } from "node:path";
-import { frozenPrefix } from "../network/trunk-weights.js";
-import { type TrainingDevice, openTrainingDevice } from "../runtime/open-trainer.js";
-import type { Trainer } from "../runtime/trainer.js";
-import { type LoopState, readCheckpoint } from "./checkpoint.js";
+import type { TrainingDevice } from "../engine/open-trainer.js";
+import { openTrainingDevice } from "../engine/open-trainer.js";
+import type { Trainer } from "../engine/trainer.js";
+import { frozenPrefix } from "../network/weights.js";
+import type { LoopState } from "./checkpoint.js";
+import { readCheckpoint } from "./checkpoint.js";
+import { checkOverlap } from "./data/overlap.js";
+import type { TrainingSet } from "./data/training-set.js";
+import { openTrainingSet } from "./data/training-set.js";
 import type { RunEnded, TrainEvents } from "./events.js";
-import { TrainingLoop, deviceWords } from "./loop.js";
-import { MetricsFile } from "./metrics-file.js";
+import { deviceText, TrainingLoop } from "./loop.js";
+import { MetricsFile } from "./metrics.js";
 import type { TrainOptions } from "./options.js";
-import { checkOptions } from "./check-options.js";
-import { checkOverlap } from "./overlap.js";
-import { type DataFound, type TrainingRun, checkSameData, prepareFolder, readRun, writeRun } from "./run-file.js";
-import { type NetworkToTrain, type StartWeights, networkToTrain, startWeights } from "./start-weights.js";
-import { type TrainingSet, openTrainingSet } from "./training-set.js";
-import { type ValidationSet, openValidationSet } from "./validation-set.js";
+import { checkOptions } from "./options.js";
+import type { DataFound, TrainingRun } from "./run-file.js";
+import { checkSameData, prepareFolder, readRun, writeRun } from "./run-file.js";
+import type { NetworkToTrain, StartWeights } from "./start-weights.js";
+import { networkToTrain, startWeights } from "./start-weights.js";
+import type { ValidationSet } from "./validate.js";
+import { openValidationSet } from "./validate.js";
 
 /** What the caller may bring; everything has a default. */
 export interface TrainHost {
@@ -34,8 +40,9 @@ export interface TrainHost {
 
 /**
  * @param options paths may be relative
- * @throws E_OUT_NOT_EMPTY; E_USAGE, E_DATA, E_MISSING for what options and data say; E_UNAVAILABLE without TensorFlow.js; E_DIVERGED
- *         naming the step whose losses are not finite; E_WRITE. After a checkpoint, whatever happens leaves one that is whole.
+ * @throws E_OUT_NOT_EMPTY; E_USAGE, E_DATA, E_MISSING for what options and data say; E_UNAVAILABLE without
+ *   TensorFlow.js; E_DIVERGED naming the step whose losses are not finite; E_WRITE. After a checkpoint, whatever
+ *   happens leaves one that is whole.
  */
 export async function train(options: TrainOptions, events: TrainEvents = {}, host: TrainHost = {}): Promise<RunEnded> {
   checkOptions(options);
@@ -157,7 +164,7 @@ async function runLoop({
       bySource: training.bySource,
       dropped: training.dropped,
       validationInstances: validation?.instances ?? 0,
-      device: deviceWords(device),
+      device: deviceText(device),
       doneSteps,
       steps: options.steps,
       batchSize: options.batchSize,

@@ -1,15 +1,25 @@
-/** Scores the weights as they are on the validation set: mean IoU with the COCO rasterizer, at image resolution, per source. Polygons are drawn as `annotate` draws them. */
+/**
+ * Scores the weights as they are on the validation set: mean IoU with the COCO rasterizer, at image resolution, per
+ * source. Polygons are drawn as `annotate` draws them.
+ */
 import type { Crop, CropResult } from "../crop/crop.js";
+import type { CropSource } from "../crop/read-crops.js";
+import { readCrops } from "../crop/read-crops.js";
+import type { Engine } from "../engine/engine.js";
 import { boxRing } from "../geometry/box.js";
-import { CROP_SIZE, type CropWindow } from "../geometry/grid.js";
+import type { CropWindow } from "../geometry/grid.js";
+import { CROP_SIZE } from "../geometry/grid.js";
 import { fillPolygon, iouOfRles, rasterizeTruth } from "../geometry/iou.js";
-import { type BestSequence, DEFAULT_CANDIDATES, decodeBest } from "../predict/decode-best.js";
+import { traceMask } from "../geometry/trace-mask.js";
+import type { BestSequence } from "../predict/candidates.js";
+import { decodeBest, DEFAULT_CANDIDATES } from "../predict/candidates.js";
 import { sequenceToRing, stackPixels } from "../predict/predict.js";
-import type { Engine } from "../runtime/engine.js";
-import { traceMask } from "../write/trace-mask.js";
-import type { ImagePoint, Ring, Truth } from "../types.js";
-import type { DrawnCrop, PictureCrop, SourceScore, ValidationLine } from "./events.js";
-import type { ValidationSet } from "./validation-set.js";
+import type { ImagePoint, Instance, Ring, Truth } from "../types.js";
+import type { TruthOptions } from "./data/open-truth.js";
+import { openTruth, PLAIN_CONTEXT } from "./data/open-truth.js";
+import type { ImageFile } from "./data/overlap.js";
+import { countBySource } from "./data/truth.js";
+import type { SampledCrop, PictureCrop, SourceScore, ValidationLine } from "./events.js";
 
 /** Crops that are drawn at every validation. */
 const PICTURES = 8;
@@ -68,7 +78,7 @@ async function* inBatches(
 /** Sums per source, and the crops that are drawn: an even spread over the set, the same at every validation. */
 class Tally {
   readonly pictures: PictureCrop[] = [];
-  readonly drawn: DrawnCrop[] = [];
+  readonly drawn: SampledCrop[] = [];
   done = 0;
   private failed = 0;
   private readonly sums = new Map<string, { iou: number; boxIou: number; count: number }>();
@@ -153,4 +163,82 @@ function toCropPixels({ x, y }: ImagePoint, { left, top, side }: CropWindow): Im
 
 function roundTo(value: number, digits: number): number {
   return Number(value.toFixed(digits));
+}
+
+/*
+ * What a model is judged on while it trains: the truth's instances in plain crops, in input order, read anew at every
+ * validation.
+ */
+
+export interface ValidationSet {
+  readonly instances: number;
+  readonly bySource: ReadonlyMap<string, number>;
+  /** Of everything the annotations were read from. */
+  readonly sha256: string;
+  /** Reason -> annotations left out. */
+  readonly dropped: ReadonlyMap<string, number>;
+  /** Images with at least one instance. */
+  readonly files: readonly ImageFile[];
+  /**
+   * Context 0.15, no augmentation; `crop.instance` has `truth` as the file gives it (all rings) and an empty `raw`. An
+   * image that cannot be decoded fails its instances.
+   */
+  crops(): AsyncGenerator<CropResult, void, undefined>;
+  /** Source of an instance of this set. @throws RangeError for another ordinal */
+  sourceOf(ordinal: number): string;
+}
+
+/**
+ * Limits of sequences do not apply: a ring that cannot be taught is still one that the model is asked to draw.
+ * @throws E_MISSING, E_DATA and E_USAGE as `openTrainingSet`
+ */
+export async function openValidationSet(options: TruthOptions): Promise<ValidationSet> {
+  const kept = new Map<number, Instance>();
+  // Without the record: its segmentation is in `truth` already, and would double the memory.
+  const truth = await openTruth(options, {
+    onInstance: (instance) => {
+      kept.set(instance.ordinal, { ...instance, raw: {} });
+    },
+  });
+  const byImage = new Map<number, Instance[]>();
+  const sources = new Map<number, string>();
+  for (const { ordinal, image, source } of truth.instances) {
+    byImage.set(image, [...(byImage.get(image) ?? []), kept.get(ordinal)!]);
+    sources.set(ordinal, truth.sources[source]!);
+  }
+  kept.clear();
+
+  function* groups(): Generator<CropSource> {
+    for (const [number, instances] of byImage) {
+      const {
+        opened: { path, width, height },
+        root,
+      } = truth.images[number]!;
+      yield {
+        image: { width, height },
+        location: { kind: "file", path, ...(root !== undefined && { root }) },
+        instances,
+      };
+    }
+  }
+  return {
+    instances: truth.instances.length,
+    bySource: countBySource(truth),
+    sha256: truth.sha256,
+    dropped: truth.dropped,
+    files: [...byImage.keys()]
+      .map((number) => truth.images[number]!)
+      .map(({ fileName, opened }) => ({ fileName, path: opened.path })),
+    crops: () => readCrops(inOrder(groups()), { context: PLAIN_CONTEXT }),
+    sourceOf(ordinal) {
+      const source = sources.get(ordinal);
+      if (source === undefined)
+        throw new RangeError(`validation: expected an instance of the set, received ordinal ${ordinal}`);
+      return source;
+    },
+  };
+}
+
+async function* inOrder<T>(items: Iterable<T>): AsyncGenerator<T> {
+  for (const item of items) yield await Promise.resolve(item);
 }

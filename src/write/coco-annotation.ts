@@ -2,31 +2,35 @@
  * One result as a COCO annotation, for annotations.json and for the line-by-line stream.
  *
  * - Every field of the input goes out as it came in (ids, bbox, attributes, unknown ones), but for those below.
- * - segmentation: one polygon, [[x1, y1, x2, y2, ...]]; two decimals; never four numbers or fewer, which pycocotools takes for a box.
+ * - segmentation: one polygon, [[x1, y1, x2, y2, ...]]; two decimals; never four numbers or fewer, which pycocotools
+ *   takes for a box.
  * - area: pixels of the mask, as pycocotools counts them (mask.area of the polygon filled by the COCO rule).
  * - iscrowd: 0.
- * - polyrnn_score: the polygon's score, 0..1, always under this name. score: the detector's if the input had one, else the same value.
+ * - polyrnn_score: the polygon's score, 0..1, always under this name. score: the detector's if the input had one, else
+ *   the same value.
  *   A score equal to the polyrnn_score beside it was written by an earlier run, and is replaced.
- * - Labels of the input that were passed over (see existing-labels.ts) go out unchanged, if they have a segmentation; Cityscapes ones
+ * - Labels of the input that were passed over (see write/labels.ts) go out unchanged, if they have a segmentation;
+ *   Cityscapes ones
  *   get COCO's fields, groups iscrowd: 1. Failed instances have no annotation; the summary lists them.
  */
 import { rasterizePolygon } from "../geometry/rasterize.js";
-import { rleArea } from "../geometry/rle.js";
 import { polygonBounds } from "../geometry/ring.js";
+import { rleArea } from "../geometry/rle.js";
 import type { Box, DoneOutcome, Instance, JsonObject, JsonValue, Polygon, Ring } from "../types.js";
-import { categoryOf, existingPolygon, hasCocoSegmentation, passedOver, rawOf } from "./existing-labels.js";
-import { roundPixels } from "./round.js";
+import { categoryOf, existingPolygon, hasCocoSegmentation, passedOver, rawOf } from "./labels.js";
+import { roundPixels } from "./rings.js";
 import type { CategoryNames, ImageResult, ResultItem } from "./writer.js";
 
 /** @returns undefined when the item has no polygon to write */
 export function toCocoAnnotation(item: ResultItem, result: ImageResult, names: CategoryNames): JsonObject | undefined {
-  if (item.kind === "outcome" && item.outcome.status === "done") return drawnAnnotation(item.instance, item.outcome);
+  if (item.kind === "outcome" && item.outcome.status === "done")
+    return predictedAnnotation(item.instance, item.outcome);
   if (passedOver(item) === "none") return undefined;
   return hasCocoSegmentation(rawOf(item)) ? rawOf(item) : fromCityscapes(item, result, names);
 }
 
 /** The annotation of a polygon that was drawn. */
-export function drawnAnnotation(instance: Instance, outcome: DoneOutcome): JsonObject {
+export function predictedAnnotation(instance: Instance, outcome: DoneOutcome): JsonObject {
   const { raw } = instance;
   return {
     ...raw,
@@ -43,8 +47,8 @@ export function drawnAnnotation(instance: Instance, outcome: DoneOutcome): JsonO
 }
 
 /**
- * The annotation of a polygon that an earlier run wrote: polygon, area and score as they are there, every other field as the input has
- * it today; fields that only the earlier annotation has (a reviewer's mark) stay, behind the others.
+ * The annotation of a polygon that an earlier run wrote: polygon, area and score as they are there, every other field
+ * as the input has it today; fields that only the earlier annotation has (a reviewer's mark) stay, behind the others.
  */
 export function carriedAnnotation(instance: Instance, earlier: JsonObject): JsonObject {
   const { raw } = instance;
@@ -95,4 +99,11 @@ function flatRing(ring: Ring): number[] {
 
 function maskArea(polygon: Polygon, width: number, height: number): number {
   return rleArea(rasterizePolygon(polygon, height, width));
+}
+
+/* The stream of `--out -`: one COCO annotation per line, as in annotations.json, in input order. */
+
+/** @returns one line without its line break */
+export function resultLine(instance: Instance, outcome: DoneOutcome): string {
+  return JSON.stringify(predictedAnnotation(instance, outcome));
 }

@@ -1,10 +1,10 @@
 /** All formats of a run behind one writer: each image goes to each of them. */
+import { openCityscapesWriter } from "./cityscapes.js";
+import { openCocoWriter } from "./coco.js";
+import { openLabelStudioWriter } from "./label-studio.js";
+import { openLabelmeWriter } from "./labelme.js";
 import type { AnnotationWriter, OutputFormat, WriteContext } from "./writer.js";
-import { openCityscapesWriter } from "./write-cityscapes.js";
-import { openCocoWriter } from "./write-coco.js";
-import { openLabelStudioWriter } from "./write-label-studio.js";
-import { openLabelmeWriter } from "./write-labelme.js";
-import { openYoloSegWriter } from "./write-yolo-seg.js";
+import { openYoloSegWriter } from "./yolo-seg.js";
 
 type Opener = (context: WriteContext) => AnnotationWriter | Promise<AnnotationWriter>;
 
@@ -29,9 +29,9 @@ export async function openWriters(formats: readonly OutputFormat[], context: Wri
   };
   try {
     for (const format of new Set(formats)) writers.push(await OPENERS[format](context));
-  } catch (thrown) {
+  } catch (error) {
     await abort();
-    throw thrown;
+    throw error;
   }
   return {
     async image(result) {

@@ -1,11 +1,13 @@
 /**
- * What is drawn over a photograph, as one SVG in output pixels: thin dashed boxes, polygons with a see-through fill, a bright line on a
- * dark edge (readable on any ground), a dot per vertex and a ring around the first one; failed boxes crossed out in black and white.
+ * What is drawn over a photograph, as one SVG in output pixels: thin dashed boxes, polygons with a see-through fill, a
+ * bright line on a dark edge (readable on any ground), a dot per vertex and a ring around the first one; failed boxes
+ * crossed out in black and white.
  */
 import type { Box, ImagePoint, Polygon, Ring } from "../types.js";
-import { drawLabels, type LabelRequest } from "./overlay-labels.js";
-import { CATEGORY_COLORS, categoryColor } from "./palette.js";
-import { toTenths as f } from "./round.js";
+import { CATEGORY_COLORS, categoryColor } from "./labels.js";
+import type { LabelRequest } from "./overlay-labels.js";
+import { drawLabels } from "./overlay-labels.js";
+import { toTenths as f } from "./rings.js";
 
 /** One thing to show. Image pixels. */
 export interface OverlayShape {
@@ -56,7 +58,10 @@ export function drawOverlaySvg(shapes: readonly OverlayShape[], frame: OverlayFr
   ].join("\n");
 }
 
-/** A category has the same colour in every image, unless another one in this image has it already and there is a free one. */
+/**
+ * A category has the same colour in every image, unless another one in this image has it already and there is a free
+ * one.
+ */
 function assignColors(shapes: readonly OverlayShape[]): ReadonlyMap<number, number> {
   const colors = new Map<number, number>();
   const taken = new Set<number>();

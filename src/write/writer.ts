@@ -1,10 +1,13 @@
 /**
- * What every output format does: it is handed each image with what became of its instances, in input order, and finishes.
- * Memory stays bounded: a writer keeps nothing per instance but what its own format forces on it.
+ * What every output format does: it is handed each image with what became of its instances, in input order, and
+ * finishes. Memory stays bounded: a writer keeps nothing per instance but what its own format forces on it.
  */
 import type { Category, Id, ImageRecord, Instance, JsonObject, Outcome } from "../types.js";
 
-/** One annotation of the input with what became of it. `kept` = its existing polygon goes out unchanged (--existing keep). */
+/**
+ * One annotation of the input with what became of it. `kept` = its existing polygon goes out unchanged (--existing
+ * keep).
+ */
 export type ResultItem =
   | { readonly kind: "outcome"; readonly instance: Instance; readonly outcome: Outcome }
   /** `raw` is the annotation as read; it had no instance (crowd, invalid, ...) or was kept. */
@@ -17,7 +20,10 @@ export interface ImageResult {
   /** Path of the image file; absent when it was not found. */
   readonly path?: string;
   readonly items: readonly ResultItem[];
-  /** True when the input lists the image and has no annotation for it. Images that --limit left out have no items either. */
+  /**
+   * True when the input lists the image and has no annotation for it. Images that --limit left out have no items
+   * either.
+   */
   readonly isEmpty?: boolean;
 }
 
@@ -25,7 +31,10 @@ export interface ImageResult {
 export interface WriteContext {
   /** Output folder; exists. */
   readonly out: string;
-  /** Folder the images were searched in; formats that point at images do so relative to it. Absent: by the names in the input. */
+  /**
+   * Folder the images were searched in; formats that point at images do so relative to it. Absent: by the names in the
+   * input.
+   */
   readonly images?: string;
   readonly categories: readonly Category[];
   /** Top-level COCO fields to pass through (info, licenses, ...). */
@@ -36,7 +45,10 @@ export interface WriteContext {
 
 export interface AnnotationWriter {
   image(result: ImageResult): Promise<void>;
-  /** Closes and moves everything into place. @returns paths written, relative to the output folder (a folder ends with "/"). */
+  /**
+   * Closes and moves everything into place. @returns paths written, relative to the output folder (a folder ends with
+   * "/").
+   */
   finish(): Promise<readonly string[]>;
   /** Removes half-written files after an error. */
   abort(): Promise<void>;

@@ -1,6 +1,9 @@
 /** Strangers' names inside XML and SVG. */
 
-/** What XML 1.0 cannot hold even escaped: control characters, halves of surrogate pairs, two non-characters; and text-turning marks. */
+/**
+ * What XML 1.0 cannot hold even escaped: control characters, halves of surrogate pairs, two non-characters; and
+ * text-turning marks.
+ */
 // eslint-disable-next-line no-control-regex -- control characters are what is searched for
 const NOT_XML = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufffe\uffff]|\p{Cs}/gu;
 const ENTITIES: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 /**
- * One bad image or box never ends a run: all others are drawn, the bad one is recorded with its id, its reason and a sentence that says
- * where, what was expected, what was received and what to do next, and the exit code is 1.
+ * One bad image or box never ends a run: all others are drawn, the bad one is recorded with its id, its reason and a
+ * sentence that says where, what was expected, what was received and what to do next, and the exit code is 1.
  */
 import { copyFile, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,7 +12,10 @@ import { type Coco, hashesOf, journalOf, readCoco, readJson } from "./runs.js";
 
 interface Case {
   readonly why: string;
-  /** Makes the place bad. @returns ids of the annotations that are to fail; a text in place of the box file's JSON where that cannot say it */
+  /**
+   * Makes the place bad. @returns ids of the annotations that are to fail; a text in place of the box file's JSON where
+   * that cannot say it
+   */
   readonly make: (
     place: Place,
     add: (id: number, fields: Parameters<typeof oneMore>[2]) => void,

@@ -1,6 +1,7 @@
 /**
- * What cannot begin: box files, folders, models and output folders that are not what they have to be. A sentence says which, where in
- * it, what was expected, what was received and what to do next; the exit code says what kind; nothing is written.
+ * What cannot begin: box files, folders, models and output folders that are not what they have to be. A sentence says
+ * which, where in it, what was expected, what was received and what to do next; the exit code says what kind; nothing
+ * is written.
  */
 import { chmod, cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** Runs of the command line in this process on inputs that go wrong: what is asked of a box file, and what the user gets to see. */
+/**
+ * Runs of the command line in this process on inputs that go wrong: what is asked of a box file, and what the user gets
+ * to see.
+ */
 import { copyFile, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32, deflateSync } from "node:zlib";

@@ -1,6 +1,6 @@
 /**
- * What merging rests on: on the CPU, a crop's polygon and score do not depend on what else is in its batch, to the last bit. A shard
- * cuts batches out of other neighbors than the whole run does.
+ * What merging rests on: on the CPU, a crop's polygon and score do not depend on what else is in its batch, to the last
+ * bit. A shard cuts batches out of other neighbors than the whole run does.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Crop } from "../../src/crop/crop.js";
@@ -9,9 +9,9 @@ import { openDataset } from "../../src/dataset/open-dataset.js";
 import { decodeGreedy } from "../../src/predict/decode.js";
 import { stackPixels } from "../../src/predict/predict.js";
 import { createRandom } from "../../src/random.js";
-import { openEngine } from "../../src/runtime/devices.js";
-import type { Engine } from "../../src/runtime/engine.js";
-import { loadModel } from "../../src/runtime/model.js";
+import { openEngine } from "../../src/engine/devices.js";
+import type { Engine } from "../../src/engine/engine.js";
+import { loadModel } from "../../src/model/model.js";
 import { BOXES, IMAGES } from "./runs.js";
 
 const CROPS = 24;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { cutShard, shardsOf } from "../../src/annotate/cut-shard.js";
+import { cutShard, shardsOf } from "../../src/annotate/shard.js";
 import type { ImageGroup } from "../../src/dataset/dataset.js";
 import { openDataset } from "../../src/dataset/open-dataset.js";
 import { BOXES, IMAGES, boxesWith, journalOf, readCoco, runAnnotate } from "./runs.js";

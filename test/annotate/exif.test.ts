@@ -1,6 +1,7 @@
 /**
- * Photographs that are stored turned: polygons belong to the picture as displayed, or as stored where the annotation file counts
- * pixels that way. With the model people use, because random polygons cannot tell whether they are on the car.
+ * Photographs that are stored turned: polygons belong to the picture as displayed, or as stored where the annotation
+ * file counts pixels that way. With the model people use, because random polygons cannot tell whether they are on the
+ * car.
  */
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";

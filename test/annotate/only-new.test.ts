@@ -1,7 +1,7 @@
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { mergeRuns } from "../../src/annotate/merge.js";
+import { mergeRuns } from "../../src/merge/merge.js";
 import {
   type Coco,
   IMAGES,

@@ -1,8 +1,10 @@
-/** A run that was stopped, killed or came to its end, gone on with: the files are those of a run that nothing disturbed. */
+/**
+ * A run that was stopped, killed or came to its end, gone on with: the files are those of a run that nothing disturbed.
+ */
 import { copyFile, cp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { sealLine } from "../../src/annotate/journal.js";
+import { sealLine } from "../../src/runs/journal.js";
 import {
   IMAGES,
   TINY,

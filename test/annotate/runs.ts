@@ -1,11 +1,13 @@
-/** Runs of the main path in this process, with a host in memory and the tiny model. Shared by the tests of annotate/. */
+/**
+ * Runs of the main path in this process, with a host in memory and the tiny model. Shared by the tests of annotate/.
+ */
 import { createHash } from "node:crypto";
 import { cp, mkdtemp, readFile, readdir, readlink, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
 import { annotate } from "../../src/annotate/annotate.js";
-import { readJournal, toOutcome } from "../../src/annotate/journal.js";
+import { readJournal, toOutcome } from "../../src/runs/journal.js";
 import type {
   AnnotateHost,
   AnnotateOptions,

@@ -1,8 +1,8 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { AnnotateProgress, ReportedFailure } from "../../src/annotate/options.js";
-import { durationWords, progressWords, showProgress, type Progress } from "../../src/cli/progress.js";
-import { paintFor } from "../../src/cli/terminal-text.js";
+import { durationText, progressMessage, showProgress, type Progress } from "../../src/cli/progress.js";
+import { paintFor } from "../../src/cli/terminal.js";
 import { memoryTerminal, type MemoryTerminal } from "./memory-terminal.js";
 
 function start(terminal: MemoryTerminal, options: { quiet?: boolean; verbose?: boolean } = {}): Progress {
@@ -127,9 +127,9 @@ test.each([
   [3599, "59 min 59 s"],
   [11520, "3 h 12 min"],
 ])("%d seconds are %s", (seconds, words) => {
-  expect(durationWords(seconds)).toBe(words);
+  expect(durationText(seconds)).toBe(words);
 });
 
 test("before anything is finished there is no rate to tell", () => {
-  expect(progressWords(at(0), undefined)).toBe("0 of 1000 done, 0 failed");
+  expect(progressMessage(at(0), undefined)).toBe("0 of 1000 done, 0 failed");
 });

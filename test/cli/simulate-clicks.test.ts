@@ -2,9 +2,9 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
-import type { ClickSummary } from "../../src/evaluate/click-summary.js";
-import type { EvaluationReport } from "../../src/evaluate/report-types.js";
-import { checkReport } from "../../src/schema/report.js";
+import type { ClickSummary } from "../../src/clicks/tally.js";
+import type { EvaluationReport } from "../../src/report/types.js";
+import { checkReport } from "../../src/report/schema.js";
 import { annotation, useFolder, writeCoco, writeJson } from "../evaluate/small-dataset.js";
 import { memoryTerminal } from "./memory-terminal.js";
 

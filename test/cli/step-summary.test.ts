@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import type { AnnotateSummary } from "../../src/annotate/options.js";
-import { mergeWords } from "../../src/cli/merge-words.js";
-import { appendStepSummary, summaryMarkdown } from "../../src/cli/step-summary.js";
+import { mergeMessages } from "../../src/cli/run-summary.js";
+import { appendStepSummary, summaryMarkdown } from "../../src/cli/run-summary.js";
 
 const folder = mkdtempSync(join(tmpdir(), "polyrnn-summary-"));
 afterAll(() => {
@@ -86,7 +86,7 @@ test("a shard and a merged run say so; missing and unfinished shards are named i
       missing: [{ shard: 3, remaining: 5 }],
     },
   };
-  const words = mergeWords(merged).join("\n");
+  const words = mergeMessages(merged).join("\n");
   expect(words).toContain("86 polygons of 3 of 4 shards");
   expect(words).toContain("shard 2/4 (part-2) is unfinished: 4 instances left, for example annotation a7");
   expect(words).toContain("shard 3/4 is missing: 5 instances");

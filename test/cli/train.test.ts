@@ -1,14 +1,14 @@
 /**
- * The whole command in process. What computes needs the native library of TensorFlow.js (@tensorflow/tfjs-node or -gpu, or the folder
- * POLYRNN_TFJS_NODE names) and is skipped with the reason where there is none.
+ * The whole command in process. What computes needs the native library of TensorFlow.js (@tensorflow/tfjs-node or -gpu,
+ * or the folder POLYRNN_TFJS_NODE names) and is skipped with the reason where there is none.
  */
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
-import { loadTfjs } from "../../src/runtime/tfjs-load.js";
-import { loadModel, verifyModel } from "../../src/runtime/model.js";
-import { serializeSafetensors } from "../../src/runtime/safetensors.js";
+import { loadTfjs } from "../../src/engine/tfjs/load.js";
+import { loadModel, verifyModel } from "../../src/model/model.js";
+import { serializeSafetensors } from "../../src/model/safetensors.js";
 import { folderWith } from "../dataset/temporary-folder.js";
 import { memoryTerminal, type MemoryTerminal } from "./memory-terminal.js";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cutCrop } from "../../src/crop/cut-crop.js";
+import { cutCrop } from "../../src/crop/read-crops.js";
 import { resampleWindow } from "../../src/crop/resample-window.js";
 import { instanceOf, mapImage } from "./images.js";
 

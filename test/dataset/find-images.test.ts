@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { findImages } from "../../src/dataset/find-images.js";
 import type { Located } from "../../src/dataset/find-images.js";
-import { numberOfStem, readingsOf, reasonOutside, withoutExtension } from "../../src/dataset/image-name.js";
+import { numberOfStem, readingsOf, reasonOutside, withoutExtension } from "../../src/dataset/image-index.js";
 import { errorOf, folderWith } from "./temporary-folder.js";
 
 const isRoot = process.getuid?.() === 0;

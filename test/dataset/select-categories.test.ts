@@ -33,9 +33,9 @@ describe("a word that is none is refused", () => {
         categories,
         ["car", word].filter((wanted) => wanted === word || categories.length > 0),
       );
-    } catch (thrown) {
-      if (thrown instanceof PolyrnnError) return thrown;
-      throw thrown;
+    } catch (error) {
+      if (error instanceof PolyrnnError) return error;
+      throw error;
     }
     throw new Error("it was taken");
   };

@@ -9,7 +9,8 @@ const values = (count: number, seed: number): Float64Array => {
 };
 
 test("the interval is as wide as the theory of means says", () => {
-  // Uniform values have a standard deviation of 1 / sqrt(12); the interval of a mean of 400 is 2 * 1.96 * that / 20 wide.
+  // Uniform values have a standard deviation of 1 / sqrt(12); the interval of a mean of 400 is 2 * 1.96 * that / 20
+  // wide.
   const { low, high, mean } = bootstrapMean(values(400, 1), 4000, createRandom(2));
   const theory = (2 * 1.96) / Math.sqrt(12) / 20;
   expect((high! - low!) / theory).toBeGreaterThan(0.9);

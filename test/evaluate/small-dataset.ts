@@ -1,4 +1,7 @@
-/** A small data set with predictions in a folder of its own, and an evaluation of it. Shared by the tests of the evaluation. */
+/**
+ * A small data set with predictions in a folder of its own, and an evaluation of it. Shared by the tests of the
+ * evaluation.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -18,7 +18,7 @@ import { MalformedRunner } from "./malformed-runner.js";
 import {
   ALL_FORMATS,
   annotateOptions,
-  annotateWords,
+  annotateArgs,
   differences,
   filesOf,
   makeSmallData,
@@ -152,7 +152,8 @@ test(
         const problems = result.kind === "ran" ? differences(straight.files, filesOf(out)) : [JSON.stringify(result)];
         if (result.kind === "ran")
           for (const json of ["run.json", "summary.json"]) JSON.parse(readFileSync(join(out, json), "utf8"));
-        // The leftover of a journal's first line is cleared by the next new run; with a journal in place nobody needs it.
+        // The leftover of a journal's first line is cleared by the next new run; with a journal in place nobody needs
+        // it.
         faults.add(
           problems
             .filter((problem) => problem !== "journal.ndjson.partial is too much")
@@ -176,7 +177,7 @@ test(
     const faults = new FaultCase("journal damaged while the run goes on");
     for (let number = 0; number < count(10, 1); number++) {
       const out = join(data.home, `flipped-${number}`);
-      const run = start(annotateWords(data, out, ...ALL_FORMATS));
+      const run = start(annotateArgs(data, out, ...ALL_FORMATS));
       await run.says("drawing with");
       const journal = join(out, "journal.ndjson");
       const lines = (): Buffer[] =>

@@ -9,7 +9,7 @@ import {
   ALL_FORMATS,
   type SmallData,
   type Undisturbed,
-  annotateWords,
+  annotateArgs,
   makeSmallData,
   newHome,
   problemsAfterDeath,
@@ -44,7 +44,9 @@ const canMount =
   })();
 const canInject = has("strace", "-f", "-o", "/dev/null", "-e", "inject=fdatasync:error=EIO:when=1000", "true");
 
-/** After a run that could not write: the right exit code, words that name a path, a valid journal, nothing half-written. */
+/**
+ * After a run that could not write: the right exit code, words that name a path, a valid journal, nothing half-written.
+ */
 function problemsOf(ended: Ended, out: string, words: RegExp): string[] {
   if (ended.code === straight.code) return []; // The limit was not reached.
   const problems = problemsAfterDeath(out, straight.files);
@@ -70,7 +72,7 @@ test.skipIf(!canLimitFiles)(
         "--fsize=" + String(limit),
         process.execPath,
         join(import.meta.dirname, "..", "..", "bin", "polyrnn.js"),
-        ...annotateWords(data, out, ...ALL_FORMATS),
+        ...annotateArgs(data, out, ...ALL_FORMATS),
       ];
       const problems = problemsOf(
         await runTool("prlimit", words),
@@ -106,7 +108,7 @@ test.skipIf(!canMount)(
       execFileSync("mount", ["-t", "tmpfs", "-o", limit, "tmpfs", out]);
       try {
         const problems = problemsOf(
-          await runToEnd(annotateWords(data, out, ...ALL_FORMATS)),
+          await runToEnd(annotateArgs(data, out, ...ALL_FORMATS)),
           out,
           /disk is full|ENOSPC|no space/i,
         );
@@ -143,7 +145,7 @@ test.skipIf(!canInject)(
         inject,
         process.execPath,
         join(import.meta.dirname, "..", "..", "bin", "polyrnn.js"),
-        ...annotateWords(data, out, ...ALL_FORMATS),
+        ...annotateArgs(data, out, ...ALL_FORMATS),
       ];
       const problems = problemsOf(await runTool("strace", words), out, /EIO|i\/o error/i);
       problems.push(...(await resumeProblems(data, out, straight, ...ALL_FORMATS)).problems);
@@ -161,7 +163,7 @@ test.skipIf(process.platform !== "linux")(
   async () => {
     const faults = new FaultCase("standard output on a full disk");
     const bin = join(import.meta.dirname, "..", "..", "bin", "polyrnn.js");
-    const words = annotateWords(data, "-", "--quiet")
+    const words = annotateArgs(data, "-", "--quiet")
       .map((word) => `'${word}'`)
       .join(" ");
     const ended = await runTool("bash", ["-c", `'${process.execPath}' '${bin}' ${words} > /dev/full`]);

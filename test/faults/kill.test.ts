@@ -6,7 +6,7 @@ import { endAll, start } from "../process/start.js";
 import { FaultCase, count, timeFor } from "./ledger.js";
 import {
   ALL_FORMATS,
-  annotateWords,
+  annotateArgs,
   makeSmallData,
   newHome,
   problemsAfterDeath,
@@ -32,7 +32,7 @@ interface Phase {
 
 async function measurePhases(data: SmallData, out: string): Promise<Phase[]> {
   const begin = performance.now();
-  const run = start(annotateWords(data, out, ...ALL_FORMATS));
+  const run = start(annotateArgs(data, out, ...ALL_FORMATS));
   await run.says("drawing with");
   const drawing = performance.now();
   await run.says("writing coco");
@@ -59,7 +59,7 @@ async function killOnce(
   phase: Phase,
   afterMs: number,
 ): Promise<boolean> {
-  const run = start(annotateWords(data, out, ...ALL_FORMATS, ...(resume ? ["--resume"] : [])));
+  const run = start(annotateArgs(data, out, ...ALL_FORMATS, ...(resume ? ["--resume"] : [])));
   // A resumed run may have nothing to draw or end early; then there is nothing to wait for.
   if (phase.says !== undefined) await run.says(phase.says).catch(() => undefined);
   await Promise.race([wait(afterMs), run.ended]);

@@ -36,7 +36,9 @@ export function timeFor(minutes: number): () => boolean {
   return () => performance.now() < end;
 }
 
-/** Collects what one fault did. Note it in the ledger before expecting anything, so that the table shows losses as well. */
+/**
+ * Collects what one fault did. Note it in the ledger before expecting anything, so that the table shows losses as well.
+ */
 export class FaultCase {
   tried = 0;
   survived = 0;

@@ -1,14 +1,17 @@
-// Runs the built `annotate` in this process, one input after the other as the parent asks, and says what came of each. A process of its
-// own: its memory and its end are measured.
+// Runs the built `annotate` in this process, one input after the other as the parent asks, and says what came of each.
+// A process of its own: its memory and its end are measured.
 import { annotate } from "../../dist/annotate/annotate.js";
-import { drawHere } from "../../dist/annotate/draw-here.js";
-import { openBatchDecoder } from "../../dist/predict/batch-decoder.js";
+import { openLocalPredictor } from "../../dist/annotate/local-predictor.js";
+import { openBatchDecoder } from "../../dist/predict/decoder.js";
 
-/** The decoder of the sound model stays open: most inputs are refused or drawn in less time than opening one takes. Other models get their own. */
+/**
+ * The decoder of the sound model stays open: most inputs are refused or drawn in less time than opening one takes.
+ * Other models get their own.
+ */
 const soundModel = process.argv[2];
 let kept;
 const drawWithKept = (model, given, host) =>
-  drawHere(model, given, host, async (...words) => {
+  openLocalPredictor(model, given, host, async (...words) => {
     const { decoder, passedOver } = await (kept ??= openBatchDecoder(...words));
     return { passedOver, decoder: { ...decoder, dispose: () => Promise.resolve() } };
   });

@@ -1,4 +1,7 @@
-/** Image files that promise what they do not hold: headers of gigapixels, cut and damaged bytes, other files under an image's name. */
+/**
+ * Image files that promise what they do not hold: headers of gigapixels, cut and damaged bytes, other files under an
+ * image's name.
+ */
 import { crc32, deflateSync } from "node:zlib";
 import type { Random } from "../../src/random.js";
 

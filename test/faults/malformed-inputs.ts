@@ -1,6 +1,7 @@
 /**
- * Malformed inputs by the thousand, each from its seed: box files, images, model cards and weights as they come from a broken program,
- * a damaged disk or somebody who means harm. Each is written to a folder of its own and described by the options of a run.
+ * Malformed inputs by the thousand, each from its seed: box files, images, model cards and weights as they come from a
+ * broken program, a damaged disk or somebody who means harm. Each is written to a folder of its own and described by
+ * the options of a run.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";

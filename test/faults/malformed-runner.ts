@@ -1,8 +1,8 @@
 /**
  * Feeds inputs to a child process one by one, with a time limit each; a child that dies or hangs is replaced.
  *
- * The limit is of processor time where the system tells it (/proc): a machine that is busy with other work is no hang. One that waits
- * for ever uses none; it counts as hanging after twelve times the limit.
+ * The limit is of processor time where the system tells it (/proc): a machine that is busy with other work is no hang.
+ * One that waits for ever uses none; it counts as hanging after twelve times the limit.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -47,7 +47,7 @@ export type Result = Answer | { readonly kind: "hung" } | { readonly kind: "died
 
 export class MalformedRunner {
   #child: ChildProcess | undefined;
-  #lastWords = "";
+  #lastMessages = "";
 
   async run(options: AnnotateOptions, timeLimitMs: number): Promise<Result> {
     const child = (this.#child ??= await this.#start());
@@ -62,7 +62,7 @@ export class MalformedRunner {
         finish(answer as Answer);
       };
       const onExit = (code: number | null, signal: string | null): void => {
-        finish({ kind: "died", how: `${code ?? signal ?? ""} ${this.#lastWords}` });
+        finish({ kind: "died", how: `${code ?? signal ?? ""} ${this.#lastMessages}` });
       };
       const finish = (outcome: Result): void => {
         clearInterval(timer);
@@ -89,16 +89,16 @@ export class MalformedRunner {
       execArgv: [`--max-old-space-size=${HEAP_MIB}`],
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
-    this.#lastWords = "";
+    this.#lastMessages = "";
     child.stderr!.setEncoding("utf8").on("data", (text: string) => {
-      this.#lastWords = (this.#lastWords + text).slice(-2000);
+      this.#lastMessages = (this.#lastMessages + text).slice(-2000);
     });
     await new Promise<void>((resolve, reject) => {
       child.once("message", () => {
         resolve();
       });
       child.once("exit", () => {
-        reject(new Error(`the child did not start: ${this.#lastWords}`));
+        reject(new Error(`the child did not start: ${this.#lastMessages}`));
       });
     });
     return child;

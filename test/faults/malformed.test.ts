@@ -105,7 +105,8 @@ test(
         if (result.kind === "hung" || result.kind === "died") continue;
         slowest.set(kind, Math.max(slowest.get(kind) ?? 0, result.milliseconds));
         largest.set(kind, Math.max(largest.get(kind) ?? 0, result.peakMiB));
-        if (result.peakMiB > MEMORY_LIMIT_MIB) runner.stop(); // The peak is that of the process: the next input starts anew.
+        // The peak is that of the process: the next input starts anew.
+        if (result.peakMiB > MEMORY_LIMIT_MIB) runner.stop();
       }
       runner.stop();
     };

@@ -7,13 +7,13 @@ import { join } from "node:path";
 import { Queue } from "bullmq";
 import { describe, expect, test } from "vitest";
 import type { AnnotateSummary } from "../../src/annotate/options.js";
-import { KEY_PREFIX, queueNameOf } from "../../src/queue/redis-connection.js";
-import { loadModel } from "../../src/runtime/model.js";
+import { KEY_PREFIX, queueNameOf } from "../../src/queue/connection.js";
+import { loadModel } from "../../src/model/model.js";
 import { endAll, start, type Started } from "../process/start.js";
 import { LONG, PER_IMAGE, WORKER_PRELOAD, journaled, queueOf, queueWork, until } from "../queue/queue-work.js";
 import { HAS_REDIS, type RedisServer } from "../queue/redis-server.js";
 import { FaultCase } from "./ledger.js";
-import { TINY, annotateWords } from "./small-run.js";
+import { TINY, annotateArgs } from "./small-run.js";
 
 const SLOW = { TEST_SLOW_MS: "150" };
 
@@ -210,8 +210,9 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       }).listen(0, "127.0.0.1");
       await once(images, "listening");
       const out = newOut();
-      // Wall clocks are Date.now of each process; Redis keeps its own. The coordinator is an hour ahead, then one worker too, another an hour behind.
-      const words = annotateWords(
+      // Wall clocks are Date.now of each process; Redis keeps its own. The coordinator is an hour ahead, then one
+      // worker too, another an hour behind.
+      const words = annotateArgs(
         work.data,
         out,
         "--overlays",

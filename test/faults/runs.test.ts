@@ -21,7 +21,7 @@ import {
   ALL_FORMATS,
   type SmallData,
   type Undisturbed,
-  annotateWords,
+  annotateArgs,
   differences,
   filesOf,
   makeSmallData,
@@ -65,13 +65,13 @@ test(
     for (let number = 0; number < count(5, 1); number++) {
       const out = newOut(),
         link = newOut();
-      const first = start(annotateWords(data, out, ...ALL_FORMATS));
+      const first = start(annotateArgs(data, out, ...ALL_FORMATS));
       await inTheMiddle(first, out);
       symlinkSync(out, link);
       first.child.kill("SIGSTOP"); // So that it is still at work when the others come.
       const others = await Promise.all(
         [[], ["--resume"], ["--force"]].flatMap((more) =>
-          [out, link].map((path) => runToEnd(annotateWords(data, path, ...more))),
+          [out, link].map((path) => runToEnd(annotateArgs(data, path, ...more))),
         ),
       );
       first.child.kill("SIGCONT");
@@ -96,16 +96,17 @@ test(
     const faults = new FaultCase("stale lock, several runs at once");
     for (let number = 0; number < count(5, 1); number++) {
       const out = newOut();
-      const first = start(annotateWords(data, out, ...ALL_FORMATS));
+      const first = start(annotateArgs(data, out, ...ALL_FORMATS));
       await inTheMiddle(first, out);
       first.child.kill("SIGKILL");
       await first.ended;
       const ended = await Promise.all(
-        [1, 2, 3].map(() => runToEnd(annotateWords(data, out, ...ALL_FORMATS, "--resume"))),
+        [1, 2, 3].map(() => runToEnd(annotateArgs(data, out, ...ALL_FORMATS, "--resume"))),
       );
       const won = ended.filter(({ code }) => code === straight.code),
         refused = ended.filter(({ code }) => code === 73);
-      // A slow starter may come when the winner is done: it then finds a finished run and resumes it, which changes nothing.
+      // A slow starter may come when the winner is done: it then finds a finished run and resumes it, which changes
+      // nothing.
       const problems =
         won.length >= 1 && won.length + refused.length === 3
           ? []
@@ -166,7 +167,7 @@ test.skipIf(process.platform === "win32")(
     for (const name of changed) copyFileSync(join(data.images, name), join(kept, name));
     for (const [what, change] of Object.entries(CHANGES).filter((_, i) => IS_FULL || i % 3 === 0 || i === 7)) {
       const out = newOut();
-      const run = start(annotateWords(data, out, ...ALL_FORMATS));
+      const run = start(annotateArgs(data, out, ...ALL_FORMATS));
       await inTheMiddle(run, out);
       for (const name of changed) change(join(data.images, name));
       const ended = await Promise.race([run.ended, wait(60_000)]);
@@ -235,15 +236,16 @@ test(
       const faults = new FaultCase(`stop: ${name}`);
       for (let number = 0; number < count(6, 1); number++) {
         const out = newOut();
-        const run = start(annotateWords(data, out, ...ALL_FORMATS));
+        const run = start(annotateArgs(data, out, ...ALL_FORMATS));
         await inTheMiddle(run, out, 2 + createRandom(`${name} ${number}`).integer(100));
         for (const [signal, pause] of signals) {
           await wait(pause);
           run.child.kill(signal);
         }
         const { code, signal, stderr } = await run.ended;
-        // Stopped while the last files are written: the run is as good as done and ends as usual. Later still, when everything is said and
-        // written, node takes its handlers down some 20 ms before the process is gone, and a signal then ends what is left of it.
+        // Stopped while the last files are written: the run is as good as done and ends as usual. Later still, when
+        // everything is said and written, node takes its handlers down some 20 ms before the process is gone, and a
+        // signal then ends what is left of it.
         const isTooLate = signals.some(([name]) => name === signal) && isFinished(out);
         const problems =
           [...codes, straight.code].includes(code ?? signal) || isTooLate
@@ -278,7 +280,7 @@ test.skipIf(process.platform === "win32")(
   async () => {
     const faults = new FaultCase("closed pipe on standard output (| head -1)");
     for (let number = 0; number < count(6, 1); number++) {
-      const words = annotateWords(data, "-", "--quiet")
+      const words = annotateArgs(data, "-", "--quiet")
         .map((word) => `'${word}'`)
         .join(" ");
       const { code, stdout, stderr } = await runTool("bash", [
@@ -302,8 +304,9 @@ test.skipIf(process.platform !== "linux")(
     const faults = new FaultCase("terminal goes away");
     for (let number = 0; number < count(6, 1); number++) {
       const out = newOut();
-      // script opens a terminal and runs the command in it; when script dies, the terminal is gone and the kernel sends SIGHUP.
-      const words = annotateWords(data, out, ...ALL_FORMATS, "--json")
+      // script opens a terminal and runs the command in it; when script dies, the terminal is gone and the kernel sends
+      // SIGHUP.
+      const words = annotateArgs(data, out, ...ALL_FORMATS, "--json")
         .map((word) => `'${word}'`)
         .join(" ");
       const terminal = spawn("script", ["-qec", `exec '${process.execPath}' '${BIN}' ${words}`, "/dev/null"], {

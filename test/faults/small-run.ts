@@ -13,9 +13,9 @@ import {
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import sharp from "sharp";
-import { unsealLine } from "../../src/annotate/journal.js";
+import { unsealLine } from "../../src/runs/journal.js";
 import type { AnnotateOptions } from "../../src/annotate/options.js";
-import { DEFAULT_CANDIDATES } from "../../src/predict/decode-best.js";
+import { DEFAULT_CANDIDATES } from "../../src/predict/candidates.js";
 import { type Ended, runToEnd } from "../process/start.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
@@ -74,8 +74,11 @@ export async function makeSmallData(home: string, perImage: number): Promise<Sma
 
 export const ALL_FORMATS = ["--format", "coco,labelme,yolo-seg,label-studio", "--overlays", "all"];
 
-/** Random weights draw to the step limit; four steps keep a run short, small batches make it many steps long; two are always in work. */
-export function annotateWords(data: SmallData, out: string, ...more: string[]): string[] {
+/**
+ * Random weights draw to the step limit; four steps keep a run short, small batches make it many steps long; two are
+ * always in work.
+ */
+export function annotateArgs(data: SmallData, out: string, ...more: string[]): string[] {
   return [
     "annotate",
     data.images,
@@ -127,14 +130,17 @@ export interface Undisturbed {
 
 export async function runUndisturbed(data: SmallData, ...more: string[]): Promise<Undisturbed> {
   const out = join(data.home, "undisturbed");
-  const { code, stderr } = await runToEnd(annotateWords(data, out, ...more));
+  const { code, stderr } = await runToEnd(annotateArgs(data, out, ...more));
   if (code !== 0 && code !== 1) throw new Error(`the undisturbed run ended with ${code}:\n${stderr}`);
   return { out, code, files: filesOf(out) };
 }
 
 export type Files = Readonly<Record<string, string>>;
 
-/** Every file below a folder with its bytes; run.json and summary.json hold times, the journal may hold an instance twice. */
+/**
+ * Every file below a folder with its bytes; run.json and summary.json hold times, the journal may hold an instance
+ * twice.
+ */
 export function filesOf(out: string): Files {
   const entries = readdirSync(out, { recursive: true, withFileTypes: true }).filter((entry) => !entry.isDirectory());
   const paths = entries.map((entry) => ({ path: join(entry.parentPath, entry.name), isLink: entry.isSymbolicLink() }));
@@ -168,7 +174,10 @@ export function differences(expected: Files, found: Files): string[] {
     );
 }
 
-/** Looks at a folder whose run just died: nothing half-written under a final name, a journal with whole lines up to its end. */
+/**
+ * Looks at a folder whose run just died: nothing half-written under a final name, a journal with whole lines up to its
+ * end.
+ */
 export function problemsAfterDeath(out: string, expected: Files): string[] {
   if (!existsSync(out)) return [];
   const problems: string[] = [];
@@ -218,7 +227,7 @@ export async function resumeProblems(
   straight: Undisturbed,
   ...more: string[]
 ): Promise<{ problems: string[]; ended: Ended }> {
-  const ended = await runToEnd(annotateWords(data, out, ...more, "--resume"));
+  const ended = await runToEnd(annotateArgs(data, out, ...more, "--resume"));
   if (ended.code !== straight.code)
     return { problems: [`--resume ended with ${ended.code ?? ended.signal}: ${ended.stderr}`], ended };
   return { problems: [...differences(straight.files, filesOf(out)), ...problemsInIds(out, data)], ended };

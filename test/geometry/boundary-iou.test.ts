@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { boundaryIou } from "../../src/geometry/boundary-iou.js";
+import { boundaryIou } from "../../src/geometry/iou.js";
 import { fillPolygon, iouOfRles, rasterizeTruth } from "../../src/geometry/iou.js";
 import { rleArea, rleFromBitmap } from "../../src/geometry/rle.js";
 import { anyMasks, toRing } from "./arbitraries.js";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { chessboardDistance, manhattanDistance } from "../../src/geometry/chessboard.js";
+import { chessboardDistance, manhattanDistance } from "../../src/geometry/grid.js";
 import { CELL_COUNT, indexToCell } from "../../src/geometry/grid.js";
 
 const anyCell = fc.integer({ min: 0, max: CELL_COUNT - 1 }).map(indexToCell);

@@ -45,10 +45,10 @@ describe("the grid and its frames", () => {
   test("mirroring a cell mirrors its center in the window", () => {
     fc.assert(
       fc.property(anyCell, anyWindow, (cell, window) => {
-        const mirrored = cellToImagePoint({ col: 27 - cell.col, row: cell.row }, window);
+        const flipped = cellToImagePoint({ col: 27 - cell.col, row: cell.row }, window);
         const plain = cellToImagePoint(cell, window);
-        expect(mirrored.x).toBeCloseTo(2 * window.left + window.side - plain.x, 6);
-        expect(mirrored.y).toBe(plain.y);
+        expect(flipped.x).toBeCloseTo(2 * window.left + window.side - plain.x, 6);
+        expect(flipped.y).toBe(plain.y);
       }),
     );
   });

@@ -78,14 +78,14 @@ describe("an outline as cells", () => {
           window,
         );
         const found = ringToCells(centers, window);
-        const mirrored = ringToCells(
+        const flipped = ringToCells(
           centers.map(({ x, y }) => ({ x: 2 * window.left + window.side - x, y })),
           window,
         );
         const asPoints = found.map(({ col, row }) => ({ x: 27 - col, y: row }));
         fc.pre(signedArea(asPoints) !== 0);
         const [first, ...rest] = asPoints;
-        expect(mirrored.map(({ col, row }) => ({ x: col, y: row }))).toEqual([first, ...rest.reverse()]);
+        expect(flipped.map(({ col, row }) => ({ x: col, y: row }))).toEqual([first, ...rest.reverse()]);
       }),
     );
   });

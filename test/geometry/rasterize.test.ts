@@ -54,7 +54,8 @@ describe("the COCO rule", () => {
   });
 
   test("the fill depends neither on the first vertex nor on the direction where no vertex sits on a half", () => {
-    // A steep edge and its reverse round halves to different sides, in pycocotools as well: whole coordinates have none.
+    // A steep edge and its reverse round halves to different sides, in pycocotools as well: whole coordinates have
+    // none.
     const anyWhole = fc.record({ x: fc.integer({ min: -5, max: 30 }), y: fc.integer({ min: -5, max: 30 }) });
     fc.assert(
       fc.property(fc.array(anyWhole, { minLength: 1, maxLength: 8 }), fc.nat(), (ring, turn) => {
@@ -98,7 +99,10 @@ describe("the COCO rule", () => {
   });
 });
 
-/** The rule as pycocotools states it: every point of the scaled outline in order, then a toggle for each change of column. */
+/**
+ * The rule as pycocotools states it: every point of the scaled outline in order, then a toggle for each change of
+ * column.
+ */
 function traceSlowly(ring: Ring, height: number, width: number): Rle {
   const lattice = ring.map(({ x, y }) => ({ x: Math.trunc(5 * x + 0.5), y: Math.trunc(5 * y + 0.5) }));
   const trace: { u: number; v: number }[] = [];

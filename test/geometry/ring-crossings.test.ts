@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { crossesItself } from "../../src/geometry/ring-crossings.js";
+import { crossesItself } from "../../src/geometry/ring.js";
 import type { Ring } from "../../src/types.js";
 
 const ring = (...points: [number, number][]): Ring => points.map(([x, y]) => ({ x, y }));

@@ -1,6 +1,6 @@
 /**
- * The folder table: which part may import which, and where each npm package has its home. The design's table, held by reading every
- * import of src.
+ * The folder table: which part may import which, and where each npm package has its home. The design's table, held by
+ * reading every import of src.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
@@ -15,27 +15,37 @@ const files = readdirSync(SRC, { recursive: true, encoding: "utf8" })
   .sort();
 const textOf = (file: string): string => readFileSync(join(SRC, file), "utf8");
 
-/** Rows of the design from the bottom up; a part may import its own folder and, where named, others. */
-const GROUND = ["types", "errors", "random", "geometry", "schema"];
-const STAGES = [...GROUND, "dataset", "crop", "network", "write"];
-const MAIN = [...STAGES, "runtime", "predict"];
+/** The ground floor: each may import what stands before it. */
+const GROUND = ["types", "errors", "random", "nearest", "validate", "version", "geometry", "files"];
+/** One floor up; its rooms do not know each other. */
+const STAGES = ["dataset", "crop", "network", "write", "page"];
+const RUNNING = [...GROUND, ...STAGES, "model", "engine", "predict", "runs"];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   types: [],
   errors: ["types"],
   random: ["types", "errors"],
-  geometry: GROUND,
-  schema: GROUND,
+  nearest: [],
+  validate: ["types", "errors"],
+  version: [],
+  geometry: ["types", "errors", "random"],
+  files: ["types", "errors"],
   dataset: GROUND,
   crop: GROUND,
   network: GROUND,
   write: GROUND,
-  runtime: [...GROUND, "network"],
-  predict: [...STAGES, "runtime"],
-  annotate: MAIN,
-  evaluate: MAIN,
-  train: MAIN,
-  queue: [...MAIN, "annotate"],
-  cli: [...MAIN, "annotate", "evaluate", "train", "queue"],
+  page: GROUND,
+  model: [...GROUND, "network"],
+  engine: [...GROUND, "network", "model"],
+  predict: [...GROUND, "dataset", "crop", "network", "write", "model", "engine"],
+  runs: [...GROUND, "dataset", "model", "engine"],
+  report: [...GROUND, "crop", "page"],
+  annotate: RUNNING,
+  evaluate: [...RUNNING, "report"],
+  train: RUNNING,
+  merge: [...RUNNING, "annotate"],
+  clicks: [...RUNNING, "report", "evaluate"],
+  queue: [...RUNNING, "annotate"],
+  cli: [...RUNNING, "report", "annotate", "evaluate", "train", "merge", "clicks", "queue"],
 };
 
 const HOMES: Readonly<Record<string, RegExp>> = {
@@ -43,18 +53,18 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   "cli-progress": /^cli\//,
   sharp: /^(crop|write)\//,
   "fast-glob": /^dataset\//,
-  ajv: /^schema\//,
-  "@tensorflow/tfjs": /^runtime\/tfjs/,
-  "@tensorflow/tfjs-node": /^runtime\/tfjs/,
-  "@tensorflow/tfjs-node-gpu": /^runtime\/tfjs/,
-  "@tensorflow/tfjs-core": /^runtime\/tfjs/,
-  "onnxruntime-node": /^runtime\/onnx/,
-  protobufjs: /^runtime\/onnx/,
+  ajv: /^validate\.ts$/,
+  "@tensorflow/tfjs": /^engine\/tfjs\//,
+  "@tensorflow/tfjs-node": /^engine\/tfjs\//,
+  "@tensorflow/tfjs-node-gpu": /^engine\/tfjs\//,
+  "@tensorflow/tfjs-core": /^engine\/tfjs\//,
+  "onnxruntime-node": /^engine\/onnx\//,
+  protobufjs: /^engine\/onnx\//,
   bullmq: /^queue\//,
   ioredis: /^queue\//,
   "prom-client": /^queue\//,
-  echarts: /^write\/html\//,
-  "@techstark/opencv-js": /^evaluate\//,
+  echarts: /^page\//,
+  "@techstark/opencv-js": /^evaluate\/methods\//,
 };
 
 interface Import {

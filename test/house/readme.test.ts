@@ -1,6 +1,7 @@
 /**
- * The README's tables of options and exit codes are made from the option tables. They stand between comments, for example
- * `<!-- options annotate -->` and `<!-- end -->`, where Prettier leaves them alone. Write them anew with: UPDATE_README=1 npx vitest run test/house/readme.test.ts
+ * The README's tables of options and exit codes are made from the option tables. They stand between comments, for
+ * example `<!-- options annotate -->` and `<!-- end -->`, where Prettier leaves them alone. Write them anew with:
+ * UPDATE_README=1 npx vitest run test/house/readme.test.ts
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -33,7 +34,10 @@ const tables: readonly { readonly name: string; readonly text: string }[] = [
   },
 ];
 
-/** What stands between a table's comments, without the line breaks around it; undefined when the README does not have it. */
+/**
+ * What stands between a table's comments, without the line breaks around it; undefined when the README does not have
+ * it.
+ */
 function between(
   readme: string,
   name: string,

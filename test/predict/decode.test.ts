@@ -1,14 +1,17 @@
-/** The decode loop on real engines with real crops: what is drawn belongs to the crop alone. The loop's own rules are in draw-rows.test.ts. */
+/**
+ * The decode loop on real engines with real crops: what is drawn belongs to the crop alone. The loop's own rules are in
+ * draw-rows.test.ts.
+ */
 import * as tf from "@tensorflow/tfjs";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Crop } from "../../src/crop/crop.js";
 import { MAX_STEPS } from "../../src/predict/decode.js";
 import { type Prediction, predictBatch } from "../../src/predict/predict.js";
-import type { Engine } from "../../src/runtime/engine.js";
-import { type Model, loadModel } from "../../src/runtime/model.js";
-import { openOnnxEngine } from "../../src/runtime/onnx-engine.js";
-import { openTfjsEngine } from "../../src/runtime/tfjs-engine.js";
+import type { Engine } from "../../src/engine/engine.js";
+import { type Model, loadModel } from "../../src/model/model.js";
+import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
+import { openTfjsEngine } from "../../src/engine/tfjs/engine.js";
 import { realCrops } from "./real-crops.js";
 
 let model: Model;

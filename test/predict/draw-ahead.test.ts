@@ -3,10 +3,10 @@ import * as tf from "@tensorflow/tfjs";
 import { beforeAll, expect, test } from "vitest";
 import { decodeGreedy } from "../../src/predict/decode.js";
 import { stackPixels } from "../../src/predict/predict.js";
-import type { Decoding, Engine } from "../../src/runtime/engine.js";
-import { loadModel } from "../../src/runtime/model.js";
-import { openOnnxEngine } from "../../src/runtime/onnx-engine.js";
-import { openTfjsEngine } from "../../src/runtime/tfjs-engine.js";
+import type { Decoding, Engine } from "../../src/engine/engine.js";
+import { loadModel } from "../../src/model/model.js";
+import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
+import { openTfjsEngine } from "../../src/engine/tfjs/engine.js";
 import { realCrops } from "./real-crops.js";
 
 let pixels: Uint8Array;

@@ -1,7 +1,10 @@
-/** An engine whose proposals depend on the crop and on every vertex fed back so far, as a real one's do; counts what is not freed. */
+/**
+ * An engine whose proposals depend on the crop and on every vertex fed back so far, as a real one's do; counts what is
+ * not freed.
+ */
 import type { CropFrame } from "../../src/crop/crop.js";
 import { CELL_COUNT, CLASS_COUNT, EOS, GRID_SIZE } from "../../src/geometry/grid.js";
-import type { Decoding, Engine, StepInput } from "../../src/runtime/engine.js";
+import type { Decoding, Engine, StepInput } from "../../src/engine/engine.js";
 
 export interface FakeEngine extends Engine {
   /** Decodings not disposed yet. */

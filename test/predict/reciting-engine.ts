@@ -1,6 +1,6 @@
 /** An engine that draws what it is told: it shows what becomes of a sequence. */
 import { CELL_COUNT, CLASS_COUNT, EOS } from "../../src/geometry/grid.js";
-import type { Decoding, Engine } from "../../src/runtime/engine.js";
+import type { Decoding, Engine } from "../../src/engine/engine.js";
 
 /** Draws the given cells, one sequence per crop, and then ends. */
 export function recites(...sequences: readonly (readonly number[])[]): Engine {

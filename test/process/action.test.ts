@@ -1,7 +1,7 @@
 /**
- * The steps of action.yml, run as GitHub runs them: `bash --noprofile --norc -eo pipefail` with the step's environment. The step that
- * installs finds the build of this checkout and has nothing to do; with POLYRNN_INSTALL_TEST=1, which .ci/run sets, it also runs in a
- * fresh clone, where it installs and builds.
+ * The steps of action.yml, run as GitHub runs them: `bash --noprofile --norc -eo pipefail` with the step's environment.
+ * The step that installs finds the build of this checkout and has nothing to do; with POLYRNN_INSTALL_TEST=1, which
+ * .ci/run sets, it also runs in a fresh clone, where it installs and builds.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -273,7 +273,10 @@ test("something is said at once: the first words come before the engine is loade
   await ended;
 });
 
-/** Random weights draw to the limit; 4 steps keep the runs short. Many small batches give a stop something to be between. */
+/**
+ * Random weights draw to the limit; 4 steps keep the runs short. Many small batches give a stop something to be
+ * between.
+ */
 const ONE_THREAD = ["--model", TINY, "--batch-size", "4", "--max-steps", "4", "--threads", "1"];
 /** The same with batches side by side, also where a machine has one core. */
 const SHORT = [...ONE_THREAD.slice(0, -1), "2"];

@@ -1,4 +1,7 @@
-/** Bad input in real processes; each kind of it, with its sentence, is in test/annotate/bad-box.test.ts and bad-file.test.ts. */
+/**
+ * Bad input in real processes; each kind of it, with its sentence, is in test/annotate/bad-box.test.ts and
+ * bad-file.test.ts.
+ */
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

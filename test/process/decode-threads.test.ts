@@ -1,11 +1,14 @@
-/** The decoder of several threads, as it is built: the same sequences as one engine's, also when batches are in work side by side. */
+/**
+ * The decoder of several threads, as it is built: the same sequences as one engine's, also when batches are in work
+ * side by side.
+ */
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type * as Decoders from "../../src/predict/batch-decoder.js";
-import type { BatchDecoder } from "../../src/predict/batch-decoder.js";
-import type * as Threads from "../../src/predict/decode-threads.js";
-import type * as Models from "../../src/runtime/model.js";
-import { syntheticCrops } from "../runtime/network-runner.js";
+import type * as Decoders from "../../src/predict/decoder.js";
+import type { BatchDecoder } from "../../src/predict/decoder.js";
+import type * as Threads from "../../src/predict/decoder-pool.js";
+import type * as Models from "../../src/model/model.js";
+import { syntheticCrops } from "../engine/network-runner.js";
 import { SLOW_MS, useSwiftShader, whyNoWebGpu } from "../swiftshader.js";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -54,7 +57,7 @@ test("one and two: threads are only there where more than one core computes", ()
 test("one after the other: cells, probabilities, agreement and maps are the one engine's, to the last bit", async () => {
   const { sequences, times } = await draw(two, 5, 1);
   expect(sequences).toEqual((await draw(one, 5, 1)).sequences);
-  expect(sequences.some(({ isMirrored }) => isMirrored)).toBe(true);
+  expect(sequences.some(({ isFlipped }) => isFlipped)).toBe(true);
   expect(Math.min(times.encodeMs, times.stepsMs)).toBeGreaterThan(0);
 });
 

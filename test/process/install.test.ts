@@ -1,7 +1,8 @@
 /**
- * Installing as users do, with the two downloads that installation must not depend on out of reach: libtensorflow (the install script
- * of @tensorflow/tfjs-node-gpu) and CUDA for onnxruntime (that of onnxruntime-node). Their addresses are pointed at a closed port of
- * this machine, so that they are out of reach on machines with a network too. The npm registry is needed.
+ * Installing as users do, with the two downloads that installation must not depend on out of reach: libtensorflow (the
+ * install script of @tensorflow/tfjs-node-gpu) and CUDA for onnxruntime (that of onnxruntime-node). Their addresses are
+ * pointed at a closed port of this machine, so that they are out of reach on machines with a network too. The npm
+ * registry is needed.
  *
  * Takes minutes; runs with POLYRNN_INSTALL_TEST=1, which .ci/run sets.
  */
@@ -58,7 +59,8 @@ const CLOSED_PORT = "http://127.0.0.1:9/";
 const OUT_OF_REACH = {
   TFJS_NODE_BASE_URI: CLOSED_PORT,
   TFJS_NODE_CDN_STORAGE: CLOSED_PORT,
-  // onnxruntime-node's script has a fixed address and goes through global-agent, which has variables of its own for proxies.
+  // onnxruntime-node's script has a fixed address and goes through global-agent, which has variables of its own for
+  // proxies.
   GLOBAL_AGENT_HTTPS_PROXY: CLOSED_PORT,
   GLOBAL_AGENT_HTTP_PROXY: CLOSED_PORT,
 };
@@ -259,7 +261,10 @@ function emptyProject(folder: string, name: string): string {
   return cwd;
 }
 
-/** A registry that has this one package, described as registries do, and passes every other question on to the one npm is set to. */
+/**
+ * A registry that has this one package, described as registries do, and passes every other question on to the one npm
+ * is set to.
+ */
 async function startRegistry(tarball: string): Promise<{ readonly server: Server; readonly url: string }> {
   const upstream = expectSuccess(await run("npm", ["config", "get", "registry"], tmpdir()))
     .stdout.trim()

@@ -1,11 +1,14 @@
-/** The queue as its operator meets it: real Redis, real workers, a run under way. Faults are in test/faults/queue.test.ts. */
+/**
+ * The queue as its operator meets it: real Redis, real workers, a run under way. Faults are in
+ * test/faults/queue.test.ts.
+ */
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { operateQueue, type QueueStatus } from "../../src/queue/operate.js";
-import { annotateWords, differences, filesOf } from "../faults/small-run.js";
+import { annotateArgs, differences, filesOf } from "../faults/small-run.js";
 import { JOBS, LONG, PER_IMAGE, journaled, queueOf, queueWork, until } from "../queue/queue-work.js";
 import { HAS_REDIS, type RedisServer, freePort } from "../queue/redis-server.js";
 import { runToEnd, type Ended, type Started } from "./start.js";
@@ -117,7 +120,8 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
       await until(async () => (await queueOf(url))?.waiting === JOBS);
       const poisoned = worker(url, ["--concurrency", "1"], { env: { TEST_POISON: "aquarium.jpg" } });
       expect((await poisoned.ended).signal).toBe("SIGKILL");
-      // The next one finds the job of the dead one, which may have no second worker, and is stopped before the run comes to its end.
+      // The next one finds the job of the dead one, which may have no second worker, and is stopped before the run
+      // comes to its end.
       const next = worker(url, ["--concurrency", "1"], { env: { TEST_SLOW_MS: "500" } });
       await run.says("was set aside");
       run.child.kill("SIGKILL");
@@ -220,8 +224,9 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
       const urgent = coordinator(url, early, ["--priority", "0", "--simplify", "0.5"]); // another option, another run
       await until(async () => (await queueOf(url))?.waiting === 2 * JOBS);
       worker(url, ["--concurrency", "1"], { env: { TEST_SLOW_MS: "100" } });
-      // Counted until the last urgent result is journaled: how long the urgent run then takes to write its files is the machine's affair.
-      // The half leaves room for a coordinator that fetches late; first come, first served or taking turns would have drawn nearly all.
+      // Counted until the last urgent result is journaled: how long the urgent run then takes to write its files is the
+      // machine's affair. The half leaves room for a coordinator that fetches late; first come, first served or taking
+      // turns would have drawn nearly all.
       let drawnMeanwhile = 0;
       await until(() => {
         const count = journaled(late);
@@ -260,8 +265,8 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
     async () => {
       const { url } = await server();
       const [first, alone, queued] = [newOut(), newOut(), newOut()];
-      await runToEnd(annotateWords(work.data, first, "--overlays", "none", "--limit", "20"));
-      await runToEnd(annotateWords(work.data, alone, "--overlays", "none", "--only-new", first));
+      await runToEnd(annotateArgs(work.data, first, "--overlays", "none", "--limit", "20"));
+      await runToEnd(annotateArgs(work.data, alone, "--overlays", "none", "--only-new", first));
       const drawing = worker(url, ["--json"]);
       const { code, stderr } = await coordinator(url, queued, ["--only-new", first]).ended;
       expect([0, 1], stderr).toContain(code);

@@ -38,7 +38,8 @@ export function start(words: readonly string[], options: StartOptions = {}): Sta
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(POLYRNN_|NO_COLOR|FORCE_COLOR|NODE_OPTIONS|VITEST)/.test(name)),
   );
-  // One thread unless the words say otherwise: these tests share the cores, and starting a thread per core takes longer than most of their runs.
+  // One thread unless the words say otherwise: these tests share the cores, and starting a thread per core takes longer
+  // than most of their runs.
   const child = spawn(process.execPath, [...(options.nodeOptions ?? []), BIN, ...words], {
     cwd: options.cwd,
     env: { ...inherited, POLYRNN_THREADS: "1", ...options.env },

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { BIN } from "./start.js";
 
-/** Names of the npm packages a run loaded. V8's coverage report lists every script, whichever module system loaded it. */
+/**
+ * Names of the npm packages a run loaded. V8's coverage report lists every script, whichever module system loaded it.
+ */
 function packagesLoadedBy(words: readonly string[]): string[] {
   const folder = mkdtempSync(join(tmpdir(), "polyrnn-loaded-"));
   try {

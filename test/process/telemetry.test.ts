@@ -1,4 +1,6 @@
-/** onnxruntime 1.30 for Linux reports usage unless told not to, and leaves a log named after the process where it does. */
+/**
+ * onnxruntime 1.30 for Linux reports usage unless told not to, and leaves a log named after the process where it does.
+ */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** A training run in a process of its own, for tests that kill it: node train-child.mjs OPTIONS (JSON), or node train-child.mjs --resume FOLDER. */
+/**
+ * A training run in a process of its own, for tests that kill it: node train-child.mjs OPTIONS (JSON), or node
+ * train-child.mjs --resume FOLDER.
+ */
 import { argv, stderr } from "node:process";
 import { resumeTraining, train } from "../../dist/train/train.js";
 

@@ -1,9 +1,12 @@
-/** `polyrnn train` stopped by signals and gone on with. Skipped with the reason where TensorFlow.js has no native library. */
+/**
+ * `polyrnn train` stopped by signals and gone on with. Skipped with the reason where TensorFlow.js has no native
+ * library.
+ */
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, expect, test } from "vitest";
-import { loadTfjs } from "../../src/runtime/tfjs-load.js";
+import { loadTfjs } from "../../src/engine/tfjs/load.js";
 import { endAll, runToEnd, start } from "./start.js";
 
 const native = loadTfjs("cpu");

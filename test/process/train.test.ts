@@ -1,11 +1,14 @@
-/** A real training process is killed and resumed; needs TensorFlow.js with its native library, skipped with the reason where there is none. */
+/**
+ * A real training process is killed and resumed; needs TensorFlow.js with its native library, skipped with the reason
+ * where there is none.
+ */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { loadModel } from "../../src/runtime/model.js";
-import { loadTfjs } from "../../src/runtime/tfjs-load.js";
+import { loadModel } from "../../src/model/model.js";
+import { loadTfjs } from "../../src/engine/tfjs/load.js";
 import { readCheckpoint } from "../../src/train/checkpoint.js";
 import { SMALL } from "../train/small-training.js";
 

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { fetchImage, type Fetched } from "../../src/queue/fetch-image.js";
-import { isPrivateAddress } from "../../src/queue/private-addresses.js";
+import { isPrivateAddress } from "../../src/queue/fetch-image.js";
 
 test.each([
   "127.0.0.1",

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll } from "vitest";
 import { type ModelQueue, operateQueue } from "../../src/queue/operate.js";
 import {
   TINY,
-  annotateWords,
+  annotateArgs,
   differences,
   filesOf,
   makeSmallData,
@@ -94,7 +94,7 @@ export function queueWork(): QueueWork {
       return start(words, { nodeOptions: ["--import", WORKER_PRELOAD], ...options });
     },
     coordinator: (url, out, more = [], options = {}) =>
-      start(annotateWords(data, out, "--overlays", "none", "--queue", url, ...more), options),
+      start(annotateArgs(data, out, "--overlays", "none", "--queue", url, ...more), options),
     problemsAfter: (ended, out) => {
       if (ended.code !== straight.code) return [`ended with ${ended.code ?? ended.signal}: ${ended.stderr}`];
       return [...differences(straight.files, filesOf(out)), ...problemsInIds(out, data)];

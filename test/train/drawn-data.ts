@@ -1,6 +1,6 @@
 /**
- * A data set of drawn pictures for the tests of training: white polygons on black, so that every pixel of a crop says whether it
- * belongs to an instance. Files lie in a folder that is removed after the test file.
+ * A data set of drawn pictures for the tests of training: white polygons on black, so that every pixel of a crop says
+ * whether it belongs to an instance. Files lie in a folder that is removed after the test file.
  */
 import { join } from "node:path";
 import sharp from "sharp";

@@ -1,23 +1,23 @@
 /**
- * Learning as such: a tiny network learns eight drawn shapes by heart. Runs over libtensorflow and is skipped with the reason where it
- * is not there: the JavaScript backend needs minutes for what takes half of one natively.
+ * Learning as such: a tiny network learns eight drawn shapes by heart. Runs over libtensorflow and is skipped with the
+ * reason where it is not there: the JavaScript backend needs minutes for what takes half of one natively.
  */
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Crop } from "../../src/crop/crop.js";
 import { cellToImagePoint } from "../../src/geometry/grid.js";
 import { iouWithTruth } from "../../src/geometry/iou.js";
-import { describeNetwork } from "../../src/network/architecture.js";
+import { describeNetwork } from "../../src/network/build.js";
 import { createRandom } from "../../src/random.js";
-import { initialWeight } from "../../src/runtime/initial-weights.js";
-import { trainingDevice } from "../../src/runtime/open-trainer.js";
-import { loadTfjs } from "../../src/runtime/tfjs-load.js";
-import { packBatch } from "../../src/train/pack-batch.js";
-import { startAt, targetCells } from "../../src/train/target-cells.js";
+import { initialWeight } from "../../src/model/initial-weights.js";
+import { trainingDevice } from "../../src/engine/open-trainer.js";
+import { loadTfjs } from "../../src/engine/tfjs/load.js";
+import { packBatch } from "../../src/train/data/batches.js";
+import { startAt, targetCells } from "../../src/train/data/targets.js";
 import { validate } from "../../src/train/validate.js";
-import { type ValidationSet, openValidationSet } from "../../src/train/validation-set.js";
+import { type ValidationSet, openValidationSet } from "../../src/train/validate.js";
 import type { GridCell } from "../../src/types.js";
-import { NORMALIZATION } from "../runtime/network-runner.js";
+import { NORMALIZATION } from "../engine/network-runner.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 const LIMITS = { simplifyCells: 0.45, maxVertices: 24 };

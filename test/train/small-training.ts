@@ -1,6 +1,6 @@
 /** A training run small enough for tests: the tiny network on the drawn scenes of fixtures/. */
 import { join } from "node:path";
-import { NO_AUGMENTATION } from "../../src/train/augmentation.js";
+import { NO_AUGMENTATION } from "../../src/train/data/augmentation.js";
 import { DEFAULT_RECIPE, type TrainOptions } from "../../src/train/options.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
@@ -14,7 +14,7 @@ export const SMALL: TrainOptions = {
   batchSize: 2,
   steps: 6,
   rate: 1e-2,
-  trunkRate: 1e-2,
+  backboneLearningRate: 1e-2,
   warmUp: 2,
   average: 0.9,
   reportEvery: 2,

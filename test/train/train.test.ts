@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { PolyrnnError } from "../../src/errors.js";
-import { loadModel } from "../../src/runtime/model.js";
-import { serializeSafetensors } from "../../src/runtime/safetensors.js";
-import { loadTfjs } from "../../src/runtime/tfjs-load.js";
+import { loadModel } from "../../src/model/model.js";
+import { serializeSafetensors } from "../../src/model/safetensors.js";
+import { loadTfjs } from "../../src/engine/tfjs/load.js";
 import { readCheckpoint } from "../../src/train/checkpoint.js";
 import type { MetricsLine, RunStarted } from "../../src/train/events.js";
 import type { TrainOptions } from "../../src/train/options.js";
@@ -122,7 +122,7 @@ describe.skipIf(!("tf" in loaded))("a training run", () => {
         ...SMALL,
         out,
         rate: 10,
-        trunkRate: 10,
+        backboneLearningRate: 10,
         warmUp: 0,
         weightDecay: 1,
         steps: 400,

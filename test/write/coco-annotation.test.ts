@@ -4,8 +4,8 @@ import { rasterizePolygon } from "../../src/geometry/rasterize.js";
 import { rleArea } from "../../src/geometry/rle.js";
 import type { JsonObject } from "../../src/types.js";
 import { toCocoAnnotation } from "../../src/write/coco-annotation.js";
-import { nameCategories } from "../../src/write/existing-labels.js";
-import { resultLine } from "../../src/write/ndjson.js";
+import { nameCategories } from "../../src/write/labels.js";
+import { resultLine } from "../../src/write/coco-annotation.js";
 import type { ResultItem } from "../../src/write/writer.js";
 import {
   CATEGORIES,

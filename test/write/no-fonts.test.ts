@@ -12,7 +12,7 @@ test("without fonts the labels are there all the same", async () => {
   // Before the image library is loaded: it looks for fonts once.
   process.env["FONTCONFIG_FILE"] = empty;
   const { default: sharp } = await import("sharp");
-  const { detectFonts, openOverlays } = await import("../../src/write/write-overlays.js");
+  const { detectFonts, openOverlays } = await import("../../src/write/overlays.js");
   expect(await detectFonts()).toBe(false);
 
   const path = join(folder.path, "street.png");

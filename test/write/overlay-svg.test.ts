@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { drawLabels, type LabelRequest } from "../../src/write/overlay-labels.js";
 import { drawOverlaySvg, type OverlayShape } from "../../src/write/overlay-svg.js";
-import { CATEGORY_COLORS } from "../../src/write/palette.js";
+import { CATEGORY_COLORS } from "../../src/write/labels.js";
 import { TRIANGLE } from "./results.js";
 
 const frame = { width: 800, height: 600, scaleX: 2, scaleY: 2, hasFonts: true };

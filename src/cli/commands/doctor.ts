@@ -1,15 +1,28 @@
-/** `polyrnn doctor`: what this machine can compute on, why each other choice was passed over, and what would change that. */
+/** The options of `polyrnn doctor`. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
-import { EXIT, type ExitCode } from "../../errors.js";
-import { probeDevices, type ProbeReport } from "../../runtime/devices.js";
-import { listModels } from "../../runtime/model-folder.js";
-import type { DoctorFlags } from "../options/doctor-table.js";
-import { packageVersion } from "../package-version.js";
-import { printable } from "../terminal-text.js";
-import { writeLine, type Terminal } from "../terminal.js";
+import type { ProbeReport } from "../../engine/devices.js";
+import { probeDevices } from "../../engine/devices.js";
+import type { ExitCode } from "../../errors.js";
+import { EXIT } from "../../errors.js";
+import { listModels } from "../../model/folder.js";
+import { packageVersion } from "../../version.js";
+import type { OptionTable } from "../option-table.js";
+import type { JsonOption } from "../shared-rows.js";
+import { jsonRow } from "../shared-rows.js";
+import type { Terminal } from "../terminal.js";
+import { printable, writeLine } from "../terminal.js";
+
+export type DoctorFlags = JsonOption;
+
+export const doctorTable = { json: jsonRow } as const satisfies OptionTable<DoctorFlags>;
+
+/*
+ * `polyrnn doctor`: what this machine can compute on, why each other choice was passed over, and what would change
+ * that.
+ */
 
 /** What does the computing and the pixels; the versions decide what a bug report means. */
 const PACKAGES = ["onnxruntime-node", "@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node", "sharp"] as const;

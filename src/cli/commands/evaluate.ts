@@ -1,17 +1,133 @@
-/** `polyrnn evaluate`: options in, words and exit code out; the work is evaluate/evaluate.ts. */
+/** The options of `polyrnn evaluate`. */
 import { join } from "node:path";
-import { EXIT, PolyrnnError, type ExitCode } from "../../errors.js";
-import { summarizeEvaluation } from "../../evaluate/evaluation-summary.js";
+import type { ExitCode } from "../../errors.js";
+import { EXIT, PolyrnnError } from "../../errors.js";
+import type { MatchBy } from "../../evaluate/methods/match-predictions.js";
+import { parseComparisons, parseGroupBy } from "../../evaluate/methods/open-methods.js";
 import type { EvaluateHost, EvaluateOptions, Evaluation } from "../../evaluate/options.js";
-import { parseComparisons, parseGroupBy } from "../../evaluate/parse-comparisons.js";
-import { defaultReportFolder, prepareReportFolder } from "../../evaluate/report-folder.js";
-import { INSTANCES_FILE, InstancesCsv } from "../../evaluate/write-instances-csv.js";
-import { evaluationWords } from "../evaluation-words.js";
-import type { EvaluateFlags } from "../options/evaluate-table.js";
-import { packageVersion } from "../package-version.js";
+import { INSTANCES_FILE, InstancesCsv } from "../../report/csv.js";
+import { defaultReportFolder, prepareReportFolder } from "../../report/folder.js";
+import { summarizeEvaluation } from "../../report/summary.js";
+import type { Rasterizer } from "../../report/types.js";
+import { packageVersion } from "../../version.js";
+import type { OptionTable } from "../option-table.js";
 import { showProgress } from "../progress.js";
-import { paintFor, printable } from "../terminal-text.js";
-import { writeLine, type Terminal } from "../terminal.js";
+import { evaluationMessages } from "../run-summary.js";
+import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
+import { bootstrapRow, colorRow, configRow, groupByRow, jsonRow, rasterizerRow, seedRow } from "../shared-rows.js";
+import type { Terminal } from "../terminal.js";
+import { paintFor, printable, writeLine } from "../terminal.js";
+
+export interface EvaluateFlags extends JsonOption, ConfigOption {
+  readonly predictions: string;
+  readonly truth: string;
+  readonly images?: string;
+  readonly compare: readonly string[];
+  readonly out?: string;
+  readonly failUnder?: number;
+  readonly groupBy: string;
+  readonly rasterizer: Rasterizer;
+  readonly matchBy?: MatchBy;
+  readonly minArea: number;
+  readonly context?: number;
+  readonly seed: number;
+  readonly bootstrap: number;
+  readonly force: boolean;
+  readonly quiet: boolean;
+  readonly color: ColorChoice;
+}
+
+export const evaluateTable = {
+  predictions: {
+    type: "text",
+    position: 0,
+    placeholder: "PREDICTIONS",
+    group: "common",
+    required: true,
+    describe: "Polygons to judge: annotations.json of a run, or a COCO results list with segmentations",
+  },
+  truth: {
+    type: "text",
+    placeholder: "FILE|DIR",
+    group: "common",
+    required: true,
+    describe: "Ground truth with polygons or masks: COCO file or Cityscapes folder",
+  },
+  images: {
+    type: "text",
+    placeholder: "DIR",
+    group: "common",
+    whenAbsent: "that of the run, for pictures and GrabCut",
+    describe: "Image folder; also gives the images' sizes where the truth does not",
+  },
+  compare: {
+    type: "list",
+    placeholder: "NAME|NAME=FILE",
+    group: "common",
+    default: ["box", "square", "ellipse"],
+    describe:
+      "Methods beside the predictions: box, square, ellipse, grabcut, other result files as name=other.json, or none",
+  },
+  out: {
+    type: "text",
+    placeholder: "DIR",
+    group: "common",
+    whenAbsent: "polyrnn-eval beside the predictions",
+    describe: "Output folder",
+  },
+  failUnder: {
+    type: "number",
+    min: 0,
+    max: 1,
+    group: "common",
+    whenAbsent: "no limit",
+    describe: "Exit code 1 when the mean IoU over instances is lower",
+  },
+  groupBy: groupByRow,
+  rasterizer: rasterizerRow,
+  matchBy: {
+    type: "text",
+    choices: ["id", "box"],
+    group: "advanced",
+    whenAbsent: "id, or box for a results list",
+    describe: "How a prediction finds its instance: by annotation id, or by image, category and overlap of the boxes",
+  },
+  minArea: {
+    type: "number",
+    min: 0,
+    unit: "px",
+    group: "advanced",
+    default: 0,
+    describe: "Leave parts of the truth below this area out of it; the Cityscapes protocol has 100",
+  },
+  context: {
+    type: "number",
+    min: 0,
+    max: 1,
+    group: "advanced",
+    whenAbsent: "that of the run, else 0.15",
+    describe: "Margin of the network's crop around the box, as a part of its long side; for the grid ceiling",
+  },
+  seed: seedRow,
+  bootstrap: bootstrapRow,
+  config: configRow,
+  force: {
+    type: "flag",
+    group: "output",
+    default: false,
+    describe: "Replace the report that is already in the output folder",
+  },
+  json: jsonRow,
+  quiet: {
+    type: "flag",
+    group: "output",
+    default: false,
+    describe: "No progress and no closing words; errors are still printed",
+  },
+  color: colorRow,
+} as const satisfies OptionTable<EvaluateFlags>;
+
+/* `polyrnn evaluate`: options in, words and exit code out; the work is evaluate/evaluate.ts. */
 
 export async function evaluateCommand(flags: EvaluateFlags, terminal: Terminal): Promise<ExitCode> {
   const options = toEvaluateOptions(flags);
@@ -44,7 +160,7 @@ export async function evaluateCommand(flags: EvaluateFlags, terminal: Terminal):
   let written: readonly string[];
   try {
     evaluation = await evaluateInto(csv, options, host);
-    const { writeReportFiles, appendStepSummary } = await import("../../evaluate/write-report-files.js");
+    const { writeReportFiles, appendStepSummary } = await import("../../report/write-report.js");
     written = [...(await writeReportFiles(evaluation, out, note)), INSTANCES_FILE];
     const stepSummary = terminal.env["GITHUB_STEP_SUMMARY"];
     if (stepSummary !== undefined && stepSummary !== "") await appendStepSummary(stepSummary, evaluation);
@@ -53,7 +169,7 @@ export async function evaluateCommand(flags: EvaluateFlags, terminal: Terminal):
   }
   const summary = summarizeEvaluation(evaluation.report, { out, written }, flags.failUnder);
   if (!flags.quiet) {
-    for (const line of evaluationWords(evaluation.report, summary)) terminal.stderr.write(`${printable(line)}\n`);
+    for (const line of evaluationMessages(evaluation.report, summary)) terminal.stderr.write(`${printable(line)}\n`);
   }
   if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));
   return summary.failUnder?.passed === false ? EXIT.failures : EXIT.ok;

@@ -1,15 +1,52 @@
-/** `polyrnn export MODEL`: ONNX files, run and compared with the model before the command says they are written. */
+/** The options of `polyrnn export`. */
 import { join } from "node:path";
-import { EXIT, PolyrnnError, type ExitCode } from "../../errors.js";
+import { openOnnxEngine } from "../../engine/onnx/engine.js";
+import { exportOnnx } from "../../engine/onnx/export.js";
+import { ONNX_OPSET } from "../../engine/onnx/proto.js";
+import type { ExitCode } from "../../errors.js";
+import { EXIT, PolyrnnError } from "../../errors.js";
+import { makeFolder } from "../../files/atomic-file.js";
+import { loadModel } from "../../model/model.js";
 import { checkExport } from "../../predict/check-export.js";
-import { loadModel } from "../../runtime/model.js";
-import { openOnnxEngine } from "../../runtime/onnx-engine.js";
-import { exportOnnx } from "../../runtime/onnx-export.js";
-import { ONNX_OPSET } from "../../runtime/onnx-proto.js";
-import { makeFolder } from "../../write/make-folder.js";
-import type { ExportFlags } from "../options/export-table.js";
-import { printable } from "../terminal-text.js";
-import { writeLine, type Terminal } from "../terminal.js";
+import type { OptionTable } from "../option-table.js";
+import type { JsonOption } from "../shared-rows.js";
+import { jsonRow } from "../shared-rows.js";
+import type { Terminal } from "../terminal.js";
+import { printable, writeLine } from "../terminal.js";
+
+export interface ExportFlags extends JsonOption {
+  readonly model: string;
+  readonly format: "onnx";
+  readonly out: string;
+}
+
+export const exportTable = {
+  model: {
+    type: "text",
+    position: 0,
+    placeholder: "NAME|DIR",
+    group: "common",
+    required: true,
+    describe: "Bundled model or folder of a model",
+  },
+  format: {
+    type: "text",
+    choices: ["onnx"],
+    group: "common",
+    default: "onnx",
+    describe: "What to write",
+  },
+  out: {
+    type: "text",
+    placeholder: "DIR",
+    group: "common",
+    default: "polyrnn-onnx",
+    describe: "Folder for encoder.onnx, step.onnx and polyrnn.onnx",
+  },
+  json: jsonRow,
+} as const satisfies OptionTable<ExportFlags>;
+
+/* `polyrnn export MODEL`: ONNX files, run and compared with the model before the command says they are written. */
 
 /** Logits may differ by this share of their largest value: the same graph, optimized with other outputs. */
 const TOLERANCE = 1e-4;

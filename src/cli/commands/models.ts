@@ -1,12 +1,112 @@
-/** `polyrnn models`: which models there are, what a card says, whether the files are whole. */
-import { EXIT, type ExitCode, type PolyrnnError } from "../../errors.js";
-import { predictionHash, verifyModel, type ModelCheck } from "../../runtime/model.js";
-import { findModelFolder, listModels, readCard, type ListedModel } from "../../runtime/model-folder.js";
-import type { ModelCard } from "../../schema/model-card.js";
-import type { JsonOption } from "../options/common-rows.js";
-import type { ShowFlags, VerifyFlags } from "../options/models-table.js";
-import { printable } from "../terminal-text.js";
-import { writeLine, type Terminal } from "../terminal.js";
+/** The options of `polyrnn models` and the commands below it. */
+import type { ExitCode, PolyrnnError } from "../../errors.js";
+import { EXIT, usageError } from "../../errors.js";
+import { makeFolder } from "../../files/atomic-file.js";
+import type { ModelCard } from "../../model/card.js";
+import type { ListedModel } from "../../model/folder.js";
+import { findModelFolder, listModels, readCard } from "../../model/folder.js";
+import { importVgg16, writeModelFolder } from "../../model/import-vgg16.js";
+import type { ModelCheck } from "../../model/model.js";
+import { predictionHash, verifyModel } from "../../model/model.js";
+import type { OptionTable } from "../option-table.js";
+import type { JsonOption } from "../shared-rows.js";
+import { jsonRow } from "../shared-rows.js";
+import type { Terminal } from "../terminal.js";
+import { printable, writeLine } from "../terminal.js";
+
+export const modelsTable = { json: jsonRow } as const satisfies OptionTable<JsonOption>;
+
+export interface ShowFlags extends JsonOption {
+  readonly name: string;
+}
+
+export const modelsShowTable = {
+  name: {
+    type: "text",
+    position: 0,
+    placeholder: "NAME|DIR",
+    group: "common",
+    required: true,
+    describe: "Bundled model or folder of a model",
+  },
+  json: jsonRow,
+} as const satisfies OptionTable<ShowFlags>;
+
+export interface VerifyFlags extends JsonOption {
+  readonly name?: string;
+}
+
+export const modelsVerifyTable = {
+  name: {
+    type: "text",
+    position: 0,
+    placeholder: "NAME|DIR",
+    group: "common",
+    whenAbsent: "all bundled models",
+    describe: "Bundled model or folder of a model",
+  },
+  json: jsonRow,
+} as const satisfies OptionTable<VerifyFlags>;
+
+export interface ImportFlags extends JsonOption {
+  readonly architecture: "vgg16";
+  readonly file: string;
+  readonly out: string;
+  readonly name: string;
+  readonly peepholes: boolean;
+  readonly seed: number;
+}
+
+export const modelsImportTable = {
+  architecture: {
+    type: "text",
+    position: 0,
+    choices: ["vgg16"],
+    group: "common",
+    required: true,
+    describe: "What the weights are of",
+  },
+  file: {
+    type: "text",
+    position: 1,
+    placeholder: "FILE",
+    group: "common",
+    required: true,
+    describe: "Safetensors file with the ImageNet weights, in torchvision's or Keras' names",
+  },
+  out: {
+    type: "text",
+    placeholder: "DIR",
+    group: "common",
+    required: true,
+    describe: "Folder of the new model; empty or absent",
+  },
+  name: {
+    type: "text",
+    placeholder: "NAME",
+    group: "advanced",
+    default: "vgg16-imagenet",
+    describe: "Name on the card: lower case letters, digits, dots, dashes",
+  },
+  peepholes: {
+    type: "flag",
+    group: "advanced",
+    default: false,
+    describe: "Give the ConvLSTM the optional peephole terms",
+  },
+  seed: {
+    type: "number",
+    integer: true,
+    min: 0,
+    max: 4294967295,
+    group: "advanced",
+    default: 1,
+    describe: "Seed of the weights that ImageNet does not have",
+  },
+  json: jsonRow,
+} as const satisfies OptionTable<ImportFlags>;
+
+/* `polyrnn models`: which models there are, what a card says, whether the files are whole. */
 
 /** `polyrnn models` */
 export async function listCommand(options: JsonOption, terminal: Terminal): Promise<ExitCode> {
@@ -143,4 +243,29 @@ function cardLines(card: ModelCard, folder: string): string[] {
 
 function mebibytes(card: ModelCard): string {
   return (Object.values(card.files).reduce((sum, file) => sum + file.bytes, 0) / 2 ** 20).toFixed(1);
+}
+
+/* `polyrnn models import vgg16 FILE --out DIR`: ImageNet weights in, a model folder out. */
+
+export async function importCommand(options: ImportFlags, terminal: Terminal): Promise<ExitCode> {
+  const { file, out, name, peepholes, seed } = options;
+  // The form a card's name must have (model/card.ts); checked before the work instead of when the model is next opened.
+  if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name)) {
+    throw usageError(
+      `--name: expected lower case letters, digits, dots and dashes, 64 at most, but received ${JSON.stringify(name)}`,
+      "Choose a name like vgg16-imagenet.",
+    );
+  }
+  const { card, naming, weights } = await importVgg16(file, { name, peepholes, seed });
+  await makeFolder(out);
+  await writeModelFolder(out, { card, weights });
+  if (options.json) {
+    await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "imported", folder: out, naming, card }));
+  } else {
+    terminal.stderr.write(
+      `${printable(`wrote ${out}: model ${card.name}, both trunks from ${file} (${naming} names), the rest random (seed ${seed})`)}\n`,
+    );
+    terminal.stderr.write("next: train it; as it is, its polygons mean nothing\n");
+  }
+  return EXIT.ok;
 }

@@ -1,21 +1,338 @@
-/** `polyrnn train`: options in, progress, page and exit code out; the work is train/train.ts. */
+/**
+ * The options of `polyrnn train`. None has a default in the table's sense: a run that is resumed must be able to tell
+ * what was given from what was not. What happens without an option is said in its row, from the defaults of train/.
+ */
 import { resolve } from "node:path";
-import { RunLock } from "../../annotate/run-lock.js";
-import { EXIT, PolyrnnError, type ExitCode } from "../../errors.js";
+import type { ExitCode } from "../../errors.js";
+import { EXIT, PolyrnnError } from "../../errors.js";
+import { RunLock } from "../../runs/lock.js";
+import { DEFAULT_AUGMENTATION } from "../../train/data/augmentation.js";
+import { DEFAULT_SEQUENCE_LIMITS } from "../../train/data/targets.js";
+import { DEFAULT_RING_FILTER } from "../../train/data/truth.js";
 import type { RunEnded, RunStarted, TrainEvents, TrainingHistory } from "../../train/events.js";
 import type { TrainOptions } from "../../train/options.js";
-import { optionWords } from "../../train/page/option-words.js";
-import { TRAINING_PAGE, writeTrainingPage } from "../../train/page/write-training-page.js";
+import { DEFAULT_RECIPE, RECIPE_RANGES } from "../../train/options.js";
+import { describeOptions, TRAINING_PAGE, writeTrainingPage } from "../../train/page/render-training.js";
 import { readRun } from "../../train/run-file.js";
 import type { TrainHost } from "../../train/train.js";
-import type { TrainFlags } from "../options/train-table.js";
-import { packageVersion } from "../package-version.js";
-import { refuseContradictions } from "../resumed-options.js";
-import { printable } from "../terminal-text.js";
-import { writeLine, type Terminal } from "../terminal.js";
-import { endedWords } from "../train-words.js";
-import { checkNewRun, toTrainOptions } from "../train-options.js";
-import { showTrainProgress, type TrainProgress } from "../train-progress.js";
+import { packageVersion } from "../../version.js";
+import type { NumberRow, OptionTable } from "../option-table.js";
+import { flagName } from "../option-table.js";
+import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
+import { colorRow, configRow, jsonRow } from "../shared-rows.js";
+import type { Terminal } from "../terminal.js";
+import { printable, writeLine } from "../terminal.js";
+import { checkNewRun, refuseContradictions, toTrainOptions } from "./train-options.js";
+import type { TrainProgress } from "./train-progress.js";
+import { endedMessages, showTrainProgress } from "./train-progress.js";
+
+export const DEFAULT_OUT = "polyrnn-train";
+/** In place of a file: no validation; in place of weights: none to start from. */
+export const NO_VALIDATION = "none";
+export const RANDOM_START = "random";
+
+export interface TrainFlags extends JsonOption, ConfigOption {
+  readonly data?: string;
+  readonly images?: string;
+  readonly val?: string;
+  readonly valImages?: string;
+  readonly model?: string;
+  readonly init?: string;
+  readonly out?: string;
+  readonly resume?: string;
+  readonly steps?: number;
+  readonly batch?: number;
+  readonly lr?: number;
+  readonly backboneLearningRate?: number;
+  readonly freeze?: string;
+  readonly device?: "auto" | "cuda" | "cpu";
+  readonly validateEvery?: number;
+  readonly schedule?: "cosine" | "step";
+  readonly dropEvery?: number;
+  readonly warmup?: number;
+  readonly clip?: number;
+  readonly weightDecay?: number;
+  readonly ema?: number;
+  readonly truncate?: number;
+  readonly lossWeight?: readonly string[];
+  readonly smoothing?: number;
+  readonly augment?: readonly string[];
+  readonly sourceWeight?: readonly string[];
+  readonly sourceField?: string;
+  readonly categories?: readonly string[];
+  readonly excludeImages?: readonly string[];
+  readonly maxInstances?: number;
+  readonly maxValInstances?: number;
+  readonly minArea?: number;
+  readonly minShare?: number;
+  readonly simplifyCells?: number;
+  readonly maxVertices?: number;
+  readonly maxSteps?: number;
+  readonly reportEvery?: number;
+  readonly checkpointEvery?: number;
+  readonly imageCache?: number;
+  readonly threads?: number;
+  readonly seed?: number;
+  readonly quiet: boolean;
+  readonly color: ColorChoice;
+}
+
+/** A number of the recipe, with the range and the default it has there. */
+function recipeRow(
+  name: keyof typeof RECIPE_RANGES,
+  describe: string,
+  rest: { readonly group?: "common"; readonly unit?: string; readonly whenAbsent?: string } = {},
+): NumberRow & { readonly whenAbsent: string } {
+  const range = RECIPE_RANGES[name];
+  const { group = "advanced", unit, whenAbsent = String(DEFAULT_RECIPE[name]) } = rest;
+  return {
+    type: "number",
+    min: range.low,
+    max: range.high,
+    group,
+    describe,
+    whenAbsent,
+    ...("isWhole" in range && { integer: true }),
+    ...(unit !== undefined && { unit }),
+  };
+}
+
+const augmentationText = Object.entries(DEFAULT_AUGMENTATION)
+  .map(([name, value]) => `${flagName(name)}=${Number(value)}`)
+  .join(", ");
+
+export const trainTable = {
+  data: {
+    type: "text",
+    placeholder: "FILE|DIR",
+    group: "common",
+    describe: "Outlines to learn from: COCO file with segmentations, or Cityscapes folder; a new run needs it",
+  },
+  images: {
+    type: "text",
+    placeholder: "DIR",
+    group: "common",
+    describe: "Folder that is searched for the images, at any depth; a new run needs it",
+  },
+  val: {
+    type: "text",
+    placeholder: "FILE|DIR|none",
+    group: "common",
+    describe:
+      "Outlines on other images, by which the best model is chosen; a new run needs it, or none to keep the newest model",
+  },
+  valImages: {
+    type: "text",
+    placeholder: "DIR",
+    group: "common",
+    whenAbsent: "--images",
+    describe: "Folder of the validation images",
+  },
+  model: {
+    type: "text",
+    placeholder: "NAME|DIR",
+    group: "common",
+    whenAbsent: DEFAULT_RECIPE.model,
+    describe: "Network to train: mobile, vgg16, tiny, or that of a model's folder",
+  },
+  init: {
+    type: "text",
+    placeholder: "NAME|DIR|FILE",
+    group: "common",
+    whenAbsent: "the weights of --model, random for vgg16 and tiny",
+    describe: "Weights to start from: a model, a .safetensors file that may hold only some of them, or random",
+  },
+  out: {
+    type: "text",
+    placeholder: "DIR",
+    group: "common",
+    whenAbsent: DEFAULT_OUT,
+    describe: "Run folder, empty or absent; it becomes a model that every command takes by path",
+  },
+  resume: {
+    type: "text",
+    placeholder: "DIR",
+    group: "common",
+    describe: "Go on with the run in this folder; everything else is taken from it",
+  },
+  steps: recipeRow("steps", "Steps in all", { group: "common", unit: "steps" }),
+  batch: recipeRow("batchSize", "Crops per step", { group: "common", unit: "crops" }),
+  lr: recipeRow("rate", "Highest learning rate, of everything but the encoder's trunk", { group: "common" }),
+  backboneLearningRate: recipeRow("backboneLearningRate", "Highest learning rate of the encoder's trunk", {
+    group: "common",
+  }),
+  freeze: {
+    type: "text",
+    placeholder: "LAYER",
+    group: "common",
+    whenAbsent: "everything is trained",
+    describe: "Keep the trunk up to and including this layer (block_2, conv2_2) as it is",
+  },
+  device: {
+    type: "text",
+    choices: ["auto", "cuda", "cpu"],
+    group: "common",
+    whenAbsent: DEFAULT_RECIPE.device,
+    describe: "What computes, through TensorFlow.js; auto takes cuda where it works",
+  },
+  validateEvery: recipeRow("validateEvery", "Validate so often, and after the last step", {
+    group: "common",
+    unit: "steps",
+  }),
+  schedule: {
+    type: "text",
+    choices: ["cosine", "step"],
+    group: "advanced",
+    whenAbsent: DEFAULT_RECIPE.schedule,
+    describe: "How the learning rates fall",
+  },
+  dropEvery: recipeRow("dropEvery", "With --schedule step: divide the rates by 10 so often", { unit: "steps" }),
+  warmup: recipeRow("warmUp", "The rates rise from 0 for so long", { unit: "steps" }),
+  clip: recipeRow("clipNorm", "Largest norm of the gradient; 0: no clipping"),
+  weightDecay: recipeRow("weightDecay", "AdamW's weight decay; 0: plain Adam"),
+  ema: recipeRow(
+    "average",
+    "Decay of the moving average of the weights, which is validated and saved; 0: the weights themselves",
+  ),
+  truncate: recipeRow("truncate", "Gradients reach back so far", { unit: "decoder steps", whenAbsent: "to the first" }),
+  lossWeight: {
+    type: "list",
+    placeholder: "NAME=N,...",
+    group: "advanced",
+    whenAbsent: Object.entries(DEFAULT_RECIPE.lossWeights)
+      .map(([name, weight]) => `${name}=${weight}`)
+      .join(","),
+    describe: "Weights of the loss parts steps, edge, vertex and mask; parts that are not named keep theirs",
+  },
+  smoothing: recipeRow("smoothing", "Weight of the cells beside the true one in the targets; 0: the true cell alone"),
+  augment: {
+    type: "list",
+    placeholder: "NAME=N,...|none",
+    group: "advanced",
+    whenAbsent: augmentationText,
+    describe: "How crops are varied; names that are not given keep their number, none shows plain crops",
+  },
+  sourceWeight: {
+    type: "list",
+    placeholder: "NAME=N,...",
+    group: "advanced",
+    whenAbsent: "all instances are equally likely",
+    describe: "How often each source is drawn from, relative to the others; all are named",
+  },
+  sourceField: {
+    type: "text",
+    placeholder: "FIELD",
+    group: "advanced",
+    whenAbsent: "source",
+    describe: "Field of the image records that names the source",
+  },
+  categories: {
+    type: "list",
+    placeholder: "NAME|ID",
+    group: "advanced",
+    whenAbsent: "all",
+    describe: "Use only these categories, separated by commas; each must appear",
+  },
+  excludeImages: {
+    type: "list",
+    placeholder: "NAME",
+    group: "advanced",
+    whenAbsent: "none",
+    describe: "Images of --data that are not trained on, by file name, separated by commas",
+  },
+  maxInstances: {
+    type: "number",
+    integer: true,
+    min: 1,
+    unit: "instances",
+    group: "advanced",
+    whenAbsent: "all",
+    describe: "Train on a random part of this size; smaller parts are within larger ones",
+  },
+  maxValInstances: {
+    type: "number",
+    integer: true,
+    min: 1,
+    unit: "instances",
+    group: "advanced",
+    whenAbsent: "all",
+    describe: "Validate on a random part of this size",
+  },
+  minArea: {
+    type: "number",
+    min: 0,
+    unit: "square pixels",
+    group: "advanced",
+    whenAbsent: String(DEFAULT_RING_FILTER.minAreaPx),
+    describe: "Smaller instances are left out, also in validation",
+  },
+  minShare: {
+    type: "number",
+    min: 0,
+    max: 1,
+    group: "advanced",
+    whenAbsent: String(DEFAULT_RING_FILTER.minLargestShare),
+    describe: "Instances whose largest part has less of their area are left out, also in validation",
+  },
+  simplifyCells: {
+    type: "number",
+    min: 0,
+    max: 28,
+    unit: "grid cells",
+    group: "advanced",
+    whenAbsent: String(DEFAULT_SEQUENCE_LIMITS.simplifyCells),
+    describe: "Douglas-Peucker tolerance of the outlines that are taught",
+  },
+  maxVertices: {
+    type: "number",
+    integer: true,
+    min: 3,
+    max: 784,
+    unit: "vertices",
+    group: "advanced",
+    whenAbsent: String(DEFAULT_SEQUENCE_LIMITS.maxVertices),
+    describe: "Longer outlines are left out, also in validation",
+  },
+  maxSteps: recipeRow("maxSteps", "Longest polygon that is drawn in validation", { unit: "vertices" }),
+  reportEvery: recipeRow("reportEvery", "Write a line to metrics.ndjson so often", { unit: "steps" }),
+  checkpointEvery: recipeRow("checkpointEvery", "Write a checkpoint so often, and at every validation", {
+    unit: "steps",
+  }),
+  imageCache: {
+    type: "number",
+    integer: true,
+    min: 0,
+    max: 1_048_576,
+    unit: "MiB",
+    group: "advanced",
+    whenAbsent: "256",
+    describe: "Memory for decoded images",
+  },
+  threads: recipeRow("threads", "Threads inside one operation on the CPU", { whenAbsent: "one per core" }),
+  seed: {
+    type: "number",
+    integer: true,
+    min: 0,
+    max: 4294967295,
+    group: "advanced",
+    whenAbsent: String(DEFAULT_RECIPE.seed),
+    describe: "Seed of random weights, of the order of instances, and of how crops are varied",
+  },
+  config: configRow,
+  json: {
+    ...jsonRow,
+    describe: "Print JSON lines on standard output: started, steps, validations, and summary or error as the last one",
+  },
+  quiet: {
+    type: "flag",
+    group: "output",
+    default: false,
+    describe: "No progress and no closing words; errors are still printed",
+  },
+  color: colorRow,
+} as const satisfies OptionTable<TrainFlags>;
+
+/* `polyrnn train`: options in, progress, page and exit code out; the work is train/train.ts. */
 
 /** @param host what to compute with, in place of looking for it */
 export async function trainCommand(flags: TrainFlags, terminal: Terminal, host: TrainHost = {}): Promise<ExitCode> {
@@ -39,14 +356,14 @@ export async function trainCommand(flags: TrainFlags, terminal: Terminal, host: 
     ended = await (run.isResumed
       ? resumeTraining(run.folder, watched, { ...host, signal })
       : train(run.options, watched, { ...host, signal }));
-  } catch (thrown) {
-    throw withTheStepKept(thrown, watched);
+  } catch (error) {
+    throw withTheStepKept(error, watched);
   } finally {
     progress.end();
     await watched.release();
   }
   if (!flags.quiet)
-    for (const line of endedWords(ended, run.words, watched.hasPage)) terminal.stderr.write(`${printable(line)}\n`);
+    for (const line of endedMessages(ended, run.words, watched.hasPage)) terminal.stderr.write(`${printable(line)}\n`);
   if (flags.json)
     await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "summary", command: "train", ...ended }));
   return ended.reason === "stopped" ? EXIT.stopped : EXIT.ok;
@@ -144,13 +461,13 @@ class Watched implements TrainEvents {
     try {
       await writeTrainingPage(this.prepared.folder, this.#history, {
         run: this.#run,
-        options: optionWords(this.prepared.options),
+        options: describeOptions(this.prepared.options),
         generator: `polyrnn ${packageVersion()}`,
       });
       this.hasPage = true;
-    } catch (thrown) {
-      if (!(thrown instanceof PolyrnnError)) throw thrown;
-      this.note(`${TRAINING_PAGE} is left as it was, the run goes on: ${thrown.message}`);
+    } catch (error) {
+      if (!(error instanceof PolyrnnError)) throw error;
+      this.note(`${TRAINING_PAGE} is left as it was, the run goes on: ${error.message}`);
     }
   }
 
@@ -164,19 +481,19 @@ class Watched implements TrainEvents {
 }
 
 /** The hint of an error in the middle of a run also says where it can go on. */
-function withTheStepKept(thrown: unknown, { checkpointStep, folder }: Watched): unknown {
+function withTheStepKept(error: unknown, { checkpointStep, folder }: Watched): unknown {
   if (
-    !(thrown instanceof PolyrnnError) ||
+    !(error instanceof PolyrnnError) ||
     checkpointStep === undefined ||
-    thrown.hint.includes("--resume") ||
-    thrown.code === "E_DIVERGED"
+    error.hint.includes("--resume") ||
+    error.code === "E_DIVERGED"
   )
-    return thrown;
+    return error;
   return new PolyrnnError(
-    thrown.message,
-    thrown.code,
-    thrown.exitCode,
-    `${thrown.hint} The checkpoint of step ${checkpointStep} is whole: polyrnn train --resume ${folder}`,
-    { cause: thrown.cause },
+    error.message,
+    error.code,
+    error.exitCode,
+    `${error.hint} The checkpoint of step ${checkpointStep} is whole: polyrnn train --resume ${folder}`,
+    { cause: error.cause },
   );
 }

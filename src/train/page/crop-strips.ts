@@ -1,15 +1,16 @@
 /** The same validation crops at every validation: photograph, truth, and what the model of that step draws. */
+import { encodeJpeg } from "../../crop/picture.js";
 import { CROP_SIZE } from "../../geometry/grid.js";
-import { encodeJpeg } from "../../write/encode-jpeg.js";
-import { type Markup, html, shownText } from "../../write/html/markup.js";
-import { ratio, whole } from "../../write/html/numbers.js";
-import { type SharedGround, groundOf, photograph, sharedGrounds } from "../../write/html/photograph.js";
+import type { Markup } from "../../page/markup.js";
+import { html, ratio, shownText, whole } from "../../page/markup.js";
+import type { SharedGround } from "../../page/photograph.js";
+import { groundOf, photograph, sharedGrounds } from "../../page/photograph.js";
 import type { ImagePoint } from "../../types.js";
 import type { PictureCrop, ValidationLine } from "../events.js";
 
 const WINDOW = { left: 0, top: 0, side: CROP_SIZE };
 /** Validations whose crops are drawn; of more, an even sample with the first, the best and the last. */
-const MOST_DRAWN = 60;
+const MOST_SHOWN = 60;
 /** Letters of a source's name below a picture. */
 const NAME_LENGTH = 24;
 
@@ -68,10 +69,10 @@ function strip(line: ValidationLine, { grounds, crops }: CropGrounds, words?: st
 
 /** @param wanted are kept in any case */
 function evenSample(lines: readonly ValidationLine[], wanted: ReadonlySet<ValidationLine>): readonly ValidationLine[] {
-  if (lines.length <= MOST_DRAWN) return lines;
+  if (lines.length <= MOST_SHOWN) return lines;
   const places = new Set(
-    Array.from({ length: MOST_DRAWN - wanted.size }, (_, at) =>
-      Math.round((at * (lines.length - 1)) / (MOST_DRAWN - wanted.size - 1)),
+    Array.from({ length: MOST_SHOWN - wanted.size }, (_, at) =>
+      Math.round((at * (lines.length - 1)) / (MOST_SHOWN - wanted.size - 1)),
     ),
   );
   return lines.filter((line, at) => places.has(at) || wanted.has(line));

@@ -1,8 +1,8 @@
 /** Curves of a training run: losses, accuracy, validation IoU per source, learning rates; all over steps. */
-import { type Axis, type Chart, LINE_COLORS, drawChart } from "../../write/html/chart.js";
-import { shownText } from "../../write/html/markup.js";
+import type { Axis, Chart } from "../../page/chart.js";
+import { drawChart, LINE_COLORS } from "../../page/chart.js";
+import { shownText } from "../../page/markup.js";
 import type { StepLine, ValidationLine } from "../events.js";
-import { type CurvePoint, thinOut } from "./thin-out.js";
 
 /** Points along a curve; more are averaged together. */
 const MOST_POINTS = 300;
@@ -155,4 +155,27 @@ function pointsOf<L extends { readonly step: number }>(
     const y = value(one);
     return y === undefined || !Number.isFinite(y) ? [] : [[one.step, y] as const];
   });
+}
+
+/* A long curve as a short one: a chart of 300 points says what one of 30,000 does, and a page with it opens at once. */
+
+/** [step, value] */
+export type CurvePoint = readonly [number, number];
+
+/**
+ * @param most points that are kept, 1 or more
+ * @returns the points as they are when they are few; else means over runs of neighbors of equal length (the last may be
+ *   shorter)
+ */
+export function thinOut(points: readonly CurvePoint[], most: number): readonly CurvePoint[] {
+  if (points.length <= most) return points;
+  const length = Math.ceil(points.length / most);
+  return Array.from({ length: Math.ceil(points.length / length) }, (_, at) => {
+    const run = points.slice(at * length, (at + 1) * length);
+    return [meanOf(run.map(([step]) => step)), meanOf(run.map(([, value]) => value))] as const;
+  });
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -1,10 +1,15 @@
-/** training.html: one file that needs no network and runs no script. Every number in it is in metrics.ndjson or run.json. */
-import { chartFigure } from "../../write/html/chart.js";
-import { type Fragment, type Markup, html, shownText } from "../../write/html/markup.js";
-import { NOTHING, ratio, whole } from "../../write/html/numbers.js";
-import { descriptionList, renderPage } from "../../write/html/page.js";
-import { table } from "../../write/html/table.js";
+/**
+ * training.html: one file that needs no network and runs no script. Every number in it is in metrics.ndjson or
+ * run.json.
+ */
+import { basename, join } from "node:path";
+import { writeAtomic } from "../../files/atomic-file.js";
+import { chartFigure } from "../../page/chart.js";
+import type { Fragment, Markup } from "../../page/markup.js";
+import { html, NOTHING, ratio, shownText, table, whole } from "../../page/markup.js";
+import { descriptionList, renderPage } from "../../page/page.js";
 import type { RunStarted, StepLine, TrainingHistory, ValidationLine } from "../events.js";
+import type { TrainOptions } from "../options.js";
 import { cropGrounds, cropStrips } from "./crop-strips.js";
 import { sourcesOf, trainingCharts } from "./curves.js";
 
@@ -152,4 +157,45 @@ function dataTables({ instances, images, bySource, dropped, validationInstances 
             [...dropped].map(([reason, count]) => [reason, whole(count)]),
           )
     }`;
+}
+
+/* Writes training.html into the run folder. */
+
+export const TRAINING_PAGE = "training.html";
+
+/** @throws E_WRITE; the page that was there is whole then */
+export async function writeTrainingPage(
+  folder: string,
+  history: TrainingHistory,
+  facts: TrainingPageFacts,
+): Promise<void> {
+  await writeAtomic(join(folder, TRAINING_PAGE), await renderTrainingHtml(history, facts));
+}
+
+/* Options of a training run in words, for its page. run.json has them as they are. */
+
+export function describeOptions({ data, validation, ...recipe }: TrainOptions): readonly (readonly [string, string])[] {
+  const { lossWeights, freeze, truncate } = recipe;
+  const weights = (named: object): string =>
+    Object.entries(named)
+      .map(([name, value]) => `${name} ${String(value)}`)
+      .join(", ");
+  return [
+    ["outlines", basename(data.boxes)],
+    ["validated on", validation === undefined ? "nothing" : basename(validation.boxes)],
+    ...(data.sourceWeights === undefined ? [] : [["weights of sources", weights(data.sourceWeights)] as const]),
+    ...(data.filter === undefined ? [] : [["limits of outlines", weights(data.filter)] as const]),
+    ...(data.maxInstances === undefined ? [] : [["instances at most", String(data.maxInstances)] as const]),
+    ["crops are varied by", data.augmentation === undefined ? "the defaults" : weights(data.augmentation)],
+    [
+      "learning rates",
+      `${recipe.rate}, trunk ${recipe.backboneLearningRate}; ${recipe.schedule === "cosine" ? "cosine" : `a tenth after every ${recipe.dropEvery} steps`}, warm-up ${recipe.warmUp} steps`,
+    ],
+    ["optimizer", `AdamW, decay ${recipe.weightDecay}, gradient clipped at ${recipe.clipNorm}`],
+    ["moving average", recipe.average > 0 ? String(recipe.average) : "none"],
+    ["loss weights", `${weights(lossWeights)}; smoothing ${recipe.smoothing}`],
+    ...(freeze === undefined ? [] : [["frozen up to", freeze] as const]),
+    ...(truncate === undefined ? [] : [["gradients reach back", `${truncate} decoder steps`] as const]),
+    ["seed", String(recipe.seed)],
+  ];
 }

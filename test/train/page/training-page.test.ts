@@ -1,4 +1,6 @@
-/** training.html in a real browser, on a phone and on a desk, light and dark. Skipped where no Chromium is installed. */
+/**
+ * training.html in a real browser, on a phone and on a desk, light and dark. Skipped where no Chromium is installed.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { renderTrainingHtml } from "../../../src/train/page/render-training.js";
 import { HAS_CHROMIUM, type PageInBrowser, SCREENS, expectToFit, placeInBrowser } from "../../page-in-browser.js";

@@ -1,0 +1,70 @@
+/**
+ * The polygons a simulation began with, as a COCO file: what prediction mode draws, for evaluation beside the clicks.
+ * Written while the simulation goes on; memory does not grow with it.
+ */
+import type { Dataset } from "../dataset/dataset.js";
+import { AtomicFile } from "../files/atomic-file.js";
+import { scoreOf } from "../predict/choose-vertex.js";
+import type { DoneOutcome } from "../types.js";
+import { predictedAnnotation } from "../write/coco-annotation.js";
+import type { SimulatedInstance } from "./simulate-batch.js";
+
+export const AUTOMATIC_FILE = "automatic.json";
+
+export class AutomaticFile {
+  private isFirst = true;
+
+  private constructor(private readonly file: AtomicFile) {}
+
+  /** @throws E_WRITE */
+  static async open(path: string): Promise<AutomaticFile> {
+    const file = await AtomicFile.open(path);
+    await file.write('{"annotations":[');
+    return new AutomaticFile(file);
+  }
+
+  /**
+   * Instances with fewer than three distinct vertices are left out: an evaluation counts them as failed. @throws
+   * E_WRITE
+   */
+  async add({ crop, automatic }: SimulatedInstance): Promise<void> {
+    const {
+      ring,
+      sequence: { logProbability, steps, ended },
+    } = automatic;
+    if (ring.length === 0) return;
+    const { ordinal, annotationId, imageId } = crop.instance;
+    const outcome: DoneOutcome = {
+      status: "done",
+      ordinal,
+      annotationId,
+      imageId,
+      ring,
+      ended,
+      score: Math.round(scoreOf(logProbability, steps) * 1e4) / 1e4,
+      clipped: crop.clipped,
+      imageWidth: crop.imageWidth,
+      imageHeight: crop.imageHeight,
+    };
+    await this.element(predictedAnnotation(crop.instance, outcome));
+  }
+
+  /** Adds the images and categories of the data set, and puts the file in place. @throws E_WRITE */
+  async finish(dataset: Dataset): Promise<void> {
+    await this.file.write('\n],"images":[');
+    this.isFirst = true;
+    for await (const { image, entries } of dataset.groups()) if (entries.length > 0) await this.element(image.raw);
+    await this.file.write(`\n],"categories":${JSON.stringify(dataset.categories.map(({ raw }) => raw))}}\n`);
+    await this.file.commit();
+  }
+
+  /** Removes what was written; nothing after `finish`. */
+  abort(): Promise<void> {
+    return this.file.abort();
+  }
+
+  private async element(value: object): Promise<void> {
+    await this.file.write(`${this.isFirst ? "" : ","}\n${JSON.stringify(value)}`);
+    this.isFirst = false;
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * What `simulateClicks` is asked, and what it tells its caller. The command line fills these in; tests and other
+ * programs may as well.
+ */
+import type { DeviceChoice } from "../engine/devices.js";
+import { usageError } from "../errors.js";
+import type { ClickMatch, ClickMetric, ClickReport, GroupBy, Rasterizer } from "../report/types.js";
+import type { FailReason, Id, Ring } from "../types.js";
+import type { SubjectOptions } from "./subjects.js";
+
+export interface SimulateOptions extends SubjectOptions {
+  /** Folder that is searched for images, at any depth. */
+  readonly images: string;
+  /** Boxes with ground truth: COCO file or Cityscapes folder. */
+  readonly truth: string;
+  /** Name of a bundled model or path of a model folder. */
+  readonly model: string;
+  readonly device: DeviceChoice;
+  /** Crops per encoder call, 1 to 256; chosen from the device when absent. */
+  readonly batchSize?: number;
+  /** Cores to compute on where the CPU does, 1 to 256; all when absent. */
+  readonly threads?: number;
+  /** Added to the long side of the box, as a ratio, 0 to 1; the model card's when absent. */
+  readonly context?: number;
+  /** Decoder steps at most, 3 to 500. */
+  readonly maxSteps: number;
+  /** Polygons drawn per instance at most to find the one an annotator is shown first, 1 to 10. */
+  readonly candidates: number;
+  /**
+   * T in grid cells; with match "area" the limit on the area error in cells of area. At least one, different, 0 or
+   * more.
+   */
+  readonly thresholds: readonly number[];
+  readonly match: ClickMatch;
+  /** Absent: as the rule's source has it, Manhattan for "ring", else chessboard. */
+  readonly metric?: ClickMetric;
+  /** Clicks an annotator has per instance, 0 or more; no limit when absent. */
+  readonly maxClicks?: number;
+  readonly rasterizer: Rasterizer;
+  readonly groupBy: GroupBy;
+  /** Seed and draws of the bootstrap intervals; 0 draws = no intervals. */
+  readonly seed: number;
+  readonly resamples: number;
+  /** Where the automatic polygons are written as a COCO file, for evaluation; nowhere when absent. */
+  readonly automaticFile?: string;
+}
+
+export interface SimulateHost {
+  /** Aborted = finish the batch and return with `stopped: true`. */
+  readonly signal: AbortSignal;
+  /** One line for people. */
+  note(line: string): void;
+  progress(progress: {
+    readonly finished: number;
+    readonly total: number;
+    readonly failed: number;
+    readonly finishedNow: number;
+  }): void;
+  /** An instance whose image or box gives no crop. */
+  failure(failure: {
+    readonly annotationId: Id;
+    readonly imageId: Id;
+    readonly reason: FailReason;
+    readonly message: string;
+  }): void;
+  /** Every simulated instance, as it comes. */
+  row(row: ClickRow): Promise<void>;
+}
+
+/** What became of one instance: a line of clicks.csv per threshold. */
+export interface ClickRow {
+  readonly annotationId: Id;
+  readonly imageId: Id;
+  readonly fileName: string;
+  readonly category: string;
+  /** Absent when no grouping was asked for. */
+  readonly source?: string;
+  /** Cells of the truth on the grid. */
+  readonly truthVertices: number;
+  readonly automaticIou: number;
+  /** In the order of the thresholds asked for. */
+  readonly perThreshold: readonly {
+    readonly threshold: number;
+    readonly clicks: number;
+    readonly iou: number;
+    readonly vertices: number;
+    readonly ended: boolean;
+  }[];
+}
+
+export interface ClickStudy {
+  readonly report: ClickReport;
+  /** True when the user stopped it: the report covers the instances simulated by then. */
+  readonly stopped: boolean;
+  /** Instances that could not be simulated because of their image or box. */
+  readonly failed: number;
+  /** Extra part of the box's long side that the network saw. */
+  readonly context: number;
+  /** True for truth annotations within categories and limit, by ordinal. */
+  isAsked(ordinal: number): boolean;
+  /** Result at the smallest threshold, for pictures; undefined for an instance that was not simulated. */
+  corrected(annotationId: Id): CorrectedPolygon | undefined;
+}
+
+export interface CorrectedPolygon {
+  /** Image pixels, clockwise; may have fewer than three distinct vertices. */
+  readonly ring: Ring;
+  readonly iou: number;
+  readonly clicks: number;
+  readonly threshold: number;
+}
+
+/* The words of `--threshold` and `--simulate-clicks` to numbers. */
+
+/** More than anybody compares; each costs rows of the decoder. */
+const MOST_THRESHOLDS = 16;
+
+/**
+ * @param place the option as typed, opens the message
+ * @throws E_USAGE unless they are different numbers of 0 or more, at most 16
+ */
+export function parseThresholds(words: readonly string[], place: string): number[] {
+  const hint = "Give distances in grid cells, for example 1,2,3,4.";
+  const thresholds = words.map((word) => {
+    // Number() alone would take "", "0x10" and "Infinity".
+    const value = /^(\d+\.?\d*|\.\d+)$/.test(word) ? Number(word) : NaN;
+    if (!Number.isFinite(value))
+      throw usageError(`${place}: expected numbers of 0 or more but received ${JSON.stringify(word)}`, hint);
+    return value;
+  });
+  const twice = thresholds.find((threshold, at) => thresholds.indexOf(threshold) !== at);
+  if (twice !== undefined)
+    throw usageError(`${place}: expected every threshold once but received ${twice} twice`, hint);
+  if (thresholds.length === 0 || thresholds.length > MOST_THRESHOLDS) {
+    throw usageError(`${place}: expected 1 to ${MOST_THRESHOLDS} thresholds but received ${thresholds.length}`, hint);
+  }
+  return thresholds;
+}

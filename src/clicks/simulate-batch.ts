@@ -1,0 +1,254 @@
+/**
+ * One batch of crops through all simulated annotators at once: one encoding, all thresholds and instances step
+ * together.
+ */
+import type { Crop } from "../crop/crop.js";
+import type { Engine } from "../engine/engine.js";
+import type { Exclusion } from "../evaluate/truth.js";
+import { prepareTruth } from "../evaluate/truth.js";
+import type { CropWindow } from "../geometry/grid.js";
+import { GRID_SIZE, flipCells } from "../geometry/grid.js";
+import { fillPolygon, iouOfRles } from "../geometry/iou.js";
+import { ringToCells } from "../geometry/quantize.js";
+import { signedArea } from "../geometry/ring.js";
+import { simplifyRing } from "../geometry/simplify.js";
+import { traceMask } from "../geometry/trace-mask.js";
+import { decodeCorrected } from "../predict/corrected.js";
+import type { DecodedPolygon } from "../predict/decode-loop.js";
+import type { Sequence } from "../predict/decode.js";
+import { sequenceToRing, stackPixels } from "../predict/predict.js";
+import type { ClickMatch, ClickMetric, Rasterizer } from "../report/types.js";
+import type { GridCell, Ring, Rle, Truth } from "../types.js";
+import { areaRule } from "./area-rule.js";
+import type { ClickRule } from "./rules.js";
+import { closestRule, ringRule, SimulatedAnnotator } from "./rules.js";
+
+/**
+ * The IoU is followed up to this many corrections, and NoC counts an instance that needs more with it: the custom of
+ * interactive segmentation.
+ */
+export const CURVE_CLICKS = 20;
+
+export interface Simulation {
+  /** At least one. */
+  readonly thresholds: readonly number[];
+  readonly match: ClickMatch;
+  readonly metric: ClickMetric;
+  /** Infinity for no limit. */
+  readonly maxClicks: number;
+  readonly maxSteps: number;
+  /** Polygons drawn per instance at most to find the one shown first, 1..10. */
+  readonly candidates: number;
+  readonly rasterizer: Rasterizer;
+}
+
+/** A polygon somebody drew, and how good it is. */
+export interface MeasuredPolygon {
+  readonly sequence: Sequence;
+  /** As `annotate` would write it; empty with fewer than three distinct vertices. */
+  readonly ring: Ring;
+  readonly clicks: number;
+  /** At image resolution, against all parts of the truth; 0 with fewer than three distinct vertices. */
+  readonly iou: number;
+}
+
+export interface SimulatedInstance {
+  readonly kind: "simulated";
+  readonly crop: Crop;
+  /** Cells of the truth on the grid. */
+  readonly truthVertices: number;
+  readonly automatic: MeasuredPolygon;
+  /** In the order of the thresholds. */
+  readonly perThreshold: readonly MeasuredPolygon[];
+  /**
+   * IoU when the annotator of the smallest threshold stops after k corrections, k = 0 (automatic) up to `curveLength`.
+   */
+  readonly iouAfterClicks: readonly number[];
+}
+
+export type SimulationResult = SimulatedInstance | ({ readonly kind: "excluded"; readonly crop: Crop } & Exclusion);
+
+/** Corrections the IoU is followed over. */
+export function curveLength({ maxClicks }: Simulation): number {
+  return Math.min(CURVE_CLICKS, maxClicks);
+}
+
+/** @returns one result per crop, in order, and the time of encoder and decoder together */
+export async function simulateBatch(
+  engine: Engine,
+  crops: readonly Crop[],
+  simulation: Simulation,
+): Promise<{ results: SimulationResult[]; milliseconds: number }> {
+  const subjects = crops.map((crop) => prepareSubject(crop, simulation));
+  const usable = subjects.filter((subject) => subject.kind === "usable");
+  const { instances, milliseconds } =
+    usable.length === 0 ? { instances: [], milliseconds: 0 } : await simulateUsable(engine, usable, simulation);
+  let next = 0;
+  return {
+    results: subjects.map((subject) => (subject.kind === "usable" ? instances[next++]! : subject)),
+    milliseconds,
+  };
+}
+
+async function simulateUsable(
+  engine: Engine,
+  subjects: readonly UsableSubject[],
+  simulation: Simulation,
+): Promise<{ instances: SimulatedInstance[]; milliseconds: number }> {
+  const crops = subjects.map(({ crop }) => crop);
+  const annotatorsOf = (at: number, isFlipped: boolean): SimulatedAnnotator[] => {
+    const { truth } = subjects[at]!;
+    return annotatorsFor(isFlipped ? flipCells(truth) : truth, simulation);
+  };
+  const { polygons, maskLogits, times } = await decodeCorrected(
+    engine,
+    stackPixels(crops),
+    crops,
+    annotatorsOf,
+    simulation,
+  );
+  const drawn = subjects.map((): DecodedPolygon<SimulatedAnnotator>[] => []);
+  for (const polygon of polygons) drawn[polygon.crop]!.push(polygon);
+  return {
+    instances: subjects.map((subject, at) => measure(subject, drawn[at]!, maskLogits?.[at], simulation)),
+    milliseconds: times.encodeMs + times.stepsMs,
+  };
+}
+
+interface UsableSubject {
+  readonly kind: "usable";
+  readonly crop: Crop;
+  readonly truth: readonly GridCell[];
+  readonly mask: Rle;
+}
+type Subject = UsableSubject | ({ readonly kind: "excluded"; readonly crop: Crop } & Exclusion);
+
+function prepareSubject(crop: Crop, { rasterizer }: Simulation): Subject {
+  const prepared = prepareTruth(crop.instance, { width: crop.imageWidth, height: crop.imageHeight }, rasterizer, 0);
+  if (prepared.kind === "excluded") return { ...prepared, crop };
+  const truth = truthOnGrid(crop.instance.truth!, crop.window);
+  return truth === undefined
+    ? { kind: "excluded", crop, reason: "truth-flat" }
+    : { kind: "usable", crop, truth, mask: prepared.mask };
+}
+
+/** One per threshold; the one of the smallest starts a polygon that stops correcting at each of its corrections. */
+function annotatorsFor(truth: readonly GridCell[], simulation: Simulation): SimulatedAnnotator[] {
+  const smallest = smallestThreshold(simulation.thresholds);
+  return simulation.thresholds.map(
+    (threshold, at) =>
+      new SimulatedAnnotator(
+        at,
+        ruleFor(truth, threshold, simulation),
+        simulation.maxClicks,
+        at === smallest ? curveLength(simulation) : -1,
+      ),
+  );
+}
+
+/** Position of the smallest threshold. */
+export function smallestThreshold(thresholds: readonly number[]): number {
+  return thresholds.indexOf(Math.min(...thresholds));
+}
+
+function ruleFor(truth: readonly GridCell[], threshold: number, { match, metric }: Simulation): ClickRule {
+  switch (match) {
+    case "closest":
+      return closestRule(truth, threshold, metric);
+    case "ring":
+      return ringRule(truth, threshold, metric);
+    case "area":
+      return areaRule(truth, threshold, metric);
+  }
+}
+
+/**
+ * @param drawn all polygons of one crop: those of the annotators, and of the smallest threshold's those that stopped
+ *   correcting
+ */
+function measure(
+  { crop, truth, mask }: UsableSubject,
+  drawn: readonly DecodedPolygon<SimulatedAnnotator>[],
+  maskLogits: Float32Array | undefined,
+  simulation: Simulation,
+): SimulatedInstance {
+  const known = new Map<string, Outline>();
+  const toMeasured = ({ rule, sequence }: DecodedPolygon<SimulatedAnnotator>): MeasuredPolygon => {
+    const key = sequence.cells.join();
+    const outline = known.get(key) ?? outlineOf(sequence, crop, maskLogits, mask, simulation.rasterizer);
+    known.set(key, outline);
+    return { sequence, clicks: rule.clicks, ...outline };
+  };
+  const finals = drawn.filter(({ rule }) => !rule.isFork).sort((a, b) => a.rule.run - b.rule.run);
+  const perThreshold = finals.map(toMeasured);
+  const final = perThreshold[smallestThreshold(simulation.thresholds)]!;
+  const stopped = new Map(
+    drawn.filter(({ rule }) => rule.isFork).map((polygon) => [polygon.rule.clicks, toMeasured(polygon)]),
+  );
+  return {
+    kind: "simulated",
+    crop,
+    truthVertices: truth.length,
+    perThreshold,
+    automatic: stopped.get(0) ?? final,
+    iouAfterClicks: Array.from(
+      { length: curveLength(simulation) + 1 },
+      (_, clicks) => (stopped.get(clicks) ?? final).iou,
+    ),
+  };
+}
+
+type Outline = Pick<MeasuredPolygon, "ring" | "iou">;
+
+/** Vertices lie where in their cells the mask map says, corrected ones too: an annotator names cells here. */
+function outlineOf(
+  { cells }: Sequence,
+  crop: Crop,
+  maskLogits: Float32Array | undefined,
+  truth: Rle,
+  rule: Rasterizer,
+): Outline {
+  const { ring, distinct } = sequenceToRing(cells, crop, maskLogits);
+  return distinct < 3
+    ? { ring: [], iou: 0 }
+    : { ring, iou: iouOfRles(fillPolygon([ring], crop.imageHeight, crop.imageWidth, rule), truth) };
+}
+
+/* Ground truth as the simulated annotator sees it: one ring of grid cells, in the crop's frame. */
+
+/**
+ * Tolerance that takes the stairs out of a mask's outline, image pixels: filled triangles of any slant come back with
+ * 3.2 vertices on average, with 1 px with 25.
+ */
+const STAIR_PX = 1.5;
+
+/**
+ * The annotator draws one outline, as the network does: the largest ring of a truth polygon, or the outline of a truth
+ * mask's largest component, holes left out. A mask's outline follows pixel edges; its stairs are taken out by
+ * simplification within 1.5 pixels, at most half a grid cell, or each of them would count as vertices. The ring then
+ * becomes grid cells as in training: cells under the vertices, repeated and collinear ones removed, clockwise.
+ *
+ * @returns undefined when no area is left on the grid: fewer than three cells, or all in line
+ */
+export function truthOnGrid(truth: Truth, window: CropWindow): readonly GridCell[] | undefined {
+  const ring =
+    truth.kind === "polygon"
+      ? largestRing(truth.polygon)
+      : simplifyRing(largestRing(traceMask(truth.rle)), Math.min(STAIR_PX, window.side / GRID_SIZE / 2));
+  const cells = ringToCells(ring, window);
+  return cells.length >= 3 && signedArea(cells.map(({ col, row }) => ({ x: col, y: row }))) > 0 ? cells : undefined;
+}
+
+/** Outlines of holes run the other way round and never enclose more than the outline around them. */
+function largestRing(rings: readonly Ring[]): Ring {
+  let largest: Ring = [];
+  let most = 0;
+  for (const ring of rings) {
+    const area = Math.abs(signedArea(ring));
+    if (area > most) {
+      most = area;
+      largest = ring;
+    }
+  }
+  return largest;
+}

@@ -1,0 +1,105 @@
+/**
+ * One pass over a COCO file or results list: what is in it and where. Nothing of the file is kept but numbers per
+ * record, the categories, and the other top-level fields.
+ */
+import { invalidData } from "../../errors.js";
+import type { Category, Id, JsonObject } from "../../types.js";
+import { describeViolation } from "../../validate.js";
+import type { ByteFile } from "../json/byte-file.js";
+import type { JsonOutline, ListElement, ListHandler } from "../json/elements.js";
+import { IGNORE, walkJson } from "../json/elements.js";
+import { describeProblem, parseJsonBytes } from "../json/value.js";
+import { AnnotationIndex, IdNumbers, ImageTableBuilder } from "./columns.js";
+import { checkCocoCategory } from "./schema.js";
+
+export interface CocoIndex {
+  readonly file: ByteFile;
+  readonly outline: JsonOutline;
+  /** Ids of images, from `images` and from annotations. */
+  readonly imageIds: IdNumbers;
+  /** Category ids the annotations name, in order of first appearance. */
+  readonly categoryIds: IdNumbers;
+  readonly images: ImageTableBuilder;
+  readonly annotations: AnnotationIndex;
+  /** @throws E_DATA for a category without id or name, or an id that stands twice */
+  categories(): readonly Category[];
+  /** Top-level fields other than images, annotations and categories. */
+  readonly header: JsonObject;
+}
+
+/** @param parts "images" passes the annotations by: enough for a file that only names images and categories */
+export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all"): Promise<CocoIndex> {
+  const imageIds = new IdNumbers();
+  const categoryIds = new IdNumbers();
+  const images = new ImageTableBuilder(imageIds);
+  const annotations = new AnnotationIndex(imageIds);
+  const categories = new CategoryReader(file.path);
+  const header: JsonObject = {};
+
+  /** @param hasIds whether an annotation's `id` is one: in a results list it is a field like any other */
+  const annotationHandler = (hasIds: boolean): ListHandler =>
+    parts === "images"
+      ? IGNORE
+      : {
+          fields: ["id", "image_id", "category_id"],
+          element({ offset, length, fields, bytes }) {
+            annotations.add(offset, length, hasIds ? fields.id(0, bytes) : undefined, fields.id(1, bytes));
+            const category = fields.id(2, bytes);
+            if (category !== undefined) categoryIds.of(category);
+          },
+        };
+  const imageHandler: ListHandler = {
+    fields: ["id"],
+    element({ offset, length, fields, bytes }) {
+      images.add(offset, length, fields.id(0, bytes));
+    },
+  };
+  const outline = await walkJson(file, {
+    lists: new Map([
+      ["images", imageHandler],
+      ["annotations", annotationHandler(true)],
+      ["categories", categories],
+    ]),
+    root: annotationHandler(false),
+    // Not an assignment: a field named "__proto__" has to stay a field.
+    value(key, value) {
+      Object.defineProperty(header, key, { value, enumerable: true, configurable: true, writable: true });
+    },
+  });
+  return { file, outline, imageIds, categoryIds, images, annotations, categories: () => categories.finish(), header };
+}
+
+/** Problems wait until the file is known to be COCO: in another format, "categories" may be anything. */
+class CategoryReader implements ListHandler {
+  readonly fields = [];
+  private readonly categories = new Map<Id, Category>();
+  private problem: string | undefined;
+
+  constructor(private readonly file: string) {}
+
+  element({ index, offset, length, bytes, start }: ListElement): void {
+    if (this.problem !== undefined) return;
+    const parsed = parseJsonBytes(bytes.subarray(start, start + length), offset);
+    const where = `categories[${index}]`;
+    if (parsed.kind === "problem") {
+      this.problem = `${where}, ${describeProblem(parsed)}`;
+      return;
+    }
+    const violation = checkCocoCategory(parsed.value);
+    if (violation !== undefined) {
+      this.problem = `${where}: ${describeViolation(violation)}`;
+      return;
+    }
+    const raw = parsed.value as JsonObject;
+    const { id, name } = raw as { id: Id; name: string };
+    if (this.categories.has(id))
+      this.problem = `${where}: expected every category id once, received ${JSON.stringify(id)} a second time`;
+    this.categories.set(id, { id, name, raw });
+  }
+
+  finish(): readonly Category[] {
+    if (this.problem !== undefined)
+      throw invalidData(`${this.file}: ${this.problem}`, "Correct this category, then run again.");
+    return [...this.categories.values()];
+  }
+}

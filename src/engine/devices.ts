@@ -1,0 +1,221 @@
+/**
+ * Which engine computes on which device. `auto` takes the first that works, in this order: CUDA through TensorFlow.js,
+ * CUDA through onnxruntime, WebGPU on hardware, the CPU through onnxruntime, the CPU through TensorFlow.js. Each one
+ * passed over is reported with the reason and with what would change that.
+ *
+ * POLYRNN_ENGINE=tfjs|onnxruntime leaves only one engine to choose from, for comparing them. Libraries are imported
+ * when their turn comes: loading one takes up to two seconds.
+ */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { reasonOf, unavailable, usageError } from "../errors.js";
+import type { Model } from "../model/model.js";
+import type { DeviceName, Engine, EngineName } from "./engine.js";
+
+export type DeviceChoice = "auto" | DeviceName;
+
+export interface Candidate {
+  readonly engine: EngineName;
+  readonly device: DeviceName;
+}
+
+/** Why a candidate does not serve, and one sentence on what would change that. */
+export interface Obstacle {
+  readonly reason: string;
+  readonly fix: string;
+}
+
+export interface PassedOver extends Obstacle {
+  readonly candidate: Candidate;
+}
+
+const ORDER: readonly Candidate[] = [
+  { engine: "tfjs", device: "cuda" },
+  { engine: "onnxruntime", device: "cuda" },
+  { engine: "onnxruntime", device: "webgpu" },
+  { engine: "onnxruntime", device: "cpu" },
+  { engine: "tfjs", device: "cpu" },
+];
+
+/** The candidates for a choice, best first. */
+export function candidatesFor(device: DeviceChoice, engine?: EngineName): readonly Candidate[] {
+  return ORDER.filter(
+    (candidate) =>
+      (device === "auto" || candidate.device === device) && (engine === undefined || candidate.engine === engine),
+  );
+}
+
+/**
+ * The first candidate that works.
+ * @param attempt what was wanted of the candidate, or its obstacle
+ * @throws E_UNAVAILABLE with every obstacle when none works
+ */
+export async function takeFirst<W extends object>(
+  device: DeviceChoice,
+  candidates: readonly Candidate[],
+  attempt: (candidate: Candidate) => Promise<W | Obstacle>,
+): Promise<{ readonly taken: W; readonly candidate: Candidate; readonly passedOver: readonly PassedOver[] }> {
+  const passedOver: PassedOver[] = [];
+  for (const candidate of candidates) {
+    const outcome = await attempt(candidate);
+    if (!isObstacle(outcome)) return { taken: outcome, candidate, passedOver };
+    passedOver.push({ candidate, ...outcome });
+  }
+  const reasons = passedOver.map(({ candidate, reason }) => `${candidate.engine} on ${candidate.device}: ${reason}`);
+  throw unavailable(
+    `device ${device}: expected one engine that works but ${reasons.length === 0 ? "none offers this device" : reasons.join("; ")}`,
+    passedOver[0]?.fix ?? "Use --device auto; `polyrnn doctor` shows what works here.",
+  );
+}
+
+function isObstacle(outcome: object): outcome is Obstacle {
+  return "reason" in outcome && "fix" in outcome;
+}
+
+export interface OpenEngineOptions {
+  readonly device: DeviceChoice;
+  /** Cores to compute on, for the CPU; all of them when absent. */
+  readonly threads?: number;
+}
+
+/**
+ * @returns an engine for the model, which the caller disposes, and what was passed over on the way to it
+ * @throws E_UNAVAILABLE when no engine works on the device
+ */
+export async function openEngine(
+  model: Model,
+  options: OpenEngineOptions,
+): Promise<{ engine: Engine; passedOver: readonly PassedOver[] }> {
+  const { taken: engine, passedOver } = await openFirst(options, (candidate) =>
+    openCandidate(candidate, model, options),
+  );
+  return { engine, passedOver };
+}
+
+/**
+ * The same for whatever is opened on an engine.
+ * @param open on a candidate that works
+ */
+export function openFirst<W extends object>(
+  { device, threads }: OpenEngineOptions,
+  open: (candidate: Candidate) => Promise<W>,
+): Promise<{ readonly taken: W; readonly passedOver: readonly PassedOver[] }> {
+  return takeFirst(device, candidatesFor(device, forcedEngine()), async (candidate) => {
+    const obstacle = await probe(candidate, device, threads);
+    if (obstacle !== undefined) return obstacle;
+    try {
+      return await open(candidate);
+    } catch (error) {
+      if (candidate.device === "cpu") throw error; // nothing about the machine explains this
+      return { reason: `the model does not run there (${reasonOf(error)})`, fix: "Use --device cpu." };
+    }
+  });
+}
+
+/** What `polyrnn doctor` shows for one candidate. */
+export type ProbeReport = Candidate & ({ readonly works: true } | ({ readonly works: false } & Obstacle));
+
+/** Tries every candidate, in the order of `auto`; the first that works is the one `auto` takes. */
+export async function probeDevices(): Promise<readonly ProbeReport[]> {
+  const reports: ProbeReport[] = [];
+  for (const candidate of candidatesFor("auto", forcedEngine())) {
+    const obstacle = await probe(candidate, "auto");
+    reports.push(obstacle === undefined ? { ...candidate, works: true } : { ...candidate, works: false, ...obstacle });
+  }
+  return reports;
+}
+
+function forcedEngine(): EngineName | undefined {
+  const name = process.env["POLYRNN_ENGINE"];
+  if (name === undefined || name === "") return undefined;
+  if (name === "tfjs" || name === "onnxruntime") return name;
+  throw usageError(
+    `POLYRNN_ENGINE: expected tfjs or onnxruntime but received ${JSON.stringify(name.slice(0, 80))}`,
+    "Correct or unset the environment variable.",
+  );
+}
+
+/** @param asked `auto` looks for signs of hardware first; a device that was asked for is tried in any case */
+async function probe(
+  { engine, device }: Candidate,
+  asked: DeviceChoice,
+  threads?: number,
+): Promise<Obstacle | undefined> {
+  if (asked === "auto" && device === "cuda" && !hasNvidiaDriver()) {
+    return {
+      reason: "no NVIDIA driver is visible",
+      fix: "Install the driver, or give a container access to the GPU; then nvidia-smi lists it.",
+    };
+  }
+  if (asked === "auto" && device === "webgpu" && !hasGpuHardware()) {
+    return {
+      reason: "no hardware GPU is visible",
+      fix: "Install the GPU's driver, or give a container access to /dev/dri; --device webgpu also takes a software driver.",
+    };
+  }
+  try {
+    return engine === "tfjs"
+      ? await probeTfjs(device, threads)
+      : await (await import("./onnx/probe.js")).probeOnnx(device);
+  } catch (error) {
+    // The import itself: a native library for another platform, or one that is missing.
+    return {
+      reason: `${engine} does not load (${reasonOf(error).split("\n", 1)[0]!})`,
+      fix: "Run npm ci again on this machine.",
+    };
+  }
+}
+
+async function probeTfjs(device: DeviceName, threads?: number): Promise<Obstacle | undefined> {
+  if (device === "webgpu") return { reason: "TensorFlow.js has no WebGPU in Node", fix: "Use onnxruntime for WebGPU." };
+  const { loadTfjs } = await import("./tfjs/load.js");
+  const outcome = loadTfjs(device, threads);
+  if ("tf" in outcome) return undefined;
+  return {
+    reason: outcome.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; "),
+    fix: outcome.obstacles[0]!.fix,
+  };
+}
+
+/** The engine of a candidate that works. */
+export async function openCandidate(
+  { engine, device }: Candidate,
+  model: Model,
+  { threads }: Pick<OpenEngineOptions, "threads">,
+): Promise<Engine> {
+  const { network, weights, card } = model;
+  if (engine === "onnxruntime") {
+    const { openOnnxEngine } = await import("./onnx/engine.js");
+    return openOnnxEngine(network, weights, card.normalization, { device, ...(threads !== undefined && { threads }) });
+  }
+  const [{ loadTfjs }, { openTfjsEngine }] = await Promise.all([import("./tfjs/load.js"), import("./tfjs/engine.js")]);
+  const loaded = loadTfjs(device === "cuda" ? "cuda" : "cpu", threads);
+  if (!("tf" in loaded)) throw new Error("TensorFlow.js was there a moment ago");
+  return openTfjsEngine(loaded.tf, network, weights, card.normalization, { device, version: loaded.version });
+}
+
+/* Cheap signs of a GPU: files the drivers make. They decide whether `auto` spends time on loading a GPU library. */
+
+/** Files that stand for a driver, by platform; "dxg" is the GPU inside WSL, "nvhost" the one of a Jetson. */
+const NVIDIA_FILES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
+  linux: ["/dev/nvidiactl", "/dev/dxg", "/dev/nvhost-ctrl-gpu"],
+  win32: [join(process.env["SystemRoot"] ?? "C:\\Windows", "System32", "nvcuda.dll")],
+};
+
+export function hasNvidiaDriver(): boolean {
+  return (NVIDIA_FILES[process.platform] ?? []).some((file) => existsSync(file));
+}
+
+/**
+ * Whether WebGPU would find hardware: always assumed on macOS (Metal) and Windows (Direct3D 12), by device files on
+ * Linux. Vulkan set up for a driver that computes on the CPU (SwiftShader, lavapipe) does not count; `--device webgpu`
+ * still takes it.
+ */
+export function hasGpuHardware(): boolean {
+  const drivers = `${process.env["VK_ICD_FILENAMES"] ?? ""}${process.env["VK_DRIVER_FILES"] ?? ""}`;
+  if (/swiftshader|lvp|lavapipe/i.test(drivers)) return false;
+  if (process.platform !== "linux") return true;
+  return (
+    hasNvidiaDriver() || (existsSync("/dev/dri") && readdirSync("/dev/dri").some((name) => name.startsWith("renderD")))
+  );
+}

@@ -1,0 +1,66 @@
+/**
+ * What predict/ asks of a runtime, whatever the architecture and whoever computes it.
+ *
+ *     encode(crops)          -> a Decoding: first-vertex logits, zero state, hoisted gates
+ *     decoding.step(y)       -> logits [B, 785]; the state moves on
+ *     decoding.steps?(y)     -> several steps, each with the best class of the one before
+ *     decoding.select(rows)  -> the Decoding of the instances still drawing
+ */
+
+export type EngineName = "onnxruntime" | "tfjs";
+export type DeviceName = "cpu" | "webgpu" | "cuda";
+
+/** The vertices a step sees, one entry per row, each 0..784; 784 means no vertex (an all-zero grid). */
+export interface StepInput {
+  /** y(1), the first vertex. */
+  readonly first: Int32Array;
+  /** y(t-1). */
+  readonly previous: Int32Array;
+  /** y(t-2). */
+  readonly beforePrevious: Int32Array;
+}
+
+/** One of several steps taken in one call. */
+export interface StepDecoded {
+  /** Class with the highest logit of each row, 0..784, the first of equals; the next step saw it as y(t-1). */
+  readonly chosen: Int32Array;
+  /** [size, 785], row-major. */
+  readonly logits: Float32Array;
+}
+
+/** A batch in the middle of being drawn. Whoever holds it disposes it; one call at a time. */
+export interface Decoding {
+  /** Rows: instances in this batch. */
+  readonly size: number;
+  /** First-vertex logits [size, 784], row-major. */
+  readonly firstVertexLogits: Float32Array;
+  /** One decoder step for every row. @returns logits [size, 785], row-major; a fresh array the caller may keep. */
+  step(input: StepInput): Promise<Float32Array>;
+  /**
+   * As many steps as the engine takes at once, each seeing what the one before chose: nobody between them, and no way
+   * for the state to leave the device. Absent where a call costs no more than its arithmetic.
+   */
+  readonly steps?: ((input: StepInput) => Promise<readonly StepDecoded[]>) | undefined;
+  /**
+   * A new Decoding made of the given rows of this one, features and state as they are now. Rows may repeat (a beam,
+   * several thresholds of one instance). This one stays valid and is still to be disposed.
+   */
+  select(rows: readonly number[]): Decoding;
+  dispose(): void;
+}
+
+/** A batch before its first step. */
+export interface EncodedBatch extends Decoding {
+  /** Logits of the object's mask [size, 784], row-major; a network without such a map has none. */
+  readonly maskLogits?: Float32Array;
+}
+
+export interface Engine {
+  readonly name: EngineName;
+  readonly device: DeviceName;
+  /** Library and version for the run summary, for example "onnxruntime-node 1.30.0". */
+  readonly version: string;
+  /** @param pixels [count, 224, 224, 3] uint8 RGB */
+  encode(pixels: Uint8Array, count: number): Promise<EncodedBatch>;
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,82 @@
+/**
+ * A model as ONNX files that open anywhere: the two graphs the program itself runs, and one that draws polygons on its
+ * own.
+ *
+ *     encoder.onnx   pixels -> vertex, edge, mask logits, features, hoisted gates        (engine/onnx/models.ts)
+ *     step.onnx      one decoder step                                                   (engine/onnx/models.ts)
+ *     polyrnn.onnx   pixels, max_steps -> cells, the loop inside the graph              (engine/onnx/models.ts)
+ *
+ * Float32, whatever the weights are stored as; opset 17.
+ */
+import "./environment.js";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { cannotWrite, reasonOf } from "../../errors.js";
+import type { Model } from "../../model/model.js";
+import { buildEncoderModel, buildLoopModel, buildStepModel } from "./models.js";
+
+export interface ExportedFile {
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** @param out folder that is there; files of these names are replaced @throws E_WRITE */
+export async function exportOnnx({ network, weights, card }: Model, out: string): Promise<readonly ExportedFile[]> {
+  const builders: readonly (readonly [name: string, build: () => Uint8Array])[] = [
+    ["encoder.onnx", () => buildEncoderModel(network, weights, card.normalization, "all")],
+    ["step.onnx", () => buildStepModel(network, weights)],
+    ["polyrnn.onnx", () => buildLoopModel(network, weights, card.normalization)],
+  ];
+  const files: ExportedFile[] = [];
+  for (const [name, build] of builders) {
+    const path = join(out, name);
+    const bytes = build(); // one at a time: vgg16 takes 160 MB each
+    try {
+      await writeFile(path, bytes);
+    } catch (error) {
+      throw cannotWrite(
+        `${path}: cannot write the exported model: ${reasonOf(error)}`,
+        "Name a folder that can be written with --out.",
+        error,
+      );
+    }
+    files.push({ name, path, bytes: bytes.byteLength });
+  }
+  return files;
+}
+
+/* Runs any ONNX file on the CPU: for checking what was exported. */
+
+export type OnnxFeed =
+  | { readonly type: "uint8"; readonly data: Uint8Array; readonly dims: readonly number[] }
+  | { readonly type: "int64"; readonly data: BigInt64Array; readonly dims: readonly number[] };
+
+export interface OnnxRunner {
+  /** @returns outputs by name; float and int32 outputs only */
+  run(feeds: Readonly<Record<string, OnnxFeed>>): Promise<Readonly<Record<string, Float32Array | Int32Array>>>;
+  close(): Promise<void>;
+}
+
+export async function openOnnxFile(path: string): Promise<OnnxRunner> {
+  const session = await InferenceSession.create(path, { logSeverityLevel: 3 });
+  return {
+    async run(feeds) {
+      const inputs = Object.fromEntries(
+        Object.entries(feeds).map(([name, feed]) => [
+          name,
+          feed.type === "uint8" ? new Tensor("uint8", feed.data, feed.dims) : new Tensor("int64", feed.data, feed.dims),
+        ]),
+      );
+      const outputs = await session.run(inputs);
+      return Object.fromEntries(
+        Object.entries(outputs).map(([name, { data, type }]) => {
+          if (data instanceof Float32Array || data instanceof Int32Array) return [name, data];
+          throw new Error(`${path}: output ${name}: expected float or int32, received ${type}`);
+        }),
+      );
+    },
+    close: () => session.release(),
+  };
+}

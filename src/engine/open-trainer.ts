@@ -1,0 +1,67 @@
+/**
+ * Finds the TensorFlow.js that training runs on: CUDA where it is, else the CPU, natively. The pure JavaScript backends
+ * are not chosen: the one on the CPU has every gradient and is a hundred times slower, WASM lacks gradients. Tests of
+ * the tiny network hand it to `openTfjsTrainer` themselves.
+ */
+import { unavailable, usageError } from "../errors.js";
+import type { WeightTensor } from "../model/safetensors.js";
+import type { PolygonRnn } from "../network/polygon-rnn.js";
+import type { Normalization } from "../network/tensor-ops.js";
+import type { DeviceChoice } from "./devices.js";
+import { hasNvidiaDriver } from "./devices.js";
+import type { Engine } from "./engine.js";
+import type { Tfjs } from "./tfjs/ops.js";
+import type { Trainer, TrainerOptions } from "./trainer.js";
+
+type Weights = ReadonlyMap<string, WeightTensor>;
+
+/** What a run computes with. */
+export interface TrainingDevice {
+  readonly device: "cpu" | "cuda";
+  /** "@tensorflow/tfjs-node 4.22.0" */
+  readonly version: string;
+  openTrainer(network: PolygonRnn, weights: Weights, normalization: Normalization, options: TrainerOptions): Trainer;
+  /** For validation, on the same device; the caller disposes it. */
+  openEngine(network: PolygonRnn, weights: Weights, normalization: Normalization): Engine;
+}
+
+/** @throws E_UNAVAILABLE saying what to install, E_USAGE for a device TensorFlow.js does not have */
+export async function openTrainingDevice(choice: DeviceChoice, threads?: number): Promise<TrainingDevice> {
+  if (choice === "webgpu")
+    throw usageError(
+      "device: expected auto, cuda or cpu for training but received webgpu",
+      "TensorFlow.js trains on CUDA and on the CPU.",
+    );
+  const { loadTfjs } = await import("./tfjs/load.js");
+  const wanted = choice === "auto" ? (hasNvidiaDriver() ? (["cuda", "cpu"] as const) : (["cpu"] as const)) : [choice];
+  const reasons: string[] = [];
+  const fixes: string[] = [];
+  for (const device of wanted) {
+    const outcome = loadTfjs(device, threads);
+    if ("tf" in outcome) return trainingDevice(outcome.tf, device, outcome.version);
+    for (const { packageName, reason, fix } of outcome.obstacles) {
+      reasons.push(`${packageName}: ${reason}`);
+      fixes.push(fix);
+    }
+  }
+  throw unavailable(
+    `training on ${choice}: expected TensorFlow.js with its native library but ${reasons.join("; ")}`,
+    `${fixes[0]!}. POLYRNN_TFJS_NODE may name the folder of a tfjs-node package elsewhere.`,
+  );
+}
+
+/** @param tf every backend that has all gradients */
+export async function trainingDevice(tf: Tfjs, device: "cpu" | "cuda", version: string): Promise<TrainingDevice> {
+  const [{ openTfjsTrainer }, { openTfjsEngine }] = await Promise.all([
+    import("./tfjs/trainer.js"),
+    import("./tfjs/engine.js"),
+  ]);
+  return {
+    device,
+    version,
+    openTrainer: (network, weights, normalization, options) =>
+      openTfjsTrainer(tf, network, weights, normalization, { ...options, device, version }),
+    openEngine: (network, weights, normalization) =>
+      openTfjsEngine(tf, network, weights, normalization, { device, version }),
+  };
+}

@@ -1,0 +1,117 @@
+/**
+ * What train/ asks of a runtime: optimizer steps, the weights as they are, and a state that can be written down and
+ * taken up again.
+ */
+import type { WeightTensor } from "../model/safetensors.js";
+import type { DeviceName } from "./engine.js";
+
+/** Of the encoder's trunk, and of everything else. */
+export interface LearningRates {
+  readonly trunk: number;
+  readonly head: number;
+}
+
+export interface LossOptions {
+  /** Weights of the parts in their sum. */
+  readonly weights: { readonly steps: number; readonly edge: number; readonly vertex: number; readonly mask: number };
+  /**
+   * Weight of each 4-neighbor of the true cell in the targets, the cell itself having 1; end-of-sequence is one-hot.
+   */
+  readonly smoothing: number;
+  /** Gradients are cut every so many decoder steps; the loss is the same. Absent: never. */
+  readonly truncate?: number;
+}
+
+export interface OptimizerOptions {
+  /** Decoupled weight decay (AdamW). */
+  readonly weightDecay: number;
+  /** Largest global norm of the gradient; 0: no clipping. */
+  readonly clipNorm: number;
+  /** Decay per step of the moving average of the weights; 0: none. */
+  readonly average: number;
+}
+
+export interface TrainerOptions extends LossOptions, OptimizerOptions {
+  /**
+   * Names of weights that stay as they are; the gradient does not go through them where nothing before them is trained.
+   */
+  readonly frozen: ReadonlySet<string>;
+}
+
+/** One optimizer step. Losses before the update. */
+export interface StepReport {
+  /** False when a loss or the gradient was not finite: nothing was changed then. */
+  readonly applied: boolean;
+  readonly losses: {
+    readonly total: number;
+    readonly steps: number;
+    readonly edge: number;
+    readonly vertex: number;
+    readonly mask?: number;
+  };
+  /** Share of live decoder steps whose best class is the true one, 0..1. */
+  readonly accuracy: number;
+  /** Mean IoU of the mask map (logit above 0) with the truth; absent where the network has no mask map. */
+  readonly maskIou?: number;
+  /** Global norm of the gradient before clipping. */
+  readonly gradientNorm: number;
+  /** Wall time. On a GPU, operations are only queued when their time is taken; the sum is right, the parts are not. */
+  readonly seconds: {
+    readonly upload: number;
+    readonly encoder: number;
+    readonly decoder: number;
+    readonly backward: number;
+    readonly update: number;
+  };
+}
+
+/** Everything that the next step depends on, in the layout of the files. */
+export interface TrainerState {
+  /** Optimizer steps done. */
+  readonly step: number;
+  /** Every weight, frozen ones included. */
+  readonly weights: ReadonlyMap<string, WeightTensor>;
+  /** Of the weights that are trained: Adam's moments, and the moving average where there is one. */
+  readonly firstMoments: ReadonlyMap<string, WeightTensor>;
+  readonly secondMoments: ReadonlyMap<string, WeightTensor>;
+  readonly averages?: ReadonlyMap<string, WeightTensor>;
+}
+
+export interface Trainer {
+  readonly device: DeviceName;
+  /** "@tensorflow/tfjs-node 4.22.0" */
+  readonly version: string;
+  /** How many numbers are trained, and how many stay as they are. */
+  readonly trainable: number;
+  readonly frozen: number;
+  step(batch: TrainingBatch, rates: LearningRates): Promise<StepReport>;
+  /** The weights to be validated and saved: the moving average where there is one. File layout, copies. */
+  weights(): Promise<ReadonlyMap<string, WeightTensor>>;
+  state(): Promise<TrainerState>;
+  /** @throws when names or shapes are not those of `state()` */
+  restore(state: TrainerState): void;
+  dispose(): void;
+}
+
+/* What the data side hands to a trainer: one batch of crops with their cells. Plain numbers, no tensors. */
+
+/**
+ * One training batch. T is the longest ring of the batch: T decoder outputs, the last of the longest ring being
+ * end-of-sequence.
+ */
+export interface TrainingBatch {
+  /** Crops, B. */
+  readonly size: number;
+  /** Decoder outputs per crop, T. */
+  readonly steps: number;
+  /** [B, 224, 224, 3] uint8 RGB. */
+  readonly crops: Uint8Array;
+  /**
+   * [B, T + 1] first vertex, later vertices, then end-of-sequence (784) to the end; every row holds at least one 784.
+   */
+  readonly cells: Int32Array;
+  /** [B, 28, 28] 0 or 1: cells the closed ring's boundary passes through. */
+  readonly edge: Uint8Array;
+  /** [B, 28, 28] 0..1: share of each cell inside the ring. */
+  readonly mask: Float32Array;
+}

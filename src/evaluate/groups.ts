@@ -1,0 +1,74 @@
+/**
+ * Which group an image's instances belong to besides class and size: its data source, its city, whatever the user asks
+ * for.
+ */
+import { usageError } from "../errors.js";
+import type { GroupBy } from "../report/types.js";
+import type { ImageRecord } from "../types.js";
+
+/** More groups than this are no overview, and would cost memory per group. */
+export const MOST_SOURCES = 200;
+const WITHOUT = "(none)";
+
+/** Numbers of the groups in order of first appearance. */
+export class SourceNames {
+  private readonly numbers = new Map<string, number>();
+
+  constructor(private readonly groupBy: GroupBy) {}
+
+  get names(): readonly string[] {
+    return [...this.numbers.keys()];
+  }
+
+  nameOf(image: ImageRecord): string {
+    return sourceOf(image, this.groupBy);
+  }
+
+  /** @throws E_USAGE with the first image of one group too many */
+  numberOf(image: ImageRecord): number {
+    const name = this.nameOf(image);
+    const known = this.numbers.get(name);
+    if (known !== undefined) return known;
+    if (this.numbers.size === MOST_SOURCES) {
+      throw usageError(
+        `--group-by: expected at most ${MOST_SOURCES} groups of images, received more`,
+        "Group by a field that images share, or leave it out.",
+      );
+    }
+    this.numbers.set(name, this.numbers.size);
+    return this.numbers.size - 1;
+  }
+
+  /** @throws E_USAGE when no image had what they were to be grouped by */
+  checkFound(): void {
+    if (this.groupBy.kind === "none" || this.numbers.size !== 1 || !this.numbers.has(WITHOUT)) return;
+    const what =
+      this.groupBy.kind === "field"
+        ? `the field ${JSON.stringify(this.groupBy.field)} in images`
+        : 'file names with a "_"';
+    throw usageError(
+      `--group-by: expected ${what}, received none`,
+      "Name a field that the truth's images have, or prefix, or none.",
+    );
+  }
+}
+
+function sourceOf(image: ImageRecord, groupBy: GroupBy): string {
+  switch (groupBy.kind) {
+    case "none":
+      return WITHOUT;
+    case "prefix": {
+      const name = image.fileName.slice(
+        Math.max(image.fileName.lastIndexOf("/"), image.fileName.lastIndexOf("\\")) + 1,
+      );
+      const end = name.indexOf("_");
+      return end > 0 ? name.slice(0, end) : WITHOUT;
+    }
+    case "field": {
+      const value = Object.hasOwn(image.raw, groupBy.field) ? image.raw[groupBy.field] : undefined;
+      return typeof value === "string" || typeof value === "number" || typeof value === "boolean"
+        ? String(value)
+        : WITHOUT;
+    }
+  }
+}

@@ -1,0 +1,243 @@
+/**
+ * GrabCut started from the box: what the field used before networks. The mask is compared, not an outline of it.
+ * Source: Rother, Kolmogorov, Blake: "GrabCut", SIGGRAPH 2004; OpenCV's implementation.
+ *
+ * Outside the box is background for certain, inside is to be found out. The region looked at is the box and half its
+ * long side on every side, cut at the image's border; a region longer than 320 px is shrunk to that, and its mask
+ * enlarged again. Where there are fewer pixels inside or outside the box than the color model has components, nothing
+ * can be learned: then the box is the answer.
+ */
+import { createRequire } from "node:module";
+import type { DecodedImage } from "../../crop/open-image.js";
+import { CHANNELS, decodeImage, openImage, prepareImageLibrary } from "../../crop/open-image.js";
+import { reasonOf, unavailable } from "../../errors.js";
+import { clipBox } from "../../geometry/box.js";
+import type { PixelWindow } from "../../geometry/rle-window.js";
+import { rleFromWindow } from "../../geometry/rle-window.js";
+import { rleArea } from "../../geometry/rle.js";
+import type { Box, Instance } from "../../types.js";
+import type { MaskResult, Method, SubjectImage } from "./method.js";
+
+const ITERATIONS = 5;
+/** Part of the box's long side that is looked at beyond the box. */
+const MARGIN = 0.5;
+/** Long side of the region, pixels. */
+const LONGEST_SIDE = 320;
+/** GrabCut marks probable and certain foreground by odd numbers. */
+const FOREGROUND_BIT = 1;
+/** OpenCV's random numbers start the color clusters; a fixed start makes the order of instances meaningless. */
+const SEED = 1;
+/** Components of OpenCV's color model. */
+const FEWEST_PIXELS = 5;
+
+/** @throws E_UNAVAILABLE when OpenCV does not load */
+export async function grabCutMethod(): Promise<Method> {
+  const { cv } = await loadOpenCv();
+  prepareImageLibrary();
+  let milliseconds = 0;
+  return {
+    name: "grabcut",
+    words: `GrabCut (OpenCV) from the box: ${ITERATIONS} iterations on the box and ${MARGIN * 100} % of its long side around it, at most ${LONGEST_SIDE} px long; the box itself where fewer than ${FEWEST_PIXELS} px lie inside or outside of it`,
+    async masksOf(image) {
+      const decoded = await decode(image);
+      if (!("pixels" in decoded)) return image.instances.map(() => decoded);
+      const start = performance.now();
+      const results = image.instances.map((instance) => maskOf(cv, decoded, instance));
+      milliseconds += performance.now() - start;
+      return results;
+    },
+    seconds: () => milliseconds / 1000,
+  };
+}
+
+/** The pixels, or the failure of all instances of the image. */
+async function decode({
+  image,
+  location,
+  width,
+  height,
+  instances,
+}: SubjectImage): Promise<DecodedImage | (MaskResult & { kind: "failed" })> {
+  const fail = (message: string): MaskResult & { kind: "failed" } => ({
+    kind: "failed",
+    reason: "image-unreadable",
+    message,
+  });
+  if (instances.length === 0) return fail("no instance");
+  if (location.kind === "failed") return fail(location.failure.message);
+  const opened = await openImage(location.path, { ...image, width, height }, location.root);
+  if (opened.kind === "failed") return fail(opened.failure.message);
+  const decoded = await decodeImage(opened.image);
+  return decoded.kind === "failed" ? fail(decoded.failure.message) : decoded.image;
+}
+
+function maskOf(cv: OpenCv, image: DecodedImage, instance: Instance): MaskResult {
+  const clipped = clipBox(instance.box, image.width, image.height);
+  if (clipped.kind === "outside") return { kind: "failed", reason: "box-outside" };
+  const box = wholePixels(clipped.box, 0, image);
+  const region = wholePixels(clipped.box, MARGIN * Math.max(clipped.box.width, clipped.box.height), image);
+  const shrunk = shrink(region, box);
+  const inside = shrunk.box.columns * shrunk.box.rows;
+  const outside = shrunk.columns * shrunk.rows - inside;
+  if (inside < FEWEST_PIXELS || outside < FEWEST_PIXELS) {
+    return {
+      kind: "mask",
+      mask: rleFromWindow(new Uint8Array(box.columns * box.rows).fill(1), box, image.height, image.width),
+    };
+  }
+  const bitmap = segment(cv, image, region, shrunk);
+  const mask = rleFromWindow(bitmap, region, image.height, image.width);
+  return rleArea(mask) > 0 ? { kind: "mask", mask } : { kind: "failed", reason: "polygon-empty" };
+}
+
+/** Pixels a box touches, `margin` more on every side, cut at the image's border. */
+function wholePixels(box: Box, margin: number, image: DecodedImage): PixelWindow {
+  const left = Math.max(0, Math.floor(box.left - margin));
+  const top = Math.max(0, Math.floor(box.top - margin));
+  return {
+    left,
+    top,
+    columns: Math.min(image.width, Math.ceil(box.left + box.width + margin)) - left,
+    rows: Math.min(image.height, Math.ceil(box.top + box.height + margin)) - top,
+  };
+}
+
+/** The region at the size GrabCut sees it, and the box in it; pixels. */
+interface Shrunk {
+  readonly columns: number;
+  readonly rows: number;
+  readonly box: PixelWindow;
+}
+
+function shrink(region: PixelWindow, box: PixelWindow): Shrunk {
+  const scale = Math.min(1, LONGEST_SIDE / Math.max(region.columns, region.rows));
+  const columns = Math.max(1, Math.round(region.columns * scale));
+  const rows = Math.max(1, Math.round(region.rows * scale));
+  const fx = columns / region.columns,
+    fy = rows / region.rows;
+  const left = Math.floor((box.left - region.left) * fx),
+    top = Math.floor((box.top - region.top) * fy);
+  const right = Math.ceil((box.left - region.left + box.columns) * fx),
+    bottom = Math.ceil((box.top - region.top + box.rows) * fy);
+  return {
+    columns,
+    rows,
+    box: { left, top, columns: Math.min(columns, right) - left, rows: Math.min(rows, bottom) - top },
+  };
+}
+
+/** @returns the region's mask, column-major, 0 and 1 */
+function segment(cv: OpenCv, image: DecodedImage, region: PixelWindow, { columns, rows, box }: Shrunk): Uint8Array {
+  const mats: Mat[] = [];
+  const own = (mat: Mat): Mat => {
+    mats.push(mat);
+    return mat;
+  };
+  try {
+    const whole = own(new cv.Mat(region.rows, region.columns, cv.CV_8UC3));
+    copyRegion(image, region, whole.data);
+    const shrunk = own(new cv.Mat());
+    cv.resize(whole, shrunk, new cv.Size(columns, rows), 0, 0, cv.INTER_AREA);
+    const mask = own(new cv.Mat());
+    cv.setRNGSeed(SEED);
+    const rect = new cv.Rect(box.left, box.top, box.columns, box.rows);
+    cv.grabCut(shrunk, mask, rect, own(new cv.Mat()), own(new cv.Mat()), ITERATIONS, cv.GC_INIT_WITH_RECT);
+    const enlarged = own(new cv.Mat());
+    cv.resize(mask, enlarged, new cv.Size(region.columns, region.rows), 0, 0, cv.INTER_NEAREST);
+    return foregroundOf(enlarged.data, region);
+  } catch (error) {
+    const reason = typeof error === "number" ? cv.exceptionFromPtr(error).msg : reasonOf(error);
+    throw new Error(`GrabCut on a region of ${columns} x ${rows} px of ${image.path}: ${reason.trim()}`, {
+      cause: error,
+    });
+  } finally {
+    for (const mat of mats) mat.delete();
+  }
+}
+
+function copyRegion(image: DecodedImage, { left, top, columns, rows }: PixelWindow, target: Uint8Array): void {
+  for (let row = 0; row < rows; row++) {
+    const from = ((top + row) * image.width + left) * CHANNELS;
+    target.set(image.pixels.subarray(from, from + columns * CHANNELS), row * columns * CHANNELS);
+  }
+}
+
+function foregroundOf(rowMajor: Uint8Array, { columns, rows }: PixelWindow): Uint8Array {
+  const bitmap = new Uint8Array(columns * rows);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++)
+      bitmap[column * rows + row] = rowMajor[row * columns + column]! & FOREGROUND_BIT;
+  }
+  return bitmap;
+}
+
+/*
+ * OpenCV as WebAssembly (npm: @techstark/opencv-js), loaded when GrabCut is asked for and not before: it is 8 MB of
+ * code. Only what is used here has a type; whoever makes a matrix deletes it, because WebAssembly memory is not
+ * collected.
+ */
+
+export interface Mat {
+  readonly rows: number;
+  readonly cols: number;
+  /** [rows, cols, channels] uint8; moves when OpenCV's memory grows: ask for it again after every call. */
+  readonly data: Uint8Array;
+  delete(): void;
+}
+
+export interface OpenCv {
+  readonly Mat: new (rows?: number, cols?: number, type?: number) => Mat;
+  readonly Rect: new (x: number, y: number, width: number, height: number) => object;
+  readonly Size: new (width: number, height: number) => object;
+  readonly CV_8UC3: number;
+  readonly GC_INIT_WITH_RECT: number;
+  readonly INTER_AREA: number;
+  readonly INTER_NEAREST: number;
+  grabCut(
+    image: Mat,
+    mask: Mat,
+    rect: object,
+    background: Mat,
+    foreground: Mat,
+    iterations: number,
+    mode: number,
+  ): void;
+  resize(from: Mat, to: Mat, size: object, fx: number, fy: number, interpolation: number): void;
+  setRNGSeed(seed: number): void;
+  /** Text of a thrown number: C++ exceptions arrive as addresses. */
+  exceptionFromPtr(address: number): { readonly msg: string };
+}
+
+type Loading = OpenCv & { onRuntimeInitialized?: () => void };
+const EVENTS = ["uncaughtException", "unhandledRejection"] as const;
+
+/**
+ * In an object of its own, because OpenCV's has a method `then`: a promise that resolved to it would wait for ever.
+ * @throws E_UNAVAILABLE when the package is not installed or does not start
+ */
+export async function loadOpenCv(): Promise<{ readonly cv: OpenCv }> {
+  const before = new Map(EVENTS.map((event) => [event, process.listeners(event as "uncaughtException")]));
+  try {
+    // Not import(): whatever makes a module namespace of an object with a method `then` waits for ever, some loaders
+    // do.
+    const cv = createRequire(import.meta.url)("@techstark/opencv-js") as Loading;
+    if (!("Mat" in cv))
+      await new Promise<void>((ready) => {
+        (cv as Loading).onRuntimeInitialized = ready;
+      });
+    return { cv };
+  } catch (error) {
+    throw unavailable(
+      `GrabCut: expected the package @techstark/opencv-js to load, received ${reasonOf(error)}`,
+      "Install it with npm install @techstark/opencv-js, or leave grabcut out of --compare.",
+      error,
+    );
+  } finally {
+    // The package ends the process on any rejected promise, its own or not; this program has one place for that.
+    for (const event of EVENTS) {
+      for (const listener of process.listeners(event as "uncaughtException")) {
+        if (before.get(event)?.includes(listener) === false) process.removeListener(event, listener);
+      }
+    }
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * What a method of segmentation is to the evaluation: boxes of one image in, masks out. Files, baselines and GrabCut
+ * are methods.
+ */
+import type { ImageLocation } from "../../dataset/dataset.js";
+import type { Id, ImageRecord, Instance, JsonObject, Polygon, Rle } from "../../types.js";
+import type { LeftOverReason, MaskFailure, RemarkReason } from "../reasons.js";
+
+export interface Method {
+  readonly name: string;
+  /** What it does, with its settings, in words for the report. */
+  readonly words: string;
+  /** The file it comes from. */
+  readonly file?: string;
+  /** One result per instance, in their order. Masks have the image's size. */
+  masksOf(image: SubjectImage): Promise<readonly MaskResult[]>;
+  /** After the last image: what is left to be listed. */
+  finish?(): Promise<void>;
+  /** Seconds of computing so far, where they are worth reporting. */
+  seconds?(): number;
+  /** Frees what the method holds. */
+  close?(): Promise<void>;
+}
+
+/** An image with the instances every method is asked for. */
+export interface SubjectImage {
+  readonly image: ImageRecord;
+  readonly location: ImageLocation;
+  /** Pixels, as the annotations count them. */
+  readonly width: number;
+  readonly height: number;
+  readonly instances: readonly Instance[];
+  /** Ids of annotations of the image that are no instances: crowds, broken ones, those without truth. */
+  readonly excludedIds: ReadonlySet<Id>;
+  /** The crowds among them, as read. */
+  readonly crowds: readonly JsonObject[];
+}
+
+export type MaskResult =
+  | {
+      readonly kind: "mask";
+      readonly mask: Rle;
+      /** The shape before it was filled, where it is a polygon. */
+      readonly polygon?: Polygon;
+      readonly score?: number;
+      readonly remarks?: readonly Remark[];
+    }
+  /** Counts as IoU 0. */
+  | { readonly kind: "failed"; readonly reason: MaskFailure; readonly message?: string };
+
+/** Evaluated although it looks wrong. */
+export interface Remark {
+  readonly reason: RemarkReason;
+  readonly message?: string;
+}
+
+/** A prediction that takes no part in any mean. */
+export interface ExcludedPrediction {
+  readonly reason: LeftOverReason;
+  /** Its own id, or its position in the file counted from 1. */
+  readonly id: Id;
+  readonly imageId?: Id;
+}
+
+/** Told of each of them once. @param method its name */
+export type OnExcluded = (prediction: ExcludedPrediction, method: string) => Promise<void>;

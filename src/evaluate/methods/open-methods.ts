@@ -1,0 +1,141 @@
+/** Opens everything that is compared: the predictions, the baselines, the other files. */
+import { usageError } from "../../errors.js";
+import { nearestName } from "../../nearest.js";
+import type { GroupBy } from "../../report/types.js";
+import type { Comparison, EvaluateOptions } from "../options.js";
+import { gridCeiling, SHAPE_BASELINES, shapeBaseline } from "./baselines.js";
+import { FileMethod } from "./file-method.js";
+import { grabCutMethod } from "./grabcut.js";
+import type { MatchBy } from "./match-predictions.js";
+import type { Method, OnExcluded } from "./method.js";
+import type { PredictionFile } from "./prediction-file.js";
+import { openPredictions } from "./prediction-file.js";
+
+/** Name of the predictions file's method. */
+export const OWN_METHOD = "polyrnn";
+
+export interface OpenedMethods {
+  /** The predictions first, the grid ceiling last. */
+  readonly all: readonly Method[];
+  readonly predictions: FileMethod;
+  close(): Promise<void>;
+}
+
+/**
+ * @param context extra part of the box's long side in the network's square
+ * @throws what opening a file throws; E_UNAVAILABLE for GrabCut; whatever was open by then is closed
+ */
+export async function openMethods(
+  options: EvaluateOptions,
+  context: number,
+  onExcluded: OnExcluded,
+): Promise<OpenedMethods> {
+  const opened: Method[] = [];
+  const close = async (): Promise<void> => {
+    for (const method of opened) await method.close?.();
+  };
+  try {
+    const predictions = await openFile(OWN_METHOD, options.predictions, options, onExcluded);
+    opened.push(predictions);
+    for (const comparison of options.compare) opened.push(await openComparison(comparison, options, onExcluded));
+    opened.push(gridCeiling(context, options.rasterizer));
+    return { all: opened, predictions, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function openComparison(
+  comparison: Comparison,
+  options: EvaluateOptions,
+  onExcluded: OnExcluded,
+): Method | Promise<Method> {
+  switch (comparison.kind) {
+    case "shape":
+      return shapeBaseline(comparison.name, options.rasterizer);
+    case "grabcut":
+      return grabCutMethod();
+    case "file":
+      return openFile(comparison.name, comparison.path, options, onExcluded);
+  }
+}
+
+async function openFile(
+  name: string,
+  path: string,
+  options: EvaluateOptions,
+  onExcluded: OnExcluded,
+): Promise<FileMethod> {
+  const file = await openPredictions(path);
+  const matchBy = options.matchBy ?? (file.kind === "annotations" ? "id" : "box");
+  return new FileMethod(file, {
+    name,
+    words: wordsOf(file, matchBy),
+    matchBy,
+    rasterizer: options.rasterizer,
+    onExcluded,
+  });
+}
+
+function wordsOf(file: PredictionFile, matchBy: MatchBy): string {
+  return `${file.kind === "annotations" ? "annotations" : "results list"} matched to the truth by ${matchBy === "id" ? "annotation id" : "image, category and overlap of boxes"}`;
+}
+
+/* The words of `--compare` and `--group-by` to what they mean. */
+
+const GRABCUT = "grabcut";
+const NONE = "none";
+/** Names the report uses itself. */
+const TAKEN: readonly string[] = [OWN_METHOD, "grid-ceiling", ...SHAPE_BASELINES, GRABCUT, NONE];
+const LONGEST_NAME = 40;
+
+/** @throws E_USAGE for an unknown method, a name that is taken, or one given twice */
+export function parseComparisons(words: readonly string[]): Comparison[] {
+  if (words.length === 1 && words[0] === NONE) return [];
+  const comparisons = words.map(parseComparison);
+  const names = comparisons.map((comparison) => (comparison.kind === "grabcut" ? GRABCUT : comparison.name));
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw usageError(
+      `--compare: expected every method once, received ${JSON.stringify(twice)} twice`,
+      "Give each file a name of its own: name=file.json.",
+    );
+  return comparisons;
+}
+
+function parseComparison(word: string): Comparison {
+  const shape = SHAPE_BASELINES.find((name) => name === word);
+  if (shape !== undefined) return { kind: "shape", name: shape };
+  if (word === GRABCUT) return { kind: "grabcut" };
+  const equals = word.indexOf("=");
+  if (equals < 0) {
+    const methods = [...SHAPE_BASELINES, GRABCUT];
+    const suggestion = nearestName(word, methods);
+    throw usageError(
+      `--compare: expected ${methods.join(", ")}, none, or name=file.json but received ${JSON.stringify(word)}`,
+      suggestion === undefined
+        ? `A file is given with a name for the report: ${JSON.stringify(`other=${word}`)}.`
+        : `Did you mean ${suggestion}?`,
+    );
+  }
+  const name = word.slice(0, equals).trim();
+  const path = word.slice(equals + 1).trim();
+  if (name === "" || name.length > LONGEST_NAME || TAKEN.includes(name)) {
+    throw usageError(
+      `--compare: expected a name of 1 to ${LONGEST_NAME} characters other than ${TAKEN.join(", ")}, received ${JSON.stringify(name)}`,
+      "Write name=file.json with another name.",
+    );
+  }
+  if (path === "")
+    throw usageError(
+      `--compare: expected a file after ${JSON.stringify(`${name}=`)} but received nothing`,
+      "Write name=file.json.",
+    );
+  return { kind: "file", name, path };
+}
+
+/** "none", "prefix", or the name of a field of the images. */
+export function parseGroupBy(word: string): GroupBy {
+  return word === NONE || word === "prefix" ? { kind: word } : { kind: "field", field: word };
+}

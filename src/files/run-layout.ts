@@ -1,0 +1,26 @@
+/**
+ * What a run of this program wrote is no input of the next one: overlays and links to photographs would make image
+ * names ambiguous, and polygon files would count as boxes. A run folder is known by its run.json and journal.ndjson; in
+ * it, only the folders that `annotate` makes are left out, so that photographs may lie beside them.
+ */
+
+export const RUN_FILE = "run.json";
+export const JOURNAL_FILE = "journal.ndjson";
+
+/** Folders `annotate` makes in its output folder. */
+export const OUTPUT_FOLDERS = ["cityscapes", "labelme", "overlays", "yolo-seg"] as const;
+
+/**
+ * @param paths files below one folder, relative, "/" between parts; RUN_FILE and JOURNAL_FILE among them where there
+ *   are any
+ * @returns the paths that no run wrote into its output folders, in the same order
+ */
+export function withoutRunOutputs(paths: readonly string[]): readonly string[] {
+  const all = new Set(paths);
+  const outputs = paths
+    .filter((path) => path === JOURNAL_FILE || path.endsWith(`/${JOURNAL_FILE}`))
+    .map((path) => path.slice(0, -JOURNAL_FILE.length))
+    .filter((folder) => all.has(folder + RUN_FILE))
+    .flatMap((folder) => OUTPUT_FOLDERS.map((name) => `${folder}${name}/`));
+  return outputs.length === 0 ? paths : paths.filter((path) => !outputs.some((output) => path.startsWith(output)));
+}

@@ -1,0 +1,171 @@
+/**
+ * The card of a model, `model.json`: what it computes, where it came from, how good it is, and which bytes belong to
+ * it. Unknown fields are allowed, so that adding one is not a new version; an unknown option of the architecture is
+ * not, because it would mean another network.
+ */
+import { compileSchema, lazily } from "../validate.js";
+
+/** The version this program reads and writes. */
+export const CARD_VERSION = 1;
+
+export interface ModelCard {
+  readonly formatVersion: typeof CARD_VERSION;
+  readonly name: string;
+  /** Semantic version of the weights. */
+  readonly version: string;
+  readonly description: string;
+  /** Same as network/build.ts; model/model.ts does not compile when the two differ. */
+  readonly architecture: CardArchitecture;
+  /** Cells along one side. */
+  readonly grid: 28;
+  /** Pixels along one side of a crop. */
+  readonly cropSize: 224;
+  /** Part of the long side of the box added around it, 0.15 for 15 %; default of `--context`. */
+  readonly context: number;
+  /** (value - mean[c]) / std[c] on 0..255 values. */
+  readonly normalization: {
+    readonly channelOrder: "RGB" | "BGR";
+    readonly mean: readonly [number, number, number];
+    readonly std: readonly [number, number, number];
+  };
+  readonly trainingData: string;
+  readonly recipe: string;
+  readonly scores: readonly CardScore[];
+  readonly license: string;
+  /** By file name, in the card's folder. */
+  readonly files: Readonly<Record<string, CardFile>>;
+}
+
+type Widths = readonly [number, number];
+
+export type CardArchitecture =
+  | {
+      readonly name: "mobile";
+      readonly widths: Widths;
+      readonly features: number;
+      readonly skip: number;
+      readonly rank: number;
+      readonly peepholes: boolean;
+    }
+  | { readonly name: "vgg16"; readonly widths: Widths; readonly peepholes: boolean }
+  | {
+      readonly name: "tiny";
+      readonly widths: Widths;
+      readonly features: number;
+      readonly rank: number;
+      readonly peepholes: boolean;
+    };
+
+export interface CardScore {
+  readonly dataset: string;
+  readonly split: string;
+  /** Part of the data set, or "all". */
+  readonly source: string;
+  /** Mean over instances, 0..1. */
+  readonly meanIoU: number;
+  /** Mean IoU of the box itself with the ground truth, 0..1: what doing nothing gives. */
+  readonly boxIoU?: number;
+  readonly instances: number;
+  /** The command that measured it, or a sentence that says who reported it. */
+  readonly command: string;
+}
+
+export interface CardFile {
+  /** Hex. */
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+const text = { type: "string", minLength: 1, maxLength: 10_000 };
+const ratio = { type: "number", minimum: 0, maximum: 1 };
+const channels = { type: "integer", minimum: 1, maximum: 4096 };
+const three = (items: object): object => ({ type: "array", items, minItems: 3, maxItems: 3 });
+
+/** Options of the architectures; the bounds keep a hostile card from asking for a network of any size. */
+const OPTIONS = {
+  mobile: { features: channels, skip: channels, rank: channels },
+  vgg16: {},
+  tiny: { features: channels, rank: channels },
+} satisfies Record<CardArchitecture["name"], object>;
+
+const architectures = Object.entries(OPTIONS).map(([name, options]) => {
+  const properties = {
+    name: { const: name },
+    widths: { type: "array", items: channels, minItems: 2, maxItems: 2 },
+    ...options,
+    peepholes: { type: "boolean" },
+  };
+  return { properties, required: Object.keys(properties), additionalProperties: false };
+});
+
+const SCHEMA = {
+  type: "object",
+  required: [
+    "formatVersion",
+    "name",
+    "version",
+    "description",
+    "architecture",
+    "grid",
+    "cropSize",
+    "context",
+    "normalization",
+    "trainingData",
+    "recipe",
+    "scores",
+    "license",
+    "files",
+  ],
+  properties: {
+    formatVersion: { const: CARD_VERSION },
+    name: { type: "string", pattern: "^[a-z0-9][a-z0-9._-]{0,63}$" },
+    version: { type: "string", pattern: "^[0-9]+\\.[0-9]+\\.[0-9]+(-[0-9A-Za-z.-]+)?$" },
+    description: text,
+    architecture: { type: "object", discriminator: { propertyName: "name" }, required: ["name"], oneOf: architectures },
+    grid: { const: 28 },
+    cropSize: { const: 224 },
+    context: ratio,
+    normalization: {
+      type: "object",
+      required: ["channelOrder", "mean", "std"],
+      properties: {
+        channelOrder: { enum: ["RGB", "BGR"] },
+        mean: three({ type: "number", minimum: -1000, maximum: 1000 }),
+        std: three({ type: "number", minimum: 1e-3, maximum: 1000 }),
+      },
+    },
+    trainingData: text,
+    recipe: text,
+    scores: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["dataset", "split", "source", "meanIoU", "instances", "command"],
+        properties: {
+          dataset: text,
+          split: text,
+          source: text,
+          meanIoU: ratio,
+          boxIoU: ratio,
+          instances: { type: "integer", minimum: 1 },
+          command: text,
+        },
+      },
+    },
+    license: text,
+    files: {
+      type: "object",
+      minProperties: 1,
+      // A plain name: a card must not reach out of its folder.
+      propertyNames: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\\.safetensors$" },
+      additionalProperties: {
+        type: "object",
+        required: ["sha256", "bytes"],
+        properties: { sha256: { type: "string", pattern: "^[0-9a-f]{64}$" }, bytes: { type: "integer", minimum: 1 } },
+      },
+    },
+  },
+};
+
+/** @returns undefined for a valid card, else what is wrong with it; checks everything but whether the files exist */
+export const checkModelCard = lazily(() => compileSchema(SCHEMA));

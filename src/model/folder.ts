@@ -1,0 +1,109 @@
+/** Where models are: the folders that come with the program, and the card in each. */
+import { readdir, readFile, stat } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { PolyrnnError, reasonOf, unavailable } from "../errors.js";
+import { nearestName } from "../nearest.js";
+import { describeViolation } from "../validate.js";
+import type { ModelCard } from "./card.js";
+import { CARD_VERSION, checkModelCard } from "./card.js";
+
+export const CARD_FILE = "model.json";
+const MAX_CARD_BYTES = 1_000_000;
+
+/** The package's own folder: two above src/runtime and dist/runtime alike. */
+const PACKAGE_ROOT = fileURLToPath(new URL("../../", import.meta.url));
+/** Models for use, then the ones for tests. */
+const MODEL_FOLDERS = [join(PACKAGE_ROOT, "models"), join(PACKAGE_ROOT, "fixtures", "models")];
+
+/** A model that comes with the program; `problem` in place of a card that cannot be used. */
+export type ListedModel =
+  | { readonly name: string; readonly folder: string; readonly card: ModelCard }
+  | { readonly name: string; readonly folder: string; readonly problem: PolyrnnError };
+
+/** Every model that comes with the program, cards read, weights not. */
+export async function listModels(): Promise<readonly ListedModel[]> {
+  const models: ListedModel[] = [];
+  for (const folder of await bundledFolders()) {
+    try {
+      models.push({ name: basename(folder), folder, card: await readCard(folder) });
+    } catch (error) {
+      if (!(error instanceof PolyrnnError)) throw error;
+      models.push({ name: basename(folder), folder, problem: error });
+    }
+  }
+  return models;
+}
+
+/**
+ * @param nameOrPath a bundled model's name (these win over a folder of the same name; write ./name for the folder), a
+ *   folder, or a model.json
+ * @returns the model's folder, absolute; it holds a model.json
+ */
+export async function findModelFolder(nameOrPath: string): Promise<string> {
+  const bundled = await bundledFolders();
+  const named = bundled.find((folder) => basename(folder) === nameOrPath);
+  if (named !== undefined) return named;
+  const path = resolve(basename(nameOrPath) === CARD_FILE ? dirname(nameOrPath) : nameOrPath);
+  if (await isFile(join(path, CARD_FILE))) return path;
+  if (isAbsolute(nameOrPath) || /[\\/]/.test(nameOrPath)) {
+    throw unavailable(
+      `${path}: expected a model's folder with ${CARD_FILE} in it but there is none`,
+      "Check the path; `polyrnn models` lists the models that need none.",
+    );
+  }
+  const names = bundled.map((folder) => basename(folder));
+  const nearest = nearestName(nameOrPath, names);
+  throw unavailable(
+    `model ${JSON.stringify(nameOrPath)}: expected one of ${names.join(", ")}, or a folder with ${CARD_FILE} in it`,
+    nearest === undefined ? "Run `polyrnn models` to see the models there are." : `Did you mean ${nearest}?`,
+  );
+}
+
+async function bundledFolders(): Promise<string[]> {
+  const folders: string[] = [];
+  for (const parent of MODEL_FOLDERS) {
+    const names = await readdir(parent).catch((error: unknown) => {
+      // fixtures/ may be left out of an installed package
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+      throw error;
+    });
+    for (const name of names.sort()) {
+      if (await isFile(join(parent, name, CARD_FILE))) folders.push(join(parent, name));
+    }
+  }
+  return folders;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isFile() ?? false;
+}
+
+/** @throws E_UNAVAILABLE for a card that cannot be read, is of another version, or breaks the schema */
+export async function readCard(folder: string): Promise<ModelCard> {
+  const path = join(folder, CARD_FILE);
+  let card: unknown;
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_CARD_BYTES) throw new Error(`it has ${size} bytes, more than ${MAX_CARD_BYTES}`);
+    card = JSON.parse(await readFile(path, "utf8"));
+  } catch (error) {
+    throw unavailable(
+      `${path}: expected a model card in JSON (${reasonOf(error)})`,
+      "The card is damaged. Fetch the model again.",
+      error,
+    );
+  }
+  const version = typeof card === "object" && card !== null && "formatVersion" in card ? card.formatVersion : undefined;
+  if (version !== CARD_VERSION) {
+    throw unavailable(
+      `${path}: expected formatVersion ${CARD_VERSION} but received ${version === undefined ? "none" : JSON.stringify(version).slice(0, 80)}`,
+      "The card was written for another version of polyrnn. Update polyrnn or the model.",
+    );
+  }
+  const violation = checkModelCard(card);
+  if (violation)
+    throw unavailable(`${path}: ${describeViolation(violation)}`, "Correct the card or fetch the model again.");
+  return card as ModelCard;
+}

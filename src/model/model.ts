@@ -1,0 +1,166 @@
+/**
+ * A model on disk: its card and its weights, checked before anything runs. A model is a folder with `model.json` and
+ * the safetensors files the card lists; the ones that come with the program are found by name, any other by its path.
+ */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { PolyrnnError, unavailable } from "../errors.js";
+import { describeNetwork } from "../network/build.js";
+import type { PolygonRnn } from "../network/polygon-rnn.js";
+import type { ModelCard } from "./card.js";
+import { findModelFolder, readCard } from "./folder.js";
+import type { WeightTensor } from "./safetensors.js";
+import { parseSafetensors, readAndHash, tensorValues } from "./safetensors.js";
+
+export interface Model {
+  readonly card: ModelCard;
+  readonly network: PolygonRnn;
+  /**
+   * Exactly the network's weights: names, shapes (file layout, see network/tensor-ops.ts) and finite values. Not to be
+   * written to.
+   */
+  readonly weights: ReadonlyMap<string, WeightTensor>;
+  /** See `predictionHash`. */
+  readonly hash: string;
+  readonly folder: string;
+}
+
+/**
+ * @param nameOrPath name of a model that comes with the program, a model's folder, or its model.json
+ * @throws E_UNAVAILABLE: no such model, a card or file that is not sound, a wrong hash, weights that do not fit the
+ *   architecture
+ */
+export async function loadModel(nameOrPath: string): Promise<Model> {
+  const folder = await findModelFolder(nameOrPath);
+  const card = await readCard(folder);
+  const network = describeNetwork(card.architecture);
+  const weights = new Map<string, WeightTensor>();
+  for (const name of Object.keys(card.files)) await addWeights(weights, card, folder, name);
+  checkWeights(weights, network.weightShapes, folder);
+  return { card, network, weights, hash: predictionHash(card), folder };
+}
+
+/**
+ * Identity of everything in a model that can change a prediction: weights, architecture, normalization; not its name,
+ * scores or default context. Equal hashes draw equal polygons from equal crops, so that a run may be resumed.
+ * @returns sha256, hex
+ */
+export function predictionHash(card: ModelCard): string {
+  const { architecture, grid, cropSize, normalization, files } = card;
+  const hashes = Object.values(files)
+    .map((file) => file.sha256)
+    .sort();
+  return createHash("sha256")
+    .update(canonicalJson({ architecture, grid, cropSize, normalization, hashes }))
+    .digest("hex");
+}
+
+/** One weights file of a model, looked at for `polyrnn models verify`. */
+export interface FileCheck {
+  readonly name: string;
+  readonly problem?: PolyrnnError;
+}
+
+export interface ModelCheck {
+  readonly card: ModelCard;
+  readonly folder: string;
+  readonly files: readonly FileCheck[];
+  /** What is wrong with the tensors of all files together; looked at only when every file is sound. */
+  readonly weightsProblem?: PolyrnnError;
+}
+
+/**
+ * Looks at every file of a model, going on after the first fault. @throws E_UNAVAILABLE when there is no such model or
+ * its card is bad
+ */
+export async function verifyModel(nameOrPath: string): Promise<ModelCheck> {
+  const folder = await findModelFolder(nameOrPath);
+  const card = await readCard(folder);
+  const weights = new Map<string, WeightTensor>();
+  const files: FileCheck[] = [];
+  for (const name of Object.keys(card.files)) {
+    const problem = await problemOf(() => addWeights(weights, card, folder, name));
+    files.push({ name, ...(problem && { problem }) });
+  }
+  if (files.some((file) => file.problem)) return { card, folder, files };
+  const weightsProblem = await problemOf(() => {
+    checkWeights(weights, describeNetwork(card.architecture).weightShapes, folder);
+  });
+  return { card, folder, files, ...(weightsProblem && { weightsProblem }) };
+}
+
+async function problemOf(check: () => void | Promise<void>): Promise<PolyrnnError | undefined> {
+  try {
+    await check();
+    return undefined;
+  } catch (error) {
+    if (error instanceof PolyrnnError) return error;
+    throw error;
+  }
+}
+
+/** Reads one file, holds it against the card, and adds its tensors. */
+async function addWeights(
+  weights: Map<string, WeightTensor>,
+  card: ModelCard,
+  folder: string,
+  name: string,
+): Promise<void> {
+  const path = join(folder, name);
+  const expected = card.files[name]!;
+  const { bytes, sha256 } = await readAndHash(path);
+  if (sha256 !== expected.sha256 || bytes.byteLength !== expected.bytes) {
+    throw unavailable(
+      `${path}: expected sha256 ${expected.sha256.slice(0, 12)} (${expected.bytes} bytes) but received ${sha256.slice(0, 12)} (${bytes.byteLength} bytes)`,
+      "The file is damaged or belongs to another model. Fetch it again.",
+    );
+  }
+  for (const [tensor, stored] of parseSafetensors(bytes, path).tensors) {
+    if (weights.has(tensor)) throw misfit(path, `tensor ${tensor} in one file only`, "it twice");
+    weights.set(tensor, { shape: stored.shape, values: tensorValues(stored, `${path}: tensor ${tensor}`) });
+  }
+}
+
+/** @throws E_UNAVAILABLE unless the weights are exactly the expected ones, all values finite */
+export function checkWeights(
+  weights: ReadonlyMap<string, WeightTensor>,
+  expected: ReadonlyMap<string, readonly number[]>,
+  where: string,
+): void {
+  const missing = [...expected.keys()].filter((name) => !weights.has(name));
+  if (missing.length > 0) throw misfit(where, `${expected.size} tensors`, `a model without ${listed(missing)}`);
+  const extra = [...weights.keys()].filter((name) => !expected.has(name));
+  if (extra.length > 0) throw misfit(where, `${expected.size} tensors`, `a model with ${listed(extra)} besides them`);
+  for (const [name, shape] of expected) {
+    const tensor = weights.get(name)!;
+    if (shape.join() !== tensor.shape.join()) {
+      throw misfit(`${where}: tensor ${name}`, `shape ${JSON.stringify(shape)}`, JSON.stringify(tensor.shape));
+    }
+    const at = tensor.values.findIndex((value) => !Number.isFinite(value));
+    if (at >= 0) throw misfit(`${where}: tensor ${name}`, "finite values", `${tensor.values[at]!} at position ${at}`);
+  }
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names
+    .slice(0, 3)
+    .map((name) => name.slice(0, 80))
+    .join(", ");
+  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
+}
+
+function misfit(where: string, expected: string, received: string): PolyrnnError {
+  return unavailable(
+    `${where}: expected ${expected} but received ${received}`,
+    "The weights do not belong to the architecture in model.json. Use the pair that was written together.",
+  );
+}
+
+/** JSON with sorted keys: the same content gives the same text, however the file was laid out. */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, item: unknown) =>
+    typeof item === "object" && item !== null && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  );
+}

@@ -1,0 +1,103 @@
+/**
+ * HTML that cannot be injected into: whatever goes into a template is escaped unless it is markup already. Names, ids
+ * and paths come from files, and a report is opened in a browser.
+ */
+
+/** Text that is HTML. Only this file makes it from strings. */
+export class Markup {
+  constructor(readonly text: string) {}
+}
+
+export type Fragment = Markup | string | number | readonly Fragment[];
+
+/** Template of HTML: html`<p>${name}</p>`. Arrays are joined. */
+export function html(parts: TemplateStringsArray, ...values: readonly Fragment[]): Markup {
+  return new Markup(parts.map((part, at) => part + (at < values.length ? textOf(values[at]!) : "")).join(""));
+}
+
+/** Markup that was made by a trusted library or by this program, for example a chart. */
+export function trusted(text: string): Markup {
+  return new Markup(text);
+}
+
+function textOf(value: Fragment): string {
+  if (value instanceof Markup) return value.text;
+  if (typeof value === "number") return String(value);
+  if (typeof value === "string") return escapeText(value);
+  return value.map(textOf).join("");
+}
+
+/** Longest name that is shown; the rest is cut, so that one name cannot fill the page. */
+const MAX_TEXT = 300;
+/**
+ * Control characters, and the marks that turn the direction of what follows (Unicode UAX 9): both could hide what a
+ * name says.
+ */
+const INVISIBLE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
+
+/** A name as a page shows it, still to be escaped. */
+export function shownText(text: string, longest = MAX_TEXT): string {
+  return (text.length > longest ? `${text.slice(0, longest)}…` : text).replace(INVISIBLE, "\uFFFD");
+}
+
+function escapeText(text: string): string {
+  return shownText(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+/* How numbers are written in pages for people. A mean over nothing is a dash, never 0. */
+
+export const NOTHING = "–";
+
+/** 0.7184 -> "0.718" */
+export function ratio(value: number | null | undefined): string {
+  return value === null || value === undefined ? NOTHING : value.toFixed(3);
+}
+
+/** 12.345 -> "12.3" */
+export function oneDecimal(value: number | null | undefined): string {
+  return value === null || value === undefined ? NOTHING : value.toFixed(1);
+}
+
+export function whole(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
+/** "0.701–0.734"; empty where there is no interval. */
+export function rangeOf(
+  { low, high }: { readonly low: number | null; readonly high: number | null },
+  format: (value: number | null) => string = ratio,
+): string {
+  return low === null || high === null ? "" : `${format(low)}–${format(high)}`;
+}
+
+/* A table of a page. */
+
+export interface Column {
+  readonly head: Fragment;
+  readonly isText?: boolean;
+}
+
+/** A table that scrolls inside itself when it is wider than the page. */
+export function table(caption: Fragment, columns: readonly Column[], rows: readonly (readonly Fragment[])[]): Markup {
+  const kind = (at: number): string => (columns[at]?.isText === true ? "text" : "number");
+  return html`<div class="scroll">
+    <table>
+      <caption>
+        <span>${caption}</span>
+      </caption>
+      <thead>
+        <tr>
+          ${columns.map(({ head }, at) => html`<th scope="col" class="${kind(at)}">${head}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map(
+          (row) =>
+            html`<tr>
+              ${row.map((cell, at) => (at === 0 ? html`<th scope="row" class="${kind(at)}">${cell}</th>` : html`<td class="${kind(at)}">${cell}</td>`))}
+            </tr> `,
+        )}
+      </tbody>
+    </table>
+  </div>`;
+}

@@ -1,0 +1,68 @@
+/** A part of a photograph with outlines over it, as SVG. */
+import type { CropWindow } from "../geometry/grid.js";
+import type { Fragment, Markup } from "./markup.js";
+import { html, trusted } from "./markup.js";
+
+/** One outline: points in image pixels, and the class that gives its stroke (page/page.ts). */
+export interface Outline {
+  readonly points: readonly (readonly [number, number])[];
+  readonly kind: "truth" | "automatic" | "corrected";
+}
+
+/** Units of the drawing along a side; the page scales it. */
+const SIDE = 300;
+
+/**
+ * @param window part of the image that is shown; image pixels
+ * @param ground what lies under the outlines; nothing is an empty ground
+ * @param label  what it shows, for those who cannot see it
+ */
+export function photograph(window: CropWindow, ground: Fragment, outlines: readonly Outline[], label: string): Markup {
+  return html`<svg viewBox="0 0 ${SIDE} ${SIDE}" role="img" aria-label="${label}">
+    ${ground}${strokes(outlines, window)}
+  </svg>`;
+}
+
+/** The photograph itself; it fills the drawing. */
+export function jpegGround(jpeg: Uint8Array): Markup {
+  return html`<image
+    href="data:image/jpeg;base64,${trusted(Buffer.from(jpeg).toString("base64"))}"
+    width="${SIDE}"
+    height="${SIDE}"
+  />`;
+}
+
+/** One ground that several drawings of a page show. */
+export interface SharedGround {
+  readonly id: string;
+  readonly window: CropWindow;
+  readonly jpeg: Uint8Array;
+  readonly outlines: readonly Outline[];
+}
+
+/** Goes into the page once, before the drawings; it shows nothing itself. */
+export function sharedGrounds(grounds: readonly SharedGround[]): Markup {
+  return html`<svg width="0" height="0" style="position:absolute" aria-hidden="true">
+    <defs>
+      ${grounds.map(
+        ({ id, window, jpeg, outlines }) => html`<g id="${id}">${jpegGround(jpeg)}${strokes(outlines, window)}</g>`,
+      )}
+    </defs>
+  </svg>`;
+}
+
+export function groundOf({ id }: SharedGround): Markup {
+  return html`<use href="#${id}" />`;
+}
+
+/** Two strokes each, dark under light, so that the line is seen on any photograph. */
+function strokes(outlines: readonly Outline[], { left, top, side }: CropWindow): Markup[] {
+  return outlines.map(({ points, kind }) => {
+    const text = points.map(([x, y]) => `${position(x - left, side)},${position(y - top, side)}`).join(" ");
+    return html`<polygon class="under" points="${text}" /><polygon class="${kind}" points="${text}" />`;
+  });
+}
+
+function position(value: number, side: number): string {
+  return ((value / side) * SIDE).toFixed(1);
+}

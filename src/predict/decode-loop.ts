@@ -1,0 +1,182 @@
+/**
+ * The decode loop: a batch of polygons grows vertex by vertex, first vertex, then one cell at each step until
+ * end-of-sequence. Follows Castrejon et al., CVPR 2017, section on inference: greedy, no beam; with an annotator in the
+ * loop, a corrected vertex is fed back as y(t-1), earlier vertices stay. Prediction mode is the same loop with a rule
+ * that never corrects.
+ *
+ * The network sees an image and the vertices drawn so far, nothing else. Polygons of one image that have drawn the same
+ * vertices therefore share a row of the batch and part where their rules decide differently. Rows never see each other,
+ * so neither batch size nor order nor company changes a polygon.
+ *
+ * Rows whose polygons all ended leave: the batch is compacted when a quarter of its rows are idle, because a smaller
+ * step is cheaper and copying state at every single ending is not.
+ */
+import type { Decoding, StepInput } from "../engine/engine.js";
+import { CELL_COUNT, EOS } from "../geometry/grid.js";
+import type { Chooser } from "./choose-vertex.js";
+import { chooseBest, indexOfLargest } from "./choose-vertex.js";
+
+/** Share of idle rows from which on a batch is compacted. */
+export const COMPACT_AT = 0.25;
+/** Rows a batch may grow to by parting before it is split; 128 rows of the widest decoder hold about 75 MB of state. */
+const MAX_ROWS = 128;
+
+/** What is drawn where the network proposes something: one rule per polygon, asked once per vertex, in order. */
+export interface DecodingRule<R> {
+  /**
+   * @param drawn    cells drawn so far, 0..783; empty when the first vertex is proposed
+   * @param proposed the network's choice: a cell 0..783, or 784 for end-of-sequence (never as the first vertex)
+   */
+  decide(drawn: readonly number[], proposed: number): Decision<R>;
+}
+
+export interface Decision<R> {
+  /** Class that is drawn, 0..784; 784 ends the polygon and is no first vertex. */
+  readonly taken: number;
+  /** Rule of a second polygon that parts from this one here: it takes what the network proposed. */
+  readonly fork?: R;
+}
+
+/** One drawn sequence. */
+export interface Sequence {
+  /** Cell indices 0..783, the first vertex first, end-of-sequence not included. */
+  readonly cells: readonly number[];
+  /** Sum of the log-probabilities of what the network proposed at each step, end-of-sequence included. */
+  readonly logProbability: number;
+  /** Decoder steps taken. */
+  readonly steps: number;
+  /** False when the step limit came before end-of-sequence. */
+  readonly ended: boolean;
+}
+
+/** A finished polygon: which crop, by which rule. */
+export interface DecodedPolygon<R> {
+  readonly crop: number;
+  readonly rule: R;
+  readonly sequence: Sequence;
+}
+
+/** Polygons of one crop that have drawn the same vertices. */
+interface Row<R> extends Sequence {
+  readonly crop: number;
+  readonly rules: readonly R[];
+}
+
+/** slots[i] is drawn by row i of the decoding; undefined where everything ended. */
+interface Batch<R> {
+  readonly decoding: Decoding;
+  readonly slots: readonly (Row<R> | undefined)[];
+}
+
+/**
+ * @param encoded  one row per crop; disposed here, also after an error
+ * @param rules    for each crop, the rules of its polygons
+ * @param maxSteps decoder steps at most, at least 1
+ * @param choose   what the network proposes, given a step's logits
+ * @param firsts   first vertex that is proposed for each crop, 0..783
+ * @returns        one polygon per rule, those of forks included, in the order in which they ended
+ */
+export async function decodeLoop<R extends DecodingRule<R>>(
+  encoded: Decoding,
+  rules: readonly (readonly R[])[],
+  maxSteps: number,
+  choose: Chooser = chooseBest,
+  firsts: readonly number[] = bestFirstVertices(encoded),
+): Promise<DecodedPolygon<R>[]> {
+  const finished: DecodedPolygon<R>[] = [];
+  const grow = (row: Row<R>, proposed: number): Row<R>[] => {
+    const rows = part(row, proposed).map((next) => ({ ...next, ended: next.cells.length === row.cells.length }));
+    const isOver = (next: Row<R>): boolean => next.ended || next.steps >= maxSteps;
+    for (const next of rows.filter(isOver))
+      for (const rule of next.rules) finished.push({ crop: next.crop, rule, sequence: sequenceOf(next) });
+    return rows.filter((next) => !isOver(next));
+  };
+  // The last batch is drawn to its end before the one below it goes on, so that only few wait with their state.
+  const open: Batch<R>[] = [{ decoding: encoded, slots: [] }];
+  try {
+    const firstRows = rules.map((ofCrop, crop) => {
+      if (ofCrop.length === 0) return [];
+      return grow({ crop, rules: ofCrop, cells: [], logProbability: 0, steps: 0, ended: false }, firsts[crop]!);
+    });
+    open.pop();
+    regroup(encoded, firstRows, open);
+    for (let batch = open.at(-1); batch !== undefined; batch = open.at(-1)) {
+      const { decoding, slots } = batch;
+      const logits = await decoding.step(stepInput(slots));
+      const next = slots.map((row, at) => {
+        if (row === undefined) return [];
+        const { index, logProbability } = choose(logits, at);
+        return grow({ ...row, steps: row.steps + 1, logProbability: row.logProbability + logProbability }, index);
+      });
+      open.pop();
+      regroup(decoding, next, open);
+    }
+  } finally {
+    for (const { decoding } of open) decoding.dispose();
+  }
+  return finished;
+}
+
+/** The best first vertex of each row, 0..783. */
+export function bestFirstVertices({ size, firstVertexLogits }: Decoding): number[] {
+  return Array.from({ length: size }, (_, row) => indexOfLargest(firstVertexLogits, row * CELL_COUNT, CELL_COUNT));
+}
+
+/** Asks each rule and puts those that take the same class into one row. A row whose cells did not grow has ended. */
+function part<R extends DecodingRule<R>>(row: Row<R>, proposed: number): Row<R>[] {
+  const byClass = new Map<number, R[]>();
+  const add = (taken: number, rule: R): void => {
+    const rules = byClass.get(taken);
+    if (rules === undefined) byClass.set(taken, [rule]);
+    else rules.push(rule);
+  };
+  for (const rule of row.rules) {
+    const { taken, fork } = rule.decide(row.cells, proposed);
+    add(taken, rule);
+    if (fork !== undefined) add(proposed, fork);
+  }
+  return Array.from(byClass, ([taken, rules]) => ({
+    ...row,
+    rules,
+    cells: taken === EOS ? row.cells : [...row.cells, taken],
+  }));
+}
+
+/**
+ * Opens the next batch: the same decoding while nothing parted and most rows are alive, else a selection of its rows,
+ * split where there are too many. Takes over the decoding.
+ * @param next for each row of the decoding, the rows that go on from it
+ */
+function regroup<R>(decoding: Decoding, next: readonly (readonly Row<R>[])[], open: Batch<R>[]): void {
+  const live = next.flatMap((rows, from) => rows.map((row) => ({ row, from })));
+  const hasParted = next.some((rows) => rows.length > 1);
+  if (live.length > 0 && !hasParted && live.length > next.length * (1 - COMPACT_AT)) {
+    open.push({ decoding, slots: next.map(([row]) => row) });
+    return;
+  }
+  try {
+    const parts = live.length > Math.max(MAX_ROWS, next.length) ? Math.ceil(live.length / MAX_ROWS) : 1;
+    const size = Math.ceil(live.length / parts);
+    for (let start = 0; start < live.length; start += size) {
+      const taken = live.slice(start, start + size);
+      open.push({ decoding: decoding.select(taken.map(({ from }) => from)), slots: taken.map(({ row }) => row) });
+    }
+  } finally {
+    decoding.dispose();
+  }
+}
+
+function sequenceOf({ cells, logProbability, steps, ended }: Sequence): Sequence {
+  return { cells, logProbability, steps, ended };
+}
+
+/** y(1), y(t-1) and y(t-2) per row; at the first step y(t-1) is the first vertex and there is no y(t-2). */
+export function stepInput(slots: readonly (Pick<Sequence, "cells"> | undefined)[]): StepInput {
+  const pick = (cellOf: (cells: readonly number[]) => number | undefined): Int32Array =>
+    Int32Array.from(slots, (row) => (row === undefined ? EOS : (cellOf(row.cells) ?? EOS)));
+  return {
+    first: pick((c) => c[0]),
+    previous: pick((c) => c.at(-1)),
+    beforePrevious: pick((c) => (c.length > 1 ? c.at(-2) : undefined)),
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * The address of a Redis server as a user gives it: checked, and made fit to be shown. A password never leaves this
+ * file but for the connection.
+ */
+import { PolyrnnError, reasonOf, usageError } from "../errors.js";
+
+const HINT =
+  "Write redis://HOST:6379, or rediss://USER:PASSWORD@HOST:6380/0 for TLS; POLYRNN_QUEUE keeps a password out of the command line.";
+
+export interface RedisAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly database: number;
+  readonly isEncrypted: boolean;
+  readonly username?: string;
+  readonly password?: string;
+  /** Without user and password; for messages. */
+  readonly shown: string;
+}
+
+/** @throws E_USAGE without repeating what was received, because it may hold a password */
+export function parseRedisAddress(text: string): RedisAddress {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw usageError("--queue: expected an address of a Redis server but received text that is no address", HINT);
+  }
+  const isEncrypted = url.protocol === "rediss:";
+  if (!isEncrypted && url.protocol !== "redis:")
+    throw usageError(
+      "--queue: expected an address that begins with redis:// or rediss:// but received another kind",
+      HINT,
+    );
+  if (url.hostname === "") throw usageError("--queue: expected a host but received none", HINT);
+  const database = url.pathname.replace(/^\//, "");
+  if (!/^\d{0,4}$/.test(database))
+    throw usageError("--queue: expected the number of a database after the host but received something else", HINT);
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const port = url.port === "" ? 6379 : Number(url.port);
+  return {
+    host,
+    port,
+    database: Number(database),
+    isEncrypted,
+    ...(url.username === "" ? {} : { username: decoded(url.username) }),
+    ...(url.password === "" ? {} : { password: decoded(url.password) }),
+    shown: `${url.protocol}//${url.hostname}:${port}${database === "" ? "" : `/${database}`}`,
+  };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw usageError(
+      "--queue: expected user and password with %-escapes for special characters but received a broken escape",
+      HINT,
+    );
+  }
+}
+
+/** Any text with the user and password of every Redis address in it replaced: for what is printed or written down. */
+export function withoutPasswords(text: string): string {
+  return text.replace(/(rediss?:\/\/)[^@\s"']*@/gi, "$1***@");
+}
+
+/** An error of the queue as one line without secrets. */
+export function queueReason(error: unknown): string {
+  if (error instanceof PolyrnnError) return error.message;
+  return withoutPasswords(reasonOf(error).split("\n", 1)[0]!);
+}

@@ -1,0 +1,160 @@
+/**
+ * Connections to Redis, and how long anyone waits for an answer. A server that restarts is waited for; one that says
+ * nothing for the time limit ends the wait with words. Only this file and BullMQ's own code speak to the driver.
+ */
+import { isIP } from "node:net";
+import { Redis } from "ioredis";
+import type { PolyrnnError } from "../errors.js";
+import { reasonOf, unavailable } from "../errors.js";
+import type { RedisAddress } from "./address.js";
+import { parseRedisAddress, queueReason } from "./address.js";
+
+/** All keys of this program begin with it, BullMQ's too. */
+export const KEY_PREFIX = "polyrnn";
+
+/** A queue per model: a worker of another model never sees the job, which waits until one of its model comes. */
+export function queueNameOf(modelHash: string): string {
+  return `model-${modelHash.slice(0, 16)}`;
+}
+
+/** Longest pause between attempts to reach a server that went away. */
+const MOST_RECONNECT_MS = 2000;
+
+export interface QueueConnection {
+  readonly client: Redis;
+  readonly address: RedisAddress;
+  /**
+   * Waits for an answer, across a restart of the server, but no longer than the time limit.
+   * @throws E_UNAVAILABLE when none came in time, when the server refuses (password, memory), and for whatever else it
+   *   answers
+   */
+  readonly ask: <T>(answer: Promise<T>) => Promise<T>;
+  /** Closes without waiting for a server that may be gone. */
+  close(): void;
+}
+
+export interface QueueConnectionOptions {
+  /** As the user gave it. */
+  readonly queue: string;
+  /** Longest wait for an answer, milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** @throws E_USAGE for an address that is none; E_UNAVAILABLE when no Redis of at least 6.2 answers in time */
+export async function connectToQueue({ queue, timeoutMs }: QueueConnectionOptions): Promise<QueueConnection> {
+  const address = parseRedisAddress(queue);
+  let last: unknown;
+  const client = new Redis({
+    host: address.host,
+    port: address.port,
+    db: address.database,
+    ...(address.username === undefined ? {} : { username: address.username }),
+    ...(address.password === undefined ? {} : { password: address.password }),
+    // no names are asked for by number (RFC 6066)
+    ...(address.isEncrypted ? { tls: isIP(address.host) === 0 ? { servername: address.host } : {} } : {}),
+    maxRetriesPerRequest: null, // BullMQ's own condition; `ask` says when it is enough
+    retryStrategy: (times) => Math.min(100 * times, MOST_RECONNECT_MS),
+  });
+  client.on("error", (error: unknown) => {
+    last = error;
+  });
+  client.on("ready", () => {
+    last = undefined;
+  });
+  const ask = <T>(answer: Promise<T>): Promise<T> =>
+    withTimeLimit(
+      answer,
+      timeoutMs,
+      () => silent(address, timeoutMs, last),
+      (error) => refused(address, error),
+    );
+  const connection: QueueConnection = {
+    client,
+    address,
+    ask,
+    close: () => {
+      client.disconnect();
+    },
+  };
+  try {
+    const info = await ask(client.info("server"));
+    checkVersion(address, info);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+  return connection;
+}
+
+/** Settles with the answer, or with an error of ours; a late answer is dropped. */
+async function withTimeLimit<T>(
+  answer: Promise<T>,
+  timeoutMs: number,
+  late: () => Error,
+  wrong: (thrown: unknown) => Error,
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(late());
+    }, timeoutMs);
+  });
+  try {
+    return await Promise.race([
+      answer.catch((error: unknown) => {
+        throw wrong(error);
+      }),
+      limit,
+    ]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function silent(address: RedisAddress, timeoutMs: number, last: unknown): PolyrnnError {
+  const connected = address.isEncrypted
+    ? "it is connected but does not answer, or does not speak TLS on this port"
+    : "it is connected but does not answer";
+  const why = last === undefined ? connected : queueReason(last);
+  return unavailable(
+    `${address.shown}: expected an answer within ${timeoutMs / 1000} s but received none: ${why}`,
+    "Check that the Redis server runs and can be reached; what was journaled is kept, and --resume goes on.",
+  );
+}
+
+/**
+ * The driver's errors carry the command, and that may be the one with the password: they are told, never passed on as a
+ * cause.
+ */
+function refused(address: RedisAddress, error: unknown): PolyrnnError {
+  const reason = queueReason(error);
+  if (/\bOOM\b/.test(reasonOf(error))) {
+    return unavailable(
+      `${address.shown}: expected room for the next job but the server is full: ${reason}`,
+      "Raise maxmemory or free memory, then run the same command with --resume; what was journaled is kept.",
+    );
+  }
+  if (/WRONGPASS|NOAUTH|NOPERM|invalid password|without any password/i.test(reason)) {
+    return unavailable(
+      `${address.shown}: the server refused user or password`,
+      "Correct them in the address; special characters are written as %-escapes.",
+    );
+  }
+  return unavailable(
+    `${address.shown}: the server answered with an error: ${reason}`,
+    "Check the Redis server; what was journaled is kept, and --resume goes on.",
+  );
+}
+
+/** Streams and blocking moves as BullMQ uses them came with 6.2. */
+function checkVersion(address: RedisAddress, info: string): void {
+  const version = /redis_version:(\d+)\.(\d+)/.exec(info);
+  if (version === null) return; // a server that speaks the protocol and hides its version
+  const [major, minor] = [Number(version[1]), Number(version[2])];
+  if (major < 6 || (major === 6 && minor < 2)) {
+    throw unavailable(
+      `${address.shown}: expected Redis 6.2 or later but received ${major}.${minor}`,
+      "Install a newer Redis server.",
+    );
+  }
+}

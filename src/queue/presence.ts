@@ -1,0 +1,76 @@
+/**
+ * Who is there: each worker keeps a card in Redis that vanishes when it is not renewed. Times are Redis' own (PX), so
+ * that no clock of another machine matters. The models that have a queue are kept in a hash beside them.
+ */
+import type { QueueConnection } from "./connection.js";
+import { KEY_PREFIX } from "./connection.js";
+import type { WorkerCard } from "./job.js";
+import { checkWorkerCard } from "./job.js";
+
+const CARD_LIVES_MS = 15_000;
+export const RENEW_CARD_MS = 5_000;
+const MODELS_KEY = `${KEY_PREFIX}:models`;
+const cardKey = (id: string): string => `${KEY_PREFIX}:worker:${id}`;
+
+/** Renews the card and names the model, so that its queue is found. */
+export async function showWorker(connection: QueueConnection, card: WorkerCard): Promise<void> {
+  const { client } = connection;
+  await connection.ask(
+    Promise.all([
+      client.set(cardKey(card.id), JSON.stringify(card), "PX", CARD_LIVES_MS),
+      client.hset(MODELS_KEY, card.model, card.modelName),
+    ]),
+  );
+}
+
+export async function hideWorker(connection: QueueConnection, id: string): Promise<void> {
+  await connection.ask(connection.client.del(cardKey(id)));
+}
+
+/** Makes a model's queue known before any worker of it is there. */
+export async function nameModel(connection: QueueConnection, model: string, modelName: string): Promise<void> {
+  await connection.ask(connection.client.hset(MODELS_KEY, model, modelName));
+}
+
+export interface NamedModel {
+  readonly model: string;
+  readonly modelName: string;
+}
+
+/** Models that ever had a job or a worker on this server, by name. */
+export async function listModels(connection: QueueConnection): Promise<readonly NamedModel[]> {
+  const found = await connection.ask(connection.client.hgetall(MODELS_KEY));
+  return Object.entries(found)
+    .filter(([model]) => /^[0-9a-f]{64}$/.test(model))
+    .map(([model, modelName]) => ({ model, modelName }))
+    .sort((a, b) => (a.modelName < b.modelName ? -1 : 1));
+}
+
+/** Workers alive now. Cards that are not ours are left out. */
+export async function listWorkers(connection: QueueConnection): Promise<readonly WorkerCard[]> {
+  const texts = await valuesOf(connection, `${KEY_PREFIX}:worker:*`);
+  return texts.flatMap((text) => parseCard(text)).sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** Values of all keys of a pattern, read in steps that do not hold the server up. */
+export async function valuesOf(connection: QueueConnection, pattern: string): Promise<readonly string[]> {
+  const { client } = connection;
+  const values: string[] = [];
+  let cursor = "0";
+  do {
+    const [next, keys] = await connection.ask(client.scan(cursor, "MATCH", pattern, "COUNT", 1000));
+    cursor = next;
+    if (keys.length > 0) values.push(...(await connection.ask(client.mget(keys))).filter((value) => value !== null));
+  } while (cursor !== "0");
+  return values;
+}
+
+function parseCard(text: string): WorkerCard[] {
+  if (text.length > 10_000) return [];
+  try {
+    const card: unknown = JSON.parse(text);
+    return checkWorkerCard(card) === undefined ? [card as WorkerCard] : [];
+  } catch {
+    return []; // somebody else's key
+  }
+}

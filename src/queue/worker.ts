@@ -1,0 +1,312 @@
+/**
+ * A worker: takes jobs of its model, cuts their crops, draws, returns the outcomes; until it is told to stop.
+ *
+ * It holds `concurrency` jobs at once. As many as the decoder takes side by side are drawn; the crops of the others are
+ * cut meanwhile, so that it never waits for them. On a stop the jobs at the decoder are finished and the others are
+ * given back.
+ */
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { setTimeout as wait } from "node:timers/promises";
+import type { Job as BullJob } from "bullmq";
+import { Queue, UnrecoverableError, WaitingError, Worker } from "bullmq";
+import { Gate } from "../crop/gate.js";
+import type { DeviceChoice } from "../engine/devices.js";
+import type { Model } from "../model/model.js";
+import { loadModel } from "../model/model.js";
+import type { BatchDecoder } from "../predict/decoder.js";
+import { openBatchDecoder } from "../predict/decoder.js";
+import { describeViolation } from "../validate.js";
+import { queueReason } from "./address.js";
+import type { QueueConnection } from "./connection.js";
+import { connectToQueue, KEY_PREFIX, queueNameOf } from "./connection.js";
+import type { FetchLimits } from "./fetch-image.js";
+import type { Job, JobResult, WorkerCard } from "./job.js";
+import { checkJob, JOB_VERSION, MOST_ATTEMPTS } from "./job.js";
+import type { MetricsEndpoint } from "./metrics.js";
+import { serveMetrics, WorkerMetrics } from "./metrics.js";
+import { cutJob, predictJob } from "./predict-job.js";
+import { hideWorker, RENEW_CARD_MS, showWorker } from "./presence.js";
+
+export interface WorkerOptions extends FetchLimits {
+  /** redis:// or rediss:// address, password included. */
+  readonly queue: string;
+  /**
+   * Longest wait for an answer from Redis at the start and at the end, milliseconds; between, a worker waits for as
+   * long as it takes.
+   */
+  readonly queueTimeoutMs: number;
+  /** Folder that image paths in jobs are relative to. */
+  readonly images: string;
+  /** Name of a bundled model or path of a model folder. */
+  readonly model: string;
+  readonly device: DeviceChoice;
+  /** Cores to compute on where the CPU does; all when absent. */
+  readonly threads?: number;
+  /** Jobs held at once, 1 or more; one more than the decoder draws when absent. */
+  readonly concurrency?: number;
+  /** A worker that was silent for so long has lost its jobs to others, milliseconds. */
+  readonly stalledAfterMs: number;
+  /** Jobs per second of all workers of the model together; absent: no limit. */
+  readonly rate?: number;
+  /** Absent: no endpoint. 0: any free port. */
+  readonly metricsPort?: number;
+  readonly metricsHost: string;
+}
+
+export interface WorkerHost {
+  /** Aborted = finish the jobs at the decoder, give back the others, return. */
+  readonly signal: AbortSignal;
+  note(line: string): void;
+}
+
+export interface WorkerSummary {
+  readonly version: 1;
+  readonly type: "worker-summary";
+  readonly jobs: number;
+  readonly instances: number;
+  readonly failed: number;
+  readonly rejected: number;
+  readonly givenBack: number;
+}
+
+/** A lost connection is tried again so soon, milliseconds. */
+const RETRY_MS = 1000;
+
+/**
+ * @param open the decoder; another one than the device's own is for benchmarks
+ * @returns when the host's signal is aborted
+ * @throws PolyrnnError when the worker cannot begin (address, model, device, port)
+ */
+export async function runWorker(
+  options: WorkerOptions,
+  host: WorkerHost,
+  open = openBatchDecoder,
+): Promise<WorkerSummary> {
+  const connection = await connectToQueue({ queue: options.queue, timeoutMs: options.queueTimeoutMs });
+  try {
+    host.note(`loading model ${options.model}`);
+    const model = await loadModel(options.model);
+    const { decoder } = await open(model, options);
+    try {
+      return await new JobWorker(options, host, connection, model, decoder).work();
+    } finally {
+      await decoder.dispose();
+    }
+  } finally {
+    connection.close();
+  }
+}
+
+class JobWorker {
+  private readonly id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  private readonly queue: Queue;
+  private readonly metrics: WorkerMetrics;
+  private readonly atDecoder: Gate;
+  private readonly trouble: TroubleLog;
+  private counts = { jobs: 0, rejected: 0, givenBack: 0 };
+
+  constructor(
+    private readonly options: WorkerOptions,
+    private readonly host: WorkerHost,
+    private readonly connection: QueueConnection,
+    private readonly model: Model,
+    private readonly decoder: BatchDecoder,
+  ) {
+    this.atDecoder = new Gate(decoder.batchesAtOnce);
+    this.queue = new Queue(queueNameOf(model.hash), {
+      connection: connection.client,
+      prefix: KEY_PREFIX,
+      skipMetasUpdate: true,
+    });
+    this.trouble = new TroubleLog(connection.address.shown, (line) => {
+      host.note(line);
+    });
+    this.queue.on("error", (error) => {
+      this.trouble.add(error);
+    });
+    this.metrics = new WorkerMetrics(() =>
+      connection.ask(this.queue.getJobCounts("waiting", "prioritized", "active", "delayed", "failed", "completed")),
+    );
+  }
+
+  async work(): Promise<WorkerSummary> {
+    const { options, host, connection, decoder, model } = this;
+    const endpoint = await this.openEndpoint();
+    const taker = connection.client.duplicate();
+    taker.on("error", (error: unknown) => {
+      this.trouble.add(error);
+    });
+    taker.on("ready", () => {
+      this.trouble.clear();
+    });
+    await showWorker(connection, this.card());
+    const renewal = setInterval(() => {
+      showWorker(connection, this.card()).catch((error: unknown) => {
+        this.trouble.add(error);
+      });
+    }, RENEW_CARD_MS);
+    const worker = new Worker(queueNameOf(model.hash), (job, token) => this.process(job, token), {
+      connection: taker,
+      prefix: KEY_PREFIX,
+      name: this.id,
+      concurrency: options.concurrency ?? decoder.batchesAtOnce + 1,
+      lockDuration: options.stalledAfterMs,
+      stalledInterval: options.stalledAfterMs / 2,
+      maxStalledCount: MOST_ATTEMPTS, // of jobs that cannot even be read; ours say themselves how many they may have
+      runRetryDelay: RETRY_MS,
+      drainDelay: 1,
+      ...(options.rate === undefined ? {} : { limiter: { max: options.rate, duration: 1000 } }),
+    });
+    worker.on("error", (error) => {
+      this.trouble.add(error);
+    });
+    worker.on("failed", (job, error) => {
+      this.metrics.countJob("failed");
+      host.note(`job ${job?.id ?? ""}: ${queueReason(error)}`);
+    });
+    host.note(
+      `worker ${this.id}: model ${model.card.name} (${model.hash.slice(0, 12)}) on ${decoder.device} (${decoder.version}); waiting for jobs at ${connection.address.shown}`,
+    );
+    try {
+      await aborted(host.signal);
+      await this.leave(worker);
+      await hideWorker(connection, this.id).catch(() => undefined); // it vanishes by itself
+    } finally {
+      clearInterval(renewal);
+      taker.disconnect();
+      await endpoint?.close();
+    }
+    return {
+      version: 1,
+      type: "worker-summary",
+      instances: this.metrics.instances,
+      failed: this.metrics.failed,
+      ...this.counts,
+    };
+  }
+
+  /**
+   * Lets the jobs at the decoder end and gives back the others. BullMQ would wait for a server that is away for ever.
+   * @throws E_UNAVAILABLE when the server is silent for its time limit; it gives the jobs to others when it is back
+   */
+  private async leave(worker: Worker): Promise<void> {
+    const closed = worker.close().then(() => true);
+    for (let isClosed = false; !isClosed;) {
+      const answer = this.connection
+        .ask(this.connection.client.ping())
+        .then(() => wait(RETRY_MS, false, { ref: false }));
+      answer.catch(() => undefined); // when the worker is closed by then, nobody listens
+      isClosed = await Promise.race([closed, answer]);
+    }
+  }
+
+  private async process(bull: BullJob, token: string | undefined): Promise<JobResult> {
+    const job = this.receive(bull);
+    const { images: folder, maxBytes, timeoutMs, allowPrivateAddresses } = this.options;
+    const isLastAttempt = bull.attemptsMade + 1 >= job.attempts;
+    const cut = await cutJob(job, { folder, maxBytes, timeoutMs, allowPrivateAddresses, isLastAttempt });
+    await this.atDecoder.enter(1);
+    try {
+      if (this.host.signal.aborted) await this.giveBack(bull, token);
+      const result = await predictJob(this.decoder, cut);
+      this.metrics.countResult(result);
+      this.metrics.countJob("done");
+      this.counts.jobs++;
+      return result;
+    } finally {
+      this.atDecoder.leave(1);
+    }
+  }
+
+  /**
+   * @throws UnrecoverableError for what is not ours, for another model's job, and for a job that enough workers died of
+   */
+  private receive(bull: BullJob): Job {
+    const data: unknown = bull.data;
+    const violation = checkJob(data);
+    if (violation !== undefined) throw this.rejection(describeViolation(violation));
+    const job = data as Job;
+    if (job.model !== this.model.hash)
+      throw this.rejection(
+        `expected a job for model ${this.model.hash.slice(0, 12)} but received one for ${job.model.slice(0, 12)}`,
+      );
+    if (bull.stalledCounter >= job.attempts)
+      throw new UnrecoverableError(`${bull.stalledCounter} worker(s) died or stalled while they had it`);
+    return job;
+  }
+
+  private rejection(why: string): UnrecoverableError {
+    this.metrics.countJob("rejected");
+    this.counts.rejected++;
+    return new UnrecoverableError(`rejected: ${why}`);
+  }
+
+  private async giveBack(bull: BullJob, token: string | undefined): Promise<never> {
+    await bull.moveToWait(token);
+    this.metrics.countJob("given-back");
+    this.counts.givenBack++;
+    throw new WaitingError();
+  }
+
+  private async openEndpoint(): Promise<MetricsEndpoint | undefined> {
+    const { metricsPort, metricsHost } = this.options;
+    if (metricsPort === undefined) return undefined;
+    const endpoint = await serveMetrics(this.metrics.registry, metricsHost, metricsPort);
+    this.host.note(`metrics at http://${metricsHost}:${endpoint.port}/metrics`);
+    return endpoint;
+  }
+
+  private card(): WorkerCard {
+    const { model, decoder, metrics } = this;
+    return {
+      type: "polyrnn-worker",
+      version: JOB_VERSION,
+      id: this.id,
+      host: hostname(),
+      pid: process.pid,
+      modelName: model.card.name,
+      model: model.hash,
+      engine: decoder.name,
+      device: decoder.device,
+      engineVersion: decoder.version,
+      instances: metrics.instances,
+      failed: metrics.failed,
+    };
+  }
+}
+
+/** Says each trouble with Redis once until it has passed: a server that is away makes an error every second. */
+class TroubleLog {
+  private readonly said = new Set<string>();
+  constructor(
+    private readonly shown: string,
+    private readonly note: (line: string) => void,
+  ) {}
+
+  add(error: unknown): void {
+    const reason = queueReason(error);
+    if (this.said.has(reason) || this.said.size > 20) return;
+    this.said.add(reason);
+    this.note(`${this.shown}: ${reason}; trying again`);
+  }
+
+  clear(): void {
+    if (this.said.size > 0) this.note(`${this.shown}: connected again`);
+    this.said.clear();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return signal.aborted
+    ? Promise.resolve()
+    : new Promise((resolve) => {
+        signal.addEventListener(
+          "abort",
+          () => {
+            resolve();
+          },
+          { once: true },
+        );
+      });
+}

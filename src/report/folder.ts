@@ -1,0 +1,75 @@
+/** The output folder of an evaluation or a click simulation: what lies in it, and who may write there. */
+import { readdir, realpath, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { AUTOMATIC_FILE } from "../clicks/automatic-file.js";
+import { cannotWrite, EXIT, PolyrnnError, reasonOf, usageError } from "../errors.js";
+import { makeFolder } from "../files/atomic-file.js";
+import { CLICKS_FILE, INSTANCES_FILE } from "./csv.js";
+
+export const REPORT_JSON = "report.json";
+export const REPORT_MARKDOWN = "report.md";
+export const REPORT_HTML = "report.html";
+
+/**
+ * Everything that is ever written there. Each is replaced when its successor is whole, so a failed evaluation leaves an
+ * earlier report as it was.
+ */
+const OWN_FILES = [REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML, INSTANCES_FILE, CLICKS_FILE, AUTOMATIC_FILE];
+
+/** Where an evaluation goes when the user does not say: a folder beside the predictions. */
+export function defaultReportFolder(predictions: string): string {
+  return join(dirname(predictions), "polyrnn-eval");
+}
+
+/**
+ * Makes the folder ready.
+ * @param inputs files that are never written over
+ * @throws E_USAGE when an input is one of the files to be written; E_OUT_NOT_EMPTY without `force`; E_WRITE
+ */
+export async function prepareReportFolder(out: string, inputs: readonly string[], force: boolean): Promise<void> {
+  const own = await Promise.all(OWN_FILES.map((name) => realPathOf(join(out, name))));
+  for (const input of inputs) {
+    if (own.includes(await realPathOf(input))) {
+      throw usageError(
+        `--out ${out}: expected a folder apart from the inputs, received the one that holds ${input}`,
+        "Name another folder with --out; inputs are never written over.",
+      );
+    }
+  }
+  try {
+    await makeFolder(out);
+    const names = await readdir(out);
+    if (names.length > 0 && !force) throw notEmpty(out, names);
+  } catch (error) {
+    if (error instanceof PolyrnnError) throw error;
+    throw cannotWrite(
+      `--out ${out}: cannot make or read the output folder: ${reasonOf(error)}`,
+      "Name a folder that can be written.",
+      error,
+    );
+  }
+}
+
+function notEmpty(out: string, names: readonly string[]): PolyrnnError {
+  const isReport = names.includes(REPORT_JSON);
+  return new PolyrnnError(
+    `--out ${out}: expected an empty folder, received ${isReport ? "an earlier report" : `${names.length} file(s), for example ${names[0] ?? ""}`}`,
+    "E_OUT_NOT_EMPTY",
+    EXIT.cannotWrite,
+    isReport
+      ? "Replace it with --force, or name another folder with --out."
+      : "Name another folder with --out, or write beside what is there with --force.",
+  );
+}
+
+/** Without links as far as the path exists. */
+async function realPathOf(path: string): Promise<string> {
+  const full = resolve(path);
+  const exists = await stat(full).then(
+    () => true,
+    () => false,
+  );
+  if (exists) return realpath(full);
+  const parent = dirname(full);
+  return parent === full ? full : join(await realPathOf(parent), full.slice(parent.length + 1));
+}

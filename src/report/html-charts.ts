@@ -1,0 +1,167 @@
+/** Charts of the report. */
+import type { Chart } from "../page/chart.js";
+import { BLUE, drawChart as draw, GREEN, ORANGE } from "../page/chart.js";
+import type { Markup } from "../page/markup.js";
+import { PUBLISHED_CLICKS } from "./published.js";
+import type { ClickReport, EvaluationReport, HistogramBin } from "./types.js";
+
+/** Figure 5 of the paper: what corrections buy. The published line was measured on other images. */
+export function iouAgainstClicks(clicks: ClickReport, automaticIou: number | null): Chart {
+  const measured = clicks.perThreshold
+    .map(({ threshold, clicksInstanceMean, iouInstanceMean }) => ({
+      threshold,
+      clicks: clicksInstanceMean.mean,
+      iou: iouInstanceMean.mean,
+    }))
+    .filter((point) => point.clicks !== null && point.iou !== null)
+    .sort((a, b) => b.threshold - a.threshold);
+  const points = measured.map((point) => ({ value: [point.clicks, point.iou], label: `T=${point.threshold}` }));
+  if (automaticIou !== null) points.unshift({ value: [0, automaticIou], label: "automatic" });
+  const published = PUBLISHED_CLICKS[0].rows
+    .map(({ threshold, clicks: count, iou }) => ({
+      value: [count ?? 0, iou / 100],
+      label: threshold === null ? "automatic" : `T=${threshold}`,
+    }))
+    .sort((a, b) => a.value[0]! - b.value[0]!);
+  const line = (
+    name: string,
+    color: string,
+    data: typeof points,
+    type: "solid" | "dashed",
+    position: "top" | "bottom",
+  ): object => ({
+    name,
+    type: "line",
+    symbolSize: 8,
+    color,
+    lineStyle: { type, width: 2 },
+    itemStyle: { color },
+    data: data.map(({ value, label }) => ({
+      value,
+      label: { show: true, formatter: label, position, color: "currentColor", fontSize: 11 },
+    })),
+  });
+  return {
+    title: "What corrections buy",
+    words:
+      "Mean IoU against clicks per instance, one point per threshold T (grid cells). The dashed line is the paper's, on Cityscapes: other images, other classes.",
+    svg: draw(
+      { name: "clicks per instance", min: 0 },
+      {
+        name: "mean IoU",
+        min: floorTo(Math.min(...[...points, ...published].map(({ value }) => value[1]!)), 0.1),
+        max: 1,
+      },
+      [
+        line("measured here", BLUE, points, "solid", "top"),
+        line("published (Cityscapes)", ORANGE, published, "dashed", "bottom"),
+      ],
+      { names: ["measured here", "published (Cityscapes)"] },
+    ),
+  };
+}
+
+export function iouAfterCorrections(clicks: ClickReport): Chart {
+  return {
+    title: "IoU after k corrections",
+    words: `Mean IoU when the annotator stops after k corrections, at T = ${clicks.curveThreshold}.`,
+    svg: draw(
+      { name: "corrections allowed per instance", min: 0 },
+      { name: "mean IoU", max: 1, min: floorTo(Math.min(...clicks.iouAfterClicks.map(({ iou }) => iou), 1), 0.1) },
+      [{ type: "line", color: BLUE, symbolSize: 6, data: clicks.iouAfterClicks.map(({ clicks: k, iou }) => [k, iou]) }],
+    ),
+  };
+}
+
+export function iouHistogram(report: EvaluationReport): Chart {
+  return {
+    title: "IoU of the instances",
+    words: "How many instances reach which IoU, in steps of 0.05; failed ones are in the first bar.",
+    svg: histogram(report.histograms.iou, { name: "IoU", label: (low) => low.toFixed(2) }, 3),
+  };
+}
+
+export function vertexHistogram(report: EvaluationReport): Chart {
+  return {
+    title: "Length of the polygons",
+    words: "Vertices per predicted polygon; the last bar holds that many and more.",
+    svg: histogram(
+      report.histograms.vertices,
+      { name: "vertices", label: (low, high) => (high === null ? `${low}+` : String(low)) },
+      4,
+    ),
+  };
+}
+
+function histogram(
+  bins: readonly HistogramBin[],
+  { name, label }: { name: string; label: (low: number, high: number | null) => string },
+  interval: number,
+): Markup {
+  return draw(
+    { name, categories: bins.map(({ low, high }) => label(low, high)), interval },
+    { name: "instances", min: 0 },
+    [{ type: "bar", color: BLUE, barCategoryGap: "12%", data: bins.map(({ count }) => count) }],
+  );
+}
+
+export function iouAgainstSize({ iouBySize }: EvaluationReport): Chart {
+  return {
+    title: "IoU against object size",
+    words: "One dot per instance (a sample of them); the line is the mean per size step.",
+    svg: draw(
+      { name: "square root of the object's area, pixels", type: "log", ...rangeOfLog(iouBySize.bins) },
+      { name: "IoU", min: 0, max: 1 },
+      [
+        dots(iouBySize.sample),
+        {
+          type: "line",
+          color: ORANGE,
+          symbolSize: 8,
+          lineStyle: { width: 3 },
+          data: iouBySize.bins.flatMap(({ low, high, meanIou }) =>
+            meanIou === null ? [] : [[Math.sqrt(low * high), meanIou]],
+          ),
+        },
+      ],
+    ),
+  };
+}
+
+function rangeOfLog(bins: EvaluationReport["iouBySize"]["bins"]): { min: number; max: number } {
+  return { min: bins[0]?.low ?? 1, max: bins.at(-1)?.high ?? 1000 };
+}
+
+/** @returns undefined when the predictions carry no score */
+export function iouAgainstScore({ iouByScore }: EvaluationReport): Chart | undefined {
+  if (iouByScore === undefined) return undefined;
+  const { rankCorrelation } = iouByScore;
+  return {
+    title: "Is the score worth trusting?",
+    words: `IoU against the score, a sample of instances; the line is the mean per tenth of the score. ${
+      rankCorrelation === null
+        ? "Too few instances for a rank correlation."
+        : `Rank correlation (Spearman): ${rankCorrelation.toFixed(2)}; 1 would mean that sorting by score sorts by quality.`
+    }`,
+    svg: draw({ name: "score", min: 0, max: 1 }, { name: "IoU", min: 0, max: 1 }, [
+      dots(iouByScore.sample),
+      {
+        type: "line",
+        color: ORANGE,
+        symbolSize: 8,
+        lineStyle: { width: 3 },
+        data: iouByScore.bins.flatMap(({ meanScore, meanIou }) =>
+          meanScore === null || meanIou === null ? [] : [[meanScore, meanIou]],
+        ),
+      },
+    ]),
+  };
+}
+
+function dots(data: readonly (readonly [number, number])[]): object {
+  return { type: "scatter", symbolSize: 4, color: GREEN, itemStyle: { opacity: 0.35 }, silent: true, data };
+}
+
+function floorTo(value: number, step: number): number {
+  return Math.max(0, Math.round(Math.floor(value / step) * step * 10) / 10);
+}

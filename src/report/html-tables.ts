@@ -1,0 +1,240 @@
+/**
+ * Tables of the report, in the shape of the paper's Tables 3 to 6. Published numbers have columns of their own, named
+ * as such.
+ */
+import type { Column, Fragment, Markup } from "../page/markup.js";
+import { html, NOTHING, oneDecimal, rangeOf, ratio, table, whole } from "../page/markup.js";
+import type { PublishedClickTable } from "./published.js";
+import { PUBLISHED_CITYSCAPES, PUBLISHED_CLICKS } from "./published.js";
+import type {
+  ClickMatch,
+  ClickReport,
+  EvaluationReport,
+  GroupScore,
+  Interval,
+  ListedReason,
+  MethodReport,
+} from "./types.js";
+
+/** Mean with its interval below, small. */
+export function withRange(interval: Interval, format: (value: number | null) => string = ratio): Markup {
+  const range = rangeOf(interval, format);
+  return html`${format(interval.mean)}${range === "" ? "" : html`<small>${range}</small>`}`;
+}
+
+/** All methods on the same instances; means over everything. */
+export function methodTable(report: EvaluationReport): Markup {
+  const methods = [...report.methods, report.gridCeiling];
+  return table(
+    "Mean IoU of every method on the same instances, with 95 % bootstrap intervals",
+    [
+      { head: "Method", isText: true },
+      { head: "Mean of class means" },
+      { head: "Mean over instances" },
+      { head: "Boundary IoU" },
+      { head: "Failed" },
+      { head: "What it is", isText: true },
+    ],
+    methods.map((method) => [
+      method.name,
+      withRange(method.classMean),
+      withRange(method.instanceMean),
+      withRange(method.boundaryInstanceMean),
+      whole(method.failed),
+      method.words,
+    ]),
+  );
+}
+
+/**
+ * The paper's Table 3 turned on its side: a row per class, a column per method, the published mean beside where the
+ * class is theirs.
+ */
+export function classTable(report: EvaluationReport): Markup {
+  const published = PUBLISHED_CITYSCAPES.rows.find(({ method }) => method === "Polygon-RNN")!;
+  const isShared =
+    report.methods[0]?.perClass.some(({ name }) => PUBLISHED_CITYSCAPES.classes.includes(name.toLowerCase())) ?? false;
+  const publishedOf = (name: string): Fragment => {
+    const at = PUBLISHED_CITYSCAPES.classes.indexOf(name.toLowerCase());
+    return at === -1 ? NOTHING : ratio(published.perClass[at]! / 100);
+  };
+  return groupTable(
+    "Mean IoU per class (the paper's Table 3)",
+    "Class",
+    report.methods,
+    (method) => method.perClass,
+    isShared ? { head: "Published: Polygon-RNN on Cityscapes", cell: publishedOf } : undefined,
+  );
+}
+
+export function sizeTable(report: EvaluationReport): Markup {
+  return groupTable(
+    "Mean IoU per object size (COCO: small below 32², medium below 96² pixels of area)",
+    "Size",
+    report.methods,
+    (method) => method.perSize,
+  );
+}
+
+export function sourceTable(report: EvaluationReport): Markup {
+  return report.methods[0]?.perSource === undefined
+    ? html``
+    : groupTable("Mean IoU per source", "Source", report.methods, (method) => method.perSource ?? []);
+}
+
+function groupTable(
+  caption: string,
+  head: string,
+  methods: readonly MethodReport[],
+  groupsOf: (method: MethodReport) => readonly GroupScore[],
+  extra?: { readonly head: string; readonly cell: (name: string) => Fragment },
+): Markup {
+  const [main, ...others] = methods;
+  if (main === undefined) return html``;
+  const columns: Column[] = [
+    { head, isText: true },
+    { head: "Instances" },
+    ...methods.map(({ name }) => ({ head: name })),
+  ];
+  if (extra !== undefined) columns.push({ head: extra.head });
+  return table(
+    caption,
+    columns,
+    groupsOf(main).map((group) => [
+      group.name,
+      whole(group.iou.count),
+      withRange(group.iou),
+      ...others.map((method) => ratio(groupsOf(method).find(({ name }) => name === group.name)?.iou.mean)),
+      ...(extra === undefined ? [] : [extra.cell(group.name)]),
+    ]),
+  );
+}
+
+/** Published Table 3, whole, for reference. */
+export function publishedMethods(): Markup {
+  const { classes, rows, source, data } = PUBLISHED_CITYSCAPES;
+  return html`<details>
+    <summary>Published numbers on Cityscapes</summary>
+    ${table(
+      `${source}. ${data}. Other images and classes than here.`,
+      [{ head: "Method", isText: true }, ...classes.map((head) => ({ head })), { head: "mean" }],
+      rows.map(({ method, perClass, mean }) => [method, ...perClass.map((value) => value.toFixed(2)), mean.toFixed(2)]),
+    )}
+  </details>`;
+}
+
+/** The paper's Table 4: a row per threshold, all classes. */
+export function thresholdTable(clicks: ClickReport, automatic: MethodReport | undefined): Markup {
+  const published = PUBLISHED_CLICKS[0];
+  const rows: Fragment[][] = clicks.perThreshold.map((row) => [
+    row.threshold,
+    withRange(row.clicksInstanceMean, oneDecimal),
+    withRange(row.clicksClassMean, oneDecimal),
+    withRange(row.iouInstanceMean),
+    withRange(row.iouClassMean),
+    oneDecimal(row.truthVertices),
+    row.speedUp === null ? NOTHING : `×${row.speedUp.toFixed(2)}`,
+    ...publishedCells(published, row.threshold, clicks.match),
+  ]);
+  if (automatic !== undefined) {
+    rows.unshift([
+      "automatic",
+      "0",
+      "0",
+      withRange(automatic.instanceMean),
+      withRange(automatic.classMean),
+      NOTHING,
+      NOTHING,
+      ...publishedCells(published, null, clicks.match),
+    ]);
+  }
+  return table(
+    "Annotator in the loop, all classes (the paper's Table 4)",
+    [
+      { head: thresholdHead(clicks) },
+      { head: "Clicks per instance" },
+      { head: "Clicks, mean of classes" },
+      { head: "IoU, instances" },
+      { head: "IoU, mean of classes" },
+      { head: "Truth vertices" },
+      { head: "Speed-up" },
+      { head: "Published clicks (Cityscapes)" },
+      { head: "Published IoU (Cityscapes)" },
+    ],
+    rows,
+  );
+}
+
+/** The paper's Tables 5 and 6: one class alone. Cars when the data has them, else the class with most instances. */
+export function oneClassTable(clicks: ClickReport): Markup {
+  const [, cityscapes, kitti] = PUBLISHED_CLICKS;
+  const classes = clicks.perThreshold[0]?.perClass ?? [];
+  const chosen =
+    classes.find(({ name }) => name.toLowerCase() === "car") ?? [...classes].sort((a, b) => b.count - a.count)[0];
+  if (chosen === undefined) return html``;
+  return table(
+    html`Annotator in the loop, class ${chosen.name} alone, ${whole(chosen.count)} instances (the paper's Tables 5 and 6
+    are of cars)`,
+    [
+      { head: thresholdHead(clicks) },
+      { head: "Clicks" },
+      { head: "IoU" },
+      { head: "Speed-up" },
+      { head: "Published: Cityscapes cars, clicks" },
+      { head: "IoU" },
+      { head: "Published: KITTI cars, clicks" },
+      { head: "IoU" },
+    ],
+    clicks.perThreshold.map((row) => {
+      const own = row.perClass.find(({ name }) => name === chosen.name);
+      return [
+        row.threshold,
+        own === undefined ? NOTHING : withRange(own.clicks, oneDecimal),
+        own === undefined ? NOTHING : withRange(own.iou),
+        own?.speedUp === null || own === undefined ? NOTHING : `×${own.speedUp.toFixed(2)}`,
+        ...publishedCells(cityscapes, row.threshold, clicks.match),
+        ...publishedCells(kitti, row.threshold, clicks.match),
+      ];
+    }),
+  );
+}
+
+function thresholdHead({ match }: ClickReport): string {
+  return match === "area" ? "T, cells of area" : "T, grid cells";
+}
+
+/**
+ * An area in cells is no distance: the published thresholds say nothing about it. Automatic polygons are the same under
+ * every rule.
+ */
+function publishedCells(
+  { rows }: PublishedClickTable,
+  threshold: number | null,
+  match: ClickMatch,
+): [Fragment, Fragment] {
+  const row =
+    match === "area" && threshold !== null ? undefined : rows.find((candidate) => candidate.threshold === threshold);
+  return [oneDecimal(row?.clicks), row === undefined ? NOTHING : ratio(row.iou / 100)];
+}
+
+export function nocTable(clicks: ClickReport): Markup {
+  return table(
+    `Corrections needed to reach an IoU, at T = ${clicks.curveThreshold} (NoC)`,
+    [{ head: "IoU to reach" }, { head: "Mean corrections" }, { head: "Never reached" }, { head: "Cap" }],
+    clicks.noc.map(({ target, meanClicks, failures, cap }) => [
+      ratio(target),
+      oneDecimal(meanClicks),
+      whole(failures),
+      cap,
+    ]),
+  );
+}
+
+export function reasonTable(caption: string, reasons: readonly ListedReason[]): Markup {
+  if (reasons.length === 0) return html``;
+  return table(
+    caption,
+    [{ head: "Reason", isText: true }, { head: "Count" }, { head: "First ids", isText: true }],
+    reasons.map(({ words, count, firstIds }) => [words, whole(count), firstIds.map(String).join(", ")]),
+  );
+}

@@ -1,0 +1,341 @@
+/**
+ * report.md: the report for a pull request or the summary of a CI job. Tables in the shape of the paper's; published
+ * numbers stand in columns of their own that say so. Every name is escaped.
+ */
+import { NOTHING, oneDecimal, rangeOf, ratio, whole } from "../page/markup.js";
+import type { PublishedClickTable } from "./published.js";
+import { PUBLISHED_CITYSCAPES, PUBLISHED_CLICKS } from "./published.js";
+import type {
+  ClickMatch,
+  ClickReport,
+  EvaluationReport,
+  GroupScore,
+  Interval,
+  ListedReason,
+  MethodReport,
+  ReportInputs,
+} from "./types.js";
+
+/** Classes shown without a click. */
+const OPEN_CLASSES = 12;
+const SHOWN_IDS = 5;
+
+/** @returns the text, with a line break at its end */
+export function reportMarkdown(report: EvaluationReport): string {
+  const sections = [
+    ["# Polygons against ground truth", "", ...introduction(report)],
+    methodSection(report),
+    classSection(report),
+    groupSection(
+      "## By object size",
+      "Truth area below 32 x 32 px, below 96 x 96 px, and above (COCO's sizes). Mean IoU over instances.",
+      report,
+      ({ perSize }) => perSize,
+    ),
+    report.methods[0]?.perSource === undefined
+      ? []
+      : groupSection("## By source", "Mean IoU over instances.", report, ({ perSource }) => perSource ?? []),
+    report.clicks === undefined ? [] : clickSections(report.clicks),
+    listSection("## Counted as IoU 0", report.counts.failures),
+    listSection("## Left out of every mean", report.counts.exclusions),
+    listSection("## Evaluated, but looks wrong", report.counts.remarks),
+  ];
+  return `${sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n")}\n`;
+}
+
+/** The measured methods with the ceiling behind them. */
+function columnsOf({ methods, gridCeiling }: EvaluationReport): readonly MethodReport[] {
+  return [...methods, gridCeiling];
+}
+
+function introduction({ inputs, counts, generator }: EvaluationReport): string[] {
+  const drawn =
+    inputs.model === undefined
+      ? ""
+      : `, drawn by model ${plainText(inputs.model)}${inputs.engine === undefined ? "" : ` on ${plainText(inputs.engine)}`}${inputs.device === undefined ? "" : ` (${plainText(inputs.device)})`}`;
+  return [
+    `${whole(counts.evaluated)} instances in ${whole(counts.images)} images of ${plainText(inputs.truth)}; predictions from ${plainText(inputs.predictions)}${drawn}.`,
+    `${whole(counts.failed)} without a usable prediction count as IoU 0. ${settingsText(inputs)} Written by ${plainText(generator)}.`,
+  ];
+}
+
+function settingsText({ rasterizer, minArea, seed, resamples }: ReportInputs): string {
+  const rule =
+    rasterizer === "coco" ? "Masks are filled by COCO's rule (pycocotools)." : "Masks are filled by Pillow's rule.";
+  const small = minArea > 0 ? ` Truth parts below ${minArea} px are left out.` : "";
+  const intervals =
+    resamples > 0 ? ` In brackets: 95 % bootstrap intervals (${resamples} draws within each class, seed ${seed}).` : "";
+  return `${rule}${small}${intervals}`;
+}
+
+/** Rows of the paper's Table 3, its classes averaged. */
+function methodSection(report: EvaluationReport): string[] {
+  const published = new Map(PUBLISHED_CITYSCAPES.rows.map(({ method, mean }) => [method, mean]));
+  const own: Readonly<Record<string, string>> = { polyrnn: "Polygon-RNN", square: "Square box" };
+  const rows = columnsOf(report).map((method) => [
+    plainText(method.name),
+    withRange(method.classMean),
+    withRange(method.instanceMean),
+    withRange(method.boundaryClassMean),
+    withRange(method.boundaryInstanceMean),
+    String(method.failed),
+    publishedRatio(published.get(own[method.name] ?? "")),
+  ]);
+  return [
+    "## IoU by method",
+    "",
+    ...table(
+      [
+        "Method",
+        "IoU, mean of classes",
+        "IoU, mean of instances",
+        "Boundary IoU, classes",
+        "Boundary IoU, instances",
+        "Failed",
+        "Published, other data*",
+      ],
+      rows,
+    ),
+    "",
+    ...columnsOf(report).map(({ name, words }) => `- ${plainText(name)}: ${plainText(words, LONGEST_SENTENCE)}`),
+    "",
+    `\\* ${plainText(PUBLISHED_CITYSCAPES.source, LONGEST_SENTENCE)} ${plainText(PUBLISHED_CITYSCAPES.data)}.`,
+  ];
+}
+
+/** The paper's Table 3 with classes as rows. */
+function classSection(report: EvaluationReport): string[] {
+  const columns = columnsOf(report);
+  const paper = PUBLISHED_CITYSCAPES.rows.at(-1)!;
+  const published = (name: string): string =>
+    publishedRatio(paper.perClass[PUBLISHED_CITYSCAPES.classes.indexOf(name.toLowerCase())]);
+  const classes = report.methods[0]?.perClass ?? [];
+  const rows = classes.map(({ name, iou }, i) => [
+    plainText(name),
+    whole(iou.count),
+    ...columns.map(({ perClass }) => withRange(perClass[i]!.iou)),
+    published(name),
+  ]);
+  rows.push([
+    "Mean of classes",
+    String(classes.length),
+    ...columns.map(({ classMean }) => ratio(classMean.mean)),
+    publishedRatio(paper.mean),
+  ]);
+  const lines = table(
+    ["Class", "Instances", ...columns.map(({ name }) => plainText(name)), "Published, other data*"],
+    rows,
+  );
+  const note = [`\\* Polygon-RNN on Cityscapes: ${plainText(PUBLISHED_CITYSCAPES.source, LONGEST_SENTENCE)}.`];
+  return [
+    "## IoU by class",
+    "",
+    ...(classes.length > OPEN_CLASSES
+      ? folded(`${classes.length} classes`, [...lines, "", ...note])
+      : [...lines, "", ...note]),
+  ];
+}
+
+function groupSection(
+  heading: string,
+  words: string,
+  report: EvaluationReport,
+  groupsOf: (method: MethodReport) => readonly GroupScore[],
+): string[] {
+  const columns = columnsOf(report);
+  const rows = groupsOf(columns[0]!).map(({ name, iou }, i) => [
+    plainText(name),
+    whole(iou.count),
+    ...columns.map((method) => withRange(groupsOf(method)[i]!.iou)),
+  ]);
+  return [heading, "", ...table(["", "Instances", ...columns.map(({ name }) => plainText(name))], rows), "", words];
+}
+
+function listSection(heading: string, reasons: readonly ListedReason[]): string[] {
+  if (reasons.length === 0) return [];
+  const lines = reasons.map(({ reason, words, count, firstIds }) => {
+    const ids = firstIds
+      .slice(0, SHOWN_IDS)
+      .map((id) => plainText(String(id)))
+      .join(", ");
+    return `- ${plainText(reason)}: ${count} ${plainText(words, LONGEST_SENTENCE)} (ids ${ids}${count > SHOWN_IDS ? ", ..." : ""})`;
+  });
+  return [heading, "", ...lines];
+}
+
+/** The papers state per cent; here everything is a ratio. */
+function publishedRatio(percent: number | undefined): string {
+  return percent === undefined ? NOTHING : ratio(percent / 100);
+}
+
+/* The click simulation in Markdown: tables in the shape of the paper's Tables 4, 5 and 6. */
+
+/** Corrections whose IoU is shown; all are in report.json. */
+const SHOWN_CORRECTIONS = [0, 1, 2, 3, 5, 10, 15, 20];
+
+export function clickSections(clicks: ClickReport): string[] {
+  return [
+    "## Annotator in the loop, simulated",
+    "",
+    `${whole(clicks.instances)} instances; metric ${clicks.metric}, match ${clicks.match}, ${clicks.maxClicks === null ? "no cap on clicks" : `at most ${clicks.maxClicks} clicks`}. ${clicks.secondsPerClick === null ? "" : `${clicks.secondsPerClick.toFixed(3)} s of computing per click; `}${oneDecimal(clicks.wallSeconds)} s in all.`,
+    ...clicks.rules.map((rule) => `- ${plainText(rule, LONGEST_SENTENCE)}`),
+    "",
+    ...allClasses(clicks),
+    "",
+    ...cars(clicks),
+    "",
+    ...corrections(clicks),
+  ];
+}
+
+/** The paper's Table 4. */
+function allClasses({ perThreshold, match }: ClickReport): string[] {
+  const [published] = PUBLISHED_CLICKS;
+  const rows = perThreshold.map((measured) => [
+    String(measured.threshold),
+    withRange(measured.clicksClassMean, oneDecimal),
+    withRange(measured.iouClassMean),
+    withRange(measured.clicksInstanceMean, oneDecimal),
+    withRange(measured.iouInstanceMean),
+    oneDecimal(measured.truthVertices),
+    timesFaster(measured.speedUp),
+    ...publishedCells(published, measured.threshold, match),
+  ]);
+  return [
+    "### All classes",
+    "",
+    ...table(
+      [
+        "T",
+        "Clicks, mean of classes",
+        "IoU, mean of classes",
+        "Clicks, mean of instances",
+        "IoU, mean of instances",
+        "Truth vertices",
+        "Speed-up",
+        "Published, other data: clicks*",
+        "IoU*",
+      ],
+      rows,
+    ),
+    "",
+    `\\* ${sourceOf(published)}`,
+  ];
+}
+
+/** The paper's Tables 5 and 6 are about cars. */
+function cars({ perThreshold, match }: ClickReport): string[] {
+  const [, cityscapes, kitti] = PUBLISHED_CLICKS;
+  const rows = perThreshold.flatMap(({ threshold, perClass }) => {
+    const car = perClass.find(({ name }) => name.toLowerCase() === "car");
+    if (car === undefined) return [];
+    return [
+      [
+        String(threshold),
+        withRange(car.clicks, oneDecimal),
+        withRange(car.iou),
+        oneDecimal(car.truthVertices),
+        timesFaster(car.speedUp),
+        ...publishedCells(cityscapes, threshold, match),
+        ...publishedCells(kitti, threshold, match),
+      ],
+    ];
+  });
+  if (rows.length === 0) return [];
+  return [
+    "### Cars",
+    "",
+    ...table(
+      [
+        "T",
+        "Clicks",
+        "IoU",
+        "Truth vertices",
+        "Speed-up",
+        "Published, Cityscapes: clicks*",
+        "IoU*",
+        "Published, KITTI: clicks**",
+        "IoU**",
+      ],
+      rows,
+    ),
+    "",
+    `\\* ${sourceOf(cityscapes)}  `,
+    `\\*\\* ${sourceOf(kitti)}`,
+  ];
+}
+
+function corrections({ noc, iouAfterClicks, curveThreshold }: ClickReport): string[] {
+  const shown = iouAfterClicks.filter(({ clicks }) => SHOWN_CORRECTIONS.includes(clicks));
+  return [
+    `### Corrections at T = ${curveThreshold}`,
+    "",
+    ...table(
+      ["IoU to reach", "Corrections, mean", "Never reached", "Cap"],
+      noc.map(({ target, meanClicks, failures, cap }) => [
+        String(target),
+        oneDecimal(meanClicks),
+        whole(failures),
+        String(cap),
+      ]),
+    ),
+    "",
+    ...table(
+      ["After corrections", ...shown.map(({ clicks }) => String(clicks))],
+      [["IoU", ...shown.map(({ iou }) => ratio(iou))]],
+    ),
+  ];
+}
+
+/** An area in cells is no distance: the published thresholds say nothing about it. */
+function publishedCells({ rows }: PublishedClickTable, threshold: number, match: ClickMatch): string[] {
+  const row = match === "area" ? undefined : rows.find((published) => published.threshold === threshold);
+  return row === undefined ? [NOTHING, NOTHING] : [oneDecimal(row.clicks), ratio(row.iou / 100)];
+}
+
+function sourceOf({ source, data }: PublishedClickTable): string {
+  return `${plainText(source, LONGEST_SENTENCE)} ${plainText(data)}.`;
+}
+
+function timesFaster(speedUp: number | null): string {
+  return speedUp === null ? NOTHING : `x ${speedUp.toFixed(2)}`;
+}
+
+/* Pieces of Markdown whose text may come from anywhere. */
+
+/** Longer names are cut; sentences may be longer. */
+const LONGEST_NAME = 120;
+export const LONGEST_SENTENCE = 600;
+
+/**
+ * Text that stays text: on one line, without control characters, with everything escaped that Markdown or HTML would
+ * act on.
+ */
+export function plainText(text: string, longest = LONGEST_NAME): string {
+  const line = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu, " ");
+  const cut = line.length > longest ? `${line.slice(0, longest)}...` : line;
+  return cut.replace(/[\\`*_{}[\]()#!|~@$<>&:^]/g, "\\$&");
+}
+
+/** A table; the first column is aligned left, the others right. @param cells escaped already */
+export function table(heading: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  return [
+    `| ${heading.join(" | ")} |`,
+    `|${heading.map((_, i) => (i === 0 ? " :-- |" : " --: |")).join("")}`,
+    ...rows.map((row) => `| ${row.join(" | ")} |`),
+  ];
+}
+
+/** Lines that open when clicked. @param summary escaped already */
+export function folded(summary: string, lines: readonly string[]): string[] {
+  return [`<details><summary>${summary}</summary>`, "", ...lines, "", "</details>"];
+}
+
+/** "0.614 (0.596–0.632)"; without ends just the mean. */
+export function withRange(interval: Interval, format: (value: number | null) => string = ratio): string {
+  const range = rangeOf(interval, format);
+  return range === "" ? format(interval.mean) : `${format(interval.mean)} (${range})`;
+}

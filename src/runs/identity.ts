@@ -1,0 +1,110 @@
+/**
+ * What makes two runs the same run: line 1 of the journal. `--resume` goes on only where all of it agrees, so that a
+ * folder never holds polygons of two inputs, two models or two sets of options.
+ */
+import type { RunInput } from "../annotate/input.js";
+import type { AnnotateOptions } from "../annotate/options.js";
+import { shardName } from "../annotate/shard.js";
+import { EXIT, invalidData, PolyrnnError } from "../errors.js";
+import type { JsonObject } from "../types.js";
+import { JOURNAL_VERSION } from "./journal.js";
+
+export interface RunIdentity {
+  readonly type: "run";
+  readonly version: typeof JOURNAL_VERSION;
+  /** sha256 of the box file or folder. */
+  readonly input: string;
+  /** sha256 of the model. */
+  readonly model: string;
+  readonly context: number;
+  readonly maxSteps: number;
+  readonly candidates: number;
+  readonly minScore: number;
+  readonly simplify: number;
+  readonly categories: readonly string[];
+  readonly existing: "predict" | "keep";
+  readonly limit: number | null;
+  /** "3/16"; null: the whole input. */
+  readonly shard: string | null;
+  /** sha256 of the earlier annotations; null: all is drawn. */
+  readonly onlyNew: string | null;
+}
+
+/** For each field, what the user would have to change. */
+const FIELD_NAMES: Readonly<Record<keyof RunIdentity, string>> = {
+  type: "kind of file",
+  version: "journal version",
+  input: "content of --boxes (sha256)",
+  model: "content of --model (sha256)",
+  context: "--context",
+  maxSteps: "--max-steps",
+  candidates: "--candidates",
+  minScore: "--min-score",
+  simplify: "--simplify",
+  categories: "--categories",
+  existing: "--existing",
+  limit: "--limit",
+  shard: "--shard",
+  onlyNew: "content of --only-new (sha256)",
+};
+
+export function identifyRun(
+  options: AnnotateOptions,
+  { dataset, earlierHash }: Pick<RunInput, "dataset" | "earlierHash">,
+  modelHash: string,
+  context: number,
+): RunIdentity {
+  return {
+    type: "run",
+    version: JOURNAL_VERSION,
+    input: dataset.sha256,
+    model: modelHash,
+    context,
+    maxSteps: options.maxSteps,
+    candidates: options.candidates,
+    minScore: options.minScore,
+    simplify: options.simplify,
+    categories: [...options.categories].sort(),
+    existing: options.existing,
+    limit: options.limit ?? null,
+    shard: options.shard === undefined ? null : shardName(options.shard),
+    onlyNew: earlierHash ?? null,
+  };
+}
+
+/** @throws PolyrnnError naming every field that differs */
+export function checkSameRun(journalPath: string, found: JsonObject | undefined, wanted: RunIdentity): void {
+  if (found?.["type"] !== "run") {
+    throw invalidData(
+      `${journalPath}: line 1: expected the header of a run, received a damaged or foreign line`,
+      "Start again in another folder with --out, or replace this run with --force.",
+    );
+  }
+  const differences = describeDifferences(found, wanted).map(
+    (field) => `${field.name}: the run has ${field.found}, this command ${field.wanted}`,
+  );
+  if (differences.length > 0) {
+    throw new PolyrnnError(
+      `${journalPath}: cannot resume a different run: ${differences.join("; ")}`,
+      "E_RESUME",
+      EXIT.usage,
+      "Repeat the command of the earlier run, write to another folder with --out, or replace the run with --force.",
+    );
+  }
+}
+
+/** The fields in which two runs differ, in words. */
+export function describeDifferences(
+  found: Readonly<Partial<Record<keyof RunIdentity, unknown>>>,
+  wanted: RunIdentity,
+): { readonly name: string; readonly found: string; readonly wanted: string }[] {
+  return (Object.keys(FIELD_NAMES) as (keyof RunIdentity)[])
+    .filter((field) => JSON.stringify(found[field]) !== JSON.stringify(wanted[field]))
+    .map((field) => ({ name: FIELD_NAMES[field], found: shorten(found[field]), wanted: shorten(wanted[field]) }));
+}
+
+function shorten(value: unknown): string {
+  if (value === undefined || value === null) return "none";
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return /^[0-9a-f]{64}$/.test(text) ? text.slice(0, 12) : text;
+}

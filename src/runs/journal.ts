@@ -1,0 +1,255 @@
+/**
+ * The journal: one checksummed JSON line per outcome, appended and synced per batch. It is the truth of a run; every
+ * other file of the run folder is built from it.
+ *
+ *     {"type":"run","version":1,...,"check":"8 hex digits"}       line 1: what the run is (see runs/identity.ts)
+ *     {"type":"outcome","ordinal":0,"status":"done",...,"check":"8 hex digits"}
+ *
+ * `check` is the CRC-32 of the line as it would be without it. A last line that is not whole was being written when the
+ * process died: it is cut off on resume. A line that is damaged anywhere else is named and its instance is drawn again.
+ * When an ordinal has several lines, the last one counts.
+ */
+import type { FileHandle } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { crc32 } from "node:zlib";
+import { cannotWrite, invalidData, missingInput, reasonOf } from "../errors.js";
+import { toWriteError, writeAtomic } from "../files/atomic-file.js";
+import type { JsonObject, Outcome } from "../types.js";
+
+export const JOURNAL_VERSION = 1;
+
+/** Where a line lies in the journal. */
+export interface LineRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+const CHECK_TAIL = /,"check":"([0-9a-f]{8})"\}$/;
+
+/** One line without its line break. @param value an object with at least one field */
+export function sealLine(value: object): string {
+  const json = JSON.stringify(value);
+  return `${json.slice(0, -1)},"check":"${checksum(json)}"}`;
+}
+
+/** The object of a line, without its checksum; undefined when the line is damaged. */
+export function unsealLine(line: string): JsonObject | undefined {
+  const tail = CHECK_TAIL.exec(line);
+  if (tail === null) return undefined;
+  const json = `${line.slice(0, tail.index)}}`;
+  // The checksum covers the text, so that what passes it is what was written and parses.
+  return checksum(json) === tail[1] ? (JSON.parse(json) as JsonObject) : undefined;
+}
+
+function checksum(text: string): string {
+  return crc32(text).toString(16).padStart(8, "0");
+}
+
+export class JournalWriter {
+  private constructor(
+    private readonly path: string,
+    private readonly file: FileHandle,
+  ) {}
+
+  /**
+   * Starts a new journal. It appears together with its first line: without one, nobody could say which run it belongs
+   * to.
+   */
+  static async create(path: string, header: object): Promise<JournalWriter> {
+    if (
+      await stat(path).then(
+        () => true,
+        () => false,
+      )
+    ) {
+      throw cannotWrite(
+        `${path}: expected no journal here yet, received one`,
+        "Go on with --resume, or name another folder with --out.",
+      );
+    }
+    await writeAtomic(path, `${sealLine(header)}\n`);
+    await syncFolder(dirname(path));
+    return new JournalWriter(path, await openForWriting(path, "a"));
+  }
+
+  /** Goes on with a journal. @param length bytes that are whole; what lies beyond was torn and is cut off */
+  static async reopen(path: string, length: number): Promise<JournalWriter> {
+    const file = await openForWriting(path, "r+");
+    try {
+      await file.truncate(length);
+    } catch (error) {
+      throw toWriteError(path, error);
+    } finally {
+      await file.close();
+    }
+    return new JournalWriter(path, await openForWriting(path, "a"));
+  }
+
+  /** Appends the outcomes of one batch in one write and waits until the disk has them. */
+  async append(outcomes: readonly Outcome[]): Promise<void> {
+    if (outcomes.length > 0)
+      await this.appendLines(outcomes.map((outcome) => sealLine({ type: "outcome", ...outcome })));
+  }
+
+  private async appendLines(lines: readonly string[]): Promise<void> {
+    try {
+      await this.file.appendFile(lines.map((line) => `${line}\n`).join(""));
+      await this.file.datasync();
+    } catch (error) {
+      throw cannotWrite(
+        `${this.path}: cannot append to the journal: ${reasonOf(error)}`,
+        "Make room or repair the folder, then run the same command with --resume; what was journaled is kept.",
+        error,
+      );
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.file.close();
+  }
+}
+
+/** The name of a new file lies in its folder: after a power loss it is there only if that was synced as well. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === "win32") return; // Folders cannot be opened there.
+  const handle = await open(folder, "r").catch((error: unknown) => {
+    throw toWriteError(folder, error);
+  });
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Some network disks have no sync for folders.
+    if ((error as NodeJS.ErrnoException).code !== "EINVAL") throw toWriteError(folder, error);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openForWriting(path: string, flags: string): Promise<FileHandle> {
+  try {
+    return await open(path, flags);
+  } catch (error) {
+    throw cannotWrite(
+      `${path}: cannot open the journal: ${reasonOf(error)}`,
+      "Check that the output folder can be written.",
+      error,
+    );
+  }
+}
+
+/** A line of the journal as it is read back. */
+export interface JournalLine extends LineRange {
+  /** From 1, as editors count. */
+  readonly number: number;
+  /** Absent when the line is damaged. */
+  readonly value?: JsonObject;
+}
+
+const READ_BYTES = 1 << 20;
+/** Longest line that is believed; an outcome has at most a few hundred vertices. */
+const MAX_LINE_BYTES = 1 << 24;
+const LINE_BREAK = 0x0a;
+
+/** Walks a journal from its start, whole lines only; a torn end is not yielded. Memory: one block and one line. */
+export async function* readJournal(path: string): AsyncGenerator<JournalLine> {
+  const file = await openForReading(path);
+  try {
+    // One buffer for the whole walk: blocks of their own would lie about by the dozen until they are collected.
+    let buffer = Buffer.alloc(2 * READ_BYTES);
+    let held = 0; // bytes of the buffer that are read and not yet yielded
+    let offset = 0; // of the buffer in the file
+    let number = 0;
+    for (;;) {
+      if (held + READ_BYTES > buffer.length) buffer = Buffer.concat([buffer.subarray(0, held)], 2 * buffer.length);
+      const { bytesRead } = await file.read(buffer, held, READ_BYTES, offset + held);
+      if (bytesRead === 0) return;
+      held += bytesRead;
+      let start = 0;
+      for (let end = nextLineBreak(buffer, start, held); end !== -1; end = nextLineBreak(buffer, start, held)) {
+        const value = unsealLine(buffer.toString("utf8", start, end));
+        yield {
+          number: ++number,
+          offset: offset + start,
+          length: end - start,
+          ...(value === undefined ? {} : { value }),
+        };
+        start = end + 1;
+      }
+      buffer.copyWithin(0, start, held);
+      held -= start;
+      offset += start;
+      if (held > MAX_LINE_BYTES) {
+        throw invalidData(
+          `${path}: line ${number + 1}: expected at most ${MAX_LINE_BYTES} bytes, received more`,
+          "This is not a journal of polyrnn, or it is damaged beyond use; start again in another folder.",
+        );
+      }
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function nextLineBreak(buffer: Buffer, start: number, end: number): number {
+  const at = buffer.subarray(start, end).indexOf(LINE_BREAK);
+  return at === -1 ? -1 : start + at;
+}
+
+/** Reads single lines of a finished journal, one call at a time; neighboring lines come from one block. */
+export class JournalReader {
+  private buffer = Buffer.alloc(READ_BYTES);
+  /** The part of the buffer that holds the file from `blockOffset` on. */
+  private block = this.buffer.subarray(0, 0);
+  private blockOffset = 0;
+  private constructor(
+    private readonly path: string,
+    private readonly file: FileHandle,
+  ) {}
+
+  static async open(path: string): Promise<JournalReader> {
+    return new JournalReader(path, await openForReading(path));
+  }
+
+  /** @throws invalidData when the line is not what it was when the journal was indexed */
+  async read({ offset, length }: LineRange): Promise<Outcome> {
+    if (offset < this.blockOffset || offset + length > this.blockOffset + this.block.length) {
+      if (length > this.buffer.length) this.buffer = Buffer.alloc(length);
+      const { bytesRead } = await this.file.read(this.buffer, 0, this.buffer.length, offset);
+      this.block = this.buffer.subarray(0, bytesRead);
+      this.blockOffset = offset;
+    }
+    const start = offset - this.blockOffset;
+    const value = unsealLine(this.block.toString("utf8", start, start + length));
+    if (value === undefined) {
+      throw invalidData(
+        `${this.path}: byte ${offset}: the line changed while the run was going on`,
+        "Another process writes to this folder, or the disk is failing; run again with --resume.",
+      );
+    }
+    return toOutcome(value);
+  }
+
+  async close(): Promise<void> {
+    await this.file.close();
+  }
+}
+
+/** The checksum says that this program wrote the line, so the shape is the one it writes. */
+export function toOutcome(value: JsonObject): Outcome {
+  const outcome = { ...value };
+  delete outcome["type"];
+  return outcome as unknown as Outcome;
+}
+
+async function openForReading(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, "r");
+  } catch (error) {
+    throw missingInput(
+      `${path}: cannot read the journal: ${reasonOf(error)}`,
+      "Name the folder of an earlier run.",
+      error,
+    );
+  }
+}

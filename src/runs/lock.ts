@@ -1,0 +1,170 @@
+/**
+ * One run per output folder: a lock file that names the process at work there.
+ *
+ *     run.lock    {"type":"lock","pid":4711,"host":"box","startedAt":"...",...,"check":"8 hex digits"}
+ *
+ * It is created exclusively and removed at the end. A process that was killed leaves it behind; the next run sees that
+ * the process is gone (runs/process-life.ts), says so and takes over at once. A lock from another machine or container
+ * is respected, because nobody here can know. The npm package proper-lockfile is not used: it keeps a lock alive by a
+ * timer, which an engine that computes for half a minute starves, so that a second run would get in; after a kill its
+ * lock blocks until it has aged; and it cannot name its holder.
+ */
+import { randomUUID } from "node:crypto";
+import { open, readFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { EXIT, PolyrnnError } from "../errors.js";
+import { toWriteError } from "../files/atomic-file.js";
+import { JOURNAL_FILE } from "../files/run-layout.js";
+import { sealLine, unsealLine } from "./journal.js";
+import type { Life, ProcessIdentity } from "./process-life.js";
+import { identifyThisProcess, lifeOf, readProcessIdentity } from "./process-life.js";
+
+export const LOCK_FILE = "run.lock";
+/** Held for the moment in which a lock of a dead process is replaced, so that two runs cannot both replace it. */
+export const TAKEOVER_FILE = "run.lock.takeover";
+
+/** Between the creation of a lock and its content lies one write; a lock that is empty for longer belongs to nobody. */
+const EMPTY_WAIT_MS = 100;
+const ATTEMPTS = 20;
+
+export class RunLock {
+  private constructor(
+    private readonly path: string,
+    private readonly content: string,
+  ) {}
+
+  /**
+   * @param out  an existing folder
+   * @param note told when the lock of a dead process is taken over
+   * @throws E_OUT_IN_USE when another run is at work there, naming it; E_WRITE when the folder cannot be written
+   */
+  static async take(out: string, note: (line: string) => void): Promise<RunLock> {
+    const path = join(out, LOCK_FILE);
+    const content = newContent();
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      if (await createFile(path, content)) return new RunLock(path, content);
+      const found = await readLock(path);
+      if (found.kind === "gone") continue;
+      if (found.kind === "empty" && attempt < ATTEMPTS / 2) {
+        await wait(EMPTY_WAIT_MS);
+        continue;
+      }
+      if (found.kind === "held" && found.life !== "dead") throw await inUse(out, path, found.holder, found.life);
+      if (found.kind === "foreign") throw await inUse(out, path, undefined, "elsewhere");
+      if (await replace(path, found.text, content)) {
+        note(
+          found.kind === "held"
+            ? `${path}: ${nameOf(found.holder)} ended without a word; taking over`
+            : `${path}: its process ended while it made the lock; taking over`,
+        );
+        return new RunLock(path, content);
+      }
+      await wait(EMPTY_WAIT_MS);
+    }
+    throw await inUse(out, path, undefined, "elsewhere");
+  }
+
+  /** Removes the lock, unless somebody else put another one in its place. */
+  async release(): Promise<void> {
+    if ((await readText(this.path)) === this.content) await removeFile(this.path);
+  }
+}
+
+type FoundLock =
+  | { readonly kind: "gone" }
+  | { readonly kind: "empty"; readonly text: "" }
+  /** Damaged, or no lock of this program. */
+  | { readonly kind: "foreign" }
+  | { readonly kind: "held"; readonly text: string; readonly holder: ProcessIdentity; readonly life: Life };
+
+async function readLock(path: string): Promise<FoundLock> {
+  const text = await readText(path);
+  if (text === undefined) return { kind: "gone" };
+  if (text === "") return { kind: "empty", text };
+  const value = unsealLine(text.trimEnd());
+  const holder = value?.["type"] === "lock" ? readProcessIdentity(value) : undefined;
+  return holder === undefined ? { kind: "foreign" } : { kind: "held", text, holder, life: lifeOf(holder) };
+}
+
+/**
+ * Puts our lock in place of a dead one. Of several processes that found the same dead lock one gets the takeover file;
+ * whoever gets it later finds another lock than the one it judged and leaves it alone.
+ * @returns false when somebody else was faster
+ */
+async function replace(path: string, dead: string, content: string): Promise<boolean> {
+  const guard = join(path, "..", TAKEOVER_FILE);
+  if (!(await createFile(guard, content))) {
+    const other = await readLock(guard);
+    // Its process was killed within the few system calls below.
+    if (other.kind === "held" && other.life === "dead") await removeFile(guard);
+    return false;
+  }
+  try {
+    if ((await readText(path)) !== dead) return false;
+    await removeFile(path);
+    return await createFile(path, content);
+  } finally {
+    await removeFile(guard);
+  }
+}
+
+/** The random part tells two runs of one process apart. */
+function newContent(): string {
+  return `${sealLine({ type: "lock", ...identifyThisProcess(), lock: randomUUID() })}\n`;
+}
+
+/** @returns false when there is a file of that name; @throws E_WRITE */
+async function createFile(path: string, content: string): Promise<boolean> {
+  const file = await open(path, "wx").catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
+    throw toWriteError(path, error);
+  });
+  if (file === undefined) return false;
+  try {
+    await file.appendFile(content);
+    return true;
+  } catch (error) {
+    await rm(path, { force: true });
+    throw toWriteError(path, error);
+  } finally {
+    await file.close();
+  }
+}
+
+async function removeFile(path: string): Promise<void> {
+  await rm(path, { force: true }).catch((error: unknown) => {
+    throw toWriteError(path, error);
+  });
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  return readFile(path, "utf8").catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw toWriteError(path, error);
+  });
+}
+
+async function inUse(
+  out: string,
+  path: string,
+  holder: ProcessIdentity | undefined,
+  life: Life,
+): Promise<PolyrnnError> {
+  const journal = await stat(join(out, JOURNAL_FILE)).catch(() => undefined);
+  const grew = journal === undefined ? "" : `; its journal last grew at ${journal.mtime.toISOString()}`;
+  const who = holder === undefined ? "a lock that cannot be read" : nameOf(holder);
+  const advice = `When that run is certainly over, delete ${path} and run again with --resume.`;
+  return new PolyrnnError(
+    `--out ${out}: expected a folder no other run is writing to, received one in use by ${who}${grew}`,
+    "E_OUT_IN_USE",
+    EXIT.cannotWrite,
+    life === "alive"
+      ? "Wait for that run to end, stop it, or name another folder with --out."
+      : `It may run on another machine or in another container, which cannot be seen from here. ${advice}`,
+  );
+}
+
+function nameOf({ pid, host, startedAt }: ProcessIdentity): string {
+  return `process ${pid} on ${host}, started ${startedAt}`;
+}

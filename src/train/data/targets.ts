@@ -1,0 +1,116 @@
+/**
+ * Outline to the sequence the decoder is taught: simplified to what the grid can show, then brought to cells. Source:
+ * Castrejon et al., CVPR 2017 (28 x 28 grid, constant orientation, mirrored crops); without simplification outlines
+ * traced by hand or from masks have a vertex in almost every cell they pass, which makes sequences twice as long and
+ * says nothing more.
+ */
+import type { CropWindow } from "../../geometry/grid.js";
+import { CELL_COUNT, cellToIndex, GRID_SIZE } from "../../geometry/grid.js";
+import { ringToCells } from "../../geometry/quantize.js";
+import { signedArea } from "../../geometry/ring.js";
+import { simplifyRing } from "../../geometry/simplify.js";
+import type { GridCell, Ring } from "../../types.js";
+
+export interface SequenceLimits {
+  /** Douglas-Peucker tolerance in grid cells; 0 keeps every vertex. */
+  readonly simplifyCells: number;
+  /** Vertices of the longest ring that is taught. */
+  readonly maxVertices: number;
+}
+
+/** 71 is the authors' limit of steps, end-of-sequence included. */
+export const DEFAULT_SEQUENCE_LIMITS: SequenceLimits = { simplifyCells: 0.45, maxVertices: 70 };
+
+export type SequenceReason = "fewer-than-three-cells" | "flat-on-grid" | "longer-than-limit";
+
+/** @returns cells of the ring in the window, clockwise on screen, or why they cannot be taught */
+export function targetCells(ring: Ring, window: CropWindow, limits: SequenceLimits): GridCell[] | SequenceReason {
+  const tolerancePx = (limits.simplifyCells * window.side) / GRID_SIZE;
+  const cells = ringToCells(simplifyRing(ring, tolerancePx), window);
+  if (cells.length < 3) return "fewer-than-three-cells";
+  if (signedArea(cells.map(({ col, row }) => ({ x: col, y: row }))) === 0) return "flat-on-grid";
+  return cells.length > limits.maxVertices ? "longer-than-limit" : cells;
+}
+
+/** The same ring from another first vertex. @param start 0..length - 1 */
+export function startAt(cells: readonly GridCell[], start: number): GridCell[] {
+  return [...cells.slice(start), ...cells.slice(0, start)];
+}
+
+/*
+ * The maps beside the sequence: which cells the outline passes, and how much of each it covers. They are made from the
+ * cells of the sequence, not from the finer truth, so that every output of the network is taught the same ring.
+ *
+ * The mask is the share of a cell inside the ring through the centers, not the cells it touches: prediction places
+ * vertices where the mask map's border runs (predict/place-vertices.ts), and a map that is taught to reach half a cell
+ * too far would lead them there.
+ */
+
+export interface TargetMaps {
+  /** [28, 28] 0 or 1, row by row. */
+  readonly edge: Uint8Array;
+  /** [28, 28] 0..1, row by row. */
+  readonly mask: Float32Array;
+}
+
+/**
+ * Lines per row of cells along which the mask is measured: the ring's vertices lie between two of them, so that its
+ * area is exact.
+ */
+const LINES = 8;
+
+/** @param cells a closed ring of at least one cell */
+export function targetMaps(cells: readonly GridCell[]): TargetMaps {
+  const edge = new Uint8Array(CELL_COUNT);
+  cells.forEach((cell, i) => {
+    drawLine(edge, cells.at(i - 1)!, cell);
+  });
+  return { edge, mask: coverage(cells) };
+}
+
+/** Bresenham 1965: the cells nearest to the line between two centers, one per step along its longer direction. */
+function drawLine(map: Uint8Array, from: GridCell, to: GridCell): void {
+  // Always from the same end: a side of the mirrored or reversed ring must pass the same cells.
+  const isForward = from.row < to.row || (from.row === to.row && from.col <= to.col);
+  const start = isForward ? from : to,
+    end = isForward ? to : from;
+  const columns = end.col - start.col,
+    rows = end.row - start.row;
+  const steps = Math.max(Math.abs(columns), rows);
+  for (let i = 0; i <= steps; i++) {
+    const along = steps === 0 ? 0 : i / steps;
+    map[cellToIndex({ col: start.col + roundHalfIn(columns * along), row: start.row + Math.round(rows * along) })] = 1;
+  }
+}
+
+/** Halves go toward zero on both sides, so that a mirrored line passes the mirrored cells. */
+function roundHalfIn(value: number): number {
+  return Math.sign(value) * Math.ceil(Math.abs(value) - 0.5) + 0;
+}
+
+/** Share of each cell inside the ring of centers; even-odd rule. */
+function coverage(cells: readonly GridCell[]): Float32Array {
+  const mask = new Float64Array(CELL_COUNT);
+  for (let line = 0; line < GRID_SIZE * LINES; line++) {
+    const row = Math.floor(line / LINES);
+    const crossings = crossingsOf(cells, (line + 0.5) / LINES).sort((a, b) => a - b);
+    for (let i = 0; i + 1 < crossings.length; i += 2) {
+      const [left, right] = [crossings[i]!, crossings[i + 1]!];
+      for (let col = Math.floor(left); col < right; col++) {
+        mask[row * GRID_SIZE + col]! += (Math.min(col + 1, right) - Math.max(col, left)) / LINES;
+      }
+    }
+  }
+  return Float32Array.from(mask);
+}
+
+/** Positions at which the ring of centers passes a horizontal line through no center; in cells, 0..28. */
+function crossingsOf(cells: readonly GridCell[], y: number): number[] {
+  const crossings: number[] = [];
+  cells.forEach((b, i) => {
+    const a = cells.at(i - 1)!;
+    if (a.row + 0.5 <= y === b.row + 0.5 <= y) return;
+    crossings.push(a.col + 0.5 + ((y - a.row - 0.5) / (b.row - a.row)) * (b.col - a.col));
+  });
+  return crossings;
+}

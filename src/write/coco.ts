@@ -1,0 +1,92 @@
+/**
+ * annotations.json: a COCO instances file that pycocotools loads.
+ *
+ * Images and annotations are two lists of one document and arrive together, image by image. Images go straight into the
+ * file; annotations go into a second one beside it, which is appended at the end: nothing is kept in memory.
+ * Annotations come in the order of their images; an input that mixes annotations of different images comes out sorted
+ * by image. See coco-annotation.ts for what an annotation holds.
+ *
+ * The header (info, licenses, ...) and the categories go out as they came in. An image gets width and height where the
+ * input has none, because pycocotools needs them; an image the input does not list gets no record. Format: COCO, "Data
+ * format" page of the COCO dataset's site, and pycocotools 2.
+ */
+import { join } from "node:path";
+import { AtomicFile } from "../files/atomic-file.js";
+import type { Category, ImageRecord, JsonObject, JsonValue } from "../types.js";
+import { toCocoAnnotation } from "./coco-annotation.js";
+import { nameCategories } from "./labels.js";
+import type { AnnotationWriter, ImageResult, WriteContext } from "./writer.js";
+
+const FILE_NAME = "annotations.json";
+/** Written here and not from the header, whatever the header says. */
+const OWN_FIELDS: ReadonlySet<string> = new Set(["images", "annotations", "categories"]);
+
+export async function openCocoWriter(context: WriteContext): Promise<AnnotationWriter> {
+  const names = nameCategories(context.categories);
+  const file = await AtomicFile.open(join(context.out, FILE_NAME));
+  const side = await AtomicFile.open(join(context.out, `${FILE_NAME}.list`)).catch(async (error: unknown) => {
+    await file.abort();
+    throw error;
+  });
+  await file.write(openingText(context));
+  const images = new ListWriter(file);
+  const annotations = new ListWriter(side);
+  return {
+    async image(result) {
+      if (isListed(result)) await images.add(imageObject(result));
+      for (const item of result.items) {
+        const annotation = toCocoAnnotation(item, result, names);
+        if (annotation !== undefined) await annotations.add(annotation);
+      }
+    },
+    async finish() {
+      await file.write('],\n"annotations":[');
+      await file.writeContentOf(side);
+      await file.write("]}\n");
+      await file.commit();
+      await side.abort();
+      return [FILE_NAME];
+    },
+    async abort() {
+      await file.abort();
+      await side.abort();
+    },
+  };
+}
+
+/** One value per line, so that the file can be read and compared line by line. */
+class ListWriter {
+  #isEmpty = true;
+  constructor(private readonly file: AtomicFile) {}
+
+  async add(value: JsonValue): Promise<void> {
+    await this.file.write(`${this.#isEmpty ? "" : ","}\n${JSON.stringify(value)}`);
+    this.#isEmpty = false;
+  }
+}
+
+function openingText({ header, categories, generator }: WriteContext): string {
+  const fields = Object.entries(header).filter(([key]) => !OWN_FIELDS.has(key));
+  if (!Object.hasOwn(header, "info")) fields.unshift(["info", { description: generator }]);
+  fields.push(["categories", categories.map(categoryObject)]);
+  const lines = fields.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
+  return `{${lines.join(",\n")},\n"images":[`;
+}
+
+function categoryObject({ id, name, raw }: Category): JsonObject {
+  return { ...raw, id, name };
+}
+
+function imageObject({ image, size }: ImageResult): JsonObject {
+  const { raw } = image;
+  return { ...raw, id: image.id, file_name: image.fileName, ...missingSize(image, size) };
+}
+
+function missingSize({ raw }: ImageRecord, size: ImageResult["size"]): JsonObject {
+  if (size === undefined || (typeof raw["width"] === "number" && typeof raw["height"] === "number")) return {};
+  return { width: size.width, height: size.height };
+}
+
+function isListed(result: ImageResult): boolean {
+  return !result.items.some(({ outcome }) => outcome.status === "failed" && outcome.reason === "image-unknown");
+}

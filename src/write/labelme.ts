@@ -1,0 +1,61 @@
+/**
+ * labelme/: one LabelMe file per image; open one with `labelme <file>`.
+ *
+ * imagePath leads from the file to the photograph, imageData is null (LabelMe then reads the photograph itself and
+ * turns it by its EXIF orientation, as the boxes saw it). A polygon of several parts is several shapes with one
+ * group_id, which is how LabelMe says that they are one instance. The score stands in `description`, where the tool
+ * shows it. Source: LabelMe's own example files and the format pages of tools that read them (version 5).
+ */
+import { dirname, join } from "node:path";
+import { relativePath, writeAtomic } from "../files/atomic-file.js";
+import { PathNames, toSafePath } from "../files/safe-path.js";
+import type { JsonObject } from "../types.js";
+import type { Region } from "./labels.js";
+import { isSettled, nameCategories, regionsOf } from "./labels.js";
+import { roundPixels } from "./rings.js";
+import type { AnnotationWriter, ImageResult, WriteContext } from "./writer.js";
+
+const FOLDER = "labelme";
+/** Version of the format that is followed; LabelMe only compares the first number. */
+const FORMAT_VERSION = "5.5.0";
+
+export function openLabelmeWriter(context: WriteContext): AnnotationWriter {
+  const names = nameCategories(context.categories);
+  const paths = new PathNames(".json");
+  return {
+    async image(result) {
+      const path = join(context.out, FOLDER, paths.take(toSafePath(result.image.fileName)));
+      const regions = regionsOf(result, names);
+      if (!isSettled(result, regions)) return;
+      const imagePath =
+        result.path === undefined ? result.image.fileName : await relativePath(dirname(path), result.path);
+      await writeAtomic(path, `${JSON.stringify(labelmeDocument(imagePath, result, regions), null, 2)}\n`);
+    },
+    finish: () => Promise.resolve([`${FOLDER}/`]),
+    abort: () => Promise.resolve(),
+  };
+}
+
+function labelmeDocument(imagePath: string, result: ImageResult, regions: readonly Region[]): JsonObject {
+  return {
+    version: FORMAT_VERSION,
+    flags: {},
+    shapes: regions.flatMap(toShapes),
+    imagePath,
+    imageData: null,
+    imageHeight: result.size?.height ?? null,
+    imageWidth: result.size?.width ?? null,
+  };
+}
+
+function toShapes({ ordinal, label, polygon, score }: Region): JsonObject[] {
+  return polygon.map((ring) => ({
+    label,
+    points: ring.map(({ x, y }) => [roundPixels(x), roundPixels(y)]),
+    group_id: polygon.length > 1 ? ordinal : null,
+    description: score === undefined ? "" : `score ${score}`,
+    shape_type: "polygon",
+    flags: {},
+    mask: null,
+  }));
+}

@@ -1,0 +1,211 @@
+/**
+ * overlays/: photographs with what was drawn on them, to look at. One JPEG per chosen image.
+ *
+ * Big photographs are shown at 1600 pixels along the long side, tiny ones at 640. A photograph that cannot be read is
+ * left out with a reason, or without a word where its annotations failed for the same one.
+ */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import sharp, { type Metadata, type Sharp } from "sharp";
+import { reasonOf } from "../errors.js";
+import { writeAtomic } from "../files/atomic-file.js";
+import { PathNames, toSafePath } from "../files/safe-path.js";
+import { polygonBounds } from "../geometry/ring.js";
+import type { Box, Id } from "../types.js";
+import { labelOf, nameCategories, regionOf } from "./labels.js";
+import type { OverlayShape } from "./overlay-svg.js";
+import { drawOverlaySvg } from "./overlay-svg.js";
+import type { AnnotationWriter, CategoryNames, ImageResult, ResultItem, WriteContext } from "./writer.js";
+
+const FOLDER = "overlays";
+/** How many images `auto` shows. */
+export const AUTO_LIMIT = 50;
+/** Long side of an overlay, pixels. */
+const MAX_SIDE = 1600;
+const MIN_SIDE = 640;
+const JPEG_QUALITY = 88;
+
+export type OverlayMode = "auto" | "all" | "none";
+
+/**
+ * @param imageCount images there are to choose from
+ * @returns whether to show the image of an index, 0..imageCount - 1. auto: every image up to 50, beyond that an even
+ *   sample of 50
+ */
+export function chooseOverlays(mode: OverlayMode, imageCount: number): (index: number) => boolean {
+  if (mode === "none") return () => false;
+  if (mode === "all" || imageCount <= AUTO_LIMIT) return () => true;
+  return (index) => Math.floor(((index + 1) * AUTO_LIMIT) / imageCount) > Math.floor((index * AUTO_LIMIT) / imageCount);
+}
+
+export interface OverlayRun {
+  readonly mode: OverlayMode;
+  /** Images with at least one instance that was asked for. */
+  readonly imageCount: number;
+  /** One line for people: an overlay was left out, and why. */
+  readonly onProblem: (line: string) => void;
+}
+
+export function openOverlays(context: WriteContext, { mode, imageCount, onProblem }: OverlayRun): AnnotationWriter {
+  const names = nameCategories(context.categories);
+  const paths = new PathNames(".jpg");
+  const isChosen = chooseOverlays(mode, imageCount);
+  let index = 0;
+  let written = 0;
+  let hasFonts: Promise<boolean> | undefined;
+  return {
+    async image(result) {
+      const asked = result.items.filter(wasAskedFor);
+      if (asked.length === 0 || !isChosen(index++) || asked.every(failedForItsImage)) return;
+      const target = join(context.out, FOLDER, paths.take(toSafePath(result.image.fileName)));
+      hasFonts ??= detectFonts();
+      const outcome = await drawOverlay(target, result, { names, hasFonts: await hasFonts });
+      if (outcome.kind === "drawn") written++;
+      else onProblem(outcome.reason);
+    },
+    finish: () => Promise.resolve(written > 0 ? [`${FOLDER}/`] : []),
+    abort: () => Promise.resolve(),
+  };
+}
+
+/** Images that were only passed over have nothing to look at. */
+function wasAskedFor({ kind, outcome }: ResultItem): boolean {
+  return kind === "outcome" && (outcome.status !== "skipped" || outcome.reason === "score-below-minimum");
+}
+
+/** Nothing to see, and said already with each annotation. */
+function failedForItsImage({ outcome }: ResultItem): boolean {
+  return outcome.status === "failed" && outcome.reason.startsWith("image-");
+}
+
+export interface OverlayOptions {
+  readonly names: CategoryNames;
+  /** From `detectFonts`. */
+  readonly hasFonts: boolean;
+}
+
+export type OverlayOutcome = { readonly kind: "drawn" } | { readonly kind: "skipped"; readonly reason: string };
+
+/**
+ * Draws one overlay.
+ * @param target JPEG to write; folders on the way are made
+ * @throws E_WRITE when it cannot be written; a photograph that cannot be read is a reason, not an error
+ */
+export async function drawOverlay(
+  target: string,
+  result: ImageResult,
+  options: OverlayOptions,
+): Promise<OverlayOutcome> {
+  if (result.path === undefined)
+    return { kind: "skipped", reason: `${result.image.fileName}: no overlay, the image was not found` };
+  let jpeg: Buffer;
+  try {
+    jpeg = await composeJpeg(result.path, result, options);
+  } catch (error) {
+    return { kind: "skipped", reason: `${result.path}: no overlay, the image cannot be read (${reasonOf(error)})` };
+  }
+  await writeAtomic(target, jpeg);
+  return { kind: "drawn" };
+}
+
+async function composeJpeg(path: string, result: ImageResult, { names, hasFonts }: OverlayOptions): Promise<Buffer> {
+  const { photograph, width, height } = await openPhotograph(path, result.size);
+  const zoom = zoomOf(Math.max(width, height));
+  const frame = { width: Math.max(1, Math.round(width * zoom)), height: Math.max(1, Math.round(height * zoom)) };
+  const svg = drawOverlaySvg(shapesOf(result, names), {
+    ...frame,
+    scaleX: frame.width / width,
+    scaleY: frame.height / height,
+    hasFonts,
+  });
+  // In two steps: 16-bit and CMYK pixels would be mixed with the drawing before they become sRGB.
+  const { data, info } = await photograph
+    .resize({ ...frame, fit: "fill" })
+    .toColourspace("srgb")
+    .flatten({ background: "#808080" })
+    .raw({ depth: "uchar" })
+    .toBuffer({ resolveWithObject: true });
+  return sharp(data, { raw: { width: info.width, height: info.height, channels: info.channels } })
+    .toColourspace("srgb")
+    .composite([{ input: Buffer.from(svg) }])
+    .jpeg({ quality: JPEG_QUALITY, chromaSubsampling: "4:4:4" })
+    .toBuffer();
+}
+
+function zoomOf(longSide: number): number {
+  return Math.min(MAX_SIDE, Math.max(MIN_SIDE, longSide)) / longSide;
+}
+
+/** Turned by its EXIF orientation, unless the polygons were drawn on the photograph as it is stored. */
+async function openPhotograph(
+  path: string,
+  size: ImageResult["size"],
+): Promise<{ photograph: Sharp; width: number; height: number }> {
+  // A pipe that took the photograph's place while the run went on would keep the library waiting for ever.
+  if (!(await stat(path)).isFile()) throw new Error("it is no regular file");
+  const metadata = await sharp(path).metadata();
+  const isStored = size !== undefined && isSize(metadata, size) && !isSize(metadata.autoOrient, size);
+  const photograph = sharp(path, { failOn: "error", autoOrient: !isStored });
+  return {
+    photograph,
+    ...(isStored ? size : { width: metadata.autoOrient.width, height: metadata.autoOrient.height }),
+  };
+}
+
+function isSize(
+  actual: Pick<Metadata, "width" | "height">,
+  size: { readonly width: number; readonly height: number },
+): boolean {
+  return actual.width === size.width && actual.height === size.height;
+}
+
+function shapesOf(result: ImageResult, names: CategoryNames): OverlayShape[] {
+  const order = new Map<Id, number>([...names.keys()].map((id, index) => [id, index]));
+  return result.items.flatMap((item) => {
+    const shape = toShape(item, names);
+    return shape === undefined ? [] : [{ ...shape, categoryIndex: order.get(shape.categoryId) ?? order.size }];
+  });
+}
+
+function toShape(
+  item: ResultItem,
+  names: CategoryNames,
+): (Omit<OverlayShape, "categoryIndex"> & { readonly categoryId: Id }) | undefined {
+  const { outcome } = item;
+  if (item.kind === "outcome" && outcome.status === "failed") {
+    const { categoryId, box } = item.instance;
+    const note = outcome.reason.replaceAll("-", " ");
+    return isDrawable(box)
+      ? { kind: "failed", box, polygon: [], categoryId, category: labelOf(categoryId, names), note }
+      : undefined;
+  }
+  const region = regionOf(item, names);
+  if (region === undefined) return undefined;
+  const { categoryId, label, polygon, score } = region;
+  const box = item.kind === "outcome" ? item.instance.box : polygonBounds(polygon);
+  if (box === undefined) return undefined;
+  const shape = { box, polygon, categoryId, category: label };
+  return score === undefined
+    ? { ...shape, kind: "existing", note: "(kept)" }
+    : { ...shape, kind: "drawn", note: score.toFixed(2) };
+}
+
+function isDrawable({ left, top, width, height }: Box): boolean {
+  return [left, top, width, height].every((value) => Number.isFinite(value) && Math.abs(value) < 1e7);
+}
+
+/** Whether this machine can draw text: without fonts every letter becomes the same empty frame. */
+export async function detectFonts(): Promise<boolean> {
+  const [narrow, wide] = await Promise.all(
+    ["i", "W"].map((letter) =>
+      sharp(
+        Buffer.from(
+          `<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><text x="5" y="30" font-size="24" font-family="sans-serif">${letter}</text></svg>`,
+        ),
+      )
+        .raw()
+        .toBuffer(),
+    ),
+  );
+  return !narrow!.equals(wide!);
+}

@@ -1,0 +1,87 @@
+/**
+ * TensorFlow.js over libtensorflow against onnxruntime and PyTorch, on the full networks. Needs @tensorflow/tfjs-node
+ * (or the package that POLYRNN_TFJS_NODE points to) with its native library; skipped with the reason where there is
+ * none. In a file of its own: a second TensorFlow.js in one process overwrites the kernels of the first.
+ */
+import { afterEach, describe, expect, test } from "vitest";
+import { describeNetwork } from "../../src/network/build.js";
+import { decodeGreedy } from "../../src/predict/decode.js";
+import { loadModel } from "../../src/model/model.js";
+import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
+import { openTfjsEngine } from "../../src/engine/tfjs/engine.js";
+import { loadTfjs } from "../../src/engine/tfjs/load.js";
+import { weightsOutOfReach } from "./gradient-reach.js";
+import { NORMALIZATION, onnxRunner, randomWeights, syntheticCrops, tfjsRunner } from "./network-runner.js";
+import type { NetworkRunner } from "./network-runner.js";
+import { expectSameNetwork } from "./parity-cases.js";
+import { checkedInReference, expectReference, referenceBesideCheckout } from "./reference-vectors.js";
+
+const loaded = loadTfjs("cpu");
+if (!("tf" in loaded)) {
+  console.log(
+    `native TensorFlow.js tests skipped: ${loaded.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; ")}`,
+  );
+}
+const beside = await referenceBesideCheckout();
+
+const open: NetworkRunner[] = [];
+afterEach(async () => {
+  for (const runner of open.splice(0)) await runner.close();
+});
+
+describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
+  const { tf } = loaded as Extract<typeof loaded, { tf: unknown }>;
+
+  test("reproduces PyTorch for mobile on synthetic crops", async () => {
+    const { network, weights } = await loadModel("mobile");
+    open.push(tfjsRunner(tf, network, weights));
+    await expectReference(await checkedInReference(), open[0]!, network);
+  });
+
+  test.skipIf(beside === undefined)("reproduces the vectors that came with the first weights", async () => {
+    const { network } = await loadModel("mobile");
+    open.push(tfjsRunner(tf, network, beside!.weights));
+    await expectReference(beside!, open[0]!, network);
+  });
+
+  test.each([
+    { why: "mobile with its weights", options: undefined },
+    {
+      why: "mobile with peepholes",
+      options: { name: "mobile", widths: [24, 16], features: 128, skip: 64, rank: 128, peepholes: true } as const,
+    },
+    { why: "vgg16 with peepholes", options: { name: "vgg16", widths: [16, 16], peepholes: true } as const },
+  ])("computes what onnxruntime computes: $why", async ({ options }) => {
+    const model = await loadModel("mobile");
+    const network = options === undefined ? model.network : describeNetwork(options);
+    const weights = options === undefined ? model.weights : randomWeights(network, "parity");
+    open.push(await onnxRunner(network, weights), tfjsRunner(tf, network, weights));
+    await expectSameNetwork(open[0]!, open[1]!, network, 2, 6);
+  });
+
+  test.each([
+    {
+      why: "mobile",
+      options: { name: "mobile", widths: [24, 16], features: 128, skip: 64, rank: 128, peepholes: true } as const,
+    },
+    { why: "vgg16", options: { name: "vgg16", widths: [16, 16], peepholes: true } as const },
+  ])("the gradient reaches every weight of $why", ({ options }) => {
+    const network = describeNetwork(options);
+    expect(weightsOutOfReach(tf, network, randomWeights(network, "gradient"))).toEqual([]);
+  });
+
+  test("draws the same polygons with mobile, and frees every tensor", async () => {
+    const { network, weights } = await loadModel("mobile");
+    const pixels = syntheticCrops(4);
+    const before = tf.memory().numTensors;
+    const tfjs = openTfjsEngine(tf, network, weights, NORMALIZATION, { device: "cpu", version: "" });
+    const drawn = await decodeGreedy(tfjs, pixels, 4, 71);
+    await tfjs.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    const onnx = await openOnnxEngine(network, weights, NORMALIZATION, { device: "cpu" });
+    const expected = await decodeGreedy(onnx, pixels, 4, 71);
+    await onnx.dispose();
+    expect(drawn.sequences.map(({ cells }) => cells)).toEqual(expected.sequences.map(({ cells }) => cells));
+    expect(drawn.sequences.every(({ ended }) => ended)).toBe(true);
+  });
+});

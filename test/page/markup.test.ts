@@ -1,0 +1,32 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { html } from "../../src/page/markup.js";
+
+describe("HTML templates", () => {
+  test("escape whatever is put in, so that no text opens a tag, an attribute or an entity", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        const { text: markup } = html`<p title="${text}">${text}</p>`;
+        const inside = markup.slice('<p title="'.length, -"</p>".length);
+        expect(inside.replace('">', "")).not.toMatch(/[<>"']/);
+        expect(inside.replace(/&#\d+;/g, "")).not.toContain("&");
+      }),
+    );
+  });
+
+  test("keep markup that was made by a template, and join lists of it", () => {
+    expect(
+      html`<ul>
+        ${["a", "<b>"].map((item) => html`<li>${item}</li>`)}
+      </ul>`.text,
+    ).toBe("<ul><li>a</li><li>&#60;b&#62;</li></ul>");
+  });
+
+  test("show characters that hide or turn text as a replacement mark", () => {
+    expect(html`${"a\u0000b\u202Ec\u200Bd"}`.text).toBe("a\uFFFDb\uFFFDc\uFFFDd");
+  });
+
+  test("cut a name that would fill the page", () => {
+    expect(html`${"x".repeat(4000)}`.text.length).toBeLessThan(400);
+  });
+});

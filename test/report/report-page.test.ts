@@ -1,0 +1,69 @@
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/** report.html in a real browser, on a phone and on a desk, light and dark. Skipped where no Chromium is installed. */
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { renderReportHtml } from "../../src/report/html.js";
+import { HAS_CHROMIUM, type PageInBrowser, SCREENS, expectToFit, placeInBrowser } from "../page-in-browser.js";
+import { emptyReport, sampleReport } from "./sample-report.js";
+
+test("an evaluation of nothing gives a page of dashes, never a 0 or NaN", () => {
+  const page = renderReportHtml(emptyReport(), new Map());
+  expect(page).toContain("There was nothing to evaluate");
+  expect(page).not.toMatch(/NaN|Infinity|undefined|null/);
+});
+
+describe.skipIf(!HAS_CHROMIUM)("the report page", () => {
+  let placed: PageInBrowser;
+
+  beforeAll(async () => {
+    const report = sampleReport();
+    const jpeg = await sharp({ create: { width: 64, height: 64, channels: 3, background: "#486" } })
+      .jpeg()
+      .toBuffer();
+    const pictures = new Map(
+      report.examples.worst.map((example) => [example, { window: { left: 0, top: 0, side: 110 }, jpeg }]),
+    );
+    placed = await placeInBrowser(renderReportHtml(report, pictures));
+  });
+  afterAll(() => placed.close());
+
+  test.each(SCREENS)(
+    "at $width px, $colorScheme: opens without script or network, and nothing is wider than the page",
+    async (screen) => {
+      await expectToFit(placed, screen, "polyrnn report", ".scroll");
+    },
+  );
+
+  test("every chart has axes with names, and every picture is drawn", async () => {
+    const page = await placed.browser.newPage();
+    await page.goto(placed.address);
+    const charts = await page
+      .locator(".charts figure")
+      .evaluateAll((figures) => figures.map((figure) => figure.querySelector("svg")!.textContent));
+    expect(charts).toHaveLength(6);
+    const names = [
+      ["clicks per instance", "mean IoU"],
+      ["corrections allowed per instance", "mean IoU"],
+      ["IoU", "instances"],
+      ["vertices", "instances"],
+      ["square root of the object's area, pixels", "IoU"],
+      ["score", "IoU"],
+    ];
+    names.forEach((axes, at) => {
+      for (const name of axes) expect(charts[at]).toContain(name);
+    });
+    expect(await page.locator(".examples polygon.truth").count()).toBe(9);
+    const broken = await page.locator(".examples image").evaluateAll(async (images) => {
+      const loads = images.map(async (element) => {
+        const image = new Image();
+        image.src = element.getAttribute("href")!;
+        await image.decode();
+        return image.naturalWidth;
+      });
+      return (await Promise.all(loads)).filter((width) => width === 0).length;
+    });
+    expect(broken).toBe(0);
+    await page.close();
+  });
+});

@@ -1,0 +1,153 @@
+import { Ajv } from "ajv";
+import fc from "fast-check";
+import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { openLabelmeWriter } from "../../src/write/labelme.js";
+import type { ImageResult } from "../../src/write/writer.js";
+import {
+  anyRing,
+  contextOf,
+  done,
+  failed,
+  instanceOf,
+  listFiles,
+  readJson,
+  rejected,
+  resultOf,
+  useFolder,
+  withoutSize,
+} from "./results.js";
+
+/**
+ * The fields LabelMe 5 reads and writes; a wrong name or type here and the tool refuses the file or drops the field.
+ */
+const isLabelme = new Ajv().compile({
+  type: "object",
+  required: ["version", "flags", "shapes", "imagePath", "imageData", "imageHeight", "imageWidth"],
+  additionalProperties: false,
+  properties: {
+    version: { type: "string", pattern: "^5\\." },
+    flags: { type: "object", additionalProperties: { type: "boolean" } },
+    imagePath: { type: "string", minLength: 1 },
+    imageData: { type: "null" },
+    imageHeight: { type: "integer", minimum: 1 },
+    imageWidth: { type: "integer", minimum: 1 },
+    shapes: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["label", "points", "group_id", "description", "shape_type", "flags", "mask"],
+        additionalProperties: false,
+        properties: {
+          label: { type: "string", minLength: 1 },
+          points: {
+            type: "array",
+            minItems: 3,
+            items: { type: "array", minItems: 2, maxItems: 2, items: { type: "number" } },
+          },
+          group_id: { type: ["integer", "null"] },
+          description: { type: "string" },
+          shape_type: { const: "polygon" },
+          flags: { type: "object" },
+          mask: { type: "null" },
+        },
+      },
+    },
+  },
+});
+
+interface LabelmeFile {
+  imagePath: string;
+  shapes: { label: string; points: number[][]; group_id: number | null; description: string }[];
+}
+
+const folder = useFolder();
+
+async function write(...results: ImageResult[]): Promise<string[]> {
+  const writer = openLabelmeWriter(contextOf(join(folder.path, "out")));
+  for (const result of results) await writer.image(result);
+  expect(await writer.finish()).toEqual(["labelme/"]);
+  await writer.abort();
+  return existsSync(join(folder.path, "out")) ? listFiles(join(folder.path, "out")) : [];
+}
+
+const read = (path: string): Promise<LabelmeFile> => readJson<LabelmeFile>(folder.path, "out", path);
+
+test("a file has LabelMe's form: labels by name, a shape per polygon, the score in the description", async () => {
+  const [path] = await write(
+    resultOf([done(instanceOf(0)), done(instanceOf(1, { categoryId: 17 })), failed(instanceOf(2))]),
+  );
+  const file = await read(path!);
+  expect(isLabelme(file), JSON.stringify(isLabelme.errors)).toBe(true);
+  expect(file.shapes.map(({ label, description, group_id }) => [label, description, group_id])).toEqual([
+    ["car", "score 0.8125", null],
+    ["person", "score 0.8125", null],
+  ]);
+});
+
+test("imagePath leads from the file to the photograph", async () => {
+  const photograph = join(folder.path, "photos/day/street.jpg");
+  await mkdir(dirname(photograph), { recursive: true });
+  await writeFile(photograph, "");
+  const [path] = await write(resultOf([done(instanceOf(0))], { fileName: "day/street.jpg", path: photograph }));
+  const { imagePath } = await read(path!);
+  expect(path).toBe("labelme/day/street.json");
+  expect(imagePath).toBe("../../../photos/day/street.jpg");
+  expect(existsSync(join(folder.path, "out/labelme/day", imagePath))).toBe(true);
+});
+
+test("a photograph that was not found is named as the input names it; its kept polygons are still there", async () => {
+  const raw = { category_id: 3, segmentation: [[0, 0, 4, 0, 4, 4]] };
+  const result = withoutSize(resultOf([rejected(raw, { status: "skipped", reason: "kept" })]));
+  const [path] = await write({ image: result.image, items: result.items });
+  expect(await read(path!)).toMatchObject({
+    imagePath: "street.jpg",
+    imageHeight: null,
+    imageWidth: null,
+    shapes: [{ label: "car", description: "" }],
+  });
+});
+
+test("the parts of a kept polygon are one group", async () => {
+  const raw = {
+    category_id: 3,
+    segmentation: [
+      [0, 0, 4, 0, 4, 4],
+      [20, 20, 24, 20, 24, 24],
+    ],
+  };
+  const [path] = await write(resultOf([rejected(raw, { status: "skipped", reason: "kept", ordinal: 7 })]));
+  const file = await read(path!);
+  expect(isLabelme(file), JSON.stringify(isLabelme.errors)).toBe(true);
+  expect(file.shapes.map(({ group_id }) => group_id)).toEqual([7, 7]);
+});
+
+test("images that differ only in their ending get files of their own", async () => {
+  expect(
+    await write(
+      resultOf([done(instanceOf(0))], { fileName: "a.jpg" }),
+      resultOf([done(instanceOf(1))], { fileName: "a.png" }),
+    ),
+  ).toEqual(["labelme/a-2.json", "labelme/a.json"]);
+});
+
+test.each([
+  { why: "all instances failed", result: resultOf([failed(instanceOf(0))]), files: 0 },
+  { why: "the input says that nothing is there", result: resultOf([], { isEmpty: true }), files: 1 },
+])("an image has $files file(s) when $why", async ({ result, files }) => {
+  expect(await write(result)).toHaveLength(files);
+});
+
+test("polygons read back as they were", async () => {
+  await fc.assert(
+    fc.asyncProperty(anyRing, async (ring) => {
+      const [path] = await write(resultOf([done(instanceOf(0), ring)]));
+      const file = await read(path!);
+      expect(isLabelme(file), JSON.stringify(isLabelme.errors)).toBe(true);
+      expect(file.shapes[0]!.points).toEqual(ring.map(({ x, y }) => [x, y]));
+    }),
+    { numRuns: 20 },
+  );
+});
