@@ -6,8 +6,10 @@ import { ringBounds, signedArea } from "../../../src/geometry/ring.js";
 import { createRandom } from "../../../src/random.js";
 import { DEFAULT_AUGMENTATION } from "../../../src/train/data/augmentation.js";
 import { planSample } from "../../../src/train/data/sample.js";
-import { DEFAULT_SEQUENCE_LIMITS, targetCells } from "../../../src/train/data/targets.js";
-import { packRing, unpackRing, type TruthSet } from "../../../src/train/data/truth.js";
+import { targetCells } from "../../../src/train/data/targets.js";
+import { DEFAULT_SEQUENCE_LIMITS } from "../../../src/train/options.js";
+import type { TruthSet } from "../../../src/train/data/truth.js";
+import { packRing, unpackRing } from "../../../src/train/data/truth.js";
 import { anyFramedRing } from "../arbitraries.js";
 
 const CONTEXT = 0.15;

@@ -5,12 +5,15 @@ import { expect, test } from "vitest";
 import { CELL_COUNT, CROP_SIZE, EOS, GRID_SIZE, indexToCell } from "../../../src/geometry/grid.js";
 import { signedArea } from "../../../src/geometry/ring.js";
 import type { TrainingBatch } from "../../../src/engine/trainer.js";
-import { NO_AUGMENTATION, type Augmentation } from "../../../src/train/data/augmentation.js";
-import { openTrainingSet, type TrainingSet, type TrainingSetOptions } from "../../../src/train/data/training-set.js";
+import type { Augmentation } from "../../../src/train/data/augmentation.js";
+import { NO_AUGMENTATION } from "../../../src/train/data/augmentation.js";
+import type { TrainingSet, TrainingSetOptions } from "../../../src/train/data/training-set.js";
+import { openTrainingSet } from "../../../src/train/data/training-set.js";
 import { targetMaps } from "../../../src/train/data/targets.js";
 import type { GridCell } from "../../../src/types.js";
 import { errorOf } from "../../dataset/temporary-folder.js";
-import { IMAGES, INSTANCES, drawData, regular, type DrawnData } from "../drawn-data.js";
+import type { DrawnData } from "../drawn-data.js";
+import { IMAGES, INSTANCES, drawData, regular } from "../drawn-data.js";
 
 /** What is in a batch, short: comparing hundreds of thousands of numbers one by one takes minutes. */
 const digest = ({ size, steps, crops, cells, edge, mask }: TrainingBatch): string =>
