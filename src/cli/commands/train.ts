@@ -51,19 +51,19 @@ const trainTable = {
     type: "text",
     placeholder: "FILE|DIR",
     group: "common",
-    describe: "COCO file with segmentations or Cityscapes folder to learn from; a new run needs it",
+    describe: "COCO file with segmentations or Cityscapes folder to learn from; required for a new run",
   },
   images: {
     type: "text",
     placeholder: "DIR",
     group: "common",
-    describe: "Folder to search for the images, at any depth; a new run needs it",
+    describe: "Folder to search for the images, at any depth; required for a new run",
   },
   val: {
     type: "text",
     placeholder: "FILE|DIR|none",
     group: "common",
-    describe: "Like --data, on other images: decides which model is best; a new run needs it, or none",
+    describe: "Like --data, to choose the best model; none keeps the newest; required for a new run",
   },
   valImages: {
     type: "text",

@@ -93,14 +93,14 @@ function checkNames(sources: readonly string[], weights: ReadonlyMap<string, num
     if (!(Number.isFinite(weight) && weight >= 0))
       throw usageError(
         `source weights: expected a number of 0 or more for ${receivedOf(name)}, received ${weight}`,
-        "Weights are relative to each other: 2 is drawn twice as often as 1.",
+        "Weights are relative to each other: 2 is sampled twice as often as 1.",
       );
   }
   const without = sources.filter((name) => !weights.has(name));
   if (without.length > 0)
     throw usageError(
       `source weights: expected one for every source, received none for ${without.map(receivedOf).join(", ")}`,
-      "Name it too; with weight 0 it is not drawn from.",
+      "Name it too; with weight 0 it is not sampled from.",
     );
 }
 

@@ -52,7 +52,7 @@ function truthWith(ring: Parameters<typeof packRing>[0], maxVertices: number): T
   };
 }
 
-test("whatever is drawn, the ring stays clockwise, on the grid and within the limit, and the same stream draws the same", () => {
+test("whatever is sampled, the ring stays clockwise, on the grid and within the limit, and the same stream samples the same", () => {
   fc.assert(
     fc.property(anyFramedRing, fc.integer({ min: 3, max: 30 }), fc.nat(), ({ ring }, maxVertices, seed) => {
       const truth = truthWith(ring, maxVertices);

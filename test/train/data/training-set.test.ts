@@ -76,7 +76,7 @@ test("every row is a clockwise ring with its maps, ended and filled by end-of-se
   }
 });
 
-test("rows of a batch are of like lengths: six batches drawn together are cut where they are sorted", async () => {
+test("rows of a batch are of like lengths: six batches sampled together are cut where they are sorted", async () => {
   const set = await open({ batchSize: 6, augmentation: NO_AUGMENTATION });
   const batches = await Promise.all([0, 1, 2, 3, 4, 5].map((step) => set.batch(step)));
   const spans = batches
@@ -148,7 +148,7 @@ test("without augmentation every row is the plain crop with the first vertex fir
   expect(digest(await set.batch(5))).toBe(digest(batch));
 });
 
-test("sources are drawn by their weights", async () => {
+test("sources are sampled by their weights", async () => {
   const only = await open({
     sourceWeights: new Map([
       ["left", 0],
@@ -315,7 +315,7 @@ test.each([
   },
 );
 
-test("excluded images are counted and not drawn from", async () => {
+test("excluded images are counted and not sampled from", async () => {
   const set = await open({ excludeImages: ["three.png"] });
   expect(set.files.map(({ fileName }) => fileName)).toEqual(["one.png", "two.png"]);
   expect(Object.fromEntries(set.dropped)).toEqual({ "image-excluded": 1 });
