@@ -20,8 +20,7 @@ import type { QueueFlags, WorkerFlags } from "./commands/queue.js";
 import { queueTable, workerTable } from "./commands/queue.js";
 import type { SimulateClicksFlags } from "./commands/simulate-clicks.js";
 import { simulateClicksTable } from "./commands/simulate-clicks.js";
-import type { TrainFlags } from "./commands/train.js";
-import { trainTable } from "./commands/train.js";
+import { trainCommand } from "./commands/train.js";
 import type { JsonOption } from "./shared-rows.js";
 
 export const COMMANDS: readonly Command[] = [
@@ -92,26 +91,7 @@ export const COMMANDS: readonly Command[] = [
     table: simulateClicksTable,
     load: async () => (await import("./commands/simulate-clicks.js")).simulateClicksCommand,
   }),
-  defineCommand<TrainFlags>({
-    words: ["train"],
-    summary: "train a model on outlines of your own",
-    examples: [
-      {
-        why: "from the model that comes with the program; runs/mine is a model from the first validation on",
-        line: "polyrnn train --data train.json --images ./images --val val.json --out runs/mine",
-      },
-      { why: "go on after a stop", line: "polyrnn train --resume runs/mine" },
-      {
-        why: "two sources, drawn from unequally, for a fixed number of steps",
-        line: "polyrnn train --data t.json --images ./images --val v.json --source-weight a=3,b=1 --steps 9000",
-      },
-    ],
-    table: trainTable,
-    load: async () => {
-      const { trainCommand } = await import("./commands/train.js");
-      return (options, terminal) => trainCommand(options, terminal);
-    },
-  }),
+  trainCommand,
   defineCommand<ExportFlags>({
     words: ["export"],
     summary: "write a model as ONNX files",

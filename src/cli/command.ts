@@ -25,21 +25,27 @@ export interface Command extends CommandHead {
   run(rest: readonly string[], terminal: Terminal, presentation: Presentation): Promise<ExitCode>;
 }
 
-interface CommandDefinition<O> extends CommandHead {
+type Work<O> = (options: Readonly<O>, terminal: Terminal, args: readonly string[]) => Promise<ExitCode>;
+
+interface CommandDefinition<O> extends Omit<CommandHead, "words"> {
+  readonly path?: readonly string[];
+  readonly words?: readonly string[];
   readonly table: OptionTable<O> & AnyOptionTable;
+  readonly run?: Work<O>;
   /** Imports the command's implementation; nothing heavy may be imported before. */
-  load(): Promise<(options: Readonly<O>, terminal: Terminal, rest: readonly string[]) => Promise<ExitCode>>;
+  load?(): Promise<Work<O>>;
 }
 
 /** Ties a table to the function that takes its options. */
 export function defineCommand<O extends Partial<Presentation>>(definition: CommandDefinition<O>): Command {
+  const words = definition.path ?? definition.words ?? [];
   return {
-    words: definition.words,
+    words,
     summary: definition.summary,
     examples: definition.examples,
     table: definition.table,
     async run(rest, terminal, presentation) {
-      const help = `polyrnn ${definition.words.join(" ")} --help`;
+      const help = `polyrnn ${words.join(" ")} --help`;
       const { parseArguments } = await import("./parse-arguments.js");
       const { resolveOptions } = await import("./resolve-options.js");
       const given = parseArguments(rest, definition.table, help);
@@ -47,7 +53,7 @@ export function defineCommand<O extends Partial<Presentation>>(definition: Comma
       presentation.json = options.json ?? false;
       presentation.verbose = options.verbose ?? false;
       presentation.color = options.color ?? "auto";
-      const work = await definition.load();
+      const work = definition.run ?? (await definition.load!());
       return work(options, terminal, rest);
     },
   };

@@ -5,9 +5,9 @@
 import type { WeightTensor } from "../model/safetensors.js";
 import type { DeviceName } from "./engine.js";
 
-/** Of the encoder's trunk, and of everything else. */
+/** Of the encoder's backbone, and of everything else. */
 export interface LearningRates {
-  readonly trunk: number;
+  readonly backbone: number;
   readonly head: number;
 }
 
@@ -28,7 +28,7 @@ export interface OptimizerOptions {
   /** Largest global norm of the gradient; 0: no clipping. */
   readonly clipNorm: number;
   /** Decay per step of the moving average of the weights; 0: none. */
-  readonly average: number;
+  readonly ema: number;
 }
 
 export interface TrainerOptions extends LossOptions, OptimizerOptions {

@@ -1,6 +1,7 @@
 /**
- * HTML that cannot be injected into: whatever goes into a template is escaped unless it is markup already. Names, ids
- * and paths come from files, and a report is opened in a browser.
+ * Markup for pages: templates, numbers and tables. Names, ids and paths come from files, and a report is opened in a
+ * browser, so whatever goes into a template is escaped unless it is markup already. A mean over nothing is shown as a
+ * dash, never as 0.
  */
 
 /** Text that is HTML. Only this file makes it from strings. */
@@ -27,15 +28,12 @@ function textOf(value: Fragment): string {
   return value.map(textOf).join("");
 }
 
-/** Longest name that is shown; the rest is cut, so that one name cannot fill the page. */
+/** Characters of a name that are shown, so that one name cannot fill the page. */
 const MAX_TEXT = 300;
-/**
- * Control characters, and the marks that turn the direction of what follows (Unicode UAX 9): both could hide what a
- * name says.
- */
+/** Control characters and bidirectional marks (Unicode UAX 9): both could hide what a name says. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
-/** A name as a page shows it, still to be escaped. */
+/** A name as a page shows it, not yet escaped. */
 export function shownText(text: string, longest = MAX_TEXT): string {
   return (text.length > longest ? `${text.slice(0, longest)}…` : text).replace(INVISIBLE, "\uFFFD");
 }
@@ -44,8 +42,7 @@ function escapeText(text: string): string {
   return shownText(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/* How numbers are written in pages for people. A mean over nothing is a dash, never 0. */
-
+/** Stands for a mean over nothing. */
 export const NOTHING = "–";
 
 /** 0.7184 -> "0.718" */
@@ -58,6 +55,7 @@ export function oneDecimal(value: number | null | undefined): string {
   return value === null || value === undefined ? NOTHING : value.toFixed(1);
 }
 
+/** 12345 -> "12,345" */
 export function whole(value: number): string {
   return value.toLocaleString("en-US");
 }
@@ -69,8 +67,6 @@ export function rangeOf(
 ): string {
   return low === null || high === null ? "" : `${format(low)}–${format(high)}`;
 }
-
-/* A table of a page. */
 
 export interface Column {
   readonly head: Fragment;
@@ -94,7 +90,11 @@ export function table(caption: Fragment, columns: readonly Column[], rows: reado
         ${rows.map(
           (row) =>
             html`<tr>
-              ${row.map((cell, at) => (at === 0 ? html`<th scope="row" class="${kind(at)}">${cell}</th>` : html`<td class="${kind(at)}">${cell}</td>`))}
+              ${row.map((cell, at) =>
+                at === 0
+                  ? html`<th scope="row" class="${kind(at)}">${cell}</th>`
+                  : html`<td class="${kind(at)}">${cell}</td>`,
+              )}
             </tr> `,
         )}
       </tbody>

@@ -1,4 +1,4 @@
-/** A part of a photograph with outlines over it, as SVG. */
+/** A part of a photograph with outlines on top, as SVG. */
 import type { CropWindow } from "../geometry/grid.js";
 import type { Fragment, Markup } from "./markup.js";
 import { html, trusted } from "./markup.js";
@@ -14,8 +14,8 @@ const SIDE = 300;
 
 /**
  * @param window part of the image that is shown; image pixels
- * @param ground what lies under the outlines; nothing is an empty ground
- * @param label  what it shows, for those who cannot see it
+ * @param ground what lies under the outlines; may be empty
+ * @param label  what it shows, for screen readers
  */
 export function photograph(window: CropWindow, ground: Fragment, outlines: readonly Outline[], label: string): Markup {
   return html`<svg viewBox="0 0 ${SIDE} ${SIDE}" role="img" aria-label="${label}">
@@ -32,7 +32,7 @@ export function jpegGround(jpeg: Uint8Array): Markup {
   />`;
 }
 
-/** One ground that several drawings of a page show. */
+/** A ground with outlines that several drawings of a page share. */
 export interface SharedGround {
   readonly id: string;
   readonly window: CropWindow;
@@ -40,7 +40,7 @@ export interface SharedGround {
   readonly outlines: readonly Outline[];
 }
 
-/** Goes into the page once, before the drawings; it shows nothing itself. */
+/** Goes into the page once, before the drawings that use it; shows nothing itself. */
 export function sharedGrounds(grounds: readonly SharedGround[]): Markup {
   return html`<svg width="0" height="0" style="position:absolute" aria-hidden="true">
     <defs>
@@ -55,7 +55,7 @@ export function groundOf({ id }: SharedGround): Markup {
   return html`<use href="#${id}" />`;
 }
 
-/** Two strokes each, dark under light, so that the line is seen on any photograph. */
+/** Two strokes each, dark under light, so that the line is visible on any photograph. */
 function strokes(outlines: readonly Outline[], { left, top, side }: CropWindow): Markup[] {
   return outlines.map(({ points, kind }) => {
     const text = points.map(([x, y]) => `${position(x - left, side)},${position(y - top, side)}`).join(" ");

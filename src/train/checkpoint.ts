@@ -1,6 +1,6 @@
 /**
- * Where a stopped run goes on: everything the next step depends on, written so that a kill or a full disk at any moment
- * leaves the checkpoint before it whole.
+ * Where a stopped run goes on: everything the next step depends on. A kill or a full disk at any moment leaves the
+ * previous checkpoint whole.
  *
  *     checkpoint/step-00001500.safetensors   weights, moments, moving average, F32
  *     checkpoint/state.json                  names that file with its sha256; replaced last, by a rename
@@ -19,6 +19,7 @@ export const CHECKPOINT_FOLDER = "checkpoint";
 const STATE_FILE = "state.json";
 const VERSION = 1;
 const WEIGHTS_FILE = /^step-\d{8,}\.safetensors$/;
+/** Prefixes of the tensors' names in the file. */
 const GROUPS = {
   weights: "weights",
   firstMoments: "first_moments",
@@ -26,13 +27,13 @@ const GROUPS = {
   averages: "averages",
 } as const;
 
-/** What the loop itself remembers. */
+/** The loop's own state. */
 export interface LoopState {
   /** Best validation so far. */
   readonly best?: { readonly step: number; readonly iou: number };
   /** Steps since the last line of the metrics. */
   readonly sums: Sums;
-  /** Bytes of metrics.ndjson at this step; what is behind them is written again after a resume. */
+  /** Bytes of metrics.ndjson at this step; a resumed run cuts off the rest and writes it again. */
   readonly metricsBytes: number;
   /** Computing time so far, of all processes. */
   readonly seconds: number;
@@ -45,7 +46,7 @@ interface StateFile extends LoopState {
   readonly sha256: string;
 }
 
-/** @throws E_WRITE; the checkpoint before this one is whole then, and the message says so */
+/** @throws E_WRITE, with a message that says which earlier checkpoint is whole */
 export async function writeCheckpoint(folder: string, state: TrainerState, loop: LoopState): Promise<void> {
   const place = join(folder, CHECKPOINT_FOLDER);
   const file = `step-${String(state.step).padStart(8, "0")}.safetensors`;
@@ -67,7 +68,7 @@ export async function writeCheckpoint(folder: string, state: TrainerState, loop:
     await writeAtomic(join(place, STATE_FILE), `${JSON.stringify(content, null, 2)}\n`);
   } catch (error) {
     if (!(error instanceof PolyrnnError)) throw error;
-    // makes room; the state does not name it
+    // Makes room; state.json does not name this file.
     if (before?.file !== file) await rm(join(place, file), { force: true }).catch(() => undefined);
     const last = before === undefined ? "there is none from before" : `the one of step ${before.step} is whole`;
     throw cannotWrite(
@@ -79,7 +80,7 @@ export async function writeCheckpoint(folder: string, state: TrainerState, loop:
   await removeOthers(place, file);
 }
 
-/** Files of earlier checkpoints, and of writes that were cut off. */
+/** Removes the files of earlier checkpoints, and of writes that were cut off. */
 async function removeOthers(place: string, kept: string): Promise<void> {
   for (const name of await readdir(place)) {
     if (name !== kept && WEIGHTS_FILE.test(name.replace(PARTIAL_SUFFIX, "")))

@@ -1,6 +1,7 @@
 /**
  * metrics.ndjson: one line per report and per validation, appended. A resumed run cuts it back to its checkpoint and
- * goes on.
+ * goes on. A report holds means over the steps since the line before; the sums behind them are part of the checkpoint,
+ * so that a resumed run writes the same lines.
  */
 import type { FileHandle } from "node:fs/promises";
 import { open } from "node:fs/promises";
@@ -27,7 +28,7 @@ export class MetricsFile {
 
   /**
    * @param keep bytes of an earlier process to keep: 0 for a new run
-   * @throws E_WRITE; E_DATA when the file is shorter than that, or what is kept is not lines of JSON
+   * @throws E_WRITE; E_DATA when the file is shorter, or the kept part is not lines of JSON
    */
   static async open(folder: string, keep: number): Promise<MetricsFile> {
     const path = join(folder, METRICS_FILE);
@@ -49,7 +50,7 @@ export class MetricsFile {
     }
   }
 
-  /** Appended whole, and on the disk before a checkpoint that counts it. @throws E_WRITE */
+  /** Appends a whole line, which is on the disk before a checkpoint counts it. @throws E_WRITE */
   async add(line: MetricsLine): Promise<void> {
     const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
     try {
@@ -82,11 +83,6 @@ function parseLines(text: string, path: string): MetricsLine[] {
     );
   }
 }
-
-/*
- * Means over the steps between two lines of the metrics; part of the checkpoint, so that a resumed run writes the same
- * lines.
- */
 
 /** Sums over `count` steps. `mask` and `maskIou` are absent where the network has no mask map. */
 export interface Sums {

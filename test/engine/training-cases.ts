@@ -82,7 +82,7 @@ export function describeTraining(tf: Tfjs, label: Label, extent: "gradient" | "s
     const frozen = frozenPrefix(network.weightShapes.keys(), layer);
     await using({ frozen, weightDecay: 0.01 }, async (trainer) => {
       const before = await trainer.weights();
-      await trainer.step(referenceBatch(), { trunk: 1e-3, head: 1e-3 });
+      await trainer.step(referenceBatch(), { backbone: 1e-3, head: 1e-3 });
       const after = await trainer.weights();
       const moved = [...after]
         .filter(([name, { values }]) => values.some((value, at) => value !== before.get(name)!.values[at]))
@@ -110,7 +110,7 @@ export function describeTraining(tf: Tfjs, label: Label, extent: "gradient" | "s
       const norms = reference(`${label}/adam/norms`);
       const losses = reference(`${label}/adam/losses`);
       for (let step = 0; step < 3; step++) {
-        const report = await trainer.step(referenceBatch(), { trunk: 1e-4, head: 1e-3 });
+        const report = await trainer.step(referenceBatch(), { backbone: 1e-4, head: 1e-3 });
         expect(report.applied).toBe(true);
         expect(Math.abs(report.gradientNorm / norms[step]! - 1), `norm at step ${step}`).toBeLessThan(2e-3);
         expect(Math.abs(report.losses.total / losses[step]! - 1), `loss at step ${step}`).toBeLessThan(1e-4);
@@ -128,10 +128,10 @@ export function describeTraining(tf: Tfjs, label: Label, extent: "gradient" | "s
 
   test(`no tensor is left behind by steps, a state, and the end: ${label}`, async () => {
     const before = tf.memory().numTensors;
-    await using({ average: 0.9 }, async (trainer) => {
-      await trainer.step(referenceBatch(), { trunk: 1e-4, head: 1e-4 });
+    await using({ ema: 0.9 }, async (trainer) => {
+      await trainer.step(referenceBatch(), { backbone: 1e-4, head: 1e-4 });
       const between = tf.memory().numTensors;
-      await trainer.step(referenceBatch(), { trunk: 1e-4, head: 1e-4 });
+      await trainer.step(referenceBatch(), { backbone: 1e-4, head: 1e-4 });
       trainer.restore(await trainer.state());
       expect(tf.memory().numTensors).toBe(between);
     });
@@ -139,8 +139,8 @@ export function describeTraining(tf: Tfjs, label: Label, extent: "gradient" | "s
   });
 
   test(`a state that was taken and restored goes on to the same bits: ${label}`, async () => {
-    const rates = { trunk: 1e-3, head: 1e-3 };
-    const change = { average: 0.9, weightDecay: 0.01, clipNorm: 5 };
+    const rates = { backbone: 1e-3, head: 1e-3 };
+    const change = { ema: 0.9, weightDecay: 0.01, clipNorm: 5 };
     const state = await using(change, async (trainer) => {
       await trainer.step(referenceBatch(), rates);
       return trainer.state();
@@ -163,7 +163,7 @@ export function describeTraining(tf: Tfjs, label: Label, extent: "gradient" | "s
   test(`losses that are not finite change nothing: ${label}`, async () => {
     await using({ weights: { steps: Number.NaN, edge: 1, vertex: 1, mask: 1 } }, async (trainer) => {
       const before = await trainer.weights();
-      const report = await trainer.step(referenceBatch(), { trunk: 1e-3, head: 1e-3 });
+      const report = await trainer.step(referenceBatch(), { backbone: 1e-3, head: 1e-3 });
       expect(report.applied).toBe(false);
       expect(await trainer.weights()).toEqual(before);
       expect((await trainer.state()).step).toBe(0);

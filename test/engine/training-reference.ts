@@ -27,7 +27,7 @@ export const PLAIN: TrainerOptions = {
   smoothing: 0.5,
   weightDecay: 0,
   clipNorm: 0,
-  average: 0,
+  ema: 0,
   frozen: new Set(),
 };
 

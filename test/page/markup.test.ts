@@ -15,11 +15,9 @@ describe("HTML templates", () => {
   });
 
   test("keep markup that was made by a template, and join lists of it", () => {
-    expect(
-      html`<ul>
-        ${["a", "<b>"].map((item) => html`<li>${item}</li>`)}
-      </ul>`.text,
-    ).toBe("<ul><li>a</li><li>&#60;b&#62;</li></ul>");
+    // prettier-ignore
+    const list = html`<ul>${["a", "<b>"].map((item) => html`<li>${item}</li>`)}</ul>`;
+    expect(list.text).toBe("<ul><li>a</li><li>&#60;b&#62;</li></ul>");
   });
 
   test("show characters that hide or turn text as a replacement mark", () => {

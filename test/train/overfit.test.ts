@@ -14,8 +14,8 @@ import { trainingDevice } from "../../src/engine/open-trainer.js";
 import { loadTfjs } from "../../src/engine/tfjs/load.js";
 import { packBatch } from "../../src/train/data/batches.js";
 import { startAt, targetCells } from "../../src/train/data/targets.js";
-import { validate } from "../../src/train/validate.js";
-import { type ValidationSet, openValidationSet } from "../../src/train/validate.js";
+import type { ValidationSet } from "../../src/train/validate.js";
+import { openValidationSet, validate } from "../../src/train/validate.js";
 import type { GridCell } from "../../src/types.js";
 import { NORMALIZATION } from "../engine/network-runner.js";
 
@@ -80,7 +80,7 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
       smoothing: 0,
       weightDecay: 0,
       clipNorm: 5,
-      average: 0,
+      ema: 0,
     });
     const learned: ValidationSet = {
       ...set,
@@ -99,7 +99,7 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
         shapes.map(({ cells }) => startAt(cells, random.integer(cells.length))),
       ); // any vertex may be the first
       const rate = RATE * Math.min(1, step / 10) * (step > 100 ? 0.3 : 1);
-      expect((await trainer.step(batch, { head: rate, trunk: rate })).applied).toBe(true);
+      expect((await trainer.step(batch, { head: rate, backbone: rate })).applied).toBe(true);
       if (step % 20 !== 0) continue;
       const engine = device.openEngine(network, await trainer.weights(), NORMALIZATION);
       iou = (await validate(engine, learned, { batchSize: COUNT, maxSteps: 30 })).line.all.iou;

@@ -51,7 +51,7 @@ export function adamStep(
   if (average === undefined) return state as AdamState;
   // A young average forgets faster, or it would hold on to the first random weights: (1 + t) / (10 + t), as
   // TensorFlow's moving averages do.
-  const decay = Math.min(options.average, (1 + step) / (10 + step));
+  const decay = Math.min(options.ema, (1 + step) / (10 + step));
   return { ...state, average: tf.add(tf.mul(average, decay), tf.mul(moved, 1 - decay)) } as AdamState;
 }
 

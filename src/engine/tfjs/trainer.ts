@@ -101,7 +101,7 @@ export class TfjsTrainer implements Trainer {
       weights: vector(start),
       first: zeros(),
       second: zeros(),
-      ...(this.options.average > 0 && { average: vector(start) }),
+      ...(this.options.ema > 0 && { average: vector(start) }),
     };
   }
 
@@ -169,7 +169,7 @@ export class TfjsTrainer implements Trainer {
       const before = this.vectors;
       this.vectors = tf.tidy(() => {
         const perWeight = tf.concat1d([
-          tf.fill([this.backboneSize], rates.trunk),
+          tf.fill([this.backboneSize], rates.backbone),
           tf.fill([this.flat.size - this.backboneSize], rates.head),
         ]);
         return adamStep(tf, before, gradient, norm, perWeight, this.steps + 1, this.options);
@@ -218,7 +218,7 @@ export class TfjsTrainer implements Trainer {
       weights: vector(state.weights),
       first: vector(state.firstMoments),
       second: vector(state.secondMoments),
-      ...(this.options.average > 0 && { average: vector(state.averages ?? state.weights) }),
+      ...(this.options.ema > 0 && { average: vector(state.averages ?? state.weights) }),
     };
     this.tf.dispose(this.vectors);
     this.vectors = restored;

@@ -1,8 +1,14 @@
 /**
- * Outline to the sequence the decoder is taught: simplified to what the grid can show, then brought to cells. Source:
- * Castrejon et al., CVPR 2017 (28 x 28 grid, constant orientation, mirrored crops); without simplification outlines
- * traced by hand or from masks have a vertex in almost every cell they pass, which makes sequences twice as long and
- * says nothing more.
+ * What the decoder is taught for one outline: a sequence of grid cells, and two maps beside it. Source: Castrejon et
+ * al., CVPR 2017 (28 x 28 grid, constant orientation, flipped crops).
+ *
+ * The outline is first simplified to what the grid can show. Without that, one traced by hand or from a mask has a
+ * vertex in almost every cell it passes: sequences would be twice as long and say no more.
+ *
+ * The maps say which cells the outline passes, and how much of each cell it covers. They are made from the cells of the
+ * sequence, not from the finer truth, so that every output of the network is taught the same ring. The mask is the
+ * share of a cell inside the ring through the cell centers. Prediction places vertices on the border of the mask map
+ * (predict/place-vertices.ts); a mask of all cells touched would lead them half a cell too far.
  */
 import type { CropWindow } from "../../geometry/grid.js";
 import { CELL_COUNT, cellToIndex, GRID_SIZE } from "../../geometry/grid.js";
@@ -10,16 +16,7 @@ import { ringToCells } from "../../geometry/quantize.js";
 import { signedArea } from "../../geometry/ring.js";
 import { simplifyRing } from "../../geometry/simplify.js";
 import type { GridCell, Ring } from "../../types.js";
-
-export interface SequenceLimits {
-  /** Douglas-Peucker tolerance in grid cells; 0 keeps every vertex. */
-  readonly simplifyCells: number;
-  /** Vertices of the longest ring that is taught. */
-  readonly maxVertices: number;
-}
-
-/** 71 is the authors' limit of steps, end-of-sequence included. */
-export const DEFAULT_SEQUENCE_LIMITS: SequenceLimits = { simplifyCells: 0.45, maxVertices: 70 };
+import type { SequenceLimits } from "../options.js";
 
 export type SequenceReason = "fewer-than-three-cells" | "flat-on-grid" | "longer-than-limit";
 
@@ -37,15 +34,6 @@ export function startAt(cells: readonly GridCell[], start: number): GridCell[] {
   return [...cells.slice(start), ...cells.slice(0, start)];
 }
 
-/*
- * The maps beside the sequence: which cells the outline passes, and how much of each it covers. They are made from the
- * cells of the sequence, not from the finer truth, so that every output of the network is taught the same ring.
- *
- * The mask is the share of a cell inside the ring through the centers, not the cells it touches: prediction places
- * vertices where the mask map's border runs (predict/place-vertices.ts), and a map that is taught to reach half a cell
- * too far would lead them there.
- */
-
 export interface TargetMaps {
   /** [28, 28] 0 or 1, row by row. */
   readonly edge: Uint8Array;
@@ -53,10 +41,7 @@ export interface TargetMaps {
   readonly mask: Float32Array;
 }
 
-/**
- * Lines per row of cells along which the mask is measured: the ring's vertices lie between two of them, so that its
- * area is exact.
- */
+/** Lines per row of cells along which the mask is measured. Vertices lie between two lines, which keeps areas exact. */
 const LINES = 8;
 
 /** @param cells a closed ring of at least one cell */
@@ -70,12 +55,11 @@ export function targetMaps(cells: readonly GridCell[]): TargetMaps {
 
 /** Bresenham 1965: the cells nearest to the line between two centers, one per step along its longer direction. */
 function drawLine(map: Uint8Array, from: GridCell, to: GridCell): void {
-  // Always from the same end: a side of the mirrored or reversed ring must pass the same cells.
+  // Always from the same end: a side of the flipped or reversed ring must pass the same cells.
   const isForward = from.row < to.row || (from.row === to.row && from.col <= to.col);
-  const start = isForward ? from : to,
-    end = isForward ? to : from;
-  const columns = end.col - start.col,
-    rows = end.row - start.row;
+  const [start, end] = isForward ? [from, to] : [to, from];
+  const columns = end.col - start.col;
+  const rows = end.row - start.row;
   const steps = Math.max(Math.abs(columns), rows);
   for (let i = 0; i <= steps; i++) {
     const along = steps === 0 ? 0 : i / steps;
@@ -83,7 +67,7 @@ function drawLine(map: Uint8Array, from: GridCell, to: GridCell): void {
   }
 }
 
-/** Halves go toward zero on both sides, so that a mirrored line passes the mirrored cells. */
+/** Halves go toward zero on both sides, so that a flipped line passes the flipped cells. */
 function roundHalfIn(value: number): number {
   return Math.sign(value) * Math.ceil(Math.abs(value) - 0.5) + 0;
 }
@@ -104,7 +88,7 @@ function coverage(cells: readonly GridCell[]): Float32Array {
   return Float32Array.from(mask);
 }
 
-/** Positions at which the ring of centers passes a horizontal line through no center; in cells, 0..28. */
+/** Where the ring of centers crosses a horizontal line that passes through no center; in cells, 0..28. */
 function crossingsOf(cells: readonly GridCell[], y: number): number[] {
   const crossings: number[] = [];
   cells.forEach((b, i) => {

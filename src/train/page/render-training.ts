@@ -1,6 +1,6 @@
 /**
- * training.html: one file that needs no network and runs no script. Every number in it is in metrics.ndjson or
- * run.json.
+ * training.html in the run folder: one file that needs no network and runs no script. Every number in it is in
+ * metrics.ndjson or run.json.
  */
 import { basename, join } from "node:path";
 import { writeAtomic } from "../../files/atomic-file.js";
@@ -13,18 +13,29 @@ import type { TrainOptions } from "../options.js";
 import { cropGrounds, cropStrips } from "./crop-strips.js";
 import { sourcesOf, trainingCharts } from "./curves.js";
 
+export const TRAINING_PAGE = "training.html";
+
 /** What the page says about the run beside its history. */
 export interface TrainingPageFacts {
   readonly run: RunStarted;
-  /** Options of the run, as run.json has them: name and value in words. */
+  /** Options of the run by name, with their values as text (`describeOptions`). */
   readonly options: readonly (readonly [string, string])[];
   readonly generator: string;
 }
 
-/** Rows of the table of validations; the newest and, whatever their place, the best. */
+/** Newest rows that the table of validations shows; the best one is added to them. */
 const MOST_ROWS = 40;
-/** Letters of a source's name in the head of a column. */
+/** Characters of a source's name in the head of a column. */
 const NAME_LENGTH = 40;
+
+/** @throws E_WRITE; the page that was there is whole then */
+export async function writeTrainingPage(
+  folder: string,
+  history: TrainingHistory,
+  facts: TrainingPageFacts,
+): Promise<void> {
+  await writeAtomic(join(folder, TRAINING_PAGE), await renderTrainingHtml(history, facts));
+}
 
 /** @returns a whole HTML document */
 export async function renderTrainingHtml({ lines, crops }: TrainingHistory, facts: TrainingPageFacts): Promise<string> {
@@ -55,8 +66,19 @@ export async function renderTrainingHtml({ lines, crops }: TrainingHistory, fact
       <h2>What it is trained on</h2>
       ${dataTables(facts.run)}
       <h2>How</h2>
-      ${descriptionList([["folder", facts.run.folder], ["starts from", facts.run.start], ["computes on", facts.run.device], ["weights", `${whole(facts.run.trainable)} trained, ${whole(facts.run.frozen)} frozen`], ...facts.options, ["made by", facts.generator]])} `,
+      ${descriptionList(settings(facts))} `,
   );
+}
+
+function settings({ run, options, generator }: TrainingPageFacts): readonly (readonly [string, string])[] {
+  return [
+    ["folder", run.folder],
+    ["starts from", run.start],
+    ["computes on", run.device],
+    ["weights", `${whole(run.trainable)} trained, ${whole(run.frozen)} frozen`],
+    ...options,
+    ["made by", generator],
+  ];
 }
 
 function bestOf(validations: readonly ValidationLine[]): ValidationLine | undefined {
@@ -88,7 +110,7 @@ function keyFigures(steps: readonly StepLine[], validations: readonly Validation
     ],
   ];
   return html`<div class="figures">
-    ${figures.map(([value, words]) => html`<div><b>${value}</b><span>${words}</span></div>`)}
+    ${figures.map(([value, label]) => html`<div><b>${value}</b><span>${label}</span></div>`)}
   </div>`;
 }
 
@@ -159,23 +181,10 @@ function dataTables({ instances, images, bySource, dropped, validationInstances 
     }`;
 }
 
-/* Writes training.html into the run folder. */
-
-export const TRAINING_PAGE = "training.html";
-
-/** @throws E_WRITE; the page that was there is whole then */
-export async function writeTrainingPage(
-  folder: string,
-  history: TrainingHistory,
-  facts: TrainingPageFacts,
-): Promise<void> {
-  await writeAtomic(join(folder, TRAINING_PAGE), await renderTrainingHtml(history, facts));
-}
-
-/* Options of a training run in words, for its page. run.json has them as they are. */
-
+/** Options of a run for its page, with their values as text. run.json has them as they are. */
 export function describeOptions({ data, validation, ...recipe }: TrainOptions): readonly (readonly [string, string])[] {
   const { lossWeights, freeze, truncate } = recipe;
+  const schedule = recipe.schedule === "cosine" ? "cosine" : `a tenth after every ${recipe.dropEvery} steps`;
   const weights = (named: object): string =>
     Object.entries(named)
       .map(([name, value]) => `${name} ${String(value)}`)
@@ -189,10 +198,10 @@ export function describeOptions({ data, validation, ...recipe }: TrainOptions): 
     ["crops are varied by", data.augmentation === undefined ? "the defaults" : weights(data.augmentation)],
     [
       "learning rates",
-      `${recipe.rate}, trunk ${recipe.backboneLearningRate}; ${recipe.schedule === "cosine" ? "cosine" : `a tenth after every ${recipe.dropEvery} steps`}, warm-up ${recipe.warmUp} steps`,
+      `${recipe.learningRate}, backbone ${recipe.backboneLearningRate}; ${schedule}, warm-up ${recipe.warmup} steps`,
     ],
     ["optimizer", `AdamW, decay ${recipe.weightDecay}, gradient clipped at ${recipe.clipNorm}`],
-    ["moving average", recipe.average > 0 ? String(recipe.average) : "none"],
+    ["moving average", recipe.ema > 0 ? String(recipe.ema) : "none"],
     ["loss weights", `${weights(lossWeights)}; smoothing ${recipe.smoothing}`],
     ...(freeze === undefined ? [] : [["frozen up to", freeze] as const]),
     ...(truncate === undefined ? [] : [["gradients reach back", `${truncate} decoder steps`] as const]),

@@ -82,10 +82,10 @@ test("flipped cells have flipped maps, and the first vertex does not matter", ()
       const { edge, mask } = targetMaps(cells);
       const flipped = targetMaps(flipCells(cells));
       const started = targetMaps(startAt(cells, n % cells.length));
-      const isFlippedToo = (map: Uint8Array | Float32Array): number[] =>
+      const flipBack = (map: Uint8Array | Float32Array): number[] =>
         everyCell.map(({ col, row }) => map[cellToIndex({ col: GRID_SIZE - 1 - col, row })]!);
-      expect(isFlippedToo(flipped.edge)).toEqual([...edge]);
-      isFlippedToo(flipped.mask).forEach((share, at) => {
+      expect(flipBack(flipped.edge)).toEqual([...edge]);
+      flipBack(flipped.mask).forEach((share, at) => {
         expect(share).toBeCloseTo(mask[at]!, 6);
       });
       expect(started).toEqual({ edge, mask });

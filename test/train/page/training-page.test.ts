@@ -3,7 +3,8 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { renderTrainingHtml } from "../../../src/train/page/render-training.js";
-import { HAS_CHROMIUM, type PageInBrowser, SCREENS, expectToFit, placeInBrowser } from "../../page-in-browser.js";
+import type { PageInBrowser } from "../../page-in-browser.js";
+import { HAS_CHROMIUM, SCREENS, expectToFit, placeInBrowser } from "../../page-in-browser.js";
 import { HOSTILE_NAMES, sampleFacts, sampleHistory } from "./sample-history.js";
 
 const VALIDATIONS = 6;
