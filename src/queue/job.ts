@@ -1,7 +1,7 @@
 /**
  * What travels through the queue: a job (images with their boxes), its result, and what a worker says of itself. Both
  * ends check what they receive, because anyone who reaches the Redis server can write there. Every list and text has an
- * upper end, so that what passes is small; unknown fields are refused, so that what passes is ours.
+ * upper limit, so that what passes is small; unknown fields are refused, so that what passes is ours.
  */
 import type { DoneOutcome, FailedOutcome, FailReason, Id, SkippedOutcome } from "../types.js";
 import { compileSchema, lazily } from "../validate.js";
@@ -50,7 +50,7 @@ export interface Job {
     readonly minScore: number;
     readonly simplify: number;
   };
-  /** How many workers may fail at it before it is set aside. */
+  /** Workers that may fail at it before it is parked. */
   readonly attempts: number;
   readonly images: readonly JobImage[];
 }
@@ -66,7 +66,7 @@ export interface JobResult {
   readonly engine: string;
   readonly device: string;
   readonly engineVersion: string;
-  /** Of this job's stages, for the summary. */
+  /** Time per stage, for the summary. */
   readonly milliseconds: Readonly<Record<"decode" | "crop" | "encode" | "steps", number>>;
   readonly outcomes: readonly JobOutcome[];
 }
@@ -213,11 +213,8 @@ const WORKER = closed({
   failed: ordinal,
 });
 
-/**
- * @returns undefined for a valid job, else what is wrong with it; whether a path leads out of a folder is for whoever
- *   opens it
- */
+/** @returns undefined for a valid job, else what is wrong with it. Whoever opens a path checks where it leads. */
 export const checkJob = lazily(() => compileSchema(JOB));
-/** A valid result may still be one of another job: its ordinals are for the coordinator to compare. */
+/** A valid result may still belong to another job: the coordinator compares ordinals. */
 export const checkJobResult = lazily(() => compileSchema(RESULT));
 export const checkWorkerCard = lazily(() => compileSchema(WORKER));

@@ -1,8 +1,9 @@
 /** run.json of a training run: its options and what they were applied to, so that it can be repeated and resumed. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { EXIT, invalidData, missingInput, PolyrnnError, reasonOf } from "../errors.js";
+import { invalidData, missingInput, reasonOf } from "../errors.js";
 import { makeFolder, writeAtomic } from "../files/atomic-file.js";
+import { folderNotEmpty } from "../files/folders.js";
 import type { TrainOptions } from "./options.js";
 
 export const RUN_FILE = "run.json";
@@ -34,10 +35,8 @@ export async function prepareFolder(out: string): Promise<void> {
   await makeFolder(out);
   const [name] = await readdir(out);
   if (name === undefined) return;
-  throw new PolyrnnError(
+  throw folderNotEmpty(
     `${out}: expected an empty folder but there is ${name} in it`,
-    "E_OUT_NOT_EMPTY",
-    EXIT.cannotWrite,
     `Choose another folder, or go on with the run in it: polyrnn train --resume ${out}`,
   );
 }
@@ -91,7 +90,8 @@ export function checkSameData(folder: string, before: DataFound, now: DataFound)
   for (const [what, fact] of facts(before)) {
     if (found.get(what) === fact) continue;
     throw invalidData(
-      `${join(folder, RUN_FILE)}: expected ${fact} ${what}, as when the run began, but received ${found.get(what) ?? 0}`,
+      `${join(folder, RUN_FILE)}: expected ${fact} ${what}, as when the run began, ` +
+        `but received ${found.get(what) ?? 0}`,
       "A run goes on with the data it began with. Bring them back, or begin another run with --init.",
     );
   }
