@@ -10,10 +10,10 @@
 import { join, resolve } from "node:path";
 import type { CropSource } from "../crop/read-crops.js";
 import type { Dataset } from "../dataset/dataset.js";
-import { JOURNAL_FILE } from "../files/run-layout.js";
+import { JOURNAL_FILE, SUMMARY_FILE } from "../files/run-layout.js";
 import type { Model } from "../model/model.js";
 import { loadModel } from "../model/model.js";
-import { prepareRunFolder, SUMMARY_FILE } from "../runs/folder.js";
+import { prepareRunFolder } from "../runs/folder.js";
 import type { RunIdentity } from "../runs/identity.js";
 import { identifyRun } from "../runs/identity.js";
 import { JournalWriter } from "../runs/journal.js";

@@ -85,7 +85,7 @@ async function withoutDone(group: ImageGroup, earlier: EarlierPolygons, selectio
       entries.push(entry);
     }
   }
-  // An image that is not opened has the size the earlier run found; one that is opened says its own.
+  // An image that is not opened has the size the earlier run found; one that is opened has its own.
   const size =
     toPredict === 0 && (image.width === undefined || image.height === undefined)
       ? earlier.sizeOf(image.fileName)

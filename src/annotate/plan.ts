@@ -52,7 +52,7 @@ export interface RecoveredJournal {
 
 /**
  * Reads a journal back.
- * @param identity of the run that goes on; undefined where it has been checked
+ * @param identity of the run that continues it; undefined where that has been checked
  * @throws E_RESUME when the journal belongs to another run
  */
 export async function recoverJournal(

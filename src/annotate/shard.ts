@@ -1,6 +1,6 @@
 /**
- * Which part of a data set this machine works on: "3/16", or what the job system says of the job that runs here. Then
- * the data set is cut by images, on all machines alike, from nothing but the box file:
+ * Which part of a data set this machine works on: "3/16", or the job's number from the variables of its job system. The
+ * data set is cut by images, on all machines alike, from nothing but the box file:
  *
  *     images are sorted by the SHA-256 of their file name (UTF-8, as in the box file); equal ones stay in input order;
  *     the image of rank r, from 0, of M lies in shard floor(r * N / M) + 1

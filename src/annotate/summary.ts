@@ -1,7 +1,7 @@
 /** summary.json: the counts of a run, kept while outcomes go by, and where its time went. */
 import { join } from "node:path";
 import { writeAtomic } from "../files/atomic-file.js";
-import { SUMMARY_FILE } from "../runs/folder.js";
+import { SUMMARY_FILE } from "../files/run-layout.js";
 import type { Shard } from "../runs/identity.js";
 import type { PredictingEngine } from "../runs/run-file.js";
 import type { FailReason, Id, Outcome, SkipReason } from "../types.js";
@@ -12,7 +12,7 @@ import type { ShardSize } from "./shard.js";
 export interface AnnotateSummary extends OutcomeCounts {
   readonly version: 1;
   readonly type: "summary";
-  /** True when the user stopped the run; the journal is valid and --resume goes on. */
+  /** True when the user stopped the run; the journal is valid, and --resume continues it. */
   readonly stopped: boolean;
   readonly images: number;
   /** Annotations in the input. */

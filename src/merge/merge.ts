@@ -16,8 +16,8 @@ import { peakMemoryMiB, StageClock, writeSummaryFile } from "../annotate/summary
 import type { Dataset } from "../dataset/dataset.js";
 import { invalidData } from "../errors.js";
 import { pathExists } from "../files/folders.js";
-import { JOURNAL_FILE, RUN_FILE } from "../files/run-layout.js";
-import { prepareRunFolder, SUMMARY_FILE } from "../runs/folder.js";
+import { JOURNAL_FILE, RUN_FILE, SUMMARY_FILE } from "../files/run-layout.js";
+import { prepareRunFolder } from "../runs/folder.js";
 import type { RunIdentity } from "../runs/identity.js";
 import { shardName } from "../runs/identity.js";
 import type { RunRecord } from "../runs/run-file.js";

@@ -14,6 +14,7 @@ import type { PlannedJob } from "./plan-jobs.js";
 /** Kept for a coordinator that starts again; seconds. */
 const RESULTS_LIVE_S = 24 * 3600;
 const FAILURES_LIVE_S = 7 * 24 * 3600;
+/** What Redis shows; workers do not look at it. */
 const JOB_NAME = "draw";
 /** Events carry results, so a long stream would hold each result twice. */
 const MOST_EVENTS = 200;
@@ -25,7 +26,7 @@ export type JobState =
   | { readonly kind: "delayed" }
   | { readonly kind: "done"; readonly value: unknown }
   | { readonly kind: "failed"; readonly why: string }
-  /** Redis does not know the job: it lost its data, or somebody removed it. */
+  /** Redis does not know the job: it lost its data, or the job was removed. */
   | { readonly kind: "lost" };
 
 export interface JobEvents {

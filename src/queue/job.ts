@@ -97,7 +97,7 @@ const id = {
 };
 const side = { type: "integer", minimum: 1, maximum: Number.MAX_SAFE_INTEGER };
 const sha256 = { type: "string", pattern: "^[0-9a-f]{64}$" };
-const word = { type: "string", minLength: 1, maxLength: 200 };
+const label = { type: "string", minLength: 1, maxLength: 200 };
 const message = { type: "string", maxLength: 100_000 };
 const milliseconds = { type: "number", minimum: 0, maximum: 1e12 };
 
@@ -188,7 +188,7 @@ const RESULT = closed({
   model: sha256,
   engine: { enum: ["onnxruntime", "tfjs"] },
   device: { enum: ["cpu", "webgpu", "cuda"] },
-  engineVersion: word,
+  engineVersion: label,
   milliseconds: closed({ decode: milliseconds, crop: milliseconds, encode: milliseconds, steps: milliseconds }),
   outcomes: {
     type: "array",
@@ -201,14 +201,14 @@ const RESULT = closed({
 const WORKER = closed({
   type: { const: "polyrnn-worker" },
   version: { const: JOB_VERSION },
-  id: word,
-  host: word,
+  id: label,
+  host: label,
   pid: ordinal,
-  modelName: word,
+  modelName: label,
   model: sha256,
-  engine: word,
-  device: word,
-  engineVersion: word,
+  engine: label,
+  device: label,
+  engineVersion: label,
   instances: ordinal,
   failed: ordinal,
 });

@@ -71,6 +71,6 @@ function parseCard(text: string): WorkerCard[] {
     const card: unknown = JSON.parse(text);
     return checkWorkerCard(card) === undefined ? [card as WorkerCard] : [];
   } catch {
-    return []; // somebody else's key
+    return []; // a foreign key
   }
 }

@@ -199,7 +199,7 @@ class JobWorker {
     for (let isClosed = false; !isClosed;) {
       const { connection } = this.setup;
       const answer = connection.ask(connection.client.ping()).then(() => wait(RETRY_MS, false, { ref: false }));
-      answer.catch(() => undefined); // when the worker is closed by then, nobody listens
+      answer.catch(() => undefined); // not awaited when the worker closes first
       isClosed = await Promise.race([closed, answer]);
     }
   }
@@ -281,7 +281,7 @@ class JobWorker {
 
 /** Reports each trouble with Redis once until it has passed: a lost server makes an error every second. */
 class TroubleLog {
-  private readonly said = new Set<string>();
+  private readonly reported = new Set<string>();
   constructor(
     private readonly shown: string,
     private readonly note: (line: string) => void,
@@ -289,14 +289,14 @@ class TroubleLog {
 
   add(error: unknown): void {
     const reason = queueReason(error);
-    if (this.said.has(reason) || this.said.size > 20) return;
-    this.said.add(reason);
+    if (this.reported.has(reason) || this.reported.size > 20) return;
+    this.reported.add(reason);
     this.note(`${this.shown}: ${reason}; trying again`);
   }
 
   clear(): void {
-    if (this.said.size > 0) this.note(`${this.shown}: connected again`);
-    this.said.clear();
+    if (this.reported.size > 0) this.note(`${this.shown}: connected again`);
+    this.reported.clear();
   }
 }
 

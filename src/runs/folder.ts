@@ -6,7 +6,7 @@
  *     annotations.json    and the other formats asked for, built from the journal
  *     overlays/           pictures to look at
  *     summary.json        counts, failures with reasons, throughput, engine, device
- *     run.lock            while a run is at work: which process (runs/lock.ts)
+ *     run.lock            which process is at work, while one is (runs/lock.ts)
  */
 import { readdir, rm } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
@@ -14,10 +14,8 @@ import type { PolyrnnError } from "../errors.js";
 import { receivedOf, usageError } from "../errors.js";
 import { makeFolder, PARTIAL_SUFFIX, toWriteError } from "../files/atomic-file.js";
 import { folderNotEmpty, isInside, realPathOf } from "../files/folders.js";
-import { JOURNAL_FILE, OUTPUT_FOLDERS, RUN_FILE } from "../files/run-layout.js";
+import { JOURNAL_FILE, OUTPUT_FOLDERS, RUN_FILE, SUMMARY_FILE } from "../files/run-layout.js";
 import { LOCK_FILE, RunLock, TAKEOVER_FILE } from "./lock.js";
-
-export const SUMMARY_FILE = "summary.json";
 
 /** Everything `annotate` may write into its folder; `--force` removes these and nothing else. */
 const OWN_FILES = [

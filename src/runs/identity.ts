@@ -1,5 +1,5 @@
 /**
- * What makes two runs the same run: line 1 of the journal. `--resume` goes on only where all of it agrees, so that a
+ * What makes two runs the same run: line 1 of the journal. `--resume` requires that all of it agrees, so that a
  * folder never holds polygons of two inputs, two models or two sets of options.
  */
 import { EXIT, invalidData, PolyrnnError } from "../errors.js";

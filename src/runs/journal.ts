@@ -54,8 +54,7 @@ export class JournalWriter {
   ) {}
 
   /**
-   * Starts a new journal. It appears together with its first line: without one, nobody could say which run it belongs
-   * to.
+   * Starts a new journal. It appears together with its first line, without which it would belong to no run.
    * @throws E_WRITE
    */
   static async create(path: string, header: object): Promise<JournalWriter> {
