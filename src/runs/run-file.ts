@@ -50,7 +50,7 @@ export interface RunRecord {
   readonly merged?: readonly MergedRun[];
 }
 
-export const OVERLAYS = ["auto", "all", "none"] as const;
+const OVERLAYS = ["auto", "all", "none"] as const;
 
 export interface MergedRun extends Pick<RunRecord, "program" | "startedAt" | "engine"> {
   /** "3/16" */
