@@ -349,7 +349,7 @@ async function memoryOfJobs({ client, url }, { boxes }) {
   const board = await JobBoard.open(connection, hash, 0, { ended: () => undefined });
   const used = async () => numberIn(await client.info("memory"), "used_memory");
   const put = (count, from) =>
-    board.add(
+    board.enqueue(
       Array.from({ length: count }, (_, i) => ({
         id: `${"0".repeat(16)}-${from + i}`,
         job,

@@ -1,4 +1,4 @@
-/** What a run draws from: the data set, cut to its shard, with what an earlier run did passed over. */
+/** What a run works on: the data set, cut to its shard, without the boxes that an earlier run has done. */
 import type { Dataset } from "../dataset/dataset.js";
 import { openDataset } from "../dataset/open-dataset.js";
 import { selectCategories } from "../dataset/select-categories.js";
@@ -12,9 +12,9 @@ export interface RunInput {
   /** Gives the images of the run's shard; all where there is none. */
   readonly dataset: Dataset;
   readonly selection: Selection;
-  /** Absent where the whole input is drawn. */
+  /** Undefined where the run covers the whole input. */
   readonly shardSize: ShardSize | undefined;
-  /** sha256 of the earlier annotations; absent without --only-new. */
+  /** sha256 of the earlier annotations; undefined without --only-new. */
   readonly earlierHash: string | undefined;
   close(): Promise<void>;
 }

@@ -1,10 +1,14 @@
 /**
- * --only-new: boxes whose polygon an earlier run drew are passed over, and their polygon goes out as it is there.
+ * --only-new: boxes that have a polygon in an earlier annotations.json are passed over, and that polygon goes out
+ * unchanged. What else the input says of the annotation today goes out as well (write/coco-annotation.ts).
  *
- * A box is done when the earlier file has a polygon for it: same file name of the image, same category, same box
- * (annotate/only-new.ts says how exactly). Which model drew it, and whether a person corrected it since, does not
- * matter; pixels are not compared. What the input says of the annotation today goes out as it says it
- * (coco-annotation.ts).
+ * A box is done when the earlier file has a polygon with the same file name of the image, category and box. Ids do not
+ * count, because exports and detectors number anew. Boxes are equal when all four numbers agree to two decimals, as
+ * annotations.json writes them. Of several such annotations the first one is taken. Crowds, and annotations without a
+ * readable polygon or mask, do not count. Which model made a polygon, whether a person corrected it since, and the
+ * pixels make no difference.
+ *
+ * Memory: some hundred bytes per earlier annotation; the annotations themselves stay in the file.
  */
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
@@ -26,13 +30,19 @@ import { decide } from "./select.js";
 
 const ANNOTATIONS_FILE = "annotations.json";
 
-/** @param path annotations.json of an earlier run, or its folder */
+/**
+ * @param path annotations.json of an earlier run, or its folder
+ * @throws E_MISSING when there is no such file, E_DATA when it is no COCO file
+ */
 export async function openEarlier(path: string): Promise<EarlierPolygons> {
-  const isFolder = await stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  return openEarlierPolygons(isFolder ? join(path, ANNOTATIONS_FILE) : path);
+  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
+  const file = await openByteFile(isFolder ? join(path, ANNOTATIONS_FILE) : path, "annotations.json of an earlier run");
+  try {
+    return await indexEarlier(file);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }
 
 /** The data set with what is done turned into annotations to pass over, reason `already-done`. */
@@ -59,8 +69,8 @@ async function withoutDone(group: ImageGroup, earlier: EarlierPolygons, selectio
   let toPredict = 0;
   for (const entry of group.entries) {
     const decision = decide(entry, selection);
-    const found = decision.kind === "draw" ? await earlier.find(image.fileName, decision.instance) : undefined;
-    if (decision.kind === "draw" && found !== undefined) {
+    const found = decision.kind === "predict" ? await earlier.find(image.fileName, decision.instance) : undefined;
+    if (decision.kind === "predict" && found !== undefined) {
       const { ordinal, annotationId, imageId } = decision.instance;
       entries.push({
         kind: "skipped",
@@ -71,11 +81,11 @@ async function withoutDone(group: ImageGroup, earlier: EarlierPolygons, selectio
         raw: carriedAnnotation(decision.instance, found),
       });
     } else {
-      if (decision.kind === "draw") toPredict++;
+      if (decision.kind === "predict") toPredict++;
       entries.push(entry);
     }
   }
-  // An image that is not opened has the size it had; one that is says its own.
+  // An image that is not opened has the size the earlier run found; one that is opened has its own.
   const size =
     toPredict === 0 && (image.width === undefined || image.height === undefined)
       ? earlier.sizeOf(image.fileName)
@@ -83,42 +93,20 @@ async function withoutDone(group: ImageGroup, earlier: EarlierPolygons, selectio
   return { image: { ...image, ...size }, location, entries };
 }
 
-/*
- * Polygons of an earlier annotations.json, to be found again by what was asked for: the image's file name, the category
- * and the box.
- *
- * Ids do not count, because exports and detectors number anew; a box counts as the same when all four numbers agree to
- * two decimals, as annotations.json writes them. Of several annotations that agree in all of it the first one is found.
- * Crowds, and annotations without a polygon or mask that can be read, are none. Memory: some hundred bytes per
- * annotation; the annotations stay in the file.
- */
-
-export interface ImageSize {
+interface ImageSize {
   readonly width: number;
   readonly height: number;
 }
 
+/** An earlier annotations.json, indexed. */
 export interface EarlierPolygons {
   /** sha256 of the file. */
   readonly sha256: string;
-  /** Polygons that can be found. */
-  readonly count: number;
   /** The annotation of the same box, as the file has it. */
   find(fileName: string, instance: Instance): Promise<JsonObject | undefined>;
   /** What the file says of an image's size. */
   sizeOf(fileName: string): ImageSize | undefined;
   close(): Promise<void>;
-}
-
-/** @throws E_MISSING when there is no such file, E_DATA when it is no COCO file */
-export async function openEarlierPolygons(path: string): Promise<EarlierPolygons> {
-  const file = await openByteFile(path, "annotations.json of an earlier run");
-  try {
-    return await indexEarlier(file);
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
 }
 
 interface EarlierImage {
@@ -144,7 +132,6 @@ async function indexEarlier(file: ByteFile): Promise<EarlierPolygons> {
   const { sha256 } = await walkJson(file, { lists: new Map([["annotations", annotations]]) });
   return {
     sha256,
-    count: places.size,
     sizeOf: (fileName) => sizes.get(fileName),
     async find(fileName, { categoryId, box: { left, top, width, height } }) {
       const place = places.get(keyOf(fileName, categoryId, [left, top, width, height]) ?? "");
@@ -156,7 +143,7 @@ async function indexEarlier(file: ByteFile): Promise<EarlierPolygons> {
   };
 }
 
-/** Names may stand behind the annotations, so that they have a walk of their own. */
+/** A walk of its own, because the images may follow the annotations in the file. */
 async function readImages(file: ByteFile): Promise<ReadonlyMap<Id, EarlierImage>> {
   const images = new Map<Id, EarlierImage>();
   const handler: ListHandler = {
@@ -185,7 +172,8 @@ async function readImages(file: ByteFile): Promise<ReadonlyMap<Id, EarlierImage>
   const lacking = ["images", "annotations"].filter((name) => !counts.has(name));
   if (lacking.length > 0) {
     throw invalidData(
-      `${file.path}: expected a COCO file with the lists images and annotations, received one without ${lacking.join(" and ")}`,
+      `${file.path}: expected a COCO file with the lists images and annotations, ` +
+        `received one without ${lacking.join(" and ")}`,
       "Name the annotations.json that an earlier run wrote, or its folder.",
     );
   }

@@ -24,7 +24,7 @@ interface FinishedRun {
   readonly options: Pick<AnnotateOptions, "out" | "formats" | "overlays" | "limit"> & { readonly images?: string };
   readonly host: Pick<AnnotateHost, "note">;
   readonly dataset: Dataset;
-  /** What made the polygons; see generatorOf. */
+  /** What made the polygons; see `generatorOf`. */
   readonly generator: string;
   readonly selection: Selection;
   readonly clock: StageClock;
@@ -35,39 +35,49 @@ interface FinishedCounts {
   readonly stopped: boolean;
   /** Instances that are known to have no line. */
   readonly remaining: number;
-  /** Images with something drawn, for the choice of overlays. */
+  /** Images with a polygon to show, for the choice of overlays. */
   readonly imageCount: number;
 }
 
+/** What became of each entry of the data set. */
+interface Outcomes {
+  readonly selection: Selection;
+  readonly index: JournalIndex;
+  readonly journal: JournalReader;
+}
+
+/**
+ * @returns the counts of the whole run, and what was written, relative to its folder
+ * @throws E_DATA when the journal lacks instances; E_WRITE
+ */
 export async function finishRun(
   run: FinishedRun,
   journalPath: string,
-  drawn: FinishedCounts,
+  counts: FinishedCounts,
 ): Promise<{ tally: Tally; written: readonly string[] }> {
-  const { index } = await recoverJournal(journalPath, undefined, run.dataset.annotationCount);
-  const journal = await JournalReader.open(journalPath);
+  const { dataset, selection, options, host, clock } = run;
+  const { index } = await recoverJournal(journalPath, undefined, dataset.annotationCount);
+  const outcomes: Outcomes = { selection, index, journal: await JournalReader.open(journalPath) };
   const tally = new Tally();
   try {
-    if (drawn.stopped) {
-      for await (const group of run.dataset.groups()) await resultOf(group, run.selection, index, journal, tally);
+    if (counts.stopped) {
+      for await (const group of dataset.groups()) await resultOf(group, outcomes, tally);
       return { tally, written: [RUN_FILE, JOURNAL_FILE] };
     }
-    run.host.note(`writing ${run.options.formats.join(", ")} to ${run.options.out}`);
-    const written = await run.clock.time("write", () => writeFiles(run, drawn, index, journal, tally));
+    host.note(`writing ${options.formats.join(", ")} to ${options.out}`);
+    const written = await clock.time("write", () => writeFiles(run, counts, outcomes, tally));
     return { tally, written: [RUN_FILE, JOURNAL_FILE, ...written] };
   } finally {
-    await journal.close();
+    await outcomes.journal.close();
   }
 }
 
 async function writeFiles(
-  run: FinishedRun,
+  { options, dataset, selection, host, generator }: FinishedRun,
   { imageCount, remaining }: FinishedCounts,
-  index: JournalIndex,
-  journal: JournalReader,
+  outcomes: Outcomes,
   tally: Tally,
 ): Promise<readonly string[]> {
-  const { options, dataset, selection, host, generator } = run;
   const context: WriteContext = {
     out: options.out,
     categories: dataset.categories,
@@ -87,10 +97,10 @@ async function writeFiles(
     let predictable = 0,
       journaled = 0;
     for await (const group of dataset.groups()) {
-      const result = await resultOf(group, selection, index, journal, tally);
+      const result = await resultOf(group, outcomes, tally);
       for (const ordinal of predictableOrdinals(group, selection)) {
         predictable++;
-        if (index.get(ordinal) !== undefined) journaled++;
+        if (outcomes.index.get(ordinal) !== undefined) journaled++;
       }
       for (const writer of writers) await writer.image(result);
     }
@@ -108,33 +118,29 @@ async function writeFiles(
 function predictableOrdinals(group: ImageGroup, selection: Selection): number[] {
   return group.entries.flatMap((entry) => {
     const decision = decide(entry, selection);
-    return decision.kind === "draw" ? [decision.instance.ordinal] : [];
+    return decision.kind === "predict" ? [decision.instance.ordinal] : [];
   });
 }
 
 /** Every instance was journaled by this process or an earlier one: a line that is not there now was damaged since. */
 function incompleteJournal(path: string, missing: number): PolyrnnError {
   return invalidData(
-    `${path}: expected a line for every instance, received ${missing} too few: it was damaged while the run was going on`,
-    "Run again with --resume: what is missing is drawn again. Check the disk, and that nothing else writes to this folder.",
+    `${path}: expected a line for every instance, received ${missing} too few: ` +
+      "it was damaged while the run was going on",
+    "Run again with --resume: what is missing is drawn again. " +
+      "Check the disk, and that nothing else writes to this folder.",
   );
 }
 
-/** Joins one image's annotations with what the journal says of them. */
-async function resultOf(
-  group: ImageGroup,
-  selection: Selection,
-  index: JournalIndex,
-  journal: JournalReader,
-  tally: Tally,
-): Promise<ImageResult> {
+/** Joins one image's annotations with what the journal says of them, and counts them. */
+async function resultOf(group: ImageGroup, outcomes: Outcomes, tally: Tally): Promise<ImageResult> {
   const items: ResultItem[] = [];
   let size =
     group.image.width !== undefined && group.image.height !== undefined
       ? { width: group.image.width, height: group.image.height }
       : undefined;
   for (const entry of group.entries) {
-    const outcome = await outcomeOf(entry, selection, index, journal);
+    const outcome = await outcomeOf(entry, outcomes);
     if (outcome === undefined) continue; // beyond --limit, or not reached yet
     tally.add(outcome);
     if (outcome.status === "done") size = { width: outcome.imageWidth, height: outcome.imageHeight };
@@ -153,12 +159,8 @@ async function resultOf(
   };
 }
 
-async function outcomeOf(
-  entry: Entry,
-  selection: Selection,
-  index: JournalIndex,
-  journal: JournalReader,
-): Promise<Outcome | undefined> {
+/** @returns undefined when the journal says nothing of it */
+async function outcomeOf(entry: Entry, { selection, index, journal }: Outcomes): Promise<Outcome | undefined> {
   const decision = decide(entry, selection);
   if (decision.kind === "settled") return decision.outcome;
   const line = index.get(decision.instance.ordinal);

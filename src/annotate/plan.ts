@@ -1,9 +1,9 @@
 /**
- * The plan of a run: which instances are to be drawn now, and in which batch.
+ * The plan of a run: which instances are to be predicted now, and in which batch.
  *
- * A batch is cut by position in input order, not by what happens to be ready, and an unfinished batch is drawn again as
- * a whole. So a resumed run computes exactly the batches of an undisturbed one and ends in the same bytes. Memory: four
- * bytes per annotation, plus eight for the place of its journal line.
+ * A batch is cut by position in input order, not by what happens to be ready, and an unfinished batch is predicted
+ * again as a whole. So a resumed run computes exactly the batches of an undisturbed one and ends in the same bytes.
+ * Memory: four bytes per annotation, plus thirteen for the place and state of its journal line.
  */
 import type { Dataset, Entry } from "../dataset/dataset.js";
 import type { RunIdentity } from "../runs/identity.js";
@@ -14,7 +14,7 @@ import type { Outcome } from "../types.js";
 import type { Selection } from "./select.js";
 import { decide } from "./select.js";
 
-/** Where the last word on each instance stands in the journal. */
+/** Where the last line of each instance lies in the journal. */
 export class JournalIndex {
   private readonly offsets: Float64Array;
   private readonly lengths: Uint32Array;
@@ -37,10 +37,7 @@ export class JournalIndex {
     return length === 0 ? undefined : { offset: this.offsets[ordinal]!, length };
   }
 
-  /**
-   * True when the instance needs no further work; failed ones are tried again, because images come back and models
-   * change.
-   */
+  /** True when the instance needs no further work; failed ones are tried again, because a missing image may be back. */
   isSettled(ordinal: number): boolean {
     return this.lengths[ordinal]! > 0 && this.states[ordinal] === 0;
   }
@@ -53,7 +50,11 @@ export interface RecoveredJournal {
   readonly damagedLines: readonly number[];
 }
 
-/** Reads a journal back. @throws when it belongs to another run */
+/**
+ * Reads a journal back.
+ * @param identity of the run that continues it; undefined where that has been checked
+ * @throws E_RESUME when the journal belongs to another run
+ */
 export async function recoverJournal(
   path: string,
   identity: RunIdentity | undefined,
@@ -81,7 +82,7 @@ export async function recoverJournal(
 export const NOT_NOW = -1;
 
 export interface Plan {
-  /** Batch number of each annotation by ordinal; NOT_NOW for those that are not to be drawn now. */
+  /** Batch number of each annotation by ordinal; NOT_NOW for those that are not to be predicted now. */
   readonly batchOf: Int32Array;
   /** Instances the run is asked for, finished ones included. */
   readonly total: number;
@@ -91,19 +92,21 @@ export interface Plan {
   readonly imageCount: number;
 }
 
-/**
- * Walks the data set once without touching an image.
- * @param limit   draw at most this many instances, in input order
- * @param settled told what becomes of every entry that needs no drawing
- */
-export async function planRun(
-  dataset: Dataset,
-  selection: Selection,
-  index: JournalIndex | undefined,
-  batchSize: number,
-  limit: number | undefined,
-  settled: (outcome: Outcome, entry: Entry) => Promise<void>,
-): Promise<Plan> {
+export interface PlanRequest {
+  readonly dataset: Dataset;
+  readonly selection: Selection;
+  readonly batchSize: number;
+  /** Instances to predict at most, in input order. */
+  readonly limit: number | undefined;
+  /** What an earlier run has journaled. */
+  readonly index?: JournalIndex | undefined;
+  /** Receives what becomes of every entry that is not to be predicted. */
+  readonly onSettled: (outcome: Outcome, entry: Entry) => Promise<void>;
+}
+
+/** Walks the data set once without touching an image. */
+export async function planRun(request: PlanRequest): Promise<Plan> {
+  const { dataset, selection, batchSize, limit, index, onSettled } = request;
   const batchOf = new Int32Array(dataset.annotationCount).fill(NOT_NOW);
   let total = 0;
   let finishedBefore = 0;
@@ -119,7 +122,7 @@ export async function planRun(
     for (const entry of group.entries) {
       const decision = decide(entry, selection);
       if (decision.kind === "settled") {
-        await settled(decision.outcome, entry);
+        await onSettled(decision.outcome, entry);
         continue;
       }
       if (limit !== undefined && total >= limit) continue;

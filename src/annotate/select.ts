@@ -1,16 +1,16 @@
-/** Which instances a run draws: pure decisions over the reader's entries. */
+/** Which instances a run predicts: pure decisions over the reader's entries. */
 import type { Entry } from "../dataset/dataset.js";
 import type { Id, Instance, Outcome } from "../types.js";
 
 export interface Selection {
-  /** Ids of the categories to draw; undefined: all. */
+  /** Ids of the categories to predict; undefined: all. */
   readonly categoryIds: ReadonlySet<Id> | undefined;
   readonly existing: "predict" | "keep";
 }
 
 /** What becomes of an entry before any pixel is read. */
 export type Decision =
-  { readonly kind: "draw"; readonly instance: Instance } | { readonly kind: "settled"; readonly outcome: Outcome };
+  { readonly kind: "predict"; readonly instance: Instance } | { readonly kind: "settled"; readonly outcome: Outcome };
 
 export function decide(entry: Entry, selection: Selection): Decision {
   if (entry.kind === "failed") {
@@ -36,7 +36,7 @@ export function decide(entry: Entry, selection: Selection): Decision {
   if (selection.existing === "keep" && instance.truth !== undefined) {
     return settled({ ordinal, annotationId, imageId, status: "skipped", reason: "kept" });
   }
-  return { kind: "draw", instance };
+  return { kind: "predict", instance };
 }
 
 function settled(outcome: Outcome): Decision {

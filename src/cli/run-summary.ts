@@ -1,6 +1,6 @@
 /** The closing words of `polyrnn annotate`: what became of the instances, what was written, what to run next. */
 import { appendFile } from "node:fs/promises";
-import type { AnnotateSummary, MergedShards } from "../annotate/options.js";
+import type { AnnotateSummary, MergedShards } from "../annotate/summary.js";
 import type { ClickSummary } from "../clicks/tally.js";
 import { cannotWrite, reasonOf } from "../errors.js";
 import { plainText, table } from "../report/markdown.js";

@@ -1,11 +1,12 @@
 /**
- * The address of a Redis server as a user gives it: checked, and made fit to be shown. A password never leaves this
- * file but for the connection.
+ * The address of a Redis server as a user gives it, checked. What is shown of it has no password: that goes to the
+ * connection and nowhere else.
  */
 import { PolyrnnError, reasonOf, usageError } from "../errors.js";
 
 const HINT =
-  "Write redis://HOST:6379, or rediss://USER:PASSWORD@HOST:6380/0 for TLS; POLYRNN_QUEUE keeps a password out of the command line.";
+  "Write redis://HOST:6379, or rediss://USER:PASSWORD@HOST:6380/0 for TLS; " +
+  "POLYRNN_QUEUE keeps a password out of the command line.";
 
 export interface RedisAddress {
   readonly host: string;
@@ -60,7 +61,7 @@ function decoded(part: string): string {
   }
 }
 
-/** Any text with the user and password of every Redis address in it replaced: for what is printed or written down. */
+/** Replaces user and password of every Redis address in a text that is printed or written down. */
 export function withoutPasswords(text: string): string {
   return text.replace(/(rediss?:\/\/)[^@\s"']*@/gi, "$1***@");
 }

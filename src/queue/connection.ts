@@ -1,6 +1,6 @@
 /**
- * Connections to Redis, and how long anyone waits for an answer. A server that restarts is waited for; one that says
- * nothing for the time limit ends the wait with words. Only this file and BullMQ's own code speak to the driver.
+ * Connections to Redis, and how long anyone waits for an answer. A server that restarts is waited for; one that is
+ * silent for the time limit is an error. Only this file and BullMQ's own code speak to the driver.
  */
 import { isIP } from "node:net";
 import { Redis } from "ioredis";
@@ -12,7 +12,7 @@ import { parseRedisAddress, queueReason } from "./address.js";
 /** All keys of this program begin with it, BullMQ's too. */
 export const KEY_PREFIX = "polyrnn";
 
-/** A queue per model: a worker of another model never sees the job, which waits until one of its model comes. */
+/** One queue per model: a worker of another model never sees its jobs. */
 export function queueNameOf(modelHash: string): string {
   return `model-${modelHash.slice(0, 16)}`;
 }
@@ -25,8 +25,7 @@ export interface QueueConnection {
   readonly address: RedisAddress;
   /**
    * Waits for an answer, across a restart of the server, but no longer than the time limit.
-   * @throws E_UNAVAILABLE when none came in time, when the server refuses (password, memory), and for whatever else it
-   *   answers
+   * @throws E_UNAVAILABLE when no answer came in time, and for every error the server answers with (password, memory)
    */
   readonly ask: <T>(answer: Promise<T>) => Promise<T>;
   /** Closes without waiting for a server that may be gone. */
@@ -40,7 +39,7 @@ export interface QueueConnectionOptions {
   readonly timeoutMs: number;
 }
 
-/** @throws E_USAGE for an address that is none; E_UNAVAILABLE when no Redis of at least 6.2 answers in time */
+/** @throws E_USAGE for a malformed address; E_UNAVAILABLE when no Redis of at least 6.2 answers in time */
 export async function connectToQueue({ queue, timeoutMs }: QueueConnectionOptions): Promise<QueueConnection> {
   const address = parseRedisAddress(queue);
   let last: unknown;
@@ -50,9 +49,9 @@ export async function connectToQueue({ queue, timeoutMs }: QueueConnectionOption
     db: address.database,
     ...(address.username === undefined ? {} : { username: address.username }),
     ...(address.password === undefined ? {} : { password: address.password }),
-    // no names are asked for by number (RFC 6066)
+    // TLS takes no IP address for a server name (RFC 6066)
     ...(address.isEncrypted ? { tls: isIP(address.host) === 0 ? { servername: address.host } : {} } : {}),
-    maxRetriesPerRequest: null, // BullMQ's own condition; `ask` says when it is enough
+    maxRetriesPerRequest: null, // BullMQ requires it; `ask` has a time limit
     retryStrategy: (times) => Math.min(100 * times, MOST_RECONNECT_MS),
   });
   client.on("error", (error: unknown) => {
@@ -122,10 +121,7 @@ function silent(address: RedisAddress, timeoutMs: number, last: unknown): Polyrn
   );
 }
 
-/**
- * The driver's errors carry the command, and that may be the one with the password: they are told, never passed on as a
- * cause.
- */
+/** The driver's errors carry the command, and so perhaps the password: never passed on as a cause. */
 function refused(address: RedisAddress, error: unknown): PolyrnnError {
   const reason = queueReason(error);
   if (/\bOOM\b/.test(reasonOf(error))) {
@@ -146,10 +142,10 @@ function refused(address: RedisAddress, error: unknown): PolyrnnError {
   );
 }
 
-/** Streams and blocking moves as BullMQ uses them came with 6.2. */
+/** BullMQ uses streams and blocking moves that came with 6.2. */
 function checkVersion(address: RedisAddress, info: string): void {
   const version = /redis_version:(\d+)\.(\d+)/.exec(info);
-  if (version === null) return; // a server that speaks the protocol and hides its version
+  if (version === null) return; // a server that hides its version
   const [major, minor] = [Number(version[1]), Number(version[2])];
   if (major < 6 || (major === 6 && minor < 2)) {
     throw unavailable(

@@ -1,7 +1,8 @@
 /**
  * Fetches one image over http or https into a file, within bounds: bytes, time, redirects, and no address of the
- * worker's own network unless that is allowed. The address is checked when the connection is made, for every hop, so
- * that a name that changes its mind between check and use gains nothing.
+ * worker's own network unless that is allowed. A job must not make a worker fetch what its author cannot reach. The
+ * address is checked when the connection is made, for every hop, so that a name that resolves differently between check
+ * and use gains nothing.
  */
 import { lookup as resolveName } from "node:dns";
 import { open } from "node:fs/promises";
@@ -52,7 +53,8 @@ export async function fetchImage(address: string, path: string, limits: FetchLim
     if (signal.aborted)
       return failed(
         "image-unreadable",
-        `${shown}: expected the image within ${limits.timeoutMs / 1000} s but it took longer. Raise --image-timeout, or look at the server.`,
+        `${shown}: expected the image within ${limits.timeoutMs / 1000} s but it took longer. ` +
+          "Raise --image-timeout, or look at the server.",
         true,
       );
     return failed(
@@ -110,7 +112,7 @@ function get(url: URL, limits: FetchLimits, signal: AbortSignal): Promise<Incomi
   });
 }
 
-/** Every address of the name must be public: which of them is taken is not ours to say. */
+/** Every address of the name must be public, because the choice among them is not ours. */
 const lookupPublic: LookupFunction = (host, options, done) => {
   resolveName(host, { ...options, all: true }, (error, addresses) => {
     const hidden = error === null ? addresses.find(({ address }) => isPrivateAddress(address)) : undefined;
@@ -128,7 +130,8 @@ const lookupPublic: LookupFunction = (host, options, done) => {
 function privateRefusal(address: string): Refusal {
   return new Refusal(
     "image-outside",
-    `expected a public address but received ${address}, which belongs to a private network. It was not opened; --allow-private-addresses allows it.`,
+    `expected a public address but received ${address}, which belongs to a private network. ` +
+      "It was not opened; --allow-private-addresses allows it.",
   );
 }
 
@@ -171,11 +174,7 @@ function failed(reason: Failure["reason"], message: string, isTransient: boolean
   return { kind: "failed", isTransient, failure: { reason, message } };
 }
 
-/*
- * Addresses that belong to the worker's own network: a job must not make a worker fetch what its author cannot reach.
- * Source of the ranges: IANA special-purpose address registries (RFC 6890 and its updates).
- */
-
+/** Private ranges. Source: IANA special-purpose address registries (RFC 6890 and its updates). */
 const V4 = [
   ["0.0.0.0", 8],
   ["10.0.0.0", 8],
@@ -194,7 +193,7 @@ const V4 = [
   ["240.0.0.0", 4],
 ] as const;
 
-/** The last four wrap an IPv4 address that would have to be unwrapped to be judged; no image server needs them. */
+/** The last four wrap an IPv4 address, which would have to be unwrapped first; no image server needs them. */
 const V6 = [
   ["::", 128],
   ["::1", 128],
@@ -214,9 +213,7 @@ const blocked = new BlockList();
 for (const [net, bits] of V4) blocked.addSubnet(net, bits, "ipv4");
 for (const [net, bits] of V6) blocked.addSubnet(net, bits, "ipv6");
 
-/**
- * @param address an IP address, without brackets; an IPv4 address inside IPv6 (::ffff:a.b.c.d) is judged as what it is
- */
+/** @param address an IP address, without brackets; an IPv4 address inside IPv6 (::ffff:a.b.c.d) counts as IPv4 */
 export function isPrivateAddress(address: string): boolean {
   const family = isIP(address);
   return family === 0 || blocked.check(address, family === 4 ? "ipv4" : "ipv6");

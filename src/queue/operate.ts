@@ -1,4 +1,4 @@
-/** What an operator does with the queues of a Redis server: look, pause, resume, drain, try failed jobs again. */
+/** What an operator does with the queues of a Redis server: look, pause, resume, drain, retry failed jobs. */
 import { Job as BullJob, Queue } from "bullmq";
 import { EXIT, PolyrnnError } from "../errors.js";
 import { queueReason } from "./address.js";
@@ -14,14 +14,14 @@ export interface ModelQueue extends NamedModel {
   readonly isPaused: boolean;
   readonly waiting: number;
   readonly active: number;
-  /** Wait for a retry. */
+  /** Jobs that wait for a retry. */
   readonly delayed: number;
-  /** Set aside. */
+  /** Parked jobs. */
   readonly failed: number;
   /** Done and not yet fetched by a coordinator. */
   readonly completed: number;
   readonly workers: readonly WorkerCard[];
-  /** The first of the jobs that were set aside, and why. */
+  /** The first of the parked jobs, and why they were. */
   readonly failedJobs: readonly { readonly id: string; readonly reason: string }[];
 }
 
@@ -45,7 +45,7 @@ const CHUNK = 1000;
 /**
  * @returns the state after the action, and how many jobs it touched
  * @throws E_UNAVAILABLE when the server does not answer; E_RUN_IN_USE for drain while a coordinator is at work, because
- *   it would put its jobs up again
+ *   it would enqueue its jobs again
  */
 export async function operateQueue(
   action: QueueAction,
@@ -60,7 +60,7 @@ export async function operateQueue(
         `${connection.address.shown}: expected no coordinator at work but there is ${coordinators.join(", ")}`,
         "E_RUN_IN_USE",
         EXIT.unavailable,
-        "Stop it first: it would put its jobs up again.",
+        "Stop it first: it would enqueue its jobs again.",
       );
     }
     const workers = await listWorkers(connection);
@@ -72,7 +72,7 @@ export async function operateQueue(
         prefix: KEY_PREFIX,
         skipMetasUpdate: true,
       });
-      queue.on("error", () => undefined); // `ask` tells it
+      queue.on("error", () => undefined); // `ask` reports it
       touched += await act(action, queue, connection);
       queues.push(await look(model, queue, connection, workers));
     }
@@ -95,7 +95,7 @@ async function act(action: QueueAction, queue: Queue, { ask }: QueueConnection):
     case "drain": {
       const before = await ask(queue.getJobCountByTypes("waiting", "prioritized", "delayed"));
       await ask(queue.drain(true));
-      // Results and failures of runs nobody waits for go as well.
+      // Results and failures of runs that nobody waits for are removed as well.
       const cleaned = [...(await ask(queue.clean(0, 0, "completed"))), ...(await ask(queue.clean(0, 0, "failed")))];
       return before + cleaned.length;
     }
@@ -104,7 +104,7 @@ async function act(action: QueueAction, queue: Queue, { ask }: QueueConnection):
   }
 }
 
-/** Failed jobs are put up anew instead of moved: BullMQ keeps the count of workers that died on a job it retries. */
+/** Failed jobs are enqueued anew, because BullMQ keeps the count of workers that died on a job it moves back. */
 async function retryFailed(queue: Queue, ask: QueueConnection["ask"]): Promise<number> {
   const failed = await failedJobs(queue, ask, CHUNK);
   let count = 0;
@@ -117,7 +117,7 @@ async function retryFailed(queue: Queue, ask: QueueConnection["ask"]): Promise<n
   return count;
 }
 
-/** One by one: a job that is no JSON, or 50 MB of it, is only itself. */
+/** One by one, so that a job that is not JSON, or very large, spoils no other. */
 async function failedJobs(
   queue: Queue,
   ask: QueueConnection["ask"],

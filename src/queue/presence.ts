@@ -1,6 +1,6 @@
 /**
- * Who is there: each worker keeps a card in Redis that vanishes when it is not renewed. Times are Redis' own (PX), so
- * that no clock of another machine matters. The models that have a queue are kept in a hash beside them.
+ * Who is there: each worker keeps a card in Redis that expires when it is not renewed. Times are Redis' own (PX), so
+ * that no clock of another machine matters. The models that have a queue are kept in a hash beside the cards.
  */
 import type { QueueConnection } from "./connection.js";
 import { KEY_PREFIX } from "./connection.js";
@@ -52,7 +52,7 @@ export async function listWorkers(connection: QueueConnection): Promise<readonly
   return texts.flatMap((text) => parseCard(text)).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Values of all keys of a pattern, read in steps that do not hold the server up. */
+/** Values of all keys of a pattern, read in steps that do not block the server. */
 export async function valuesOf(connection: QueueConnection, pattern: string): Promise<readonly string[]> {
   const { client } = connection;
   const values: string[] = [];
@@ -71,6 +71,6 @@ function parseCard(text: string): WorkerCard[] {
     const card: unknown = JSON.parse(text);
     return checkWorkerCard(card) === undefined ? [card as WorkerCard] : [];
   } catch {
-    return []; // somebody else's key
+    return []; // a foreign key
   }
 }

@@ -1,9 +1,11 @@
 /**
- * A worker: takes jobs of its model, cuts their crops, draws, returns the outcomes; until it is told to stop.
+ * A worker: takes jobs of its model, cuts their crops, predicts, returns the outcomes, until it is stopped.
  *
- * It holds `concurrency` jobs at once. As many as the decoder takes side by side are drawn; the crops of the others are
- * cut meanwhile, so that it never waits for them. On a stop the jobs at the decoder are finished and the others are
- * given back.
+ * It holds `concurrency` jobs at once. As many as the decoder takes side by side are predicted; the crops of the others
+ * are cut meanwhile, so that the decoder never waits for them. On a stop the jobs at the decoder are finished and the
+ * others are given back.
+ *
+ * Above 300 lines because all that shares BullMQ's worker object and its connection stands here.
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
@@ -31,10 +33,7 @@ import { hideWorker, RENEW_CARD_MS, showWorker } from "./presence.js";
 export interface WorkerOptions extends FetchLimits {
   /** redis:// or rediss:// address, password included. */
   readonly queue: string;
-  /**
-   * Longest wait for an answer from Redis at the start and at the end, milliseconds; between, a worker waits for as
-   * long as it takes.
-   */
+  /** Longest wait for an answer from Redis at the start and at the end, milliseconds; in between there is no limit. */
   readonly queueTimeoutMs: number;
   /** Folder that image paths in jobs are relative to. */
   readonly images: string;
@@ -43,9 +42,9 @@ export interface WorkerOptions extends FetchLimits {
   readonly device: DeviceChoice;
   /** Cores to compute on where the CPU does; all when absent. */
   readonly threads?: number;
-  /** Jobs held at once, 1 or more; one more than the decoder draws when absent. */
+  /** Jobs held at once, 1 or more; one more than the decoder takes when absent. */
   readonly concurrency?: number;
-  /** A worker that was silent for so long has lost its jobs to others, milliseconds. */
+  /** A worker that is silent for longer loses its jobs to others, milliseconds. */
   readonly stalledAfterMs: number;
   /** Jobs per second of all workers of the model together; absent: no limit. */
   readonly rate?: number;
@@ -70,7 +69,7 @@ export interface WorkerSummary {
   readonly givenBack: number;
 }
 
-/** A lost connection is tried again so soon, milliseconds. */
+/** Pause before a lost connection is tried again. */
 const RETRY_MS = 1000;
 
 /**
@@ -89,13 +88,22 @@ export async function runWorker(
     const model = await loadModel(options.model);
     const { decoder } = await open(model, options);
     try {
-      return await new JobWorker(options, host, connection, model, decoder).work();
+      return await new JobWorker({ options, host, connection, model, decoder }).work();
     } finally {
       await decoder.dispose();
     }
   } finally {
     connection.close();
   }
+}
+
+/** What a worker works with. */
+interface WorkerSetup {
+  readonly options: WorkerOptions;
+  readonly host: WorkerHost;
+  readonly connection: QueueConnection;
+  readonly model: Model;
+  readonly decoder: BatchDecoder;
 }
 
 class JobWorker {
@@ -106,13 +114,8 @@ class JobWorker {
   private readonly trouble: TroubleLog;
   private counts = { jobs: 0, rejected: 0, givenBack: 0 };
 
-  constructor(
-    private readonly options: WorkerOptions,
-    private readonly host: WorkerHost,
-    private readonly connection: QueueConnection,
-    private readonly model: Model,
-    private readonly decoder: BatchDecoder,
-  ) {
+  constructor(private readonly setup: WorkerSetup) {
+    const { host, connection, model, decoder } = setup;
     this.atDecoder = new Gate(decoder.batchesAtOnce);
     this.queue = new Queue(queueNameOf(model.hash), {
       connection: connection.client,
@@ -131,7 +134,7 @@ class JobWorker {
   }
 
   async work(): Promise<WorkerSummary> {
-    const { options, host, connection, decoder, model } = this;
+    const { options, host, connection, decoder, model } = this.setup;
     const endpoint = await this.openEndpoint();
     const taker = connection.client.duplicate();
     taker.on("error", (error: unknown) => {
@@ -153,7 +156,7 @@ class JobWorker {
       concurrency: options.concurrency ?? decoder.batchesAtOnce + 1,
       lockDuration: options.stalledAfterMs,
       stalledInterval: options.stalledAfterMs / 2,
-      maxStalledCount: MOST_ATTEMPTS, // of jobs that cannot even be read; ours say themselves how many they may have
+      maxStalledCount: MOST_ATTEMPTS, // for jobs that cannot even be read; ours carry their own limit
       runRetryDelay: RETRY_MS,
       drainDelay: 1,
       ...(options.rate === undefined ? {} : { limiter: { max: options.rate, duration: 1000 } }),
@@ -166,12 +169,13 @@ class JobWorker {
       host.note(`job ${job?.id ?? ""}: ${queueReason(error)}`);
     });
     host.note(
-      `worker ${this.id}: model ${model.card.name} (${model.hash.slice(0, 12)}) on ${decoder.device} (${decoder.version}); waiting for jobs at ${connection.address.shown}`,
+      `worker ${this.id}: model ${model.card.name} (${model.hash.slice(0, 12)}) on ${decoder.device} ` +
+        `(${decoder.version}); waiting for jobs at ${connection.address.shown}`,
     );
     try {
       await aborted(host.signal);
       await this.leave(worker);
-      await hideWorker(connection, this.id).catch(() => undefined); // it vanishes by itself
+      await hideWorker(connection, this.id).catch(() => undefined); // the card expires by itself
     } finally {
       clearInterval(renewal);
       taker.disconnect();
@@ -187,29 +191,28 @@ class JobWorker {
   }
 
   /**
-   * Lets the jobs at the decoder end and gives back the others. BullMQ would wait for a server that is away for ever.
+   * Lets the jobs at the decoder end and gives back the others. BullMQ alone would wait forever for a lost server.
    * @throws E_UNAVAILABLE when the server is silent for its time limit; it gives the jobs to others when it is back
    */
   private async leave(worker: Worker): Promise<void> {
     const closed = worker.close().then(() => true);
     for (let isClosed = false; !isClosed;) {
-      const answer = this.connection
-        .ask(this.connection.client.ping())
-        .then(() => wait(RETRY_MS, false, { ref: false }));
-      answer.catch(() => undefined); // when the worker is closed by then, nobody listens
+      const { connection } = this.setup;
+      const answer = connection.ask(connection.client.ping()).then(() => wait(RETRY_MS, false, { ref: false }));
+      answer.catch(() => undefined); // not awaited when the worker closes first
       isClosed = await Promise.race([closed, answer]);
     }
   }
 
   private async process(bull: BullJob, token: string | undefined): Promise<JobResult> {
     const job = this.receive(bull);
-    const { images: folder, maxBytes, timeoutMs, allowPrivateAddresses } = this.options;
+    const { images: folder, maxBytes, timeoutMs, allowPrivateAddresses } = this.setup.options;
     const isLastAttempt = bull.attemptsMade + 1 >= job.attempts;
     const cut = await cutJob(job, { folder, maxBytes, timeoutMs, allowPrivateAddresses, isLastAttempt });
     await this.atDecoder.enter(1);
     try {
-      if (this.host.signal.aborted) await this.giveBack(bull, token);
-      const result = await predictJob(this.decoder, cut);
+      if (this.setup.host.signal.aborted) await this.giveBack(bull, token);
+      const result = await predictJob(this.setup.decoder, cut);
       this.metrics.countResult(result);
       this.metrics.countJob("done");
       this.counts.jobs++;
@@ -219,17 +222,16 @@ class JobWorker {
     }
   }
 
-  /**
-   * @throws UnrecoverableError for what is not ours, for another model's job, and for a job that enough workers died of
-   */
+  /** @throws UnrecoverableError for a foreign job, one of another model, and one that enough workers died of */
   private receive(bull: BullJob): Job {
+    const { hash } = this.setup.model;
     const data: unknown = bull.data;
     const violation = checkJob(data);
     if (violation !== undefined) throw this.rejection(describeViolation(violation));
     const job = data as Job;
-    if (job.model !== this.model.hash)
+    if (job.model !== hash)
       throw this.rejection(
-        `expected a job for model ${this.model.hash.slice(0, 12)} but received one for ${job.model.slice(0, 12)}`,
+        `expected a job for model ${hash.slice(0, 12)} but received one for ${job.model.slice(0, 12)}`,
       );
     if (bull.stalledCounter >= job.attempts)
       throw new UnrecoverableError(`${bull.stalledCounter} worker(s) died or stalled while they had it`);
@@ -250,15 +252,16 @@ class JobWorker {
   }
 
   private async openEndpoint(): Promise<MetricsEndpoint | undefined> {
-    const { metricsPort, metricsHost } = this.options;
+    const { options, host } = this.setup;
+    const { metricsPort, metricsHost } = options;
     if (metricsPort === undefined) return undefined;
     const endpoint = await serveMetrics(this.metrics.registry, metricsHost, metricsPort);
-    this.host.note(`metrics at http://${metricsHost}:${endpoint.port}/metrics`);
+    host.note(`metrics at http://${metricsHost}:${endpoint.port}/metrics`);
     return endpoint;
   }
 
   private card(): WorkerCard {
-    const { model, decoder, metrics } = this;
+    const { model, decoder } = this.setup;
     return {
       type: "polyrnn-worker",
       version: JOB_VERSION,
@@ -270,15 +273,15 @@ class JobWorker {
       engine: decoder.name,
       device: decoder.device,
       engineVersion: decoder.version,
-      instances: metrics.instances,
-      failed: metrics.failed,
+      instances: this.metrics.instances,
+      failed: this.metrics.failed,
     };
   }
 }
 
-/** Says each trouble with Redis once until it has passed: a server that is away makes an error every second. */
+/** Reports each trouble with Redis once until it has passed: a lost server makes an error every second. */
 class TroubleLog {
-  private readonly said = new Set<string>();
+  private readonly reported = new Set<string>();
   constructor(
     private readonly shown: string,
     private readonly note: (line: string) => void,
@@ -286,14 +289,14 @@ class TroubleLog {
 
   add(error: unknown): void {
     const reason = queueReason(error);
-    if (this.said.has(reason) || this.said.size > 20) return;
-    this.said.add(reason);
+    if (this.reported.has(reason) || this.reported.size > 20) return;
+    this.reported.add(reason);
     this.note(`${this.shown}: ${reason}; trying again`);
   }
 
   clear(): void {
-    if (this.said.size > 0) this.note(`${this.shown}: connected again`);
-    this.said.clear();
+    if (this.reported.size > 0) this.note(`${this.shown}: connected again`);
+    this.reported.clear();
   }
 }
 

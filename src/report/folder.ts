@@ -1,9 +1,10 @@
 /** The output folder of an evaluation or a click simulation: what lies in it, and who may write there. */
-import { readdir, realpath, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { readdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { AUTOMATIC_FILE } from "../clicks/automatic-file.js";
-import { cannotWrite, EXIT, PolyrnnError, reasonOf, usageError } from "../errors.js";
+import { cannotWrite, PolyrnnError, reasonOf, usageError } from "../errors.js";
 import { makeFolder } from "../files/atomic-file.js";
+import { folderNotEmpty, realPathOf } from "../files/folders.js";
 import { CLICKS_FILE, INSTANCES_FILE } from "./csv.js";
 
 export const REPORT_JSON = "report.json";
@@ -52,24 +53,11 @@ export async function prepareReportFolder(out: string, inputs: readonly string[]
 
 function notEmpty(out: string, names: readonly string[]): PolyrnnError {
   const isReport = names.includes(REPORT_JSON);
-  return new PolyrnnError(
-    `--out ${out}: expected an empty folder, received ${isReport ? "an earlier report" : `${names.length} file(s), for example ${names[0] ?? ""}`}`,
-    "E_OUT_NOT_EMPTY",
-    EXIT.cannotWrite,
+  const received = isReport ? "an earlier report" : `${names.length} file(s), for example ${names[0] ?? ""}`;
+  return folderNotEmpty(
+    `--out ${out}: expected an empty folder, received ${received}`,
     isReport
       ? "Replace it with --force, or name another folder with --out."
       : "Name another folder with --out, or write beside what is there with --force.",
   );
-}
-
-/** Without links as far as the path exists. */
-async function realPathOf(path: string): Promise<string> {
-  const full = resolve(path);
-  const exists = await stat(full).then(
-    () => true,
-    () => false,
-  );
-  if (exists) return realpath(full);
-  const parent = dirname(full);
-  return parent === full ? full : join(await realPathOf(parent), full.slice(parent.length + 1));
 }

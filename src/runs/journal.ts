@@ -6,15 +6,16 @@
  *     {"type":"outcome","ordinal":0,"status":"done",...,"check":"8 hex digits"}
  *
  * `check` is the CRC-32 of the line as it would be without it. A last line that is not whole was being written when the
- * process died: it is cut off on resume. A line that is damaged anywhere else is named and its instance is drawn again.
- * When an ordinal has several lines, the last one counts.
+ * process died: it is cut off on resume. A line that is damaged anywhere else is named, and its instance is predicted
+ * again. When an ordinal has several lines, the last one counts.
  */
 import type { FileHandle } from "node:fs/promises";
-import { open, stat } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { cannotWrite, invalidData, missingInput, reasonOf } from "../errors.js";
 import { toWriteError, writeAtomic } from "../files/atomic-file.js";
+import { pathExists } from "../files/folders.js";
 import type { JsonObject, Outcome } from "../types.js";
 
 export const JOURNAL_VERSION = 1;
@@ -53,16 +54,11 @@ export class JournalWriter {
   ) {}
 
   /**
-   * Starts a new journal. It appears together with its first line: without one, nobody could say which run it belongs
-   * to.
+   * Starts a new journal. It appears together with its first line, without which it would belong to no run.
+   * @throws E_WRITE
    */
   static async create(path: string, header: object): Promise<JournalWriter> {
-    if (
-      await stat(path).then(
-        () => true,
-        () => false,
-      )
-    ) {
+    if (await pathExists(path)) {
       throw cannotWrite(
         `${path}: expected no journal here yet, received one`,
         "Go on with --resume, or name another folder with --out.",
@@ -73,7 +69,7 @@ export class JournalWriter {
     return new JournalWriter(path, await openForWriting(path, "a"));
   }
 
-  /** Goes on with a journal. @param length bytes that are whole; what lies beyond was torn and is cut off */
+  /** Continues a journal. @param length bytes that are whole; what lies beyond was torn and is cut off */
   static async reopen(path: string, length: number): Promise<JournalWriter> {
     const file = await openForWriting(path, "r+");
     try {
@@ -110,7 +106,7 @@ export class JournalWriter {
   }
 }
 
-/** The name of a new file lies in its folder: after a power loss it is there only if that was synced as well. */
+/** The name of a new file is stored in its folder: it survives a power loss only if that was synced as well. */
 async function syncFolder(folder: string): Promise<void> {
   if (process.platform === "win32") return; // Folders cannot be opened there.
   const handle = await open(folder, "r").catch((error: unknown) => {
@@ -147,15 +143,15 @@ export interface JournalLine extends LineRange {
 }
 
 const READ_BYTES = 1 << 20;
-/** Longest line that is believed; an outcome has at most a few hundred vertices. */
+/** Longest line that is read; an outcome has at most a few hundred vertices. */
 const MAX_LINE_BYTES = 1 << 24;
 const LINE_BREAK = 0x0a;
 
-/** Walks a journal from its start, whole lines only; a torn end is not yielded. Memory: one block and one line. */
+/** Walks a journal from its start, whole lines only: a torn end is not yielded. Memory: one block and one line. */
 export async function* readJournal(path: string): AsyncGenerator<JournalLine> {
   const file = await openForReading(path);
   try {
-    // One buffer for the whole walk: blocks of their own would lie about by the dozen until they are collected.
+    // One buffer for the whole walk: a new one per block would pile up until garbage is collected.
     let buffer = Buffer.alloc(2 * READ_BYTES);
     let held = 0; // bytes of the buffer that are read and not yet yielded
     let offset = 0; // of the buffer in the file
@@ -235,11 +231,10 @@ export class JournalReader {
   }
 }
 
-/** The checksum says that this program wrote the line, so the shape is the one it writes. */
+/** The checksum says that this program wrote the line, so its shape is the one it writes. */
 export function toOutcome(value: JsonObject): Outcome {
-  const outcome = { ...value };
-  delete outcome["type"];
-  return outcome as unknown as Outcome;
+  const { type, ...outcome }: { type?: unknown } = value;
+  return outcome as Outcome;
 }
 
 async function openForReading(path: string): Promise<FileHandle> {

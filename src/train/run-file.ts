@@ -1,8 +1,9 @@
 /** run.json of a training run: its options and its data, so that it can be repeated and resumed. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { EXIT, invalidData, missingInput, PolyrnnError, reasonOf } from "../errors.js";
+import { invalidData, missingInput, reasonOf } from "../errors.js";
 import { makeFolder, writeAtomic } from "../files/atomic-file.js";
+import { folderNotEmpty } from "../files/folders.js";
 import type { TrainOptions } from "./options.js";
 import type { StartWeights } from "./start-weights.js";
 
@@ -42,10 +43,8 @@ export async function prepareFolder(out: string): Promise<void> {
   await makeFolder(out);
   const [name] = await readdir(out);
   if (name === undefined) return;
-  throw new PolyrnnError(
+  throw folderNotEmpty(
     `${out}: expected an empty folder but there is ${name} in it`,
-    "E_OUT_NOT_EMPTY",
-    EXIT.cannotWrite,
     `Choose another folder, or go on with the run in it: polyrnn train --resume ${out}`,
   );
 }

@@ -2,19 +2,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import {
-  BOXES,
-  FIXTURES,
-  IMAGES,
-  type CocoAnnotation,
-  type Ran,
-  boxesWith,
-  journalOf,
-  newFolder,
-  readCoco,
-  readJson,
-  runAnnotate,
-} from "./runs.js";
+import type { CocoAnnotation, Ran } from "./runs.js";
+import { BOXES, FIXTURES, IMAGES, boxesWith, journalOf, newFolder, readCoco, readJson, runAnnotate } from "./runs.js";
 
 const CITYSCAPES = join(FIXTURES, "cityscapes");
 

@@ -7,8 +7,10 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import type { FailReason } from "../../src/types.js";
-import { type Place, annotatePlace, half, newPlace, oneMore, promisingPng } from "./bad-input.js";
-import { type Coco, hashesOf, journalOf, readCoco, readJson } from "./runs.js";
+import type { Place } from "./bad-input.js";
+import { annotatePlace, half, newPlace, oneMore, promisingPng } from "./bad-input.js";
+import type { Coco } from "./runs.js";
+import { hashesOf, journalOf, readCoco, readJson } from "./runs.js";
 
 interface Case {
   readonly why: string;

@@ -7,7 +7,8 @@ import { chmod, cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { type Place, annotatePlace, exists, half, newPlace } from "./bad-input.js";
+import type { Place } from "./bad-input.js";
+import { annotatePlace, exists, half, newPlace } from "./bad-input.js";
 import { TINY, hashesOf, readCoco, readJson } from "./runs.js";
 
 interface Case {

@@ -4,20 +4,8 @@ import { basename, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { simplifyRing } from "../../src/geometry/simplify.js";
 import type { Ring } from "../../src/types.js";
-import {
-  BOXES,
-  FIXTURES,
-  IMAGES,
-  type Coco,
-  type CocoAnnotation,
-  type Ran,
-  boxesWith,
-  newFolder,
-  readCoco,
-  readJson,
-  refusalOf,
-  runAnnotate,
-} from "./runs.js";
+import type { Coco, CocoAnnotation, Ran } from "./runs.js";
+import { BOXES, FIXTURES, IMAGES, boxesWith, newFolder, readCoco, readJson, refusalOf, runAnnotate } from "./runs.js";
 
 /** Two pictures with 30 instances; with people, cars and houses; some truth as polygons, some as masks. */
 const FEW = ["street.jpg", "park.jpg"];

@@ -2,18 +2,8 @@ import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { mergeRuns } from "../../src/merge/merge.js";
-import {
-  type Coco,
-  IMAGES,
-  type RunOptions,
-  boxesWith,
-  memoryHost,
-  newFolder,
-  newOut,
-  readCoco,
-  refusalOf,
-  runAnnotate,
-} from "./runs.js";
+import type { Coco, RunOptions } from "./runs.js";
+import { IMAGES, boxesWith, memoryHost, newFolder, newOut, readCoco, refusalOf, runAnnotate } from "./runs.js";
 
 const SHORT: RunOptions = { maxSteps: 8 };
 /** Images that an earlier night had not seen. */

@@ -5,12 +5,10 @@ import { copyFile, cp, readFile, rm, truncate, writeFile } from "node:fs/promise
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { sealLine } from "../../src/runs/journal.js";
+import type { Coco, Ran, RunOptions } from "./runs.js";
 import {
   IMAGES,
   TINY,
-  type Coco,
-  type Ran,
-  type RunOptions,
   boxesWith,
   journalOf,
   memoryHost,

@@ -8,13 +8,8 @@ import { join } from "node:path";
 import { afterAll } from "vitest";
 import { annotate } from "../../src/annotate/annotate.js";
 import { readJournal, toOutcome } from "../../src/runs/journal.js";
-import type {
-  AnnotateHost,
-  AnnotateOptions,
-  AnnotateProgress,
-  AnnotateSummary,
-  ReportedFailure,
-} from "../../src/annotate/options.js";
+import type { AnnotateHost, AnnotateOptions, AnnotateProgress, ReportedFailure } from "../../src/annotate/options.js";
+import type { AnnotateSummary } from "../../src/annotate/summary.js";
 import { PolyrnnError } from "../../src/errors.js";
 import type { JsonObject, Outcome } from "../../src/types.js";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { AnnotateSummary } from "../../src/annotate/options.js";
+import type { AnnotateSummary } from "../../src/annotate/summary.js";
 import { summaryMessages } from "../../src/cli/run-summary.js";
 
 const SUMMARY: AnnotateSummary = {

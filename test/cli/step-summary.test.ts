@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import type { AnnotateSummary } from "../../src/annotate/options.js";
+import type { AnnotateSummary } from "../../src/annotate/summary.js";
 import { mergeMessages } from "../../src/cli/run-summary.js";
 import { appendStepSummary, summaryMarkdown } from "../../src/cli/run-summary.js";
 

@@ -6,12 +6,14 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { Queue } from "bullmq";
 import { describe, expect, test } from "vitest";
-import type { AnnotateSummary } from "../../src/annotate/options.js";
+import type { AnnotateSummary } from "../../src/annotate/summary.js";
 import { KEY_PREFIX, queueNameOf } from "../../src/queue/connection.js";
 import { loadModel } from "../../src/model/model.js";
-import { endAll, start, type Started } from "../process/start.js";
+import type { Started } from "../process/start.js";
+import { endAll, start } from "../process/start.js";
 import { LONG, PER_IMAGE, WORKER_PRELOAD, journaled, queueOf, queueWork, until } from "../queue/queue-work.js";
-import { HAS_REDIS, type RedisServer } from "../queue/redis-server.js";
+import type { RedisServer } from "../queue/redis-server.js";
+import { HAS_REDIS } from "../queue/redis-server.js";
 import { FaultCase } from "./ledger.js";
 import { TINY, annotateArgs } from "./small-run.js";
 

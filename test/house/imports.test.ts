@@ -37,7 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   model: [...GROUND, "network"],
   engine: [...GROUND, "network", "model"],
   predict: [...GROUND, "dataset", "crop", "network", "write", "model", "engine"],
-  runs: [...GROUND, "dataset", "model", "engine"],
+  runs: [...GROUND, "dataset", "write", "model", "engine"],
   report: [...GROUND, "crop", "page"],
   annotate: RUNNING,
   evaluate: [...RUNNING, "report"],

@@ -13,7 +13,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, expect, test } from "vitest";
-import { endAll, runToEnd, start, type Ended, type Started } from "./start.js";
+import type { Ended, Started } from "./start.js";
+import { endAll, runToEnd, start } from "./start.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 const IMAGES = join(FIXTURES, "images");

@@ -7,11 +7,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { operateQueue, type QueueStatus } from "../../src/queue/operate.js";
+import type { QueueStatus } from "../../src/queue/operate.js";
+import { operateQueue } from "../../src/queue/operate.js";
 import { annotateArgs, differences, filesOf } from "../faults/small-run.js";
 import { JOBS, LONG, PER_IMAGE, journaled, queueOf, queueWork, until } from "../queue/queue-work.js";
-import { HAS_REDIS, type RedisServer, freePort } from "../queue/redis-server.js";
-import { runToEnd, type Ended, type Started } from "./start.js";
+import type { RedisServer } from "../queue/redis-server.js";
+import { HAS_REDIS, freePort } from "../queue/redis-server.js";
+import type { Ended, Started } from "./start.js";
+import { runToEnd } from "./start.js";
 
 const work = queueWork();
 const { home, newOut, server, worker, coordinator } = work;

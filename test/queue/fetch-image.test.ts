@@ -1,11 +1,13 @@
-import { createServer, type RequestListener } from "node:http";
+import type { RequestListener } from "node:http";
+import { createServer } from "node:http";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { fetchImage, type Fetched } from "../../src/queue/fetch-image.js";
+import type { Fetched } from "../../src/queue/fetch-image.js";
+import { fetchImage } from "../../src/queue/fetch-image.js";
 import { isPrivateAddress } from "../../src/queue/fetch-image.js";
 
 test.each([

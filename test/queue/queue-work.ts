@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll } from "vitest";
-import { type ModelQueue, operateQueue } from "../../src/queue/operate.js";
+import type { ModelQueue } from "../../src/queue/operate.js";
+import { operateQueue } from "../../src/queue/operate.js";
+import type { SmallData, Undisturbed } from "../faults/small-run.js";
 import {
   TINY,
   annotateArgs,
@@ -14,11 +16,11 @@ import {
   problemsInIds,
   removeHome,
   runUndisturbed,
-  type SmallData,
-  type Undisturbed,
 } from "../faults/small-run.js";
-import { type Ended, type StartOptions, type Started, endAll, start } from "../process/start.js";
-import { HAS_REDIS, type RedisServer, startRedis } from "./redis-server.js";
+import type { Ended, StartOptions, Started } from "../process/start.js";
+import { endAll, start } from "../process/start.js";
+import type { RedisServer } from "./redis-server.js";
+import { HAS_REDIS, startRedis } from "./redis-server.js";
 
 /** Makes the life of workers hard. */
 export const WORKER_PRELOAD = join(import.meta.dirname, "..", "faults", "queue-worker-preload.mjs");

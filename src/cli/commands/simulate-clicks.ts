@@ -13,8 +13,8 @@ import { parseComparisons, parseGroupBy } from "../../evaluate/methods/open-meth
 import { DEFAULT_CANDIDATES } from "../../predict/candidates.js";
 import { prepareReportFolder } from "../../report/folder.js";
 import type { ClickMatch, ClickMetric, Rasterizer } from "../../report/types.js";
-import type { LastRun } from "../../runs/last-run.js";
-import { readLastRun } from "../../runs/last-run.js";
+import type { LastRun } from "../../runs/run-file.js";
+import { readLastRun } from "../../runs/run-file.js";
 import { packageVersion } from "../../version.js";
 import type { OptionTable } from "../option-table.js";
 import { clickStudyMessages } from "../run-summary.js";
