@@ -113,14 +113,12 @@ function groupTable(
 /** Published Table 3, whole, for reference. */
 export function publishedMethods(): Markup {
   const { classes, rows, source, data } = PUBLISHED_CITYSCAPES;
-  return html`<details>
-    <summary>Published numbers on Cityscapes</summary>
-    ${table(
-      `${source}. ${data}. Other images and classes than here.`,
-      [{ head: "Method", isText: true }, ...classes.map((head) => ({ head })), { head: "mean" }],
-      rows.map(({ method, perClass, mean }) => [method, ...perClass.map((value) => value.toFixed(2)), mean.toFixed(2)]),
-    )}
-  </details>`;
+  const published = table(
+    `${source}. ${data}. Other images and classes than here.`,
+    [{ head: "Method", isText: true }, ...classes.map((head) => ({ head })), { head: "mean" }],
+    rows.map(({ method, perClass, mean }) => [method, ...perClass.map((value) => value.toFixed(2)), mean.toFixed(2)]),
+  );
+  return html`<details><summary>Published numbers on Cityscapes</summary>${published}</details>`;
 }
 
 /** The paper's Table 4: a row per threshold, all classes. */
@@ -173,8 +171,10 @@ export function oneClassTable(clicks: ClickReport): Markup {
     classes.find(({ name }) => name.toLowerCase() === "car") ?? [...classes].sort((a, b) => b.count - a.count)[0];
   if (chosen === undefined) return html``;
   return table(
-    html`Annotator in the loop, class ${chosen.name} alone, ${whole(chosen.count)} instances (the paper's Tables 5 and 6
-    are of cars)`,
+    [
+      html`Annotator in the loop, class ${chosen.name} alone, ${whole(chosen.count)} instances `,
+      html`(the paper's Tables 5 and 6 are of cars)`,
+    ],
     [
       { head: thresholdHead(clicks) },
       { head: "Clicks" },
