@@ -9,8 +9,6 @@ import type { DoneOutcome } from "../types.js";
 import { predictedAnnotation } from "../write/coco-annotation.js";
 import type { SimulatedInstance } from "./simulate-batch.js";
 
-export const AUTOMATIC_FILE = "automatic.json";
-
 export class AutomaticFile {
   private isFirst = true;
 

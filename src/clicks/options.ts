@@ -4,7 +4,9 @@
  */
 import type { DeviceChoice } from "../engine/devices.js";
 import { usageError } from "../errors.js";
-import type { ClickMatch, ClickMetric, ClickReport, GroupBy, Rasterizer } from "../report/types.js";
+import type { Rasterizer } from "../geometry/iou.js";
+import type { ClickRow } from "../report/csv.js";
+import type { ClickMatch, ClickMetric, ClickReport, GroupBy } from "../report/types.js";
 import type { FailReason, Id, Ring } from "../types.js";
 import type { SubjectOptions } from "./subjects.js";
 
@@ -65,27 +67,6 @@ export interface SimulateHost {
   }): void;
   /** Every simulated instance, as it comes. */
   row(row: ClickRow): Promise<void>;
-}
-
-/** What became of one instance: a line of clicks.csv per threshold. */
-export interface ClickRow {
-  readonly annotationId: Id;
-  readonly imageId: Id;
-  readonly fileName: string;
-  readonly category: string;
-  /** Absent when no grouping was asked for. */
-  readonly source?: string;
-  /** Cells of the truth on the grid. */
-  readonly truthVertices: number;
-  readonly automaticIou: number;
-  /** In the order of the thresholds asked for. */
-  readonly perThreshold: readonly {
-    readonly threshold: number;
-    readonly clicks: number;
-    readonly iou: number;
-    readonly vertices: number;
-    readonly ended: boolean;
-  }[];
 }
 
 export interface ClickStudy {

@@ -1,7 +1,8 @@
 /**
- * report.html: one file that needs no network and no script. Every number in it is in report.json or, in columns that
- * say so, in report/published.ts.
+ * report.html: one file that needs no network and no script, with the examples as pictures. Every number in it is in
+ * report.json or, in columns that say so, in report/published.ts.
  */
+import type { Picture } from "../crop/picture.js";
 import type { CropWindow } from "../geometry/grid.js";
 import { chartFigure } from "../page/chart.js";
 import type { Fragment, Markup } from "../page/markup.js";
@@ -184,18 +185,10 @@ function groupText(groupBy: GroupBy): string {
   }
 }
 
-/* Examples as pictures: the photograph, and over it the truth, the automatic and the corrected polygon, as SVG. */
-
-/** What is shown of an example's photograph. */
-export interface ExamplePicture {
-  readonly window: CropWindow;
-  readonly jpeg: Uint8Array;
-}
-
 /** Pictures of a report's examples; an example without one is shown on an empty ground. */
-export type ExamplePictures = ReadonlyMap<Example, ExamplePicture>;
+export type ExamplePictures = ReadonlyMap<Example, Picture>;
 
-/** Border around the box that is shown when there is no photograph. */
+/** Part of the box's long side that is shown around it where there is no photograph. */
 const MARGIN = 0.2;
 
 function exampleRow(title: string, examples: readonly Example[], pictures: ExamplePictures): Markup {
@@ -204,7 +197,8 @@ function exampleRow(title: string, examples: readonly Example[], pictures: Examp
   return html`<h3>${title}</h3><div class="examples">${figures}</div>`;
 }
 
-function exampleFigure(example: Example, picture: ExamplePicture | undefined): Markup {
+/** The photograph, and over it the truth, the automatic and the corrected polygon, as SVG. */
+function exampleFigure(example: Example, picture: Picture | undefined): Markup {
   const { truth, automatic, corrected } = example;
   const outline =
     (kind: Outline["kind"]) =>
@@ -222,12 +216,11 @@ function exampleFigure(example: Example, picture: ExamplePicture | undefined): M
 
 function caption(example: Example): Fragment {
   const { category, iou, score, correctedIou, correctedThreshold, clicks } = example;
+  const cost = `${clicks ?? 0} click${clicks === 1 ? "" : "s"}`;
   return [
     html`<b>${category}</b> IoU ${ratio(iou)}`,
     score === undefined ? "" : `, score ${ratio(score)}`,
-    correctedIou === undefined
-      ? ""
-      : `; T = ${correctedThreshold ?? ""}: ${ratio(correctedIou)} after ${clicks ?? 0} click${clicks === 1 ? "" : "s"}`,
+    correctedIou === undefined ? "" : `; T = ${correctedThreshold ?? ""}: ${ratio(correctedIou)} after ${cost}`,
     html`<br><small>annotation ${example.annotationId}, ${example.fileName}</small>`,
   ];
 }
