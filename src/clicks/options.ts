@@ -1,5 +1,5 @@
 /**
- * What `simulateClicks` is asked, and what it tells its caller. The command line fills these in; tests and other
+ * What `simulateClicks` is asked for, and what it tells its caller. The command line fills these in; tests and other
  * programs may as well.
  */
 import type { DeviceChoice } from "../engine/devices.js";
@@ -20,27 +20,26 @@ export interface SimulateOptions extends SubjectOptions {
   readonly device: DeviceChoice;
   /** Crops per encoder call, 1 to 256; chosen from the device when absent. */
   readonly batchSize?: number;
-  /** Cores to compute on where the CPU does, 1 to 256; all when absent. */
+  /** Cores to compute on where the CPU computes, 1 to 256; all when absent. */
   readonly threads?: number;
   /** Added to the long side of the box, as a ratio, 0 to 1; the model card's when absent. */
   readonly context?: number;
   /** Decoder steps at most, 3 to 500. */
   readonly maxSteps: number;
-  /** Polygons drawn per instance at most to find the one an annotator is shown first, 1 to 10. */
+  /** Most polygons predicted per instance to find the one an annotator is shown first, 1 to 10. */
   readonly candidates: number;
   /**
-   * T in grid cells; with match "area" the limit on the area error in cells of area. At least one, different, 0 or
-   * more.
+   * T in grid cells; with match "area" the limit on the area error in cells of area. At least one, distinct, 0 or more.
    */
   readonly thresholds: readonly number[];
   readonly match: ClickMatch;
-  /** Absent: as the rule's source has it, Manhattan for "ring", else chessboard. */
+  /** Absent: Manhattan for "ring", as in its source, else chessboard. */
   readonly metric?: ClickMetric;
   /** Clicks an annotator has per instance, 0 or more; no limit when absent. */
   readonly maxClicks?: number;
   readonly rasterizer: Rasterizer;
   readonly groupBy: GroupBy;
-  /** Seed and draws of the bootstrap intervals; 0 draws = no intervals. */
+  /** Seed and resamples of the bootstrap intervals; 0 resamples = no intervals. */
   readonly seed: number;
   readonly resamples: number;
   /** Where the automatic polygons are written as a COCO file, for evaluation; nowhere when absent. */
@@ -91,22 +90,21 @@ export interface CorrectedPolygon {
   readonly threshold: number;
 }
 
-/* The words of `--threshold` and `--simulate-clicks` to numbers. */
-
 /** More than anybody compares; each costs rows of the decoder. */
 const MOST_THRESHOLDS = 16;
 
 /**
+ * Args of `--threshold` and `--simulate-clicks` to numbers.
  * @param place the option as typed, opens the message
  * @throws E_USAGE unless they are different numbers of 0 or more, at most 16
  */
-export function parseThresholds(words: readonly string[], place: string): number[] {
+export function parseThresholds(args: readonly string[], place: string): number[] {
   const hint = "Give distances in grid cells, for example 1,2,3,4.";
-  const thresholds = words.map((word) => {
-    // Number() alone would take "", "0x10" and "Infinity".
-    const value = /^(\d+\.?\d*|\.\d+)$/.test(word) ? Number(word) : NaN;
+  const thresholds = args.map((arg) => {
+    // Number() alone would accept "", "0x10" and "Infinity".
+    const value = /^(\d+\.?\d*|\.\d+)$/.test(arg) ? Number(arg) : NaN;
     if (!Number.isFinite(value))
-      throw usageError(`${place}: expected numbers of 0 or more but received ${JSON.stringify(word)}`, hint);
+      throw usageError(`${place}: expected numbers of 0 or more but received ${JSON.stringify(arg)}`, hint);
     return value;
   });
   const twice = thresholds.find((threshold, at) => thresholds.indexOf(threshold) !== at);

@@ -204,15 +204,15 @@ test("what is drawn stays: every decision sees the vertices before it as they en
           "chessboard",
         );
         return [
-          new SimulatedAnnotator(
-            0,
-            (drawn, proposed) => {
-              seen.push(drawn.map(cellToIndex));
-              return rule(drawn, proposed);
+          new SimulatedAnnotator({
+            run: 0,
+            rule: (placed, proposed) => {
+              seen.push(placed.map(cellToIndex));
+              return rule(placed, proposed);
             },
-            Infinity,
-            -1,
-          ),
+            budget: Infinity,
+            forkUpTo: -1,
+          }),
         ];
       });
       const { polygons } = await decodeCorrected(fakeEngine(), stackPixels(crops), crops, (crop) => annotators[crop]!, {
