@@ -113,7 +113,12 @@ async function simulate(engine, batches, thresholds, forkUpTo) {
       const truth = isFlipped ? flipCells(cells) : cells;
       return thresholds.map(
         (threshold, at) =>
-          new SimulatedAnnotator(at, closestRule(truth, threshold, "chessboard"), Infinity, at === 0 ? forkUpTo : -1),
+          new SimulatedAnnotator({
+            run: at,
+            rule: closestRule(truth, threshold, "chessboard"),
+            budget: Infinity,
+            forkUpTo: at === 0 ? forkUpTo : -1,
+          }),
       );
     };
     const { polygons } = await decodeCorrected(engine, stackPixels(crops), crops, annotatorsOf, {

@@ -1,7 +1,7 @@
 /** Rows that several commands share: how to print. */
 import type { DeviceChoice } from "../engine/devices.js";
 import { MAX_CANDIDATES } from "../predict/candidates.js";
-import type { Rasterizer } from "../report/types.js";
+import type { Rasterizer } from "../geometry/iou.js";
 import type { OutputFormat } from "../write/writer.js";
 import { OUTPUT_FORMATS } from "../write/writer.js";
 import type { FlagRow, ListRow, NumberRow, TextRow } from "./option-table.js";

@@ -1,5 +1,5 @@
 /**
- * The polygons a simulation began with, as a COCO file: what prediction mode draws, for evaluation beside the clicks.
+ * The polygons a simulation begins with, as a COCO file: what `annotate` predicts, for evaluation beside the clicks.
  * Written while the simulation goes on; memory does not grow with it.
  */
 import type { Dataset } from "../dataset/dataset.js";
@@ -8,8 +8,6 @@ import { scoreOf } from "../predict/choose-vertex.js";
 import type { DoneOutcome } from "../types.js";
 import { predictedAnnotation } from "../write/coco-annotation.js";
 import type { SimulatedInstance } from "./simulate-batch.js";
-
-export const AUTOMATIC_FILE = "automatic.json";
 
 export class AutomaticFile {
   private isFirst = true;
@@ -24,8 +22,8 @@ export class AutomaticFile {
   }
 
   /**
-   * Instances with fewer than three distinct vertices are left out: an evaluation counts them as failed. @throws
-   * E_WRITE
+   * Leaves out polygons of fewer than three distinct vertices: an evaluation counts their instances as failed.
+   * @throws E_WRITE
    */
   async add({ crop, automatic }: SimulatedInstance): Promise<void> {
     const {
@@ -49,7 +47,7 @@ export class AutomaticFile {
     await this.element(predictedAnnotation(crop.instance, outcome));
   }
 
-  /** Adds the images and categories of the data set, and puts the file in place. @throws E_WRITE */
+  /** Adds images and categories of the data set, and puts the file in place. @throws E_WRITE */
   async finish(dataset: Dataset): Promise<void> {
     await this.file.write('\n],"images":[');
     this.isFirst = true;

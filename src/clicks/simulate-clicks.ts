@@ -2,10 +2,11 @@
  * The main path of a click simulation: how much would an annotator have to correct, and how good would the polygons be?
  * Start reading here.
  *
- *     data set -> instances with truth -> crops -> batches -> annotators in the decode loop -> IoU of what they end with -> means
+ *     data set -> instances with truth -> crops -> batches -> annotators in the decode loop
+ *              -> IoU of the polygons they end with -> means
  *
  * The rules an annotator follows are in clicks/rules.ts and clicks/area-rule.ts, the loop in predict/decode-loop.ts.
- * Nothing here writes to a terminal: words and rows go to the host.
+ * Nothing here writes to a terminal: messages and rows go to the host.
  */
 import type { CropResult } from "../crop/crop.js";
 import type { CropSource } from "../crop/read-crops.js";
@@ -19,18 +20,19 @@ import { SourceNames } from "../evaluate/groups.js";
 import type { Model } from "../model/model.js";
 import { loadModel } from "../model/model.js";
 import { createRandom } from "../random.js";
+import type { ClickRow } from "../report/csv.js";
 import type { ClickReport } from "../report/types.js";
 import type { Id, ImageRecord } from "../types.js";
 import { AutomaticFile } from "./automatic-file.js";
 import { describeRules } from "./describe-rules.js";
-import type { ClickRow, ClickStudy, CorrectedPolygon, SimulateHost, SimulateOptions } from "./options.js";
+import type { ClickStudy, CorrectedPolygon, SimulateHost, SimulateOptions } from "./options.js";
 import type { SimulatedInstance, Simulation } from "./simulate-batch.js";
 import { curveLength, simulateBatch, smallestThreshold } from "./simulate-batch.js";
 import type { ClickSubjects } from "./subjects.js";
 import { chooseSubjects, nothingLeft } from "./subjects.js";
 import { ClickTally } from "./tally.js";
 
-/** Crops per encoder call when the user does not say; each grows to several rows of the decoder. */
+/** Crops per encoder call when the user names no batch size; each becomes several rows of the decoder. */
 const BATCH_SIZES = { cpu: 16, webgpu: 64, cuda: 64 } as const;
 
 /** Everything a study works with, opened once. */
@@ -48,7 +50,7 @@ interface Study {
   readonly corrected: Map<Id, KeptPolygon>;
 }
 
-/** Compact: one per instance is kept until the report has chosen its pictures. */
+/** One per instance until the report has chosen its pictures, hence compact. */
 interface KeptPolygon {
   /** x and y in turn, image pixels. */
   readonly points: Float64Array;
@@ -77,7 +79,8 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
     });
     try {
       host.note(
-        `simulating clicks on ${subjects.total} instances with ${model.card.name} on ${engine.device} (${engine.version})`,
+        `simulating clicks on ${subjects.total} instances with ${model.card.name} ` +
+          `on ${engine.device} (${engine.version})`,
       );
       const study: Study = {
         options,
@@ -143,7 +146,7 @@ function toSimulation({
   };
 }
 
-/** The loop everything else is built around. */
+/** The loop everything else serves. */
 async function simulateAll(study: Study): Promise<{ milliseconds: number; finished: number; failed: number }> {
   const { options, host, dataset, engine, subjects } = study;
   const batchSize = options.batchSize ?? BATCH_SIZES[engine.device];
@@ -164,7 +167,7 @@ async function simulateAll(study: Study): Promise<{ milliseconds: number; finish
         const { annotationId, ordinal } = result.crop.instance;
         if (result.kind === "excluded") subjects.exclusions.add(result.reason, annotationId, result.message);
         else {
-          await host.row(keep(study, result, images.get(ordinal)!));
+          await host.row(record(study, result, images.get(ordinal)!));
           await file?.add(result);
         }
       }
@@ -227,8 +230,8 @@ function listFailures({ host, subjects }: Study, batch: readonly CropResult[]): 
   return failures.length;
 }
 
-/** Takes a result into the tally and makes its row. */
-function keep(study: Study, result: SimulatedInstance, image: ImageRecord): ClickRow {
+/** Adds a result to the tally and makes its row. */
+function record(study: Study, result: SimulatedInstance, image: ImageRecord): ClickRow {
   const {
     options,
     dataset,

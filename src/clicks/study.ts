@@ -8,10 +8,10 @@ import { showProgress } from "../cli/progress.js";
 import type { Terminal } from "../cli/terminal.js";
 import { EXIT, PolyrnnError } from "../errors.js";
 import { readableRings } from "../evaluate/examples.js";
-import type { EvaluateOptions, Evaluation } from "../evaluate/options.js";
-import { CLICKS_FILE, ClicksCsv, INSTANCES_FILE, InstancesCsv } from "../report/csv.js";
-import type { Example } from "../report/types.js";
-import { AUTOMATIC_FILE } from "./automatic-file.js";
+import type { EvaluateOptions } from "../evaluate/options.js";
+import { ClicksCsv, InstancesCsv } from "../report/csv.js";
+import { AUTOMATIC_FILE, CLICKS_FILE, INSTANCES_FILE } from "../report/folder.js";
+import type { Evaluation, Example } from "../report/types.js";
 import type { ClickStudy, SimulateHost, SimulateOptions } from "./options.js";
 
 export interface StudyRequest {

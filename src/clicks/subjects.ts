@@ -1,6 +1,6 @@
 /**
- * Which annotations of a data set a click simulation takes, decided before any pixel is read, and why the others are
- * left out.
+ * Which annotations of a data set a click simulation takes, decided before any pixel is read; and why it leaves out
+ * others.
  */
 import type { Dataset } from "../dataset/dataset.js";
 import { openDataset } from "../dataset/open-dataset.js";
@@ -16,8 +16,8 @@ export interface SubjectOptions {
   /** Names or ids; only these. Empty: all. */
   readonly categories: readonly string[];
   /**
-   * At most this many instances, in input order, with or without a truth: those that `annotate` draws with the same
-   * limit.
+   * At most this many instances, in input order, with or without a truth: the ones that `annotate` predicts with the
+   * same limit.
    */
   readonly limit?: number;
 }
@@ -28,7 +28,7 @@ export interface ClickSubjects {
   isChosen(ordinal: number): boolean;
   /** True for those within categories and limit. */
   isAsked(ordinal: number): boolean;
-  /** Everything left out, but what lies beyond the limit. */
+  /** Everything left out, except what lies beyond the limit. */
   readonly exclusions: ListedReasons;
 }
 
@@ -38,7 +38,7 @@ const HINT = "Pass the file with the ground truth segmentations; boxes alone say
 
 /**
  * Walks the data set once.
- * @param sources learns the groups of the images with something to simulate
+ * @param sources is told the images with something to simulate
  * @throws E_DATA when there is nothing to simulate, saying why; E_USAGE for an unknown category, and for images that
  *   cannot be grouped
  */
@@ -88,7 +88,7 @@ export async function chooseSubjects(
 }
 
 /**
- * Fails before a long run begins where its simulation would fail after it. Looks at no image.
+ * Fails before a long run where its simulation would fail after it. Opens no image.
  * @throws as `chooseSubjects` and as opening the data set
  */
 export async function checkTruth(truth: string, options: SubjectOptions): Promise<void> {
@@ -100,14 +100,15 @@ export async function checkTruth(truth: string, options: SubjectOptions): Promis
   }
 }
 
-/** Also when it turns out only with the images. */
+/** The error for a data set with nothing to simulate, also where only its images show that. */
 export function nothingLeft(source: string, exclusions: ListedReasons, hint: string): Error {
   const reasons = exclusions
     .list()
     .map(({ count, words }) => `${count} ${words}`)
     .join("; ");
   return invalidData(
-    `${source}: expected ground truth polygons or masks to simulate clicks on, received none that can be used (${reasons})`,
+    `${source}: expected ground truth polygons or masks to simulate clicks on, ` +
+      `received none that can be used (${reasons})`,
     hint,
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Collects simulated instances and makes the click report of them: means with intervals, per class and threshold, NoC
- * and the curve.
+ * Collects simulated instances and makes the click report: means with intervals per class and threshold, NoC, and the
+ * IoU after k corrections. Also the few numbers of that report which `simulate-clicks --json` prints.
  */
 import { NumberColumn } from "../dataset/coco/columns.js";
 import type { GroupMeans, ValueTable } from "../evaluate/bootstrap.js";
@@ -18,7 +18,7 @@ import type {
 } from "../report/types.js";
 import type { SimulatedInstance } from "./simulate-batch.js";
 
-/** IoU that NoC counts corrections up to. */
+/** NoC counts the corrections needed to reach each of these. */
 const NOC_TARGETS = [0.8, 0.85, 0.9] as const;
 
 /** Names by the numbers given with each instance. */
@@ -38,7 +38,7 @@ export class ClickTally {
   /** Clicks of all thresholds together. */
   clicks = 0;
 
-  /** @param cap corrections the curve is followed over */
+  /** @param cap corrections over which the IoU is followed */
   constructor(
     private readonly thresholds: readonly number[],
     private readonly cap: number,
@@ -109,8 +109,8 @@ export class ClickTally {
       .map(({ name, members }): NamedMeans => ({ name, means: resample(members, `source/${name}`) }));
 
     return this.thresholds.map((threshold, at) => {
-      const clicks = 1 + 2 * at,
-        iou = clicks + 1;
+      const clicks = 1 + 2 * at;
+      const iou = clicks + 1;
       const truthVertices = instanceMean.interval(TRUTH_VERTICES).mean;
       const clicksInstanceMean = instanceMean.interval(clicks);
       const scoreOf = ({ name, means }: NamedMeans): ClassClicks => scoreOfGroup(name, means, table.columns, clicks);
@@ -134,7 +134,7 @@ interface NamedMeans {
   readonly means: GroupMeans;
 }
 
-/** Column of the truth's vertices. */
+/** Column with the vertices of the truth. */
 const TRUTH_VERTICES = 0;
 
 function scoreOfGroup(name: string, means: GroupMeans, columns: number, column: number): ClassClicks {
@@ -150,16 +150,12 @@ function scoreOfGroup(name: string, means: GroupMeans, columns: number, column: 
   };
 }
 
-/** Null when there was no click. */
+/** Null without a click. */
 function speedUp(truthVertices: number | null, clicks: number | null): number | null {
   return truthVertices === null || clicks === null || clicks === 0 ? null : truthVertices / clicks;
 }
 
-/*
- * The few numbers of a click simulation that a program asks for: the object `simulate-clicks --json` prints. Adding a
- * field is free, changing one is a new version.
- */
-
+/** What `simulate-clicks --json` prints. Adding a field is free, changing one is a new version. */
 export interface ClickSummary {
   readonly version: 1;
   readonly type: "clicks";
@@ -168,7 +164,7 @@ export interface ClickSummary {
   readonly truth: string;
   readonly images: string;
   readonly instances: number;
-  /** Annotations that could not take part. */
+  /** Annotations that took no part. */
   readonly excluded: number;
   readonly match: ClickMatch;
   readonly metric: ClickMetric;
@@ -190,7 +186,7 @@ export interface ClickSummary {
   readonly iouAfterClicks: ClickReport["iouAfterClicks"];
   readonly secondsPerClick: number | null;
   readonly wallSeconds: number;
-  /** What `--fail-over-clicks` asked for, and whether it was kept; absent without it. */
+  /** The limit of `--fail-over-clicks` and whether it was kept; absent without one. */
   readonly failOverClicks?: {
     readonly limit: number;
     readonly threshold: number;

@@ -1,15 +1,15 @@
 /**
- * 95 % intervals of means by the percentile bootstrap (Efron 1979): each group is drawn anew from its own instances,
- * with replacement, and the interval spans the middle 95 % of the means that come out.
+ * 95 % intervals of means by the percentile bootstrap (Efron 1979): each group is resampled from its own instances,
+ * with replacement, and the interval spans the middle 95 % of the resulting means.
  *
- * Instances are drawn within their class, so every class keeps its number and the mean of class means always has all
- * classes. Instances of one image are taken for independent, which makes the intervals somewhat narrower than they
- * should be. All methods and both measures share the draws. Memory: resamples x columns per group, nothing per draw.
+ * Instances are resampled within their class, so every class keeps its count and the mean of class means always has all
+ * classes. Instances of one image are treated as independent, which makes the intervals somewhat too narrow. All
+ * methods and both measures share the resamples. Memory: resamples x columns per group, nothing per instance.
  */
 import type { Random } from "../random.js";
 import type { Interval } from "../report/types.js";
 
-/** Values of all instances: `columns` numbers per instance side by side, so that one draw reads one place in memory. */
+/** Values of all instances: `columns` numbers per instance side by side, so that a sample reads one place in memory. */
 export interface ValueTable {
   readonly columns: number;
   /** instances * columns */
@@ -27,26 +27,22 @@ export interface GroupMeans {
  * @param members row numbers of the group's instances, at least one
  * @param resamples 0 or more
  */
-export function resampleGroup(
-  { columns, values }: ValueTable,
-  members: Uint32Array,
-  resamples: number,
-  random: Random,
-): GroupMeans {
+export function resampleGroup(table: ValueTable, members: Uint32Array, resamples: number, random: Random): GroupMeans {
+  const { columns } = table;
   const count = members.length;
   const means = new Float64Array(columns);
-  for (const row of members) addRow(means, 0, values, row, columns);
+  for (const row of members) addRow(means, 0, table, row);
   const resampled = new Float64Array(resamples * columns);
   for (let r = 0; r < resamples; r++) {
-    for (let drawn = 0; drawn < count; drawn++)
-      addRow(resampled, r * columns, values, members[Math.floor(random.next() * count)]!, columns);
+    for (let sampled = 0; sampled < count; sampled++)
+      addRow(resampled, r * columns, table, members[Math.floor(random.next() * count)]!);
   }
   for (let c = 0; c < columns; c++) means[c]! /= count;
   for (let i = 0; i < resampled.length; i++) resampled[i]! /= count;
   return { count, means, resampled };
 }
 
-function addRow(sums: Float64Array, at: number, values: Float64Array, row: number, columns: number): void {
+function addRow(sums: Float64Array, at: number, { columns, values }: ValueTable, row: number): void {
   for (let c = 0; c < columns; c++) sums[at + c]! += values[row * columns + c]!;
 }
 
@@ -78,7 +74,7 @@ export class MeanOfGroups {
     for (let i = 0; i < this.resampled.length; i++) this.resampled[i]! += weight * group.resampled[i]!;
   }
 
-  /** `count` is that of the groups or of the instances, as weighted. */
+  /** The interval's `count` is the number of groups or of instances, by the weighting. */
   interval(column: number): Interval {
     if (this.weight === 0) return EMPTY;
     const resampled = pick(this.resampled, this.columns, column).map((sum) => sum / this.weight);
@@ -90,14 +86,14 @@ export class MeanOfGroups {
   }
 }
 
-/** Of nothing. */
+/** The mean over nothing. */
 export const EMPTY: Interval = { mean: null, low: null, high: null, count: 0 };
 
 export function intervalOf(group: GroupMeans, columns: number, column: number): Interval {
   return toInterval(group.means[column]!, pick(group.resampled, columns, column), group.count);
 }
 
-/** Interval of a mean over plain values, for callers with one column. */
+/** Interval of a mean over one column of values. */
 export function bootstrapMean(values: Float64Array, resamples: number, random: Random): Interval {
   if (values.length === 0) return EMPTY;
   const members = Uint32Array.from(values, (_, row) => row);
@@ -116,8 +112,8 @@ function toInterval(mean: number, resampled: Float64Array, count: number): Inter
 }
 
 /**
- * Linear between neighbors (definition 7 of Hyndman and Fan 1996, numpy's default). @param sorted at least one value,
- * ascending
+ * Linear between neighbors: definition 7 of Hyndman and Fan 1996, numpy's default.
+ * @param sorted at least one value, ascending
  */
 export function quantile(sorted: Float64Array, part: number): number {
   const place = part * (sorted.length - 1);

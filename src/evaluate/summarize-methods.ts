@@ -1,4 +1,4 @@
-/** From the table of instances to means with intervals: per method, overall, per class, per size, per source. */
+/** From the table of instances to means with intervals for each method: overall, per class, per size, per source. */
 import type { Random } from "../random.js";
 import type { GroupScore, MethodReport } from "../report/types.js";
 import type { GroupMeans } from "./bootstrap.js";
@@ -18,7 +18,7 @@ export interface Resampling {
   readonly random: Random;
 }
 
-/** The numbers of a method's report; the name and the words come from the method. */
+/** The numbers of a method's report; name and description come from the method. */
 export type MethodNumbers = Pick<
   MethodReport,
   | "classMean"
@@ -47,7 +47,7 @@ export function summarizeMethods(
   }));
   const resample = (members: Uint32Array, stream: string): GroupMeans | undefined =>
     members.length === 0 ? undefined : resampleGroup(values, members, resamples, random.fork(stream));
-  const put = (kind: "perClass" | "perSize" | "perSource", name: string, group: GroupMeans | undefined): void => {
+  const addScores = (kind: "perClass" | "perSize" | "perSource", name: string, group: GroupMeans | undefined): void => {
     for (const [method, score] of scores.entries()) {
       const [iou, boundaryIou] = [2 * method, 2 * method + 1].map((column) =>
         group === undefined ? EMPTY : intervalOf(group, values.columns, column),
@@ -61,16 +61,16 @@ export function summarizeMethods(
     if (group === undefined) continue;
     classMean.add(group);
     instanceMean.add(group);
-    put("perClass", names.categories[number]!, group);
+    addScores("perClass", names.categories[number]!, group);
   }
   const sizes = Int32Array.from(table.area, (area) => SIZE_NAMES.indexOf(sizeOfArea(area)));
   for (const [number, members] of groupRows(sizes, SIZE_NAMES.length).entries())
-    put("perSize", SIZE_NAMES[number]!, resample(members, `size/${number}`));
+    addScores("perSize", SIZE_NAMES[number]!, resample(members, `size/${number}`));
   const sources = names.sources ?? [];
   const sourceGroups = names.sources === undefined ? [] : groupRows(table.source, sources.length);
   for (const name of [...sources].sort()) {
     const members = sourceGroups[sources.indexOf(name)]!;
-    if (members.length > 0) put("perSource", name, resample(members, `source/${name}`));
+    if (members.length > 0) addScores("perSource", name, resample(members, `source/${name}`));
   }
 
   return scores.map(({ perClass, perSize, perSource }, method) => ({

@@ -13,7 +13,7 @@ import { intersectionArea, rleArea, rleBounds } from "./rle.js";
  * How a polygon becomes pixels: pycocotools' rule or Pillow's. It changes the IoU of small instances by a fifth;
  * reports name it.
  */
-export type FillRule = "coco" | "pil";
+export type Rasterizer = "coco" | "pil";
 
 /**
  * Intersection / union; against a crowd, intersection / area of the prediction. 0 where the divisor is 0.
@@ -35,13 +35,13 @@ export function iouWithTruth(
   truth: Truth,
   height: number,
   width: number,
-  rule: FillRule = "coco",
+  rule: Rasterizer = "coco",
 ): number {
   return iouOfRles(fillPolygon(polygon, height, width, rule), rasterizeTruth(truth, height, width, rule));
 }
 
 /** The polygon as a mask by the rule asked for. */
-export function fillPolygon(polygon: Polygon, height: number, width: number, rule: FillRule): Rle {
+export function fillPolygon(polygon: Polygon, height: number, width: number, rule: Rasterizer): Rle {
   return rule === "coco" ? rasterizePolygon(polygon, height, width) : rasterizePolygonPil(polygon, height, width);
 }
 
@@ -49,7 +49,7 @@ export function fillPolygon(polygon: Polygon, height: number, width: number, rul
  * Ground truth as a mask of the image's size. A mask from the file stays as it is, whatever the rule.
  * @throws E_DATA when a mask from the file has another size than the image
  */
-export function rasterizeTruth(truth: Truth, height: number, width: number, rule: FillRule = "coco"): Rle {
+export function rasterizeTruth(truth: Truth, height: number, width: number, rule: Rasterizer = "coco"): Rle {
   if (truth.kind === "polygon") return fillPolygon(truth.polygon, height, width, rule);
   const { rle } = truth;
   if (rle.height !== height || rle.width !== width) {

@@ -113,9 +113,5 @@ function axisOption({ name, min, max, categories, type, interval }: Axis): objec
 }
 
 export function chartFigure({ title, words, svg }: Chart): Markup {
-  return html`<figure>
-    <h3>${title}</h3>
-    ${svg}
-    <figcaption>${words}</figcaption>
-  </figure>`;
+  return html`<figure><h3>${title}</h3>${svg}<figcaption>${words}</figcaption></figure>`;
 }

@@ -1,15 +1,19 @@
-/** The output folder of an evaluation or a click simulation: what lies in it, and who may write there. */
+/** The output folder of an evaluation or a click simulation: the names of its files, and what it must be to be used. */
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { AUTOMATIC_FILE } from "../clicks/automatic-file.js";
 import { cannotWrite, PolyrnnError, reasonOf, usageError } from "../errors.js";
 import { makeFolder } from "../files/atomic-file.js";
 import { folderNotEmpty, realPathOf } from "../files/folders.js";
-import { CLICKS_FILE, INSTANCES_FILE } from "./csv.js";
 
 export const REPORT_JSON = "report.json";
 export const REPORT_MARKDOWN = "report.md";
 export const REPORT_HTML = "report.html";
+/** One line per annotation of the truth (report/csv.ts). */
+export const INSTANCES_FILE = "instances.csv";
+/** One line per simulated instance and threshold (report/csv.ts). */
+export const CLICKS_FILE = "clicks.csv";
+/** The polygons a click simulation begins with, as a COCO file. */
+export const AUTOMATIC_FILE = "automatic.json";
 
 /**
  * Everything that is ever written there. Each is replaced when its successor is whole, so a failed evaluation leaves an

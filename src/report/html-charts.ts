@@ -1,6 +1,6 @@
-/** Charts of the report. */
+/** Charts of report.html: clicks, histograms, IoU against size and against score. */
 import type { Chart } from "../page/chart.js";
-import { BLUE, drawChart as draw, GREEN, ORANGE } from "../page/chart.js";
+import { BLUE, drawChart, GREEN, ORANGE } from "../page/chart.js";
 import type { Markup } from "../page/markup.js";
 import { PUBLISHED_CLICKS } from "./published.js";
 import type { ClickReport, EvaluationReport, HistogramBin } from "./types.js";
@@ -23,29 +23,12 @@ export function iouAgainstClicks(clicks: ClickReport, automaticIou: number | nul
       label: threshold === null ? "automatic" : `T=${threshold}`,
     }))
     .sort((a, b) => a.value[0]! - b.value[0]!);
-  const line = (
-    name: string,
-    color: string,
-    data: typeof points,
-    type: "solid" | "dashed",
-    position: "top" | "bottom",
-  ): object => ({
-    name,
-    type: "line",
-    symbolSize: 8,
-    color,
-    lineStyle: { type, width: 2 },
-    itemStyle: { color },
-    data: data.map(({ value, label }) => ({
-      value,
-      label: { show: true, formatter: label, position, color: "currentColor", fontSize: 11 },
-    })),
-  });
   return {
     title: "What corrections buy",
     words:
-      "Mean IoU against clicks per instance, one point per threshold T (grid cells). The dashed line is the paper's, on Cityscapes: other images, other classes.",
-    svg: draw(
+      "Mean IoU against clicks per instance, one point per threshold T (grid cells). " +
+      "The dashed line is the paper's, on Cityscapes: other images, other classes.",
+    svg: drawChart(
       { name: "clicks per instance", min: 0 },
       {
         name: "mean IoU",
@@ -53,11 +36,39 @@ export function iouAgainstClicks(clicks: ClickReport, automaticIou: number | nul
         max: 1,
       },
       [
-        line("measured here", BLUE, points, "solid", "top"),
-        line("published (Cityscapes)", ORANGE, published, "dashed", "bottom"),
+        labeledLine(points, { name: "measured here", color: BLUE, type: "solid", position: "top" }),
+        labeledLine(published, { name: "published (Cityscapes)", color: ORANGE, type: "dashed", position: "bottom" }),
       ],
       { names: ["measured here", "published (Cityscapes)"] },
     ),
+  };
+}
+
+interface LabeledPoint {
+  readonly value: readonly (number | null)[];
+  readonly label: string;
+}
+
+interface LineStyle {
+  readonly name: string;
+  readonly color: string;
+  readonly type: "solid" | "dashed";
+  /** Of the labels. */
+  readonly position: "top" | "bottom";
+}
+
+function labeledLine(points: readonly LabeledPoint[], { name, color, type, position }: LineStyle): object {
+  return {
+    name,
+    type: "line",
+    symbolSize: 8,
+    color,
+    lineStyle: { type, width: 2 },
+    itemStyle: { color },
+    data: points.map(({ value, label }) => ({
+      value,
+      label: { show: true, formatter: label, position, color: "currentColor", fontSize: 11 },
+    })),
   };
 }
 
@@ -65,7 +76,7 @@ export function iouAfterCorrections(clicks: ClickReport): Chart {
   return {
     title: "IoU after k corrections",
     words: `Mean IoU when the annotator stops after k corrections, at T = ${clicks.curveThreshold}.`,
-    svg: draw(
+    svg: drawChart(
       { name: "corrections allowed per instance", min: 0 },
       { name: "mean IoU", max: 1, min: floorTo(Math.min(...clicks.iouAfterClicks.map(({ iou }) => iou), 1), 0.1) },
       [{ type: "line", color: BLUE, symbolSize: 6, data: clicks.iouAfterClicks.map(({ clicks: k, iou }) => [k, iou]) }],
@@ -98,7 +109,7 @@ function histogram(
   { name, label }: { name: string; label: (low: number, high: number | null) => string },
   interval: number,
 ): Markup {
-  return draw(
+  return drawChart(
     { name, categories: bins.map(({ low, high }) => label(low, high)), interval },
     { name: "instances", min: 0 },
     [{ type: "bar", color: BLUE, barCategoryGap: "12%", data: bins.map(({ count }) => count) }],
@@ -109,7 +120,7 @@ export function iouAgainstSize({ iouBySize }: EvaluationReport): Chart {
   return {
     title: "IoU against object size",
     words: "One dot per instance (a sample of them); the line is the mean per size step.",
-    svg: draw(
+    svg: drawChart(
       { name: "square root of the object's area, pixels", type: "log", ...rangeOfLog(iouBySize.bins) },
       { name: "IoU", min: 0, max: 1 },
       [
@@ -136,14 +147,15 @@ function rangeOfLog(bins: EvaluationReport["iouBySize"]["bins"]): { min: number;
 export function iouAgainstScore({ iouByScore }: EvaluationReport): Chart | undefined {
   if (iouByScore === undefined) return undefined;
   const { rankCorrelation } = iouByScore;
+  const correlation =
+    rankCorrelation === null
+      ? "Too few instances for a rank correlation."
+      : `Rank correlation (Spearman): ${rankCorrelation.toFixed(2)}; ` +
+        "1 would mean that sorting by score sorts by quality.";
   return {
     title: "Is the score worth trusting?",
-    words: `IoU against the score, a sample of instances; the line is the mean per tenth of the score. ${
-      rankCorrelation === null
-        ? "Too few instances for a rank correlation."
-        : `Rank correlation (Spearman): ${rankCorrelation.toFixed(2)}; 1 would mean that sorting by score sorts by quality.`
-    }`,
-    svg: draw({ name: "score", min: 0, max: 1 }, { name: "IoU", min: 0, max: 1 }, [
+    words: `IoU against the score, a sample of instances; the line is the mean per tenth of the score. ${correlation}`,
+    svg: drawChart({ name: "score", min: 0, max: 1 }, { name: "IoU", min: 0, max: 1 }, [
       dots(iouByScore.sample),
       {
         type: "line",

@@ -1,7 +1,4 @@
-/**
- * Tables of the report, in the shape of the paper's Tables 3 to 6. Published numbers have columns of their own, named
- * as such.
- */
+/** Tables of report.html, in the shape of the paper's Tables 3 to 6. Published numbers have columns named as such. */
 import type { Column, Fragment, Markup } from "../page/markup.js";
 import { html, NOTHING, oneDecimal, rangeOf, ratio, table, whole } from "../page/markup.js";
 import type { PublishedClickTable } from "./published.js";
@@ -16,8 +13,8 @@ import type {
   MethodReport,
 } from "./types.js";
 
-/** Mean with its interval below, small. */
-export function withRange(interval: Interval, format: (value: number | null) => string = ratio): Markup {
+/** The mean, and below it the interval in small print. */
+function withRange(interval: Interval, format: (value: number | null) => string = ratio): Markup {
   const range = rangeOf(interval, format);
   return html`${format(interval.mean)}${range === "" ? "" : html`<small>${range}</small>`}`;
 }
@@ -47,8 +44,7 @@ export function methodTable(report: EvaluationReport): Markup {
 }
 
 /**
- * The paper's Table 3 turned on its side: a row per class, a column per method, the published mean beside where the
- * class is theirs.
+ * The paper's Table 3 transposed: a row per class, a column per method, the published mean where the class is theirs.
  */
 export function classTable(report: EvaluationReport): Markup {
   const published = PUBLISHED_CITYSCAPES.rows.find(({ method }) => method === "Polygon-RNN")!;
@@ -58,37 +54,42 @@ export function classTable(report: EvaluationReport): Markup {
     const at = PUBLISHED_CITYSCAPES.classes.indexOf(name.toLowerCase());
     return at === -1 ? NOTHING : ratio(published.perClass[at]! / 100);
   };
-  return groupTable(
-    "Mean IoU per class (the paper's Table 3)",
-    "Class",
-    report.methods,
-    (method) => method.perClass,
-    isShared ? { head: "Published: Polygon-RNN on Cityscapes", cell: publishedOf } : undefined,
-  );
+  return groupTable(report.methods, {
+    caption: "Mean IoU per class (the paper's Table 3)",
+    head: "Class",
+    groupsOf: ({ perClass }) => perClass,
+    ...(isShared && { extra: { head: "Published: Polygon-RNN on Cityscapes", cell: publishedOf } }),
+  });
 }
 
 export function sizeTable(report: EvaluationReport): Markup {
-  return groupTable(
-    "Mean IoU per object size (COCO: small below 32², medium below 96² pixels of area)",
-    "Size",
-    report.methods,
-    (method) => method.perSize,
-  );
+  return groupTable(report.methods, {
+    caption: "Mean IoU per object size (COCO: small below 32², medium below 96² pixels of area)",
+    head: "Size",
+    groupsOf: ({ perSize }) => perSize,
+  });
 }
 
 export function sourceTable(report: EvaluationReport): Markup {
-  return report.methods[0]?.perSource === undefined
-    ? html``
-    : groupTable("Mean IoU per source", "Source", report.methods, (method) => method.perSource ?? []);
+  if (report.methods[0]?.perSource === undefined) return html``;
+  return groupTable(report.methods, {
+    caption: "Mean IoU per source",
+    head: "Source",
+    groupsOf: ({ perSource }) => perSource ?? [],
+  });
 }
 
-function groupTable(
-  caption: string,
-  head: string,
-  methods: readonly MethodReport[],
-  groupsOf: (method: MethodReport) => readonly GroupScore[],
-  extra?: { readonly head: string; readonly cell: (name: string) => Fragment },
-): Markup {
+interface GroupColumns {
+  readonly caption: string;
+  /** Heads the column of the groups' names. */
+  readonly head: string;
+  readonly groupsOf: (method: MethodReport) => readonly GroupScore[];
+  /** Last column; its cells by the group's name. */
+  readonly extra?: { readonly head: string; readonly cell: (name: string) => Fragment };
+}
+
+/** A row per group, a column per method. */
+function groupTable(methods: readonly MethodReport[], { caption, head, groupsOf, extra }: GroupColumns): Markup {
   const [main, ...others] = methods;
   if (main === undefined) return html``;
   const columns: Column[] = [
@@ -110,17 +111,15 @@ function groupTable(
   );
 }
 
-/** Published Table 3, whole, for reference. */
+/** The paper's Table 3 as published, folded away. */
 export function publishedMethods(): Markup {
   const { classes, rows, source, data } = PUBLISHED_CITYSCAPES;
-  return html`<details>
-    <summary>Published numbers on Cityscapes</summary>
-    ${table(
-      `${source}. ${data}. Other images and classes than here.`,
-      [{ head: "Method", isText: true }, ...classes.map((head) => ({ head })), { head: "mean" }],
-      rows.map(({ method, perClass, mean }) => [method, ...perClass.map((value) => value.toFixed(2)), mean.toFixed(2)]),
-    )}
-  </details>`;
+  const published = table(
+    `${source}. ${data}. Other images and classes than here.`,
+    [{ head: "Method", isText: true }, ...classes.map((head) => ({ head })), { head: "mean" }],
+    rows.map(({ method, perClass, mean }) => [method, ...perClass.map((value) => value.toFixed(2)), mean.toFixed(2)]),
+  );
+  return html`<details><summary>Published numbers on Cityscapes</summary>${published}</details>`;
 }
 
 /** The paper's Table 4: a row per threshold, all classes. */
@@ -133,7 +132,7 @@ export function thresholdTable(clicks: ClickReport, automatic: MethodReport | un
     withRange(row.iouInstanceMean),
     withRange(row.iouClassMean),
     oneDecimal(row.truthVertices),
-    row.speedUp === null ? NOTHING : `×${row.speedUp.toFixed(2)}`,
+    timesFaster(row.speedUp),
     ...publishedCells(published, row.threshold, clicks.match),
   ]);
   if (automatic !== undefined) {
@@ -173,8 +172,10 @@ export function oneClassTable(clicks: ClickReport): Markup {
     classes.find(({ name }) => name.toLowerCase() === "car") ?? [...classes].sort((a, b) => b.count - a.count)[0];
   if (chosen === undefined) return html``;
   return table(
-    html`Annotator in the loop, class ${chosen.name} alone, ${whole(chosen.count)} instances (the paper's Tables 5 and 6
-    are of cars)`,
+    [
+      html`Annotator in the loop, class ${chosen.name} alone, ${whole(chosen.count)} instances `,
+      html`(the paper's Tables 5 and 6 are of cars)`,
+    ],
     [
       { head: thresholdHead(clicks) },
       { head: "Clicks" },
@@ -191,7 +192,7 @@ export function oneClassTable(clicks: ClickReport): Markup {
         row.threshold,
         own === undefined ? NOTHING : withRange(own.clicks, oneDecimal),
         own === undefined ? NOTHING : withRange(own.iou),
-        own?.speedUp === null || own === undefined ? NOTHING : `×${own.speedUp.toFixed(2)}`,
+        timesFaster(own?.speedUp ?? null),
         ...publishedCells(cityscapes, row.threshold, clicks.match),
         ...publishedCells(kitti, row.threshold, clicks.match),
       ];
@@ -199,13 +200,16 @@ export function oneClassTable(clicks: ClickReport): Markup {
   );
 }
 
+function timesFaster(speedUp: number | null): string {
+  return speedUp === null ? NOTHING : `×${speedUp.toFixed(2)}`;
+}
+
 function thresholdHead({ match }: ClickReport): string {
   return match === "area" ? "T, cells of area" : "T, grid cells";
 }
 
 /**
- * An area in cells is no distance: the published thresholds say nothing about it. Automatic polygons are the same under
- * every rule.
+ * Published thresholds are distances and say nothing about an area. Automatic polygons are the same under every rule.
  */
 function publishedCells(
   { rows }: PublishedClickTable,

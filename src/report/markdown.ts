@@ -1,6 +1,8 @@
 /**
- * report.md: the report for a pull request or the summary of a CI job. Tables in the shape of the paper's; published
- * numbers stand in columns of their own that say so. Every name is escaped.
+ * report.md: the report for a pull request or the summary of a CI job. Tables have the shape of the paper's, the click
+ * simulation that of its Tables 4, 5 and 6; published numbers have columns named as such. Every name is escaped.
+ *
+ * More than 300 lines: the sections share their columns and their escaping.
  */
 import { NOTHING, oneDecimal, rangeOf, ratio, whole } from "../page/markup.js";
 import type { PublishedClickTable } from "./published.js";
@@ -46,20 +48,25 @@ export function reportMarkdown(report: EvaluationReport): string {
     .join("\n\n")}\n`;
 }
 
-/** The measured methods with the ceiling behind them. */
+/** The measured methods, then the ceiling. */
 function columnsOf({ methods, gridCeiling }: EvaluationReport): readonly MethodReport[] {
   return [...methods, gridCeiling];
 }
 
 function introduction({ inputs, counts, generator }: EvaluationReport): string[] {
-  const drawn =
-    inputs.model === undefined
-      ? ""
-      : `, drawn by model ${plainText(inputs.model)}${inputs.engine === undefined ? "" : ` on ${plainText(inputs.engine)}`}${inputs.device === undefined ? "" : ` (${plainText(inputs.device)})`}`;
+  const scope = `${whole(counts.evaluated)} instances in ${whole(counts.images)} images of ${plainText(inputs.truth)}`;
+  const failed = `${whole(counts.failed)} without a usable prediction count as IoU 0.`;
   return [
-    `${whole(counts.evaluated)} instances in ${whole(counts.images)} images of ${plainText(inputs.truth)}; predictions from ${plainText(inputs.predictions)}${drawn}.`,
-    `${whole(counts.failed)} without a usable prediction count as IoU 0. ${settingsText(inputs)} Written by ${plainText(generator)}.`,
+    `${scope}; predictions from ${plainText(inputs.predictions)}${predictedBy(inputs)}.`,
+    `${failed} ${settingsText(inputs)} Written by ${plainText(generator)}.`,
   ];
+}
+
+function predictedBy({ model, engine, device }: ReportInputs): string {
+  if (model === undefined) return "";
+  const on = engine === undefined ? "" : ` on ${plainText(engine)}`;
+  const where = device === undefined ? "" : ` (${plainText(device)})`;
+  return `, drawn by model ${plainText(model)}${on}${where}`;
 }
 
 function settingsText({ rasterizer, minArea, seed, resamples }: ReportInputs): string {
@@ -161,26 +168,29 @@ function listSection(heading: string, reasons: readonly ListedReason[]): string[
       .slice(0, SHOWN_IDS)
       .map((id) => plainText(String(id)))
       .join(", ");
-    return `- ${plainText(reason)}: ${count} ${plainText(words, LONGEST_SENTENCE)} (ids ${ids}${count > SHOWN_IDS ? ", ..." : ""})`;
+    const more = count > SHOWN_IDS ? ", ..." : "";
+    return `- ${plainText(reason)}: ${count} ${plainText(words, LONGEST_SENTENCE)} (ids ${ids}${more})`;
   });
   return [heading, "", ...lines];
 }
 
-/** The papers state per cent; here everything is a ratio. */
+/** The papers give per cent; here everything is a ratio. */
 function publishedRatio(percent: number | undefined): string {
   return percent === undefined ? NOTHING : ratio(percent / 100);
 }
 
-/* The click simulation in Markdown: tables in the shape of the paper's Tables 4, 5 and 6. */
-
 /** Corrections whose IoU is shown; all are in report.json. */
 const SHOWN_CORRECTIONS = [0, 1, 2, 3, 5, 10, 15, 20];
 
-export function clickSections(clicks: ClickReport): string[] {
+function clickSections(clicks: ClickReport): string[] {
+  const cap = clicks.maxClicks === null ? "no cap on clicks" : `at most ${clicks.maxClicks} clicks`;
+  const setting = `metric ${clicks.metric}, match ${clicks.match}, ${cap}`;
+  const perClick =
+    clicks.secondsPerClick === null ? "" : `${clicks.secondsPerClick.toFixed(3)} s of computing per click; `;
   return [
     "## Annotator in the loop, simulated",
     "",
-    `${whole(clicks.instances)} instances; metric ${clicks.metric}, match ${clicks.match}, ${clicks.maxClicks === null ? "no cap on clicks" : `at most ${clicks.maxClicks} clicks`}. ${clicks.secondsPerClick === null ? "" : `${clicks.secondsPerClick.toFixed(3)} s of computing per click; `}${oneDecimal(clicks.wallSeconds)} s in all.`,
+    `${whole(clicks.instances)} instances; ${setting}. ${perClick}${oneDecimal(clicks.wallSeconds)} s in all.`,
     ...clicks.rules.map((rule) => `- ${plainText(rule, LONGEST_SENTENCE)}`),
     "",
     ...allClasses(clicks),
@@ -290,7 +300,7 @@ function corrections({ noc, iouAfterClicks, curveThreshold }: ClickReport): stri
   ];
 }
 
-/** An area in cells is no distance: the published thresholds say nothing about it. */
+/** Published thresholds are distances and say nothing about an area. */
 function publishedCells({ rows }: PublishedClickTable, threshold: number, match: ClickMatch): string[] {
   const row = match === "area" ? undefined : rows.find((published) => published.threshold === threshold);
   return row === undefined ? [NOTHING, NOTHING] : [oneDecimal(row.clicks), ratio(row.iou / 100)];
@@ -304,16 +314,11 @@ function timesFaster(speedUp: number | null): string {
   return speedUp === null ? NOTHING : `x ${speedUp.toFixed(2)}`;
 }
 
-/* Pieces of Markdown whose text may come from anywhere. */
-
 /** Longer names are cut; sentences may be longer. */
 const LONGEST_NAME = 120;
-export const LONGEST_SENTENCE = 600;
+const LONGEST_SENTENCE = 600;
 
-/**
- * Text that stays text: on one line, without control characters, with everything escaped that Markdown or HTML would
- * act on.
- */
+/** Text that stays text: one line, without control characters, and everything escaped that Markdown or HTML acts on. */
 export function plainText(text: string, longest = LONGEST_NAME): string {
   const line = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu, " ");
   const cut = line.length > longest ? `${line.slice(0, longest)}...` : line;
@@ -329,13 +334,13 @@ export function table(heading: readonly string[], rows: readonly (readonly strin
   ];
 }
 
-/** Lines that open when clicked. @param summary escaped already */
-export function folded(summary: string, lines: readonly string[]): string[] {
+/** Lines that unfold at a click. @param summary escaped already */
+function folded(summary: string, lines: readonly string[]): string[] {
   return [`<details><summary>${summary}</summary>`, "", ...lines, "", "</details>"];
 }
 
 /** "0.614 (0.596–0.632)"; without ends just the mean. */
-export function withRange(interval: Interval, format: (value: number | null) => string = ratio): string {
+function withRange(interval: Interval, format: (value: number | null) => string = ratio): string {
   const range = rangeOf(interval, format);
   return range === "" ? format(interval.mean) : `${format(interval.mean)} (${range})`;
 }

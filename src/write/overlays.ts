@@ -6,7 +6,8 @@
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import sharp, { type Metadata, type Sharp } from "sharp";
+import type { Metadata, Sharp } from "sharp";
+import sharp from "sharp";
 import { reasonOf } from "../errors.js";
 import { writeAtomic } from "../files/atomic-file.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { ClickRow, ClickStudy, SimulateOptions } from "../../src/clicks/options.js";
+import type { ClickStudy, SimulateOptions } from "../../src/clicks/options.js";
+import type { ClickRow } from "../../src/report/csv.js";
 import { simulateClicks } from "../../src/clicks/simulate-clicks.js";
 import { annotation, useFolder, writeCoco, writeJson } from "../evaluate/small-dataset.js";
 

@@ -40,7 +40,7 @@ export interface PredictionFile {
   close(): Promise<void>;
 }
 
-/** Asking the disk whether the file changed costs as much as reading an image's predictions. */
+/** Not before every read: asking the disk whether the file changed costs as much as reading an image's predictions. */
 const READS_BETWEEN_CHECKS = 64;
 
 const HINT = "Pass the annotations.json of a run, or a COCO results list with segmentations.";
@@ -53,7 +53,7 @@ export async function openPredictions(path: string): Promise<PredictionFile> {
     const kind = kindOf(index);
     if (index.annotations.count === 0)
       throw invalidData(`${path}: expected predictions, received an empty list`, "Check the run that wrote the file.");
-    // Images are groups of their own numbers; the last group has no image id.
+    // Each image is a group under its own number; the last group has no image id.
     const groups = Int32Array.from({ length: index.imageIds.count }, (_, number) => number);
     return new IndexedPredictions(file, kind, index, index.annotations.finish(groups, groups.length + 1));
   } catch (error) {
@@ -66,7 +66,8 @@ function kindOf({ file, outline, imageIds, annotations }: CocoIndex): Prediction
   if (outline.root === "list") {
     if (annotations.count > 0 && imageIds.count === 0) {
       throw invalidData(
-        `${file.path}: expected a COCO results list, received a list of ${annotations.count} in which nothing has an image_id`,
+        `${file.path}: expected a COCO results list, ` +
+          `received a list of ${annotations.count} in which nothing has an image_id`,
         HINT,
       );
     }

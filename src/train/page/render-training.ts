@@ -50,7 +50,7 @@ export async function renderTrainingHtml({ lines, crops }: TrainingHistory, fact
         charts.length === 0
           ? html``
           : html`<h2>Curves</h2>
-              <div class="charts">${charts.map(chartFigure)}</div>`
+<div class="charts">${charts.map(chartFigure)}</div>`
       }
       <h2>The same crops at every validation</h2>
       <p>
@@ -88,11 +88,7 @@ function bestOf(validations: readonly ValidationLine[]): ValidationLine | undefi
 function lead(validations: readonly ValidationLine[], { folder }: RunStarted): Markup {
   const best = bestOf(validations);
   if (best === undefined) return html`<p class="lead">There was no validation yet.</p>`;
-  return html`<p class="lead">
-    The best model so far is of step ${whole(best.step)}: mean IoU <b>${ratio(best.all.iou)}</b> over
-    ${whole(best.all.instances)} validation instances; the box itself gives ${ratio(best.all.boxIou)}. It is in
-    ${folder}, which every command takes as a model.
-  </p>`;
+  return html`<p class="lead">The best model so far is of step ${whole(best.step)}: mean IoU <b>${ratio(best.all.iou)}</b> over ${whole(best.all.instances)} validation instances; the box itself gives ${ratio(best.all.boxIou)}. It is in ${folder}, which every command takes as a model.</p>`;
 }
 
 function keyFigures(steps: readonly StepLine[], validations: readonly ValidationLine[], run: RunStarted): Markup {
@@ -162,23 +158,9 @@ function validationTable(validations: readonly ValidationLine[]): Markup {
 }
 
 function dataTables({ instances, images, bySource, dropped, validationInstances }: RunStarted): Markup {
-  return html`<p>
-      ${whole(instances)} instances on ${whole(images)} images; validated on ${whole(validationInstances)} instances.
-    </p>
-    ${table(
-      "Training instances per source",
-      [{ head: "Source", isText: true }, { head: "Instances" }],
-      [...bySource].map(([source, count]) => [source, whole(count)]),
-    )}
-    ${
-      dropped.size === 0
-        ? html`<p class="note">No instance was left out.</p>`
-        : table(
-            "Instances that are left out",
-            [{ head: "Reason", isText: true }, { head: "Instances" }],
-            [...dropped].map(([reason, count]) => [reason, whole(count)]),
-          )
-    }`;
+  return html`<p>${whole(instances)} instances on ${whole(images)} images; validated on ${whole(validationInstances)} instances.</p>
+${table("Training instances per source", [{ head: "Source", isText: true }, { head: "Instances" }], [...bySource].map(([source, count]) => [source, whole(count)]))}
+${dropped.size === 0 ? html`<p class="note">No instance was left out.</p>` : table("Instances that are left out", [{ head: "Reason", isText: true }, { head: "Instances" }], [...dropped].map(([reason, count]) => [reason, whole(count)]))}`;
 }
 
 /** Options of a run for its page, with their values as text. run.json has them as they are. */

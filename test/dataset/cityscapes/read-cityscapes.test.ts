@@ -449,7 +449,7 @@ describe("a single file", () => {
 });
 
 describe("the drawn frames in fixtures/cityscapes", () => {
-  const at = (part: string): string => new URL(`../../fixtures/cityscapes/${part}`, import.meta.url).pathname;
+  const at = (part: string): string => new URL(`../../../fixtures/cityscapes/${part}`, import.meta.url).pathname;
 
   test("every frame finds its image; things are drawn, the group and the deleted object are skipped", async () => {
     const groups = await collect(await openDataset({ images: at("leftImg8bit"), boxes: at("gtFine") }));

@@ -4,7 +4,8 @@
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { renderReportHtml } from "../../src/report/html.js";
-import { HAS_CHROMIUM, type PageInBrowser, SCREENS, expectToFit, placeInBrowser } from "../page-in-browser.js";
+import type { PageInBrowser } from "../page-in-browser.js";
+import { HAS_CHROMIUM, SCREENS, expectToFit, placeInBrowser } from "../page-in-browser.js";
 import { emptyReport, sampleReport } from "./sample-report.js";
 
 test("an evaluation of nothing gives a page of dashes, never a 0 or NaN", () => {
