@@ -159,8 +159,20 @@ function validationTable(validations: readonly ValidationLine[]): Markup {
 
 function dataTables({ instances, images, bySource, dropped, validationInstances }: RunStarted): Markup {
   return html`<p>${whole(instances)} instances on ${whole(images)} images; validated on ${whole(validationInstances)} instances.</p>
-${table("Training instances per source", [{ head: "Source", isText: true }, { head: "Instances" }], [...bySource].map(([source, count]) => [source, whole(count)]))}
-${dropped.size === 0 ? html`<p class="note">No instance was left out.</p>` : table("Instances that are left out", [{ head: "Reason", isText: true }, { head: "Instances" }], [...dropped].map(([reason, count]) => [reason, whole(count)]))}`;
+${table(
+  "Training instances per source",
+  [{ head: "Source", isText: true }, { head: "Instances" }],
+  [...bySource].map(([source, count]) => [source, whole(count)]),
+)}
+${
+  dropped.size === 0
+    ? html`<p class="note">No instance was left out.</p>`
+    : table(
+        "Instances that are left out",
+        [{ head: "Reason", isText: true }, { head: "Instances" }],
+        [...dropped].map(([reason, count]) => [reason, whole(count)]),
+      )
+}`;
 }
 
 /** Options of a run for its page, with their values as text. run.json has them as they are. */
