@@ -16,7 +16,7 @@ const files = readdirSync(SRC, { recursive: true, encoding: "utf8" })
 const textOf = (file: string): string => readFileSync(join(SRC, file), "utf8");
 
 /** The ground floor: each may import what stands before it. */
-const GROUND = ["types", "errors", "random", "nearest", "validate", "version", "geometry", "files"];
+const GROUND = ["types", "errors", "random", "nearest", "json-text", "validate", "version", "geometry", "files"];
 /** One floor up; its rooms do not know each other. */
 const STAGES = ["dataset", "crop", "network", "write", "page"];
 const RUNNING = [...GROUND, ...STAGES, "model", "engine", "predict", "runs"];
@@ -25,7 +25,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: ["types"],
   random: ["types", "errors"],
   nearest: [],
-  validate: ["types", "errors"],
+  "json-text": ["types", "errors"],
+  validate: ["types", "errors", "json-text"],
   version: [],
   geometry: ["types", "errors", "random"],
   files: ["types", "errors"],

@@ -3,6 +3,7 @@
  * record, the categories, and the other top-level fields.
  */
 import { invalidData } from "../../errors.js";
+import { setField } from "../../json-text.js";
 import type { Category, Id, JsonObject } from "../../types.js";
 import { describeViolation } from "../../validate.js";
 import type { ByteFile } from "../json/byte-file.js";
@@ -61,9 +62,8 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
       ["categories", categories],
     ]),
     root: annotationHandler(false),
-    // Not an assignment: a field named "__proto__" has to stay a field.
-    value(key, value) {
-      Object.defineProperty(header, key, { value, enumerable: true, configurable: true, writable: true });
+    value(key, value, text) {
+      setField(header, key, value, text);
     },
   });
   return { file, outline, imageIds, categoryIds, images, annotations, categories: () => categories.finish(), header };
