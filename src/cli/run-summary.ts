@@ -206,7 +206,7 @@ export function summaryMarkdown(summary: AnnotateSummary): string {
       "",
       ...listed.map(
         ({ annotationId, reason, message }) =>
-          `- annotation ${plainText(String(annotationId))}, ${reason}: ${plainText(message)}`,
+          `- annotation ${annotationId === null ? "without an id" : plainText(String(annotationId))}, ${reason}: ${plainText(message)}`,
       ),
       "",
       "</details>",

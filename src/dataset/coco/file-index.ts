@@ -44,7 +44,10 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
       : {
           fields: ["id", "image_id", "category_id"],
           element({ offset, length, fields, bytes }) {
-            annotations.add(offset, length, hasIds ? fields.id(0, bytes) : undefined, fields.id(1, bytes));
+            const imageId = fields.id(1, bytes);
+            annotations.add(offset, length, hasIds ? fields.id(0, bytes) : undefined, imageId);
+            if (imageId === undefined && annotations.unusableImageId === undefined && fields.has(1))
+              annotations.noteUnusableImageId(fields.received(1, bytes));
             const category = fields.id(2, bytes);
             if (category !== undefined) categoryIds.of(category);
           },
@@ -52,7 +55,7 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
   const imageHandler: ListHandler = {
     fields: ["id"],
     element({ offset, length, fields, bytes }) {
-      images.add(offset, length, fields.id(0, bytes));
+      images.add(offset, length, fields.id(0, bytes), () => fields.received(0, bytes));
     },
   };
   const outline = await walkJson(file, {

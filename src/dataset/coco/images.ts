@@ -1,6 +1,6 @@
 /** The images of a COCO file in file order, read by byte range and looked for in the image folder. */
 import { receivedOf } from "../../errors.js";
-import type { FailReason, Failure, Id, ImageRecord, JsonObject } from "../../types.js";
+import type { FailReason, Failure, Id, ImageRecord, JsonObject, JsonValue } from "../../types.js";
 import { describeViolation } from "../../validate.js";
 import type { ImageLocation } from "../dataset.js";
 import type { ImageFinder } from "../find-images.js";
@@ -67,6 +67,24 @@ function sharedId(file: ByteFile, table: ImageTable, position: number): Failure 
   return { reason: "image-ambiguous", message };
 }
 
+/**
+ * LVIS has no file_name: the name is the last two parts of the address, which are the folder of the COCO images and the
+ * file, as in detectron2's and LVIS's own readers.
+ */
+function nameOfUrl(url: JsonValue | undefined): string | undefined {
+  if (typeof url !== "string") return undefined;
+  const path = url.replace(/[?#].*$/su, "").replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/iu, "");
+  const parts = path.split("/").filter((part) => part !== "");
+  const name = parts.slice(-2).join("/");
+  if (name === "" || path.endsWith("/")) return undefined;
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    // A percent sign that begins no escape is part of the name.
+    return name;
+  }
+}
+
 /* An image record of a COCO file, from bytes to the record and whether it can be looked for. */
 
 export interface ReadImageRecord {
@@ -100,10 +118,11 @@ export function readImageRecord(
 
   // An object, or the index would not have found its id.
   const raw = parsed.value as JsonObject;
-  const violation = checkCocoImage(raw);
+  const nameFromUrl = raw["file_name"] === undefined ? nameOfUrl(raw["coco_url"]) : undefined;
+  const violation = nameFromUrl === undefined ? checkCocoImage(raw) : undefined;
   if (violation !== undefined)
     return fail({ id, fileName: "", raw }, "image-missing", `: ${describeViolation(violation)}`);
-  const named = { id, fileName: raw["file_name"] as string, raw };
+  const named = { id, fileName: nameFromUrl ?? (raw["file_name"] as string), raw };
   const wrongSize = checkCocoImageSize(raw);
   if (wrongSize !== undefined) return fail(named, "image-size", `: ${describeViolation(wrongSize)}`);
   const { width, height } = raw;

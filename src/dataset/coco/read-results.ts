@@ -11,6 +11,7 @@ import { invalidData, receivedOf } from "../../errors.js";
 import type { Category, Id } from "../../types.js";
 import type { Dataset } from "../dataset.js";
 import type { ImageFinder, Located } from "../find-images.js";
+import type { AnnotationIndex } from "./columns.js";
 import type { CocoIndex } from "./file-index.js";
 import { groupAnnotations } from "./groups.js";
 import type { ImageSource, PlacedImage } from "./images.js";
@@ -61,9 +62,16 @@ export async function readCocoResults(
 function checkIsResults({ file, annotations, imageIds }: CocoIndex): void {
   if (annotations.count === 0 || imageIds.count > 0) return;
   throw invalidData(
-    `${file.path}: expected a COCO results list, [{ image_id, category_id, bbox, score }, ...], received a list of ${annotations.count} in which nothing has an image_id`,
+    `${file.path}: expected a COCO results list, [{ image_id, category_id, bbox, score }, ...], ${describeNoImageIds(annotations)}`,
     "Pass detections as COCO results, or boxes as a COCO file.",
   );
+}
+
+/** For a list of which nothing names an image that this program could tell from another. */
+export function describeNoImageIds({ count, unusableImageId }: AnnotationIndex): string {
+  return unusableImageId === undefined
+    ? `received a list of ${count} in which nothing has an image_id`
+    : `with an image_id that is text or an integer up to 2^53, received ${unusableImageId}`;
 }
 
 function namesFromDataset(dataset: CocoIndex, finder: ImageFinder): Names {
