@@ -188,6 +188,11 @@ function isDigit(code: number): boolean {
   return code >= ZERO && code <= ZERO + 9;
 }
 
+/** Of true, false and null. */
+function isSmallLetter(code: number): boolean {
+  return code >= 0x61 && code <= 0x7a;
+}
+
 /** @returns index after the number that begins at `start`, in text that is JSON */
 function endOfNumber(text: string, start: number): number {
   let i = start + 1;
@@ -276,7 +281,7 @@ class WrittenParser {
 
   private word(): JsonValue {
     const start = this.at;
-    while (this.text.charCodeAt(this.at) >= 0x61) this.at++;
+    while (isSmallLetter(this.text.charCodeAt(this.at))) this.at++;
     return JSON.parse(this.text.slice(start, this.at)) as JsonValue;
   }
 

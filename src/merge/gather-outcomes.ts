@@ -165,7 +165,12 @@ async function openParts(
   };
 }
 
-function foreignInstance(path: string, { ordinal, annotationId }: Outcome, own: string, other: number | undefined): Error {
+function foreignInstance(
+  path: string,
+  { ordinal, annotationId }: Outcome,
+  own: string,
+  other: number | undefined,
+): Error {
   const whose = other === undefined ? "that the input does not have" : `of shard ${other}`;
   return invalidData(
     `${path}: expected instances of shard ${own}, received ${annotationId === null ? `annotations[${ordinal}] (no id)` : `annotation ${annotationId}`} ${whose}`,

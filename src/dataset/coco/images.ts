@@ -27,15 +27,10 @@ export function recordedImages(file: ByteFile, table: ImageTable, finder: ImageF
     count: table.count,
     async load(from, to) {
       await file.checkUnchanged();
-      const ranges = Array.from({ length: to - from }, (_, i): ByteRange => ({
-        offset: table.offsets[from + i]!,
-        length: table.lengths[from + i]!,
-      }));
-      const parts = await readRanges(file, ranges);
+      const records = await readRecords(file, table, from, to);
       return Promise.all(
-        parts.map(async (bytes, i) => {
+        records.map(async ({ image, failure }, i) => {
           const position = from + i;
-          const { image, failure } = readImageRecord(bytes, ranges[i]!.offset, file.path, position, table.id(position));
           const problem = failure ?? sharedId(file, table, position);
           return {
             image,
@@ -48,6 +43,21 @@ export function recordedImages(file: ByteFile, table: ImageTable, finder: ImageF
       );
     },
   };
+}
+
+/** The records from position `from` up to, not including, `to` or the end. */
+export async function readRecords(
+  file: ByteFile,
+  table: ImageTable,
+  from: number,
+  to: number,
+): Promise<ReadImageRecord[]> {
+  const ranges = Array.from({ length: Math.min(to, table.count) - from }, (_, i): ByteRange => ({
+    offset: table.offsets[from + i]!,
+    length: table.lengths[from + i]!,
+  }));
+  const parts = await readRanges(file, ranges);
+  return parts.map((bytes, i) => readImageRecord(bytes, ranges[i]!.offset, file.path, from + i, table.id(from + i)));
 }
 
 /** The finder knows the folder; where the name stands is known here. */

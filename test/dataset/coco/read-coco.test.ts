@@ -400,14 +400,14 @@ describe("an annotation that cannot be drawn costs only itself", () => {
       { kind: "failed", annotationId: "x", failure: { reason: "annotation-invalid" } },
       {
         kind: "failed",
-        annotationId: 4,
+        annotationId: null,
         failure: { reason: "annotation-invalid", message: expect.stringContaining("received nope") as string },
       },
       { kind: "instance", instance: { annotationId: 12 } },
     ]);
     expect(groups[2]).toMatchObject({
       image: { id: "", raw: {} },
-      entries: [{ kind: "failed", ordinal: 4, annotationId: 5, failure: { reason: "annotation-invalid" } }],
+      entries: [{ kind: "failed", ordinal: 4, annotationId: null, imageId: null, failure: { reason: "annotation-invalid" } }],
     });
   });
 
