@@ -218,17 +218,22 @@ function endOfString(text: string, start: number): number {
 /** Builds the value of a text that JSON.parse has taken, with a table wherever a number needs it. */
 class WrittenParser {
   private at = 0;
+  /** Text of the value read last, where it is a number that needs it. */
+  private written: string | undefined;
   constructor(private readonly text: string) {}
 
   value(): JsonValue {
     const code = this.peek();
+    this.written = undefined;
     if (code === OPEN_OBJECT) return this.object();
     if (code === OPEN_LIST) return this.list();
     if (code === QUOTE) return this.string();
     const start = this.at;
     if (code !== MINUS && !isDigit(code)) return this.word();
     this.at = endOfNumber(this.text, start);
-    return Number(this.text.slice(start, this.at));
+    const number = this.text.slice(start, this.at);
+    if (!isUsual(this.text, start, this.at)) this.written = number;
+    return Number(number);
   }
 
   private object(): JsonObject {
@@ -240,14 +245,11 @@ class WrittenParser {
       this.peek();
       const key = this.string();
       if (this.peek() === COLON) this.at++;
-      this.peek();
-      const start = this.at;
       const value = this.value();
       if (key === "__proto__") define(object, key, value);
       else object[key] = value;
       // The last of several fields of one name counts.
-      if (typeof value === "number" && !isUsual(this.text, start, this.at))
-        written.set(key, this.text.slice(start, this.at));
+      if (typeof value === "number" && this.written !== undefined) written.set(key, this.written);
       else if (written.size > 0) written.delete(key);
     }
     this.at++;
@@ -261,11 +263,8 @@ class WrittenParser {
     this.at++;
     while (this.peek() !== CLOSE_LIST) {
       if (this.peek() === COMMA) this.at++;
-      this.peek();
-      const start = this.at;
       const value = this.value();
-      if (typeof value === "number" && !isUsual(this.text, start, this.at))
-        written.set(list.length, this.text.slice(start, this.at));
+      if (typeof value === "number" && this.written !== undefined) written.set(list.length, this.written);
       list.push(value);
     }
     this.at++;
@@ -276,7 +275,8 @@ class WrittenParser {
   private string(): string {
     const start = this.at;
     this.at = endOfString(this.text, start);
-    return JSON.parse(this.text.slice(start, this.at)) as string;
+    const inside = this.text.slice(start + 1, this.at - 1);
+    return inside.includes("\\") ? (JSON.parse(`"${inside}"`) as string) : inside;
   }
 
   private word(): JsonValue {

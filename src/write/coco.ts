@@ -75,13 +75,14 @@ class ListWriter {
 }
 
 function openingText({ header, categories, generator }: WriteContext): string {
-  const fields = new Map(fieldTexts(header).filter(([key]) => !OWN_FIELDS.has(key)));
-  const opening = new Map<string, string>();
-  if (!fields.has("info")) opening.set("info", JSON.stringify({ description: generator }));
-  if (!fields.has("licenses")) opening.set("licenses", "[]");
-  for (const [key, text] of fields) opening.set(key, text === "null" ? (EMPTY.get(key) ?? text) : text);
-  opening.set("categories", toJsonText(categories.map(({ id, name, raw }) => ({ ...raw, id, name }))));
-  const lines = Array.from(opening, ([key, text]) => `${JSON.stringify(key)}:${text}`);
+  const fields = fieldTexts(header).filter(([key]) => !OWN_FIELDS.has(key));
+  if (!Object.hasOwn(header, "info")) fields.unshift(["info", JSON.stringify({ description: generator })]);
+  const afterInfo = fields.findIndex(([key]) => key === "info") + 1;
+  if (!Object.hasOwn(header, "licenses")) fields.splice(afterInfo, 0, ["licenses", "[]"]);
+  fields.push(["categories", toJsonText(categories.map(({ id, name, raw }) => ({ ...raw, id, name })))]);
+  const lines = fields.map(
+    ([key, text]) => `${JSON.stringify(key)}:${text === "null" ? (EMPTY.get(key) ?? text) : text}`,
+  );
   return `{${lines.join(",\n")},\n"images":[`;
 }
 

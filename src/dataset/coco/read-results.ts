@@ -67,7 +67,9 @@ function checkIsResults({ file, annotations, imageIds }: CocoIndex): void {
   if (annotations.count === 0 || imageIds.count > 0) return;
   throw invalidData(
     `${file.path}: expected a COCO results list, [{ image_id, category_id, bbox, score }, ...], ${describeNoImageIds(annotations)}`,
-    "Pass detections as COCO results, or boxes as a COCO file.",
+    annotations.unusableImageId === undefined
+      ? "Pass detections as COCO results, or boxes as a COCO file."
+      : "Write the image ids as text or as smaller numbers.",
   );
 }
 
