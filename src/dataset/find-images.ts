@@ -7,9 +7,10 @@
  * of an earlier run is not searched.
  */
 import { realpath, stat } from "node:fs/promises";
-import { isAbsolute, join, relative, sep } from "node:path";
+import { join } from "node:path";
 import fastGlob from "fast-glob";
 import { missingInput, reasonOf, receivedOf } from "../errors.js";
+import { isInside } from "../files/folders.js";
 import { JOURNAL_FILE, RUN_FILE, withoutRunOutputs } from "../files/run-layout.js";
 import type { FailReason, Failure } from "../types.js";
 import type { Match } from "./image-index.js";
@@ -164,9 +165,7 @@ async function take(place: Place, name: string): Promise<Located | undefined> {
   const path = join(place.folder, name);
   try {
     const real = await realpath(path);
-    const inside = relative(place.root, real);
-    if (inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside))
-      return failOutside(place.folder, name, "a link that leads out of it");
+    if (!isInside(place.root, real)) return failOutside(place.folder, name, "a link that leads out of it");
     return (await stat(real)).isFile() ? { kind: "file", path, root: place.root, name } : undefined;
   } catch (error) {
     if (["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
