@@ -3,7 +3,7 @@
  * a bug. Message: where, expected, received. Hint: one sentence that starts with a verb or a fact.
  */
 
-/** Exit codes of the command line; also in the README. 3 to 13 are left alone because Node uses them. */
+/** Exit codes of the command line; also in docs/cli.md. 3 to 13 are left alone because Node uses them. */
 export const EXIT = {
   /** Every requested instance is done, or there was nothing to do. */
   ok: 0,

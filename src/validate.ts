@@ -1,4 +1,4 @@
-/** JSON against a schema, with a message that says where, expected and received. */
+/** Checks JSON against a schema, with a message that says where, what was expected and what was received. */
 import type { ErrorObject, Schema } from "ajv";
 import { Ajv } from "ajv";
 
@@ -90,11 +90,10 @@ function shorten(text: string): string {
   return cut.replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/*
- * Makes a function on its first call: compiling a schema takes some milliseconds that a command without such input
- * should not pay.
+/**
+ * Makes a function on its first call. Compiling a schema takes some milliseconds, which a command without such input
+ * should not spend.
  */
-
 export function lazily<A, R>(make: () => (argument: A) => R): (argument: A) => R {
   let made: ((argument: A) => R) | undefined;
   return (argument) => (made ??= make())(argument);

@@ -1,7 +1,8 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { AnnotateProgress, ReportedFailure } from "../../src/annotate/options.js";
-import { durationText, progressMessage, showProgress, type Progress } from "../../src/cli/progress.js";
+import { durationText } from "../../src/cli/phrases.js";
+import { progressMessage, showProgress, type Progress } from "../../src/cli/progress.js";
 import { paintFor } from "../../src/cli/terminal.js";
 import { memoryTerminal, type MemoryTerminal } from "./memory-terminal.js";
 

@@ -19,7 +19,7 @@ function markdownTable(head: readonly string[], rows: readonly (readonly string[
 
 const tables: readonly { readonly name: string; readonly text: string }[] = [
   ...COMMANDS.filter((command) => Object.keys(command.table).length > 1).map((command) => ({
-    name: `options ${command.words.join(" ")}`,
+    name: `options ${command.path.join(" ")}`,
     text: markdownTable(
       ["Option", "Meaning"],
       Object.entries(command.table).map(([name, row]) => [`\`${signature(name, row)}\``, explanation(row)]),

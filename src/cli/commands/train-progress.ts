@@ -3,8 +3,9 @@
  * on the screen.
  */
 import type { LossParts, RunEnded, RunStarted, TrainEvents, ValidationLine } from "../../train/events.js";
+import { durationText } from "../phrases.js";
 import type { Display } from "../progress.js";
-import { BAR_COLUMNS, durationText, openDisplay } from "../progress.js";
+import { BAR_COLUMNS, openDisplay } from "../progress.js";
 import type { OutputStream } from "../terminal.js";
 import { printable } from "../terminal.js";
 
