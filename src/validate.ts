@@ -3,7 +3,7 @@ import type { ErrorObject, Schema } from "ajv";
 import { Ajv } from "ajv";
 
 export interface Violation {
-  /** Where in the document: "/scores/0/meanIoU"; empty for the document itself. */
+  /** Where in the document, as a JSON pointer: "/scores/0/meanIoU"; empty for the document itself. */
   readonly at: string;
   /** "at least 0", "one of \"RGB\", \"BGR\"". */
   readonly expected: string;
@@ -56,11 +56,10 @@ function toViolation(error: ErrorObject): Violation {
     case "maxItems":
     case "minLength":
     case "maxLength":
-    case "minProperties":
-      return violation(
-        error,
-        `of ${error.keyword.startsWith("min") ? "at least" : "at most"} ${String(params["limit"])} ${UNITS[error.keyword]}`,
-      );
+    case "minProperties": {
+      const side = error.keyword.startsWith("min") ? "at least" : "at most";
+      return violation(error, `of ${side} ${String(params["limit"])} ${UNITS[error.keyword]}`);
+    }
     case "pattern":
       return violation(error, `text of the form ${String(params["pattern"])}`);
     default:

@@ -1,4 +1,4 @@
-/** A click study on the terminal, for `simulate-clicks` and `annotate --simulate-clicks`; the work is clicks/study.ts. */
+/** A click study on the terminal, for `simulate-clicks` and `annotate --simulate-clicks`; the work is in clicks/. */
 import type { StudyRequest } from "../clicks/study.js";
 import { studyClicks } from "../clicks/study.js";
 import type { ClickSource, ClickSummary } from "../clicks/tally.js";

@@ -76,8 +76,9 @@ function headline(summary: AnnotateSummary): string {
 /** Corners in place of sizes make most boxes too large, and nothing else about them is wrong. */
 function clippedText({ clipped, done }: AnnotateSummary): string {
   const isUnusual = clipped >= 10 && clipped > done / 2;
+  const were = clipped === 1 ? "was" : "were";
   return (
-    `${count(clipped, "box", "boxes")} reached over the image's border and ${clipped === 1 ? "was" : "were"} cut there` +
+    `${count(clipped, "box", "boxes")} reached over the image's border and ${were} cut there` +
     (isUnusual ? "; check that boxes are [left, top, width, height], not [left, top, right, bottom]" : "")
   );
 }

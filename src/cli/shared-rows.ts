@@ -176,7 +176,7 @@ export const compareRow = {
   type: "list",
   placeholder: "NAME|NAME=FILE",
   default: ["box", "square", "ellipse"],
-  describe: "Score these too: box, square, ellipse, grabcut, result files as name=other.json, or none",
+  describe: "Compare with box, square, ellipse, grabcut, result files as name=other.json, or none",
 } as const satisfies Omit<ListRow<string>, "group"> & { default: readonly string[] };
 
 export const groupByRow = {

@@ -67,7 +67,7 @@ export const annotateTable = {
     required: true,
     describe: "Boxes to turn into polygons: COCO file, COCO results list, or Cityscapes folder",
   },
-  dataset: { ...datasetRow, whenAbsent: "its image ids are taken for file names" },
+  dataset: { ...datasetRow, whenAbsent: "image ids are taken as file names" },
   out: {
     type: "text",
     placeholder: "DIR|-",

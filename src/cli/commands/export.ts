@@ -1,4 +1,4 @@
-/** `polyrnn export`: writes ONNX files, then runs them and compares them with the model before it calls them written. */
+/** `polyrnn export`: writes ONNX files, runs them, and compares them with the model before it says they are written. */
 import { join } from "node:path";
 import { EXIT, PolyrnnError } from "../../errors.js";
 import type { ExportCheck } from "../../predict/check-export.js";

@@ -87,7 +87,7 @@ const simulateClicksTable = {
     choices: ["closest", "ring", "area"],
     group: "common",
     default: "closest",
-    describe: "A vertex is judged by the closest true one, its place in the ring, or the area between",
+    describe: "Judge a vertex by the closest true one, by its place in the ring, or by the area between",
   },
   metric: {
     type: "text",
