@@ -9,7 +9,7 @@ import { truthOnGrid } from "../dist/clicks/simulate-batch.js";
 import { CURVE_CLICKS } from "../dist/clicks/simulate-batch.js";
 import { SimulatedAnnotator } from "../dist/clicks/rules.js";
 import { flipCells } from "../dist/geometry/grid.js";
-import { DEFAULT_CANDIDATES } from "../dist/predict/options.js";
+import { DEFAULT_CANDIDATES } from "../dist/predict/candidates.js";
 import { decodeCorrected } from "../dist/predict/corrected.js";
 import { stackPixels } from "../dist/predict/predict.js";
 import { openEngine } from "../dist/engine/devices.js";

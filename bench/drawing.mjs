@@ -5,8 +5,7 @@
  */
 import { iouWithTruth } from "../dist/geometry/iou.js";
 import { bootstrapMean } from "../dist/evaluate/bootstrap.js";
-import { decodeBest, maskOf } from "../dist/predict/candidates.js";
-import { DEFAULT_CANDIDATES } from "../dist/predict/options.js";
+import { DEFAULT_CANDIDATES, decodeBest, maskOf } from "../dist/predict/candidates.js";
 import { decodeFrom } from "../dist/predict/decode.js";
 import { bestFirstVertices, decodeLoop } from "../dist/predict/decode-loop.js";
 import { firstVertices } from "../dist/predict/choose-vertex.js";

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import sharp from "sharp";
-import { DEFAULT_CANDIDATES } from "../dist/predict/options.js";
+import { DEFAULT_CANDIDATES } from "../dist/predict/candidates.js";
 import { CROP_SIZE } from "../dist/geometry/grid.js";
 import { squareWindow } from "../dist/geometry/box.js";
 import { iouWithTruth } from "../dist/geometry/iou.js";

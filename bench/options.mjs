@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { DEFAULT_CANDIDATES } from "../dist/predict/options.js";
+import { DEFAULT_CANDIDATES } from "../dist/predict/candidates.js";
 import { iouWithTruth } from "../dist/geometry/iou.js";
 import { decodeGreedy } from "../dist/predict/decode.js";
 import { predictBatch, stackPixels } from "../dist/predict/predict.js";

@@ -17,7 +17,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import sharp from "sharp";
-import { DEFAULT_CANDIDATES } from "../dist/predict/options.js";
+import { DEFAULT_CANDIDATES } from "../dist/predict/candidates.js";
 import { annotate } from "../dist/annotate/annotate.js";
 import { openQueuePredictor } from "../dist/queue/coordinator.js";
 import { ROOT, interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";

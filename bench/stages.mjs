@@ -9,7 +9,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DEFAULT_CANDIDATES } from "../dist/predict/options.js";
+import { DEFAULT_CANDIDATES } from "../dist/predict/candidates.js";
 import { predictBatch } from "../dist/predict/predict.js";
 import { createRandom } from "../dist/random.js";
 import { openEngine } from "../dist/engine/devices.js";

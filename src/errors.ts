@@ -29,6 +29,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export class PolyrnnError extends Error {
   override readonly name = "PolyrnnError";
+  // eslint-disable-next-line max-params -- the platform's errors take their options last, after the message
   constructor(
     message: string,
     readonly code: `E_${string}`,

@@ -38,9 +38,9 @@ export async function main(): Promise<void> {
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * The first stop signal asks the command to stop. Then the platform's own handling is restored: the next signal ends the
- * process at once, even while the engine keeps this thread busy and no handler could run. A process that dies of SIGINT
- * counts as 130 for its shell.
+ * The first stop signal asks the command to stop. Then the platform's own handling is restored, so that the next one
+ * ends the process at once, even while the engine keeps this thread busy and no handler could run. A process that dies
+ * of SIGINT counts as 130 for its shell.
  */
 function stopSignal(): AbortSignal {
   const controller = new AbortController();

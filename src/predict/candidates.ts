@@ -25,6 +25,11 @@ import { fitOf } from "./mask-agreement.js";
 /** Polygons whose agreement times span is at least this are not drawn again. */
 const SURE_FROM = 0.7;
 
+/** Polygons per crop at most, unless a user asks for another number. */
+export const DEFAULT_CANDIDATES = 4;
+/** The largest number one may ask for. */
+export const MAX_CANDIDATES = 10;
+
 export interface BestOptions {
   /** Decoder steps at most, at least 1. */
   readonly maxSteps: number;

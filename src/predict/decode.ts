@@ -11,6 +11,9 @@ import { bestFirstVertices, COMPACT_AT, decodeLoop, stepInput } from "./decode-l
 
 export type { Sequence } from "./decode-loop.js";
 
+/** Decoder steps at most, as in the authors' released code. */
+export const MAX_STEPS = 71;
+
 export interface DecodeTimes {
   readonly encodeMs: number;
   readonly stepsMs: number;

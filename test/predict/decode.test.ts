@@ -6,7 +6,7 @@ import * as tf from "@tensorflow/tfjs";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Crop } from "../../src/crop/crop.js";
-import { MAX_STEPS } from "../../src/predict/options.js";
+import { MAX_STEPS } from "../../src/predict/decode.js";
 import { type Prediction, predictBatch } from "../../src/predict/predict.js";
 import type { Engine } from "../../src/engine/engine.js";
 import { type Model, loadModel } from "../../src/model/model.js";
