@@ -51,8 +51,7 @@ test("models show prints the card: training data, scores with the command that m
   for (const part of [card.trainingData, card.license, hash, ...Object.values(card.files).map((file) => file.sha256)])
     expect(text).toContain(part);
   for (const score of card.scores) expect(text).toContain(`mean IoU ${score.meanIoU}`);
-  for (const command of new Set(card.scores.map((score) => score.command)))
-    expect(text.split(command)).toHaveLength(2);
+  for (const command of new Set(card.scores.map((score) => score.command))) expect(text.split(command)).toHaveLength(2);
 });
 
 test("models show wraps its text; only what cannot be broken is longer than a line", async () => {
