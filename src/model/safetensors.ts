@@ -1,8 +1,8 @@
 /**
  * Safetensors files: 8 bytes of header length (little-endian), a JSON header, then the tensors' bytes. Source:
  * https://github.com/huggingface/safetensors, section "Format". A model file comes from outside: every number in the
- * header is checked before it is used, and nothing is allocated on its word alone. Values are little-endian, and so is
- * every platform the engines exist for; they are viewed in place, not swapped.
+ * header is checked before it is used, and nothing is allocated because the header says so. Values are little-endian,
+ * as is every platform the engines exist for, and are viewed in place.
  */
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
@@ -11,21 +11,12 @@ import { cannotWrite, missingInput, reasonOf, unavailable } from "../errors.js";
 import { bfloatsToFloats, floatsToHalves, halvesToFloats } from "./float16.js";
 
 /** Bytes per element of every type the format knows with whole bytes. */
-const DTYPE_BYTES: ReadonlyMap<string, number> = new Map([
-  ["F64", 8],
-  ["F32", 4],
-  ["F16", 2],
-  ["BF16", 2],
-  ["I64", 8],
-  ["I32", 4],
-  ["I16", 2],
-  ["I8", 1],
-  ["U64", 8],
-  ["U32", 4],
-  ["U16", 2],
-  ["U8", 1],
-  ["BOOL", 1],
-]);
+const DTYPE_BYTES: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    ...{ F64: 8, F32: 4, F16: 2, BF16: 2 },
+    ...{ I64: 8, I32: 4, I16: 2, I8: 1, U64: 8, U32: 4, U16: 2, U8: 1, BOOL: 1 },
+  }),
+);
 
 /** VGG-16 with its dense layers is 0.55 GB; beyond this a file is not one of ours. */
 const MAX_FILE_BYTES = 2 ** 31 - 1;
@@ -268,7 +259,8 @@ function encode(name: string, { shape, values }: WeightTensor, dtype: "F32" | "F
   const count = shape.reduce((product, length) => product * length, 1);
   if (count !== values.length) {
     throw cannotWrite(
-      `tensor ${JSON.stringify(name)}: expected ${count} values for ${JSON.stringify(shape)} but received ${values.length}`,
+      `tensor ${JSON.stringify(name)}: expected ${count} values for ${JSON.stringify(shape)} ` +
+        `but received ${values.length}`,
       "This is a mistake of the program that made the tensor.",
     );
   }
