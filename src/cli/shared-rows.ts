@@ -1,6 +1,6 @@
 /** Rows that several commands share: how to print. */
 import type { DeviceChoice } from "../engine/devices.js";
-import { MAX_CANDIDATES } from "../predict/candidates.js";
+import { MAX_CANDIDATES } from "../predict/options.js";
 import type { Rasterizer } from "../report/types.js";
 import type { OutputFormat } from "../write/writer.js";
 import { OUTPUT_FORMATS } from "../write/writer.js";

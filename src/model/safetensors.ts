@@ -11,12 +11,21 @@ import { cannotWrite, missingInput, reasonOf, unavailable } from "../errors.js";
 import { bfloatsToFloats, floatsToHalves, halvesToFloats } from "./float16.js";
 
 /** Bytes per element of every type the format knows with whole bytes. */
-const DTYPE_BYTES: ReadonlyMap<string, number> = new Map(
-  Object.entries({
-    ...{ F64: 8, F32: 4, F16: 2, BF16: 2 },
-    ...{ I64: 8, I32: 4, I16: 2, I8: 1, U64: 8, U32: 4, U16: 2, U8: 1, BOOL: 1 },
-  }),
-);
+const DTYPE_BYTES: ReadonlyMap<string, number> = new Map([
+  ["F64", 8],
+  ["F32", 4],
+  ["F16", 2],
+  ["BF16", 2],
+  ["I64", 8],
+  ["I32", 4],
+  ["I16", 2],
+  ["I8", 1],
+  ["U64", 8],
+  ["U32", 4],
+  ["U16", 2],
+  ["U8", 1],
+  ["BOOL", 1],
+]);
 
 /** VGG-16 with its dense layers is 0.55 GB; beyond this a file is not one of ours. */
 const MAX_FILE_BYTES = 2 ** 31 - 1;

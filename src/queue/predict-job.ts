@@ -7,7 +7,7 @@ import { predictInstances } from "../annotate/predict-batch.js";
 import { StageClock } from "../annotate/summary.js";
 import type { CropResult } from "../crop/crop.js";
 import { readCrops } from "../crop/read-crops.js";
-import type { BatchDecoder } from "../predict/decoder.js";
+import type { BatchDecoder } from "../predict/candidates.js";
 import type { ImageAccess } from "./image-files.js";
 import { FetchedFiles, openJobImages } from "./image-files.js";
 import type { Job, JobOutcome, JobResult } from "./job.js";

@@ -133,11 +133,12 @@ export class TrainingLoop {
   private async addLine(): Promise<StepLine> {
     const { options, metrics } = this.parts;
     const now = performance.now();
+    const { head, backbone } = ratesAt(this.done - 1, options);
     const line: StepLine = {
       type: "step",
       step: this.done,
       ...meansOf(this.sums),
-      rates: ratesAt(this.done - 1, options),
+      rates: { head, trunk: backbone },
       instancesPerSecond: (this.sums.count * options.batchSize * 1000) / (now - this.lineStarted),
     };
     await metrics.add(line);
@@ -150,7 +151,7 @@ export class TrainingLoop {
   private async validate(): Promise<void> {
     const { folder, device, network, trainer, validation, options, metrics, events, run } = this.parts;
     const saved = toSavedWeights(await trainer.weights());
-    const engine = device.openEngine(network.network, saved.weights, network.normalization);
+    const engine = device.openEngine({ ...network, weights: saved.weights });
     let result: Validation;
     try {
       result = await validate(engine, validation!, {

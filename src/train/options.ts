@@ -176,7 +176,7 @@ export function ratesAt(
   const factor =
     rise *
     (recipe.schedule === "cosine" ? cosine(step / recipe.steps) : STEP_FACTOR ** Math.floor(step / recipe.dropEvery));
-  return { head: recipe.rate * factor, trunk: recipe.backboneLearningRate * factor };
+  return { head: recipe.rate * factor, backbone: recipe.backboneLearningRate * factor };
 }
 
 /** @param part of the run that is over, 0..1 @returns 1 down to the floor */

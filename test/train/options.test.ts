@@ -27,7 +27,7 @@ test.each([
 ])("rates at step $step: $why", ({ step, recipe, head }) => {
   const rates = ratesAt(step, recipe);
   expect(rates.head).toBeCloseTo(head, 10);
-  expect(rates.trunk).toBeCloseTo(head / 10, 10);
+  expect(rates.backbone).toBeCloseTo(head / 10, 10);
 });
 
 test("the cosine never rises after the warm-up", () => {

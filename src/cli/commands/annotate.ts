@@ -5,7 +5,7 @@ import { parseShard } from "../../annotate/shard.js";
 import { checkStudy, studyRun } from "../../clicks/annotate-study.js";
 import type { ExitCode } from "../../errors.js";
 import { EXIT, usageError } from "../../errors.js";
-import { DEFAULT_CANDIDATES } from "../../predict/candidates.js";
+import { DEFAULT_CANDIDATES } from "../../predict/options.js";
 import { parseRedisAddress, withoutPasswords } from "../../queue/address.js";
 import { packageVersion } from "../../version.js";
 import type { OutputFormat } from "../../write/writer.js";

@@ -60,7 +60,7 @@ export async function exportCommand(options: ExportFlags, terminal: Terminal): P
   await makeFolder(options.out);
   const files = await exportOnnx(model, options.out);
   say("running the files and comparing them with the model");
-  const engine = await openOnnxEngine(model.network, model.weights, model.card.normalization, { device: "cpu" });
+  const engine = await openOnnxEngine(model, { device: "cpu" });
   try {
     const check = await checkExport(engine, {
       encoder: join(options.out, "encoder.onnx"),

@@ -10,7 +10,7 @@ import type { DeviceChoice } from "../../engine/devices.js";
 import type { ExitCode } from "../../errors.js";
 import { EXIT, usageError } from "../../errors.js";
 import { parseComparisons, parseGroupBy } from "../../evaluate/methods/open-methods.js";
-import { DEFAULT_CANDIDATES } from "../../predict/candidates.js";
+import { DEFAULT_CANDIDATES } from "../../predict/options.js";
 import { prepareReportFolder } from "../../report/folder.js";
 import type { ClickMatch, ClickMetric, Rasterizer } from "../../report/types.js";
 import type { LastRun } from "../../runs/last-run.js";

@@ -3,14 +3,22 @@
  * function of its random stream.
  */
 import type { DecodedImage } from "../../crop/open-image.js";
-import { blurCrop, erasePixels, grayPixels, flipPixels, tonePixels, flipPixelsVertically } from "../../crop/pixels.js";
+import type { Look } from "../../crop/pixels.js";
+import {
+  blurPixels,
+  erasePixels,
+  grayPixels,
+  flipPixels,
+  tonePixels,
+  flipPixelsVertically,
+} from "../../crop/pixels.js";
 import { resampleWindow } from "../../crop/resample-window.js";
 import { clipBox, squareWindow } from "../../geometry/box.js";
 import type { CropWindow } from "../../geometry/grid.js";
 import { CROP_SIZE, flipCells, flipCellsVertically } from "../../geometry/grid.js";
 import type { Random } from "../../random.js";
 import type { Box, GridCell, Ring } from "../../types.js";
-import type { Augmentation, Look } from "./augmentation.js";
+import type { Augmentation } from "./augmentation.js";
 import { sampleLook } from "./augmentation.js";
 import type { Background } from "./copy-paste.js";
 import { sampleBackground, pasteOver } from "./copy-paste.js";
@@ -135,7 +143,7 @@ export async function renderSample(
   if (sample.isTurnedOver) flipPixelsVertically(crop);
   if (look.tone !== undefined) tonePixels(crop, look.tone);
   if (look.isGray) grayPixels(crop);
-  const blurred = look.blur === undefined ? crop : await blurCrop(crop, look.blur);
+  const blurred = look.blur === undefined ? crop : await blurPixels(crop, look.blur);
   if (look.erase !== undefined) erasePixels(blurred, look.erase);
   return blurred;
 }
