@@ -1,6 +1,6 @@
 /** Rows that several commands share: how to print. */
 import type { DeviceChoice } from "../engine/devices.js";
-import { MAX_CANDIDATES } from "../predict/options.js";
+import { MAX_CANDIDATES, MAX_STEPS_RANGE } from "../predict/options.js";
 import type { Rasterizer } from "../report/types.js";
 import type { OutputFormat } from "../write/writer.js";
 import { OUTPUT_FORMATS } from "../write/writer.js";
@@ -78,8 +78,8 @@ export const contextRow = {
 export const maxStepsRow = {
   type: "number",
   integer: true,
-  min: 3,
-  max: 500,
+  min: MAX_STEPS_RANGE.low,
+  max: MAX_STEPS_RANGE.high,
   unit: "vertices",
   group: "advanced",
   describe: "Longest polygon the decoder may draw",

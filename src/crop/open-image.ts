@@ -113,7 +113,7 @@ export async function openImage(
  * transparency lies on black (as does what is outside the image), and of an animation the first frame is taken.
  *
  * `failOn` is sharp's strictest, "warning": it finds most JPEG files with a damaged scan, where "error" and "truncated"
- * find none (bench/reasons.md). A half-destroyed photograph would give polygons of noise. It also refuses stray bytes
+ * find none (bench/README.md). A half-destroyed photograph would give polygons of noise. It also refuses stray bytes
  * between JPEG segments.
  * @returns the pixels, or `image-unreadable`
  */

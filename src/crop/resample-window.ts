@@ -10,7 +10,7 @@
  *   pixel.
  *
  * A network trained on the crops of OpenCV's warpAffine predicts as well on these; both are compared in
- * bench/reasons.md.
+ * bench/README.md.
  */
 import sharp from "sharp";
 import type { CropWindow } from "../geometry/grid.js";

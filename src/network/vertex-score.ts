@@ -6,7 +6,7 @@
  * paper's choice, the largest probability, ends such polygons too early, and prefers a lone cell to the middle of a
  * hill. Here a cell counts together with its neighbors, weighted as the targets were. The scale lets a vertex the
  * network is sure of score 1, as an end does: score(cell) = sum of exp(logit) * kernel over 3 x 3 cells, score(end) =
- * exp(logit). What this brings: bench/reasons.md.
+ * exp(logit). What this brings: bench/README.md.
  */
 
 /**

@@ -5,7 +5,7 @@
  * here the judge is the map that the first network gives anyway.
  *
  * A crop in doubt is also encoded flipped (predict/flip.ts). From then on the mean of both mask maps judges, and every
- * other candidate is predicted there. What this gains, and what it costs: bench/reasons.md.
+ * other candidate is predicted there. What this gains, and what it costs: bench/README.md.
  */
 import type { CropFrame } from "../crop/crop.js";
 import type { EncodedBatch, Engine } from "../engine/engine.js";

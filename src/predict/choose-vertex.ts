@@ -3,7 +3,7 @@
  *
  * Sure means: right within one grid cell. Training smooths its targets (half the weight on each 4-neighbor), so that
  * even a perfect network gives the very cell a third of the probability. The probability of the cell and its neighbors
- * together says more about the IoU of the polygon than that of the cell alone (bench/reasons.md).
+ * together says more about the IoU of the polygon than that of the cell alone (bench/README.md).
  */
 import { CELL_COUNT, chessboardDistance, CLASS_COUNT, EOS, GRID_SIZE, indexToCell } from "../geometry/grid.js";
 import { NEIGHBOR_WEIGHT, SCORE_SCALE } from "../network/vertex-score.js";

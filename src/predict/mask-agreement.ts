@@ -4,7 +4,7 @@
  * The mask map gives the expected IoU: what the IoU would be on average if each cell belonged to the object with the
  * probability in the map, and nothing outside the box did. It ranks polygons much as their true IoU does. The box: an
  * outline reaches all four sides of a box that was drawn around it, so one that covers less has missed a part.
- * Figures: bench/reasons.md.
+ * Figures: bench/README.md.
  */
 import type { CropFrame } from "../crop/crop.js";
 import { CELL_COUNT, cellCenter, GRID_SIZE, indexToCell } from "../geometry/grid.js";

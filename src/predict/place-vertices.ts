@@ -9,7 +9,7 @@
  *
  * The level: an outline has the largest expected IoU where it takes in all that is likelier than IoU / (1 + IoU), .43
  * at an IoU of .75. Levels from .40 to .50 do nearly as well; vertices that may move by a whole cell do worse
- * (bench/reasons.md).
+ * (bench/README.md).
  */
 import type { GridPoint } from "../geometry/grid.js";
 import { CELL_COUNT, cellCenter, GRID_SIZE, indexToCell } from "../geometry/grid.js";

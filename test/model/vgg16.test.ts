@@ -63,12 +63,12 @@ test("the paper's network gives PyTorch's numbers: skips, unshared backbones, bo
 
   const engine = await openOnnxEngine(model, { device: "cpu" });
   const decoding = await engine.encode(pixels, 1);
-  const drawn = [
+  const seen = [
     [300, 784],
     [310, 300],
     [500, 310],
   ] as const;
-  for (const [step, [previous, beforePrevious]] of drawn.entries()) {
+  for (const [step, [previous, beforePrevious]] of seen.entries()) {
     const logits = await decoding.step({
       first: Int32Array.of(300),
       previous: Int32Array.of(previous),

@@ -3,8 +3,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { CELL_COUNT, GRID_SIZE, cellToIndex, indexToCell } from "../../src/geometry/grid.js";
-import { chessboardDistance } from "../../src/geometry/grid.js";
+import { CELL_COUNT, GRID_SIZE, cellToIndex, indexToCell, chessboardDistance } from "../../src/geometry/grid.js";
 import { fitOf } from "../../src/predict/mask-agreement.js";
 import type { CropFrame } from "../../src/crop/crop.js";
 import { decodeCorrected } from "../../src/predict/corrected.js";

@@ -5,7 +5,7 @@ import { parseShard } from "../../annotate/shard.js";
 import { checkStudy, studyRun } from "../../clicks/annotate-study.js";
 import type { ExitCode } from "../../errors.js";
 import { EXIT, usageError } from "../../errors.js";
-import { DEFAULT_CANDIDATES } from "../../predict/options.js";
+import { DEFAULT_CANDIDATES, MAX_STEPS } from "../../predict/options.js";
 import { parseRedisAddress, withoutPasswords } from "../../queue/address.js";
 import { packageVersion } from "../../version.js";
 import type { OutputFormat } from "../../write/writer.js";
@@ -91,7 +91,7 @@ export const annotateTable = {
   },
   threads: { ...threadsRow, whenAbsent: "all" },
   context: { ...contextRow, whenAbsent: "the model card's" },
-  maxSteps: { ...maxStepsRow, default: 71 },
+  maxSteps: { ...maxStepsRow, default: MAX_STEPS },
   candidates: { ...candidatesRow, default: DEFAULT_CANDIDATES },
   minScore: {
     type: "number",

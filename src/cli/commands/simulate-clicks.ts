@@ -10,7 +10,7 @@ import type { DeviceChoice } from "../../engine/devices.js";
 import type { ExitCode } from "../../errors.js";
 import { EXIT, usageError } from "../../errors.js";
 import { parseComparisons, parseGroupBy } from "../../evaluate/methods/open-methods.js";
-import { DEFAULT_CANDIDATES } from "../../predict/options.js";
+import { DEFAULT_CANDIDATES, MAX_STEPS } from "../../predict/options.js";
 import { prepareReportFolder } from "../../report/folder.js";
 import type { ClickMatch, ClickMetric, Rasterizer } from "../../report/types.js";
 import type { LastRun } from "../../runs/last-run.js";
@@ -176,7 +176,7 @@ export const simulateClicksTable = {
   },
   threads: { ...threadsRow, whenAbsent: "all" },
   context: { ...contextRow, whenAbsent: "the run's, else the model card's" },
-  maxSteps: { ...maxStepsRow, whenAbsent: "the run's, else 71" },
+  maxSteps: { ...maxStepsRow, whenAbsent: `the run's, else ${MAX_STEPS}` },
   candidates: {
     ...candidatesRow,
     whenAbsent: `the run's, else ${DEFAULT_CANDIDATES}`,
@@ -212,7 +212,6 @@ export const simulateClicksTable = {
 /* `polyrnn simulate-clicks`: options in, words and exit code out; the work is clicks/simulate-clicks.ts. */
 
 const DEFAULT_MODEL = "mobile";
-const DEFAULT_MAX_STEPS = 71;
 /** Folder of the report where the user names none. */
 const REPORT_FOLDER = "polyrnn-clicks";
 
@@ -317,7 +316,7 @@ function toSimulateOptions(
     rasterizer,
     seed,
     model: flags.model ?? run?.modelFolder ?? DEFAULT_MODEL,
-    maxSteps: flags.maxSteps ?? run?.maxSteps ?? DEFAULT_MAX_STEPS,
+    maxSteps: flags.maxSteps ?? run?.maxSteps ?? MAX_STEPS,
     candidates: flags.candidates ?? run?.candidates ?? DEFAULT_CANDIDATES,
     categories: flags.categories.length > 0 ? flags.categories : (run?.categories ?? []),
     groupBy: parseGroupBy(flags.groupBy),

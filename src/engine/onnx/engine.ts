@@ -40,7 +40,7 @@ const STEPS_AT_ONCE: Record<DeviceName, number> = { cpu: 1, webgpu: 8, cuda: 8 }
 
 /**
  * Crops in one call of the encoder, on a CPU per thread. Larger calls are no quicker per crop, but hold the largest
- * layers of all their crops in memory (bench/reasons.md).
+ * layers of all their crops in memory (bench/README.md).
  */
 const ENCODED_AT_ONCE: Record<DeviceName, number> = { cpu: 2, webgpu: 64, cuda: 64 };
 
