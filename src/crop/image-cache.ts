@@ -1,4 +1,6 @@
-/** Decoded images for those who ask again and again in any order: the least recently used go first, bounded by bytes. */
+/**
+ * Decoded images for those who ask again and again in any order: the least recently used go first, bounded by bytes.
+ */
 import type { DecodeResult, OpenedImage } from "./open-image.js";
 import { CHANNELS, decodeImage } from "./open-image.js";
 

@@ -109,8 +109,8 @@ export async function openImage(
 }
 
 /**
- * Decodes to 8-bit RGB, once per image: gray is repeated, 16 bits are scaled to 8, CMYK goes through its profile,
- * transparency lies on black (as does what is outside the image), and of an animation the first frame is taken.
+ * Decodes to 8-bit RGB, once per image: gray is repeated, 16 bits are scaled to 8, and CMYK goes through its profile.
+ * Transparency lies on black, as does what is outside the image. Of an animation the first frame is taken.
  *
  * `failOn` is sharp's strictest, "warning": it finds most JPEG files with a damaged scan, where "error" and "truncated"
  * find none (bench/README.md). A half-destroyed photograph would give polygons of noise. It also refuses stray bytes

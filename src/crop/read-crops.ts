@@ -78,8 +78,8 @@ export async function* readCrops(
 }
 
 /**
- * Counts who still works on an image. A list of the crops' promises would do as well, but keep every crop of the image
- * in memory until the last one is cut: 75 MB at 500 boxes.
+ * Counts who still works on an image. A list of the crops' promises would keep every crop of the image in memory until
+ * the last one is cut: 75 MB at 500 boxes.
  */
 class Users {
   private count = 1; // whoever still adds

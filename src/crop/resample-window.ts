@@ -1,11 +1,11 @@
 /**
- * A square window of an image, at any size: zero outside the image, pixel centers at half pixels, so that the crop and
- * the polygon share one frame at every scale.
+ * A square window of an image, at any size, zero outside the image. Pixel centers lie at half pixels, so that the crop
+ * and the polygon share one frame at every scale.
  *
  * Three ways to the same picture:
- * - enlarging: bilinear, here. libvips enlarges with its result moved by half an output pixel to the right and down, and
- *   no option of sharp's resize moves it back;
- * - reducing: sharp's linear kernel, widened by the scale, so that no image pixel is skipped;
+ * - enlarging: bilinear, here. libvips moves its result by half an output pixel to the right and down, and no option of
+ *   sharp's resize moves it back.
+ * - reducing: sharp's linear kernel, widened by the scale, so that no image pixel is skipped.
  * - reducing a window too large to be copied: the same on the part inside the image, then placed on the nearest crop
  *   pixel.
  *
@@ -17,7 +17,7 @@ import type { CropWindow } from "../geometry/grid.js";
 import type { DecodedImage } from "./open-image.js";
 import { CHANNELS } from "./open-image.js";
 
-/** Largest window that is copied, pixels along a side: 12 MB. In larger ones a crop pixel covers over nine by nine. */
+/** Largest window that is copied, pixels along a side: 12 MB, about nine image pixels per crop pixel and axis. */
 const MAX_COPIED_SIDE = 2048;
 
 /**
@@ -106,7 +106,9 @@ function bilinearTable(side: number, size: number): { before: Int32Array; after:
   return { before, after, weight };
 }
 
-/** Copies nothing: sharp reads the image's own buffer. The part inside the image is off by half a crop pixel at most. */
+/**
+ * Copies nothing: sharp reads the image's own buffer. The part inside the image is off by half a crop pixel at most.
+ */
 async function reduceLargeWindow(image: DecodedImage, window: CropWindow, size: number): Promise<Uint8Array> {
   const { x0, x1, y0, y1 } = insidePart(image, window);
   const place = (position: number, origin: number): number => Math.round(((position - origin) * size) / window.side);

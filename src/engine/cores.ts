@@ -1,6 +1,6 @@
 /**
- * How many processor cores may compute here. onnxruntime counts them too; but where it cannot read the machine's caches,
- * as in some virtual machines, it halves the logical processors, and one core of two stays idle.
+ * How many processor cores may compute here. onnxruntime counts them too. But where it cannot read the machine's
+ * caches, as in some virtual machines, it halves the logical processors, and cores stay idle.
  */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";

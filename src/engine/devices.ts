@@ -3,9 +3,8 @@
  * CUDA through onnxruntime, WebGPU on hardware, the CPU through onnxruntime, the CPU through TensorFlow.js. Each one
  * passed over is reported with the reason and with what would change that.
  *
- * Loading a library takes up to two seconds, so each is imported only when its turn comes, and `auto` first looks for
- * the files that drivers make. POLYRNN_ENGINE=tfjs|onnxruntime leaves only one engine to choose from, for comparing
- * them.
+ * Loading a library takes up to two seconds, so each is imported only when its turn comes. `auto` first looks for the
+ * files that drivers make. POLYRNN_ENGINE=tfjs|onnxruntime leaves only one engine to choose from, for comparing them.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";

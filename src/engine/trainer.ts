@@ -1,6 +1,6 @@
 /**
- * What train/ asks of an engine: optimizer steps on batches of crops with their cells, the weights as they are, and a
- * state that can be saved and restored. Plain numbers, no tensors.
+ * What train/ asks of an engine: optimizer steps on batches of crops and cells, the current weights, a state to be
+ * saved and restored. Plain numbers, no tensors.
  */
 import type { WeightTensor } from "../model/safetensors.js";
 import type { DeviceName } from "./engine.js";
@@ -31,7 +31,7 @@ export interface LossOptions {
   /** Weights of the parts in their sum. */
   readonly weights: { readonly steps: number; readonly edge: number; readonly vertex: number; readonly mask: number };
   /**
-   * Weight of each 4-neighbor of the true cell in the targets, the cell itself having 1; end-of-sequence is one-hot.
+   * Weight of each 4-neighbor of the true cell in the targets; the cell itself has 1. End-of-sequence is one-hot.
    */
   readonly smoothing: number;
   /** Gradients are cut after this many decoder steps, again and again; the loss is the same. Absent: never. */

@@ -1,7 +1,7 @@
 /**
  * The card of a model, `model.json`: what it computes, where it came from, how good it is, and which bytes belong to
- * it. Unknown fields are allowed, so that adding one is not a new version; an unknown option of the architecture is
- * not, because it would mean another network.
+ * it. Unknown fields are allowed, so that adding one is not a new version. An unknown option of the architecture is
+ * refused: it would mean another network.
  */
 import type { ArchitectureOptions } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";

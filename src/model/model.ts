@@ -1,6 +1,6 @@
 /**
  * A model on disk: its card and its weights, checked before anything runs. A model is a folder with `model.json` and
- * the safetensors files the card lists; the ones that come with the program are found by name, any other by its path.
+ * the safetensors files the card lists. Those that come with the program are found by name, others by path.
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";

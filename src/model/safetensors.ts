@@ -1,8 +1,8 @@
 /**
  * Safetensors files: 8 bytes of header length (little-endian), a JSON header, then the tensors' bytes. Source:
- * https://github.com/huggingface/safetensors, section "Format". A model file comes from outside: every number in the
- * header is checked before it is used, and nothing is allocated because the header says so. Values are little-endian,
- * as is every platform the engines exist for, and are viewed in place.
+ * https://github.com/huggingface/safetensors, section "Format". A model file comes from outside: every number in its
+ * header is checked before use, and nothing is allocated because the header says so. Values are little-endian, as is
+ * every platform the engines exist for, and are viewed in place.
  */
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
@@ -193,8 +193,8 @@ function checkCoverage(sorted: readonly (Entry & { name: string })[], dataBytes:
 }
 
 /**
- * Values of a stored tensor as float32; for F32 a view of the file's bytes where their position allows it, so not to be
- * written to. Exact for F32, F16, BF16 and U8; integers must be small enough to be exact.
+ * Values of a stored tensor as float32. Not to be written to: those of F32 are a view of the file's bytes where their
+ * position allows it. Exact for F32, F16, BF16 and U8; integers must be small enough to be exact.
  * @param where names the tensor in messages
  */
 export function tensorValues(tensor: StoredTensor, where: string): Float32Array {

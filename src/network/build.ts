@@ -1,10 +1,10 @@
 /**
- * Every architecture, and every size that a network can have: those a model card chooses, with their defaults, and
- * those that are the same in all networks of a name. Only the layer tables of the published backbones stand elsewhere,
- * beside their sources (network/mobile.ts, network/vgg16.ts).
+ * Every architecture and every size: defaults for what a model card chooses, and what is the same in all networks of a
+ * name. Only the layer tables of the published backbones stand elsewhere, beside their sources (network/mobile.ts,
+ * network/vgg16.ts).
  *
- * A new architecture is a function in a file of its own, an entry in each table here and one in the schema of the model
- * card (model/card.ts).
+ * A new architecture is a function in a file of its own and an entry in each table here. The schema of the model card
+ * (model/card.ts) needs one too.
  */
 import { mobile } from "./mobile.js";
 import type { ArchitectureOf, ArchitectureOptions, PolygonRnn } from "./polygon-rnn.js";

@@ -1,11 +1,11 @@
 /**
- * From image features to a polygon: the two ConvLSTM layers that every architecture has, the tables through which they
- * see vertices, and the light decoder that `mobile` and `tiny` share.
+ * From image features to a polygon. Every architecture has the two ConvLSTM layers and a table through which they see
+ * vertices; `mobile` and `tiny` share the light decoder.
  *
- * The layers follow Castrejon et al., CVPR 2017. The light decoder differs from that paper: the image side also gives a
- * map of the object's mask, and the decoder sees edge, vertex and mask map; vertices come with relative coordinates
- * besides the one-hot grid; the head is a 1 x 1 convolution and a low-rank dense layer instead of one dense layer of
- * 9.8 million weights.
+ * The layers follow Castrejon et al., CVPR 2017. The light decoder differs from that paper in three points. The image
+ * side also gives a map of the object's mask, and the decoder sees edge, vertex and mask map. Vertices come with
+ * relative coordinates besides the one-hot grid. The head is a 1 x 1 convolution and a low-rank dense layer, not one
+ * dense layer of 9.8 million weights.
  */
 import { CELL_COUNT, CLASS_COUNT, GRID_SIZE } from "../geometry/grid.js";
 import { convLstmCell } from "./conv-lstm.js";
@@ -118,8 +118,8 @@ export function oneHotTable(): VertexTable {
 
 /**
  * One-hot grid and two planes of relative coordinates, (col - col of v) / 14 and (row - row of v) / 14. [785, 3, 28,
- * 28]; the end-of-sequence row is all zeros. Not in the paper: a 3 x 3 convolution reads from it where the last vertex
- * is, which a one-hot cell would take one step per cell to spread.
+ * 28]; the end-of-sequence row is all zeros. Not in the paper: from these planes every 3 x 3 convolution knows where
+ * the last vertex is. A one-hot cell spreads by one cell per step.
  */
 export function relativeTable(): VertexTable {
   const values = new Float32Array(CLASS_COUNT * 3 * CELL_COUNT);

@@ -2,9 +2,9 @@
  * One Polygon-RNN, whatever its encoder: what goes in, what comes out, which weights it needs.
  *
  * Follows Castrejon, Kundu, Urtasun, Fidler, "Annotating Object Instances with a Polygon-RNN", CVPR 2017
- * (arXiv:1704.05548). The convolution of decoder layer one is linear, so its part over the image features is computed
- * once per crop (`hoisted`) and added at every step. The numbers are the same; for the paper's widths a step convolves
- * 3 + 16 input channels instead of 131 + 16.
+ * (arXiv:1704.05548). The convolution of decoder layer one is linear. Its part over the image features is therefore
+ * computed once per crop (`hoisted`) and added at every step. The numbers are the same; for the paper's widths a step
+ * convolves 3 + 16 input channels instead of 131 + 16.
  */
 import type { CellState } from "./conv-lstm.js";
 import type { Normalization, TensorOps, VertexTable } from "./tensor-ops.js";

@@ -1,6 +1,6 @@
 /**
  * The operations Polygon-RNN is made of. `network/` describes the network as functions over them and never mentions an
- * engine; `engine/` interprets them: tfjs runs them at once, onnx appends nodes to a graph.
+ * engine. `engine/` interprets them: tfjs runs them at once, onnx appends nodes to a graph.
  *
  * A tensor T has logical shape [batch, channels, height, width]; layouts in memory are the interpreter's business
  * alone. Weights are named as in the safetensors file: `<name>.weight` (OIHW kernels, [out, in] dense rows,

@@ -2,11 +2,11 @@
  * The score by which the next vertex is chosen, made of the logits of a step; the class with the largest one wins.
  *
  * Training smooths its targets: weight 1 at the cell and 0.5 at each of its four neighbors, normalized. A network that
- * is sure of a vertex therefore gives its cell a third of the probability, but an end it is sure of all of it. The
- * paper's choice, the largest probability, ends such polygons too early, and prefers a lone cell to the middle of a
- * hill. Here a cell counts together with its neighbors, weighted as the targets were. The scale lets a vertex the
- * network is sure of score 1, as an end does: score(cell) = sum of exp(logit) * kernel over 3 x 3 cells, score(end) =
- * exp(logit). What this brings: bench/README.md.
+ * is sure of a vertex therefore gives its cell a third of the probability; a sure end gets all of it. The paper's
+ * choice, the largest probability, ends such polygons too early, and prefers a lone cell to the middle of a hill. Here
+ * a cell counts together with its neighbors, weighted as the targets were. The scale lets a vertex the network is sure
+ * of score 1, as an end does: score(cell) = sum of exp(logit) * kernel over 3 x 3 cells, score(end) = exp(logit). What
+ * this brings: bench/README.md.
  */
 
 /**

@@ -1,7 +1,7 @@
 /**
- * `vgg16`: the Polygon-RNN of the paper. A VGG-16 with four skips feeds the decoder. A second one, whose weights are not
- * shared, finds the first vertex: an edge branch, and a vertex branch that also sees the edges. Two ConvLSTM layers with
- * 3 x 3 kernels and one dense layer to 785 classes predict the rest.
+ * `vgg16`: the Polygon-RNN of the paper. A VGG-16 with four skips feeds the decoder. A second one, whose weights are
+ * not shared, finds the first vertex: an edge branch, and a vertex branch that also sees the edges. Two ConvLSTM layers
+ * with 3 x 3 kernels and one dense layer to 785 classes predict the rest.
  *
  * Sources: Castrejon et al., CVPR 2017; Simonyan & Zisserman, ICLR 2015 (configuration D), without pool5 and the fully
  * connected layers. Differs from the paper: nothing known; where the paper is silent the choice is noted beside the
@@ -74,8 +74,8 @@ const SKIPS = [
 
 /**
  * The paper brings every skip to 28 x 28 (max pooling or bilinear interpolation) and to 128 channels (3 x 3
- * convolution, ReLU), but not in which order; here the size comes first, so that all four convolutions work on the
- * grid.
+ * convolution, ReLU), but does not say in which order. Here the size comes first, so that all four convolutions work on
+ * the grid.
  *
  * @param x      [B, 3, 224, 224]
  * @param prefix "encoder" or "first": the two backbones of the paper do not share weights

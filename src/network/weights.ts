@@ -1,7 +1,7 @@
 /**
- * The weights of a network: the list of all of them, against which a file is checked before anything runs, and which of
- * them belong to the backbone. A backbone's layers usually start from another training (ImageNet) and learn more
- * slowly, or not at all, than what is put on top of them.
+ * The weights of a network: all of them, so that a file can be checked before anything runs, and those of the backbone.
+ * A backbone's layers usually start from another training (ImageNet) and learn more slowly, or not at all, than what is
+ * put on top of them.
  */
 import { usageError } from "../errors.js";
 import { GRID_SIZE } from "../geometry/grid.js";

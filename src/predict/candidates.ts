@@ -1,8 +1,8 @@
 /**
- * Prediction mode that tries again where it is in doubt. As long as a polygon does not fit the network's own mask map
- * and its box (predict/mask-agreement.ts), another is predicted from another first vertex, and the best one is kept.
- * Polygon-RNN++ (Acuna et al., CVPR 2018) does so with five first vertices, a beam and a second network that judges;
- * here the judge is the map that the first network gives anyway.
+ * Prediction mode that tries again where it is in doubt. While a polygon does not fit its box and the network's own
+ * mask map, another is predicted from another first vertex. The best one is kept. Polygon-RNN++ (Acuna et al., CVPR
+ * 2018) does so with five first vertices, a beam and a second network that judges. Here the mask map judges, which the
+ * network gives anyway (predict/mask-agreement.ts).
  *
  * A crop in doubt is also encoded flipped (predict/flip.ts). From then on the mean of both mask maps judges, and every
  * other candidate is predicted there. What this gains, and what it costs: bench/README.md.

@@ -1,7 +1,7 @@
 /**
- * With annotators in the loop. The polygon an annotator is shown first is the one that `annotate` would write, so their
- * first vertex is that of the best candidate (predict/candidates.ts), flipped where it was predicted flipped. From there
- * on rules decide about each vertex (predict/decode-loop.ts).
+ * With annotators in the loop. The polygon an annotator is shown first is the one that `annotate` would write. It
+ * starts as the best candidate does (predict/candidates.ts), on the flipped crop where that one came from there. From
+ * there on rules decide about each vertex (predict/decode-loop.ts).
  */
 import type { EncodedBatch, Engine } from "../engine/engine.js";
 import type { BestSequence, CropBatch } from "./candidates.js";
@@ -22,8 +22,8 @@ export interface CorrectedPolygons<R> {
 }
 
 /**
- * The rules of a crop's polygons. All of them share one encoding and step together. What they see of a flipped crop, and
- * what they decide, is flipped too.
+ * The rules of a crop's polygons. All of them share one encoding and step together. What they see of a flipped crop,
+ * and what they decide, is flipped too.
  */
 export type RulesOf<R> = (crop: number, isFlipped: boolean) => readonly R[];
 

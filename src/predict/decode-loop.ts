@@ -1,6 +1,6 @@
 /**
  * The decode loop: a batch of polygons grows vertex by vertex, from the first vertex by one cell per step to
- * end-of-sequence. Follows Castrejon et al., CVPR 2017, section on inference: greedy, no beam; with an annotator in the
+ * end-of-sequence. Follows Castrejon et al., CVPR 2017, section on inference: greedy, no beam. With an annotator in the
  * loop, a corrected vertex is fed back as y(t-1), and earlier vertices stay. Prediction mode is the same loop with a
  * rule that never corrects.
  *
@@ -8,7 +8,7 @@
  * therefore share a row of the batch, and part where their rules decide differently. Rows never see each other, so
  * neither the size of a batch nor its order nor what else is in it changes a polygon.
  *
- * Rows whose polygons have all ended leave when they are a quarter of the batch: a smaller step is cheaper, but copying
+ * Rows whose polygons have all ended leave when they are a quarter of the batch. A smaller step is cheaper, but copying
  * the state at every single ending is not.
  */
 import type { Decoding, StepInput } from "../engine/engine.js";
@@ -149,7 +149,7 @@ function part<R extends DecodingRule<R>>(row: Row<R>, proposed: number): Row<R>[
 
 /**
  * Opens the next batch: the same decoding while nothing parted and most rows are alive, else a selection of its rows,
- * split where there are too many. Disposes the decoding if it does not go on.
+ * split if too large. Disposes the decoding if it does not go on.
  * @param next for each row of the decoding, the rows that go on from it
  */
 function regroup<R>(decoding: Decoding, next: readonly (readonly Row<R>[])[], open: Batch<R>[]): void {

@@ -1,7 +1,7 @@
 /**
  * From a batch of crops to sequences: encodes once, then decodes. Prediction mode takes whatever the network proposes.
- * It therefore needs no look at the steps between: where an engine takes several in one call, they are used here, and
- * give the same cells as the loop of predict/decode-loop.ts.
+ * Nobody has to look between the steps then. An engine may take several in one call, with the same cells as the loop of
+ * predict/decode-loop.ts.
  */
 import type { Decoding, EncodedBatch, Engine, StepDecoded, StepInput } from "../engine/engine.js";
 import { EOS } from "../geometry/grid.js";

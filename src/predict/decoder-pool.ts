@@ -1,8 +1,8 @@
 /**
  * A decoder whose engines are in threads of their own (predict/decoder-thread.ts). onnxruntime-node computes, and waits
  * for a GPU, on the thread that calls it; so the calling thread stays free to read, cut and write. A GPU gets one
- * thread. A CPU gets one per core, each with a batch of its own: small operations do not spread well over cores, batches
- * do (`npm run bench -- stages`).
+ * thread. A CPU gets one per core, each with a batch of its own: small operations do not spread well over cores (`npm
+ * run bench -- stages`).
  */
 import { Worker } from "node:worker_threads";
 import type { DeviceName } from "../engine/engine.js";

@@ -1,6 +1,6 @@
 /**
- * Opens what turns batches of crops into sequences: an engine in this thread or, on a CPU with several cores and through
- * WebGPU, engines in threads of their own (predict/decoder-pool.ts).
+ * Opens what turns batches of crops into sequences. That is an engine in this thread, or engines in threads of their
+ * own (predict/decoder-pool.ts) on a CPU with several cores and through WebGPU.
  */
 import { countCores } from "../engine/cores.js";
 import type { OpenEngineOptions, PassedOver } from "../engine/devices.js";

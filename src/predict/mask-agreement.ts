@@ -1,10 +1,9 @@
 /**
  * How well a predicted polygon fits what else is known of its object: the network's own mask map, and the box.
  *
- * The mask map gives the expected IoU: what the IoU would be on average if each cell belonged to the object with the
- * probability in the map, and nothing outside the box did. It ranks polygons much as their true IoU does. The box: an
- * outline reaches all four sides of a box that was drawn around it, so one that covers less has missed a part.
- * Figures: bench/README.md.
+ * The mask map gives the expected IoU: each cell counts with its probability of belonging to the object, and nothing
+ * outside the box counts. It ranks polygons much as their true IoU does. The box: an outline reaches all four sides of
+ * a box that was drawn around it, so one that covers less has missed a part. Figures: bench/README.md.
  */
 import type { CropFrame } from "../crop/crop.js";
 import { CELL_COUNT, cellCenter, GRID_SIZE, indexToCell } from "../geometry/grid.js";
@@ -83,8 +82,8 @@ function boxCoverageOf(points: readonly { x: number; y: number }[], { x0, x1, y0
 
 /**
  * Probabilities summed from the top, so that a run of the filled polygon costs two look-ups however long it is.
- * @returns value col * (112 + 1) + y: the sum over the fine pixels above y, in a fine column of that grid column, each
- *   as far as it lies between the box's upper and lower border
+ * @returns value col * (112 + 1) + y: the sum over the fine pixels above y, in a fine column of that grid column. Each
+ *   counts as far as it lies between the box's upper and lower border
  */
 function sumsDownColumns(logits: Float32Array, { y0, y1 }: FineBox): Float64Array {
   const sums = new Float64Array(GRID_SIZE * (SIDE + 1));

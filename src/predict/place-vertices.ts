@@ -3,7 +3,7 @@
  * the centers. The mask map says more: its border runs somewhere through the cell. From the centers, vertices climb the
  * expected IoU with that map (predict/mask-agreement.ts), and none leaves its cell.
  *
- * An edge that moves outward by a small distance takes in, per unit of its length, the map's probability p along it as
+ * An edge that moves outward a little takes in, per unit of its length, the map's probability p along it as
  * intersection and 1 as area. That pays while p exceeds a level. Each vertex moves by what its two edges ask for, with
  * more weight near the vertex, relative to the length it moves.
  *
@@ -49,7 +49,7 @@ export function placeVertices(cells: readonly number[], maskLogits: Float32Array
 }
 
 /**
- * Puts the ends of edges that cross back at their centers, one pair of edges after the other; a ring that crosses
+ * Puts the ends of edges that cross back at their centers, one pair of edges after the other. A ring that crosses
  * itself through the centers stays one.
  */
 function untangle(placed: readonly GridPoint[], centers: readonly GridPoint[]): GridPoint[] {

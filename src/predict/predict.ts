@@ -82,10 +82,10 @@ function toPrediction(crop: Crop, sequence: BestSequence, options: PredictOption
 }
 
 /**
- * Cell indices -> clockwise ring in image pixels, rounded to two decimals; predict/place-vertices.ts says where in their
- * cells. Vertices outside the box move onto its border: the object lies within its box, but the crop shows more, and a
- * cell is a twenty-fourth of the box's long side. That alone gains IoU (bench/README.md), and it keeps points on the
- * image, outside of which labeling tools refuse them. Vertices equal to their neighbor are dropped.
+ * Cell indices -> clockwise ring in image pixels, rounded to two decimals; predict/place-vertices.ts says where in
+ * their cells. Vertices outside the box move onto its border. The object lies within its box, but the crop shows more,
+ * and a cell is a twenty-fourth of the box's long side. That alone gains IoU (bench/README.md), and it keeps points on
+ * the image, outside of which labeling tools refuse them. Vertices equal to their neighbor are dropped.
  * @param maskLogits the crop's mask map, [784]; undefined where the network has none
  * @returns the ring and its number of distinct vertices; with fewer than three it is no polygon
  */

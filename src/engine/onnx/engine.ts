@@ -216,8 +216,8 @@ export function onnxSessionOptions({ device, threads }: OnnxEngineOptions): Infe
     graphOptimizationLevel: "all",
     // Warnings about nodes left on the CPU would land on the terminal; errors are thrown.
     logSeverityLevel: 3,
-    // onnxruntime's threads spin while they wait for work, on the cores that decoding, cropping and JavaScript need:
-    // with spinning a run on a busy machine takes twice as long.
+    // onnxruntime's threads would spin while they wait for work, on cores that decoding, cropping and JavaScript need.
+    // On a busy machine a run then takes twice as long.
     extra: { session: { intra_op: { allow_spinning: "0" } } },
     ...(device === "cpu" && { intraOpNumThreads: threads ?? countCores() }),
   };

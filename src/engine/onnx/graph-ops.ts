@@ -16,10 +16,10 @@ export interface GraphValue {
 
 export interface GraphOptions {
   /**
-   * onnxruntime 1.30 on WebGPU gives wrong numbers for a 3 x 3 convolution whose input channels divide by 3 but not by
-   * 4 (33, not 3 itself): its shader reads three channels at a time there. With this option such inputs get zero
-   * channels up to a multiple of 4; the result is the same. test/engine/webgpu.test.ts compares every operation with
-   * the CPU.
+   * onnxruntime 1.30 on WebGPU gives wrong numbers for some 3 x 3 convolutions: those whose input channels divide by 3
+   * but not by 4 (33, not 3 itself). Its shader reads three channels at a time there. With this option such inputs get
+   * zero channels up to a multiple of 4; the result is the same. test/engine/webgpu.test.ts compares every operation
+   * with the CPU.
    */
   readonly padConvInputs?: boolean;
 }
@@ -60,9 +60,9 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
   }
 
   /**
-   * Declares a graph output of any type and shape. Only what no node of this graph made, or what is an output already,
-   * is copied, because copies of the state show in the time of a step. A value that a loop's body looks at must not be
-   * an output too.
+   * Declares a graph output of any type and shape. Copied is only what no node of this graph made, or what is an output
+   * already: copies of the state take time at every step. A value that a loop's body looks at must not be an output
+   * too.
    */
   outputOf(value: GraphValue, name: string, type: DataType, dims: readonly (number | string)[]): void {
     this.outputs.push(valueInfo(name, type, dims));

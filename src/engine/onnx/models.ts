@@ -1,6 +1,6 @@
 /**
- * A Polygon-RNN as ONNX models, built in memory from its weights. B and N are rows, C1 and C2 the widths of the layers;
- * hoisted is [B, 4 * C1, 28, 28], h and c of a layer are [B, C, 28, 28], all float.
+ * A Polygon-RNN as ONNX models, built in memory from its weights. B and N are rows, C1 and C2 the widths of the layers.
+ * hoisted is [B, 4 * C1, 28, 28]; h and c are [B, C, 28, 28]; all of them float.
  *
  *     encoder  pixels [B, 224, 224, 3] uint8  -> vertex, mask, edge [B, 1, 28, 28], hoisted, features [B, F, 28, 28]
  *     step     hoisted, h1, c1, h2, c2,
@@ -15,8 +15,8 @@
  *                                             -> cells [B, steps + 1] int32
  *
  * With steps, select and join a device keeps the state: only vertices go in, logits and choices come out. The steps are
- * written out one after the other, because a Loop brings its state back to the host at every turn, where its condition
- * lives. The loop model is for export: the file alone predicts polygons.
+ * written out one after the other: a Loop would bring its state back to the host at every turn. The loop model is for
+ * export: the file alone predicts polygons.
  */
 import { CELL_COUNT, CLASS_COUNT, CROP_SIZE, EOS, GRID_SIZE } from "../../geometry/grid.js";
 import type { WeightedNetwork } from "../../model/model.js";
@@ -162,8 +162,8 @@ function firstLargest(ops: OnnxGraphOps, scores: GraphValue): GraphValue {
 
 /**
  * Prediction mode as one model, the loop inside. `cells` holds the first vertex, then one cell index per step, 784
- * (end-of-sequence) from where a row has ended. The loop stops when every row has, or after max_steps; no row leaves the
- * batch on the way.
+ * (end-of-sequence) from where a row has ended. The loop stops when every row has, or after max_steps; no row leaves
+ * the batch on the way.
  */
 export function buildLoopModel({ network, weights, normalization }: WeightedNetwork): Uint8Array {
   const ops = new OnnxGraphOps("polyrnn", weights);

@@ -28,7 +28,9 @@ export interface TfjsEngineOptions {
  */
 const STEPS_AT_ONCE: Record<DeviceName, number> = { cpu: 1, webgpu: 8, cuda: 8 };
 
-/** h and c of both layers, each [B, 28, 28, C]. A `type`, like the others here, so that tf.tidy and tf.dispose take it. */
+/**
+ * h and c of both layers, each [B, 28, 28, C]. A `type`, like the others here, so that tf.tidy and tf.dispose take it.
+ */
 type State = [h1: tfjs.Tensor, c1: tfjs.Tensor, h2: tfjs.Tensor, c2: tfjs.Tensor];
 
 /** What a decoding holds for each of its rows. `hoisted` is [B, 28, 28, 4 * C1]. */

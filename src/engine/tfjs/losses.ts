@@ -1,11 +1,11 @@
 /**
  * Loss of one batch, run under the gradient tape with the functions of src/network.
  *
- * Teacher forcing: step t sees the true vertices before it. The steps' loss is the cross-entropy with smoothed targets
- * (1 at the true cell, less at its 4-neighbors, normalized; end-of-sequence one-hot), averaged over the live steps of
- * the batch: those up to and including the first end-of-sequence. Edge, vertex and mask are binary
+ * Teacher forcing: step t sees the true vertices before it. The steps' loss is the cross-entropy with smoothed targets:
+ * 1 at the true cell, less at its 4-neighbors, normalized; end-of-sequence is one-hot. It is averaged over the live
+ * steps of the batch, those up to and including the first end-of-sequence. Edge, vertex and mask are binary
  * cross-entropies per cell, positives of edge and vertex weighted because they are rare. Sources: Castrejon et al.,
- * CVPR 2017 (losses, first vertex network); smoothing as in the authors' released code; the mask map and the positive
+ * CVPR 2017 (losses, first vertex network), and the authors' released code (smoothing). The mask map and the positive
  * weights are this project's.
  */
 import type * as tfjs from "@tensorflow/tfjs";

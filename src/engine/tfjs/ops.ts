@@ -54,9 +54,9 @@ export class TfjsOps implements TensorOps<tfjs.Tensor> {
   }
 
   /**
-   * Padding as zeros of its own, or left to the convolution where its "same" means the same: always at stride 1, at
-   * stride 2 only for right-bottom on even sides. Explicit numbers in tf.conv2d would do for all, but have no gradient
-   * in some backends.
+   * Left to the convolution where its "same" means ours: always at stride 1, at stride 2 only for right-bottom on even
+   * sides. Elsewhere zeros are added first. Explicit numbers in tf.conv2d would do for all, but have no gradient in
+   * some backends.
    */
   private pad(
     x: tfjs.Tensor4D,
@@ -176,8 +176,8 @@ export class TfjsOps implements TensorOps<tfjs.Tensor> {
   }
 
   /**
-   * With a gradient of its own, computed from the output: those of tfjs 4.22 go through `step`, which the native backend
-   * makes of seven operations on the largest tensors of the network.
+   * With a gradient of its own, computed from the output. Those of tfjs 4.22 go through `step`, seven operations of the
+   * native backend on the largest tensors of the network.
    */
   private rectify(
     x: tfjs.Tensor,

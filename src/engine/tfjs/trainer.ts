@@ -1,9 +1,9 @@
 /**
  * Training by TensorFlow.js: the functions of src/network under the gradient tape, then Adam.
  *
- * Ownership: the trainer owns the vectors of weights, moments and moving average, the frozen weights, the table of
- * targets and the vertex tables; a step's tensors live inside it. A backend must have all gradients: the native ones do,
- * the WASM one lacks those of convolution kernels (tfjs 4.22).
+ * Ownership: the trainer owns the vectors of weights, moments and moving average, the frozen weights, and the tables of
+ * targets and vertices. A step's tensors live inside it. A backend must have all gradients: the native ones do, the
+ * WASM one lacks those of convolution kernels (tfjs 4.22).
  */
 import type * as tfjs from "@tensorflow/tfjs";
 import { CLASS_COUNT } from "../../geometry/grid.js";
