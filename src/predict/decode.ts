@@ -88,8 +88,8 @@ interface Row extends Sequence {
 }
 
 /**
- * The same on an engine that takes several steps in one call. A polygon that ends within a call is stepped to its end
- * in vain; the batch is compacted between calls.
+ * The same on an engine that takes several steps in one call. Steps after a polygon's end, within a call, are wasted;
+ * the batch is compacted between calls.
  */
 async function decodeGreedySteps(encoded: Decoding, firsts: readonly number[], maxSteps: number): Promise<Sequence[]> {
   const rows = firsts.map((first): Row => ({ cells: [first], logProbability: 0, steps: 0, ended: false }));

@@ -105,7 +105,7 @@ export class OnnxDecoding implements EncodedBatch {
     const taking = planes.then((all) =>
       select === undefined ? takeFromMemory(all, rows, { size, hasStepped }) : takeOnDevice(select, all, rows),
     );
-    taking.catch(() => undefined); // met where the selection is stepped or freed
+    taking.catch(() => undefined); // thrown where the selection is stepped or freed
     if (select !== undefined) this.selections.push(taking);
     return taking;
   }

@@ -33,8 +33,8 @@ export interface OnnxEngineOptions {
 }
 
 /**
- * On a CPU a call costs nothing besides its arithmetic, and steps after a polygon's end would be in vain. A GPU waits
- * for the host between calls: polygons have about 15 steps, so that 8 at a time leave two waits and few steps in vain.
+ * On a CPU a call costs nothing beyond its arithmetic, and steps after a polygon's end would be wasted. A GPU waits for
+ * the host between calls. Polygons have about 15 steps, so that 8 at a time leave two waits and few wasted steps.
  */
 const STEPS_AT_ONCE: Record<DeviceName, number> = { cpu: 1, webgpu: 8, cuda: 8 };
 

@@ -23,8 +23,8 @@ export interface TfjsEngineOptions {
 }
 
 /**
- * Steps queue up on a GPU as long as nothing is read back. A CPU computes at once and would only step ended polygons in
- * vain.
+ * Steps queue up on a GPU as long as nothing is read back. A CPU computes at once and would only waste steps on ended
+ * polygons.
  */
 const STEPS_AT_ONCE: Record<DeviceName, number> = { cpu: 1, webgpu: 8, cuda: 8 };
 
