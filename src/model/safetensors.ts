@@ -178,15 +178,11 @@ function readEntry(value: unknown, dataBytes: number, where: string): Entry {
 function checkCoverage(sorted: readonly (Entry & { name: string })[], dataBytes: number, where: string): void {
   let covered = 0;
   for (const { name, begin, end } of sorted) {
-    const tensor = `${where}: tensor ${describe(name)}`;
-    if (begin < covered)
-      throw bad(tensor, `to start at byte ${covered}, where the one before ends`, `${begin}: they overlap`);
-    if (begin > covered)
-      throw bad(
-        tensor,
-        `to start at byte ${covered}, where the one before ends`,
-        `${begin}: bytes between belong to no tensor`,
-      );
+    if (begin !== covered) {
+      const fault = begin < covered ? "they overlap" : "bytes between belong to no tensor";
+      const expected = `to start at byte ${covered}, where the one before ends`;
+      throw bad(`${where}: tensor ${describe(name)}`, expected, `${begin}: ${fault}`);
+    }
     covered = end;
   }
   if (covered !== dataBytes) throw bad(where, `${covered} bytes of tensors`, `${dataBytes}`);
