@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, expect, test } from "vitest";
 import { type Random, createRandom } from "../../src/random.js";
-import { endAll, start } from "../process/start.js";
+import { endAll, start } from "../helpers/command.js";
 import { FaultCase, count } from "./ledger.js";
 import { MalformedRunner } from "./malformed-runner.js";
 import {

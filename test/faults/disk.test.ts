@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createRandom } from "../../src/random.js";
-import { type Ended, endAll, runToEnd } from "../process/start.js";
+import { type Ended, endAll, runToEnd } from "../helpers/command.js";
 import { FaultCase, count } from "./ledger.js";
 import {
   ALL_FORMATS,

@@ -15,7 +15,7 @@ import { basename, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createRandom } from "../../src/random.js";
-import { BIN, type Started, endAll, runToEnd, start } from "../process/start.js";
+import { BIN, type Started, endAll, runToEnd, start } from "../helpers/command.js";
 import { FaultCase, IS_FULL, count } from "./ledger.js";
 import {
   ALL_FORMATS,

@@ -16,7 +16,7 @@ import sharp from "sharp";
 import { unsealLine } from "../../src/runs/journal.js";
 import type { AnnotateOptions } from "../../src/annotate/options.js";
 import { DEFAULT_CANDIDATES } from "../../src/predict/candidates.js";
-import { type Ended, runToEnd } from "../process/start.js";
+import { type Ended, runToEnd } from "../helpers/command.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 export const TINY = join(FIXTURES, "models", "tiny-random");

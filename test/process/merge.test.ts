@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { endAll, runToEnd, type Ended, type StartOptions } from "./start.js";
+import { endAll, runToEnd, type Ended, type StartOptions } from "../helpers/command.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 const folder = mkdtempSync(join(tmpdir(), "polyrnn-merge-"));

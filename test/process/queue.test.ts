@@ -10,8 +10,8 @@ import { describe, expect, test } from "vitest";
 import { operateQueue, type QueueStatus } from "../../src/queue/operate.js";
 import { annotateArgs, differences, filesOf } from "../faults/small-run.js";
 import { JOBS, LONG, PER_IMAGE, journaled, queueOf, queueWork, until } from "../queue/queue-work.js";
-import { HAS_REDIS, type RedisServer, freePort } from "../queue/redis-server.js";
-import { runToEnd, type Ended, type Started } from "./start.js";
+import { HAS_REDIS, type RedisServer, freePort } from "../helpers/redis-server.js";
+import { runToEnd, type Ended, type Started } from "../helpers/command.js";
 
 const work = queueWork();
 const { home, newOut, server, worker, coordinator } = work;

@@ -17,8 +17,8 @@ import {
   type SmallData,
   type Undisturbed,
 } from "../faults/small-run.js";
-import { type Ended, type StartOptions, type Started, endAll, start } from "../process/start.js";
-import { HAS_REDIS, type RedisServer, startRedis } from "./redis-server.js";
+import { type Ended, type StartOptions, type Started, endAll, start } from "../helpers/command.js";
+import { HAS_REDIS, type RedisServer, startRedis } from "../helpers/redis-server.js";
 
 /** Makes the life of workers hard. */
 export const WORKER_PRELOAD = join(import.meta.dirname, "..", "faults", "queue-worker-preload.mjs");
