@@ -172,7 +172,7 @@ test(
 test(
   "a journal damaged while the run goes on is an error that names it, and --resume completes the run",
   async () => {
-    const data = await makeSmallData(madeHome(), 40);
+    const data = await makeSmallData(madeHome(), count(40, 20));
     const straight = await runUndisturbed(data, ...ALL_FORMATS);
     const faults = new FaultCase("journal damaged while the run goes on");
     for (let number = 0; number < count(10, 1); number++) {

@@ -23,7 +23,7 @@ const home = newHome();
 let data: SmallData;
 let straight: Undisturbed;
 beforeAll(async () => {
-  data = await makeSmallData(home, 10);
+  data = await makeSmallData(home, count(10, 5));
   straight = await runUndisturbed(data, ...ALL_FORMATS);
 }, 120_000);
 afterEach(endAll);

@@ -80,7 +80,7 @@ function journalOf(place: Place): string {
 test(
   "malformed inputs end in a rejection that says where, or in polygons; nothing crashes, hangs, grows or reaches outside",
   async () => {
-    const wanted = count(10_000, 500);
+    const wanted = count(10_000, 225);
     const workers = IS_FULL ? 2 : 1;
     const faults = new Map(KIND_NAMES.map((kind) => [kind, new FaultCase(`malformed: ${kind}`)]));
     const slowest = new Map<string, number>(),

@@ -11,15 +11,15 @@ import { operateQueue, type QueueStatus } from "../../src/queue/operate.js";
 import { annotateArgs, differences, filesOf } from "../faults/small-run.js";
 import { JOBS, LONG, PER_IMAGE, journaled, queueOf, queueWork, until } from "../queue/queue-work.js";
 import { HAS_REDIS, type RedisServer, freePort } from "../helpers/redis-server.js";
-import { runToEnd, type Ended, type Started } from "../helpers/command.js";
+import { type Ended, type Started, runInHost, runToEnd } from "../helpers/command.js";
 
 const work = queueWork();
 const { home, newOut, server, worker, coordinator } = work;
 
 /** `polyrnn queue ACTION`, as a table and as JSON. */
-const table = (url: string, action: string): Promise<Ended> => runToEnd(["queue", action, "--queue", url]);
+const table = (url: string, action: string): Promise<Ended> => runInHost(["queue", action, "--queue", url]);
 async function json(url: string, action: string): Promise<QueueStatus & { touched: number }> {
-  const { code, stdout, stderr } = await runToEnd(["queue", action, "--queue", url, "--json"]);
+  const { code, stdout, stderr } = await runInHost(["queue", action, "--queue", url, "--json"]);
   expect(code, stderr).toBe(0);
   return JSON.parse(stdout) as QueueStatus & { touched: number };
 }
@@ -251,7 +251,7 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
       worker(url);
       const runs = parts.map((part, i) => coordinator(url, part, ["--shard", `${i + 1}/2`]));
       for (const { ended } of runs) expect([0, 1], (await ended).stderr).toContain((await ended).code);
-      const merged = await runToEnd(["merge", ...parts, "--out", all, "--overlays", "none"]);
+      const merged = await runInHost(["merge", ...parts, "--out", all, "--overlays", "none"]);
       expect(merged.code, merged.stderr).toBe(work.straight.code);
       expect(readFileSync(join(all, "annotations.json"), "utf8")).toBe(
         readFileSync(join(work.straight.out, "annotations.json"), "utf8"),
@@ -265,8 +265,8 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
     async () => {
       const { url } = await server();
       const [first, alone, queued] = [newOut(), newOut(), newOut()];
-      await runToEnd(annotateArgs(work.data, first, "--overlays", "none", "--limit", "20"));
-      await runToEnd(annotateArgs(work.data, alone, "--overlays", "none", "--only-new", first));
+      await runInHost(annotateArgs(work.data, first, "--overlays", "none", "--limit", "20"));
+      await runInHost(annotateArgs(work.data, alone, "--overlays", "none", "--only-new", first));
       const drawing = worker(url, ["--json"]);
       const { code, stderr } = await coordinator(url, queued, ["--only-new", first]).ended;
       expect([0, 1], stderr).toContain(code);
