@@ -13,11 +13,20 @@ class MemoryStream extends Writable {
   }
 }
 
+/** By id; asked to stop, a command ends as after the first stop signal. */
+const atWork = new Map();
+
 process.on("message", async ({ id, args, env }) => {
+  if (args === undefined) {
+    atWork.get(id)?.abort();
+    return;
+  }
   const [stdout, stderr] = [new MemoryStream({ decodeStrings: false }), new MemoryStream({ decodeStrings: false })];
   const stop = new AbortController();
+  atWork.set(id, stop);
   const terminal = { stdout, stderr, env, now: () => performance.now(), stopSignal: () => stop.signal };
   const code = await run(args, terminal);
+  atWork.delete(id);
   process.send({ id, code, stdout: stdout.text, stderr: stderr.text });
 });
 process.on("disconnect", () => {

@@ -105,14 +105,20 @@ type Answer = Pick<Ended, "stdout" | "stderr"> & { readonly id: number; readonly
 let host: ChildProcess | undefined;
 let asked = 0;
 
+export interface InHost {
+  readonly ended: Promise<Ended>;
+  /** As the first stop signal does. */
+  readonly stop: () => void;
+}
+
 /**
  * Runs the built command line in a process that all runs of a test file share; it ends with the test file's own.
  * @param env over the environment that `start` gives
  */
-export function runInHost(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended> {
+export function startInHost(args: readonly string[], env?: Readonly<Record<string, string>>): InHost {
   const child = (host ??= startHost());
   const id = ++asked;
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<Ended>((resolve, reject) => {
     const onAnswer = ({ id: answered, code, stdout, stderr }: Answer): void => {
       if (answered !== id) return;
       child.off("message", onAnswer).off("exit", onExit);
@@ -124,6 +130,16 @@ export function runInHost(args: readonly string[], env?: Readonly<Record<string,
     child.on("message", onAnswer).on("exit", onExit);
     child.send({ id, args, env: environment(env) });
   });
+  return {
+    ended,
+    stop: () => {
+      child.send({ id });
+    },
+  };
+}
+
+export function runInHost(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended> {
+  return startInHost(args, env).ended;
 }
 
 function startHost(): ChildProcess {
