@@ -10,7 +10,16 @@ import type { AnnotateSummary } from "../../src/annotate/options.js";
 import { KEY_PREFIX, queueNameOf } from "../../src/queue/connection.js";
 import { loadModel } from "../../src/model/model.js";
 import { endAll, start, type Started } from "../helpers/command.js";
-import { LONG, PER_IMAGE, WORKER_PRELOAD, endLeases, journaled, queueOf, queueWork, until } from "../queue/queue-work.js";
+import {
+  LONG,
+  PER_IMAGE,
+  WORKER_PRELOAD,
+  endLeases,
+  journaled,
+  queueOf,
+  queueWork,
+  until,
+} from "../queue/queue-work.js";
 import { HAS_REDIS, type RedisServer } from "../helpers/redis-server.js";
 import { FaultCase } from "./ledger.js";
 import { TINY, annotateArgs, runSoundly } from "./small-run.js";

@@ -20,7 +20,15 @@ import {
   type SmallData,
   type Undisturbed,
 } from "../faults/small-run.js";
-import { type Ended, type InHost, type StartOptions, type Started, endAll, start, startInHost } from "../helpers/command.js";
+import {
+  type Ended,
+  type InHost,
+  type StartOptions,
+  type Started,
+  endAll,
+  start,
+  startInHost,
+} from "../helpers/command.js";
 import { HAS_REDIS, type RedisServer, startRedis } from "../helpers/redis-server.js";
 
 /** Makes the life of workers hard. */
