@@ -59,7 +59,7 @@ export class FieldSpotter {
   received(field: number, bytes: Buffer): string {
     const start = this.ranges[field * 2]!;
     if (start < 0) return "none";
-    const token = bytes.subarray(start, this.ranges[field * 2 + 1]!);
+    const token = bytes.subarray(start, this.ranges[field * 2 + 1]);
     const value = parseToken(token);
     if (typeof value === "number") return shortNumber(token.toString());
     return receivedOf(value === undefined ? token.toString() : value);
