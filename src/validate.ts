@@ -1,6 +1,7 @@
 /** JSON against a schema, with a message that says where, expected and received. */
 import type { ErrorObject, Schema } from "ajv";
 import { Ajv } from "ajv";
+import { cutText, describeValue, withoutControls } from "./foreign.js";
 
 export interface Violation {
   /** Where in the document: "/scores/0/meanIoU"; empty for the document itself. */
@@ -40,7 +41,7 @@ function toViolation(error: ErrorObject): Violation {
         received: "a value",
       };
     case "propertyNames":
-      return { at, expected: "an object with sound names", received: shorten(JSON.stringify(params["propertyName"])) };
+      return { at, expected: "an object with sound names", received: describeValue(params["propertyName"]) };
     case "enum":
       return violation(
         error,
@@ -81,13 +82,12 @@ function violation(error: ErrorObject, expected: string): Violation {
 }
 
 function received(value: unknown): string {
-  return value === undefined ? "nothing" : shorten(JSON.stringify(value));
+  return describeValue(value);
 }
 
 /** The text comes from a file: short, and without the characters that would move a terminal's cursor. */
 function shorten(text: string): string {
-  const cut = text.length > 80 ? `${text.slice(0, 80)}...` : text;
-  return cut.replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return withoutControls(cutText(text, 80));
 }
 
 /*
