@@ -19,6 +19,7 @@ import { loadModel } from "../model/model.js";
 import type { BatchDecoder } from "../predict/decoder.js";
 import { openBatchDecoder } from "../predict/decoder.js";
 import { describeViolation } from "../validate.js";
+import type { RedisAddress } from "./address.js";
 import { queueReason } from "./address.js";
 import type { QueueConnection } from "./connection.js";
 import { connectToQueue, KEY_PREFIX, queueNameOf } from "./connection.js";
@@ -31,8 +32,7 @@ import { cutJob, predictJob } from "./predict-job.js";
 import { hideWorker, RENEW_CARD_MS, showWorker } from "./presence.js";
 
 export interface WorkerOptions extends FetchLimits {
-  /** redis:// or rediss:// address, password included. */
-  readonly queue: string;
+  readonly queue: RedisAddress;
   /** Longest wait for an answer from Redis at the start and at the end, milliseconds; in between there is no limit. */
   readonly queueTimeoutMs: number;
   /** Folder that image paths in jobs are relative to. */

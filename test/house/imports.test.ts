@@ -16,13 +16,14 @@ const files = readdirSync(SRC, { recursive: true, encoding: "utf8" })
 const textOf = (file: string): string => readFileSync(join(SRC, file), "utf8");
 
 /** The ground floor: each may import what stands before it. */
-const GROUND = ["types", "foreign", "errors", "random", "nearest", "validate", "version", "geometry", "files"];
+const GROUND = ["types", "foreign", "secret", "errors", "random", "nearest", "validate", "version", "geometry", "files"];
 /** One floor up; its rooms do not know each other. */
 const STAGES = ["dataset", "crop", "network", "write", "page"];
 const RUNNING = [...GROUND, ...STAGES, "model", "engine", "predict", "runs"];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   types: [],
   foreign: [],
+  secret: [],
   errors: ["types", "foreign"],
   random: ["types", "errors"],
   nearest: [],

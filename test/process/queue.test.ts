@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { parseRedisAddress } from "../../src/queue/address.js";
 import type { QueueStatus } from "../../src/queue/operate.js";
 import { operateQueue } from "../../src/queue/operate.js";
 import { annotateArgs, differences, filesOf } from "../faults/small-run.js";
@@ -102,7 +103,9 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
       run.child.kill("SIGKILL");
       await run.ended;
       await until(
-        async () => (await operateQueue("status", { queue: url, timeoutMs: 60_000 })).coordinators.length === 0,
+        async () =>
+          (await operateQueue("status", { queue: parseRedisAddress(url), timeoutMs: 60_000 })).coordinators.length ===
+          0,
       ); // its lease ends
       expect(await json(url, "drain")).toMatchObject({
         touched: JOBS,

@@ -6,7 +6,8 @@ import { checkStudy, studyRun } from "../../clicks/annotate-study.js";
 import type { ExitCode } from "../../errors.js";
 import { EXIT, usageError } from "../../errors.js";
 import { DEFAULT_CANDIDATES } from "../../predict/candidates.js";
-import { parseRedisAddress, withoutPasswords } from "../../queue/address.js";
+import { parseImageAddress, parseRedisAddress } from "../../queue/address.js";
+import { hideInWord } from "../../secret.js";
 import { packageVersion } from "../../version.js";
 import type { OutputFormat } from "../../write/writer.js";
 import type { OptionTable } from "../option-table.js";
@@ -245,7 +246,7 @@ export async function annotateCommand(
   const say = (words: readonly string[]): void => {
     if (!flags.quiet) for (const line of words) terminal.stderr.write(`${printable(line)}\n`);
   };
-  say(summaryMessages(summary, rest.map(withoutPasswords), flags.verbose));
+  say(summaryMessages(summary, rest.map(hideInWord), flags.verbose));
   await appendStepSummary(terminal.env, summary);
   const study =
     thresholds === undefined || summary.stopped
@@ -276,12 +277,7 @@ function checkCombinations(flags: AnnotateFlags): void {
         "--queue needs an output folder: results come in any order, and the journal keeps them",
         "Name a folder with --out.",
       );
-    if (flags.imageAddress !== undefined && !/^https?:\/\//.test(flags.imageAddress)) {
-      throw usageError(
-        "--image-address: expected an address that begins with http:// or https:// but received another kind",
-        "Give the address of the folder that holds the images.",
-      );
-    }
+    if (flags.imageAddress !== undefined) parseImageAddress(flags.imageAddress);
   } else if (flags.imageAddress !== undefined) {
     throw usageError("--image-address is for the workers of a queue", "Add --queue, or leave it out.");
   }
@@ -304,11 +300,11 @@ async function openQueueIfAsked({
   if (queue === undefined) return undefined;
   const { openQueuePredictor } = await import("../../queue/coordinator.js");
   return openQueuePredictor({
-    queue,
+    queue: parseRedisAddress(queue),
     timeoutMs: 1000 * queueTimeout,
     attempts,
     priority,
-    ...(imageAddress !== undefined && { imageAddress }),
+    ...(imageAddress !== undefined && { imageAddress: parseImageAddress(imageAddress) }),
   });
 }
 

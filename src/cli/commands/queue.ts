@@ -2,6 +2,7 @@
 import type { DeviceChoice } from "../../engine/devices.js";
 import type { ExitCode } from "../../errors.js";
 import { EXIT } from "../../errors.js";
+import { parseRedisAddress } from "../../queue/address.js";
 import type { ModelQueue, QueueAction, QueueStatus } from "../../queue/operate.js";
 import { packageVersion } from "../../version.js";
 import type { NumberRow, OptionTable, TextRow } from "../option-table.js";
@@ -165,7 +166,10 @@ export const queueTable = {
 export function queueCommand(action: QueueAction) {
   return async (flags: QueueFlags, terminal: Terminal): Promise<ExitCode> => {
     const { operateQueue } = await import("../../queue/operate.js");
-    const status = await operateQueue(action, { queue: flags.queue, timeoutMs: 1000 * flags.queueTimeout });
+    const status = await operateQueue(action, {
+      queue: parseRedisAddress(flags.queue),
+      timeoutMs: 1000 * flags.queueTimeout,
+    });
     const lines = flags.json
       ? [JSON.stringify(status)]
       : [...actionWords(action, status.touched), ...statusMessages(status)];
@@ -237,7 +241,7 @@ export async function workerCommand(flags: WorkerFlags, terminal: Terminal): Pro
     flags;
   const summary = await runWorker(
     {
-      queue,
+      queue: parseRedisAddress(queue),
       images,
       model,
       device,
