@@ -131,10 +131,13 @@ function quoted(text: string): string {
   return withoutControls(JSON.stringify(text));
 }
 
-/** Control characters and marks that turn the direction of text, as escapes that JSON reads as the same text. */
+/**
+ * Control characters and marks that turn the direction of text, as escapes that JSON reads as the same text. Line breaks
+ * stay: within JSON they stand between values.
+ */
 export function withoutControls(json: string): string {
   return json.replace(
-    /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu,
+    /(?!\n)[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }

@@ -87,7 +87,7 @@ function received(value: unknown): string {
 
 /** The text comes from a file: short, and without the characters that would move a terminal's cursor. */
 function shorten(text: string): string {
-  return withoutControls(cutText(text, 80));
+  return withoutControls(cutText(text, 80)).replaceAll("\n", "\\u000a");
 }
 
 /*

@@ -87,7 +87,14 @@ export function inFolder(folder: string, paths: readonly string[]): string {
 }
 
 function joined(folder: string, path: string): string {
-  return `${folder.replace(/\/+$/, "")}/${path}`;
+  return `${withoutEndSlashes(folder)}/${path}`;
+}
+
+/** Not by an expression: one that ends in slashes looks at each run of slashes as often as it is long. */
+function withoutEndSlashes(folder: string): string {
+  let end = folder.length;
+  while (end > 0 && folder[end - 1] === "/") end--;
+  return folder.slice(0, end);
 }
 
 /** A word as a POSIX shell takes it. */
@@ -258,7 +265,7 @@ export function clickStudyMessages(summary: ClickSummary, { exclusions }: Pick<C
     lines.push(
       `mean clicks at T = ${failOverClicks.threshold} are over the limit of ${failOverClicks.limit} (--fail-over-clicks)`,
     );
-  lines.push(`wrote ${summary.out.replace(/\/+$/, "")}/: ${summary.written.join(", ")}`);
+  lines.push(`wrote ${withoutEndSlashes(summary.out)}/: ${summary.written.join(", ")}`);
   return lines;
 }
 
@@ -292,7 +299,7 @@ export function evaluationMessages({ counts }: EvaluationReport, summary: Evalua
   if (counts.remarks.length > 0) lines.push(`worth a look: ${listedReasons(counts.remarks)}`);
   if (summary.failUnder?.passed === false)
     lines.push(`mean IoU is below the limit of ${summary.failUnder.limit} (--fail-under)`);
-  lines.push(`wrote ${summary.out.replace(/\/+$/, "")}/: ${summary.written.join(", ")}`);
+  lines.push(`wrote ${withoutEndSlashes(summary.out)}/: ${summary.written.join(", ")}`);
   return lines;
 }
 

@@ -53,7 +53,7 @@ test("user and password open where they are used, and print as ***", () => {
 test("the address of the image folder opens for the jobs, and shows neither user nor query", () => {
   const address = parseImageAddress("https://u:secret@host:8080/x?sig=secret#secret");
   expect(address.open()).toContain("secret");
-  expect(`${address}`).toBe("https://***@host:8080/x?***");
+  expect(String(address)).toBe("https://***@host:8080/x?***");
 });
 
 test.each(["ftp://u:secret@host", "http://", "https://u:secret@", "secret"])(
