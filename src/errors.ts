@@ -5,7 +5,7 @@
 
 import { cutText, describeValue } from "./foreign.js";
 
-/** Exit codes of the command line; also in the README. 3 to 13 are left alone because Node uses them. */
+/** Exit codes of the command line; also in docs/cli.md. 3 to 13 are left alone because Node uses them. */
 export const EXIT = {
   /** Every requested instance is done, or there was nothing to do. */
   ok: 0,
@@ -31,6 +31,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export class PolyrnnError extends Error {
   override readonly name = "PolyrnnError";
+  // eslint-disable-next-line max-params -- the platform's errors take their options last, after the message
   constructor(
     message: string,
     readonly code: `E_${string}`,
