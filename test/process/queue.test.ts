@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { parseRedisAddress } from "../../src/queue/address.js";
 import type { QueueStatus } from "../../src/queue/operate.js";
 import { operateQueue } from "../../src/queue/operate.js";
 import { annotateArgs, differences, filesOf } from "../faults/small-run.js";
@@ -107,7 +108,9 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
       await run.ended;
       await endLeases(at);
       await until(
-        async () => (await operateQueue("status", { queue: url, timeoutMs: 60_000 })).coordinators.length === 0,
+        async () =>
+          (await operateQueue("status", { queue: parseRedisAddress(url), timeoutMs: 60_000 })).coordinators.length ===
+          0,
       );
       expect(await json(url, "drain")).toMatchObject({
         touched: JOBS,
