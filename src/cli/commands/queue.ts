@@ -1,7 +1,7 @@
 /** `polyrnn queue status|pause|resume|drain|retry-failed`: five commands, one table; the work is queue/operate.ts. */
 import { EXIT } from "../../errors.js";
 import type { ModelQueue, QueueAction, QueueStatus } from "../../queue/operate.js";
-import type { Command } from "../command.js";
+import type { Command, CommandGroup } from "../command.js";
 import { defineCommand } from "../command.js";
 import type { OptionTable } from "../option-table.js";
 import type { JsonOption } from "../shared-rows.js";
@@ -31,6 +31,11 @@ const ACTIONS: readonly { readonly action: QueueAction; readonly summary: string
   { action: "drain", summary: "remove all jobs that are not in work", why: "clean up after abandoned runs" },
   { action: "retry-failed", summary: "queue jobs again that were set aside", why: "after their cause is fixed" },
 ];
+
+export const queueGroup: CommandGroup = {
+  path: ["queue"],
+  summary: "look at the queues of a Redis server, and steer them",
+};
 
 export const queueCommands: readonly Command[] = ACTIONS.map(({ action, summary, why }) =>
   defineCommand<QueueFlags>({
