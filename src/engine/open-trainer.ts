@@ -8,7 +8,7 @@ import type { WeightTensor } from "../model/safetensors.js";
 import type { PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
 import type { DeviceChoice } from "./devices.js";
-import { hasNvidiaDriver } from "./devices.js";
+import { hasNvidiaDriver, missingHardware } from "./devices.js";
 import type { Engine } from "./engine.js";
 import type { Tfjs } from "./tfjs/ops.js";
 import type { Trainer, TrainerOptions } from "./trainer.js";
@@ -44,6 +44,9 @@ export async function openTrainingDevice(choice: DeviceChoice, threads?: number)
       fixes.push(fix);
     }
   }
+  const missing = choice === "cuda" ? missingHardware(choice) : undefined;
+  if (missing !== undefined)
+    throw unavailable(`training on cuda: ${missing.reason}; ${reasons.join("; ")}`, missing.fix);
   throw unavailable(
     `training on ${choice}: expected TensorFlow.js with its native library but ${reasons.join("; ")}`,
     `${fixes[0]!}. POLYRNN_TFJS_NODE may name the folder of a tfjs-node package elsewhere.`,

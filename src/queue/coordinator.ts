@@ -64,7 +64,10 @@ const [FIRST_NOTE_POLLS, NEXT_NOTE_POLLS] = [5, 60];
 /** @returns the predictor for `annotate`; it connects when the model is loaded */
 export function openQueuePredictor(options: QueueRunOptions): OpenPredictor {
   return async (model, { images, resume }, host): Promise<Predictor> => {
-    const connection = await connectToQueue(options);
+    const connection = await connectToQueue({
+      ...options,
+      afterwards: "What was journaled is kept, and the same command with --resume goes on.",
+    });
     host.note(`handing out work for model ${model.card.name} over ${connection.address.shown}`);
     const naming: JobNaming = {
       images,

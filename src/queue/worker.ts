@@ -82,7 +82,11 @@ export async function runWorker(
   host: WorkerHost,
   open = openBatchDecoder,
 ): Promise<WorkerSummary> {
-  const connection = await connectToQueue({ queue: options.queue, timeoutMs: options.queueTimeoutMs });
+  const connection = await connectToQueue({
+    queue: options.queue,
+    timeoutMs: options.queueTimeoutMs,
+    afterwards: "Then start the worker again.",
+  });
   try {
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
