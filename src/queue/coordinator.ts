@@ -18,6 +18,7 @@ import { BATCH_SIZES } from "../annotate/local-predictor.js";
 import type { AnnotateHost } from "../annotate/options.js";
 import type { PredictedInstance } from "../annotate/predict-batch.js";
 import type { OpenPredictor, Predictor, PredictRequest } from "../annotate/predictor.js";
+import { count } from "../count.js";
 import type { Model } from "../model/model.js";
 import type { PredictingEngine } from "../runs/run-file.js";
 import type { QueueConnection } from "./connection.js";
@@ -209,7 +210,7 @@ class Coordinator {
         const state = await board.stateOf(alone.id);
         const why = state.kind === "failed" ? state.why : "it failed";
         const message =
-          `job ${alone.id} was set aside after ${this.run.naming.attempts} attempt(s) and one of its image alone: ` +
+          `job ${alone.id} was set aside after ${count(this.run.naming.attempts, "attempt")} and one of its image alone: ` +
           `${why}. Look at the worker's messages and the image, then run again with --resume.`;
         yield [...alone.instances.values()].map((instance) =>
           failedBy(instance, {

@@ -12,6 +12,7 @@ import { hostname } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Job as BullJob } from "bullmq";
 import { Queue, UnrecoverableError, WaitingError, Worker } from "bullmq";
+import { count } from "../count.js";
 import { Gate } from "../crop/gate.js";
 import type { DeviceChoice } from "../engine/devices.js";
 import type { Model } from "../model/model.js";
@@ -238,7 +239,7 @@ class JobWorker {
         `expected a job for model ${hash.slice(0, 12)} but received one for ${job.model.slice(0, 12)}`,
       );
     if (bull.stalledCounter >= job.attempts)
-      throw new UnrecoverableError(`${bull.stalledCounter} worker(s) died or stalled while they had it`);
+      throw new UnrecoverableError(`${count(bull.stalledCounter, "worker")} died or stalled with it`);
     return job;
   }
 

@@ -25,6 +25,6 @@ test.each([
 
 test("training has no GPU but CUDA", async () => {
   const terminal = memoryTerminal();
-  expect(await run(["train", "x", "--data", "y", "--out", "z", "--device", "gpu"], terminal)).toBe(2);
+  expect(await run(["train", "--device", "gpu"], terminal)).toBe(2);
   expect(terminal.stderr.text).toContain("Use cuda for an NVIDIA GPU; training has no other.");
 });

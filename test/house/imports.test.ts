@@ -16,11 +16,12 @@ const files = readdirSync(SRC, { recursive: true, encoding: "utf8" })
 const textOf = (file: string): string => readFileSync(join(SRC, file), "utf8");
 
 /** The ground floor: each may import what stands before it. */
-const GROUND = ["types", "errors", "random", "nearest", "validate", "version", "geometry", "files"];
+const GROUND = ["count", "types", "errors", "random", "nearest", "validate", "version", "geometry", "files"];
 /** One floor up; its rooms do not know each other. */
 const STAGES = ["dataset", "crop", "network", "write", "page"];
 const RUNNING = [...GROUND, ...STAGES, "model", "engine", "predict", "runs"];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  count: [],
   types: [],
   errors: ["types"],
   random: ["types", "errors"],

@@ -1,4 +1,5 @@
 /** `polyrnn queue status|pause|resume|drain|retry-failed`: five commands, one table; the work is queue/operate.ts. */
+import { count } from "../../count.js";
 import { EXIT } from "../../errors.js";
 import type { ModelQueue, QueueAction, QueueStatus } from "../../queue/operate.js";
 import type { Command, CommandGroup } from "../command.js";
@@ -63,13 +64,13 @@ function actionMessages(action: QueueAction, touched: number): string[] {
     case "status":
       return [];
     case "pause":
-      return [`paused ${touched} queue(s): workers finish what they have and take nothing more`];
+      return [`paused ${count(touched, "queue")}: workers finish what they have and take nothing more`];
     case "resume":
-      return [`resumed ${touched} queue(s)`];
+      return [`resumed ${count(touched, "queue")}`];
     case "drain":
-      return [`removed ${touched} job(s)`];
+      return [`removed ${count(touched, "job")}`];
     case "retry-failed":
-      return [`put ${touched} job(s) up again; their results are fetched by the coordinator, or by annotate --resume`];
+      return [`put ${count(touched, "job")} up again; results are fetched by the coordinator, or by annotate --resume`];
   }
 }
 
@@ -81,7 +82,7 @@ function statusMessages({ server, queues, coordinators }: QueueStatus): string[]
   for (const { workers, failedJobs } of queues) {
     for (const { id, modelName, device, engineVersion, instances, failed } of workers)
       lines.push(
-        `worker ${id}: ${modelName} on ${device} (${engineVersion}), ${instances} instances, ${failed} failed`,
+        `worker ${id}: ${modelName} on ${device} (${engineVersion}), ${count(instances, "instance")}, ${failed} failed`,
       );
     for (const { id, reason } of failedJobs) lines.push(`set aside: job ${id}: ${reason}`);
   }
