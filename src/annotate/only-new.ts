@@ -151,13 +151,8 @@ async function readImages(file: ByteFile): Promise<ReadonlyMap<Id, EarlierImage>
     element({ index, offset, length, bytes, start, fields }) {
       const id = fields.id(0, bytes);
       if (id === undefined) return;
-      const { image, failure } = readImageRecord(
-        Buffer.from(bytes.subarray(start, start + length)),
-        offset,
-        file.path,
-        index,
-        id,
-      );
+      const record = Buffer.from(bytes.subarray(start, start + length));
+      const { image, failure } = readImageRecord(record, { file: file.path, position: index, offset, id });
       if (failure !== undefined || images.has(id)) return;
       const { fileName, width, height } = image;
       images.set(id, { fileName, ...(width !== undefined && height !== undefined && { size: { width, height } }) });

@@ -1,20 +1,22 @@
-/** Names of the image files in a folder, by relative path, file name, stem and number; strings only, no disk. */
-
 /**
- * What a look-up in the index gives: one path (relative, "/" between parts), several that fit equally well, or none.
+ * Names of image files: those in a folder, looked up by path, file name, stem and number; and those in box files, which
+ * are judged before anything on disk is touched. Strings only, no disk. In box files both slashes count as separators,
+ * because the files travel between systems.
  */
+
+/** What a look-up gives: one path (relative, "/" between parts), several that fit equally well, or none. */
 export type Match =
   | { readonly kind: "one"; readonly path: string }
   | { readonly kind: "several"; readonly paths: readonly string[] }
   | undefined;
 
-/** Positions in `paths` by key; a single position is the ordinary case and costs no array. */
+/** Positions in `paths` by key; a single position, the usual case, costs no array. */
 type Positions = Map<string | number, number | number[]>;
 
 export class ImageIndex {
   private readonly paths: string[] = [];
   private readonly byName: Positions = new Map();
-  // Made when first asked for: most data sets name their files exactly.
+  // Built on first use: most data sets name their files exactly.
   private byNormalName: Positions | undefined;
   private byStem: Positions | undefined;
   private byNumber: Positions | undefined;
@@ -33,7 +35,7 @@ export class ImageIndex {
     return this.choose(this.byName.get(baseName(name)), name, (path) => path);
   }
 
-  /** As findName, but accents written as one character or two (macOS file systems) are the same. */
+  /** As findName, with accents as one character or as two (macOS file systems) taken for the same. */
   findNormalized(name: string): Match {
     const normal = name.normalize("NFC");
     this.byNormalName ??= this.group((path) => baseName(path).normalize("NFC"));
@@ -80,11 +82,6 @@ export class ImageIndex {
   }
 }
 
-/*
- * File names of images as box files give them: data from outside, judged before anything on disk is touched.
- * Both slashes count as separators, because box files travel between systems.
- */
-
 const DRIVE_OR_SCHEME = /^[a-z]:|^[a-z][a-z0-9+.-]*:\/\//i;
 
 /** @returns why the name leads out of the image folder, or undefined when it stays inside */
@@ -97,10 +94,7 @@ export function reasonOutside(name: string): string | undefined {
   return undefined;
 }
 
-/**
- * The ways a safe name may be meant, most literal first: as it is, and with backslashes as separators. Without "." and
- * empty parts.
- */
+/** What a safe name may mean, most literal first: as it is, and with backslashes as separators; without "." parts. */
 export function readingsOf(name: string): readonly string[] {
   const literal = tidy(name);
   const slashes = tidy(name.replaceAll("\\", "/"));
@@ -115,7 +109,7 @@ function tidy(path: string): string {
 }
 
 /** "a/b.jpg" -> "b.jpg" */
-export function baseName(path: string): string {
+function baseName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
@@ -125,7 +119,7 @@ export function withoutExtension(path: string): string {
   return dot > path.lastIndexOf("/") + 1 ? path.slice(0, dot) : path;
 }
 
-/** Stems that are a number by the custom of COCO: 000000000139, or COCO_val2014_000000000139. */
+/** Stems that are a number by COCO's convention: 000000000139, or COCO_val2014_000000000139. */
 const NUMBER_STEM = /^(?:COCO_[a-z]+[0-9]{4}_)?([0-9]{1,15})$/;
 
 /** The numeric image id a file stem stands for, or undefined. */

@@ -2,12 +2,12 @@
  * cityscapes/: one polygon file per image, as the Cityscapes label tool and cityscapesScripts read them.
  *
  * { imgHeight, imgWidth, objects: [{ label, polygon: [[x, y], ...] }] }; objects later in the list cover earlier ones.
- * An object also has deleted, verified and user; without `verified` the tool takes it for checked by a person, so drawn
- * polygons say 0. One object is one polygon: the parts of a polygon people made are joined by bridges of no width.
- * Crowds become "<label>group". Objects of a Cityscapes input that were passed over (kept, groups, deleted or wholly
- * covered ones) go out unchanged, in their place; labels that are no instances (road, sky) never reach a writer. Files
- * are named as the image, with "_leftImg8bit" and the folder leftImg8bit/ replaced by gtFine, so that they pair up.
- * Source: cityscapesScripts, helpers/annotation.py and the README of the data set.
+ * An object also has deleted, verified and user; without `verified` the tool takes it for checked by a person, so
+ * predicted polygons say 0. One object is one polygon: the parts of a polygon that people made are joined by bridges of
+ * no width. Crowds become "<label>group". Objects of a Cityscapes input that were passed over (kept, groups, deleted or
+ * wholly covered ones) go out unchanged, in their place; labels that are no instances (road, sky) never reach a writer.
+ * Files are named after the image, with "_leftImg8bit" and the folder leftImg8bit/ replaced by gtFine, so that they
+ * pair up. Source: cityscapesScripts, helpers/annotation.py and the README of the data set.
  */
 import { join } from "node:path";
 import { writeAtomic } from "../files/atomic-file.js";

@@ -1,5 +1,5 @@
 /**
- * One result as a COCO annotation, for annotations.json and for the line-by-line stream.
+ * One result as a COCO annotation, for annotations.json and for the stream of `--out -`, one annotation per line.
  *
  * - Every field of the input goes out as it came in (ids, bbox, attributes, unknown ones), but for those below.
  * - segmentation: one polygon, [[x1, y1, x2, y2, ...]]; two decimals; never four numbers or fewer, which pycocotools
@@ -7,11 +7,10 @@
  * - area: pixels of the mask, as pycocotools counts them (mask.area of the polygon filled by the COCO rule).
  * - iscrowd: 0.
  * - polyrnn_score: the polygon's score, 0..1, always under this name. score: the detector's if the input had one, else
- *   the same value.
- *   A score equal to the polyrnn_score beside it was written by an earlier run, and is replaced.
+ *   the same value. A score equal to the polyrnn_score beside it is an earlier run's, and is replaced.
  * - Labels of the input that were passed over (see write/labels.ts) go out unchanged, if they have a segmentation;
- *   Cityscapes ones
- *   get COCO's fields, groups iscrowd: 1. Failed instances have no annotation; the summary lists them.
+ *   those of Cityscapes get COCO's fields, groups iscrowd: 1. Failed instances have no annotation; the summary lists
+ *   them.
  */
 import { rasterizePolygon } from "../geometry/rasterize.js";
 import { polygonBounds } from "../geometry/ring.js";
@@ -29,7 +28,7 @@ export function toCocoAnnotation(item: ResultItem, result: ImageResult, names: C
   return hasCocoSegmentation(rawOf(item)) ? rawOf(item) : fromCityscapes(item, result, names);
 }
 
-/** The annotation of a polygon that was drawn. */
+/** The annotation of a predicted polygon. */
 export function predictedAnnotation(instance: Instance, outcome: DoneOutcome): JsonObject {
   const { raw } = instance;
   return {
@@ -48,7 +47,7 @@ export function predictedAnnotation(instance: Instance, outcome: DoneOutcome): J
 
 /**
  * The annotation of a polygon that an earlier run wrote: polygon, area and score as they are there, every other field
- * as the input has it today; fields that only the earlier annotation has (a reviewer's mark) stay, behind the others.
+ * as the input has it now. Fields that only the earlier annotation has (a reviewer's mark) stay, after the others.
  */
 export function carriedAnnotation(instance: Instance, earlier: JsonObject): JsonObject {
   const { raw } = instance;
@@ -101,9 +100,7 @@ function maskArea(polygon: Polygon, width: number, height: number): number {
   return rleArea(rasterizePolygon(polygon, height, width));
 }
 
-/* The stream of `--out -`: one COCO annotation per line, as in annotations.json, in input order. */
-
-/** @returns one line without its line break */
+/** One line of the stream, without its line break. */
 export function resultLine(instance: Instance, outcome: DoneOutcome): string {
   return JSON.stringify(predictedAnnotation(instance, outcome));
 }

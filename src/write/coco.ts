@@ -2,13 +2,13 @@
  * annotations.json: a COCO instances file that pycocotools loads.
  *
  * Images and annotations are two lists of one document and arrive together, image by image. Images go straight into the
- * file; annotations go into a second one beside it, which is appended at the end: nothing is kept in memory.
- * Annotations come in the order of their images; an input that mixes annotations of different images comes out sorted
- * by image. See coco-annotation.ts for what an annotation holds.
+ * file; annotations go into a second file beside it, which is appended at the end. Nothing is kept in memory.
+ * Annotations come in the order of their images, also where the input mixes annotations of different images. See
+ * coco-annotation.ts for what an annotation holds.
  *
  * The header (info, licenses, ...) and the categories go out as they came in. An image gets width and height where the
- * input has none, because pycocotools needs them; an image the input does not list gets no record. Format: COCO, "Data
- * format" page of the COCO dataset's site, and pycocotools 2.
+ * input has none, because pycocotools needs them; an image that the input does not list gets no record. Format: COCO,
+ * "Data format" page of the COCO dataset's site, and pycocotools 2.
  */
 import { join } from "node:path";
 import { AtomicFile } from "../files/atomic-file.js";
@@ -18,7 +18,7 @@ import { nameCategories } from "./labels.js";
 import type { AnnotationWriter, ImageResult, WriteContext } from "./writer.js";
 
 const FILE_NAME = "annotations.json";
-/** Written here and not from the header, whatever the header says. */
+/** Fields of the header that are never passed through. */
 const OWN_FIELDS: ReadonlySet<string> = new Set(["images", "annotations", "categories"]);
 
 export async function openCocoWriter(context: WriteContext): Promise<AnnotationWriter> {

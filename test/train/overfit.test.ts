@@ -48,12 +48,10 @@ async function easyShapes(set: ValidationSet): Promise<Shape[]> {
     if (truth?.kind !== "polygon") continue;
     const cells = targetCells(truth.polygon[0]!, crop.window, LIMITS);
     if (typeof cells === "string") continue;
-    const ceiling = iouWithTruth(
-      [cells.map((cell) => cellToImagePoint(cell, crop.window))],
-      truth,
-      crop.imageHeight,
-      crop.imageWidth,
-    );
+    const ceiling = iouWithTruth([cells.map((cell) => cellToImagePoint(cell, crop.window))], truth, {
+      height: crop.imageHeight,
+      width: crop.imageWidth,
+    });
     if (ceiling > LEAST_CEILING) shapes.push({ crop, cells });
   }
   return shapes.sort((a, b) => a.cells.length - b.cells.length).slice(0, COUNT);
@@ -74,14 +72,17 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
     const network = describeNetwork({ name: "tiny", widths: [12, 12], features: 16, rank: 32, peepholes: false });
     const weights = new Map([...network.weightShapes].map(([name, shape]) => [name, initialWeight(name, shape, 1)]));
     const device = await trainingDevice(tf, "cpu", "");
-    const trainer = device.openTrainer(network, weights, NORMALIZATION, {
-      frozen: new Set(),
-      weights: { steps: 1, edge: 0.2, vertex: 1, mask: 0.2 },
-      smoothing: 0,
-      weightDecay: 0,
-      clipNorm: 5,
-      ema: 0,
-    });
+    const trainer = device.openTrainer(
+      { network, weights, normalization: NORMALIZATION },
+      {
+        frozen: new Set(),
+        weights: { steps: 1, edge: 0.2, vertex: 1, mask: 0.2 },
+        smoothing: 0,
+        weightDecay: 0,
+        clipNorm: 5,
+        ema: 0,
+      },
+    );
     const learned: ValidationSet = {
       ...set,
       instances: COUNT,
@@ -101,7 +102,7 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
       const rate = RATE * Math.min(1, step / 10) * (step > 100 ? 0.3 : 1);
       expect((await trainer.step(batch, { head: rate, backbone: rate })).applied).toBe(true);
       if (step % 20 !== 0) continue;
-      const engine = device.openEngine(network, await trainer.weights(), NORMALIZATION);
+      const engine = device.openEngine({ network, weights: await trainer.weights(), normalization: NORMALIZATION });
       iou = (await validate(engine, learned, { batchSize: COUNT, maxSteps: 30 })).line.all.iou;
       await engine.dispose();
     }

@@ -66,7 +66,7 @@ export const exportCommand = defineCommand<ExportFlags>({
     await makeFolder(out);
     const files = await exportOnnx(model, out);
     say("running the files and comparing them with the model");
-    const engine = await openOnnxEngine(model.network, model.weights, model.card.normalization, { device: "cpu" });
+    const engine = await openOnnxEngine(model, { device: "cpu" });
     try {
       const paths = { encoder: join(out, "encoder.onnx"), loop: join(out, "polyrnn.onnx") };
       const check = await checkExport(engine, paths);

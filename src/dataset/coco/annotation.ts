@@ -1,4 +1,7 @@
-/** One annotation of a COCO file or results list, from bytes to an entry: an instance, or why it is none. */
+/**
+ * One annotation of a COCO file or results list, from bytes to an entry: an instance, or why it is none. A
+ * `segmentation` that cannot serve as ground truth costs the instance only its evaluation: the reason is kept.
+ */
 import { PolyrnnError, receivedOf } from "../../errors.js";
 import { checkBox } from "../../geometry/box.js";
 import { decodeRle } from "../../geometry/rle.js";
@@ -17,7 +20,7 @@ export interface AnnotationSource {
 }
 
 /** What the index knows of an annotation. */
-export interface AnnotationPlace {
+interface AnnotationPlace {
   readonly ordinal: number;
   /** Bytes from the start of the file. */
   readonly offset: number;
@@ -28,7 +31,7 @@ export interface AnnotationPlace {
 
 const NEXT_STEP = "Correct or remove this annotation.";
 
-/** Never throws: whatever is wrong with an annotation costs that annotation only. */
+/** Never throws: whatever is wrong with an annotation costs only that annotation. */
 export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: AnnotationSource): Entry {
   const parsed = parseJsonBytes(bytes, place.offset);
   const raw = parsed.kind === "value" && isObject(parsed.value) ? parsed.value : {};
@@ -84,9 +87,7 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/**
- * The file's id, also of an annotation that is not JSON as a whole; its position, counted from 1, where there is none.
- */
+/** The file's id, also of an annotation that is not valid JSON; its position, counted from 1, where there is none. */
 function idOf(raw: JsonObject, bytes: Buffer, place: AnnotationPlace, source: AnnotationSource): Id {
   const position = place.ordinal + 1;
   if (source.format === "coco-results") return position;
@@ -107,18 +108,16 @@ function oneOf(ids: ReadonlySet<Id>): string {
   return `${ids.size > 1 ? "one of " : ""}${shown}${ids.size > 10 ? ` and ${ids.size - 10} more` : ""}`;
 }
 
-/*
- * Ground truth from the `segmentation` of a COCO annotation: polygons, or a mask in run lengths as a list or as text.
- * A segmentation that cannot serve as truth costs the instance nothing but its evaluation: the reason is kept.
- */
-
 /** Fields of an Instance; empty when the annotation has no segmentation. */
-export interface TruthFields {
+interface TruthFields {
   readonly truth?: Truth;
   readonly truthProblem?: string;
 }
 
-/** @param where place in the input, opens the problem */
+/**
+ * Ground truth from the `segmentation` of a COCO annotation: polygons, or a mask in run lengths as a list or as text.
+ * @param where place in the input, opens the problem
+ */
 export function readTruth(segmentation: JsonValue | undefined, where: string, image: ImageRecord): TruthFields {
   if (segmentation === undefined || segmentation === null) return {};
   if (!Array.isArray(segmentation)) return readMask(segmentation, where, image);
@@ -138,7 +137,9 @@ function readMask(segmentation: JsonValue, where: string, image: ImageRecord): T
     const { width = rle.width, height = rle.height } = image;
     if (rle.width === width && rle.height === height) return { truth: { kind: "rle", rle } };
     return {
-      truthProblem: `${where}, segmentation: expected a mask of its image's ${width} x ${height} pixels, received ${rle.width} x ${rle.height}`,
+      truthProblem:
+        `${where}, segmentation: expected a mask of its image's ${width} x ${height} pixels, ` +
+        `received ${rle.width} x ${rle.height}`,
     };
   } catch (error) {
     if (!(error instanceof PolyrnnError)) throw error;
@@ -152,15 +153,15 @@ function readRing(numbers: JsonValue): Ring | string {
   if (numbers.length % 2 !== 0) return `expected pairs of coordinates, received ${numbers.length} numbers`;
   const ring: { x: number; y: number }[] = [];
   for (let i = 0; i < numbers.length; i += 2) {
-    const x = numbers[i],
-      y = numbers[i + 1];
+    const x = numbers[i];
+    const y = numbers[i + 1];
     if (typeof x !== "number" || !Number.isFinite(x)) return `expected finite numbers, received ${receivedOf(x)}`;
     if (typeof y !== "number" || !Number.isFinite(y)) return `expected finite numbers, received ${receivedOf(y)}`;
     ring.push({ x, y });
   }
   // Some tools close their rings; here a ring is stored open.
-  const first = ring[0],
-    last = ring.at(-1);
+  const first = ring[0];
+  const last = ring.at(-1);
   if (ring.length > 1 && first?.x === last?.x && first?.y === last?.y) ring.pop();
   return ring.length >= 3 ? ring : `expected a polygon of at least 3 points, received ${ring.length}`;
 }

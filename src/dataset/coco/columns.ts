@@ -1,6 +1,7 @@
 /**
- * Where the annotations of a file are, by image: three numbers per annotation, 16 bytes, whatever the annotations hold.
- * Annotation ids are kept only until it is known which of them stand twice.
+ * The index of a COCO file in typed arrays: where its annotations are, by image, and where its image records are. An
+ * annotation takes three numbers, 16 bytes, whatever it holds. Annotation ids are kept only until it is known which of
+ * them occur twice.
  */
 import { invalidData } from "../../errors.js";
 import type { Id } from "../../types.js";
@@ -79,7 +80,7 @@ export class AnnotationIndex {
   }
 }
 
-/** Sorting a copy finds equal ids in 8 bytes each; a Set of them would need several times that. */
+/** Sorting a copy finds equal ids with 8 bytes each; a Set would need several times that. */
 function noteRepeats(ids: Float64Array, repeats: Map<number, number>): void {
   const sorted = ids.slice().sort();
   const firstOf = new Map<number, number | undefined>();
@@ -94,8 +95,7 @@ function noteRepeats(ids: Float64Array, repeats: Map<number, number>): void {
   }
 }
 
-/* Where the image records of a COCO file are, and which image ids they give. */
-
+/** Where the image records of a COCO file are, and their ids. */
 export interface ImageTable {
   readonly count: number;
   /** Bytes, by position in `images`. */
@@ -104,7 +104,7 @@ export interface ImageTable {
   id(position: number): Id;
   /** Position of the first record with this id; undefined when no record has it. */
   positionOf(id: Id): number | undefined;
-  /** First and last position with the id of this one; the same two numbers where an id stands once, as it should. */
+  /** First and last position with the id of this one; the same number where an id occurs once, as it should. */
   firstWithSameId(position: number): number;
   lastWithSameId(position: number): number;
 }
@@ -125,13 +125,14 @@ export class ImageTableBuilder {
   }
 
   /**
-   * To be called when all ids of the file have been seen.
-   * @throws E_DATA when a record has no usable id: no annotation can name it, and no failure could be listed under it
+   * Called when all ids of the file have been seen.
+   * @throws E_DATA when a record has no usable id: no annotation can name it, and no failure can be listed under it
    */
   finish(file: string): ImageTable {
     if (this.withoutId !== undefined) {
       throw invalidData(
-        `${file}: images[${this.withoutId.position}], byte ${this.withoutId.offset}: expected an image record with an id (text, or an integer up to 2^53), received none`,
+        `${file}: images[${this.withoutId.position}], byte ${this.withoutId.offset}: ` +
+          "expected an image record with an id (text, or an integer up to 2^53), received none",
         "Give the image an id, or remove its record.",
       );
     }
@@ -158,8 +159,7 @@ export class ImageTableBuilder {
   }
 }
 
-/* Ids as small numbers, so that an index over many annotations can hold them in typed arrays. */
-
+/** Ids as small numbers, so that an index over many annotations can hold them in typed arrays. */
 export class IdNumbers {
   private readonly numbers = new Map<Id, number>();
   private readonly list: Id[] = [];
@@ -186,17 +186,14 @@ export class IdNumbers {
     return this.list[number]!;
   }
 
-  /** In the order they were first seen. */
+  /** In the order in which they were first seen. */
   all(): readonly Id[] {
     return this.list;
   }
 }
 
-/* A typed array that grows: one field of many records, without an object per record. */
-
-type Numbers = Float64Array | Int32Array;
-
-export class NumberColumn<T extends Numbers> {
+/** A typed array that grows: one field of many records, without an object per record. */
+export class NumberColumn<T extends Float64Array | Int32Array> {
   length = 0;
   private values: T;
 
@@ -213,7 +210,7 @@ export class NumberColumn<T extends Numbers> {
     this.values[this.length++] = value;
   }
 
-  /** The values so far; later pushes may or may not show in it. */
+  /** The values so far; it may or may not show later pushes. */
   view(): T {
     return this.values.subarray(0, this.length) as T;
   }

@@ -1,6 +1,6 @@
 /**
- * One pass over a COCO file or results list: what is in it and where. Nothing of the file is kept but numbers per
- * record, the categories, and the other top-level fields.
+ * One pass over a COCO file or results list: what is in it and where. Keeps a few numbers per record, the categories,
+ * and the other top-level fields.
  */
 import { invalidData } from "../../errors.js";
 import type { Category, Id, JsonObject } from "../../types.js";
@@ -27,7 +27,7 @@ export interface CocoIndex {
   readonly header: JsonObject;
 }
 
-/** @param parts "images" passes the annotations by: enough for a file that only names images and categories */
+/** @param parts "images" skips the annotations, where a file only names images and categories */
 export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all"): Promise<CocoIndex> {
   const imageIds = new IdNumbers();
   const categoryIds = new IdNumbers();
@@ -36,7 +36,7 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
   const categories = new CategoryReader(file.path);
   const header: JsonObject = {};
 
-  /** @param hasIds whether an annotation's `id` is one: in a results list it is a field like any other */
+  /** @param hasIds whether `id` is the annotation's id: in a results list it is a field like any other */
   const annotationHandler = (hasIds: boolean): ListHandler =>
     parts === "images"
       ? IGNORE
@@ -69,7 +69,7 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
   return { file, outline, imageIds, categoryIds, images, annotations, categories: () => categories.finish(), header };
 }
 
-/** Problems wait until the file is known to be COCO: in another format, "categories" may be anything. */
+/** Keeps a problem until the file is known to be COCO: in another format, "categories" may be anything. */
 class CategoryReader implements ListHandler {
   readonly fields = [];
   private readonly categories = new Map<Id, Category>();

@@ -1,4 +1,4 @@
-/** The images of a COCO file in file order, read by byte range and looked for in the image folder. */
+/** The images of a COCO file in file order: their records, read by byte range, and their files in the image folder. */
 import { receivedOf } from "../../errors.js";
 import type { FailReason, Failure, Id, ImageRecord, JsonObject } from "../../types.js";
 import { describeViolation } from "../../validate.js";
@@ -35,7 +35,8 @@ export function recordedImages(file: ByteFile, table: ImageTable, finder: ImageF
       return Promise.all(
         parts.map(async (bytes, i) => {
           const position = from + i;
-          const { image, failure } = readImageRecord(bytes, ranges[i]!.offset, file.path, position, table.id(position));
+          const place = { file: file.path, position, offset: ranges[i]!.offset, id: table.id(position) };
+          const { image, failure } = readImageRecord(bytes, place);
           const problem = failure ?? sharedId(file, table, position);
           return {
             image,
@@ -50,7 +51,7 @@ export function recordedImages(file: ByteFile, table: ImageTable, finder: ImageF
   };
 }
 
-/** The finder knows the folder; where the name stands is known here. */
+/** Adds to the finder's message where in the box file the name is. */
 async function locate(image: ImageRecord, where: string, finder: ImageFinder): Promise<ImageLocation> {
   const located = await finder.locate(image.fileName);
   if (located.kind === "file") return located;
@@ -58,39 +59,38 @@ async function locate(image: ImageRecord, where: string, finder: ImageFinder): P
   return { kind: "failed", failure: { reason, message: `${where} (id ${receivedOf(image.id)}): ${message}` } };
 }
 
-/** Annotations cannot say which of two records with one id they mean. */
+/** Why the image cannot be named: annotations cannot say which of two records with one id they mean. */
 function sharedId(file: ByteFile, table: ImageTable, position: number): Failure | undefined {
-  const first = table.firstWithSameId(position),
-    last = table.lastWithSameId(position);
+  const first = table.firstWithSameId(position);
+  const last = table.lastWithSameId(position);
   if (first === last) return undefined;
-  const message = `${file.path}: expected every image id once, received ${receivedOf(table.id(position))} in images[${first}] and images[${last}]. Give each image an id of its own.`;
+  const received = `${receivedOf(table.id(position))} in images[${first}] and images[${last}]`;
+  const message =
+    `${file.path}: expected every image id once, received ${received}. ` + "Give each image an id of its own.";
   return { reason: "image-ambiguous", message };
 }
 
-/* An image record of a COCO file, from bytes to the record and whether it can be looked for. */
+interface RecordPlace {
+  readonly file: string;
+  readonly position: number;
+  /** Of the record's bytes in the file. */
+  readonly offset: number;
+  /** As the index found it. */
+  readonly id: Id;
+}
 
-export interface ReadImageRecord {
+interface ReadRecord {
   readonly image: ImageRecord;
-  /** Why there is no use in looking for the image's file. */
+  /** Why there is no point in looking for the image's file. */
   readonly failure?: Failure;
 }
 
 const NEXT_STEP = "Correct this image record.";
 
-/**
- * Never throws: a broken record costs its own annotations only.
- * @param offset place of the bytes in the file
- * @param id as the index found it
- */
-export function readImageRecord(
-  bytes: Buffer,
-  offset: number,
-  file: string,
-  position: number,
-  id: Id,
-): ReadImageRecord {
+/** Never throws: a broken record costs only its own annotations. */
+export function readImageRecord(bytes: Buffer, { file, position, offset, id }: RecordPlace): ReadRecord {
   const where = `${file}: images[${position}] (id ${receivedOf(id)})`;
-  const fail = (image: ImageRecord, reason: FailReason, message: string): ReadImageRecord => ({
+  const fail = (image: ImageRecord, reason: FailReason, message: string): ReadRecord => ({
     image,
     failure: { reason, message: `${where}${message}. ${NEXT_STEP}` },
   });

@@ -3,8 +3,8 @@
  * categories.
  *
  * Both come from a COCO file (`--dataset`). Without one, image ids are taken for the names of image files, with or
- * without extension, numbers for names that are this number (139: 000000000139.jpg), and categories are called
- * "category 3". Source: the COCO results format, https://cocodataset.org/#format-results
+ * without extension; a number stands for a file name that is this number (139: 000000000139.jpg). Categories are then
+ * called "category 3". Source: the COCO results format, https://cocodataset.org/#format-results
  */
 import { createHash } from "node:crypto";
 import { invalidData, receivedOf } from "../../errors.js";
@@ -26,7 +26,7 @@ interface Names {
 /**
  * Closing the data set closes both files.
  * @param dataset index of the COCO file with `images` and `categories`
- * @throws E_DATA when the list holds something else than results, or the COCO file lacks a part
+ * @throws E_DATA when the list holds anything but results, or the COCO file lacks a part
  */
 export async function readCocoResults(
   index: CocoIndex,
@@ -41,7 +41,7 @@ export async function readCocoResults(
     format: "coco-results",
     categories: new Set(names.categories.map((category) => category.id)),
   } as const;
-  const groups = groupAnnotations(file, index.annotations, index.imageIds, names.images, names.positionOf, source);
+  const groups = groupAnnotations({ ...names, file, index: index.annotations, imageIds: index.imageIds, source });
   return {
     format: "coco-results",
     source: file.path,
@@ -57,11 +57,12 @@ export async function readCocoResults(
   };
 }
 
-/** An empty list has nothing to recognize it by, and nothing to do. */
+/** An empty list passes: there is nothing to recognize it by, and nothing to do. */
 function checkIsResults({ file, annotations, imageIds }: CocoIndex): void {
   if (annotations.count === 0 || imageIds.count > 0) return;
   throw invalidData(
-    `${file.path}: expected a COCO results list, [{ image_id, category_id, bbox, score }, ...], received a list of ${annotations.count} in which nothing has an image_id`,
+    `${file.path}: expected a COCO results list, [{ image_id, category_id, bbox, score }, ...], ` +
+      `received a list of ${annotations.count} in which nothing has an image_id`,
     "Pass detections as COCO results, or boxes as a COCO file.",
   );
 }

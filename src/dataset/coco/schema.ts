@@ -1,6 +1,6 @@
 /**
  * What the parts of a COCO file must hold for this program, and no more: unknown fields are the user's and pass
- * through. `bbox` and `segmentation` are not here: a broken box and a broken mask have reasons of their own
+ * through. `bbox` and `segmentation` are missing here, because a broken box and a broken mask have reasons of their own
  * (geometry/box.ts, geometry/rle.ts). Source: the COCO data format, https://cocodataset.org/#format-data
  */
 import { compileSchema, lazily } from "../../validate.js";
@@ -36,7 +36,7 @@ export const checkCocoImageSize = lazily(() =>
   }),
 );
 
-/** An annotation of an instances file. `iscrowd` is 0 or 1; booleans are what some exporters write. */
+/** An annotation of an instances file. `iscrowd` is 0 or 1; some exporters write booleans. */
 export const checkCocoAnnotation = lazily(() =>
   compileSchema({
     type: "object",
