@@ -2,6 +2,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { count } from "../count.js";
 import { PolyrnnError, reasonOf, unavailable } from "../errors.js";
 import { describeValue, parseForeignJson } from "../foreign.js";
 import { nearestName } from "../nearest.js";
@@ -88,7 +89,7 @@ export async function readCard(folder: string): Promise<ModelCard> {
   let card: unknown;
   try {
     const { size } = await stat(path);
-    if (size > MAX_CARD_BYTES) throw new Error(`it has ${size} bytes, more than ${MAX_CARD_BYTES}`);
+    if (size > MAX_CARD_BYTES) throw new Error(`it has ${count(size, "byte")}, more than ${MAX_CARD_BYTES}`);
     card = parseForeignJson(await readFile(path, "utf8"));
   } catch (error) {
     throw unavailable(

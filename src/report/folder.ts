@@ -1,6 +1,7 @@
 /** The output folder of an evaluation or a click simulation: the names of its files, and what it must be to be used. */
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { count } from "../count.js";
 import { cannotWrite, PolyrnnError, reasonOf, usageError } from "../errors.js";
 import { makeFolder, removeLeftovers } from "../files/atomic-file.js";
 import { folderNotEmpty, realPathOf } from "../files/folders.js";
@@ -67,7 +68,7 @@ export async function prepareReportFolder(out: string, inputs: readonly string[]
 
 function notEmpty(out: string, names: readonly string[]): PolyrnnError {
   const isReport = names.includes(REPORT_JSON);
-  const received = isReport ? "an earlier report" : `${names.length} file(s), for example ${names[0] ?? ""}`;
+  const received = isReport ? "an earlier report" : `${count(names.length, "file")}, for example ${names[0] ?? ""}`;
   return folderNotEmpty(
     `--out ${out}: expected an empty folder, received ${received}`,
     isReport

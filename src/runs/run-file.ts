@@ -7,6 +7,7 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { count } from "../count.js";
 import type { DatasetFormat } from "../dataset/dataset.js";
 import type { PassedOver } from "../engine/devices.js";
 import type { DeviceName, EngineName } from "../engine/engine.js";
@@ -120,7 +121,10 @@ async function readJson(path: string, maxBytes = LARGEST_RUN_FILE): Promise<Foun
     const found = await stat(path);
     if (!found.isFile()) return { kind: "damaged", problem: "expected a file, received something else" };
     if (found.size > maxBytes)
-      return { kind: "damaged", problem: `expected a file of at most ${maxBytes} bytes, received ${found.size}` };
+      return {
+        kind: "damaged",
+        problem: `expected a file of at most ${count(maxBytes, "byte")}, received ${found.size}`,
+      };
   } catch (error) {
     return failed("absent", error);
   }
