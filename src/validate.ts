@@ -1,6 +1,7 @@
 /** Checks JSON against a schema, with a message that says where, what was expected and what was received. */
 import type { ErrorObject, Schema } from "ajv";
 import { Ajv } from "ajv";
+import { cutText, describeValue, withoutControls } from "./foreign.js";
 import { numberText, shortNumber } from "./json-text.js";
 import type { JsonObject, JsonValue } from "./types.js";
 
@@ -43,7 +44,7 @@ function toViolation(error: ErrorObject, root: unknown): Violation {
         received: "a value",
       };
     case "propertyNames":
-      return { at, expected: "an object with sound names", received: shorten(JSON.stringify(params["propertyName"])) };
+      return { at, expected: "an object with sound names", received: describeValue(params["propertyName"]) };
     case "enum":
       return violation(
         error,
@@ -104,13 +105,12 @@ function writtenIn(container: JsonObject | JsonValue[], key: string): string | u
 }
 
 function received(value: unknown): string {
-  return value === undefined ? "nothing" : shorten(JSON.stringify(value));
+  return describeValue(value);
 }
 
 /** The text comes from a file: short, and without the characters that would move a terminal's cursor. */
 function shorten(text: string): string {
-  const cut = text.length > 80 ? `${text.slice(0, 80)}...` : text;
-  return cut.replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return withoutControls(cutText(text, 80)).replaceAll("\n", "\\u000a");
 }
 
 /**

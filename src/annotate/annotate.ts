@@ -8,6 +8,7 @@
  * (annotate/outputs.ts). Nothing here writes to a terminal: messages and numbers go to the host.
  */
 import { join, resolve } from "node:path";
+import { count } from "../count.js";
 import type { CropSource } from "../crop/read-crops.js";
 import type { Dataset } from "../dataset/dataset.js";
 import { JOURNAL_FILE, SUMMARY_FILE } from "../files/run-layout.js";
@@ -98,8 +99,8 @@ async function fillLockedFolder(run: Run, mode: "new" | "resume"): Promise<Annot
   const earlier = mode === "resume" ? await recoverJournal(journalPath, identity, dataset.annotationCount) : undefined;
   if (earlier !== undefined && earlier.damagedLines.length > 0) {
     host.note(
-      `${journalPath}: damaged line(s) ${earlier.damagedLines.slice(0, 10).join(", ")}; ` +
-        "their instances are drawn again",
+      `${journalPath}: ${count(earlier.damagedLines.length, "damaged line")} (${earlier.damagedLines.slice(0, 10).join(", ")}); ` +
+        "what stood there is drawn again",
     );
   }
   const journal =

@@ -67,12 +67,11 @@ export async function recoverJournal(
     length = line.offset + line.length + 1;
     if (line.number === 1) {
       if (identity !== undefined) checkSameRun(path, line.value, identity);
-    } else if (line.value === undefined) {
-      damagedLines.push(line.number);
-    } else {
-      const outcome = toOutcome(line.value);
-      if (outcome.ordinal < annotationCount) index.set(outcome.ordinal, line, outcome.status === "failed");
+      continue;
     }
+    const outcome = line.value === undefined ? undefined : toOutcome(line.value);
+    if (outcome === undefined) damagedLines.push(line.number);
+    else if (outcome.ordinal < annotationCount) index.set(outcome.ordinal, line, outcome.status === "failed");
   }
   // Not even the first line was written: the same as a damaged header.
   if (length === 0 && identity !== undefined) checkSameRun(path, undefined, identity);

@@ -1,6 +1,7 @@
 /**
  * Crops in, polygons out: runs the decode loop on a batch and brings the cells back to image pixels. Knows no files.
  */
+import { count } from "../count.js";
 import type { Crop, CropFrame } from "../crop/crop.js";
 import { CROP_BYTES } from "../crop/crop.js";
 import type { Engine } from "../engine/engine.js";
@@ -67,7 +68,7 @@ function toPrediction(crop: Crop, sequence: BestSequence, options: PredictOption
       reason: "too-few-vertices",
       message:
         `annotation ${crop.instance.annotationId}: expected a sequence with at least 3 distinct vertices, ` +
-        `received ${distinct} after ${sequence.steps} step(s); draw this one by hand, or try a larger --context`,
+        `received ${distinct} after ${count(sequence.steps, "step")}; draw this one by hand, or try a larger --context`,
     };
     return { kind: "failed", crop, failure };
   }

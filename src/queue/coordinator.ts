@@ -18,8 +18,12 @@ import { BATCH_SIZES } from "../annotate/local-predictor.js";
 import type { AnnotateHost } from "../annotate/options.js";
 import type { PredictedInstance } from "../annotate/predict-batch.js";
 import type { OpenPredictor, Predictor, PredictRequest } from "../annotate/predictor.js";
+import { count } from "../count.js";
+import { parseForeignJson } from "../foreign.js";
 import type { Model } from "../model/model.js";
 import type { PredictingEngine } from "../runs/run-file.js";
+import type { Secret } from "../secret.js";
+import type { RedisAddress } from "./address.js";
 import type { QueueConnection } from "./connection.js";
 import { connectToQueue } from "./connection.js";
 import { JobBoard } from "./job-board.js";
@@ -30,16 +34,15 @@ import { failedBy, planJobs, receiveResult, runIdOf, splitByImage } from "./plan
 import { listWorkers, nameModel } from "./presence.js";
 
 export interface QueueRunOptions {
-  /** redis:// or rediss:// address, password included. */
-  readonly queue: string;
+  readonly queue: RedisAddress;
   /** Longest wait for an answer from Redis, milliseconds. */
   readonly timeoutMs: number;
   /** Workers that may fail at a job before it is set aside. */
   readonly attempts: number;
   /** 0 goes first, then 1, 2, ... */
   readonly priority: number;
-  /** Where workers fetch the images, instead of their own folder. */
-  readonly imageAddress?: string;
+  /** Where workers fetch the images, instead of their own folder; may hold a password or a signature. */
+  readonly imageAddress?: Secret;
 }
 
 const POLL_MS = 1000;
@@ -64,7 +67,10 @@ const [FIRST_NOTE_POLLS, NEXT_NOTE_POLLS] = [5, 60];
 /** @returns the predictor for `annotate`; it connects when the model is loaded */
 export function openQueuePredictor(options: QueueRunOptions): OpenPredictor {
   return async (model, { images, resume }, host): Promise<Predictor> => {
-    const connection = await connectToQueue(options);
+    const connection = await connectToQueue({
+      ...options,
+      afterwards: "What was journaled is kept, and the same command with --resume goes on.",
+    });
     host.note(`handing out work for model ${model.card.name} over ${connection.address.shown}`);
     const naming: JobNaming = {
       images,
@@ -206,7 +212,7 @@ class Coordinator {
         const state = await board.stateOf(alone.id);
         const why = state.kind === "failed" ? state.why : "it failed";
         const message =
-          `job ${alone.id} was set aside after ${this.run.naming.attempts} attempt(s) and one of its image alone: ` +
+          `job ${alone.id} was set aside after ${count(this.run.naming.attempts, "attempt")} and one of its image alone: ` +
           `${why}. Look at the worker's messages and the image, then run again with --resume.`;
         yield [...alone.instances.values()].map((instance) =>
           failedBy(instance, {
@@ -367,7 +373,7 @@ class EnginesSeen {
 function parsed(value: unknown): unknown {
   if (typeof value !== "string") return value;
   try {
-    return JSON.parse(value);
+    return parseForeignJson(value);
   } catch {
     return value;
   }

@@ -181,16 +181,20 @@ function rounded(value: number): number {
 type Cell = string | number | undefined;
 
 /**
- * Ends with CR LF. A text that begins with = + - @, a tab or a line break gets an apostrophe before it, as OWASP
- * advises.
+ * Ends with CR LF. A text that begins with = + - or @ gets an apostrophe before it, as OWASP advises. Control characters
+ * become U+FFFD, line breaks and tabs among them.
  */
 export function csvLine(cells: readonly Cell[]): string {
   return `${cells.map(csvCell).join(",")}\r\n`;
 }
 
+/** Control characters steer a terminal that shows the file, marks of direction and format change what is seen. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
+
 function csvCell(cell: Cell): string {
   if (cell === undefined) return "";
   if (typeof cell === "number") return Number.isFinite(cell) ? String(cell) : "";
-  const text = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/u.test(cell) ? `'${cell}` : cell;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const plain = cell.replace(UNSEEN, "\ufffd");
+  const text = /^[=+\-@\uff1d\uff0b\uff0d\uff20]/u.test(plain) ? `'${plain}` : plain;
+  return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -7,12 +7,14 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { count } from "../count.js";
 import type { DatasetFormat } from "../dataset/dataset.js";
 import type { PassedOver } from "../engine/devices.js";
 import type { DeviceName, EngineName } from "../engine/engine.js";
 import { invalidData, missingInput, reasonOf, receivedOf } from "../errors.js";
 import { writeAtomic } from "../files/atomic-file.js";
 import { RUN_FILE } from "../files/run-layout.js";
+import { parseForeignJson } from "../foreign.js";
 import type { ModelCard } from "../model/card.js";
 import type { JsonObject, JsonValue } from "../types.js";
 import { compileSchema, describeViolation, lazily } from "../validate.js";
@@ -119,7 +121,10 @@ async function readJson(path: string, maxBytes = LARGEST_RUN_FILE): Promise<Foun
     const found = await stat(path);
     if (!found.isFile()) return { kind: "damaged", problem: "expected a file, received something else" };
     if (found.size > maxBytes)
-      return { kind: "damaged", problem: `expected a file of at most ${maxBytes} bytes, received ${found.size}` };
+      return {
+        kind: "damaged",
+        problem: `expected a file of at most ${count(maxBytes, "byte")}, received ${found.size}`,
+      };
   } catch (error) {
     return failed("absent", error);
   }
@@ -129,7 +134,7 @@ async function readJson(path: string, maxBytes = LARGEST_RUN_FILE): Promise<Foun
     return failed("damaged", error);
   }
   try {
-    return { kind: "found", run: JSON.parse(text) as JsonValue };
+    return { kind: "found", run: parseForeignJson(text) as JsonValue };
   } catch (error) {
     return { kind: "damaged", problem: `expected JSON but ${reasonOf(error)}`, error };
   }

@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { parseRedisAddress } from "../../src/queue/address.js";
 import type { QueueStatus } from "../../src/queue/operate.js";
 import { operateQueue } from "../../src/queue/operate.js";
 import { annotateArgs, differences, filesOf } from "../faults/small-run.js";
@@ -61,7 +62,7 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
       const run = coordinator(url, out);
       await until(async () => (await queueOf(url))?.waiting === JOBS);
       const paused = await table(url, "pause");
-      expect(paused.stdout).toContain("paused 1 queue(s): workers finish what they have and take nothing more");
+      expect(paused.stdout).toContain("paused 1 queue: workers finish what they have and take nothing more");
       expect(paused.stdout).toMatch(/^model +state +waiting +active +delayed +failed +completed +workers$/m);
       expect(paused.stdout).toMatch(/^tiny-random [0-9a-f]{12} +paused +12 +0 +0 +0 +0 +0$/m);
       const drawing = worker(url, ["--threads", "2"]); // several jobs at the decoder at once
@@ -107,7 +108,9 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
       await run.ended;
       await endLeases(at);
       await until(
-        async () => (await operateQueue("status", { queue: url, timeoutMs: 60_000 })).coordinators.length === 0,
+        async () =>
+          (await operateQueue("status", { queue: parseRedisAddress(url), timeoutMs: 60_000 })).coordinators.length ===
+          0,
       );
       expect(await json(url, "drain")).toMatchObject({
         touched: JOBS,
@@ -155,7 +158,7 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
       });
       const retried = await table(url, "retry-failed");
       expect(retried.stdout).toContain(
-        "put 1 job(s) up again; their results are fetched by the coordinator, or by annotate --resume",
+        "put 1 job up again; results are fetched by the coordinator, or by annotate --resume",
       );
       expect((await queueOf(url))?.failed).toBe(0);
       soundWorker(url);

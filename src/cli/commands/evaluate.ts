@@ -1,5 +1,6 @@
 /** `polyrnn evaluate`: compares polygons with ground truth; the work is evaluate/evaluate.ts. */
 import { join } from "node:path";
+import { count } from "../../count.js";
 import { EXIT, PolyrnnError } from "../../errors.js";
 import type { MatchBy } from "../../evaluate/methods/match-predictions.js";
 import type { EvaluateHost, EvaluateOptions } from "../../evaluate/options.js";
@@ -232,8 +233,8 @@ function evaluationMessages({ counts }: EvaluationReport, summary: EvaluationSum
     ({ name, instanceMean }) => `${name} ${ratio(instanceMean.mean)}`,
   );
   const lines = [
-    `mean IoU ${withRange(iou.instanceMean)} over ${summary.evaluated} instances; ` +
-      `mean of ${iou.classMean.count} classes ${withRange(iou.classMean)}`,
+    `mean IoU ${withRange(iou.instanceMean)} over ${count(summary.evaluated, "instance")}; ` +
+      `mean of ${count(iou.classMean.count, "class", "classes")} ${withRange(iou.classMean)}`,
     `boundary IoU ${withRange(boundaryIou.instanceMean)}; ` +
       `masks filled by ${summary.rasterizer === "coco" ? "COCO's" : "Pillow's"} rule`,
     `on the same instances: ${compared.join(", ")}`,

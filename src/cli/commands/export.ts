@@ -1,5 +1,6 @@
 /** `polyrnn export`: writes ONNX files, runs them, and compares them with the model before it says they are written. */
 import { join } from "node:path";
+import { count } from "../../count.js";
 import { EXIT, PolyrnnError } from "../../errors.js";
 import type { ExportCheck } from "../../predict/check-export.js";
 import { defineCommand } from "../command.js";
@@ -78,7 +79,7 @@ export const exportCommand = defineCommand<ExportFlags>({
         say(`wrote ${path} (${(bytes / 2 ** 20).toFixed(1)} MiB, opset ${ONNX_OPSET})`);
       const { sameSequences, sequences, vertexDifference } = check;
       say(
-        `checked: ${sameSequences} of ${sequences} sequences equal, ` +
+        `checked: ${sameSequences} of ${count(sequences, "sequence")} equal, ` +
           `first-vertex logits within ${vertexDifference.toExponential(1)}`,
       );
       return EXIT.ok;

@@ -1,11 +1,11 @@
 /** `polyrnn merge`: joins the runs of shards; the work is merge/merge.ts. */
 import type { AnnotateSummary, MergedShards } from "../../annotate/summary.js";
+import { count } from "../../count.js";
 import { EXIT } from "../../errors.js";
 import type { MergeOptions } from "../../merge/merge.js";
 import type { OutputFormat } from "../../write/writer.js";
 import { defineCommand } from "../command.js";
 import type { OptionTable } from "../option-table.js";
-import { count } from "../phrases.js";
 import { leftOut, shortcomings, writtenText } from "../run-summary.js";
 import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 import {

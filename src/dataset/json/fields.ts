@@ -139,12 +139,15 @@ function parseToken(bytes: Uint8Array): unknown {
   }
 }
 
+/** Characters of an id that is text: ids stand in every journal line, job and message. */
+export const LONGEST_ID = 1000;
+
 /**
  * An id that can be kept exactly: text, or a number within 2^53. JSON.parse rounds larger ones, so that two could be
  * equal.
  */
 export function asId(value: unknown): Id | undefined {
-  if (typeof value === "string") return value;
+  if (typeof value === "string") return value.length <= LONGEST_ID ? value : undefined;
   if (typeof value !== "number" || !Number.isFinite(value)) return undefined;
   return Math.abs(value) <= Number.MAX_SAFE_INTEGER ? value : undefined;
 }
