@@ -2,17 +2,19 @@
  * JSON in and out with every number as it was written: 9007199254740993, 1e400, 1.10 and -0 are other text once they
  * went through a double, and fields that pass through belong to the user.
  *
- * What is read are plain values, for everyone who computes. Beside each object or list whose numbers JSON.stringify
- * would write otherwise lies a table of their text, under a symbol: a spread (`{ ...raw, area }`) takes it along, and
- * JSON.stringify and Object.keys do not see it. The writer uses a text only where it still stands for the value, so a
- * field that was set anew is written anew. Two objects with tables are joined by `joinFields`, not by a spread.
+ * What is read are plain values, for everyone who computes. An object with a number that JSON.stringify would write
+ * otherwise carries its text under a symbol: a spread (`{ ...raw, area }`) takes it along, and JSON.stringify and
+ * Object.keys do not see it. The writer uses the text of a field only where it still stands for the field's value, so
+ * that a field which was set anew is written anew. Two objects with texts are joined by `joinFields`, not by a spread.
+ *
+ * One text per object, and nothing for what is nested in it: a file of 64 MB of such numbers must not need gigabytes.
  */
 import { receivedOf } from "./errors.js";
 import type { JsonObject, JsonValue } from "./types.js";
 
-const WRITTEN = Symbol("numbers as written");
-type Written = ReadonlyMap<string | number, string>;
-type Container = JsonObject | JsonValue[];
+const WRITTEN = Symbol("fields as written");
+/** Inside of the braces of an object, or its parts. */
+type Written = string | readonly string[];
 
 const QUOTE = 0x22,
   BACKSLASH = 0x5c,
@@ -23,19 +25,44 @@ const QUOTE = 0x22,
   CLOSE_LIST = 0x5d,
   OPEN_OBJECT = 0x7b,
   CLOSE_OBJECT = 0x7d,
-  COLON = 0x3a,
   COMMA = 0x2c;
 
 /**
- * As JSON.parse, and `toJsonText` writes the numbers back as they are here.
- * @param text at most some hundred levels deep; readers check that before
+ * As JSON.parse; where the text is an object, `toJsonText` writes its numbers back as they are here.
  * @throws SyntaxError as JSON.parse does
  */
 export function parseJsonText(text: string): JsonValue {
   const value = JSON.parse(text) as JsonValue;
-  // Numbers on their own have nothing that could hold their text: see `setField`.
-  if (typeof value !== "object" || value === null || !hasUnusualNumber(text)) return value;
-  return new WrittenParser(text).value();
+  keepText(value, text);
+  return value;
+}
+
+/** As parseJsonText does for one object, for the objects in a list. @param text of the list, which JSON.parse has taken */
+export function keepElementTexts(list: readonly JsonValue[], text: string): void {
+  if (!hasUnusualNumber(text)) return;
+  let at = text.indexOf("[") + 1;
+  for (const element of list) {
+    const start = skipSpace(text, at);
+    const end = endOfValue(text, start);
+    keepText(element, text.slice(start, end));
+    at = skipSpace(text, end) + 1;
+  }
+}
+
+/**
+ * Sets a field that was read on its own.
+ * @param textOfValue gives the value as JSON
+ */
+export function setField(object: JsonObject, key: string, value: JsonValue, textOfValue: () => string): void {
+  define(object, key, value);
+  if (typeof value !== "number" && (typeof value !== "object" || value === null)) return;
+  const text = textOfValue();
+  if (!hasUnusualNumber(text)) return;
+  const before = writtenOf(object);
+  const part = `${JSON.stringify(key)}:${text}`;
+  // A list of its own: copying it for every field would take the square of their number.
+  if (Array.isArray(before)) before.push(part);
+  else attach(object, before === undefined ? [part] : [before as string, part]);
 }
 
 /** As JSON.stringify, with numbers as they were read. */
@@ -45,19 +72,22 @@ export function toJsonText(value: JsonValue): string {
 
 /** The fields of an object, each with its value as JSON text. */
 export function fieldTexts(object: JsonObject): [key: string, text: string][] {
-  return Object.keys(object).map((key) => [key, memberText(object, key)]);
+  const written = writtenFields(object);
+  return Object.entries(object).map(([key, value]) => [key, textFor(value, written?.get(key)) ?? textOf(value)]);
 }
 
 /** The number in a field as it was read, or as JavaScript writes it; undefined where the field holds no number. */
-export function numberText(container: Container, key: string | number): string | undefined {
-  const value = memberOf(container, key);
-  return typeof value === "number" ? (writtenNumber(container, key, value) ?? String(value)) : undefined;
+export function numberText(object: JsonObject, key: string): string | undefined {
+  const value = Object.hasOwn(object, key) ? object[key] : undefined;
+  if (typeof value !== "number") return undefined;
+  return textFor(value, writtenFields(object)?.get(key)) ?? String(value);
 }
 
 /** What was received in a field, for a message: a number as written, all else as `receivedOf` words it. */
 export function receivedIn(object: JsonObject, key: string): string {
   const text = numberText(object, key);
-  return text === undefined ? receivedOf(memberOf(object, key)) : shortNumber(text);
+  if (text !== undefined) return shortNumber(text);
+  return receivedOf(Object.hasOwn(object, key) ? object[key] : undefined);
 }
 
 /** A number may have a thousand digits. */
@@ -65,31 +95,20 @@ export function shortNumber(text: string): string {
   return text.length > 40 ? `${text.slice(0, 40)}...` : text;
 }
 
-/**
- * Sets a field that was read on its own.
- * @param textOfValue gives the value as JSON
- */
-export function setField(object: JsonObject, key: string, value: JsonValue, textOfValue: () => string): void {
-  define(object, key, value);
-  if (typeof value !== "number") return;
-  const text = textOfValue();
-  if (!isUsual(text, 0, text.length)) attach(object, new Map(writtenOf(object)).set(key, text));
-}
-
 /** As `{ ...first, ...second }`, with the numbers of each as they were read. */
 export function joinFields(...objects: readonly JsonObject[]): JsonObject {
   const joined: JsonObject = {};
-  const written = new Map<string, string>();
+  const parts = new Map<string, string>();
   for (const object of objects) {
-    const table = writtenOf(object);
+    const written = writtenFields(object);
     for (const [key, value] of Object.entries(object)) {
       define(joined, key, value);
-      const text = table?.get(key);
-      if (text === undefined) written.delete(key);
-      else written.set(key, text);
+      const text = written?.get(key);
+      if (text === undefined) parts.delete(key);
+      else parts.set(key, `${JSON.stringify(key)}:${text}`);
     }
   }
-  if (written.size > 0) attach(joined, written);
+  if (parts.size > 0) attach(joined, [...parts.values()]);
   return joined;
 }
 
@@ -105,46 +124,58 @@ function define(object: JsonObject, key: string, value: JsonValue): void {
   Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
-function attach(container: Container, written: Written): void {
+function keepText(value: JsonValue, text: string): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value) || !hasUnusualNumber(text)) return;
+  attach(value, text.slice(text.indexOf("{") + 1, text.lastIndexOf("}")));
+}
+
+function attach(object: JsonObject, value: Written): void {
   // Enumerable, or a spread would leave it behind.
-  Object.defineProperty(container, WRITTEN, { value: written, enumerable: true, configurable: true, writable: true });
+  Object.defineProperty(object, WRITTEN, { value, enumerable: true, configurable: true, writable: true });
 }
 
-function writtenOf(container: Container): Written | undefined {
-  return Reflect.get(container, WRITTEN) as Written | undefined;
+function writtenOf(object: JsonObject): Written | string[] | undefined {
+  return Reflect.get(object, WRITTEN) as Written | string[] | undefined;
 }
 
-function memberOf(container: Container, key: string | number): JsonValue | undefined {
-  return Object.hasOwn(container, key) ? (Reflect.get(container, key) as JsonValue) : undefined;
+/** The texts of the fields of an object, by key; undefined where it carries none. */
+function writtenFields(object: JsonObject): ReadonlyMap<string, string> | undefined {
+  const written = writtenOf(object);
+  if (written === undefined) return undefined;
+  const text = typeof written === "string" ? written : written.join(",");
+  const fields = new Map<string, string>();
+  for (let at = skipSpace(text, 0); at < text.length;) {
+    const keyEnd = endOfString(text, at);
+    const start = skipSpace(text, skipSpace(text, keyEnd) + 1);
+    const end = endOfValue(text, start);
+    // The last of several fields of one name counts, as in JSON.parse.
+    fields.set(JSON.parse(text.slice(at, keyEnd)) as string, text.slice(start, end));
+    at = skipSpace(text, skipSpace(text, end) + 1);
+  }
+  return fields;
 }
 
-/** @returns undefined where the number has no text of its own, or was set anew since */
-function writtenNumber(container: Container, key: string | number, value: number): string | undefined {
-  const text = writtenOf(container)?.get(key);
-  return text !== undefined && Number(text) === value ? text : undefined;
+/** @returns the text without white space, or undefined where it does not stand for the value: that was set anew */
+function textFor(value: JsonValue, text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  if (typeof value === "number") return Number(text) === value ? text : undefined;
+  return JSON.stringify(JSON.parse(text)) === JSON.stringify(value) ? withoutSpace(text) : undefined;
 }
 
 function holdsWritten(value: JsonValue): boolean {
   if (typeof value !== "object" || value === null) return false;
-  if (writtenOf(value) !== undefined) return true;
   if (Array.isArray(value)) return value.some(holdsWritten);
+  if (writtenOf(value) !== undefined) return true;
   for (const key in value) if (holdsWritten(value[key]!)) return true;
   return false;
 }
 
 function textOf(value: JsonValue): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  if (!Array.isArray(value))
-    return `{${fieldTexts(value)
-      .map(([key, text]) => `${JSON.stringify(key)}:${text}`)
-      .join(",")}}`;
-  return `[${value.map((_, index) => memberText(value, index)).join(",")}]`;
-}
-
-function memberText(container: Container, key: string | number): string {
-  const value = memberOf(container, key)!;
-  if (typeof value === "number") return writtenNumber(container, key, value) ?? JSON.stringify(value);
-  return textOf(value);
+  if (Array.isArray(value)) return `[${value.map(textOf).join(",")}]`;
+  return `{${fieldTexts(value)
+    .map(([key, text]) => `${JSON.stringify(key)}:${text}`)
+    .join(",")}}`;
 }
 
 /** Whether JSON.stringify would write some number of a JSON text otherwise. */
@@ -153,7 +184,7 @@ function hasUnusualNumber(text: string): boolean {
     const code = text.charCodeAt(i);
     if (code === QUOTE) i = endOfString(text, i) - 1;
     else if (code === MINUS || isDigit(code)) {
-      const end = endOfNumber(text, i);
+      const end = endOfScalar(text, i);
       if (!isUsual(text, i, end)) return true;
       i = end - 1;
     }
@@ -188,18 +219,38 @@ function isDigit(code: number): boolean {
   return code >= ZERO && code <= ZERO + 9;
 }
 
-/** Of true, false and null. */
-function isSmallLetter(code: number): boolean {
-  return code >= 0x61 && code <= 0x7a;
+/*
+ * Places in text that JSON.parse has taken. The scanner of dataset/json/ does the same in bytes that nobody has judged
+ * yet.
+ */
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }
 
-/** @returns index after the number that begins at `start`, in text that is JSON */
-function endOfNumber(text: string, start: number): number {
+function skipSpace(text: string, at: number): number {
+  while (isSpace(text.charCodeAt(at))) at++;
+  return at;
+}
+
+/** @returns index after the value that begins at `start` */
+function endOfValue(text: string, start: number): number {
+  let depth = 0;
+  for (let i = start; ;) {
+    const code = text.charCodeAt(i);
+    if (code === OPEN_LIST || code === OPEN_OBJECT) depth++;
+    else if (code === CLOSE_LIST || code === CLOSE_OBJECT) depth--;
+    i = code === QUOTE ? endOfString(text, i) : depth === 0 && i === start ? endOfScalar(text, i) : i + 1;
+    if (depth === 0) return i;
+  }
+}
+
+/** @returns index after the number or word that begins at `start`; the end of the text ends it as well */
+function endOfScalar(text: string, start: number): number {
   let i = start + 1;
   for (; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    // Digits, sign, point, e and E.
-    if (!isDigit(code) && code !== POINT && code !== MINUS && code !== 0x2b && code !== 0x65 && code !== 0x45) break;
+    if (code === COMMA || code === CLOSE_LIST || code === CLOSE_OBJECT || isSpace(code)) break;
   }
   return i;
 }
@@ -215,80 +266,17 @@ function endOfString(text: string, start: number): number {
   }
 }
 
-/** Builds the value of a text that JSON.parse has taken, with a table wherever a number needs it. */
-class WrittenParser {
-  private at = 0;
-  /** Text of the value read last, where it is a number that needs it. */
-  private written: string | undefined;
-  constructor(private readonly text: string) {}
-
-  value(): JsonValue {
-    const code = this.peek();
-    this.written = undefined;
-    if (code === OPEN_OBJECT) return this.object();
-    if (code === OPEN_LIST) return this.list();
-    if (code === QUOTE) return this.string();
-    const start = this.at;
-    if (code !== MINUS && !isDigit(code)) return this.word();
-    this.at = endOfNumber(this.text, start);
-    const number = this.text.slice(start, this.at);
-    if (!isUsual(this.text, start, this.at)) this.written = number;
-    return Number(number);
+/** Strings stay as they are. */
+function withoutSpace(text: string): string {
+  let kept = "";
+  let from = 0;
+  for (let i = 0; i < text.length;) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) i = endOfString(text, i);
+    else if (isSpace(code)) {
+      kept += text.slice(from, i);
+      from = i = skipSpace(text, i);
+    } else i++;
   }
-
-  private object(): JsonObject {
-    const object: JsonObject = {};
-    const written = new Map<string, string>();
-    this.at++;
-    while (this.peek() !== CLOSE_OBJECT) {
-      if (this.peek() === COMMA) this.at++;
-      this.peek();
-      const key = this.string();
-      if (this.peek() === COLON) this.at++;
-      const value = this.value();
-      if (key === "__proto__") define(object, key, value);
-      else object[key] = value;
-      // The last of several fields of one name counts.
-      if (typeof value === "number" && this.written !== undefined) written.set(key, this.written);
-      else if (written.size > 0) written.delete(key);
-    }
-    this.at++;
-    if (written.size > 0) attach(object, written);
-    return object;
-  }
-
-  private list(): JsonValue[] {
-    const list: JsonValue[] = [];
-    const written = new Map<number, string>();
-    this.at++;
-    while (this.peek() !== CLOSE_LIST) {
-      if (this.peek() === COMMA) this.at++;
-      const value = this.value();
-      if (typeof value === "number" && this.written !== undefined) written.set(list.length, this.written);
-      list.push(value);
-    }
-    this.at++;
-    if (written.size > 0) attach(list, written);
-    return list;
-  }
-
-  private string(): string {
-    const start = this.at;
-    this.at = endOfString(this.text, start);
-    const inside = this.text.slice(start + 1, this.at - 1);
-    return inside.includes("\\") ? (JSON.parse(`"${inside}"`) as string) : inside;
-  }
-
-  private word(): JsonValue {
-    const start = this.at;
-    while (isSmallLetter(this.text.charCodeAt(this.at))) this.at++;
-    return JSON.parse(this.text.slice(start, this.at)) as JsonValue;
-  }
-
-  /** Skips white space. @returns the code of the next character, or NaN at the end */
-  private peek(): number {
-    let code = this.text.charCodeAt(this.at);
-    while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) code = this.text.charCodeAt(++this.at);
-    return code;
-  }
+  return kept + text.slice(from);
 }

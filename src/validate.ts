@@ -3,7 +3,7 @@ import type { ErrorObject, Schema } from "ajv";
 import { Ajv } from "ajv";
 import { cutText, describeValue, withoutControls } from "./foreign.js";
 import { numberText, shortNumber } from "./json-text.js";
-import type { JsonObject, JsonValue } from "./types.js";
+import type { JsonObject } from "./types.js";
 
 export interface Violation {
   /** Where in the document, as a JSON pointer: "/scores/0/meanIoU"; empty for the document itself. */
@@ -84,23 +84,11 @@ function violationAt(error: ErrorObject, expected: string, root: unknown): Viola
   return { at: shorten(error.instancePath), expected, received: number ?? received(error.data) };
 }
 
-/** The number at a place of the document as it was written there: beyond 2^53 JavaScript has another one. */
+/** The number in a field of the document as it was written there: beyond 2^53 JavaScript has another one. */
 function writtenAt(root: unknown, path: string): string | undefined {
-  const keys = path
-    .split("/")
-    .slice(1)
-    .map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"));
-  let value = root as JsonValue | undefined;
-  for (const [i, key] of keys.entries()) {
-    if (typeof value !== "object" || value === null) return undefined;
-    if (i === keys.length - 1) return writtenIn(value, key);
-    value = Array.isArray(value) ? value[Number(key)] : value[key];
-  }
-  return undefined;
-}
-
-function writtenIn(container: JsonObject | JsonValue[], key: string): string | undefined {
-  const text = numberText(container, Array.isArray(container) ? Number(key) : key);
+  const key = path.slice(1);
+  if (key.includes("/") || typeof root !== "object" || root === null || Array.isArray(root)) return undefined;
+  const text = numberText(root as JsonObject, key.replaceAll("~1", "/").replaceAll("~0", "~"));
   return text === undefined ? undefined : shortNumber(text);
 }
 

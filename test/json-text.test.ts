@@ -1,8 +1,16 @@
 /** JSON in and out with its numbers as written, against JSON's own functions. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { joinFields, numberText, parseJsonText, selectFields, setField, toJsonText } from "../src/json-text.js";
-import type { JsonObject } from "../src/types.js";
+import {
+  joinFields,
+  keepElementTexts,
+  numberText,
+  parseJsonText,
+  selectFields,
+  setField,
+  toJsonText,
+} from "../src/json-text.js";
+import type { JsonObject, JsonValue } from "../src/types.js";
 
 const read = (text: string): JsonObject => parseJsonText(text) as JsonObject;
 
@@ -41,7 +49,8 @@ const { value: anyJson } = fc.letrec<{ value: string }>((tie) => ({
 test("what was read is written back to the last character", () => {
   fc.assert(
     fc.property(anyJson, (text) => {
-      expect(toJsonText(parseJsonText(`[${text}]`))).toBe(`[${text}]`);
+      const object = `{"a":${text},"b":[${text}]}`;
+      expect(toJsonText(parseJsonText(object))).toBe(object);
     }),
     { numRuns: 2000 },
   );
@@ -50,10 +59,11 @@ test("what was read is written back to the last character", () => {
 test("the values are those of JSON.parse, white space or not", () => {
   fc.assert(
     fc.property(anyJson, fc.constantFrom("", " ", "\n\t", "\r\n  "), (text, space) => {
-      const joined = ["[", text, ",", '{"a":1.0,"b":[-0,{}]}'.replaceAll(/(?=[:,{}[\]])/g, space), "]"];
-      const spaced = `${space}${joined.join(space)}${space}`;
-      const seen = JSON.stringify(parseJsonText(spaced));
-      expect(seen).toBe(JSON.stringify(JSON.parse(spaced)));
+      const parts = ["{", '"a"', ":", text, ",", '"b"', ":", "[", "1.0", ",", "{", "}", ",", '" , "', "]", "}"];
+      const spaced = `${space}${parts.join(space)}${space}`;
+      const value = parseJsonText(spaced);
+      expect(JSON.stringify(value)).toBe(JSON.stringify(JSON.parse(spaced)));
+      expect(toJsonText(value)).toBe(parts.join(""));
     }),
   );
 });
@@ -98,7 +108,15 @@ test("a field that is read on its own keeps its text", () => {
   setField(header, "version", 1.1, () => "1.10");
   setField(header, "__proto__", 2, () => "2.0");
   setField(header, "plain", 3, () => "3");
-  expect(toJsonText(header)).toBe('{"version":1.10,"__proto__":2.0,"plain":3}');
+  setField(header, "deep", { a: [1] }, () => '{"a": [1.0]}');
+  expect(toJsonText(header)).toBe('{"version":1.10,"__proto__":2.0,"plain":3,"deep":{"a":[1.0]}}');
+});
+
+test("the objects of a list keep theirs, each its own", () => {
+  const text = ' [ {"a": 1.0}, 7.0, [{"b":2.0}], {"c":3}, "x,{", {"d":{"e":-0}} ] ';
+  const list = JSON.parse(text) as JsonValue[];
+  keepElementTexts(list, text);
+  expect(list.map(toJsonText)).toEqual(['{"a":1.0}', "7", '[{"b":2}]', '{"c":3}', '"x,{"', '{"d":{"e":-0}}']);
 });
 
 test("a number can be named as it was written", () => {

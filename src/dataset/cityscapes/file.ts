@@ -3,7 +3,7 @@
  * Source: github.com/mcordts/cityscapesScripts, helpers/annotation.py.
  */
 import { invalidData } from "../../errors.js";
-import { setField } from "../../json-text.js";
+import { keepElementTexts, setField } from "../../json-text.js";
 import type { JsonObject, JsonValue } from "../../types.js";
 import { compileSchema, describeViolation, lazily } from "../../validate.js";
 import { openByteFile } from "../json/byte-file.js";
@@ -25,7 +25,10 @@ export async function readCityscapesFile(path: string): Promise<CityscapesFile> 
     const raw: JsonObject = {};
     const outline = await walkJson(file, {
       value(key, value, text) {
-        setField(raw, key, value, text);
+        if (key === "objects" && Array.isArray(value)) {
+          raw[key] = value;
+          keepElementTexts(value, text());
+        } else setField(raw, key, value, text);
       },
     });
     const violation = checkCityscapesFile(raw);

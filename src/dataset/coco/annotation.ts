@@ -102,8 +102,8 @@ function idOf(raw: JsonObject, bytes: Buffer): Id | undefined {
 
 function whereIs(place: AnnotationPlace, source: AnnotationSource, id: Id | undefined, raw: JsonObject): string {
   if (source.format === "coco-results") return `${source.file}: element ${place.ordinal}`;
-  const hasId = Object.hasOwn(raw, "id");
-  const named = hasId ? `id ${receivedIn(raw, "id")}` : id === undefined ? "no id" : `id ${receivedOf(id)}`;
+  const unusable = Object.hasOwn(raw, "id") ? `id ${receivedIn(raw, "id")}` : "no id";
+  const named = id === undefined ? unusable : `id ${receivedOf(id)}`;
   return `${source.file}: annotations[${place.ordinal}] (${named})`;
 }
 
