@@ -60,12 +60,13 @@ export function whole(value: number): string {
   return value.toLocaleString("en-US");
 }
 
-/** "0.701–0.734"; empty where there is no interval. */
+/** "0.701–0.734"; a dash for a single instance, which has no interval; empty where none was asked for. */
 export function rangeOf(
-  { low, high }: { readonly low: number | null; readonly high: number | null },
+  { low, high, count }: { readonly low: number | null; readonly high: number | null; readonly count: number },
   format: (value: number | null) => string = ratio,
 ): string {
-  return low === null || high === null ? "" : `${format(low)}–${format(high)}`;
+  if (low === null || high === null) return count === 1 ? NOTHING : "";
+  return `${format(low)}–${format(high)}`;
 }
 
 export interface Column {

@@ -74,7 +74,9 @@ function settingsText({ rasterizer, minArea, seed, resamples }: ReportInputs): s
     rasterizer === "coco" ? "Masks are filled by COCO's rule (pycocotools)." : "Masks are filled by Pillow's rule.";
   const small = minArea > 0 ? ` Truth parts below ${minArea} px are left out.` : "";
   const intervals =
-    resamples > 0 ? ` In brackets: 95 % bootstrap intervals (${resamples} draws within each class, seed ${seed}).` : "";
+    resamples > 0
+      ? ` In brackets: 95 % bootstrap intervals (${resamples} draws, seed ${seed}; – where one instance says nothing of the spread).`
+      : "";
   return `${rule}${small}${intervals}`;
 }
 
