@@ -4,7 +4,7 @@
  *
  * More than 300 lines: the sections share their columns and their escaping.
  */
-import { NOTHING, oneDecimal, rangeOf, ratio, whole } from "../page/markup.js";
+import { cutText, NOTHING, oneDecimal, rangeOf, ratio, whole } from "../page/markup.js";
 import type { PublishedClickTable } from "./published.js";
 import { PUBLISHED_CITYSCAPES, PUBLISHED_CLICKS } from "./published.js";
 import type {
@@ -109,9 +109,9 @@ function methodSection(report: EvaluationReport): string[] {
       rows,
     ),
     "",
-    ...columnsOf(report).map(({ name, words }) => `- ${plainText(name)}: ${plainText(words, LONGEST_SENTENCE)}`),
+    ...columnsOf(report).map(({ name, words }) => `- ${plainText(name)}: ${plainText(words, WHOLE)}`),
     "",
-    `\\* ${plainText(PUBLISHED_CITYSCAPES.source, LONGEST_SENTENCE)} ${plainText(PUBLISHED_CITYSCAPES.data)}.`,
+    `\\* ${plainText(PUBLISHED_CITYSCAPES.source, WHOLE)} ${plainText(PUBLISHED_CITYSCAPES.data, WHOLE)}.`,
   ];
 }
 
@@ -138,7 +138,7 @@ function classSection(report: EvaluationReport): string[] {
     ["Class", "Instances", ...columns.map(({ name }) => plainText(name)), "Published, other data*"],
     rows,
   );
-  const note = [`\\* Polygon-RNN on Cityscapes: ${plainText(PUBLISHED_CITYSCAPES.source, LONGEST_SENTENCE)}.`];
+  const note = [`\\* Polygon-RNN on Cityscapes: ${plainText(PUBLISHED_CITYSCAPES.source, WHOLE)}.`];
   return [
     "## IoU by class",
     "",
@@ -171,7 +171,7 @@ function listSection(heading: string, reasons: readonly ListedReason[]): string[
       .map((id) => plainText(String(id)))
       .join(", ");
     const more = count > SHOWN_IDS ? ", ..." : "";
-    return `- ${plainText(reason)}: ${count} ${plainText(words, LONGEST_SENTENCE)} (ids ${ids}${more})`;
+    return `- ${plainText(reason)}: ${count} ${plainText(words, WHOLE)} (ids ${ids}${more})`;
   });
   return [heading, "", ...lines];
 }
@@ -193,7 +193,7 @@ function clickSections(clicks: ClickReport): string[] {
     "## Annotator in the loop, simulated",
     "",
     `${whole(clicks.instances)} instances; ${setting}. ${perClick}${oneDecimal(clicks.wallSeconds)} s in all.`,
-    ...clicks.rules.map((rule) => `- ${plainText(rule, LONGEST_SENTENCE)}`),
+    ...clicks.rules.map((rule) => `- ${plainText(rule, WHOLE)}`),
     "",
     ...allClasses(clicks),
     "",
@@ -309,22 +309,22 @@ function publishedCells({ rows }: PublishedClickTable, threshold: number, match:
 }
 
 function sourceOf({ source, data }: PublishedClickTable): string {
-  return `${plainText(source, LONGEST_SENTENCE)} ${plainText(data)}.`;
+  return `${plainText(source, WHOLE)} ${plainText(data, WHOLE)}.`;
 }
 
 function timesFaster(speedUp: number | null): string {
   return speedUp === null ? NOTHING : `x ${speedUp.toFixed(2)}`;
 }
 
-/** Longer names are cut; sentences may be longer. */
+/** Longer texts from outside are cut. */
 const LONGEST_NAME = 120;
-const LONGEST_SENTENCE = 600;
+/** For sentences of our own. */
+export const WHOLE = Infinity;
 
 /** Text that stays text: one line, without control characters, and everything escaped that Markdown or HTML acts on. */
 export function plainText(text: string, longest = LONGEST_NAME): string {
   const line = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu, " ");
-  const cut = line.length > longest ? `${line.slice(0, longest)}...` : line;
-  return cut.replace(/[\\`*_{}[\]()#!|~@$<>&:^]/g, "\\$&");
+  return cutText(line, longest, "...").replace(/[\\`*_{}[\]()#!|~@$<>&:^]/g, "\\$&");
 }
 
 /** A table; the first column is aligned left, the others right. @param cells escaped already */
