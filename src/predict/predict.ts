@@ -31,6 +31,7 @@ export type Prediction =
       readonly kind: "polygon";
       readonly crop: Crop;
       readonly ring: Ring;
+      /** 0..1, four decimals. */
       readonly score: number;
       readonly ended: boolean;
     }
@@ -77,9 +78,21 @@ function toPrediction(crop: Crop, sequence: BestSequence, options: PredictOption
     kind: "polygon",
     crop,
     ring,
-    score: sequence.expectedIoU ?? scoreOf(sequence.logProbability, sequence.steps),
+    score: polygonScore(sequence),
     ended: sequence.ended,
   };
+}
+
+/**
+ * The score of a polygon, wherever one is written: as a simulation's `polyrnn_score` as in `annotate`'s.
+ * @returns 0..1, four decimals
+ */
+export function polygonScore({
+  expectedIoU,
+  logProbability,
+  steps,
+}: Pick<BestSequence, "expectedIoU" | "logProbability" | "steps">): number {
+  return Math.round((expectedIoU ?? scoreOf(logProbability, steps)) * 1e4) / 1e4;
 }
 
 /**

@@ -7,6 +7,7 @@
  * limit, was this run's to predict and has no polygon; the summary lists it.
  */
 import { PolyrnnError } from "../errors.js";
+import { fromNamedPixels } from "../geometry/pixel-outline.js";
 import { signedArea } from "../geometry/ring.js";
 import { decodeRle } from "../geometry/rle.js";
 import { traceMask } from "../geometry/trace-mask.js";
@@ -36,9 +37,12 @@ export interface Region {
   readonly score?: number;
 }
 
-/** In input order. */
+/** In input order, in the frame of the result's size. */
 export function regionsOf(result: ImageResult, names: CategoryNames): Region[] {
-  return result.items.flatMap((item) => regionOf(item, names) ?? []);
+  const { items, toDisplayed } = result;
+  const regions = items.flatMap((item) => regionOf(item, names) ?? []);
+  if (toDisplayed === undefined) return regions;
+  return regions.map((region) => ({ ...region, polygon: region.polygon.map(toDisplayed) }));
 }
 
 /**
@@ -117,7 +121,9 @@ export function existingShape(item: ResultItem): Truth | undefined {
 function polygonOfRaw(raw: JsonObject): Polygon | undefined {
   const segmentation = raw["segmentation"];
   if (Array.isArray(segmentation)) return nonEmpty(segmentation.flatMap(ringOfFlatList));
-  return hasCocoSegmentation(raw) ? outlinesOfRaw(segmentation) : nonEmpty(ringOfPairs(raw["polygon"]));
+  return hasCocoSegmentation(raw)
+    ? outlinesOfRaw(segmentation)
+    : nonEmpty(ringOfPairs(raw["polygon"]).flatMap(fromNamedPixels));
 }
 
 /** Category of an item: of its instance, or of the annotation as read, which has a COCO id or a Cityscapes label. */

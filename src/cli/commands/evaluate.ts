@@ -247,8 +247,9 @@ function evaluationMessages({ counts }: EvaluationReport, summary: EvaluationSum
   return lines;
 }
 
-function withRange({ mean, low, high }: Interval): string {
-  return low === null || high === null ? ratio(mean) : `${ratio(mean)} (95 % interval ${ratio(low)} to ${ratio(high)})`;
+function withRange({ mean, low, high, count }: Interval): string {
+  if (low === null || high === null) return count === 1 ? `${ratio(mean)} (95 % interval -)` : ratio(mean);
+  return `${ratio(mean)} (95 % interval ${ratio(low)} to ${ratio(high)})`;
 }
 
 function ratio(value: number | null): string {
