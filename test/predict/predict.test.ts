@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { count } from "../../src/count.js";
 import type { Crop } from "../../src/crop/crop.js";
 import { cellToIndex } from "../../src/geometry/grid.js";
 import { simplifyRing } from "../../src/geometry/simplify.js";
