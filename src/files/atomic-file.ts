@@ -7,8 +7,8 @@
  * the good one without an error.
  */
 import type { FileHandle } from "node:fs/promises";
-import { mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
-import { dirname, relative, resolve } from "node:path";
+import { constants, copyFile, mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { dirname, join, relative, resolve } from "node:path";
 import { cannotWrite, PolyrnnError, reasonOf } from "../errors.js";
 
 /** Ending of a file that is still being written; the next run replaces what a killed one left. */
@@ -146,6 +146,34 @@ export async function writeAtomic(path: string, content: string | Uint8Array): P
   } catch (error) {
     await file.abort();
     throw error;
+  }
+}
+
+/**
+ * Copies a whole file; the folder is there.
+ * @throws E_WRITE; an older file of that name is untouched then
+ */
+export async function copyAtomic(from: string, path: string): Promise<void> {
+  const partial = path + PARTIAL_SUFFIX;
+  try {
+    await rm(partial, { force: true });
+    await copyFile(from, partial, constants.COPYFILE_EXCL);
+    await rename(partial, path);
+  } catch (error) {
+    await rm(partial, { force: true }).catch(() => undefined);
+    throw toWriteError(path, error);
+  }
+}
+
+/**
+ * Removes what a killed process left of files that it was writing.
+ * @param names of the files that this program writes there; others are left alone @throws E_WRITE
+ */
+export async function removeLeftovers(folder: string, names: readonly string[]): Promise<void> {
+  try {
+    for (const name of names) await rm(join(folder, name + PARTIAL_SUFFIX), { force: true });
+  } catch (error) {
+    throw toWriteError(folder, error);
   }
 }
 

@@ -49,7 +49,10 @@ function extensionOf(fileName: string): string {
 
 /** Windows drops dots and spaces at the end of a name, which would join two names, or make ".." out of ".. ". */
 function toWholeName(part: string): string {
-  return toSafePart(part).replace(/[. ]+$/u, "_");
+  const safe = toSafePart(part);
+  let end = safe.length;
+  while (end > 0 && (safe[end - 1] === "." || safe[end - 1] === " ")) end--;
+  return end === safe.length ? safe : `${safe.slice(0, end)}_`;
 }
 
 function toSafePart(part: string): string {

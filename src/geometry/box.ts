@@ -83,12 +83,24 @@ export function clipBox(box: Box, width: number, height: number): ClippedBox {
  * @param context extra part of the long side, 0.15 for 15 %
  */
 export function squareWindow(box: Box, context: number): CropWindow {
-  const side = Math.max(1, Math.round(Math.max(box.width, box.height) * (1 + context)));
+  const { left, top, width, height } = withinReach(box);
+  const side = Math.max(1, Math.round(Math.max(width, height) * (1 + context)));
   return {
-    left: roundToWhole(box.left + (box.width - side) / 2),
-    top: roundToWhole(box.top + (box.height - side) / 2),
+    left: roundToWhole(left + (width - side) / 2),
+    top: roundToWhole(top + (height - side) / 2),
     side,
   };
+}
+
+/** Pixels from the origin within which windows are exact; no image comes near. */
+const REACH = 2 ** 31;
+
+/** A file may give edges of up to 1e308, and their sums are not finite any more. */
+function withinReach({ left, top, width, height }: Box): Box {
+  const within = (edge: number): number => Math.min(REACH, Math.max(-REACH, edge));
+  if (Math.abs(left) + width < REACH && Math.abs(top) + height < REACH) return { left, top, width, height };
+  const [x, y] = [within(left), within(top)];
+  return { left: x, top: y, width: within(left + width) - x, height: within(top + height) - y };
 }
 
 /** Math.round without its negative zero, which would show up in reports as "-0". */

@@ -4,6 +4,7 @@ import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { count } from "../count.js";
 import { PolyrnnError, reasonOf, unavailable } from "../errors.js";
+import { describeValue, parseForeignJson } from "../foreign.js";
 import { nearestName } from "../nearest.js";
 import { describeViolation } from "../validate.js";
 import type { ModelCard } from "./card.js";
@@ -105,7 +106,7 @@ export async function readCard(folder: string): Promise<ModelCard> {
   try {
     const { size } = await stat(path);
     if (size > MAX_CARD_BYTES) throw new Error(`it has ${count(size, "byte")}, more than ${MAX_CARD_BYTES}`);
-    card = JSON.parse(await readFile(path, "utf8"));
+    card = parseForeignJson(await readFile(path, "utf8"));
   } catch (error) {
     throw unavailable(
       `${path}: expected a model card in JSON (${reasonOf(error)})`,
@@ -117,7 +118,7 @@ export async function readCard(folder: string): Promise<ModelCard> {
   if (version !== CARD_VERSION) {
     throw unavailable(
       `${path}: expected formatVersion ${CARD_VERSION} ` +
-        `but received ${version === undefined ? "none" : JSON.stringify(version).slice(0, 80)}`,
+        `but received ${version === undefined ? "none" : describeValue(version)}`,
       "The card was written for another version of polyrnn. Update polyrnn or the model.",
     );
   }

@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { count } from "../count.js";
 import { cannotWrite, PolyrnnError, reasonOf, usageError } from "../errors.js";
-import { makeFolder } from "../files/atomic-file.js";
+import { makeFolder, removeLeftovers } from "../files/atomic-file.js";
 import { folderNotEmpty, realPathOf, takeBackFolder } from "../files/folders.js";
 
 export const REPORT_JSON = "report.json";
@@ -18,9 +18,16 @@ export const AUTOMATIC_FILE = "automatic.json";
 
 /**
  * Everything that is ever written there. Each is replaced when its successor is whole, so a failed evaluation leaves an
- * earlier report as it was.
+ * earlier report as it was. report.json is written last.
  */
-const OWN_FILES = [REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML, INSTANCES_FILE, CLICKS_FILE, AUTOMATIC_FILE];
+const OWN_FILES: readonly string[] = [
+  REPORT_JSON,
+  REPORT_MARKDOWN,
+  REPORT_HTML,
+  INSTANCES_FILE,
+  CLICKS_FILE,
+  AUTOMATIC_FILE,
+];
 
 /** Where an evaluation goes when the user does not say: a folder beside the predictions. */
 export function defaultReportFolder(predictions: string): string {
@@ -50,8 +57,11 @@ export async function prepareReportFolder(
   }
   try {
     const made = await makeFolder(out);
+    await removeLeftovers(out, OWN_FILES);
     const names = await readdir(out);
-    if (names.length > 0 && !force) throw notEmpty(out, names);
+    // Its own files without the one that is written last: a report that was cut off by a kill.
+    const isCutOff = !names.includes(REPORT_JSON) && names.every((name) => OWN_FILES.includes(name));
+    if (names.length > 0 && !isCutOff && !force) throw notEmpty(out, names);
     // An earlier report is replaced file by file, and stays where there is no new one.
     return names.length > 0 ? () => Promise.resolve() : () => takeBackFolder(out, made, OWN_FILES);
   } catch (error) {

@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { writeAtomic } from "../files/atomic-file.js";
 import type { SafePath } from "../files/safe-path.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";
+import { toJsonText } from "../json-text.js";
 import type { JsonObject, SkipReason } from "../types.js";
 import type { Region } from "./labels.js";
 import { categoryOf, existingPolygon, isSettled, nameCategories, passedOver, rawOf, regionOf } from "./labels.js";
@@ -32,7 +33,7 @@ export function openCityscapesWriter(context: WriteContext): AnnotationWriter {
       const objects = result.items.flatMap((item) => cityscapesObject(item, names, context.generator) ?? []);
       if (result.size === undefined || !isSettled(result, objects)) return;
       const document = { imgHeight: result.size.height, imgWidth: result.size.width, objects };
-      await writeAtomic(join(context.out, FOLDER, path), `${JSON.stringify(document)}\n`);
+      await writeAtomic(join(context.out, FOLDER, path), `${toJsonText(document)}\n`);
     },
     finish: () => Promise.resolve([`${FOLDER}/`]),
     abort: () => Promise.resolve(),

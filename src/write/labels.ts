@@ -10,7 +10,18 @@ import { PolyrnnError } from "../errors.js";
 import { signedArea } from "../geometry/ring.js";
 import { decodeRle } from "../geometry/rle.js";
 import { traceMask } from "../geometry/trace-mask.js";
-import type { Category, Id, ImagePoint, JsonObject, JsonValue, Polygon, Ring, Rle, SkipReason } from "../types.js";
+import type {
+  Category,
+  Id,
+  ImagePoint,
+  JsonObject,
+  JsonValue,
+  Polygon,
+  Ring,
+  Rle,
+  SkipReason,
+  Truth,
+} from "../types.js";
 import { joinRings } from "./rings.js";
 import type { CategoryNames, ImageResult, ResultItem } from "./writer.js";
 
@@ -92,6 +103,17 @@ export function existingPolygon(item: ResultItem): Polygon | undefined {
   return polygonOfRaw(rawOf(item)) ?? (truth?.kind === "rle" ? outlines(truth.rle) : truth?.polygon);
 }
 
+/** The COCO segmentation of a label of the input, as it was drawn; undefined when there is none that can be read. */
+export function existingShape(item: ResultItem): Truth | undefined {
+  const segmentation = rawOf(item)["segmentation"];
+  if (!Array.isArray(segmentation)) {
+    const rle = maskOfRaw(segmentation);
+    return rle && { kind: "rle", rle };
+  }
+  const polygon = existingPolygon(item);
+  return polygon && { kind: "polygon", polygon };
+}
+
 function polygonOfRaw(raw: JsonObject): Polygon | undefined {
   const segmentation = raw["segmentation"];
   if (Array.isArray(segmentation)) return nonEmpty(segmentation.flatMap(ringOfFlatList));
@@ -144,8 +166,13 @@ export function categoryColor(index: number): string {
 }
 
 function outlinesOfRaw(mask: JsonValue | undefined): Polygon | undefined {
+  const rle = maskOfRaw(mask);
+  return rle && outlines(rle);
+}
+
+function maskOfRaw(mask: JsonValue | undefined): Rle | undefined {
   try {
-    return outlines(decodeRle(mask, "segmentation"));
+    return decodeRle(mask, "segmentation");
   } catch (error) {
     // A damaged mask of an annotation that was passed over must not end the run.
     if (error instanceof PolyrnnError) return undefined;

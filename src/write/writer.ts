@@ -17,11 +17,18 @@ export interface ImageResult {
   /** Path of the image file; absent when it was not found. */
   readonly path?: string;
   readonly items: readonly ResultItem[];
+  /** True when the input has no record of the image: annotations name it, or name none. */
+  readonly isUnknown?: boolean;
   /**
    * True when the input lists the image and has no annotation for it. Images that --limit left out have no items
    * either.
    */
   readonly isEmpty?: boolean;
+}
+
+/** The size that the annotation file gives an image. */
+export function sizeOfRecord({ width, height }: ImageRecord): ImageResult["size"] {
+  return width === undefined || height === undefined ? undefined : { width, height };
 }
 
 /** What is known of the run before the first image. */

@@ -12,10 +12,10 @@
  * failed is not listed, or the trainer would learn that there is nothing on it. Source: the pages "Instance
  * Segmentation Datasets Overview" and "Dataset YAML format" of Ultralytics' documentation.
  */
-import { copyFile, link, lstat, rm, symlink } from "node:fs/promises";
+import { link, lstat, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cannotWrite } from "../errors.js";
-import { AtomicFile, relativePath, toWriteError, writeAtomic } from "../files/atomic-file.js";
+import { AtomicFile, copyAtomic, relativePath, toWriteError, writeAtomic } from "../files/atomic-file.js";
 import type { SafePath } from "../files/safe-path.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";
 import type { Category, Id } from "../types.js";
@@ -138,7 +138,7 @@ async function linkPhotograph(photograph: string, path: string): Promise<void> {
     // Windows gives symbolic links to administrators only; hard links need one disk.
     await symlink(target, path)
       .catch(() => link(photograph, path))
-      .catch(() => copyFile(photograph, path));
+      .catch(() => copyAtomic(photograph, path));
   } catch (error) {
     throw toWriteError(path, error);
   }

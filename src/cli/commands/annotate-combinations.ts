@@ -1,6 +1,6 @@
 /** Options of `polyrnn annotate` that do not go together: refused before anything is read. */
 import { usageError } from "../../errors.js";
-import { parseRedisAddress } from "../../queue/address.js";
+import { parseImageAddress, parseRedisAddress } from "../../queue/address.js";
 import type { OutputFormat } from "../../write/writer.js";
 
 /** The flags of `annotate` that others depend on. */
@@ -32,12 +32,7 @@ export function checkCombinations(flags: CombinedFlags): void {
         "--queue needs an output folder: results come in any order, and the journal keeps them",
         "Name a folder with --out.",
       );
-    if (flags.imageAddress !== undefined && !/^https?:\/\//.test(flags.imageAddress)) {
-      throw usageError(
-        "--image-address: expected an address that begins with http:// or https:// but received another kind",
-        "Give the address of the folder that holds the images.",
-      );
-    }
+    if (flags.imageAddress !== undefined) parseImageAddress(flags.imageAddress);
   } else if (flags.imageAddress !== undefined) {
     throw usageError("--image-address is for the workers of a queue", "Add --queue, or leave it out.");
   }

@@ -6,7 +6,8 @@ import { parseThresholds } from "../../clicks/options.js";
 import type { ClickSummary } from "../../clicks/tally.js";
 import { EXIT, usageError } from "../../errors.js";
 import { DEFAULT_CANDIDATES, MAX_STEPS } from "../../predict/options.js";
-import { withoutPasswords } from "../../queue/address.js";
+import { parseImageAddress, parseRedisAddress } from "../../queue/address.js";
+import { hideInWord } from "../../secret.js";
 import { packageVersion } from "../../version.js";
 import type { OutputFormat } from "../../write/writer.js";
 import type { AskedStudy } from "../click-study.js";
@@ -238,7 +239,7 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
     const say = (messages: readonly string[]): void => {
       if (!flags.quiet) for (const line of messages) terminal.stderr.write(`${printable(line)}\n`);
     };
-    say(summaryMessages(summary, args.map(withoutPasswords), flags.verbose));
+    say(summaryMessages(summary, args.map(hideInWord), flags.verbose));
     const { appendStepSummary } = await import("../step-summary.js");
     await appendStepSummary(terminal.env, summary);
     let clicks: ClickSummary | undefined;
@@ -272,11 +273,11 @@ async function openQueueIfAsked({
   if (queue === undefined) return undefined;
   const { openQueuePredictor } = await import("../../queue/coordinator.js");
   return openQueuePredictor({
-    queue,
+    queue: parseRedisAddress(queue),
     timeoutMs: 1000 * queueTimeout,
     attempts,
     priority,
-    ...(imageAddress !== undefined && { imageAddress }),
+    ...(imageAddress !== undefined && { imageAddress: parseImageAddress(imageAddress) }),
   });
 }
 

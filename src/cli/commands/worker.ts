@@ -2,6 +2,7 @@
 import { count } from "../../count.js";
 import type { DeviceChoice } from "../../engine/devices.js";
 import { EXIT } from "../../errors.js";
+import { parseRedisAddress } from "../../queue/address.js";
 import { packageVersion } from "../../version.js";
 import { defineCommand } from "../command.js";
 import type { OptionTable } from "../option-table.js";
@@ -157,7 +158,7 @@ export const workerCommand = defineCommand<WorkerFlags>({
     const { queue, images, model, device, threads, concurrency, rate, metricsPort } = flags;
     const summary = await runWorker(
       {
-        queue,
+        queue: parseRedisAddress(queue),
         images,
         model,
         device,

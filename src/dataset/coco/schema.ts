@@ -3,11 +3,12 @@
  * through. `bbox` and `segmentation` are missing here, because a broken box and a broken mask have reasons of their own
  * (geometry/box.ts, geometry/rle.ts). Source: the COCO data format, https://cocodataset.org/#format-data
  */
+import { LONGEST_ID } from "../json/fields.js";
 import { compileSchema, lazily } from "../../validate.js";
 
 /** Beyond 2^53 JSON.parse rounds integers, and two ids could become one. */
 const LARGEST = Number.MAX_SAFE_INTEGER;
-const id = { type: ["number", "string"], minimum: -LARGEST, maximum: LARGEST };
+const id = { type: ["number", "string"], minimum: -LARGEST, maximum: LARGEST, maxLength: LONGEST_ID };
 const size = { type: "integer", minimum: 1, nullable: true };
 
 /** @returns undefined for a valid category record, else what is wrong with it */
