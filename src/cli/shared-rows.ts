@@ -174,6 +174,14 @@ export const forceReportRow = {
   describe: "Replace the report that is already in the output folder",
 } as const satisfies FlagRow & { default: boolean };
 
+export const maxFailedRow = {
+  type: "text",
+  placeholder: "N|P%",
+  group: "advanced",
+  whenAbsent: "0",
+  describe: "Exit with 0 although this many instances failed, or this share of those to predict",
+} as const satisfies TextRow<string> & { whenAbsent: string };
+
 // How results are measured.
 
 export const truthRow = {

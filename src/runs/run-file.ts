@@ -181,6 +181,13 @@ const checkRecord = lazily(() =>
   }),
 );
 
+/** Why there is no run.json in a folder: no folder, a file, or a folder without one. */
+async function absenceOf(folder: string): Promise<string> {
+  const found = await stat(folder).catch(() => undefined);
+  if (found === undefined) return `${folder}: there is no such folder;`;
+  return found.isDirectory() ? `${folder}: there is no ${RUN_FILE} in it;` : `${folder}: this is a file;`;
+}
+
 /**
  * The view of `merge`: all or nothing.
  * @param expected what the folder should be, for the message
@@ -191,7 +198,7 @@ export async function readRunFile(folder: string, expected: string, hint: string
   const found = await readJson(path);
   if (found.kind !== "found")
     throw found.kind === "absent"
-      ? missingInput(`${path}: expected ${expected}, received ${reasonOf(found.error)}`, hint, found.error)
+      ? missingInput(`${await absenceOf(folder)} expected ${expected}`, hint, found.error)
       : invalidData(`${path}: ${found.problem}`, hint, found.error);
   const run: unknown = found.run;
   const violation = checkRecord(run);

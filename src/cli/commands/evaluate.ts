@@ -139,7 +139,7 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
     const options = await toEvaluateOptions(flags);
     const out = flags.out ?? defaultReportFolder(flags.predictions);
     const compared = options.compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : []));
-    await prepareReportFolder(out, [flags.predictions, flags.truth, ...compared], flags.force);
+    const takeBack = await prepareReportFolder(out, [flags.predictions, flags.truth, ...compared], flags.force);
     const progress = showProgress(terminal.stderr, {
       quiet: flags.quiet,
       verbose: false,
@@ -166,6 +166,9 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
       written = [...(await writeReportFiles(evaluation, out, note)), INSTANCES_FILE];
       const stepSummary = stepSummaryFile(terminal.env);
       if (stepSummary !== undefined) await appendStepSummary(stepSummary, evaluation);
+    } catch (error) {
+      await takeBack();
+      throw error;
     } finally {
       progress.end();
     }
