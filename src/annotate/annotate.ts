@@ -10,6 +10,7 @@
 import { join, resolve } from "node:path";
 import type { CropSource } from "../crop/read-crops.js";
 import type { Dataset } from "../dataset/dataset.js";
+import { receivedOf } from "../errors.js";
 import { JOURNAL_FILE, SUMMARY_FILE } from "../files/run-layout.js";
 import type { Model } from "../model/model.js";
 import { loadModel } from "../model/model.js";
@@ -162,7 +163,8 @@ async function streamPolygons(run: Run): Promise<AnnotateSummary> {
       tally.add(outcome);
       report(host, outcome);
       if (outcome.status !== "skipped") return;
-      if (outcome.reason === "kept" && entry.kind === "instance") await host.data(JSON.stringify(entry.instance.raw));
+      if (outcome.reason === "kept")
+        await host.data(JSON.stringify(entry.kind === "instance" ? entry.instance.raw : entry.raw));
       if (outcome.reason === "already-done" && entry.kind === "skipped") await host.data(JSON.stringify(entry.raw));
     },
   });
@@ -218,6 +220,7 @@ async function predictPlan(
   keep: (batch: readonly PredictedInstance[]) => Promise<void>,
 ): Promise<PredictedCounts> {
   const { host, predictor, dataset, identity, batchSize, clock } = run;
+  for (const line of planNotes(plan)) host.note(line);
   let finished = plan.finishedBefore;
   let failed = 0;
   host.progress({ finished, total: plan.total, failed, finishedNow: 0 });
@@ -235,6 +238,29 @@ async function predictPlan(
     stopped: finished < plan.total,
     imageCount: plan.imageCount,
   };
+}
+
+/** What the plan found that is no failure and still should not go unsaid. */
+function planNotes({ otherCase, keptInPart }: Plan): string[] {
+  const lines: string[] = [];
+  if (otherCase.example !== undefined) {
+    const { name, path } = otherCase.example;
+    lines.push(
+      `${count(otherCase.count, "image")} found in another case than the input names ${otherCase.count === 1 ? "it" : "them"}, ` +
+        `for example ${receivedOf(name)}: ${path}`,
+    );
+  }
+  if (keptInPart.example !== undefined) {
+    lines.push(
+      `${count(keptInPart.count, "kept annotation")} with a part that cannot be read: in COCO unchanged, ` +
+        `in other formats without that part; first: ${keptInPart.example}`,
+    );
+  }
+  return lines;
+}
+
+function count(n: number, word: string): string {
+  return `${n} ${word}${n === 1 ? "" : "s"}`;
 }
 
 /** The images with instances to predict, each with only these. */

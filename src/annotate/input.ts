@@ -31,7 +31,7 @@ export async function openInput(options: InputOptions): Promise<RunInput> {
     const selection: Selection = { categoryIds: selectCategories(input.categories, categories), existing };
     const cut = shard === undefined ? undefined : await cutShard(input, shard);
     const own = cut ?? input;
-    const earlier = onlyNew === undefined ? undefined : await openEarlier(onlyNew);
+    const earlier = onlyNew === undefined ? undefined : await openEarlier(onlyNew, (name) => input.imageKey(name));
     return {
       dataset: earlier === undefined ? own : passOverDone(own, earlier, selection),
       selection,

@@ -25,6 +25,8 @@ export type Rejected =
       readonly imageId: Id;
       readonly failure: Failure;
       readonly raw: JsonObject;
+      /** True when only the box is unusable and the annotation has a polygon or mask that can be read. */
+      readonly hasTruth?: true;
     };
 
 export type Entry = { readonly kind: "instance"; readonly instance: Instance } | Rejected;
@@ -34,7 +36,7 @@ export type Entry = { readonly kind: "instance"; readonly instance: Instance } |
  * file later checks again that it lies there, because a file can be replaced by a link in the meantime.
  */
 export type ImageLocation =
-  | { readonly kind: "file"; readonly path: string; readonly root?: string }
+  | { readonly kind: "file"; readonly path: string; readonly root?: string; readonly isOtherCase?: true }
   | { readonly kind: "failed"; readonly failure: Failure };
 
 /** One image with its annotations in input order. */
@@ -64,6 +66,8 @@ export interface Dataset {
    * failed with `image-unknown`. Images without annotations come too, with no entries. Can be walked more than once.
    */
   groups(): AsyncIterable<ImageGroup>;
+  /** The same text for all file names that mean one image; see `ImageFinder`. */
+  imageKey(fileName: string): string;
   /** Frees open file handles. */
   close(): Promise<void>;
 }

@@ -2,9 +2,9 @@
  * Finds the image files of a data set: the folder is searched once, and names are looked up in what was found.
  *
  * Names from box files are data. They never become patterns, and a file is handed out only when its real path lies
- * inside the image folder. Order of the search: the path as written; a file whose path ends in it; the only file with
- * the same last part; the same with Unicode composed. Several files that fit equally well are a failure, not a guess.
- * What an earlier run wrote is not searched.
+ * inside the image folder. Order of the search: the path as written; of the files with the same last part the one whose
+ * end agrees with the longest end of the name, in the same spelling if there is one, else with accents composed, else in
+ * another case. Several files that fit equally well are a failure, not a guess. What an earlier run wrote is not searched.
  */
 import { realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, sep } from "node:path";
@@ -13,7 +13,8 @@ import { missingInput, reasonOf, receivedOf } from "../errors.js";
 import { JOURNAL_FILE, RUN_FILE, withoutRunOutputs } from "../files/run-layout.js";
 import type { FailReason, Failure } from "../types.js";
 import type { Match } from "./image-index.js";
-import { ImageIndex, readingsOf, reasonOutside } from "./image-index.js";
+import { ImageIndex } from "./image-index.js";
+import { foldedKey, isEndOfOther, nameKey, readingsOf, reasonOutside } from "./image-names.js";
 import { isAbsent } from "./json/byte-file.js";
 
 /** File name endings sharp reads in every installation. */
@@ -27,6 +28,8 @@ export type Located =
       readonly path: string;
       /** The image folder without links. */ readonly root: string;
       /** Relative to the image folder, "/" between parts. */ readonly name: string;
+      /** True when the file's upper and lower case differ from what was asked for. */
+      readonly isOtherCase?: true;
     }
   | { readonly kind: "failed"; readonly failure: Failure };
 
@@ -44,6 +47,11 @@ export interface ImageFinder {
   locateStem(stem: string): Promise<Located>;
   /** The image whose file name is a number, leading zeros aside: 139 is 000000000139.jpg. */
   locateNumber(id: number): Promise<Located>;
+  /**
+   * The same text for all names that mean one image: the path of the file they lead to, or their common spelling where
+   * there is no such file. Asks the list of files, not the disk.
+   */
+  keyOf(fileName: string): string;
 }
 
 /**
@@ -71,7 +79,7 @@ export async function findImages(folder: string): Promise<ImageFinder> {
         if (onDisk !== undefined) return onDisk;
       }
       for (const name of readingsOf(fileName)) {
-        const found = await resolve(place, fileName, index.findName(name) ?? index.findNormalized(name));
+        const found = await resolve(place, fileName, index.findName(name));
         if (found !== undefined) return found;
       }
       return failMissing(receivedOf(fileName));
@@ -87,6 +95,13 @@ export async function findImages(folder: string): Promise<ImageFinder> {
     },
     async locateNumber(id) {
       return (await resolve(place, id, index.findNumber(id))) ?? failMissing(`whose name is the number ${id}`);
+    },
+    keyOf(fileName) {
+      const found = reasonOutside(fileName) === undefined ? index.findName(fileName) : undefined;
+      // The only file with the same last part, in another folder, is good enough to be shown but not to be the same.
+      return found?.kind === "one" && isEndOfOther(foldedKey(found.path), foldedKey(fileName))
+        ? nameKey(found.path)
+        : nameKey(fileName);
     },
   };
 }
@@ -146,7 +161,10 @@ function isImageName(path: string): boolean {
 
 async function resolve(place: Place, wanted: string | number, match: Match): Promise<Located | undefined> {
   if (match === undefined) return undefined;
-  if (match.kind === "one") return await take(place, match.path);
+  if (match.kind === "one") {
+    const taken = await take(place, match.path);
+    return taken?.kind === "file" && match.isOtherCase ? { ...taken, isOtherCase: true } : taken;
+  }
   const shown = match.paths.slice(0, 3).map(receivedOf).join(", ");
   const more = match.paths.length > 3 ? ` and ${match.paths.length - 3} more` : "";
   return failed(

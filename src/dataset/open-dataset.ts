@@ -14,6 +14,7 @@ import { readCocoResults } from "./coco/read-results.js";
 import type { Dataset, OpenDatasetOptions } from "./dataset.js";
 import type { ImageFinder, Located } from "./find-images.js";
 import { findImages } from "./find-images.js";
+import { nameKey } from "./image-names.js";
 import { isAbsent, openByteFile } from "./json/byte-file.js";
 
 const LOOKED_FOR =
@@ -177,6 +178,7 @@ export const NO_IMAGES: ImageFinder = {
   locate: (fileName) => Promise.resolve(notSearched(fileName)),
   locateStem: (stem) => Promise.resolve(notSearched(stem)),
   locateNumber: (id) => Promise.resolve(notSearched(id)),
+  keyOf: nameKey,
 };
 
 function notSearched(wanted: string | number): Located {

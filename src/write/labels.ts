@@ -5,9 +5,8 @@
  * goes out unchanged wherever the format can hold it. An annotation that failed, or whose polygon scored below the
  * limit, was this run's to draw and has no polygon; the summary lists it.
  */
-import { PolyrnnError } from "../errors.js";
 import { signedArea } from "../geometry/ring.js";
-import { decodeRle } from "../geometry/rle.js";
+import { readSegmentation } from "../geometry/segmentation.js";
 import { traceMask } from "../geometry/trace-mask.js";
 import type { Category, Id, ImagePoint, JsonObject, JsonValue, Polygon, Ring, Rle, SkipReason } from "../types.js";
 import { joinRings } from "./rings.js";
@@ -57,9 +56,9 @@ export function existingPolygon(item: ResultItem): Polygon | undefined {
 }
 
 function polygonOfRaw(raw: JsonObject): Polygon | undefined {
-  const segmentation = raw["segmentation"];
-  if (Array.isArray(segmentation)) return nonEmpty(segmentation.flatMap(ringOfFlatList));
-  return hasCocoSegmentation(raw) ? outlinesOfRaw(segmentation) : nonEmpty(ringOfPairs(raw["polygon"]));
+  const { truth } = readSegmentation(raw["segmentation"], "", {});
+  if (truth !== undefined) return truth.kind === "rle" ? outlines(truth.rle) : truth.polygon;
+  return nonEmpty(ringOfPairs(raw["polygon"]));
 }
 
 /** Category of an item: of its instance, or of the annotation as read, which has a COCO id or a Cityscapes label. */
@@ -96,16 +95,6 @@ function unnamed(id: Id): string {
   return `category ${id}`;
 }
 
-function outlinesOfRaw(mask: JsonValue | undefined): Polygon | undefined {
-  try {
-    return outlines(decodeRle(mask, "segmentation"));
-  } catch (error) {
-    // A damaged mask of an annotation that this run does not even draw must not end it.
-    if (error instanceof PolyrnnError) return undefined;
-    throw error;
-  }
-}
-
 function outlines(rle: Rle): Polygon | undefined {
   const rings = traceMask(rle);
   return nonEmpty(rings.some((ring) => signedArea(ring) < 0) ? [joinRings(rings)] : rings);
@@ -113,19 +102,6 @@ function outlines(rle: Rle): Polygon | undefined {
 
 function nonEmpty(rings: readonly Ring[]): Polygon | undefined {
   return rings.length > 0 ? rings : undefined;
-}
-
-/** [x1, y1, x2, y2, ...]; three points or more. */
-function ringOfFlatList(list: JsonValue): Ring[] {
-  if (
-    !Array.isArray(list) ||
-    list.length < 6 ||
-    list.length % 2 !== 0 ||
-    !list.every((value) => Number.isFinite(value))
-  )
-    return [];
-  const numbers = list as number[];
-  return [Array.from({ length: numbers.length / 2 }, (_, i) => ({ x: numbers[2 * i]!, y: numbers[2 * i + 1]! }))];
 }
 
 /** [[x1, y1], [x2, y2], ...]; three points or more. */

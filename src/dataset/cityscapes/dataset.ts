@@ -78,6 +78,7 @@ export async function openCityscapes(source: CityscapesSource, finder: ImageFind
     annotationCount,
     sha256: hash.digest("hex"),
     groups,
+    imageKey: (fileName) => finder.keyOf(fileName),
     close: () => Promise.resolve(),
   };
 }

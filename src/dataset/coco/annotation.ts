@@ -1,10 +1,10 @@
 /** One annotation of a COCO file or results list, from bytes to an entry: an instance, or why it is none. */
-import { PolyrnnError, receivedOf } from "../../errors.js";
+import { receivedOf } from "../../errors.js";
 import { checkBox } from "../../geometry/box.js";
-import { decodeRle } from "../../geometry/rle.js";
-import type { FailReason, Id, ImageRecord, JsonObject, JsonValue, Ring, Truth } from "../../types.js";
+import { readSegmentation } from "../../geometry/segmentation.js";
+import type { FailReason, Id, ImageRecord, JsonObject } from "../../types.js";
 import { describeViolation } from "../../validate.js";
-import type { Entry } from "../dataset.js";
+import type { Entry, Rejected } from "../dataset.js";
 import { asId, FieldSpotter } from "../json/fields.js";
 import { describeProblem, parseJsonBytes } from "../json/value.js";
 import { checkCocoAnnotation, checkCocoResult } from "./schema.js";
@@ -34,7 +34,7 @@ export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: An
   const raw = parsed.kind === "value" && isObject(parsed.value) ? parsed.value : {};
   const annotationId = idOf(raw, bytes, place, source);
   const where = whereIs(place, source, annotationId);
-  const fail = (reason: FailReason, message: string): Entry => ({
+  const fail = (reason: FailReason, message: string): Rejected & { kind: "failed" } => ({
     kind: "failed",
     ordinal: place.ordinal,
     annotationId,
@@ -63,9 +63,13 @@ export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: An
       `${where}: expected category_id to be ${oneOf(source.categories)}, received ${receivedOf(raw["category_id"])}`,
     );
   }
+  const truth = readSegmentation(raw["segmentation"], where, place.image);
   const checked = checkBox(raw["bbox"], where);
-  if (checked.kind === "failed") return fail(checked.failure.reason, checked.failure.message);
-  const truth = readTruth(raw["segmentation"], where, place.image);
+  if (checked.kind === "failed") {
+    const entry = fail(checked.failure.reason, checked.failure.message);
+    // Nothing can be predicted from the box, but what a person drew there is still theirs.
+    return truth.truth === undefined ? entry : { ...entry, hasTruth: true };
+  }
   return {
     kind: "instance",
     instance: {
@@ -105,62 +109,4 @@ function oneOf(ids: ReadonlySet<Id>): string {
   if (ids.size === 0) return "the id of a category, of which there are none";
   const shown = [...ids].slice(0, 10).map(receivedOf).join(", ");
   return `${ids.size > 1 ? "one of " : ""}${shown}${ids.size > 10 ? ` and ${ids.size - 10} more` : ""}`;
-}
-
-/*
- * Ground truth from the `segmentation` of a COCO annotation: polygons, or a mask in run lengths as a list or as text.
- * A segmentation that cannot serve as truth costs the instance nothing but its evaluation: the reason is kept.
- */
-
-/** Fields of an Instance; empty when the annotation has no segmentation. */
-export interface TruthFields {
-  readonly truth?: Truth;
-  readonly truthProblem?: string;
-}
-
-/** @param where place in the input, opens the problem */
-export function readTruth(segmentation: JsonValue | undefined, where: string, image: ImageRecord): TruthFields {
-  if (segmentation === undefined || segmentation === null) return {};
-  if (!Array.isArray(segmentation)) return readMask(segmentation, where, image);
-  if (segmentation.length === 0) return {};
-  const polygon: Ring[] = [];
-  for (const [i, numbers] of segmentation.entries()) {
-    const ring = readRing(numbers);
-    if (typeof ring === "string") return { truthProblem: `${where}, segmentation[${i}]: ${ring}` };
-    polygon.push(ring);
-  }
-  return { truth: { kind: "polygon", polygon } };
-}
-
-function readMask(segmentation: JsonValue, where: string, image: ImageRecord): TruthFields {
-  try {
-    const rle = decodeRle(segmentation, `${where}, segmentation`);
-    const { width = rle.width, height = rle.height } = image;
-    if (rle.width === width && rle.height === height) return { truth: { kind: "rle", rle } };
-    return {
-      truthProblem: `${where}, segmentation: expected a mask of its image's ${width} x ${height} pixels, received ${rle.width} x ${rle.height}`,
-    };
-  } catch (error) {
-    if (!(error instanceof PolyrnnError)) throw error;
-    return { truthProblem: error.message };
-  }
-}
-
-/** @param numbers [x1, y1, x2, y2, ...] in image pixels. @returns the ring, or what is wrong */
-function readRing(numbers: JsonValue): Ring | string {
-  if (!Array.isArray(numbers)) return `expected a list of coordinates, received ${receivedOf(numbers)}`;
-  if (numbers.length % 2 !== 0) return `expected pairs of coordinates, received ${numbers.length} numbers`;
-  const ring: { x: number; y: number }[] = [];
-  for (let i = 0; i < numbers.length; i += 2) {
-    const x = numbers[i],
-      y = numbers[i + 1];
-    if (typeof x !== "number" || !Number.isFinite(x)) return `expected finite numbers, received ${receivedOf(x)}`;
-    if (typeof y !== "number" || !Number.isFinite(y)) return `expected finite numbers, received ${receivedOf(y)}`;
-    ring.push({ x, y });
-  }
-  // Some tools close their rings; here a ring is stored open.
-  const first = ring[0],
-    last = ring.at(-1);
-  if (ring.length > 1 && first?.x === last?.x && first?.y === last?.y) ring.pop();
-  return ring.length >= 3 ? ring : `expected a polygon of at least 3 points, received ${ring.length}`;
 }

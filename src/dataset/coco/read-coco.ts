@@ -29,6 +29,7 @@ export function readCoco(index: CocoIndex, finder: ImageFinder): Dataset {
     annotationCount: groups.annotationCount,
     sha256: index.outline.sha256,
     groups: () => groups.walk(),
+    imageKey: (fileName) => finder.keyOf(fileName),
     close: () => file.close(),
   };
 }

@@ -51,6 +51,7 @@ export async function readCocoResults(
     annotationCount: groups.annotationCount,
     sha256: dataset === undefined ? index.outline.sha256 : hashOf(index.outline.sha256, dataset.outline.sha256),
     groups: () => groups.walk(),
+    imageKey: (fileName) => finder.keyOf(fileName),
     async close() {
       await Promise.all([file.close(), dataset?.file.close()]);
     },
