@@ -288,6 +288,7 @@ function summarize(run: Run, tally: Tally, predicted: PredictedCounts, written: 
     type: "summary",
     stopped: predicted.stopped,
     images: dataset.imageCount,
+    imagesAsked: predicted.imageCount,
     annotations: dataset.annotationCount,
     ...(options.shard !== undefined && shardSize !== undefined && { shard: { ...options.shard, ...shardSize } }),
     ...tally.counts(),

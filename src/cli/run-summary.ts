@@ -17,6 +17,10 @@ export function summaryMessages(summary: AnnotateSummary, rest: readonly string[
   if (summary.failed > 0) lines.push(`${summary.failed} failed: ${reasons(summary.failedByReason)}`);
   if (summary.skipped > 0) lines.push(`${summary.skipped} skipped: ${reasons(summary.skippedByReason)}`);
   if (summary.clipped > 0) lines.push(clippedText(summary));
+  if (summary.invalid > 0)
+    lines.push(
+      `${count(summary.invalid, "polygon")} ${summary.invalid === 1 ? "crosses or touches itself" : "cross or touch themselves"} (polyrnn_valid: false)`,
+    );
   if (summary.unended > 0) lines.push(`${count(summary.unended, "polygon")} ended at the step limit (--max-steps)`);
   if (verbose) {
     const stages = Object.entries(summary.secondsPerStage).map(
@@ -39,7 +43,7 @@ function headline(summary: AnnotateSummary): string {
   if (asked === 0)
     return `nothing to draw${shardText(summary)}: ${skipped === 0 ? "there are no annotations" : `${count(skipped, "annotation")}, and all passed over`}`;
   return (
-    `${count(done, "polygon")} from ${count(summary.shard?.images ?? summary.images, "image")}${shardText(summary)} in ${durationText(summary.seconds)}` +
+    `${count(done, "polygon")} from ${count(summary.imagesAsked, "image")}${shardText(summary)} in ${durationText(summary.seconds)}` +
     ` (${summary.instancesPerSecond.toFixed(1)} instances per second; model ${summary.model}, ${summary.engineVersion}, ${summary.device})`
   );
 }

@@ -9,6 +9,7 @@
  * - polyrnn_score: the polygon's score, 0..1, always under this name. score: the detector's if the input had one, else
  *   the same value.
  *   A score equal to the polyrnn_score beside it was written by an earlier run, and is replaced.
+ * - polyrnn_valid: false where the polygon crosses or touches itself, or has no area; absent otherwise.
  * - Labels of the input that were passed over (see write/labels.ts) go out unchanged, if they have a segmentation;
  *   Cityscapes ones
  *   get COCO's fields, groups iscrowd: 1. Failed instances have no annotation; the summary lists them.
@@ -16,6 +17,7 @@
 import { rasterizePolygon } from "../geometry/rasterize.js";
 import { polygonBounds } from "../geometry/ring.js";
 import { rleArea } from "../geometry/rle.js";
+import { isValidRing } from "../geometry/simple-ring.js";
 import type { Box, DoneOutcome, Instance, JsonObject, JsonValue, Polygon, Ring } from "../types.js";
 import { categoryOf, existingPolygon, hasCocoSegmentation, passedOver, rawOf } from "./labels.js";
 import { roundPixels } from "./rings.js";
@@ -31,7 +33,7 @@ export function toCocoAnnotation(item: ResultItem, result: ImageResult, names: C
 
 /** The annotation of a polygon that was drawn. */
 export function predictedAnnotation(instance: Instance, outcome: DoneOutcome): JsonObject {
-  const { raw } = instance;
+  const { polyrnn_valid: _, ...raw } = instance.raw;
   return {
     ...raw,
     id: instance.annotationId,
@@ -43,6 +45,7 @@ export function predictedAnnotation(instance: Instance, outcome: DoneOutcome): J
     iscrowd: 0,
     score: detectorScore(raw) ?? outcome.score,
     polyrnn_score: outcome.score,
+    ...(!isValidRing(outcome.ring) && { polyrnn_valid: false }),
   };
 }
 
@@ -51,7 +54,7 @@ export function predictedAnnotation(instance: Instance, outcome: DoneOutcome): J
  * as the input has it today; fields that only the earlier annotation has (a reviewer's mark) stay, behind the others.
  */
 export function carriedAnnotation(instance: Instance, earlier: JsonObject): JsonObject {
-  const { raw } = instance;
+  const { polyrnn_valid: _, ...raw } = instance.raw;
   const score = detectorScore(raw) ?? earlier["score"];
   const carried: JsonObject = {
     ...raw,
