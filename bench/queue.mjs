@@ -17,7 +17,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import sharp from "sharp";
-import { DEFAULT_CANDIDATES } from "../dist/predict/candidates.js";
+import { DEFAULT_CANDIDATES, MAX_STEPS } from "../dist/predict/options.js";
 import { annotate } from "../dist/annotate/annotate.js";
 import { openQueuePredictor } from "../dist/queue/coordinator.js";
 import { ROOT, interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";
@@ -271,7 +271,7 @@ async function measureCosts(home, server, batches) {
   const boxes = join(home, "boxes-real.json");
   writeBoxes(boxes, batches * REAL_BATCH, BOXES_PER_IMAGE);
   const input = { home, images: IMAGES, boxes, batchSize: REAL_BATCH, instances: batches * REAL_BATCH };
-  const run = await drawWithWorkers(input, server, 1, { model: "mobile", maxSteps: 71, batchMs: 0 });
+  const run = await drawWithWorkers(input, server, 1, { model: "mobile", maxSteps: MAX_STEPS, batchMs: 0 });
   const { workerMs, cpuMsPerBatch, redisMs, inBytes, outBytes, text } = run;
   const reading = await timed(() => readAllCrops(boxes, 0.15));
   const figures = {
@@ -334,7 +334,7 @@ async function memoryOfJobs({ client, url }, { boxes }) {
     version: JOB_VERSION,
     run: "0".repeat(16),
     model: hash,
-    options: { context: 0.15, maxSteps: 71, candidates: DEFAULT_CANDIDATES, minScore: 0, simplify: 0 },
+    options: { context: 0.15, maxSteps: MAX_STEPS, candidates: DEFAULT_CANDIDATES, minScore: 0, simplify: 0 },
     attempts: 3,
     images: [...new Set(some.map(({ image_id }) => image_id))].map((imageId) => ({
       path: records[imageId - 1].file_name,

@@ -3,7 +3,7 @@
  * a bug. Message: where, expected, received. Hint: one sentence that starts with a verb or a fact.
  */
 
-/** Exit codes of the command line; also in the README. 3 to 13 are left alone because Node uses them. */
+/** Exit codes of the command line; also in docs/cli.md. 3 to 13 are left alone because Node uses them. */
 export const EXIT = {
   /** Every requested instance is done, or there was nothing to do. */
   ok: 0,
@@ -29,6 +29,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export class PolyrnnError extends Error {
   override readonly name = "PolyrnnError";
+  // eslint-disable-next-line max-params -- the platform's errors take their options last, after the message
   constructor(
     message: string,
     readonly code: `E_${string}`,

@@ -2,10 +2,10 @@
  * The known name a mistyped one was probably meant to be, for hints in error messages; nothing is ever replaced by it.
  */
 
-/** What was typed may be anything, and the distance takes time by the product of both lengths. */
+/** What was typed may be of any length, and the distance takes time proportional to the product of both. */
 const MAX_LENGTH = 40;
 
-/** Letters from which on a name counts as begun. */
+/** Fewer typed letters are not taken for the beginning of a name. */
 const MIN_BEGINNING = 2;
 
 /**

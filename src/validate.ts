@@ -1,9 +1,9 @@
-/** JSON against a schema, with a message that says where, expected and received. */
+/** Checks JSON against a schema, with a message that says where, what was expected and what was received. */
 import type { ErrorObject, Schema } from "ajv";
 import { Ajv } from "ajv";
 
 export interface Violation {
-  /** Where in the document: "/scores/0/meanIoU"; empty for the document itself. */
+  /** Where in the document, as a JSON pointer: "/scores/0/meanIoU"; empty for the document itself. */
   readonly at: string;
   /** "at least 0", "one of \"RGB\", \"BGR\"". */
   readonly expected: string;
@@ -56,11 +56,10 @@ function toViolation(error: ErrorObject): Violation {
     case "maxItems":
     case "minLength":
     case "maxLength":
-    case "minProperties":
-      return violation(
-        error,
-        `of ${error.keyword.startsWith("min") ? "at least" : "at most"} ${String(params["limit"])} ${UNITS[error.keyword]}`,
-      );
+    case "minProperties": {
+      const side = error.keyword.startsWith("min") ? "at least" : "at most";
+      return violation(error, `of ${side} ${String(params["limit"])} ${UNITS[error.keyword]}`);
+    }
     case "pattern":
       return violation(error, `text of the form ${String(params["pattern"])}`);
     default:
@@ -90,11 +89,10 @@ function shorten(text: string): string {
   return cut.replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/*
- * Makes a function on its first call: compiling a schema takes some milliseconds that a command without such input
- * should not pay.
+/**
+ * Makes a function on its first call. Compiling a schema takes some milliseconds, which a command without such input
+ * should not spend.
  */
-
 export function lazily<A, R>(make: () => (argument: A) => R): (argument: A) => R {
   let made: ((argument: A) => R) | undefined;
   return (argument) => (made ??= make())(argument);

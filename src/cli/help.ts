@@ -5,6 +5,7 @@ import type { Command } from "./command.js";
 import type { OptionGroup, OptionRow } from "./option-table.js";
 import { flagName } from "./option-table.js";
 import { expectation } from "./option-values.js";
+import { wrap } from "./phrases.js";
 
 const LINE_WIDTH = 100;
 const GROUPS: readonly OptionGroup[] = ["common", "advanced", "output"];
@@ -14,7 +15,7 @@ const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = {
   output: "Output",
 };
 
-/** Also in the README. */
+/** Also in docs/cli.md. */
 export const EXIT_CODE_MEANINGS: readonly (readonly [number, string])[] = [
   [EXIT.ok, "every requested instance is done, or there was nothing to do"],
   [EXIT.failures, "the run finished, at least one instance failed; the summary lists them"],
@@ -29,7 +30,7 @@ export const EXIT_CODE_MEANINGS: readonly (readonly [number, string])[] = [
 
 /** `polyrnn --help` */
 export function mainHelp(commands: readonly Command[]): string {
-  const top = commands.filter((command) => command.words.length === 1);
+  const top = commands.filter((command) => command.path.length === 1);
   return [
     `polyrnn ${packageVersion()} - turns boxes into polygons`,
     "",
@@ -47,9 +48,9 @@ export function mainHelp(commands: readonly Command[]): string {
 
 /** `polyrnn annotate --help` */
 export function commandHelp(command: Command, commands: readonly Command[]): string {
-  const name = command.words.join(" ");
+  const name = command.path.join(" ");
   const below = commands.filter(
-    (other) => other !== command && command.words.every((word, i) => other.words[i] === word),
+    (other) => other !== command && command.path.every((name, i) => other.path[i] === name),
   );
   const lines = [
     `polyrnn ${name} - ${command.summary}`,
@@ -63,24 +64,19 @@ export function commandHelp(command: Command, commands: readonly Command[]): str
   const width = leftWidth(Object.entries(command.table).map(([option, row]) => signature(option, row)));
   for (const group of GROUPS) {
     const rows = Object.entries(command.table).filter(([, row]) => row.group === group);
-    if (rows.length > 0)
-      lines.push(
-        "",
-        GROUP_TITLES[group],
-        ...columns(
-          rows.map(([option, row]) => [signature(option, row), explanation(row)]),
-          width,
-        ),
-      );
+    if (rows.length === 0) continue;
+    const texts = rows.map(([option, row]) => [signature(option, row), explanation(row)] as const);
+    lines.push("", GROUP_TITLES[group], ...columns(texts, width));
   }
   lines.push(
     "",
     ...wrap(
       "Every option can also be set as an environment variable (--batch-size: POLYRNN_BATCH_SIZE)" +
         ("config" in command.table
-          ? " and in a config file. Defaults give way to the config file, that to the environment, that to flags."
-          : ". Flags go before it."),
+          ? " or in a config file. Flags override the environment, which overrides the config file."
+          : ". Flags override it."),
       0,
+      LINE_WIDTH,
     ),
   );
   return lines.join("\n");
@@ -96,10 +92,10 @@ export function signature(name: string, row: OptionRow): string {
 /** The description with range, unit and default. */
 export function explanation(row: OptionRow): string {
   const facts: string[] = [];
-  if (row.type === "number")
-    facts.push(
-      [row.max === undefined ? `${row.min} or more` : `${row.min} to ${row.max}`, row.unit ?? []].flat().join(" "),
-    );
+  if (row.type === "number") {
+    const range = row.max === undefined ? `${row.min} or more` : `${row.min} to ${row.max}`;
+    facts.push(row.unit === undefined ? range : `${range} ${row.unit}`);
+  }
   if (row.type === "list" && row.choices !== undefined) facts.push(expectation(row));
   if (row.required === true) facts.push("required");
   if (row.default !== undefined && row.type !== "flag") facts.push(`default: ${defaultText(row.default)}`);
@@ -119,13 +115,14 @@ function placeholderOf(row: OptionRow): string {
   return row.placeholder ?? row.choices?.join("|") ?? "TEXT";
 }
 
-function usageOf(command: Command): string {
+/** `annotate IMAGES --boxes FILE|DIR [options]`: what must be given, and the rest in brackets. */
+export function usageOf(command: Command): string {
   const rows = Object.entries(command.table);
   const needed = rows.filter(([, row]) => row.position !== undefined || row.required === true);
   const parts = needed.map(([name, row]) =>
     row.required === true ? signature(name, row) : `[${signature(name, row)}]`,
   );
-  return [...command.words, ...parts, ...(needed.length < rows.length ? ["[options]"] : [])].join(" ");
+  return [...command.path, ...parts, ...(needed.length < rows.length ? ["[options]"] : [])].join(" ");
 }
 
 function exampleLines(examples: Command["examples"]): string[] {
@@ -143,22 +140,8 @@ function columns(
   width = leftWidth(rows.map(([left]) => left)),
 ): string[] {
   return rows.flatMap(([left, right]) => {
-    const [first = "", ...more] = wrap(right, width + 4);
+    const [first = "", ...more] = wrap(right, width + 4, LINE_WIDTH);
     if (left.length > width) return [`  ${left}`, " ".repeat(width + 4) + first.trimStart(), ...more];
     return [`  ${left.padEnd(width)}  ${first.trimStart()}`, ...more];
   });
-}
-
-function wrap(text: string, indent: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && indent + line.length + 1 + word.length > LINE_WIDTH) {
-      lines.push(" ".repeat(indent) + line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, " ".repeat(indent) + line];
 }

@@ -1,6 +1,6 @@
 /**
- * One given value against its row: type, choices, range. Two entrances, text (flags, environment) and JSON (config
- * file); what leaves is a value the command can trust. Every refusal says which source gave the value.
+ * Checks one given value against its row: type, choices, range. Values come as text (flags, environment) or as JSON
+ * (config file). Every error says which source gave the value.
  */
 import { usageError } from "../errors.js";
 import { nearestName } from "../nearest.js";

@@ -1,6 +1,6 @@
 /**
- * What ends a run early, told once: words on standard error, with --json one object on standard output, and the exit
- * code.
+ * What ends a run early, reported once: a message on standard error, with --json an object on standard output, and the
+ * exit code.
  */
 import type { ExitCode } from "../errors.js";
 import { EXIT, PolyrnnError } from "../errors.js";
@@ -12,9 +12,9 @@ import { ClosedPipe, paintFor, printable as withoutControls, writeLine } from ".
 
 /** How the user wants to be told; known in part before the options are. */
 export interface Presentation {
-  json: boolean;
-  verbose: boolean;
-  color: ColorChoice;
+  readonly json: boolean;
+  readonly verbose: boolean;
+  readonly color: ColorChoice;
 }
 
 /** @returns the exit code; never throws */
@@ -38,7 +38,7 @@ export async function reportError(error: unknown, terminal: Terminal, presentati
       message: expected?.message ?? (error instanceof Error ? error.message : String(error)),
       hint: expected?.hint ?? `${BUG_HINT} ${whereItRan()}`,
     };
-    // Nobody reads any more, or the disk is full: the exit code is all that is left to say it with.
+    // Nobody reads any more, or the disk is full: only the exit code is left to report it.
     await writeLine(terminal.stdout, withoutPasswords(JSON.stringify(report))).catch(() => undefined);
   }
   return expected?.exitCode ?? EXIT.bug;

@@ -15,8 +15,7 @@ import { signedArea } from "../geometry/ring.js";
 import { simplifyRing } from "../geometry/simplify.js";
 import { traceMask } from "../geometry/trace-mask.js";
 import { decodeCorrected } from "../predict/corrected.js";
-import type { DecodedPolygon } from "../predict/decode-loop.js";
-import type { Sequence } from "../predict/decode.js";
+import type { DecodedPolygon, Sequence } from "../predict/decode-loop.js";
 import { sequenceToRing, stackPixels } from "../predict/predict.js";
 import type { ClickMatch, ClickMetric } from "../report/types.js";
 import type { GridCell, Ring, Rle, Truth } from "../types.js";
@@ -101,8 +100,7 @@ async function simulateUsable(
   };
   const { polygons, maskLogits, times } = await decodeCorrected(
     engine,
-    stackPixels(crops),
-    crops,
+    { pixels: stackPixels(crops), frames: crops },
     annotatorsOf,
     simulation,
   );

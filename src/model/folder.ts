@@ -11,7 +11,7 @@ import { CARD_VERSION, checkModelCard } from "./card.js";
 export const CARD_FILE = "model.json";
 const MAX_CARD_BYTES = 1_000_000;
 
-/** The package's own folder: two above src/runtime and dist/runtime alike. */
+/** The package's own folder: two above src/model and dist/model alike. */
 const PACKAGE_ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** Models for use, then the ones for tests. */
 const MODEL_FOLDERS = [join(PACKAGE_ROOT, "models"), join(PACKAGE_ROOT, "fixtures", "models")];
@@ -36,9 +36,10 @@ export async function listModels(): Promise<readonly ListedModel[]> {
 }
 
 /**
- * @param nameOrPath a bundled model's name (these win over a folder of the same name; write ./name for the folder), a
- *   folder, or a model.json
+ * @param nameOrPath a bundled model's name, a folder, or a model.json; a name wins over a folder called so, which then
+ *   is ./name
  * @returns the model's folder, absolute; it holds a model.json
+ * @throws E_UNAVAILABLE when there is no such model
  */
 export async function findModelFolder(nameOrPath: string): Promise<string> {
   const bundled = await bundledFolders();
@@ -98,7 +99,8 @@ export async function readCard(folder: string): Promise<ModelCard> {
   const version = typeof card === "object" && card !== null && "formatVersion" in card ? card.formatVersion : undefined;
   if (version !== CARD_VERSION) {
     throw unavailable(
-      `${path}: expected formatVersion ${CARD_VERSION} but received ${version === undefined ? "none" : JSON.stringify(version).slice(0, 80)}`,
+      `${path}: expected formatVersion ${CARD_VERSION} ` +
+        `but received ${version === undefined ? "none" : JSON.stringify(version).slice(0, 80)}`,
       "The card was written for another version of polyrnn. Update polyrnn or the model.",
     );
   }

@@ -1,8 +1,8 @@
 /**
  * Safetensors files: 8 bytes of header length (little-endian), a JSON header, then the tensors' bytes. Source:
- * https://github.com/huggingface/safetensors, section "Format". A model file comes from outside: every number in the
- * header is checked before it is used, and nothing is allocated on its word alone. Values are little-endian, and so is
- * every platform the engines exist for; they are viewed in place, not swapped.
+ * https://github.com/huggingface/safetensors, section "Format". A model file comes from outside: every number in its
+ * header is checked before use, and nothing is allocated because the header says so. Values are little-endian, as is
+ * every platform the engines exist for, and are viewed in place.
  */
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
@@ -178,23 +178,19 @@ function readEntry(value: unknown, dataBytes: number, where: string): Entry {
 function checkCoverage(sorted: readonly (Entry & { name: string })[], dataBytes: number, where: string): void {
   let covered = 0;
   for (const { name, begin, end } of sorted) {
-    const tensor = `${where}: tensor ${describe(name)}`;
-    if (begin < covered)
-      throw bad(tensor, `to start at byte ${covered}, where the one before ends`, `${begin}: they overlap`);
-    if (begin > covered)
-      throw bad(
-        tensor,
-        `to start at byte ${covered}, where the one before ends`,
-        `${begin}: bytes between belong to no tensor`,
-      );
+    if (begin !== covered) {
+      const fault = begin < covered ? "they overlap" : "bytes between belong to no tensor";
+      const expected = `to start at byte ${covered}, where the one before ends`;
+      throw bad(`${where}: tensor ${describe(name)}`, expected, `${begin}: ${fault}`);
+    }
     covered = end;
   }
   if (covered !== dataBytes) throw bad(where, `${covered} bytes of tensors`, `${dataBytes}`);
 }
 
 /**
- * Values of a stored tensor as float32; for F32 a view of the file's bytes where their position allows it, so not to be
- * written to. Exact for F32, F16, BF16 and U8; integers must be small enough to be exact.
+ * Values of a stored tensor as float32. Not to be written to: those of F32 are a view of the file's bytes where their
+ * position allows it. Exact for F32, F16, BF16 and U8; integers must be small enough to be exact.
  * @param where names the tensor in messages
  */
 export function tensorValues(tensor: StoredTensor, where: string): Float32Array {
@@ -268,7 +264,8 @@ function encode(name: string, { shape, values }: WeightTensor, dtype: "F32" | "F
   const count = shape.reduce((product, length) => product * length, 1);
   if (count !== values.length) {
     throw cannotWrite(
-      `tensor ${JSON.stringify(name)}: expected ${count} values for ${JSON.stringify(shape)} but received ${values.length}`,
+      `tensor ${JSON.stringify(name)}: expected ${count} values for ${JSON.stringify(shape)} ` +
+        `but received ${values.length}`,
       "This is a mistake of the program that made the tensor.",
     );
   }

@@ -1,10 +1,10 @@
 /**
- * One Polygon-RNN, whatever its encoder: what it is asked, what it gives, which weights it needs.
+ * One Polygon-RNN, whatever its encoder: what goes in, what comes out, which weights it needs.
  *
  * Follows Castrejon, Kundu, Urtasun, Fidler, "Annotating Object Instances with a Polygon-RNN", CVPR 2017
- * (arXiv:1704.05548). The convolution of decoder layer one is linear, so its part over the image features is computed
- * once per crop (`hoisted`) and added at every step: same numbers, 3 + 16 instead of 131 + 16 input channels per step
- * for the paper's widths.
+ * (arXiv:1704.05548). The convolution of decoder layer one is linear. Its part over the image features is therefore
+ * computed once per crop (`hoisted`) and added at every step. The numbers are the same; for the paper's widths a step
+ * convolves 3 + 16 input channels instead of 131 + 16.
  */
 import type { CellState } from "./conv-lstm.js";
 import type { Normalization, TensorOps, VertexTable } from "./tensor-ops.js";
@@ -12,7 +12,10 @@ import type { Normalization, TensorOps, VertexTable } from "./tensor-ops.js";
 /** Channels of the hidden state of decoder layers one and two. */
 export type StateWidths = readonly [number, number];
 
-/** The `architecture` field of a model card. */
+/**
+ * The `architecture` field of a model card. `features`, `skip` and `rank` are channels of the image features, of each
+ * fused tap and of the low-rank dense layer.
+ */
 export type ArchitectureOptions =
   | {
       readonly name: "mobile";
@@ -30,6 +33,9 @@ export type ArchitectureOptions =
       readonly rank: number;
       readonly peepholes: boolean;
     };
+
+/** The options of one architecture. */
+export type ArchitectureOf<N extends ArchitectureOptions["name"]> = Extract<ArchitectureOptions, { readonly name: N }>;
 
 /** What the image side of the network gives for a batch of crops. */
 export interface Encoded<T> {

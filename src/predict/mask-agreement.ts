@@ -1,11 +1,9 @@
 /**
- * How well a drawn polygon fits what is known of its object besides: the network's own mask map, and the box.
+ * How well a predicted polygon fits what else is known of its object: the network's own mask map, and the box.
  *
- * The mask map: the IoU to be expected if every cell belonged to the object with the probability the map gives it, and
- * nothing outside the box did. Over a data set it says where to look: its rank correlation with the true IoU is .77
- * (704 validation instances, `mobile` 0.3.0; without the box .76, the probability of the steps of an earlier model
- * .47). The box: an outline reaches all four sides of a box that was drawn around it, so that one which spans less of
- * its box has missed a part.
+ * The mask map gives the expected IoU: each cell counts with its probability of belonging to the object, and nothing
+ * outside the box counts. It ranks polygons much as their true IoU does. The box: an outline reaches all four sides of
+ * a box that was drawn around it, so one that covers less has missed a part. Figures: bench/README.md.
  */
 import type { CropFrame } from "../crop/crop.js";
 import { CELL_COUNT, cellCenter, GRID_SIZE, indexToCell } from "../geometry/grid.js";
@@ -18,11 +16,11 @@ const SIDE = GRID_SIZE * FINE;
 
 export interface Fit {
   /** Expected IoU with the mask map, 0..1; 0 for a polygon without area. */
-  readonly agreement: number;
-  /** Area of the polygon's own box over that of the box it was drawn for, 0..1. */
-  readonly span: number;
-  /** Agreement times span, 0..1: what candidates are compared by. */
-  readonly worth: number;
+  readonly expectedIoU: number;
+  /** Area of the polygon's bounding box over that of the box it was predicted for, 0..1. */
+  readonly boxCoverage: number;
+  /** Their product, 0..1: what candidates are compared by. */
+  readonly candidateScore: number;
 }
 
 /** The box in fine pixels of the crop. */
@@ -44,9 +42,9 @@ export function fitOf(cells: readonly number[], frame: CropFrame, maskLogits: Fl
     const { gridX, gridY } = cellCenter(indexToCell(index));
     return { x: clamp(gridX * FINE, box.x0, box.x1), y: clamp(gridY * FINE, box.y0, box.y1) };
   });
-  const agreement = expectedIoUOf(points, box, maskLogits),
-    span = boxCoverageOf(points, box);
-  return { agreement, span, worth: agreement * span };
+  const expectedIoU = expectedIoUOf(points, box, maskLogits);
+  const boxCoverage = boxCoverageOf(points, box);
+  return { expectedIoU, boxCoverage, candidateScore: expectedIoU * boxCoverage };
 }
 
 /** Sum of the probabilities inside over (area inside + sum of all probabilities - sum inside), in fine pixels. */
@@ -77,15 +75,15 @@ function expectedIoUOf(points: readonly { x: number; y: number }[], box: FineBox
 }
 
 function boxCoverageOf(points: readonly { x: number; y: number }[], { x0, x1, y0, y1 }: FineBox): number {
-  const length = (values: readonly number[]): number => Math.max(...values) - Math.min(...values);
+  const extent = (values: readonly number[]): number => Math.max(...values) - Math.min(...values);
   const whole = (x1 - x0) * (y1 - y0);
-  return whole > 0 ? (length(points.map(({ x }) => x)) * length(points.map(({ y }) => y))) / whole : 0;
+  return whole > 0 ? (extent(points.map(({ x }) => x)) * extent(points.map(({ y }) => y))) / whole : 0;
 }
 
 /**
- * Probabilities summed from the top: value col * (112 + 1) + y is the sum over the fine pixels above y in one fine
- * column of that grid column, each as far as it lies between the box's upper and lower border, so that a run of the
- * filled polygon costs two look-ups however long it is.
+ * Probabilities summed from the top, so that a run of the filled polygon costs two look-ups however long it is.
+ * @returns value col * (112 + 1) + y: the sum over the fine pixels above y, in a fine column of that grid column. Each
+ *   counts as far as it lies between the box's upper and lower border
  */
 function sumsDownColumns(logits: Float32Array, { y0, y1 }: FineBox): Float64Array {
   const sums = new Float64Array(GRID_SIZE * (SIDE + 1));

@@ -1,16 +1,15 @@
 /**
- * Where in its cell a vertex lies. The decoder names a cell, a twenty-eighth of the crop; the paper draws through the
- * centers. The mask map of the network says more: its border runs somewhere through the cell. From the centers on,
- * vertices climb the expected IoU with that map, and none leaves its cell.
+ * Where in its cell a vertex lies. The decoder names a cell, a twenty-eighth of the crop, and the paper draws through
+ * the centers. The mask map says more: its border runs somewhere through the cell. From the centers, vertices climb the
+ * expected IoU with that map (predict/mask-agreement.ts), and none leaves its cell.
  *
- * An edge that moves outward by a small distance takes in, per unit of its length, the map's probability p along it as
- * intersection and 1 as area. That is worth it while p exceeds a level; each vertex moves by what its two edges say,
- * weighted toward itself, relative to the length it moves.
+ * An edge that moves outward a little takes in, per unit of its length, the map's probability p along it as
+ * intersection and 1 as area. That pays while p exceeds a level. Each vertex moves by what its two edges ask for, with
+ * more weight near the vertex, relative to the length it moves.
  *
  * The level: an outline has the largest expected IoU where it takes in all that is likelier than IoU / (1 + IoU), .43
- * at an IoU of .75. On 704 validation instances with `mobile` 0.3.0 and five candidates, mean IoU .819 through the
- * centers, .831 with a level of .40, .830 with .45, .827 with .50. Vertices that may move by a whole cell lost .003 of
- * .010 (weights before, on the same instances).
+ * at an IoU of .75. Levels from .40 to .50 do nearly as well; vertices that may move by a whole cell do worse
+ * (bench/README.md).
  */
 import type { GridPoint } from "../geometry/grid.js";
 import { CELL_COUNT, cellCenter, GRID_SIZE, indexToCell } from "../geometry/grid.js";
@@ -19,7 +18,7 @@ import type { Ring } from "../types.js";
 
 /** Probability of the map at which an outline rests. */
 const LEVEL = 0.43;
-/** Farthest a vertex moves from the center of its cell along each axis, in cells. */
+/** Furthest a vertex moves from the center of its cell along each axis, in cells. */
 const REACH = 0.5;
 /** Cells that a vertex moves per turn where the map is sure. */
 const RATE = 3;
@@ -50,7 +49,7 @@ export function placeVertices(cells: readonly number[], maskLogits: Float32Array
 }
 
 /**
- * Puts the ends of edges that cross back at their centers, one pair of edges after the other; a ring that crosses
+ * Puts the ends of edges that cross back at their centers, one pair of edges after the other. A ring that crosses
  * itself through the centers stays one.
  */
 function untangle(placed: readonly GridPoint[], centers: readonly GridPoint[]): GridPoint[] {
@@ -66,14 +65,12 @@ function untangle(placed: readonly GridPoint[], centers: readonly GridPoint[]): 
 }
 
 /**
- * For each vertex, the way outward its edges ask for, as a part of RATE; a clockwise ring's outside is to the left of
- * its edges on screen.
+ * For each vertex, how far outward its edges ask it to move, as a part of RATE. The outside of a clockwise ring is to
+ * the left of its edges on screen.
  */
 function movesOf(points: readonly GridPoint[], map: Float32Array): GridPoint[] {
   const count = points.length;
-  const x = new Float64Array(count),
-    y = new Float64Array(count),
-    lengths = new Float64Array(count);
+  const [x, y, lengths] = [new Float64Array(count), new Float64Array(count), new Float64Array(count)];
   for (let from = 0; from < count; from++) {
     const to = (from + 1) % count;
     const [a, b] = [points[from]!, points[to]!];
@@ -100,7 +97,7 @@ function movesOf(points: readonly GridPoint[], map: Float32Array): GridPoint[] {
   );
 }
 
-/** The map between cell centers, bilinear; beyond the outer centers as at them. */
+/** The map between cell centers, bilinear; beyond the outer centers it continues unchanged. */
 function mapAt(map: Float32Array, x: number, y: number): number {
   const [left, u] = between(x);
   const [top, v] = between(y);

@@ -8,14 +8,14 @@ import { gridToImagePoint } from "../geometry/grid.js";
 import { orientClockwise } from "../geometry/ring.js";
 import { simplifyRing } from "../geometry/simplify.js";
 import type { Failure, ImagePoint, Ring } from "../types.js";
-import type { BestOptions, BestSequence } from "./candidates.js";
+import type { BestSequence, DecodeBatch } from "./candidates.js";
 import { scoreOf } from "./choose-vertex.js";
 import type { DecodeTimes } from "./decode.js";
-import type { DecodeBatch } from "./decoder.js";
 import { decoderOf } from "./decoder.js";
+import type { DecodeOptions } from "./options.js";
 import { placeVertices } from "./place-vertices.js";
 
-export interface PredictOptions extends BestOptions {
+export interface PredictOptions extends DecodeOptions {
   /** Douglas-Peucker tolerance in image pixels; 0 keeps every vertex. */
   readonly simplify: number;
 }
@@ -61,32 +61,31 @@ export function stackPixels(crops: readonly Crop[]): Uint8Array {
 }
 
 function toPrediction(crop: Crop, sequence: BestSequence, options: PredictOptions): Prediction {
-  const { ring: drawn, distinct } = sequenceToRing(sequence.cells, crop, sequence.maskLogits);
+  const { ring: predicted, distinct } = sequenceToRing(sequence.cells, crop, sequence.maskLogits);
   if (distinct < 3) {
     const failure: Failure = {
       reason: "too-few-vertices",
       message:
-        `annotation ${crop.instance.annotationId}: expected a sequence with at least 3 distinct vertices, received ${distinct} ` +
-        `after ${sequence.steps} step(s); draw this one by hand, or try a larger --context`,
+        `annotation ${crop.instance.annotationId}: expected a sequence with at least 3 distinct vertices, ` +
+        `received ${distinct} after ${sequence.steps} step(s); draw this one by hand, or try a larger --context`,
     };
     return { kind: "failed", crop, failure };
   }
-  const ring = options.simplify > 0 ? simplifyRing(drawn, options.simplify) : drawn;
+  const ring = options.simplify > 0 ? simplifyRing(predicted, options.simplify) : predicted;
   return {
     kind: "polygon",
     crop,
     ring,
-    score: sequence.agreement ?? scoreOf(sequence.logProbability, sequence.steps),
+    score: sequence.expectedIoU ?? scoreOf(sequence.logProbability, sequence.steps),
     ended: sequence.ended,
   };
 }
 
 /**
- * Cell indices -> clockwise ring in image pixels, rounded to two decimals; place-vertices.ts says where in their cells.
- * Vertices outside the box are moved onto its border: the object lies within its box, but the crop shows more, and a
- * cell is a twenty-fourth of the box's long side. On 1,407 validation instances that alone raised the mean IoU from
- * .773 to .803. It also keeps points on the image, outside of which labeling tools refuse them. Vertices equal to their
- * neighbor are dropped.
+ * Cell indices -> clockwise ring in image pixels, rounded to two decimals; predict/place-vertices.ts says where in
+ * their cells. Vertices outside the box move onto its border. The object lies within its box, but the crop shows more,
+ * and a cell is a twenty-fourth of the box's long side. That alone gains IoU (bench/README.md), and it keeps points on
+ * the image, outside of which labeling tools refuse them. Vertices equal to their neighbor are dropped.
  * @param maskLogits the crop's mask map, [784]; undefined where the network has none
  * @returns the ring and its number of distinct vertices; with fewer than three it is no polygon
  */

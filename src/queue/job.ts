@@ -3,6 +3,7 @@
  * ends check what they receive, because anyone who reaches the Redis server can write there. Every list and text has an
  * upper limit, so that what passes is small; unknown fields are refused, so that what passes is ours.
  */
+import { MAX_CANDIDATES, MAX_STEPS_RANGE } from "../predict/options.js";
 import type { DoneOutcome, FailedOutcome, FailReason, Id, SkippedOutcome } from "../types.js";
 import { compileSchema, lazily } from "../validate.js";
 
@@ -129,8 +130,8 @@ const JOB = closed({
   model: sha256,
   options: closed({
     context: { type: "number", minimum: 0, maximum: 1 },
-    maxSteps: { type: "integer", minimum: 1, maximum: 500 },
-    candidates: { type: "integer", minimum: 1, maximum: 10 },
+    maxSteps: { type: "integer", minimum: 1, maximum: MAX_STEPS_RANGE.high },
+    candidates: { type: "integer", minimum: 1, maximum: MAX_CANDIDATES },
     minScore: { type: "number", minimum: 0, maximum: 1 },
     simplify: { type: "number", minimum: 0 },
   }),

@@ -73,7 +73,7 @@ async function cutExamplePictures(
     if (path === undefined) continue;
     const [left, top, width, height] = example.box;
     const record = { width: example.imageWidth, height: example.imageHeight };
-    const picture = await cutPicture(path, record, { left, top, width, height }, CONTEXT, SIDE);
+    const picture = await cutPicture(path, record, { left, top, width, height }, { context: CONTEXT, size: SIDE });
     if ("jpeg" in picture) pictures.set(example, picture);
     else note(`no picture of annotation ${example.annotationId}: ${picture.message}`);
   }

@@ -6,7 +6,7 @@ import { initialWeight } from "../model/initial-weights.js";
 import { loadModel } from "../model/model.js";
 import type { WeightTensor } from "../model/safetensors.js";
 import { readSafetensors, tensorValues } from "../model/safetensors.js";
-import { describeNetwork } from "../network/build.js";
+import { DEFAULT_ARCHITECTURES, describeNetwork } from "../network/build.js";
 import type { ArchitectureOptions, PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
 import type { Recipe } from "./options.js";
@@ -38,16 +38,16 @@ const DEFAULTS: Readonly<
   >
 > = {
   mobile: {
-    architecture: { name: "mobile", widths: [24, 16], features: 128, skip: 64, rank: 128, peepholes: false },
+    architecture: DEFAULT_ARCHITECTURES.mobile,
     normalization: PLAIN,
   },
   // ImageNet statistics of torchvision, for which `polyrnn models import vgg16` takes the weights.
   vgg16: {
-    architecture: { name: "vgg16", widths: [16, 16], peepholes: false },
+    architecture: DEFAULT_ARCHITECTURES.vgg16,
     normalization: { channelOrder: "RGB", mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375] },
   },
   tiny: {
-    architecture: { name: "tiny", widths: [12, 12], features: 16, rank: 32, peepholes: false },
+    architecture: DEFAULT_ARCHITECTURES.tiny,
     normalization: PLAIN,
   },
 };

@@ -135,15 +135,18 @@ async function runLoop({
   const { options } = run;
   const { lossWeights, smoothing, truncate, weightDecay, clipNorm, ema, freeze } = options;
   const frozen = freeze === undefined ? new Set<string>() : frozenPrefix(network.network.weightShapes.keys(), freeze);
-  const trainer = device.openTrainer(network.network, start.weights, network.normalization, {
-    frozen,
-    weights: lossWeights,
-    smoothing,
-    ...(truncate !== undefined && { truncate }),
-    weightDecay,
-    clipNorm,
-    ema,
-  });
+  const trainer = device.openTrainer(
+    { ...network, weights: start.weights },
+    {
+      frozen,
+      weights: lossWeights,
+      smoothing,
+      ...(truncate !== undefined && { truncate }),
+      weightDecay,
+      clipNorm,
+      ema,
+    },
+  );
   let metrics: MetricsFile | undefined;
   try {
     if (checkpoint !== undefined) trainer.restore(checkpoint.state);

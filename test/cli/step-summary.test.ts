@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import type { AnnotateSummary } from "../../src/annotate/summary.js";
-import { mergeMessages } from "../../src/cli/run-summary.js";
-import { appendStepSummary, summaryMarkdown } from "../../src/cli/run-summary.js";
+import { mergeMessages } from "../../src/cli/commands/merge.js";
+import { appendStepSummary, summaryMarkdown } from "../../src/cli/step-summary.js";
 
 const folder = mkdtempSync(join(tmpdir(), "polyrnn-summary-"));
 afterAll(() => {

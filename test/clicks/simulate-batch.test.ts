@@ -215,10 +215,15 @@ test("what is drawn stays: every decision sees the vertices before it as they en
           }),
         ];
       });
-      const { polygons } = await decodeCorrected(fakeEngine(), stackPixels(crops), crops, (crop) => annotators[crop]!, {
-        maxSteps: 71,
-        candidates: 1,
-      });
+      const { polygons } = await decodeCorrected(
+        fakeEngine(),
+        { pixels: stackPixels(crops), frames: crops },
+        (crop) => annotators[crop]!,
+        {
+          maxSteps: 71,
+          candidates: 1,
+        },
+      );
       const finals = polygons.map(({ sequence }) => sequence.cells.join());
       for (const drawn of seen)
         expect(

@@ -3,10 +3,9 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import type { PolygonRnn } from "../../src/network/polygon-rnn.js";
-import type { WeightMap } from "../../src/engine/onnx/graph-ops.js";
 import { readSafetensors, tensorValues } from "../../src/model/safetensors.js";
 import { distance, syntheticCrops } from "./network-runner.js";
-import type { NetworkRunner } from "./network-runner.js";
+import type { NetworkRunner, Weights } from "./network-runner.js";
 import { bestOf, zeroState } from "./parity-cases.js";
 
 const CHECKED_IN = fileURLToPath(new URL("../../fixtures/goldens/mobile.reference.safetensors", import.meta.url));
@@ -69,7 +68,7 @@ export async function checkedInReference(): Promise<Reference> {
 }
 
 /** @returns undefined when the folder beside the checkout is not there; the reason is printed */
-export async function referenceBesideCheckout(): Promise<(Reference & { readonly weights: WeightMap }) | undefined> {
+export async function referenceBesideCheckout(): Promise<(Reference & { readonly weights: Weights }) | undefined> {
   if (!existsSync(BESIDE)) {
     console.log("reference vectors beside the checkout skipped: ../shared/weights is not there");
     return undefined;

@@ -15,7 +15,7 @@ import { join, relative } from "node:path";
 import sharp from "sharp";
 import { unsealLine } from "../../src/runs/journal.js";
 import type { AnnotateOptions } from "../../src/annotate/options.js";
-import { DEFAULT_CANDIDATES } from "../../src/predict/candidates.js";
+import { DEFAULT_CANDIDATES } from "../../src/predict/options.js";
 import { type Ended, runToEnd } from "../process/start.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");

@@ -57,8 +57,8 @@ function commandLines(path: string): string[] {
 test.each(DOCUMENTS)("commands in %s take the options they are given", (path) => {
   const wrong = commandLines(path).filter((line) => {
     const words = line.trim().split(/\s+/).slice(1);
-    const command = COMMANDS.filter(({ words: own }) => own.every((word, i) => words[i] === word)).sort(
-      (a, b) => b.words.length - a.words.length,
+    const command = COMMANDS.filter(({ path: own }) => own.every((word, i) => words[i] === word)).sort(
+      (a, b) => b.path.length - a.path.length,
     )[0];
     if (command === undefined) return /^[a-z-]+$/.test(words[0] ?? "") && words.some((word) => word.startsWith("--"));
     const known = new Set(Object.keys(command.table).map((name) => `--${flagName(name).replace(/^--/, "")}`));

@@ -74,14 +74,17 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
     const network = describeNetwork({ name: "tiny", widths: [12, 12], features: 16, rank: 32, peepholes: false });
     const weights = new Map([...network.weightShapes].map(([name, shape]) => [name, initialWeight(name, shape, 1)]));
     const device = await trainingDevice(tf, "cpu", "");
-    const trainer = device.openTrainer(network, weights, NORMALIZATION, {
-      frozen: new Set(),
-      weights: { steps: 1, edge: 0.2, vertex: 1, mask: 0.2 },
-      smoothing: 0,
-      weightDecay: 0,
-      clipNorm: 5,
-      ema: 0,
-    });
+    const trainer = device.openTrainer(
+      { network, weights, normalization: NORMALIZATION },
+      {
+        frozen: new Set(),
+        weights: { steps: 1, edge: 0.2, vertex: 1, mask: 0.2 },
+        smoothing: 0,
+        weightDecay: 0,
+        clipNorm: 5,
+        ema: 0,
+      },
+    );
     const learned: ValidationSet = {
       ...set,
       instances: COUNT,
@@ -101,7 +104,7 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
       const rate = RATE * Math.min(1, step / 10) * (step > 100 ? 0.3 : 1);
       expect((await trainer.step(batch, { head: rate, backbone: rate })).applied).toBe(true);
       if (step % 20 !== 0) continue;
-      const engine = device.openEngine(network, await trainer.weights(), NORMALIZATION);
+      const engine = device.openEngine({ network, weights: await trainer.weights(), normalization: NORMALIZATION });
       iou = (await validate(engine, learned, { batchSize: COUNT, maxSteps: 30 })).line.all.iou;
       await engine.dispose();
     }

@@ -14,7 +14,8 @@ import type {
 } from "../../train/events.js";
 import type { TrainOptions } from "../../train/options.js";
 import { packageVersion } from "../../version.js";
-import { BAR_COLUMNS, durationText, openDisplay } from "../progress.js";
+import { durationText } from "../phrases.js";
+import { BAR_COLUMNS, openDisplay } from "../progress.js";
 import type { OutputStream, Terminal } from "../terminal.js";
 import { printable, writeLine } from "../terminal.js";
 

@@ -1,11 +1,11 @@
 /**
  * Loss of one batch, run under the gradient tape with the functions of src/network.
  *
- * Teacher forcing: step t sees the true vertices before it. The steps' loss is the cross-entropy with smoothed targets
- * (1 at the true cell, a part of it at its 4-neighbors, normalized; end-of-sequence one-hot), averaged over the live
- * steps of the batch: those up to and including the first end-of-sequence. Edge, vertex and mask are binary
+ * Teacher forcing: step t sees the true vertices before it. The steps' loss is the cross-entropy with smoothed targets:
+ * 1 at the true cell, less at its 4-neighbors, normalized; end-of-sequence is one-hot. It is averaged over the live
+ * steps of the batch, those up to and including the first end-of-sequence. Edge, vertex and mask are binary
  * cross-entropies per cell, positives of edge and vertex weighted because they are rare. Sources: Castrejon et al.,
- * CVPR 2017 (losses, first vertex network); smoothing as in the authors' released code; the mask map and the positive
+ * CVPR 2017 (losses, first vertex network), and the authors' released code (smoothing). The mask map and the positive
  * weights are this project's.
  */
 import type * as tfjs from "@tensorflow/tfjs";
@@ -65,8 +65,8 @@ export function uploadBatch(tf: Tfjs, { size, steps, crops, cells, edge, mask }:
 }
 
 /**
- * Target distribution by class, [785, 785]; rows sum to 1. @param smoothing weight of a 4-neighbor, the cell itself
- * having 1
+ * Target distribution by class, [785, 785]; rows sum to 1.
+ * @param smoothing weight of a 4-neighbor; the cell itself has 1
  */
 export function smoothedTargets(smoothing: number): Float32Array {
   const table = new Float32Array(CLASS_COUNT * CLASS_COUNT);
@@ -190,8 +190,8 @@ function binaryCrossEntropy(tf: Tfjs, logits: tfjs.Tensor, truth: tfjs.Tensor, p
 
 /** Mean over the batch of the IoU on the grid, cells of the truth by their shares; an empty union counts as 0. */
 function maskIou(tf: Tfjs, logits: tfjs.Tensor, truth: tfjs.Tensor): tfjs.Tensor {
-  const drawn = tf.cast(tf.greater(logits, 0), "float32");
-  const both = tf.sum(tf.mul(drawn, truth), [1, 2, 3]); // [B]
-  const either = tf.sum(tf.maximum(drawn, truth), [1, 2, 3]);
+  const predicted = tf.cast(tf.greater(logits, 0), "float32");
+  const both = tf.sum(tf.mul(predicted, truth), [1, 2, 3]); // [B]
+  const either = tf.sum(tf.maximum(predicted, truth), [1, 2, 3]);
   return tf.mean(tf.div(both, tf.maximum(either, 1)));
 }

@@ -3,7 +3,15 @@
  * function of data and random stream, so that a resumed run sees the same examples.
  */
 import type { DecodedImage } from "../../crop/open-image.js";
-import { blurCrop, erasePixels, flipPixels, flipPixelsVertically, grayPixels, tonePixels } from "../../crop/pixels.js";
+import type { Look } from "../../crop/pixels.js";
+import {
+  blurPixels,
+  erasePixels,
+  grayPixels,
+  flipPixels,
+  tonePixels,
+  flipPixelsVertically,
+} from "../../crop/pixels.js";
 import { resampleWindow } from "../../crop/resample-window.js";
 import { clipBox, squareWindow } from "../../geometry/box.js";
 import type { CropWindow } from "../../geometry/grid.js";
@@ -11,7 +19,7 @@ import { CROP_SIZE, flipCells, flipCellsVertically } from "../../geometry/grid.j
 import type { Random } from "../../random.js";
 import type { Box, GridCell, Ring } from "../../types.js";
 import type { SequenceLimits } from "../options.js";
-import type { Augmentation, Look } from "./augmentation.js";
+import type { Augmentation } from "./augmentation.js";
 import { sampleLook } from "./augmentation.js";
 import type { Background } from "./copy-paste.js";
 import { pasteOver, sampleBackground } from "./copy-paste.js";
@@ -133,7 +141,7 @@ export async function renderSample(
   if (sample.isFlippedVertically) flipPixelsVertically(crop);
   if (look.tone !== undefined) tonePixels(crop, look.tone);
   if (look.isGray) grayPixels(crop);
-  const blurred = look.blur === undefined ? crop : await blurCrop(crop, look.blur);
+  const blurred = look.blur === undefined ? crop : await blurPixels(crop, look.blur);
   if (look.erase !== undefined) erasePixels(blurred, look.erase);
   return blurred;
 }
