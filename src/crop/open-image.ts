@@ -108,6 +108,15 @@ export async function openImage(
   );
 }
 
+/** Displayed size of an image that was found, from its header; undefined where it cannot be read. */
+export async function readImageSize(
+  location: { readonly kind: "file"; readonly path: string; readonly root?: string } | { readonly kind: "failed" },
+): Promise<{ readonly width: number; readonly height: number } | undefined> {
+  if (location.kind === "failed") return undefined;
+  const result = await openImage(location.path, {}, location.root);
+  return result.kind === "failed" ? undefined : { width: result.image.width, height: result.image.height };
+}
+
 /**
  * Decodes to 8-bit RGB, once per image: gray is repeated, 16 bits are scaled to 8, and CMYK goes through its profile.
  * Transparency lies on black, as does what is outside the image. Of an animation the first frame is taken.

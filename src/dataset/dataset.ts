@@ -5,6 +5,7 @@
  * so that a file of 450 MB needs little memory. Walking reads each image's annotations by their byte range.
  */
 import type { Category, Failure, Id, ImageRecord, Instance, JsonObject, SkipReason } from "../types.js";
+import type { BoxUnit } from "./relative-boxes.js";
 
 export type DatasetFormat = "coco" | "coco-results" | "cityscapes" | "citypersons";
 
@@ -82,4 +83,14 @@ export interface OpenDatasetOptions {
   readonly boxes: string;
   /** COCO file with `images` and `categories` for a results list. */
   readonly dataset?: string;
+  /** What the numbers of the boxes count. Absent: pixels, and a file whose boxes look relative is refused. */
+  readonly boxesAre?: BoxUnit;
+  /** Reads an image's displayed size from its header; relative boxes need it where the box file does not say. */
+  readonly imageSize?: (location: ImageLocation) => Promise<ImageSize | undefined>;
+}
+
+/** Pixels. */
+export interface ImageSize {
+  readonly width: number;
+  readonly height: number;
 }

@@ -64,10 +64,12 @@ export async function mergeRuns(options: MergeOptions, host: Pick<AnnotateHost, 
   const whole: RunIdentity = { ...identity, shard: null };
   host.note(`reading ${resolved.boxes}`);
   const { onlyNew, ...without } = resolved;
+  const { boxesAre } = first.run.options;
   const input = await openInput({
     ...(identity.onlyNew === null ? without : resolved),
     categories: identity.categories,
     existing: identity.existing,
+    ...(boxesAre !== undefined && { boxesAre }),
   });
   try {
     const { dataset, selection } = input;

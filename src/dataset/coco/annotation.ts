@@ -4,9 +4,10 @@ import { checkBox } from "../../geometry/box.js";
 import { readSegmentation } from "../../geometry/segmentation.js";
 import type { FailReason, Id, ImageRecord, JsonObject } from "../../types.js";
 import { describeViolation } from "../../validate.js";
-import type { Entry, Rejected } from "../dataset.js";
+import type { Entry, ImageLocation, ImageSize, Rejected } from "../dataset.js";
 import { asId, FieldSpotter } from "../json/fields.js";
 import { describeProblem, parseJsonBytes } from "../json/value.js";
+import { scaleBox } from "../relative-boxes.js";
 import { checkCocoAnnotation, checkCocoResult } from "./schema.js";
 
 export interface AnnotationSource {
@@ -14,6 +15,8 @@ export interface AnnotationSource {
   readonly format: "coco" | "coco-results";
   /** Ids that have a category. */
   readonly categories: ReadonlySet<Id>;
+  /** Present where boxes are relative: the size that they are scaled by. */
+  readonly sizeOf?: (image: ImageRecord, location: ImageLocation) => Promise<ImageSize | undefined>;
 }
 
 /** What the index knows of an annotation. */
@@ -22,6 +25,8 @@ export interface AnnotationPlace {
   /** Bytes from the start of the file. */
   readonly offset: number;
   readonly image: ImageRecord;
+  /** Pixels that a relative box is scaled by; "unknown" where it cannot be. Absent: boxes are in pixels. */
+  readonly scale?: ImageSize | "unknown";
   /** Ordinal of an earlier annotation with the same id. */
   readonly firstWithSameId: number | undefined;
 }
@@ -31,7 +36,8 @@ const NEXT_STEP = "Correct or remove this annotation.";
 /** Never throws: whatever is wrong with an annotation costs that annotation only. */
 export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: AnnotationSource): Entry {
   const parsed = parseJsonBytes(bytes, place.offset);
-  const raw = parsed.kind === "value" && isObject(parsed.value) ? parsed.value : {};
+  const asRead = parsed.kind === "value" && isObject(parsed.value) ? parsed.value : {};
+  const raw = inPixels(asRead, place.scale);
   const annotationId = idOf(raw, bytes, place, source);
   const where = whereIs(place, source, annotationId);
   const fail = (reason: FailReason, message: string): Rejected & { kind: "failed" } => ({
@@ -63,6 +69,12 @@ export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: An
       `${where}: expected category_id to be ${oneOf(source.categories)}, received ${receivedOf(raw["category_id"])}`,
     );
   }
+  if (place.scale === "unknown") {
+    return fail(
+      "image-size",
+      `${where}: expected the image's width and height to scale a relative box by, received neither them nor an image file`,
+    );
+  }
   const truth = readSegmentation(raw["segmentation"], where, place.image);
   const checked = checkBox(raw["bbox"], where);
   if (checked.kind === "failed") {
@@ -82,6 +94,12 @@ export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: An
       raw,
     },
   };
+}
+
+/** What goes out says pixels as well, beside a polygon in pixels. */
+function inPixels(raw: JsonObject, scale: AnnotationPlace["scale"]): JsonObject {
+  const box = scale === undefined || scale === "unknown" ? undefined : scaleBox(raw["bbox"], scale);
+  return box === undefined ? raw : { ...raw, bbox: box };
 }
 
 function isObject(value: unknown): value is JsonObject {

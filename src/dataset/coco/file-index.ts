@@ -9,6 +9,7 @@ import type { ByteFile } from "../json/byte-file.js";
 import type { JsonOutline, ListElement, ListHandler } from "../json/elements.js";
 import { IGNORE, walkJson } from "../json/elements.js";
 import { describeProblem, parseJsonBytes } from "../json/value.js";
+import { BoxCounter } from "../relative-boxes.js";
 import { AnnotationIndex, IdNumbers, ImageTableBuilder } from "./columns.js";
 import { checkCocoCategory } from "./schema.js";
 
@@ -21,6 +22,10 @@ export interface CocoIndex {
   readonly categoryIds: IdNumbers;
   readonly images: ImageTableBuilder;
   readonly annotations: AnnotationIndex;
+  /** What the boxes of the annotations look like. */
+  readonly boxes: BoxCounter;
+  /** Annotations with a field that says what the file is instead: panoptic segments, captions. */
+  readonly foreign: { segments_info: number; caption: number };
   /** @throws E_DATA for a category without id or name, or an id that stands twice */
   categories(): readonly Category[];
   /** Top-level fields other than images, annotations and categories. */
@@ -34,6 +39,8 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
   const images = new ImageTableBuilder(imageIds);
   const annotations = new AnnotationIndex(imageIds);
   const categories = new CategoryReader(file.path);
+  const boxes = new BoxCounter();
+  const foreign = { segments_info: 0, caption: 0 };
   const header: JsonObject = {};
 
   /** @param hasIds whether an annotation's `id` is one: in a results list it is a field like any other */
@@ -41,11 +48,16 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
     parts === "images"
       ? IGNORE
       : {
-          fields: ["id", "image_id", "category_id"],
+          fields: ["id", "image_id", "category_id", "bbox", "segments_info", "caption"],
           element({ offset, length, fields, bytes }) {
             annotations.add(offset, length, hasIds ? fields.id(0, bytes) : undefined, fields.id(1, bytes));
             const category = fields.id(2, bytes);
             if (category !== undefined) categoryIds.of(category);
+            const box = fields.text(3, bytes);
+            boxes.noteText(box);
+            if (box !== undefined) return;
+            if (fields.text(4, bytes) !== undefined) foreign.segments_info++;
+            else if (fields.text(5, bytes) !== undefined) foreign.caption++;
           },
         };
   const imageHandler: ListHandler = {
@@ -66,7 +78,18 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
       Object.defineProperty(header, key, { value, enumerable: true, configurable: true, writable: true });
     },
   });
-  return { file, outline, imageIds, categoryIds, images, annotations, categories: () => categories.finish(), header };
+  return {
+    file,
+    outline,
+    imageIds,
+    categoryIds,
+    images,
+    annotations,
+    boxes,
+    foreign,
+    categories: () => categories.finish(),
+    header,
+  };
 }
 
 /** Problems wait until the file is known to be COCO: in another format, "categories" may be anything. */

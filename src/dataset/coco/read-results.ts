@@ -11,6 +11,7 @@ import { invalidData, receivedOf } from "../../errors.js";
 import type { Category, Id } from "../../types.js";
 import type { Dataset } from "../dataset.js";
 import type { ImageFinder, Located } from "../find-images.js";
+import type { AnnotationSource } from "./annotation.js";
 import type { CocoIndex } from "./file-index.js";
 import { groupAnnotations } from "./groups.js";
 import type { ImageSource, PlacedImage } from "./images.js";
@@ -32,6 +33,7 @@ export async function readCocoResults(
   index: CocoIndex,
   dataset: CocoIndex | undefined,
   finder: ImageFinder,
+  sizeOf?: AnnotationSource["sizeOf"],
 ): Promise<Dataset> {
   const { file } = index;
   checkIsResults(index);
@@ -40,6 +42,7 @@ export async function readCocoResults(
     file: file.path,
     format: "coco-results",
     categories: new Set(names.categories.map((category) => category.id)),
+    ...(sizeOf !== undefined && { sizeOf }),
   } as const;
   const groups = groupAnnotations(file, index.annotations, index.imageIds, names.images, names.positionOf, source);
   return {

@@ -51,6 +51,12 @@ export class FieldSpotter {
     return start < 0 ? undefined : readId(bytes, start, this.ranges[field * 2 + 1]!);
   }
 
+  /** The JSON text of a field of the object scanned last; undefined when the field is absent. */
+  text(field: number, bytes: Buffer): string | undefined {
+    const start = this.ranges[field * 2]!;
+    return start < 0 ? undefined : bytes.toString("latin1", start, this.ranges[field * 2 + 1]!);
+  }
+
   private endOfObject(bytes: Uint8Array, at: number, to: number): number {
     let i = skipSpace(bytes, at + 1, to);
     if (i < to && bytes[i] === CLOSE_OBJECT) return i + 1;

@@ -355,7 +355,7 @@ describe("an annotation that cannot be drawn costs only itself", () => {
     const messages = groups[0]!.entries.map((entry) => entry.kind === "failed" && entry.failure.message);
     expect(messages).toEqual([
       `${file}: annotations[0] (id 10): expected category_id to be one of 3, 90, received 4. Correct or remove this annotation.`,
-      `${file}: annotations[1] (id 11): expected a box width above 0, received 0. Correct or remove this annotation.`,
+      `${file}: annotations[1] (id 11): expected a box width of at least 1 pixel, received 0. Correct or remove this annotation.`,
     ]);
   });
 
