@@ -10,6 +10,8 @@ import { sep } from "node:path";
 import type { Metadata } from "sharp";
 import sharp from "sharp";
 import { reasonOf, receivedOf } from "../errors.js";
+import type { Recognized } from "../files/recognize.js";
+import { recognize, RECOGNIZED_BYTES } from "../files/recognize.js";
 import type { FailReason, Failure, ImageRecord } from "../types.js";
 
 /**
@@ -147,6 +149,9 @@ export async function decodeImage({ path, width, height, isRotated }: OpenedImag
     }
     return { kind: "decoded", image: { path, width, height, pixels: data } };
   } catch (error) {
+    // Of some formats the header can be read and the pixels cannot.
+    const known = recognize(await readStart(path).catch(() => new Uint8Array(1)));
+    if (known !== undefined && !isReadHere(known)) return failed("image-unreadable", notReadHere(path, known));
     return failed(
       "image-unreadable",
       `${path}: expected a whole image, received a damaged one: ${firstLine(error)}. Save it again, or fetch it again.`,
@@ -185,7 +190,9 @@ async function whyUnreadable(path: string, error: unknown): Promise<[FailReason,
     if (found.size === 0)
       return ["image-unreadable", `${path}: expected an image, received an empty file (0 bytes). Fetch it again.`];
     const start = await readStart(path);
-    const text = asText(start);
+    const known = recognize(start);
+    if (known !== undefined && !isReadHere(known)) return ["image-unreadable", notReadHere(path, known)];
+    const text = asText(start.subarray(0, SHOWN_BYTES));
     const what =
       text === undefined
         ? `${found.size} bytes that no image format begins with or whose header is damaged`
@@ -202,6 +209,17 @@ async function whyUnreadable(path: string, error: unknown): Promise<[FailReason,
   }
 }
 
+const SHOWN_BYTES = 64;
+
+/** Formats that sharp reads: a file of these is damaged, not foreign. */
+function isReadHere({ what }: Recognized): boolean {
+  return /JPEG image|PNG|GIF|AVIF/.test(what);
+}
+
+function notReadHere(path: string, { what, advice, kind }: Recognized): string {
+  return `${path}: expected an image (JPEG, PNG, WebP, TIFF, ...), received ${what}${kind === "image" ? ", which is not read here" : ""}. ${kind === "data" ? "Name the image itself." : advice}`;
+}
+
 function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
 }
@@ -216,9 +234,10 @@ async function whatIsMissing(path: string): Promise<string> {
 }
 
 async function readStart(path: string): Promise<Uint8Array> {
+  await refuseSpecialFile(path);
   const file = await open(path);
   try {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(64), 0, 64, 0);
+    const { buffer, bytesRead } = await file.read(new Uint8Array(RECOGNIZED_BYTES), 0, RECOGNIZED_BYTES, 0);
     return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();

@@ -20,6 +20,13 @@ import { isAbsent } from "./json/byte-file.js";
 /** File name endings sharp reads in every installation. */
 export const IMAGE_EXTENSIONS = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "gif", "avif"] as const;
 
+/** Endings of images that are not read, named where there is nothing else. */
+const UNREAD_EXTENSIONS: ReadonlySet<string> = new Set(
+  "bmp dib jp2 j2k jxl pbm pgm ppm pnm pam pfm heic heif psd exr hdr dcm fits tga dds ico cr2 cr3 nef arw dng raf".split(
+    " ",
+  ),
+);
+
 const EXTENSIONS: ReadonlySet<string> = new Set(IMAGE_EXTENSIONS);
 
 export type Located =
@@ -128,6 +135,7 @@ async function openFolder(folder: string): Promise<string> {
 
 async function listImages(folder: string): Promise<ImageIndex> {
   const paths: string[] = [];
+  const others = new Map<string, number>();
   try {
     const entries = fastGlob.stream("**", {
       cwd: folder,
@@ -138,6 +146,8 @@ async function listImages(folder: string): Promise<ImageIndex> {
     for await (const entry of entries as AsyncIterable<unknown> as AsyncIterable<fastGlob.Entry>) {
       if (!entry.dirent.isFile() && !entry.dirent.isSymbolicLink()) continue;
       if (isImageName(entry.name) || entry.name === RUN_FILE || entry.name === JOURNAL_FILE) paths.push(entry.path);
+      const extension = entry.name.slice(entry.name.lastIndexOf(".") + 1).toLowerCase();
+      if (UNREAD_EXTENSIONS.has(extension)) others.set(extension, (others.get(extension) ?? 0) + 1);
     }
   } catch (error) {
     throw missingInput(
@@ -149,9 +159,10 @@ async function listImages(folder: string): Promise<ImageIndex> {
   const index = new ImageIndex();
   for (const path of withoutRunOutputs(paths)) if (isImageName(path)) index.add(path);
   if (index.count > 0) return index;
+  const unread = [...others].map(([extension, count]) => `${count} *.${extension}`);
   throw missingInput(
-    `${folder}: expected images (${IMAGE_EXTENSIONS.join(", ")}) at any depth, received none`,
-    "Pass the folder the images lie in.",
+    `${folder}: expected images (${IMAGE_EXTENSIONS.join(", ")}) at any depth, received ${unread.length === 0 ? "none" : `${unread.join(", ")}, which are not read here`}`,
+    unread.length === 0 ? "Pass the folder the images lie in." : "Convert them to PNG or JPEG.",
   );
 }
 

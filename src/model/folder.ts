@@ -2,7 +2,8 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PolyrnnError, reasonOf, unavailable } from "../errors.js";
+import { PolyrnnError, unavailable } from "../errors.js";
+import { whyNotJson } from "../files/recognize.js";
 import { nearestName } from "../nearest.js";
 import { describeViolation } from "../validate.js";
 import type { ModelCard } from "./card.js";
@@ -85,13 +86,15 @@ async function isFile(path: string): Promise<boolean> {
 export async function readCard(folder: string): Promise<ModelCard> {
   const path = join(folder, CARD_FILE);
   let card: unknown;
+  let text = "{";
   try {
     const { size } = await stat(path);
     if (size > MAX_CARD_BYTES) throw new Error(`it has ${size} bytes, more than ${MAX_CARD_BYTES}`);
-    card = JSON.parse(await readFile(path, "utf8"));
+    text = await readFile(path, "utf8");
+    card = JSON.parse(text);
   } catch (error) {
     throw unavailable(
-      `${path}: expected a model card in JSON (${reasonOf(error)})`,
+      `${path}: expected a model card in JSON (${whyNotJson(text, error)})`,
       "The card is damaged. Fetch the model again.",
       error,
     );

@@ -14,6 +14,7 @@ import type { PassedOver } from "../engine/devices.js";
 import type { DeviceName, EngineName } from "../engine/engine.js";
 import { invalidData, missingInput, reasonOf, receivedOf } from "../errors.js";
 import { writeAtomic } from "../files/atomic-file.js";
+import { whyNotJson } from "../files/recognize.js";
 import { RUN_FILE } from "../files/run-layout.js";
 import type { ModelCard } from "../model/card.js";
 import type { JsonObject, JsonValue } from "../types.js";
@@ -134,7 +135,7 @@ async function readJson(path: string, maxBytes = LARGEST_RUN_FILE): Promise<Foun
   try {
     return { kind: "found", run: JSON.parse(text) as JsonValue };
   } catch (error) {
-    return { kind: "damaged", problem: `expected JSON but ${reasonOf(error)}`, error };
+    return { kind: "damaged", problem: `expected JSON but ${whyNotJson(text, error)}`, error };
   }
 }
 

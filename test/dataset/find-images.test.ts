@@ -231,9 +231,14 @@ describe("an image folder that cannot serve", () => {
     expect(error.message).toContain("expected a folder with images, received a file");
   });
   test("that holds no image", async () => {
-    const error = await errorOf(findImages(await folderWith({ "a.txt": "", "b/c.bmp": "" })));
+    const error = await errorOf(findImages(await folderWith({ "a.txt": "" })));
     expect(error).toMatchObject({ exitCode: 66 });
     expect(error.message).toContain("at any depth, received none");
+  });
+  test("that holds images of formats that are not read", async () => {
+    const error = await errorOf(findImages(await folderWith({ "a.BMP": "", "b/c.bmp": "", "d.heic": "" })));
+    expect(error).toMatchObject({ exitCode: 66, hint: "Convert them to PNG or JPEG." });
+    expect(error.message).toContain("received 2 *.bmp, 1 *.heic, which are not read here");
   });
   test.skipIf(isRoot)("that has a part which may not be read", async () => {
     const folder = await folderWith({ "a.jpg": "", "locked/b.jpg": "" });

@@ -54,7 +54,7 @@ export class FieldSpotter {
   /** The JSON text of a field of the object scanned last; undefined when the field is absent. */
   text(field: number, bytes: Buffer): string | undefined {
     const start = this.ranges[field * 2]!;
-    return start < 0 ? undefined : bytes.toString("latin1", start, this.ranges[field * 2 + 1]!);
+    return start < 0 ? undefined : bytes.toString("latin1", start, this.ranges[field * 2 + 1]);
   }
 
   private endOfObject(bytes: Uint8Array, at: number, to: number): number {
