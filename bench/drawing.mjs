@@ -156,7 +156,9 @@ async function iousOf(engine, crops, draw) {
       const ring = sequences[at].ring ?? ringOf(sequences[at], crop);
       ious.set(
         crop.instance.annotationId,
-        ring.length < 3 ? 0 : iouWithTruth([ring], crop.instance.truth, crop.imageHeight, crop.imageWidth),
+        ring.length < 3
+          ? 0
+          : iouWithTruth([ring], crop.instance.truth, { height: crop.imageHeight, width: crop.imageWidth }),
       );
     });
   }

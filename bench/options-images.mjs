@@ -184,7 +184,10 @@ async function measureShrinkCost(engine, model, quick) {
   const iou = (way) =>
     rings[way].reduce(
       (sum, { kind, ring, crop }) =>
-        sum + (kind === "polygon" ? iouWithTruth([ring], crop.instance.truth, crop.imageHeight, crop.imageWidth) : 0),
+        sum +
+        (kind === "polygon"
+          ? iouWithTruth([ring], crop.instance.truth, { height: crop.imageHeight, width: crop.imageWidth })
+          : 0),
       0,
     ) / rings[way].length;
   const same = rings.half.filter(({ ring }, at) => JSON.stringify(ring) === JSON.stringify(rings.full[at].ring)).length;

@@ -242,5 +242,5 @@ async function measureNumbers(model, crops, from, quick, folder) {
 /** 0 where nothing was drawn. */
 function iouOf({ kind, ring, crop }) {
   if (kind !== "polygon" || crop.instance.truth === undefined) return 0;
-  return iouWithTruth([ring], crop.instance.truth, crop.imageHeight, crop.imageWidth);
+  return iouWithTruth([ring], crop.instance.truth, { height: crop.imageHeight, width: crop.imageWidth });
 }

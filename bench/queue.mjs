@@ -19,6 +19,7 @@ import { Redis } from "ioredis";
 import sharp from "sharp";
 import { DEFAULT_CANDIDATES, MAX_STEPS } from "../dist/predict/options.js";
 import { annotate } from "../dist/annotate/annotate.js";
+import { parseRedisAddress } from "../dist/queue/address.js";
 import { openQueuePredictor } from "../dist/queue/coordinator.js";
 import { ROOT, interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";
 import { connectToQueue } from "../dist/queue/connection.js";
@@ -158,7 +159,7 @@ async function drawWithWorkers(input, server, count, settings = {}) {
     const idle = await client.info();
     const run = await draw(
       input,
-      openQueuePredictor({ queue: url, timeoutMs: 60_000, attempts: 3, priority: 0 }),
+      openQueuePredictor({ queue: parseRedisAddress(url), timeoutMs: 60_000, attempts: 3, priority: 0 }),
       settings,
     );
     const busy = await client.info();
@@ -345,7 +346,7 @@ async function memoryOfJobs({ client, url }, { boxes }) {
         .map(({ id, bbox }, ordinal) => ({ ordinal, annotationId: id, imageId, box: bbox })),
     })),
   };
-  const connection = await connectToQueue({ queue: url, timeoutMs: 60_000 });
+  const connection = await connectToQueue({ queue: parseRedisAddress(url), timeoutMs: 60_000 });
   const board = await JobBoard.open(connection, hash, 0, { ended: () => undefined });
   const used = async () => numberIn(await client.info("memory"), "used_memory");
   const put = (count, from) =>

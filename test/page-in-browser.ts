@@ -6,7 +6,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser } from "playwright-core";
+import { chromium } from "playwright-core";
 import { expect } from "vitest";
 
 const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";

@@ -25,6 +25,7 @@ import { nameKey } from "../dataset/image-names.js";
 import { parseJsonBytes } from "../dataset/json/value.js";
 import { invalidData } from "../errors.js";
 import { readSegmentation } from "../geometry/segmentation.js";
+import { parseJsonText } from "../json-text.js";
 import type { Id, Instance, JsonObject, JsonValue } from "../types.js";
 import { carriedAnnotation } from "../write/coco-annotation.js";
 import type { Selection } from "./select.js";
@@ -172,7 +173,7 @@ async function indexEarlier(file: ByteFile, imageKey: Dataset["imageKey"]): Prom
       if (place?.problem !== undefined) return { problem: place.problem };
       if (place === undefined) return undefined;
       await file.checkUnchanged();
-      return { raw: JSON.parse((await file.slice(place.offset, place.length)).toString()) as JsonObject };
+      return { raw: parseJsonText((await file.slice(place.offset, place.length)).toString()) as JsonObject };
     },
     close: () => file.close(),
   };
@@ -186,13 +187,8 @@ async function readImages(file: ByteFile, imageKey: Dataset["imageKey"]): Promis
     element({ index, offset, length, bytes, start, fields }) {
       const id = fields.id(0, bytes);
       if (id === undefined) return;
-      const { image, failure } = readImageRecord(
-        Buffer.from(bytes.subarray(start, start + length)),
-        offset,
-        file.path,
-        index,
-        id,
-      );
+      const record = Buffer.from(bytes.subarray(start, start + length));
+      const { image, failure } = readImageRecord(record, { file: file.path, position: index, offset, id });
       if (failure !== undefined || images.has(id)) return;
       const { fileName, width, height } = image;
       images.set(id, {

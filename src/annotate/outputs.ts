@@ -11,6 +11,7 @@ import { JournalReader } from "../runs/journal.js";
 import type { Outcome } from "../types.js";
 import { openWriters } from "../write/open-writers.js";
 import { openOverlays } from "../write/overlays.js";
+import { sizeOfRecord } from "../write/writer.js";
 import type { AnnotationWriter, ImageResult, ResultItem, WriteContext } from "../write/writer.js";
 import type { AnnotateHost, AnnotateOptions } from "./options.js";
 import type { JournalIndex } from "./plan.js";
@@ -135,28 +136,29 @@ function incompleteJournal(path: string, missing: number): PolyrnnError {
 /** Joins one image's annotations with what the journal says of them, and counts them. */
 async function resultOf(group: ImageGroup, outcomes: Outcomes, tally: Tally): Promise<ImageResult> {
   const items: ResultItem[] = [];
-  let size =
-    group.image.width !== undefined && group.image.height !== undefined
-      ? { width: group.image.width, height: group.image.height }
-      : undefined;
+  let size = sizeOfRecord(group.image);
   for (const entry of group.entries) {
     const outcome = await outcomeOf(entry, outcomes);
     if (outcome === undefined) continue; // beyond --limit, or not reached yet
     tally.add(outcome);
     if (outcome.status === "done") size = { width: outcome.imageWidth, height: outcome.imageHeight };
-    items.push(
-      entry.kind === "instance"
-        ? { kind: "outcome", instance: entry.instance, outcome }
-        : { kind: "rejected", raw: entry.raw, outcome },
-    );
+    items.push(resultItem(entry, outcome));
   }
   return {
     image: group.image,
     items,
     isEmpty: group.entries.length === 0,
+    isUnknown: group.location.kind === "failed" && group.location.failure.reason === "image-unknown",
     ...(size === undefined ? {} : { size }),
     ...(group.location.kind === "file" ? { path: group.location.path } : {}),
   };
+}
+
+/** What the writers are handed of one annotation. */
+export function resultItem(entry: Entry, outcome: Outcome): ResultItem {
+  return entry.kind === "instance"
+    ? { kind: "outcome", instance: entry.instance, outcome }
+    : { kind: "rejected", raw: entry.raw, outcome };
 }
 
 /** @returns undefined when the journal says nothing of it */

@@ -10,7 +10,7 @@ import type { RunIdentity } from "../runs/identity.js";
 import { checkSameRun } from "../runs/identity.js";
 import type { LineRange } from "../runs/journal.js";
 import { readJournal, toOutcome } from "../runs/journal.js";
-import type { Outcome } from "../types.js";
+import type { ImageRecord, Outcome } from "../types.js";
 import type { Selection } from "./select.js";
 import { decide } from "./select.js";
 
@@ -67,12 +67,11 @@ export async function recoverJournal(
     length = line.offset + line.length + 1;
     if (line.number === 1) {
       if (identity !== undefined) checkSameRun(path, line.value, identity);
-    } else if (line.value === undefined) {
-      damagedLines.push(line.number);
-    } else {
-      const outcome = toOutcome(line.value);
-      if (outcome.ordinal < annotationCount) index.set(outcome.ordinal, line, outcome.status === "failed");
+      continue;
     }
+    const outcome = line.value === undefined ? undefined : toOutcome(line.value);
+    if (outcome === undefined) damagedLines.push(line.number);
+    else if (outcome.ordinal < annotationCount) index.set(outcome.ordinal, line, outcome.status === "failed");
   }
   // Not even the first line was written: the same as a damaged header.
   if (length === 0 && identity !== undefined) checkSameRun(path, undefined, identity);
@@ -105,7 +104,7 @@ export interface PlanRequest {
   /** What an earlier run has journaled. */
   readonly index?: JournalIndex | undefined;
   /** Receives what becomes of every entry that is not to be predicted. */
-  readonly onSettled: (outcome: Outcome, entry: Entry) => Promise<void>;
+  readonly onSettled: (outcome: Outcome, entry: Entry, image: ImageRecord) => Promise<void>;
 }
 
 /** Walks the data set once without touching an image. */
@@ -133,7 +132,7 @@ export async function planRun(request: PlanRequest): Promise<Plan> {
           keptInPart.count++;
           keptInPart.example ??= leftOut;
         }
-        await onSettled(decision.outcome, entry);
+        await onSettled(decision.outcome, entry, group.image);
         continue;
       }
       if (limit !== undefined && total >= limit) continue;

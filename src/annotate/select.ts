@@ -16,7 +16,7 @@ export function decide(entry: Entry, selection: Selection): Decision {
   const keeps = selection.existing === "keep";
   if (entry.kind === "failed") {
     const { ordinal, annotationId, imageId, failure } = entry;
-    if (keeps && entry.hasTruth === true)
+    if (keeps && entry.hasTruth === true && annotationId !== null && imageId !== null)
       return settled({ ordinal, annotationId, imageId, status: "skipped", reason: "kept" });
     return settled({
       ordinal,

@@ -1,5 +1,6 @@
 /** summary.json: the counts of a run, kept while outcomes go by, and where its time went. */
 import { join } from "node:path";
+import { withoutControls } from "../foreign.js";
 import { writeAtomic } from "../files/atomic-file.js";
 import { SUMMARY_FILE } from "../files/run-layout.js";
 import { isValidRing } from "../geometry/simple-ring.js";
@@ -87,7 +88,7 @@ export interface MergedPart {
 
 /** @throws E_WRITE */
 export async function writeSummaryFile(out: string, summary: AnnotateSummary): Promise<void> {
-  await writeAtomic(join(out, SUMMARY_FILE), `${JSON.stringify(summary, null, 2)}\n`);
+  await writeAtomic(join(out, SUMMARY_FILE), `${withoutControls(JSON.stringify(summary, null, 2))}\n`);
 }
 
 /** Failures listed one by one in the summary; see `OutcomeCounts`. */

@@ -21,7 +21,7 @@ export function valueFromText(row: OptionRow, text: string, place: string): Opti
       // Number() alone would take "", " 8 ", "0x10" and "Infinity".
       return checkedNumber(
         row,
-        /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN,
+        /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN,
         JSON.stringify(text),
         place,
       );

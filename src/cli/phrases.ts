@@ -31,7 +31,10 @@ export function inFolder(folder: string, paths: readonly string[]): string {
 }
 
 export function pathIn(folder: string, path: string): string {
-  return `${folder.replace(/\/+$/, "")}/${path}`;
+  // Not by an expression: one that ends in slashes looks at each run of slashes as often as it is long.
+  let end = folder.length;
+  while (end > 0 && folder[end - 1] === "/") end--;
+  return `${folder.slice(0, end)}/${path}`;
 }
 
 /** Breaks between words so that no line is longer than `width`, the indent included; a longer word keeps a line. */

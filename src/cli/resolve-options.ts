@@ -6,6 +6,7 @@
 import { readFile } from "node:fs/promises";
 import { invalidData, missingInput, reasonOf, usageError } from "../errors.js";
 import { whyNotJson } from "../files/recognize.js";
+import { parseForeignJson } from "../foreign.js";
 import { nearestName } from "../nearest.js";
 import type { AnyOptionTable, OptionRow, OptionTable, OptionValue } from "./option-table.js";
 import { environmentName, flagName } from "./option-table.js";
@@ -155,7 +156,7 @@ function parseObject(path: string, text: string): object {
   const hint = 'Write a JSON object such as {"model": "mobile", "batch-size": 8}.';
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseForeignJson(text);
   } catch (error) {
     throw invalidData(`${path}: expected JSON but ${whyNotJson(text, error)}`, hint, error);
   }

@@ -86,7 +86,7 @@ function failureList({ failed, failures }: AnnotateSummary): string[] {
     "",
     ...listed.map(
       ({ annotationId, reason, message }) =>
-        `- annotation ${plainText(String(annotationId))}, ${reason}: ${plainText(message)}`,
+        `- annotation ${annotationId === null ? "without an id" : plainText(String(annotationId))}, ${reason}: ${plainText(message)}`,
     ),
     "",
     "</details>",

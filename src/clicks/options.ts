@@ -102,7 +102,7 @@ export function parseThresholds(args: readonly string[], place: string): number[
   const hint = "Give distances in grid cells, for example 1,2,3,4.";
   const thresholds = args.map((arg) => {
     // Number() alone would accept "", "0x10" and "Infinity".
-    const value = /^(\d+\.?\d*|\.\d+)$/.test(arg) ? Number(arg) : NaN;
+    const value = /^(\d+(\.\d*)?|\.\d+)$/.test(arg) ? Number(arg) : NaN;
     if (!Number.isFinite(value))
       throw usageError(`${place}: expected numbers of 0 or more but received ${JSON.stringify(arg)}`, hint);
     return value;

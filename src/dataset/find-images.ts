@@ -7,9 +7,10 @@
  * another case. Several files that fit equally well are a failure, not a guess. What an earlier run wrote is not searched.
  */
 import { realpath, stat } from "node:fs/promises";
-import { isAbsolute, join, relative, sep } from "node:path";
+import { join } from "node:path";
 import fastGlob from "fast-glob";
 import { missingInput, reasonOf, receivedOf } from "../errors.js";
+import { isInside } from "../files/folders.js";
 import { JOURNAL_FILE, RUN_FILE, withoutRunOutputs } from "../files/run-layout.js";
 import type { FailReason, Failure } from "../types.js";
 import type { Match } from "./image-index.js";
@@ -18,7 +19,7 @@ import { foldedKey, isEndOfOther, nameKey, readingsOf, reasonOutside } from "./i
 import { isAbsent } from "./json/byte-file.js";
 
 /** File name endings sharp reads in every installation. */
-export const IMAGE_EXTENSIONS = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "gif", "avif"] as const;
+const IMAGE_EXTENSIONS = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "gif", "avif"] as const;
 
 /** Endings of images that are not read, named where there is nothing else. */
 const UNREAD_EXTENSIONS: ReadonlySet<string> = new Set(
@@ -33,8 +34,10 @@ export type Located =
   | {
       readonly kind: "file";
       readonly path: string;
-      /** The image folder without links. */ readonly root: string;
-      /** Relative to the image folder, "/" between parts. */ readonly name: string;
+      /** The image folder with links resolved. */
+      readonly root: string;
+      /** Relative to the image folder, "/" between parts. */
+      readonly name: string;
       /** True when the file's upper and lower case differ from what was asked for. */
       readonly isOtherCase?: true;
     }
@@ -46,13 +49,13 @@ export interface ImageFinder {
   /** Image files found. */
   readonly count: number;
   /**
-   * @param fileName `file_name` of a box file, any text. Fails with image-outside, image-missing, image-ambiguous or
-   *   image-unreadable
+   * Fails with image-outside, image-missing, image-ambiguous or image-unreadable.
+   * @param fileName `file_name` of a box file, any text
    */
   locate(fileName: string): Promise<Located>;
   /** The image whose file name without extension is `stem`, with or without leading folders. */
   locateStem(stem: string): Promise<Located>;
-  /** The image whose file name is a number, leading zeros aside: 139 is 000000000139.jpg. */
+  /** The image whose file name is a number, apart from leading zeros: 139 is 000000000139.jpg. */
   locateNumber(id: number): Promise<Located>;
   /**
    * The same text for all names that mean one image: the path of the file they lead to, or their common spelling where
@@ -72,7 +75,8 @@ export async function findImages(folder: string): Promise<ImageFinder> {
   const failMissing = (wanted: string): Located =>
     failed(
       "image-missing",
-      `expected an image file ${wanted} in ${folder}, received none among its ${index.count} images. Add the image or correct the name.`,
+      `expected an image file ${wanted} in ${folder}, received none among its ${index.count} images. ` +
+        "Add the image or correct the name.",
     );
 
   return {
@@ -115,7 +119,7 @@ export async function findImages(folder: string): Promise<ImageFinder> {
 
 interface Place {
   readonly folder: string;
-  /** The folder without links. */
+  /** The folder with links resolved. */
   readonly root: string;
 }
 
@@ -180,7 +184,8 @@ async function resolve(place: Place, wanted: string | number, match: Match): Pro
   const more = match.paths.length > 3 ? ` and ${match.paths.length - 3} more` : "";
   return failed(
     "image-ambiguous",
-    `image ${receivedOf(wanted)}: expected one such file in ${place.folder}, received ${shown}${more}. Name the image with its folder.`,
+    `image ${receivedOf(wanted)}: expected one such file in ${place.folder}, received ${shown}${more}. ` +
+      "Name the image with its folder.",
   );
 }
 
@@ -189,15 +194,14 @@ async function take(place: Place, name: string): Promise<Located | undefined> {
   const path = join(place.folder, name);
   try {
     const real = await realpath(path);
-    const inside = relative(place.root, real);
-    if (inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside))
-      return failOutside(place.folder, name, "a link that leads out of it");
+    if (!isInside(place.root, real)) return failOutside(place.folder, name, "a link that leads out of it");
     return (await stat(real)).isFile() ? { kind: "file", path, root: place.root, name } : undefined;
   } catch (error) {
     if (["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
     return failed(
       "image-unreadable",
-      `image ${receivedOf(name)}: expected a file that can be read, received ${reasonOf(error)}. Check its permissions.`,
+      `image ${receivedOf(name)}: expected a file that can be read, received ${reasonOf(error)}. ` +
+        "Check its permissions.",
     );
   }
 }
@@ -205,7 +209,8 @@ async function take(place: Place, name: string): Promise<Located | undefined> {
 function failOutside(folder: string, name: string, received: string): Located {
   return failed(
     "image-outside",
-    `image ${receivedOf(name)}: expected a path inside ${folder}, received ${received}. It was not opened; correct the name.`,
+    `image ${receivedOf(name)}: expected a path inside ${folder}, received ${received}. ` +
+      "It was not opened; correct the name.",
   );
 }
 

@@ -20,7 +20,9 @@ import { nameKey } from "./image-names.js";
 import { isAbsent, openByteFile } from "./json/byte-file.js";
 
 const LOOKED_FOR =
-  "a COCO file (lists images, annotations and categories), a COCO results list ([{ image_id, category_id, bbox, score }, ...]) or a Cityscapes file (imgWidth, imgHeight, objects with polygon or bboxVis)";
+  "a COCO file (lists images, annotations and categories), " +
+  "a COCO results list ([{ image_id, category_id, bbox, score }, ...]) " +
+  "or a Cityscapes file (imgWidth, imgHeight, objects with polygon or bboxVis)";
 const EXPORT_HINT = "Export the boxes in one of these formats, or pass another file.";
 
 /**
@@ -32,7 +34,8 @@ export async function openDataset(options: OpenDatasetOptions): Promise<Dataset>
   const { boxes } = options;
   const found = await stat(boxes).catch((error: unknown) => {
     throw missingInput(
-      `${boxes}: expected a box file or a folder of them, received ${isAbsent(error) ? "no such file" : reasonOf(error)}`,
+      `${boxes}: expected a box file or a folder of them, ` +
+        `received ${isAbsent(error) ? "no such file" : reasonOf(error)}`,
       "Check the spelling and the folder the command runs in.",
       error,
     );
@@ -49,9 +52,9 @@ async function openFolder({ boxes, boxesAre }: OpenDatasetOptions, finder: Image
   const unit = boxesAre === undefined ? {} : { boxesAre };
   const names = await listJson(boxes);
   const endingIn = (ending: string): string[] => names.filter((name) => name.endsWith(ending));
-  const fine = endingIn(CITYSCAPES_ENDING.cityscapes),
-    coarse = endingIn(COARSE_ENDING),
-    persons = endingIn(CITYSCAPES_ENDING.citypersons);
+  const fine = endingIn(CITYSCAPES_ENDING.cityscapes);
+  const coarse = endingIn(COARSE_ENDING);
+  const persons = endingIn(CITYSCAPES_ENDING.citypersons);
   const kinds = [
     [fine, CITYSCAPES_ENDING.cityscapes],
     [coarse, COARSE_ENDING],
@@ -60,7 +63,8 @@ async function openFolder({ boxes, boxesAre }: OpenDatasetOptions, finder: Image
   const found = kinds.filter(([files]) => files.length > 0);
   if (found.length > 1) {
     throw invalidData(
-      `${boxes}: expected files of one kind, received ${found.map(([files, ending]) => `${files.length} *${ending}`).join(" and ")}`,
+      `${boxes}: expected files of one kind, ` +
+        `received ${found.map(([files, ending]) => `${files.length} *${ending}`).join(" and ")}`,
       "Pass the folder of one kind: gtFine, gtCoarse or gtBboxCityPersons.",
     );
   }
@@ -69,17 +73,17 @@ async function openFolder({ boxes, boxesAre }: OpenDatasetOptions, finder: Image
     return openCityscapes({ boxes, format: "cityscapes", folder: boxes, names: polygons, ...unit }, finder);
   if (persons.length > 0)
     return openCityscapes({ boxes, format: "citypersons", folder: boxes, names: persons, ...unit }, finder);
+  const shown = names.slice(0, 3).map(receivedOf).join(", ");
   const others =
-    names.length === 0
-      ? "no JSON file"
-      : `${names.length} other JSON file${names.length === 1 ? "" : "s"} (${names.slice(0, 3).map(receivedOf).join(", ")})`;
+    names.length === 0 ? "no JSON file" : `${names.length} other JSON file${names.length === 1 ? "" : "s"} (${shown})`;
   throw invalidData(
-    `${boxes}: expected *${CITYSCAPES_ENDING.cityscapes}, *${COARSE_ENDING} or *${CITYSCAPES_ENDING.citypersons} at any depth, received ${others}`,
+    `${boxes}: expected *${CITYSCAPES_ENDING.cityscapes}, *${COARSE_ENDING} or *${CITYSCAPES_ENDING.citypersons} ` +
+      `at any depth, received ${others}`,
     "A COCO file is passed by its own name, not by its folder.",
   );
 }
 
-/** JSON files at any depth, relative, in a fixed order; not what an earlier run wrote. */
+/** JSON files at any depth, relative, in a fixed order, without those that an earlier run wrote. */
 async function listJson(folder: string): Promise<string[]> {
   try {
     const entries = await fastGlob(["**/*.json", `**/${JOURNAL_FILE}`], {
@@ -175,7 +179,8 @@ async function openResults(index: CocoIndex, options: OpenDatasetOptions, finder
     const lacking = ["images", "categories"].filter((name) => !named.outline.counts.has(name));
     if (lacking.length > 0) {
       throw invalidData(
-        `${dataset}: expected a COCO file with the lists images and categories, received one without ${lacking.join(" and ")}`,
+        `${dataset}: expected a COCO file with the lists images and categories, ` +
+          `received one without ${lacking.join(" and ")}`,
         "Pass the COCO file the detector was run on.",
       );
     }
@@ -219,13 +224,10 @@ function refuseDataset({ dataset, boxes }: OpenDatasetOptions, kind: string): vo
   );
 }
 
-/*
- * Stands in for the image folder where a command needs annotations only: every look-up fails and says that no folder
- * was given.
+/**
+ * Stands in for the image folder where a command needs annotations only. Every look-up fails, and no folder is walked.
  */
-
-/** Nothing is searched, so opening a data set without images costs no walk over a folder. */
-export const NO_IMAGES: ImageFinder = {
+const NO_IMAGES: ImageFinder = {
   folder: "",
   count: 0,
   locate: (fileName) => Promise.resolve(notSearched(fileName)),
@@ -235,6 +237,8 @@ export const NO_IMAGES: ImageFinder = {
 };
 
 function notSearched(wanted: string | number): Located {
-  const message = `image ${receivedOf(wanted)}: expected an image folder to look in, received none. Name the folder of the images.`;
+  const message =
+    `image ${receivedOf(wanted)}: expected an image folder to look in, received none. ` +
+    "Name the folder of the images.";
   return { kind: "failed", failure: { reason: "image-missing", message } };
 }

@@ -7,6 +7,7 @@
  * in it at all (null, [], {}, [[]]) is no segmentation.
  */
 import { PolyrnnError, receivedOf } from "../errors.js";
+import { parseForeignJson } from "../foreign.js";
 import type { ImagePoint, Polygon, Ring, Rle, Truth } from "../types.js";
 import { decodeRle, unionRle } from "./rle.js";
 
@@ -76,7 +77,7 @@ function holdsNothing(value: unknown, depth: number): boolean {
 function parsedText(text: string): unknown {
   if (!/^\s*[[{]/.test(text)) return text;
   try {
-    return JSON.parse(text) as unknown;
+    return parseForeignJson(text);
   } catch {
     // Not JSON: the text itself is what was received, and is named as such.
     return text;

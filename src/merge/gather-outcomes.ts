@@ -165,10 +165,15 @@ async function openParts(
   };
 }
 
-function foreignInstance(path: string, { annotationId }: Outcome, own: string, other: number | undefined): Error {
+function foreignInstance(
+  path: string,
+  { ordinal, annotationId }: Outcome,
+  own: string,
+  other: number | undefined,
+): Error {
   const whose = other === undefined ? "that the input does not have" : `of shard ${other}`;
   return invalidData(
-    `${path}: expected instances of shard ${own}, received annotation ${annotationId} ${whose}`,
+    `${path}: expected instances of shard ${own}, received ${annotationId === null ? `annotations[${ordinal}] (no id)` : `annotation ${annotationId}`} ${whose}`,
     "The journal was changed by hand, or two versions of polyrnn cut the shards; draw this shard again.",
   );
 }

@@ -4,6 +4,7 @@ import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PolyrnnError, unavailable } from "../errors.js";
 import { whyNotJson } from "../files/recognize.js";
+import { describeValue, parseForeignJson } from "../foreign.js";
 import { nearestName } from "../nearest.js";
 import { describeViolation } from "../validate.js";
 import type { ModelCard } from "./card.js";
@@ -91,7 +92,7 @@ export async function readCard(folder: string): Promise<ModelCard> {
     const { size } = await stat(path);
     if (size > MAX_CARD_BYTES) throw new Error(`it has ${size} bytes, more than ${MAX_CARD_BYTES}`);
     text = await readFile(path, "utf8");
-    card = JSON.parse(text);
+    card = parseForeignJson(text);
   } catch (error) {
     throw unavailable(
       `${path}: expected a model card in JSON (${whyNotJson(text, error)})`,
@@ -103,7 +104,7 @@ export async function readCard(folder: string): Promise<ModelCard> {
   if (version !== CARD_VERSION) {
     throw unavailable(
       `${path}: expected formatVersion ${CARD_VERSION} ` +
-        `but received ${version === undefined ? "none" : JSON.stringify(version).slice(0, 80)}`,
+        `but received ${version === undefined ? "none" : describeValue(version)}`,
       "The card was written for another version of polyrnn. Update polyrnn or the model.",
     );
   }

@@ -9,9 +9,10 @@
  *   and with ":0" at the end; input BGR with the ImageNet means removed.
  */
 import { createHash } from "node:crypto";
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { cannotWrite, EXIT, invalidData, PolyrnnError, reasonOf } from "../errors.js";
+import { PARTIAL_SUFFIX, writeAtomic } from "../files/atomic-file.js";
 import { DEFAULT_ARCHITECTURES, describeNetwork } from "../network/build.js";
 import type { Normalization } from "../network/tensor-ops.js";
 import { VGG16_BLOCKS } from "../network/vgg16.js";
@@ -167,13 +168,16 @@ function imported(
   return found;
 }
 
-/** @param out an empty folder that exists @throws E_OUT_NOT_EMPTY; E_WRITE */
+/** What a killed import leaves: the card comes last, and makes a model of the folder. */
+const OWN_LEFTOVERS = [WEIGHTS_FILE + PARTIAL_SUFFIX, CARD_FILE + PARTIAL_SUFFIX];
+
+/** @param out an existing folder, empty but for what a killed import left @throws E_OUT_NOT_EMPTY; E_WRITE */
 export async function writeModelFolder(
   out: string,
   { card, weights }: Pick<ImportedModel, "card" | "weights">,
 ): Promise<void> {
   try {
-    const names = await readdir(out);
+    const names = (await readdir(out)).filter((name) => !OWN_LEFTOVERS.includes(name));
     if (names.length > 0) {
       throw new PolyrnnError(
         `--out ${out}: expected an empty folder, received one with ${names[0]!}`,
@@ -182,8 +186,8 @@ export async function writeModelFolder(
         "Name another folder with --out.",
       );
     }
-    await writeFile(join(out, WEIGHTS_FILE), weights);
-    await writeFile(join(out, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
+    await writeAtomic(join(out, WEIGHTS_FILE), weights);
+    await writeAtomic(join(out, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
   } catch (error) {
     if (error instanceof PolyrnnError) throw error;
     throw cannotWrite(

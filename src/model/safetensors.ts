@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import type { PolyrnnError } from "../errors.js";
 import { cannotWrite, missingInput, reasonOf, unavailable } from "../errors.js";
+import { describeValue, parseForeignJson } from "../foreign.js";
 import { bfloatsToFloats, floatsToHalves, halvesToFloats } from "./float16.js";
 
 /** Bytes per element of every type the format knows with whole bytes. */
@@ -131,7 +132,7 @@ export function parseSafetensors(bytes: Uint8Array, where: string): SafetensorsF
 function parseHeader(bytes: Uint8Array, where: string): object {
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    header = parseForeignJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
     throw bad(where, "a JSON header", reasonOf(error), error);
   }
@@ -294,6 +295,5 @@ function isWholeNumbers(value: unknown): value is number[] {
 
 /** A value of the header for a message, cut short: it may be megabytes. */
 function describe(value: unknown): string {
-  const text = (JSON.stringify(value) as string | undefined) ?? "nothing";
-  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+  return describeValue(value);
 }

@@ -5,9 +5,9 @@
 import { isIP } from "node:net";
 import { Redis } from "ioredis";
 import type { PolyrnnError } from "../errors.js";
-import { reasonOf, unavailable } from "../errors.js";
+import { unavailable } from "../errors.js";
 import type { RedisAddress } from "./address.js";
-import { parseRedisAddress, queueReason } from "./address.js";
+import { queueReason } from "./address.js";
 
 /** All keys of this program begin with it, BullMQ's too. */
 export const KEY_PREFIX = "polyrnn";
@@ -33,22 +33,21 @@ export interface QueueConnection {
 }
 
 export interface QueueConnectionOptions {
-  /** As the user gave it. */
-  readonly queue: string;
+  readonly queue: RedisAddress;
   /** Longest wait for an answer, milliseconds. */
   readonly timeoutMs: number;
 }
 
-/** @throws E_USAGE for a malformed address; E_UNAVAILABLE when no Redis of at least 6.2 answers in time */
+/** @throws E_UNAVAILABLE when no Redis of at least 6.2 answers in time */
 export async function connectToQueue({ queue, timeoutMs }: QueueConnectionOptions): Promise<QueueConnection> {
-  const address = parseRedisAddress(queue);
+  const address = queue;
   let last: unknown;
   const client = new Redis({
     host: address.host,
     port: address.port,
     db: address.database,
-    ...(address.username === undefined ? {} : { username: address.username }),
-    ...(address.password === undefined ? {} : { password: address.password }),
+    ...(address.username === undefined ? {} : { username: address.username.open() }),
+    ...(address.password === undefined ? {} : { password: address.password.open() }),
     // TLS takes no IP address for a server name (RFC 6066)
     ...(address.isEncrypted ? { tls: isIP(address.host) === 0 ? { servername: address.host } : {} } : {}),
     maxRetriesPerRequest: null, // BullMQ requires it; `ask` has a time limit
@@ -124,7 +123,7 @@ function silent(address: RedisAddress, timeoutMs: number, last: unknown): Polyrn
 /** The driver's errors carry the command, and so perhaps the password: never passed on as a cause. */
 function refused(address: RedisAddress, error: unknown): PolyrnnError {
   const reason = queueReason(error);
-  if (/\bOOM\b/.test(reasonOf(error))) {
+  if (/\bOOM\b/.test(reason)) {
     return unavailable(
       `${address.shown}: expected room for the next job but the server is full: ${reason}`,
       "Raise maxmemory or free memory, then run the same command with --resume; what was journaled is kept.",

@@ -18,8 +18,11 @@ import { BATCH_SIZES } from "../annotate/local-predictor.js";
 import type { AnnotateHost } from "../annotate/options.js";
 import type { PredictedInstance } from "../annotate/predict-batch.js";
 import type { OpenPredictor, Predictor, PredictRequest } from "../annotate/predictor.js";
+import { parseForeignJson } from "../foreign.js";
 import type { Model } from "../model/model.js";
 import type { PredictingEngine } from "../runs/run-file.js";
+import type { Secret } from "../secret.js";
+import type { RedisAddress } from "./address.js";
 import type { QueueConnection } from "./connection.js";
 import { connectToQueue } from "./connection.js";
 import { JobBoard } from "./job-board.js";
@@ -30,16 +33,15 @@ import { failedBy, planJobs, receiveResult, runIdOf, splitByImage } from "./plan
 import { listWorkers, nameModel } from "./presence.js";
 
 export interface QueueRunOptions {
-  /** redis:// or rediss:// address, password included. */
-  readonly queue: string;
+  readonly queue: RedisAddress;
   /** Longest wait for an answer from Redis, milliseconds. */
   readonly timeoutMs: number;
   /** Workers that may fail at a job before it is set aside. */
   readonly attempts: number;
   /** 0 goes first, then 1, 2, ... */
   readonly priority: number;
-  /** Where workers fetch the images, instead of their own folder. */
-  readonly imageAddress?: string;
+  /** Where workers fetch the images, instead of their own folder; may hold a password or a signature. */
+  readonly imageAddress?: Secret;
 }
 
 const POLL_MS = 1000;
@@ -367,7 +369,7 @@ class EnginesSeen {
 function parsed(value: unknown): unknown {
   if (typeof value !== "string") return value;
   try {
-    return JSON.parse(value);
+    return parseForeignJson(value);
   } catch {
     return value;
   }

@@ -7,6 +7,7 @@
  */
 import type { JobsOptions } from "bullmq";
 import { Job as BullJob, Queue, QueueEvents } from "bullmq";
+import { queueReason } from "./address.js";
 import type { QueueConnection } from "./connection.js";
 import { KEY_PREFIX, queueNameOf } from "./connection.js";
 import type { PlannedJob } from "./plan-jobs.js";
@@ -15,7 +16,7 @@ import type { PlannedJob } from "./plan-jobs.js";
 const RESULTS_LIVE_S = 24 * 3600;
 const FAILURES_LIVE_S = 7 * 24 * 3600;
 /** What Redis shows; workers do not look at it. */
-const JOB_NAME = "draw";
+export const JOB_NAME = "draw";
 /** Events carry results, so a long stream would hold each result twice. */
 const MOST_EVENTS = 200;
 const FIRST_RETRY_MS = 1000;
@@ -94,18 +95,20 @@ export class JobBoard {
     if (state === "unknown") return { kind: "lost" };
     if (state === "delayed") return { kind: "delayed" };
     if (state !== "completed" && state !== "failed") return { kind: "open" };
-    const job = await connection.ask(BullJob.fromId(queue, id).catch(notJson));
+    const job = await readJob(queue, id, connection);
     if (job === undefined) {
-      await this.remove([id]); // gone meanwhile, or overwritten with something that is not JSON
+      await this.remove([id]); // gone meanwhile, or overwritten with something that is not JSON or that nobody would read
       return { kind: "lost" };
     }
-    return state === "completed" ? { kind: "done", value: job.returnvalue } : { kind: "failed", why: job.failedReason };
+    return state === "completed"
+      ? { kind: "done", value: job.returnvalue }
+      : { kind: "failed", why: queueReason(job.failedReason) };
   }
 
   /** Ends the wait for a retry: the worker whose clock set its time may be gone, and clocks differ. */
   async promote(id: string): Promise<void> {
     const { connection, queue } = this.wires;
-    const job = await connection.ask(BullJob.fromId(queue, id));
+    const job = await readJob(queue, id, connection);
     // It fails where the wait ended by itself meanwhile.
     await connection.ask((job?.promote() ?? Promise.resolve()).catch(() => undefined));
   }
@@ -141,12 +144,34 @@ export class JobBoard {
   }
 }
 
+/** Bytes of a job with all that BullMQ keeps beside it; the largest result of ours has some 6 MB. */
+const MOST_JOB_BYTES = 1 << 25;
+
+/**
+ * A job as BullMQ keeps it. How large it is is asked first: anyone who reaches the server can write there.
+ * @returns undefined when there is none of that id, when it is not JSON, or when it is too large to be one of ours
+ */
+export async function readJob(
+  queue: Queue,
+  id: string,
+  { client, ask }: Pick<QueueConnection, "client" | "ask">,
+): Promise<BullJob | undefined> {
+  const key = queue.toKey(id);
+  const bytes = await ask(
+    Promise.all(
+      ["data", "opts", "returnvalue", "failedReason", "stacktrace"].map((field) => client.hstrlen(key, field)),
+    ),
+  );
+  if (bytes.reduce((sum, length) => sum + length, 0) > MOST_JOB_BYTES) return undefined;
+  return ask(BullJob.fromId(queue, id).catch(notJson));
+}
+
 /** For a `catch`: BullMQ parses what it reads, and a job of somebody else need not be JSON. */
-export function notJson(error: unknown): undefined {
+function notJson(error: unknown): undefined {
   if (!(error instanceof SyntaxError)) throw error;
 }
 
-function optionsOf(jobId: string, attempts: number, priority: number): JobsOptions {
+export function optionsOf(jobId: string, attempts: number, priority: number): JobsOptions {
   return {
     jobId,
     attempts,

@@ -13,6 +13,9 @@ export const JOB_VERSION = 1;
 /** Instances of one job at most: the largest batch a run may ask for. */
 export const MOST_INSTANCES = 256;
 
+/** Characters of an image's path or address. */
+export const LONGEST_SOURCE = 4096;
+
 /** Workers that may fail at a job, at most. */
 export const MOST_ATTEMPTS = 10;
 
@@ -112,8 +115,8 @@ function closed(properties: Readonly<Record<string, object>>, optional: readonly
 }
 
 const source = {
-  path: { type: "string", minLength: 1, maxLength: 4096 },
-  address: { type: "string", minLength: 8, maxLength: 4096, pattern: "^https?://" },
+  path: { type: "string", minLength: 1, maxLength: LONGEST_SOURCE },
+  address: { type: "string", minLength: 8, maxLength: LONGEST_SOURCE, pattern: "^https?://" },
 };
 const instance = closed({
   ordinal,

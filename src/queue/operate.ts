@@ -1,11 +1,15 @@
 /** What an operator does with the queues of a Redis server: look, pause, resume, drain, retry failed jobs. */
-import { Job as BullJob, Queue } from "bullmq";
+import type { Job as BullJob } from "bullmq";
+import { Queue } from "bullmq";
 import { EXIT, PolyrnnError } from "../errors.js";
+import { cutText } from "../foreign.js";
+import type { RedisAddress } from "./address.js";
 import { queueReason } from "./address.js";
 import type { QueueConnection } from "./connection.js";
 import { connectToQueue, KEY_PREFIX, queueNameOf } from "./connection.js";
-import { notJson } from "./job-board.js";
-import type { WorkerCard } from "./job.js";
+import { JOB_NAME, optionsOf, readJob } from "./job-board.js";
+import type { Job, WorkerCard } from "./job.js";
+import { checkJob } from "./job.js";
 import { LEASE_PATTERN, nameOf } from "./lease.js";
 import type { NamedModel } from "./presence.js";
 import { listModels, listWorkers, valuesOf } from "./presence.js";
@@ -49,7 +53,7 @@ const CHUNK = 1000;
  */
 export async function operateQueue(
   action: QueueAction,
-  options: { readonly queue: string; readonly timeoutMs: number },
+  options: { readonly queue: RedisAddress; readonly timeoutMs: number },
 ): Promise<QueueStatus & { readonly touched: number }> {
   const connection = await connectToQueue(options);
   try {
@@ -82,7 +86,8 @@ export async function operateQueue(
   }
 }
 
-async function act(action: QueueAction, queue: Queue, { ask }: QueueConnection): Promise<number> {
+async function act(action: QueueAction, queue: Queue, connection: QueueConnection): Promise<number> {
+  const { ask } = connection;
   switch (action) {
     case "status":
       return 0;
@@ -100,44 +105,55 @@ async function act(action: QueueAction, queue: Queue, { ask }: QueueConnection):
       return before + cleaned.length;
     }
     case "retry-failed":
-      return retryFailed(queue, ask);
+      return retryFailed(queue, connection);
   }
 }
 
 /** Failed jobs are enqueued anew, because BullMQ keeps the count of workers that died on a job it moves back. */
-async function retryFailed(queue: Queue, ask: QueueConnection["ask"]): Promise<number> {
-  const failed = await failedJobs(queue, ask, CHUNK);
+async function retryFailed(queue: Queue, connection: QueueConnection): Promise<number> {
+  const { ask } = connection;
+  const failed = await failedJobs(queue, connection, CHUNK);
   let count = 0;
   for (const job of failed) {
-    if (job?.id === undefined || job.failedReason.startsWith("rejected:")) continue; // it would be rejected again
+    const data: unknown = job?.data;
+    // It would be rejected again; what is written back is ours, field for field.
+    if (job?.id === undefined || checkJob(data) !== undefined) continue;
+    const { attempts } = data as Job;
     await ask(job.remove());
-    await ask(queue.add(job.name, job.data as object, { ...job.opts, jobId: job.id }));
+    await ask(queue.add(JOB_NAME, data as Job, optionsOf(job.id, attempts, priorityOf(job))));
     count++;
   }
   return count;
 }
 
+/** As BullMQ takes it. */
+function priorityOf({ opts }: BullJob): number {
+  const { priority } = opts;
+  return Number.isInteger(priority) && priority! >= 0 && priority! <= 2 ** 21 ? priority! : 0;
+}
+
 /** One by one, so that a job that is not JSON, or very large, spoils no other. */
 async function failedJobs(
   queue: Queue,
-  ask: QueueConnection["ask"],
+  connection: QueueConnection,
   count: number,
 ): Promise<readonly (BullJob | undefined)[]> {
-  const ids = await ask(queue.getRanges(["failed"], 0, count - 1));
+  const ids = await connection.ask(queue.getRanges(["failed"], 0, count - 1));
   const jobs: (BullJob | undefined)[] = [];
-  for (const id of ids) jobs.push(await ask(BullJob.fromId(queue, id).catch(notJson)));
+  for (const id of ids) jobs.push(await readJob(queue, id, connection));
   return jobs;
 }
 
 async function look(
   model: NamedModel,
   queue: Queue,
-  { ask }: QueueConnection,
+  connection: QueueConnection,
   workers: readonly WorkerCard[],
 ): Promise<ModelQueue> {
+  const { ask } = connection;
   const counts = await ask(queue.getJobCounts("waiting", "prioritized", "active", "delayed", "failed", "completed"));
   const of = (state: string): number => counts[state] ?? 0;
-  const failed = await failedJobs(queue, ask, LISTED_FAILURES);
+  const failed = await failedJobs(queue, connection, LISTED_FAILURES);
   return {
     ...model,
     isPaused: await ask(queue.isPaused()),
@@ -148,7 +164,7 @@ async function look(
     completed: of("completed"),
     workers: workers.filter((worker) => worker.model === model.model),
     failedJobs: failed.flatMap((job) =>
-      job?.id === undefined ? [] : [{ id: job.id, reason: queueReason(job.failedReason).slice(0, 300) }],
+      job?.id === undefined ? [] : [{ id: cutText(job.id, 100), reason: cutText(queueReason(job.failedReason), 300) }],
     ),
   };
 }

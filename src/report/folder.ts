@@ -2,7 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cannotWrite, PolyrnnError, reasonOf, usageError } from "../errors.js";
-import { makeFolder } from "../files/atomic-file.js";
+import { makeFolder, removeLeftovers } from "../files/atomic-file.js";
 import { folderNotEmpty, realPathOf } from "../files/folders.js";
 
 export const REPORT_JSON = "report.json";
@@ -17,9 +17,16 @@ export const AUTOMATIC_FILE = "automatic.json";
 
 /**
  * Everything that is ever written there. Each is replaced when its successor is whole, so a failed evaluation leaves an
- * earlier report as it was.
+ * earlier report as it was. report.json is written last.
  */
-const OWN_FILES = [REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML, INSTANCES_FILE, CLICKS_FILE, AUTOMATIC_FILE];
+const OWN_FILES: readonly string[] = [
+  REPORT_JSON,
+  REPORT_MARKDOWN,
+  REPORT_HTML,
+  INSTANCES_FILE,
+  CLICKS_FILE,
+  AUTOMATIC_FILE,
+];
 
 /** Where an evaluation goes when the user does not say: a folder beside the predictions. */
 export function defaultReportFolder(predictions: string): string {
@@ -43,8 +50,11 @@ export async function prepareReportFolder(out: string, inputs: readonly string[]
   }
   try {
     await makeFolder(out);
+    await removeLeftovers(out, OWN_FILES);
     const names = await readdir(out);
-    if (names.length > 0 && !force) throw notEmpty(out, names);
+    // Its own files without the one that is written last: a report that was cut off by a kill.
+    const isCutOff = !names.includes(REPORT_JSON) && names.every((name) => OWN_FILES.includes(name));
+    if (names.length > 0 && !isCutOff && !force) throw notEmpty(out, names);
   } catch (error) {
     if (error instanceof PolyrnnError) throw error;
     throw cannotWrite(

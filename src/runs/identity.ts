@@ -3,6 +3,7 @@
  * folder never holds polygons of two inputs, two models or two sets of options.
  */
 import { EXIT, invalidData, PolyrnnError } from "../errors.js";
+import { cutText } from "../foreign.js";
 import type { JsonObject } from "../types.js";
 import { compileSchema, lazily } from "../validate.js";
 import { JOURNAL_VERSION } from "./journal.js";
@@ -129,7 +130,7 @@ export function describeDifferences(
 function shorten(value: unknown): string {
   if (value === undefined || value === null) return "none";
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  return /^[0-9a-f]{64}$/.test(text) ? text.slice(0, 12) : text;
+  return /^[0-9a-f]{64}$/.test(text) ? text.slice(0, 12) : cutText(text, 200);
 }
 
 const sha256 = { type: "string", pattern: "^[0-9a-f]{64}$" };

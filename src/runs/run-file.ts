@@ -16,6 +16,7 @@ import { invalidData, missingInput, reasonOf, receivedOf } from "../errors.js";
 import { writeAtomic } from "../files/atomic-file.js";
 import { whyNotJson } from "../files/recognize.js";
 import { RUN_FILE } from "../files/run-layout.js";
+import { parseForeignJson } from "../foreign.js";
 import type { ModelCard } from "../model/card.js";
 import type { JsonObject, JsonValue } from "../types.js";
 import { compileSchema, describeViolation, lazily } from "../validate.js";
@@ -133,7 +134,7 @@ async function readJson(path: string, maxBytes = LARGEST_RUN_FILE): Promise<Foun
     return failed("damaged", error);
   }
   try {
-    return { kind: "found", run: JSON.parse(text) as JsonValue };
+    return { kind: "found", run: parseForeignJson(text) as JsonValue };
   } catch (error) {
     return { kind: "damaged", problem: `expected JSON but ${whyNotJson(text, error)}`, error };
   }

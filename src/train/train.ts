@@ -19,7 +19,7 @@ import type { TrainingSet } from "./data/training-set.js";
 import { openTrainingSet } from "./data/training-set.js";
 import type { RunEnded, TrainEvents } from "./events.js";
 import { deviceText, TrainingLoop } from "./loop.js";
-import { MetricsFile } from "./metrics.js";
+import { METRICS_FILE, MetricsFile } from "./metrics.js";
 import type { TrainOptions } from "./options.js";
 import { checkOptions } from "./options.js";
 import type { DataFound, TrainingRun } from "./run-file.js";
@@ -151,6 +151,10 @@ async function runLoop({
   try {
     if (checkpoint !== undefined) trainer.restore(checkpoint.state);
     metrics = await MetricsFile.open(folder, checkpoint?.loop.metricsBytes ?? 0);
+    if (metrics.damagedLines.length > 0)
+      await events.note?.(
+        `${METRICS_FILE}: damaged line(s) ${metrics.damagedLines.slice(0, 10).join(", ")}; the page is made without them`,
+      );
     const doneSteps = checkpoint?.state.step ?? 0;
     await events.started?.({
       folder,

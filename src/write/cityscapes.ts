@@ -2,17 +2,18 @@
  * cityscapes/: one polygon file per image, as the Cityscapes label tool and cityscapesScripts read them.
  *
  * { imgHeight, imgWidth, objects: [{ label, polygon: [[x, y], ...] }] }; objects later in the list cover earlier ones.
- * An object also has deleted, verified and user; without `verified` the tool takes it for checked by a person, so drawn
- * polygons say 0. One object is one polygon: the parts of a polygon people made are joined by bridges of no width.
- * Crowds become "<label>group". Objects of a Cityscapes input that were passed over (kept, groups, deleted or wholly
- * covered ones) go out unchanged, in their place; labels that are no instances (road, sky) never reach a writer. Files
- * are named as the image, with "_leftImg8bit" and the folder leftImg8bit/ replaced by gtFine, so that they pair up.
- * Source: cityscapesScripts, helpers/annotation.py and the README of the data set.
+ * An object also has deleted, verified and user; without `verified` the tool takes it for checked by a person, so
+ * predicted polygons say 0. One object is one polygon: the parts of a polygon that people made are joined by bridges of
+ * no width. Crowds become "<label>group". Objects of a Cityscapes input that were passed over (kept, groups, deleted or
+ * wholly covered ones) go out unchanged, in their place; labels that are no instances (road, sky) never reach a writer.
+ * Files are named after the image, with "_leftImg8bit" and the folder leftImg8bit/ replaced by gtFine, so that they
+ * pair up. Source: cityscapesScripts, helpers/annotation.py and the README of the data set.
  */
 import { join } from "node:path";
 import { writeAtomic } from "../files/atomic-file.js";
 import type { SafePath } from "../files/safe-path.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";
+import { toJsonText } from "../json-text.js";
 import type { JsonObject, SkipReason } from "../types.js";
 import type { Region } from "./labels.js";
 import { categoryOf, existingPolygon, isSettled, nameCategories, passedOver, rawOf, regionOf } from "./labels.js";
@@ -32,7 +33,7 @@ export function openCityscapesWriter(context: WriteContext): AnnotationWriter {
       const objects = result.items.flatMap((item) => cityscapesObject(item, names, context.generator) ?? []);
       if (result.size === undefined || !isSettled(result, objects)) return;
       const document = { imgHeight: result.size.height, imgWidth: result.size.width, objects };
-      await writeAtomic(join(context.out, FOLDER, path), `${JSON.stringify(document)}\n`);
+      await writeAtomic(join(context.out, FOLDER, path), `${toJsonText(document)}\n`);
     },
     finish: () => Promise.resolve([`${FOLDER}/`]),
     abort: () => Promise.resolve(),

@@ -48,12 +48,10 @@ async function easyShapes(set: ValidationSet): Promise<Shape[]> {
     if (truth?.kind !== "polygon") continue;
     const cells = targetCells(truth.polygon[0]!, crop.window, LIMITS);
     if (typeof cells === "string") continue;
-    const ceiling = iouWithTruth(
-      [cells.map((cell) => cellToImagePoint(cell, crop.window))],
-      truth,
-      crop.imageHeight,
-      crop.imageWidth,
-    );
+    const ceiling = iouWithTruth([cells.map((cell) => cellToImagePoint(cell, crop.window))], truth, {
+      height: crop.imageHeight,
+      width: crop.imageWidth,
+    });
     if (ceiling > LEAST_CEILING) shapes.push({ crop, cells });
   }
   return shapes.sort((a, b) => a.cells.length - b.cells.length).slice(0, COUNT);

@@ -6,7 +6,8 @@ import { parseThresholds } from "../../clicks/options.js";
 import type { ClickSummary } from "../../clicks/tally.js";
 import { EXIT, usageError } from "../../errors.js";
 import { DEFAULT_CANDIDATES, MAX_STEPS } from "../../predict/options.js";
-import { parseRedisAddress, withoutPasswords } from "../../queue/address.js";
+import { parseImageAddress, parseRedisAddress } from "../../queue/address.js";
+import { hideInWord } from "../../secret.js";
 import { packageVersion } from "../../version.js";
 import type { OutputFormat } from "../../write/writer.js";
 import type { AskedStudy } from "../click-study.js";
@@ -234,7 +235,7 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
     const say = (messages: readonly string[]): void => {
       if (!flags.quiet) for (const line of messages) terminal.stderr.write(`${printable(line)}\n`);
     };
-    say(summaryMessages(summary, args.map(withoutPasswords), flags.verbose));
+    say(summaryMessages(summary, args.map(hideInWord), flags.verbose));
     const { appendStepSummary } = await import("../step-summary.js");
     await appendStepSummary(terminal.env, summary);
     let clicks: ClickSummary | undefined;
@@ -268,12 +269,7 @@ function checkCombinations(flags: AnnotateFlags): void {
         "--queue needs an output folder: results come in any order, and the journal keeps them",
         "Name a folder with --out.",
       );
-    if (flags.imageAddress !== undefined && !/^https?:\/\//.test(flags.imageAddress)) {
-      throw usageError(
-        "--image-address: expected an address that begins with http:// or https:// but received another kind",
-        "Give the address of the folder that holds the images.",
-      );
-    }
+    if (flags.imageAddress !== undefined) parseImageAddress(flags.imageAddress);
   } else if (flags.imageAddress !== undefined) {
     throw usageError("--image-address is for the workers of a queue", "Add --queue, or leave it out.");
   }
@@ -296,11 +292,11 @@ async function openQueueIfAsked({
   if (queue === undefined) return undefined;
   const { openQueuePredictor } = await import("../../queue/coordinator.js");
   return openQueuePredictor({
-    queue,
+    queue: parseRedisAddress(queue),
     timeoutMs: 1000 * queueTimeout,
     attempts,
     priority,
-    ...(imageAddress !== undefined && { imageAddress }),
+    ...(imageAddress !== undefined && { imageAddress: parseImageAddress(imageAddress) }),
   });
 }
 

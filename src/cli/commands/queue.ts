@@ -1,5 +1,6 @@
 /** `polyrnn queue status|pause|resume|drain|retry-failed`: five commands, one table; the work is queue/operate.ts. */
 import { EXIT } from "../../errors.js";
+import { parseRedisAddress } from "../../queue/address.js";
 import type { ModelQueue, QueueAction, QueueStatus } from "../../queue/operate.js";
 import type { Command } from "../command.js";
 import { defineCommand } from "../command.js";
@@ -43,7 +44,10 @@ export const queueCommands: readonly Command[] = ACTIONS.map(({ action, summary,
     table: queueTable,
     async run(flags, terminal) {
       const { operateQueue } = await import("../../queue/operate.js");
-      const status = await operateQueue(action, { queue: flags.queue, timeoutMs: 1000 * flags.queueTimeout });
+      const status = await operateQueue(action, {
+        queue: parseRedisAddress(flags.queue),
+        timeoutMs: 1000 * flags.queueTimeout,
+      });
       const lines = flags.json
         ? [JSON.stringify(status)]
         : [...actionMessages(action, status.touched), ...statusMessages(status)];

@@ -228,7 +228,7 @@ function parseNamedNumbers(items: readonly string[], place: string): ReadonlyMap
     // The name comes from a file and may contain a = itself.
     const at = item.lastIndexOf("=");
     const [name, text] = [item.slice(0, Math.max(0, at)).trim(), item.slice(at + 1).trim()];
-    const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN;
+    const value = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN;
     if (at < 1 || !Number.isFinite(value)) {
       throw usageError(
         `${place}: expected NAME=NUMBER but received ${receivedOf(item)}`,

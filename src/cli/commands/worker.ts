@@ -1,6 +1,7 @@
 /** `polyrnn worker`: predicts for runs that other machines hand out; the work is queue/worker.ts. */
 import type { DeviceChoice } from "../../engine/devices.js";
 import { EXIT } from "../../errors.js";
+import { parseRedisAddress } from "../../queue/address.js";
 import { packageVersion } from "../../version.js";
 import { defineCommand } from "../command.js";
 import type { OptionTable } from "../option-table.js";
@@ -156,7 +157,7 @@ export const workerCommand = defineCommand<WorkerFlags>({
     const { queue, images, model, device, threads, concurrency, rate, metricsPort } = flags;
     const summary = await runWorker(
       {
-        queue,
+        queue: parseRedisAddress(queue),
         images,
         model,
         device,

@@ -1,7 +1,7 @@
 /**
  * A set of Cityscapes or CityPersons files, one per image: `<split>/<city>/<city>_<seq>_<frame>_gtFine_polygons.json`
- * beside `leftImg8bit/<split>/<city>/<city>_<seq>_<frame>_leftImg8bit.png`. Images and box files may lie in separate
- * folders. Opening reads every file once to count and to hash; walking reads them again, one at a time.
+ * beside `leftImg8bit/<split>/<city>/<city>_<seq>_<frame>_leftImg8bit.png`. Images and box files may be in separate
+ * folders. Opening reads every file once to count objects and to hash; walking reads them again, one at a time.
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
@@ -34,7 +34,7 @@ const FORMATS = {
   citypersons: { categories: CITYPERSONS_CATEGORIES, count: countCityPersonsObjects, read: readCityPersonsObjects },
 } as const;
 
-export interface CityscapesSource {
+interface CityscapesSource {
   /** As the user gave it. */
   readonly boxes: string;
   readonly format: CityscapesFormat;
@@ -51,11 +51,11 @@ interface IndexedFile {
   readonly name: string;
   readonly path: string;
   readonly firstOrdinal: number;
-  /** sha256 of the file, or why it could not be read: then it counts as one failed annotation. */
+  /** sha256 of the file; or why it could not be read, which counts as one failed annotation. */
   readonly contents: { readonly sha256: string } | { readonly failure: Failure };
 }
 
-/** @throws E_DATA or E_MISSING, the first file's, when none of the files can be read */
+/** @throws the error of the first file, E_DATA or E_MISSING, when none of the files can be read */
 export async function openCityscapes(source: CityscapesSource, finder: ImageFinder): Promise<Dataset> {
   const format = FORMATS[source.format];
   if (source.boxesAre === "relative" && source.format === "cityscapes")
@@ -171,7 +171,7 @@ async function placeImage(
   };
 }
 
-/** Images of other data sets in this layout may lack the suffix. */
+/** Other data sets in this layout may lack the suffix. */
 async function locate(stem: string, finder: ImageFinder): Promise<Located> {
   const usual = await finder.locateStem(`${stem}_leftImg8bit`);
   if (usual.kind === "file" || usual.failure.reason !== "image-missing") return usual;

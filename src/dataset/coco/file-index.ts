@@ -1,8 +1,9 @@
 /**
- * One pass over a COCO file or results list: what is in it and where. Nothing of the file is kept but numbers per
- * record, the categories, and the other top-level fields.
+ * One pass over a COCO file or results list: what is in it and where. Keeps a few numbers per record, the categories,
+ * and the other top-level fields.
  */
 import { invalidData } from "../../errors.js";
+import { setField } from "../../json-text.js";
 import type { Category, Id, JsonObject } from "../../types.js";
 import { describeViolation } from "../../validate.js";
 import type { ByteFile } from "../json/byte-file.js";
@@ -32,7 +33,7 @@ export interface CocoIndex {
   readonly header: JsonObject;
 }
 
-/** @param parts "images" passes the annotations by: enough for a file that only names images and categories */
+/** @param parts "images" skips the annotations, where a file only names images and categories */
 export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all"): Promise<CocoIndex> {
   const imageIds = new IdNumbers();
   const categoryIds = new IdNumbers();
@@ -43,14 +44,17 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
   const foreign = { segments_info: 0, caption: 0 };
   const header: JsonObject = {};
 
-  /** @param hasIds whether an annotation's `id` is one: in a results list it is a field like any other */
+  /** @param hasIds whether `id` is the annotation's id: in a results list it is a field like any other */
   const annotationHandler = (hasIds: boolean): ListHandler =>
     parts === "images"
       ? IGNORE
       : {
           fields: ["id", "image_id", "category_id", "bbox", "segments_info", "caption"],
           element({ offset, length, fields, bytes }) {
-            annotations.add(offset, length, hasIds ? fields.id(0, bytes) : undefined, fields.id(1, bytes));
+            const imageId = fields.id(1, bytes);
+            annotations.add(offset, length, hasIds ? fields.id(0, bytes) : undefined, imageId);
+            if (imageId === undefined && annotations.unusableImageId === undefined && fields.has(1))
+              annotations.noteUnusableImageId(fields.received(1, bytes));
             const category = fields.id(2, bytes);
             if (category !== undefined) categoryIds.of(category);
             const box = fields.text(3, bytes);
@@ -63,7 +67,7 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
   const imageHandler: ListHandler = {
     fields: ["id"],
     element({ offset, length, fields, bytes }) {
-      images.add(offset, length, fields.id(0, bytes));
+      images.add(offset, length, fields.id(0, bytes), () => fields.received(0, bytes));
     },
   };
   const outline = await walkJson(file, {
@@ -73,9 +77,8 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
       ["categories", categories],
     ]),
     root: annotationHandler(false),
-    // Not an assignment: a field named "__proto__" has to stay a field.
-    value(key, value) {
-      Object.defineProperty(header, key, { value, enumerable: true, configurable: true, writable: true });
+    value(key, value, text) {
+      setField(header, key, value, text);
     },
   });
   return {
@@ -92,7 +95,7 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
   };
 }
 
-/** Problems wait until the file is known to be COCO: in another format, "categories" may be anything. */
+/** Keeps a problem until the file is known to be COCO: in another format, "categories" may be anything. */
 class CategoryReader implements ListHandler {
   readonly fields = [];
   private readonly categories = new Map<Id, Category>();

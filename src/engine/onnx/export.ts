@@ -8,10 +8,9 @@
  * Float32, whatever the weights are stored as; opset 17. The graphs are those of engine/onnx/models.ts.
  */
 import "./environment.js";
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { cannotWrite, reasonOf } from "../../errors.js";
+import { writeAtomic } from "../../files/atomic-file.js";
 import type { WeightedNetwork } from "../../model/model.js";
 import { buildEncoderModel, buildLoopModel, buildStepModel } from "./models.js";
 
@@ -32,15 +31,7 @@ export async function exportOnnx(model: WeightedNetwork, out: string): Promise<r
   for (const [name, build] of builders) {
     const path = join(out, name);
     const bytes = build(); // one at a time: vgg16 takes 160 MB each
-    try {
-      await writeFile(path, bytes);
-    } catch (error) {
-      throw cannotWrite(
-        `${path}: cannot write the exported model: ${reasonOf(error)}`,
-        "Name a folder that can be written with --out.",
-        error,
-      );
-    }
+    await writeAtomic(path, bytes);
     files.push({ name, path, bytes: bytes.byteLength });
   }
   return files;
