@@ -2,6 +2,7 @@
  * What `annotate` is asked, and what its caller hears while it works. The command line fills these in; tests and other
  * programs may as well.
  */
+import type { BoxUnit } from "../dataset/relative-boxes.js";
 import type { DeviceChoice } from "../engine/devices.js";
 import type { Shard } from "../runs/identity.js";
 import type { FailReason, Id } from "../types.js";
@@ -12,6 +13,8 @@ export interface AnnotateOptions {
   readonly images: string;
   /** COCO file, COCO results list or Cityscapes folder. */
   readonly boxes: string;
+  /** What the numbers of the boxes count; absent: pixels, and a file whose boxes look relative is refused. */
+  readonly boxesAre?: BoxUnit;
   /** COCO file with images and categories for a results list. */
   readonly dataset?: string;
   /**

@@ -1,4 +1,6 @@
 /** Rows of the option tables that several commands share. */
+import type { BoxUnit } from "../dataset/relative-boxes.js";
+import { BOX_UNITS } from "../dataset/relative-boxes.js";
 import type { DeviceChoice } from "../engine/devices.js";
 import type { Rasterizer } from "../geometry/iou.js";
 import { MAX_CANDIDATES, MAX_STEPS_RANGE } from "../predict/options.js";
@@ -143,6 +145,13 @@ export const datasetRow = {
   group: "common",
   describe: "COCO file with the images and categories of a results list",
 } as const satisfies TextRow<string>;
+
+export const boxesAreRow = {
+  type: "text",
+  choices: BOX_UNITS,
+  group: "advanced",
+  describe: "Whether boxes count pixels, or shares of the image's width and height (0 to 1)",
+} as const satisfies TextRow<BoxUnit>;
 
 export const formatRow = {
   type: "list",

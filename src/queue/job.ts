@@ -156,6 +156,7 @@ const FAIL_REASONS = Object.keys({
   "box-invalid": 0,
   "box-empty": 0,
   "box-outside": 0,
+  "segmentation-invalid": 0,
   "duplicate-id": 0,
   "category-unknown": 0,
   "image-unknown": 0,

@@ -13,7 +13,7 @@ import { StageClock } from "../annotate/summary.js";
 import type { CropResult } from "../crop/crop.js";
 import type { CropSource } from "../crop/read-crops.js";
 import { readCrops } from "../crop/read-crops.js";
-import { reasonOutside } from "../dataset/image-index.js";
+import { reasonOutside } from "../dataset/image-names.js";
 import { receivedOf } from "../errors.js";
 import { isInside } from "../files/folders.js";
 import type { BatchDecoder } from "../predict/candidates.js";

@@ -18,6 +18,7 @@ import { summaryMessages } from "../run-summary.js";
 import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 import {
   batchSizeRow,
+  boxesAreRow,
   candidatesRow,
   colorRow,
   configRow,
@@ -72,6 +73,7 @@ export const annotateTable = {
     required: true,
     describe: "Boxes to turn into polygons: COCO file, COCO results list, or Cityscapes folder",
   },
+  boxesAre: { ...boxesAreRow, whenAbsent: "pixels" },
   dataset: { ...datasetRow, whenAbsent: "image ids are taken as file names" },
   out: {
     type: "text",
@@ -283,10 +285,11 @@ async function openQueueIfAsked({
 
 async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Promise<AnnotateOptions> {
   const { parseShard } = await import("../../annotate/shard.js");
-  const { dataset, batchSize, threads, context, limit, shard, onlyNew } = flags;
+  const { boxesAre, dataset, batchSize, threads, context, limit, shard, onlyNew } = flags;
   return {
     images: flags.images,
     boxes: flags.boxes,
+    ...(boxesAre !== undefined && { boxesAre }),
     ...(dataset !== undefined && { dataset }),
     out: flags.out,
     formats: flags.format,
@@ -343,11 +346,13 @@ async function checkStudy(flags: AnnotateFlags): Promise<readonly number[] | und
 
 async function toAskedStudy(flags: AnnotateFlags, thresholds: readonly number[]): Promise<AskedStudy> {
   const { studyOfRun } = await import("../../clicks/study.js");
-  const { out, images, model, device, batchSize, threads, context, maxSteps, candidates, categories, limit } = flags;
+  const { out, images, model, device, batchSize, threads, context, maxSteps, candidates, categories, limit, boxesAre } =
+    flags;
   const request = studyOfRun(
     {
       images,
       truth: flags.boxes,
+      ...(boxesAre !== undefined && { boxesAre }),
       model,
       device,
       maxSteps,

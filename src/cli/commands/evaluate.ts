@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { count } from "../../count.js";
 import { EXIT, PolyrnnError } from "../../errors.js";
+import type { BoxUnit } from "../../dataset/relative-boxes.js";
 import type { MatchBy } from "../../evaluate/methods/match-predictions.js";
 import type { EvaluateHost, EvaluateOptions } from "../../evaluate/options.js";
 import type { Rasterizer } from "../../geometry/iou.js";
@@ -15,6 +16,7 @@ import { inFolder, listedReasons } from "../phrases.js";
 import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 import {
   bootstrapRow,
+  boxesAreRow,
   colorRow,
   compareRow,
   configRow,
@@ -40,6 +42,7 @@ interface EvaluateFlags extends JsonOption, ConfigOption {
   readonly matchBy?: MatchBy;
   readonly minArea: number;
   readonly context?: number;
+  readonly boxesAre?: BoxUnit;
   readonly seed: number;
   readonly bootstrap: number;
   readonly force: boolean;
@@ -105,6 +108,7 @@ const evaluateTable = {
     whenAbsent: "the run's, else 0.15",
     describe: "Margin around the box, as a fraction of its longer side, for the grid ceiling",
   },
+  boxesAre: { ...boxesAreRow, whenAbsent: "pixels" },
   seed: seedRow,
   bootstrap: bootstrapRow,
   config: configRow,
@@ -212,13 +216,14 @@ async function evaluateInto(
 async function toEvaluateOptions(flags: EvaluateFlags): Promise<EvaluateOptions> {
   const { parseGroupBy } = await import("../../evaluate/groups.js");
   const { parseComparisons } = await import("../../evaluate/methods/open-methods.js");
-  const { predictions, truth, images, rasterizer, matchBy, minArea, context, seed } = flags;
+  const { predictions, truth, images, rasterizer, matchBy, minArea, context, seed, boxesAre } = flags;
   return {
     predictions,
     truth,
     rasterizer,
     minArea,
     seed,
+    ...(boxesAre !== undefined && { boxesAre }),
     ...(images !== undefined && { images }),
     compare: parseComparisons(flags.compare),
     groupBy: parseGroupBy(flags.groupBy),

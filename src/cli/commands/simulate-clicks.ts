@@ -1,6 +1,7 @@
 /** `polyrnn simulate-clicks`: counts an annotator's corrections; the work is clicks/study.ts. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { BoxUnit } from "../../dataset/relative-boxes.js";
 import type { SimulateOptions } from "../../clicks/options.js";
 import { parseThresholds } from "../../clicks/options.js";
 import type { ClickSource } from "../../clicks/tally.js";
@@ -17,6 +18,7 @@ import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 import {
   batchSizeRow,
   bootstrapRow,
+  boxesAreRow,
   candidatesRow,
   colorRow,
   compareRow,
@@ -55,6 +57,7 @@ interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly batchSize?: number;
   readonly threads?: number;
   readonly context?: number;
+  readonly boxesAre?: BoxUnit;
   readonly maxSteps?: number;
   readonly candidates?: number;
   readonly rasterizer: Rasterizer;
@@ -150,6 +153,7 @@ const simulateClicksTable = {
   },
   batchSize: batchSizeRow,
   threads: { ...threadsRow, whenAbsent: "all" },
+  boxesAre: { ...boxesAreRow, whenAbsent: "the run's, else pixels" },
   context: { ...contextRow, whenAbsent: "the run's, else the model card's" },
   maxSteps: { ...maxStepsRow, whenAbsent: `the run's, else ${MAX_STEPS}` },
   candidates: { ...candidatesRow, whenAbsent: `the run's, else ${DEFAULT_CANDIDATES}` },
@@ -292,6 +296,7 @@ async function toSimulateOptions(
   const { device, match, metric, maxClicks, batchSize, threads, rasterizer, seed } = flags;
   const context = flags.context ?? (flags.model === undefined ? run?.context : undefined);
   const limit = flags.limit ?? run?.limit;
+  const boxesAre = flags.boxesAre ?? (run !== undefined && truth === run.boxes ? run.boxesAre : undefined);
   return {
     images,
     truth,
@@ -312,5 +317,6 @@ async function toSimulateOptions(
     ...(threads !== undefined && { threads }),
     ...(context !== undefined && { context }),
     ...(limit !== undefined && { limit }),
+    ...(boxesAre !== undefined && { boxesAre }),
   };
 }
