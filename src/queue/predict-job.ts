@@ -17,7 +17,7 @@ import { readCrops } from "../crop/read-crops.js";
 import { reasonOutside } from "../dataset/image-index.js";
 import { receivedOf } from "../errors.js";
 import { isInside } from "../files/folders.js";
-import type { BatchDecoder } from "../predict/candidates.js";
+import type { BatchDecoder } from "../predict/outline.js";
 import type { FailReason, Instance } from "../types.js";
 import type { FetchLimits } from "./fetch-image.js";
 import { fetchImage } from "./fetch-image.js";

@@ -16,7 +16,7 @@ import { Gate } from "../crop/gate.js";
 import type { DeviceChoice } from "../engine/devices.js";
 import type { Model } from "../model/model.js";
 import { loadModel } from "../model/model.js";
-import type { BatchDecoder } from "../predict/candidates.js";
+import type { BatchDecoder } from "../predict/outline.js";
 import { openBatchDecoder } from "../predict/decoder.js";
 import { describeViolation } from "../validate.js";
 import { queueReason } from "./address.js";
