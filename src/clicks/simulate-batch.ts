@@ -40,6 +40,8 @@ export interface Simulation {
   readonly maxSteps: number;
   /** Most polygons predicted per instance to find the one shown first, 1..10. */
   readonly candidates: number;
+  /** Fit from which that one is not predicted again, 0..1; the map's own when absent. */
+  readonly sure?: number;
   readonly rasterizer: Rasterizer;
 }
 

@@ -17,6 +17,8 @@ import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 import {
   batchSizeRow,
   candidatesRow,
+  SURE_WHEN_ABSENT,
+  sureRow,
   colorRow,
   configRow,
   contextRow,
@@ -89,6 +91,7 @@ export const annotateTable = {
   context: { ...contextRow, whenAbsent: "the model card's" },
   maxSteps: { ...maxStepsRow, default: MAX_STEPS },
   candidates: { ...candidatesRow, default: DEFAULT_CANDIDATES },
+  sure: { ...sureRow, whenAbsent: SURE_WHEN_ABSENT },
   minScore: {
     type: "number",
     min: 0,
@@ -304,7 +307,7 @@ async function openQueueIfAsked({
 
 async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Promise<AnnotateOptions> {
   const { parseShard } = await import("../../annotate/shard.js");
-  const { dataset, batchSize, threads, context, limit, shard, onlyNew } = flags;
+  const { dataset, batchSize, threads, context, sure, limit, shard, onlyNew } = flags;
   return {
     images: flags.images,
     boxes: flags.boxes,
@@ -318,6 +321,7 @@ async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Pr
     ...(context !== undefined && { context }),
     maxSteps: flags.maxSteps,
     candidates: flags.candidates,
+    ...(sure !== undefined && { sure }),
     minScore: flags.minScore,
     simplify: flags.simplify,
     categories: flags.categories,
@@ -378,6 +382,7 @@ async function toAskedStudy(flags: AnnotateFlags, thresholds: readonly number[])
       ...(batchSize !== undefined && { batchSize }),
       ...(threads !== undefined && { threads }),
       ...(context !== undefined && { context }),
+      ...(flags.sure !== undefined && { sure: flags.sure }),
       ...(limit !== undefined && { limit }),
     },
     {

@@ -18,6 +18,8 @@ import {
   batchSizeRow,
   bootstrapRow,
   candidatesRow,
+  SURE_WHEN_ABSENT,
+  sureRow,
   colorRow,
   compareRow,
   configRow,
@@ -57,6 +59,7 @@ interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly context?: number;
   readonly maxSteps?: number;
   readonly candidates?: number;
+  readonly sure?: number;
   readonly rasterizer: Rasterizer;
   readonly seed: number;
   readonly bootstrap: number;
@@ -153,6 +156,7 @@ const simulateClicksTable = {
   context: { ...contextRow, whenAbsent: "the run's, else the model card's" },
   maxSteps: { ...maxStepsRow, whenAbsent: `the run's, else ${MAX_STEPS}` },
   candidates: { ...candidatesRow, whenAbsent: `the run's, else ${DEFAULT_CANDIDATES}` },
+  sure: { ...sureRow, whenAbsent: `the run's, else ${SURE_WHEN_ABSENT}` },
   rasterizer: rasterizerRow,
   seed: seedRow,
   bootstrap: bootstrapRow,
@@ -288,6 +292,7 @@ async function toSimulateOptions(
   const { device, match, metric, maxClicks, batchSize, threads, rasterizer, seed } = flags;
   const context = flags.context ?? (flags.model === undefined ? run?.context : undefined);
   const limit = flags.limit ?? run?.limit;
+  const sure = flags.sure ?? run?.sure;
   return {
     images,
     truth,
@@ -308,5 +313,6 @@ async function toSimulateOptions(
     ...(threads !== undefined && { threads }),
     ...(context !== undefined && { context }),
     ...(limit !== undefined && { limit }),
+    ...(sure !== undefined && { sure }),
   };
 }
