@@ -21,7 +21,6 @@ import { fitOf, isFineMap } from "./mask-agreement.js";
 import type { DecodeOptions } from "./options.js";
 import { SURE_FROM } from "./options.js";
 
-
 export interface BestSequence extends Sequence {
   /** Whether it was predicted on the flipped crop; its cells are those of the crop as it lies. */
   readonly isFlipped: boolean;

@@ -8,7 +8,15 @@
  * A map is an array of logits, row-major: 28 x 28, or 112 x 112 where the network refines its mask.
  */
 import type { CropFrame } from "../crop/crop.js";
-import { CELL_COUNT, cellCenter, FINE_COUNT, FINE_PER_CELL, FINE_SIZE, GRID_SIZE, indexToCell } from "../geometry/grid.js";
+import {
+  CELL_COUNT,
+  cellCenter,
+  FINE_COUNT,
+  FINE_PER_CELL,
+  FINE_SIZE,
+  GRID_SIZE,
+  indexToCell,
+} from "../geometry/grid.js";
 import { rasterizePolygon } from "../geometry/rasterize.js";
 import type { Ring } from "../types.js";
 

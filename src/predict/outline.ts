@@ -91,11 +91,7 @@ const TOLERANCE = 0.5;
  * @param map logits, [784] or [12544]; undefined where the network has no mask
  * @returns the ring and its number of distinct vertices; with fewer than three it is no polygon
  */
-export function sequenceToRing(
-  cells: readonly number[],
-  frame: CropFrame,
-  map: Float32Array | undefined,
-): PlacedRing {
+export function sequenceToRing(cells: readonly number[], frame: CropFrame, map: Float32Array | undefined): PlacedRing {
   if (map === undefined || !isFineMap(map)) {
     const { ring, distinct } = toRing(placeVertices(cells, map), frame);
     return { ring: orientClockwise(ring), distinct: Math.min(new Set(cells).size, distinct) };
