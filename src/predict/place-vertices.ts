@@ -45,7 +45,7 @@ export function placeVertices(cells: readonly number[], maskLogits: Float32Array
 }
 
 /**
- * On the refined mask; edges may cross afterwards.
+ * On the refined mask.
  * @param fineLogits     [12544]
  * @param candidateScore of the polygon through the centers (predict/mask-agreement.ts)
  */
@@ -56,7 +56,7 @@ export function placeOnFineMap(
 ): readonly GridPoint[] {
   const centers = cells.map((index) => cellCenter(indexToCell(index)));
   if (cells.length < 3) return centers;
-  return climb(centers, fineLogits, { level: candidateScore / (1 + candidateScore), rate: 1 });
+  return untangle(climb(centers, fineLogits, { level: candidateScore / (1 + candidateScore), rate: 1 }), centers);
 }
 
 function climb(centers: readonly GridPoint[], logits: Float32Array, { level, rate }: Placing): GridPoint[] {
