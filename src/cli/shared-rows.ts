@@ -3,7 +3,7 @@ import type { BoxUnit } from "../dataset/relative-boxes.js";
 import { BOX_UNITS } from "../dataset/relative-boxes.js";
 import type { DeviceChoice } from "../engine/devices.js";
 import type { Rasterizer } from "../geometry/iou.js";
-import { MAX_CANDIDATES, MAX_STEPS_RANGE } from "../predict/options.js";
+import { MAX_CANDIDATES, MAX_STEPS_RANGE, SURE_FROM } from "../predict/options.js";
 import type { OutputFormat } from "../write/writer.js";
 import { OUTPUT_FORMATS } from "../write/writer.js";
 import type { FlagRow, ListRow, NumberRow, TextRow } from "./option-table.js";
@@ -136,6 +136,17 @@ export const candidatesRow = {
   group: "advanced",
   describe: "Where a polygon fits its mask and box poorly, predict up to N and keep the best",
 } as const satisfies NumberRow;
+
+export const sureRow = {
+  type: "number",
+  min: 0,
+  max: 1,
+  group: "advanced",
+  describe: "Fit with mask and box from which a polygon is not predicted again",
+} as const satisfies NumberRow;
+
+/** What SURE_FROM of predict/options.ts says. */
+export const SURE_WHEN_ABSENT = `${SURE_FROM.fine} with a refined mask, else ${SURE_FROM.coarse}`;
 
 // What is read and written.
 

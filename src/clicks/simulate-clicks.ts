@@ -134,6 +134,7 @@ function toSimulation({
   maxClicks,
   maxSteps,
   candidates,
+  sure,
   rasterizer,
 }: SimulateOptions): Simulation {
   const wrong = thresholds.find((threshold) => !(Number.isFinite(threshold) && threshold >= 0));
@@ -148,6 +149,7 @@ function toSimulation({
     match,
     maxSteps,
     candidates,
+    ...(sure !== undefined && { sure }),
     rasterizer,
     metric: metric ?? (match === "ring" ? "manhattan" : "chessboard"),
     maxClicks: maxClicks ?? Infinity,

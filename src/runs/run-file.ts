@@ -79,6 +79,7 @@ export interface RunFacts extends Pick<RunRecord, "inputs" | "model" | "engine" 
     readonly context: number;
     readonly maxSteps: number;
     readonly candidates: number;
+    readonly sure?: number;
     readonly categories: readonly string[];
     readonly limit?: number;
   };
@@ -224,6 +225,7 @@ export interface LastRun {
   readonly context: number;
   readonly maxSteps: number;
   readonly candidates: number;
+  readonly sure?: number;
   readonly categories: readonly string[];
   readonly limit?: number;
 }
@@ -273,6 +275,7 @@ export async function readLastRun(folder: string): Promise<LastRun | undefined> 
     context: number("options.context", 0, 1),
     maxSteps: number("options.maxSteps", 3, 500),
     candidates: number("options.candidates", 1, 10),
+    ...(fieldAt(run, "options.sure") !== undefined && { sure: number("options.sure", 0, 1) }),
     categories: Array.isArray(categories) ? categories.map((name) => text("options.categories", name)) : [],
     ...(fieldAt(run, "options.limit") !== undefined && {
       limit: number("options.limit", 1, Number.MAX_SAFE_INTEGER),

@@ -20,6 +20,8 @@ import {
   batchSizeRow,
   boxesAreRow,
   candidatesRow,
+  SURE_WHEN_ABSENT,
+  sureRow,
   colorRow,
   configRow,
   contextRow,
@@ -96,6 +98,7 @@ export const annotateTable = {
   context: { ...contextRow, whenAbsent: "the model card's" },
   maxSteps: { ...maxStepsRow, default: MAX_STEPS },
   candidates: { ...candidatesRow, default: DEFAULT_CANDIDATES },
+  sure: { ...sureRow, whenAbsent: SURE_WHEN_ABSENT },
   minScore: {
     type: "number",
     min: 0,
@@ -285,7 +288,7 @@ async function openQueueIfAsked({
 
 async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Promise<AnnotateOptions> {
   const { parseShard } = await import("../../annotate/shard.js");
-  const { boxesAre, dataset, batchSize, threads, context, limit, shard, onlyNew } = flags;
+  const { boxesAre, dataset, batchSize, threads, context, sure, limit, shard, onlyNew } = flags;
   return {
     images: flags.images,
     boxes: flags.boxes,
@@ -300,6 +303,7 @@ async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Pr
     ...(context !== undefined && { context }),
     maxSteps: flags.maxSteps,
     candidates: flags.candidates,
+    ...(sure !== undefined && { sure }),
     minScore: flags.minScore,
     simplify: flags.simplify,
     categories: flags.categories,
@@ -362,6 +366,7 @@ async function toAskedStudy(flags: AnnotateFlags, thresholds: readonly number[])
       ...(batchSize !== undefined && { batchSize }),
       ...(threads !== undefined && { threads }),
       ...(context !== undefined && { context }),
+      ...(flags.sure !== undefined && { sure: flags.sure }),
       ...(limit !== undefined && { limit }),
     },
     {

@@ -20,6 +20,8 @@ import {
   bootstrapRow,
   boxesAreRow,
   candidatesRow,
+  SURE_WHEN_ABSENT,
+  sureRow,
   colorRow,
   compareRow,
   configRow,
@@ -60,6 +62,7 @@ interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly boxesAre?: BoxUnit;
   readonly maxSteps?: number;
   readonly candidates?: number;
+  readonly sure?: number;
   readonly rasterizer: Rasterizer;
   readonly seed: number;
   readonly bootstrap: number;
@@ -157,6 +160,7 @@ const simulateClicksTable = {
   context: { ...contextRow, whenAbsent: "the run's, else the model card's" },
   maxSteps: { ...maxStepsRow, whenAbsent: `the run's, else ${MAX_STEPS}` },
   candidates: { ...candidatesRow, whenAbsent: `the run's, else ${DEFAULT_CANDIDATES}` },
+  sure: { ...sureRow, whenAbsent: `the run's, else ${SURE_WHEN_ABSENT}` },
   rasterizer: rasterizerRow,
   seed: seedRow,
   bootstrap: bootstrapRow,
@@ -297,6 +301,7 @@ async function toSimulateOptions(
   const context = flags.context ?? (flags.model === undefined ? run?.context : undefined);
   const limit = flags.limit ?? run?.limit;
   const boxesAre = flags.boxesAre ?? (run !== undefined && truth === run.boxes ? run.boxesAre : undefined);
+  const sure = flags.sure ?? run?.sure;
   return {
     images,
     truth,
@@ -318,5 +323,6 @@ async function toSimulateOptions(
     ...(context !== undefined && { context }),
     ...(limit !== undefined && { limit }),
     ...(boxesAre !== undefined && { boxesAre }),
+    ...(sure !== undefined && { sure }),
   };
 }
