@@ -167,7 +167,7 @@ function pointsOfFlat(numbers: readonly unknown[], place: string): ImagePoint[] 
   return points;
 }
 
-const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
+const NUMBER = /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
 /** Longer text is no coordinate; also bounds the time the expression takes. */
 const LONGEST_NUMBER = 40;
 
