@@ -32,6 +32,7 @@ import {
   jsonRow,
   maxStepsRow,
   modelRow,
+  publishedRow,
   quietRow,
   rasterizerRow,
   seedRow,
@@ -64,6 +65,7 @@ interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly candidates?: number;
   readonly sure?: number;
   readonly rasterizer: Rasterizer;
+  readonly published: boolean;
   readonly seed: number;
   readonly bootstrap: number;
   readonly force: boolean;
@@ -162,6 +164,7 @@ const simulateClicksTable = {
   candidates: { ...candidatesRow, whenAbsent: `the run's, else ${DEFAULT_CANDIDATES}` },
   sure: { ...sureRow, whenAbsent: `the run's, else ${SURE_WHEN_ABSENT}` },
   rasterizer: rasterizerRow,
+  published: publishedRow,
   seed: seedRow,
   bootstrap: bootstrapRow,
   config: configRow,
@@ -202,10 +205,10 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
   async run(flags, terminal) {
     const { quiet, verbose } = flags;
     if (quiet && verbose) throw usageError("--quiet and --verbose exclude each other", "Leave one of them.");
-    const { parseComparisons } = await import("../../evaluate/methods/open-methods.js");
+    const { locateComparisons, parseComparisons } = await import("../../evaluate/methods/open-methods.js");
     const { prepareReportFolder } = await import("../../report/folder.js");
     const thresholds = parseThresholds(flags.threshold, "--threshold");
-    const compare = parseComparisons(flags.compare);
+    const compare = await locateComparisons(parseComparisons(flags.compare));
     const inputs = await inputsOf(flags);
     const say = (line: string): void => {
       if (!quiet) terminal.stderr.write(`${printable(line)}\n`);
@@ -219,7 +222,7 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
     const asked = {
       source: inputs.source,
       simulate,
-      evaluate: { compare, minArea: 0, generator: `polyrnn ${packageVersion()}` },
+      evaluate: { compare, minArea: 0, published: flags.published, generator: `polyrnn ${packageVersion()}` },
       out,
       ...(flags.failOverClicks !== undefined && { failOverClicks: flags.failOverClicks }),
     };
