@@ -10,7 +10,7 @@ import { expect, test } from "vitest";
 const SRC = join(import.meta.dirname, "..", "..", "src");
 const LENGTH = 20_000;
 /** What takes less is not looked at again. */
-const WORTH_A_LOOK_MS = 10;
+const WORTH_A_LOOK_MS = 30;
 /** Four times the length: linear time grows by 4, quadratic by 16. */
 const MOST_GROWTH = 9;
 
