@@ -18,10 +18,10 @@ const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = {
 
 /** Also in docs/cli.md. */
 export const EXIT_CODE_MEANINGS: readonly (readonly [number, string])[] = [
-  [EXIT.ok, "every requested instance is done, or there was nothing to do"],
-  [EXIT.failures, "the run finished, at least one instance failed; the summary lists them"],
+  [EXIT.ok, "every requested instance is done (up to --max-failed may have failed), or there was nothing to do"],
+  [EXIT.failures, "the run finished, some instances failed (more than --max-failed); the summary lists them"],
   [EXIT.usage, "wrong usage"],
-  [EXIT.dataInvalid, "input data is invalid"],
+  [EXIT.dataInvalid, "input data is invalid, or not one polygon came out although there were boxes"],
   [EXIT.inputMissing, "input is missing"],
   [EXIT.unavailable, "model or device is not available"],
   [EXIT.bug, "a bug; prints a stack and where to report it"],

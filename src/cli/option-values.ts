@@ -42,6 +42,9 @@ export function valueFromJson(row: OptionRow, value: unknown, place: string): Op
     case "number":
       return checkedNumber(row, typeof value === "number" ? value : NaN, received, place);
     case "text":
+      // A count is a number in JSON; only the other form, such as 5%, is a text.
+      if (typeof value === "number" && row.placeholder?.startsWith("N|") === true)
+        return checkedText(row, received, place);
       if (typeof value !== "string") throw refused(row, received, place);
       return checkedText(row, value, place);
     case "list":
@@ -87,6 +90,11 @@ function checkedText(row: OptionRow & { type: "text" | "list" }, text: string, p
     throw usageError(
       `${place}: expected ${expectation(row)} but received nothing`,
       "Give it a value, or leave it out.",
+    );
+  if (text === "-" && row.placeholder === "DIR")
+    throw usageError(
+      `${place}: expected a folder but received -, which only polyrnn annotate --out takes for standard output`,
+      "Name a folder; one that is called so is ./-.",
     );
   if (row.choices !== undefined && !row.choices.includes(text)) {
     const advice = row.type === "text" ? ownValue(row.otherWords, text.toLowerCase()) : undefined;

@@ -57,7 +57,7 @@ const DEFAULTS: Readonly<
 export async function networkToTrain(model: string): Promise<NetworkToTrain> {
   const { architecture, normalization } = Object.hasOwn(DEFAULTS, model)
     ? DEFAULTS[model as keyof typeof DEFAULTS]
-    : await readCard(await findModelFolder(model));
+    : await readCard(await findModelFolder(model, Object.keys(DEFAULTS)));
   return { architecture, normalization, network: describeNetwork(architecture) };
 }
 
