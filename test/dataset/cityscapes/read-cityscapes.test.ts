@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { Dataset, Entry, ImageGroup } from "../../../src/dataset/dataset.js";
 import { openDataset } from "../../../src/dataset/open-dataset.js";
 import { rleArea, rleBounds, unionRle } from "../../../src/geometry/rle.js";
+import { toJsonText } from "../../../src/json-text.js";
 import { errorOf, folderWith } from "../temporary-folder.js";
 
 async function collect(dataset: Dataset): Promise<ImageGroup[]> {
@@ -111,6 +112,19 @@ describe("objects of Cityscapes", () => {
     expect(entry).toMatchObject({ instance: { box: { left: 5, top: 10, width: 46, height: 11 } } });
     if (entry?.kind === "instance" && entry.instance.truth?.kind === "rle")
       expect(rleArea(entry.instance.truth.rle)).toBe((46 - 11) * 11);
+  });
+
+  test("numbers of an object and of its file keep their digits", async () => {
+    const polygon = "[[1.0,1],[40,1.50],[40,40]]";
+    const text = `{"imgHeight": 60, "imgWidth": 80, "session": 9007199254740993,
+      "objects": [{"label": "road", "polygon": ${polygon}}, {"label": "car", "track": 1e400, "polygon": ${polygon}}]}`;
+    const folder = await folderWith({ [`images/${NAME}.png`]: "", [`${NAME}_gtFine_polygons.json`]: text });
+    const [group] = await collect(await openDataset({ images: join(folder, "images"), boxes: join(folder, "val") }));
+    expect(toJsonText(group!.image.raw)).toContain('"session":9007199254740993');
+    const [car] = group!.entries;
+    expect(car?.kind === "instance" && toJsonText(car.instance.raw)).toBe(
+      `{"instanceId":26000,"label":"car","track":1e400,"polygon":${polygon}}`,
+    );
   });
 
   test("objects are numbered per class in file order, as the Cityscapes tools do, and otherwise stay as read", async () => {
