@@ -179,6 +179,13 @@ export const compareRow = {
   describe: "Compare with box, square, ellipse, grabcut, result files as name=other.json, or none",
 } as const satisfies Omit<ListRow<string>, "group"> & { default: readonly string[] };
 
+export const publishedRow = {
+  type: "flag",
+  group: "advanced",
+  default: false,
+  describe: "Show published figures of the papers, measured on other images, beside the measured ones",
+} as const satisfies FlagRow & { default: boolean };
+
 export const groupByRow = {
   type: "text",
   placeholder: "FIELD|prefix|none",

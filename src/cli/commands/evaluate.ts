@@ -20,6 +20,7 @@ import {
   forceReportRow,
   groupByRow,
   jsonRow,
+  publishedRow,
   quietRow,
   rasterizerRow,
   seedRow,
@@ -38,6 +39,7 @@ interface EvaluateFlags extends JsonOption, ConfigOption {
   readonly rasterizer: Rasterizer;
   readonly matchBy?: MatchBy;
   readonly minArea: number;
+  readonly published: boolean;
   readonly context?: number;
   readonly seed: number;
   readonly bootstrap: number;
@@ -53,7 +55,7 @@ const evaluateTable = {
     placeholder: "PREDICTIONS",
     group: "common",
     required: true,
-    describe: "Polygons to evaluate: annotations.json of a run, or a COCO results list",
+    describe: "Polygons to evaluate: a run folder, its annotations.json, or a COCO results list",
   },
   truth: { ...truthRow, required: true },
   images: {
@@ -104,6 +106,7 @@ const evaluateTable = {
     whenAbsent: "the run's, else 0.15",
     describe: "Margin around the box, as a fraction of its longer side, for the grid ceiling",
   },
+  published: publishedRow,
   seed: seedRow,
   bootstrap: bootstrapRow,
   config: configRow,
@@ -119,7 +122,7 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
   examples: [
     {
       why: "a run against its ground truth; the report lies in polyrnn-out/polyrnn-eval/",
-      line: "polyrnn evaluate polyrnn-out/annotations.json --truth gt.json",
+      line: "polyrnn evaluate polyrnn-out --truth gt.json",
     },
     {
       why: "beside GrabCut and somebody else's results",
@@ -136,9 +139,9 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
     const { defaultReportFolder, INSTANCES_FILE, prepareReportFolder } = await import("../../report/folder.js");
     const { showProgress } = await import("../progress.js");
     const options = await toEvaluateOptions(flags);
-    const out = flags.out ?? defaultReportFolder(flags.predictions);
+    const out = flags.out ?? defaultReportFolder(options.predictions);
     const compared = options.compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : []));
-    await prepareReportFolder(out, [flags.predictions, flags.truth, ...compared], flags.force);
+    await prepareReportFolder(out, [options.predictions, flags.truth, ...compared], flags.force);
     const progress = showProgress(terminal.stderr, {
       quiet: flags.quiet,
       verbose: false,
@@ -207,16 +210,18 @@ async function evaluateInto(
 
 async function toEvaluateOptions(flags: EvaluateFlags): Promise<EvaluateOptions> {
   const { parseGroupBy } = await import("../../evaluate/groups.js");
-  const { parseComparisons } = await import("../../evaluate/methods/open-methods.js");
-  const { predictions, truth, images, rasterizer, matchBy, minArea, context, seed } = flags;
+  const { parseComparisons, locateComparisons } = await import("../../evaluate/methods/open-methods.js");
+  const { predictionsAt } = await import("../../evaluate/methods/prediction-file.js");
+  const { truth, images, rasterizer, matchBy, minArea, context, seed } = flags;
   return {
-    predictions,
+    predictions: await predictionsAt(flags.predictions),
     truth,
     rasterizer,
     minArea,
+    published: flags.published,
     seed,
     ...(images !== undefined && { images }),
-    compare: parseComparisons(flags.compare),
+    compare: await locateComparisons(parseComparisons(flags.compare)),
     groupBy: parseGroupBy(flags.groupBy),
     ...(matchBy !== undefined && { matchBy }),
     ...(context !== undefined && { context }),

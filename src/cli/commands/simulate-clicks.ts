@@ -28,6 +28,7 @@ import {
   jsonRow,
   maxStepsRow,
   modelRow,
+  publishedRow,
   quietRow,
   rasterizerRow,
   seedRow,
@@ -58,6 +59,7 @@ interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly maxSteps?: number;
   readonly candidates?: number;
   readonly rasterizer: Rasterizer;
+  readonly published: boolean;
   readonly seed: number;
   readonly bootstrap: number;
   readonly force: boolean;
@@ -154,6 +156,7 @@ const simulateClicksTable = {
   maxSteps: { ...maxStepsRow, whenAbsent: `the run's, else ${MAX_STEPS}` },
   candidates: { ...candidatesRow, whenAbsent: `the run's, else ${DEFAULT_CANDIDATES}` },
   rasterizer: rasterizerRow,
+  published: publishedRow,
   seed: seedRow,
   bootstrap: bootstrapRow,
   config: configRow,
@@ -194,10 +197,10 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
   async run(flags, terminal) {
     const { quiet, verbose } = flags;
     if (quiet && verbose) throw usageError("--quiet and --verbose exclude each other", "Leave one of them.");
-    const { parseComparisons } = await import("../../evaluate/methods/open-methods.js");
+    const { locateComparisons, parseComparisons } = await import("../../evaluate/methods/open-methods.js");
     const { prepareReportFolder } = await import("../../report/folder.js");
     const thresholds = parseThresholds(flags.threshold, "--threshold");
-    const compare = parseComparisons(flags.compare);
+    const compare = await locateComparisons(parseComparisons(flags.compare));
     const inputs = await inputsOf(flags);
     const say = (line: string): void => {
       if (!quiet) terminal.stderr.write(`${printable(line)}\n`);
@@ -210,7 +213,7 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
     const asked = {
       source: inputs.source,
       simulate: await toSimulateOptions(flags, inputs, thresholds),
-      evaluate: { compare, minArea: 0, generator: `polyrnn ${packageVersion()}` },
+      evaluate: { compare, minArea: 0, published: flags.published, generator: `polyrnn ${packageVersion()}` },
       out,
       ...(flags.failOverClicks !== undefined && { failOverClicks: flags.failOverClicks }),
     };
