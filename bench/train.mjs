@@ -38,7 +38,7 @@ export async function* measure({ quick }) {
   ]) {
     const frozen = freeze === undefined ? new Set() : frozenPrefix(model.network.weightShapes.keys(), freeze);
     const name = `batch ${size}, ${freeze === undefined ? "nothing frozen" : `frozen to ${freeze}`}`;
-    const trainer = device.openTrainer(model.network, model.weights, model.card.normalization, { ...OPTIONS, frozen });
+    const trainer = device.openTrainer(model, { ...OPTIONS, frozen });
     trainers.set(name, trainer);
     const batch = randomBatch(size);
     variants[name] = async () => ({

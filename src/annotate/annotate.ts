@@ -8,8 +8,10 @@
  * (annotate/outputs.ts). Nothing here writes to a terminal: messages and numbers go to the host.
  */
 import { join, resolve } from "node:path";
+import { count } from "../count.js";
 import type { CropSource } from "../crop/read-crops.js";
 import type { Dataset } from "../dataset/dataset.js";
+import { receivedOf } from "../errors.js";
 import { JOURNAL_FILE, SUMMARY_FILE } from "../files/run-layout.js";
 import type { Model } from "../model/model.js";
 import { loadModel } from "../model/model.js";
@@ -20,12 +22,13 @@ import { JournalWriter } from "../runs/journal.js";
 import type { RunFacts } from "../runs/run-file.js";
 import { generatorOf, startRecord, writeRunFile } from "../runs/run-file.js";
 import type { Outcome } from "../types.js";
-import { resultLine } from "../write/coco-annotation.js";
+import { passedOverLine, resultLine } from "../write/coco-annotation.js";
+import { nameCategories } from "../write/labels.js";
 import type { RunInput } from "./input.js";
 import { openInput } from "./input.js";
 import { openLocalPredictor } from "./local-predictor.js";
 import type { AnnotateHost, AnnotateOptions } from "./options.js";
-import { finishRun } from "./outputs.js";
+import { finishRun, resultItem } from "./outputs.js";
 import type { JournalIndex, Plan } from "./plan.js";
 import { NOT_NOW, planRun, recoverJournal } from "./plan.js";
 import type { PredictedInstance } from "./predict-batch.js";
@@ -97,8 +100,8 @@ async function fillLockedFolder(run: Run, mode: "new" | "resume"): Promise<Annot
   const earlier = mode === "resume" ? await recoverJournal(journalPath, identity, dataset.annotationCount) : undefined;
   if (earlier !== undefined && earlier.damagedLines.length > 0) {
     host.note(
-      `${journalPath}: damaged line(s) ${earlier.damagedLines.slice(0, 10).join(", ")}; ` +
-        "their instances are drawn again",
+      `${journalPath}: ${count(earlier.damagedLines.length, "damaged line")} (${earlier.damagedLines.slice(0, 10).join(", ")}); ` +
+        "what stood there is drawn again",
     );
   }
   const journal =
@@ -153,17 +156,18 @@ function factsOf({ options, dataset, model, predictor, identity, batchSize }: Ru
 async function streamPolygons(run: Run): Promise<AnnotateSummary> {
   const { dataset, selection, batchSize, options, host } = run;
   const tally = new Tally();
+  const names = nameCategories(dataset.categories);
   const plan = await planRun({
     dataset,
     selection,
     batchSize,
     limit: options.limit,
-    onSettled: async (outcome, entry) => {
+    onSettled: async (outcome, entry, image) => {
       tally.add(outcome);
       report(host, outcome);
-      if (outcome.status !== "skipped") return;
-      if (outcome.reason === "kept" && entry.kind === "instance") await host.data(JSON.stringify(entry.instance.raw));
-      if (outcome.reason === "already-done" && entry.kind === "skipped") await host.data(JSON.stringify(entry.raw));
+      if (outcome.status !== "skipped" || (outcome.reason !== "kept" && outcome.reason !== "already-done")) return;
+      const line = passedOverLine(resultItem(entry, outcome), image, names);
+      if (line !== undefined) await host.data(line);
     },
   });
   const predicted = await predictPlan(run, plan, async (batch) => {
@@ -218,6 +222,7 @@ async function predictPlan(
   keep: (batch: readonly PredictedInstance[]) => Promise<void>,
 ): Promise<PredictedCounts> {
   const { host, predictor, dataset, identity, batchSize, clock } = run;
+  for (const line of planNotes(plan)) host.note(line);
   let finished = plan.finishedBefore;
   let failed = 0;
   host.progress({ finished, total: plan.total, failed, finishedNow: 0 });
@@ -235,6 +240,25 @@ async function predictPlan(
     stopped: finished < plan.total,
     imageCount: plan.imageCount,
   };
+}
+
+/** What the plan found that is no failure and still should not go unsaid. */
+function planNotes({ otherCase, keptInPart }: Plan): string[] {
+  const lines: string[] = [];
+  if (otherCase.example !== undefined) {
+    const { name, path } = otherCase.example;
+    lines.push(
+      `${count(otherCase.count, "image")} found in another case than the input names ${otherCase.count === 1 ? "it" : "them"}, ` +
+        `for example ${receivedOf(name)}: ${path}`,
+    );
+  }
+  if (keptInPart.example !== undefined) {
+    lines.push(
+      `${count(keptInPart.count, "kept annotation")} with a part that cannot be read: in COCO unchanged, ` +
+        `in other formats without that part; first: ${keptInPart.example}`,
+    );
+  }
+  return lines;
 }
 
 /** The images with instances to predict, each with only these. */
@@ -262,6 +286,7 @@ function summarize(run: Run, tally: Tally, predicted: PredictedCounts, written: 
     type: "summary",
     stopped: predicted.stopped,
     images: dataset.imageCount,
+    imagesAsked: predicted.imageCount,
     annotations: dataset.annotationCount,
     ...(options.shard !== undefined && shardSize !== undefined && { shard: { ...options.shard, ...shardSize } }),
     ...tally.counts(),

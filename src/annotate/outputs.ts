@@ -3,6 +3,7 @@
  * the writers. A stopped run is only counted; its files come when it is resumed.
  */
 import { join } from "node:path";
+import { openImage } from "../crop/open-image.js";
 import { meaningOf } from "../dataset/cityscapes/labels.js";
 import type { Dataset, Entry, ImageGroup } from "../dataset/dataset.js";
 import type { PolyrnnError } from "../errors.js";
@@ -11,8 +12,10 @@ import { JOURNAL_FILE, RUN_FILE } from "../files/run-layout.js";
 import { JournalReader } from "../runs/journal.js";
 import type { Id, Outcome } from "../types.js";
 import { cityscapesLabel } from "../write/cityscapes.js";
+import { passedOver } from "../write/labels.js";
 import { openWriters } from "../write/open-writers.js";
 import { openOverlays } from "../write/overlays.js";
+import { sizeOfRecord } from "../write/writer.js";
 import type { AnnotationWriter, ImageResult, ResultItem, WriteContext } from "../write/writer.js";
 import type { AnnotateHost, AnnotateOptions } from "./options.js";
 import type { JournalIndex } from "./plan.js";
@@ -156,28 +159,46 @@ function incompleteJournal(path: string, missing: number): PolyrnnError {
 /** Joins one image's annotations with what the journal says of them, and counts them. */
 async function resultOf(group: ImageGroup, outcomes: Outcomes, tally: Tally): Promise<ImageResult> {
   const items: ResultItem[] = [];
-  let size =
-    group.image.width !== undefined && group.image.height !== undefined
-      ? { width: group.image.width, height: group.image.height }
-      : undefined;
+  let size = sizeOfRecord(group.image);
   for (const entry of group.entries) {
     const outcome = await outcomeOf(entry, outcomes);
     if (outcome === undefined) continue; // beyond --limit, or not reached yet
     tally.add(outcome);
     if (outcome.status === "done") size = { width: outcome.imageWidth, height: outcome.imageHeight };
-    items.push(
-      entry.kind === "instance"
-        ? { kind: "outcome", instance: entry.instance, outcome }
-        : { kind: "rejected", raw: entry.raw, outcome },
-    );
+    items.push(resultItem(entry, outcome));
   }
+  if (size === undefined && items.some((item) => passedOver(item) !== "none")) size = await sizeOfUnopened(group);
   return {
     image: group.image,
     items,
     isEmpty: group.entries.length === 0,
+    isUnknown: group.location.kind === "failed" && group.location.failure.reason === "image-unknown",
     ...(size === undefined ? {} : { size }),
     ...(group.location.kind === "file" ? { path: group.location.path } : {}),
   };
+}
+
+/**
+ * Size of an image that this run had nothing to draw on, where the input does not say: labels that go through need it.
+ * No pixels are decoded for it.
+ */
+async function sizeOfUnopened({ image, location, entries }: ImageGroup): Promise<ImageResult["size"]> {
+  if (location.kind === "file") {
+    const opened = await openImage(location.path, image, location.root);
+    if (opened.kind === "opened") return { width: opened.image.width, height: opened.image.height };
+  }
+  for (const entry of entries) {
+    const truth = entry.kind === "instance" ? entry.instance.truth : undefined;
+    if (truth?.kind === "rle") return { width: truth.rle.width, height: truth.rle.height };
+  }
+  return undefined;
+}
+
+/** What the writers are handed of one annotation. */
+export function resultItem(entry: Entry, outcome: Outcome): ResultItem {
+  return entry.kind === "instance"
+    ? { kind: "outcome", instance: entry.instance, outcome }
+    : { kind: "rejected", raw: entry.raw, outcome };
 }
 
 /** @returns undefined when the journal says nothing of it */

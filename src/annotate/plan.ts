@@ -10,7 +10,7 @@ import type { RunIdentity } from "../runs/identity.js";
 import { checkSameRun } from "../runs/identity.js";
 import type { LineRange } from "../runs/journal.js";
 import { readJournal, toOutcome } from "../runs/journal.js";
-import type { Outcome } from "../types.js";
+import type { ImageRecord, Outcome } from "../types.js";
 import type { Selection } from "./select.js";
 import { decide } from "./select.js";
 
@@ -67,12 +67,11 @@ export async function recoverJournal(
     length = line.offset + line.length + 1;
     if (line.number === 1) {
       if (identity !== undefined) checkSameRun(path, line.value, identity);
-    } else if (line.value === undefined) {
-      damagedLines.push(line.number);
-    } else {
-      const outcome = toOutcome(line.value);
-      if (outcome.ordinal < annotationCount) index.set(outcome.ordinal, line, outcome.status === "failed");
+      continue;
     }
+    const outcome = line.value === undefined ? undefined : toOutcome(line.value);
+    if (outcome === undefined) damagedLines.push(line.number);
+    else if (outcome.ordinal < annotationCount) index.set(outcome.ordinal, line, outcome.status === "failed");
   }
   // Not even the first line was written: the same as a damaged header.
   if (length === 0 && identity !== undefined) checkSameRun(path, undefined, identity);
@@ -90,6 +89,10 @@ export interface Plan {
   readonly finishedBefore: number;
   /** Images with at least one instance the run is asked for. */
   readonly imageCount: number;
+  /** Images whose file was found in another case than its name, and one of them. */
+  readonly otherCase: { readonly count: number; readonly example?: { readonly name: string; readonly path: string } };
+  /** Kept annotations with a part that cannot be read, and what is wrong with the first. */
+  readonly keptInPart: { readonly count: number; readonly example?: string };
 }
 
 export interface PlanRequest {
@@ -101,7 +104,7 @@ export interface PlanRequest {
   /** What an earlier run has journaled. */
   readonly index?: JournalIndex | undefined;
   /** Receives what becomes of every entry that is not to be predicted. */
-  readonly onSettled: (outcome: Outcome, entry: Entry) => Promise<void>;
+  readonly onSettled: (outcome: Outcome, entry: Entry, image: ImageRecord) => Promise<void>;
 }
 
 /** Walks the data set once without touching an image. */
@@ -111,6 +114,8 @@ export async function planRun(request: PlanRequest): Promise<Plan> {
   let total = 0;
   let finishedBefore = 0;
   let imageCount = 0;
+  const otherCase: { count: number; example?: { name: string; path: string } } = { count: 0 };
+  const keptInPart: { count: number; example?: string } = { count: 0 };
   let batch: number[] = [];
   const closeBatch = (): void => {
     if (index !== undefined && batch.every((ordinal) => index.isSettled(ordinal))) finishedBefore += batch.length;
@@ -122,7 +127,12 @@ export async function planRun(request: PlanRequest): Promise<Plan> {
     for (const entry of group.entries) {
       const decision = decide(entry, selection);
       if (decision.kind === "settled") {
-        await onSettled(decision.outcome, entry);
+        const leftOut = entry.kind === "instance" ? entry.instance.truthLeftOut : undefined;
+        if (leftOut !== undefined && decision.outcome.status === "skipped" && decision.outcome.reason === "kept") {
+          keptInPart.count++;
+          keptInPart.example ??= leftOut;
+        }
+        await onSettled(decision.outcome, entry, group.image);
         continue;
       }
       if (limit !== undefined && total >= limit) continue;
@@ -130,8 +140,12 @@ export async function planRun(request: PlanRequest): Promise<Plan> {
       total++;
       if (batch.length === batchSize) closeBatch();
     }
-    if (total > totalBefore) imageCount++;
+    if (total === totalBefore) continue;
+    imageCount++;
+    if (group.location.kind !== "file" || group.location.isOtherCase !== true) continue;
+    otherCase.count++;
+    otherCase.example ??= { name: group.image.fileName, path: group.location.path };
   }
   if (batch.length > 0) closeBatch();
-  return { batchOf, total, finishedBefore, imageCount };
+  return { batchOf, total, finishedBefore, imageCount, otherCase, keptInPart };
 }

@@ -1,11 +1,6 @@
 /** Parts of the messages that several commands print: counts, durations, lists of files and reasons, wrapped text. */
 import type { ListedReason } from "../report/types.js";
 
-/** "1 polygon", "3 polygons" */
-export function count(n: number, singular: string, plural = `${singular}s`): string {
-  return `${n} ${n === 1 ? singular : plural}`;
-}
-
 /** 42 s, 2 min 32 s, 3 h 12 min */
 export function durationText(seconds: number): string {
   const whole = Math.round(seconds);
@@ -31,7 +26,10 @@ export function inFolder(folder: string, paths: readonly string[]): string {
 }
 
 export function pathIn(folder: string, path: string): string {
-  return `${folder.replace(/\/+$/, "")}/${path}`;
+  // Not by an expression: one that ends in slashes looks at each run of slashes as often as it is long.
+  let end = folder.length;
+  while (end > 0 && folder[end - 1] === "/") end--;
+  return `${folder.slice(0, end)}/${path}`;
 }
 
 /** Breaks between words so that no line is longer than `width`, the indent included; a longer word keeps a line. */

@@ -5,6 +5,8 @@
  */
 import { readFile } from "node:fs/promises";
 import { invalidData, missingInput, reasonOf, usageError } from "../errors.js";
+import { whyNotJson } from "../files/recognize.js";
+import { parseForeignJson } from "../foreign.js";
 import { nearestName } from "../nearest.js";
 import type { AnyOptionTable, OptionRow, OptionTable, OptionValue } from "./option-table.js";
 import { environmentName, flagName } from "./option-table.js";
@@ -154,9 +156,9 @@ function parseObject(path: string, text: string): object {
   const hint = 'Write a JSON object such as {"model": "mobile", "batch-size": 8}.';
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseForeignJson(text);
   } catch (error) {
-    throw invalidData(`${path}: expected JSON but ${reasonOf(error)}`, hint, error);
+    throw invalidData(`${path}: expected JSON but ${whyNotJson(text, error)}`, hint, error);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     const received = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;

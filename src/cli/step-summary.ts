@@ -1,6 +1,7 @@
 /** What a GitHub job shows of a run: Markdown, appended to the file that GITHUB_STEP_SUMMARY names. */
 import { appendFile } from "node:fs/promises";
 import type { AnnotateSummary } from "../annotate/summary.js";
+import { count } from "../count.js";
 import { cannotWrite, reasonOf } from "../errors.js";
 import { plainText, table, WHOLE } from "../report/markdown.js";
 import { durationText } from "./phrases.js";
@@ -64,13 +65,13 @@ export function summaryMarkdown(summary: AnnotateSummary): string {
 
 function titleOf({ shard, merged }: AnnotateSummary): string {
   if (shard !== undefined) return `Polygons, shard ${shard.index}/${shard.count}`;
-  if (merged !== undefined) return `Polygons, merged of ${merged.parts.length}/${merged.count} shards`;
+  if (merged !== undefined) return `Polygons, merged of ${merged.parts.length}/${count(merged.count, "shard")}`;
   return "Polygons";
 }
 
 function throughput({ finishedNow, seconds, instancesPerSecond, merged }: AnnotateSummary): string {
   if (merged !== undefined) return `Merged in ${durationText(seconds)}.`;
-  return `${finishedNow} instances in ${durationText(seconds)}, ${instancesPerSecond.toFixed(1)} per second.`;
+  return `${count(finishedNow, "instance")} in ${durationText(seconds)}, ${instancesPerSecond.toFixed(1)} per second.`;
 }
 
 function reasonTable(title: string, counts: Readonly<Record<string, number>>): string[] {
@@ -84,11 +85,11 @@ function failureList({ failed, failures }: AnnotateSummary): string[] {
   const listed = failures.slice(0, LISTED_FAILURES);
   if (listed.length === 0) return [];
   return [
-    `<details><summary>${listed.length} of ${failed} failures</summary>`,
+    `<details><summary>${listed.length} of ${count(failed, "failure")}</summary>`,
     "",
     ...listed.map(
       ({ annotationId, reason, message }) =>
-        `- annotation ${plainText(String(annotationId))}, ${reason}: ${plainText(message, LONGEST_MESSAGE)}`,
+        `- annotation ${annotationId === null ? "without an id" : plainText(String(annotationId))}, ${reason}: ${plainText(message, LONGEST_MESSAGE)}`,
     ),
     "",
     "</details>",

@@ -4,7 +4,8 @@
  */
 import type { Dataset } from "../dataset/dataset.js";
 import { AtomicFile } from "../files/atomic-file.js";
-import type { DoneOutcome } from "../types.js";
+import { toJsonText } from "../json-text.js";
+import type { DoneOutcome, JsonObject } from "../types.js";
 import { predictedAnnotation } from "../write/coco-annotation.js";
 import type { SimulatedInstance } from "./simulate-batch.js";
 
@@ -48,7 +49,7 @@ export class AutomaticFile {
     await this.file.write('\n],"images":[');
     this.isFirst = true;
     for await (const { image, entries } of dataset.groups()) if (entries.length > 0) await this.element(image.raw);
-    await this.file.write(`\n],"categories":${JSON.stringify(dataset.categories.map(({ raw }) => raw))}}\n`);
+    await this.file.write(`\n],"categories":${toJsonText(dataset.categories.map(({ raw }) => raw))}}\n`);
     await this.file.commit();
   }
 
@@ -57,8 +58,8 @@ export class AutomaticFile {
     return this.file.abort();
   }
 
-  private async element(value: object): Promise<void> {
-    await this.file.write(`${this.isFirst ? "" : ","}\n${JSON.stringify(value)}`);
+  private async element(value: JsonObject): Promise<void> {
+    await this.file.write(`${this.isFirst ? "" : ","}\n${toJsonText(value)}`);
     this.isFirst = false;
   }
 }

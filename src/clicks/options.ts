@@ -28,6 +28,8 @@ export interface SimulateOptions extends SubjectOptions {
   readonly maxSteps: number;
   /** Most polygons predicted per instance to find the one an annotator is shown first, 1 to 10. */
   readonly candidates: number;
+  /** As in AnnotateOptions. */
+  readonly sure?: number;
   /**
    * T in grid cells; with match "area" the limit on the area error in cells of area. At least one, distinct, 0 or more.
    */
@@ -102,7 +104,7 @@ export function parseThresholds(args: readonly string[], place: string): number[
   const hint = "Give distances in grid cells, for example 1,2,3,4.";
   const thresholds = args.map((arg) => {
     // Number() alone would accept "", "0x10" and "Infinity".
-    const value = /^(\d+\.?\d*|\.\d+)$/.test(arg) ? Number(arg) : NaN;
+    const value = /^(\d+(\.\d*)?|\.\d+)$/.test(arg) ? Number(arg) : NaN;
     if (!Number.isFinite(value))
       throw usageError(`${place}: expected numbers of 0 or more but received ${JSON.stringify(arg)}`, hint);
     return value;

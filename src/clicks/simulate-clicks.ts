@@ -8,10 +8,12 @@
  * The rules an annotator follows are in clicks/rules.ts and clicks/area-rule.ts, the loop in predict/decode-loop.ts.
  * Nothing here writes to a terminal: messages and rows go to the host.
  */
+import { count } from "../count.js";
 import type { CropResult } from "../crop/crop.js";
 import type { CropSource } from "../crop/read-crops.js";
 import { readCrops } from "../crop/read-crops.js";
 import type { Dataset } from "../dataset/dataset.js";
+import { readImageSize } from "../crop/open-image.js";
 import { openDataset } from "../dataset/open-dataset.js";
 import { openEngine } from "../engine/devices.js";
 import type { Engine } from "../engine/engine.js";
@@ -67,7 +69,13 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
   const simulation = toSimulation(options);
   const started = performance.now();
   host.note(`reading ${options.truth}`);
-  const dataset = await openDataset({ images: options.images, boxes: options.truth });
+  const { images, truth, boxesAre } = options;
+  const dataset = await openDataset({
+    images,
+    boxes: truth,
+    imageSize: readImageSize,
+    ...(boxesAre !== undefined && { boxesAre }),
+  });
   try {
     const sources = new SourceNames(options.groupBy);
     const subjects = await chooseSubjects(dataset, options, sources);
@@ -79,7 +87,7 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
     });
     try {
       host.note(
-        `simulating clicks on ${subjects.total} instances with ${model.card.name} ` +
+        `simulating clicks on ${count(subjects.total, "instance")} with ${model.card.name} ` +
           `on ${engine.device} (${engine.version})`,
       );
       const study: Study = {
@@ -126,6 +134,7 @@ function toSimulation({
   maxClicks,
   maxSteps,
   candidates,
+  sure,
   rasterizer,
 }: SimulateOptions): Simulation {
   const wrong = thresholds.find((threshold) => !(Number.isFinite(threshold) && threshold >= 0));
@@ -140,6 +149,7 @@ function toSimulation({
     match,
     maxSteps,
     candidates,
+    ...(sure !== undefined && { sure }),
     rasterizer,
     metric: metric ?? (match === "ring" ? "manhattan" : "chessboard"),
     maxClicks: maxClicks ?? Infinity,

@@ -2,6 +2,7 @@
  * What `evaluate` is asked for, and what it tells its caller. The command line fills these in; tests and other programs
  * may as well.
  */
+import type { BoxUnit } from "../dataset/relative-boxes.js";
 import type { Rasterizer } from "../geometry/iou.js";
 import type { ResultRow } from "../report/csv.js";
 import type { GroupBy } from "../report/types.js";
@@ -19,6 +20,8 @@ export interface EvaluateOptions {
   readonly predictions: string;
   /** Whatever the data set readers open. */
   readonly truth: string;
+  /** What the numbers of the truth's boxes count; see `OpenDatasetOptions`. */
+  readonly boxesAre?: BoxUnit;
   /** Image folder: for GrabCut, for pictures, and for the images' sizes where the truth does not give them. */
   readonly images?: string;
   readonly compare: readonly Comparison[];

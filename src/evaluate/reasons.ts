@@ -38,7 +38,13 @@ export type MaskFailure =
   | "image-unreadable";
 /** Evaluated although it looks wrong. */
 export type RemarkReason =
-  "polygon-crosses-itself" | "polygon-many-vertices" | "prediction-category" | "prediction-box" | "score-out-of-range";
+  | "truth-part-left-out"
+  | "polygon-part-left-out"
+  | "polygon-crosses-itself"
+  | "polygon-many-vertices"
+  | "prediction-category"
+  | "prediction-box"
+  | "score-out-of-range";
 
 type Reason = TruthReason | LeftOverReason | MaskFailure | RemarkReason;
 
@@ -74,6 +80,8 @@ const MEANINGS: Readonly<Record<Exclude<Reason, `truth-${FailReason}`>, string>>
   "polygon-empty": "shapes that cover no pixel",
   "box-outside": "boxes outside their image",
   "image-unreadable": "images that cannot be read",
+  "truth-part-left-out": "annotations of the truth with a part that cannot be read; compared without it",
+  "polygon-part-left-out": "predictions with a part that cannot be read; compared without it",
   "polygon-crosses-itself": "outlines that cross themselves; filled by the rasterizer's rule",
   "polygon-many-vertices": "outlines of more than 1000 vertices",
   "prediction-category": "predictions of another category than the annotation of their id; the truth's category counts",
@@ -92,10 +100,11 @@ export class ListedReasons {
   private readonly listed = new Map<string, { readonly words: string; count: number; readonly firstIds: Id[] }>();
 
   /**
+   * @param id null for one without: it is counted, and `message` says which it is
    * @param message what exactly is wrong with this one; the list shows that of the first
    * @param method name of the method whose predictions these are, where it is not the predictions file
    */
-  add(reason: Reason, id: Id, message?: string, method?: string): void {
+  add(reason: Reason, id: Id | null, message?: string, method?: string): void {
     const key = method === undefined ? reason : `${reason}:${method}`;
     let known = this.listed.get(key);
     if (known === undefined) {
@@ -105,7 +114,7 @@ export class ListedReasons {
       this.listed.set(key, known);
     }
     known.count += 1;
-    if (known.firstIds.length < LISTED_IDS) known.firstIds.push(id);
+    if (id !== null && known.firstIds.length < LISTED_IDS) known.firstIds.push(id);
   }
 
   get total(): number {

@@ -27,9 +27,9 @@ export class Findings {
     private readonly host: Pick<EvaluateHost, "row">,
   ) {}
 
-  async excludePrediction({ reason, id, imageId }: ExcludedPrediction, method: string): Promise<void> {
+  async excludePrediction({ reason, id, place, imageId }: ExcludedPrediction, method: string): Promise<void> {
     const other = method === OWN_METHOD ? {} : { method };
-    this.exclusions.add(reason, id, undefined, other.method);
+    this.exclusions.add(reason, id ?? place, undefined, other.method);
     await this.host.row({
       status: "excluded",
       reason,
@@ -98,6 +98,8 @@ export async function walkTruth({ dataset, methods, findings, settings, host }: 
     const score = own.kind === "mask" ? own.score : undefined;
     const category = categoryNumbers.get(instance.categoryId)!;
     noteOwn(findings, own, instance.annotationId);
+    if (instance.truthLeftOut !== undefined)
+      findings.remarks.add("truth-part-left-out", instance.annotationId, instance.truthLeftOut);
     findings.table.add({
       ordinal: instance.ordinal,
       category,

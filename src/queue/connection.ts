@@ -5,9 +5,9 @@
 import { isIP } from "node:net";
 import { Redis } from "ioredis";
 import type { PolyrnnError } from "../errors.js";
-import { reasonOf, unavailable } from "../errors.js";
+import { unavailable } from "../errors.js";
 import type { RedisAddress } from "./address.js";
-import { parseRedisAddress, queueReason } from "./address.js";
+import { queueReason } from "./address.js";
 
 /** All keys of this program begin with it, BullMQ's too. */
 export const KEY_PREFIX = "polyrnn";
@@ -33,22 +33,27 @@ export interface QueueConnection {
 }
 
 export interface QueueConnectionOptions {
-  /** As the user gave it. */
-  readonly queue: string;
+  readonly queue: RedisAddress;
   /** Longest wait for an answer, milliseconds. */
   readonly timeoutMs: number;
+  /** What to do once the server answers again, one sentence: what follows depends on who asked. */
+  readonly afterwards: string;
 }
 
-/** @throws E_USAGE for a malformed address; E_UNAVAILABLE when no Redis of at least 6.2 answers in time */
-export async function connectToQueue({ queue, timeoutMs }: QueueConnectionOptions): Promise<QueueConnection> {
-  const address = parseRedisAddress(queue);
+/** @throws E_UNAVAILABLE when no Redis of at least 6.2 answers in time */
+export async function connectToQueue({
+  queue,
+  timeoutMs,
+  afterwards,
+}: QueueConnectionOptions): Promise<QueueConnection> {
+  const address = queue;
   let last: unknown;
   const client = new Redis({
     host: address.host,
     port: address.port,
     db: address.database,
-    ...(address.username === undefined ? {} : { username: address.username }),
-    ...(address.password === undefined ? {} : { password: address.password }),
+    ...(address.username === undefined ? {} : { username: address.username.open() }),
+    ...(address.password === undefined ? {} : { password: address.password.open() }),
     // TLS takes no IP address for a server name (RFC 6066)
     ...(address.isEncrypted ? { tls: isIP(address.host) === 0 ? { servername: address.host } : {} } : {}),
     maxRetriesPerRequest: null, // BullMQ requires it; `ask` has a time limit
@@ -64,8 +69,8 @@ export async function connectToQueue({ queue, timeoutMs }: QueueConnectionOption
     withTimeLimit(
       answer,
       timeoutMs,
-      () => silent(address, timeoutMs, last),
-      (error) => refused(address, error),
+      () => silent({ address, afterwards }, timeoutMs, last),
+      (error) => refused({ address, afterwards }, error),
     );
   const connection: QueueConnection = {
     client,
@@ -110,24 +115,30 @@ async function withTimeLimit<T>(
   }
 }
 
-function silent(address: RedisAddress, timeoutMs: number, last: unknown): PolyrnnError {
+/** The server, and what follows its return. */
+interface Asked {
+  readonly address: RedisAddress;
+  readonly afterwards: string;
+}
+
+function silent({ address, afterwards }: Asked, timeoutMs: number, last: unknown): PolyrnnError {
   const connected = address.isEncrypted
     ? "it is connected but does not answer, or does not speak TLS on this port"
     : "it is connected but does not answer";
   const why = last === undefined ? connected : queueReason(last);
   return unavailable(
     `${address.shown}: expected an answer within ${timeoutMs / 1000} s but received none: ${why}`,
-    "Check that the Redis server runs and can be reached; what was journaled is kept, and --resume goes on.",
+    `Check that the Redis server runs and can be reached. ${afterwards}`,
   );
 }
 
 /** The driver's errors carry the command, and so perhaps the password: never passed on as a cause. */
-function refused(address: RedisAddress, error: unknown): PolyrnnError {
+function refused({ address, afterwards }: Asked, error: unknown): PolyrnnError {
   const reason = queueReason(error);
-  if (/\bOOM\b/.test(reasonOf(error))) {
+  if (/\bOOM\b/.test(reason)) {
     return unavailable(
       `${address.shown}: expected room for the next job but the server is full: ${reason}`,
-      "Raise maxmemory or free memory, then run the same command with --resume; what was journaled is kept.",
+      `Raise maxmemory or free memory. ${afterwards}`,
     );
   }
   if (/WRONGPASS|NOAUTH|NOPERM|invalid password|without any password/i.test(reason)) {
@@ -138,7 +149,7 @@ function refused(address: RedisAddress, error: unknown): PolyrnnError {
   }
   return unavailable(
     `${address.shown}: the server answered with an error: ${reason}`,
-    "Check the Redis server; what was journaled is kept, and --resume goes on.",
+    `Check the Redis server. ${afterwards}`,
   );
 }
 

@@ -3,6 +3,7 @@
  * ends check what they receive, because anyone who reaches the Redis server can write there. Every list and text has an
  * upper limit, so that what passes is small; unknown fields are refused, so that what passes is ours.
  */
+import { MAX_CANDIDATES, MAX_STEPS_RANGE } from "../predict/options.js";
 import type { DoneOutcome, FailedOutcome, FailReason, Id, SkippedOutcome } from "../types.js";
 import { compileSchema, lazily } from "../validate.js";
 
@@ -11,6 +12,9 @@ export const JOB_VERSION = 1;
 
 /** Instances of one job at most: the largest batch a run may ask for. */
 export const MOST_INSTANCES = 256;
+
+/** Characters of an image's path or address. */
+export const LONGEST_SOURCE = 4096;
 
 /** Workers that may fail at a job, at most. */
 export const MOST_ATTEMPTS = 10;
@@ -47,6 +51,7 @@ export interface Job {
     readonly context: number;
     readonly maxSteps: number;
     readonly candidates: number;
+    readonly sure?: number;
     readonly minScore: number;
     readonly simplify: number;
   };
@@ -111,8 +116,8 @@ function closed(properties: Readonly<Record<string, object>>, optional: readonly
 }
 
 const source = {
-  path: { type: "string", minLength: 1, maxLength: 4096 },
-  address: { type: "string", minLength: 8, maxLength: 4096, pattern: "^https?://" },
+  path: { type: "string", minLength: 1, maxLength: LONGEST_SOURCE },
+  address: { type: "string", minLength: 8, maxLength: LONGEST_SOURCE, pattern: "^https?://" },
 };
 const instance = closed({
   ordinal,
@@ -127,13 +132,17 @@ const JOB = closed({
   version: { const: JOB_VERSION },
   run: { type: "string", pattern: "^[0-9a-f]{16}$" },
   model: sha256,
-  options: closed({
-    context: { type: "number", minimum: 0, maximum: 1 },
-    maxSteps: { type: "integer", minimum: 1, maximum: 500 },
-    candidates: { type: "integer", minimum: 1, maximum: 10 },
-    minScore: { type: "number", minimum: 0, maximum: 1 },
-    simplify: { type: "number", minimum: 0 },
-  }),
+  options: closed(
+    {
+      context: { type: "number", minimum: 0, maximum: 1 },
+      maxSteps: { type: "integer", minimum: 1, maximum: MAX_STEPS_RANGE.high },
+      candidates: { type: "integer", minimum: 1, maximum: MAX_CANDIDATES },
+      sure: { type: "number", minimum: 0, maximum: 1 },
+      minScore: { type: "number", minimum: 0, maximum: 1 },
+      simplify: { type: "number", minimum: 0 },
+    },
+    ["sure"],
+  ),
   attempts: { type: "integer", minimum: 1, maximum: MOST_ATTEMPTS },
   images: {
     type: "array",
@@ -152,6 +161,7 @@ const FAIL_REASONS = Object.keys({
   "box-invalid": 0,
   "box-empty": 0,
   "box-outside": 0,
+  "segmentation-invalid": 0,
   "duplicate-id": 0,
   "category-unknown": 0,
   "image-unknown": 0,

@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import { EXIT, PolyrnnError } from "../errors.js";
+import { cutText, parseForeignJson } from "../foreign.js";
 import type { QueueConnection } from "./connection.js";
 import { KEY_PREFIX } from "./connection.js";
 
@@ -88,8 +89,9 @@ function inUse(run: string, holder: string | null): PolyrnnError {
 /** "process 4711 on box" */
 export function nameOf(holder: string | null): string {
   try {
-    const { host, pid } = JSON.parse(holder ?? "") as { host?: unknown; pid?: unknown };
-    return `process ${Number(pid)} on ${String(host).slice(0, 100)}`;
+    const { host, pid } = parseForeignJson(holder ?? "") as { host?: unknown; pid?: unknown };
+    if (typeof host !== "string" || typeof pid !== "number") return "another process";
+    return `process ${pid} on ${cutText(host, 100)}`;
   } catch {
     return "another process";
   }

@@ -1,11 +1,14 @@
 /** What an operator does with the queues of a Redis server: look, pause, resume, drain, retry failed jobs. */
-import { Job as BullJob, Queue } from "bullmq";
+import type { Job as BullJob } from "bullmq";
+import { Queue } from "bullmq";
 import { EXIT, PolyrnnError } from "../errors.js";
-import { queueReason } from "./address.js";
+import { cutText } from "../foreign.js";
+import type { RedisAddress } from "./address.js";
 import type { QueueConnection } from "./connection.js";
 import { connectToQueue, KEY_PREFIX, queueNameOf } from "./connection.js";
-import { notJson } from "./job-board.js";
-import type { WorkerCard } from "./job.js";
+import { JOB_NAME, optionsOf, readJob, readReason } from "./job-board.js";
+import type { Job, WorkerCard } from "./job.js";
+import { checkJob } from "./job.js";
 import { LEASE_PATTERN, nameOf } from "./lease.js";
 import type { NamedModel } from "./presence.js";
 import { listModels, listWorkers, valuesOf } from "./presence.js";
@@ -49,9 +52,9 @@ const CHUNK = 1000;
  */
 export async function operateQueue(
   action: QueueAction,
-  options: { readonly queue: string; readonly timeoutMs: number },
+  options: { readonly queue: RedisAddress; readonly timeoutMs: number },
 ): Promise<QueueStatus & { readonly touched: number }> {
-  const connection = await connectToQueue(options);
+  const connection = await connectToQueue({ ...options, afterwards: "Then run the command again." });
   try {
     const models = await listModels(connection);
     const coordinators = (await valuesOf(connection, LEASE_PATTERN)).map(nameOf);
@@ -82,7 +85,8 @@ export async function operateQueue(
   }
 }
 
-async function act(action: QueueAction, queue: Queue, { ask }: QueueConnection): Promise<number> {
+async function act(action: QueueAction, queue: Queue, connection: QueueConnection): Promise<number> {
+  const { ask } = connection;
   switch (action) {
     case "status":
       return 0;
@@ -100,44 +104,47 @@ async function act(action: QueueAction, queue: Queue, { ask }: QueueConnection):
       return before + cleaned.length;
     }
     case "retry-failed":
-      return retryFailed(queue, ask);
+      return retryFailed(queue, connection);
   }
 }
 
 /** Failed jobs are enqueued anew, because BullMQ keeps the count of workers that died on a job it moves back. */
-async function retryFailed(queue: Queue, ask: QueueConnection["ask"]): Promise<number> {
-  const failed = await failedJobs(queue, ask, CHUNK);
+async function retryFailed(queue: Queue, connection: QueueConnection): Promise<number> {
+  const { ask } = connection;
+  const ids = await ask(queue.getRanges(["failed"], 0, CHUNK - 1));
   let count = 0;
-  for (const job of failed) {
-    if (job?.id === undefined || job.failedReason.startsWith("rejected:")) continue; // it would be rejected again
+  for (const id of ids) {
+    // One by one, so that a job that is not JSON, or very large, spoils no other.
+    const job = await readJob(queue, id, connection);
+    const data: unknown = job?.data;
+    // It would be rejected again; what is written back is ours, field for field.
+    if (job?.id === undefined || checkJob(data) !== undefined) continue;
+    const { attempts } = data as Job;
     await ask(job.remove());
-    await ask(queue.add(job.name, job.data as object, { ...job.opts, jobId: job.id }));
+    await ask(queue.add(JOB_NAME, data as Job, optionsOf(job.id, attempts, priorityOf(job))));
     count++;
   }
   return count;
 }
 
-/** One by one, so that a job that is not JSON, or very large, spoils no other. */
-async function failedJobs(
-  queue: Queue,
-  ask: QueueConnection["ask"],
-  count: number,
-): Promise<readonly (BullJob | undefined)[]> {
-  const ids = await ask(queue.getRanges(["failed"], 0, count - 1));
-  const jobs: (BullJob | undefined)[] = [];
-  for (const id of ids) jobs.push(await ask(BullJob.fromId(queue, id).catch(notJson)));
-  return jobs;
+/** As BullMQ takes it. */
+function priorityOf({ opts }: BullJob): number {
+  const { priority } = opts;
+  return Number.isInteger(priority) && priority! >= 0 && priority! <= 2 ** 21 ? priority! : 0;
 }
 
 async function look(
   model: NamedModel,
   queue: Queue,
-  { ask }: QueueConnection,
+  connection: QueueConnection,
   workers: readonly WorkerCard[],
 ): Promise<ModelQueue> {
+  const { ask } = connection;
   const counts = await ask(queue.getJobCounts("waiting", "prioritized", "active", "delayed", "failed", "completed"));
   const of = (state: string): number => counts[state] ?? 0;
-  const failed = await failedJobs(queue, ask, LISTED_FAILURES);
+  const failedJobs: { id: string; reason: string }[] = [];
+  for (const id of await ask(queue.getRanges(["failed"], 0, LISTED_FAILURES - 1)))
+    failedJobs.push({ id: cutText(id, 100), reason: cutText(await readReason(queue, id, connection), 300) });
   return {
     ...model,
     isPaused: await ask(queue.isPaused()),
@@ -147,8 +154,6 @@ async function look(
     failed: of("failed"),
     completed: of("completed"),
     workers: workers.filter((worker) => worker.model === model.model),
-    failedJobs: failed.flatMap((job) =>
-      job?.id === undefined ? [] : [{ id: job.id, reason: queueReason(job.failedReason).slice(0, 300) }],
-    ),
+    failedJobs,
   };
 }

@@ -10,16 +10,18 @@ import { relative, sep } from "node:path";
 import type { PredictedInstance } from "../annotate/predict-batch.js";
 import type { PredictRequest } from "../annotate/predictor.js";
 import type { CropSource } from "../crop/read-crops.js";
+import { receivedOf } from "../errors.js";
+import type { Secret } from "../secret.js";
 import type { Failure, Instance, Outcome } from "../types.js";
 import { describeViolation } from "../validate.js";
-import type { ImageSource, Job, JobImage, JobResult } from "./job.js";
-import { checkJob, checkJobResult, JOB_VERSION } from "./job.js";
+import type { ImageSource, Job, JobImage, JobOutcome, JobResult } from "./job.js";
+import { checkJob, checkJobResult, JOB_VERSION, LONGEST_SOURCE } from "./job.js";
 
 export interface JobNaming {
   /** Image folder of the coordinator; paths in jobs are relative to it. */
   readonly images: string;
   /** Where workers fetch the images instead of opening them: http(s), a folder's address. */
-  readonly imageAddress?: string;
+  readonly imageAddress?: Secret;
   /** How many workers may fail at a job. */
   readonly attempts: number;
 }
@@ -40,7 +42,7 @@ export function runIdOf(
   naming: JobNaming,
 ): string {
   return createHash("sha256")
-    .update(JSON.stringify([identity, batchSize, naming.imageAddress ?? null]))
+    .update(JSON.stringify([identity, batchSize, naming.imageAddress?.open() ?? null]))
     .digest("hex")
     .slice(0, 16);
 }
@@ -84,8 +86,8 @@ function byBatch(instances: readonly Instance[], { plan }: PredictRequest): Map<
 type JobFrame = Omit<Job, "images">;
 
 function frameOf({ identity }: PredictRequest, run: string, { attempts }: JobNaming): JobFrame {
-  const { context, maxSteps, candidates, minScore, simplify, model } = identity;
-  const options = { context, maxSteps, candidates, minScore, simplify };
+  const { context, maxSteps, candidates, sure, minScore, simplify, model } = identity;
+  const options = { context, maxSteps, candidates, ...(sure !== undefined && { sure }), minScore, simplify };
   return { type: "polyrnn-job", version: JOB_VERSION, run, model, options, attempts };
 }
 
@@ -98,9 +100,14 @@ function toPlannedJob(id: string, parts: readonly CropSource[], frame: JobFrame,
       for (const instance of ofImage) settled.push(failedBy(instance, location.failure));
       continue;
     }
+    const source = sourceOf(location.path, naming);
+    if (lengthOf(source) > LONGEST_SOURCE) {
+      for (const instance of ofImage) settled.push(failedBy(instance, tooLong(location.path)));
+      continue;
+    }
     for (const instance of ofImage) instances.set(instance.ordinal, instance);
     images.push({
-      ...sourceOf(location.path, naming),
+      ...source,
       ...(image.width !== undefined && { width: image.width }),
       ...(image.height !== undefined && { height: image.height }),
       instances: ofImage.map(({ ordinal, annotationId, imageId, box }) => ({
@@ -133,10 +140,26 @@ export function failedBy(instance: Instance, { reason, message }: Failure): Pred
   return { instance, outcome: { ordinal, annotationId, imageId, status: "failed", reason, message } };
 }
 
+function lengthOf(source: ImageSource): number {
+  return "path" in source ? source.path.length : source.address.length;
+}
+
+function tooLong(path: string): Failure {
+  return {
+    reason: "image-missing",
+    message:
+      `image ${receivedOf(path)}: expected a path or address of at most ${LONGEST_SOURCE} characters for a job, ` +
+      "received a longer one. Shorten the names of its folders.",
+  };
+}
+
 function sourceOf(path: string, { images, imageAddress }: JobNaming): ImageSource {
   const parts = relative(images, path).split(sep);
   if (imageAddress === undefined) return { path: parts.join("/") };
-  return { address: `${imageAddress.replace(/\/+$/, "")}/${parts.map(encodeURIComponent).join("/")}` };
+  const url = new URL(imageAddress.open());
+  const folder = url.pathname.endsWith("/") ? url.pathname : `${url.pathname}/`;
+  url.pathname = folder + parts.map(encodeURIComponent).join("/");
+  return { address: url.href };
 }
 
 /** A result that fits its job, or why it does not. */
@@ -163,8 +186,7 @@ export function receiveResult({ job, instances, settled }: PlannedJob, value: un
     if (instance === undefined || seen.has(outcome.ordinal))
       return { kind: "refused", why: `expected each instance of the job once but received ordinal ${outcome.ordinal}` };
     seen.add(outcome.ordinal);
-    const { annotationId, imageId } = instance;
-    predicted.push({ instance, outcome: ordered({ ...outcome, annotationId, imageId }) });
+    predicted.push({ instance, outcome: ordered(outcome, instance) });
   }
   if (seen.size !== instances.size)
     return { kind: "refused", why: `expected ${instances.size} outcomes but received ${seen.size}` };
@@ -173,6 +195,6 @@ export function receiveResult({ job, instances, settled }: PlannedJob, value: un
 }
 
 /** Fields in the order in which the journal has them when one machine does the work. */
-function ordered({ ordinal, annotationId, imageId, ...rest }: Outcome): Outcome {
+function ordered({ ordinal, ...rest }: JobOutcome, { annotationId, imageId }: Instance): Outcome {
   return { ordinal, annotationId, imageId, ...rest };
 }

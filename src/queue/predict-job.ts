@@ -5,8 +5,7 @@
  * Names in jobs are data from outside. An image lies inside the worker's image folder, or is fetched into a temporary
  * one; nothing beyond the image folder is opened, whatever links lie in it.
  */
-import { mkdtemp, realpath, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { PredictedInstance } from "../annotate/predict-batch.js";
 import { predictInstances } from "../annotate/predict-batch.js";
@@ -14,12 +13,13 @@ import { StageClock } from "../annotate/summary.js";
 import type { CropResult } from "../crop/crop.js";
 import type { CropSource } from "../crop/read-crops.js";
 import { readCrops } from "../crop/read-crops.js";
-import { reasonOutside } from "../dataset/image-index.js";
+import { reasonOutside } from "../dataset/image-names.js";
 import { receivedOf } from "../errors.js";
 import { isInside } from "../files/folders.js";
-import type { BatchDecoder } from "../predict/decoder.js";
+import type { BatchDecoder } from "../predict/outline.js";
 import type { FailReason, Instance } from "../types.js";
 import type { FetchLimits } from "./fetch-image.js";
+import { makeFetchFolder } from "./fetch-folders.js";
 import { fetchImage } from "./fetch-image.js";
 import type { Job, JobImage, JobInstance, JobOutcome, JobResult } from "./job.js";
 import { JOB_VERSION, MOST_INSTANCES } from "./job.js";
@@ -103,10 +103,11 @@ class FetchedFiles {
 
   /** @returns a path that is free */
   async next(): Promise<string> {
-    this.folder ??= mkdtemp(join(tmpdir(), "polyrnn-worker-"));
+    this.folder ??= makeFetchFolder();
     return join(await this.folder, String(this.count++));
   }
 
+  /** A folder that cannot be removed now is removed when a worker starts. */
   async remove(): Promise<void> {
     if (this.folder !== undefined) await rm(await this.folder, { recursive: true, force: true });
   }
@@ -152,7 +153,9 @@ async function locateInside(folder: string, path: string): Promise<Location> {
 async function fetchInto(path: string, address: string, access: ImageAccess): Promise<Location> {
   const fetched = await fetchImage(address, path, access);
   if (fetched.kind === "fetched") return { kind: "file", path };
-  if (fetched.isTransient && !access.isLastAttempt) throw new Error(fetched.failure.message);
+  // Given up for a stop: the job goes back, and the image is not judged.
+  if (access.stop?.aborted === true || (fetched.isTransient && !access.isLastAttempt))
+    throw new Error(fetched.failure.message);
   return { kind: "failed", failure: fetched.failure };
 }
 

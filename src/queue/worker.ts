@@ -12,16 +12,20 @@ import { hostname } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Job as BullJob } from "bullmq";
 import { Queue, UnrecoverableError, WaitingError, Worker } from "bullmq";
+import { count } from "../count.js";
 import { Gate } from "../crop/gate.js";
 import type { DeviceChoice } from "../engine/devices.js";
+import { cutText } from "../foreign.js";
 import type { Model } from "../model/model.js";
 import { loadModel } from "../model/model.js";
-import type { BatchDecoder } from "../predict/decoder.js";
+import type { BatchDecoder } from "../predict/outline.js";
 import { openBatchDecoder } from "../predict/decoder.js";
 import { describeViolation } from "../validate.js";
+import type { RedisAddress } from "./address.js";
 import { queueReason } from "./address.js";
 import type { QueueConnection } from "./connection.js";
 import { connectToQueue, KEY_PREFIX, queueNameOf } from "./connection.js";
+import { removeLeftFolders } from "./fetch-folders.js";
 import type { FetchLimits } from "./fetch-image.js";
 import type { Job, JobResult, WorkerCard } from "./job.js";
 import { checkJob, JOB_VERSION, MOST_ATTEMPTS } from "./job.js";
@@ -31,8 +35,7 @@ import { cutJob, predictJob } from "./predict-job.js";
 import { hideWorker, RENEW_CARD_MS, showWorker } from "./presence.js";
 
 export interface WorkerOptions extends FetchLimits {
-  /** redis:// or rediss:// address, password included. */
-  readonly queue: string;
+  readonly queue: RedisAddress;
   /** Longest wait for an answer from Redis at the start and at the end, milliseconds; in between there is no limit. */
   readonly queueTimeoutMs: number;
   /** Folder that image paths in jobs are relative to. */
@@ -69,6 +72,9 @@ export interface WorkerSummary {
   readonly givenBack: number;
 }
 
+/** Longest wait for the jobs at the decoder on a stop. What is not done by then is done by others. */
+const LEAVE_MS = 120_000;
+
 /** Pause before a lost connection is tried again. */
 const RETRY_MS = 1000;
 
@@ -82,7 +88,13 @@ export async function runWorker(
   host: WorkerHost,
   open = openBatchDecoder,
 ): Promise<WorkerSummary> {
-  const connection = await connectToQueue({ queue: options.queue, timeoutMs: options.queueTimeoutMs });
+  const connection = await connectToQueue({
+    queue: options.queue,
+    timeoutMs: options.queueTimeoutMs,
+    afterwards: "Then start the worker again.",
+  });
+  const left = await removeLeftFolders();
+  if (left > 0) host.note(`removed ${count(left, "temporary folder")} that killed workers have left`);
   try {
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
@@ -166,7 +178,7 @@ class JobWorker {
     });
     worker.on("failed", (job, error) => {
       this.metrics.countJob("failed");
-      host.note(`job ${job?.id ?? ""}: ${queueReason(error)}`);
+      host.note(`job ${cutText(job?.id ?? "", 100)}: ${queueReason(error)}`);
     });
     host.note(
       `worker ${this.id}: model ${model.card.name} (${model.hash.slice(0, 12)}) on ${decoder.device} ` +
@@ -196,7 +208,12 @@ class JobWorker {
    */
   private async leave(worker: Worker): Promise<void> {
     const closed = worker.close().then(() => true);
+    const until = performance.now() + LEAVE_MS;
     for (let isClosed = false; !isClosed;) {
+      if (performance.now() > until) {
+        this.setup.host.note(`stopping without waiting longer for what is being drawn; others will draw it`);
+        return;
+      }
       const { connection } = this.setup;
       const answer = connection.ask(connection.client.ping()).then(() => wait(RETRY_MS, false, { ref: false }));
       answer.catch(() => undefined); // not awaited when the worker closes first
@@ -208,10 +225,15 @@ class JobWorker {
     const job = this.receive(bull);
     const { images: folder, maxBytes, timeoutMs, allowPrivateAddresses } = this.setup.options;
     const isLastAttempt = bull.attemptsMade + 1 >= job.attempts;
-    const cut = await cutJob(job, { folder, maxBytes, timeoutMs, allowPrivateAddresses, isLastAttempt });
+    const { signal } = this.setup.host;
+    const access = { folder, maxBytes, timeoutMs, allowPrivateAddresses, isLastAttempt, stop: signal };
+    const cut = await cutJob(job, access).catch(async (error: unknown) => {
+      if (signal.aborted) await this.giveBack(bull, token);
+      throw error;
+    });
     await this.atDecoder.enter(1);
     try {
-      if (this.setup.host.signal.aborted) await this.giveBack(bull, token);
+      if (signal.aborted) await this.giveBack(bull, token);
       const result = await predictJob(this.setup.decoder, cut);
       this.metrics.countResult(result);
       this.metrics.countJob("done");
@@ -234,7 +256,7 @@ class JobWorker {
         `expected a job for model ${hash.slice(0, 12)} but received one for ${job.model.slice(0, 12)}`,
       );
     if (bull.stalledCounter >= job.attempts)
-      throw new UnrecoverableError(`${bull.stalledCounter} worker(s) died or stalled while they had it`);
+      throw new UnrecoverableError(`${count(bull.stalledCounter, "worker")} died or stalled with it`);
     return job;
   }
 

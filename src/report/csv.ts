@@ -34,8 +34,8 @@ export interface EvaluatedRow {
 export interface ExcludedRow {
   readonly status: "excluded";
   readonly reason: string;
-  /** Of the truth; of the prediction where the reason starts with "prediction-". */
-  readonly annotationId: Id;
+  /** Of the truth; of the prediction where the reason starts with "prediction-". null: it has none. */
+  readonly annotationId: Id | null;
   readonly imageId?: Id;
   readonly fileName?: string;
   /** The file a prediction is from, where it is not the predictions file: the name given to --compare. */
@@ -122,7 +122,7 @@ export class InstancesCsv extends CsvFile {
 }
 
 function cellsOf(row: ResultRow): Cell[] {
-  const place: Cell[] = [row.annotationId, row.imageId, row.fileName, row.status, row.reason];
+  const place: Cell[] = [row.annotationId ?? undefined, row.imageId, row.fileName, row.status, row.reason];
   if (row.status === "excluded") return [...place, row.method];
   const measures = row.scores.flatMap(({ iou, boundaryIou }) => [rounded(iou), rounded(boundaryIou)]);
   return [...place, undefined, row.category, row.source, row.area, row.size, row.score, row.vertices, ...measures];
@@ -181,16 +181,20 @@ function rounded(value: number): number {
 type Cell = string | number | undefined;
 
 /**
- * Ends with CR LF. A text that begins with = + - @, a tab or a line break gets an apostrophe before it, as OWASP
- * advises.
+ * Ends with CR LF. A text that begins with = + - or @ gets an apostrophe before it, as OWASP advises. Control characters
+ * become U+FFFD, line breaks and tabs among them.
  */
 export function csvLine(cells: readonly Cell[]): string {
   return `${cells.map(csvCell).join(",")}\r\n`;
 }
 
+/** Control characters steer a terminal that shows the file, marks of direction and format change what is seen. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
+
 function csvCell(cell: Cell): string {
   if (cell === undefined) return "";
   if (typeof cell === "number") return Number.isFinite(cell) ? String(cell) : "";
-  const text = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/u.test(cell) ? `'${cell}` : cell;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const plain = cell.replace(UNSEEN, "\ufffd");
+  const text = /^[=+\-@\uff1d\uff0b\uff0d\uff20]/u.test(plain) ? `'${plain}` : plain;
+  return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -1,4 +1,5 @@
 /** Tables of report.html, in the shape of the paper's Tables 3 to 6. Published numbers have columns named as such. */
+import { count } from "../count.js";
 import type { Column, Fragment, Markup } from "../page/markup.js";
 import { html, NOTHING, oneDecimal, rangeOf, ratio, shownText, table, whole } from "../page/markup.js";
 import type { PublishedClickTable } from "./published.js";
@@ -178,7 +179,7 @@ export function oneClassTable(clicks: ClickReport, isPublished: boolean): Markup
   if (chosen === undefined) return html``;
   return table(
     [
-      html`Annotator in the loop, class ${shownText(chosen.name)} alone, ${whole(chosen.count)} instances `,
+      html`Annotator in the loop, class ${shownText(chosen.name)} alone, ${count(chosen.count, "instance", "instances", whole)} `,
       isPublished ? html`(the paper's Tables 5 and 6 are of cars)` : "",
     ],
     [

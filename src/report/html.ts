@@ -2,6 +2,7 @@
  * report.html: one file that needs no network and no script, with the examples as pictures. Every number in it is in
  * report.json or, in columns that say so, in report/published.ts.
  */
+import { count } from "../count.js";
 import type { Picture } from "../crop/picture.js";
 import type { CropWindow } from "../geometry/grid.js";
 import { chartFigure } from "../page/chart.js";
@@ -112,7 +113,7 @@ function lead({ methods, counts }: EvaluationReport): Markup {
   const compared = others.map(({ name, instanceMean }) => html`${shownText(name)} ${ratio(instanceMean.mean)}`);
   const beside = compared.length === 0 ? [] : ["; on the same instances: ", joined(compared)];
   const mean = html`<b>${ratio(own.instanceMean.mean)}</b>`;
-  const sentence = html`Over ${whole(counts.evaluated)} instances the polygons reach a mean IoU of ${mean}`;
+  const sentence = html`Over ${count(counts.evaluated, "instance", "instances", whole)} the polygons reach a mean IoU of ${mean}`;
   return html`<p class="lead">${sentence}${interval}${beside}.</p>`;
 }
 
@@ -143,7 +144,7 @@ function clickSection({ clicks, methods, inputs }: EvaluationReport): Markup {
       : `${(clicks.secondsPerClick * 1000).toFixed(1)} ms of computing per simulated click; `;
   const on = clicks.device === undefined ? "" : ` on ${shownText(clicks.device)} (${shownText(clicks.engine ?? "")})`;
   return html`<h2>Clicks</h2>
-<p>A simulated annotator corrected ${whole(clicks.instances)} instances; a click is one replaced vertex.</p>
+<p>A simulated annotator corrected ${count(clicks.instances, "instance", "instances", whole)}; a click is one replaced vertex.</p>
 <ul>${clicks.rules.map((rule) => html`<li>${rule}</li>`)}</ul>
 ${thresholdTable(clicks, methods[0], inputs.published === true)}
 ${oneClassTable(clicks, inputs.published === true)}
@@ -163,8 +164,11 @@ function inputList({ inputs, counts, generator }: EvaluationReport): Fragment {
     ["truth annotations", whole(counts.truthAnnotations)],
     ["images in the truth", whole(counts.images)],
     ["grouped by", groupText(inputs.groupBy)],
-    ["truth parts left out", inputs.minArea === 0 ? "none" : `below ${inputs.minArea} pixels`],
-    ["intervals", `bootstrap over instances, ${whole(inputs.resamples)} resamples, seed ${inputs.seed}`],
+    ["truth parts left out", inputs.minArea === 0 ? "none" : `below ${count(inputs.minArea, "pixel")}`],
+    [
+      "intervals",
+      `bootstrap over instances, ${count(inputs.resamples, "resample", "resamples", whole)}, seed ${inputs.seed}`,
+    ],
     ["made by", generator],
   ];
   return descriptionList(entries);
@@ -220,7 +224,7 @@ function exampleFigure(example: Example, picture: Picture | undefined): Markup {
 
 function caption(example: Example): Fragment {
   const { category, iou, score, correctedIou, correctedThreshold, clicks } = example;
-  const cost = `${clicks ?? 0} click${clicks === 1 ? "" : "s"}`;
+  const cost = count(clicks ?? 0, "click");
   return [
     html`<b>${shownText(category)}</b> IoU ${ratio(iou)}`,
     score === undefined ? "" : `, score ${ratio(score)}`,

@@ -4,6 +4,7 @@
  *
  * More than 300 lines: the sections share their columns and their escaping.
  */
+import { count } from "../count.js";
 import { cutText, NOTHING, oneDecimal, rangeOf, ratio, whole } from "../page/markup.js";
 import type { PublishedClickTable, PublishedTable } from "./published.js";
 import { PUBLISHED_CITYSCAPES, PUBLISHED_CLICKS } from "./published.js";
@@ -53,9 +54,11 @@ function columnsOf({ methods, gridCeiling }: EvaluationReport): readonly MethodR
   return [...methods, gridCeiling];
 }
 
+const instances = (n: number): string => count(n, "instance", "instances", whole);
+
 function introduction({ inputs, counts, generator }: EvaluationReport): string[] {
-  const scope = `${whole(counts.evaluated)} instances in ${whole(counts.images)} images of ${plainText(inputs.truth)}`;
-  const failed = `${whole(counts.failed)} without a usable prediction count as IoU 0.`;
+  const scope = `${instances(counts.evaluated)} in ${count(counts.images, "image", "images", whole)} of ${plainText(inputs.truth)}`;
+  const failed = `${whole(counts.failed)} without a usable prediction ${counts.failed === 1 ? "counts" : "count"} as IoU 0.`;
   return [
     `${scope}; predictions from ${plainText(inputs.predictions)}${predictedBy(inputs)}.`,
     `${failed} ${settingsText(inputs)} Written by ${plainText(generator)}.`,
@@ -148,7 +151,9 @@ function classSection(report: EvaluationReport): string[] {
   return [
     "## IoU by class",
     "",
-    ...(classes.length > OPEN_CLASSES ? folded(`${classes.length} classes`, [...lines, ...note]) : [...lines, ...note]),
+    ...(classes.length > OPEN_CLASSES
+      ? folded(count(classes.length, "class", "classes"), [...lines, ...note])
+      : [...lines, ...note]),
   ];
 }
 
@@ -189,14 +194,14 @@ function publishedRatio(percent: number | undefined): string {
 const SHOWN_CORRECTIONS = [0, 1, 2, 3, 5, 10, 15, 20];
 
 function clickSections(clicks: ClickReport, isPublished: boolean): string[] {
-  const cap = clicks.maxClicks === null ? "no cap on clicks" : `at most ${clicks.maxClicks} clicks`;
+  const cap = clicks.maxClicks === null ? "no cap on clicks" : `at most ${count(clicks.maxClicks, "click")}`;
   const setting = `metric ${clicks.metric}, match ${clicks.match}, ${cap}`;
   const perClick =
     clicks.secondsPerClick === null ? "" : `${clicks.secondsPerClick.toFixed(3)} s of computing per click; `;
   return [
     "## Annotator in the loop, simulated",
     "",
-    `${whole(clicks.instances)} instances; ${setting}. ${perClick}${oneDecimal(clicks.wallSeconds)} s in all.`,
+    `${instances(clicks.instances)}; ${setting}. ${perClick}${oneDecimal(clicks.wallSeconds)} s in all.`,
     ...clicks.rules.map((rule) => `- ${plainText(rule, WHOLE)}`),
     "",
     ...allClasses(clicks, isPublished),

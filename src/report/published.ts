@@ -1,6 +1,6 @@
 /**
- * Published numbers, for the columns beside the measured ones. The two are never mixed: other images, other boxes, other
- * classes. Every table says where it comes from and what it was measured on.
+ * Published numbers, for the columns beside the measured ones. The two are never mixed: other images, other boxes,
+ * other classes. Every table says where it comes from and what it was measured on.
  */
 
 export interface PublishedTable {

@@ -7,6 +7,7 @@ import type { Picture } from "../crop/picture.js";
 import { cutPicture } from "../crop/picture.js";
 import { cannotWrite, reasonOf } from "../errors.js";
 import { writeAtomic } from "../files/atomic-file.js";
+import { withoutControls } from "../foreign.js";
 import { REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN } from "./folder.js";
 import { renderReportHtml } from "./html.js";
 import { reportMarkdown } from "./markdown.js";
@@ -27,10 +28,11 @@ export async function writeReportFiles(
   note: (line: string) => void,
 ): Promise<readonly string[]> {
   const { report } = evaluation;
-  await writeAtomic(join(out, REPORT_JSON), `${JSON.stringify(report, null, 1)}\n`);
   await writeAtomic(join(out, REPORT_MARKDOWN), reportMarkdown(report));
   const pictures = await cutExamplePictures(evaluation, note);
   await writeAtomic(join(out, REPORT_HTML), renderReportHtml(report, pictures));
+  // Last: it says that the report is whole (report/folder.ts).
+  await writeAtomic(join(out, REPORT_JSON), `${withoutControls(JSON.stringify(report, null, 1))}\n`);
   return [REPORT_HTML, REPORT_MARKDOWN, REPORT_JSON];
 }
 
@@ -73,7 +75,7 @@ async function cutExamplePictures(
     if (path === undefined) continue;
     const [left, top, width, height] = example.box;
     const record = { width: example.imageWidth, height: example.imageHeight };
-    const picture = await cutPicture(path, record, { left, top, width, height }, CONTEXT, SIDE);
+    const picture = await cutPicture(path, record, { left, top, width, height }, { context: CONTEXT, size: SIDE });
     if ("jpeg" in picture) pictures.set(example, picture);
     else note(`no picture of annotation ${example.annotationId}: ${picture.message}`);
   }

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import type { TrainerState } from "../engine/trainer.js";
 import { cannotWrite, missingInput, PolyrnnError, reasonOf, unavailable } from "../errors.js";
 import { PARTIAL_SUFFIX, writeAtomic } from "../files/atomic-file.js";
+import { describeValue, parseForeignJson } from "../foreign.js";
 import type { WeightTensor } from "../model/safetensors.js";
 import { readSafetensors, serializeSafetensors, tensorValues } from "../model/safetensors.js";
 import type { Sums } from "./metrics.js";
@@ -124,6 +125,13 @@ export async function readCheckpoint(folder: string): Promise<{ state: TrainerSt
   };
 }
 
+/** A line takes some 500 bytes; the file is read as a whole. */
+const MOST_METRICS_BYTES = 2 ** 28;
+
+function isSums(value: unknown): value is Sums {
+  return typeof value === "object" && value !== null && Object.values(value).every((sum) => typeof sum === "number");
+}
+
 async function readState(place: string): Promise<StateFile> {
   const path = join(place, STATE_FILE);
   let text: string;
@@ -137,14 +145,19 @@ async function readState(place: string): Promise<StateFile> {
     );
   }
   try {
-    const state = JSON.parse(text) as StateFile;
+    const state = parseForeignJson(text) as StateFile;
     if (state.formatVersion !== VERSION)
-      throw new Error(`formatVersion is ${JSON.stringify(state.formatVersion)}, not ${VERSION}`);
+      throw new Error(`formatVersion is ${describeValue(state.formatVersion)}, not ${VERSION}`);
     if (
+      typeof state.file !== "string" ||
       !WEIGHTS_FILE.test(state.file) ||
       !Number.isSafeInteger(state.step) ||
+      typeof state.sha256 !== "string" ||
       !Number.isSafeInteger(state.metricsBytes) ||
-      typeof state.sums !== "object"
+      state.step < 0 ||
+      state.metricsBytes < 0 ||
+      state.metricsBytes > MOST_METRICS_BYTES ||
+      !isSums(state.sums)
     ) {
       throw new Error("a field is missing or not sound");
     }

@@ -151,7 +151,7 @@ export class TrainingLoop {
   private async validate(): Promise<void> {
     const { folder, device, network, trainer, validation, options, metrics, events, run } = this.parts;
     const saved = toSavedWeights(await trainer.weights());
-    const engine = device.openEngine(network.network, saved.weights, network.normalization);
+    const engine = device.openEngine({ ...network, weights: saved.weights });
     let result: Validation;
     try {
       result = await validate(engine, validation!, {

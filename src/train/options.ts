@@ -5,6 +5,7 @@
 import type { DeviceChoice } from "../engine/devices.js";
 import type { LearningRates } from "../engine/trainer.js";
 import { receivedOf, usageError } from "../errors.js";
+import { MAX_STEPS, MAX_STEPS_RANGE } from "../predict/options.js";
 import type { Augmentation } from "./data/augmentation.js";
 
 export { checkAugmentation, DEFAULT_AUGMENTATION, NO_AUGMENTATION } from "./data/augmentation.js";
@@ -150,7 +151,7 @@ export const DEFAULT_RECIPE: Recipe = {
   reportEvery: 50,
   validateEvery: 500,
   checkpointEvery: 250,
-  maxSteps: 71,
+  maxSteps: MAX_STEPS,
 };
 
 interface Range {
@@ -176,7 +177,7 @@ export const RECIPE_RANGES = {
   reportEvery: { low: 1, high: 1e8, isWhole: true },
   validateEvery: { low: 1, high: 1e8, isWhole: true },
   checkpointEvery: { low: 1, high: 1e8, isWhole: true },
-  maxSteps: { low: 3, high: 500, isWhole: true },
+  maxSteps: { ...MAX_STEPS_RANGE, isWhole: true },
   threads: { low: 1, high: 1024, isWhole: true, isOptional: true },
 } as const satisfies Partial<Record<keyof Recipe, Range>>;
 

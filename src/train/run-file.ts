@@ -2,8 +2,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { invalidData, missingInput, reasonOf } from "../errors.js";
-import { makeFolder, writeAtomic } from "../files/atomic-file.js";
+import { makeFolder, removeLeftovers, writeAtomic } from "../files/atomic-file.js";
+import { whyNotJson } from "../files/recognize.js";
 import { folderNotEmpty } from "../files/folders.js";
+import { parseForeignJson } from "../foreign.js";
 import type { TrainOptions } from "./options.js";
 import type { StartWeights } from "./start-weights.js";
 
@@ -41,6 +43,7 @@ export interface TrainingRun {
 /** Makes the folder. @throws E_OUT_NOT_EMPTY when there is something in it, E_WRITE */
 export async function prepareFolder(out: string): Promise<void> {
   await makeFolder(out);
+  await removeLeftovers(out, [RUN_FILE]); // the first file of a run; with no other, nothing was begun
   const [name] = await readdir(out);
   if (name === undefined) return;
   throw folderNotEmpty(
@@ -70,7 +73,7 @@ export async function readRun(folder: string): Promise<TrainingRun> {
     );
   }
   try {
-    const run = JSON.parse(text) as TrainingRun | RunOfVersion2;
+    const run = parseForeignJson(text) as TrainingRun | RunOfVersion2;
     // `type` keeps the run.json of other commands out.
     if ((run.type as unknown) === "training") {
       if (run.formatVersion === VERSION) return run;
@@ -79,7 +82,7 @@ export async function readRun(folder: string): Promise<TrainingRun> {
     throw new Error("its type or version is another one");
   } catch (error) {
     throw invalidData(
-      `${path}: expected the run.json of a training run (${reasonOf(error)})`,
+      `${path}: expected the run.json of a training run (${whyNotJson(text, error)})`,
       "Name the folder of a run of polyrnn train.",
       error,
     );

@@ -1,12 +1,13 @@
 /** What a run trains and where it starts: a network with its normalization, and weights from a file or at random. */
 import { basename } from "node:path";
+import { count } from "../count.js";
 import { invalidData } from "../errors.js";
 import { findModelFolder, readCard } from "../model/folder.js";
 import { initialWeight } from "../model/initial-weights.js";
 import { loadModel } from "../model/model.js";
 import type { WeightTensor } from "../model/safetensors.js";
 import { readSafetensors, tensorValues } from "../model/safetensors.js";
-import { describeNetwork } from "../network/build.js";
+import { DEFAULT_ARCHITECTURES, describeNetwork } from "../network/build.js";
 import type { ArchitectureOptions, PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
 import type { Recipe } from "./options.js";
@@ -38,16 +39,16 @@ const DEFAULTS: Readonly<
   >
 > = {
   mobile: {
-    architecture: { name: "mobile", widths: [24, 16], features: 128, skip: 64, rank: 128, peepholes: false },
+    architecture: DEFAULT_ARCHITECTURES.mobile,
     normalization: PLAIN,
   },
   // ImageNet statistics of torchvision, for which `polyrnn models import vgg16` takes the weights.
   vgg16: {
-    architecture: { name: "vgg16", widths: [16, 16], peepholes: false },
+    architecture: DEFAULT_ARCHITECTURES.vgg16,
     normalization: { channelOrder: "RGB", mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375] },
   },
   tiny: {
-    architecture: { name: "tiny", widths: [12, 12], features: 16, rank: 32, peepholes: false },
+    architecture: DEFAULT_ARCHITECTURES.tiny,
     normalization: PLAIN,
   },
 };
@@ -56,7 +57,7 @@ const DEFAULTS: Readonly<
 export async function networkToTrain(model: string): Promise<NetworkToTrain> {
   const { architecture, normalization } = Object.hasOwn(DEFAULTS, model)
     ? DEFAULTS[model as keyof typeof DEFAULTS]
-    : await readCard(await findModelFolder(model));
+    : await readCard(await findModelFolder(model, Object.keys(DEFAULTS)));
   return { architecture, normalization, network: describeNetwork(architecture) };
 }
 
@@ -87,9 +88,9 @@ export async function startWeights(
     weights: complete(network, fitting, seed),
     ...(source.sha256 && { sha256: source.sha256 }),
     description:
-      `${fitting.size} tensors of ${source.description}` +
+      `${count(fitting.size, "tensor")} of ${source.description}` +
       (missing === 0 ? "" : `, ${missing} random from seed ${seed}`) +
-      (unused === 0 ? "" : `; ${unused} tensors of the file do not fit and are left out`),
+      (unused === 0 ? "" : `; ${count(unused, "tensor")} of the file without a place left out`),
   };
 }
 

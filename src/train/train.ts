@@ -7,6 +7,7 @@
  *     checkpoint/                     where a stopped run goes on (checkpoint.ts)
  *     model.json, model.safetensors   the best model so far
  */
+import { count } from "../count.js";
 import { resolve } from "node:path";
 import type { TrainingDevice } from "../engine/open-trainer.js";
 import { openTrainingDevice } from "../engine/open-trainer.js";
@@ -19,7 +20,7 @@ import type { TrainingSet } from "./data/training-set.js";
 import { openTrainingSet } from "./data/training-set.js";
 import type { RunEnded, TrainEvents } from "./events.js";
 import { deviceText, TrainingLoop } from "./loop.js";
-import { MetricsFile } from "./metrics.js";
+import { METRICS_FILE, MetricsFile } from "./metrics.js";
 import type { TrainOptions } from "./options.js";
 import { checkOptions } from "./options.js";
 import type { DataFound, TrainingRun } from "./run-file.js";
@@ -135,19 +136,27 @@ async function runLoop({
   const { options } = run;
   const { lossWeights, smoothing, truncate, weightDecay, clipNorm, ema, freeze } = options;
   const frozen = freeze === undefined ? new Set<string>() : frozenPrefix(network.network.weightShapes.keys(), freeze);
-  const trainer = device.openTrainer(network.network, start.weights, network.normalization, {
-    frozen,
-    weights: lossWeights,
-    smoothing,
-    ...(truncate !== undefined && { truncate }),
-    weightDecay,
-    clipNorm,
-    ema,
-  });
+  const trainer = device.openTrainer(
+    { ...network, weights: start.weights },
+    {
+      frozen,
+      weights: lossWeights,
+      smoothing,
+      ...(truncate !== undefined && { truncate }),
+      weightDecay,
+      clipNorm,
+      ema,
+    },
+  );
   let metrics: MetricsFile | undefined;
   try {
     if (checkpoint !== undefined) trainer.restore(checkpoint.state);
     metrics = await MetricsFile.open(folder, checkpoint?.loop.metricsBytes ?? 0);
+    if (metrics.damagedLines.length > 0)
+      await events.note?.(
+        `${METRICS_FILE}: ${count(metrics.damagedLines.length, "damaged line")} (${metrics.damagedLines.slice(0, 10).join(", ")}); ` +
+          "the page is made without them",
+      );
     const doneSteps = checkpoint?.state.step ?? 0;
     await events.started?.({
       folder,

@@ -2,15 +2,16 @@
  * cityscapes/: one polygon file per image, as the Cityscapes label tool and cityscapesScripts read them.
  *
  * { imgHeight, imgWidth, objects: [{ label, polygon: [[x, y], ...] }] }; objects later in the list cover earlier ones.
- * An object also has deleted, verified and user; without `verified` the tool takes it for checked by a person, so drawn
- * polygons say 0. One object is one polygon: the parts of a polygon people made are joined by bridges of no width.
- * Crowds become "<label>group". Objects of a Cityscapes input that were passed over (kept, groups, deleted or wholly
- * covered ones) go out unchanged, in their place; labels that are no instances (road, sky) never reach a writer. Files
- * are named as the image, with "_leftImg8bit" and the folder leftImg8bit/ replaced by gtFine, so that they pair up.
+ * An object also has deleted, verified and user; without `verified` the tool takes it for checked by a person, so
+ * predicted polygons say 0. One object is one polygon: the parts of a polygon that people made are joined by bridges of
+ * no width. Crowds become "<label>group". Objects of a Cityscapes input that were passed over (kept, groups, deleted or
+ * wholly covered ones) go out unchanged, in their place; labels that are no instances (road, sky) never reach a writer.
+ * Files are named after the image, with "_leftImg8bit" and the folder leftImg8bit/ replaced by gtFine, so that they
+ * pair up.
  *
  * Pixels: the tools fill with Pillow, whole coordinates name pixels and the outline's own pixels belong to the object
- * (geometry/pixel-outline.ts). So filled, an object is COCO's mask to within 1 % of its area and never reaches out of the
- * box. A bridge between parts is a line one pixel wide. The frame is that of the annotation file, whatever the EXIF
+ * (geometry/pixel-outline.ts). So filled, an object is COCO's mask to within 1 % of its area and never reaches out of
+ * the box. A bridge between parts is a line one pixel wide. The frame is that of the annotation file, whatever the EXIF
  * orientation (write/displayed-frame.ts).
  *
  * Labels: those of CityPersons become the Cityscapes label of the same people. A category that is no Cityscapes label
@@ -24,6 +25,7 @@ import type { SafePath } from "../files/safe-path.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";
 import { toNamedPixels } from "../geometry/pixel-outline.js";
 import { removeRepeated } from "../geometry/ring.js";
+import { toJsonText } from "../json-text.js";
 import type { JsonObject, Ring, SkipReason } from "../types.js";
 import type { Region } from "./labels.js";
 import { categoryOf, existingPolygon, isSettled, nameCategories, passedOver, rawOf, regionOf } from "./labels.js";
@@ -55,7 +57,7 @@ export function openCityscapesWriter(context: WriteContext): AnnotationWriter {
       const objects = result.items.flatMap((item) => cityscapesObject(item, names, context.generator) ?? []);
       if (result.size === undefined || !isSettled(result, objects)) return;
       const document = { imgHeight: result.size.height, imgWidth: result.size.width, objects };
-      await writeAtomic(join(context.out, FOLDER, path), `${JSON.stringify(document)}\n`);
+      await writeAtomic(join(context.out, FOLDER, path), `${toJsonText(document)}\n`);
     },
     finish: () => Promise.resolve([`${FOLDER}/`]),
     abort: () => Promise.resolve(),

@@ -3,13 +3,13 @@
  *
  * Pixels: LabelMe shows points where their coordinates say, and fills masks with Pillow, which drops the fractions and
  * counts the outline in. So each vertex stays where it is as far as it lies in the pixel to be named
- * (geometry/pixel-outline.ts), else at that pixel's nearest edge: the mask is COCO's to within 1 % of the area, and never
- * reaches out of the box.
+ * (geometry/pixel-outline.ts), else at that pixel's nearest edge: the mask is COCO's to within 1 % of the area, and
+ * never reaches out of the box.
  *
- * imagePath leads from the file to the photograph, imageData is null (LabelMe then reads the photograph itself and
- * turns it by its EXIF orientation, as the boxes saw it). A polygon of several parts is several shapes with one
- * group_id, which is how LabelMe says that they are one instance. The score stands in `description`, where the tool
- * shows it. Source: LabelMe's own example files and the format pages of tools that read them (version 5).
+ * imagePath leads from the file to the photograph, and imageData is null: LabelMe then reads the photograph itself and
+ * turns it by its EXIF orientation, as the boxes saw it. A polygon of several parts is several shapes with one
+ * group_id, which is how LabelMe says that they are one instance. The score is in `description`, where the tool shows
+ * it. Source: LabelMe's own example files and the format pages of tools that read them (version 5).
  */
 import { dirname, join } from "node:path";
 import { relativePath, writeAtomic } from "../files/atomic-file.js";
@@ -22,7 +22,7 @@ import { roundPixels } from "./rings.js";
 import type { AnnotationWriter, ImageResult, WriteContext } from "./writer.js";
 
 const FOLDER = "labelme";
-/** Version of the format that is followed; LabelMe only compares the first number. */
+/** Version of the format; LabelMe only compares the first number. */
 const FORMAT_VERSION = "5.5.0";
 
 export function openLabelmeWriter(context: WriteContext): AnnotationWriter {

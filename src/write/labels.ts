@@ -1,150 +1,29 @@
 /**
- * Labels that were in the input and that this run did not touch: which ones go out, and what they say.
+ * What an image's results come to for formats that hold labeled polygons: one region per instance, its category and
+ * color, and the labels of the input that this run did not touch.
  *
  * What people made is never lost: an annotation that was passed over (kept, a crowd, a category that was not asked for)
  * goes out unchanged wherever the format can hold it. An annotation that failed, or whose polygon scored below the
- * limit, was this run's to draw and has no polygon; the summary lists it.
+ * limit, was this run's to predict and has no polygon; the summary lists it.
  */
-import { PolyrnnError } from "../errors.js";
 import { fromNamedPixels } from "../geometry/pixel-outline.js";
 import { signedArea } from "../geometry/ring.js";
-import { decodeRle } from "../geometry/rle.js";
+import { readSegmentation } from "../geometry/segmentation.js";
 import { traceMask } from "../geometry/trace-mask.js";
-import type { Category, Id, ImagePoint, JsonObject, JsonValue, Polygon, Ring, Rle, SkipReason } from "../types.js";
+import type {
+  Category,
+  Id,
+  ImagePoint,
+  JsonObject,
+  JsonValue,
+  Polygon,
+  Ring,
+  Rle,
+  SkipReason,
+  Truth,
+} from "../types.js";
 import { joinRings } from "./rings.js";
 import type { CategoryNames, ImageResult, ResultItem } from "./writer.js";
-
-/** How each passed-over annotation counts: one instance, a region of several, or none. */
-const PASSED_OVER: Readonly<Record<SkipReason, "instance" | "region" | "none">> = {
-  kept: "instance",
-  "already-done": "instance",
-  category: "instance",
-  crowd: "region",
-  group: "region",
-  deleted: "none",
-  hidden: "none",
-  "score-below-minimum": "none",
-};
-
-/** The annotation as read, whichever way it took. */
-export function rawOf(item: ResultItem): JsonObject {
-  return item.kind === "outcome" ? item.instance.raw : item.raw;
-}
-
-/** Whether the item is a label of the input that goes out unchanged, and what it labels. */
-export function passedOver(item: ResultItem): "instance" | "region" | "none" {
-  return item.outcome.status === "skipped" ? PASSED_OVER[item.outcome.reason] : "none";
-}
-
-/**
- * True when a COCO annotation has a segmentation that pycocotools can be given: a list with something in it, or a mask.
- */
-export function hasCocoSegmentation(raw: JsonObject): boolean {
-  const segmentation = raw["segmentation"];
-  if (Array.isArray(segmentation)) return segmentation.length > 0;
-  return typeof segmentation === "object" && segmentation !== null && Object.hasOwn(segmentation, "counts");
-}
-
-/**
- * Polygon of a label of the input, as it was drawn: COCO polygons or a mask, or a Cityscapes polygon with the parts
- * that other objects cover; else its ground truth. A mask with holes gives one ring that is bridged to its holes,
- * because a list of rings is a union.
- * @returns undefined when there is none, or none that can be read: such a label is in the COCO output only, as it came
- *   in
- */
-export function existingPolygon(item: ResultItem): Polygon | undefined {
-  const truth = item.kind === "outcome" ? item.instance.truth : undefined;
-  return polygonOfRaw(rawOf(item)) ?? (truth?.kind === "rle" ? outlines(truth.rle) : truth?.polygon);
-}
-
-function polygonOfRaw(raw: JsonObject): Polygon | undefined {
-  const segmentation = raw["segmentation"];
-  if (Array.isArray(segmentation)) return nonEmpty(segmentation.flatMap(ringOfFlatList));
-  return hasCocoSegmentation(raw)
-    ? outlinesOfRaw(segmentation)
-    : nonEmpty(ringOfPairs(raw["polygon"]).flatMap(fromNamedPixels));
-}
-
-/** Category of an item: of its instance, or of the annotation as read, which has a COCO id or a Cityscapes label. */
-export function categoryOf(
-  item: ResultItem,
-  names: CategoryNames,
-): { readonly categoryId: Id | undefined; readonly label: string } {
-  const raw = rawOf(item);
-  const id = item.kind === "outcome" ? item.instance.categoryId : raw["category_id"];
-  if (typeof id === "number" || typeof id === "string") return { categoryId: id, label: labelOf(id, names) };
-  return categoryOfLabel(typeof raw["label"] === "string" ? raw["label"] : "unknown", names);
-}
-
-/** Cityscapes names a group of cars "cargroup"; its category is the car's. */
-function categoryOfLabel(
-  label: string,
-  names: CategoryNames,
-): { readonly categoryId: Id | undefined; readonly label: string } {
-  const single = label.replace(/group$/u, "");
-  for (const [categoryId, name] of names) if (name === label || name === single) return { categoryId, label: name };
-  return { categoryId: undefined, label };
-}
-
-/** Names by id; a category without a name gets its id as one. */
-export function nameCategories(categories: readonly Category[]): CategoryNames {
-  return new Map(categories.map(({ id, name }) => [id, name.trim() === "" ? unnamed(id) : name]));
-}
-
-export function labelOf(id: Id, names: CategoryNames): string {
-  return names.get(id) ?? unnamed(id);
-}
-
-function unnamed(id: Id): string {
-  return `category ${id}`;
-}
-
-function outlinesOfRaw(mask: JsonValue | undefined): Polygon | undefined {
-  try {
-    return outlines(decodeRle(mask, "segmentation"));
-  } catch (error) {
-    // A damaged mask of an annotation that this run does not even draw must not end it.
-    if (error instanceof PolyrnnError) return undefined;
-    throw error;
-  }
-}
-
-function outlines(rle: Rle): Polygon | undefined {
-  const rings = traceMask(rle);
-  return nonEmpty(rings.some((ring) => signedArea(ring) < 0) ? [joinRings(rings)] : rings);
-}
-
-function nonEmpty(rings: readonly Ring[]): Polygon | undefined {
-  return rings.length > 0 ? rings : undefined;
-}
-
-/** [x1, y1, x2, y2, ...]; three points or more. */
-function ringOfFlatList(list: JsonValue): Ring[] {
-  if (
-    !Array.isArray(list) ||
-    list.length < 6 ||
-    list.length % 2 !== 0 ||
-    !list.every((value) => Number.isFinite(value))
-  )
-    return [];
-  const numbers = list as number[];
-  return [Array.from({ length: numbers.length / 2 }, (_, i) => ({ x: numbers[2 * i]!, y: numbers[2 * i + 1]! }))];
-}
-
-/** [[x1, y1], [x2, y2], ...]; three points or more. */
-function ringOfPairs(list: JsonValue | undefined): Ring[] {
-  if (!Array.isArray(list) || list.length < 3) return [];
-  const ring: ImagePoint[] = [];
-  for (const pair of list) {
-    if (!Array.isArray(pair)) return [];
-    const [x, y] = pair;
-    if (typeof x !== "number" || typeof y !== "number" || !Number.isFinite(x) || !Number.isFinite(y)) return [];
-    ring.push({ x, y });
-  }
-  return [ring];
-}
-
-/* What an image's results come to for formats that hold labelled polygons: one region per instance, in input order. */
 
 export interface Region {
   /** Key of the instance within the run. */
@@ -180,22 +59,127 @@ export function regionOf(item: ResultItem, names: CategoryNames): Region | undef
 }
 
 /**
- * Whether an image is worth a file of its own: it has regions, or the input says that there is nothing on it. An image
- * whose instances all failed, or were not asked for, gets none, or it would pass for an empty one.
+ * Whether an image gets a file of its own: it has regions, or the input says that there is nothing on it. With a file,
+ * an image whose instances all failed or were not asked for would pass for an empty one.
  */
 export function isSettled(result: ImageResult, regions: readonly unknown[]): boolean {
   return regions.length > 0 || result.isEmpty === true;
 }
 
-/*
- * Colours of categories, told apart by people with any kind of colour vision. Source: Okabe and Ito, "Color Universal
- * Design" (2008), eight colours; black is left out because outlines have a dark edge. The order puts the ones that are
- * brightest on photographs first.
- */
+/** How each passed-over annotation counts: one instance, a region of several, or none. */
+const PASSED_OVER: Readonly<Record<SkipReason, "instance" | "region" | "none">> = {
+  kept: "instance",
+  "already-done": "instance",
+  category: "instance",
+  crowd: "region",
+  group: "region",
+  deleted: "none",
+  hidden: "none",
+  "score-below-minimum": "none",
+};
 
+/** The annotation as read. */
+export function rawOf(item: ResultItem): JsonObject {
+  return item.kind === "outcome" ? item.instance.raw : item.raw;
+}
+
+/** Whether the item is a label of the input that goes out unchanged, and what it labels. */
+export function passedOver(item: ResultItem): "instance" | "region" | "none" {
+  return item.outcome.status === "skipped" ? PASSED_OVER[item.outcome.reason] : "none";
+}
+
+/** True when a COCO annotation has a segmentation that pycocotools accepts: a list that is not empty, or a mask. */
+export function hasCocoSegmentation(raw: JsonObject): boolean {
+  const segmentation = raw["segmentation"];
+  if (Array.isArray(segmentation)) return segmentation.length > 0;
+  return typeof segmentation === "object" && segmentation !== null && Object.hasOwn(segmentation, "counts");
+}
+
+/**
+ * Polygon of a label of the input: COCO polygons or a mask, or a Cityscapes polygon with the parts that other objects
+ * cover; else its ground truth. A mask with holes gives one ring that is bridged to its holes, because a list of rings
+ * is a union.
+ * @returns undefined when there is none that can be read: such a label goes out unchanged, in the COCO output only
+ */
+export function existingPolygon(item: ResultItem): Polygon | undefined {
+  const truth = item.kind === "outcome" ? item.instance.truth : undefined;
+  return polygonOfRaw(rawOf(item)) ?? (truth?.kind === "rle" ? outlines(truth.rle) : truth?.polygon);
+}
+
+/** The COCO segmentation of a label of the input, as it was drawn; undefined when there is none that can be read. */
+export function existingShape(item: ResultItem): Truth | undefined {
+  return readSegmentation(rawOf(item)["segmentation"], "", {}).truth;
+}
+
+function polygonOfRaw(raw: JsonObject): Polygon | undefined {
+  const { truth } = readSegmentation(raw["segmentation"], "", {});
+  if (truth !== undefined) return truth.kind === "rle" ? outlines(truth.rle) : truth.polygon;
+  return nonEmpty(ringOfPairs(raw["polygon"]).flatMap(fromNamedPixels));
+}
+
+/** Category of an item: of its instance, or of the annotation as read, which has a COCO id or a Cityscapes label. */
+export function categoryOf(
+  item: ResultItem,
+  names: CategoryNames,
+): { readonly categoryId: Id | undefined; readonly label: string } {
+  const raw = rawOf(item);
+  const id = item.kind === "outcome" ? item.instance.categoryId : raw["category_id"];
+  if (typeof id === "number" || typeof id === "string") return { categoryId: id, label: labelOf(id, names) };
+  return categoryOfLabel(typeof raw["label"] === "string" ? raw["label"] : "unknown", names);
+}
+
+/** Cityscapes names a group of cars "cargroup"; its category is the car's. */
+function categoryOfLabel(
+  label: string,
+  names: CategoryNames,
+): { readonly categoryId: Id | undefined; readonly label: string } {
+  const single = label.replace(/group$/u, "");
+  for (const [categoryId, name] of names) if (name === label || name === single) return { categoryId, label: name };
+  return { categoryId: undefined, label };
+}
+
+/** Names by id; a category without a name is named after its id. */
+export function nameCategories(categories: readonly Category[]): CategoryNames {
+  return new Map(categories.map(({ id, name }) => [id, name.trim() === "" ? unnamed(id) : name]));
+}
+
+export function labelOf(id: Id, names: CategoryNames): string {
+  return names.get(id) ?? unnamed(id);
+}
+
+function unnamed(id: Id): string {
+  return `category ${id}`;
+}
+
+/**
+ * Colors that people with any kind of color vision can tell apart. Source: Okabe and Ito, "Color Universal Design"
+ * (2008), eight colors; without black, because outlines have a dark edge. Those brightest on photographs come first.
+ */
 export const CATEGORY_COLORS = ["#56B4E9", "#E69F00", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2"] as const;
 
 /** @param index position of the category in the data set, from 0 */
 export function categoryColor(index: number): string {
   return CATEGORY_COLORS[index % CATEGORY_COLORS.length]!;
+}
+
+function outlines(rle: Rle): Polygon | undefined {
+  const rings = traceMask(rle);
+  return nonEmpty(rings.some((ring) => signedArea(ring) < 0) ? [joinRings(rings)] : rings);
+}
+
+function nonEmpty(rings: readonly Ring[]): Polygon | undefined {
+  return rings.length > 0 ? rings : undefined;
+}
+
+/** [[x1, y1], [x2, y2], ...]; three points or more. */
+function ringOfPairs(list: JsonValue | undefined): Ring[] {
+  if (!Array.isArray(list) || list.length < 3) return [];
+  const ring: ImagePoint[] = [];
+  for (const pair of list) {
+    if (!Array.isArray(pair)) return [];
+    const [x, y] = pair;
+    if (typeof x !== "number" || typeof y !== "number" || !Number.isFinite(x) || !Number.isFinite(y)) return [];
+    ring.push({ x, y });
+  }
+  return [ring];
 }

@@ -152,7 +152,7 @@ export async function journalOf(out: string): Promise<Outcome[]> {
   for await (const { number, value } of readJournal(join(out, "journal.ndjson"))) {
     if (number === 1) continue;
     if (value === undefined) throw new Error(`line ${number} is damaged`);
-    const outcome = toOutcome(value);
+    const outcome = toOutcome(value)!;
     outcomes.set(outcome.ordinal, outcome);
   }
   return [...outcomes.values()].sort((a, b) => a.ordinal - b.ordinal);

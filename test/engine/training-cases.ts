@@ -18,13 +18,13 @@ import {
 /** Of the loss. */
 const LOSS_TOLERANCE = 1e-5;
 /**
- * Of the norm of a weight's gradient. Through the 52 random layers of the trunk of `mobile` rounding moves activations
+ * Of the norm of a weight's gradient. Through the 52 random layers of the backbone of `mobile` rounding moves activations
  * over the kinks of ReLU6: PyTorch in float32 differs from itself in float64 by up to 5e-3 there, and TensorFlow from
- * PyTorch by 3.6e-2 on one processor, by less than 1e-2 on others. Behind the trunk, and in all of `tiny`, both agree
+ * PyTorch by 3.6e-2 on one processor, by less than 1e-2 on others. Behind the backbone, and in all of `tiny`, both agree
  * within 3e-6.
  */
 const GRADIENT_TOLERANCE = 1e-3;
-const TRUNK_TOLERANCE = 1e-1;
+const BACKBONE_TOLERANCE = 1e-1;
 
 type Label = keyof typeof NETWORKS;
 
@@ -60,7 +60,7 @@ export function describeTraining(tf: Tfjs, label: Label, extent: "gradient" | "s
       expect([...gradients.keys()].sort()).toEqual([...describeNetwork(options).weightShapes.keys()].sort());
       const isDeep = (name: string): boolean => label === "mobile" && name.startsWith("encoder.");
       for (const [tolerance, names] of [
-        [TRUNK_TOLERANCE, isDeep],
+        [BACKBONE_TOLERANCE, isDeep],
         [GRADIENT_TOLERANCE, (name: string) => !isDeep(name)],
       ] as const) {
         const compared = new Map([...gradients].filter(([name]) => names(name)));

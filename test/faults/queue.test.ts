@@ -3,30 +3,43 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
+import { createServer as createSocketServer } from "node:net";
 import { join } from "node:path";
-import { Queue } from "bullmq";
+import { Queue, Worker } from "bullmq";
 import { describe, expect, test } from "vitest";
 import type { AnnotateSummary } from "../../src/annotate/summary.js";
 import { KEY_PREFIX, queueNameOf } from "../../src/queue/connection.js";
 import { loadModel } from "../../src/model/model.js";
-import type { Started } from "../process/start.js";
-import { endAll, start } from "../process/start.js";
-import { LONG, PER_IMAGE, WORKER_PRELOAD, journaled, queueOf, queueWork, until } from "../queue/queue-work.js";
-import type { RedisServer } from "../queue/redis-server.js";
-import { HAS_REDIS } from "../queue/redis-server.js";
+import type { Started } from "../helpers/command.js";
+import { endAll, start } from "../helpers/command.js";
+import {
+  LONG,
+  PER_IMAGE,
+  WORKER_PRELOAD,
+  endLeases,
+  journaled,
+  queueOf,
+  queueWork,
+  until,
+} from "../queue/queue-work.js";
+import type { RedisServer } from "../helpers/redis-server.js";
+import { HAS_REDIS } from "../helpers/redis-server.js";
 import { FaultCase } from "./ledger.js";
-import { TINY, annotateArgs } from "./small-run.js";
+import { TINY, annotateArgs, runSoundly } from "./small-run.js";
 
 const SLOW = { TEST_SLOW_MS: "150" };
 
 const work = queueWork();
-const { newOut, server, problemsAfter } = work;
+const { newOut, server, problemsAfter, soundWorker, soundCoordinator } = work;
 const worker = ({ url }: RedisServer, env: Readonly<Record<string, string>> = {}, ...more: string[]): Started =>
   work.worker(url, more, { env });
 const coordinator = ({ url }: RedisServer, out: string, ...more: string[]): Started => work.coordinator(url, out, more);
 const inTheMiddle = (out: string): Promise<void> => until(() => journaled(out) >= 8);
 
 const problemsOf = async (run: Started, out: string): Promise<string[]> => problemsAfter(await run.ended, out);
+/** Of a coordinator that nothing happens to. */
+const soundProblems = async ({ url }: RedisServer, out: string, ...more: string[]): Promise<string[]> =>
+  problemsAfter(await soundCoordinator(url, out, more), out);
 
 function survives(fault: string, problems: readonly string[]): void {
   const faults = new FaultCase(`queue: ${fault}`);
@@ -43,7 +56,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       worker(at);
       worker(at);
       const out = newOut();
-      survives("nothing", await problemsOf(coordinator(at, out), out));
+      survives("nothing", await soundProblems(at, out));
     },
     LONG,
   );
@@ -54,11 +67,11 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       const at = await server();
       const out = newOut();
       const victim = worker(at, { TEST_SLOW_MS: "3000" });
-      const run = coordinator(at, out);
+      const run = soundProblems(at, out);
       await until(async () => ((await queueOf(at.url))?.active ?? 0) > 0);
       victim.child.kill("SIGKILL");
-      worker(at);
-      survives("kill -9 of a worker in the middle of a job", await problemsOf(run, out));
+      soundWorker(at.url);
+      survives("kill -9 of a worker in the middle of a job", await run);
     },
     LONG,
   );
@@ -69,7 +82,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       const at = await server();
       const out = newOut();
       const leaving = worker(at, { TEST_SLOW_MS: "500" }, "--concurrency", "4", "--json");
-      const run = coordinator(at, out);
+      const run = soundProblems(at, out);
       await until(async () => ((await queueOf(at.url))?.active ?? 0) >= 3);
       leaving.child.kill("SIGTERM");
       const ended = await leaving.ended;
@@ -77,8 +90,8 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       expect(JSON.parse(ended.stdout)).toMatchObject({ type: "worker-summary", failed: 0 });
       expect((JSON.parse(ended.stdout) as { givenBack: number }).givenBack).toBeGreaterThan(0);
       expect(await queueOf(at.url)).toMatchObject({ active: 0, failed: 0, workers: [] });
-      worker(at);
-      survives("SIGTERM to a worker", await problemsOf(run, out));
+      soundWorker(at.url);
+      survives("SIGTERM to a worker", await run);
     },
     LONG,
   );
@@ -91,9 +104,11 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       worker(at, SLOW);
       const first = coordinator(at, out);
       await inTheMiddle(out);
+      // A result that is journaled but not yet taken off the server would stay there for its day.
+      await until(async () => (await queueOf(at.url))?.completed === 0);
       first.child.kill("SIGKILL");
       await first.ended;
-      survives("kill -9 of the coordinator, --resume", await problemsOf(coordinator(at, out, "--resume"), out));
+      survives("kill -9 of the coordinator, --resume", await soundProblems(at, out, "--resume"));
       expect(await queueOf(at.url)).toMatchObject({ waiting: 0, completed: 0, failed: 0 });
     },
     LONG,
@@ -111,10 +126,10 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       const at = await server(...settings);
       const out = newOut();
       worker(at, SLOW);
-      const run = coordinator(at, out);
+      const run = soundProblems(at, out);
       await inTheMiddle(out);
       await at.restart();
-      survives(fault, await problemsOf(run, out));
+      survives(fault, await run);
     },
     LONG,
   );
@@ -126,13 +141,13 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       const out = newOut();
       // Full before the first job: jobs that stand in the queue already may still be finished by a full server.
       await at.client.config("SET", "maxmemory", "1");
-      const ended = await coordinator(at, out).ended;
+      const ended = await soundCoordinator(at.url, out);
       expect(ended.code, ended.stderr).toBe(69);
       expect(ended.stderr).toContain("the server is full");
       expect(ended.stderr).toContain("--resume");
       await at.client.config("SET", "maxmemory", "0");
-      worker(at, SLOW);
-      survives("Redis full (maxmemory), then --resume", await problemsOf(coordinator(at, out, "--resume"), out));
+      soundWorker(at.url);
+      survives("Redis full (maxmemory), then --resume", await soundProblems(at, out, "--resume"));
     },
     LONG,
   );
@@ -143,14 +158,15 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       const at = await server();
       const out = newOut();
       worker(at, SLOW);
-      const run = coordinator(at, out, "--queue-timeout", "3");
+      const run = soundCoordinator(at.url, out, ["--queue-timeout", "3"]);
       await inTheMiddle(out);
       at.signal("SIGSTOP");
-      const ended = await run.ended;
+      const ended = await run;
       expect(ended.code, ended.stderr).toBe(69);
       expect(ended.stderr).toContain("expected an answer within 3 s but received none");
       at.signal("SIGCONT");
-      survives("Redis hangs (SIGSTOP), then --resume", await problemsOf(coordinator(at, out, "--resume"), out));
+      await endLeases(at);
+      survives("Redis hangs (SIGSTOP), then --resume", await soundProblems(at, out, "--resume"));
     },
     LONG,
   );
@@ -162,10 +178,10 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       const out = newOut();
       const run = coordinator(at, out);
       await until(async () => ((await queueOf(at.url))?.waiting ?? 0) > 0);
-      const second = await coordinator(at, newOut()).ended;
+      const second = await soundCoordinator(at.url, newOut());
       expect(second.code, second.stderr).toBe(69);
       expect(second.stderr).toMatch(/expected to be its only coordinator but process \d+ on .* is at work/);
-      worker(at);
+      soundWorker(at.url);
       survives("two coordinators for one run", await problemsOf(run, out));
     },
     LONG,
@@ -176,7 +192,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
     async () => {
       const at = await server();
       const out = newOut();
-      const run = coordinator(at, out, "--json", "--attempts", "2");
+      const run = soundCoordinator(at.url, out, ["--json", "--attempts", "2"]);
       let deaths = 0;
       const over = new AbortController();
       const supervise = (async () => {
@@ -184,7 +200,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
         while (!over.signal.aborted)
           if ((await worker(at, { TEST_POISON: "lake.jpg" }).ended).signal === "SIGKILL") deaths++;
       })();
-      const ended = await run.ended;
+      const ended = await run;
       over.abort();
       endAll();
       await supervise;
@@ -192,11 +208,11 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       const summary = JSON.parse(ended.stdout) as AnnotateSummary;
       expect(summary.failedByReason).toMatchObject({ "worker-failed": PER_IMAGE });
       expect(summary.failures.find(({ reason }) => reason === "worker-failed")?.message).toMatch(
-        /set aside after 2 attempt\(s\) and one of its image alone: .*died or stalled/,
+        /set aside after 2 attempts and one of its image alone: .*died or stalled/,
       );
       expect(deaths).toBeGreaterThanOrEqual(3);
-      worker(at);
-      survives("a poison image, then --resume without it", await problemsOf(coordinator(at, out, "--resume"), out));
+      soundWorker(at.url);
+      survives("a poison image, then --resume without it", await soundProblems(at, out, "--resume"));
     },
     2 * LONG,
   );
@@ -267,13 +283,137 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       await at.client.hset(`${KEY_PREFIX}:${name}:torn`, "data", '{"type":');
       const out = newOut();
       const drawing = worker(at, {}, "--metrics-port", "0", "--stalled-after", "20"); // 50 MB take a while to parse
-      const problems = await problemsOf(coordinator(at, out), out);
+      const problems = await soundProblems(at, out);
       survives("foreign, torn, outdated and 50 MB jobs", problems);
       await drawing.says("metrics at");
       const metrics = await (await fetch(/http:\S+metrics/.exec(drawing.stderrSoFar())![0])).text();
       expect(metrics).toContain(`polyrnn_jobs_total{fate="rejected"} ${rejected.length}`);
       expect(metrics).toContain(`polyrnn_failures_total{reason="image-outside"} ${paths.length}`);
       await queue.close();
+    },
+    LONG,
+  );
+});
+
+/** A worker of somebody else: it takes our jobs and answers what it likes. */
+function hostileWorker(at: RedisServer, hash: string, answer: () => Promise<unknown>): Worker {
+  const connection = { host: "127.0.0.1", port: at.port, maxRetriesPerRequest: null };
+  const hostile = new Worker(queueNameOf(hash), answer, { connection, prefix: KEY_PREFIX, concurrency: 4 });
+  hostile.on("error", () => undefined);
+  return hostile;
+}
+
+describe.skipIf(!HAS_REDIS)("whoever writes to Redis or serves an image cannot stop a run", () => {
+  test(
+    "a worker that fails with 20 MB of text: the run ends, and --resume completes",
+    async () => {
+      const at = await server();
+      const { hash } = await loadModel(TINY);
+      const out = newOut();
+      const text = "redis://".repeat(2_500_000);
+      const hostile = hostileWorker(at, hash, () => Promise.reject(new Error(text)));
+      const ended = await coordinator(at, out, "--attempts", "1").ended;
+      await hostile.close();
+      const problems = ended.code === 65 ? [] : [`ended with ${ended.code ?? "a signal"}`];
+      if (ended.stderr.length > 100_000) problems.push(`${ended.stderr.length} characters on standard error`);
+      const resumed = start(annotateArgs(work.data, out, "--overlays", "none", "--resume"));
+      survives("failure texts of 20 MB, --resume", [...problems, ...(await problemsOf(resumed, out))]);
+    },
+    LONG,
+  );
+
+  test(
+    "results of 100,000 levels and of 80 MB: they are refused, and an honest worker does the jobs",
+    async () => {
+      const at = await server();
+      const { hash } = await loadModel(TINY);
+      const out = newOut();
+      const run = coordinator(at, out);
+      const bomb = "[".repeat(100_000) + "]".repeat(100_000);
+      const name = queueNameOf(hash);
+      const key = (id: string): string => `${KEY_PREFIX}:${name}:${id}`;
+      await until(async () => ((await queueOf(at.url))?.waiting ?? 0) >= 4);
+      const ids = (await at.client.zrange(`${KEY_PREFIX}:${name}:prioritized`, "0", "3")).concat(
+        await at.client.lrange(`${KEY_PREFIX}:${name}:wait`, 0, 3),
+      );
+      for (const [i, id] of ids.slice(0, 4).entries()) {
+        await at.client.lrem(`${KEY_PREFIX}:${name}:wait`, 0, id);
+        await at.client.zrem(`${KEY_PREFIX}:${name}:prioritized`, id);
+        await at.client.hset(key(id), "returnvalue", i % 2 === 0 ? bomb : JSON.stringify("x".repeat(80_000_000)));
+        await at.client.zadd(`${KEY_PREFIX}:${name}:completed`, Date.now(), id);
+      }
+      await run.says("was refused");
+      worker(at);
+      survives("results of 100,000 levels and of 80 MB", await problemsOf(run, out));
+    },
+    LONG,
+  );
+
+  test(
+    "set-aside jobs, cards and leases of any size and shape: status answers within seconds, retry-failed passes them by",
+    async () => {
+      const at = await server();
+      const { hash } = await loadModel(TINY);
+      const name = queueNameOf(hash);
+      const bomb = "[".repeat(100_000) + "]".repeat(100_000);
+      await at.client.hset(`${KEY_PREFIX}:models`, hash, "m".repeat(1_000_000));
+      for (const [id, fields] of Object.entries({
+        slow: { failedReason: "redis://".repeat(1_000_000), data: "{}" },
+        deep: { failedReason: "x", data: bomb },
+        large: { failedReason: "x", data: JSON.stringify("x".repeat(40_000_000)) },
+        "esc\u001b[31m": { failedReason: "\u001b[31m", data: "{}" },
+      })) {
+        await at.client.hset(`${KEY_PREFIX}:${name}:${id}`, { name: "draw", opts: "{}", timestamp: "1", ...fields });
+        await at.client.zadd(`${KEY_PREFIX}:${name}:failed`, 1, id);
+      }
+      await at.client.set(`${KEY_PREFIX}:worker:x`, bomb);
+      await at.client.set(`${KEY_PREFIX}:run:x`, "x".repeat(20_000_000));
+      await at.client.lpush(`${KEY_PREFIX}:worker:list`, "x");
+      for (const action of ["status", "retry-failed"]) {
+        const before = performance.now();
+        const ended = await start(["queue", action, "--queue", at.url]).ended;
+        const problems = ended.code === 0 ? [] : [`${action} ended with ${ended.code ?? "a signal"}: ${ended.stderr}`];
+        if (performance.now() - before > 20_000) problems.push(`${action} took ${performance.now() - before} ms`);
+        if (ended.stdout.length > 20_000 || ended.stdout.includes("\u001b")) problems.push(`${action} printed it all`);
+        survives(`foreign failures, cards and leases: queue ${action}`, problems);
+      }
+    },
+    LONG,
+  );
+
+  test(
+    "an image server that answers 101: the image fails in time, and a worker that fetches from it stops at once",
+    async () => {
+      const at = await server();
+      const images = createSocketServer((socket) => {
+        socket
+          .on("error", () => undefined)
+          .on("data", (bytes) => {
+            const text = String(bytes);
+            if (text.includes("/slow")) return;
+            socket.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n");
+          });
+      }).listen(0, "127.0.0.1");
+      await once(images, "listening");
+      const address = `http://u:LEAKME@127.0.0.1:${(images.address() as AddressInfo).port}`;
+      const out = newOut();
+      const fetching = worker(at, {}, "--allow-private-addresses", "--image-timeout", "60");
+      const first = coordinator(at, out, "--image-address", `${address}/x?sig=LEAKME`, "--attempts", "1");
+      const ended = await first.ended;
+      const problems = ended.code === 65 ? [] : [`ended with ${ended.code ?? "a signal"}`];
+      if (`${ended.stderr}${fetching.stderrSoFar()}`.includes("LEAKME")) problems.push("a secret was printed");
+      const second = coordinator(at, newOut(), "--image-address", `${address}/slow?sig=LEAKME`);
+      await until(async () => ((await queueOf(at.url))?.active ?? 0) > 0);
+      const before = performance.now();
+      fetching.child.kill("SIGTERM");
+      const stopped = await fetching.ended;
+      if (stopped.code !== 0) problems.push(`the worker ended with ${stopped.code ?? "a signal"}: ${stopped.stderr}`);
+      if (performance.now() - before > 20_000) problems.push("the worker took long to stop");
+      second.child.kill("SIGTERM");
+      const left = await second.ended;
+      if (!left.stderr.includes("go on with:") || left.stderr.includes("LEAKME")) problems.push(left.stderr);
+      images.close();
+      survives("an image server that answers 101 or nothing", problems);
     },
     LONG,
   );
@@ -289,17 +429,17 @@ describe.skipIf(!HAS_REDIS)("a password in the address", () => {
       const status = ["queue", "status", "--queue-timeout", "3", "--json"];
       const out = newOut();
       const runs = [
-        { code: 0, run: start([...status, "--queue", right]) },
-        { code: 69, run: start([...status, "--queue", wrong]) },
-        { code: 2, run: start([...status, right]) },
-        { code: 2, run: start([...status, "--queue", `${right}/x`]) },
-        { code: 69, run: start([...status, "--queue", "redis://:topsecret@127.0.0.1:1"]) },
-        { code: work.straight.code, run: coordinator({ ...at, url: right }, out, "--verbose") },
-        { code: 69, run: worker({ ...at, url: wrong }) },
+        { code: 0, run: runSoundly([...status, "--queue", right]) },
+        { code: 69, run: runSoundly([...status, "--queue", wrong]) },
+        { code: 2, run: runSoundly([...status, right]) },
+        { code: 2, run: runSoundly([...status, "--queue", `${right}/x`]) },
+        { code: 69, run: runSoundly([...status, "--queue", "redis://:topsecret@127.0.0.1:1"]) },
+        { code: work.straight.code, run: coordinator({ ...at, url: right }, out, "--verbose").ended },
+        { code: 69, run: worker({ ...at, url: wrong }).ended },
       ];
       const drawing = worker({ ...at, url: right });
       for (const { code, run } of runs) {
-        const ended = await run.ended;
+        const ended = await run;
         expect(ended.code, ended.stderr).toBe(code);
         expect(`${ended.stdout}${ended.stderr}`).not.toContain("topsecret");
       }

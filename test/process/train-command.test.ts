@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, expect, test } from "vitest";
 import { loadTfjs } from "../../src/engine/tfjs/load.js";
-import { endAll, runToEnd, start } from "./start.js";
+import { endAll, runToEnd, start } from "../helpers/command.js";
 
 const native = loadTfjs("cpu");
 if (!("tf" in native))
@@ -77,7 +77,7 @@ test.skipIf(!("tf" in native))(
       ],
       { env },
     );
-    await first.says("100000 steps of 1 crops");
+    await first.says("100000 steps of 1 crop");
     const intruder = await runToEnd(["train", "--resume", out], { env });
     expect(intruder.code, intruder.stderr).toBe(73);
     expect(intruder.stderr).toContain("in use by process");

@@ -6,17 +6,22 @@ import { parseThresholds } from "../../clicks/options.js";
 import type { ClickSummary } from "../../clicks/tally.js";
 import { EXIT, usageError } from "../../errors.js";
 import { DEFAULT_CANDIDATES, MAX_STEPS } from "../../predict/options.js";
-import { parseRedisAddress, withoutPasswords } from "../../queue/address.js";
+import { parseImageAddress, parseRedisAddress } from "../../queue/address.js";
+import { hideInWord } from "../../secret.js";
 import { packageVersion } from "../../version.js";
 import type { OutputFormat } from "../../write/writer.js";
 import type { AskedStudy } from "../click-study.js";
 import { defineCommand } from "../command.js";
+import { judgeRun, parseMaxFailed } from "../max-failed.js";
 import type { OptionTable } from "../option-table.js";
 import { summaryMessages } from "../run-summary.js";
 import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 import {
   batchSizeRow,
+  boxesAreRow,
   candidatesRow,
+  SURE_WHEN_ABSENT,
+  sureRow,
   colorRow,
   configRow,
   contextRow,
@@ -25,6 +30,7 @@ import {
   forceRunRow,
   formatRow,
   jsonRow,
+  maxFailedRow,
   maxStepsRow,
   modelRow,
   overlaysRow,
@@ -35,6 +41,7 @@ import {
 } from "../shared-rows.js";
 import type { Terminal } from "../terminal.js";
 import { paintFor, printable, writeLine } from "../terminal.js";
+import { checkCombinations } from "./annotate-combinations.js";
 
 export interface AnnotateFlags extends Omit<AnnotateOptions, "formats" | "shard">, JsonOption, ConfigOption {
   readonly format: readonly OutputFormat[];
@@ -46,6 +53,7 @@ export interface AnnotateFlags extends Omit<AnnotateOptions, "formats" | "shard"
   readonly attempts: number;
   readonly priority: number;
   readonly queueTimeout: number;
+  readonly maxFailed?: string;
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly color: ColorChoice;
@@ -67,6 +75,7 @@ export const annotateTable = {
     required: true,
     describe: "Boxes to turn into polygons: COCO file, COCO results list, or Cityscapes folder",
   },
+  boxesAre: { ...boxesAreRow, whenAbsent: "pixels" },
   dataset: { ...datasetRow, whenAbsent: "image ids are taken as file names" },
   out: {
     type: "text",
@@ -89,6 +98,7 @@ export const annotateTable = {
   context: { ...contextRow, whenAbsent: "the model card's" },
   maxSteps: { ...maxStepsRow, default: MAX_STEPS },
   candidates: { ...candidatesRow, default: DEFAULT_CANDIDATES },
+  sure: { ...sureRow, whenAbsent: SURE_WHEN_ABSENT },
   minScore: {
     type: "number",
     min: 0,
@@ -169,6 +179,7 @@ export const annotateTable = {
     describe: "With --queue: runs with lower numbers go first",
   },
   queueTimeout: queueTimeoutRow,
+  maxFailed: maxFailedRow,
   onlyNew: {
     type: "text",
     placeholder: "FILE|DIR",
@@ -204,6 +215,7 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
   table: annotateTable,
   async run(flags, terminal, args) {
     checkCombinations(flags);
+    if (flags.maxFailed !== undefined) parseMaxFailed(flags.maxFailed);
     const options = await toAnnotateOptions(flags, terminal.env);
     const thresholds = await checkStudy(flags);
     const { showProgress } = await import("../progress.js");
@@ -232,7 +244,7 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
     const say = (messages: readonly string[]): void => {
       if (!flags.quiet) for (const line of messages) terminal.stderr.write(`${printable(line)}\n`);
     };
-    say(summaryMessages(summary, args.map(withoutPasswords), flags.verbose));
+    say(summaryMessages(summary, args.map(hideInWord), flags.verbose));
     const { appendStepSummary } = await import("../step-summary.js");
     await appendStepSummary(terminal.env, summary);
     let clicks: ClickSummary | undefined;
@@ -244,44 +256,16 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
       say(study.messages);
       clicks = study.summary;
     }
-    if (flags.json)
-      await writeLine(terminal.stdout, JSON.stringify({ ...summary, ...(clicks !== undefined && { clicks }) }));
-    if (summary.stopped) return EXIT.stopped;
-    return summary.failed > 0 ? EXIT.failures : EXIT.ok;
+    const { exitCode, message, maxFailed } = judgeRun(summary, flags.maxFailed);
+    if (message !== undefined && (!flags.quiet || exitCode === EXIT.dataInvalid))
+      terminal.stderr.write(`${printable(message)}\n`);
+    if (flags.json) {
+      const asked = { ...(maxFailed !== undefined && { maxFailed }), ...(clicks !== undefined && { clicks }) };
+      await writeLine(terminal.stdout, JSON.stringify({ ...summary, ...asked }));
+    }
+    return exitCode;
   },
 });
-
-function checkCombinations(flags: AnnotateFlags): void {
-  if (flags.quiet && flags.verbose) throw usageError("--quiet and --verbose exclude each other", "Leave one of them.");
-  if (flags.resume && flags.force) {
-    throw usageError(
-      "--resume and --force exclude each other: one goes on with the run in the output folder, the other replaces it",
-      "Leave one of them.",
-    );
-  }
-  if (flags.queue !== undefined) {
-    parseRedisAddress(flags.queue);
-    if (flags.out === "-")
-      throw usageError(
-        "--queue needs an output folder: results come in any order, and the journal keeps them",
-        "Name a folder with --out.",
-      );
-    if (flags.imageAddress !== undefined && !/^https?:\/\//.test(flags.imageAddress)) {
-      throw usageError(
-        "--image-address: expected an address that begins with http:// or https:// but received another kind",
-        "Give the address of the folder that holds the images.",
-      );
-    }
-  } else if (flags.imageAddress !== undefined) {
-    throw usageError("--image-address is for the workers of a queue", "Add --queue, or leave it out.");
-  }
-  if (flags.out === "-" && flags.resume) {
-    throw usageError(
-      "--resume needs an output folder: a stream to standard output (--out -) leaves no run to go on with",
-      "Name a folder with --out.",
-    );
-  }
-}
 
 /** @returns undefined where this process predicts */
 async function openQueueIfAsked({
@@ -294,20 +278,21 @@ async function openQueueIfAsked({
   if (queue === undefined) return undefined;
   const { openQueuePredictor } = await import("../../queue/coordinator.js");
   return openQueuePredictor({
-    queue,
+    queue: parseRedisAddress(queue),
     timeoutMs: 1000 * queueTimeout,
     attempts,
     priority,
-    ...(imageAddress !== undefined && { imageAddress }),
+    ...(imageAddress !== undefined && { imageAddress: parseImageAddress(imageAddress) }),
   });
 }
 
 async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Promise<AnnotateOptions> {
   const { parseShard } = await import("../../annotate/shard.js");
-  const { dataset, batchSize, threads, context, limit, shard, onlyNew } = flags;
+  const { boxesAre, dataset, batchSize, threads, context, sure, limit, shard, onlyNew } = flags;
   return {
     images: flags.images,
     boxes: flags.boxes,
+    ...(boxesAre !== undefined && { boxesAre }),
     ...(dataset !== undefined && { dataset }),
     out: flags.out,
     formats: flags.format,
@@ -318,6 +303,7 @@ async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Pr
     ...(context !== undefined && { context }),
     maxSteps: flags.maxSteps,
     candidates: flags.candidates,
+    ...(sure !== undefined && { sure }),
     minScore: flags.minScore,
     simplify: flags.simplify,
     categories: flags.categories,
@@ -364,11 +350,13 @@ async function checkStudy(flags: AnnotateFlags): Promise<readonly number[] | und
 
 async function toAskedStudy(flags: AnnotateFlags, thresholds: readonly number[]): Promise<AskedStudy> {
   const { studyOfRun } = await import("../../clicks/study.js");
-  const { out, images, model, device, batchSize, threads, context, maxSteps, candidates, categories, limit } = flags;
+  const { out, images, model, device, batchSize, threads, context, maxSteps, candidates, categories, limit, boxesAre } =
+    flags;
   const request = studyOfRun(
     {
       images,
       truth: flags.boxes,
+      ...(boxesAre !== undefined && { boxesAre }),
       model,
       device,
       maxSteps,
@@ -378,6 +366,7 @@ async function toAskedStudy(flags: AnnotateFlags, thresholds: readonly number[])
       ...(batchSize !== undefined && { batchSize }),
       ...(threads !== undefined && { threads }),
       ...(context !== undefined && { context }),
+      ...(flags.sure !== undefined && { sure: flags.sure }),
       ...(limit !== undefined && { limit }),
     },
     {

@@ -1,6 +1,8 @@
 /** `polyrnn evaluate`: compares polygons with ground truth; the work is evaluate/evaluate.ts. */
 import { join } from "node:path";
+import { count } from "../../count.js";
 import { EXIT, PolyrnnError } from "../../errors.js";
+import type { BoxUnit } from "../../dataset/relative-boxes.js";
 import type { MatchBy } from "../../evaluate/methods/match-predictions.js";
 import type { EvaluateHost, EvaluateOptions } from "../../evaluate/options.js";
 import type { Rasterizer } from "../../geometry/iou.js";
@@ -14,6 +16,7 @@ import { inFolder, listedReasons } from "../phrases.js";
 import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 import {
   bootstrapRow,
+  boxesAreRow,
   colorRow,
   compareRow,
   configRow,
@@ -41,6 +44,7 @@ interface EvaluateFlags extends JsonOption, ConfigOption {
   readonly minArea: number;
   readonly published: boolean;
   readonly context?: number;
+  readonly boxesAre?: BoxUnit;
   readonly seed: number;
   readonly bootstrap: number;
   readonly force: boolean;
@@ -106,6 +110,7 @@ const evaluateTable = {
     whenAbsent: "the run's, else 0.15",
     describe: "Margin around the box, as a fraction of its longer side, for the grid ceiling",
   },
+  boxesAre: { ...boxesAreRow, whenAbsent: "pixels" },
   published: publishedRow,
   seed: seedRow,
   bootstrap: bootstrapRow,
@@ -141,7 +146,7 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
     const options = await toEvaluateOptions(flags);
     const out = flags.out ?? defaultReportFolder(options.predictions);
     const compared = options.compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : []));
-    await prepareReportFolder(out, [options.predictions, flags.truth, ...compared], flags.force);
+    const takeBack = await prepareReportFolder(out, [options.predictions, flags.truth, ...compared], flags.force);
     const progress = showProgress(terminal.stderr, {
       quiet: flags.quiet,
       verbose: false,
@@ -168,6 +173,9 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
       written = [...(await writeReportFiles(evaluation, out, note)), INSTANCES_FILE];
       const stepSummary = stepSummaryFile(terminal.env);
       if (stepSummary !== undefined) await appendStepSummary(stepSummary, evaluation);
+    } catch (error) {
+      await takeBack();
+      throw error;
     } finally {
       progress.end();
     }
@@ -212,7 +220,7 @@ async function toEvaluateOptions(flags: EvaluateFlags): Promise<EvaluateOptions>
   const { parseGroupBy } = await import("../../evaluate/groups.js");
   const { parseComparisons, locateComparisons } = await import("../../evaluate/methods/open-methods.js");
   const { predictionsAt } = await import("../../evaluate/methods/prediction-file.js");
-  const { truth, images, rasterizer, matchBy, minArea, context, seed } = flags;
+  const { truth, images, rasterizer, matchBy, minArea, context, seed, boxesAre } = flags;
   return {
     predictions: await predictionsAt(flags.predictions),
     truth,
@@ -220,6 +228,7 @@ async function toEvaluateOptions(flags: EvaluateFlags): Promise<EvaluateOptions>
     minArea,
     published: flags.published,
     seed,
+    ...(boxesAre !== undefined && { boxesAre }),
     ...(images !== undefined && { images }),
     compare: await locateComparisons(parseComparisons(flags.compare)),
     groupBy: parseGroupBy(flags.groupBy),
@@ -237,8 +246,8 @@ function evaluationMessages({ counts }: EvaluationReport, summary: EvaluationSum
     ({ name, instanceMean }) => `${name} ${ratio(instanceMean.mean)}`,
   );
   const lines = [
-    `mean IoU ${withRange(iou.instanceMean)} over ${summary.evaluated} instances; ` +
-      `mean of ${iou.classMean.count} classes ${withRange(iou.classMean)}`,
+    `mean IoU ${withRange(iou.instanceMean)} over ${count(summary.evaluated, "instance")}; ` +
+      `mean of ${count(iou.classMean.count, "class", "classes")} ${withRange(iou.classMean)}`,
     `boundary IoU ${withRange(boundaryIou.instanceMean)}; ` +
       `masks filled by ${summary.rasterizer === "coco" ? "COCO's" : "Pillow's"} rule`,
     `on the same instances: ${compared.join(", ")}`,

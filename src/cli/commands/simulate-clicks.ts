@@ -1,6 +1,7 @@
 /** `polyrnn simulate-clicks`: counts an annotator's corrections; the work is clicks/study.ts. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { BoxUnit } from "../../dataset/relative-boxes.js";
 import type { SimulateOptions } from "../../clicks/options.js";
 import { parseThresholds } from "../../clicks/options.js";
 import type { ClickSource } from "../../clicks/tally.js";
@@ -17,7 +18,10 @@ import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 import {
   batchSizeRow,
   bootstrapRow,
+  boxesAreRow,
   candidatesRow,
+  SURE_WHEN_ABSENT,
+  sureRow,
   colorRow,
   compareRow,
   configRow,
@@ -56,8 +60,10 @@ interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly batchSize?: number;
   readonly threads?: number;
   readonly context?: number;
+  readonly boxesAre?: BoxUnit;
   readonly maxSteps?: number;
   readonly candidates?: number;
+  readonly sure?: number;
   readonly rasterizer: Rasterizer;
   readonly published: boolean;
   readonly seed: number;
@@ -152,9 +158,11 @@ const simulateClicksTable = {
   },
   batchSize: batchSizeRow,
   threads: { ...threadsRow, whenAbsent: "all" },
+  boxesAre: { ...boxesAreRow, whenAbsent: "the run's, else pixels" },
   context: { ...contextRow, whenAbsent: "the run's, else the model card's" },
   maxSteps: { ...maxStepsRow, whenAbsent: `the run's, else ${MAX_STEPS}` },
   candidates: { ...candidatesRow, whenAbsent: `the run's, else ${DEFAULT_CANDIDATES}` },
+  sure: { ...sureRow, whenAbsent: `the run's, else ${SURE_WHEN_ABSENT}` },
   rasterizer: rasterizerRow,
   published: publishedRow,
   seed: seedRow,
@@ -208,11 +216,12 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
     say(`polyrnn ${packageVersion()}: ${inputs.message}`);
     const out = flags.out ?? inputs.defaultOut;
     const compared = compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : []));
-    await prepareReportFolder(out, [inputs.truth, ...compared], flags.force);
+    const simulate = await toSimulateOptions(flags, inputs, thresholds);
+    const takeBack = await prepareReportFolder(out, [inputs.truth, ...compared], flags.force);
 
     const asked = {
       source: inputs.source,
-      simulate: await toSimulateOptions(flags, inputs, thresholds),
+      simulate,
       evaluate: { compare, minArea: 0, published: flags.published, generator: `polyrnn ${packageVersion()}` },
       out,
       ...(flags.failOverClicks !== undefined && { failOverClicks: flags.failOverClicks }),
@@ -224,6 +233,9 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
       verbose,
       paint,
       now: () => terminal.now(),
+    }).catch(async (error: unknown) => {
+      await takeBack();
+      throw error;
     });
     for (const line of messages) say(line);
     if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));
@@ -291,6 +303,8 @@ async function toSimulateOptions(
   const { device, match, metric, maxClicks, batchSize, threads, rasterizer, seed } = flags;
   const context = flags.context ?? (flags.model === undefined ? run?.context : undefined);
   const limit = flags.limit ?? run?.limit;
+  const boxesAre = flags.boxesAre ?? (run !== undefined && truth === run.boxes ? run.boxesAre : undefined);
+  const sure = flags.sure ?? run?.sure;
   return {
     images,
     truth,
@@ -311,5 +325,7 @@ async function toSimulateOptions(
     ...(threads !== undefined && { threads }),
     ...(context !== undefined && { context }),
     ...(limit !== undefined && { limit }),
+    ...(boxesAre !== undefined && { boxesAre }),
+    ...(sure !== undefined && { sure }),
   };
 }

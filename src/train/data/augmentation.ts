@@ -3,6 +3,7 @@
  * 20 % and random first vertex are from Castrejon et al., CVPR 2017; copy-paste is from Dwibedi, Misra, Hebert, "Cut,
  * Paste and Learn", ICCV 2017.
  */
+import type { Look } from "../../crop/pixels.js";
 import { usageError } from "../../errors.js";
 import { CROP_SIZE } from "../../geometry/grid.js";
 import type { Random } from "../../random.js";
@@ -123,22 +124,6 @@ export function checkAugmentation(augmentation: Augmentation): Augmentation {
       "Exchange the two.",
     );
   return augmentation;
-}
-
-/** What happens to the pixels of one crop after it is cut. */
-export interface Look {
-  /** Side the crop is reduced to before it is enlarged again, crop pixels; absent: full detail. */
-  readonly detail?: number;
-  readonly tone?: {
-    readonly contrast: number;
-    readonly brightness: number;
-    readonly gains: readonly [number, number, number];
-  };
-  readonly isGray: boolean;
-  /** Sigma in crop pixels. */
-  readonly blur?: number;
-  /** Crop pixels; may reach over the crop's border. `value` 0..255. */
-  readonly erase?: { readonly left: number; readonly top: number; readonly side: number; readonly value: number };
 }
 
 const BLUR_SIGMA = [0.5, 1.6] as const;

@@ -3,7 +3,15 @@
  * function of data and random stream, so that a resumed run sees the same examples.
  */
 import type { DecodedImage } from "../../crop/open-image.js";
-import { blurCrop, erasePixels, flipPixels, flipPixelsVertically, grayPixels, tonePixels } from "../../crop/pixels.js";
+import type { Look } from "../../crop/pixels.js";
+import {
+  blurPixels,
+  erasePixels,
+  grayPixels,
+  flipPixels,
+  tonePixels,
+  flipPixelsVertically,
+} from "../../crop/pixels.js";
 import { resampleWindow } from "../../crop/resample-window.js";
 import { clipBox, squareWindow } from "../../geometry/box.js";
 import type { CropWindow } from "../../geometry/grid.js";
@@ -11,7 +19,7 @@ import { CROP_SIZE, flipCells, flipCellsVertically } from "../../geometry/grid.j
 import type { Random } from "../../random.js";
 import type { Box, GridCell, Ring } from "../../types.js";
 import type { SequenceLimits } from "../options.js";
-import type { Augmentation, Look } from "./augmentation.js";
+import type { Augmentation } from "./augmentation.js";
 import { sampleLook } from "./augmentation.js";
 import type { Background } from "./copy-paste.js";
 import { pasteOver, sampleBackground } from "./copy-paste.js";
@@ -111,6 +119,15 @@ function findBackground(
   return undefined;
 }
 
+/** The instance's outline in the crop as planned, 0..1 both ways. @param ring image pixels */
+export function outlineInCrop({ window, isFlipped, isFlippedVertically }: PlannedSample, ring: Ring): Ring {
+  return ring.map((point) => {
+    const x = (point.x - window.left) / window.side;
+    const y = (point.y - window.top) / window.side;
+    return { x: isFlipped ? 1 - x : x, y: isFlippedVertically ? 1 - y : y };
+  });
+}
+
 /**
  * The pixels as planned: cut, pasted, flipped, altered.
  * @param ring  of the instance, image pixels
@@ -133,7 +150,7 @@ export async function renderSample(
   if (sample.isFlippedVertically) flipPixelsVertically(crop);
   if (look.tone !== undefined) tonePixels(crop, look.tone);
   if (look.isGray) grayPixels(crop);
-  const blurred = look.blur === undefined ? crop : await blurCrop(crop, look.blur);
+  const blurred = look.blur === undefined ? crop : await blurPixels(crop, look.blur);
   if (look.erase !== undefined) erasePixels(blurred, look.erase);
   return blurred;
 }
