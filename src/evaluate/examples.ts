@@ -73,6 +73,8 @@ function toExample(
 ): Example {
   const { left, top, width: boxWidth, height: boxHeight } = instance.box;
   const predicted = result.kind === "failed" ? [] : (result.polygon ?? outlinesOf({ kind: "rle", rle: result.mask }));
+  const truth = outlinesOf(instance.truth!);
+  const hiddenParts = Math.max(0, truth.length - MOST_RINGS) + Math.max(0, predicted.length - MOST_RINGS);
   return {
     annotationId: instance.annotationId,
     imageId: image.id,
@@ -83,7 +85,8 @@ function toExample(
     box: [left, top, boxWidth, boxHeight],
     iou,
     ...(result.kind === "mask" && result.score !== undefined && { score: result.score }),
-    truth: readableRings(outlinesOf(instance.truth!)),
+    ...(hiddenParts > 0 && { hiddenParts }),
+    truth: readableRings(truth),
     automatic: readableRings(predicted),
   };
 }

@@ -223,12 +223,13 @@ function exampleFigure(example: Example, picture: Picture | undefined): Markup {
 }
 
 function caption(example: Example): Fragment {
-  const { category, iou, score, correctedIou, correctedThreshold, clicks } = example;
+  const { category, iou, score, correctedIou, correctedThreshold, clicks, hiddenParts } = example;
   const cost = count(clicks ?? 0, "click");
   return [
     html`<b>${shownText(category)}</b> IoU ${ratio(iou)}`,
     score === undefined ? "" : `, score ${ratio(score)}`,
     correctedIou === undefined ? "" : `; T = ${correctedThreshold ?? ""}: ${ratio(correctedIou)} after ${cost}`,
+    hiddenParts === undefined ? "" : `; ${count(hiddenParts, "smallest part")} not drawn`,
     html`<br><small>annotation ${shownText(example.annotationId)}, ${shownText(example.fileName)}</small>`,
   ];
 }

@@ -228,6 +228,8 @@ export interface Example {
   readonly box: readonly [number, number, number, number];
   readonly iou: number;
   readonly score?: number;
+  /** Rings of truth and prediction that are too many for a report, the smallest ones; absent where all are there. */
+  readonly hiddenParts?: number;
   /** Truth outlines; for RLE truths traced from the mask. */
   readonly truth: readonly ReportRing[];
   /** The prediction; several rings where the predictions file has them; empty when it failed. */

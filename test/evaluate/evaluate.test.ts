@@ -65,6 +65,18 @@ test.each([
   expect(report.methods[0]!.instanceMean.mean).toBe(0.5);
 });
 
+test("an example has all parts of an outline, or says how many it leaves out", async () => {
+  const parts = (count: number): number[][] =>
+    Array.from({ length: count }, (_, i) => rectangle(2 + 4 * (i % 10), 2 + 4 * Math.floor(i / 10), 2, 2));
+  const of = (count: number) => annotation(11, 2, 2, 40, 30, { segmentation: parts(count) });
+  const all = await evaluateFiles(predicted([of(50)]), truth([of(50)]));
+  expect(all.report.examples.worst[0]).not.toHaveProperty("hiddenParts");
+  expect(all.report.examples.worst[0]!.truth).toHaveLength(50);
+  const some = await evaluateFiles(predicted([of(60)]), truth([of(60)]));
+  expect(some.report.examples.worst[0]).toMatchObject({ hiddenParts: 20 });
+  expect(some.report.examples.worst[0]!.automatic).toHaveLength(50);
+});
+
 test("NaN, as Python writes it, costs its own prediction only", async () => {
   const text = JSON.stringify({ images: IMAGES, categories: [], annotations: [CAR, OTHER_CAR] }).replace(
     "50,40,70",

@@ -66,6 +66,7 @@ const example = object(
     box: { type: "array", items: number, minItems: 4, maxItems: 4 },
     iou: ratio,
     score: number,
+    hiddenParts: count,
     truth: list(points),
     automatic: list(points),
     corrected: points,
@@ -73,7 +74,7 @@ const example = object(
     correctedThreshold: number,
     clicks: count,
   },
-  ["score", "corrected", "correctedIou", "correctedThreshold", "clicks"],
+  ["score", "hiddenParts", "corrected", "correctedIou", "correctedThreshold", "clicks"],
 );
 
 const classClicks = list(

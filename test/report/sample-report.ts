@@ -58,6 +58,7 @@ function example(id: number): Example {
     box: [10, 10, 90, 90],
     iou: 0.5,
     score: 0.4,
+    hiddenParts: 12,
     truth: [ring],
     automatic: [ring],
     corrected: ring,
