@@ -60,11 +60,11 @@ export default tseslint.config(
   },
   { files: ["fixtures/**", "bench/**", "test/**"], rules: { "no-console": "off" } },
   {
-    files: ["bin/*.js", "bench/*.mjs", "fixtures/**/*.mjs", "scripts/*.mjs", "test/faults/*.mjs", "test/process/*.mjs"],
+    files: ["bin/*.js", "bench/*.mjs", "fixtures/**/*.mjs", "scripts/*.mjs", "test/**/*.mjs"],
     ...tseslint.configs.disableTypeChecked,
   },
   {
-    files: ["bench/*.mjs", "fixtures/**/*.mjs", "scripts/*.mjs", "test/faults/*.mjs", "test/process/*.mjs"],
+    files: ["bench/*.mjs", "fixtures/**/*.mjs", "scripts/*.mjs", "test/**/*.mjs"],
     languageOptions: {
       globals: {
         URL: "readonly",

@@ -151,8 +151,13 @@ export interface SkippedOutcome extends OutcomeOf {
   readonly status: "skipped";
   readonly reason: SkipReason;
 }
-export interface FailedOutcome extends OutcomeOf {
+export interface FailedOutcome {
   readonly status: "failed";
+  readonly ordinal: number;
+  /** null where the annotation has no id of its own: a made-up one could be that of another. */
+  readonly annotationId: Id | null;
+  /** null where the annotation names no image. */
+  readonly imageId: Id | null;
   readonly reason: FailReason;
   readonly message: string;
 }

@@ -2,6 +2,8 @@
 import type { ErrorObject, Schema } from "ajv";
 import { Ajv } from "ajv";
 import { cutText, describeValue, withoutControls } from "./foreign.js";
+import { numberText, shortNumber } from "./json-text.js";
+import type { JsonObject, JsonValue } from "./types.js";
 
 export interface Violation {
   /** Where in the document, as a JSON pointer: "/scores/0/meanIoU"; empty for the document itself. */
@@ -18,7 +20,7 @@ export function compileSchema(schema: Schema): (value: unknown) => Violation | u
   const validate = new Ajv({ discriminator: true, verbose: true, allowUnionTypes: true }).compile(schema);
   return (value) => {
     if (validate(value)) return undefined;
-    return toViolation(validate.errors![0]!);
+    return toViolation(validate.errors![0]!, value);
   };
 }
 
@@ -27,7 +29,8 @@ export function describeViolation({ at, expected, received }: Violation): string
   return `expected ${at === "" ? "the document" : at} to be ${expected} but received ${received}`;
 }
 
-function toViolation(error: ErrorObject): Violation {
+function toViolation(error: ErrorObject, root: unknown): Violation {
+  const violation = (wrong: ErrorObject, expected: string): Violation => violationAt(wrong, expected, root);
   const params = error.params as Record<string, unknown>;
   const at = shorten(error.instancePath);
   const child = (name: unknown): string => `${at}/${shorten(String(name))}`;
@@ -76,8 +79,29 @@ const UNITS = {
   minProperties: "fields",
 };
 
-function violation(error: ErrorObject, expected: string): Violation {
-  return { at: shorten(error.instancePath), expected, received: received(error.data) };
+function violationAt(error: ErrorObject, expected: string, root: unknown): Violation {
+  const number = typeof error.data === "number" ? writtenAt(root, error.instancePath) : undefined;
+  return { at: shorten(error.instancePath), expected, received: number ?? received(error.data) };
+}
+
+/** The number at a place of the document as it was written there: beyond 2^53 JavaScript has another one. */
+function writtenAt(root: unknown, path: string): string | undefined {
+  const keys = path
+    .split("/")
+    .slice(1)
+    .map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"));
+  let value = root as JsonValue | undefined;
+  for (const [i, key] of keys.entries()) {
+    if (typeof value !== "object" || value === null) return undefined;
+    if (i === keys.length - 1) return writtenIn(value, key);
+    value = Array.isArray(value) ? value[Number(key)] : value[key];
+  }
+  return undefined;
+}
+
+function writtenIn(container: JsonObject | JsonValue[], key: string): string | undefined {
+  const text = numberText(container, Array.isArray(container) ? Number(key) : key);
+  return text === undefined ? undefined : shortNumber(text);
 }
 
 function received(value: unknown): string {

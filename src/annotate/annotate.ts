@@ -8,6 +8,7 @@
  * (annotate/outputs.ts). Nothing here writes to a terminal: messages and numbers go to the host.
  */
 import { join, resolve } from "node:path";
+import { count } from "../count.js";
 import type { CropSource } from "../crop/read-crops.js";
 import type { Dataset } from "../dataset/dataset.js";
 import { JOURNAL_FILE, SUMMARY_FILE } from "../files/run-layout.js";
@@ -20,12 +21,13 @@ import { JournalWriter } from "../runs/journal.js";
 import type { RunFacts } from "../runs/run-file.js";
 import { generatorOf, startRecord, writeRunFile } from "../runs/run-file.js";
 import type { Outcome } from "../types.js";
-import { resultLine } from "../write/coco-annotation.js";
+import { passedOverLine, resultLine } from "../write/coco-annotation.js";
+import { nameCategories } from "../write/labels.js";
 import type { RunInput } from "./input.js";
 import { openInput } from "./input.js";
 import { openLocalPredictor } from "./local-predictor.js";
 import type { AnnotateHost, AnnotateOptions } from "./options.js";
-import { finishRun } from "./outputs.js";
+import { finishRun, resultItem } from "./outputs.js";
 import type { JournalIndex, Plan } from "./plan.js";
 import { NOT_NOW, planRun, recoverJournal } from "./plan.js";
 import type { PredictedInstance } from "./predict-batch.js";
@@ -97,8 +99,8 @@ async function fillLockedFolder(run: Run, mode: "new" | "resume"): Promise<Annot
   const earlier = mode === "resume" ? await recoverJournal(journalPath, identity, dataset.annotationCount) : undefined;
   if (earlier !== undefined && earlier.damagedLines.length > 0) {
     host.note(
-      `${journalPath}: damaged line(s) ${earlier.damagedLines.slice(0, 10).join(", ")}; ` +
-        "their instances are drawn again",
+      `${journalPath}: ${count(earlier.damagedLines.length, "damaged line")} (${earlier.damagedLines.slice(0, 10).join(", ")}); ` +
+        "what stood there is drawn again",
     );
   }
   const journal =
@@ -153,17 +155,18 @@ function factsOf({ options, dataset, model, predictor, identity, batchSize }: Ru
 async function streamPolygons(run: Run): Promise<AnnotateSummary> {
   const { dataset, selection, batchSize, options, host } = run;
   const tally = new Tally();
+  const names = nameCategories(dataset.categories);
   const plan = await planRun({
     dataset,
     selection,
     batchSize,
     limit: options.limit,
-    onSettled: async (outcome, entry) => {
+    onSettled: async (outcome, entry, image) => {
       tally.add(outcome);
       report(host, outcome);
-      if (outcome.status !== "skipped") return;
-      if (outcome.reason === "kept" && entry.kind === "instance") await host.data(JSON.stringify(entry.instance.raw));
-      if (outcome.reason === "already-done" && entry.kind === "skipped") await host.data(JSON.stringify(entry.raw));
+      if (outcome.status !== "skipped" || (outcome.reason !== "kept" && outcome.reason !== "already-done")) return;
+      const line = passedOverLine(resultItem(entry, outcome), image, names);
+      if (line !== undefined) await host.data(line);
     },
   });
   const predicted = await predictPlan(run, plan, async (batch) => {

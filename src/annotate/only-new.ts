@@ -23,6 +23,7 @@ import { walkJson } from "../dataset/json/elements.js";
 import { asId } from "../dataset/json/fields.js";
 import { parseJsonBytes } from "../dataset/json/value.js";
 import { invalidData } from "../errors.js";
+import { parseJsonText } from "../json-text.js";
 import type { Id, Instance, JsonObject, JsonValue } from "../types.js";
 import { carriedAnnotation } from "../write/coco-annotation.js";
 import type { Selection } from "./select.js";
@@ -137,7 +138,7 @@ async function indexEarlier(file: ByteFile): Promise<EarlierPolygons> {
       const place = places.get(keyOf(fileName, categoryId, [left, top, width, height]) ?? "");
       if (place === undefined) return undefined;
       await file.checkUnchanged();
-      return JSON.parse((await file.slice(place.offset, place.length)).toString()) as JsonObject;
+      return parseJsonText((await file.slice(place.offset, place.length)).toString()) as JsonObject;
     },
     close: () => file.close(),
   };

@@ -75,8 +75,9 @@ export interface AnnotateProgress {
 }
 
 export interface ReportedFailure {
-  readonly annotationId: Id;
-  readonly imageId: Id;
+  /** null where the file gives the annotation no id; `message` says which one it is. */
+  readonly annotationId: Id | null;
+  readonly imageId: Id | null;
   readonly reason: FailReason;
   readonly message: string;
 }

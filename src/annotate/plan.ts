@@ -10,7 +10,7 @@ import type { RunIdentity } from "../runs/identity.js";
 import { checkSameRun } from "../runs/identity.js";
 import type { LineRange } from "../runs/journal.js";
 import { readJournal, toOutcome } from "../runs/journal.js";
-import type { Outcome } from "../types.js";
+import type { ImageRecord, Outcome } from "../types.js";
 import type { Selection } from "./select.js";
 import { decide } from "./select.js";
 
@@ -100,7 +100,7 @@ export interface PlanRequest {
   /** What an earlier run has journaled. */
   readonly index?: JournalIndex | undefined;
   /** Receives what becomes of every entry that is not to be predicted. */
-  readonly onSettled: (outcome: Outcome, entry: Entry) => Promise<void>;
+  readonly onSettled: (outcome: Outcome, entry: Entry, image: ImageRecord) => Promise<void>;
 }
 
 /** Walks the data set once without touching an image. */
@@ -121,7 +121,7 @@ export async function planRun(request: PlanRequest): Promise<Plan> {
     for (const entry of group.entries) {
       const decision = decide(entry, selection);
       if (decision.kind === "settled") {
-        await onSettled(decision.outcome, entry);
+        await onSettled(decision.outcome, entry, group.image);
         continue;
       }
       if (limit !== undefined && total >= limit) continue;

@@ -160,6 +160,8 @@ class FailureLines {
     const count = (this.#counts.get(failure.reason) ?? 0) + 1;
     this.#counts.set(failure.reason, count);
     if (!this.all && count > PRINTED_PER_REASON) return undefined;
+    // Its message says where an annotation without an id stands.
+    if (failure.annotationId === null) return failure.message;
     // Some messages begin with the annotation, others with the file at fault.
     const who = `annotation ${failure.annotationId}:`;
     return failure.message.startsWith(who) ? failure.message : `${who} ${failure.message}`;

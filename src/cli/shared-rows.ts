@@ -51,9 +51,20 @@ export const configRow = {
 
 // What predicts, and how.
 
+const ANY_GPU = "Use cuda for an NVIDIA GPU, or webgpu for any GPU; polyrnn doctor shows which works here.";
+const NVIDIA = "Use cuda; which of several GPUs is decided by CUDA_VISIBLE_DEVICES.";
+const OTHER_GPU = "Use webgpu: it reaches GPUs through Metal, Vulkan or Direct3D 12.";
+const NO_ENGINE = "There is no engine for it; leave it out for the default, auto.";
+
 export const deviceRow = {
   type: "text",
   choices: ["auto", "cuda", "webgpu", "cpu"],
+  // "gpu" is one letter from "cpu".
+  otherWords: {
+    ...{ gpu: ANY_GPU, nvidia: NVIDIA, "cuda:0": NVIDIA, "gpu:0": NVIDIA, "0": NVIDIA },
+    ...{ mps: OTHER_GPU, metal: OTHER_GPU, vulkan: OTHER_GPU, directml: OTHER_GPU, dml: OTHER_GPU, rocm: OTHER_GPU },
+    ...{ tpu: NO_ENGINE, npu: NO_ENGINE },
+  },
   group: "common",
   default: "auto",
   describe: "Where to compute; auto takes the first that works, see polyrnn doctor",
@@ -162,6 +173,14 @@ export const forceReportRow = {
   default: false,
   describe: "Replace the report that is already in the output folder",
 } as const satisfies FlagRow & { default: boolean };
+
+export const maxFailedRow = {
+  type: "text",
+  placeholder: "N|P%",
+  group: "advanced",
+  whenAbsent: "0",
+  describe: "Exit with 0 although this many instances failed, or this share of those to predict",
+} as const satisfies TextRow<string> & { whenAbsent: string };
 
 // How results are measured.
 

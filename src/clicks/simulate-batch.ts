@@ -16,7 +16,8 @@ import { simplifyRing } from "../geometry/simplify.js";
 import { traceMask } from "../geometry/trace-mask.js";
 import { decodeCorrected } from "../predict/corrected.js";
 import type { DecodedPolygon, Sequence } from "../predict/decode-loop.js";
-import { sequenceToRing, stackPixels } from "../predict/predict.js";
+import { fitOf } from "../predict/mask-agreement.js";
+import { polygonScore, sequenceToRing, stackPixels } from "../predict/predict.js";
 import type { ClickMatch, ClickMetric } from "../report/types.js";
 import type { GridCell, Ring, Rle, Truth } from "../types.js";
 import { areaRule } from "./area-rule.js";
@@ -58,6 +59,8 @@ export interface SimulatedInstance {
   /** Cells of the truth on the grid. */
   readonly truthVertices: number;
   readonly automatic: MeasuredPolygon;
+  /** Of the automatic polygon; the very score that `annotate` writes for it. */
+  readonly automaticScore: number;
   /** In the order of the thresholds. */
   readonly perThreshold: readonly MeasuredPolygon[];
   /** IoU when the annotator of the smallest threshold stops after k corrections, k = 0 (automatic) to `curveLength`. */
@@ -186,17 +189,25 @@ function measure(
   const stopped = new Map(
     polygons.filter(({ rule }) => rule.isFork).map((polygon) => [polygon.rule.clicks, toMeasured(polygon)]),
   );
+  const automatic = stopped.get(0) ?? final;
   return {
     kind: "simulated",
     crop,
     truthVertices: truth.length,
     perThreshold,
-    automatic: stopped.get(0) ?? final,
+    automatic,
+    automaticScore: scoreAsDrawn(automatic.sequence, crop, maskLogits),
     iouAfterClicks: Array.from(
       { length: curveLength(simulation) + 1 },
       (_, clicks) => (stopped.get(clicks) ?? final).iou,
     ),
   };
+}
+
+/** An annotator's loop keeps cells and probabilities of a polygon; how well it fits the mask map is found out again. */
+function scoreAsDrawn(sequence: Sequence, crop: Crop, maskLogits: Float32Array | undefined): number {
+  if (maskLogits === undefined) return polygonScore(sequence);
+  return polygonScore({ ...sequence, expectedIoU: fitOf(sequence.cells, crop, maskLogits).expectedIoU });
 }
 
 type Outline = Pick<MeasuredPolygon, "ring" | "iou">;

@@ -21,8 +21,9 @@ export type Rejected =
   | {
       readonly kind: "failed";
       readonly ordinal: number;
-      readonly annotationId: Id;
-      readonly imageId: Id;
+      /** null where the annotation has none, or none that can be kept: never one that is made up. */
+      readonly annotationId: Id | null;
+      readonly imageId: Id | null;
       readonly failure: Failure;
       readonly raw: JsonObject;
     };

@@ -3,6 +3,7 @@
  * city.
  */
 import { usageError } from "../errors.js";
+import { numberText } from "../json-text.js";
 import type { GroupBy } from "../report/types.js";
 import type { ImageRecord } from "../types.js";
 
@@ -71,9 +72,8 @@ function sourceOf(image: ImageRecord, groupBy: GroupBy): string {
     }
     case "field": {
       const value = Object.hasOwn(image.raw, groupBy.field) ? image.raw[groupBy.field] : undefined;
-      return typeof value === "string" || typeof value === "number" || typeof value === "boolean"
-        ? String(value)
-        : WITHOUT;
+      if (typeof value === "number") return numberText(image.raw, groupBy.field) ?? WITHOUT;
+      return typeof value === "string" || typeof value === "boolean" ? String(value) : WITHOUT;
     }
   }
 }

@@ -92,10 +92,11 @@ export class ListedReasons {
   private readonly listed = new Map<string, { readonly words: string; count: number; readonly firstIds: Id[] }>();
 
   /**
+   * @param id null for one without: it is counted, and `message` says which it is
    * @param message what exactly is wrong with this one; the list shows that of the first
    * @param method name of the method whose predictions these are, where it is not the predictions file
    */
-  add(reason: Reason, id: Id, message?: string, method?: string): void {
+  add(reason: Reason, id: Id | null, message?: string, method?: string): void {
     const key = method === undefined ? reason : `${reason}:${method}`;
     let known = this.listed.get(key);
     if (known === undefined) {
@@ -105,7 +106,7 @@ export class ListedReasons {
       this.listed.set(key, known);
     }
     known.count += 1;
-    if (known.firstIds.length < LISTED_IDS) known.firstIds.push(id);
+    if (id !== null && known.firstIds.length < LISTED_IDS) known.firstIds.push(id);
   }
 
   get total(): number {

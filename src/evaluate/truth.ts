@@ -41,7 +41,8 @@ export interface PreparedImage {
 }
 
 interface ExcludedTruth extends Exclusion {
-  readonly annotationId: Id;
+  /** null where the annotation has none. */
+  readonly annotationId: Id | null;
 }
 
 /** Gives the same answer on every call. @throws E_DATA when the image's size is needed and cannot be known */
@@ -78,7 +79,7 @@ export async function prepareImage(group: ImageGroup, settings: TruthSettings): 
     }
   }
   const size = sized?.kind === "size" ? sized.size : { width: image.width ?? 0, height: image.height ?? 0 };
-  const excludedIds = new Set(excluded.map(({ annotationId }) => annotationId));
+  const excludedIds = new Set(excluded.flatMap(({ annotationId }) => annotationId ?? []));
   return {
     subject: { image, location, width: size.width, height: size.height, instances, excludedIds, crowds },
     truths,

@@ -27,9 +27,9 @@ export class Findings {
     private readonly host: Pick<EvaluateHost, "row">,
   ) {}
 
-  async excludePrediction({ reason, id, imageId }: ExcludedPrediction, method: string): Promise<void> {
+  async excludePrediction({ reason, id, place, imageId }: ExcludedPrediction, method: string): Promise<void> {
     const other = method === OWN_METHOD ? {} : { method };
-    this.exclusions.add(reason, id, undefined, other.method);
+    this.exclusions.add(reason, id ?? place, undefined, other.method);
     await this.host.row({
       status: "excluded",
       reason,

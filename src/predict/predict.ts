@@ -1,6 +1,7 @@
 /**
  * Crops in, polygons out: runs the decode loop on a batch and brings the cells back to image pixels. Knows no files.
  */
+import { count } from "../count.js";
 import type { Crop, CropFrame } from "../crop/crop.js";
 import { CROP_BYTES } from "../crop/crop.js";
 import type { Engine } from "../engine/engine.js";
@@ -30,6 +31,7 @@ export type Prediction =
       readonly kind: "polygon";
       readonly crop: Crop;
       readonly ring: Ring;
+      /** 0..1, four decimals. */
       readonly score: number;
       readonly ended: boolean;
     }
@@ -67,7 +69,7 @@ function toPrediction(crop: Crop, sequence: BestSequence, options: PredictOption
       reason: "too-few-vertices",
       message:
         `annotation ${crop.instance.annotationId}: expected a sequence with at least 3 distinct vertices, ` +
-        `received ${distinct} after ${sequence.steps} step(s); draw this one by hand, or try a larger --context`,
+        `received ${distinct} after ${count(sequence.steps, "step")}; draw this one by hand, or try a larger --context`,
     };
     return { kind: "failed", crop, failure };
   }
@@ -76,9 +78,21 @@ function toPrediction(crop: Crop, sequence: BestSequence, options: PredictOption
     kind: "polygon",
     crop,
     ring,
-    score: sequence.expectedIoU ?? scoreOf(sequence.logProbability, sequence.steps),
+    score: polygonScore(sequence),
     ended: sequence.ended,
   };
+}
+
+/**
+ * The score of a polygon, wherever one is written: as a simulation's `polyrnn_score` as in `annotate`'s.
+ * @returns 0..1, four decimals
+ */
+export function polygonScore({
+  expectedIoU,
+  logProbability,
+  steps,
+}: Pick<BestSequence, "expectedIoU" | "logProbability" | "steps">): number {
+  return Math.round((expectedIoU ?? scoreOf(logProbability, steps)) * 1e4) / 1e4;
 }
 
 /**

@@ -18,6 +18,7 @@ import { BATCH_SIZES } from "../annotate/local-predictor.js";
 import type { AnnotateHost } from "../annotate/options.js";
 import type { PredictedInstance } from "../annotate/predict-batch.js";
 import type { OpenPredictor, Predictor, PredictRequest } from "../annotate/predictor.js";
+import { count } from "../count.js";
 import type { Model } from "../model/model.js";
 import type { PredictingEngine } from "../runs/run-file.js";
 import type { Secret } from "../secret.js";
@@ -65,7 +66,10 @@ const [FIRST_NOTE_POLLS, NEXT_NOTE_POLLS] = [5, 60];
 /** @returns the predictor for `annotate`; it connects when the model is loaded */
 export function openQueuePredictor(options: QueueRunOptions): OpenPredictor {
   return async (model, { images, resume }, host): Promise<Predictor> => {
-    const connection = await connectToQueue(options);
+    const connection = await connectToQueue({
+      ...options,
+      afterwards: "What was journaled is kept, and the same command with --resume goes on.",
+    });
     host.note(`handing out work for model ${model.card.name} over ${connection.address.shown}`);
     const naming: JobNaming = {
       images,
@@ -208,7 +212,7 @@ class Coordinator {
         const state = await board.stateOf(alone.id);
         const why = state.kind === "failed" ? state.why : "its results were refused";
         const message =
-          `job ${alone.id} was set aside after ${this.run.naming.attempts} attempt(s) and one of its image alone: ` +
+          `job ${alone.id} was set aside after ${count(this.run.naming.attempts, "attempt")} and one of its image alone: ` +
           `${why}. Look at the worker's messages and the image, then run again with --resume.`;
         yield [...alone.instances.values()].map((instance) =>
           failedBy(instance, {

@@ -54,7 +54,7 @@ export async function operateQueue(
   action: QueueAction,
   options: { readonly queue: RedisAddress; readonly timeoutMs: number },
 ): Promise<QueueStatus & { readonly touched: number }> {
-  const connection = await connectToQueue(options);
+  const connection = await connectToQueue({ ...options, afterwards: "Then run the command again." });
   try {
     const models = await listModels(connection);
     const coordinators = (await valuesOf(connection, LEASE_PATTERN)).map(nameOf);

@@ -14,7 +14,7 @@ import { receivedOf } from "../errors.js";
 import type { Secret } from "../secret.js";
 import type { Failure, Instance, Outcome } from "../types.js";
 import { describeViolation } from "../validate.js";
-import type { ImageSource, Job, JobImage, JobResult } from "./job.js";
+import type { ImageSource, Job, JobImage, JobOutcome, JobResult } from "./job.js";
 import { checkJob, checkJobResult, JOB_VERSION, LONGEST_SOURCE } from "./job.js";
 
 export interface JobNaming {
@@ -186,8 +186,7 @@ export function receiveResult({ job, instances, settled }: PlannedJob, value: un
     if (instance === undefined || seen.has(outcome.ordinal))
       return { kind: "refused", why: `expected each instance of the job once but received ordinal ${outcome.ordinal}` };
     seen.add(outcome.ordinal);
-    const { annotationId, imageId } = instance;
-    predicted.push({ instance, outcome: ordered({ ...outcome, annotationId, imageId }) });
+    predicted.push({ instance, outcome: ordered(outcome, instance) });
   }
   if (seen.size !== instances.size)
     return { kind: "refused", why: `expected ${instances.size} outcomes but received ${seen.size}` };
@@ -196,6 +195,6 @@ export function receiveResult({ job, instances, settled }: PlannedJob, value: un
 }
 
 /** Fields in the order in which the journal has them when one machine does the work. */
-function ordered({ ordinal, annotationId, imageId, ...rest }: Outcome): Outcome {
+function ordered({ ordinal, ...rest }: JobOutcome, { annotationId, imageId }: Instance): Outcome {
   return { ordinal, annotationId, imageId, ...rest };
 }

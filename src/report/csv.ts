@@ -34,8 +34,8 @@ export interface EvaluatedRow {
 export interface ExcludedRow {
   readonly status: "excluded";
   readonly reason: string;
-  /** Of the truth; of the prediction where the reason starts with "prediction-". */
-  readonly annotationId: Id;
+  /** Of the truth; of the prediction where the reason starts with "prediction-". null: it has none. */
+  readonly annotationId: Id | null;
   readonly imageId?: Id;
   readonly fileName?: string;
   /** The file a prediction is from, where it is not the predictions file: the name given to --compare. */
@@ -122,7 +122,7 @@ export class InstancesCsv extends CsvFile {
 }
 
 function cellsOf(row: ResultRow): Cell[] {
-  const place: Cell[] = [row.annotationId, row.imageId, row.fileName, row.status, row.reason];
+  const place: Cell[] = [row.annotationId ?? undefined, row.imageId, row.fileName, row.status, row.reason];
   if (row.status === "excluded") return [...place, row.method];
   const measures = row.scores.flatMap(({ iou, boundaryIou }) => [rounded(iou), rounded(boundaryIou)]);
   return [...place, undefined, row.category, row.source, row.area, row.size, row.score, row.vertices, ...measures];

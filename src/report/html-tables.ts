@@ -1,6 +1,7 @@
 /** Tables of report.html, in the shape of the paper's Tables 3 to 6. Published numbers have columns named as such. */
+import { count } from "../count.js";
 import type { Column, Fragment, Markup } from "../page/markup.js";
-import { html, NOTHING, oneDecimal, rangeOf, ratio, table, whole } from "../page/markup.js";
+import { html, NOTHING, oneDecimal, rangeOf, ratio, shownText, table, whole } from "../page/markup.js";
 import type { PublishedClickTable } from "./published.js";
 import { PUBLISHED_CITYSCAPES, PUBLISHED_CLICKS } from "./published.js";
 import type {
@@ -33,7 +34,7 @@ export function methodTable(report: EvaluationReport): Markup {
       { head: "What it is", isText: true },
     ],
     methods.map((method) => [
-      method.name,
+      shownText(method.name),
       withRange(method.classMean),
       withRange(method.instanceMean),
       withRange(method.boundaryInstanceMean),
@@ -95,14 +96,14 @@ function groupTable(methods: readonly MethodReport[], { caption, head, groupsOf,
   const columns: Column[] = [
     { head, isText: true },
     { head: "Instances" },
-    ...methods.map(({ name }) => ({ head: name })),
+    ...methods.map(({ name }) => ({ head: shownText(name) })),
   ];
   if (extra !== undefined) columns.push({ head: extra.head });
   return table(
     caption,
     columns,
     groupsOf(main).map((group) => [
-      group.name,
+      shownText(group.name),
       whole(group.iou.count),
       withRange(group.iou),
       ...others.map((method) => ratio(groupsOf(method).find(({ name }) => name === group.name)?.iou.mean)),
@@ -173,7 +174,7 @@ export function oneClassTable(clicks: ClickReport): Markup {
   if (chosen === undefined) return html``;
   return table(
     [
-      html`Annotator in the loop, class ${chosen.name} alone, ${whole(chosen.count)} instances `,
+      html`Annotator in the loop, class ${shownText(chosen.name)} alone, ${count(chosen.count, "instance", "instances", whole)} `,
       html`(the paper's Tables 5 and 6 are of cars)`,
     ],
     [
@@ -239,6 +240,6 @@ export function reasonTable(caption: string, reasons: readonly ListedReason[]): 
   return table(
     caption,
     [{ head: "Reason", isText: true }, { head: "Count" }, { head: "First ids", isText: true }],
-    reasons.map(({ words, count, firstIds }) => [words, whole(count), firstIds.map(String).join(", ")]),
+    reasons.map(({ words, count, firstIds }) => [words, whole(count), firstIds.map((id) => shownText(id)).join(", ")]),
   );
 }

@@ -4,7 +4,8 @@
  *
  * More than 300 lines: the sections share their columns and their escaping.
  */
-import { NOTHING, oneDecimal, rangeOf, ratio, whole } from "../page/markup.js";
+import { count } from "../count.js";
+import { cutText, NOTHING, oneDecimal, rangeOf, ratio, whole } from "../page/markup.js";
 import type { PublishedClickTable } from "./published.js";
 import { PUBLISHED_CITYSCAPES, PUBLISHED_CLICKS } from "./published.js";
 import type {
@@ -53,9 +54,11 @@ function columnsOf({ methods, gridCeiling }: EvaluationReport): readonly MethodR
   return [...methods, gridCeiling];
 }
 
+const instances = (n: number): string => count(n, "instance", "instances", whole);
+
 function introduction({ inputs, counts, generator }: EvaluationReport): string[] {
-  const scope = `${whole(counts.evaluated)} instances in ${whole(counts.images)} images of ${plainText(inputs.truth)}`;
-  const failed = `${whole(counts.failed)} without a usable prediction count as IoU 0.`;
+  const scope = `${instances(counts.evaluated)} in ${count(counts.images, "image", "images", whole)} of ${plainText(inputs.truth)}`;
+  const failed = `${whole(counts.failed)} without a usable prediction ${counts.failed === 1 ? "counts" : "count"} as IoU 0.`;
   return [
     `${scope}; predictions from ${plainText(inputs.predictions)}${predictedBy(inputs)}.`,
     `${failed} ${settingsText(inputs)} Written by ${plainText(generator)}.`,
@@ -74,7 +77,9 @@ function settingsText({ rasterizer, minArea, seed, resamples }: ReportInputs): s
     rasterizer === "coco" ? "Masks are filled by COCO's rule (pycocotools)." : "Masks are filled by Pillow's rule.";
   const small = minArea > 0 ? ` Truth parts below ${minArea} px are left out.` : "";
   const intervals =
-    resamples > 0 ? ` In brackets: 95 % bootstrap intervals (${resamples} draws within each class, seed ${seed}).` : "";
+    resamples > 0
+      ? ` In brackets: 95 % bootstrap intervals (${resamples} draws, seed ${seed}; – where one instance says nothing of the spread).`
+      : "";
   return `${rule}${small}${intervals}`;
 }
 
@@ -107,9 +112,9 @@ function methodSection(report: EvaluationReport): string[] {
       rows,
     ),
     "",
-    ...columnsOf(report).map(({ name, words }) => `- ${plainText(name)}: ${plainText(words, LONGEST_SENTENCE)}`),
+    ...columnsOf(report).map(({ name, words }) => `- ${plainText(name)}: ${plainText(words, WHOLE)}`),
     "",
-    `\\* ${plainText(PUBLISHED_CITYSCAPES.source, LONGEST_SENTENCE)} ${plainText(PUBLISHED_CITYSCAPES.data)}.`,
+    `\\* ${plainText(PUBLISHED_CITYSCAPES.source, WHOLE)} ${plainText(PUBLISHED_CITYSCAPES.data, WHOLE)}.`,
   ];
 }
 
@@ -136,12 +141,12 @@ function classSection(report: EvaluationReport): string[] {
     ["Class", "Instances", ...columns.map(({ name }) => plainText(name)), "Published, other data*"],
     rows,
   );
-  const note = [`\\* Polygon-RNN on Cityscapes: ${plainText(PUBLISHED_CITYSCAPES.source, LONGEST_SENTENCE)}.`];
+  const note = [`\\* Polygon-RNN on Cityscapes: ${plainText(PUBLISHED_CITYSCAPES.source, WHOLE)}.`];
   return [
     "## IoU by class",
     "",
     ...(classes.length > OPEN_CLASSES
-      ? folded(`${classes.length} classes`, [...lines, "", ...note])
+      ? folded(count(classes.length, "class", "classes"), [...lines, "", ...note])
       : [...lines, "", ...note]),
   ];
 }
@@ -169,7 +174,7 @@ function listSection(heading: string, reasons: readonly ListedReason[]): string[
       .map((id) => plainText(String(id)))
       .join(", ");
     const more = count > SHOWN_IDS ? ", ..." : "";
-    return `- ${plainText(reason)}: ${count} ${plainText(words, LONGEST_SENTENCE)} (ids ${ids}${more})`;
+    return `- ${plainText(reason)}: ${count} ${plainText(words, WHOLE)} (ids ${ids}${more})`;
   });
   return [heading, "", ...lines];
 }
@@ -183,15 +188,15 @@ function publishedRatio(percent: number | undefined): string {
 const SHOWN_CORRECTIONS = [0, 1, 2, 3, 5, 10, 15, 20];
 
 function clickSections(clicks: ClickReport): string[] {
-  const cap = clicks.maxClicks === null ? "no cap on clicks" : `at most ${clicks.maxClicks} clicks`;
+  const cap = clicks.maxClicks === null ? "no cap on clicks" : `at most ${count(clicks.maxClicks, "click")}`;
   const setting = `metric ${clicks.metric}, match ${clicks.match}, ${cap}`;
   const perClick =
     clicks.secondsPerClick === null ? "" : `${clicks.secondsPerClick.toFixed(3)} s of computing per click; `;
   return [
     "## Annotator in the loop, simulated",
     "",
-    `${whole(clicks.instances)} instances; ${setting}. ${perClick}${oneDecimal(clicks.wallSeconds)} s in all.`,
-    ...clicks.rules.map((rule) => `- ${plainText(rule, LONGEST_SENTENCE)}`),
+    `${instances(clicks.instances)}; ${setting}. ${perClick}${oneDecimal(clicks.wallSeconds)} s in all.`,
+    ...clicks.rules.map((rule) => `- ${plainText(rule, WHOLE)}`),
     "",
     ...allClasses(clicks),
     "",
@@ -307,22 +312,22 @@ function publishedCells({ rows }: PublishedClickTable, threshold: number, match:
 }
 
 function sourceOf({ source, data }: PublishedClickTable): string {
-  return `${plainText(source, LONGEST_SENTENCE)} ${plainText(data)}.`;
+  return `${plainText(source, WHOLE)} ${plainText(data, WHOLE)}.`;
 }
 
 function timesFaster(speedUp: number | null): string {
   return speedUp === null ? NOTHING : `x ${speedUp.toFixed(2)}`;
 }
 
-/** Longer names are cut; sentences may be longer. */
+/** Longer texts from outside are cut. */
 const LONGEST_NAME = 120;
-const LONGEST_SENTENCE = 600;
+/** For sentences of our own. */
+export const WHOLE = Infinity;
 
 /** Text that stays text: one line, without control characters, and everything escaped that Markdown or HTML acts on. */
 export function plainText(text: string, longest = LONGEST_NAME): string {
   const line = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu, " ");
-  const cut = line.length > longest ? `${line.slice(0, longest)}...` : line;
-  return cut.replace(/[\\`*_{}[\]()#!|~@$<>&:^]/g, "\\$&");
+  return cutText(line, longest, "...").replace(/[\\`*_{}[\]()#!|~@$<>&:^]/g, "\\$&");
 }
 
 /** A table; the first column is aligned left, the others right. @param cells escaped already */

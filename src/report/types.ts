@@ -106,7 +106,10 @@ export interface ListedReason {
 /** Ids listed per reason; all of them are in instances.csv. */
 export const LISTED_IDS = 20;
 
-/** A mean with its 95 % bootstrap interval. All three are null when count is 0. */
+/**
+ * A mean with its 95 % bootstrap interval. All three are null when count is 0; of a single instance, and without
+ * resamples, there is no interval and its ends are null.
+ */
 export interface Interval {
   readonly mean: number | null;
   readonly low: number | null;

@@ -125,7 +125,7 @@ function bounded<O extends Outcome>(outcome: O): O {
   return short.status === "failed" ? { ...short, message: cutText(short.message, LONGEST_MESSAGE) } : short;
 }
 
-function shortId(id: Id): Id {
+function shortId<I extends Id | null>(id: I): I | string {
   return typeof id === "string" ? cutText(id, LONGEST_ID) : id;
 }
 

@@ -7,6 +7,7 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { count } from "../count.js";
 import type { DatasetFormat } from "../dataset/dataset.js";
 import type { PassedOver } from "../engine/devices.js";
 import type { DeviceName, EngineName } from "../engine/engine.js";
@@ -120,7 +121,10 @@ async function readJson(path: string, maxBytes = LARGEST_RUN_FILE): Promise<Foun
     const found = await stat(path);
     if (!found.isFile()) return { kind: "damaged", problem: "expected a file, received something else" };
     if (found.size > maxBytes)
-      return { kind: "damaged", problem: `expected a file of at most ${maxBytes} bytes, received ${found.size}` };
+      return {
+        kind: "damaged",
+        problem: `expected a file of at most ${count(maxBytes, "byte")}, received ${found.size}`,
+      };
   } catch (error) {
     return failed("absent", error);
   }
@@ -177,6 +181,13 @@ const checkRecord = lazily(() =>
   }),
 );
 
+/** Why there is no run.json in a folder: no folder, a file, or a folder without one. */
+async function absenceOf(folder: string): Promise<string> {
+  const found = await stat(folder).catch(() => undefined);
+  if (found === undefined) return `${folder}: there is no such folder;`;
+  return found.isDirectory() ? `${folder}: there is no ${RUN_FILE} in it;` : `${folder}: this is a file;`;
+}
+
 /**
  * The view of `merge`: all or nothing.
  * @param expected what the folder should be, for the message
@@ -187,7 +198,7 @@ export async function readRunFile(folder: string, expected: string, hint: string
   const found = await readJson(path);
   if (found.kind !== "found")
     throw found.kind === "absent"
-      ? missingInput(`${path}: expected ${expected}, received ${reasonOf(found.error)}`, hint, found.error)
+      ? missingInput(`${await absenceOf(folder)} expected ${expected}`, hint, found.error)
       : invalidData(`${path}: ${found.problem}`, hint, found.error);
   const run: unknown = found.run;
   const violation = checkRecord(run);

@@ -6,6 +6,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
+import { count } from "../count.js";
 import type { StepReport } from "../engine/trainer.js";
 import { invalidData } from "../errors.js";
 import { toWriteError } from "../files/atomic-file.js";
@@ -44,7 +45,7 @@ export class MetricsFile {
       const { bytesRead } = await handle.read(kept, 0, keep, 0);
       if (bytesRead < keep)
         throw invalidData(
-          `${path}: expected at least ${keep} bytes, those of the checkpoint, but received ${bytesRead}`,
+          `${path}: expected at least ${count(keep, "byte")}, those of the checkpoint, but received ${bytesRead}`,
           "The file was changed since the run was stopped.",
         );
       await handle.truncate(keep);

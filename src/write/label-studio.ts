@@ -31,6 +31,7 @@ export async function openLabelStudioWriter(context: WriteContext): Promise<Anno
   let separator = "[\n";
   return {
     async image(result) {
+      if (result.isUnknown === true) return; // There is no picture to show.
       await file.write(separator + JSON.stringify(toTask(result, regionsOf(result, names), context)));
       separator = ",\n";
     },

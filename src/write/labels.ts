@@ -7,10 +7,22 @@
  * limit, was this run's to predict and has no polygon; the summary lists it.
  */
 import { PolyrnnError } from "../errors.js";
+import { fromNamedPixels } from "../geometry/pixel-outline.js";
 import { signedArea } from "../geometry/ring.js";
 import { decodeRle } from "../geometry/rle.js";
 import { traceMask } from "../geometry/trace-mask.js";
-import type { Category, Id, ImagePoint, JsonObject, JsonValue, Polygon, Ring, Rle, SkipReason } from "../types.js";
+import type {
+  Category,
+  Id,
+  ImagePoint,
+  JsonObject,
+  JsonValue,
+  Polygon,
+  Ring,
+  Rle,
+  SkipReason,
+  Truth,
+} from "../types.js";
 import { joinRings } from "./rings.js";
 import type { CategoryNames, ImageResult, ResultItem } from "./writer.js";
 
@@ -25,9 +37,12 @@ export interface Region {
   readonly score?: number;
 }
 
-/** In input order. */
+/** In input order, in the frame of the result's size. */
 export function regionsOf(result: ImageResult, names: CategoryNames): Region[] {
-  return result.items.flatMap((item) => regionOf(item, names) ?? []);
+  const { items, toDisplayed } = result;
+  const regions = items.flatMap((item) => regionOf(item, names) ?? []);
+  if (toDisplayed === undefined) return regions;
+  return regions.map((region) => ({ ...region, polygon: region.polygon.map(toDisplayed) }));
 }
 
 /**
@@ -92,10 +107,23 @@ export function existingPolygon(item: ResultItem): Polygon | undefined {
   return polygonOfRaw(rawOf(item)) ?? (truth?.kind === "rle" ? outlines(truth.rle) : truth?.polygon);
 }
 
+/** The COCO segmentation of a label of the input, as it was drawn; undefined when there is none that can be read. */
+export function existingShape(item: ResultItem): Truth | undefined {
+  const segmentation = rawOf(item)["segmentation"];
+  if (!Array.isArray(segmentation)) {
+    const rle = maskOfRaw(segmentation);
+    return rle && { kind: "rle", rle };
+  }
+  const polygon = existingPolygon(item);
+  return polygon && { kind: "polygon", polygon };
+}
+
 function polygonOfRaw(raw: JsonObject): Polygon | undefined {
   const segmentation = raw["segmentation"];
   if (Array.isArray(segmentation)) return nonEmpty(segmentation.flatMap(ringOfFlatList));
-  return hasCocoSegmentation(raw) ? outlinesOfRaw(segmentation) : nonEmpty(ringOfPairs(raw["polygon"]));
+  return hasCocoSegmentation(raw)
+    ? outlinesOfRaw(segmentation)
+    : nonEmpty(ringOfPairs(raw["polygon"]).flatMap(fromNamedPixels));
 }
 
 /** Category of an item: of its instance, or of the annotation as read, which has a COCO id or a Cityscapes label. */
@@ -144,8 +172,13 @@ export function categoryColor(index: number): string {
 }
 
 function outlinesOfRaw(mask: JsonValue | undefined): Polygon | undefined {
+  const rle = maskOfRaw(mask);
+  return rle && outlines(rle);
+}
+
+function maskOfRaw(mask: JsonValue | undefined): Rle | undefined {
   try {
-    return outlines(decodeRle(mask, "segmentation"));
+    return decodeRle(mask, "segmentation");
   } catch (error) {
     // A damaged mask of an annotation that was passed over must not end the run.
     if (error instanceof PolyrnnError) return undefined;

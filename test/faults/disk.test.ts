@@ -3,12 +3,12 @@ import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createRandom } from "../../src/random.js";
-import { type Ended, endAll, runToEnd } from "../process/start.js";
+import type { Ended } from "../helpers/command.js";
+import { endAll, runToEnd } from "../helpers/command.js";
 import { FaultCase, count } from "./ledger.js";
+import type { SmallData, Undisturbed } from "./small-run.js";
 import {
   ALL_FORMATS,
-  type SmallData,
-  type Undisturbed,
   annotateArgs,
   makeSmallData,
   newHome,
@@ -23,7 +23,7 @@ const home = newHome();
 let data: SmallData;
 let straight: Undisturbed;
 beforeAll(async () => {
-  data = await makeSmallData(home, 10);
+  data = await makeSmallData(home, count(10, 5));
   straight = await runUndisturbed(data, ...ALL_FORMATS);
 }, 120_000);
 afterEach(endAll);

@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, expect, test } from "vitest";
-import { type Random, createRandom } from "../../src/random.js";
-import { endAll, start } from "../process/start.js";
+import type { Random } from "../../src/random.js";
+import { createRandom } from "../../src/random.js";
+import { endAll, start } from "../helpers/command.js";
 import { FaultCase, count, timeFor } from "./ledger.js";
+import type { SmallData, Undisturbed } from "./small-run.js";
 import {
   ALL_FORMATS,
   annotateArgs,
@@ -13,8 +15,6 @@ import {
   removeHome,
   resumeProblems,
   runUndisturbed,
-  type SmallData,
-  type Undisturbed,
 } from "./small-run.js";
 
 const home = newHome();
@@ -90,10 +90,10 @@ async function killChain(
 test(
   "kill -9 at random moments of a whole run, the resumed ones included, loses nothing: every file ends in the same bytes",
   async () => {
-    const data = await makeSmallData(home, 20);
+    const data = await makeSmallData(home, count(20, 12));
     const straight = await runUndisturbed(data, ...ALL_FORMATS);
     const phases = await measurePhases(data, join(home, "measured"));
-    const wanted = count(200, 5);
+    const wanted = count(200, 4);
     const faults = new FaultCase("kill -9, then --resume");
     const isTime = timeFor(35);
     let chain = 0;

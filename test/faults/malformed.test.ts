@@ -4,8 +4,10 @@ import sharp from "sharp";
 import { afterAll, expect, test } from "vitest";
 import { createRandom } from "../../src/random.js";
 import { FaultCase, IS_FULL, count, timeFor } from "./ledger.js";
-import { HEIGHT, KIND_NAMES, type Place, WIDTH, writeInput } from "./malformed-inputs.js";
-import { MalformedRunner, type Result } from "./malformed-runner.js";
+import type { Place } from "./malformed-inputs.js";
+import { HEIGHT, KIND_NAMES, WIDTH, writeInput } from "./malformed-inputs.js";
+import type { Result } from "./malformed-runner.js";
+import { MalformedRunner } from "./malformed-runner.js";
 import { newHome, removeHome } from "./small-run.js";
 
 const homes: string[] = [];
@@ -80,7 +82,7 @@ function journalOf(place: Place): string {
 test(
   "malformed inputs end in a rejection that says where, or in polygons; nothing crashes, hangs, grows or reaches outside",
   async () => {
-    const wanted = count(10_000, 500);
+    const wanted = count(10_000, 225);
     const workers = IS_FULL ? 2 : 1;
     const faults = new Map(KIND_NAMES.map((kind) => [kind, new FaultCase(`malformed: ${kind}`)]));
     const slowest = new Map<string, number>(),

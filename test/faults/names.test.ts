@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { runToEnd } from "../process/start.js";
+import { runToEnd } from "../helpers/command.js";
 import { FaultCase } from "./ledger.js";
 import { ALL_FORMATS, TINY, makeSmallData, newHome, removeHome } from "./small-run.js";
 

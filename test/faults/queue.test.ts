@@ -10,24 +10,36 @@ import { describe, expect, test } from "vitest";
 import type { AnnotateSummary } from "../../src/annotate/summary.js";
 import { KEY_PREFIX, queueNameOf } from "../../src/queue/connection.js";
 import { loadModel } from "../../src/model/model.js";
-import type { Started } from "../process/start.js";
-import { endAll, start } from "../process/start.js";
-import { LONG, PER_IMAGE, WORKER_PRELOAD, journaled, queueOf, queueWork, until } from "../queue/queue-work.js";
-import type { RedisServer } from "../queue/redis-server.js";
-import { HAS_REDIS } from "../queue/redis-server.js";
+import type { Started } from "../helpers/command.js";
+import { endAll, start } from "../helpers/command.js";
+import {
+  LONG,
+  PER_IMAGE,
+  WORKER_PRELOAD,
+  endLeases,
+  journaled,
+  queueOf,
+  queueWork,
+  until,
+} from "../queue/queue-work.js";
+import type { RedisServer } from "../helpers/redis-server.js";
+import { HAS_REDIS } from "../helpers/redis-server.js";
 import { count, FaultCase } from "./ledger.js";
-import { TINY, annotateArgs } from "./small-run.js";
+import { TINY, annotateArgs, runSoundly } from "./small-run.js";
 
 const SLOW = { TEST_SLOW_MS: "150" };
 
 const work = queueWork();
-const { newOut, server, problemsAfter } = work;
+const { newOut, server, problemsAfter, soundWorker, soundCoordinator } = work;
 const worker = ({ url }: RedisServer, env: Readonly<Record<string, string>> = {}, ...more: string[]): Started =>
   work.worker(url, more, { env });
 const coordinator = ({ url }: RedisServer, out: string, ...more: string[]): Started => work.coordinator(url, out, more);
 const inTheMiddle = (out: string): Promise<void> => until(() => journaled(out) >= 8);
 
 const problemsOf = async (run: Started, out: string): Promise<string[]> => problemsAfter(await run.ended, out);
+/** Of a coordinator that nothing happens to. */
+const soundProblems = async ({ url }: RedisServer, out: string, ...more: string[]): Promise<string[]> =>
+  problemsAfter(await soundCoordinator(url, out, more), out);
 
 function survives(fault: string, problems: readonly string[]): void {
   const faults = new FaultCase(`queue: ${fault}`);
@@ -44,7 +56,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       worker(at);
       worker(at);
       const out = newOut();
-      survives("nothing", await problemsOf(coordinator(at, out), out));
+      survives("nothing", await soundProblems(at, out));
     },
     LONG,
   );
@@ -55,11 +67,11 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       const at = await server();
       const out = newOut();
       const victim = worker(at, { TEST_SLOW_MS: "3000" });
-      const run = coordinator(at, out);
+      const run = soundProblems(at, out);
       await until(async () => ((await queueOf(at.url))?.active ?? 0) > 0);
       victim.child.kill("SIGKILL");
-      worker(at);
-      survives("kill -9 of a worker in the middle of a job", await problemsOf(run, out));
+      soundWorker(at.url);
+      survives("kill -9 of a worker in the middle of a job", await run);
     },
     LONG,
   );
@@ -70,7 +82,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       const at = await server();
       const out = newOut();
       const leaving = worker(at, { TEST_SLOW_MS: "500" }, "--concurrency", "4", "--json");
-      const run = coordinator(at, out);
+      const run = soundProblems(at, out);
       await until(async () => ((await queueOf(at.url))?.active ?? 0) >= 3);
       leaving.child.kill("SIGTERM");
       const ended = await leaving.ended;
@@ -78,8 +90,8 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       expect(JSON.parse(ended.stdout)).toMatchObject({ type: "worker-summary", failed: 0 });
       expect((JSON.parse(ended.stdout) as { givenBack: number }).givenBack).toBeGreaterThan(0);
       expect(await queueOf(at.url)).toMatchObject({ active: 0, failed: 0, workers: [] });
-      worker(at);
-      survives("SIGTERM to a worker", await problemsOf(run, out));
+      soundWorker(at.url);
+      survives("SIGTERM to a worker", await run);
     },
     LONG,
   );
@@ -92,9 +104,11 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       worker(at, SLOW);
       const first = coordinator(at, out);
       await inTheMiddle(out);
+      // A result that is journaled but not yet taken off the server would stay there for its day.
+      await until(async () => (await queueOf(at.url))?.completed === 0);
       first.child.kill("SIGKILL");
       await first.ended;
-      survives("kill -9 of the coordinator, --resume", await problemsOf(coordinator(at, out, "--resume"), out));
+      survives("kill -9 of the coordinator, --resume", await soundProblems(at, out, "--resume"));
       expect(await queueOf(at.url)).toMatchObject({ waiting: 0, completed: 0, failed: 0 });
     },
     LONG,
@@ -112,10 +126,10 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       const at = await server(...settings);
       const out = newOut();
       worker(at, SLOW);
-      const run = coordinator(at, out);
+      const run = soundProblems(at, out);
       await inTheMiddle(out);
       await at.restart();
-      survives(fault, await problemsOf(run, out));
+      survives(fault, await run);
     },
     LONG,
   );
@@ -127,13 +141,13 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       const out = newOut();
       // Full before the first job: jobs that stand in the queue already may still be finished by a full server.
       await at.client.config("SET", "maxmemory", "1");
-      const ended = await coordinator(at, out).ended;
+      const ended = await soundCoordinator(at.url, out);
       expect(ended.code, ended.stderr).toBe(69);
       expect(ended.stderr).toContain("the server is full");
       expect(ended.stderr).toContain("--resume");
       await at.client.config("SET", "maxmemory", "0");
-      worker(at, SLOW);
-      survives("Redis full (maxmemory), then --resume", await problemsOf(coordinator(at, out, "--resume"), out));
+      soundWorker(at.url);
+      survives("Redis full (maxmemory), then --resume", await soundProblems(at, out, "--resume"));
     },
     LONG,
   );
@@ -144,14 +158,15 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       const at = await server();
       const out = newOut();
       worker(at, SLOW);
-      const run = coordinator(at, out, "--queue-timeout", "3");
+      const run = soundCoordinator(at.url, out, ["--queue-timeout", "3"]);
       await inTheMiddle(out);
       at.signal("SIGSTOP");
-      const ended = await run.ended;
+      const ended = await run;
       expect(ended.code, ended.stderr).toBe(69);
       expect(ended.stderr).toContain("expected an answer within 3 s but received none");
       at.signal("SIGCONT");
-      survives("Redis hangs (SIGSTOP), then --resume", await problemsOf(coordinator(at, out, "--resume"), out));
+      await endLeases(at);
+      survives("Redis hangs (SIGSTOP), then --resume", await soundProblems(at, out, "--resume"));
     },
     LONG,
   );
@@ -163,10 +178,10 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       const out = newOut();
       const run = coordinator(at, out);
       await until(async () => ((await queueOf(at.url))?.waiting ?? 0) > 0);
-      const second = await coordinator(at, newOut()).ended;
+      const second = await soundCoordinator(at.url, newOut());
       expect(second.code, second.stderr).toBe(69);
       expect(second.stderr).toMatch(/expected to be its only coordinator but process \d+ on .* is at work/);
-      worker(at);
+      soundWorker(at.url);
       survives("two coordinators for one run", await problemsOf(run, out));
     },
     LONG,
@@ -177,7 +192,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
     async () => {
       const at = await server();
       const out = newOut();
-      const run = coordinator(at, out, "--json", "--attempts", "2");
+      const run = soundCoordinator(at.url, out, ["--json", "--attempts", "2"]);
       let deaths = 0;
       const over = new AbortController();
       const supervise = (async () => {
@@ -185,7 +200,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
         while (!over.signal.aborted)
           if ((await worker(at, { TEST_POISON: "lake.jpg" }).ended).signal === "SIGKILL") deaths++;
       })();
-      const ended = await run.ended;
+      const ended = await run;
       over.abort();
       endAll();
       await supervise;
@@ -196,8 +211,8 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
         /set aside after 2 attempt\(s\) and one of its image alone: .*died or stalled/,
       );
       expect(deaths).toBeGreaterThanOrEqual(3);
-      worker(at);
-      survives("a poison image, then --resume without it", await problemsOf(coordinator(at, out, "--resume"), out));
+      soundWorker(at.url);
+      survives("a poison image, then --resume without it", await soundProblems(at, out, "--resume"));
     },
     2 * LONG,
   );
@@ -268,7 +283,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       await at.client.hset(`${KEY_PREFIX}:${name}:torn`, "data", '{"type":');
       const out = newOut();
       const drawing = worker(at, {}, "--metrics-port", "0", "--stalled-after", "20"); // 50 MB take a while to parse
-      const problems = await problemsOf(coordinator(at, out), out);
+      const problems = await soundProblems(at, out);
       survives("foreign, torn, outdated and 50 MB jobs", problems);
       await drawing.says("metrics at");
       const metrics = await (await fetch(/http:\S+metrics/.exec(drawing.stderrSoFar())![0])).text();
@@ -299,7 +314,8 @@ describe.skipIf(!HAS_REDIS)("whoever writes to Redis or serves an image cannot s
       const hostile = hostileWorker(at, hash, () => Promise.reject(new Error(text)));
       const ended = await coordinator(at, out, "--attempts", "1").ended;
       await hostile.close();
-      const problems = ended.code === 1 ? [] : [`ended with ${ended.code ?? "a signal"}`];
+      // 65: not one polygon came.
+      const problems = ended.code === 1 || ended.code === 65 ? [] : [`ended with ${ended.code ?? "a signal"}`];
       if (ended.stderr.length > 100_000) problems.push(`${ended.stderr.length} characters on standard error`);
       const resumed = start(annotateArgs(work.data, out, "--overlays", "none", "--resume"));
       survives("failure texts of megabytes, --resume", [...problems, ...(await problemsOf(resumed, out))]);
@@ -385,7 +401,8 @@ describe.skipIf(!HAS_REDIS)("whoever writes to Redis or serves an image cannot s
       const fetching = worker(at, {}, "--allow-private-addresses", "--image-timeout", "60");
       const first = coordinator(at, out, "--image-address", `${address}/x?sig=LEAKME`, "--attempts", "1");
       const ended = await first.ended;
-      const problems = ended.code === 1 ? [] : [`ended with ${ended.code ?? "a signal"}`];
+      // 65: not one polygon came.
+      const problems = ended.code === 1 || ended.code === 65 ? [] : [`ended with ${ended.code ?? "a signal"}`];
       if (`${ended.stderr}${fetching.stderrSoFar()}`.includes("LEAKME")) problems.push("a secret was printed");
       const second = coordinator(at, newOut(), "--image-address", `${address}/slow?sig=LEAKME`);
       await until(async () => ((await queueOf(at.url))?.active ?? 0) > 0);
@@ -414,17 +431,17 @@ describe.skipIf(!HAS_REDIS)("a password in the address", () => {
       const status = ["queue", "status", "--queue-timeout", "3", "--json"];
       const out = newOut();
       const runs = [
-        { code: 0, run: start([...status, "--queue", right]) },
-        { code: 69, run: start([...status, "--queue", wrong]) },
-        { code: 2, run: start([...status, right]) },
-        { code: 2, run: start([...status, "--queue", `${right}/x`]) },
-        { code: 69, run: start([...status, "--queue", "redis://:topsecret@127.0.0.1:1"]) },
-        { code: work.straight.code, run: coordinator({ ...at, url: right }, out, "--verbose") },
-        { code: 69, run: worker({ ...at, url: wrong }) },
+        { code: 0, run: runSoundly([...status, "--queue", right]) },
+        { code: 69, run: runSoundly([...status, "--queue", wrong]) },
+        { code: 2, run: runSoundly([...status, right]) },
+        { code: 2, run: runSoundly([...status, "--queue", `${right}/x`]) },
+        { code: 69, run: runSoundly([...status, "--queue", "redis://:topsecret@127.0.0.1:1"]) },
+        { code: work.straight.code, run: coordinator({ ...at, url: right }, out, "--verbose").ended },
+        { code: 69, run: worker({ ...at, url: wrong }).ended },
       ];
       const drawing = worker({ ...at, url: right });
       for (const { code, run } of runs) {
-        const ended = await run.ended;
+        const ended = await run;
         expect(ended.code, ended.stderr).toBe(code);
         expect(`${ended.stdout}${ended.stderr}`).not.toContain("topsecret");
       }

@@ -15,12 +15,12 @@ import { basename, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createRandom } from "../../src/random.js";
-import { BIN, type Started, endAll, runToEnd, start } from "../process/start.js";
+import type { Started } from "../helpers/command.js";
+import { BIN, endAll, runToEnd, start } from "../helpers/command.js";
 import { FaultCase, IS_FULL, count } from "./ledger.js";
+import type { SmallData, Undisturbed } from "./small-run.js";
 import {
   ALL_FORMATS,
-  type SmallData,
-  type Undisturbed,
   annotateArgs,
   differences,
   filesOf,
@@ -30,14 +30,18 @@ import {
   removeHome,
   resumeProblems,
   runTool,
+  runSoundly,
   runUndisturbed,
 } from "./small-run.js";
+
+/** Boxes per image in the short form: 90 in all, so that a run can be met in the middle. */
+const PER_IMAGE = 15;
 
 const home = newHome();
 let data: SmallData;
 let straight: Undisturbed;
 beforeAll(async () => {
-  data = await makeSmallData(home, count(60, 25));
+  data = await makeSmallData(home, count(60, PER_IMAGE));
   straight = await runUndisturbed(data, ...ALL_FORMATS);
 }, 120_000);
 afterEach(endAll);
@@ -71,7 +75,7 @@ test(
       first.child.kill("SIGSTOP"); // So that it is still at work when the others come.
       const others = await Promise.all(
         [[], ["--resume"], ["--force"]].flatMap((more) =>
-          [out, link].map((path) => runToEnd(annotateArgs(data, path, ...more))),
+          [out, link].map((path) => runSoundly(annotateArgs(data, path, ...more))),
         ),
       );
       first.child.kill("SIGCONT");
@@ -186,7 +190,7 @@ test.skipIf(process.platform === "win32")(
         const ofImages = Object.entries(failedByReason)
           .filter(([reason]) => reason.startsWith("image-"))
           .reduce((sum, [, times]) => sum + times, 0);
-        if (ofImages === 0 || ofImages > 2 * count(60, 25))
+        if (ofImages === 0 || ofImages > 2 * count(60, PER_IMAGE))
           problems.push(`${ofImages} of ${failed} failures are of images`);
       }
       for (const name of changed) {
@@ -237,7 +241,7 @@ test(
       for (let number = 0; number < count(6, 1); number++) {
         const out = newOut();
         const run = start(annotateArgs(data, out, ...ALL_FORMATS));
-        await inTheMiddle(run, out, 2 + createRandom(`${name} ${number}`).integer(100));
+        await inTheMiddle(run, out, 2 + createRandom(`${name} ${number}`).integer(count(100, 60)));
         for (const [signal, pause] of signals) {
           await wait(pause);
           run.child.kill(signal);

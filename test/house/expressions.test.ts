@@ -53,7 +53,19 @@ function pumpsFor({ source }: RegExp): ReadonlySet<string> {
       .replace(/[()|?*+^$]/g, "")
       .match(/[a-z0-9_:/.@-]{2,}/gi) ?? [];
   const characters = [
-    ...new Set([...plain.replace(/[()|?*+^${}[\]]/g, ""), "a", "1", "/", ".", "-", "=", ":", " ", "\n", "["]),
+    ...new Set([
+      ...Array.from(plain.replace(/[()|?*+^${}[\]]/g, "")),
+      "a",
+      "1",
+      "/",
+      ".",
+      "-",
+      "=",
+      ":",
+      " ",
+      "\n",
+      "[",
+    ]),
   ];
   const singles = characters.slice(0, 40);
   const pairs = singles.slice(0, 6).flatMap((a) => singles.slice(0, 6).map((b) => a + b));

@@ -17,12 +17,14 @@ const textOf = (file: string): string => readFileSync(join(SRC, file), "utf8");
 
 /** The ground floor: each may import what stands before it. */
 const GROUND = [
+  "count",
   "types",
   "foreign",
   "secret",
   "errors",
   "random",
   "nearest",
+  "json-text",
   "validate",
   "version",
   "geometry",
@@ -32,13 +34,15 @@ const GROUND = [
 const STAGES = ["dataset", "crop", "network", "write", "page"];
 const RUNNING = [...GROUND, ...STAGES, "model", "engine", "predict", "runs"];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  count: [],
   types: [],
   foreign: [],
   secret: [],
   errors: ["types", "foreign"],
   random: ["types", "errors"],
   nearest: [],
-  validate: ["types", "foreign", "errors"],
+  "json-text": ["types", "errors"],
+  validate: ["types", "foreign", "errors", "json-text"],
   version: [],
   geometry: ["types", "errors", "random"],
   files: ["types", "foreign", "errors"],

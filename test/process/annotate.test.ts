@@ -13,8 +13,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, expect, test } from "vitest";
-import type { Ended, Started } from "./start.js";
-import { endAll, runToEnd, start } from "./start.js";
+import type { Ended, Started } from "../helpers/command.js";
+import { endAll, runInHost, runToEnd, start } from "../helpers/command.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 const IMAGES = join(FIXTURES, "images");
@@ -113,7 +113,7 @@ test("1: one image is missing; its boxes are failures with the reason, all other
     );
   });
   const out = newOut();
-  const ended = await runToEnd(annotate(boxes, out, "--json"));
+  const ended = await runToEnd(annotate(boxes, out, "--model", TINY, "--max-steps", "4", "--json"));
   expect(ended.code, ended.stderr).toBe(1);
   const summary = summaryOf(ended);
   expect(summary["failedByReason"]).toHaveProperty("image-missing");
@@ -140,7 +140,7 @@ test.each([
     words: () => annotate(BOXES, folder),
   },
 ])("$code: $why; the error is one JSON object with --json, and words on standard error", async ({ code, words }) => {
-  const ended = await runToEnd([...words(), "--json"]);
+  const ended = await runInHost([...words(), "--json"]);
   expect(ended.code, ended.stderr).toBe(code);
   const report = summaryOf(ended) as { message: string; hint: string };
   expect(report).toMatchObject({ version: 1, type: "error" });
@@ -155,7 +155,7 @@ test("69: a damaged model is refused before anything is written", async () => {
   cpSync(TINY, model, { recursive: true });
   writeFileSync(join(model, "model.safetensors"), "no weights");
   const out = newOut();
-  const ended = await runToEnd(annotate(BOXES, out, "--model", model));
+  const ended = await runInHost(annotate(BOXES, out, "--model", model));
   expect(ended.code).toBe(69);
   expect(ended.stderr).toContain("expected sha256");
   expect(existsSync(join(out, "journal.ndjson"))).toBe(false);
@@ -166,7 +166,7 @@ test("an output folder that holds an input is refused, and nothing is written ov
   mkdirSync(home);
   cpSync(BOXES, join(home, "annotations.json"));
   const before = contents(home);
-  const ended = await runToEnd(annotate(join(home, "annotations.json"), home, "--force"));
+  const ended = await runInHost(annotate(join(home, "annotations.json"), home, "--force"));
   expect([2, 73]).toContain(ended.code);
   expect(contents(home)).toEqual(before);
 });
@@ -178,7 +178,7 @@ test("the output folder may be reached over a link, and an input behind a link i
   const link = newOut();
   symlinkSync(home, link);
   const before = contents(home);
-  const ended = await runToEnd(annotate(join(home, "annotations.json"), link, "--force"));
+  const ended = await runInHost(annotate(join(home, "annotations.json"), link, "--force"));
   expect([2, 73]).toContain(ended.code);
   expect(contents(home)).toEqual(before);
 });
@@ -208,7 +208,21 @@ test("config file, environment and flags reach the run, each going before the on
 test("--out - streams one annotation per line; with --json the summary is the last line; nothing is written", async () => {
   const work = newOut();
   mkdirSync(work);
-  const words = ["annotate", IMAGES, "--boxes", BOXES, "--out", "-", "--device", "cpu", "--limit", "6", "--json"];
+  const words = [
+    "annotate",
+    IMAGES,
+    "--boxes",
+    BOXES,
+    "--out",
+    "-",
+    "--device",
+    "cpu",
+    "--limit",
+    "6",
+    "--json",
+    "--model",
+    TINY,
+  ];
   const ended = await runToEnd(words, { cwd: work });
   expect(ended.code, ended.stderr).toBe(0);
   const lines = ended.stdout
@@ -256,6 +270,8 @@ test("--quiet says nothing at all when nothing failed", async () => {
     "cpu",
     "--limit",
     "3",
+    "--model",
+    TINY,
     "--overlays",
     "none",
     "--quiet",
@@ -264,7 +280,7 @@ test("--quiet says nothing at all when nothing failed", async () => {
 });
 
 test("something is said at once: the first words come before the engine is loaded", async () => {
-  const { child, ended, says } = start(annotate(BOXES, newOut(), "--limit", "1"));
+  const { child, ended, says } = start(annotate(BOXES, newOut(), "--limit", "1", "--model", TINY));
   const begin = performance.now();
   await says("polyrnn ");
   const first = performance.now() - begin;
@@ -295,9 +311,9 @@ const undisturbed = (() => {
   let made: Promise<{ boxes: string; out: string; code: number | null }> | undefined;
   return () =>
     (made ??= (async () => {
-      const boxes = manyBoxes(240);
+      const boxes = manyBoxes(160);
       const out = newOut();
-      const { code, stderr } = await runToEnd(annotate(boxes, out, ...SHORT));
+      const { code, stderr } = await runInHost(annotate(boxes, out, ...SHORT));
       expect([0, 1], stderr).toContain(code);
       return { boxes, out, code };
     })());
@@ -318,7 +334,7 @@ test("130: an interrupt finishes the batch; --resume then gives the same bytes a
   expect(stopped.stderr).toContain("stopping after the batches in work");
   expect(stopped.stderr).toMatch(/go on with: polyrnn annotate .*--resume/);
 
-  const resumed = await runToEnd(annotate(straight.boxes, out, ...SHORT, "--resume"));
+  const resumed = await runInHost(annotate(straight.boxes, out, ...SHORT, "--resume"));
   expect(resumed.code, resumed.stderr).toBe(straight.code);
   expect(contents(out)).toEqual(contents(straight.out));
 });
@@ -326,7 +342,7 @@ test("130: an interrupt finishes the batch; --resume then gives the same bytes a
 test("--threads changes nothing that is written, not even the order of the journal", async () => {
   const straight = await undisturbed();
   const out = newOut();
-  const { code, stderr } = await runToEnd(annotate(straight.boxes, out, ...ONE_THREAD));
+  const { code, stderr } = await runInHost(annotate(straight.boxes, out, ...ONE_THREAD));
   expect(code, stderr).toBe(straight.code);
   expect(contents(out)).toEqual(contents(straight.out));
   const linesOf = (folder: string): string[] => readFileSync(join(folder, "journal.ndjson"), "utf8").split("\n");
@@ -340,7 +356,7 @@ test("a run that was killed outright can be resumed to the same bytes", async ()
   await inTheMiddle(out, run);
   run.child.kill("SIGKILL");
   expect((await run.ended).signal).toBe("SIGKILL");
-  const resumed = await runToEnd(annotate(straight.boxes, out, ...SHORT, "--resume"));
+  const resumed = await runInHost(annotate(straight.boxes, out, ...SHORT, "--resume"));
   expect(resumed.code, resumed.stderr).toBe(straight.code);
   expect(contents(out)).toEqual(contents(straight.out));
 });
@@ -357,8 +373,8 @@ test("130: a termination request, as a cluster sends it, stops in good order as 
 
 test("--resume refuses other options that change the result, and names them", async () => {
   const out = newOut();
-  await runToEnd(annotate(BOXES, out, "--model", TINY, "--limit", "4", "--max-steps", "4"));
-  const ended = await runToEnd(annotate(BOXES, out, "--model", TINY, "--limit", "4", "--max-steps", "5", "--resume"));
+  await runInHost(annotate(BOXES, out, "--model", TINY, "--limit", "4", "--max-steps", "4"));
+  const ended = await runInHost(annotate(BOXES, out, "--model", TINY, "--limit", "4", "--max-steps", "5", "--resume"));
   expect(ended.code).toBe(2);
   expect(ended.stderr).toMatch(/max-?steps/i);
 });

@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import type { Ended, StartOptions } from "./start.js";
-import { endAll, runToEnd } from "./start.js";
+import type { Ended } from "../helpers/command.js";
+import { endAll, runInHost, runToEnd } from "../helpers/command.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 const folder = mkdtempSync(join(tmpdir(), "polyrnn-merge-"));
@@ -17,8 +17,8 @@ const BOXES = join(folder, "boxes.json");
 const sample = JSON.parse(readFileSync(join(FIXTURES, "boxes.json"), "utf8")) as { annotations: { id: number }[] };
 writeFileSync(BOXES, JSON.stringify({ ...sample, annotations: sample.annotations.filter(({ id }) => id !== 89) }));
 
-const annotate = (out: string, words: readonly string[], options: StartOptions = {}): Promise<Ended> =>
-  runToEnd(
+const annotate = (out: string, words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> =>
+  runInHost(
     [
       "annotate",
       join(FIXTURES, "images"),
@@ -31,12 +31,12 @@ const annotate = (out: string, words: readonly string[], options: StartOptions =
       "--overlays",
       "none",
       "--max-steps",
-      "20",
+      "6",
       "--out",
       join(folder, out),
       ...words,
     ],
-    options,
+    env,
   );
 
 const fileOf = (out: string, name: string): string => readFileSync(join(folder, out, name), "utf8");
@@ -46,8 +46,8 @@ beforeAll(async () => {
   const ended = [
     await annotate("whole", []),
     await annotate("part,1", ["--shard", "1/3"]), // A name with a comma is one name.
-    await annotate("part-2", ["--shard", "auto"], { env: { JOB_COMPLETION_INDEX: "1", JOB_COMPLETIONS: "3" } }),
-    await annotate("part-3", ["--shard", "auto"], { env: { CI_NODE_INDEX: "3", CI_NODE_TOTAL: "3" } }),
+    await annotate("part-2", ["--shard", "auto"], { JOB_COMPLETION_INDEX: "1", JOB_COMPLETIONS: "3" }),
+    await annotate("part-3", ["--shard", "auto"], { CI_NODE_INDEX: "3", CI_NODE_TOTAL: "3" }),
   ];
   expect(
     ended.map(({ code }) => code),
@@ -72,16 +72,16 @@ test("0: the parts of a matrix, an indexed job and a parallel job merge to the b
 });
 
 test("1: a missing shard is named, the rest is written, and what to do is said", async () => {
-  const ended = await runToEnd(["merge", ...parts("part-3", "part,1"), "--out", join(folder, "some"), "--json"]);
+  const ended = await runInHost(["merge", ...parts("part-3", "part,1"), "--out", join(folder, "some"), "--json"]);
   expect(ended.code, ended.stderr).toBe(1);
   expect(ended.stderr).toContain("shard 2/3 is missing");
   expect(ended.stderr).toContain("next: ");
   expect(JSON.parse(fileOf("some", "annotations.json"))).toHaveProperty("annotations");
-  const again = await runToEnd(["merge", ...parts("part-3", "part,1", "part-2"), "--out", join(folder, "some")]);
+  const again = await runInHost(["merge", ...parts("part-3", "part,1", "part-2"), "--out", join(folder, "some")]);
   expect(again.code).toBe(73);
   expect(
     (
-      await runToEnd([
+      await runInHost([
         "merge",
         ...parts("part-3", "part,1", "part-2"),
         "--out",
@@ -100,7 +100,7 @@ test.each([
   { code: 65, why: "a run of the whole", words: parts("part-2", "whole"), says: "a run of the whole input" },
   { code: 66, why: "a folder that is not there", words: parts("part-9"), says: "part-9" },
 ])("$code: $why", async ({ code, words, says }) => {
-  const ended = await runToEnd(["merge", ...words, "--out", join(folder, "none"), "--json"]);
+  const ended = await runInHost(["merge", ...words, "--out", join(folder, "none"), "--json"]);
   expect(ended.code, ended.stderr).toBe(code);
   expect(summaryOf(ended)).toMatchObject({ type: "error" });
   expect(ended.stderr).toContain(says);

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { BIN } from "./start.js";
+import { BIN } from "../helpers/command.js";
 
 /**
  * Names of the npm packages a run loaded. V8's coverage report lists every script, whichever module system loaded it.

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { endAll, start } from "./start.js";
+import { endAll, start } from "../helpers/command.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 afterEach(endAll);

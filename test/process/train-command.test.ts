@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, expect, test } from "vitest";
 import { loadTfjs } from "../../src/engine/tfjs/load.js";
-import { endAll, runToEnd, start } from "./start.js";
+import { endAll, runToEnd, start } from "../helpers/command.js";
 
 const native = loadTfjs("cpu");
 if (!("tf" in native))

@@ -10,6 +10,7 @@ import { afterAll, expect, test } from "vitest";
 import { loadModel } from "../../src/model/model.js";
 import { loadTfjs } from "../../src/engine/tfjs/load.js";
 import { readCheckpoint } from "../../src/train/checkpoint.js";
+import { withDigests } from "../helpers/digests.js";
 import { SMALL } from "../train/small-training.js";
 
 const loaded = loadTfjs("cpu");
@@ -66,7 +67,9 @@ test.skipIf(!("tf" in loaded))(
     expect(resumed.stderr).not.toContain("step 4 done");
     expect(await run(["--resume", killed])).toMatchObject({ code: 0 });
     expect(linesOf(killed)).toEqual(linesOf(straight));
-    expect((await readCheckpoint(killed)).state).toEqual((await readCheckpoint(straight)).state);
+    expect(withDigests((await readCheckpoint(killed)).state)).toEqual(
+      withDigests((await readCheckpoint(straight)).state),
+    );
     expect((await loadModel(killed)).hash).toBe((await loadModel(straight)).hash);
   },
   300_000,

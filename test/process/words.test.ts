@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { BIN, runToEnd } from "./start.js";
+import { BIN, runToEnd } from "../helpers/command.js";
 
 test.each([
   { words: ["--version"], code: 0 },

@@ -1,5 +1,6 @@
 /** `polyrnn evaluate`: compares polygons with ground truth; the work is evaluate/evaluate.ts. */
 import { join } from "node:path";
+import { count } from "../../count.js";
 import { EXIT, PolyrnnError } from "../../errors.js";
 import type { MatchBy } from "../../evaluate/methods/match-predictions.js";
 import type { EvaluateHost, EvaluateOptions } from "../../evaluate/options.js";
@@ -138,7 +139,7 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
     const options = await toEvaluateOptions(flags);
     const out = flags.out ?? defaultReportFolder(flags.predictions);
     const compared = options.compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : []));
-    await prepareReportFolder(out, [flags.predictions, flags.truth, ...compared], flags.force);
+    const takeBack = await prepareReportFolder(out, [flags.predictions, flags.truth, ...compared], flags.force);
     const progress = showProgress(terminal.stderr, {
       quiet: flags.quiet,
       verbose: false,
@@ -165,6 +166,9 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
       written = [...(await writeReportFiles(evaluation, out, note)), INSTANCES_FILE];
       const stepSummary = stepSummaryFile(terminal.env);
       if (stepSummary !== undefined) await appendStepSummary(stepSummary, evaluation);
+    } catch (error) {
+      await takeBack();
+      throw error;
     } finally {
       progress.end();
     }
@@ -232,8 +236,8 @@ function evaluationMessages({ counts }: EvaluationReport, summary: EvaluationSum
     ({ name, instanceMean }) => `${name} ${ratio(instanceMean.mean)}`,
   );
   const lines = [
-    `mean IoU ${withRange(iou.instanceMean)} over ${summary.evaluated} instances; ` +
-      `mean of ${iou.classMean.count} classes ${withRange(iou.classMean)}`,
+    `mean IoU ${withRange(iou.instanceMean)} over ${count(summary.evaluated, "instance")}; ` +
+      `mean of ${count(iou.classMean.count, "class", "classes")} ${withRange(iou.classMean)}`,
     `boundary IoU ${withRange(boundaryIou.instanceMean)}; ` +
       `masks filled by ${summary.rasterizer === "coco" ? "COCO's" : "Pillow's"} rule`,
     `on the same instances: ${compared.join(", ")}`,
@@ -246,8 +250,9 @@ function evaluationMessages({ counts }: EvaluationReport, summary: EvaluationSum
   return lines;
 }
 
-function withRange({ mean, low, high }: Interval): string {
-  return low === null || high === null ? ratio(mean) : `${ratio(mean)} (95 % interval ${ratio(low)} to ${ratio(high)})`;
+function withRange({ mean, low, high, count }: Interval): string {
+  if (low === null || high === null) return count === 1 ? `${ratio(mean)} (95 % interval -)` : ratio(mean);
+  return `${ratio(mean)} (95 % interval ${ratio(low)} to ${ratio(high)})`;
 }
 
 function ratio(value: number | null): string {

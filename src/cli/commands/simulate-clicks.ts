@@ -205,11 +205,12 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
     say(`polyrnn ${packageVersion()}: ${inputs.message}`);
     const out = flags.out ?? inputs.defaultOut;
     const compared = compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : []));
-    await prepareReportFolder(out, [inputs.truth, ...compared], flags.force);
+    const simulate = await toSimulateOptions(flags, inputs, thresholds);
+    const takeBack = await prepareReportFolder(out, [inputs.truth, ...compared], flags.force);
 
     const asked = {
       source: inputs.source,
-      simulate: await toSimulateOptions(flags, inputs, thresholds),
+      simulate,
       evaluate: { compare, minArea: 0, generator: `polyrnn ${packageVersion()}` },
       out,
       ...(flags.failOverClicks !== undefined && { failOverClicks: flags.failOverClicks }),
@@ -221,6 +222,9 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
       verbose,
       paint,
       now: () => terminal.now(),
+    }).catch(async (error: unknown) => {
+      await takeBack();
+      throw error;
     });
     for (const line of messages) say(line);
     if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));

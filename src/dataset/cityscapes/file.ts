@@ -3,6 +3,7 @@
  * Source: github.com/mcordts/cityscapesScripts, helpers/annotation.py.
  */
 import { invalidData } from "../../errors.js";
+import { setField } from "../../json-text.js";
 import type { JsonObject, JsonValue } from "../../types.js";
 import { compileSchema, describeViolation, lazily } from "../../validate.js";
 import { openByteFile } from "../json/byte-file.js";
@@ -23,8 +24,8 @@ export async function readCityscapesFile(path: string): Promise<CityscapesFile> 
   try {
     const raw: JsonObject = {};
     const outline = await walkJson(file, {
-      value(key, value) {
-        Object.defineProperty(raw, key, { value, enumerable: true, configurable: true, writable: true });
+      value(key, value, text) {
+        setField(raw, key, value, text);
       },
     });
     const violation = checkCityscapesFile(raw);

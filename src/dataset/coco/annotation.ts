@@ -5,6 +5,7 @@
 import { PolyrnnError, receivedOf } from "../../errors.js";
 import { checkBox } from "../../geometry/box.js";
 import { decodeRle } from "../../geometry/rle.js";
+import { receivedIn } from "../../json-text.js";
 import type { FailReason, Id, ImageRecord, JsonObject, JsonValue, Ring, Truth } from "../../types.js";
 import { describeViolation } from "../../validate.js";
 import type { Entry } from "../dataset.js";
@@ -25,23 +26,26 @@ interface AnnotationPlace {
   /** Bytes from the start of the file. */
   readonly offset: number;
   readonly image: ImageRecord;
+  /** False where the annotation names no image, and `image` stands for none. */
+  readonly hasImageId: boolean;
   /** Ordinal of an earlier annotation with the same id. */
   readonly firstWithSameId: number | undefined;
 }
 
+const MISSING_ID = { at: "/id", expected: "present", received: "nothing" };
 const NEXT_STEP = "Correct or remove this annotation.";
 
 /** Never throws: whatever is wrong with an annotation costs only that annotation. */
 export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: AnnotationSource): Entry {
   const parsed = parseJsonBytes(bytes, place.offset);
   const raw = parsed.kind === "value" && isObject(parsed.value) ? parsed.value : {};
-  const annotationId = idOf(raw, bytes, place, source);
-  const where = whereIs(place, source, annotationId);
+  const annotationId = source.format === "coco-results" ? place.ordinal + 1 : idOf(raw, bytes);
+  const where = whereIs(place, source, annotationId, raw);
   const fail = (reason: FailReason, message: string): Entry => ({
     kind: "failed",
     ordinal: place.ordinal,
-    annotationId,
-    imageId: place.image.id,
+    annotationId: annotationId ?? null,
+    imageId: place.hasImageId ? place.image.id : null,
     raw,
     failure: { reason, message: `${message}. ${NEXT_STEP}` },
   });
@@ -49,7 +53,8 @@ export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: An
   if (parsed.kind === "problem") return fail("annotation-invalid", `${where}, ${describeProblem(parsed)}`);
   const check = source.format === "coco" ? checkCocoAnnotation : checkCocoResult;
   const violation = check(parsed.value);
-  if (violation !== undefined) return fail("annotation-invalid", `${where}: ${describeViolation(violation)}`);
+  if (violation !== undefined || annotationId === undefined)
+    return fail("annotation-invalid", `${where}: ${describeViolation(violation ?? MISSING_ID)}`);
   if (place.firstWithSameId !== undefined) {
     return fail(
       "duplicate-id",
@@ -63,7 +68,7 @@ export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: An
   if (categoryId === undefined || !source.categories.has(categoryId)) {
     return fail(
       "category-unknown",
-      `${where}: expected category_id to be ${oneOf(source.categories)}, received ${receivedOf(raw["category_id"])}`,
+      `${where}: expected category_id to be ${oneOf(source.categories)}, received ${receivedIn(raw, "category_id")}`,
     );
   }
   const checked = checkBox(raw["bbox"], where);
@@ -87,19 +92,19 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The file's id, also of an annotation that is not valid JSON; its position, counted from 1, where there is none. */
-function idOf(raw: JsonObject, bytes: Buffer, place: AnnotationPlace, source: AnnotationSource): Id {
-  const position = place.ordinal + 1;
-  if (source.format === "coco-results") return position;
-  if ("id" in raw) return asId(raw["id"]) ?? position;
+/** The file's id, also of an annotation that is not valid JSON. */
+function idOf(raw: JsonObject, bytes: Buffer): Id | undefined {
+  if (Object.hasOwn(raw, "id")) return asId(raw["id"]);
   const spotter = new FieldSpotter(["id"]);
   spotter.endOf(bytes, 0, bytes.length);
-  return spotter.id(0, bytes) ?? position;
+  return spotter.id(0, bytes);
 }
 
-function whereIs(place: AnnotationPlace, source: AnnotationSource, annotationId: Id): string {
+function whereIs(place: AnnotationPlace, source: AnnotationSource, id: Id | undefined, raw: JsonObject): string {
   if (source.format === "coco-results") return `${source.file}: element ${place.ordinal}`;
-  return `${source.file}: annotations[${place.ordinal}] (id ${receivedOf(annotationId)})`;
+  const hasId = Object.hasOwn(raw, "id");
+  const named = hasId ? `id ${receivedIn(raw, "id")}` : id === undefined ? "no id" : `id ${receivedOf(id)}`;
+  return `${source.file}: annotations[${place.ordinal}] (${named})`;
 }
 
 function oneOf(ids: ReadonlySet<Id>): string {

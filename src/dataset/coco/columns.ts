@@ -28,12 +28,22 @@ export class AnnotationIndex {
   private readonly numericIds = new NumberColumn(Float64Array);
   private readonly textIds = new Map<string, number>();
   private readonly repeats = new Map<number, number>();
+  private strangeImageId: string | undefined;
 
   /** @param imageIds shared with the images of the same file */
   constructor(private readonly imageIds: IdNumbers) {}
 
   get count(): number {
     return this.offsets.length;
+  }
+
+  /** The first image_id that is none (too large, a list, ...), as it is written; undefined where there is none. */
+  get unusableImageId(): string | undefined {
+    return this.strangeImageId;
+  }
+
+  noteUnusableImageId(received: string): void {
+    this.strangeImageId ??= received;
   }
 
   /** Takes the next annotation of the file. */
@@ -113,12 +123,13 @@ export class ImageTableBuilder {
   private readonly offsets = new NumberColumn(Float64Array);
   private readonly lengths = new NumberColumn(Int32Array);
   private readonly numbers = new NumberColumn(Int32Array);
-  private withoutId: { readonly position: number; readonly offset: number } | undefined;
+  private withoutId: { readonly position: number; readonly offset: number; readonly received: string } | undefined;
 
   constructor(private readonly ids: IdNumbers) {}
 
-  add(offset: number, length: number, id: Id | undefined): void {
-    if (id === undefined) this.withoutId ??= { position: this.offsets.length, offset };
+  /** @param id undefined where the record has none; `received` then words what it has */
+  add(offset: number, length: number, id: Id | undefined, received: () => string): void {
+    if (id === undefined) this.withoutId ??= { position: this.offsets.length, offset, received: received() };
     this.offsets.push(offset);
     this.lengths.push(length);
     this.numbers.push(id === undefined ? -1 : this.ids.of(id));
@@ -130,10 +141,13 @@ export class ImageTableBuilder {
    */
   finish(file: string): ImageTable {
     if (this.withoutId !== undefined) {
+      const { position, offset, received } = this.withoutId;
       throw invalidData(
-        `${file}: images[${this.withoutId.position}], byte ${this.withoutId.offset}: ` +
-          "expected an image record with an id (text, or an integer up to 2^53), received none",
-        "Give the image an id, or remove its record.",
+        `${file}: images[${position}], byte ${offset}: ` +
+          `expected an image record with an id (text, or an integer up to 2^53), received ${received}`,
+        received === "none"
+          ? "Give the image an id, or remove its record."
+          : "Write the id as text or as a smaller number, here and as image_id, or remove the record.",
       );
     }
     const numbers = this.numbers.view();

@@ -3,6 +3,7 @@
  * and the other top-level fields.
  */
 import { invalidData } from "../../errors.js";
+import { setField } from "../../json-text.js";
 import type { Category, Id, JsonObject } from "../../types.js";
 import { describeViolation } from "../../validate.js";
 import type { ByteFile } from "../json/byte-file.js";
@@ -43,7 +44,10 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
       : {
           fields: ["id", "image_id", "category_id"],
           element({ offset, length, fields, bytes }) {
-            annotations.add(offset, length, hasIds ? fields.id(0, bytes) : undefined, fields.id(1, bytes));
+            const imageId = fields.id(1, bytes);
+            annotations.add(offset, length, hasIds ? fields.id(0, bytes) : undefined, imageId);
+            if (imageId === undefined && annotations.unusableImageId === undefined && fields.has(1))
+              annotations.noteUnusableImageId(fields.received(1, bytes));
             const category = fields.id(2, bytes);
             if (category !== undefined) categoryIds.of(category);
           },
@@ -51,7 +55,7 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
   const imageHandler: ListHandler = {
     fields: ["id"],
     element({ offset, length, fields, bytes }) {
-      images.add(offset, length, fields.id(0, bytes));
+      images.add(offset, length, fields.id(0, bytes), () => fields.received(0, bytes));
     },
   };
   const outline = await walkJson(file, {
@@ -61,9 +65,8 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
       ["categories", categories],
     ]),
     root: annotationHandler(false),
-    // Not an assignment: a field named "__proto__" has to stay a field.
-    value(key, value) {
-      Object.defineProperty(header, key, { value, enumerable: true, configurable: true, writable: true });
+    value(key, value, text) {
+      setField(header, key, value, text);
     },
   });
   return { file, outline, imageIds, categoryIds, images, annotations, categories: () => categories.finish(), header };

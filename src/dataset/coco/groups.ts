@@ -60,9 +60,9 @@ export function groupAnnotations({ file, index, imageIds, images, positionOf, so
       `${file.path}: expected an image_id (text, or an integer up to 2^53) in every annotation, ` +
       "received annotations without. Correct or remove them.";
     yield {
-      image: unknownImage(""),
+      image: NO_IMAGE,
       location: { kind: "failed", failure: { reason: "image-unknown", message } },
-      entries: await entries(withoutId, unknownImage("")),
+      entries: await entries(withoutId, NO_IMAGE),
     };
   }
   return { annotationCount: annotations.count, walk };
@@ -90,7 +90,13 @@ async function readEntries(
     const ordinal = ordinals[i]!;
     return readAnnotation(
       bytes,
-      { ordinal, offset: ranges[i]!.offset, image, firstWithSameId: annotations.firstWithSameId(ordinal) },
+      {
+        ordinal,
+        offset: ranges[i]!.offset,
+        image,
+        hasImageId: image !== NO_IMAGE,
+        firstWithSameId: annotations.firstWithSameId(ordinal),
+      },
       source,
     );
   });
@@ -100,6 +106,9 @@ async function readEntries(
 function unknownImage(id: Id): ImageRecord {
   return { id, fileName: "", raw: {} };
 }
+
+/** Stands for the image of annotations that name none. */
+const NO_IMAGE = unknownImage("");
 
 function pointsNowhere(file: ByteFile, id: Id, positionOf: (id: Id) => number | undefined): Failure {
   const twin = typeof id === "number" ? String(id) : Number(id);

@@ -53,8 +53,8 @@ export interface WalkOptions {
   readonly lists?: ReadonlyMap<string, ListHandler>;
   /** For a document that is a list itself. */
   readonly root?: ListHandler;
-  /** Is handed every other top-level value, including that of a chosen key that holds no list. */
-  readonly value?: (key: string, value: JsonValue) => void;
+  /** Is handed every other top-level value, including that of a chosen key that holds no list; see `setField`. */
+  readonly value?: (key: string, value: JsonValue, text: () => string) => void;
   /** Bytes per read; tests make it small. */
   readonly chunkBytes?: number;
   /** Bytes of the largest single value, 64 MiB by default: bounds the memory a hostile file can ask for. */
@@ -139,7 +139,7 @@ async function walkObject(
         describeByte(next),
       );
     const keyAt = window.base + window.position;
-    const key = (await readValue(window, "a key")) as string;
+    const key = (await readValue(window, "a key")).value as string;
     const name = receivedOf(key);
     if (seen.has(key)) throw new JsonFault(keyAt - window.base, "every top-level key once", `${name} a second time`);
     seen.add(key);
@@ -149,8 +149,8 @@ async function walkObject(
     if (handler !== undefined && (await window.peek()) === OPEN_LIST)
       counts.set(key, await walkList(window, key, handler));
     else {
-      const value = await readValue(window, `the value of ${name}`);
-      options.value?.(key, value);
+      const { value, text } = await readValue(window, `the value of ${name}`);
+      options.value?.(key, value, text);
     }
     if ((await window.peek()) === CLOSE_OBJECT) break;
     await takeByte(window, COMMA, `"," or "}" after the value of ${name}`);
@@ -209,18 +209,25 @@ async function walkList(window: JsonWindow, name: string, handler: ListHandler):
   return element.index + 1;
 }
 
+interface ReadValue {
+  readonly value: JsonValue;
+  /** Valid until the window moves on. */
+  readonly text: () => string;
+}
+
 /** Reads the value that begins at the next byte. @throws JsonFault when it is not JSON */
-async function readValue(window: JsonWindow, what: string): Promise<JsonValue> {
+async function readValue(window: JsonWindow, what: string): Promise<ReadValue> {
   const first = await window.peek();
   if (first === undefined) throw truncated(window, what);
   let end: number;
   while ((end = endOfValue(window.bytes, window.position, window.end)) === INCOMPLETE) {
     if (!(await window.fill())) throw truncated(window, what);
   }
-  const parsed = parseJsonBytes(window.bytes.subarray(window.position, end), window.base + window.position);
+  const bytes = window.bytes.subarray(window.position, end);
+  const parsed = parseJsonBytes(bytes, window.base + window.position);
   if (parsed.kind === "problem") throw new JsonFault(parsed.at - window.base, parsed.expected, parsed.received);
   window.position = end;
-  return parsed.value;
+  return { value: parsed.value, text: () => bytes.toString() };
 }
 
 async function takeByte(window: JsonWindow, byte: number, expected: string): Promise<void> {

@@ -2,6 +2,8 @@
  * Finds a few named fields of a JSON object in bytes, without building the object: an index over a million annotations
  * needs only their ids.
  */
+import { receivedOf } from "../../errors.js";
+import { shortNumber } from "../../json-text.js";
 import type { Id } from "../../types.js";
 import {
   BACKSLASH,
@@ -46,6 +48,21 @@ export class FieldSpotter {
   id(field: number, bytes: Buffer): Id | undefined {
     const start = this.ranges[field * 2]!;
     return start < 0 ? undefined : readId(bytes, start, this.ranges[field * 2 + 1]!);
+  }
+
+  /** Whether the object scanned last has the field, whatever it holds. */
+  has(field: number): boolean {
+    return this.ranges[field * 2]! >= 0;
+  }
+
+  /** What stands in a field that holds no usable id, for a message: a number as it is written. */
+  received(field: number, bytes: Buffer): string {
+    const start = this.ranges[field * 2]!;
+    if (start < 0) return "none";
+    const token = bytes.subarray(start, this.ranges[field * 2 + 1]);
+    const value = parseToken(token);
+    if (typeof value === "number") return shortNumber(token.toString());
+    return receivedOf(value === undefined ? token.toString() : value);
   }
 
   private endOfObject(bytes: Uint8Array, at: number, to: number): number {

@@ -1,6 +1,7 @@
 /** Bytes of one JSON value to the value, or to a problem that says where and what; never an exception. */
 import { isUtf8 } from "node:buffer";
 import { reasonOf } from "../../errors.js";
+import { parseJsonText } from "../../json-text.js";
 import type { JsonValue } from "../../types.js";
 import { describeByte, endOfString, endOfToken, INCOMPLETE, QUOTE } from "./scan.js";
 
@@ -21,7 +22,7 @@ export function parseJsonBytes(bytes: Buffer, offset: number): ParsedValue {
   // toString would replace bad bytes, and names would come out other than they went in.
   if (!isUtf8(bytes)) return { kind: "problem", at: offset, expected: "text in UTF-8", received: "other bytes" };
   try {
-    return { kind: "value", value: JSON.parse(bytes.toString()) as JsonValue };
+    return { kind: "value", value: parseJsonText(bytes.toString()) };
   } catch (error) {
     const token = findBadToken(bytes);
     if (token === undefined)

@@ -100,13 +100,17 @@ export class FileMethod implements Method {
   private async exclude(record: PredictionRecord, reason: LeftOverReason): Promise<void> {
     const imageId = asId(record.raw["image_id"]);
     await this.options.onExcluded(
-      { reason, id: record.id ?? record.ordinal + 1, ...(imageId !== undefined && { imageId }) },
+      { reason, id: record.id ?? null, place: this.placeOf(record), ...(imageId !== undefined && { imageId }) },
       this.name,
     );
   }
 
   private whereIs(record: PredictionRecord): string {
-    return `${this.file}: ${this.predictions.kind === "annotations" ? "annotations" : "element "}[${record.ordinal}]`;
+    return `${this.file}: ${this.placeOf(record)}`;
+  }
+
+  private placeOf({ ordinal }: PredictionRecord): string {
+    return `${this.predictions.kind === "annotations" ? "annotations" : "element "}[${ordinal}]`;
   }
 }
 

@@ -54,8 +54,10 @@ export interface Remark {
 /** A prediction that takes no part in any mean. */
 export interface ExcludedPrediction {
   readonly reason: LeftOverReason;
-  /** Its own id, or its position in the file counted from 1. */
-  readonly id: Id;
+  /** null where it has none, as in a results list. */
+  readonly id: Id | null;
+  /** Where it stands in its file, without the file's name. */
+  readonly place: string;
   readonly imageId?: Id;
 }
 

@@ -9,6 +9,7 @@ import type { GroupedAnnotations } from "../../dataset/coco/columns.js";
 import type { CocoIndex } from "../../dataset/coco/file-index.js";
 import { indexCoco } from "../../dataset/coco/file-index.js";
 import type { ByteFile } from "../../dataset/json/byte-file.js";
+import { describeNoImageIds } from "../../dataset/coco/read-results.js";
 import { openByteFile, readRanges } from "../../dataset/json/byte-file.js";
 import { asId } from "../../dataset/json/fields.js";
 import { describeProblem, parseJsonBytes } from "../../dataset/json/value.js";
@@ -65,11 +66,7 @@ export async function openPredictions(path: string): Promise<PredictionFile> {
 function kindOf({ file, outline, imageIds, annotations }: CocoIndex): PredictionFile["kind"] {
   if (outline.root === "list") {
     if (annotations.count > 0 && imageIds.count === 0) {
-      throw invalidData(
-        `${file.path}: expected a COCO results list, ` +
-          `received a list of ${annotations.count} in which nothing has an image_id`,
-        HINT,
-      );
+      throw invalidData(`${file.path}: expected a COCO results list, ${describeNoImageIds(annotations)}`, HINT);
     }
     return "results";
   }

@@ -4,6 +4,7 @@ import { openImage } from "../../crop/open-image.js";
 import type { Dataset, ImageGroup } from "../../dataset/dataset.js";
 import { usageError } from "../../errors.js";
 import { clipBox, squareWindow } from "../../geometry/box.js";
+import { numberText } from "../../json-text.js";
 import type { Box, Id, ImageRecord, Instance, Ring } from "../../types.js";
 import type { RingFilter, SequenceLimits } from "../options.js";
 import type { SequenceReason } from "./targets.js";
@@ -150,7 +151,7 @@ class Collector {
   private sourceOf({ raw }: ImageRecord): number {
     const { sourceField } = this.options;
     const value = Object.hasOwn(raw, sourceField) ? raw[sourceField] : undefined;
-    const name = typeof value === "string" || typeof value === "number" ? String(value) : ONE_SOURCE;
+    const name = typeof value === "string" ? value : (numberText(raw, sourceField) ?? ONE_SOURCE);
     const known = this.sourceNumbers.get(name);
     if (known !== undefined) return known;
     if (this.sourceNumbers.size === MOST_SOURCES) {
