@@ -7,6 +7,7 @@
  */
 import type { JobsOptions } from "bullmq";
 import { Job as BullJob, Queue, QueueEvents } from "bullmq";
+import { count } from "../count.js";
 import { parseForeignJson } from "../foreign.js";
 import { queueReason } from "./address.js";
 import type { QueueConnection } from "./connection.js";
@@ -148,7 +149,7 @@ export class JobBoard {
 const MOST_FIELD_BYTES = 1 << 26;
 
 /** What stands in place of a text that is too long to be read: no result of ours, and no reason of ours. */
-const tooLong = (bytes: number): string => `text of ${bytes} bytes, which was not read`;
+const tooLong = (bytes: number): string => `text of ${count(bytes, "byte")}, which was not read`;
 
 /** How long a field is is asked first: anyone who reaches the server can write there. */
 async function readField(
