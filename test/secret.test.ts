@@ -6,7 +6,12 @@ import { hideInWord, hideSecrets, Secret, secretAddress } from "../src/secret.js
 
 test("a secret prints as *** however it is printed", () => {
   const secret = new Secret("LEAKME");
-  const all = [String(secret), JSON.stringify({ secret }), inspect({ secret }, { showHidden: true, depth: 9 })];
+  const all = [
+    [secret].join(""),
+    String(secret),
+    JSON.stringify({ secret }),
+    inspect({ secret }, { showHidden: true, depth: 9 }),
+  ];
   for (const text of all) expect(text).not.toContain("LEAKME");
   expect(JSON.stringify(secret)).toBe('"***"');
   expect(secret.open()).toBe("LEAKME");

@@ -1,6 +1,6 @@
 /** One batch of crops to outcomes: the decoder predicts, everything else here is bookkeeping. */
 import type { Crop, CropResult } from "../crop/crop.js";
-import type { DecodeBatch } from "../predict/candidates.js";
+import type { DecodeBatch } from "../predict/outline.js";
 import type { Prediction, PredictOptions } from "../predict/predict.js";
 import { predictWith } from "../predict/predict.js";
 import type { Failure, Instance, Outcome } from "../types.js";

@@ -17,7 +17,8 @@ import { traceMask } from "../geometry/trace-mask.js";
 import { decodeCorrected } from "../predict/corrected.js";
 import type { DecodedPolygon, Sequence } from "../predict/decode-loop.js";
 import { fitOf } from "../predict/mask-agreement.js";
-import { polygonScore, sequenceToRing, stackPixels } from "../predict/predict.js";
+import { polygonScore, sequenceToRing } from "../predict/outline.js";
+import { stackPixels } from "../predict/predict.js";
 import type { ClickMatch, ClickMetric } from "../report/types.js";
 import type { GridCell, Ring, Rle, Truth } from "../types.js";
 import { areaRule } from "./area-rule.js";
@@ -40,6 +41,8 @@ export interface Simulation {
   readonly maxSteps: number;
   /** Most polygons predicted per instance to find the one shown first, 1..10. */
   readonly candidates: number;
+  /** Fit from which that one is not predicted again, 0..1; the map's own when absent. */
+  readonly sure?: number;
   readonly rasterizer: Rasterizer;
 }
 
@@ -196,7 +199,7 @@ function measure(
     truthVertices: truth.length,
     perThreshold,
     automatic,
-    automaticScore: scoreAsDrawn(automatic.sequence, crop, maskLogits),
+    automaticScore: scoreAsPredicted(automatic.sequence, crop, maskLogits),
     iouAfterClicks: Array.from(
       { length: curveLength(simulation) + 1 },
       (_, clicks) => (stopped.get(clicks) ?? final).iou,
@@ -205,9 +208,10 @@ function measure(
 }
 
 /** An annotator's loop keeps cells and probabilities of a polygon; how well it fits the mask map is found out again. */
-function scoreAsDrawn(sequence: Sequence, crop: Crop, maskLogits: Float32Array | undefined): number {
-  if (maskLogits === undefined) return polygonScore(sequence);
-  return polygonScore({ ...sequence, expectedIoU: fitOf(sequence.cells, crop, maskLogits).expectedIoU });
+function scoreAsPredicted(sequence: Sequence, crop: Crop, maskLogits: Float32Array | undefined): number {
+  if (maskLogits === undefined) return polygonScore(sequence, {});
+  const { expectedIoU } = fitOf(sequence.cells, crop, maskLogits);
+  return polygonScore({ ...sequence, expectedIoU }, sequenceToRing(sequence.cells, crop, maskLogits));
 }
 
 type Outline = Pick<MeasuredPolygon, "ring" | "iou">;

@@ -22,11 +22,12 @@ const HALF = 0.5;
 /** A vertex moves inward by at most so many pixels, however sharp its corner. */
 const LONGEST_MOVE = 1;
 /** Work that trying out other places may cost, in pixels painted; an outline that costs more at once is only rounded. */
-const MOST_WORK = 4e6;
+const MOST_WORK = 1.6e7;
 /** Rounds over all vertices; the third seldom changes anything. */
 const ROUNDS = 4;
-/** Part of the area that counts as equal. */
+/** Part of the area that counts as equal, and the part at which vertices stay where they are. */
 const EQUAL_AREA = 0.01;
+const GOOD_AREA = 0.003;
 
 /**
  * @param ring lengths from the image's corner
@@ -97,9 +98,10 @@ interface Fit {
 }
 
 /**
- * Moves vertices one by one, each to the best of its eight neighbors, as long as the outline fits better so. Where that
- * leaves another area, the area alone decides, and then pairs of vertices move: a long side that moves by a pixel is too
- * much and has to be made up for elsewhere.
+ * Moves vertices one by one, each to the best of its eight neighbors, until the outline has the area it should have.
+ * Where that leaves another area, the area alone decides, and then pairs of vertices move: a long side that moves by a
+ * pixel is too much and has to be made up for elsewhere. An outline that is right as it is stays: people will correct its
+ * vertices, so they are best left where they were drawn.
  */
 function evenOut(ring: Ring, fit: Fit): Ring {
   const area = rleArea(fit.target);
@@ -109,10 +111,10 @@ function evenOut(ring: Ring, fit: Fit): Ring {
     before = trial.cost;
     trial.moveEach();
   }
-  if (trial.hasArea(area)) return trial.ring;
+  if (trial.isClose(EQUAL_AREA)) return trial.ring;
   const again = new Trial(trial.ring, fit, area);
   again.moveEach();
-  for (let i = 0; i < ring.length && !again.hasArea(area) && again.canGoOn(); i++) again.moveWithOthers(i);
+  for (let i = 0; i < ring.length && !again.isClose(EQUAL_AREA) && again.canGoOn(); i++) again.moveWithOthers(i);
   return again.ring;
 }
 
@@ -134,12 +136,17 @@ class Trial {
     this.cost = this.costNow();
   }
 
+  /** Whether the area is to be put right, and there is work left to do so. */
   canGoOn(): boolean {
-    return this.cost > 0 && this.work > 0;
+    return this.work > 0 && !this.isClose(GOOD_AREA);
   }
 
-  hasArea(area: number): boolean {
-    return Math.abs(rleArea(this.fit.fill(this.ring)) - area) <= EQUAL_AREA * area;
+  /** @param part of the area that may be too much or too little */
+  isClose(part: number): boolean {
+    const { target, fill } = this.fit;
+    this.work -= this.price;
+    const area = rleArea(target);
+    return Math.abs(rleArea(fill(this.ring)) - area) <= part * area;
   }
 
   /** Each vertex to the best place next to it. */
@@ -192,8 +199,8 @@ class Trial {
     const { target, fill } = this.fit;
     this.work -= this.price;
     const filled = fill(this.ring);
-    const size = rleArea(filled);
-    const area = rleArea(target);
+    const size = rleArea(filled),
+      area = rleArea(target);
     return size + area - 2 * intersectionArea(filled, target) + this.areaWeight * Math.abs(size - area);
   }
 }

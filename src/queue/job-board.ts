@@ -5,6 +5,7 @@
  * Events only make answers come early: they are lost when Redis loses its data or trims its stream. What counts is the
  * state of a job, which is polled.
  */
+import { count } from "../count.js";
 import type { JobsOptions } from "bullmq";
 import { Job as BullJob, Queue, QueueEvents } from "bullmq";
 import { count } from "../count.js";

@@ -50,7 +50,9 @@ export function methodTable(report: EvaluationReport): Markup {
 export function classTable(report: EvaluationReport): Markup {
   const published = PUBLISHED_CITYSCAPES.rows.find(({ method }) => method === "Polygon-RNN")!;
   const isShared =
-    report.methods[0]?.perClass.some(({ name }) => PUBLISHED_CITYSCAPES.classes.includes(name.toLowerCase())) ?? false;
+    report.inputs.published === true &&
+    (report.methods[0]?.perClass.some(({ name }) => PUBLISHED_CITYSCAPES.classes.includes(name.toLowerCase())) ??
+      false);
   const publishedOf = (name: string): Fragment => {
     const at = PUBLISHED_CITYSCAPES.classes.indexOf(name.toLowerCase());
     return at === -1 ? NOTHING : ratio(published.perClass[at]! / 100);
@@ -116,16 +118,20 @@ function groupTable(methods: readonly MethodReport[], { caption, head, groupsOf,
 export function publishedMethods(): Markup {
   const { classes, rows, source, data } = PUBLISHED_CITYSCAPES;
   const published = table(
-    `${source}. ${data}. Other images and classes than here.`,
+    `${source}. ${data}; here as ratios, like every other table. Other images and classes than here.`,
     [{ head: "Method", isText: true }, ...classes.map((head) => ({ head })), { head: "mean" }],
-    rows.map(({ method, perClass, mean }) => [method, ...perClass.map((value) => value.toFixed(2)), mean.toFixed(2)]),
+    rows.map(({ method, perClass, mean }) => [
+      method,
+      ...perClass.map((value) => ratio(value / 100)),
+      ratio(mean / 100),
+    ]),
   );
   return html`<details><summary>Published numbers on Cityscapes</summary>${published}</details>`;
 }
 
 /** The paper's Table 4: a row per threshold, all classes. */
-export function thresholdTable(clicks: ClickReport, automatic: MethodReport | undefined): Markup {
-  const published = PUBLISHED_CLICKS[0];
+export function thresholdTable(clicks: ClickReport, automatic: MethodReport | undefined, isPublished: boolean): Markup {
+  const published = isPublished ? PUBLISHED_CLICKS[0] : undefined;
   const rows: Fragment[][] = clicks.perThreshold.map((row) => [
     row.threshold,
     withRange(row.clicksInstanceMean, oneDecimal),
@@ -158,16 +164,15 @@ export function thresholdTable(clicks: ClickReport, automatic: MethodReport | un
       { head: "IoU, mean of classes" },
       { head: "Truth vertices" },
       { head: "Speed-up" },
-      { head: "Published clicks (Cityscapes)" },
-      { head: "Published IoU (Cityscapes)" },
+      ...(isPublished ? [{ head: "Published clicks (Cityscapes)" }, { head: "Published IoU (Cityscapes)" }] : []),
     ],
     rows,
   );
 }
 
 /** The paper's Tables 5 and 6: one class alone. Cars when the data has them, else the class with most instances. */
-export function oneClassTable(clicks: ClickReport): Markup {
-  const [, cityscapes, kitti] = PUBLISHED_CLICKS;
+export function oneClassTable(clicks: ClickReport, isPublished: boolean): Markup {
+  const [, cityscapes, kitti] = isPublished ? PUBLISHED_CLICKS : [];
   const classes = clicks.perThreshold[0]?.perClass ?? [];
   const chosen =
     classes.find(({ name }) => name.toLowerCase() === "car") ?? [...classes].sort((a, b) => b.count - a.count)[0];
@@ -175,17 +180,21 @@ export function oneClassTable(clicks: ClickReport): Markup {
   return table(
     [
       html`Annotator in the loop, class ${shownText(chosen.name)} alone, ${count(chosen.count, "instance", "instances", whole)} `,
-      html`(the paper's Tables 5 and 6 are of cars)`,
+      isPublished ? html`(the paper's Tables 5 and 6 are of cars)` : "",
     ],
     [
       { head: thresholdHead(clicks) },
       { head: "Clicks" },
       { head: "IoU" },
       { head: "Speed-up" },
-      { head: "Published: Cityscapes cars, clicks" },
-      { head: "IoU" },
-      { head: "Published: KITTI cars, clicks" },
-      { head: "IoU" },
+      ...(isPublished
+        ? [
+            { head: "Published: Cityscapes cars, clicks" },
+            { head: "IoU" },
+            { head: "Published: KITTI cars, clicks" },
+            { head: "IoU" },
+          ]
+        : []),
     ],
     clicks.perThreshold.map((row) => {
       const own = row.perClass.find(({ name }) => name === chosen.name);
@@ -210,15 +219,18 @@ function thresholdHead({ match }: ClickReport): string {
 }
 
 /**
- * Published thresholds are distances and say nothing about an area. Automatic polygons are the same under every rule.
+ * No cells without a table. Published thresholds are distances and say nothing about an area. Automatic polygons are the same under every rule.
  */
 function publishedCells(
-  { rows }: PublishedClickTable,
+  published: PublishedClickTable | undefined,
   threshold: number | null,
   match: ClickMatch,
-): [Fragment, Fragment] {
+): Fragment[] {
+  if (published === undefined) return [];
   const row =
-    match === "area" && threshold !== null ? undefined : rows.find((candidate) => candidate.threshold === threshold);
+    match === "area" && threshold !== null
+      ? undefined
+      : published.rows.find((candidate) => candidate.threshold === threshold);
   return [oneDecimal(row?.clicks), row === undefined ? NOTHING : ratio(row.iou / 100)];
 }
 

@@ -35,11 +35,15 @@ import type { EvaluationReport, Example, GroupBy, ReportInputs, ReportRing } fro
 
 /** @param pictures photographs of the examples @returns a whole HTML document */
 export function renderReportHtml(report: EvaluationReport, pictures: ExamplePictures): string {
-  const { clicks, counts, examples } = report;
+  const { clicks, counts, examples, inputs } = report;
+  const isPublished = inputs.published === true;
   const clickCharts =
     clicks === undefined
       ? []
-      : [iouAgainstClicks(clicks, report.methods[0]?.instanceMean.mean ?? null), iouAfterCorrections(clicks)];
+      : [
+          iouAgainstClicks(clicks, report.methods[0]?.instanceMean.mean ?? null, isPublished),
+          iouAfterCorrections(clicks),
+        ];
   const charts = [
     ...clickCharts,
     iouHistogram(report),
@@ -55,7 +59,7 @@ ${keyFigures(report)}
 <h2>Methods on the same instances</h2>
 ${methodTable(report)}
 <p class="note">${CEILING_NOTE}
-${publishedSince()}</p>
+${isPublished ? publishedSince() : ""}</p>
 ${clickSection(report)}
 <h2>Charts</h2>
 <div class="charts">${charts.map(chartFigure)}</div>
@@ -66,7 +70,7 @@ ${exampleRow("Around the median", examples.median, pictures)}
 ${exampleRow("Best", examples.best, pictures)}
 <h2>Per class, size and source</h2>
 ${classTable(report)}
-${publishedMethods()}
+${isPublished ? publishedMethods() : ""}
 ${sizeTable(report)}
 ${sourceTable(report)}
 <h2>What was counted, and what was not</h2>
@@ -132,7 +136,7 @@ function keyFigures({ methods, counts, clicks, gridCeiling }: EvaluationReport):
   return html`<div class="figures">${shown}</div>`;
 }
 
-function clickSection({ clicks, methods }: EvaluationReport): Markup {
+function clickSection({ clicks, methods, inputs }: EvaluationReport): Markup {
   if (clicks === undefined) return html``;
   const perClick =
     clicks.secondsPerClick === null
@@ -142,8 +146,8 @@ function clickSection({ clicks, methods }: EvaluationReport): Markup {
   return html`<h2>Clicks</h2>
 <p>A simulated annotator corrected ${count(clicks.instances, "instance", "instances", whole)}; a click is one replaced vertex.</p>
 <ul>${clicks.rules.map((rule) => html`<li>${rule}</li>`)}</ul>
-${thresholdTable(clicks, methods[0])}
-${oneClassTable(clicks)}
+${thresholdTable(clicks, methods[0], inputs.published === true)}
+${oneClassTable(clicks, inputs.published === true)}
 ${nocTable(clicks)}
 <p class="note">${perClick}${oneDecimal(clicks.wallSeconds)} s in all${on}.</p>`;
 }

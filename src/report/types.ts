@@ -69,6 +69,8 @@ export interface ReportInputs {
   readonly groupBy: GroupBy;
   /** Truth parts below this area in pixels were left out of the truth (the paper's protocol: 100); 0 = none. */
   readonly minArea: number;
+  /** Whether the reports show published figures, in columns named as such, beside the measured ones. */
+  readonly published?: boolean;
   /** Seed and resamples of the bootstrap intervals. */
   readonly seed: number;
   readonly resamples: number;

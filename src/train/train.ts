@@ -154,7 +154,8 @@ async function runLoop({
     metrics = await MetricsFile.open(folder, checkpoint?.loop.metricsBytes ?? 0);
     if (metrics.damagedLines.length > 0)
       await events.note?.(
-        `${METRICS_FILE}: ${count(metrics.damagedLines.length, "damaged line")} (${metrics.damagedLines.slice(0, 10).join(", ")}); the page is made without what stood there`,
+        `${METRICS_FILE}: ${count(metrics.damagedLines.length, "damaged line")} (${metrics.damagedLines.slice(0, 10).join(", ")}); ` +
+          "the page is made without them",
       );
     const doneSteps = checkpoint?.state.step ?? 0;
     await events.started?.({

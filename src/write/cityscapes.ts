@@ -76,7 +76,9 @@ function pairedPath(path: SafePath): SafePath {
 function cityscapesObject(item: ResultItem, names: CategoryNames, user: string): JsonObject | undefined {
   const raw = rawOf(item);
   const { outcome } = item;
-  const isCityscapes = typeof raw["label"] === "string" && Array.isArray(raw["polygon"]);
+  // The COCO file of a Cityscapes input has its fields beside the segmentation, which is newer than the polygon.
+  const isCityscapes =
+    typeof raw["label"] === "string" && Array.isArray(raw["polygon"]) && !Object.hasOwn(raw, "segmentation");
   if (isCityscapes && outcome.status === "skipped" && STAYS.has(outcome.reason)) return raw;
   const region = regionOf(item, names);
   if (region !== undefined) return { ...(isCityscapes ? raw : {}), ...regionObject(region, user) };
