@@ -8,7 +8,6 @@
 import { count } from "../count.js";
 import type { JobsOptions } from "bullmq";
 import { Job as BullJob, Queue, QueueEvents } from "bullmq";
-import { count } from "../count.js";
 import { parseForeignJson } from "../foreign.js";
 import { queueReason } from "./address.js";
 import type { QueueConnection } from "./connection.js";
