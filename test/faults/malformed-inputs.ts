@@ -173,6 +173,7 @@ const HOSTILE_NUMBERS = [
   1e-320,
   1e308,
   -1e308,
+  Number.MAX_VALUE,
   2 ** 31,
   2 ** 32,
   2 ** 53,
@@ -208,6 +209,10 @@ const RAW_TOKENS = [
   '"\\ud800"',
   '"\\x"',
   '"\t"',
+  // Deeper than recursion reaches: JSON.parse takes them, JSON.stringify does not.
+  "[".repeat(100_000) + "]".repeat(100_000),
+  '{"a":'.repeat(50_000) + "1" + "}".repeat(50_000),
+  "[".repeat(300_000),
 ];
 
 function hostileValue(random: Random): Json {
@@ -515,13 +520,12 @@ function copyModel(place: Place): string {
   return model;
 }
 
-/** Damage anywhere, or a header with one value changed and its length put right. */
+/** Damage anywhere, or a header with one value changed, perhaps to one JSON does not have, and its length put right. */
 function damageWeights(random: Random, bytes: Buffer): Buffer {
   if (random.next() < 0.3) return damage(random, bytes);
   const length = Number(bytes.readBigUInt64LE());
-  const header = Buffer.from(
-    JSON.stringify(distort(random, JSON.parse(bytes.toString("utf8", 8, 8 + length)) as Json)),
-  );
+  const text = JSON.stringify(distort(random, JSON.parse(bytes.toString("utf8", 8, 8 + length)) as Json));
+  const header = Buffer.from(random.next() < 0.3 ? withRawToken(random, text) : text);
   const size = Buffer.alloc(8);
   size.writeBigUInt64LE(
     random.next() < 0.9 ? BigInt(header.length) : BigInt(random.pick([0, 1, 2 ** 31, 2 ** 40, 2 ** 53])),
