@@ -119,7 +119,7 @@ test("a stop leaves no report and exits with 130", async () => {
   terminal.stop.abort();
   expect(await run(["evaluate", predictions, "--truth", truth], terminal)).toBe(130);
   expect(terminal.stderr.text).toContain("no report was written");
-  expect(readdirSync(join(folder.path, "polyrnn-eval"))).toEqual([]);
+  expect(existsSync(join(folder.path, "polyrnn-eval"))).toBe(false);
 });
 
 test.skipIf(process.platform !== "linux")(

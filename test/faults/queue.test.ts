@@ -207,7 +207,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       const summary = JSON.parse(ended.stdout) as AnnotateSummary;
       expect(summary.failedByReason).toMatchObject({ "worker-failed": PER_IMAGE });
       expect(summary.failures.find(({ reason }) => reason === "worker-failed")?.message).toMatch(
-        /set aside after 2 attempt\(s\) and one of its image alone: .*died or stalled/,
+        /set aside after 2 attempts and one of its image alone: .*died or stalled/,
       );
       expect(deaths).toBeGreaterThanOrEqual(3);
       soundWorker(at.url);
