@@ -11,6 +11,7 @@ import { join, resolve } from "node:path";
 import { count } from "../count.js";
 import type { CropSource } from "../crop/read-crops.js";
 import type { Dataset } from "../dataset/dataset.js";
+import { receivedOf } from "../errors.js";
 import { JOURNAL_FILE, SUMMARY_FILE } from "../files/run-layout.js";
 import type { Model } from "../model/model.js";
 import { loadModel } from "../model/model.js";
@@ -221,6 +222,7 @@ async function predictPlan(
   keep: (batch: readonly PredictedInstance[]) => Promise<void>,
 ): Promise<PredictedCounts> {
   const { host, predictor, dataset, identity, batchSize, clock } = run;
+  for (const line of planNotes(plan)) host.note(line);
   let finished = plan.finishedBefore;
   let failed = 0;
   host.progress({ finished, total: plan.total, failed, finishedNow: 0 });
@@ -238,6 +240,25 @@ async function predictPlan(
     stopped: finished < plan.total,
     imageCount: plan.imageCount,
   };
+}
+
+/** What the plan found that is no failure and still should not go unsaid. */
+function planNotes({ otherCase, keptInPart }: Plan): string[] {
+  const lines: string[] = [];
+  if (otherCase.example !== undefined) {
+    const { name, path } = otherCase.example;
+    lines.push(
+      `${count(otherCase.count, "image")} found in another case than the input names ${otherCase.count === 1 ? "it" : "them"}, ` +
+        `for example ${receivedOf(name)}: ${path}`,
+    );
+  }
+  if (keptInPart.example !== undefined) {
+    lines.push(
+      `${count(keptInPart.count, "kept annotation")} with a part that cannot be read: in COCO unchanged, ` +
+        `in other formats without that part; first: ${keptInPart.example}`,
+    );
+  }
+  return lines;
 }
 
 /** The images with instances to predict, each with only these. */
@@ -265,6 +286,7 @@ function summarize(run: Run, tally: Tally, predicted: PredictedCounts, written: 
     type: "summary",
     stopped: predicted.stopped,
     images: dataset.imageCount,
+    imagesAsked: predicted.imageCount,
     annotations: dataset.annotationCount,
     ...(options.shard !== undefined && shardSize !== undefined && { shard: { ...options.shard, ...shardSize } }),
     ...tally.counts(),

@@ -2,6 +2,7 @@
  * What `annotate` is asked, and what its caller hears while it works. The command line fills these in; tests and other
  * programs may as well.
  */
+import type { BoxUnit } from "../dataset/relative-boxes.js";
 import type { DeviceChoice } from "../engine/devices.js";
 import type { Shard } from "../runs/identity.js";
 import type { FailReason, Id } from "../types.js";
@@ -12,6 +13,8 @@ export interface AnnotateOptions {
   readonly images: string;
   /** COCO file, COCO results list or Cityscapes folder. */
   readonly boxes: string;
+  /** What the numbers of the boxes count; absent: pixels, and a file whose boxes look relative is refused. */
+  readonly boxesAre?: BoxUnit;
   /** COCO file with images and categories for a results list. */
   readonly dataset?: string;
   /**
@@ -32,6 +35,8 @@ export interface AnnotateOptions {
   readonly maxSteps: number;
   /** Polygons predicted per instance at most, 1 to 10; see predict/candidates.ts. */
   readonly candidates: number;
+  /** Fit from which a polygon is not predicted again, 0 to 1; the map's own when absent (predict/options.ts). */
+  readonly sure?: number;
   /** Polygons with a lower score are left out, 0 to 1. */
   readonly minScore: number;
   /** Douglas-Peucker tolerance in image pixels; 0 keeps every vertex. */

@@ -4,12 +4,14 @@
  */
 import { join } from "node:path";
 import { openImage } from "../crop/open-image.js";
+import { meaningOf } from "../dataset/cityscapes/labels.js";
 import type { Dataset, Entry, ImageGroup } from "../dataset/dataset.js";
 import type { PolyrnnError } from "../errors.js";
-import { invalidData } from "../errors.js";
+import { invalidData, receivedOf } from "../errors.js";
 import { JOURNAL_FILE, RUN_FILE } from "../files/run-layout.js";
 import { JournalReader } from "../runs/journal.js";
-import type { Outcome } from "../types.js";
+import type { Id, Outcome } from "../types.js";
+import { cityscapesLabel } from "../write/cityscapes.js";
 import { passedOver } from "../write/labels.js";
 import { openWriters } from "../write/open-writers.js";
 import { openOverlays } from "../write/overlays.js";
@@ -99,16 +101,20 @@ async function writeFiles(
   try {
     let predictable = 0,
       journaled = 0;
+    const drawn = new Set<Id>();
     for await (const group of dataset.groups()) {
       const result = await resultOf(group, outcomes, tally);
       for (const ordinal of predictableOrdinals(group, selection)) {
         predictable++;
         if (outcomes.index.get(ordinal) !== undefined) journaled++;
       }
+      for (const item of result.items)
+        if (item.kind === "outcome" && item.outcome.status === "done") drawn.add(item.instance.categoryId);
       for (const writer of writers) await writer.image(result);
     }
     const wanted = Math.min(predictable, options.limit ?? Infinity) - remaining;
     if (journaled < wanted) throw incompleteJournal(join(options.out, JOURNAL_FILE), wanted - journaled);
+    if (options.formats.includes("cityscapes")) noteUnknownLabels(dataset, drawn, host);
     const written: string[] = [];
     for (const writer of writers) written.push(...(await writer.finish()));
     return written;
@@ -117,6 +123,21 @@ async function writeFiles(
     throw error;
   }
 }
+
+/** Cityscapes has a fixed list of labels: with others, its tools stop and its reader here has failed instances. */
+function noteUnknownLabels({ categories }: Dataset, drawn: ReadonlySet<Id>, host: FinishedRun["host"]): void {
+  const unknown = categories.filter(
+    ({ id, name }) => drawn.has(id) && meaningOf(cityscapesLabel(name)).kind !== "thing",
+  );
+  if (unknown.length === 0) return;
+  const names = unknown.slice(0, SHOWN_LABELS).map(({ name }) => receivedOf(name));
+  const more = unknown.length > SHOWN_LABELS ? `, ... (${unknown.length} in all)` : "";
+  host.note(
+    `cityscapes: expected labels of Cityscapes' instances (person, rider, car, ...), received ${names.join(", ")}${more}; ` +
+      "its tools do not take them. Rename these categories in the box file, or use another --format.",
+  );
+}
+const SHOWN_LABELS = 5;
 
 function predictableOrdinals(group: ImageGroup, selection: Selection): number[] {
   return group.entries.flatMap((entry) => {

@@ -89,6 +89,10 @@ export interface Plan {
   readonly finishedBefore: number;
   /** Images with at least one instance the run is asked for. */
   readonly imageCount: number;
+  /** Images whose file was found in another case than its name, and one of them. */
+  readonly otherCase: { readonly count: number; readonly example?: { readonly name: string; readonly path: string } };
+  /** Kept annotations with a part that cannot be read, and what is wrong with the first. */
+  readonly keptInPart: { readonly count: number; readonly example?: string };
 }
 
 export interface PlanRequest {
@@ -110,6 +114,8 @@ export async function planRun(request: PlanRequest): Promise<Plan> {
   let total = 0;
   let finishedBefore = 0;
   let imageCount = 0;
+  const otherCase: { count: number; example?: { name: string; path: string } } = { count: 0 };
+  const keptInPart: { count: number; example?: string } = { count: 0 };
   let batch: number[] = [];
   const closeBatch = (): void => {
     if (index !== undefined && batch.every((ordinal) => index.isSettled(ordinal))) finishedBefore += batch.length;
@@ -121,6 +127,11 @@ export async function planRun(request: PlanRequest): Promise<Plan> {
     for (const entry of group.entries) {
       const decision = decide(entry, selection);
       if (decision.kind === "settled") {
+        const leftOut = entry.kind === "instance" ? entry.instance.truthLeftOut : undefined;
+        if (leftOut !== undefined && decision.outcome.status === "skipped" && decision.outcome.reason === "kept") {
+          keptInPart.count++;
+          keptInPart.example ??= leftOut;
+        }
         await onSettled(decision.outcome, entry, group.image);
         continue;
       }
@@ -129,8 +140,12 @@ export async function planRun(request: PlanRequest): Promise<Plan> {
       total++;
       if (batch.length === batchSize) closeBatch();
     }
-    if (total > totalBefore) imageCount++;
+    if (total === totalBefore) continue;
+    imageCount++;
+    if (group.location.kind !== "file" || group.location.isOtherCase !== true) continue;
+    otherCase.count++;
+    otherCase.example ??= { name: group.image.fileName, path: group.location.path };
   }
   if (batch.length > 0) closeBatch();
-  return { batchOf, total, finishedBefore, imageCount };
+  return { batchOf, total, finishedBefore, imageCount, otherCase, keptInPart };
 }

@@ -13,8 +13,11 @@ export type Decision =
   { readonly kind: "predict"; readonly instance: Instance } | { readonly kind: "settled"; readonly outcome: Outcome };
 
 export function decide(entry: Entry, selection: Selection): Decision {
+  const keeps = selection.existing === "keep";
   if (entry.kind === "failed") {
     const { ordinal, annotationId, imageId, failure } = entry;
+    if (keeps && entry.hasTruth === true && annotationId !== null && imageId !== null)
+      return settled({ ordinal, annotationId, imageId, status: "skipped", reason: "kept" });
     return settled({
       ordinal,
       annotationId,
@@ -33,8 +36,12 @@ export function decide(entry: Entry, selection: Selection): Decision {
   if (selection.categoryIds !== undefined && !selection.categoryIds.has(instance.categoryId)) {
     return settled({ ordinal, annotationId, imageId, status: "skipped", reason: "category" });
   }
-  if (selection.existing === "keep" && instance.truth !== undefined) {
+  if (keeps && instance.truth !== undefined) {
     return settled({ ordinal, annotationId, imageId, status: "skipped", reason: "kept" });
+  }
+  if (keeps && instance.truthProblem !== undefined) {
+    const message = `${instance.truthProblem}. It was not drawn over (--existing keep); correct or remove this segmentation.`;
+    return settled({ ordinal, annotationId, imageId, status: "failed", reason: "segmentation-invalid", message });
   }
   return { kind: "predict", instance };
 }

@@ -180,6 +180,7 @@ export async function cutShard(dataset: Dataset, { index, count }: Shard): Promi
     sha256,
     shardSize: { images: own.length, annotations: own.reduce((sum, size) => sum + size, 0) },
     groups: () => groupsWhere(dataset, (position) => shards[position] === index),
+    imageKey: (fileName) => dataset.imageKey(fileName),
     close: () => dataset.close(),
   };
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { withoutControls } from "../foreign.js";
 import { writeAtomic } from "../files/atomic-file.js";
 import { SUMMARY_FILE } from "../files/run-layout.js";
+import { isValidRing } from "../geometry/valid-ring.js";
 import type { Shard } from "../runs/identity.js";
 import type { PredictingEngine } from "../runs/run-file.js";
 import type { FailReason, Id, Outcome, SkipReason } from "../types.js";
@@ -16,6 +17,8 @@ export interface AnnotateSummary extends OutcomeCounts {
   /** True when the user stopped the run; the journal is valid, and --resume continues it. */
   readonly stopped: boolean;
   readonly images: number;
+  /** Images with an instance that this run was asked for. */
+  readonly imagesAsked: number;
   /** Annotations in the input. */
   readonly annotations: number;
   /** The part of them that this run worked on; the counts are the part's. */
@@ -52,6 +55,8 @@ export interface OutcomeCounts {
   readonly clipped: number;
   /** Polygons cut at the step limit before end-of-sequence. */
   readonly unended: number;
+  /** Polygons that cross or touch themselves, or have no area; see geometry/simple-ring.ts. */
+  readonly invalid: number;
   readonly failedByReason: Partial<Record<FailReason, number>>;
   readonly skippedByReason: Partial<Record<SkipReason, number>>;
   /** The first 100 failures; all of them are in the journal. */
@@ -96,6 +101,7 @@ export class Tally {
   private skipped = 0;
   private clipped = 0;
   private unended = 0;
+  private invalid = 0;
   private scoreSum = 0;
   private readonly failedByReason = new Map<FailReason, number>();
   private readonly skippedByReason = new Map<SkipReason, number>();
@@ -108,6 +114,7 @@ export class Tally {
         this.scoreSum += outcome.score;
         if (outcome.clipped) this.clipped++;
         if (!outcome.ended) this.unended++;
+        if (!isValidRing(outcome.ring)) this.invalid++;
         return;
       case "skipped":
         this.skipped++;
@@ -129,6 +136,7 @@ export class Tally {
       skipped: this.skipped,
       clipped: this.clipped,
       unended: this.unended,
+      invalid: this.invalid,
       failedByReason: Object.fromEntries(this.failedByReason),
       skippedByReason: Object.fromEntries(this.skippedByReason),
       failures: this.failures,

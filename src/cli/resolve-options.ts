@@ -5,6 +5,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { invalidData, missingInput, reasonOf, usageError } from "../errors.js";
+import { whyNotJson } from "../files/recognize.js";
 import { parseForeignJson } from "../foreign.js";
 import { nearestName } from "../nearest.js";
 import type { AnyOptionTable, OptionRow, OptionTable, OptionValue } from "./option-table.js";
@@ -157,7 +158,7 @@ function parseObject(path: string, text: string): object {
   try {
     value = parseForeignJson(text);
   } catch (error) {
-    throw invalidData(`${path}: expected JSON but ${reasonOf(error)}`, hint, error);
+    throw invalidData(`${path}: expected JSON but ${whyNotJson(text, error)}`, hint, error);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     const received = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;

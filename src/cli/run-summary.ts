@@ -13,6 +13,10 @@ const NAMED_PATHS = 6;
 export function summaryMessages(summary: AnnotateSummary, args: readonly string[], verbose: boolean): string[] {
   const lines = [headline(summary), ...leftOut(summary)];
   if (summary.clipped > 0) lines.push(clippedText(summary));
+  if (summary.invalid > 0)
+    lines.push(
+      `${count(summary.invalid, "polygon")} ${summary.invalid === 1 ? "crosses or touches itself" : "cross or touch themselves"} (polyrnn_valid: false)`,
+    );
   if (summary.unended > 0) lines.push(`${count(summary.unended, "polygon")} ended at the step limit (--max-steps)`);
   if (verbose) {
     const stages = Object.entries(summary.secondsPerStage).map(
@@ -66,7 +70,8 @@ function headline(summary: AnnotateSummary): string {
     const why = skipped === 0 ? "there are no annotations" : `${count(skipped, "annotation")}, and all passed over`;
     return `nothing to draw${shardText(summary)}: ${why}`;
   }
-  const images = count(summary.shard?.images ?? summary.images, "image");
+  // Where nothing could be asked for (every box failed) the images of the input are what was looked at.
+  const images = count(summary.imagesAsked || (summary.shard?.images ?? summary.images), "image");
   return (
     `${count(done, "polygon")} from ${images}${shardText(summary)} in ${durationText(summary.seconds)}` +
     ` (${summary.instancesPerSecond.toFixed(1)} instances per second;` +

@@ -1,7 +1,9 @@
 /** Rows of the option tables that several commands share. */
+import type { BoxUnit } from "../dataset/relative-boxes.js";
+import { BOX_UNITS } from "../dataset/relative-boxes.js";
 import type { DeviceChoice } from "../engine/devices.js";
 import type { Rasterizer } from "../geometry/iou.js";
-import { MAX_CANDIDATES, MAX_STEPS_RANGE } from "../predict/options.js";
+import { MAX_CANDIDATES, MAX_STEPS_RANGE, SURE_FROM } from "../predict/options.js";
 import type { OutputFormat } from "../write/writer.js";
 import { OUTPUT_FORMATS } from "../write/writer.js";
 import type { FlagRow, ListRow, NumberRow, TextRow } from "./option-table.js";
@@ -135,6 +137,17 @@ export const candidatesRow = {
   describe: "Where a polygon fits its mask and box poorly, predict up to N and keep the best",
 } as const satisfies NumberRow;
 
+export const sureRow = {
+  type: "number",
+  min: 0,
+  max: 1,
+  group: "advanced",
+  describe: "Fit with mask and box from which a polygon is not predicted again",
+} as const satisfies NumberRow;
+
+/** What SURE_FROM of predict/options.ts says. */
+export const SURE_WHEN_ABSENT = `${SURE_FROM.fine} with a refined mask, else ${SURE_FROM.coarse}`;
+
 // What is read and written.
 
 export const datasetRow = {
@@ -143,6 +156,13 @@ export const datasetRow = {
   group: "common",
   describe: "COCO file with the images and categories of a results list",
 } as const satisfies TextRow<string>;
+
+export const boxesAreRow = {
+  type: "text",
+  choices: BOX_UNITS,
+  group: "advanced",
+  describe: "Whether boxes count pixels, or shares of the image's width and height (0 to 1)",
+} as const satisfies TextRow<BoxUnit>;
 
 export const formatRow = {
   type: "list",
@@ -197,6 +217,13 @@ export const compareRow = {
   default: ["box", "square", "ellipse"],
   describe: "Compare with box, square, ellipse, grabcut, result files as name=other.json, or none",
 } as const satisfies Omit<ListRow<string>, "group"> & { default: readonly string[] };
+
+export const publishedRow = {
+  type: "flag",
+  group: "advanced",
+  default: false,
+  describe: "Show published figures of the papers, measured on other images, beside the measured ones",
+} as const satisfies FlagRow & { default: boolean };
 
 export const groupByRow = {
   type: "text",

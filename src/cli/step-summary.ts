@@ -3,13 +3,15 @@ import { appendFile } from "node:fs/promises";
 import type { AnnotateSummary } from "../annotate/summary.js";
 import { count } from "../count.js";
 import { cannotWrite, reasonOf } from "../errors.js";
-import { plainText, table } from "../report/markdown.js";
+import { plainText, table, WHOLE } from "../report/markdown.js";
 import { durationText } from "./phrases.js";
 import { shortcomings } from "./run-summary.js";
 import type { Terminal } from "./terminal.js";
 
 /** Failures listed one by one; all of them are in summary.json. */
 const LISTED_FAILURES = 20;
+/** Characters of a message, which holds names and paths; enough for what to do next, at its end. */
+const LONGEST_MESSAGE = 1000;
 
 /** @returns undefined outside a GitHub job */
 export function stepSummaryFile(env: Terminal["env"]): string | undefined {
@@ -52,7 +54,7 @@ export function summaryMarkdown(summary: AnnotateSummary): string {
     `Model ${plainText(model)} \`${modelHash.slice(0, 12)}\`, ${plainText(engineVersion)}, ${plainText(device)}. ` +
       throughput(summary),
     "",
-    ...shortcomings(summary).map((line) => `- ${plainText(line)}`),
+    ...shortcomings(summary).map((line) => `- ${plainText(line, WHOLE)}`),
     ...(summary.stopped ? ["Stopped before the end; the same command with `--resume` goes on.", ""] : []),
     ...reasonTable("Failed because", summary.failedByReason),
     ...reasonTable("Skipped because", summary.skippedByReason),
@@ -87,7 +89,7 @@ function failureList({ failed, failures }: AnnotateSummary): string[] {
     "",
     ...listed.map(
       ({ annotationId, reason, message }) =>
-        `- annotation ${annotationId === null ? "without an id" : plainText(String(annotationId))}, ${reason}: ${plainText(message)}`,
+        `- annotation ${annotationId === null ? "without an id" : plainText(String(annotationId))}, ${reason}: ${plainText(message, LONGEST_MESSAGE)}`,
     ),
     "",
     "</details>",

@@ -13,6 +13,7 @@ import type { CropResult } from "../crop/crop.js";
 import type { CropSource } from "../crop/read-crops.js";
 import { readCrops } from "../crop/read-crops.js";
 import type { Dataset } from "../dataset/dataset.js";
+import { readImageSize } from "../crop/open-image.js";
 import { openDataset } from "../dataset/open-dataset.js";
 import { openEngine } from "../engine/devices.js";
 import type { Engine } from "../engine/engine.js";
@@ -68,7 +69,13 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
   const simulation = toSimulation(options);
   const started = performance.now();
   host.note(`reading ${options.truth}`);
-  const dataset = await openDataset({ images: options.images, boxes: options.truth });
+  const { images, truth, boxesAre } = options;
+  const dataset = await openDataset({
+    images,
+    boxes: truth,
+    imageSize: readImageSize,
+    ...(boxesAre !== undefined && { boxesAre }),
+  });
   try {
     const sources = new SourceNames(options.groupBy);
     const subjects = await chooseSubjects(dataset, options, sources);
@@ -127,6 +134,7 @@ function toSimulation({
   maxClicks,
   maxSteps,
   candidates,
+  sure,
   rasterizer,
 }: SimulateOptions): Simulation {
   const wrong = thresholds.find((threshold) => !(Number.isFinite(threshold) && threshold >= 0));
@@ -141,6 +149,7 @@ function toSimulation({
     match,
     maxSteps,
     candidates,
+    ...(sure !== undefined && { sure }),
     rasterizer,
     metric: metric ?? (match === "ring" ? "manhattan" : "chessboard"),
     maxClicks: maxClicks ?? Infinity,

@@ -3,6 +3,7 @@
  * others.
  */
 import type { Dataset } from "../dataset/dataset.js";
+import type { BoxUnit } from "../dataset/relative-boxes.js";
 import { openDataset } from "../dataset/open-dataset.js";
 import { selectCategories } from "../dataset/select-categories.js";
 import { invalidData } from "../errors.js";
@@ -20,6 +21,8 @@ export interface SubjectOptions {
    * same limit.
    */
   readonly limit?: number;
+  /** What the numbers of the boxes count; see `OpenDatasetOptions`. */
+  readonly boxesAre?: BoxUnit;
 }
 
 export interface ClickSubjects {
@@ -92,7 +95,9 @@ export async function chooseSubjects(
  * @throws as `chooseSubjects` and as opening the data set
  */
 export async function checkTruth(truth: string, options: SubjectOptions): Promise<void> {
-  const dataset = await openDataset({ boxes: truth });
+  const { boxesAre } = options;
+  // No image is opened for their sizes: what cannot be scaled is no subject here, and is told in the simulation.
+  const dataset = await openDataset({ boxes: truth, ...(boxesAre !== undefined && { boxesAre }) });
   try {
     await chooseSubjects(dataset, options);
   } finally {

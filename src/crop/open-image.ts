@@ -11,6 +11,8 @@ import type { Metadata } from "sharp";
 import sharp from "sharp";
 import { count } from "../count.js";
 import { reasonOf, receivedOf } from "../errors.js";
+import type { Recognized } from "../files/recognize.js";
+import { recognize, RECOGNIZED_BYTES } from "../files/recognize.js";
 import type { FailReason, Failure, ImageRecord } from "../types.js";
 
 /**
@@ -109,6 +111,15 @@ export async function openImage(
   );
 }
 
+/** Displayed size of an image that was found, from its header; undefined where it cannot be read. */
+export async function readImageSize(
+  location: { readonly kind: "file"; readonly path: string; readonly root?: string } | { readonly kind: "failed" },
+): Promise<{ readonly width: number; readonly height: number } | undefined> {
+  if (location.kind === "failed") return undefined;
+  const result = await openImage(location.path, {}, location.root);
+  return result.kind === "failed" ? undefined : { width: result.image.width, height: result.image.height };
+}
+
 /**
  * Decodes to 8-bit RGB, once per image: gray is repeated, 16 bits are scaled to 8, and CMYK goes through its profile.
  * Transparency lies on black, as does what is outside the image. Of an animation the first frame is taken.
@@ -139,6 +150,9 @@ export async function decodeImage({ path, width, height, isRotated }: OpenedImag
     }
     return { kind: "decoded", image: { path, width, height, pixels: data } };
   } catch (error) {
+    // Of some formats the header can be read and the pixels cannot.
+    const known = recognize(await readStart(path).catch(() => new Uint8Array(1)));
+    if (known !== undefined && !isReadHere(known)) return failed("image-unreadable", notReadHere(path, known));
     return failed(
       "image-unreadable",
       `${path}: expected a whole image, received a damaged one: ${firstLine(error)}. Save it again, or fetch it again.`,
@@ -177,7 +191,9 @@ async function whyUnreadable(path: string, error: unknown): Promise<[FailReason,
     if (found.size === 0)
       return ["image-unreadable", `${path}: expected an image, received an empty file (0 bytes). Fetch it again.`];
     const start = await readStart(path);
-    const text = asText(start);
+    const known = recognize(start);
+    if (known !== undefined && !isReadHere(known)) return ["image-unreadable", notReadHere(path, known)];
+    const text = asText(start.subarray(0, SHOWN_BYTES));
     const what =
       text === undefined
         ? `${count(found.size, "byte")} that no image format begins with or whose header is damaged`
@@ -194,6 +210,17 @@ async function whyUnreadable(path: string, error: unknown): Promise<[FailReason,
   }
 }
 
+const SHOWN_BYTES = 64;
+
+/** Formats that sharp reads: a file of these is damaged, not foreign. */
+function isReadHere({ what }: Recognized): boolean {
+  return /JPEG image|PNG|GIF|AVIF/.test(what);
+}
+
+function notReadHere(path: string, { what, advice, kind }: Recognized): string {
+  return `${path}: expected an image (JPEG, PNG, WebP, TIFF, ...), received ${what}${kind === "image" ? ", which is not read here" : ""}. ${kind === "data" ? "Name the image itself." : advice}`;
+}
+
 function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
 }
@@ -208,9 +235,10 @@ async function whatIsMissing(path: string): Promise<string> {
 }
 
 async function readStart(path: string): Promise<Uint8Array> {
+  await refuseSpecialFile(path);
   const file = await open(path);
   try {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(64), 0, 64, 0);
+    const { buffer, bytesRead } = await file.read(new Uint8Array(RECOGNIZED_BYTES), 0, RECOGNIZED_BYTES, 0);
     return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();

@@ -5,6 +5,7 @@
  * needs little memory. Walking reads each image's annotations by their byte range.
  */
 import type { Category, Failure, Id, ImageRecord, Instance, JsonObject, SkipReason } from "../types.js";
+import type { BoxUnit } from "./relative-boxes.js";
 
 export type DatasetFormat = "coco" | "coco-results" | "cityscapes" | "citypersons";
 
@@ -26,6 +27,8 @@ export type Rejected =
       readonly imageId: Id | null;
       readonly failure: Failure;
       readonly raw: JsonObject;
+      /** True when only the box is unusable and the annotation has a polygon or mask that can be read. */
+      readonly hasTruth?: true;
     };
 
 export type Entry = { readonly kind: "instance"; readonly instance: Instance } | Rejected;
@@ -35,7 +38,7 @@ export type Entry = { readonly kind: "instance"; readonly instance: Instance } |
  * the file later checks again that it lies there, because a link can have replaced it by then.
  */
 export type ImageLocation =
-  | { readonly kind: "file"; readonly path: string; readonly root?: string }
+  | { readonly kind: "file"; readonly path: string; readonly root?: string; readonly isOtherCase?: true }
   | { readonly kind: "failed"; readonly failure: Failure };
 
 /** One image with its annotations in input order. */
@@ -64,6 +67,8 @@ export interface Dataset {
    * their own at the end, their location failed with `image-unknown`. Can be walked more than once.
    */
   groups(): AsyncIterable<ImageGroup>;
+  /** The same text for all file names that mean one image; see `ImageFinder`. */
+  imageKey(fileName: string): string;
   /** Frees open file handles. */
   close(): Promise<void>;
 }
@@ -78,4 +83,14 @@ export interface OpenDatasetOptions {
   readonly boxes: string;
   /** COCO file with `images` and `categories` for a results list. */
   readonly dataset?: string;
+  /** What the numbers of the boxes count. Absent: pixels, and a file whose boxes look relative is refused. */
+  readonly boxesAre?: BoxUnit;
+  /** Reads an image's displayed size from its header; relative boxes need it where the box file does not say. */
+  readonly imageSize?: (location: ImageLocation) => Promise<ImageSize | undefined>;
+}
+
+/** Pixels. */
+export interface ImageSize {
+  readonly width: number;
+  readonly height: number;
 }

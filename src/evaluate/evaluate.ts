@@ -9,6 +9,7 @@
  * to the host.
  */
 import type { Dataset } from "../dataset/dataset.js";
+import { readImageSize } from "../crop/open-image.js";
 import { openDataset } from "../dataset/open-dataset.js";
 import { invalidData, receivedOf } from "../errors.js";
 import { createRandom } from "../random.js";
@@ -61,7 +62,12 @@ export async function evaluate(options: EvaluateOptions, host: EvaluateHost): Pr
   // Searching for every image of the truth takes a while, and only GrabCut and truths without sizes need it.
   const searched = needsPixels ? images : options.images;
   host.note(`reading ${options.truth}`);
-  const dataset = await openDataset({ boxes: options.truth, ...(searched !== undefined && { images: searched }) });
+  const dataset = await openDataset({
+    boxes: options.truth,
+    imageSize: readImageSize,
+    ...(options.boxesAre !== undefined && { boxesAre: options.boxesAre }),
+    ...(searched !== undefined && { images: searched }),
+  });
   try {
     if (dataset.annotationCount === 0)
       throw invalidData(
@@ -190,6 +196,7 @@ function inputsOf(options: EvaluateOptions, run: RunInfo): ReportInputs {
     rasterizer: options.rasterizer,
     groupBy: options.groupBy,
     minArea: options.minArea,
+    ...(options.published === true && { published: true }),
     seed: options.seed,
     resamples: options.resamples,
   };

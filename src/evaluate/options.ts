@@ -2,6 +2,7 @@
  * What `evaluate` is asked for, and what it tells its caller. The command line fills these in; tests and other programs
  * may as well.
  */
+import type { BoxUnit } from "../dataset/relative-boxes.js";
 import type { Rasterizer } from "../geometry/iou.js";
 import type { ResultRow } from "../report/csv.js";
 import type { GroupBy } from "../report/types.js";
@@ -19,6 +20,8 @@ export interface EvaluateOptions {
   readonly predictions: string;
   /** Whatever the data set readers open. */
   readonly truth: string;
+  /** What the numbers of the truth's boxes count; see `OpenDatasetOptions`. */
+  readonly boxesAre?: BoxUnit;
   /** Image folder: for GrabCut, for pictures, and for the images' sizes where the truth does not give them. */
   readonly images?: string;
   readonly compare: readonly Comparison[];
@@ -32,6 +35,8 @@ export interface EvaluateOptions {
   readonly matchBy?: MatchBy;
   /** Extra part of the box's long side in the network's square; absent: that of the run, else 0.15. */
   readonly context?: number;
+  /** Whether the reports show published figures beside the measured ones. */
+  readonly published?: boolean;
   readonly seed: number;
   /** Resamples of the bootstrap; 0 = no intervals. */
   readonly resamples: number;

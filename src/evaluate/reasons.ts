@@ -38,7 +38,13 @@ export type MaskFailure =
   | "image-unreadable";
 /** Evaluated although it looks wrong. */
 export type RemarkReason =
-  "polygon-crosses-itself" | "polygon-many-vertices" | "prediction-category" | "prediction-box" | "score-out-of-range";
+  | "truth-part-left-out"
+  | "polygon-part-left-out"
+  | "polygon-crosses-itself"
+  | "polygon-many-vertices"
+  | "prediction-category"
+  | "prediction-box"
+  | "score-out-of-range";
 
 type Reason = TruthReason | LeftOverReason | MaskFailure | RemarkReason;
 
@@ -74,6 +80,8 @@ const MEANINGS: Readonly<Record<Exclude<Reason, `truth-${FailReason}`>, string>>
   "polygon-empty": "shapes that cover no pixel",
   "box-outside": "boxes outside their image",
   "image-unreadable": "images that cannot be read",
+  "truth-part-left-out": "annotations of the truth with a part that cannot be read; compared without it",
+  "polygon-part-left-out": "predictions with a part that cannot be read; compared without it",
   "polygon-crosses-itself": "outlines that cross themselves; filled by the rasterizer's rule",
   "polygon-many-vertices": "outlines of more than 1000 vertices",
   "prediction-category": "predictions of another category than the annotation of their id; the truth's category counts",

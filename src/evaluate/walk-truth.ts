@@ -98,6 +98,8 @@ export async function walkTruth({ dataset, methods, findings, settings, host }: 
     const score = own.kind === "mask" ? own.score : undefined;
     const category = categoryNumbers.get(instance.categoryId)!;
     noteOwn(findings, own, instance.annotationId);
+    if (instance.truthLeftOut !== undefined)
+      findings.remarks.add("truth-part-left-out", instance.annotationId, instance.truthLeftOut);
     findings.table.add({
       ordinal: instance.ordinal,
       category,

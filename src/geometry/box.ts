@@ -10,12 +10,15 @@ import type { CropWindow } from "./grid.js";
 /** Overhang that counts as none, pixels: left + width of numbers with two decimals misses the border by less. */
 const ROUNDING_PX = 1e-6;
 
+/** Below a pixel there is nothing to outline, and tools stop at the area of 0 that comes of it. */
+const SMALLEST_PX = 1 - ROUNDING_PX;
+
 type CheckedBox = { readonly kind: "box"; readonly box: Box } | { readonly kind: "failed"; readonly failure: Failure };
 
 /**
  * Takes `[left, top, width, height]` as COCO and CityPersons write it, in image pixels.
  * @param where place in the input, opens the message ("boxes.json, annotation 7")
- * @returns the box, or `box-invalid` (not four finite numbers) or `box-empty` (width or height not above zero); never
+ * @returns the box, or `box-invalid` (not four finite numbers) or `box-empty` (width or height below a pixel); never
  *   throws
  */
 export function checkBox(value: unknown, where: string): CheckedBox {
@@ -33,8 +36,10 @@ export function checkBox(value: unknown, where: string): CheckedBox {
   if (!isFiniteNumber(top)) return notFinite(where, "top", top);
   if (!isFiniteNumber(width)) return notFinite(where, "width", width);
   if (!isFiniteNumber(height)) return notFinite(where, "height", height);
-  if (width <= 0) return failed("box-empty", `${where}: expected a box width above 0, received ${width}`);
-  if (height <= 0) return failed("box-empty", `${where}: expected a box height above 0, received ${height}`);
+  if (width < SMALLEST_PX)
+    return failed("box-empty", `${where}: expected a box width of at least 1 pixel, received ${width}`);
+  if (height < SMALLEST_PX)
+    return failed("box-empty", `${where}: expected a box height of at least 1 pixel, received ${height}`);
   if (!isFiniteNumber(left + width)) return notFinite(where, "right edge", left + width);
   if (!isFiniteNumber(top + height)) return notFinite(where, "bottom edge", top + height);
   return { kind: "box", box: { left, top, width, height } };
@@ -56,8 +61,8 @@ type ClippedBox = { readonly kind: "inside" | "clipped"; readonly box: Box } | {
 
 /**
  * Part of a box that lies on an image of `width` x `height` pixels.
- * @returns `inside` with the box as it is, `clipped` with what is left of it, or `outside` when no area is left. A box
- *   that overhangs the border by at most a millionth of a pixel is cut there and still counts as `inside`.
+ * @returns `inside` with the box as it is, `clipped` with what is left of it, or `outside` when less than a pixel is
+ *   left. A box that overhangs the border by at most a millionth of a pixel is cut there and still counts as `inside`.
  */
 export function clipBox(box: Box, width: number, height: number): ClippedBox {
   const right = box.left + box.width;
@@ -67,7 +72,7 @@ export function clipBox(box: Box, width: number, height: number): ClippedBox {
   const left = Math.max(0, box.left);
   const top = Math.max(0, box.top);
   const cut: Box = { left, top, width: Math.min(width, right) - left, height: Math.min(height, bottom) - top };
-  if (cut.width <= 0 || cut.height <= 0) return { kind: "outside" };
+  if (cut.width < SMALLEST_PX || cut.height < SMALLEST_PX) return { kind: "outside" };
 
   const overhang = Math.max(-box.left, -box.top, right - width, bottom - height);
   return { kind: overhang > ROUNDING_PX ? "clipped" : "inside", box: cut };

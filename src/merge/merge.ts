@@ -64,10 +64,12 @@ export async function mergeRuns(options: MergeOptions, host: Pick<AnnotateHost, 
   const whole: RunIdentity = { ...identity, shard: null };
   host.note(`reading ${resolved.boxes}`);
   const { onlyNew, ...without } = resolved;
+  const { boxesAre } = first.run.options;
   const input = await openInput({
     ...(identity.onlyNew === null ? without : resolved),
     categories: identity.categories,
     existing: identity.existing,
+    ...(boxesAre !== undefined && { boxesAre }),
   });
   try {
     const { dataset, selection } = input;
@@ -85,8 +87,18 @@ export async function mergeRuns(options: MergeOptions, host: Pick<AnnotateHost, 
         join(resolved.out, JOURNAL_FILE),
         { stopped: false, ...gathered },
       );
-      const { remaining, shards } = gathered;
-      const summary = summarize({ dataset, parts, tally, written, remaining, shards, clock, out: resolved.out });
+      const { remaining, shards, imageCount } = gathered;
+      const summary = summarize({
+        dataset,
+        parts,
+        tally,
+        written,
+        remaining,
+        shards,
+        imageCount,
+        clock,
+        out: resolved.out,
+      });
       await writeSummaryFile(resolved.out, summary);
       return summary;
     } finally {
@@ -174,12 +186,14 @@ interface Merged {
   readonly tally: Tally;
   readonly remaining: number;
   readonly shards: MergedShards;
+  readonly imageCount: number;
   readonly clock: StageClock;
   readonly out: string;
   readonly written: readonly string[];
 }
 
-function summarize({ dataset, parts, tally, remaining, shards, clock, out, written }: Merged): AnnotateSummary {
+function summarize(merged: Merged): AnnotateSummary {
+  const { dataset, parts, tally, remaining, shards, imageCount, clock, out, written } = merged;
   const { run, identity } = parts[0]!;
   const one = <T>(values: readonly T[]): T | "several" => (new Set(values).size === 1 ? values[0]! : "several");
   return {
@@ -187,6 +201,7 @@ function summarize({ dataset, parts, tally, remaining, shards, clock, out, writt
     type: "summary",
     stopped: false,
     images: dataset.imageCount,
+    imagesAsked: imageCount,
     annotations: dataset.annotationCount,
     ...tally.counts(),
     remaining,

@@ -3,7 +3,8 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { count } from "../count.js";
-import { PolyrnnError, reasonOf, unavailable } from "../errors.js";
+import { PolyrnnError, unavailable } from "../errors.js";
+import { whyNotJson } from "../files/recognize.js";
 import { describeValue, parseForeignJson } from "../foreign.js";
 import { nearestName } from "../nearest.js";
 import { describeViolation } from "../validate.js";
@@ -103,13 +104,15 @@ async function isFile(path: string): Promise<boolean> {
 export async function readCard(folder: string): Promise<ModelCard> {
   const path = join(folder, CARD_FILE);
   let card: unknown;
+  let text = "{";
   try {
     const { size } = await stat(path);
     if (size > MAX_CARD_BYTES) throw new Error(`it has ${count(size, "byte")}, more than ${MAX_CARD_BYTES}`);
-    card = parseForeignJson(await readFile(path, "utf8"));
+    text = await readFile(path, "utf8");
+    card = parseForeignJson(text);
   } catch (error) {
     throw unavailable(
-      `${path}: expected a model card in JSON (${reasonOf(error)})`,
+      `${path}: expected a model card in JSON (${whyNotJson(text, error)})`,
       "The card is damaged. Fetch the model again.",
       error,
     );

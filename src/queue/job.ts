@@ -51,6 +51,7 @@ export interface Job {
     readonly context: number;
     readonly maxSteps: number;
     readonly candidates: number;
+    readonly sure?: number;
     readonly minScore: number;
     readonly simplify: number;
   };
@@ -131,13 +132,17 @@ const JOB = closed({
   version: { const: JOB_VERSION },
   run: { type: "string", pattern: "^[0-9a-f]{16}$" },
   model: sha256,
-  options: closed({
-    context: { type: "number", minimum: 0, maximum: 1 },
-    maxSteps: { type: "integer", minimum: 1, maximum: MAX_STEPS_RANGE.high },
-    candidates: { type: "integer", minimum: 1, maximum: MAX_CANDIDATES },
-    minScore: { type: "number", minimum: 0, maximum: 1 },
-    simplify: { type: "number", minimum: 0 },
-  }),
+  options: closed(
+    {
+      context: { type: "number", minimum: 0, maximum: 1 },
+      maxSteps: { type: "integer", minimum: 1, maximum: MAX_STEPS_RANGE.high },
+      candidates: { type: "integer", minimum: 1, maximum: MAX_CANDIDATES },
+      sure: { type: "number", minimum: 0, maximum: 1 },
+      minScore: { type: "number", minimum: 0, maximum: 1 },
+      simplify: { type: "number", minimum: 0 },
+    },
+    ["sure"],
+  ),
   attempts: { type: "integer", minimum: 1, maximum: MOST_ATTEMPTS },
   images: {
     type: "array",
@@ -156,6 +161,7 @@ const FAIL_REASONS = Object.keys({
   "box-invalid": 0,
   "box-empty": 0,
   "box-outside": 0,
+  "segmentation-invalid": 0,
   "duplicate-id": 0,
   "category-unknown": 0,
   "image-unknown": 0,

@@ -18,7 +18,7 @@ import type { DeviceChoice } from "../engine/devices.js";
 import { cutText } from "../foreign.js";
 import type { Model } from "../model/model.js";
 import { loadModel } from "../model/model.js";
-import type { BatchDecoder } from "../predict/candidates.js";
+import type { BatchDecoder } from "../predict/outline.js";
 import { openBatchDecoder } from "../predict/decoder.js";
 import { describeViolation } from "../validate.js";
 import type { RedisAddress } from "./address.js";

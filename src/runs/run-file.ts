@@ -9,10 +9,13 @@ import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { count } from "../count.js";
 import type { DatasetFormat } from "../dataset/dataset.js";
+import type { BoxUnit } from "../dataset/relative-boxes.js";
+import { BOX_UNITS } from "../dataset/relative-boxes.js";
 import type { PassedOver } from "../engine/devices.js";
 import type { DeviceName, EngineName } from "../engine/engine.js";
 import { invalidData, missingInput, reasonOf, receivedOf } from "../errors.js";
 import { writeAtomic } from "../files/atomic-file.js";
+import { whyNotJson } from "../files/recognize.js";
 import { RUN_FILE } from "../files/run-layout.js";
 import { parseForeignJson } from "../foreign.js";
 import type { ModelCard } from "../model/card.js";
@@ -47,6 +50,7 @@ export interface RunRecord {
     readonly overlays: (typeof OVERLAYS)[number];
     readonly batchSize: number;
     readonly onlyNew?: string;
+    readonly boxesAre?: BoxUnit;
   };
   /** The runs of shards it was merged from; absent where one run made the whole. */
   readonly merged?: readonly MergedRun[];
@@ -75,6 +79,7 @@ export interface RunFacts extends Pick<RunRecord, "inputs" | "model" | "engine" 
     readonly context: number;
     readonly maxSteps: number;
     readonly candidates: number;
+    readonly sure?: number;
     readonly categories: readonly string[];
     readonly limit?: number;
   };
@@ -136,7 +141,7 @@ async function readJson(path: string, maxBytes = LARGEST_RUN_FILE): Promise<Foun
   try {
     return { kind: "found", run: parseForeignJson(text) as JsonValue };
   } catch (error) {
-    return { kind: "damaged", problem: `expected JSON but ${reasonOf(error)}`, error };
+    return { kind: "damaged", problem: `expected JSON but ${whyNotJson(text, error)}`, error };
   }
 }
 
@@ -175,6 +180,7 @@ const checkRecord = lazily(() =>
           overlays: { enum: OVERLAYS },
           batchSize: { type: "integer", minimum: 1 },
           onlyNew: shortText,
+          boxesAre: { enum: BOX_UNITS },
         },
       },
     },
@@ -213,10 +219,13 @@ export interface LastRun {
   readonly images: string;
   /** Its box file, which may hold the ground truth. */
   readonly boxes: string;
+  /** What its boxes count; absent: pixels. */
+  readonly boxesAre?: BoxUnit;
   readonly modelFolder: string;
   readonly context: number;
   readonly maxSteps: number;
   readonly candidates: number;
+  readonly sure?: number;
   readonly categories: readonly string[];
   readonly limit?: number;
 }
@@ -256,14 +265,17 @@ export async function readLastRun(folder: string): Promise<LastRun | undefined> 
     throw wrong(`a number ${name} from ${low} to ${high}`, value);
   };
   const categories = fieldAt(run, "options.categories");
+  const boxesAre = BOX_UNITS.find((unit) => unit === fieldAt(run, "options.boxesAre"));
   return {
     path,
     images: text("inputs.images"),
     boxes: text("inputs.boxes"),
+    ...(boxesAre !== undefined && { boxesAre }),
     modelFolder: text("model.folder"),
     context: number("options.context", 0, 1),
     maxSteps: number("options.maxSteps", 3, 500),
     candidates: number("options.candidates", 1, 10),
+    ...(fieldAt(run, "options.sure") !== undefined && { sure: number("options.sure", 0, 1) }),
     categories: Array.isArray(categories) ? categories.map((name) => text("options.categories", name)) : [],
     ...(fieldAt(run, "options.limit") !== undefined && {
       limit: number("options.limit", 1, Number.MAX_SAFE_INTEGER),

@@ -3,6 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { invalidData, missingInput, reasonOf } from "../errors.js";
 import { makeFolder, removeLeftovers, writeAtomic } from "../files/atomic-file.js";
+import { whyNotJson } from "../files/recognize.js";
 import { folderNotEmpty } from "../files/folders.js";
 import { parseForeignJson } from "../foreign.js";
 import type { TrainOptions } from "./options.js";
@@ -81,7 +82,7 @@ export async function readRun(folder: string): Promise<TrainingRun> {
     throw new Error("its type or version is another one");
   } catch (error) {
     throw invalidData(
-      `${path}: expected the run.json of a training run (${reasonOf(error)})`,
+      `${path}: expected the run.json of a training run (${whyNotJson(text, error)})`,
       "Name the folder of a run of polyrnn train.",
       error,
     );

@@ -8,6 +8,7 @@
  * - iscrowd: 0.
  * - polyrnn_score: the polygon's score, 0..1, always under this name. score: the detector's if the input had one, else
  *   the same value. A score equal to the polyrnn_score beside it is an earlier run's, and is replaced.
+ * - polyrnn_valid: false where the polygon crosses or touches itself, or has no area; absent otherwise.
  * - Labels of the input that were passed over (see write/labels.ts) go out unchanged, if they have a segmentation;
  *   what COCO's readers need and they lack (bbox, area, iscrowd) is added; those of Cityscapes get COCO's fields, groups
  *   iscrowd: 1. Failed instances have no annotation; the summary lists them.
@@ -17,6 +18,7 @@ import { checkBox } from "../geometry/box.js";
 import { rasterizePolygon } from "../geometry/rasterize.js";
 import { polygonBounds } from "../geometry/ring.js";
 import { rleArea, rleBounds } from "../geometry/rle.js";
+import { isValidRing } from "../geometry/valid-ring.js";
 import { joinFields, selectFields, toJsonText } from "../json-text.js";
 import type { Box, DoneOutcome, ImageRecord, Instance, JsonObject, JsonValue, Polygon, Ring, Truth } from "../types.js";
 import { categoryOf, existingPolygon, existingShape, hasCocoSegmentation, passedOver, rawOf } from "./labels.js";
@@ -76,7 +78,7 @@ function boxArea(bbox: JsonValue | undefined): number {
 
 /** The annotation of a predicted polygon. */
 export function predictedAnnotation(instance: Instance, outcome: DoneOutcome): JsonObject {
-  const { raw } = instance;
+  const { polyrnn_valid: _, ...raw } = instance.raw;
   return {
     ...raw,
     id: instance.annotationId,
@@ -88,6 +90,7 @@ export function predictedAnnotation(instance: Instance, outcome: DoneOutcome): J
     iscrowd: 0,
     score: detectorScore(raw) ?? outcome.score,
     polyrnn_score: outcome.score,
+    ...(!isValidRing(outcome.ring) && { polyrnn_valid: false }),
   };
 }
 
@@ -96,7 +99,7 @@ export function predictedAnnotation(instance: Instance, outcome: DoneOutcome): J
  * as the input has it now. Fields that only the earlier annotation has (a reviewer's mark) stay, after the others.
  */
 export function carriedAnnotation(instance: Instance, earlier: JsonObject): JsonObject {
-  const { raw } = instance;
+  const { polyrnn_valid: _, ...raw } = instance.raw;
   const today: JsonObject = {
     ...raw,
     id: instance.annotationId,

@@ -6,9 +6,9 @@
  * goes out unchanged wherever the format can hold it. An annotation that failed, or whose polygon scored below the
  * limit, was this run's to predict and has no polygon; the summary lists it.
  */
-import { PolyrnnError } from "../errors.js";
+import { fromNamedPixels } from "../geometry/pixel-outline.js";
 import { signedArea } from "../geometry/ring.js";
-import { decodeRle } from "../geometry/rle.js";
+import { readSegmentation } from "../geometry/segmentation.js";
 import { traceMask } from "../geometry/trace-mask.js";
 import type {
   Category,
@@ -36,9 +36,12 @@ export interface Region {
   readonly score?: number;
 }
 
-/** In input order. */
+/** In input order, in the frame of the result's size. */
 export function regionsOf(result: ImageResult, names: CategoryNames): Region[] {
-  return result.items.flatMap((item) => regionOf(item, names) ?? []);
+  const { items, toDisplayed } = result;
+  const regions = items.flatMap((item) => regionOf(item, names) ?? []);
+  if (toDisplayed === undefined) return regions;
+  return regions.map((region) => ({ ...region, polygon: region.polygon.map(toDisplayed) }));
 }
 
 /**
@@ -105,19 +108,13 @@ export function existingPolygon(item: ResultItem): Polygon | undefined {
 
 /** The COCO segmentation of a label of the input, as it was drawn; undefined when there is none that can be read. */
 export function existingShape(item: ResultItem): Truth | undefined {
-  const segmentation = rawOf(item)["segmentation"];
-  if (!Array.isArray(segmentation)) {
-    const rle = maskOfRaw(segmentation);
-    return rle && { kind: "rle", rle };
-  }
-  const polygon = existingPolygon(item);
-  return polygon && { kind: "polygon", polygon };
+  return readSegmentation(rawOf(item)["segmentation"], "", {}).truth;
 }
 
 function polygonOfRaw(raw: JsonObject): Polygon | undefined {
-  const segmentation = raw["segmentation"];
-  if (Array.isArray(segmentation)) return nonEmpty(segmentation.flatMap(ringOfFlatList));
-  return hasCocoSegmentation(raw) ? outlinesOfRaw(segmentation) : nonEmpty(ringOfPairs(raw["polygon"]));
+  const { truth } = readSegmentation(raw["segmentation"], "", {});
+  if (truth !== undefined) return truth.kind === "rle" ? outlines(truth.rle) : truth.polygon;
+  return nonEmpty(ringOfPairs(raw["polygon"]).flatMap(fromNamedPixels));
 }
 
 /** Category of an item: of its instance, or of the annotation as read, which has a COCO id or a Cityscapes label. */
@@ -165,21 +162,6 @@ export function categoryColor(index: number): string {
   return CATEGORY_COLORS[index % CATEGORY_COLORS.length]!;
 }
 
-function outlinesOfRaw(mask: JsonValue | undefined): Polygon | undefined {
-  const rle = maskOfRaw(mask);
-  return rle && outlines(rle);
-}
-
-function maskOfRaw(mask: JsonValue | undefined): Rle | undefined {
-  try {
-    return decodeRle(mask, "segmentation");
-  } catch (error) {
-    // A damaged mask of an annotation that was passed over must not end the run.
-    if (error instanceof PolyrnnError) return undefined;
-    throw error;
-  }
-}
-
 function outlines(rle: Rle): Polygon | undefined {
   const rings = traceMask(rle);
   return nonEmpty(rings.some((ring) => signedArea(ring) < 0) ? [joinRings(rings)] : rings);
@@ -187,19 +169,6 @@ function outlines(rle: Rle): Polygon | undefined {
 
 function nonEmpty(rings: readonly Ring[]): Polygon | undefined {
   return rings.length > 0 ? rings : undefined;
-}
-
-/** [x1, y1, x2, y2, ...]; three points or more. */
-function ringOfFlatList(list: JsonValue): Ring[] {
-  if (
-    !Array.isArray(list) ||
-    list.length < 6 ||
-    list.length % 2 !== 0 ||
-    !list.every((value) => Number.isFinite(value))
-  )
-    return [];
-  const numbers = list as number[];
-  return [Array.from({ length: numbers.length / 2 }, (_, i) => ({ x: numbers[2 * i]!, y: numbers[2 * i + 1]! }))];
 }
 
 /** [[x1, y1], [x2, y2], ...]; three points or more. */

@@ -121,10 +121,10 @@ describe("a box is done", () => {
       drawn: 2,
     },
     {
-      why: "not when the earlier polygon is empty or broken",
+      why: "not when the earlier polygon is empty",
       change: (coco) => {
         coco.annotations[0]!.segmentation = [];
-        coco.annotations[1]!.segmentation = [[1, 2, 3]];
+        coco.annotations[1]!.segmentation = [[]];
       },
       drawn: 2,
     },
@@ -280,7 +280,7 @@ describe("refused", () => {
       why: "no JSON",
       make: () => Promise.resolve(join(IMAGES, "park.jpg")),
       exitCode: 65,
-      message: "expected an object or a list",
+      message: "expected JSON, received a JPEG image",
     },
     {
       why: "a results list",

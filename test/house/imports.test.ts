@@ -44,7 +44,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "json-text": ["types", "errors"],
   validate: ["types", "foreign", "errors", "json-text"],
   version: [],
-  geometry: ["types", "errors", "random"],
+  geometry: ["types", "foreign", "errors", "random"],
   files: ["types", "foreign", "errors"],
   dataset: GROUND,
   crop: GROUND,

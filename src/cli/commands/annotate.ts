@@ -18,7 +18,10 @@ import { summaryMessages } from "../run-summary.js";
 import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 import {
   batchSizeRow,
+  boxesAreRow,
   candidatesRow,
+  SURE_WHEN_ABSENT,
+  sureRow,
   colorRow,
   configRow,
   contextRow,
@@ -72,6 +75,7 @@ export const annotateTable = {
     required: true,
     describe: "Boxes to turn into polygons: COCO file, COCO results list, or Cityscapes folder",
   },
+  boxesAre: { ...boxesAreRow, whenAbsent: "pixels" },
   dataset: { ...datasetRow, whenAbsent: "image ids are taken as file names" },
   out: {
     type: "text",
@@ -94,6 +98,7 @@ export const annotateTable = {
   context: { ...contextRow, whenAbsent: "the model card's" },
   maxSteps: { ...maxStepsRow, default: MAX_STEPS },
   candidates: { ...candidatesRow, default: DEFAULT_CANDIDATES },
+  sure: { ...sureRow, whenAbsent: SURE_WHEN_ABSENT },
   minScore: {
     type: "number",
     min: 0,
@@ -283,10 +288,11 @@ async function openQueueIfAsked({
 
 async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Promise<AnnotateOptions> {
   const { parseShard } = await import("../../annotate/shard.js");
-  const { dataset, batchSize, threads, context, limit, shard, onlyNew } = flags;
+  const { boxesAre, dataset, batchSize, threads, context, sure, limit, shard, onlyNew } = flags;
   return {
     images: flags.images,
     boxes: flags.boxes,
+    ...(boxesAre !== undefined && { boxesAre }),
     ...(dataset !== undefined && { dataset }),
     out: flags.out,
     formats: flags.format,
@@ -297,6 +303,7 @@ async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Pr
     ...(context !== undefined && { context }),
     maxSteps: flags.maxSteps,
     candidates: flags.candidates,
+    ...(sure !== undefined && { sure }),
     minScore: flags.minScore,
     simplify: flags.simplify,
     categories: flags.categories,
@@ -343,11 +350,13 @@ async function checkStudy(flags: AnnotateFlags): Promise<readonly number[] | und
 
 async function toAskedStudy(flags: AnnotateFlags, thresholds: readonly number[]): Promise<AskedStudy> {
   const { studyOfRun } = await import("../../clicks/study.js");
-  const { out, images, model, device, batchSize, threads, context, maxSteps, candidates, categories, limit } = flags;
+  const { out, images, model, device, batchSize, threads, context, maxSteps, candidates, categories, limit, boxesAre } =
+    flags;
   const request = studyOfRun(
     {
       images,
       truth: flags.boxes,
+      ...(boxesAre !== undefined && { boxesAre }),
       model,
       device,
       maxSteps,
@@ -357,6 +366,7 @@ async function toAskedStudy(flags: AnnotateFlags, thresholds: readonly number[])
       ...(batchSize !== undefined && { batchSize }),
       ...(threads !== undefined && { threads }),
       ...(context !== undefined && { context }),
+      ...(flags.sure !== undefined && { sure: flags.sure }),
       ...(limit !== undefined && { limit }),
     },
     {

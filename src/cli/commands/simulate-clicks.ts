@@ -1,6 +1,7 @@
 /** `polyrnn simulate-clicks`: counts an annotator's corrections; the work is clicks/study.ts. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { BoxUnit } from "../../dataset/relative-boxes.js";
 import type { SimulateOptions } from "../../clicks/options.js";
 import { parseThresholds } from "../../clicks/options.js";
 import type { ClickSource } from "../../clicks/tally.js";
@@ -17,7 +18,10 @@ import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 import {
   batchSizeRow,
   bootstrapRow,
+  boxesAreRow,
   candidatesRow,
+  SURE_WHEN_ABSENT,
+  sureRow,
   colorRow,
   compareRow,
   configRow,
@@ -28,6 +32,7 @@ import {
   jsonRow,
   maxStepsRow,
   modelRow,
+  publishedRow,
   quietRow,
   rasterizerRow,
   seedRow,
@@ -55,9 +60,12 @@ interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly batchSize?: number;
   readonly threads?: number;
   readonly context?: number;
+  readonly boxesAre?: BoxUnit;
   readonly maxSteps?: number;
   readonly candidates?: number;
+  readonly sure?: number;
   readonly rasterizer: Rasterizer;
+  readonly published: boolean;
   readonly seed: number;
   readonly bootstrap: number;
   readonly force: boolean;
@@ -150,10 +158,13 @@ const simulateClicksTable = {
   },
   batchSize: batchSizeRow,
   threads: { ...threadsRow, whenAbsent: "all" },
+  boxesAre: { ...boxesAreRow, whenAbsent: "the run's, else pixels" },
   context: { ...contextRow, whenAbsent: "the run's, else the model card's" },
   maxSteps: { ...maxStepsRow, whenAbsent: `the run's, else ${MAX_STEPS}` },
   candidates: { ...candidatesRow, whenAbsent: `the run's, else ${DEFAULT_CANDIDATES}` },
+  sure: { ...sureRow, whenAbsent: `the run's, else ${SURE_WHEN_ABSENT}` },
   rasterizer: rasterizerRow,
+  published: publishedRow,
   seed: seedRow,
   bootstrap: bootstrapRow,
   config: configRow,
@@ -194,10 +205,10 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
   async run(flags, terminal) {
     const { quiet, verbose } = flags;
     if (quiet && verbose) throw usageError("--quiet and --verbose exclude each other", "Leave one of them.");
-    const { parseComparisons } = await import("../../evaluate/methods/open-methods.js");
+    const { locateComparisons, parseComparisons } = await import("../../evaluate/methods/open-methods.js");
     const { prepareReportFolder } = await import("../../report/folder.js");
     const thresholds = parseThresholds(flags.threshold, "--threshold");
-    const compare = parseComparisons(flags.compare);
+    const compare = await locateComparisons(parseComparisons(flags.compare));
     const inputs = await inputsOf(flags);
     const say = (line: string): void => {
       if (!quiet) terminal.stderr.write(`${printable(line)}\n`);
@@ -211,7 +222,7 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
     const asked = {
       source: inputs.source,
       simulate,
-      evaluate: { compare, minArea: 0, generator: `polyrnn ${packageVersion()}` },
+      evaluate: { compare, minArea: 0, published: flags.published, generator: `polyrnn ${packageVersion()}` },
       out,
       ...(flags.failOverClicks !== undefined && { failOverClicks: flags.failOverClicks }),
     };
@@ -292,6 +303,8 @@ async function toSimulateOptions(
   const { device, match, metric, maxClicks, batchSize, threads, rasterizer, seed } = flags;
   const context = flags.context ?? (flags.model === undefined ? run?.context : undefined);
   const limit = flags.limit ?? run?.limit;
+  const boxesAre = flags.boxesAre ?? (run !== undefined && truth === run.boxes ? run.boxesAre : undefined);
+  const sure = flags.sure ?? run?.sure;
   return {
     images,
     truth,
@@ -312,5 +325,7 @@ async function toSimulateOptions(
     ...(threads !== undefined && { threads }),
     ...(context !== undefined && { context }),
     ...(limit !== undefined && { limit }),
+    ...(boxesAre !== undefined && { boxesAre }),
+    ...(sure !== undefined && { sure }),
   };
 }

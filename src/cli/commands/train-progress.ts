@@ -90,6 +90,9 @@ class RunningMeans {
             edge: blend(before.edge, losses.edge),
             vertex: blend(before.vertex, losses.vertex),
             ...(losses.mask !== undefined && { mask: blend(before.mask ?? losses.mask, losses.mask) }),
+            ...(losses.fineMask !== undefined && {
+              fineMask: blend(before.fineMask ?? losses.fineMask, losses.fineMask),
+            }),
           };
     return { losses: this.#losses, accuracy: this.#accuracy };
   }

@@ -10,6 +10,7 @@ import type { ByteFile } from "../json/byte-file.js";
 import type { JsonOutline, ListElement, ListHandler } from "../json/elements.js";
 import { IGNORE, walkJson } from "../json/elements.js";
 import { describeProblem, parseJsonBytes } from "../json/value.js";
+import { BoxCounter } from "../relative-boxes.js";
 import { AnnotationIndex, IdNumbers, ImageTableBuilder } from "./columns.js";
 import { checkCocoCategory } from "./schema.js";
 
@@ -22,6 +23,10 @@ export interface CocoIndex {
   readonly categoryIds: IdNumbers;
   readonly images: ImageTableBuilder;
   readonly annotations: AnnotationIndex;
+  /** What the boxes of the annotations look like. */
+  readonly boxes: BoxCounter;
+  /** Annotations with a field that says what the file is instead: panoptic segments, captions. */
+  readonly foreign: { segments_info: number; caption: number };
   /** @throws E_DATA for a category without id or name, or an id that stands twice */
   categories(): readonly Category[];
   /** Top-level fields other than images, annotations and categories. */
@@ -35,6 +40,8 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
   const images = new ImageTableBuilder(imageIds);
   const annotations = new AnnotationIndex(imageIds);
   const categories = new CategoryReader(file.path);
+  const boxes = new BoxCounter();
+  const foreign = { segments_info: 0, caption: 0 };
   const header: JsonObject = {};
 
   /** @param hasIds whether `id` is the annotation's id: in a results list it is a field like any other */
@@ -42,7 +49,7 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
     parts === "images"
       ? IGNORE
       : {
-          fields: ["id", "image_id", "category_id"],
+          fields: ["id", "image_id", "category_id", "bbox", "segments_info", "caption"],
           element({ offset, length, fields, bytes }) {
             const imageId = fields.id(1, bytes);
             annotations.add(offset, length, hasIds ? fields.id(0, bytes) : undefined, imageId);
@@ -50,6 +57,11 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
               annotations.noteUnusableImageId(fields.received(1, bytes));
             const category = fields.id(2, bytes);
             if (category !== undefined) categoryIds.of(category);
+            const box = fields.text(3, bytes);
+            boxes.noteText(box);
+            if (box !== undefined) return;
+            if (fields.text(4, bytes) !== undefined) foreign.segments_info++;
+            else if (fields.text(5, bytes) !== undefined) foreign.caption++;
           },
         };
   const imageHandler: ListHandler = {
@@ -69,7 +81,18 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
       setField(header, key, value, text);
     },
   });
-  return { file, outline, imageIds, categoryIds, images, annotations, categories: () => categories.finish(), header };
+  return {
+    file,
+    outline,
+    imageIds,
+    categoryIds,
+    images,
+    annotations,
+    boxes,
+    foreign,
+    categories: () => categories.finish(),
+    header,
+  };
 }
 
 /** Keeps a problem until the file is known to be COCO: in another format, "categories" may be anything. */

@@ -4,10 +4,10 @@ import type { Failure, Id, ImageRecord } from "../../types.js";
 import type { Entry, ImageGroup } from "../dataset.js";
 import type { ByteFile, ByteRange } from "../json/byte-file.js";
 import { RangeReader } from "../json/byte-file.js";
-import type { AnnotationSource } from "./annotation.js";
+import type { AnnotationPlace, AnnotationSource } from "./annotation.js";
 import { readAnnotation } from "./annotation.js";
 import type { AnnotationIndex, GroupedAnnotations, IdNumbers } from "./columns.js";
-import type { ImageSource } from "./images.js";
+import type { ImageSource, PlacedImage } from "./images.js";
 
 /** Image records read together: they are small and usually side by side. */
 const IMAGES_AT_ONCE = 64;
@@ -40,30 +40,29 @@ export function groupAnnotations({ file, index, imageIds, images, positionOf, so
 
   async function* walk(): AsyncGenerator<ImageGroup> {
     const parts = { reader: new RangeReader(file), annotations, source };
-    const entries = (group: number, image: ImageRecord): Promise<Entry[]> => readEntries(parts, group, image);
+    const entries = async (group: number, { image, location }: PlacedImage): Promise<Entry[]> => {
+      if (annotations.group(group).length === 0) return [];
+      const scale = source.sizeOf === undefined ? undefined : ((await source.sizeOf(image, location)) ?? "unknown");
+      return readEntries(parts, group, { image, ...(scale !== undefined && { scale }) });
+    };
     for (let from = 0; from < images.count; from += IMAGES_AT_ONCE) {
       await file.checkUnchanged();
       const some = await images.load(from, Math.min(images.count, from + IMAGES_AT_ONCE));
       for (const [i, { image, location }] of some.entries())
-        yield { image, location, entries: await entries(from + i, image) };
+        yield { image, location, entries: await entries(from + i, { image, location }) };
     }
     for (const [i, id] of unknownIds.entries()) {
       const failure = pointsNowhere(file, id, positionOf);
-      yield {
-        image: unknownImage(id),
-        location: { kind: "failed", failure },
-        entries: await entries(images.count + i, unknownImage(id)),
-      };
+      const placed: PlacedImage = { image: unknownImage(id), location: { kind: "failed", failure } };
+      yield { ...placed, entries: await entries(images.count + i, placed) };
     }
     if (annotations.group(withoutId).length === 0) return;
     const message =
       `${file.path}: expected an image_id (text, or an integer up to 2^53) in every annotation, ` +
       "received annotations without. Correct or remove them.";
-    yield {
-      image: NO_IMAGE,
-      location: { kind: "failed", failure: { reason: "image-unknown", message } },
-      entries: await entries(withoutId, NO_IMAGE),
-    };
+    const failure: Failure = { reason: "image-unknown", message };
+    const placed: PlacedImage = { image: NO_IMAGE, location: { kind: "failed", failure } };
+    yield { ...placed, entries: await entries(withoutId, placed) };
   }
   return { annotationCount: annotations.count, walk };
 }
@@ -78,7 +77,7 @@ interface EntryParts {
 async function readEntries(
   { reader, annotations, source }: EntryParts,
   group: number,
-  image: ImageRecord,
+  place: Pick<AnnotationPlace, "image" | "scale">,
 ): Promise<Entry[]> {
   const ordinals = annotations.group(group);
   const ranges = Array.from(ordinals, (ordinal): ByteRange => ({
@@ -91,10 +90,10 @@ async function readEntries(
     return readAnnotation(
       bytes,
       {
+        ...place,
         ordinal,
         offset: ranges[i]!.offset,
-        image,
-        hasImageId: image !== NO_IMAGE,
+        hasImageId: place.image !== NO_IMAGE,
         firstWithSameId: annotations.firstWithSameId(ordinal),
       },
       source,

@@ -4,12 +4,13 @@
  */
 import type { Dataset } from "../dataset.js";
 import type { ImageFinder } from "../find-images.js";
+import type { AnnotationSource } from "./annotation.js";
 import type { CocoIndex } from "./file-index.js";
 import { groupAnnotations } from "./groups.js";
 import { recordedImages } from "./images.js";
 
 /** Closing the data set closes the file. @throws E_DATA for unusable image records or categories */
-export function readCoco(index: CocoIndex, finder: ImageFinder): Dataset {
+export function readCoco(index: CocoIndex, finder: ImageFinder, sizeOf?: AnnotationSource["sizeOf"]): Dataset {
   const { file, imageIds } = index;
   const table = index.images.finish(file.path);
   const categories = index.categories();
@@ -21,7 +22,7 @@ export function readCoco(index: CocoIndex, finder: ImageFinder): Dataset {
     imageIds,
     images,
     positionOf: (id) => table.positionOf(id),
-    source: { file: file.path, format: "coco", categories: known },
+    source: { file: file.path, format: "coco", categories: known, ...(sizeOf !== undefined && { sizeOf }) },
   });
   return {
     format: "coco",
@@ -32,6 +33,7 @@ export function readCoco(index: CocoIndex, finder: ImageFinder): Dataset {
     annotationCount: groups.annotationCount,
     sha256: index.outline.sha256,
     groups: () => groups.walk(),
+    imageKey: (fileName) => finder.keyOf(fileName),
     close: () => file.close(),
   };
 }

@@ -13,7 +13,9 @@ import type { Category, Id } from "../../types.js";
 import type { Dataset } from "../dataset.js";
 import type { ImageFinder, Located } from "../find-images.js";
 import type { ByteFile } from "../json/byte-file.js";
-import { ImageIndex, readingsOf } from "../image-index.js";
+import { ImageIndex } from "../image-index.js";
+import { readingsOf } from "../image-names.js";
+import type { AnnotationSource } from "./annotation.js";
 import type { AnnotationIndex, ImageTable } from "./columns.js";
 import type { CocoIndex } from "./file-index.js";
 import { groupAnnotations } from "./groups.js";
@@ -36,6 +38,7 @@ export async function readCocoResults(
   index: CocoIndex,
   dataset: CocoIndex | undefined,
   finder: ImageFinder,
+  sizeOf?: AnnotationSource["sizeOf"],
 ): Promise<Dataset> {
   const { file } = index;
   checkIsResults(index);
@@ -45,6 +48,7 @@ export async function readCocoResults(
     file: file.path,
     format: "coco-results",
     categories: new Set(names.categories.map((category) => category.id)),
+    ...(sizeOf !== undefined && { sizeOf }),
   } as const;
   const groups = groupAnnotations({ ...names, file, index: index.annotations, imageIds: index.imageIds, source });
   return {
@@ -56,6 +60,7 @@ export async function readCocoResults(
     annotationCount: groups.annotationCount,
     sha256: dataset === undefined ? index.outline.sha256 : hashOf(index.outline.sha256, dataset.outline.sha256),
     groups: () => groups.walk(),
+    imageKey: (fileName) => finder.keyOf(fileName),
     async close() {
       await Promise.all([file.close(), dataset?.file.close()]);
     },
@@ -112,7 +117,7 @@ async function positionsByName(file: ByteFile, table: ImageTable): Promise<(name
   }
   return (id) => {
     for (const name of readingsOf(id)) {
-      const match = index.findName(name) ?? index.findNormalized(name) ?? index.findStem(name);
+      const match = index.findName(name) ?? index.findStem(name);
       if (match?.kind === "one") return positions.get(match.path);
     }
     return undefined;

@@ -8,6 +8,7 @@
  */
 import { createHash } from "node:crypto";
 import { invalidData, receivedOf } from "../../errors.js";
+import { recognize, RECOGNIZED_BYTES } from "../../files/recognize.js";
 import type { JsonValue } from "../../types.js";
 import type { ByteFile } from "./byte-file.js";
 import { FieldSpotter } from "./fields.js";
@@ -92,21 +93,30 @@ export async function walkJson(file: ByteFile, options: WalkOptions): Promise<Js
   } catch (error) {
     if (!(error instanceof JsonFault)) throw error;
     const at = window.base + error.at;
-    throw invalidData(`${file.path}: byte ${at} (line ${await file.lineOf(at)}): ${error.message}`, HINT, error);
+    throw invalidData(
+      `${file.path}: byte ${at} (line ${await file.lineOf(at)}): ${error.message}`,
+      error.advice ?? HINT,
+      error,
+    );
   }
 }
 
-/** Skips a byte order mark, and names the kinds of files that are often passed by mistake. */
+/** Skips a byte order mark; what begins like no JSON is named as what it is. */
 async function checkStart(window: JsonWindow): Promise<void> {
-  while (window.end < 4 && (await window.fill()));
-  const startsWith = (...start: number[]): boolean =>
-    start.every((byte, i) => i < window.end && window.bytes[i] === byte);
-  if (window.end === 0) throw new JsonFault(0, "JSON", "an empty file");
-  if (startsWith(0xef, 0xbb, 0xbf)) window.position = 3;
-  else if (startsWith(0x1f, 0x8b)) throw new JsonFault(0, "JSON", "a gzip file (unpack it first)");
-  else if (startsWith(0x50, 0x4b)) throw new JsonFault(0, "JSON", "a zip file (unpack it first)");
-  else if (startsWith(0xff, 0xfe) || startsWith(0xfe, 0xff))
-    throw new JsonFault(0, "JSON in UTF-8", "UTF-16 (save it as UTF-8)");
+  while (window.end < RECOGNIZED_BYTES && (await window.fill()));
+  const start = window.bytes.subarray(0, window.end);
+  if (start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf) window.position = 3;
+  const first = await window.peek();
+  if (first === OPEN_LIST || (first === OPEN_OBJECT && !isPerLine(start))) return;
+  const found = recognize(start);
+  if (found === undefined) return;
+  const advice = found.kind === "image" ? "Name the JSON file itself." : found.advice;
+  throw new JsonFault(window.position, "JSON", found.what, advice);
+}
+
+/** Objects that begin on the first two lines: a document holds one. */
+function isPerLine(start: Uint8Array): boolean {
+  return /^\{[^\n]*\}[ \t\r]*\n\{/.test(Buffer.from(start).toString("latin1"));
 }
 
 async function walkDocument(window: JsonWindow, options: WalkOptions): Promise<Omit<JsonOutline, "sha256">> {

@@ -50,6 +50,12 @@ export class FieldSpotter {
     return start < 0 ? undefined : readId(bytes, start, this.ranges[field * 2 + 1]!);
   }
 
+  /** The JSON text of a field of the object scanned last; undefined when the field is absent. */
+  text(field: number, bytes: Buffer): string | undefined {
+    const start = this.ranges[field * 2]!;
+    return start < 0 ? undefined : bytes.toString("latin1", start, this.ranges[field * 2 + 1]);
+  }
+
   /** Whether the object scanned last has the field, whatever it holds. */
   has(field: number): boolean {
     return this.ranges[field * 2]! >= 0;

@@ -29,6 +29,8 @@ export class JsonFault extends Error {
     readonly at: number,
     readonly expected: string,
     readonly received: string,
+    /** What to do next, where more is known than that the file is broken. */
+    readonly advice?: string,
   ) {
     super(`expected ${expected}, received ${received}`);
   }

@@ -1,9 +1,9 @@
 /** Predictions of a file as a method: matched to the instances image by image; what fits none is listed. */
-import { readTruth } from "../../dataset/coco/annotation.js";
 import { asId } from "../../dataset/json/fields.js";
 import { PolyrnnError } from "../../errors.js";
 import type { Rasterizer } from "../../geometry/iou.js";
 import { iouOfRles, rasterizeTruth } from "../../geometry/iou.js";
+import { readSegmentation } from "../../geometry/segmentation.js";
 import type { ImageRecord, Instance, JsonObject, Rle } from "../../types.js";
 import type { LeftOverReason } from "../reasons.js";
 import type { LeftOver, MatchBy, Matches } from "./match-predictions.js";
@@ -77,7 +77,7 @@ export class FileMethod implements Method {
     { image, width, height }: SubjectImage,
   ): MaskResult {
     if (record === undefined) return { kind: "failed", reason: "prediction-missing" };
-    const place = { where: this.whereIs(record), image, size: { width, height } };
+    const place = { where: this.whereIs(record), size: { width, height } };
     const result = readPrediction(record, place, this.options.rasterizer);
     if (result.kind === "failed" || this.options.matchBy === "box") return result;
     return { ...result, remarks: [...(result.remarks ?? []), ...matchRemarks(record, instance, image)] };
@@ -89,7 +89,7 @@ export class FileMethod implements Method {
   }
 
   private liesInCrowd(record: PredictionRecord, { image, width, height, crowds }: SubjectImage): boolean {
-    const result = readPrediction(record, { where: "", image, size: { width, height } }, this.options.rasterizer);
+    const result = readPrediction(record, { where: "", size: { width, height } }, this.options.rasterizer);
     if (result.kind === "failed") return false;
     return crowds.some((crowd) => {
       const mask = crowdMask(crowd, image, width, height);
@@ -116,7 +116,7 @@ export class FileMethod implements Method {
 
 /** Undefined where the crowd's segmentation cannot be read: no prediction lies in it then. */
 function crowdMask(raw: JsonObject, image: ImageRecord, width: number, height: number): Rle | undefined {
-  const { truth } = readTruth(raw["segmentation"], "", { ...image, width, height });
+  const { truth } = readSegmentation(raw["segmentation"], "", { ...image, width, height });
   if (truth === undefined) return undefined;
   try {
     return rasterizeTruth(truth, height, width);

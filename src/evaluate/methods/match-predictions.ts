@@ -9,11 +9,11 @@
  * What is left over is listed with its reason and takes no part in any mean; an instance without a prediction counts as
  * IoU 0.
  */
-import { readTruth } from "../../dataset/coco/annotation.js";
 import { checkBox } from "../../geometry/box.js";
 import { boxIou } from "../../geometry/iou.js";
 import { polygonBounds } from "../../geometry/ring.js";
 import { rleBounds } from "../../geometry/rle.js";
+import { readSegmentation } from "../../geometry/segmentation.js";
 import type { Box, Id, ImageRecord, Instance } from "../../types.js";
 import type { LeftOverReason } from "../reasons.js";
 import type { PredictionRecord } from "./prediction-file.js";
@@ -97,7 +97,7 @@ export function boxOf({ raw }: PredictionRecord, image: ImageRecord): Box | unde
     const checked = checkBox(raw["bbox"], "");
     return checked.kind === "box" ? checked.box : undefined;
   }
-  const { truth } = readTruth(raw["segmentation"], "", image);
+  const { truth } = readSegmentation(raw["segmentation"], "", image);
   if (truth === undefined) return undefined;
   return truth.kind === "polygon" ? polygonBounds(truth.polygon) : rleBounds(truth.rle);
 }

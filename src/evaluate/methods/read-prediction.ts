@@ -2,12 +2,12 @@
  * One prediction from its record to a mask, or why it counts as IoU 0; and remarks on what looks wrong but is evaluated
  * all the same.
  */
-import { readTruth } from "../../dataset/coco/annotation.js";
 import { PolyrnnError } from "../../errors.js";
 import type { Rasterizer } from "../../geometry/iou.js";
 import { boxIou, rasterizeTruth } from "../../geometry/iou.js";
 import { crossesItself, MOST_EXAMINED_VERTICES, polygonBounds } from "../../geometry/ring.js";
 import { rleArea } from "../../geometry/rle.js";
+import { readSegmentation } from "../../geometry/segmentation.js";
 import type { Box, ImageRecord, Instance, JsonObject, Polygon, Truth } from "../../types.js";
 import type { MaskFailure } from "../reasons.js";
 import { boxOf, SMALLEST_BOX_IOU } from "./match-predictions.js";
@@ -25,18 +25,17 @@ export interface ImageSize {
 export interface PredictionPlace {
   /** Place in the file, opens the message of a problem. */
   readonly where: string;
-  readonly image: ImageRecord;
   /** Pixels, as the annotations count them. */
   readonly size: ImageSize;
 }
 
 export function readPrediction(
   record: PredictionRecord,
-  { where, image, size }: PredictionPlace,
+  { where, size }: PredictionPlace,
   rule: Rasterizer,
 ): MaskResult {
   if (record.problem !== undefined) return failed("prediction-invalid", `${where}: ${record.problem}`);
-  const { truth: shape, truthProblem } = readTruth(record.raw["segmentation"], where, { ...image, ...size });
+  const { truth: shape, truthProblem, truthLeftOut } = readSegmentation(record.raw["segmentation"], where, size);
   if (truthProblem !== undefined) return failed("polygon-invalid", truthProblem);
   if (shape === undefined) return failed("polygon-missing", `${where}: expected a segmentation, received none`);
   const score = scoreOf(record.raw);
@@ -46,7 +45,10 @@ export function readPrediction(
     ...filled,
     ...(shape.kind === "polygon" && { polygon: shape.polygon }),
     ...(score !== undefined && { score }),
-    remarks: shape.kind === "polygon" ? shapeRemarks(shape.polygon, where) : [],
+    remarks: [
+      ...(truthLeftOut === undefined ? [] : [{ reason: "polygon-part-left-out", message: truthLeftOut } as const]),
+      ...(shape.kind === "polygon" ? shapeRemarks(shape.polygon, where) : []),
+    ],
   };
 }
 

@@ -35,7 +35,8 @@ export async function openTruth(
   const dataset = await openDataset({ boxes: options.boxes, images: options.images });
   try {
     const categories = selectCategories(dataset.categories, options.categories ?? []);
-    const excluded = new Map((options.excludeImages ?? []).map((name) => [name, false]));
+    const names = new Map((options.excludeImages ?? []).map((name) => [dataset.imageKey(name), name]));
+    const excluded = new Map([...names.keys()].map((key) => [key, false]));
     const filter = { ...limits, ...(categories !== undefined && { categories }) };
     const truth = await readTruthSet(dataset, {
       filter,
@@ -43,7 +44,7 @@ export async function openTruth(
       excluded,
       ...more,
     });
-    const unknown = [...excluded].filter(([, isFound]) => !isFound).map(([name]) => receivedOf(name));
+    const unknown = [...excluded].filter(([, isFound]) => !isFound).map(([key]) => receivedOf(names.get(key)));
     if (unknown.length > 0)
       throw usageError(
         `excluded images: expected file names of ${options.boxes}, received ${unknown.slice(0, 5).join(", ")}`,

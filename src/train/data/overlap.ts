@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
+import { nameKey } from "../../dataset/image-names.js";
 import { invalidData, receivedOf } from "../../errors.js";
 
 export interface ImageFile {
@@ -44,7 +45,7 @@ export async function findOverlap(
   training: readonly ImageFile[],
   validation: readonly ImageFile[],
 ): Promise<Overlap[]> {
-  const byName = new Set(training.map(({ fileName }) => fileName));
+  const byName = new Map(training.map(({ fileName }) => [nameKey(fileName), fileName]));
   const sizes = await groupBySize(validation);
   const hashes = new Map<string, string>();
   for (const file of training) {
@@ -54,7 +55,7 @@ export async function findOverlap(
   const overlap: Overlap[] = [];
   for (const file of validation) {
     const { fileName } = file;
-    const twin = byName.has(fileName) ? fileName : hashes.size === 0 ? undefined : hashes.get(await hashOf(file));
+    const twin = byName.get(nameKey(fileName)) ?? (hashes.size === 0 ? undefined : hashes.get(await hashOf(file)));
     if (twin !== undefined) overlap.push({ training: twin, validation: fileName });
   }
   return overlap;

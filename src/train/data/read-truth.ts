@@ -23,7 +23,7 @@ export interface ReadTruthOptions {
   readonly taughtIn?: number;
   /** Field of the image records that names the source; images without it are of one source, "all". */
   readonly sourceField: string;
-  /** File names of images to leave out; a name's value is set to true when the image is found. */
+  /** Images to leave out, by `Dataset.imageKey`; a value is set to true when the image is found. */
   readonly excluded: Map<string, boolean>;
   /** Called with every instance that is kept, in order. */
   readonly onInstance?: (instance: Instance, image: ImageRecord) => void;
@@ -47,7 +47,7 @@ export async function readTruthSet(dataset: Dataset, options: ReadTruthOptions):
     waiting = [];
   };
   for await (const group of dataset.groups()) {
-    const candidates = collected.pick(group);
+    const candidates = collected.pick(group, dataset.imageKey(group.image.fileName));
     if (candidates.length > 0) waiting.push({ group, candidates });
     if (waiting.length === HEADERS_AT_ONCE) await takeWaiting();
   }
@@ -89,12 +89,12 @@ class Collector {
   }
 
   /** What can be judged without the image. */
-  pick(group: ImageGroup): Candidate[] {
+  pick(group: ImageGroup, imageKey: string): Candidate[] {
     const { categories } = this.options.filter;
     const candidates: Candidate[] = [];
     const { excluded } = this.options;
-    if (excluded.has(group.image.fileName)) {
-      excluded.set(group.image.fileName, true);
+    if (excluded.has(imageKey)) {
+      excluded.set(imageKey, true);
       this.drop("image-excluded", group.entries.length);
       return [];
     }

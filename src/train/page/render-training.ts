@@ -163,7 +163,7 @@ function dataTables({ instances, images, bySource, dropped, validationInstances 
 ${table(
   "Training instances per source",
   [{ head: "Source", isText: true }, { head: "Instances" }],
-  [...bySource].map(([source, count]) => [source, whole(count)]),
+  [...bySource].map(([source, count]) => [shownText(source), whole(count)]),
 )}
 ${
   dropped.size === 0
@@ -182,11 +182,11 @@ export function describeOptions({ data, validation, ...recipe }: TrainOptions): 
   const schedule = recipe.schedule === "cosine" ? "cosine" : `a tenth after every ${count(recipe.dropEvery, "step")}`;
   const weights = (named: object): string =>
     Object.entries(named)
-      .map(([name, value]) => `${name} ${String(value)}`)
+      .map(([name, value]) => `${shownText(name)} ${String(value)}`)
       .join(", ");
   return [
-    ["outlines", basename(data.boxes)],
-    ["validated on", validation === undefined ? "nothing" : basename(validation.boxes)],
+    ["outlines", shownText(basename(data.boxes))],
+    ["validated on", validation === undefined ? "nothing" : shownText(basename(validation.boxes))],
     ...(data.sourceWeights === undefined ? [] : [["weights of sources", weights(data.sourceWeights)] as const]),
     ...(data.filter === undefined ? [] : [["limits of outlines", weights(data.filter)] as const]),
     ...(data.maxInstances === undefined ? [] : [["instances at most", String(data.maxInstances)] as const]),

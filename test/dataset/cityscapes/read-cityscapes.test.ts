@@ -265,7 +265,11 @@ describe("objects of CityPersons", () => {
 
   test.each([
     { object: { ...person, bboxVis: undefined }, reason: "box-invalid", says: "objects[0], bboxVis: expected a box" },
-    { object: { ...person, bboxVis: [1, 2, 0, 4] }, reason: "box-empty", says: "expected a box width above 0" },
+    {
+      object: { ...person, bboxVis: [1, 2, 0, 4] },
+      reason: "box-empty",
+      says: "expected a box width of at least 1 pixel",
+    },
     {
       object: { ...person, label: "car" },
       reason: "category-unknown",
