@@ -314,7 +314,7 @@ describe.skipIf(!HAS_REDIS)("whoever writes to Redis or serves an image cannot s
       const hostile = hostileWorker(at, hash, () => Promise.reject(new Error(text)));
       const ended = await coordinator(at, out, "--attempts", "1").ended;
       await hostile.close();
-      const problems = ended.code === 1 ? [] : [`ended with ${ended.code ?? "a signal"}`];
+      const problems = ended.code === 65 ? [] : [`ended with ${ended.code ?? "a signal"}`];
       if (ended.stderr.length > 100_000) problems.push(`${ended.stderr.length} characters on standard error`);
       const resumed = start(annotateArgs(work.data, out, "--overlays", "none", "--resume"));
       survives("failure texts of 20 MB, --resume", [...problems, ...(await problemsOf(resumed, out))]);
@@ -400,7 +400,7 @@ describe.skipIf(!HAS_REDIS)("whoever writes to Redis or serves an image cannot s
       const fetching = worker(at, {}, "--allow-private-addresses", "--image-timeout", "60");
       const first = coordinator(at, out, "--image-address", `${address}/x?sig=LEAKME`, "--attempts", "1");
       const ended = await first.ended;
-      const problems = ended.code === 1 ? [] : [`ended with ${ended.code ?? "a signal"}`];
+      const problems = ended.code === 65 ? [] : [`ended with ${ended.code ?? "a signal"}`];
       if (`${ended.stderr}${fetching.stderrSoFar()}`.includes("LEAKME")) problems.push("a secret was printed");
       const second = coordinator(at, newOut(), "--image-address", `${address}/slow?sig=LEAKME`);
       await until(async () => ((await queueOf(at.url))?.active ?? 0) > 0);
