@@ -57,11 +57,11 @@ export async function timeBareThreads(model, batches) {
   return run;
 }
 
-function modelsOf({ network, weights, card }) {
+function modelsOf(model) {
   return {
-    widths: network.widths,
-    encoder: buildEncoderModel(network, weights, card.normalization, "decoding"),
-    step: buildStepModel(network, weights),
+    widths: model.network.widths,
+    encoder: buildEncoderModel(model, "decoding"),
+    step: buildStepModel(model),
   };
 }
 

@@ -9,10 +9,10 @@ import { bestFirstVertices, stepInput } from "../dist/predict/decode-loop.js";
 
 /** The two ways to choose among the polygons of a beam. */
 export const LIKELIEST = ({ logProbability, steps }) => logProbability / steps;
-export const FITS_BEST = ({ cells }, frame, map) => fitOf(cells, frame, map).worth;
+export const FITS_BEST = ({ cells }, frame, map) => fitOf(cells, frame, map).candidateScore;
 
 /** @returns one sequence per crop; the beam keeps what is likeliest per step */
-export async function drawByBeam(engine, pixels, crops, { width, maxSteps, worth }) {
+export async function predictByBeam(engine, pixels, crops, { width, maxSteps, scoreOf }) {
   const encoded = await engine.encode(pixels, crops.length);
   const { maskLogits } = encoded;
   let beams = bestFirstVertices(encoded).map((first) => [
@@ -50,7 +50,7 @@ export async function drawByBeam(engine, pixels, crops, { width, maxSteps, worth
   return beams.map((beam, crop) => {
     const map = maskOf(maskLogits, crop);
     const best = beam
-      .map((hypothesis) => ({ hypothesis, value: worth(hypothesis, crops[crop], map) }))
+      .map((hypothesis) => ({ hypothesis, value: scoreOf(hypothesis, crops[crop], map) }))
       .reduce((a, b) => (b.value > a.value ? b : a));
     return { cells: best.hypothesis.cells, maskLogits: map };
   });

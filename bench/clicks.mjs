@@ -9,7 +9,7 @@ import { truthOnGrid } from "../dist/clicks/simulate-batch.js";
 import { CURVE_CLICKS } from "../dist/clicks/simulate-batch.js";
 import { SimulatedAnnotator } from "../dist/clicks/rules.js";
 import { flipCells } from "../dist/geometry/grid.js";
-import { DEFAULT_CANDIDATES } from "../dist/predict/candidates.js";
+import { DEFAULT_CANDIDATES, MAX_STEPS } from "../dist/predict/options.js";
 import { decodeCorrected } from "../dist/predict/corrected.js";
 import { stackPixels } from "../dist/predict/predict.js";
 import { openEngine } from "../dist/engine/devices.js";
@@ -17,7 +17,6 @@ import { loadModel } from "../dist/model/model.js";
 import { ROOT, interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";
 import { IMAGES, readAllCrops, recordCalls } from "./inputs.mjs";
 
-const MAX_STEPS = 71;
 const THRESHOLDS = [1, 2, 3, 4];
 const BATCH = 16;
 /** Real photographs, where they lie beside the checkout. */
@@ -113,10 +112,15 @@ async function simulate(engine, batches, thresholds, forkUpTo) {
       const truth = isFlipped ? flipCells(cells) : cells;
       return thresholds.map(
         (threshold, at) =>
-          new SimulatedAnnotator(at, closestRule(truth, threshold, "chessboard"), Infinity, at === 0 ? forkUpTo : -1),
+          new SimulatedAnnotator({
+            run: at,
+            rule: closestRule(truth, threshold, "chessboard"),
+            budget: Infinity,
+            forkUpTo: at === 0 ? forkUpTo : -1,
+          }),
       );
     };
-    const { polygons } = await decodeCorrected(engine, stackPixels(crops), crops, annotatorsOf, {
+    const { polygons } = await decodeCorrected(engine, { pixels: stackPixels(crops), frames: crops }, annotatorsOf, {
       maxSteps: MAX_STEPS,
       candidates: DEFAULT_CANDIDATES,
     });

@@ -5,6 +5,7 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { describeNetwork } from "../dist/network/build.js";
 import { decodeGreedy } from "../dist/predict/decode.js";
+import { MAX_STEPS } from "../dist/predict/options.js";
 import { createRandom } from "../dist/random.js";
 import { openEngine } from "../dist/engine/devices.js";
 import { loadModel } from "../dist/model/model.js";
@@ -15,7 +16,6 @@ import { encodeOnnxModel } from "../dist/engine/onnx/proto.js";
 import { interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";
 import { sampleCrops } from "./inputs.mjs";
 
-const MAX_STEPS = 71;
 const NO_VERTEX = 784;
 
 export async function* measure({ quick }) {
@@ -338,7 +338,7 @@ async function openBothWays({ architecture, features }, size) {
   const options = onnxSessionOptions({ device: "cpu" });
   const open = (bytes) => InferenceSession.create(bytes, options);
   const hoist = await open(buildHoistModel(weights, features));
-  const hoistedStep = await open(buildStepModel(network, weights));
+  const hoistedStep = await open(buildStepModel({ network, weights }));
   const plainStep = await open(buildPlainStepModel(network, weights, features));
   const random = createRandom("features");
   const image = new Tensor(

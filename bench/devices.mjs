@@ -9,13 +9,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodeGreedy } from "../dist/predict/decode.js";
+import { MAX_STEPS } from "../dist/predict/options.js";
 import { stackPixels } from "../dist/predict/predict.js";
 import { openEngine, probeDevices } from "../dist/engine/devices.js";
 import { loadModel } from "../dist/model/model.js";
 import { interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";
 import { TINY_MODEL, annotateInProcess, readAllCrops, writeBoxes } from "./inputs.mjs";
-
-const MAX_STEPS = 71;
 
 export async function* measure({ quick, device: asked }) {
   const folder = mkdtempSync(join(tmpdir(), "polyrnn-bench-"));

@@ -5,21 +5,22 @@
  */
 import { iouWithTruth } from "../dist/geometry/iou.js";
 import { bootstrapMean } from "../dist/evaluate/bootstrap.js";
-import { DEFAULT_CANDIDATES, decodeBest, maskOf } from "../dist/predict/candidates.js";
+import { decodeBest, maskOf } from "../dist/predict/candidates.js";
+import { DEFAULT_CANDIDATES, MAX_STEPS } from "../dist/predict/options.js";
 import { decodeFrom } from "../dist/predict/decode.js";
 import { bestFirstVertices, decodeLoop } from "../dist/predict/decode-loop.js";
 import { firstVertices } from "../dist/predict/choose-vertex.js";
-import { sequenceToRing, stackPixels } from "../dist/predict/predict.js";
+import { sequenceToRing } from "../dist/predict/outline.js";
+import { stackPixels } from "../dist/predict/predict.js";
 import { chooseLikeliest } from "../dist/predict/choose-vertex.js";
 import { createRandom } from "../dist/random.js";
 import { openEngine } from "../dist/engine/devices.js";
 import { loadModel } from "../dist/model/model.js";
-import { FITS_BEST, LIKELIEST, drawByBeam } from "./beam.mjs";
+import { FITS_BEST, LIKELIEST, predictByBeam } from "./beam.mjs";
 import { timed } from "./harness.mjs";
 import { sampleCrops } from "./inputs.mjs";
 import { maskOutline } from "./mask-outline.mjs";
 
-const MAX_STEPS = 71;
 const BATCH = 16;
 const RESAMPLES = 1000;
 const MARGINS = [0.1, 0.2];
@@ -29,31 +30,30 @@ class Accept {
   constructor(first) {
     this.first = first;
   }
-  decide(drawn, proposed) {
-    return { taken: drawn.length === 0 ? this.first : proposed };
+  decide(predicted, proposed) {
+    return { taken: predicted.length === 0 ? this.first : proposed };
   }
 }
 
-const drawWith = (candidates) => async (engine, pixels, crops) =>
+const predictWith = (candidates) => async (engine, pixels, crops) =>
   (await decodeBest(engine, pixels, crops, { maxSteps: MAX_STEPS, candidates })).sequences;
 
 /**
  * The paper's rule: the cell with the largest probability of its own, or end-of-sequence; from the best first vertex
  * only.
  */
-async function drawByPaper(engine, pixels, crops) {
+async function predictByPaper(engine, pixels, crops) {
   const encoded = await engine.encode(pixels, crops.length);
-  const drawn = await decodeLoop(
+  const predicted = await decodeLoop(
     encoded,
     bestFirstVertices(encoded).map((first) => [new Accept(first)]),
-    MAX_STEPS,
-    chooseLikeliest,
+    { maxSteps: MAX_STEPS, choose: chooseLikeliest },
   );
-  return drawn.sort((a, b) => a.crop - b.crop).map(({ sequence }) => sequence);
+  return predicted.sort((a, b) => a.crop - b.crop).map(({ sequence }) => sequence);
 }
 
 /** As many polygons for every crop, doubted or not, none of them in the mirror; the one that fits best. */
-const openLocalPredictor = (count) => async (engine, pixels, crops) => {
+const predictForEvery = (count) => async (engine, pixels, crops) => {
   const encoded = await engine.encode(pixels, crops.length);
   const best = crops.map((_, crop) => ({ value: -1, maskLogits: maskOf(encoded.maskLogits, crop) }));
   for (let candidate = 0; candidate < count; candidate++) {
@@ -69,12 +69,12 @@ const openLocalPredictor = (count) => async (engine, pixels, crops) => {
 
 /** No polygon of the decoder at all: the outline of the mask map that the program judges and places by. */
 const outlineMask = (level) => async (engine, pixels, crops) =>
-  (await drawWith(DEFAULT_CANDIDATES)(engine, pixels, crops)).map(({ maskLogits }, crop) => ({
+  (await predictWith(DEFAULT_CANDIDATES)(engine, pixels, crops)).map(({ maskLogits }, crop) => ({
     ring: maskOutline(maskLogits, crops[crop], level),
   }));
 
-const drawWithBeam = (width, worth) => (engine, pixels, crops) =>
-  drawByBeam(engine, pixels, crops, { width, maxSteps: MAX_STEPS, worth });
+const predictWithBeam = (width, scoreOf) => (engine, pixels, crops) =>
+  predictByBeam(engine, pixels, crops, { width, maxSteps: MAX_STEPS, scoreOf });
 
 export async function measure({ quick, model: modelPath = "mobile" }) {
   const model = await loadModel(modelPath);
@@ -85,30 +85,30 @@ export async function measure({ quick, model: modelPath = "mobile" }) {
   const ways = [
     {
       name: `as the program draws: ${DEFAULT_CANDIDATES} candidates, context ${model.card.context}`,
-      draw: drawWith(DEFAULT_CANDIDATES),
+      draw: predictWith(DEFAULT_CANDIDATES),
     },
     {
       name: "vertices at the centers of their cells",
-      draw: async (...given) => (await drawWith(DEFAULT_CANDIDATES)(...given)).map(({ cells }) => ({ cells })),
+      draw: async (...given) => (await predictWith(DEFAULT_CANDIDATES)(...given)).map(({ cells }) => ({ cells })),
     },
-    { name: "the paper's choice of a vertex, 1 candidate, vertices at the centers", draw: drawByPaper },
+    { name: "the paper's choice of a vertex, 1 candidate, vertices at the centers", draw: predictByPaper },
     ...[1, 2, 3, 5, 10].map((count) => ({
       name: `${count} candidate${count === 1 ? "" : "s"}`,
-      draw: drawWith(count),
+      draw: predictWith(count),
     })),
     {
       name: `${DEFAULT_CANDIDATES} candidates for every crop, none in the mirror`,
-      draw: openLocalPredictor(DEFAULT_CANDIDATES),
+      draw: predictForEvery(DEFAULT_CANDIDATES),
     },
     ...[3, 5].flatMap((width) => [
-      { name: `beam of ${width}, the likeliest per step`, draw: drawWithBeam(width, LIKELIEST) },
-      { name: `beam of ${width}, the one that fits mask and box best`, draw: drawWithBeam(width, FITS_BEST) },
+      { name: `beam of ${width}, the likeliest per step`, draw: predictWithBeam(width, LIKELIEST) },
+      { name: `beam of ${width}, the one that fits mask and box best`, draw: predictWithBeam(width, FITS_BEST) },
     ]),
     ...MASK_LEVELS.map((level) => ({
       name: `the outline of the mask map at ${level} instead of a polygon`,
       draw: outlineMask(level),
     })),
-    ...MARGINS.map((margin) => ({ name: `context ${margin}`, draw: drawWith(DEFAULT_CANDIDATES), margin })),
+    ...MARGINS.map((margin) => ({ name: `context ${margin}`, draw: predictWith(DEFAULT_CANDIDATES), margin })),
   ];
   try {
     let base;
@@ -157,7 +157,9 @@ async function iousOf(engine, crops, draw) {
       const ring = sequences[at].ring ?? ringOf(sequences[at], crop);
       ious.set(
         crop.instance.annotationId,
-        ring.length < 3 ? 0 : iouWithTruth([ring], crop.instance.truth, crop.imageHeight, crop.imageWidth),
+        ring.length < 3
+          ? 0
+          : iouWithTruth([ring], crop.instance.truth, { height: crop.imageHeight, width: crop.imageWidth }),
       );
     });
   }

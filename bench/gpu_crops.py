@@ -132,7 +132,7 @@ class Batches(IterableDataset):
         self.by_source = tune.by_source_of(self.index, self.options.fraction)
         self.names = [name for name in SHARES if name in self.by_source]
         self.odds = [SHARES[name] for name in self.names]
-        size = self.options.batch
+        size = self.options.batch_size
         while True:
             pool = sorted((self.sample() for _ in range(size * POOLED_BATCHES)), key=lambda drawn: len(drawn[2]))
             deal = [pool[at * size : (at + 1) * size] for at in range(POOLED_BATCHES)]

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import process from "node:process";
-import { DEFAULT_CANDIDATES } from "../dist/predict/candidates.js";
+import { DEFAULT_CANDIDATES, MAX_STEPS } from "../dist/predict/options.js";
 import { openDataset } from "../dist/dataset/open-dataset.js";
 import { readCrops } from "../dist/crop/read-crops.js";
 import { annotate } from "../dist/annotate/annotate.js";
@@ -134,7 +134,7 @@ export async function annotateInProcess({
   out,
   model,
   batchSize,
-  maxSteps = 71,
+  maxSteps = MAX_STEPS,
   candidates = DEFAULT_CANDIDATES,
   device = "cpu",
   images = IMAGES,

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import sharp from "sharp";
-import { DEFAULT_CANDIDATES } from "../dist/predict/candidates.js";
+import { DEFAULT_CANDIDATES, MAX_STEPS } from "../dist/predict/options.js";
 import { CROP_SIZE } from "../dist/geometry/grid.js";
 import { squareWindow } from "../dist/geometry/box.js";
 import { iouWithTruth } from "../dist/geometry/iou.js";
@@ -20,7 +20,6 @@ import { interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";
 import { IMAGES, cropsOf, photographs, writeBoxes } from "./inputs.mjs";
 
 const BATCH = 16;
-const MAX_STEPS = 71;
 
 export async function* measureImages(model, quick) {
   prepareImageLibrary();
@@ -185,7 +184,10 @@ async function measureShrinkCost(engine, model, quick) {
   const iou = (way) =>
     rings[way].reduce(
       (sum, { kind, ring, crop }) =>
-        sum + (kind === "polygon" ? iouWithTruth([ring], crop.instance.truth, crop.imageHeight, crop.imageWidth) : 0),
+        sum +
+        (kind === "polygon"
+          ? iouWithTruth([ring], crop.instance.truth, { height: crop.imageHeight, width: crop.imageWidth })
+          : 0),
       0,
     ) / rings[way].length;
   const same = rings.half.filter(({ ring }, at) => JSON.stringify(ring) === JSON.stringify(rings.full[at].ring)).length;

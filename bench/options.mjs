@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { DEFAULT_CANDIDATES } from "../dist/predict/candidates.js";
+import { DEFAULT_CANDIDATES, MAX_STEPS } from "../dist/predict/options.js";
 import { iouWithTruth } from "../dist/geometry/iou.js";
 import { decodeGreedy } from "../dist/predict/decode.js";
 import { predictBatch, stackPixels } from "../dist/predict/predict.js";
@@ -18,7 +18,6 @@ import { interleaved, median, ratio, timed } from "./harness.mjs";
 import { sampleCrops } from "./inputs.mjs";
 import { measureImages } from "./options-images.mjs";
 
-const MAX_STEPS = 71;
 const BASE = onnxSessionOptions({ device: "cpu" });
 const spinning = (value) => ({ extra: { session: { intra_op: { allow_spinning: value } } } });
 
@@ -62,13 +61,17 @@ async function openWith({ network }, encoderModel, stepModel, options) {
         "vertex",
         "hoisted",
       ]);
-      return new OnnxDecoding({ step }, count, vertex.data, {
-        hoisted,
-        h1: zeros(count, one),
-        c1: zeros(count, one),
-        h2: zeros(count, two),
-        c2: zeros(count, two),
-      });
+      return new OnnxDecoding(
+        { step },
+        { size: count, firstVertexLogits: vertex.data },
+        {
+          hoisted,
+          h1: zeros(count, one),
+          c1: zeros(count, one),
+          h2: zeros(count, two),
+          c2: zeros(count, two),
+        },
+      );
     },
     async dispose() {
       await encoder.release();
@@ -78,13 +81,7 @@ async function openWith({ network }, encoderModel, stepModel, options) {
 }
 
 function openBuilt(model, options) {
-  const { network, weights, card } = model;
-  return openWith(
-    model,
-    buildEncoderModel(network, weights, card.normalization, "decoding"),
-    buildStepModel(network, weights),
-    options,
-  );
+  return openWith(model, buildEncoderModel(model, "decoding"), buildStepModel(model), options);
 }
 
 /** A table of variants beside the first. @param extra name -> further cells */
@@ -245,5 +242,5 @@ async function measureNumbers(model, crops, from, quick, folder) {
 /** 0 where nothing was drawn. */
 function iouOf({ kind, ring, crop }) {
   if (kind !== "polygon" || crop.instance.truth === undefined) return 0;
-  return iouWithTruth([ring], crop.instance.truth, crop.imageHeight, crop.imageWidth);
+  return iouWithTruth([ring], crop.instance.truth, { height: crop.imageHeight, width: crop.imageWidth });
 }

@@ -34,7 +34,7 @@ function slowDecoders(batchMs) {
   };
 }
 
-/** The plain run's drawer with such a decoder. */
+/** The plain run's predictor with such a decoder. */
 export function batchPredictor(batchMs) {
   return (model, options, host) => openLocalPredictor(model, options, host, slowDecoders(batchMs));
 }

@@ -17,8 +17,9 @@ import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import sharp from "sharp";
-import { DEFAULT_CANDIDATES } from "../dist/predict/candidates.js";
+import { DEFAULT_CANDIDATES, MAX_STEPS } from "../dist/predict/options.js";
 import { annotate } from "../dist/annotate/annotate.js";
+import { parseRedisAddress } from "../dist/queue/address.js";
 import { openQueuePredictor } from "../dist/queue/coordinator.js";
 import { ROOT, interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";
 import { connectToQueue } from "../dist/queue/connection.js";
@@ -158,7 +159,7 @@ async function drawWithWorkers(input, server, count, settings = {}) {
     const idle = await client.info();
     const run = await draw(
       input,
-      openQueuePredictor({ queue: url, timeoutMs: 60_000, attempts: 3, priority: 0 }),
+      openQueuePredictor({ queue: parseRedisAddress(url), timeoutMs: 60_000, attempts: 3, priority: 0 }),
       settings,
     );
     const busy = await client.info();
@@ -249,7 +250,7 @@ function toResult(runs, batchesEach, rounds) {
       }),
     ],
     notes: [
-      `${batchesEach} batches per worker, the first quarter not counted; ${rounds} round(s) that take turns`,
+      `${batchesEach} batches per worker, the first quarter not counted; ${rounds} rounds that take turns`,
       `annotations.json with one worker and without a queue: ${isSame ? "the same bytes" : "DIFFERENT"}`,
     ],
   };
@@ -271,7 +272,7 @@ async function measureCosts(home, server, batches) {
   const boxes = join(home, "boxes-real.json");
   writeBoxes(boxes, batches * REAL_BATCH, BOXES_PER_IMAGE);
   const input = { home, images: IMAGES, boxes, batchSize: REAL_BATCH, instances: batches * REAL_BATCH };
-  const run = await drawWithWorkers(input, server, 1, { model: "mobile", maxSteps: 71, batchMs: 0 });
+  const run = await drawWithWorkers(input, server, 1, { model: "mobile", maxSteps: MAX_STEPS, batchMs: 0 });
   const { workerMs, cpuMsPerBatch, redisMs, inBytes, outBytes, text } = run;
   const reading = await timed(() => readAllCrops(boxes, 0.15));
   const figures = {
@@ -334,7 +335,7 @@ async function memoryOfJobs({ client, url }, { boxes }) {
     version: JOB_VERSION,
     run: "0".repeat(16),
     model: hash,
-    options: { context: 0.15, maxSteps: 71, candidates: DEFAULT_CANDIDATES, minScore: 0, simplify: 0 },
+    options: { context: 0.15, maxSteps: MAX_STEPS, candidates: DEFAULT_CANDIDATES, minScore: 0, simplify: 0 },
     attempts: 3,
     images: [...new Set(some.map(({ image_id }) => image_id))].map((imageId) => ({
       path: records[imageId - 1].file_name,
@@ -345,11 +346,11 @@ async function memoryOfJobs({ client, url }, { boxes }) {
         .map(({ id, bbox }, ordinal) => ({ ordinal, annotationId: id, imageId, box: bbox })),
     })),
   };
-  const connection = await connectToQueue({ queue: url, timeoutMs: 60_000 });
+  const connection = await connectToQueue({ queue: parseRedisAddress(url), timeoutMs: 60_000 });
   const board = await JobBoard.open(connection, hash, 0, { ended: () => undefined });
   const used = async () => numberIn(await client.info("memory"), "used_memory");
   const put = (count, from) =>
-    board.add(
+    board.enqueue(
       Array.from({ length: count }, (_, i) => ({
         id: `${"0".repeat(16)}-${from + i}`,
         job,

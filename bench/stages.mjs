@@ -9,7 +9,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DEFAULT_CANDIDATES } from "../dist/predict/candidates.js";
+import { DEFAULT_CANDIDATES, MAX_STEPS } from "../dist/predict/options.js";
 import { predictBatch } from "../dist/predict/predict.js";
 import { createRandom } from "../dist/random.js";
 import { openEngine } from "../dist/engine/devices.js";
@@ -34,7 +34,7 @@ export async function* measure({ quick }) {
       model: "mobile",
       instances: quick ? 48 : 360,
       rounds: quick ? 1 : 5,
-      maxSteps: 71,
+      maxSteps: MAX_STEPS,
       wanted: 0.85,
       rateWanted: 25,
     });

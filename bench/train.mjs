@@ -17,7 +17,7 @@ const OPTIONS = {
   smoothing: 0.5,
   weightDecay: 1e-4,
   clipNorm: 5,
-  average: 0.999,
+  ema: 0.999,
 };
 
 export async function* measure({ quick }) {
@@ -38,10 +38,13 @@ export async function* measure({ quick }) {
   ]) {
     const frozen = freeze === undefined ? new Set() : frozenPrefix(model.network.weightShapes.keys(), freeze);
     const name = `batch ${size}, ${freeze === undefined ? "nothing frozen" : `frozen to ${freeze}`}`;
-    const trainer = device.openTrainer(model.network, model.weights, model.card.normalization, { ...OPTIONS, frozen });
+    const trainer = device.openTrainer(model, { ...OPTIONS, frozen });
     trainers.set(name, trainer);
     const batch = randomBatch(size);
-    variants[name] = async () => ({ size, ...(await timed(() => trainer.step(batch, { head: 1e-4, trunk: 1e-4 }))) });
+    variants[name] = async () => ({
+      size,
+      ...(await timed(() => trainer.step(batch, { head: 1e-4, backbone: 1e-4 }))),
+    });
   }
   const results = await interleaved(quick ? 2 : 12, variants);
   for (const trainer of trainers.values()) trainer.dispose();

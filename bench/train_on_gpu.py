@@ -38,11 +38,11 @@ def parse():
     run.add_argument("--init", required=True, help="weights to start from; what is not in it starts at random")
     run.add_argument("--seconds", type=float, default=0, help="counted from the third step, without the time for validation")
     run.add_argument("--steps", type=int, default=0, help="instead of seconds")
-    run.add_argument("--batch", type=int, default=256)
-    run.add_argument("--lr", type=float, default=2e-3)
-    run.add_argument("--trunk-lr", type=float, default=4e-4)
+    run.add_argument("--batch-size", type=int, default=256)
+    run.add_argument("--learning-rate", type=float, default=2e-3)
+    run.add_argument("--backbone-learning-rate", type=float, default=4e-4)
     run.add_argument("--weight-decay", type=float, default=0.01)
-    run.add_argument("--average", type=float, default=0.999, help="decay of the moving average of the weights")
+    run.add_argument("--ema", type=float, default=0.999, help="decay of the moving average of the weights")
     run.add_argument("--warmup", type=int, default=200, help="steps")
     run.add_argument("--framed", type=float, nargs=2, default=(0.6, 0.8), help="part of the crops framed as in prediction, at first and in the end")
     run.add_argument("--paste", type=float, default=0.2, help="part of the objects pasted onto another image")
@@ -82,7 +82,7 @@ class Teacher:
         self.average = [value.detach().clone() for value in self.weights]
         trunk = [value for name, value in zip(self.names, self.weights) if name.startswith("encoder.")]
         head = [value for name, value in zip(self.names, self.weights) if not name.startswith("encoder.")]
-        groups = [{"params": trunk, "lr": options.trunk_lr}, {"params": head, "lr": options.lr}]
+        groups = [{"params": trunk, "lr": options.backbone_learning_rate}, {"params": head, "lr": options.learning_rate}]
         self.optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay, betas=(0.9, 0.99), fused=device.type == "cuda")
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.targets = explore.smoothing(device)
@@ -133,7 +133,7 @@ class Teacher:
         torch.nn.utils.clip_grad_norm_(self.weights, 5.0)
         self.optimizer.step()
         self.steps += 1
-        torch._foreach_lerp_(self.average, self.data, 1 - min(self.options.average, (1 + self.steps) / (10 + self.steps)))
+        torch._foreach_lerp_(self.average, self.data, 1 - min(self.options.ema, (1 + self.steps) / (10 + self.steps)))
         return torch.stack([of_steps.detach(), of_maps.detach(), accuracy])
 
     @torch.no_grad()
@@ -142,8 +142,8 @@ class Teacher:
         kept = [value.clone() for value in self.data]
         torch._foreach_copy_(self.data, self.average)
         jobs = []
-        for start in range(0, len(crops.index), self.options.batch):
-            part = crops.index[start : start + self.options.batch]
+        for start in range(0, len(crops.index), self.options.batch_size):
+            part = crops.index[start : start + self.options.batch_size]
             frames = [as_predicted(instance)[0] for instance in part]
             used = torch.arange(start, start + len(part), device=self.device)
             pixels = prepared(warp(crops, used, torch.tensor(np.stack(frames), device=self.device))[:, :3])
@@ -187,7 +187,7 @@ def train(options):
     teacher.save(f"{options.out}/average.safetensors")
     of_steps, of_maps, accuracy = parts
     with open(f"{options.out}/rows.json", "w") as out:
-        json.dump({"options": vars(options), "crops": teacher.steps * options.batch, "rows": rows, "last100": [of_steps, None, accuracy, of_maps]}, out)
+        json.dump({"options": vars(options), "crops": teacher.steps * options.batch_size, "rows": rows, "last100": [of_steps, None, accuracy, of_maps]}, out)
     pool.terminate()
 
 
@@ -211,7 +211,7 @@ def teach(teacher, taught, held, pool, batches, batch, progress, options, log):
         if teacher.steps % 100 == 0:
             of_steps, of_maps, accuracy = torch.stack(recent).mean(0).tolist()
             seconds = time.time() - began
-            note(step=teacher.steps, seconds=seconds, crops_per_second=(teacher.steps - 3) * options.batch / seconds, steps=of_steps, maps=of_maps, accuracy=accuracy)
+            note(step=teacher.steps, seconds=seconds, crops_per_second=(teacher.steps - 3) * options.batch_size / seconds, steps=of_steps, maps=of_maps, accuracy=accuracy)
             if not math.isfinite(of_steps + of_maps):
                 raise SystemExit(f"the loss is not finite before step {teacher.steps}")
         if time.time() - judged > options.judge_every:

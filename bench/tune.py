@@ -4,7 +4,7 @@ none of this.
     export PYTHONPATH=../shared/tools/explore
     python ../shared/tools/explore/pack.py DATA PACK --size 312 --quality 85    (for the table, with its caps per source lifted)
     python bench/tune.py run PACK base.json --init first.safetensors
-    python bench/tune.py run PACK lr-double.json --init first.safetensors --lr 1.6e-3 --trunk-lr 4e-4
+    python bench/tune.py run PACK lr-double.json --init first.safetensors --learning-rate 1.6e-3 --backbone-learning-rate 4e-4
     python bench/tune.py compare base.json lr-double.json ...
     python bench/tune.py score PACK base.json base.safetensors                  (weights that --save wrote, scored again)
 
@@ -42,10 +42,10 @@ def parse():
     run.add_argument("--init", required=True, help="weights to start from; what is not in it starts at random")
     run.add_argument("--save", help="where to write the weights")
     run.add_argument("--steps", type=int, default=500)
-    run.add_argument("--batch", type=int, default=16)
+    run.add_argument("--batch-size", type=int, default=16)
     run.add_argument("--warmup", type=int, default=50, help="steps")
-    run.add_argument("--lr", type=float, default=8e-4)
-    run.add_argument("--trunk-lr", type=float, default=2e-4)
+    run.add_argument("--learning-rate", type=float, default=8e-4)
+    run.add_argument("--backbone-learning-rate", type=float, default=2e-4)
     run.add_argument("--freeze-low", action="store_true", help="the trunk up to block_3 stays as it is")
     run.add_argument("--frozen", action="store_true", help="encoder and maps stay as they are, the decoder starts at random")
     run.add_argument("--maps-weight", type=float, default=1, help="of the losses of edge, vertex and mask map")
@@ -116,7 +116,7 @@ def teach(net, options):
     taught = [(name, value) for name, value in net.named_parameters() if value.requires_grad]
     trunk = [value for name, value in taught if name.startswith("encoder.")]
     head = [value for name, value in taught if not name.startswith("encoder.")]
-    groups = [group for group in ({"params": trunk, "lr": options.trunk_lr}, {"params": head, "lr": options.lr}) if group["params"]]
+    groups = [group for group in ({"params": trunk, "lr": options.backbone_learning_rate}, {"params": head, "lr": options.learning_rate}) if group["params"]]
     optimizer = torch.optim.AdamW(groups, weight_decay=1e-4)
     rates = [group["lr"] for group in optimizer.param_groups]
     average = {name: value.detach().clone() for name, value in net.state_dict().items()}
@@ -139,7 +139,7 @@ def teach(net, options):
                 average[name].lerp_(value, 1 - decay)
         curve.append(parts)
         if (step + 1) % 50 == 0:
-            speed = (step + 1) * options.batch / (time.time() - began)
+            speed = (step + 1) * options.batch_size / (time.time() - began)
             print(f"step {step + 1} of {options.steps}, {speed:.1f} crops/s", np.round(np.mean(curve[-50:], 0), 3).tolist(), flush=True)
     net.load_state_dict(average)
     return curve
@@ -207,7 +207,7 @@ def batches(options):
     by_source = {source: [pack.index[at] for at in places] for source, places in by_source_of(pack.index, options.fraction).items()}
     names = [name for name in explore.WEIGHTS if name in by_source]
     odds = [explore.WEIGHTS[name] for name in names]
-    size = options.batch
+    size = options.batch_size
     while True:
         pool = sorted((sample(pack, by_source, names, odds) for _ in range(size * 6)), key=lambda drawn: len(drawn[1]))
         deal = [pool[at * size : (at + 1) * size] for at in range(6)]

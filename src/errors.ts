@@ -3,15 +3,17 @@
  * a bug. Message: where, expected, received. Hint: one sentence that starts with a verb or a fact.
  */
 
-/** Exit codes of the command line; also in the README. 3 to 13 are left alone because Node uses them. */
+import { cutText, describeValue } from "./foreign.js";
+
+/** Exit codes of the command line; also in docs/cli.md. 3 to 13 are left alone because Node uses them. */
 export const EXIT = {
   /** Every requested instance is done, or there was nothing to do. */
   ok: 0,
-  /** The run finished and at least one instance failed; the summary lists them. */
+  /** The run finished and more instances failed than were allowed; the summary lists them. */
   failures: 1,
   /** Wrong usage. */
   usage: 2,
-  /** Input data is invalid. */
+  /** Input data is invalid, or not one polygon came out although there were boxes. */
   dataInvalid: 65,
   /** Input is missing. */
   inputMissing: 66,
@@ -29,6 +31,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export class PolyrnnError extends Error {
   override readonly name = "PolyrnnError";
+  // eslint-disable-next-line max-params -- the platform's errors take their options last, after the message
   constructor(
     message: string,
     readonly code: `E_${string}`,
@@ -47,7 +50,7 @@ export function reasonOf(error: unknown): string {
 
 /** What was received, short enough for a message whatever the file holds. */
 export function receivedOf(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+  if (typeof value === "string") return describeValue(cutText(value, 40), 400);
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === "object" && value !== null) return "an object";
   return String(value);

@@ -2,15 +2,15 @@
  * The known name a mistyped one was probably meant to be, for hints in error messages; nothing is ever replaced by it.
  */
 
-/** What was typed may be anything, and the distance takes time by the product of both lengths. */
+/** What was typed may be of any length, and the distance takes time proportional to the product of both. */
 const MAX_LENGTH = 40;
 
-/** Letters from which on a name counts as begun. */
+/** Fewer typed letters are not taken for the beginning of a name. */
 const MIN_BEGINNING = 2;
 
 /**
  * @returns the closest candidate by Levenshtein distance within a third of the typed name's length; else the only one
- *   that begins with what was typed ("batch", "cat"); else undefined
+ *   that begins with what was typed ("batch", "cat"), or the one with which all such begin; else undefined
  */
 export function nearestName(typed: string, candidates: Iterable<string>): string | undefined {
   const name = typed.slice(0, MAX_LENGTH).toLowerCase();
@@ -23,7 +23,9 @@ export function nearestName(typed: string, candidates: Iterable<string>): string
   }
   if (best !== undefined || name.length < MIN_BEGINNING) return best;
   const begun = all.filter((candidate) => candidate.toLowerCase().startsWith(name));
-  return begun.length === 1 ? begun[0] : undefined;
+  const shortest = begun.reduce((short, one) => (one.length < short.length ? one : short), begun[0] ?? "");
+  // "box" is the beginning of "boxes", and the names that go on from there do not make it doubtful.
+  return begun.length > 0 && begun.every((candidate) => candidate.startsWith(shortest)) ? shortest : undefined;
 }
 
 /** Insertions, deletions and replacements between two strings. */

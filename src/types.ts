@@ -89,6 +89,8 @@ export interface Instance {
   readonly truth?: Truth;
   /** Why the annotation's segmentation cannot serve as ground truth; `truth` is absent then. Evaluation lists it. */
   readonly truthProblem?: string;
+  /** Which parts of the segmentation `truth` lacks, because they cannot be read, and why. */
+  readonly truthLeftOut?: string;
   /** The annotation as read, unknown fields included (may hold `segmentation`). */
   readonly raw: JsonObject;
 }
@@ -103,6 +105,7 @@ export type FailReason =
   | "box-invalid"
   | "box-empty"
   | "box-outside"
+  | "segmentation-invalid"
   | "duplicate-id"
   | "category-unknown"
   | "image-unknown"
@@ -151,8 +154,13 @@ export interface SkippedOutcome extends OutcomeOf {
   readonly status: "skipped";
   readonly reason: SkipReason;
 }
-export interface FailedOutcome extends OutcomeOf {
+export interface FailedOutcome {
   readonly status: "failed";
+  readonly ordinal: number;
+  /** null where the annotation has no id of its own: a made-up one could be that of another. */
+  readonly annotationId: Id | null;
+  /** null where the annotation names no image. */
+  readonly imageId: Id | null;
   readonly reason: FailReason;
   readonly message: string;
 }

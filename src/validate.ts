@@ -1,9 +1,12 @@
-/** JSON against a schema, with a message that says where, expected and received. */
+/** Checks JSON against a schema, with a message that says where, what was expected and what was received. */
 import type { ErrorObject, Schema } from "ajv";
 import { Ajv } from "ajv";
+import { cutText, describeValue, withoutControls } from "./foreign.js";
+import { numberText, shortNumber } from "./json-text.js";
+import type { JsonObject, JsonValue } from "./types.js";
 
 export interface Violation {
-  /** Where in the document: "/scores/0/meanIoU"; empty for the document itself. */
+  /** Where in the document, as a JSON pointer: "/scores/0/meanIoU"; empty for the document itself. */
   readonly at: string;
   /** "at least 0", "one of \"RGB\", \"BGR\"". */
   readonly expected: string;
@@ -17,7 +20,7 @@ export function compileSchema(schema: Schema): (value: unknown) => Violation | u
   const validate = new Ajv({ discriminator: true, verbose: true, allowUnionTypes: true }).compile(schema);
   return (value) => {
     if (validate(value)) return undefined;
-    return toViolation(validate.errors![0]!);
+    return toViolation(validate.errors![0]!, value);
   };
 }
 
@@ -26,7 +29,8 @@ export function describeViolation({ at, expected, received }: Violation): string
   return `expected ${at === "" ? "the document" : at} to be ${expected} but received ${received}`;
 }
 
-function toViolation(error: ErrorObject): Violation {
+function toViolation(error: ErrorObject, root: unknown): Violation {
+  const violation = (wrong: ErrorObject, expected: string): Violation => violationAt(wrong, expected, root);
   const params = error.params as Record<string, unknown>;
   const at = shorten(error.instancePath);
   const child = (name: unknown): string => `${at}/${shorten(String(name))}`;
@@ -40,7 +44,7 @@ function toViolation(error: ErrorObject): Violation {
         received: "a value",
       };
     case "propertyNames":
-      return { at, expected: "an object with sound names", received: shorten(JSON.stringify(params["propertyName"])) };
+      return { at, expected: "an object with sound names", received: describeValue(params["propertyName"]) };
     case "enum":
       return violation(
         error,
@@ -56,11 +60,10 @@ function toViolation(error: ErrorObject): Violation {
     case "maxItems":
     case "minLength":
     case "maxLength":
-    case "minProperties":
-      return violation(
-        error,
-        `of ${error.keyword.startsWith("min") ? "at least" : "at most"} ${String(params["limit"])} ${UNITS[error.keyword]}`,
-      );
+    case "minProperties": {
+      const side = error.keyword.startsWith("min") ? "at least" : "at most";
+      return violation(error, `of ${side} ${String(params["limit"])} ${UNITS[error.keyword]}`);
+    }
     case "pattern":
       return violation(error, `text of the form ${String(params["pattern"])}`);
     default:
@@ -76,25 +79,44 @@ const UNITS = {
   minProperties: "fields",
 };
 
-function violation(error: ErrorObject, expected: string): Violation {
-  return { at: shorten(error.instancePath), expected, received: received(error.data) };
+function violationAt(error: ErrorObject, expected: string, root: unknown): Violation {
+  const number = typeof error.data === "number" ? writtenAt(root, error.instancePath) : undefined;
+  return { at: shorten(error.instancePath), expected, received: number ?? received(error.data) };
+}
+
+/** The number at a place of the document as it was written there: beyond 2^53 JavaScript has another one. */
+function writtenAt(root: unknown, path: string): string | undefined {
+  const keys = path
+    .split("/")
+    .slice(1)
+    .map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"));
+  let value = root as JsonValue | undefined;
+  for (const [i, key] of keys.entries()) {
+    if (typeof value !== "object" || value === null) return undefined;
+    if (i === keys.length - 1) return writtenIn(value, key);
+    value = Array.isArray(value) ? value[Number(key)] : value[key];
+  }
+  return undefined;
+}
+
+function writtenIn(container: JsonObject | JsonValue[], key: string): string | undefined {
+  const text = numberText(container, Array.isArray(container) ? Number(key) : key);
+  return text === undefined ? undefined : shortNumber(text);
 }
 
 function received(value: unknown): string {
-  return value === undefined ? "nothing" : shorten(JSON.stringify(value));
+  return describeValue(value);
 }
 
 /** The text comes from a file: short, and without the characters that would move a terminal's cursor. */
 function shorten(text: string): string {
-  const cut = text.length > 80 ? `${text.slice(0, 80)}...` : text;
-  return cut.replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return withoutControls(cutText(text, 80)).replaceAll("\n", "\\u000a");
 }
 
-/*
- * Makes a function on its first call: compiling a schema takes some milliseconds that a command without such input
- * should not pay.
+/**
+ * Makes a function on its first call. Compiling a schema takes some milliseconds, which a command without such input
+ * should not spend.
  */
-
 export function lazily<A, R>(make: () => (argument: A) => R): (argument: A) => R {
   let made: ((argument: A) => R) | undefined;
   return (argument) => (made ??= make())(argument);

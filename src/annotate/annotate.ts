@@ -1,35 +1,40 @@
 /**
  * The main path: boxes in, polygons out. Start reading here.
  *
- *     data set -> plan -> images to draw -> crops -> batches -> polygons -> journal -> files
+ *     data set -> plan -> images to predict -> crops -> batches -> polygons -> journal -> files
  *
- * Crops, batches and polygons are the drawer's: this process (annotate/local-predictor.ts), or workers behind a queue.
- * The journal is the truth (runs/journal.ts); files are built from it when the last instance is done
- * (annotate/outputs.ts). Nothing here writes to a terminal: words and numbers go to the host.
+ * Crops, batches and polygons are the predictor's: this process (annotate/local-predictor.ts), or workers behind a
+ * queue. The journal is the truth (runs/journal.ts); files are built from it when the last instance is done
+ * (annotate/outputs.ts). Nothing here writes to a terminal: messages and numbers go to the host.
  */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { count } from "../count.js";
 import type { CropSource } from "../crop/read-crops.js";
 import type { Dataset } from "../dataset/dataset.js";
-import { JOURNAL_FILE } from "../files/run-layout.js";
+import { receivedOf } from "../errors.js";
+import { JOURNAL_FILE, SUMMARY_FILE } from "../files/run-layout.js";
 import type { Model } from "../model/model.js";
 import { loadModel } from "../model/model.js";
-import { prepareRunFolder, SUMMARY_FILE } from "../runs/folder.js";
+import { prepareRunFolder } from "../runs/folder.js";
 import type { RunIdentity } from "../runs/identity.js";
 import { identifyRun } from "../runs/identity.js";
 import { JournalWriter } from "../runs/journal.js";
-import { generatorOf, writeRunFile, writeSummaryFile } from "../runs/run-file.js";
+import type { RunFacts } from "../runs/run-file.js";
+import { generatorOf, startRecord, writeRunFile } from "../runs/run-file.js";
 import type { Outcome } from "../types.js";
-import { resultLine } from "../write/coco-annotation.js";
+import { passedOverLine, resultLine } from "../write/coco-annotation.js";
+import { nameCategories } from "../write/labels.js";
 import type { RunInput } from "./input.js";
 import { openInput } from "./input.js";
 import { openLocalPredictor } from "./local-predictor.js";
-import type { AnnotateHost, AnnotateOptions, AnnotateSummary } from "./options.js";
-import { finishRun } from "./outputs.js";
+import type { AnnotateHost, AnnotateOptions } from "./options.js";
+import { finishRun, resultItem } from "./outputs.js";
 import type { JournalIndex, Plan } from "./plan.js";
 import { NOT_NOW, planRun, recoverJournal } from "./plan.js";
 import type { PredictedInstance } from "./predict-batch.js";
-import type { Predictor, OpenPredictor } from "./predictor.js";
-import { StageClock, Tally } from "./summary.js";
+import type { OpenPredictor, Predictor } from "./predictor.js";
+import type { AnnotateSummary } from "./summary.js";
+import { peakMemoryMiB, StageClock, Tally, writeSummaryFile } from "./summary.js";
 
 /** Everything a run works with, opened once. */
 interface Run extends Omit<RunInput, "close"> {
@@ -43,7 +48,7 @@ interface Run extends Omit<RunInput, "close"> {
 }
 
 /**
- * @param openDrawer who draws; this process unless the caller says otherwise
+ * @param openPredictor who predicts; this process unless the caller says otherwise
  * @returns the summary, also when instances failed or the user stopped the run
  * @throws PolyrnnError when the run cannot begin (input, model, device, folder) or its output cannot be written; what
  *   the journal holds by then is kept
@@ -61,7 +66,10 @@ export async function annotate(
     const model = await loadModel(options.model);
     const predictor = await openPredictor(model, options, host);
     try {
-      const identity = identifyRun(options, input, model.hash, options.context ?? model.card.context);
+      const identity = identifyRun(
+        { ...options, context: options.context ?? model.card.context },
+        { input: input.dataset.sha256, model: model.hash, onlyNew: input.earlierHash },
+      );
       const batchSize = options.batchSize ?? predictor.batchSize;
       const run: Run = { ...input, options, host, model, predictor, identity, batchSize, clock };
       return options.out === "-" ? await streamPolygons(run) : await fillRunFolder(run);
@@ -73,7 +81,7 @@ export async function annotate(
   }
 }
 
-/** Draws into a run folder, alone. */
+/** Predicts into a run folder that no other run works in. */
 async function fillRunFolder(run: Run): Promise<AnnotateSummary> {
   const { mode, lock } = await prepareRunFolder(run.options, (line) => {
     run.host.note(line);
@@ -92,71 +100,106 @@ async function fillLockedFolder(run: Run, mode: "new" | "resume"): Promise<Annot
   const earlier = mode === "resume" ? await recoverJournal(journalPath, identity, dataset.annotationCount) : undefined;
   if (earlier !== undefined && earlier.damagedLines.length > 0) {
     host.note(
-      `${journalPath}: damaged line(s) ${earlier.damagedLines.slice(0, 10).join(", ")}; their instances are drawn again`,
+      `${journalPath}: ${count(earlier.damagedLines.length, "damaged line")} (${earlier.damagedLines.slice(0, 10).join(", ")}); ` +
+        "what stood there is drawn again",
     );
   }
   const journal =
     earlier === undefined
       ? await JournalWriter.create(journalPath, identity)
       : await JournalWriter.reopen(journalPath, earlier.length);
-  let drawn: PredictedCounts;
+  const record = startRecord(factsOf(run));
+  let predicted: PredictedCounts;
   try {
-    await writeRunFile(run);
+    await writeRunFile(options.out, record);
     const plan = await planInto(journal, run, earlier?.index);
-    drawn = await predictPlan(run, plan, (batch) => journal.append(batch.map(({ outcome }) => outcome)));
+    predicted = await predictPlan(run, plan, (batch) => journal.append(batch.map(({ outcome }) => outcome)));
   } finally {
     await journal.close();
   }
   await run.predictor.close(); // Its memory is not needed for the files.
-  const finished = await finishRun({ ...run, generator: generatorOf(run.model) }, journalPath, drawn);
-  const summary = summarize(run, finished.tally, drawn, [
+  const generator = generatorOf(record, run.model.hash);
+  const finished = await finishRun({ ...run, generator }, journalPath, predicted);
+  const summary = summarize(run, finished.tally, predicted, [
     ...finished.written,
-    ...(drawn.stopped ? [] : [SUMMARY_FILE]),
+    ...(predicted.stopped ? [] : [SUMMARY_FILE]),
   ]);
   await writeSummaryFile(options.out, summary);
   return summary;
 }
 
-/** Draws to standard output: one annotation per line, nothing on disk. */
-async function streamPolygons(run: Run): Promise<AnnotateSummary> {
-  const tally = new Tally();
-  const plan = await planRun(
-    run.dataset,
-    run.selection,
-    undefined,
-    run.batchSize,
-    run.options.limit,
-    async (outcome, entry) => {
-      tally.add(outcome);
-      report(run.host, outcome);
-      if (outcome.status !== "skipped") return;
-      if (outcome.reason === "kept" && entry.kind === "instance")
-        await run.host.data(JSON.stringify(entry.instance.raw));
-      if (outcome.reason === "already-done" && entry.kind === "skipped") await run.host.data(JSON.stringify(entry.raw));
+/** For run.json. */
+function factsOf({ options, dataset, model, predictor, identity, batchSize }: Run): RunFacts {
+  return {
+    inputs: {
+      images: resolve(options.images),
+      boxes: resolve(options.boxes),
+      format: dataset.format,
+      sha256: dataset.sha256,
+      ...(options.dataset !== undefined && { dataset: resolve(options.dataset) }),
+      imageCount: dataset.imageCount,
+      annotationCount: dataset.annotationCount,
     },
-  );
-  const drawn = await predictPlan(run, plan, async (batch) => {
-    for (const { instance, outcome } of batch) {
-      tally.add(outcome);
-      if (outcome.status === "done") await run.host.data(resultLine(instance, outcome));
-    }
-  });
-  return summarize(run, tally, drawn, []);
+    model: {
+      name: model.card.name,
+      version: model.card.version,
+      folder: resolve(model.folder),
+      hash: model.hash,
+      files: model.card.files,
+    },
+    engine: { ...predictor.engine(), passedOver: predictor.passedOver },
+    options: { ...options, batchSize, context: identity.context },
+  };
 }
 
-/** Failures that are journaled with one wait for the disk: a file may hold thousands of bad boxes. */
+/** Predicts to standard output: one annotation per line, nothing on disk. */
+async function streamPolygons(run: Run): Promise<AnnotateSummary> {
+  const { dataset, selection, batchSize, options, host } = run;
+  const tally = new Tally();
+  const names = nameCategories(dataset.categories);
+  const plan = await planRun({
+    dataset,
+    selection,
+    batchSize,
+    limit: options.limit,
+    onSettled: async (outcome, entry, image) => {
+      tally.add(outcome);
+      report(host, outcome);
+      if (outcome.status !== "skipped" || (outcome.reason !== "kept" && outcome.reason !== "already-done")) return;
+      const line = passedOverLine(resultItem(entry, outcome), image, names);
+      if (line !== undefined) await host.data(line);
+    },
+  });
+  const predicted = await predictPlan(run, plan, async (batch) => {
+    for (const { instance, outcome } of batch) {
+      tally.add(outcome);
+      if (outcome.status === "done") await host.data(resultLine(instance, outcome));
+    }
+  });
+  return summarize(run, tally, predicted, []);
+}
+
+/** Failures per write, each of which waits for the disk: a file may hold thousands of bad boxes. */
 const FAILURES_AT_ONCE = 256;
 
-/** Plans the run; failures that show before any pixel is read go into the journal before anything is drawn. */
+/** Plans the run; failures that show before any pixel is read are journaled before anything is predicted. */
 async function planInto(journal: JournalWriter, run: Run, index: JournalIndex | undefined): Promise<Plan> {
+  const { dataset, selection, batchSize, options, host } = run;
   let failed: Outcome[] = [];
-  const plan = await planRun(run.dataset, run.selection, index, run.batchSize, run.options.limit, async (outcome) => {
-    report(run.host, outcome);
-    if (outcome.status !== "failed" || index?.get(outcome.ordinal) !== undefined) return;
-    failed.push(outcome);
-    if (failed.length < FAILURES_AT_ONCE) return;
-    await journal.append(failed);
-    failed = [];
+  const plan = await planRun({
+    dataset,
+    selection,
+    batchSize,
+    limit: options.limit,
+    index,
+    onSettled: async (outcome) => {
+      report(host, outcome);
+      if (outcome.status !== "failed" || index?.get(outcome.ordinal) !== undefined) return;
+      failed.push(outcome);
+      if (failed.length < FAILURES_AT_ONCE) return;
+      await journal.append(failed);
+      failed = [];
+    },
   });
   await journal.append(failed);
   return plan;
@@ -170,8 +213,8 @@ interface PredictedCounts {
 }
 
 /**
- * The loop everything else is built around. @param keep stores a finished batch; it is awaited before the next one
- * begins
+ * The loop everything else is built around.
+ * @param keep stores a finished batch; it is awaited before the next one begins
  */
 async function predictPlan(
   run: Run,
@@ -179,20 +222,16 @@ async function predictPlan(
   keep: (batch: readonly PredictedInstance[]) => Promise<void>,
 ): Promise<PredictedCounts> {
   const { host, predictor, dataset, identity, batchSize, clock } = run;
+  for (const line of planNotes(plan)) host.note(line);
   let finished = plan.finishedBefore;
   let failed = 0;
   host.progress({ finished, total: plan.total, failed, finishedNow: 0 });
-  for await (const drawn of predictor.draw({
-    sources: imagesToPredict(dataset, plan),
-    plan,
-    identity,
-    batchSize,
-    clock,
-  })) {
-    await clock.time("write", () => keep(drawn));
-    for (const { outcome } of drawn) report(host, outcome);
-    finished += drawn.length;
-    failed += drawn.filter(({ outcome }) => outcome.status === "failed").length;
+  const sources = imagesToPredict(dataset, plan);
+  for await (const batch of predictor.predict({ sources, plan, identity, batchSize, clock })) {
+    await clock.time("write", () => keep(batch));
+    for (const { outcome } of batch) report(host, outcome);
+    finished += batch.length;
+    failed += batch.filter(({ outcome }) => outcome.status === "failed").length;
     host.progress({ finished, total: plan.total, failed, finishedNow: finished - plan.finishedBefore });
   }
   return {
@@ -203,7 +242,26 @@ async function predictPlan(
   };
 }
 
-/** The images that have something to draw, each with just that. */
+/** What the plan found that is no failure and still should not go unsaid. */
+function planNotes({ otherCase, keptInPart }: Plan): string[] {
+  const lines: string[] = [];
+  if (otherCase.example !== undefined) {
+    const { name, path } = otherCase.example;
+    lines.push(
+      `${count(otherCase.count, "image")} found in another case than the input names ${otherCase.count === 1 ? "it" : "them"}, ` +
+        `for example ${receivedOf(name)}: ${path}`,
+    );
+  }
+  if (keptInPart.example !== undefined) {
+    lines.push(
+      `${count(keptInPart.count, "kept annotation")} with a part that cannot be read: in COCO unchanged, ` +
+        `in other formats without that part; first: ${keptInPart.example}`,
+    );
+  }
+  return lines;
+}
+
+/** The images with instances to predict, each with only these. */
 async function* imagesToPredict(dataset: Dataset, plan: Plan): AsyncGenerator<CropSource> {
   for await (const { image, location, entries } of dataset.groups()) {
     const instances = entries.flatMap((entry) =>
@@ -219,30 +277,31 @@ function report(host: AnnotateHost, outcome: Outcome): void {
   host.failure({ annotationId, imageId, reason, message });
 }
 
-function summarize(run: Run, tally: Tally, drawn: PredictedCounts, written: readonly string[]): AnnotateSummary {
+function summarize(run: Run, tally: Tally, predicted: PredictedCounts, written: readonly string[]): AnnotateSummary {
   const { options, dataset, shardSize, predictor, model, clock, batchSize } = run;
   const engine = predictor.engine();
   const seconds = clock.elapsed();
   return {
     version: 1,
     type: "summary",
-    stopped: drawn.stopped,
+    stopped: predicted.stopped,
     images: dataset.imageCount,
+    imagesAsked: predicted.imageCount,
     annotations: dataset.annotationCount,
     ...(options.shard !== undefined && shardSize !== undefined && { shard: { ...options.shard, ...shardSize } }),
     ...tally.counts(),
-    remaining: drawn.remaining,
+    remaining: predicted.remaining,
     engine: engine.name,
     device: engine.device,
     engineVersion: engine.version,
     model: model.card.name,
     modelHash: model.hash,
     batchSize,
-    finishedNow: drawn.finishedNow,
+    finishedNow: predicted.finishedNow,
     seconds: Math.round(seconds * 1000) / 1000,
     secondsPerStage: clock.seconds(),
-    instancesPerSecond: Math.round((drawn.finishedNow / seconds) * 100) / 100,
-    peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),
+    instancesPerSecond: Math.round((predicted.finishedNow / seconds) * 100) / 100,
+    peakMemoryMiB: peakMemoryMiB(),
     out: options.out,
     written,
   };

@@ -1,4 +1,5 @@
-/** What a run draws from: the data set, cut to its shard, with what an earlier run did passed over. */
+/** What a run works on: the data set, cut to its shard, without the boxes that an earlier run has done. */
+import { readImageSize } from "../crop/open-image.js";
 import type { Dataset } from "../dataset/dataset.js";
 import { openDataset } from "../dataset/open-dataset.js";
 import { selectCategories } from "../dataset/select-categories.js";
@@ -12,26 +13,29 @@ export interface RunInput {
   /** Gives the images of the run's shard; all where there is none. */
   readonly dataset: Dataset;
   readonly selection: Selection;
-  /** Absent where the whole input is drawn. */
+  /** Undefined where the run covers the whole input. */
   readonly shardSize: ShardSize | undefined;
-  /** sha256 of the earlier annotations; absent without --only-new. */
+  /** sha256 of the earlier annotations; undefined without --only-new. */
   readonly earlierHash: string | undefined;
   close(): Promise<void>;
 }
 
-type InputOptions = Pick<AnnotateOptions, "boxes" | "dataset" | "categories" | "existing" | "shard" | "onlyNew"> & {
+type InputOptions = Pick<
+  AnnotateOptions,
+  "boxes" | "boxesAre" | "dataset" | "categories" | "existing" | "shard" | "onlyNew"
+> & {
   readonly images?: string;
 };
 
 /** @throws PolyrnnError when an input is missing or damaged as a whole */
 export async function openInput(options: InputOptions): Promise<RunInput> {
   const { categories, existing, shard, onlyNew } = options;
-  const input = await openDataset(options);
+  const input = await openDataset({ ...options, imageSize: readImageSize });
   try {
     const selection: Selection = { categoryIds: selectCategories(input.categories, categories), existing };
     const cut = shard === undefined ? undefined : await cutShard(input, shard);
     const own = cut ?? input;
-    const earlier = onlyNew === undefined ? undefined : await openEarlier(onlyNew);
+    const earlier = onlyNew === undefined ? undefined : await openEarlier(onlyNew, (name) => input.imageKey(name));
     return {
       dataset: earlier === undefined ? own : passOverDone(own, earlier, selection),
       selection,

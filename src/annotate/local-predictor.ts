@@ -1,28 +1,33 @@
-/** Draws in this process: crops are cut ahead while batches are drawn. */
+/** Predicts in this process: crops are cut ahead while batches are decoded. */
 import type { CropResult } from "../crop/crop.js";
 import { readCrops } from "../crop/read-crops.js";
+import type { Model } from "../model/model.js";
 import { openBatchDecoder } from "../predict/decoder.js";
 import type { Plan } from "./plan.js";
 import { NOT_NOW } from "./plan.js";
 import type { PredictedInstance } from "./predict-batch.js";
 import { predictInstances } from "./predict-batch.js";
-import type { Predictor, PredictRequest, OpenPredictor } from "./predictor.js";
+import type { AnnotateHost, AnnotateOptions } from "./options.js";
+import type { Predictor, PredictRequest } from "./predictor.js";
 
 /**
- * Crops per model call when the user does not say: enough to fill the device, little enough to journal often. A step on
- * a GPU takes 7 ms for 256 crops and 4 for 64, most of it the starting of kernels (bench/README.md).
+ * Crops per model call when the user does not say: enough to fill the device, few enough to journal often. A GPU wants
+ * large batches, because most of a step's time goes into starting kernels (bench/README.md).
  */
 export const BATCH_SIZES = { cpu: 16, webgpu: 256, cuda: 256 } as const;
-/** The same where several batches are drawn at once: each takes working memory of its own. */
+/** Where several batches are decoded at once: each takes working memory of its own. */
 const BATCH_SIZE_OF_MANY = 8;
 
 /**
- * @param open another decoder than the device's own, for benchmarks
+ * @param open opens the decoder; benchmarks pass another than the device's own
  * @throws E_UNAVAILABLE when no engine works on the device
  */
-export const openLocalPredictor = async (
-  ...[model, options, host, open = openBatchDecoder]: [...Parameters<OpenPredictor>, open?: typeof openBatchDecoder]
-): Promise<Predictor> => {
+export async function openLocalPredictor(
+  model: Model,
+  options: AnnotateOptions,
+  host: AnnotateHost,
+  open = openBatchDecoder,
+): Promise<Predictor> {
   const { decoder, passedOver } = await open(model, options);
   const { batchesAtOnce } = decoder;
   let isOpen = true;
@@ -31,7 +36,7 @@ export const openLocalPredictor = async (
     batchSize: decoder.device === "cpu" && batchesAtOnce > 1 ? BATCH_SIZE_OF_MANY : BATCH_SIZES[decoder.device],
     passedOver,
     engine: () => ({ name: decoder.name, device: decoder.device, version: decoder.version }),
-    async *draw({ sources, plan, identity, batchSize, clock }: PredictRequest) {
+    async *predict({ sources, plan, identity, batchSize, clock }: PredictRequest) {
       const crops = readCrops(sources, {
         context: identity.context,
         maxCropsAhead: Math.max(2, batchesAtOnce) * batchSize,
@@ -39,15 +44,15 @@ export const openLocalPredictor = async (
           clock.add(stage, milliseconds);
         },
       });
-      const inWork: Promise<PredictedInstance[]>[] = []; // in input order, and so they are yielded
+      const underWay: Promise<PredictedInstance[]>[] = []; // yielded in this order, that of the input
       for await (const batch of batchesOf(crops, plan)) {
         if (host.signal.aborted) break;
-        const drawing = predictInstances(decoder.decode, batch, identity, clock);
-        drawing.catch(() => undefined); // met when its turn comes
-        inWork.push(drawing);
-        if (inWork.length >= batchesAtOnce) yield await inWork.shift()!;
+        const predicting = predictInstances(decoder.decode, batch, identity, clock);
+        predicting.catch(() => undefined); // handled when its turn comes
+        underWay.push(predicting);
+        if (underWay.length >= batchesAtOnce) yield await underWay.shift()!;
       }
-      for (const drawing of inWork) yield await drawing;
+      for (const predicting of underWay) yield await predicting;
     },
     async close() {
       if (!isOpen) return;
@@ -55,7 +60,7 @@ export const openLocalPredictor = async (
       await decoder.dispose();
     },
   };
-};
+}
 
 /** Cuts the stream where the plan's batch number changes. */
 async function* batchesOf(results: AsyncIterable<CropResult>, plan: Plan): AsyncGenerator<CropResult[]> {

@@ -3,14 +3,19 @@
  * the writers. A stopped run is only counted; its files come when it is resumed.
  */
 import { join } from "node:path";
+import { openImage } from "../crop/open-image.js";
+import { meaningOf } from "../dataset/cityscapes/labels.js";
 import type { Dataset, Entry, ImageGroup } from "../dataset/dataset.js";
 import type { PolyrnnError } from "../errors.js";
-import { invalidData } from "../errors.js";
+import { invalidData, receivedOf } from "../errors.js";
 import { JOURNAL_FILE, RUN_FILE } from "../files/run-layout.js";
 import { JournalReader } from "../runs/journal.js";
-import type { Outcome } from "../types.js";
+import type { Id, Outcome } from "../types.js";
+import { cityscapesLabel } from "../write/cityscapes.js";
+import { passedOver } from "../write/labels.js";
 import { openWriters } from "../write/open-writers.js";
 import { openOverlays } from "../write/overlays.js";
+import { sizeOfRecord } from "../write/writer.js";
 import type { AnnotationWriter, ImageResult, ResultItem, WriteContext } from "../write/writer.js";
 import type { AnnotateHost, AnnotateOptions } from "./options.js";
 import type { JournalIndex } from "./plan.js";
@@ -24,7 +29,7 @@ interface FinishedRun {
   readonly options: Pick<AnnotateOptions, "out" | "formats" | "overlays" | "limit"> & { readonly images?: string };
   readonly host: Pick<AnnotateHost, "note">;
   readonly dataset: Dataset;
-  /** What made the polygons; see generatorOf. */
+  /** What made the polygons; see `generatorOf`. */
   readonly generator: string;
   readonly selection: Selection;
   readonly clock: StageClock;
@@ -35,39 +40,49 @@ interface FinishedCounts {
   readonly stopped: boolean;
   /** Instances that are known to have no line. */
   readonly remaining: number;
-  /** Images with something drawn, for the choice of overlays. */
+  /** Images with a polygon to show, for the choice of overlays. */
   readonly imageCount: number;
 }
 
+/** What became of each entry of the data set. */
+interface Outcomes {
+  readonly selection: Selection;
+  readonly index: JournalIndex;
+  readonly journal: JournalReader;
+}
+
+/**
+ * @returns the counts of the whole run, and what was written, relative to its folder
+ * @throws E_DATA when the journal lacks instances; E_WRITE
+ */
 export async function finishRun(
   run: FinishedRun,
   journalPath: string,
-  drawn: FinishedCounts,
+  counts: FinishedCounts,
 ): Promise<{ tally: Tally; written: readonly string[] }> {
-  const { index } = await recoverJournal(journalPath, undefined, run.dataset.annotationCount);
-  const journal = await JournalReader.open(journalPath);
+  const { dataset, selection, options, host, clock } = run;
+  const { index } = await recoverJournal(journalPath, undefined, dataset.annotationCount);
+  const outcomes: Outcomes = { selection, index, journal: await JournalReader.open(journalPath) };
   const tally = new Tally();
   try {
-    if (drawn.stopped) {
-      for await (const group of run.dataset.groups()) await resultOf(group, run.selection, index, journal, tally);
+    if (counts.stopped) {
+      for await (const group of dataset.groups()) await resultOf(group, outcomes, tally);
       return { tally, written: [RUN_FILE, JOURNAL_FILE] };
     }
-    run.host.note(`writing ${run.options.formats.join(", ")} to ${run.options.out}`);
-    const written = await run.clock.time("write", () => writeFiles(run, drawn, index, journal, tally));
+    host.note(`writing ${options.formats.join(", ")} to ${options.out}`);
+    const written = await clock.time("write", () => writeFiles(run, counts, outcomes, tally));
     return { tally, written: [RUN_FILE, JOURNAL_FILE, ...written] };
   } finally {
-    await journal.close();
+    await outcomes.journal.close();
   }
 }
 
 async function writeFiles(
-  run: FinishedRun,
+  { options, dataset, selection, host, generator }: FinishedRun,
   { imageCount, remaining }: FinishedCounts,
-  index: JournalIndex,
-  journal: JournalReader,
+  outcomes: Outcomes,
   tally: Tally,
 ): Promise<readonly string[]> {
-  const { options, dataset, selection, host, generator } = run;
   const context: WriteContext = {
     out: options.out,
     categories: dataset.categories,
@@ -86,16 +101,20 @@ async function writeFiles(
   try {
     let predictable = 0,
       journaled = 0;
+    const drawn = new Set<Id>();
     for await (const group of dataset.groups()) {
-      const result = await resultOf(group, selection, index, journal, tally);
+      const result = await resultOf(group, outcomes, tally);
       for (const ordinal of predictableOrdinals(group, selection)) {
         predictable++;
-        if (index.get(ordinal) !== undefined) journaled++;
+        if (outcomes.index.get(ordinal) !== undefined) journaled++;
       }
+      for (const item of result.items)
+        if (item.kind === "outcome" && item.outcome.status === "done") drawn.add(item.instance.categoryId);
       for (const writer of writers) await writer.image(result);
     }
     const wanted = Math.min(predictable, options.limit ?? Infinity) - remaining;
     if (journaled < wanted) throw incompleteJournal(join(options.out, JOURNAL_FILE), wanted - journaled);
+    if (options.formats.includes("cityscapes")) noteUnknownLabels(dataset, drawn, host);
     const written: string[] = [];
     for (const writer of writers) written.push(...(await writer.finish()));
     return written;
@@ -105,60 +124,85 @@ async function writeFiles(
   }
 }
 
+/** Cityscapes has a fixed list of labels: with others, its tools stop and its reader here has failed instances. */
+function noteUnknownLabels({ categories }: Dataset, drawn: ReadonlySet<Id>, host: FinishedRun["host"]): void {
+  const unknown = categories.filter(
+    ({ id, name }) => drawn.has(id) && meaningOf(cityscapesLabel(name)).kind !== "thing",
+  );
+  if (unknown.length === 0) return;
+  const names = unknown.slice(0, SHOWN_LABELS).map(({ name }) => receivedOf(name));
+  const more = unknown.length > SHOWN_LABELS ? `, ... (${unknown.length} in all)` : "";
+  host.note(
+    `cityscapes: expected labels of Cityscapes' instances (person, rider, car, ...), received ${names.join(", ")}${more}; ` +
+      "its tools do not take them. Rename these categories in the box file, or use another --format.",
+  );
+}
+const SHOWN_LABELS = 5;
+
 function predictableOrdinals(group: ImageGroup, selection: Selection): number[] {
   return group.entries.flatMap((entry) => {
     const decision = decide(entry, selection);
-    return decision.kind === "draw" ? [decision.instance.ordinal] : [];
+    return decision.kind === "predict" ? [decision.instance.ordinal] : [];
   });
 }
 
 /** Every instance was journaled by this process or an earlier one: a line that is not there now was damaged since. */
 function incompleteJournal(path: string, missing: number): PolyrnnError {
   return invalidData(
-    `${path}: expected a line for every instance, received ${missing} too few: it was damaged while the run was going on`,
-    "Run again with --resume: what is missing is drawn again. Check the disk, and that nothing else writes to this folder.",
+    `${path}: expected a line for every instance, received ${missing} too few: ` +
+      "it was damaged while the run was going on",
+    "Run again with --resume: what is missing is drawn again. " +
+      "Check the disk, and that nothing else writes to this folder.",
   );
 }
 
-/** Joins one image's annotations with what the journal says of them. */
-async function resultOf(
-  group: ImageGroup,
-  selection: Selection,
-  index: JournalIndex,
-  journal: JournalReader,
-  tally: Tally,
-): Promise<ImageResult> {
+/** Joins one image's annotations with what the journal says of them, and counts them. */
+async function resultOf(group: ImageGroup, outcomes: Outcomes, tally: Tally): Promise<ImageResult> {
   const items: ResultItem[] = [];
-  let size =
-    group.image.width !== undefined && group.image.height !== undefined
-      ? { width: group.image.width, height: group.image.height }
-      : undefined;
+  let size = sizeOfRecord(group.image);
   for (const entry of group.entries) {
-    const outcome = await outcomeOf(entry, selection, index, journal);
+    const outcome = await outcomeOf(entry, outcomes);
     if (outcome === undefined) continue; // beyond --limit, or not reached yet
     tally.add(outcome);
     if (outcome.status === "done") size = { width: outcome.imageWidth, height: outcome.imageHeight };
-    items.push(
-      entry.kind === "instance"
-        ? { kind: "outcome", instance: entry.instance, outcome }
-        : { kind: "rejected", raw: entry.raw, outcome },
-    );
+    items.push(resultItem(entry, outcome));
   }
+  if (size === undefined && items.some((item) => passedOver(item) !== "none")) size = await sizeOfUnopened(group);
   return {
     image: group.image,
     items,
     isEmpty: group.entries.length === 0,
+    isUnknown: group.location.kind === "failed" && group.location.failure.reason === "image-unknown",
     ...(size === undefined ? {} : { size }),
     ...(group.location.kind === "file" ? { path: group.location.path } : {}),
   };
 }
 
-async function outcomeOf(
-  entry: Entry,
-  selection: Selection,
-  index: JournalIndex,
-  journal: JournalReader,
-): Promise<Outcome | undefined> {
+/**
+ * Size of an image that this run had nothing to draw on, where the input does not say: labels that go through need it.
+ * No pixels are decoded for it.
+ */
+async function sizeOfUnopened({ image, location, entries }: ImageGroup): Promise<ImageResult["size"]> {
+  if (location.kind === "file") {
+    const opened = await openImage(location.path, image, location.root);
+    if (opened.kind === "opened") return { width: opened.image.width, height: opened.image.height };
+  }
+  for (const entry of entries) {
+    const truth = entry.kind === "instance" ? entry.instance.truth : undefined;
+    if (truth?.kind === "rle") return { width: truth.rle.width, height: truth.rle.height };
+  }
+  return undefined;
+}
+
+/** What the writers are handed of one annotation. */
+export function resultItem(entry: Entry, outcome: Outcome): ResultItem {
+  return entry.kind === "instance"
+    ? { kind: "outcome", instance: entry.instance, outcome }
+    : { kind: "rejected", raw: entry.raw, outcome };
+}
+
+/** @returns undefined when the journal says nothing of it */
+async function outcomeOf(entry: Entry, { selection, index, journal }: Outcomes): Promise<Outcome | undefined> {
   const decision = decide(entry, selection);
   if (decision.kind === "settled") return decision.outcome;
   const line = index.get(decision.instance.ordinal);

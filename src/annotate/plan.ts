@@ -1,20 +1,20 @@
 /**
- * The plan of a run: which instances are to be drawn now, and in which batch.
+ * The plan of a run: which instances are to be predicted now, and in which batch.
  *
- * A batch is cut by position in input order, not by what happens to be ready, and an unfinished batch is drawn again as
- * a whole. So a resumed run computes exactly the batches of an undisturbed one and ends in the same bytes. Memory: four
- * bytes per annotation, plus eight for the place of its journal line.
+ * A batch is cut by position in input order, not by what happens to be ready, and an unfinished batch is predicted
+ * again as a whole. So a resumed run computes exactly the batches of an undisturbed one and ends in the same bytes.
+ * Memory: four bytes per annotation, plus thirteen for the place and state of its journal line.
  */
 import type { Dataset, Entry } from "../dataset/dataset.js";
 import type { RunIdentity } from "../runs/identity.js";
 import { checkSameRun } from "../runs/identity.js";
 import type { LineRange } from "../runs/journal.js";
 import { readJournal, toOutcome } from "../runs/journal.js";
-import type { Outcome } from "../types.js";
+import type { ImageRecord, Outcome } from "../types.js";
 import type { Selection } from "./select.js";
 import { decide } from "./select.js";
 
-/** Where the last word on each instance stands in the journal. */
+/** Where the last line of each instance lies in the journal. */
 export class JournalIndex {
   private readonly offsets: Float64Array;
   private readonly lengths: Uint32Array;
@@ -37,10 +37,7 @@ export class JournalIndex {
     return length === 0 ? undefined : { offset: this.offsets[ordinal]!, length };
   }
 
-  /**
-   * True when the instance needs no further work; failed ones are tried again, because images come back and models
-   * change.
-   */
+  /** True when the instance needs no further work; failed ones are tried again, because a missing image may be back. */
   isSettled(ordinal: number): boolean {
     return this.lengths[ordinal]! > 0 && this.states[ordinal] === 0;
   }
@@ -53,7 +50,11 @@ export interface RecoveredJournal {
   readonly damagedLines: readonly number[];
 }
 
-/** Reads a journal back. @throws when it belongs to another run */
+/**
+ * Reads a journal back.
+ * @param identity of the run that continues it; undefined where that has been checked
+ * @throws E_RESUME when the journal belongs to another run
+ */
 export async function recoverJournal(
   path: string,
   identity: RunIdentity | undefined,
@@ -66,12 +67,11 @@ export async function recoverJournal(
     length = line.offset + line.length + 1;
     if (line.number === 1) {
       if (identity !== undefined) checkSameRun(path, line.value, identity);
-    } else if (line.value === undefined) {
-      damagedLines.push(line.number);
-    } else {
-      const outcome = toOutcome(line.value);
-      if (outcome.ordinal < annotationCount) index.set(outcome.ordinal, line, outcome.status === "failed");
+      continue;
     }
+    const outcome = line.value === undefined ? undefined : toOutcome(line.value);
+    if (outcome === undefined) damagedLines.push(line.number);
+    else if (outcome.ordinal < annotationCount) index.set(outcome.ordinal, line, outcome.status === "failed");
   }
   // Not even the first line was written: the same as a damaged header.
   if (length === 0 && identity !== undefined) checkSameRun(path, undefined, identity);
@@ -81,7 +81,7 @@ export async function recoverJournal(
 export const NOT_NOW = -1;
 
 export interface Plan {
-  /** Batch number of each annotation by ordinal; NOT_NOW for those that are not to be drawn now. */
+  /** Batch number of each annotation by ordinal; NOT_NOW for those that are not to be predicted now. */
   readonly batchOf: Int32Array;
   /** Instances the run is asked for, finished ones included. */
   readonly total: number;
@@ -89,25 +89,33 @@ export interface Plan {
   readonly finishedBefore: number;
   /** Images with at least one instance the run is asked for. */
   readonly imageCount: number;
+  /** Images whose file was found in another case than its name, and one of them. */
+  readonly otherCase: { readonly count: number; readonly example?: { readonly name: string; readonly path: string } };
+  /** Kept annotations with a part that cannot be read, and what is wrong with the first. */
+  readonly keptInPart: { readonly count: number; readonly example?: string };
 }
 
-/**
- * Walks the data set once without touching an image.
- * @param limit   draw at most this many instances, in input order
- * @param settled told what becomes of every entry that needs no drawing
- */
-export async function planRun(
-  dataset: Dataset,
-  selection: Selection,
-  index: JournalIndex | undefined,
-  batchSize: number,
-  limit: number | undefined,
-  settled: (outcome: Outcome, entry: Entry) => Promise<void>,
-): Promise<Plan> {
+export interface PlanRequest {
+  readonly dataset: Dataset;
+  readonly selection: Selection;
+  readonly batchSize: number;
+  /** Instances to predict at most, in input order. */
+  readonly limit: number | undefined;
+  /** What an earlier run has journaled. */
+  readonly index?: JournalIndex | undefined;
+  /** Receives what becomes of every entry that is not to be predicted. */
+  readonly onSettled: (outcome: Outcome, entry: Entry, image: ImageRecord) => Promise<void>;
+}
+
+/** Walks the data set once without touching an image. */
+export async function planRun(request: PlanRequest): Promise<Plan> {
+  const { dataset, selection, batchSize, limit, index, onSettled } = request;
   const batchOf = new Int32Array(dataset.annotationCount).fill(NOT_NOW);
   let total = 0;
   let finishedBefore = 0;
   let imageCount = 0;
+  const otherCase: { count: number; example?: { name: string; path: string } } = { count: 0 };
+  const keptInPart: { count: number; example?: string } = { count: 0 };
   let batch: number[] = [];
   const closeBatch = (): void => {
     if (index !== undefined && batch.every((ordinal) => index.isSettled(ordinal))) finishedBefore += batch.length;
@@ -119,7 +127,12 @@ export async function planRun(
     for (const entry of group.entries) {
       const decision = decide(entry, selection);
       if (decision.kind === "settled") {
-        await settled(decision.outcome, entry);
+        const leftOut = entry.kind === "instance" ? entry.instance.truthLeftOut : undefined;
+        if (leftOut !== undefined && decision.outcome.status === "skipped" && decision.outcome.reason === "kept") {
+          keptInPart.count++;
+          keptInPart.example ??= leftOut;
+        }
+        await onSettled(decision.outcome, entry, group.image);
         continue;
       }
       if (limit !== undefined && total >= limit) continue;
@@ -127,8 +140,12 @@ export async function planRun(
       total++;
       if (batch.length === batchSize) closeBatch();
     }
-    if (total > totalBefore) imageCount++;
+    if (total === totalBefore) continue;
+    imageCount++;
+    if (group.location.kind !== "file" || group.location.isOtherCase !== true) continue;
+    otherCase.count++;
+    otherCase.example ??= { name: group.image.fileName, path: group.location.path };
   }
   if (batch.length > 0) closeBatch();
-  return { batchOf, total, finishedBefore, imageCount };
+  return { batchOf, total, finishedBefore, imageCount, otherCase, keptInPart };
 }

@@ -1,6 +1,6 @@
-/** One batch of crops to outcomes: the decoder draws, everything else here is bookkeeping. */
+/** One batch of crops to outcomes: the decoder predicts, everything else here is bookkeeping. */
 import type { Crop, CropResult } from "../crop/crop.js";
-import type { DecodeBatch } from "../predict/decoder.js";
+import type { DecodeBatch } from "../predict/outline.js";
 import type { Prediction, PredictOptions } from "../predict/predict.js";
 import { predictWith } from "../predict/predict.js";
 import type { Failure, Instance, Outcome } from "../types.js";
@@ -50,8 +50,8 @@ function toOutcome(prediction: Prediction, minScore: number): Outcome {
   const { crop } = prediction;
   const { ordinal, annotationId, imageId } = crop.instance;
   if (prediction.kind === "failed") return failedOutcome(crop.instance, prediction.failure);
-  // As it is written, so that a limit read off a file keeps the polygon it was read off.
-  const score = Math.round(prediction.score * 1e4) / 1e4;
+  // Compared as it is written, so that --min-score with the score in a file keeps that polygon.
+  const { score } = prediction;
   if (score < minScore) return { ordinal, annotationId, imageId, status: "skipped", reason: "score-below-minimum" };
   return {
     ordinal,

@@ -1,20 +1,23 @@
-/** Which instances a run draws: pure decisions over the reader's entries. */
+/** Which instances a run predicts: pure decisions over the reader's entries. */
 import type { Entry } from "../dataset/dataset.js";
 import type { Id, Instance, Outcome } from "../types.js";
 
 export interface Selection {
-  /** Ids of the categories to draw; undefined: all. */
+  /** Ids of the categories to predict; undefined: all. */
   readonly categoryIds: ReadonlySet<Id> | undefined;
   readonly existing: "predict" | "keep";
 }
 
 /** What becomes of an entry before any pixel is read. */
 export type Decision =
-  { readonly kind: "draw"; readonly instance: Instance } | { readonly kind: "settled"; readonly outcome: Outcome };
+  { readonly kind: "predict"; readonly instance: Instance } | { readonly kind: "settled"; readonly outcome: Outcome };
 
 export function decide(entry: Entry, selection: Selection): Decision {
+  const keeps = selection.existing === "keep";
   if (entry.kind === "failed") {
     const { ordinal, annotationId, imageId, failure } = entry;
+    if (keeps && entry.hasTruth === true && annotationId !== null && imageId !== null)
+      return settled({ ordinal, annotationId, imageId, status: "skipped", reason: "kept" });
     return settled({
       ordinal,
       annotationId,
@@ -33,10 +36,14 @@ export function decide(entry: Entry, selection: Selection): Decision {
   if (selection.categoryIds !== undefined && !selection.categoryIds.has(instance.categoryId)) {
     return settled({ ordinal, annotationId, imageId, status: "skipped", reason: "category" });
   }
-  if (selection.existing === "keep" && instance.truth !== undefined) {
+  if (keeps && instance.truth !== undefined) {
     return settled({ ordinal, annotationId, imageId, status: "skipped", reason: "kept" });
   }
-  return { kind: "draw", instance };
+  if (keeps && instance.truthProblem !== undefined) {
+    const message = `${instance.truthProblem}. It was not drawn over (--existing keep); correct or remove this segmentation.`;
+    return settled({ ordinal, annotationId, imageId, status: "failed", reason: "segmentation-invalid", message });
+  }
+  return { kind: "predict", instance };
 }
 
 function settled(outcome: Outcome): Decision {

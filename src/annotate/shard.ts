@@ -1,21 +1,23 @@
 /**
- * Which part of a data set this machine draws: "3/16", or what the job system says of the job that runs here.
+ * Which part of a data set this machine works on: "3/16", or the job's number from the variables of its job system. The
+ * data set is cut by images, on all machines alike, from nothing but the box file:
+ *
+ *     images are sorted by the SHA-256 of their file name (UTF-8, as in the box file); equal ones stay in input order;
+ *     the image of rank r, from 0, of M lies in shard floor(r * N / M) + 1
+ *
+ * Sorting by a hash mixes folders and cameras, and cutting by rank makes sizes differ by one image at most. The
+ * remainder of the hash would leave some shards much larger than others. All boxes of an image stay together.
  *
  * Shards count from 1, as test runners and GitLab do; Kubernetes counts jobs from 0, Slurm from where the user says.
  */
 import { createHash } from "node:crypto";
 import type { Dataset, ImageGroup } from "../dataset/dataset.js";
 import { receivedOf, usageError } from "../errors.js";
-
-export interface Shard {
-  /** From 1 to count. */
-  readonly index: number;
-  readonly count: number;
-}
+import type { Shard } from "../runs/identity.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** More would be a slip: a shard of the largest data sets would hold a handful of images. */
+/** More is a typing error: a shard of the largest data sets would hold a handful of images. */
 const MOST_SHARDS = 100_000;
 
 /**
@@ -35,11 +37,6 @@ export function parseShard(text: string, env: Environment): Shard {
   return checked(Number(index), Number(count), `--shard ${text}`);
 }
 
-/** "3/16", as --shard takes it. */
-export function shardName({ index, count }: Shard): string {
-  return `${index}/${count}`;
-}
-
 interface JobSystem {
   readonly name: string;
   /** Its variable that numbers the job; the others are needed beside it. */
@@ -56,7 +53,8 @@ const JOB_SYSTEMS: readonly JobSystem[] = [
     marker: "JOB_COMPLETION_INDEX",
     others: ["JOB_COMPLETIONS"],
     advice:
-      "Kubernetes sets only the index: add an env entry JOB_COMPLETIONS with the value of spec.completions to the container.",
+      "Kubernetes sets only the index: " +
+      "add an env entry JOB_COMPLETIONS with the value of spec.completions to the container.",
     read: (n) => ({ index: n["JOB_COMPLETION_INDEX"]! + 1, count: n["JOB_COMPLETIONS"]! }),
   },
   {
@@ -92,7 +90,8 @@ function shardOfJob(env: Environment): Shard {
   }
   if (another !== undefined) {
     throw usageError(
-      `--shard auto: expected one job system, but both ${system.marker} (${system.name}) and ${another.marker} (${another.name}) are set`,
+      `--shard auto: expected one job system, but both ${system.marker} (${system.name}) ` +
+        `and ${another.marker} (${another.name}) are set`,
       "Say which part with --shard I/N.",
     );
   }
@@ -116,10 +115,8 @@ function isSet(value: string | undefined): value is string {
 
 function numberOf({ name: system, advice }: JobSystem, name: string, value: string | undefined): number {
   if (isSet(value) && /^\d{1,9}$/.test(value)) return Number(value);
-  throw usageError(
-    `--shard auto (${system}): expected a whole number in ${name} but received ${isSet(value) ? receivedOf(value) : "nothing"}`,
-    advice,
-  );
+  const received = isSet(value) ? receivedOf(value) : "nothing";
+  throw usageError(`--shard auto (${system}): expected a whole number in ${name} but received ${received}`, advice);
 }
 
 function checked(
@@ -135,17 +132,6 @@ function checked(
   return { index, count };
 }
 
-/*
- * Cuts a data set by images for --shard. All machines cut alike, from nothing but the box file:
- *
- *     images are sorted by the SHA-256 of their file name (UTF-8, as the box file has it; equal ones stay in input order);
- *     the image of rank r, from 0, of M lies in shard floor(r * N / M) + 1
- *
- * Sorting by a hash mixes folders and cameras, and cutting by rank makes sizes differ by one image at most; the
- * remainder of the hash would leave shards a quarter larger than others at 1,000 images and 16 shards. All boxes of an
- * image stay together.
- */
-
 /** The images and annotations of one shard. */
 export interface ShardSize {
   readonly images: number;
@@ -157,7 +143,7 @@ export interface ShardedDataset extends Dataset {
   readonly shardSize: ShardSize;
 }
 
-/** Leading hex digits of the hash: as many as a number holds exactly. */
+/** Leading hex digits of the hash, as many as a double holds exactly. */
 const KEY_DIGITS = 13;
 
 /** @param names file names in input order. @returns for each its shard, from 1 */
@@ -194,6 +180,7 @@ export async function cutShard(dataset: Dataset, { index, count }: Shard): Promi
     sha256,
     shardSize: { images: own.length, annotations: own.reduce((sum, size) => sum + size, 0) },
     groups: () => groupsWhere(dataset, (position) => shards[position] === index),
+    imageKey: (fileName) => dataset.imageKey(fileName),
     close: () => dataset.close(),
   };
 }

@@ -1,16 +1,107 @@
-/** Counts of a run, kept while outcomes go by: what summary.json says. */
-import type { FailReason, Outcome, SkipReason } from "../types.js";
-import type { AnnotateSummary, ReportedFailure } from "./options.js";
+/** summary.json: the counts of a run, kept while outcomes go by, and where its time went. */
+import { join } from "node:path";
+import { withoutControls } from "../foreign.js";
+import { writeAtomic } from "../files/atomic-file.js";
+import { SUMMARY_FILE } from "../files/run-layout.js";
+import { isValidRing } from "../geometry/valid-ring.js";
+import type { Shard } from "../runs/identity.js";
+import type { PredictingEngine } from "../runs/run-file.js";
+import type { FailReason, Id, Outcome, SkipReason } from "../types.js";
+import type { ReportedFailure } from "./options.js";
+import type { ShardSize } from "./shard.js";
 
-/** Failures listed one by one in the summary; all of them are in the journal. */
+/** Adding a field is free, changing one is a new version. */
+export interface AnnotateSummary extends OutcomeCounts {
+  readonly version: 1;
+  readonly type: "summary";
+  /** True when the user stopped the run; the journal is valid, and --resume continues it. */
+  readonly stopped: boolean;
+  readonly images: number;
+  /** Images with an instance that this run was asked for. */
+  readonly imagesAsked: number;
+  /** Annotations in the input. */
+  readonly annotations: number;
+  /** The part of them that this run worked on; the counts are the part's. */
+  readonly shard?: Shard & ShardSize;
+  /** Instances not reached (stopped). */
+  readonly remaining: number;
+  readonly engine: PredictingEngine["name"];
+  readonly device: PredictingEngine["device"];
+  readonly engineVersion: string;
+  readonly model: string;
+  readonly modelHash: string;
+  readonly batchSize: number;
+  /** Instances finished by this process (a resumed run counts only its own). */
+  readonly finishedNow: number;
+  /** Wall time of this process, to the millisecond. */
+  readonly seconds: number;
+  /** Stages overlap, so they may add up to more than the wall time. */
+  readonly secondsPerStage: Readonly<Record<Stage, number>>;
+  readonly instancesPerSecond: number;
+  readonly peakMemoryMiB: number;
+  /** Output folder, and what was written there; relative paths, a folder ends with "/". */
+  readonly out: string;
+  readonly written: readonly string[];
+  /** What the folder was merged from; absent where one run made the whole. */
+  readonly merged?: MergedShards;
+}
+
+/** What became of the instances. */
+export interface OutcomeCounts {
+  readonly done: number;
+  readonly failed: number;
+  readonly skipped: number;
+  /** Polygons predicted from a box that was cut at the image's border. */
+  readonly clipped: number;
+  /** Polygons cut at the step limit before end-of-sequence. */
+  readonly unended: number;
+  /** Polygons that cross or touch themselves, or have no area; see geometry/simple-ring.ts. */
+  readonly invalid: number;
+  readonly failedByReason: Partial<Record<FailReason, number>>;
+  readonly skippedByReason: Partial<Record<SkipReason, number>>;
+  /** The first 100 failures; all of them are in the journal. */
+  readonly failures: readonly ReportedFailure[];
+  /** 0..1, to four decimals; null without a polygon. */
+  readonly meanScore: number | null;
+}
+
+export type Stage = "decode" | "crop" | "encode" | "steps" | "write";
+
+export interface MergedShards {
+  /** Shards of the run. */
+  readonly count: number;
+  readonly parts: readonly MergedPart[];
+  /** Shards without a part, and how many of their instances are to be predicted. */
+  readonly missing: readonly { readonly shard: number; readonly remaining: number }[];
+}
+
+export interface MergedPart {
+  readonly shard: number;
+  /** As the user named it. */
+  readonly folder: string;
+  /** Instances without a polygon yet; 0: the shard is finished. */
+  readonly remaining: number;
+  /** One annotation without a polygon yet. */
+  readonly firstRemaining?: Id;
+  readonly device: PredictingEngine["device"];
+}
+
+/** @throws E_WRITE */
+export async function writeSummaryFile(out: string, summary: AnnotateSummary): Promise<void> {
+  await writeAtomic(join(out, SUMMARY_FILE), `${withoutControls(JSON.stringify(summary, null, 2))}\n`);
+}
+
+/** Failures listed one by one in the summary; see `OutcomeCounts`. */
 const LISTED_FAILURES = 100;
 
+/** Counts outcomes, each instance once. */
 export class Tally {
-  done = 0;
-  failed = 0;
-  skipped = 0;
+  private done = 0;
+  private failed = 0;
+  private skipped = 0;
   private clipped = 0;
   private unended = 0;
+  private invalid = 0;
   private scoreSum = 0;
   private readonly failedByReason = new Map<FailReason, number>();
   private readonly skippedByReason = new Map<SkipReason, number>();
@@ -23,38 +114,29 @@ export class Tally {
         this.scoreSum += outcome.score;
         if (outcome.clipped) this.clipped++;
         if (!outcome.ended) this.unended++;
+        if (!isValidRing(outcome.ring)) this.invalid++;
         return;
       case "skipped":
         this.skipped++;
-        count(this.skippedByReason, outcome.reason);
+        increment(this.skippedByReason, outcome.reason);
         return;
       case "failed": {
         this.failed++;
-        count(this.failedByReason, outcome.reason);
+        increment(this.failedByReason, outcome.reason);
         const { annotationId, imageId, reason, message } = outcome;
         if (this.failures.length < LISTED_FAILURES) this.failures.push({ annotationId, imageId, reason, message });
       }
     }
   }
 
-  counts(): Pick<
-    AnnotateSummary,
-    | "done"
-    | "failed"
-    | "skipped"
-    | "clipped"
-    | "unended"
-    | "failedByReason"
-    | "skippedByReason"
-    | "failures"
-    | "meanScore"
-  > {
+  counts(): OutcomeCounts {
     return {
       done: this.done,
       failed: this.failed,
       skipped: this.skipped,
       clipped: this.clipped,
       unended: this.unended,
+      invalid: this.invalid,
       failedByReason: Object.fromEntries(this.failedByReason),
       skippedByReason: Object.fromEntries(this.skippedByReason),
       failures: this.failures,
@@ -63,14 +145,11 @@ export class Tally {
   }
 }
 
-function count<K>(counts: Map<K, number>, key: K): void {
+function increment<K>(counts: Map<K, number>, key: K): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
-/* Where the time of a run goes. Stages overlap, so their sum may exceed the wall time. */
-
-export type Stage = keyof AnnotateSummary["secondsPerStage"];
-
+/** Adds up the time of overlapping stages. */
 export class StageClock {
   private readonly milliseconds: Record<Stage, number> = { decode: 0, crop: 0, encode: 0, steps: 0, write: 0 };
   private readonly started = performance.now();
@@ -93,7 +172,7 @@ export class StageClock {
     return (performance.now() - this.started) / 1000;
   }
 
-  /** Seconds per stage, rounded to milliseconds. */
+  /** Seconds per stage, to the millisecond. */
   seconds(): AnnotateSummary["secondsPerStage"] {
     const { decode, crop, encode, steps, write } = this.milliseconds;
     const round = (ms: number): number => Math.round(ms) / 1000;
@@ -105,4 +184,9 @@ export class StageClock {
       write: round(write),
     };
   }
+}
+
+/** Most memory this process has held so far. */
+export function peakMemoryMiB(): number {
+  return Math.round(process.resourceUsage().maxRSS / 1024);
 }

@@ -1,4 +1,4 @@
-/** What a command is to the command line: words, help, options, and work that is loaded when it is asked for. */
+/** What a command is to the command line: its path, its help and options, and the work behind them. */
 import type { ExitCode } from "../errors.js";
 import type { AnyOptionTable, OptionTable } from "./option-table.js";
 import type { Presentation } from "./report-error.js";
@@ -6,49 +6,71 @@ import type { Terminal } from "./terminal.js";
 
 export interface Example {
   readonly why: string;
-  /** The command line, without `polyrnn` where it begins with it. */
+  /** The command line, `polyrnn` included. */
   readonly line: string;
 }
 
 interface CommandHead {
   /** ["models", "show"] */
-  readonly words: readonly string[];
+  readonly path: readonly string[];
   /** Lower case, no full stop: follows the command's name in the help. */
   readonly summary: string;
   /** Two or three. */
   readonly examples: readonly Example[];
 }
 
+/** A word that only commands below it follow: `polyrnn queue` alone does nothing. */
+export interface CommandGroup {
+  readonly path: readonly string[];
+  readonly summary: string;
+}
+
 export interface Command extends CommandHead {
   readonly table: AnyOptionTable;
-  /** @param rest the words after the command's own */
-  run(rest: readonly string[], terminal: Terminal, presentation: Presentation): Promise<ExitCode>;
+  /**
+   * @param args what follows the command's own name
+   * @throws E_USAGE; E_MISSING and E_DATA for a config file
+   */
+  resolve(args: readonly string[], env: Terminal["env"]): Promise<Invocation>;
+}
+
+/** A command with its options, ready to run. */
+export interface Invocation {
+  readonly presentation: Presentation;
+  run(terminal: Terminal): Promise<ExitCode>;
 }
 
 interface CommandDefinition<O> extends CommandHead {
   readonly table: OptionTable<O> & AnyOptionTable;
-  /** Imports the command's implementation; nothing heavy may be imported before. */
-  load(): Promise<(options: Readonly<O>, terminal: Terminal, rest: readonly string[]) => Promise<ExitCode>>;
+  /**
+   * The work. What is heavy is imported here with `await import()`, never at the top of the file: help starts at once.
+   * @param args as typed, for messages that repeat the command
+   */
+  run(options: Readonly<O>, terminal: Terminal, args: readonly string[]): Promise<ExitCode>;
 }
 
 /** Ties a table to the function that takes its options. */
 export function defineCommand<O extends Partial<Presentation>>(definition: CommandDefinition<O>): Command {
+  const { path, summary, examples, table } = definition;
   return {
-    words: definition.words,
-    summary: definition.summary,
-    examples: definition.examples,
-    table: definition.table,
-    async run(rest, terminal, presentation) {
-      const help = `polyrnn ${definition.words.join(" ")} --help`;
+    path,
+    summary,
+    examples,
+    table,
+    async resolve(args, env) {
+      const help = `polyrnn ${path.join(" ")} --help`;
       const { parseArguments } = await import("./parse-arguments.js");
       const { resolveOptions } = await import("./resolve-options.js");
-      const given = parseArguments(rest, definition.table, help);
-      const options = await resolveOptions<O>(definition.table, { given, env: terminal.env, help });
-      presentation.json = options.json ?? false;
-      presentation.verbose = options.verbose ?? false;
-      presentation.color = options.color ?? "auto";
-      const work = await definition.load();
-      return work(options, terminal, rest);
+      const given = parseArguments(args, table, help);
+      const options = await resolveOptions<O>(definition.table, { given, env, help });
+      return {
+        presentation: {
+          json: options.json ?? false,
+          verbose: options.verbose ?? false,
+          color: options.color ?? "auto",
+        },
+        run: (terminal) => definition.run(options, terminal, args),
+      };
     },
   };
 }

@@ -1,10 +1,12 @@
 /** Help texts, made from the option tables. Lines fit 100 columns. */
 import { EXIT } from "../errors.js";
 import { packageVersion } from "../version.js";
-import type { Command } from "./command.js";
+import type { Command, CommandGroup } from "./command.js";
+import { commandsBelow } from "./find-command.js";
 import type { OptionGroup, OptionRow } from "./option-table.js";
 import { flagName } from "./option-table.js";
 import { expectation } from "./option-values.js";
+import { wrap } from "./phrases.js";
 
 const LINE_WIDTH = 100;
 const GROUPS: readonly OptionGroup[] = ["common", "advanced", "output"];
@@ -14,12 +16,12 @@ const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = {
   output: "Output",
 };
 
-/** Also in the README. */
+/** Also in docs/cli.md. */
 export const EXIT_CODE_MEANINGS: readonly (readonly [number, string])[] = [
-  [EXIT.ok, "every requested instance is done, or there was nothing to do"],
-  [EXIT.failures, "the run finished, at least one instance failed; the summary lists them"],
+  [EXIT.ok, "every requested instance is done (up to --max-failed may have failed), or there was nothing to do"],
+  [EXIT.failures, "the run finished, some instances failed (more than --max-failed); the summary lists them"],
   [EXIT.usage, "wrong usage"],
-  [EXIT.dataInvalid, "input data is invalid"],
+  [EXIT.dataInvalid, "input data is invalid, or not one polygon came out although there were boxes"],
   [EXIT.inputMissing, "input is missing"],
   [EXIT.unavailable, "model or device is not available"],
   [EXIT.bug, "a bug; prints a stack and where to report it"],
@@ -29,7 +31,7 @@ export const EXIT_CODE_MEANINGS: readonly (readonly [number, string])[] = [
 
 /** `polyrnn --help` */
 export function mainHelp(commands: readonly Command[]): string {
-  const top = commands.filter((command) => command.words.length === 1);
+  const top = commands.filter((command) => command.path.length === 1);
   return [
     `polyrnn ${packageVersion()} - turns boxes into polygons`,
     "",
@@ -45,12 +47,26 @@ export function mainHelp(commands: readonly Command[]): string {
   ].join("\n");
 }
 
+/** `polyrnn queue --help` */
+export function groupHelp(group: CommandGroup, commands: readonly Command[]): string {
+  const name = group.path.join(" ");
+  const below = commandsBelow(group.path, commands);
+  return [
+    `polyrnn ${name} - ${group.summary}`,
+    "",
+    ...below.flatMap((command) => exampleLines(command.examples.slice(0, 1))),
+    "",
+    "Commands",
+    ...columns(below.map((command) => [usageOf(command), command.summary])),
+    "",
+    `Every command explains its options: "polyrnn ${below[0]!.path.join(" ")} --help".`,
+  ].join("\n");
+}
+
 /** `polyrnn annotate --help` */
 export function commandHelp(command: Command, commands: readonly Command[]): string {
-  const name = command.words.join(" ");
-  const below = commands.filter(
-    (other) => other !== command && command.words.every((word, i) => other.words[i] === word),
-  );
+  const name = command.path.join(" ");
+  const below = commandsBelow(command.path, commands);
   const lines = [
     `polyrnn ${name} - ${command.summary}`,
     "",
@@ -63,24 +79,19 @@ export function commandHelp(command: Command, commands: readonly Command[]): str
   const width = leftWidth(Object.entries(command.table).map(([option, row]) => signature(option, row)));
   for (const group of GROUPS) {
     const rows = Object.entries(command.table).filter(([, row]) => row.group === group);
-    if (rows.length > 0)
-      lines.push(
-        "",
-        GROUP_TITLES[group],
-        ...columns(
-          rows.map(([option, row]) => [signature(option, row), explanation(row)]),
-          width,
-        ),
-      );
+    if (rows.length === 0) continue;
+    const texts = rows.map(([option, row]) => [signature(option, row), explanation(row)] as const);
+    lines.push("", GROUP_TITLES[group], ...columns(texts, width));
   }
   lines.push(
     "",
     ...wrap(
       "Every option can also be set as an environment variable (--batch-size: POLYRNN_BATCH_SIZE)" +
         ("config" in command.table
-          ? " and in a config file. Defaults give way to the config file, that to the environment, that to flags."
-          : ". Flags go before it."),
+          ? " or in a config file. Flags override the environment, which overrides the config file."
+          : ". Flags override it."),
       0,
+      LINE_WIDTH,
     ),
   );
   return lines.join("\n");
@@ -96,10 +107,10 @@ export function signature(name: string, row: OptionRow): string {
 /** The description with range, unit and default. */
 export function explanation(row: OptionRow): string {
   const facts: string[] = [];
-  if (row.type === "number")
-    facts.push(
-      [row.max === undefined ? `${row.min} or more` : `${row.min} to ${row.max}`, row.unit ?? []].flat().join(" "),
-    );
+  if (row.type === "number") {
+    const range = row.max === undefined ? `${row.min} or more` : `${row.min} to ${row.max}`;
+    facts.push(row.unit === undefined ? range : `${range} ${row.unit}`);
+  }
   if (row.type === "list" && row.choices !== undefined) facts.push(expectation(row));
   if (row.required === true) facts.push("required");
   if (row.default !== undefined && row.type !== "flag") facts.push(`default: ${defaultText(row.default)}`);
@@ -119,13 +130,14 @@ function placeholderOf(row: OptionRow): string {
   return row.placeholder ?? row.choices?.join("|") ?? "TEXT";
 }
 
-function usageOf(command: Command): string {
+/** `annotate IMAGES --boxes FILE|DIR [options]`: what must be given, and the rest in brackets. */
+export function usageOf(command: Command): string {
   const rows = Object.entries(command.table);
   const needed = rows.filter(([, row]) => row.position !== undefined || row.required === true);
   const parts = needed.map(([name, row]) =>
     row.required === true ? signature(name, row) : `[${signature(name, row)}]`,
   );
-  return [...command.words, ...parts, ...(needed.length < rows.length ? ["[options]"] : [])].join(" ");
+  return [...command.path, ...parts, ...(needed.length < rows.length ? ["[options]"] : [])].join(" ");
 }
 
 function exampleLines(examples: Command["examples"]): string[] {
@@ -143,22 +155,8 @@ function columns(
   width = leftWidth(rows.map(([left]) => left)),
 ): string[] {
   return rows.flatMap(([left, right]) => {
-    const [first = "", ...more] = wrap(right, width + 4);
+    const [first = "", ...more] = wrap(right, width + 4, LINE_WIDTH);
     if (left.length > width) return [`  ${left}`, " ".repeat(width + 4) + first.trimStart(), ...more];
     return [`  ${left.padEnd(width)}  ${first.trimStart()}`, ...more];
   });
-}
-
-function wrap(text: string, indent: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && indent + line.length + 1 + word.length > LINE_WIDTH) {
-      lines.push(" ".repeat(indent) + line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, " ".repeat(indent) + line];
 }

@@ -1,16 +1,16 @@
-/** The process around the command line: real streams, signals, exit code. bin/polyrnn.js calls main(). */
+/** The process around the command line: real streams, signals, exit code. bin/start.js calls main(). */
 import { EXIT } from "../errors.js";
 import { reportError } from "./report-error.js";
 import { run } from "./run.js";
 import type { Terminal } from "./terminal.js";
 
 /**
- * npm passes an interrupt on that its child already got from the terminal; two within this many milliseconds are one
- * key press.
+ * npm passes on an interrupt that its child has already received from the terminal. Two within this many milliseconds
+ * are one key press.
  */
 const ONE_KEY_PRESS_MS = 300;
 
-/** A command that is over leaves this long to what ends by itself. */
+/** Time for open handles to close by themselves after a command has ended. */
 const GRACE_MS = 2000;
 
 export async function main(): Promise<void> {
@@ -27,8 +27,8 @@ export async function main(): Promise<void> {
     void reportError(error, terminal, { json: false, verbose: true, color: "auto" }).then(() => process.exit(EXIT.bug));
   });
   process.exitCode = await run(process.argv.slice(2), terminal);
-  // Everything is written and said by now. What a library keeps open (a queue's connection to a server that is gone)
-  // must not keep the process.
+  // Everything is written by now. What a library keeps open, such as a queue's connection to a server that is gone,
+  // must not keep the process alive.
   setTimeout(() => {
     process.exit();
   }, GRACE_MS).unref();
@@ -38,9 +38,9 @@ export async function main(): Promise<void> {
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * First stop signal: asks the command to stop. Then all are the platform's again, and the next one ends the process at
- * once, even while the engine keeps this thread busy and no handler could run. A process that dies of SIGINT counts as
- * 130 for its shell.
+ * The first stop signal asks the command to stop. Then the platform's own handling is restored, so that the next one
+ * ends the process at once, even while the engine keeps this thread busy and no handler could run. A process that dies
+ * of SIGINT counts as 130 for its shell.
  */
 function stopSignal(): AbortSignal {
   const controller = new AbortController();

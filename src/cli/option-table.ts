@@ -1,13 +1,13 @@
 /**
  * The shape of an option table: one row per option of a command. Parsing, environment names, range checks, help and the
- * README's table are all made from the rows. `satisfies OptionTable<Options>` makes a missing row, or a default of the
- * wrong type, a compile error.
+ * tables in docs/cli.md are all made from the rows. `satisfies OptionTable<Options>` makes a missing row, or a default
+ * of the wrong type, a compile error.
  */
 
 export type OptionGroup = "common" | "advanced" | "output";
 
 interface RowBase {
-  /** One sentence part without a full stop; unit, range and default are added from the row. */
+  /** At most 90 characters without a full stop; unit, range and default are added from the row. */
   readonly describe: string;
   readonly group: OptionGroup;
   /** Given by its place instead of by name: 0 is the first argument after the command. */
@@ -16,9 +16,11 @@ interface RowBase {
 
 export interface TextRow<V extends string> extends RowBase {
   readonly type: "text";
-  /** What stands for the value in the help: FILE, DIR, NAME. Rows with choices show these instead. */
+  /** What stands for the value in the help: FILE, DIR, NAME. Rows with choices show the choices instead. */
   readonly placeholder?: string;
   readonly choices?: readonly V[];
+  /** What to say to words of other programs, in lower case, where the nearest choice would be another thing. */
+  readonly otherWords?: Readonly<Record<string, string>>;
 }
 
 export interface NumberRow extends RowBase {
@@ -52,14 +54,14 @@ type RowOf<V> = V extends boolean
         ? TextRow<V>
         : never;
 
-/** An option the command can do without says what happens then; the others have a default or are required. */
+/** An optional option may say what happens without it; the others have a default or are required. */
 type Presence<O, K extends keyof O> =
   object extends Pick<O, K>
     ? { readonly default?: never; readonly required?: never; readonly whenAbsent?: string }
     : | { readonly default: O[K]; readonly required?: never; readonly whenAbsent?: never }
       | { readonly required: true; readonly default?: never; readonly whenAbsent?: never };
 
-// The brackets keep a union of choices one row: without them TypeScript would make a row for each choice.
+// The brackets keep a union of choices in one row: without them TypeScript would make a row per choice.
 export type OptionTable<O> = {
   readonly [K in keyof O]-?: ([NonNullable<O[K]>] extends [string]
     ? TextRow<NonNullable<O[K]> & string>

@@ -1,6 +1,6 @@
 /**
- * One given value against its row: type, choices, range. Two entrances, text (flags, environment) and JSON (config
- * file); what leaves is a value the command can trust. Every refusal says which source gave the value.
+ * Checks one given value against its row: type, choices, range. Values come as text (flags, environment) or as JSON
+ * (config file). Every error says which source gave the value.
  */
 import { usageError } from "../errors.js";
 import { nearestName } from "../nearest.js";
@@ -21,7 +21,7 @@ export function valueFromText(row: OptionRow, text: string, place: string): Opti
       // Number() alone would take "", " 8 ", "0x10" and "Infinity".
       return checkedNumber(
         row,
-        /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN,
+        /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN,
         JSON.stringify(text),
         place,
       );
@@ -42,6 +42,9 @@ export function valueFromJson(row: OptionRow, value: unknown, place: string): Op
     case "number":
       return checkedNumber(row, typeof value === "number" ? value : NaN, received, place);
     case "text":
+      // A count is a number in JSON; only the other form, such as 5%, is a text.
+      if (typeof value === "number" && row.placeholder?.startsWith("N|") === true)
+        return checkedText(row, received, place);
       if (typeof value !== "string") throw refused(row, received, place);
       return checkedText(row, value, place);
     case "list":
@@ -88,16 +91,25 @@ function checkedText(row: OptionRow & { type: "text" | "list" }, text: string, p
       `${place}: expected ${expectation(row)} but received nothing`,
       "Give it a value, or leave it out.",
     );
-  if (row.choices !== undefined && !row.choices.includes(text))
-    throw refused(row, JSON.stringify(text), place, nearestName(text, row.choices));
+  if (text === "-" && row.placeholder === "DIR")
+    throw usageError(
+      `${place}: expected a folder but received -, which only polyrnn annotate --out takes for standard output`,
+      "Name a folder; one that is called so is ./-.",
+    );
+  if (row.choices !== undefined && !row.choices.includes(text)) {
+    const advice = row.type === "text" ? ownValue(row.otherWords, text.toLowerCase()) : undefined;
+    const suggestion = nearestName(text, row.choices);
+    throw refused(row, JSON.stringify(text), place, advice ?? (suggestion && `Did you mean ${suggestion}?`));
+  }
   return text;
 }
 
-function refused(row: OptionRow, received: string, place: string, suggestion?: string): Error {
+function ownValue(words: Readonly<Record<string, string>> | undefined, word: string): string | undefined {
+  return words !== undefined && Object.hasOwn(words, word) ? words[word] : undefined;
+}
+
+function refused(row: OptionRow, received: string, place: string, hint?: string): Error {
   const absent = row.whenAbsent ?? row.default;
   const advice = absent === undefined ? `${row.describe}.` : `Leave it out for the default, ${String(absent)}.`;
-  return usageError(
-    `${place}: expected ${expectation(row)} but received ${received}`,
-    suggestion === undefined ? advice : `Did you mean ${suggestion}?`,
-  );
+  return usageError(`${place}: expected ${expectation(row)} but received ${received}`, hint ?? advice);
 }

@@ -1,7 +1,7 @@
 /**
- * Command line words -> what was given, by option name; nothing is defaulted or converted here (resolve-options.ts does
- * that). yargs cuts the words. Before it sees them, names are checked against the table, because yargs suggests
- * commands but not options and takes `--resume=maybe` for false and `--out --json` for an empty name.
+ * Arguments -> what was given, by option name. Nothing is defaulted or converted here; resolve-options.ts does that.
+ * yargs splits the arguments. Names are checked against the table before, because yargs suggests commands but not
+ * options, and takes `--resume=maybe` for false and `--out --json` for an empty name.
  */
 import yargs from "yargs";
 import { usageError } from "../errors.js";
@@ -17,14 +17,14 @@ export interface GivenArguments {
 }
 
 /**
- * @param words everything after the command
+ * @param args  everything after the command
  * @param table the command's rows
  * @param help  what to type for help, for example "polyrnn annotate --help"
  * @throws E_USAGE for an option the table does not have
  */
-export function parseArguments(words: readonly string[], table: AnyOptionTable, help: string): GivenArguments {
-  checkNames(words, table, help);
-  const parser = yargs([...words])
+export function parseArguments(args: readonly string[], table: AnyOptionTable, help: string): GivenArguments {
+  checkNames(args, table, help);
+  const parser = yargs([...args])
     .parserConfiguration({
       "boolean-negation": true,
       "camel-case-expansion": false,
@@ -57,26 +57,26 @@ export function parseArguments(words: readonly string[], table: AnyOptionTable, 
   return { options, positionals: parsed._.map(String) };
 }
 
-/** A word that begins with a dash and is no option: a lone dash (standard output) or a negative number. */
-const isDashedValue = (word: string): boolean => word === "-" || /^-\.?\d/.test(word);
+/** Begins with a dash and is no option: a lone dash (standard output) or a negative number. */
+const isDashedValue = (arg: string): boolean => arg === "-" || /^-\.?\d/.test(arg);
 
-function checkNames(words: readonly string[], table: AnyOptionTable, help: string): void {
+function checkNames(args: readonly string[], table: AnyOptionTable, help: string): void {
   const hint = `Run "${help}" to see all options.`;
   const named = Object.entries(table).filter(([, row]) => row.position === undefined);
   const rows = new Map(named.map(([name, row]) => [flagName(name), row]));
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]!;
-    if (word === "--") return;
-    if (!word.startsWith("-") || isDashedValue(word)) continue;
-    const [typed, value] = splitOnce(word.replace(/^--?/, ""), "=");
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (arg === "--") return;
+    if (!arg.startsWith("-") || isDashedValue(arg)) continue;
+    const [typed, value] = splitOnce(arg.replace(/^--?/, ""), "=");
     const negated = typed.startsWith("no-") ? rows.get(typed.slice(3)) : undefined;
-    const row = word.startsWith("--")
+    const row = arg.startsWith("--")
       ? (rows.get(typed) ?? (negated?.type === "flag" ? negated : undefined))
       : undefined;
     if (row === undefined) {
       const suggestion = nearestName(typed, [...rows.keys(), "help"]);
       throw usageError(
-        `unknown option ${word.startsWith("--") ? "--" : "-"}${typed}`,
+        `unknown option ${arg.startsWith("--") ? "--" : "-"}${typed}`,
         suggestion === undefined ? hint : `Did you mean --${suggestion}? ${hint}`,
       );
     }
@@ -85,8 +85,8 @@ function checkNames(words: readonly string[], table: AnyOptionTable, help: strin
         throw usageError(`--${typed}: expected no value, or =true or =false, but received "${value}"`, hint);
       }
     } else if (value === undefined) {
-      i += 1; // The next word is the value.
-      const next = words[i];
+      i += 1; // The next argument is the value.
+      const next = args[i];
       if (next === undefined || (next.startsWith("-") && !isDashedValue(next))) {
         throw usageError(
           `--${typed}: expected ${expectation(row)} but received nothing`,

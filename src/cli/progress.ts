@@ -1,9 +1,10 @@
 /**
- * Progress of a run on standard error: a bar on a terminal, else one plain line every ten seconds. Notes and failures
- * are printed above the bar.
+ * Progress of a run on standard error: a bar on a terminal, else a plain line now and then. Notes and failures are
+ * printed above the bar; of failures with the same reason the first five are printed, then a count.
  */
 import cliProgress from "cli-progress";
 import type { AnnotateHost, AnnotateProgress, ReportedFailure } from "../annotate/options.js";
+import { durationText } from "./phrases.js";
 import type { OutputStream, Paint } from "./terminal.js";
 import { printable } from "./terminal.js";
 
@@ -19,7 +20,7 @@ export interface ProgressOptions {
 }
 
 export interface Progress extends Pick<AnnotateHost, "note" | "progress" | "failure"> {
-  /** Takes the bar away and prints what was held back. Call it once, also after an error. */
+  /** Removes the bar and prints the counts of held-back failures. Call it once, also after an error. */
   end(): void;
 }
 
@@ -45,7 +46,7 @@ export function showProgress(stderr: OutputStream, options: ProgressOptions): Pr
   };
 }
 
-/** Instances per second since the first report: loading the model does not count. */
+/** Instances per second since the first report, so that loading the model does not count. */
 class Rate {
   #start: { readonly at: number; readonly finished: number } | undefined;
   constructor(private readonly now: () => number) {}
@@ -72,34 +73,21 @@ export function progressMessage(progress: AnnotateProgress, perSecond: number | 
   return parts.join(", ");
 }
 
-/** 42 s, 2 min 32 s, 3 h 12 min */
-export function durationText(seconds: number): string {
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  const minutes = Math.floor(whole / 60);
-  return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-/*
- * Where progress is shown: a bar on a terminal, else a plain line now and then. Words that stay are printed above the
- * bar.
- */
-
 /** Columns the bar takes, its brackets and the space behind it included. */
 export const BAR_COLUMNS = 27;
 
 export interface Display {
   print(line: string): void;
-  show(now: { readonly finished: number; readonly total: number }, words: string): void;
-  /** Takes the bar away. */
+  show(now: { readonly finished: number; readonly total: number }, message: string): void;
+  /** Removes the bar. */
   end(): void;
 }
 
 export interface DisplayOptions {
-  /** Nothing but what is printed. */
+  /** Only what is printed, no progress. */
   readonly quiet: boolean;
   readonly now: () => number;
-  /** Between two plain lines. */
+  /** Least time between two plain lines. */
   readonly lineEveryMs: number;
 }
 
@@ -115,16 +103,16 @@ function lines(stderr: OutputStream, { now, lineEveryMs }: DisplayOptions): Disp
   let last = now();
   return {
     ...silent(stderr),
-    show(_, words) {
+    show(_, message) {
       if (now() - last < lineEveryMs) return;
       last = now();
-      stderr.write(`${words}\n`);
+      stderr.write(`${message}\n`);
     },
   };
 }
 
 function bar(stderr: OutputStream): Display {
-  let words = "";
+  let shown = "";
   // Neither the cursor nor line wrapping is changed: a process that is killed leaves the terminal as it was.
   const bars = new cliProgress.MultiBar({
     stream: stderr,
@@ -132,7 +120,7 @@ function bar(stderr: OutputStream): Display {
     linewrap: true,
     barsize: 24,
     forceRedraw: true,
-    format: (options, params) => `[${cliProgress.Format.BarFormat(params.progress, options)}] ${words}`,
+    format: (options, params) => `[${cliProgress.Format.BarFormat(params.progress, options)}] ${shown}`,
   });
   let single: cliProgress.SingleBar | undefined;
   return {
@@ -142,10 +130,10 @@ function bar(stderr: OutputStream): Display {
         return;
       }
       bars.log(`${line}\n`);
-      bars.update(); // At once: the next redraw may be a long model call away.
+      bars.update(); // Now: the next redraw may be a long model call away.
     },
-    show(now, text) {
-      words = text;
+    show(now, message) {
+      shown = message;
       single ??= bars.create(now.total, now.finished);
       single.setTotal(now.total);
       single.update(now.finished);
@@ -158,27 +146,28 @@ function bar(stderr: OutputStream): Display {
   };
 }
 
-/* Repeated failures, grouped: the first five of each reason in full, then a count. */
-
 const PRINTED_PER_REASON = 5;
 
-export class FailureLines {
+/** Repeated failures, grouped by reason. */
+class FailureLines {
   readonly #counts = new Map<string, number>();
 
   /** @param all print every failure (--verbose) */
   constructor(private readonly all: boolean) {}
 
-  /** @returns the line to print for this failure, or undefined when its reason was heard often enough */
+  /** @returns the line to print for this failure; undefined when its reason was printed often enough */
   line(failure: ReportedFailure): string | undefined {
     const count = (this.#counts.get(failure.reason) ?? 0) + 1;
     this.#counts.set(failure.reason, count);
     if (!this.all && count > PRINTED_PER_REASON) return undefined;
+    // Its message says where an annotation without an id stands.
+    if (failure.annotationId === null) return failure.message;
     // Some messages begin with the annotation, others with the file at fault.
     const who = `annotation ${failure.annotationId}:`;
     return failure.message.startsWith(who) ? failure.message : `${who} ${failure.message}`;
   }
 
-  /** What was held back, one line per reason. */
+  /** Counts of the failures that were held back, one line per reason. */
   rest(): string[] {
     if (this.all) return [];
     return [...this.#counts]

@@ -1,10 +1,10 @@
 /**
- * What ends a run early, told once: words on standard error, with --json one object on standard output, and the exit
- * code.
+ * What ends a run early, reported once: a message on standard error, with --json an object on standard output, and the
+ * exit code.
  */
 import type { ExitCode } from "../errors.js";
 import { EXIT, PolyrnnError } from "../errors.js";
-import { withoutPasswords } from "../queue/address.js";
+import { hideSecrets } from "../secret.js";
 import { packageVersion } from "../version.js";
 import type { ColorChoice } from "./shared-rows.js";
 import type { Terminal } from "./terminal.js";
@@ -12,9 +12,9 @@ import { ClosedPipe, paintFor, printable as withoutControls, writeLine } from ".
 
 /** How the user wants to be told; known in part before the options are. */
 export interface Presentation {
-  json: boolean;
-  verbose: boolean;
-  color: ColorChoice;
+  readonly json: boolean;
+  readonly verbose: boolean;
+  readonly color: ColorChoice;
 }
 
 /** @returns the exit code; never throws */
@@ -26,27 +26,27 @@ export async function reportError(error: unknown, terminal: Terminal, presentati
   if (expected !== undefined) {
     terminal.stderr.write(`${label} ${printable(expected.message)}\n${printable(expected.hint)}\n`);
     if (presentation.verbose && expected.cause !== undefined)
-      terminal.stderr.write(paint.faint(`cause: ${withoutPasswords(stackOf(expected.cause))}\n`));
+      terminal.stderr.write(paint.faint(`cause: ${hideSecrets(stackOf(expected.cause))}\n`));
   } else {
-    terminal.stderr.write(`${label} a bug: ${withoutPasswords(stackOf(error))}\n${BUG_HINT} ${whereItRan()}\n`);
+    terminal.stderr.write(`${label} a bug: ${hideSecrets(stackOf(error))}\n${BUG_HINT} ${whereItRan()}\n`);
   }
   if (presentation.json) {
     const report = {
       version: 1,
       type: "error",
       code: expected?.code ?? "E_BUG",
-      message: expected?.message ?? (error instanceof Error ? error.message : String(error)),
-      hint: expected?.hint ?? `${BUG_HINT} ${whereItRan()}`,
+      message: hideSecrets(expected?.message ?? (error instanceof Error ? error.message : String(error))),
+      hint: hideSecrets(expected?.hint ?? `${BUG_HINT} ${whereItRan()}`),
     };
-    // Nobody reads any more, or the disk is full: the exit code is all that is left to say it with.
-    await writeLine(terminal.stdout, withoutPasswords(JSON.stringify(report))).catch(() => undefined);
+    // Nobody reads any more, or the disk is full: only the exit code is left to report it.
+    await writeLine(terminal.stdout, JSON.stringify(report)).catch(() => undefined);
   }
   return expected?.exitCode ?? EXIT.bug;
 }
 
 /** A mistyped command line may hold the address of a queue with its password. */
 function printable(text: string): string {
-  return withoutControls(withoutPasswords(text));
+  return withoutControls(hideSecrets(text));
 }
 
 const BUG_HINT =

@@ -1,9 +1,12 @@
 /**
- * defaults < config file < environment < flags. The parser knows no defaults, so that each layer can tell "not given"
- * from "given as the default".
+ * The options of a command from its defaults, config file, environment and flags, each overriding the one before. The
+ * parser knows no defaults, so that each layer can tell "not given" from "given as the default". The config file
+ * (`--config FILE`) is a JSON object; its keys are option names as flags write them or in camelCase.
  */
 import { readFile } from "node:fs/promises";
 import { invalidData, missingInput, reasonOf, usageError } from "../errors.js";
+import { whyNotJson } from "../files/recognize.js";
+import { parseForeignJson } from "../foreign.js";
 import { nearestName } from "../nearest.js";
 import type { AnyOptionTable, OptionRow, OptionTable, OptionValue } from "./option-table.js";
 import { environmentName, flagName } from "./option-table.js";
@@ -61,7 +64,7 @@ export async function resolveOptions<O>(
 function fromFlags(name: string, row: OptionRow, given: GivenArguments): OptionValue | undefined {
   if (row.position !== undefined && row.type === "list") {
     const texts = given.positionals.slice(row.position);
-    // Each is a value as it stands: a shell's * gives names with commas.
+    // Not split at commas: a shell's * may give names that contain them.
     return texts.length === 0 ? undefined : texts;
   }
   if (row.position !== undefined) {
@@ -81,7 +84,7 @@ function fromFlags(name: string, row: OptionRow, given: GivenArguments): OptionV
 
 function checkPositionals(rows: AnyOptionTable, { positionals, options }: GivenArguments, help: string): void {
   const places = Object.entries(rows).filter(([, row]) => row.position !== undefined);
-  // The last place takes all that follow when it is a list.
+  // A list in the last place takes everything that follows.
   if (places.some(([, row]) => row.type === "list")) return;
   const extra = positionals[places.length];
   if (extra === undefined) return;
@@ -107,14 +110,12 @@ function missingOption(name: string, row: OptionRow, help: string): Error {
   return usageError(`${what} is missing: ${row.describe}`, `Run "${help}" for examples.`);
 }
 
-/* `--config FILE`: a JSON object of options. Keys are option names as flags write them or in camelCase. */
-
 /**
  * @returns values by camelCase option name, unchecked
  * @throws E_MISSING (no such file), E_DATA (not a JSON object), E_USAGE (a key that is no option, or one given in both
  *   spellings)
  */
-export async function readConfigFile(path: string, table: AnyOptionTable): Promise<ReadonlyMap<string, unknown>> {
+async function readConfigFile(path: string, table: AnyOptionTable): Promise<ReadonlyMap<string, unknown>> {
   const names = new Map<string, string>();
   for (const name of Object.keys(table)) {
     if (name === "config") continue; // One file cannot point to the next.
@@ -125,13 +126,10 @@ export async function readConfigFile(path: string, table: AnyOptionTable): Promi
     const name = names.get(key);
     if (name === undefined) {
       const suggestion = nearestName(key, [...names.keys()]);
+      const known = Object.keys(table).filter((option) => option !== "config");
       throw usageError(
         `${path}: ${JSON.stringify(key)} is not an option`,
-        suggestion === undefined
-          ? `Known keys: ${Object.keys(table)
-              .filter((known) => known !== "config")
-              .join(", ")}.`
-          : `Did you mean ${JSON.stringify(suggestion)}?`,
+        suggestion === undefined ? `Known keys: ${known.join(", ")}.` : `Did you mean ${JSON.stringify(suggestion)}?`,
       );
     }
     if (values.has(name))
@@ -158,15 +156,13 @@ function parseObject(path: string, text: string): object {
   const hint = 'Write a JSON object such as {"model": "mobile", "batch-size": 8}.';
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseForeignJson(text);
   } catch (error) {
-    throw invalidData(`${path}: expected JSON but ${reasonOf(error)}`, hint, error);
+    throw invalidData(`${path}: expected JSON but ${whyNotJson(text, error)}`, hint, error);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw invalidData(
-      `${path}: expected a JSON object but received ${value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`}`,
-      hint,
-    );
+    const received = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
+    throw invalidData(`${path}: expected a JSON object but received ${received}`, hint);
   }
   return value;
 }

@@ -1,30 +1,39 @@
-/** One command line from words to exit code. Runs in tests as in the process: the world comes in as a Terminal. */
+/** One command line, from its arguments to the exit code. Runs in tests as in the process: the world is a Terminal. */
 import type { ExitCode } from "../errors.js";
-import { EXIT, usageError } from "../errors.js";
+import { EXIT } from "../errors.js";
 import { nearestName } from "../nearest.js";
 import { packageVersion } from "../version.js";
-import { COMMANDS } from "./command-list.js";
-import type { Command } from "./command.js";
-import { commandHelp, mainHelp } from "./help.js";
+import { COMMANDS, GROUPS } from "./command-list.js";
+import { commandsBelow, findCommand, findGroup } from "./find-command.js";
+import { commandHelp, groupHelp, mainHelp } from "./help.js";
 import { environmentName } from "./option-table.js";
 import type { Presentation } from "./report-error.js";
 import { reportError } from "./report-error.js";
 import type { Terminal } from "./terminal.js";
 import { printable, writeLine } from "./terminal.js";
 
-/** @param words the command line after `polyrnn` */
-export async function run(words: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const presentation = presentationFrom(words, terminal.env);
+/** @param args the command line after `polyrnn` */
+export async function run(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  let presentation = presentationOf(args, terminal.env);
   try {
-    return await dispatch(words, terminal, presentation);
+    const text = topLevelText(args);
+    if (text !== undefined) return await print(terminal, text);
+    const asked = helpFor(args);
+    if (asked !== undefined) return await print(terminal, asked);
+    const command = findCommand(args, COMMANDS, GROUPS);
+    warnOfUnknownVariables(terminal);
+    const rest = args.slice(command.path.length);
+    const invocation = await command.resolve(rest, terminal.env);
+    presentation = invocation.presentation;
+    return await invocation.run(terminal);
   } catch (error) {
     return await reportError(error, terminal, presentation);
   }
 }
 
-/** Until the options are resolved, an error is told as the bare words ask for. */
-function presentationFrom(words: readonly string[], env: Readonly<Record<string, string | undefined>>): Presentation {
-  const options = beforeTerminator(words);
+/** Until the options are resolved, the bare arguments decide how an error is reported. */
+function presentationOf(args: readonly string[], env: Terminal["env"]): Presentation {
+  const options = beforeTerminator(args);
   return {
     json:
       options.includes("--json") ||
@@ -35,21 +44,33 @@ function presentationFrom(words: readonly string[], env: Readonly<Record<string,
   };
 }
 
-async function dispatch(words: readonly string[], terminal: Terminal, presentation: Presentation): Promise<ExitCode> {
-  const [first] = words;
-  if (first === undefined || first === "--help" || first === "-h") return print(terminal, mainHelp(COMMANDS));
-  if (first === "--version") return print(terminal, packageVersion());
-  if (first === "help")
-    return print(
-      terminal,
-      words.length === 1 ? mainHelp(COMMANDS) : commandHelp(findCommand(words.slice(1)), COMMANDS),
-    );
-  const command = findCommand(words);
-  warnOfUnknownVariables(terminal);
-  const rest = words.slice(command.words.length);
-  const options = beforeTerminator(rest);
-  if (options.includes("--help") || options.includes("-h")) return print(terminal, commandHelp(command, COMMANDS));
-  return command.run(rest, terminal, presentation);
+/** What `polyrnn` prints without running a command; undefined where a command is meant. */
+function topLevelText(args: readonly string[]): string | undefined {
+  const [first, ...others] = args;
+  if (first === undefined || first === "--help" || first === "-h") return mainHelp(COMMANDS);
+  if (first === "--version") return packageVersion();
+  if (first !== "help") return undefined;
+  const words = others.filter((word) => !HELP_WORDS.includes(word));
+  return words.length === 0 ? mainHelp(COMMANDS) : helpText(words);
+}
+
+const HELP_WORDS: readonly string[] = ["help", "--help", "-h"];
+
+/** What `--help` after a command or group prints; undefined where a command is to run. */
+function helpFor(args: readonly string[]): string | undefined {
+  const typed = beforeTerminator(args);
+  if (typed.includes("--help") || typed.includes("-h")) return helpText(args);
+  // "annotate help" names a folder; words that other commands follow take no names.
+  const words = args.at(-1) === "help" ? args.slice(0, -1) : [];
+  const isParent = [...COMMANDS, ...GROUPS].some(
+    ({ path }) => path.join(" ") === words.join(" ") && commandsBelow(path, COMMANDS).length > 0,
+  );
+  return isParent ? helpText(words) : undefined;
+}
+
+function helpText(words: readonly string[]): string {
+  const group = findGroup(words, COMMANDS, GROUPS);
+  return group === undefined ? commandHelp(findCommand(words, COMMANDS, GROUPS), COMMANDS) : groupHelp(group, COMMANDS);
 }
 
 async function print(terminal: Terminal, text: string): Promise<ExitCode> {
@@ -60,7 +81,7 @@ async function print(terminal: Terminal, text: string): Promise<ExitCode> {
 /** Read outside the options; see engine/devices.ts and engine/tfjs/load.ts. */
 const OTHER_VARIABLES = ["POLYRNN_ENGINE", "POLYRNN_TFJS_NODE"];
 
-/** POLYRNN_BATCHSIZE would be ignored without a word; an option of another command is fine. */
+/** POLYRNN_BATCHSIZE would be ignored in silence; an option of another command is fine. */
 function warnOfUnknownVariables(terminal: Terminal): void {
   const known = new Set([
     ...OTHER_VARIABLES,
@@ -69,40 +90,12 @@ function warnOfUnknownVariables(terminal: Terminal): void {
   for (const name of Object.keys(terminal.env)) {
     if (!name.startsWith("POLYRNN_") || known.has(name)) continue;
     const suggestion = nearestName(name, known);
-    terminal.stderr.write(
-      `warning: environment variable ${printable(name)} is no option of polyrnn${suggestion === undefined ? "" : `; did you mean ${suggestion}?`}\n`,
-    );
+    const guess = suggestion === undefined ? "" : `; did you mean ${suggestion}?`;
+    terminal.stderr.write(`warning: environment variable ${printable(name)} is no option of polyrnn${guess}\n`);
   }
 }
 
-/** The command whose words begin the line, the longest one when several do (`models show` before `models`). */
-function findCommand(words: readonly string[]): Command {
-  const fitting = COMMANDS.filter((command) => command.words.every((word, i) => words[i] === word));
-  const command = fitting.sort((a, b) => b.words.length - a.words.length)[0];
-  const depth = command?.words.length ?? 0;
-  const next = words[depth];
-  const below = COMMANDS.filter(
-    (other) => other.words.length > depth && (command?.words ?? []).every((word, i) => other.words[i] === word),
-  );
-  if (command !== undefined && (below.length === 0 || next === undefined || next.startsWith("-"))) return command;
-  throw unknownCommand(words.slice(0, depth + 1), [...new Set(below.map((other) => other.words[depth]!))]);
-}
-
-function unknownCommand(typed: readonly string[], known: readonly string[]): Error {
-  const parent = typed.slice(0, -1).join(" ");
-  const word = typed.at(-1) ?? "";
-  const hint = `Run "polyrnn${parent === "" ? "" : ` ${parent}`} --help" to see all commands.`;
-  if (word.startsWith("-")) return usageError(`unknown option ${word}: options follow the command`, hint);
-  const suggestion = nearestName(word, known);
-  return usageError(
-    `unknown command "${typed.join(" ")}"`,
-    suggestion === undefined
-      ? hint
-      : `Did you mean "polyrnn ${[...typed.slice(0, -1), suggestion].join(" ")}"? ${hint}`,
-  );
-}
-
-function beforeTerminator(words: readonly string[]): readonly string[] {
-  const end = words.indexOf("--");
-  return end < 0 ? words : words.slice(0, end);
+function beforeTerminator(args: readonly string[]): readonly string[] {
+  const end = args.indexOf("--");
+  return end < 0 ? args : args.slice(0, end);
 }

@@ -1,10 +1,14 @@
-/** Rows that several commands share: how to print. */
+/** Rows of the option tables that several commands share. */
+import type { BoxUnit } from "../dataset/relative-boxes.js";
+import { BOX_UNITS } from "../dataset/relative-boxes.js";
 import type { DeviceChoice } from "../engine/devices.js";
-import { MAX_CANDIDATES } from "../predict/candidates.js";
-import type { Rasterizer } from "../report/types.js";
+import type { Rasterizer } from "../geometry/iou.js";
+import { MAX_CANDIDATES, MAX_STEPS_RANGE, SURE_FROM } from "../predict/options.js";
 import type { OutputFormat } from "../write/writer.js";
 import { OUTPUT_FORMATS } from "../write/writer.js";
 import type { FlagRow, ListRow, NumberRow, TextRow } from "./option-table.js";
+
+// How a command reports.
 
 export interface JsonOption {
   /** One JSON object on standard output. */
@@ -15,6 +19,13 @@ export const jsonRow = {
   type: "flag",
   group: "output",
   describe: "Print one JSON object on standard output, also when the command fails",
+  default: false,
+} as const satisfies FlagRow & { default: boolean };
+
+export const quietRow = {
+  type: "flag",
+  group: "output",
+  describe: "Print only errors",
   default: false,
 } as const satisfies FlagRow & { default: boolean };
 
@@ -37,17 +48,28 @@ export const configRow = {
   type: "text",
   group: "advanced",
   placeholder: "FILE",
-  describe: "JSON object with option names as keys; the environment and flags go before it",
+  describe: "JSON object with option names as keys; the environment and flags override it",
 } as const satisfies TextRow<string>;
 
-/* Rows that the commands that draw share: what draws and how, and in which formats the polygons go out. */
+// What predicts, and how.
+
+const ANY_GPU = "Use cuda for an NVIDIA GPU, or webgpu for any GPU; polyrnn doctor shows which works here.";
+const NVIDIA = "Use cuda; which of several GPUs is decided by CUDA_VISIBLE_DEVICES.";
+const OTHER_GPU = "Use webgpu: it reaches GPUs through Metal, Vulkan or Direct3D 12.";
+const NO_ENGINE = "There is no engine for it; leave it out for the default, auto.";
 
 export const deviceRow = {
   type: "text",
   choices: ["auto", "cuda", "webgpu", "cpu"],
+  // "gpu" is one letter from "cpu".
+  otherWords: {
+    ...{ gpu: ANY_GPU, nvidia: NVIDIA, "cuda:0": NVIDIA, "gpu:0": NVIDIA, "0": NVIDIA },
+    ...{ mps: OTHER_GPU, metal: OTHER_GPU, vulkan: OTHER_GPU, directml: OTHER_GPU, dml: OTHER_GPU, rocm: OTHER_GPU },
+    ...{ tpu: NO_ENGINE, npu: NO_ENGINE },
+  },
   group: "common",
   default: "auto",
-  describe: "What computes; auto takes the first of cuda, webgpu, cpu that works, polyrnn doctor says why",
+  describe: "Where to compute; auto takes the first that works, see polyrnn doctor",
 } as const satisfies TextRow<DeviceChoice> & { default: DeviceChoice };
 
 export const threadsRow = {
@@ -57,14 +79,34 @@ export const threadsRow = {
   max: 256,
   unit: "cores",
   group: "advanced",
-  describe: "Where the CPU draws, compute on so many cores; does not change the polygons",
+  describe: "CPU cores to compute on; does not change the polygons",
 } as const satisfies NumberRow;
+
+export const batchSizeRow = {
+  type: "number",
+  integer: true,
+  min: 1,
+  max: 256,
+  unit: "crops",
+  group: "advanced",
+  whenAbsent: "chosen from the device",
+  describe: "Crops per model call; does not change the polygons",
+} as const satisfies NumberRow & { whenAbsent: string };
 
 export const modelRow = {
   type: "text",
   placeholder: "NAME|DIR",
   group: "common",
-  describe: "Folder of a model, or a bundled one; polyrnn models lists them",
+  describe: "Bundled model or the folder of a model; polyrnn models lists the bundled ones",
+} as const satisfies TextRow<string>;
+
+/** The argument of commands that work on one model. */
+export const modelPlaceRow = {
+  type: "text",
+  position: 0,
+  placeholder: "NAME|DIR",
+  group: "common",
+  describe: "Bundled model or the folder of a model",
 } as const satisfies TextRow<string>;
 
 export const contextRow = {
@@ -72,17 +114,17 @@ export const contextRow = {
   min: 0,
   max: 1,
   group: "advanced",
-  describe: "Margin around the box, as a part of its long side",
+  describe: "Margin around the box, as a fraction of its longer side",
 } as const satisfies NumberRow;
 
 export const maxStepsRow = {
   type: "number",
   integer: true,
-  min: 3,
-  max: 500,
+  min: MAX_STEPS_RANGE.low,
+  max: MAX_STEPS_RANGE.high,
   unit: "vertices",
   group: "advanced",
-  describe: "Longest polygon the decoder may draw",
+  describe: "Longest polygon the decoder may predict",
 } as const satisfies NumberRow;
 
 export const candidatesRow = {
@@ -92,9 +134,21 @@ export const candidatesRow = {
   max: MAX_CANDIDATES,
   unit: "polygons",
   group: "advanced",
-  describe:
-    "Where a polygon fits the network's own mask and its box badly, draw up to so many, here and in the mirror, and keep the best; 1 draws once",
+  describe: "Where a polygon fits its mask and box poorly, predict up to N and keep the best",
 } as const satisfies NumberRow;
+
+export const sureRow = {
+  type: "number",
+  min: 0,
+  max: 1,
+  group: "advanced",
+  describe: "Fit with mask and box from which a polygon is not predicted again",
+} as const satisfies NumberRow;
+
+/** What SURE_FROM of predict/options.ts says. */
+export const SURE_WHEN_ABSENT = `${SURE_FROM.fine} with a refined mask, else ${SURE_FROM.coarse}`;
+
+// What is read and written.
 
 export const datasetRow = {
   type: "text",
@@ -103,11 +157,18 @@ export const datasetRow = {
   describe: "COCO file with the images and categories of a results list",
 } as const satisfies TextRow<string>;
 
+export const boxesAreRow = {
+  type: "text",
+  choices: BOX_UNITS,
+  group: "advanced",
+  describe: "Whether boxes count pixels, or shares of the image's width and height (0 to 1)",
+} as const satisfies TextRow<BoxUnit>;
+
 export const formatRow = {
   type: "list",
   choices: OUTPUT_FORMATS,
   group: "common",
-  describe: "Formats to write, separated by commas",
+  describe: "Output formats, separated by commas",
 } as const satisfies ListRow<OutputFormat>;
 
 export const OVERLAY_CHOICES = ["auto", "all", "none"] as const;
@@ -119,17 +180,57 @@ export const overlaysRow = {
   describe: "Pictures of the result; auto: every image up to 50, beyond that an even sample of 50",
 } as const satisfies TextRow<(typeof OVERLAY_CHOICES)[number]>;
 
-/*
- * Rows that the commands that measure share: how masks are filled, how instances are grouped, how sure the means are.
- */
+export const forceRunRow = {
+  type: "flag",
+  group: "output",
+  default: false,
+  describe: "Replace the run that is already in the output folder",
+} as const satisfies FlagRow & { default: boolean };
+
+export const forceReportRow = {
+  type: "flag",
+  group: "output",
+  default: false,
+  describe: "Replace the report that is already in the output folder",
+} as const satisfies FlagRow & { default: boolean };
+
+export const maxFailedRow = {
+  type: "text",
+  placeholder: "N|P%",
+  group: "advanced",
+  whenAbsent: "0",
+  describe: "Exit with 0 although this many instances failed, or this share of those to predict",
+} as const satisfies TextRow<string> & { whenAbsent: string };
+
+// How results are measured.
+
+export const truthRow = {
+  type: "text",
+  placeholder: "FILE|DIR",
+  group: "common",
+  describe: "Ground truth with polygons or masks: COCO file or Cityscapes folder",
+} as const satisfies TextRow<string>;
+
+export const compareRow = {
+  type: "list",
+  placeholder: "NAME|NAME=FILE",
+  default: ["box", "square", "ellipse"],
+  describe: "Compare with box, square, ellipse, grabcut, result files as name=other.json, or none",
+} as const satisfies Omit<ListRow<string>, "group"> & { default: readonly string[] };
+
+export const publishedRow = {
+  type: "flag",
+  group: "advanced",
+  default: false,
+  describe: "Show published figures of the papers, measured on other images, beside the measured ones",
+} as const satisfies FlagRow & { default: boolean };
 
 export const groupByRow = {
   type: "text",
   placeholder: "FIELD|prefix|none",
   group: "advanced",
   default: "none",
-  describe:
-    "Also give means per value of a field of the truth's images, or per prefix of the file names (up to the first _)",
+  describe: "Also give means per value of an image field, or per file name prefix (up to the first _)",
 } as const satisfies TextRow<string> & { default: string };
 
 export const rasterizerRow = {
@@ -137,7 +238,7 @@ export const rasterizerRow = {
   choices: ["coco", "pil"],
   group: "advanced",
   default: "coco",
-  describe: "How polygons become masks: COCO's rule or Pillow's, as the Cityscapes tools do",
+  describe: "How polygons become masks: by COCO's rule, or by Pillow's as in the Cityscapes tools",
 } as const satisfies TextRow<Rasterizer> & { default: Rasterizer };
 
 export const seedRow = {
@@ -147,7 +248,7 @@ export const seedRow = {
   max: 4294967295,
   group: "advanced",
   default: 1,
-  describe: "Seed of the intervals",
+  describe: "Seed of the confidence intervals",
 } as const satisfies NumberRow & { default: number };
 
 export const bootstrapRow = {
@@ -155,8 +256,27 @@ export const bootstrapRow = {
   integer: true,
   min: 0,
   max: 100_000,
-  unit: "draws",
+  unit: "resamples",
   group: "advanced",
   default: 1000,
-  describe: "Draws behind every 95 % interval; 0 gives no intervals",
+  describe: "Bootstrap resamples behind every 95 % interval; 0 turns the intervals off",
+} as const satisfies NumberRow & { default: number };
+
+// Work over a queue.
+
+export const queueRow = {
+  type: "text",
+  placeholder: "ADDRESS",
+  group: "common",
+  describe: "Redis server of the queue: redis://HOST:6379, or rediss://USER:PASSWORD@HOST for TLS",
+} as const satisfies TextRow<string>;
+
+export const queueTimeoutRow = {
+  type: "number",
+  min: 1,
+  max: 3600,
+  unit: "s",
+  group: "advanced",
+  default: 60,
+  describe: "Give up when Redis has not answered for this long",
 } as const satisfies NumberRow & { default: number };

@@ -1,7 +1,7 @@
 /**
  * The world outside a command: streams, environment, clock, stop requests. Commands get it as an argument, so that
- * tests run them in process; main.ts makes the real one. Standard output is data only; standard error is everything for
- * people.
+ * tests run them in process; main.ts makes the real one. Standard output is for data only, standard error for
+ * everything people read, with or without color and never with a character that steers the terminal.
  */
 import type { Writable } from "node:stream";
 import { cannotWrite, reasonOf } from "../errors.js";
@@ -16,20 +16,20 @@ export interface Terminal {
   /** Milliseconds; only differences count. */
   now(): number;
   /**
-   * From this call on the first interrupt aborts the signal instead of ending the process. A command that can stop in
-   * good order asks for it; all others keep the platform's behavior.
+   * From this call on, the first interrupt aborts the signal instead of ending the process. A command that can stop in
+   * good order calls it; all others keep the platform's behavior.
    */
   stopSignal(): AbortSignal;
 }
 
-/** The reader of standard output went away (`polyrnn ... | head`): ends the run quietly, exit code 0. */
+/** The reader of standard output is gone (`polyrnn ... | head`): the run ends quietly with exit code 0. */
 export class ClosedPipe extends Error {
   override readonly name = "ClosedPipe";
 }
 
 /**
- * Writes one line of data. Resolves when the stream has taken it, which makes a slow reader slow the run down instead
- * of filling memory.
+ * Writes one line of data. Resolves when the stream has taken it, so that a slow reader slows the run down instead of
+ * filling memory.
  * @throws ClosedPipe when nobody reads any more; E_WRITE for any other failure (a full disk behind `> file`)
  */
 export function writeLine(stream: OutputStream, line: string): Promise<void> {
@@ -59,8 +59,6 @@ function isClosed(stream: OutputStream, error: Error): boolean {
     (code === "EIO" && stream.isTTY === true)
   );
 }
-
-/* Text on its way to a terminal: color, and nothing that steers the terminal. */
 
 export interface Paint {
   readonly error: (text: string) => string;

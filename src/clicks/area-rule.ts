@@ -1,5 +1,5 @@
 /**
- * The third rule of the simulated annotator: corrections judged by area instead of by the closest vertex, as the
+ * The third rule of the simulated annotator: corrections are judged by area instead of by the closest vertex, as the
  * lecture on Castrejon et al., CVPR 2017, asks. A vertex may lie anywhere as long as the outline stays right; a small
  * step that cuts off much is corrected.
  */
@@ -11,26 +11,27 @@ import type { GridCell } from "../types.js";
 import type { ClickRule } from "./rules.js";
 import { cellDistance, following } from "./rules.js";
 
-interface GridPoint {
-  readonly col: number;
-  readonly row: number;
-}
+/** A point in cells, between their centers as well. */
+type OutlinePoint = GridCell;
 
-/** Points per side of a cell where areas are measured. */
+/** Areas are measured on this many points per side of a cell. */
 const LATTICE = 8;
-/** Places on the truth's outline at most this much further away than the closest one are in question as well, cells. */
+/** Places on the truth's outline up to this much further away than the closest one are considered as well; cells. */
 const PLACE_SLACK = 1;
 
 /**
- * `area`. Each drawn vertex stands for a place on the truth's outline: the closest one that is not before the place of
- * the vertex drawn last (among places at most one cell further away than the closest, the one with the least area
- * error). The area error of a proposal is the area between the drawn way (last vertex, proposal, next truth vertex
- * after its place) and the truth's way from the place of the last vertex to that truth vertex; for the first vertex the
- * way begins at the truth vertex before its place; for an end it is the area between the closing edge and the rest of
- * the truth. Above the limit it costs a click:
+ * `area`. Each placed vertex stands for a place on the truth's outline: the closest one that is not before the place of
+ * the vertex before it. Among places at most one cell further away than the closest, the one with the least area error
+ * is taken.
  *
- *     a vertex, or an end, too far off    -> the truth vertex ahead that is closest to the proposal (for an end: the furthest) among
- *                                            those whose edge from the last vertex keeps the limit; the next one when none does
+ * The area error of a proposal is the area between two paths from the last vertex to the truth vertex after the
+ * proposal's place: one over the proposal, one along the truth. For the first vertex both begin at the truth vertex
+ * before its place. For an end it is the area between the closing edge and the rest of the truth. Above the limit the
+ * proposal costs a click:
+ *
+ *     a vertex, or an end, too far off    -> of the truth vertices ahead whose edge from the last vertex keeps the
+ *                                            limit, the closest to the proposal (for an end: the furthest);
+ *                                            the next one when none does
  *     a vertex, although ending is right  -> end-of-sequence
  *
  * @param truth  cells of the truth's ring, clockwise, at least three
@@ -43,26 +44,26 @@ export function areaRule(truth: readonly GridCell[], limit: number, metric: Clic
     (first) => outline.begin(first),
     (walk: Walk, cell) => outline.extend(walk, cell),
   );
-  return (drawn, proposed) => {
-    if (drawn.length === 0) {
+  return (placed, proposed) => {
+    if (placed.length === 0) {
       const place = outline.placeOfFirst(proposed!);
       return outline.firstError(proposed!, place) > limit ? closest(truth, proposed!, metric) : proposed;
     }
-    const walk = follow(drawn);
+    const walk = follow(placed);
     const endsRight = outline.endError(walk) <= limit;
     if (proposed === undefined && endsRight) return undefined;
     if (proposed !== undefined && outline.bestPlace(walk, proposed).error <= limit) return proposed;
     if (endsRight) return undefined;
     const ahead = outline.verticesAhead(walk);
     const kept = ahead.filter((at) => outline.edgeError(walk, at) <= limit).map((at) => outline.point(at));
-    // Ending is not right, so the truth goes on beyond the last vertex; where that is only a part of its first edge,
-    // the end is all there is.
+    // Ending is not right, so the truth goes on beyond the last vertex. Where only a part of its first edge is left,
+    // nothing but an end is possible.
     if (kept.length === 0) return ahead.length === 0 ? undefined : cellAt(outline.point(ahead[0]!));
     return proposed === undefined ? cellAt(kept.at(-1)!) : closest(kept.map(cellAt), proposed, metric);
   };
 }
 
-/** The drawing so far: its last vertex with its place, its first vertex with the place where the ring closes. */
+/** The outline so far: its last vertex and that one's place, its first vertex and the place where the ring closes. */
 interface Walk {
   readonly last: GridCell;
   readonly place: number;
@@ -71,13 +72,13 @@ interface Walk {
 }
 
 /**
- * A closed outline with places on it: whole numbers are vertices, fractions lie on the edge behind; place n is vertex 0
- * again, and so on.
+ * A closed outline with places on it: whole numbers are vertices, fractions lie on the edge after; place n is vertex 0
+ * again.
  */
 class Outline {
   constructor(private readonly cells: readonly GridCell[]) {}
 
-  point(place: number): GridPoint {
+  point(place: number): OutlinePoint {
     const at = Math.floor(place);
     const a = this.cells[at % this.cells.length]!;
     const b = this.cells[(at + 1) % this.cells.length]!;
@@ -89,7 +90,7 @@ class Outline {
     return nearest(this.places(cell, 0, this.cells.length)).place % this.cells.length;
   }
 
-  /** Triangle between the truth vertices before and after the place, against the truth there. */
+  /** Area between the truth around the place and a detour over the cell. */
   firstError(cell: GridCell, place: number): number {
     const before = Math.ceil(place) - 1 + this.cells.length;
     const after = Math.floor(place) + 1 + this.cells.length;
@@ -105,7 +106,7 @@ class Outline {
     return { ...walk, last: cell, place: this.bestPlace(walk, cell).place };
   }
 
-  /** Where a cell drawn next would stand, and its area error there. */
+  /** The place of a cell that comes next, and its area error there. */
   bestPlace(walk: Walk, cell: GridCell): { place: number; error: number } {
     const places = this.places(cell, walk.place, walk.end);
     const limit = nearest(places).distance + PLACE_SLACK;
@@ -113,7 +114,7 @@ class Outline {
     for (const { place, distance } of places) {
       if (distance > limit) continue;
       const error = this.errorAt(walk, cell, place);
-      // of equal ones the furthest: a vertex is not left behind that was drawn
+      // Of equal ones the furthest, so that no truth vertex that was met is left behind.
       if (error <= best.error) best = { place, error };
     }
     return best;
@@ -127,7 +128,7 @@ class Outline {
     return this.between([walk.last, this.point(place)], walk.place, place);
   }
 
-  /** Truth vertices beyond the last drawn vertex and before the ring closes. */
+  /** Truth vertices after the last placed one and before the ring closes. */
   verticesAhead({ place, end }: Walk): number[] {
     const ahead: number[] = [];
     for (let at = Math.floor(place) + 1; at < end; at++) ahead.push(at);
@@ -141,12 +142,12 @@ class Outline {
       : this.between([walk.last, cell, walk.first], walk.place, walk.end);
   }
 
-  /** Area between a drawn way and the truth's way from one place to another, in cells. */
-  private between(drawn: readonly GridPoint[], from: number, to: number): number {
+  /** Area between a path and the truth's own from one place to another, in cells. */
+  private between(path: readonly OutlinePoint[], from: number, to: number): number {
     const truth = [this.point(from)];
     for (let at = Math.floor(from) + 1; at < to; at++) truth.push(this.point(at));
     truth.push(this.point(to));
-    const ring = [...drawn, ...truth.reverse()].map(({ col, row }) => ({
+    const ring = [...path, ...truth.reverse()].map(({ col, row }) => ({
       x: (col + 0.5) * LATTICE,
       y: (row + 0.5) * LATTICE,
     }));
@@ -154,20 +155,15 @@ class Outline {
   }
 
   /** The closest place on each edge between two places, with its distance in cells. */
-  private places(cell: GridCell, from: number, to: number): { place: number; distance: number }[] {
-    const places: { place: number; distance: number }[] = [];
+  private places(cell: GridCell, from: number, to: number): Place[] {
+    const places: Place[] = [];
     for (let start = from; start < to || places.length === 0;) {
       const end = Math.min(to, Math.floor(start) + 1);
       const a = this.point(start);
       const b = this.point(end);
-      const length = (b.col - a.col) ** 2 + (b.row - a.row) ** 2;
-      const along =
-        length === 0
-          ? 0
-          : Math.min(
-              1,
-              Math.max(0, ((cell.col - a.col) * (b.col - a.col) + (cell.row - a.row) * (b.row - a.row)) / length),
-            );
+      const squared = (b.col - a.col) ** 2 + (b.row - a.row) ** 2;
+      const dot = (cell.col - a.col) * (b.col - a.col) + (cell.row - a.row) * (b.row - a.row);
+      const along = squared === 0 ? 0 : Math.min(1, Math.max(0, dot / squared));
       const place = start + along * (end - start);
       const { col, row } = this.point(place);
       places.push({ place, distance: Math.hypot(cell.col - col, cell.row - row) });
@@ -177,10 +173,13 @@ class Outline {
   }
 }
 
-function nearest(places: readonly { readonly place: number; readonly distance: number }[]): {
+interface Place {
   readonly place: number;
+  /** In cells. */
   readonly distance: number;
-} {
+}
+
+function nearest(places: readonly Place[]): Place {
   return places.reduce((best, other) => (other.distance < best.distance ? other : best));
 }
 
@@ -190,6 +189,6 @@ function closest(cells: readonly GridCell[], to: GridCell, metric: ClickMetric):
   );
 }
 
-function cellAt({ col, row }: GridPoint): GridCell {
+function cellAt({ col, row }: OutlinePoint): GridCell {
   return { col, row };
 }

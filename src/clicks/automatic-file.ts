@@ -1,15 +1,13 @@
 /**
- * The polygons a simulation began with, as a COCO file: what prediction mode draws, for evaluation beside the clicks.
+ * The polygons a simulation begins with, as a COCO file: what `annotate` predicts, for evaluation beside the clicks.
  * Written while the simulation goes on; memory does not grow with it.
  */
 import type { Dataset } from "../dataset/dataset.js";
 import { AtomicFile } from "../files/atomic-file.js";
-import { scoreOf } from "../predict/choose-vertex.js";
-import type { DoneOutcome } from "../types.js";
+import { toJsonText } from "../json-text.js";
+import type { DoneOutcome, JsonObject } from "../types.js";
 import { predictedAnnotation } from "../write/coco-annotation.js";
 import type { SimulatedInstance } from "./simulate-batch.js";
-
-export const AUTOMATIC_FILE = "automatic.json";
 
 export class AutomaticFile {
   private isFirst = true;
@@ -24,14 +22,11 @@ export class AutomaticFile {
   }
 
   /**
-   * Instances with fewer than three distinct vertices are left out: an evaluation counts them as failed. @throws
-   * E_WRITE
+   * Leaves out polygons of fewer than three distinct vertices: an evaluation counts their instances as failed.
+   * @throws E_WRITE
    */
-  async add({ crop, automatic }: SimulatedInstance): Promise<void> {
-    const {
-      ring,
-      sequence: { logProbability, steps, ended },
-    } = automatic;
+  async add({ crop, automatic, automaticScore }: SimulatedInstance): Promise<void> {
+    const { ring, sequence } = automatic;
     if (ring.length === 0) return;
     const { ordinal, annotationId, imageId } = crop.instance;
     const outcome: DoneOutcome = {
@@ -40,8 +35,8 @@ export class AutomaticFile {
       annotationId,
       imageId,
       ring,
-      ended,
-      score: Math.round(scoreOf(logProbability, steps) * 1e4) / 1e4,
+      ended: sequence.ended,
+      score: automaticScore,
       clipped: crop.clipped,
       imageWidth: crop.imageWidth,
       imageHeight: crop.imageHeight,
@@ -49,12 +44,12 @@ export class AutomaticFile {
     await this.element(predictedAnnotation(crop.instance, outcome));
   }
 
-  /** Adds the images and categories of the data set, and puts the file in place. @throws E_WRITE */
+  /** Adds images and categories of the data set, and puts the file in place. @throws E_WRITE */
   async finish(dataset: Dataset): Promise<void> {
     await this.file.write('\n],"images":[');
     this.isFirst = true;
     for await (const { image, entries } of dataset.groups()) if (entries.length > 0) await this.element(image.raw);
-    await this.file.write(`\n],"categories":${JSON.stringify(dataset.categories.map(({ raw }) => raw))}}\n`);
+    await this.file.write(`\n],"categories":${toJsonText(dataset.categories.map(({ raw }) => raw))}}\n`);
     await this.file.commit();
   }
 
@@ -63,8 +58,8 @@ export class AutomaticFile {
     return this.file.abort();
   }
 
-  private async element(value: object): Promise<void> {
-    await this.file.write(`${this.isFirst ? "" : ","}\n${JSON.stringify(value)}`);
+  private async element(value: JsonObject): Promise<void> {
+    await this.file.write(`${this.isFirst ? "" : ","}\n${toJsonText(value)}`);
     this.isFirst = false;
   }
 }

@@ -1,10 +1,12 @@
 /**
- * What `simulateClicks` is asked, and what it tells its caller. The command line fills these in; tests and other
+ * What `simulateClicks` is asked for, and what it tells its caller. The command line fills these in; tests and other
  * programs may as well.
  */
 import type { DeviceChoice } from "../engine/devices.js";
 import { usageError } from "../errors.js";
-import type { ClickMatch, ClickMetric, ClickReport, GroupBy, Rasterizer } from "../report/types.js";
+import type { Rasterizer } from "../geometry/iou.js";
+import type { ClickRow } from "../report/csv.js";
+import type { ClickMatch, ClickMetric, ClickReport, GroupBy } from "../report/types.js";
 import type { FailReason, Id, Ring } from "../types.js";
 import type { SubjectOptions } from "./subjects.js";
 
@@ -18,27 +20,28 @@ export interface SimulateOptions extends SubjectOptions {
   readonly device: DeviceChoice;
   /** Crops per encoder call, 1 to 256; chosen from the device when absent. */
   readonly batchSize?: number;
-  /** Cores to compute on where the CPU does, 1 to 256; all when absent. */
+  /** Cores to compute on where the CPU computes, 1 to 256; all when absent. */
   readonly threads?: number;
   /** Added to the long side of the box, as a ratio, 0 to 1; the model card's when absent. */
   readonly context?: number;
   /** Decoder steps at most, 3 to 500. */
   readonly maxSteps: number;
-  /** Polygons drawn per instance at most to find the one an annotator is shown first, 1 to 10. */
+  /** Most polygons predicted per instance to find the one an annotator is shown first, 1 to 10. */
   readonly candidates: number;
+  /** As in AnnotateOptions. */
+  readonly sure?: number;
   /**
-   * T in grid cells; with match "area" the limit on the area error in cells of area. At least one, different, 0 or
-   * more.
+   * T in grid cells; with match "area" the limit on the area error in cells of area. At least one, distinct, 0 or more.
    */
   readonly thresholds: readonly number[];
   readonly match: ClickMatch;
-  /** Absent: as the rule's source has it, Manhattan for "ring", else chessboard. */
+  /** Absent: Manhattan for "ring", as in its source, else chessboard. */
   readonly metric?: ClickMetric;
   /** Clicks an annotator has per instance, 0 or more; no limit when absent. */
   readonly maxClicks?: number;
   readonly rasterizer: Rasterizer;
   readonly groupBy: GroupBy;
-  /** Seed and draws of the bootstrap intervals; 0 draws = no intervals. */
+  /** Seed and resamples of the bootstrap intervals; 0 resamples = no intervals. */
   readonly seed: number;
   readonly resamples: number;
   /** Where the automatic polygons are written as a COCO file, for evaluation; nowhere when absent. */
@@ -67,27 +70,6 @@ export interface SimulateHost {
   row(row: ClickRow): Promise<void>;
 }
 
-/** What became of one instance: a line of clicks.csv per threshold. */
-export interface ClickRow {
-  readonly annotationId: Id;
-  readonly imageId: Id;
-  readonly fileName: string;
-  readonly category: string;
-  /** Absent when no grouping was asked for. */
-  readonly source?: string;
-  /** Cells of the truth on the grid. */
-  readonly truthVertices: number;
-  readonly automaticIou: number;
-  /** In the order of the thresholds asked for. */
-  readonly perThreshold: readonly {
-    readonly threshold: number;
-    readonly clicks: number;
-    readonly iou: number;
-    readonly vertices: number;
-    readonly ended: boolean;
-  }[];
-}
-
 export interface ClickStudy {
   readonly report: ClickReport;
   /** True when the user stopped it: the report covers the instances simulated by then. */
@@ -110,22 +92,21 @@ export interface CorrectedPolygon {
   readonly threshold: number;
 }
 
-/* The words of `--threshold` and `--simulate-clicks` to numbers. */
-
 /** More than anybody compares; each costs rows of the decoder. */
 const MOST_THRESHOLDS = 16;
 
 /**
+ * Args of `--threshold` and `--simulate-clicks` to numbers.
  * @param place the option as typed, opens the message
  * @throws E_USAGE unless they are different numbers of 0 or more, at most 16
  */
-export function parseThresholds(words: readonly string[], place: string): number[] {
+export function parseThresholds(args: readonly string[], place: string): number[] {
   const hint = "Give distances in grid cells, for example 1,2,3,4.";
-  const thresholds = words.map((word) => {
-    // Number() alone would take "", "0x10" and "Infinity".
-    const value = /^(\d+\.?\d*|\.\d+)$/.test(word) ? Number(word) : NaN;
+  const thresholds = args.map((arg) => {
+    // Number() alone would accept "", "0x10" and "Infinity".
+    const value = /^(\d+(\.\d*)?|\.\d+)$/.test(arg) ? Number(arg) : NaN;
     if (!Number.isFinite(value))
-      throw usageError(`${place}: expected numbers of 0 or more but received ${JSON.stringify(word)}`, hint);
+      throw usageError(`${place}: expected numbers of 0 or more but received ${JSON.stringify(arg)}`, hint);
     return value;
   });
   const twice = thresholds.find((threshold, at) => thresholds.indexOf(threshold) !== at);

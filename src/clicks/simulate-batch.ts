@@ -1,6 +1,6 @@
 /**
- * One batch of crops through all simulated annotators at once: one encoding, all thresholds and instances step
- * together.
+ * One batch of crops through all simulated annotators at once: one encoding, and all thresholds and instances step
+ * together. An annotator sees the truth as one ring of grid cells, in the crop's frame.
  */
 import type { Crop } from "../crop/crop.js";
 import type { Engine } from "../engine/engine.js";
@@ -8,24 +8,26 @@ import type { Exclusion } from "../evaluate/truth.js";
 import { prepareTruth } from "../evaluate/truth.js";
 import type { CropWindow } from "../geometry/grid.js";
 import { GRID_SIZE, flipCells } from "../geometry/grid.js";
+import type { Rasterizer } from "../geometry/iou.js";
 import { fillPolygon, iouOfRles } from "../geometry/iou.js";
 import { ringToCells } from "../geometry/quantize.js";
 import { signedArea } from "../geometry/ring.js";
 import { simplifyRing } from "../geometry/simplify.js";
 import { traceMask } from "../geometry/trace-mask.js";
 import { decodeCorrected } from "../predict/corrected.js";
-import type { DecodedPolygon } from "../predict/decode-loop.js";
-import type { Sequence } from "../predict/decode.js";
-import { sequenceToRing, stackPixels } from "../predict/predict.js";
-import type { ClickMatch, ClickMetric, Rasterizer } from "../report/types.js";
+import type { DecodedPolygon, Sequence } from "../predict/decode-loop.js";
+import { fitOf } from "../predict/mask-agreement.js";
+import { polygonScore, sequenceToRing } from "../predict/outline.js";
+import { stackPixels } from "../predict/predict.js";
+import type { ClickMatch, ClickMetric } from "../report/types.js";
 import type { GridCell, Ring, Rle, Truth } from "../types.js";
 import { areaRule } from "./area-rule.js";
 import type { ClickRule } from "./rules.js";
 import { closestRule, ringRule, SimulatedAnnotator } from "./rules.js";
 
 /**
- * The IoU is followed up to this many corrections, and NoC counts an instance that needs more with it: the custom of
- * interactive segmentation.
+ * The IoU is followed up to this many corrections, and NoC counts an instance that needs more as needing this many: the
+ * custom of interactive segmentation.
  */
 export const CURVE_CLICKS = 20;
 
@@ -37,12 +39,14 @@ export interface Simulation {
   /** Infinity for no limit. */
   readonly maxClicks: number;
   readonly maxSteps: number;
-  /** Polygons drawn per instance at most to find the one shown first, 1..10. */
+  /** Most polygons predicted per instance to find the one shown first, 1..10. */
   readonly candidates: number;
+  /** Fit from which that one is not predicted again, 0..1; the map's own when absent. */
+  readonly sure?: number;
   readonly rasterizer: Rasterizer;
 }
 
-/** A polygon somebody drew, and how good it is. */
+/** A finished polygon, and how good it is. */
 export interface MeasuredPolygon {
   readonly sequence: Sequence;
   /** As `annotate` would write it; empty with fewer than three distinct vertices. */
@@ -58,17 +62,17 @@ export interface SimulatedInstance {
   /** Cells of the truth on the grid. */
   readonly truthVertices: number;
   readonly automatic: MeasuredPolygon;
+  /** Of the automatic polygon; the very score that `annotate` writes for it. */
+  readonly automaticScore: number;
   /** In the order of the thresholds. */
   readonly perThreshold: readonly MeasuredPolygon[];
-  /**
-   * IoU when the annotator of the smallest threshold stops after k corrections, k = 0 (automatic) up to `curveLength`.
-   */
+  /** IoU when the annotator of the smallest threshold stops after k corrections, k = 0 (automatic) to `curveLength`. */
   readonly iouAfterClicks: readonly number[];
 }
 
 export type SimulationResult = SimulatedInstance | ({ readonly kind: "excluded"; readonly crop: Crop } & Exclusion);
 
-/** Corrections the IoU is followed over. */
+/** Corrections over which the IoU is followed. */
 export function curveLength({ maxClicks }: Simulation): number {
   return Math.min(CURVE_CLICKS, maxClicks);
 }
@@ -102,15 +106,14 @@ async function simulateUsable(
   };
   const { polygons, maskLogits, times } = await decodeCorrected(
     engine,
-    stackPixels(crops),
-    crops,
+    { pixels: stackPixels(crops), frames: crops },
     annotatorsOf,
     simulation,
   );
-  const drawn = subjects.map((): DecodedPolygon<SimulatedAnnotator>[] => []);
-  for (const polygon of polygons) drawn[polygon.crop]!.push(polygon);
+  const ofCrop = subjects.map((): DecodedPolygon<SimulatedAnnotator>[] => []);
+  for (const polygon of polygons) ofCrop[polygon.crop]!.push(polygon);
   return {
-    instances: subjects.map((subject, at) => measure(subject, drawn[at]!, maskLogits?.[at], simulation)),
+    instances: subjects.map((subject, at) => measure(subject, ofCrop[at]!, maskLogits?.[at], simulation)),
     milliseconds: times.encodeMs + times.stepsMs,
   };
 }
@@ -132,17 +135,17 @@ function prepareSubject(crop: Crop, { rasterizer }: Simulation): Subject {
     : { kind: "usable", crop, truth, mask: prepared.mask };
 }
 
-/** One per threshold; the one of the smallest starts a polygon that stops correcting at each of its corrections. */
+/** One per threshold; at each correction, the one of the smallest threshold forks a polygon that stops correcting. */
 function annotatorsFor(truth: readonly GridCell[], simulation: Simulation): SimulatedAnnotator[] {
   const smallest = smallestThreshold(simulation.thresholds);
   return simulation.thresholds.map(
     (threshold, at) =>
-      new SimulatedAnnotator(
-        at,
-        ruleFor(truth, threshold, simulation),
-        simulation.maxClicks,
-        at === smallest ? curveLength(simulation) : -1,
-      ),
+      new SimulatedAnnotator({
+        run: at,
+        rule: ruleFor(truth, threshold, simulation),
+        budget: simulation.maxClicks,
+        forkUpTo: at === smallest ? curveLength(simulation) : -1,
+      }),
   );
 }
 
@@ -162,35 +165,41 @@ function ruleFor(truth: readonly GridCell[], threshold: number, { match, metric 
   }
 }
 
-/**
- * @param drawn all polygons of one crop: those of the annotators, and of the smallest threshold's those that stopped
- *   correcting
- */
+/** @param polygons all of one crop: those of the annotators, and the forks of the smallest threshold's */
 function measure(
   { crop, truth, mask }: UsableSubject,
-  drawn: readonly DecodedPolygon<SimulatedAnnotator>[],
+  polygons: readonly DecodedPolygon<SimulatedAnnotator>[],
   maskLogits: Float32Array | undefined,
   simulation: Simulation,
 ): SimulatedInstance {
   const known = new Map<string, Outline>();
+  // Vertices lie where in their cells the mask map says, corrected ones too: an annotator names cells here.
+  const outlineOf = (cells: readonly number[]): Outline => {
+    const { ring, distinct } = sequenceToRing(cells, crop, maskLogits);
+    if (distinct < 3) return { ring: [], iou: 0 };
+    const filled = fillPolygon([ring], crop.imageHeight, crop.imageWidth, simulation.rasterizer);
+    return { ring, iou: iouOfRles(filled, mask) };
+  };
   const toMeasured = ({ rule, sequence }: DecodedPolygon<SimulatedAnnotator>): MeasuredPolygon => {
     const key = sequence.cells.join();
-    const outline = known.get(key) ?? outlineOf(sequence, crop, maskLogits, mask, simulation.rasterizer);
+    const outline = known.get(key) ?? outlineOf(sequence.cells);
     known.set(key, outline);
     return { sequence, clicks: rule.clicks, ...outline };
   };
-  const finals = drawn.filter(({ rule }) => !rule.isFork).sort((a, b) => a.rule.run - b.rule.run);
+  const finals = polygons.filter(({ rule }) => !rule.isFork).sort((a, b) => a.rule.run - b.rule.run);
   const perThreshold = finals.map(toMeasured);
   const final = perThreshold[smallestThreshold(simulation.thresholds)]!;
   const stopped = new Map(
-    drawn.filter(({ rule }) => rule.isFork).map((polygon) => [polygon.rule.clicks, toMeasured(polygon)]),
+    polygons.filter(({ rule }) => rule.isFork).map((polygon) => [polygon.rule.clicks, toMeasured(polygon)]),
   );
+  const automatic = stopped.get(0) ?? final;
   return {
     kind: "simulated",
     crop,
     truthVertices: truth.length,
     perThreshold,
-    automatic: stopped.get(0) ?? final,
+    automatic,
+    automaticScore: scoreAsPredicted(automatic.sequence, crop, maskLogits),
     iouAfterClicks: Array.from(
       { length: curveLength(simulation) + 1 },
       (_, clicks) => (stopped.get(clicks) ?? final).iou,
@@ -198,35 +207,26 @@ function measure(
   };
 }
 
-type Outline = Pick<MeasuredPolygon, "ring" | "iou">;
-
-/** Vertices lie where in their cells the mask map says, corrected ones too: an annotator names cells here. */
-function outlineOf(
-  { cells }: Sequence,
-  crop: Crop,
-  maskLogits: Float32Array | undefined,
-  truth: Rle,
-  rule: Rasterizer,
-): Outline {
-  const { ring, distinct } = sequenceToRing(cells, crop, maskLogits);
-  return distinct < 3
-    ? { ring: [], iou: 0 }
-    : { ring, iou: iouOfRles(fillPolygon([ring], crop.imageHeight, crop.imageWidth, rule), truth) };
+/** An annotator's loop keeps cells and probabilities of a polygon; how well it fits the mask map is found out again. */
+function scoreAsPredicted(sequence: Sequence, crop: Crop, maskLogits: Float32Array | undefined): number {
+  if (maskLogits === undefined) return polygonScore(sequence, {});
+  const { expectedIoU } = fitOf(sequence.cells, crop, maskLogits);
+  return polygonScore({ ...sequence, expectedIoU }, sequenceToRing(sequence.cells, crop, maskLogits));
 }
 
-/* Ground truth as the simulated annotator sees it: one ring of grid cells, in the crop's frame. */
+type Outline = Pick<MeasuredPolygon, "ring" | "iou">;
 
 /**
- * Tolerance that takes the stairs out of a mask's outline, image pixels: filled triangles of any slant come back with
- * 3.2 vertices on average, with 1 px with 25.
+ * Tolerance that removes the stairs of a mask's outline, image pixels. Filled triangles of any slant come back as about
+ * three vertices; with 1 px most stairs would stay.
  */
 const STAIR_PX = 1.5;
 
 /**
- * The annotator draws one outline, as the network does: the largest ring of a truth polygon, or the outline of a truth
- * mask's largest component, holes left out. A mask's outline follows pixel edges; its stairs are taken out by
- * simplification within 1.5 pixels, at most half a grid cell, or each of them would count as vertices. The ring then
- * becomes grid cells as in training: cells under the vertices, repeated and collinear ones removed, clockwise.
+ * An annotator outlines one part, as the network does: the largest ring of a truth polygon, or the largest component of
+ * a truth mask without its holes. A mask's outline follows pixel edges: simplification within 1.5 pixels, at most half
+ * a grid cell, removes the stairs, which would count as vertices. The ring then becomes grid cells as in training:
+ * cells under the vertices, without repeated and collinear ones, clockwise.
  *
  * @returns undefined when no area is left on the grid: fewer than three cells, or all in line
  */
@@ -239,7 +239,7 @@ export function truthOnGrid(truth: Truth, window: CropWindow): readonly GridCell
   return cells.length >= 3 && signedArea(cells.map(({ col, row }) => ({ x: col, y: row }))) > 0 ? cells : undefined;
 }
 
-/** Outlines of holes run the other way round and never enclose more than the outline around them. */
+/** Outlines of holes run counterclockwise and never enclose more than the outline around them. */
 function largestRing(rings: readonly Ring[]): Ring {
   let largest: Ring = [];
   let most = 0;

@@ -2,15 +2,18 @@
  * The main path of a click simulation: how much would an annotator have to correct, and how good would the polygons be?
  * Start reading here.
  *
- *     data set -> instances with truth -> crops -> batches -> annotators in the decode loop -> IoU of what they end with -> means
+ *     data set -> instances with truth -> crops -> batches -> annotators in the decode loop
+ *              -> IoU of the polygons they end with -> means
  *
  * The rules an annotator follows are in clicks/rules.ts and clicks/area-rule.ts, the loop in predict/decode-loop.ts.
- * Nothing here writes to a terminal: words and rows go to the host.
+ * Nothing here writes to a terminal: messages and rows go to the host.
  */
+import { count } from "../count.js";
 import type { CropResult } from "../crop/crop.js";
 import type { CropSource } from "../crop/read-crops.js";
 import { readCrops } from "../crop/read-crops.js";
 import type { Dataset } from "../dataset/dataset.js";
+import { readImageSize } from "../crop/open-image.js";
 import { openDataset } from "../dataset/open-dataset.js";
 import { openEngine } from "../engine/devices.js";
 import type { Engine } from "../engine/engine.js";
@@ -19,18 +22,19 @@ import { SourceNames } from "../evaluate/groups.js";
 import type { Model } from "../model/model.js";
 import { loadModel } from "../model/model.js";
 import { createRandom } from "../random.js";
+import type { ClickRow } from "../report/csv.js";
 import type { ClickReport } from "../report/types.js";
 import type { Id, ImageRecord } from "../types.js";
 import { AutomaticFile } from "./automatic-file.js";
 import { describeRules } from "./describe-rules.js";
-import type { ClickRow, ClickStudy, CorrectedPolygon, SimulateHost, SimulateOptions } from "./options.js";
+import type { ClickStudy, CorrectedPolygon, SimulateHost, SimulateOptions } from "./options.js";
 import type { SimulatedInstance, Simulation } from "./simulate-batch.js";
 import { curveLength, simulateBatch, smallestThreshold } from "./simulate-batch.js";
 import type { ClickSubjects } from "./subjects.js";
 import { chooseSubjects, nothingLeft } from "./subjects.js";
 import { ClickTally } from "./tally.js";
 
-/** Crops per encoder call when the user does not say; each grows to several rows of the decoder. */
+/** Crops per encoder call when the user names no batch size; each becomes several rows of the decoder. */
 const BATCH_SIZES = { cpu: 16, webgpu: 64, cuda: 64 } as const;
 
 /** Everything a study works with, opened once. */
@@ -48,7 +52,7 @@ interface Study {
   readonly corrected: Map<Id, KeptPolygon>;
 }
 
-/** Compact: one per instance is kept until the report has chosen its pictures. */
+/** One per instance until the report has chosen its pictures, hence compact. */
 interface KeptPolygon {
   /** x and y in turn, image pixels. */
   readonly points: Float64Array;
@@ -65,7 +69,13 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
   const simulation = toSimulation(options);
   const started = performance.now();
   host.note(`reading ${options.truth}`);
-  const dataset = await openDataset({ images: options.images, boxes: options.truth });
+  const { images, truth, boxesAre } = options;
+  const dataset = await openDataset({
+    images,
+    boxes: truth,
+    imageSize: readImageSize,
+    ...(boxesAre !== undefined && { boxesAre }),
+  });
   try {
     const sources = new SourceNames(options.groupBy);
     const subjects = await chooseSubjects(dataset, options, sources);
@@ -77,7 +87,8 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
     });
     try {
       host.note(
-        `simulating clicks on ${subjects.total} instances with ${model.card.name} on ${engine.device} (${engine.version})`,
+        `simulating clicks on ${count(subjects.total, "instance")} with ${model.card.name} ` +
+          `on ${engine.device} (${engine.version})`,
       );
       const study: Study = {
         options,
@@ -123,6 +134,7 @@ function toSimulation({
   maxClicks,
   maxSteps,
   candidates,
+  sure,
   rasterizer,
 }: SimulateOptions): Simulation {
   const wrong = thresholds.find((threshold) => !(Number.isFinite(threshold) && threshold >= 0));
@@ -137,13 +149,14 @@ function toSimulation({
     match,
     maxSteps,
     candidates,
+    ...(sure !== undefined && { sure }),
     rasterizer,
     metric: metric ?? (match === "ring" ? "manhattan" : "chessboard"),
     maxClicks: maxClicks ?? Infinity,
   };
 }
 
-/** The loop everything else is built around. */
+/** The loop everything else serves. */
 async function simulateAll(study: Study): Promise<{ milliseconds: number; finished: number; failed: number }> {
   const { options, host, dataset, engine, subjects } = study;
   const batchSize = options.batchSize ?? BATCH_SIZES[engine.device];
@@ -164,7 +177,7 @@ async function simulateAll(study: Study): Promise<{ milliseconds: number; finish
         const { annotationId, ordinal } = result.crop.instance;
         if (result.kind === "excluded") subjects.exclusions.add(result.reason, annotationId, result.message);
         else {
-          await host.row(keep(study, result, images.get(ordinal)!));
+          await host.row(record(study, result, images.get(ordinal)!));
           await file?.add(result);
         }
       }
@@ -227,8 +240,8 @@ function listFailures({ host, subjects }: Study, batch: readonly CropResult[]): 
   return failures.length;
 }
 
-/** Takes a result into the tally and makes its row. */
-function keep(study: Study, result: SimulatedInstance, image: ImageRecord): ClickRow {
+/** Adds a result to the tally and makes its row. */
+function record(study: Study, result: SimulatedInstance, image: ImageRecord): ClickRow {
   const {
     options,
     dataset,

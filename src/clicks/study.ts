@@ -1,27 +1,32 @@
 /**
- * A click simulation and the evaluation of the same instances, in one report: for `simulate-clicks`, and for `annotate
- * --simulate-clicks`.
+ * A click simulation and the evaluation of the same instances, in one report: the tables of both, and in every example
+ * the corrected polygon beside the automatic one.
  */
 import { join } from "node:path";
-import type { ProgressOptions } from "../cli/progress.js";
-import { showProgress } from "../cli/progress.js";
-import type { Terminal } from "../cli/terminal.js";
 import { EXIT, PolyrnnError } from "../errors.js";
+import { evaluate } from "../evaluate/evaluate.js";
 import { readableRings } from "../evaluate/examples.js";
-import type { EvaluateOptions, Evaluation } from "../evaluate/options.js";
-import { CLICKS_FILE, ClicksCsv, INSTANCES_FILE, InstancesCsv } from "../report/csv.js";
-import type { Example } from "../report/types.js";
-import { AUTOMATIC_FILE } from "./automatic-file.js";
+import { SHAPE_BASELINES } from "../evaluate/methods/baselines.js";
+import { openPredictions } from "../evaluate/methods/prediction-file.js";
+import type { EvaluateOptions } from "../evaluate/options.js";
+import { ClicksCsv, InstancesCsv } from "../report/csv.js";
+import { AUTOMATIC_FILE, CLICKS_FILE, INSTANCES_FILE } from "../report/folder.js";
+import type { Evaluation, Example } from "../report/types.js";
+import { writeReportFiles } from "../report/write-report.js";
 import type { ClickStudy, SimulateHost, SimulateOptions } from "./options.js";
+import { simulateClicks } from "./simulate-clicks.js";
 
 export interface StudyRequest {
   readonly simulate: SimulateOptions;
-  readonly evaluate: Pick<EvaluateOptions, "compare" | "minArea" | "generator">;
+  readonly evaluate: Pick<EvaluateOptions, "compare" | "minArea" | "published" | "generator">;
   /** Polygons of the same instances for the IoU; absent: those the simulation begins with, written to the folder. */
   readonly predictions?: string;
   /** Exists. */
   readonly out: string;
 }
+
+/** The caller's side of a study: messages, progress, stop. */
+export type StudyHost = Omit<SimulateHost, "row">;
 
 export interface StudyResult {
   readonly evaluation: Evaluation;
@@ -30,56 +35,55 @@ export interface StudyResult {
   readonly written: readonly string[];
 }
 
+/** What only `simulate-clicks` asks for. */
+type StudySettings = "match" | "rasterizer" | "groupBy" | "seed" | "resamples";
+
+/**
+ * The study of a run that has just ended: the paper's rule, the default of `simulate-clicks` for everything else.
+ * @param run of the run; `thresholds` are the user's
+ */
+export function studyOfRun(
+  run: Omit<SimulateOptions, StudySettings>,
+  folder: Pick<StudyRequest, "out" | "predictions"> & { readonly generator: string },
+): StudyRequest {
+  const { generator, ...places } = folder;
+  return {
+    ...places,
+    simulate: { ...run, match: "closest", rasterizer: "coco", groupBy: { kind: "none" }, seed: 1, resamples: 1000 },
+    evaluate: { compare: SHAPE_BASELINES.map((name) => ({ kind: "shape", name })), minArea: 0, generator },
+  };
+}
+
 /**
  * @throws PolyrnnError: whatever simulation, evaluation or writing throws; E_STOPPED when the user stopped it, and no
  *   report is written then
  */
-export async function studyClicks(
-  request: StudyRequest,
-  terminal: Terminal,
-  signal: AbortSignal,
-  progressOptions: ProgressOptions,
-): Promise<StudyResult> {
-  const progress = showProgress(terminal.stderr, progressOptions);
-  const note = (line: string): void => {
-    progress.note(line);
-  };
-  try {
-    const host = { signal, note, progress: progress.progress, failure: progress.failure };
-    await checkComparisons(request.evaluate);
-    const study = await simulateInto(request, host);
-    const evaluation = addClicks(await evaluateInto(request, study, host), study);
-    const { writeReportFiles, appendStepSummary } = await import("../report/write-report.js");
-    const files = await writeReportFiles(evaluation, request.out, note);
-    const stepSummary = terminal.env["GITHUB_STEP_SUMMARY"];
-    if (stepSummary !== undefined && stepSummary !== "") await appendStepSummary(stepSummary, evaluation);
-    const written = [
-      ...files,
-      CLICKS_FILE,
-      INSTANCES_FILE,
-      ...(request.predictions === undefined ? [AUTOMATIC_FILE] : []),
-    ];
-    return { evaluation, study, written };
-  } finally {
-    progress.end();
-  }
+export async function studyClicks(request: StudyRequest, host: StudyHost): Promise<StudyResult> {
+  await checkComparisons(request.evaluate);
+  const study = await simulateInto(request, host);
+  const evaluation = addClicks(await evaluateInto(request, study, host), study);
+  const files = await writeReportFiles(evaluation, request.out, (line) => {
+    host.note(line);
+  });
+  const written = [
+    ...files,
+    CLICKS_FILE,
+    INSTANCES_FILE,
+    ...(request.predictions === undefined ? [AUTOMATIC_FILE] : []),
+  ];
+  return { evaluation, study, written };
 }
 
 /** A result file that cannot be read is found before the simulation, not after it. */
 async function checkComparisons({ compare }: StudyRequest["evaluate"]): Promise<void> {
-  const { openPredictions } = await import("../evaluate/methods/prediction-file.js");
   for (const comparison of compare)
     if (comparison.kind === "file") await (await openPredictions(comparison.path)).close();
 }
 
-/** Rows go to the file as they come; on an error or a stop nothing of it stays. */
-async function simulateInto(
-  { simulate, predictions, out }: StudyRequest,
-  host: Omit<SimulateHost, "row">,
-): Promise<ClickStudy> {
+/** Rows go to the file as they come; on an error or a stop the file is removed. */
+async function simulateInto({ simulate, predictions, out }: StudyRequest, host: StudyHost): Promise<ClickStudy> {
   const csv = await ClicksCsv.open(join(out, CLICKS_FILE));
   try {
-    const { simulateClicks } = await import("./simulate-clicks.js");
     const options = predictions === undefined ? { ...simulate, automaticFile: join(out, AUTOMATIC_FILE) } : simulate;
     const study = await simulateClicks(options, { ...host, row: (row) => csv.row(row) });
     if (study.stopped) throw stopped();
@@ -94,12 +98,11 @@ async function simulateInto(
 async function evaluateInto(
   { simulate, evaluate: settings, predictions, out }: StudyRequest,
   study: ClickStudy,
-  host: Omit<SimulateHost, "row">,
+  host: StudyHost,
 ): Promise<Evaluation> {
   const { truth, images, rasterizer, groupBy, seed, resamples } = simulate;
   const csv = await InstancesCsv.open(join(out, INSTANCES_FILE));
   try {
-    const { evaluate } = await import("../evaluate/evaluate.js");
     const options: EvaluateOptions = {
       ...settings,
       predictions: predictions ?? join(out, AUTOMATIC_FILE),
@@ -141,9 +144,7 @@ function stopped(): PolyrnnError {
   );
 }
 
-/* Puts a click study into the report of the same instances: the tables, and the corrected polygon in every example. */
-
-export function addClicks(evaluation: Evaluation, study: ClickStudy): Evaluation {
+function addClicks(evaluation: Evaluation, study: ClickStudy): Evaluation {
   const withCorrection = (example: Example): Example => {
     const corrected = study.corrected(example.annotationId);
     if (corrected === undefined) return example;

@@ -1,8 +1,9 @@
 /**
- * Which annotations of a data set a click simulation takes, decided before any pixel is read, and why the others are
- * left out.
+ * Which annotations of a data set a click simulation takes, decided before any pixel is read; and why it leaves out
+ * others.
  */
 import type { Dataset } from "../dataset/dataset.js";
+import type { BoxUnit } from "../dataset/relative-boxes.js";
 import { openDataset } from "../dataset/open-dataset.js";
 import { selectCategories } from "../dataset/select-categories.js";
 import { invalidData } from "../errors.js";
@@ -16,10 +17,12 @@ export interface SubjectOptions {
   /** Names or ids; only these. Empty: all. */
   readonly categories: readonly string[];
   /**
-   * At most this many instances, in input order, with or without a truth: those that `annotate` draws with the same
-   * limit.
+   * At most this many instances, in input order, with or without a truth: the ones that `annotate` predicts with the
+   * same limit.
    */
   readonly limit?: number;
+  /** What the numbers of the boxes count; see `OpenDatasetOptions`. */
+  readonly boxesAre?: BoxUnit;
 }
 
 export interface ClickSubjects {
@@ -28,7 +31,7 @@ export interface ClickSubjects {
   isChosen(ordinal: number): boolean;
   /** True for those within categories and limit. */
   isAsked(ordinal: number): boolean;
-  /** Everything left out, but what lies beyond the limit. */
+  /** Everything left out, except what lies beyond the limit. */
   readonly exclusions: ListedReasons;
 }
 
@@ -38,7 +41,7 @@ const HINT = "Pass the file with the ground truth segmentations; boxes alone say
 
 /**
  * Walks the data set once.
- * @param sources learns the groups of the images with something to simulate
+ * @param sources is told the images with something to simulate
  * @throws E_DATA when there is nothing to simulate, saying why; E_USAGE for an unknown category, and for images that
  *   cannot be grouped
  */
@@ -88,11 +91,13 @@ export async function chooseSubjects(
 }
 
 /**
- * Fails before a long run begins where its simulation would fail after it. Looks at no image.
+ * Fails before a long run where its simulation would fail after it. Opens no image.
  * @throws as `chooseSubjects` and as opening the data set
  */
 export async function checkTruth(truth: string, options: SubjectOptions): Promise<void> {
-  const dataset = await openDataset({ boxes: truth });
+  const { boxesAre } = options;
+  // No image is opened for their sizes: what cannot be scaled is no subject here, and is told in the simulation.
+  const dataset = await openDataset({ boxes: truth, ...(boxesAre !== undefined && { boxesAre }) });
   try {
     await chooseSubjects(dataset, options);
   } finally {
@@ -100,14 +105,15 @@ export async function checkTruth(truth: string, options: SubjectOptions): Promis
   }
 }
 
-/** Also when it turns out only with the images. */
+/** The error for a data set with nothing to simulate, also where only its images show that. */
 export function nothingLeft(source: string, exclusions: ListedReasons, hint: string): Error {
   const reasons = exclusions
     .list()
     .map(({ count, words }) => `${count} ${words}`)
     .join("; ");
   return invalidData(
-    `${source}: expected ground truth polygons or masks to simulate clicks on, received none that can be used (${reasons})`,
+    `${source}: expected ground truth polygons or masks to simulate clicks on, ` +
+      `received none that can be used (${reasons})`,
     hint,
   );
 }

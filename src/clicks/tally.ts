@@ -1,11 +1,11 @@
 /**
- * Collects simulated instances and makes the click report of them: means with intervals, per class and threshold, NoC
- * and the curve.
+ * Collects simulated instances and makes the click report: means with intervals per class and threshold, NoC, and the
+ * IoU after k corrections. Also the few numbers of that report which `simulate-clicks --json` prints.
  */
 import { NumberColumn } from "../dataset/coco/columns.js";
 import type { GroupMeans, ValueTable } from "../evaluate/bootstrap.js";
-import { intervalOf, MeanOfGroups, resampleGroup } from "../evaluate/bootstrap.js";
-import { groupRows } from "../evaluate/summarize-methods.js";
+import { intervalOf, MeanOfClasses, resampleGroup } from "../evaluate/bootstrap.js";
+import { allRows, groupRows } from "../evaluate/summarize-methods.js";
 import type { Random } from "../random.js";
 import type {
   ClassClicks,
@@ -18,7 +18,7 @@ import type {
 } from "../report/types.js";
 import type { SimulatedInstance } from "./simulate-batch.js";
 
-/** IoU that NoC counts corrections up to. */
+/** NoC counts the corrections needed to reach each of these. */
 const NOC_TARGETS = [0.8, 0.85, 0.9] as const;
 
 /** Names by the numbers given with each instance. */
@@ -38,7 +38,7 @@ export class ClickTally {
   /** Clicks of all thresholds together. */
   clicks = 0;
 
-  /** @param cap corrections the curve is followed over */
+  /** @param cap corrections over which the IoU is followed */
   constructor(
     private readonly thresholds: readonly number[],
     private readonly cap: number,
@@ -91,16 +91,16 @@ export class ClickTally {
     const table: ValueTable = { columns: 1 + 2 * this.thresholds.length, values: this.values.view() };
     const resample = (members: Uint32Array, stream: string): GroupMeans =>
       resampleGroup(table, members, resamples, random.fork(stream));
-    const classMean = new MeanOfGroups(table.columns, resamples, "groups");
-    const instanceMean = new MeanOfGroups(table.columns, resamples, "instances");
+    const meanOfClasses = new MeanOfClasses(table.columns, resamples);
     const classes: NamedMeans[] = [];
     for (const [number, members] of groupRows(this.categories.view(), categories.length).entries()) {
       if (members.length === 0) continue;
       const means = resample(members, `class/${number}`);
       classes.push({ name: categories[number]!, means });
-      classMean.add(means);
-      instanceMean.add(means);
+      meanOfClasses.add(means);
     }
+    const classMean = meanOfClasses.finish(random.fork("class mean"));
+    const instanceMean = resample(allRows(this.count), "instances");
     const rowsOfSource = sources === undefined ? [] : groupRows(this.sources.view(), sources.length);
     const bySource = sources
       ?.map((name, number) => ({ name, members: rowsOfSource[number]! }))
@@ -108,18 +108,19 @@ export class ClickTally {
       .sort((a, b) => (a.name < b.name ? -1 : 1))
       .map(({ name, members }): NamedMeans => ({ name, means: resample(members, `source/${name}`) }));
 
+    const intervalIn = (group: GroupMeans, column: number): Interval => intervalOf(group, table.columns, column);
     return this.thresholds.map((threshold, at) => {
-      const clicks = 1 + 2 * at,
-        iou = clicks + 1;
-      const truthVertices = instanceMean.interval(TRUTH_VERTICES).mean;
-      const clicksInstanceMean = instanceMean.interval(clicks);
+      const clicks = 1 + 2 * at;
+      const iou = clicks + 1;
+      const truthVertices = intervalIn(instanceMean, TRUTH_VERTICES).mean;
+      const clicksInstanceMean = intervalIn(instanceMean, clicks);
       const scoreOf = ({ name, means }: NamedMeans): ClassClicks => scoreOfGroup(name, means, table.columns, clicks);
       return {
         threshold,
-        clicksClassMean: classMean.interval(clicks),
+        clicksClassMean: intervalIn(classMean, clicks),
         clicksInstanceMean,
-        iouClassMean: classMean.interval(iou),
-        iouInstanceMean: instanceMean.interval(iou),
+        iouClassMean: intervalIn(classMean, iou),
+        iouInstanceMean: intervalIn(instanceMean, iou),
         truthVertices,
         speedUp: speedUp(truthVertices, clicksInstanceMean.mean),
         perClass: classes.map(scoreOf),
@@ -134,7 +135,7 @@ interface NamedMeans {
   readonly means: GroupMeans;
 }
 
-/** Column of the truth's vertices. */
+/** Column with the vertices of the truth. */
 const TRUTH_VERTICES = 0;
 
 function scoreOfGroup(name: string, means: GroupMeans, columns: number, column: number): ClassClicks {
@@ -150,16 +151,12 @@ function scoreOfGroup(name: string, means: GroupMeans, columns: number, column: 
   };
 }
 
-/** Null when there was no click. */
+/** Null without a click. */
 function speedUp(truthVertices: number | null, clicks: number | null): number | null {
   return truthVertices === null || clicks === null || clicks === 0 ? null : truthVertices / clicks;
 }
 
-/*
- * The few numbers of a click simulation that a program asks for: the object `simulate-clicks --json` prints. Adding a
- * field is free, changing one is a new version.
- */
-
+/** What `simulate-clicks --json` prints. Adding a field is free, changing one is a new version. */
 export interface ClickSummary {
   readonly version: 1;
   readonly type: "clicks";
@@ -168,7 +165,7 @@ export interface ClickSummary {
   readonly truth: string;
   readonly images: string;
   readonly instances: number;
-  /** Annotations that could not take part. */
+  /** Annotations that took no part. */
   readonly excluded: number;
   readonly match: ClickMatch;
   readonly metric: ClickMetric;
@@ -190,7 +187,7 @@ export interface ClickSummary {
   readonly iouAfterClicks: ClickReport["iouAfterClicks"];
   readonly secondsPerClick: number | null;
   readonly wallSeconds: number;
-  /** What `--fail-over-clicks` asked for, and whether it was kept; absent without it. */
+  /** The limit of `--fail-over-clicks` and whether it was kept; absent without one. */
   readonly failOverClicks?: {
     readonly limit: number;
     readonly threshold: number;

@@ -1,9 +1,7 @@
-/** What the crop stage gives: pixels for the network, and the window that leads back to the image. */
+/** What the crop stage gives: pixels for the network, and where they lie in the image. */
 import type { CropWindow } from "../geometry/grid.js";
 import { CROP_SIZE } from "../geometry/grid.js";
 import type { Box, Failure, Instance } from "../types.js";
-
-export { CROP_SIZE } from "../geometry/grid.js";
 
 /** Bytes of one crop, [224, 224, 3]. */
 export const CROP_BYTES = CROP_SIZE * CROP_SIZE * 3;
@@ -26,7 +24,7 @@ export interface Crop extends CropFrame {
   readonly imageHeight: number;
 }
 
-/** One instance after cropping: a crop, or the reason there is none. Order is the order of the input. */
+/** One instance after cropping: a crop, or the reason why there is none. */
 export type CropResult =
   | { readonly kind: "crop"; readonly crop: Crop }
   | { readonly kind: "failed"; readonly instance: Instance; readonly failure: Failure };

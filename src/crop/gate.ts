@@ -1,5 +1,4 @@
-/** Holds work back until there is room for it: a counting semaphore, first come first served. */
-
+/** Holds work back until there is room for it: a counting semaphore, first come, first served. */
 export class Gate {
   private used = 0;
   private isOpen = false;
@@ -27,7 +26,7 @@ export class Gate {
     this.letIn();
   }
 
-  /** Lets everyone in from now on: nobody is left waiting when the work is given up. */
+  /** Lets everyone in from now on, so that nobody is left waiting when the work is given up. */
   open(): void {
     this.isOpen = true;
     this.letIn();

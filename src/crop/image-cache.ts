@@ -1,6 +1,5 @@
 /**
- * Decoded images that are asked for again and again in any order, the least recently used ones going first; bounded by
- * bytes.
+ * Decoded images for those who ask again and again in any order: the least recently used go first, bounded by bytes.
  */
 import type { DecodeResult, OpenedImage } from "./open-image.js";
 import { CHANNELS, decodeImage } from "./open-image.js";
@@ -10,7 +9,7 @@ export class ImageCache {
   private readonly held = new Map<string, { readonly bytes: number; readonly result: Promise<DecodeResult> }>();
   private used = 0;
 
-  /** @param maxBytes of decoded pixels; an image above it is decoded for whoever asks and not kept */
+  /** @param maxBytes of decoded pixels; a larger image is decoded at every request and not kept */
   constructor(private readonly maxBytes: number) {}
 
   /** Bytes of the images held, those still being decoded included. */
@@ -18,7 +17,7 @@ export class ImageCache {
     return this.used;
   }
 
-  /** Decodes once however many ask meanwhile. A damaged image stays known as damaged while it is held. */
+  /** Decodes once, however many ask meanwhile. A damaged image is remembered as damaged while it is held. */
   get(image: OpenedImage): Promise<DecodeResult> {
     const known = this.held.get(image.path);
     if (known !== undefined) {

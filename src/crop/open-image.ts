@@ -1,15 +1,18 @@
 /**
- * Opens an image file: what the header says first (size, orientation, pixel limit), the pixels only when they are asked
- * for.
+ * Opens an image file: first the header (size, orientation, pixel limit), and the pixels only when they are needed.
  *
- * Boxes belong to the image as displayed, EXIF orientation applied. Where the annotation file's width and height match
- * only the unrotated image, the file is followed and nothing is rotated; where they match neither, the image is
- * refused, because a box in an unknown frame would give a wrong polygon without anyone noticing.
+ * Boxes belong to the image as displayed, EXIF orientation applied. Where the width and height in the annotation file
+ * match only the unrotated image, nothing is rotated. Where they match neither, the image is refused: a box in an
+ * unknown frame would give a wrong polygon without anyone noticing.
  */
 import { lstat, open, realpath, stat } from "node:fs/promises";
 import { sep } from "node:path";
-import sharp, { type Metadata } from "sharp";
+import type { Metadata } from "sharp";
+import sharp from "sharp";
+import { count } from "../count.js";
 import { reasonOf, receivedOf } from "../errors.js";
+import type { Recognized } from "../files/recognize.js";
+import { recognize, RECOGNIZED_BYTES } from "../files/recognize.js";
 import type { FailReason, Failure, ImageRecord } from "../types.js";
 
 /**
@@ -48,9 +51,8 @@ interface FailedImage {
 
 /**
  * Memory and threads of the image library, for the whole process; called where the crop stage starts. No operation
- * cache: every file is read once, and libvips would keep the decoded pixels of the last hundred beside the stated
- * bound. One thread per operation: several images and crops are in work at the same time, and the network wants the
- * other cores.
+ * cache: every file is read once, and libvips would keep the decoded pixels of the last hundred on top of the stated
+ * bound. One thread per operation: several images and crops are in work at once, and the network needs the other cores.
  */
 export function prepareImageLibrary(): void {
   sharp.cache(false);
@@ -74,7 +76,8 @@ export async function openImage(
     if (root !== undefined && !(await realpath(path)).startsWith(root.endsWith(sep) ? root : `${root}${sep}`)) {
       return failed(
         "image-outside",
-        `${path}: expected a file inside ${root}, received a link that leads out of it. It was not opened; put the image back.`,
+        `${path}: expected a file inside ${root}, received a link that leads out of it. ` +
+          "It was not opened; put the image back.",
       );
     }
     metadata = await sharp(path, { limitInputPixels: false }).metadata();
@@ -82,36 +85,48 @@ export async function openImage(
     return failed(...(await whyUnreadable(path, error)));
   }
   const { width, height, autoOrient: displayed, format } = metadata;
-  if (format === "svg")
+  if (format === "svg") {
     return failed(
       "image-unreadable",
       `${path}: expected a photograph (JPEG, PNG, WebP, TIFF, ...), received an SVG drawing. Convert it to PNG.`,
     );
+  }
   if (width * height > MAX_IMAGE_PIXELS) {
     return failed(
       "image-too-large",
-      `${path}: expected at most ${MAX_IMAGE_PIXELS} pixels, received ${sizeOf(width, height)} = ${width * height}. Cut it into tiles.`,
+      `${path}: expected at most ${MAX_IMAGE_PIXELS} pixels, ` +
+        `received ${sizeOf(width, height)} = ${width * height}. Cut it into tiles.`,
     );
   }
   if (record.width === undefined || record.height === undefined) return opened(path, displayed, true);
   if (record.width === displayed.width && record.height === displayed.height) return opened(path, displayed, true);
   if (record.width === width && record.height === height) return opened(path, { width, height }, false);
-  const claimed = sizeOf(record.width, record.height),
-    found = sizeOf(displayed.width, displayed.height);
+  const claimed = sizeOf(record.width, record.height);
+  const found = sizeOf(displayed.width, displayed.height);
   const unrotated = displayed.width === width ? "" : ` (${sizeOf(width, height)} before EXIF orientation)`;
   return failed(
     "image-size",
-    `${path}: expected ${claimed} pixels as the annotation file says, received ${found}${unrotated}. The boxes were drawn on another version of this image; use that one or correct width and height.`,
+    `${path}: expected ${claimed} pixels as the annotation file says, received ${found}${unrotated}. ` +
+      "The boxes were drawn on another version of this image; use that one or correct width and height.",
   );
 }
 
+/** Displayed size of an image that was found, from its header; undefined where it cannot be read. */
+export async function readImageSize(
+  location: { readonly kind: "file"; readonly path: string; readonly root?: string } | { readonly kind: "failed" },
+): Promise<{ readonly width: number; readonly height: number } | undefined> {
+  if (location.kind === "failed") return undefined;
+  const result = await openImage(location.path, {}, location.root);
+  return result.kind === "failed" ? undefined : { width: result.image.width, height: result.image.height };
+}
+
 /**
- * Decodes to 8-bit RGB, once per image: grey is repeated, 16 bits are scaled to 8, CMYK goes through its profile,
- * transparency lies on black (what the crop has outside the image), of an animation the first frame is taken.
+ * Decodes to 8-bit RGB, once per image: gray is repeated, 16 bits are scaled to 8, and CMYK goes through its profile.
+ * Transparency lies on black, as does what is outside the image. Of an animation the first frame is taken.
  *
- * `failOn` is sharp's strictest, "warning": of 60 JPEG files with 200 damaged bytes in the scan it found 45, "error"
- * and "truncated" none; a half-destroyed photograph would give polygons of noise. It also refuses stray bytes between
- * JPEG segments.
+ * `failOn` is sharp's strictest, "warning": it finds most JPEG files with a damaged scan, where "error" and "truncated"
+ * find none (bench/README.md). A half-destroyed photograph would give polygons of noise. It also refuses stray bytes
+ * between JPEG segments.
  * @returns the pixels, or `image-unreadable`
  */
 export async function decodeImage({ path, width, height, isRotated }: OpenedImage): Promise<DecodeResult> {
@@ -129,11 +144,15 @@ export async function decodeImage({ path, width, height, isRotated }: OpenedImag
     if (info.width !== width || info.height !== height || info.channels !== CHANNELS) {
       return failed(
         "image-unreadable",
-        `${path}: expected ${sizeOf(width, height)} pixels in ${CHANNELS} channels as its header says, received ${sizeOf(info.width, info.height)} in ${info.channels}. Save it again as JPEG or PNG.`,
+        `${path}: expected ${sizeOf(width, height)} pixels in ${CHANNELS} channels as its header says, ` +
+          `received ${sizeOf(info.width, info.height)} in ${info.channels}. Save it again as JPEG or PNG.`,
       );
     }
     return { kind: "decoded", image: { path, width, height, pixels: data } };
   } catch (error) {
+    // Of some formats the header can be read and the pixels cannot.
+    const known = recognize(await readStart(path).catch(() => new Uint8Array(1)));
+    if (known !== undefined && !isReadHere(known)) return failed("image-unreadable", notReadHere(path, known));
     return failed(
       "image-unreadable",
       `${path}: expected a whole image, received a damaged one: ${firstLine(error)}. Save it again, or fetch it again.`,
@@ -141,7 +160,7 @@ export async function decodeImage({ path, width, height, isRotated }: OpenedImag
   }
 }
 
-/** A pipe that took an image's place while the run went on would keep the library waiting for ever. */
+/** A pipe that took an image's place during the run would keep the library waiting for ever. */
 async function refuseSpecialFile(path: string): Promise<void> {
   if (!(await stat(path)).isFile()) throw new Error("it is no regular file");
 }
@@ -156,7 +175,7 @@ function failed(reason: FailReason, message: string): FailedImage {
 
 const sizeOf = (width: number, height: number): string => `${width} x ${height}`;
 
-/** libvips repeats itself over several lines; the first says it. */
+/** libvips repeats itself over several lines. */
 function firstLine(error: unknown): string {
   return (reasonOf(error).split("\n")[0] ?? "").trim();
 }
@@ -172,20 +191,34 @@ async function whyUnreadable(path: string, error: unknown): Promise<[FailReason,
     if (found.size === 0)
       return ["image-unreadable", `${path}: expected an image, received an empty file (0 bytes). Fetch it again.`];
     const start = await readStart(path);
-    const text = asText(start);
+    const known = recognize(start);
+    if (known !== undefined && !isReadHere(known)) return ["image-unreadable", notReadHere(path, known)];
+    const text = asText(start.subarray(0, SHOWN_BYTES));
     const what =
       text === undefined
-        ? `${found.size} bytes that no image format begins with or whose header is damaged`
+        ? `${count(found.size, "byte")} that no image format begins with or whose header is damaged`
         : `a text file that begins with ${receivedOf(text)}`;
     return [
       "image-unreadable",
-      `${path}: expected an image, received ${what} (${firstLine(error)}). Fetch it again or convert it to JPEG or PNG.`,
+      `${path}: expected an image, received ${what} (${firstLine(error)}). ` +
+        "Fetch it again or convert it to JPEG or PNG.",
     ];
   } catch (error) {
     return isMissing(error)
       ? ["image-missing", await whatIsMissing(path)]
       : ["image-unreadable", `${path}: expected a readable file, received ${firstLine(error)}. Check its permissions.`];
   }
+}
+
+const SHOWN_BYTES = 64;
+
+/** Formats that sharp reads: a file of these is damaged, not foreign. */
+function isReadHere({ what }: Recognized): boolean {
+  return /JPEG image|PNG|GIF|AVIF/.test(what);
+}
+
+function notReadHere(path: string, { what, advice, kind }: Recognized): string {
+  return `${path}: expected an image (JPEG, PNG, WebP, TIFF, ...), received ${what}${kind === "image" ? ", which is not read here" : ""}. ${kind === "data" ? "Name the image itself." : advice}`;
 }
 
 function isMissing(error: unknown): boolean {
@@ -197,13 +230,15 @@ async function whatIsMissing(path: string): Promise<string> {
     (entry) => entry.isSymbolicLink(),
     () => false,
   );
-  return `${path}: expected an image file, received ${isDangling ? "a symbolic link to nothing" : "no file"}. Check the name and the image folder.`;
+  const what = isDangling ? "a symbolic link to nothing" : "no file";
+  return `${path}: expected an image file, received ${what}. Check the name and the image folder.`;
 }
 
 async function readStart(path: string): Promise<Uint8Array> {
+  await refuseSpecialFile(path);
   const file = await open(path);
   try {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(64), 0, 64, 0);
+    const { buffer, bytesRead } = await file.read(new Uint8Array(RECOGNIZED_BYTES), 0, RECOGNIZED_BYTES, 0);
     return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();

@@ -1,13 +1,42 @@
 /**
- * Changes of a finished crop, in place: turned over, toned, gray, partly painted over. Crops are [224, 224, 3] uint8,
- * RGB.
+ * Changes of the pixels of finished crops: flips, tone, gray, erased squares, blur. In place, but for the blur, and on
+ * [224, 224, 3] uint8, RGB.
  */
 import sharp from "sharp";
 import { CROP_SIZE } from "../geometry/grid.js";
-import type { Look } from "../train/data/augmentation.js";
 import { CHANNELS } from "./open-image.js";
 
-const ROW = CROP_SIZE * 3;
+/** What happens to the pixels of one crop after it is cut; which of it is for train/ to sample. */
+export interface Look {
+  /** Side the crop is reduced to before it is enlarged again, crop pixels; absent: full detail. */
+  readonly detail?: number;
+  readonly tone?: {
+    readonly contrast: number;
+    readonly brightness: number;
+    readonly gains: readonly [number, number, number];
+  };
+  readonly isGray: boolean;
+  /** Sigma in crop pixels. */
+  readonly blur?: number;
+  /** Crop pixels; may reach over the crop's border. `value` 0..255. */
+  readonly erase?: { readonly left: number; readonly top: number; readonly side: number; readonly value: number };
+}
+
+/** Values in a row of a crop. */
+const ROW = CROP_SIZE * CHANNELS;
+
+/** Exchanges left and right. @param crops one or more, [any, 224, 224, 3] */
+export function flipPixels(crops: Uint8Array): void {
+  for (let start = 0; start < crops.length; start += ROW) {
+    for (let a = start, b = start + ROW - CHANNELS; a < b; a += CHANNELS, b -= CHANNELS) {
+      for (let channel = 0; channel < CHANNELS; channel++) {
+        const kept = crops[a + channel]!;
+        crops[a + channel] = crops[b + channel]!;
+        crops[b + channel] = kept;
+      }
+    }
+  }
+}
 
 /** Exchanges top and bottom. */
 export function flipPixelsVertically(crop: Uint8Array): void {
@@ -20,20 +49,19 @@ export function flipPixelsVertically(crop: Uint8Array): void {
 
 /** value -> ((value - 128) * contrast + 128 + brightness) * gain, rounded and clamped. */
 export function tonePixels(crop: Uint8Array, { contrast, brightness, gains }: NonNullable<Look["tone"]>): void {
-  const tables = gains.map((gain) =>
-    Uint8ClampedArray.from({ length: 256 }, (_, value) => ((value - 128) * contrast + 128 + brightness) * gain),
-  );
-  const [red, green, blue] = tables as [Uint8ClampedArray, Uint8ClampedArray, Uint8ClampedArray];
-  for (let at = 0; at < crop.length; at += 3) {
+  const tableOf = (gain: number): Uint8ClampedArray =>
+    Uint8ClampedArray.from({ length: 256 }, (_, value) => ((value - 128) * contrast + 128 + brightness) * gain);
+  const [red, green, blue] = [tableOf(gains[0]), tableOf(gains[1]), tableOf(gains[2])];
+  for (let at = 0; at < crop.length; at += CHANNELS) {
     crop[at] = red[crop[at]!]!;
     crop[at + 1] = green[crop[at + 1]!]!;
     crop[at + 2] = blue[crop[at + 2]!]!;
   }
 }
 
-/** The mean of the channels in each of them. */
+/** Puts the mean of the channels into each of them. */
 export function grayPixels(crop: Uint8Array): void {
-  for (let at = 0; at < crop.length; at += 3) {
+  for (let at = 0; at < crop.length; at += CHANNELS) {
     const mean = Math.round((crop[at]! + crop[at + 1]! + crop[at + 2]!) / 3);
     crop[at] = crop[at + 1] = crop[at + 2] = mean;
   }
@@ -41,35 +69,18 @@ export function grayPixels(crop: Uint8Array): void {
 
 /** Paints a square, or what of it lies on the crop. */
 export function erasePixels(crop: Uint8Array, { left, top, side, value }: NonNullable<Look["erase"]>): void {
-  const right = Math.min(CROP_SIZE, left + side),
-    bottom = Math.min(CROP_SIZE, top + side);
-  for (let y = top; y < bottom; y++) crop.fill(value, y * ROW + left * 3, y * ROW + right * 3);
+  const right = Math.min(CROP_SIZE, left + side);
+  const bottom = Math.min(CROP_SIZE, top + side);
+  for (let y = top; y < bottom; y++) crop.fill(value, y * ROW + left * CHANNELS, y * ROW + right * CHANNELS);
 }
-
-/* Crops in the mirror. */
-
-/** Exchanges left and right, in place. @param crops [any, 224, 224, 3] uint8 */
-export function flipPixels(crops: Uint8Array): void {
-  for (let start = 0; start < crops.length; start += ROW) {
-    for (let a = start, b = start + ROW - 3; a < b; a += 3, b -= 3) {
-      for (let channel = 0; channel < 3; channel++) {
-        const kept = crops[a + channel]!;
-        crops[a + channel] = crops[b + channel]!;
-        crops[b + channel] = kept;
-      }
-    }
-  }
-}
-
-/* Gaussian blur of a crop, in the image library's own threads. */
 
 /**
- * @param pixels [224, 224, 3] uint8
- * @param sigma  pixels, 0.3 to 1000
- * @returns a new buffer
+ * Gaussian blur, in the image library's own threads.
+ * @param sigma pixels, 0.3 to 1000
+ * @returns     a new buffer
  */
-export async function blurCrop(pixels: Uint8Array, sigma: number): Promise<Uint8Array> {
-  return sharp(pixels, { raw: { width: CROP_SIZE, height: CROP_SIZE, channels: CHANNELS } })
+export async function blurPixels(crop: Uint8Array, sigma: number): Promise<Uint8Array> {
+  return sharp(crop, { raw: { width: CROP_SIZE, height: CROP_SIZE, channels: CHANNELS } })
     .blur(sigma)
     .raw()
     .toBuffer();

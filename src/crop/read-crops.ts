@@ -1,35 +1,35 @@
 /**
- * Images and boxes in, crops out, in input order, with bounded memory. An image is decoded once for all its boxes;
- * images and crops are made ahead while the consumer computes, never more than the stated numbers of them.
+ * Images and boxes in, crops out, in the order of the input and with bounded memory. An image is decoded once for all
+ * its boxes. Images and crops are made ahead while the consumer computes, never more than the stated numbers of them.
  *
- * One background walk opens images and queues a promise per instance; four gates hold it back. The consumer takes from
- * the queue.
+ * One walk in the background opens images and queues a promise per instance, and four gates hold it back. The consumer
+ * takes from the queue.
  */
 import { clipBox, squareWindow } from "../geometry/box.js";
-import type { CropWindow } from "../geometry/grid.js";
+import { CROP_SIZE } from "../geometry/grid.js";
 import type { Failure, ImageRecord, Instance } from "../types.js";
 import type { CropResult } from "./crop.js";
-import { CROP_SIZE } from "./crop.js";
 import { Gate } from "./gate.js";
 import type { DecodedImage, DecodeResult, OpenedImage } from "./open-image.js";
 import { CHANNELS, decodeImage, openImage, prepareImageLibrary } from "./open-image.js";
 import { resampleWindow } from "./resample-window.js";
 
-/** One image with its boxes; `dataset/` gives these, and so may anyone else. */
+/** One image with its boxes. */
 export interface CropSource {
   readonly image: Pick<ImageRecord, "width" | "height">;
   readonly location:
     | {
         readonly kind: "file";
         readonly path: string;
-        /** Folder the file must still lie in when it is opened. */ readonly root?: string;
+        /** Folder the file must still lie in when it is opened. */
+        readonly root?: string;
       }
     | { readonly kind: "failed"; readonly failure: Failure };
   readonly instances: readonly Instance[];
 }
 
 export interface ReadCropsOptions {
-  /** Extra part of the long side, 0.15 for 15 %. */
+  /** Margin around the box, as a part of its long side: 0.15 for 15 %. */
   readonly context: number;
   /** Decoded images in memory at once. */
   readonly maxDecodedImages?: number;
@@ -37,9 +37,9 @@ export interface ReadCropsOptions {
   readonly maxDecodedBytes?: number;
   /** Crops waiting for the consumer; about twice the batch size keeps both sides busy. */
   readonly maxCropsAhead?: number;
-  /** Told how long a piece of work took. Pieces overlap, so their sum may exceed the wall time. */
+  /** Called with the time a piece of work took. Pieces overlap, so that their sum may exceed the wall time. */
   readonly onTime?: (stage: "decode" | "crop", milliseconds: number) => void;
-  /** Told whenever what is held in memory changes. */
+  /** Called whenever what is held in memory changes. */
   readonly onHeld?: (held: HeldInMemory) => void;
 }
 
@@ -57,8 +57,8 @@ const CUTS_AT_ONCE = 4;
 
 /**
  * Yields one result per instance. A failed image fails each of its instances with its reason; an image without
- * instances is not opened. Returning early stops the work behind it. @throws whatever `sources` throws, after the
- * results before it
+ * instances is not opened. Returning early stops the work behind it.
+ * @throws whatever `sources` throws, after the results before it
  */
 export async function* readCrops(
   sources: AsyncIterable<CropSource>,
@@ -67,7 +67,7 @@ export async function* readCrops(
   prepareImageLibrary();
   const ahead = new CropsAhead(options);
   const walk = ahead.fill(sources);
-  walk.catch(() => undefined); // met below; until then it must not count as unhandled
+  walk.catch(() => undefined); // awaited below; until then it must not count as unhandled
   try {
     for (let next = await ahead.take(); next; next = await ahead.take()) yield next;
     await walk;
@@ -78,8 +78,8 @@ export async function* readCrops(
 }
 
 /**
- * Counts who still works on an image. A list of the crops' promises would say as much, and keep every crop of the image
- * in memory until the last one is cut: 75 MB at 500 boxes.
+ * Counts who still works on an image. A list of the crops' promises would keep every crop of the image in memory until
+ * the last one is cut: 75 MB at 500 boxes.
  */
 class Users {
   private count = 1; // whoever still adds
@@ -104,7 +104,7 @@ class Users {
     return work;
   }
 
-  /** One leaves; to be called once by whoever adds, after the last. */
+  /** One leaves; whoever adds calls it once, after the last. */
   leave(): void {
     if (--this.count === 0) this.allLeft();
   }
@@ -160,7 +160,7 @@ class CropsAhead {
     await Promise.allSettled(this.queue);
   }
 
-  /** A method, because the compiler takes a field it has seen false for false after every wait. */
+  /** A method, because the compiler takes a field that it has seen to be false for false after every wait. */
   private hasStopped(): boolean {
     return this.isStopped;
   }
@@ -233,23 +233,24 @@ class CropsAhead {
   }
 }
 
-/*
- * Cuts the square crop around one box out of a decoded image: clip the box, frame it (geometry/box.ts), cut the window,
- * resample. Source of the crop: Castrejon et al., CVPR 2017 (224 x 224, zero outside the image).
- */
-
 /**
- * @param context extra part of the long side, 0.15 for 15 %
+ * Cuts the square crop around one box out of a decoded image: the box is clipped and framed (geometry/box.ts), the
+ * window resampled. Source of the crop: Castrejon et al., CVPR 2017 (224 x 224, zero outside the image).
+ * @param context margin around the box, as a part of its long side, 0.15 for 15 %
  * @returns the crop, or `box-outside` when the box does not touch the image
  */
 export async function cutCrop(image: DecodedImage, instance: Instance, context: number): Promise<CropResult> {
   const clipped = clipBox(instance.box, image.width, image.height);
   if (clipped.kind === "outside") {
     const { left, top, width, height } = instance.box;
-    const message = `${image.path}, annotation ${instance.annotationId}: expected a box on the image of ${image.width} x ${image.height} pixels, received [${left}, ${top}, ${width}, ${height}], which lies outside. Check that box and image belong together and that the box is [left, top, width, height].`;
+    const message =
+      `${image.path}, annotation ${instance.annotationId}: ` +
+      `expected a box on the image of ${image.width} x ${image.height} pixels, ` +
+      `received [${left}, ${top}, ${width}, ${height}], which lies outside. ` +
+      "Check that box and image belong together and that the box is [left, top, width, height].";
     return { kind: "failed", instance, failure: { reason: "box-outside", message } };
   }
-  const window: CropWindow = squareWindow(clipped.box, context);
+  const window = squareWindow(clipped.box, context);
   const pixels = await resampleWindow(image, window, CROP_SIZE);
   return {
     kind: "crop",

@@ -1,29 +1,23 @@
 /**
- * A square window of an image, at any size: zero outside the image, pixel centers at half pixels, so that the crop and
- * the polygon share one frame at every scale.
+ * A square window of an image, at any size, zero outside the image. Pixel centers lie at half pixels, so that the crop
+ * and the polygon share one frame at every scale.
  *
  * Three ways to the same picture:
- * - enlarging: bilinear, here. libvips enlarges with its result moved by half an output pixel to the right and down (24
- *   dB at
- *   220 -> 224, where almost nothing should change), and no option of sharp's resize moves it back;
- * - reducing: sharp's linear kernel, widened by the scale, so that no image pixel is skipped;
+ * - enlarging: bilinear, here. libvips moves its result by half an output pixel to the right and down, and no option of
+ *   sharp's resize moves it back.
+ * - reducing: sharp's linear kernel, widened by the scale, so that no image pixel is skipped.
  * - reducing a window too large to be copied: the same on the part inside the image, then placed on the nearest crop
  *   pixel.
  *
- * Measured on 665 boxes of real photographs against OpenCV 5 on the same windows, median PSNR: enlarging 57 dB against
- * resize with INTER_LINEAR; reducing 43 dB against INTER_AREA and 36 dB against warpAffine with INTER_LINEAR, which
- * skips pixels. A network trained on warpAffine crops (corners, not centers, held in place) draws as well on these:
- * mean IoU .717, on OpenCV's resize .717, on its own kind .715, on sharp's enlarging .714.
+ * A network trained on the crops of OpenCV's warpAffine predicts as well on these; both are compared in
+ * bench/README.md.
  */
 import sharp from "sharp";
 import type { CropWindow } from "../geometry/grid.js";
 import type { DecodedImage } from "./open-image.js";
 import { CHANNELS } from "./open-image.js";
 
-/**
- * Largest window that is copied as a whole, pixels along a side: 12 MB. Above, one crop pixel covers more than nine
- * image pixels.
- */
+/** Largest window that is copied, pixels along a side: 12 MB, about nine image pixels per crop pixel and axis. */
 const MAX_COPIED_SIDE = 2048;
 
 /**
@@ -76,14 +70,15 @@ function enlargeSquare(square: Uint8Array, side: number, size: number): Uint8Arr
   const width = size * CHANNELS;
   const widened = (y: number, row: Float64Array): void => {
     for (let x = 0, at = 0; x < size; x++) {
-      const left = (y * side + before[x]!) * CHANNELS,
-        right = (y * side + after[x]!) * CHANNELS,
-        u = weight[x]!;
-      for (let channel = 0; channel < CHANNELS; channel++)
+      const left = (y * side + before[x]!) * CHANNELS;
+      const right = (y * side + after[x]!) * CHANNELS;
+      const u = weight[x]!;
+      for (let channel = 0; channel < CHANNELS; channel++) {
         row[at++] = square[left + channel]! * (1 - u) + square[right + channel]! * u;
+      }
     }
   };
-  // Each source row is widened once and serves the output rows on both its sides.
+  // Each source row is widened once, for the output rows on both its sides.
   let [upper, lower] = [new Float64Array(width), new Float64Array(width)];
   let [inUpper, inLower] = [-1, -1];
   for (let y = 0, at = 0; y < size; y++) {
@@ -92,7 +87,7 @@ function enlargeSquare(square: Uint8Array, side: number, size: number): Uint8Arr
     if (top !== inUpper) widened(top, upper);
     if (bottom !== inLower) widened(bottom, lower);
     [inUpper, inLower] = [top, bottom];
-    // storing cuts the fraction off
+    // Plus a half, because storing truncates.
     for (let x = 0; x < width; x++) out[at++] = upper[x]! * (1 - v) + lower[x]! * v + 0.5;
   }
   return out;
@@ -100,9 +95,8 @@ function enlargeSquare(square: Uint8Array, side: number, size: number): Uint8Arr
 
 /** For each output pixel the two source pixels around its center, and the weight of the second. */
 function bilinearTable(side: number, size: number): { before: Int32Array; after: Int32Array; weight: Float64Array } {
-  const before = new Int32Array(size),
-    after = new Int32Array(size),
-    weight = new Float64Array(size);
+  const [before, after] = [new Int32Array(size), new Int32Array(size)];
+  const weight = new Float64Array(size);
   for (let i = 0; i < size; i++) {
     const at = Math.min(side - 1, Math.max(0, ((i + 0.5) * side) / size - 0.5));
     before[i] = Math.floor(at);
@@ -113,16 +107,14 @@ function bilinearTable(side: number, size: number): { before: Int32Array; after:
 }
 
 /**
- * Never copies the window: sharp reads the image's own buffer. The part inside the image is off by half a crop pixel at
- * most.
+ * Copies nothing: sharp reads the image's own buffer. The part inside the image is off by half a crop pixel at most.
  */
 async function reduceLargeWindow(image: DecodedImage, window: CropWindow, size: number): Promise<Uint8Array> {
   const { x0, x1, y0, y1 } = insidePart(image, window);
   const place = (position: number, origin: number): number => Math.round(((position - origin) * size) / window.side);
-  const left = place(x0, window.left),
-    top = place(y0, window.top);
-  const width = Math.max(1, place(x1, window.left) - left),
-    height = Math.max(1, place(y1, window.top) - top);
+  const [left, top] = [place(x0, window.left), place(y0, window.top)];
+  const width = Math.max(1, place(x1, window.left) - left);
+  const height = Math.max(1, place(y1, window.top) - top);
   const reduced = await sharp(image.pixels, {
     raw: { width: image.width, height: image.height, channels: CHANNELS },
     limitInputPixels: false,
@@ -133,8 +125,7 @@ async function reduceLargeWindow(image: DecodedImage, window: CropWindow, size: 
     .toBuffer();
   const out = new Uint8Array(size * size * CHANNELS);
   // A sliver at the very edge rounds to one pixel that may lie just past the crop; it is pushed back in.
-  const atX = Math.min(left, size - width),
-    atY = Math.min(top, size - height);
+  const [atX, atY] = [Math.min(left, size - width), Math.min(top, size - height)];
   for (let y = 0; y < height; y++) {
     out.set(reduced.subarray(y * width * CHANNELS, (y + 1) * width * CHANNELS), ((atY + y) * size + atX) * CHANNELS);
   }

@@ -1,10 +1,16 @@
-/** Names of the image files in a folder, by relative path, file name, stem and number; strings only, no disk. */
+/** The image files in a folder, looked up by name, stem and number; strings only, no disk. */
+import { baseName, commonEnd, foldedKey, nameKey, numberOfStem, withoutExtension } from "./image-names.js";
 
 /**
  * What a look-up in the index gives: one path (relative, "/" between parts), several that fit equally well, or none.
  */
 export type Match =
-  | { readonly kind: "one"; readonly path: string }
+  | {
+      readonly kind: "one";
+      readonly path: string;
+      /** True when upper and lower case differ from what was asked for. */
+      readonly isOtherCase: boolean;
+    }
   | { readonly kind: "several"; readonly paths: readonly string[] }
   | undefined;
 
@@ -13,9 +19,9 @@ type Positions = Map<string | number, number | number[]>;
 
 export class ImageIndex {
   private readonly paths: string[] = [];
+  /** By last part, folded. */
   private readonly byName: Positions = new Map();
-  // Made when first asked for: most data sets name their files exactly.
-  private byNormalName: Positions | undefined;
+  // Made when first asked for: most data sets name their files.
   private byStem: Positions | undefined;
   private byNumber: Positions | undefined;
 
@@ -25,111 +31,70 @@ export class ImageIndex {
 
   /** @param path relative to the image folder, "/" between parts */
   add(path: string): void {
-    this.note(this.byName, baseName(path), this.paths.push(path) - 1);
+    note(this.byName, baseName(foldedKey(path)), this.paths.push(path) - 1);
   }
 
-  /** A file name with or without folders: the file whose path ends in it, else the one with the same last part. */
+  /**
+   * A file name with or without folders: of the files with this last part the one whose end agrees with the longest end
+   * of the name; of these, one that is spelled as the name is.
+   */
   findName(name: string): Match {
-    return this.choose(this.byName.get(baseName(name)), name, (path) => path);
+    return this.choose(this.byName.get(baseName(foldedKey(name))), name, (path) => path);
   }
 
-  /** As findName, but accents written as one character or two (macOS file systems) are the same. */
-  findNormalized(name: string): Match {
-    const normal = name.normalize("NFC");
-    this.byNormalName ??= this.group((path) => baseName(path).normalize("NFC"));
-    return this.choose(this.byNormalName.get(baseName(normal)), normal, (path) => path.normalize("NFC"));
-  }
-
-  /** A file name without its extension. */
+  /** A file name without its extension; chosen as in `findName`. */
   findStem(stem: string): Match {
-    this.byStem ??= this.group((path) => withoutExtension(baseName(path)));
-    return this.choose(this.byStem.get(baseName(stem)), stem, withoutExtension);
+    this.byStem ??= this.group((path) => withoutExtension(baseName(foldedKey(path))));
+    return this.choose(this.byStem.get(baseName(foldedKey(stem))), stem, withoutExtension);
   }
 
   /** An image id that is a number. */
   findNumber(id: number): Match {
     this.byNumber ??= this.group((path) => numberOfStem(withoutExtension(baseName(path))));
-    return this.choose(this.byNumber.get(id), "", () => "");
+    const found = this.byNumber.get(id);
+    if (found === undefined) return undefined;
+    if (typeof found === "number") return { kind: "one", path: this.paths[found]!, isOtherCase: false };
+    return { kind: "several", paths: found.map((position) => this.paths[position]!) };
   }
 
   private choose(found: number | number[] | undefined, wanted: string, keyOf: (path: string) => string): Match {
     if (found === undefined) return undefined;
-    if (typeof found === "number") return { kind: "one", path: this.paths[found]! };
-    const paths = found.map((position) => this.paths[position]!);
-    const exact = paths.filter((path) => keyOf(path) === wanted);
-    const ending = exact.length > 0 ? exact : paths.filter((path) => keyOf(path).endsWith(`/${wanted}`));
-    return ending.length === 1
-      ? { kind: "one", path: ending[0]! }
-      : { kind: "several", paths: ending.length > 1 ? ending : paths };
+    const key = nameKey(wanted),
+      folded = foldedKey(wanted);
+    const candidates = (typeof found === "number" ? [found] : found).map((position) => {
+      const path = this.paths[position]!;
+      const own = nameKey(keyOf(path));
+      return { path, end: commonEnd(foldedKey(own), folded), exactEnd: commonEnd(own, key), isWhole: own === key };
+    });
+    const best = longest(longest(longest(candidates, "end"), "exactEnd"), "isWhole");
+    const [first] = best;
+    if (first !== undefined && best.length === 1)
+      return { kind: "one", path: first.path, isOtherCase: first.exactEnd < first.end };
+    return { kind: "several", paths: best.map(({ path }) => path) };
   }
 
   private group(keyOf: (path: string) => string | number | undefined): Positions {
     const positions: Positions = new Map();
     this.paths.forEach((path, position) => {
       const key = keyOf(path);
-      if (key !== undefined) this.note(positions, key, position);
+      if (key !== undefined) note(positions, key, position);
     });
     return positions;
   }
-
-  private note(positions: Positions, key: string | number, position: number): void {
-    const before = positions.get(key);
-    if (before === undefined) positions.set(key, position);
-    else if (typeof before === "number") positions.set(key, [before, position]);
-    else before.push(position);
-  }
 }
 
-/*
- * File names of images as box files give them: data from outside, judged before anything on disk is touched.
- * Both slashes count as separators, because box files travel between systems.
- */
-
-const DRIVE_OR_SCHEME = /^[a-z]:|^[a-z][a-z0-9+.-]*:\/\//i;
-
-/** @returns why the name leads out of the image folder, or undefined when it stays inside */
-export function reasonOutside(name: string): string | undefined {
-  if (name.includes("\0")) return "a name with a NUL character";
-  if (DRIVE_OR_SCHEME.test(name)) return "a drive or an address";
-  const parts = name.split(/[/\\]/);
-  if (parts[0] === "" && parts.length > 1) return "an absolute path";
-  if (parts.includes("..")) return 'a path that climbs with ".."';
-  return undefined;
+/** The candidates with the largest value. */
+function longest<K extends string, C extends Readonly<Record<K, number | boolean>>>(
+  candidates: readonly C[],
+  by: K,
+): readonly C[] {
+  const most = Math.max(...candidates.map((candidate) => Number(candidate[by])));
+  return candidates.filter((candidate) => Number(candidate[by]) === most);
 }
 
-/**
- * The ways a safe name may be meant, most literal first: as it is, and with backslashes as separators. Without "." and
- * empty parts.
- */
-export function readingsOf(name: string): readonly string[] {
-  const literal = tidy(name);
-  const slashes = tidy(name.replaceAll("\\", "/"));
-  return [...new Set([literal, slashes])].filter((reading) => reading !== "");
-}
-
-function tidy(path: string): string {
-  return path
-    .split("/")
-    .filter((part) => part !== "" && part !== ".")
-    .join("/");
-}
-
-/** "a/b.jpg" -> "b.jpg" */
-export function baseName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
-}
-
-/** "a/b.jpg" -> "a/b"; a name that only begins with a dot has no extension. */
-export function withoutExtension(path: string): string {
-  const dot = path.lastIndexOf(".");
-  return dot > path.lastIndexOf("/") + 1 ? path.slice(0, dot) : path;
-}
-
-/** Stems that are a number by the custom of COCO: 000000000139, or COCO_val2014_000000000139. */
-const NUMBER_STEM = /^(?:COCO_[a-z]+[0-9]{4}_)?([0-9]{1,15})$/;
-
-/** The numeric image id a file stem stands for, or undefined. */
-export function numberOfStem(stem: string): number | undefined {
-  const digits = NUMBER_STEM.exec(stem)?.[1];
-  return digits === undefined ? undefined : Number(digits);
+function note(positions: Positions, key: string | number, position: number): void {
+  const before = positions.get(key);
+  if (before === undefined) positions.set(key, position);
+  else if (typeof before === "number") positions.set(key, [before, position]);
+  else before.push(position);
 }

@@ -1,4 +1,6 @@
 /** Opens a data set: recognizes the format from what the box file or folder holds, and finds the images. */
+import { count } from "../count.js";
+import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import fastGlob from "fast-glob";
@@ -6,7 +8,8 @@ import { invalidData, missingInput, reasonOf, receivedOf, usageError } from "../
 import { JOURNAL_FILE, withoutRunOutputs } from "../files/run-layout.js";
 import type { JsonValue } from "../types.js";
 import type { CityscapesFormat } from "./cityscapes/dataset.js";
-import { CITYSCAPES_ENDING, openCityscapes } from "./cityscapes/dataset.js";
+import { CITYSCAPES_ENDING, COARSE_ENDING, openCityscapes } from "./cityscapes/dataset.js";
+import type { AnnotationSource } from "./coco/annotation.js";
 import type { CocoIndex } from "./coco/file-index.js";
 import { indexCoco } from "./coco/file-index.js";
 import { readCoco } from "./coco/read-coco.js";
@@ -14,10 +17,13 @@ import { readCocoResults } from "./coco/read-results.js";
 import type { Dataset, OpenDatasetOptions } from "./dataset.js";
 import type { ImageFinder, Located } from "./find-images.js";
 import { findImages } from "./find-images.js";
+import { nameKey } from "./image-names.js";
 import { isAbsent, openByteFile } from "./json/byte-file.js";
 
 const LOOKED_FOR =
-  "a COCO file (lists images, annotations and categories), a COCO results list ([{ image_id, category_id, bbox, score }, ...]) or a Cityscapes file (imgWidth, imgHeight, objects with polygon or bboxVis)";
+  "a COCO file (lists images, annotations and categories), " +
+  "a COCO results list ([{ image_id, category_id, bbox, score }, ...]) " +
+  "or a Cityscapes file (imgWidth, imgHeight, objects with polygon or bboxVis)";
 const EXPORT_HINT = "Export the boxes in one of these formats, or pass another file.";
 
 /**
@@ -29,7 +35,8 @@ export async function openDataset(options: OpenDatasetOptions): Promise<Dataset>
   const { boxes } = options;
   const found = await stat(boxes).catch((error: unknown) => {
     throw missingInput(
-      `${boxes}: expected a box file or a folder of them, received ${isAbsent(error) ? "no such file" : reasonOf(error)}`,
+      `${boxes}: expected a box file or a folder of them, ` +
+        `received ${isAbsent(error) ? "no such file" : reasonOf(error)}`,
       "Check the spelling and the folder the command runs in.",
       error,
     );
@@ -37,38 +44,47 @@ export async function openDataset(options: OpenDatasetOptions): Promise<Dataset>
   const finder = options.images === undefined ? NO_IMAGES : await findImages(options.images);
   if (found.isDirectory()) {
     refuseDataset(options, "a folder");
-    return openFolder(boxes, finder);
+    return openFolder(options, finder);
   }
   return openFile(options, finder);
 }
 
-async function openFolder(boxes: string, finder: ImageFinder): Promise<Dataset> {
+async function openFolder({ boxes, boxesAre }: OpenDatasetOptions, finder: ImageFinder): Promise<Dataset> {
+  const unit = boxesAre === undefined ? {} : { boxesAre };
   const names = await listJson(boxes);
-  const ending = (format: CityscapesFormat): string[] =>
-    names.filter((name) => name.endsWith(CITYSCAPES_ENDING[format]));
-  const polygons = ending("cityscapes"),
-    persons = ending("citypersons");
-  if (polygons.length > 0 && persons.length > 0) {
+  const endingIn = (ending: string): string[] => names.filter((name) => name.endsWith(ending));
+  const fine = endingIn(CITYSCAPES_ENDING.cityscapes);
+  const coarse = endingIn(COARSE_ENDING);
+  const persons = endingIn(CITYSCAPES_ENDING.citypersons);
+  const kinds = [
+    [fine, CITYSCAPES_ENDING.cityscapes],
+    [coarse, COARSE_ENDING],
+    [persons, CITYSCAPES_ENDING.citypersons],
+  ] as const;
+  const found = kinds.filter(([files]) => files.length > 0);
+  if (found.length > 1) {
     throw invalidData(
-      `${boxes}: expected files of one kind, received ${polygons.length} *${CITYSCAPES_ENDING.cityscapes} and ${persons.length} *${CITYSCAPES_ENDING.citypersons}`,
-      "Pass the folder of one kind, gtFine or gtBboxCityPersons.",
+      `${boxes}: expected files of one kind, ` +
+        `received ${found.map(([files, ending]) => `${files.length} *${ending}`).join(" and ")}`,
+      "Pass the folder of one kind: gtFine, gtCoarse or gtBboxCityPersons.",
     );
   }
+  const polygons = fine.length > 0 ? fine : coarse;
   if (polygons.length > 0)
-    return openCityscapes({ boxes, format: "cityscapes", folder: boxes, names: polygons }, finder);
+    return openCityscapes({ boxes, format: "cityscapes", folder: boxes, names: polygons, ...unit }, finder);
   if (persons.length > 0)
-    return openCityscapes({ boxes, format: "citypersons", folder: boxes, names: persons }, finder);
+    return openCityscapes({ boxes, format: "citypersons", folder: boxes, names: persons, ...unit }, finder);
+  const shown = names.slice(0, 3).map(receivedOf).join(", ");
   const others =
-    names.length === 0
-      ? "no JSON file"
-      : `${names.length} other JSON file${names.length === 1 ? "" : "s"} (${names.slice(0, 3).map(receivedOf).join(", ")})`;
+    names.length === 0 ? "no JSON file" : `${names.length} other JSON file${names.length === 1 ? "" : "s"} (${shown})`;
   throw invalidData(
-    `${boxes}: expected *${CITYSCAPES_ENDING.cityscapes} or *${CITYSCAPES_ENDING.citypersons} at any depth, received ${others}`,
+    `${boxes}: expected *${CITYSCAPES_ENDING.cityscapes}, *${COARSE_ENDING} or *${CITYSCAPES_ENDING.citypersons} ` +
+      `at any depth, received ${others}`,
     "A COCO file is passed by its own name, not by its folder.",
   );
 }
 
-/** JSON files at any depth, relative, in a fixed order; not what an earlier run wrote. */
+/** JSON files at any depth, relative, in a fixed order, without those that an earlier run wrote. */
 async function listJson(folder: string): Promise<string[]> {
   try {
     const entries = await fastGlob(["**/*.json", `**/${JOURNAL_FILE}`], {
@@ -96,15 +112,18 @@ async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promi
   const file = await openByteFile(boxes, "box file");
   try {
     const index = await indexCoco(file);
-    if (index.outline.root === "list") return await openResults(index, options.dataset, finder);
+    refuseForeign(index);
+    if (index.outline.root === "list") return inUnit(await openResults(index, options, finder), index, options);
     if (["images", "annotations", "categories"].every((name) => index.outline.counts.has(name))) {
       refuseDataset(options, "a COCO file");
-      return readCoco(index, finder);
+      return inUnit(readCoco(index, finder, sizeOfImage(options)), index, options);
     }
     const format = recognizeCityscapes(index, boxes);
     if (format === undefined) throw notRecognized(index);
     refuseDataset(options, "a Cityscapes file");
-    const dataset = await openCityscapes({ boxes, format, folder: dirname(boxes), names: [basename(boxes)] }, finder);
+    const unit = options.boxesAre === undefined ? {} : { boxesAre: options.boxesAre };
+    const source = { boxes, format, folder: dirname(boxes), names: [basename(boxes)], ...unit };
+    const dataset = await openCityscapes(source, finder);
     await file.close();
     return dataset;
   } catch (error) {
@@ -113,19 +132,60 @@ async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promi
   }
 }
 
-async function openResults(index: CocoIndex, dataset: string | undefined, finder: ImageFinder): Promise<Dataset> {
-  if (dataset === undefined) return readCocoResults(index, undefined, finder);
+/** @throws E_DATA when the boxes look relative and nobody said what they are */
+function inUnit(
+  dataset: Dataset,
+  { boxes, file }: Pick<CocoIndex, "boxes" | "file">,
+  options: OpenDatasetOptions,
+): Dataset {
+  const problem = options.boxesAre === undefined ? boxes.problem(file.path) : undefined;
+  if (problem !== undefined) throw problem;
+  return options.boxesAre === "relative" ? { ...dataset, sha256: relativeHash(dataset.sha256) } : dataset;
+}
+
+/** The same bytes with another meaning of their boxes are another input. */
+function relativeHash(sha256: string): string {
+  return createHash("sha256").update(`${sha256}\nrelative boxes`).digest("hex");
+}
+
+/** @returns undefined where boxes are in pixels and nothing needs scaling */
+function sizeOfImage({ boxesAre, imageSize }: OpenDatasetOptions): AnnotationSource["sizeOf"] {
+  if (boxesAre !== "relative") return undefined;
+  return async ({ width, height }, location) =>
+    width !== undefined && height !== undefined ? { width, height } : imageSize?.(location);
+}
+
+/** COCO's other kinds of annotations have no boxes. */
+function refuseForeign({ file, foreign, annotations }: CocoIndex): void {
+  const of = (some: number): string => `${some} of ${count(annotations.count, "annotation")}`;
+  if (foreign.segments_info > 0 && foreign.segments_info >= annotations.count / 2)
+    throw invalidData(
+      `${file.path}: expected boxes, received a panoptic file (${of(foreign.segments_info)} have segments_info and no bbox)`,
+      "Pass the instances file of the same data set (instances_*.json), or convert the segments to instances.",
+    );
+  if (foreign.caption > 0 && foreign.caption >= annotations.count / 2)
+    throw invalidData(
+      `${file.path}: expected boxes, received a file of captions (${of(foreign.caption)} have a caption and no bbox)`,
+      "Pass the instances file of the same data set (instances_*.json).",
+    );
+}
+
+async function openResults(index: CocoIndex, options: OpenDatasetOptions, finder: ImageFinder): Promise<Dataset> {
+  const { dataset } = options;
+  const sizeOf = sizeOfImage(options);
+  if (dataset === undefined) return readCocoResults(index, undefined, finder, sizeOf);
   const file = await openByteFile(dataset, "COCO file of --dataset");
   try {
     const named = await indexCoco(file, "images");
     const lacking = ["images", "categories"].filter((name) => !named.outline.counts.has(name));
     if (lacking.length > 0) {
       throw invalidData(
-        `${dataset}: expected a COCO file with the lists images and categories, received one without ${lacking.join(" and ")}`,
+        `${dataset}: expected a COCO file with the lists images and categories, ` +
+          `received one without ${lacking.join(" and ")}`,
         "Pass the COCO file the detector was run on.",
       );
     }
-    return await readCocoResults(index, named, finder);
+    return await readCocoResults(index, named, finder, sizeOf);
   } catch (error) {
     await file.close();
     throw error;
@@ -165,21 +225,21 @@ function refuseDataset({ dataset, boxes }: OpenDatasetOptions, kind: string): vo
   );
 }
 
-/*
- * Stands in for the image folder where a command needs annotations only: every look-up fails and says that no folder
- * was given.
+/**
+ * Stands in for the image folder where a command needs annotations only. Every look-up fails, and no folder is walked.
  */
-
-/** Nothing is searched, so opening a data set without images costs no walk over a folder. */
-export const NO_IMAGES: ImageFinder = {
+const NO_IMAGES: ImageFinder = {
   folder: "",
   count: 0,
   locate: (fileName) => Promise.resolve(notSearched(fileName)),
   locateStem: (stem) => Promise.resolve(notSearched(stem)),
   locateNumber: (id) => Promise.resolve(notSearched(id)),
+  keyOf: nameKey,
 };
 
 function notSearched(wanted: string | number): Located {
-  const message = `image ${receivedOf(wanted)}: expected an image folder to look in, received none. Name the folder of the images.`;
+  const message =
+    `image ${receivedOf(wanted)}: expected an image folder to look in, received none. ` +
+    "Name the folder of the images.";
   return { kind: "failed", failure: { reason: "image-missing", message } };
 }

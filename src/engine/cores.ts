@@ -1,14 +1,14 @@
 /**
- * How many processor cores may compute here. onnxruntime asks too, but where it cannot read the machine's caches, as in
- * some virtual machines, it takes half of the logical processors for cores, and one core of two stays idle.
+ * How many processor cores may compute here. onnxruntime counts them too. But where it cannot read the machine's
+ * caches, as in some virtual machines, it halves the logical processors, and cores stay idle.
  */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
 /**
- * Cores, two hardware threads of one core counted once, that this process may run on; not more than a container's
- * processor quota. At least 1.
+ * Cores that this process may run on, at least 1: two hardware threads of a core count once, and a container's quota is
+ * the limit.
  * @param root where `proc` and `sys` are; where they do not say (not Linux), logical processors are counted
  */
 export function countCores(root = "/"): number {
@@ -19,8 +19,8 @@ export function countCores(root = "/"): number {
       : listed(allowed).map((cpu) =>
           read(join(root, `sys/devices/system/cpu/cpu${cpu}/topology/thread_siblings_list`)),
         );
-  const isTold = siblings.length > 0 && !siblings.includes(undefined);
-  const cores = isTold ? new Set(siblings).size : availableParallelism();
+  const areKnown = siblings.length > 0 && !siblings.includes(undefined);
+  const cores = areKnown ? new Set(siblings).size : availableParallelism();
   return Math.max(1, Math.min(cores, quota(root)));
 }
 

@@ -3,13 +3,13 @@
  * CUDA through onnxruntime, WebGPU on hardware, the CPU through onnxruntime, the CPU through TensorFlow.js. Each one
  * passed over is reported with the reason and with what would change that.
  *
- * POLYRNN_ENGINE=tfjs|onnxruntime leaves only one engine to choose from, for comparing them. Libraries are imported
- * when their turn comes: loading one takes up to two seconds.
+ * Loading a library takes up to two seconds, so each is imported only when its turn comes. `auto` first looks for the
+ * files that drivers make. POLYRNN_ENGINE=tfjs|onnxruntime leaves only one engine to choose from, for comparing them.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { reasonOf, unavailable, usageError } from "../errors.js";
-import type { Model } from "../model/model.js";
+import type { WeightedNetwork } from "../model/model.js";
 import type { DeviceName, Engine, EngineName } from "./engine.js";
 
 export type DeviceChoice = "auto" | DeviceName;
@@ -63,7 +63,8 @@ export async function takeFirst<W extends object>(
   }
   const reasons = passedOver.map(({ candidate, reason }) => `${candidate.engine} on ${candidate.device}: ${reason}`);
   throw unavailable(
-    `device ${device}: expected one engine that works but ${reasons.length === 0 ? "none offers this device" : reasons.join("; ")}`,
+    `device ${device}: expected one engine that works ` +
+      `but ${reasons.length === 0 ? "none offers this device" : reasons.join("; ")}`,
     passedOver[0]?.fix ?? "Use --device auto; `polyrnn doctor` shows what works here.",
   );
 }
@@ -83,7 +84,7 @@ export interface OpenEngineOptions {
  * @throws E_UNAVAILABLE when no engine works on the device
  */
 export async function openEngine(
-  model: Model,
+  model: WeightedNetwork,
   options: OpenEngineOptions,
 ): Promise<{ engine: Engine; passedOver: readonly PassedOver[] }> {
   const { taken: engine, passedOver } = await openFirst(options, (candidate) =>
@@ -141,18 +142,15 @@ async function probe(
   asked: DeviceChoice,
   threads?: number,
 ): Promise<Obstacle | undefined> {
-  if (asked === "auto" && device === "cuda" && !hasNvidiaDriver()) {
-    return {
-      reason: "no NVIDIA driver is visible",
-      fix: "Install the driver, or give a container access to the GPU; then nvidia-smi lists it.",
-    };
-  }
-  if (asked === "auto" && device === "webgpu" && !hasGpuHardware()) {
-    return {
-      reason: "no hardware GPU is visible",
-      fix: "Install the GPU's driver, or give a container access to /dev/dri; --device webgpu also takes a software driver.",
-    };
-  }
+  const missing = missingHardware(device);
+  if (asked === "auto" && missing !== undefined) return missing;
+  const obstacle = await tryDevice(engine, device, threads);
+  if (obstacle === undefined || missing === undefined) return obstacle;
+  // What doctor says comes first: nothing else helps without a driver.
+  return { reason: `${missing.reason}, and ${obstacle.reason}`, fix: missing.fix };
+}
+
+async function tryDevice(engine: EngineName, device: DeviceName, threads?: number): Promise<Obstacle | undefined> {
   try {
     return engine === "tfjs"
       ? await probeTfjs(device, threads)
@@ -180,27 +178,45 @@ async function probeTfjs(device: DeviceName, threads?: number): Promise<Obstacle
 /** The engine of a candidate that works. */
 export async function openCandidate(
   { engine, device }: Candidate,
-  model: Model,
+  model: WeightedNetwork,
   { threads }: Pick<OpenEngineOptions, "threads">,
 ): Promise<Engine> {
-  const { network, weights, card } = model;
   if (engine === "onnxruntime") {
     const { openOnnxEngine } = await import("./onnx/engine.js");
-    return openOnnxEngine(network, weights, card.normalization, { device, ...(threads !== undefined && { threads }) });
+    return openOnnxEngine(model, { device, ...(threads !== undefined && { threads }) });
   }
   const [{ loadTfjs }, { openTfjsEngine }] = await Promise.all([import("./tfjs/load.js"), import("./tfjs/engine.js")]);
   const loaded = loadTfjs(device === "cuda" ? "cuda" : "cpu", threads);
   if (!("tf" in loaded)) throw new Error("TensorFlow.js was there a moment ago");
-  return openTfjsEngine(loaded.tf, network, weights, card.normalization, { device, version: loaded.version });
+  return openTfjsEngine(loaded.tf, model, { device, version: loaded.version });
 }
-
-/* Cheap signs of a GPU: files the drivers make. They decide whether `auto` spends time on loading a GPU library. */
 
 /** Files that stand for a driver, by platform; "dxg" is the GPU inside WSL, "nvhost" the one of a Jetson. */
 const NVIDIA_FILES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
   linux: ["/dev/nvidiactl", "/dev/dxg", "/dev/nvhost-ctrl-gpu"],
   win32: [join(process.env["SystemRoot"] ?? "C:\\Windows", "System32", "nvcuda.dll")],
 };
+
+/** Why nothing can compute on the device, whatever is installed; undefined where there are signs of hardware. */
+export function missingHardware(device: DeviceName): Obstacle | undefined {
+  if (device === "cuda" && process.platform === "darwin")
+    return { reason: "macOS has no CUDA", fix: "Use --device webgpu or --device cpu." };
+  if (device === "cuda" && !hasNvidiaDriver()) {
+    return {
+      reason: "no NVIDIA driver is visible",
+      fix: "Install the driver, or give a container access to the GPU; then nvidia-smi lists it.",
+    };
+  }
+  if (device === "webgpu" && !hasGpuHardware()) {
+    return {
+      reason: "no hardware GPU is visible",
+      fix:
+        "Install the GPU's driver, or give a container access to /dev/dri; " +
+        "--device webgpu also takes a software driver.",
+    };
+  }
+  return undefined;
+}
 
 export function hasNvidiaDriver(): boolean {
   return (NVIDIA_FILES[process.platform] ?? []).some((file) => existsSync(file));

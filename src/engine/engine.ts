@@ -1,10 +1,10 @@
 /**
- * What predict/ asks of a runtime, whatever the architecture and whoever computes it.
+ * What predict/ asks of an engine, whatever the architecture and whoever computes it.
  *
- *     encode(crops)          -> a Decoding: first-vertex logits, zero state, hoisted gates
+ *     encode(crops)          -> a batch before its first step: first-vertex logits, zero state, hoisted gates
  *     decoding.step(y)       -> logits [B, 785]; the state moves on
  *     decoding.steps?(y)     -> several steps, each with the best class of the one before
- *     decoding.select(rows)  -> the Decoding of the instances still drawing
+ *     decoding.select(rows)  -> the Decoding of some of its rows
  */
 
 export type EngineName = "onnxruntime" | "tfjs";
@@ -28,7 +28,7 @@ export interface StepDecoded {
   readonly logits: Float32Array;
 }
 
-/** A batch in the middle of being drawn. Whoever holds it disposes it; one call at a time. */
+/** A batch in the middle of decoding. Whoever holds it disposes it; one call at a time. */
 export interface Decoding {
   /** Rows: instances in this batch. */
   readonly size: number;
@@ -37,8 +37,8 @@ export interface Decoding {
   /** One decoder step for every row. @returns logits [size, 785], row-major; a fresh array the caller may keep. */
   step(input: StepInput): Promise<Float32Array>;
   /**
-   * As many steps as the engine takes at once, each seeing what the one before chose: nobody between them, and no way
-   * for the state to leave the device. Absent where a call costs no more than its arithmetic.
+   * As many steps as the engine takes at once, each seeing what the one before chose, so that the state never leaves
+   * the device. Absent where a call costs no more than its arithmetic.
    */
   readonly steps?: ((input: StepInput) => Promise<readonly StepDecoded[]>) | undefined;
   /**
@@ -52,7 +52,9 @@ export interface Decoding {
 /** A batch before its first step. */
 export interface EncodedBatch extends Decoding {
   /** Logits of the object's mask [size, 784], row-major; a network without such a map has none. */
-  readonly maskLogits?: Float32Array;
+  readonly maskLogits?: Float32Array | undefined;
+  /** Logits of the refined mask [size, 112 * 112], row-major; only networks with the option `refine` have one. */
+  readonly fineMaskLogits?: Float32Array | undefined;
 }
 
 export interface Engine {

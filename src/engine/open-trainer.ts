@@ -1,28 +1,24 @@
 /**
- * Finds the TensorFlow.js that training runs on: CUDA where it is, else the CPU, natively. The pure JavaScript backends
- * are not chosen: the one on the CPU has every gradient and is a hundred times slower, WASM lacks gradients. Tests of
- * the tiny network hand it to `openTfjsTrainer` themselves.
+ * Finds the TensorFlow.js that training runs on: CUDA where there is a GPU, else the native CPU library. The pure
+ * JavaScript backends are never chosen: the plain one has every gradient but is a hundred times slower, the WASM one
+ * lacks gradients. Tests of the tiny network pass the plain one to `trainingDevice`.
  */
 import { unavailable, usageError } from "../errors.js";
-import type { WeightTensor } from "../model/safetensors.js";
-import type { PolygonRnn } from "../network/polygon-rnn.js";
-import type { Normalization } from "../network/tensor-ops.js";
+import type { WeightedNetwork } from "../model/model.js";
 import type { DeviceChoice } from "./devices.js";
-import { hasNvidiaDriver } from "./devices.js";
+import { hasNvidiaDriver, missingHardware } from "./devices.js";
 import type { Engine } from "./engine.js";
 import type { Tfjs } from "./tfjs/ops.js";
 import type { Trainer, TrainerOptions } from "./trainer.js";
-
-type Weights = ReadonlyMap<string, WeightTensor>;
 
 /** What a run computes with. */
 export interface TrainingDevice {
   readonly device: "cpu" | "cuda";
   /** "@tensorflow/tfjs-node 4.22.0" */
   readonly version: string;
-  openTrainer(network: PolygonRnn, weights: Weights, normalization: Normalization, options: TrainerOptions): Trainer;
+  openTrainer(start: WeightedNetwork, options: TrainerOptions): Trainer;
   /** For validation, on the same device; the caller disposes it. */
-  openEngine(network: PolygonRnn, weights: Weights, normalization: Normalization): Engine;
+  openEngine(model: WeightedNetwork): Engine;
 }
 
 /** @throws E_UNAVAILABLE saying what to install, E_USAGE for a device TensorFlow.js does not have */
@@ -44,13 +40,16 @@ export async function openTrainingDevice(choice: DeviceChoice, threads?: number)
       fixes.push(fix);
     }
   }
+  const missing = choice === "cuda" ? missingHardware(choice) : undefined;
+  if (missing !== undefined)
+    throw unavailable(`training on cuda: ${missing.reason}; ${reasons.join("; ")}`, missing.fix);
   throw unavailable(
     `training on ${choice}: expected TensorFlow.js with its native library but ${reasons.join("; ")}`,
     `${fixes[0]!}. POLYRNN_TFJS_NODE may name the folder of a tfjs-node package elsewhere.`,
   );
 }
 
-/** @param tf every backend that has all gradients */
+/** @param tf a backend that has all gradients */
 export async function trainingDevice(tf: Tfjs, device: "cpu" | "cuda", version: string): Promise<TrainingDevice> {
   const [{ openTfjsTrainer }, { openTfjsEngine }] = await Promise.all([
     import("./tfjs/trainer.js"),
@@ -59,9 +58,7 @@ export async function trainingDevice(tf: Tfjs, device: "cpu" | "cuda", version: 
   return {
     device,
     version,
-    openTrainer: (network, weights, normalization, options) =>
-      openTfjsTrainer(tf, network, weights, normalization, { ...options, device, version }),
-    openEngine: (network, weights, normalization) =>
-      openTfjsEngine(tf, network, weights, normalization, { device, version }),
+    openTrainer: (start, options) => openTfjsTrainer(tf, start, { ...options, device, version }),
+    openEngine: (model) => openTfjsEngine(tf, model, { device, version }),
   };
 }

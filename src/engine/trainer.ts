@@ -1,24 +1,42 @@
 /**
- * What train/ asks of a runtime: optimizer steps, the weights as they are, and a state that can be written down and
- * taken up again.
+ * What train/ asks of an engine: optimizer steps on batches of crops and cells, the current weights, a state to be
+ * saved and restored. Plain numbers, no tensors.
  */
 import type { WeightTensor } from "../model/safetensors.js";
 import type { DeviceName } from "./engine.js";
 
-/** Of the encoder's trunk, and of everything else. */
+/** One batch. T is the number of decoder outputs for its longest ring, end-of-sequence included. */
+export interface TrainingBatch {
+  /** Crops, B. */
+  readonly size: number;
+  /** Decoder outputs per crop, T. */
+  readonly steps: number;
+  /** [B, 224, 224, 3] uint8 RGB. */
+  readonly crops: Uint8Array;
+  /** [B, T + 1]: the vertices in order, then end-of-sequence (784) to the end, at least once in each row. */
+  readonly cells: Int32Array;
+  /** [B, 28, 28] 0 or 1: cells the closed ring's boundary passes through. */
+  readonly edge: Uint8Array;
+  /** [B, 28, 28] 0..1: share of each cell inside the ring. */
+  readonly mask: Float32Array;
+  /** [B, 112, 112] 0..1: share of each fine cell inside the truth's outline; for networks with a refined mask. */
+  readonly fineMask: Float32Array;
+}
+
+/** Of the encoder's backbone, and of everything else. */
 export interface LearningRates {
-  readonly trunk: number;
+  readonly backbone: number;
   readonly head: number;
 }
 
 export interface LossOptions {
-  /** Weights of the parts in their sum. */
+  /** Weights of the parts in their sum; `mask` is that of the refined mask too. */
   readonly weights: { readonly steps: number; readonly edge: number; readonly vertex: number; readonly mask: number };
   /**
-   * Weight of each 4-neighbor of the true cell in the targets, the cell itself having 1; end-of-sequence is one-hot.
+   * Weight of each 4-neighbor of the true cell in the targets; the cell itself has 1. End-of-sequence is one-hot.
    */
   readonly smoothing: number;
-  /** Gradients are cut every so many decoder steps; the loss is the same. Absent: never. */
+  /** Gradients are cut after this many decoder steps, again and again; the loss is the same. Absent: never. */
   readonly truncate?: number;
 }
 
@@ -27,14 +45,12 @@ export interface OptimizerOptions {
   readonly weightDecay: number;
   /** Largest global norm of the gradient; 0: no clipping. */
   readonly clipNorm: number;
-  /** Decay per step of the moving average of the weights; 0: none. */
-  readonly average: number;
+  /** Decay per step of the exponential moving average of the weights; 0: none. */
+  readonly ema: number;
 }
 
 export interface TrainerOptions extends LossOptions, OptimizerOptions {
-  /**
-   * Names of weights that stay as they are; the gradient does not go through them where nothing before them is trained.
-   */
+  /** Names of weights that stay as they are. No gradient is computed where nothing before them is trained. */
   readonly frozen: ReadonlySet<string>;
 }
 
@@ -48,6 +64,8 @@ export interface StepReport {
     readonly edge: number;
     readonly vertex: number;
     readonly mask?: number;
+    /** Absent where the network does not refine its mask. */
+    readonly fineMask?: number;
   };
   /** Share of live decoder steps whose best class is the true one, 0..1. */
   readonly accuracy: number;
@@ -91,27 +109,4 @@ export interface Trainer {
   /** @throws when names or shapes are not those of `state()` */
   restore(state: TrainerState): void;
   dispose(): void;
-}
-
-/* What the data side hands to a trainer: one batch of crops with their cells. Plain numbers, no tensors. */
-
-/**
- * One training batch. T is the longest ring of the batch: T decoder outputs, the last of the longest ring being
- * end-of-sequence.
- */
-export interface TrainingBatch {
-  /** Crops, B. */
-  readonly size: number;
-  /** Decoder outputs per crop, T. */
-  readonly steps: number;
-  /** [B, 224, 224, 3] uint8 RGB. */
-  readonly crops: Uint8Array;
-  /**
-   * [B, T + 1] first vertex, later vertices, then end-of-sequence (784) to the end; every row holds at least one 784.
-   */
-  readonly cells: Int32Array;
-  /** [B, 28, 28] 0 or 1: cells the closed ring's boundary passes through. */
-  readonly edge: Uint8Array;
-  /** [B, 28, 28] 0..1: share of each cell inside the ring. */
-  readonly mask: Float32Array;
 }

@@ -1,6 +1,4 @@
-/**
- * How the numbers are spread: histograms, IoU against object size and against score, and samples of points for charts.
- */
+/** How the numbers are spread: histograms, IoU against object size and score, and samples of points for charts. */
 import type { Random } from "../random.js";
 import type { HistogramBin, Histograms, IouByScore, IouBySize } from "../report/types.js";
 import { SAMPLE_POINTS } from "../report/types.js";
@@ -93,7 +91,7 @@ export function iouByScore(table: InstanceTable, random: Random): IouByScore | u
   };
 }
 
-/** At most SAMPLE_POINTS different numbers below `count`, ascending; all of them when there are no more. */
+/** At most SAMPLE_POINTS different numbers below `count`, ascending; all of them when there are fewer. */
 export function sampleRows(count: number, random: Random): number[] {
   if (count <= SAMPLE_POINTS) return Array.from({ length: count }, (_, row) => row);
   // Floyd's sampling without replacement: memory for the sample only.
@@ -111,12 +109,12 @@ export function sampleRows(count: number, random: Random): number[] {
  */
 export function rankCorrelation(a: Float64Array, b: Float64Array): number | null {
   if (a.length < 3) return null;
-  const x = ranksOf(a),
-    y = ranksOf(b);
+  const x = ranksOf(a);
+  const y = ranksOf(b);
   const mean = (a.length + 1) / 2;
-  let xy = 0,
-    xx = 0,
-    yy = 0;
+  let xy = 0;
+  let xx = 0;
+  let yy = 0;
   for (let i = 0; i < x.length; i++) {
     xy += (x[i]! - mean) * (y[i]! - mean);
     xx += (x[i]! - mean) ** 2;

@@ -1,33 +1,47 @@
 /**
  * The main path of an evaluation. Start reading here.
  *
- *     truth -> instances with masks -> every method's mask of each -> IoU, boundary IoU -> table -> means, intervals, charts' numbers
+ *     truth -> instances with masks -> every method's mask of each -> IoU, boundary IoU -> table
+ *           -> means, intervals, numbers of the charts
  *
  * The truth decides: it is walked once, in its order, and predictions are looked up image by image. Memory: a few
- * numbers per instance, and the masks of one image. Nothing here writes to a terminal or to disk: words and rows go to
- * the host.
+ * numbers per instance, and the masks of one image. Nothing here writes to a terminal or to disk: messages and rows go
+ * to the host.
  */
 import type { Dataset } from "../dataset/dataset.js";
+import { readImageSize } from "../crop/open-image.js";
 import { openDataset } from "../dataset/open-dataset.js";
 import { invalidData, receivedOf } from "../errors.js";
 import { createRandom } from "../random.js";
-import type { EvaluationReport, MethodReport, ReportInputs } from "../report/types.js";
+import type { Evaluation, EvaluationReport, MethodReport, ReportInputs } from "../report/types.js";
 import { REPORT_VERSION } from "../report/types.js";
-import type { RunInfo } from "../runs/run-info.js";
-import { readRunInfo } from "../runs/run-info.js";
+import type { RunInfo } from "../runs/run-file.js";
+import { readRunInfo } from "../runs/run-file.js";
 import { histogramsOf, iouByScore, iouBySize } from "./distributions.js";
 import { collectExamples, locateExamples } from "./examples.js";
 import { SourceNames } from "./groups.js";
 import { InstanceTable } from "./instance-table.js";
 import type { OpenedMethods } from "./methods/open-methods.js";
 import { openMethods } from "./methods/open-methods.js";
-import type { EvaluateHost, EvaluateOptions, Evaluation } from "./options.js";
+import type { EvaluateHost, EvaluateOptions } from "./options.js";
 import { summarizeMethods } from "./summarize-methods.js";
 import type { WalkSettings } from "./walk-truth.js";
 import { Findings, walkTruth } from "./walk-truth.js";
 
-/** What the bundled models are trained and run with. */
+/** Context of the bundled models, as a part of the box's long side. */
 const DEFAULT_CONTEXT = 0.15;
+
+/** Everything an evaluation works with, opened once. */
+interface Work {
+  readonly options: EvaluateOptions;
+  readonly host: EvaluateHost;
+  readonly dataset: Dataset;
+  readonly run: RunInfo;
+  /** Image folder, of the options or of the run. */
+  readonly images: string | undefined;
+  /** Whether the truth's images were searched for. */
+  readonly hasImages: boolean;
+}
 
 /**
  * @throws PolyrnnError when an input cannot be read, holds nothing to compare, or needs what was not given (--images);
@@ -45,30 +59,28 @@ export async function evaluate(options: EvaluateOptions, host: EvaluateHost): Pr
       "Name the image folder with --images, or leave grabcut out of --compare.",
     );
   }
-  // Looking for every image of the truth takes a while, and only GrabCut and truths without sizes need it.
+  // Searching for every image of the truth takes a while, and only GrabCut and truths without sizes need it.
   const searched = needsPixels ? images : options.images;
   host.note(`reading ${options.truth}`);
-  const dataset = await openDataset({ boxes: options.truth, ...(searched !== undefined && { images: searched }) });
+  const dataset = await openDataset({
+    boxes: options.truth,
+    imageSize: readImageSize,
+    ...(options.boxesAre !== undefined && { boxesAre: options.boxesAre }),
+    ...(searched !== undefined && { images: searched }),
+  });
   try {
     if (dataset.annotationCount === 0)
       throw invalidData(
         `${options.truth}: expected annotations, received none`,
         "Check that this is the file with the ground truth.",
       );
-    return await compare(options, host, dataset, run, searched !== undefined, images);
+    return await compare({ options, host, dataset, run, images, hasImages: searched !== undefined });
   } finally {
     await dataset.close();
   }
 }
 
-async function compare(
-  options: EvaluateOptions,
-  host: EvaluateHost,
-  dataset: Dataset,
-  run: RunInfo,
-  hasImages: boolean,
-  images: string | undefined,
-): Promise<Evaluation> {
+async function compare({ options, host, dataset, run, images, hasImages }: Work): Promise<Evaluation> {
   const table = new InstanceTable(options.compare.length + 2);
   const findings = new Findings(table, host);
   const sources = new SourceNames(options.groupBy);
@@ -87,7 +99,7 @@ async function compare(
   );
   try {
     await host.methods(methods.all.map(({ name }) => name));
-    await walkTruth(dataset, methods.all, findings, settings, host);
+    await walkTruth({ dataset, methods: methods.all, findings, settings, host });
     for (const method of methods.all) await method.finish?.();
     checkFindings(options, findings, methods);
     sources.checkFound();
@@ -117,7 +129,7 @@ async function compare(
   }
 }
 
-/** Averages over nothing are not given: whoever asked gets the reason instead. */
+/** @throws E_DATA with the reasons where there is nothing to average over */
 function checkFindings(
   { truth, predictions }: EvaluateOptions,
   { table, exclusions }: Findings,
@@ -130,7 +142,8 @@ function checkFindings(
       .map(({ count, words }) => `${count} ${words}`)
       .join("; ");
     throw invalidData(
-      `${truth}: expected ground truth polygons or masks to compare with, received none that can be used (${reasons})`,
+      `${truth}: expected ground truth polygons or masks to compare with, ` +
+        `received none that can be used (${reasons})`,
       "Pass the file with the ground truth segmentations; boxes alone say nothing about outlines.",
     );
   }
@@ -142,7 +155,8 @@ function checkFindings(
       : `; the first predictions are ${first.firstIds.slice(0, 3).map(receivedOf).join(", ")}: ${first.words}`;
   throw invalidData(
     `${predictions}: expected predictions for the instances of ${truth}, received none that fits${example}`,
-    "Check that both files are of the same data set; --match-by box matches by image, category and boxes instead of ids.",
+    "Check that both files are of the same data set; " +
+      "--match-by box matches by image, category and boxes instead of ids.",
   );
 }
 
@@ -182,6 +196,7 @@ function inputsOf(options: EvaluateOptions, run: RunInfo): ReportInputs {
     rasterizer: options.rasterizer,
     groupBy: options.groupBy,
     minArea: options.minArea,
+    ...(options.published === true && { published: true }),
     seed: options.seed,
     resamples: options.resamples,
   };

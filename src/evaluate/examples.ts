@@ -1,6 +1,6 @@
 /**
- * Instances to look at: the worst, the median and the best predictions, with truth and polygon. Failed ones have
- * nothing to show and are listed elsewhere.
+ * Instances to look at: the worst, the median and the best predictions, with outlines of truth and prediction that are
+ * small enough for a report. Failed instances have nothing to show and are listed elsewhere.
  */
 import type { Dataset } from "../dataset/dataset.js";
 import { findImages } from "../dataset/find-images.js";
@@ -16,17 +16,15 @@ import type { MaskResult, SubjectImage } from "./methods/method.js";
 import type { TruthSettings } from "./truth.js";
 import { prepareImage } from "./truth.js";
 
-/** Rows of the table. */
+/** Rows of the instance table. */
 interface ChosenRows {
   readonly worst: readonly number[];
   readonly median: readonly number[];
   readonly best: readonly number[];
 }
 
-/**
- * By IoU of the rows that have a prediction; equal ones in input order. Few instances are shown under several headings.
- */
-export function chooseExamples(table: InstanceTable): ChosenRows {
+/** By IoU, of the rows that have a prediction; equal ones in input order. Where there are few, the choices overlap. */
+function chooseExamples(table: InstanceTable): ChosenRows {
   const ious = table.predictedIou();
   const predicted = table.predicted;
   const rows = Uint32Array.from({ length: table.count }, (_, row) => row).filter((row) => predicted[row] === 1);
@@ -39,7 +37,7 @@ export function chooseExamples(table: InstanceTable): ChosenRows {
   };
 }
 
-/** Walks the truth again up to the last example: polygons are not kept for the one in a thousand that is shown. */
+/** Walks the truth again up to the last example: keeping every polygon for the few that are shown would cost memory. */
 export async function collectExamples(
   dataset: Dataset,
   table: InstanceTable,
@@ -58,8 +56,9 @@ export async function collectExamples(
     const results = await predictions.masksAgain(subject);
     for (const [i, instance] of subject.instances.entries()) {
       const row = rowOf.get(instance.ordinal);
-      if (row !== undefined)
-        examples.set(row, toExample(subject, instance, results[i]!, categories.get(instance.categoryId)!, ious[row]!));
+      if (row === undefined) continue;
+      const category = categories.get(instance.categoryId)!;
+      examples.set(row, toExample(subject, instance, results[i]!, { category, iou: ious[row]! }));
     }
   }
   const pick = (rows: readonly number[]): Example[] => rows.map((row) => examples.get(row)!);
@@ -67,15 +66,13 @@ export async function collectExamples(
 }
 
 function toExample(
-  subject: SubjectImage,
+  { image, width, height }: SubjectImage,
   instance: Instance,
   result: MaskResult,
-  category: string,
-  iou: number,
+  { category, iou }: Pick<Example, "category" | "iou">,
 ): Example {
-  const { image, width, height } = subject;
   const { left, top, width: boxWidth, height: boxHeight } = instance.box;
-  const drawn = result.kind === "failed" ? [] : (result.polygon ?? outlinesOf({ kind: "rle", rle: result.mask }));
+  const predicted = result.kind === "failed" ? [] : (result.polygon ?? outlinesOf({ kind: "rle", rle: result.mask }));
   return {
     annotationId: instance.annotationId,
     imageId: image.id,
@@ -87,14 +84,11 @@ function toExample(
     iou,
     ...(result.kind === "mask" && result.score !== undefined && { score: result.score }),
     truth: readableRings(outlinesOf(instance.truth!)),
-    automatic: readableRings(drawn),
+    automatic: readableRings(predicted),
   };
 }
 
-/**
- * Image files of the examples, by image id. Images that are not found are left out: their examples are drawn on
- * nothing.
- */
+/** Image files of the examples, by image id; without those that are not found. */
 export async function locateExamples(examples: Examples, images: string): Promise<Map<Id, string>> {
   const finder = await findImages(images);
   const paths = new Map<Id, string>();
@@ -105,14 +99,12 @@ export async function locateExamples(examples: Examples, images: string): Promis
   return paths;
 }
 
-/* Outlines for looking at: few enough rings and vertices for a report, whatever the file holds. */
-
 const MOST_RINGS = 50;
 const MOST_VERTICES = 500;
 
 /**
- * The largest rings, in their order; rings of more than 500 vertices are simplified, 0.5 px and twice that until they
- * fit. Two decimals.
+ * The largest rings, in their order, with two decimals. Rings of more than 500 vertices are simplified within 0.5 px,
+ * and twice as much until they fit; no part of an outline is left out.
  */
 export function readableRings(polygon: Polygon): ReportRing[] {
   return largest(polygon).map((ring) => fewerVertices(ring).map(({ x, y }) => [round(x), round(y)] as const));
@@ -127,9 +119,9 @@ function largest(polygon: Polygon): Polygon {
 
 function fewerVertices(ring: Ring): Ring {
   let fewer = ring;
-  for (let tolerance = 0.5; fewer.length > MOST_VERTICES && tolerance < 1e9; tolerance *= 2)
+  for (let tolerance = 0.5; fewer.length > MOST_VERTICES && tolerance < Infinity; tolerance *= 2)
     fewer = simplifyRing(ring, tolerance);
-  return fewer.slice(0, MOST_VERTICES);
+  return fewer.slice(0, MOST_VERTICES); // What is still too long has all its vertices in one place.
 }
 
 function round(value: number): number {

@@ -1,14 +1,20 @@
 /**
- * Which group an image's instances belong to besides class and size: its data source, its city, whatever the user asks
- * for.
+ * `--group-by`: which group an image's instances belong to besides class and size, such as its data source or its
+ * city.
  */
 import { usageError } from "../errors.js";
+import { numberText } from "../json-text.js";
 import type { GroupBy } from "../report/types.js";
 import type { ImageRecord } from "../types.js";
 
-/** More groups than this are no overview, and would cost memory per group. */
-export const MOST_SOURCES = 200;
+/** With more groups than this there is no overview, and each costs memory. */
+const MOST_SOURCES = 200;
 const WITHOUT = "(none)";
+
+/** @param arg "none", "prefix", or the name of a field of the images */
+export function parseGroupBy(arg: string): GroupBy {
+  return arg === "none" || arg === "prefix" ? { kind: arg } : { kind: "field", field: arg };
+}
 
 /** Numbers of the groups in order of first appearance. */
 export class SourceNames {
@@ -24,7 +30,7 @@ export class SourceNames {
     return sourceOf(image, this.groupBy);
   }
 
-  /** @throws E_USAGE with the first image of one group too many */
+  /** @throws E_USAGE at the first image of one group too many */
   numberOf(image: ImageRecord): number {
     const name = this.nameOf(image);
     const known = this.numbers.get(name);
@@ -66,9 +72,8 @@ function sourceOf(image: ImageRecord, groupBy: GroupBy): string {
     }
     case "field": {
       const value = Object.hasOwn(image.raw, groupBy.field) ? image.raw[groupBy.field] : undefined;
-      return typeof value === "string" || typeof value === "number" || typeof value === "boolean"
-        ? String(value)
-        : WITHOUT;
+      if (typeof value === "number") return numberText(image.raw, groupBy.field) ?? WITHOUT;
+      return typeof value === "string" || typeof value === "boolean" ? String(value) : WITHOUT;
     }
   }
 }

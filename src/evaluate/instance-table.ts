@@ -1,8 +1,9 @@
 /**
- * What is kept of every evaluated instance until the last one is seen: numbers in typed arrays, about 50 bytes and 16
- * per method.
+ * What is kept of every evaluated instance until the last one: numbers in typed arrays, about 50 bytes and 16 per
+ * method.
  */
 import { NumberColumn } from "../dataset/coco/columns.js";
+import type { MethodScore } from "../report/csv.js";
 import type { SizeName } from "../report/types.js";
 
 /** COCO's limits on the truth's area, pixels. */
@@ -13,13 +14,6 @@ export const SIZE_NAMES: readonly SizeName[] = ["small", "medium", "large"];
 export function sizeOfArea(area: number): SizeName {
   if (area < SMALL_BELOW) return "small";
   return area < MEDIUM_BELOW ? "medium" : "large";
-}
-
-/** One method's answer to one instance. */
-export interface MethodScore {
-  readonly iou: number;
-  readonly boundaryIou: number;
-  readonly failed: boolean;
 }
 
 export interface InstanceRow {

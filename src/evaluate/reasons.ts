@@ -1,6 +1,6 @@
 /**
- * Every reason an evaluation lists, and what it means to people. The names are stable: programs may look for them in
- * report.json.
+ * Every reason an evaluation lists, what it means to people, and the lists themselves. The names are stable: programs
+ * may look for them in report.json.
  */
 import type { ListedReason } from "../report/types.js";
 import { LISTED_IDS } from "../report/types.js";
@@ -38,11 +38,18 @@ export type MaskFailure =
   | "image-unreadable";
 /** Evaluated although it looks wrong. */
 export type RemarkReason =
-  "polygon-crosses-itself" | "polygon-many-vertices" | "prediction-category" | "prediction-box" | "score-out-of-range";
+  | "truth-part-left-out"
+  | "polygon-part-left-out"
+  | "polygon-crosses-itself"
+  | "polygon-many-vertices"
+  | "prediction-category"
+  | "prediction-box"
+  | "score-out-of-range";
 
-const WORDS: Readonly<
-  Record<Exclude<TruthReason, `truth-${FailReason}`> | LeftOverReason | MaskFailure | RemarkReason, string>
-> = {
+type Reason = TruthReason | LeftOverReason | MaskFailure | RemarkReason;
+
+/** What each reason means, in the plural. */
+const MEANINGS: Readonly<Record<Exclude<Reason, `truth-${FailReason}`>, string>> = {
   crowd: "crowd regions (iscrowd): never a target, as in COCO",
   group: "groups of objects",
   deleted: "annotations marked as deleted",
@@ -73,43 +80,41 @@ const WORDS: Readonly<
   "polygon-empty": "shapes that cover no pixel",
   "box-outside": "boxes outside their image",
   "image-unreadable": "images that cannot be read",
+  "truth-part-left-out": "annotations of the truth with a part that cannot be read; compared without it",
+  "polygon-part-left-out": "predictions with a part that cannot be read; compared without it",
   "polygon-crosses-itself": "outlines that cross themselves; filled by the rasterizer's rule",
   "polygon-many-vertices": "outlines of more than 1000 vertices",
   "prediction-category": "predictions of another category than the annotation of their id; the truth's category counts",
   "prediction-box":
-    "predictions whose box overlaps that of the annotation of their id by less than half: the ids may belong to another file (--match-by box does not need them)",
+    "predictions whose box overlaps that of the annotation of their id by less than half: " +
+    "the ids may belong to another file (--match-by box does not need them)",
   "score-out-of-range": "scores outside 0 to 1, left out where IoU is set against score",
 };
 
-export type Reason = TruthReason | LeftOverReason | MaskFailure | RemarkReason;
-
-/** What a reason means, in the plural. */
-export function describeReason(reason: Reason): string {
-  return reason in WORDS ? WORDS[reason as keyof typeof WORDS] : "annotations that cannot be read";
+function meaningOf(reason: Reason): string {
+  return reason in MEANINGS ? MEANINGS[reason as keyof typeof MEANINGS] : "annotations that cannot be read";
 }
 
-/*
- * Counts reasons and keeps the first ids of each, in order of first appearance: what a report lists instead of
- * averaging over it.
- */
-
+/** Counts reasons and keeps the first ids of each, in order of first appearance. */
 export class ListedReasons {
   private readonly listed = new Map<string, { readonly words: string; count: number; readonly firstIds: Id[] }>();
 
   /**
-   * @param message what exactly is wrong with this one; the first one's goes into the words
+   * @param id null for one without: it is counted, and `message` says which it is
+   * @param message what exactly is wrong with this one; the list shows that of the first
    * @param method name of the method whose predictions these are, where it is not the predictions file
    */
-  add(reason: Reason, id: Id, message?: string, method?: string): void {
+  add(reason: Reason, id: Id | null, message?: string, method?: string): void {
     const key = method === undefined ? reason : `${reason}:${method}`;
     let known = this.listed.get(key);
     if (known === undefined) {
-      const words = `${method === undefined ? "" : `${method}: `}${describeReason(reason)}${message === undefined ? "" : `; first: ${message}`}`;
-      known = { words, count: 0, firstIds: [] };
+      const whose = method === undefined ? "" : `${method}: `;
+      const first = message === undefined ? "" : `; first: ${message}`;
+      known = { words: `${whose}${meaningOf(reason)}${first}`, count: 0, firstIds: [] };
       this.listed.set(key, known);
     }
     known.count += 1;
-    if (known.firstIds.length < LISTED_IDS) known.firstIds.push(id);
+    if (id !== null && known.firstIds.length < LISTED_IDS) known.firstIds.push(id);
   }
 
   get total(): number {

@@ -1,14 +1,15 @@
 /**
  * One image of the truth, made ready for the methods: which annotations are evaluated, with which mask, and which are
- * not and why.
+ * excluded and why. Masks lose their small parts as in the released Cityscapes protocol of Polygon-RNN++.
  */
 import { openImage } from "../crop/open-image.js";
 import type { Entry, ImageGroup } from "../dataset/dataset.js";
 import { invalidData, PolyrnnError, receivedOf } from "../errors.js";
+import type { Rasterizer } from "../geometry/iou.js";
 import { rasterizeTruth } from "../geometry/iou.js";
+import type { PixelWindow } from "../geometry/rle-window.js";
 import { rleFromWindow, windowFromRle } from "../geometry/rle-window.js";
 import { MAX_MASK_PIXELS, rleArea, rleBounds } from "../geometry/rle.js";
-import type { Rasterizer } from "../report/types.js";
 import type { Id, Instance, JsonObject, Rle } from "../types.js";
 import type { SubjectImage } from "./methods/method.js";
 import type { ImageSize } from "./methods/read-prediction.js";
@@ -26,8 +27,10 @@ export interface TruthSettings {
   readonly only?: (ordinal: number) => boolean;
 }
 
-export interface ExcludedTruth extends Exclusion {
-  readonly annotationId: Id;
+/** Why an annotation of the truth takes no part. */
+export interface Exclusion {
+  readonly reason: TruthReason;
+  readonly message?: string;
 }
 
 export interface PreparedImage {
@@ -37,7 +40,12 @@ export interface PreparedImage {
   readonly excluded: readonly ExcludedTruth[];
 }
 
-/** Gives the same answer whenever it is called. @throws E_DATA when the image's size is needed and cannot be known */
+interface ExcludedTruth extends Exclusion {
+  /** null where the annotation has none. */
+  readonly annotationId: Id | null;
+}
+
+/** Gives the same answer on every call. @throws E_DATA when the image's size is needed and cannot be known */
 export async function prepareImage(group: ImageGroup, settings: TruthSettings): Promise<PreparedImage> {
   const { image, location, entries } = group;
   const excluded: ExcludedTruth[] = [];
@@ -71,7 +79,7 @@ export async function prepareImage(group: ImageGroup, settings: TruthSettings): 
     }
   }
   const size = sized?.kind === "size" ? sized.size : { width: image.width ?? 0, height: image.height ?? 0 };
-  const excludedIds = new Set(excluded.map(({ annotationId }) => annotationId));
+  const excludedIds = new Set(excluded.flatMap(({ annotationId }) => annotationId ?? []));
   return {
     subject: { image, location, width: size.width, height: size.height, instances, excludedIds, crowds },
     truths,
@@ -79,12 +87,50 @@ export async function prepareImage(group: ImageGroup, settings: TruthSettings): 
   };
 }
 
-/* The truth of one instance as a mask, or why it takes no part in the evaluation. */
+type SizeResult = { readonly kind: "size"; readonly size: ImageSize } | ({ readonly kind: "unknown" } & Exclusion);
 
-export interface Exclusion {
-  readonly reason: TruthReason;
-  readonly message?: string;
+/**
+ * Size of an image for rasterizing: the annotation file's, else a mask's, else that of the image's own header. No
+ * pixels are decoded for it.
+ * @param hasImages whether an image folder was given
+ * @returns `unknown` when the image is missing or broken: its instances are excluded with that reason
+ * @throws E_DATA when the truth gives no size and there is no folder to look in
+ */
+async function sizeOfImage(
+  { image, location, entries }: ImageGroup,
+  truth: string,
+  hasImages: boolean,
+): Promise<SizeResult> {
+  const { width, height } = image;
+  if (width !== undefined && height !== undefined) return checked({ width, height });
+  for (const entry of entries) {
+    if (entry.kind === "instance" && entry.instance.truth?.kind === "rle") return checked(entry.instance.truth.rle);
+  }
+  if (!hasImages && image.fileName !== "") {
+    throw invalidData(
+      `${truth}: image ${receivedOf(image.id)} (${receivedOf(image.fileName)}): expected width and height, ` +
+        "received none: masks need the image's size",
+      "Name the image folder with --images, or add width and height to the images of the truth.",
+    );
+  }
+  if (location.kind === "failed") return unknown(location.failure.message);
+  const opened = await openImage(location.path, image, location.root);
+  return opened.kind === "failed" ? unknown(opened.failure.message) : checked(opened.image);
 }
+
+function checked({ width, height }: ImageSize): SizeResult {
+  if (width * height <= MAX_MASK_PIXELS) return { kind: "size", size: { width, height } };
+  return {
+    kind: "unknown",
+    reason: "image-too-large",
+    message: `expected at most ${MAX_MASK_PIXELS} pixels, received ${width} x ${height}`,
+  };
+}
+
+function unknown(message: string): SizeResult {
+  return { kind: "unknown", reason: "image-size-unknown", message };
+}
+
 export type PreparedTruth = { readonly kind: "mask"; readonly mask: Rle } | ({ readonly kind: "excluded" } & Exclusion);
 
 /** Why an annotation of the truth is no instance. */
@@ -115,13 +161,8 @@ export function prepareTruth(instance: Instance, size: ImageSize, rule: Rasteriz
   return { kind: "mask", mask };
 }
 
-/*
- * Parts of a mask that hang together, and masks without their small ones. Source of the rule: the released Cityscapes
- * protocol of Polygon-RNN++.
- */
-
 /**
- * The mask without the parts of fewer than `minArea` pixels; pixels that touch at a corner hang together.
+ * The mask without its connected parts of fewer than `minArea` pixels; pixels that touch at a corner are connected.
  * Allocates the mask's bounds, not the image.
  */
 export function dropSmallParts(mask: Rle, minArea: number): Rle {
@@ -129,14 +170,14 @@ export function dropSmallParts(mask: Rle, minArea: number): Rle {
   if (bounds === undefined || minArea <= 1) return mask;
   const window = { left: bounds.left, top: bounds.top, columns: bounds.width, rows: bounds.height };
   const bitmap = windowFromRle(mask, window);
-  const pending = new Int32Array(bitmap.length);
+  const part = new Int32Array(bitmap.length);
   let dropped = false;
   for (let start = 0; start < bitmap.length; start++) {
     if (bitmap[start] !== UNSEEN) continue;
-    const size = collectPart(bitmap, window.columns, window.rows, start, pending);
+    const size = collectPart(bitmap, window, start, part);
     if (size >= minArea) continue;
     dropped = true;
-    for (let i = 0; i < size; i++) bitmap[pending[i]!] = 0;
+    for (let i = 0; i < size; i++) bitmap[part[i]!] = 0;
   }
   if (!dropped) return mask;
   for (let i = 0; i < bitmap.length; i++) if (bitmap[i] === SEEN) bitmap[i] = 1;
@@ -147,7 +188,7 @@ const UNSEEN = 1;
 const SEEN = 2;
 
 /** Marks the part around `start` as seen and writes its pixels into `pixels`. @returns their number */
-function collectPart(bitmap: Uint8Array, columns: number, rows: number, start: number, pixels: Int32Array): number {
+function collectPart(bitmap: Uint8Array, { columns, rows }: PixelWindow, start: number, pixels: Int32Array): number {
   let found = 0;
   bitmap[start] = SEEN;
   pixels[found++] = start;
@@ -164,51 +205,4 @@ function collectPart(bitmap: Uint8Array, columns: number, rows: number, start: n
     }
   }
   return found;
-}
-
-/*
- * Size of an image for rasterizing: the annotation file's, else a mask's, else the image's own header. Pixels are never
- * decoded for it.
- */
-
-export type SizeResult =
-  { readonly kind: "size"; readonly size: ImageSize } | ({ readonly kind: "unknown" } & Exclusion);
-
-/**
- * @param hasImages whether an image folder was given
- * @returns `unknown` when the image is missing or broken: its instances are excluded with that reason
- * @throws E_DATA when the truth says no size and there is no folder to look in
- */
-export async function sizeOfImage(
-  { image, location, entries }: ImageGroup,
-  truth: string,
-  hasImages: boolean,
-): Promise<SizeResult> {
-  const { width, height } = image;
-  if (width !== undefined && height !== undefined) return checked({ width, height });
-  for (const entry of entries) {
-    if (entry.kind === "instance" && entry.instance.truth?.kind === "rle") return checked(entry.instance.truth.rle);
-  }
-  if (!hasImages && image.fileName !== "") {
-    throw invalidData(
-      `${truth}: image ${receivedOf(image.id)} (${receivedOf(image.fileName)}): expected width and height, received none: masks need the image's size`,
-      "Name the image folder with --images, or add width and height to the images of the truth.",
-    );
-  }
-  if (location.kind === "failed") return unknown(location.failure.message);
-  const opened = await openImage(location.path, image, location.root);
-  return opened.kind === "failed" ? unknown(opened.failure.message) : checked(opened.image);
-}
-
-function checked({ width, height }: ImageSize): SizeResult {
-  if (width * height <= MAX_MASK_PIXELS) return { kind: "size", size: { width, height } };
-  return {
-    kind: "unknown",
-    reason: "image-too-large",
-    message: `expected at most ${MAX_MASK_PIXELS} pixels, received ${width} x ${height}`,
-  };
-}
-
-function unknown(message: string): SizeResult {
-  return { kind: "unknown", reason: "image-size-unknown", message };
 }

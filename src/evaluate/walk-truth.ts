@@ -1,13 +1,13 @@
 /**
- * The walk over the truth: image by image, every method's mask against the truth's. One image's masks are in memory at
- * a time.
+ * The walk over the truth: image by image, every method's mask against the truth's. Holds one image's masks at a time.
  */
 import type { Dataset, ImageGroup } from "../dataset/dataset.js";
 import { innerBorder, iouOfRles } from "../geometry/iou.js";
 import { rleArea } from "../geometry/rle.js";
+import type { MethodScore } from "../report/csv.js";
 import type { Id, Instance, Rle } from "../types.js";
 import type { SourceNames } from "./groups.js";
-import type { InstanceTable, MethodScore } from "./instance-table.js";
+import type { InstanceTable } from "./instance-table.js";
 import { sizeOfArea } from "./instance-table.js";
 import type { ExcludedPrediction, MaskResult, Method, SubjectImage } from "./methods/method.js";
 import { OWN_METHOD } from "./methods/open-methods.js";
@@ -27,9 +27,9 @@ export class Findings {
     private readonly host: Pick<EvaluateHost, "row">,
   ) {}
 
-  async excludePrediction({ reason, id, imageId }: ExcludedPrediction, method: string): Promise<void> {
+  async excludePrediction({ reason, id, place, imageId }: ExcludedPrediction, method: string): Promise<void> {
     const other = method === OWN_METHOD ? {} : { method };
-    this.exclusions.add(reason, id, undefined, other.method);
+    this.exclusions.add(reason, id ?? place, undefined, other.method);
     await this.host.row({
       status: "excluded",
       reason,
@@ -45,14 +45,17 @@ export interface WalkSettings extends TruthSettings {
   readonly isGrouped: boolean;
 }
 
+export interface TruthWalk {
+  readonly dataset: Dataset;
+  readonly methods: readonly Method[];
+  /** Takes what the walk finds. */
+  readonly findings: Findings;
+  readonly settings: WalkSettings;
+  readonly host: EvaluateHost;
+}
+
 /** @throws E_DATA and E_USAGE when the evaluation cannot go on; AbortError when the host's signal asks for a stop */
-export async function walkTruth(
-  dataset: Dataset,
-  methods: readonly Method[],
-  findings: Findings,
-  settings: WalkSettings,
-  host: EvaluateHost,
-): Promise<void> {
+export async function walkTruth({ dataset, methods, findings, settings, host }: TruthWalk): Promise<void> {
   const categoryNumbers = new Map(dataset.categories.map(({ id }, number) => [id, number]));
   let seen = 0;
   for await (const group of dataset.groups()) {
@@ -95,6 +98,8 @@ export async function walkTruth(
     const score = own.kind === "mask" ? own.score : undefined;
     const category = categoryNumbers.get(instance.categoryId)!;
     noteOwn(findings, own, instance.annotationId);
+    if (instance.truthLeftOut !== undefined)
+      findings.remarks.add("truth-part-left-out", instance.annotationId, instance.truthLeftOut);
     findings.table.add({
       ordinal: instance.ordinal,
       category,
@@ -121,7 +126,7 @@ export async function walkTruth(
   }
 }
 
-/** The border of the truth is computed once for all methods. */
+/** Computes the border of the truth once for all methods. */
 function compareMasks(results: readonly MaskResult[], truth: Rle): MethodScore[] {
   const border = innerBorder(truth);
   return results.map((result) => {

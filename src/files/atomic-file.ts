@@ -1,28 +1,29 @@
 /**
- * Files that are either there and whole, or not there: write beside, fsync, rename.
+ * Writing files and folders. A file is either there and whole, or not there: write beside, fsync, rename. What the file
+ * system throws becomes a sentence: which path, what failed, what to do next.
  *
- * One implementation for a file written at once and for one written as a stream. The npm package write-file-atomic is
- * not used: it asks the system once to write everything and ignores how much was taken, so that on a full disk a cut
- * file replaces the good one without an error (7.0.1; a test here holds the opposite).
+ * One implementation for a file written at once and for one written as a stream. The npm package write-file-atomic
+ * (7.0.1) is not used: it ignores how much of one write the system accepted, so that on a full disk a cut file replaces
+ * the good one without an error.
  */
 import type { FileHandle } from "node:fs/promises";
-import { mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
-import { dirname, relative, resolve } from "node:path";
+import { constants, copyFile, mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { dirname, join, relative, resolve } from "node:path";
 import { cannotWrite, PolyrnnError, reasonOf } from "../errors.js";
 
-/** Ending of a file that is still being written; a leftover of a killed run is replaced by the next one. */
+/** Ending of a file that is still being written; the next run replaces what a killed one left. */
 export const PARTIAL_SUFFIX = ".partial";
-/** Text is collected to pieces of this many bytes before it goes to the disk. */
+/** Text goes to the disk in pieces of this many bytes. */
 const PIECE_BYTES = 1 << 16;
 const encoder = new TextEncoder();
 
-/** A file under way. Nothing is visible under its name before `commit`. Calls are made one after the other. */
+/** A file being written. Nothing is visible under its name before `commit`. Calls must not overlap. */
 export class AtomicFile {
   readonly #partial: string;
   #handle: FileHandle | undefined;
   /**
-   * Text that waits for the disk, encoded. One buffer for the life of the file: a fresh one per piece lies outside V8's
-   * heap, where garbage is noticed only after 64 MB of it.
+   * Encoded text that waits for the disk. One buffer for the life of the file: buffers lie outside V8's heap, where 64
+   * MB of garbage can gather before it is collected.
    */
   #piece: Buffer | undefined;
   #pieceLength = 0;
@@ -35,19 +36,16 @@ export class AtomicFile {
     this.#handle = handle;
   }
 
-  /**
-   * Folders on the way are made.
-   * @throws E_WRITE
-   */
+  /** Makes missing folders. @throws E_WRITE */
   static async open(path: string): Promise<AtomicFile> {
     const create = async (): Promise<AtomicFile> => {
-      // Removed first, and opened only if new: a link that waits under this name is never written through.
+      // Removed first, and opened only if new: nothing is written through a link of this name.
       await rm(path + PARTIAL_SUFFIX, { force: true });
       return new AtomicFile(path, await open(path + PARTIAL_SUFFIX, "wx"));
     };
     try {
       return await create().catch(async (error: unknown) => {
-        if (!isMissingFolder(error)) throw error;
+        if (codeOf(error) !== "ENOENT") throw error;
         await makeFolder(dirname(path));
         return create();
       });
@@ -68,7 +66,7 @@ export class AtomicFile {
     }
   }
 
-  /** Adds what another file under way holds so far, in pieces; the other one stays open. @throws E_WRITE */
+  /** Appends what another file holds so far, in pieces; the other one stays open. @throws E_WRITE */
   async writeContentOf(other: AtomicFile): Promise<void> {
     await other.#flush();
     await this.#flush();
@@ -137,7 +135,7 @@ export class AtomicFile {
 }
 
 /**
- * Writes a whole file; folders on the way are made.
+ * Writes a whole file; makes missing folders.
  * @throws E_WRITE; an older file of that name is untouched then
  */
 export async function writeAtomic(path: string, content: string | Uint8Array): Promise<void> {
@@ -151,19 +149,41 @@ export async function writeAtomic(path: string, content: string | Uint8Array): P
   }
 }
 
-function isMissingFolder(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+/**
+ * Copies a whole file; the folder is there.
+ * @throws E_WRITE; an older file of that name is untouched then
+ */
+export async function copyAtomic(from: string, path: string): Promise<void> {
+  const partial = path + PARTIAL_SUFFIX;
+  try {
+    await rm(partial, { force: true });
+    await copyFile(from, partial, constants.COPYFILE_EXCL);
+    await rename(partial, path);
+  } catch (error) {
+    await rm(partial, { force: true }).catch(() => undefined);
+    throw toWriteError(path, error);
+  }
 }
 
-/*
- * Makes a folder and those on the way to it.
- *
- * Not with Node's `recursive`: where a file system says ENOENT to a new entry of a folder that is there (/proc, some
- * network mounts), that tries for ever on one core (seen with Node 20 and 22).
+/**
+ * Removes what a killed process left of files that it was writing.
+ * @param names of the files that this program writes there; others are left alone @throws E_WRITE
  */
+export async function removeLeftovers(folder: string, names: readonly string[]): Promise<void> {
+  try {
+    for (const name of names) await rm(join(folder, name + PARTIAL_SUFFIX), { force: true });
+  } catch (error) {
+    throw toWriteError(folder, error);
+  }
+}
 
-/** @throws E_WRITE when something else has the name, or the folder it belongs in takes none */
-export async function makeFolder(path: string): Promise<void> {
+/**
+ * Makes a folder and those above it. Not with Node's `recursive`: some file systems (/proc, network mounts) say ENOENT
+ * to a new entry of an existing folder, and Node 20 and 22 then try for ever.
+ * @returns the folders that were missing, outermost first
+ * @throws E_WRITE when something else has the name, or the folder above takes no entry
+ */
+export async function makeFolder(path: string): Promise<readonly string[]> {
   const missing: string[] = [];
   for (let folder = resolve(path); !(await isFolder(folder)); folder = dirname(folder)) missing.unshift(folder);
   for (const folder of missing) {
@@ -171,7 +191,7 @@ export async function makeFolder(path: string): Promise<void> {
       await mkdir(folder);
     } catch (error) {
       if (await isFolder(folder)) continue; // another process was faster
-      if (systemCode(error) !== "ENOENT") throw toWriteError(folder, error);
+      if (codeOf(error) !== "ENOENT") throw toWriteError(folder, error);
       throw cannotWrite(
         `${folder}: expected to make a folder here, but ${dirname(folder)} takes none (ENOENT)`,
         "Choose another folder with --out.",
@@ -179,9 +199,10 @@ export async function makeFolder(path: string): Promise<void> {
       );
     }
   }
+  return missing;
 }
 
-/** A path that cannot be looked at counts as no folder: making it says why. The root is one. */
+/** False for a path that cannot be examined: making the folder says why. The root is one. */
 async function isFolder(path: string): Promise<boolean> {
   if (dirname(path) === path) return true;
   return stat(path).then(
@@ -190,17 +211,11 @@ async function isFolder(path: string): Promise<boolean> {
   );
 }
 
-function systemCode(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
-}
-
-/* How files in the output point at photographs. */
-
 /**
- * Path from a folder of the output to a file, with "/" between its parts. Symbolic links on the way are followed first:
- * ".." leads out of the folder a link points to, not out of the one it stands in.
+ * Path from a folder of the output to a photograph, with "/" between its parts. Symbolic links are resolved first: ".."
+ * leads out of the folder that a link points to, not out of the one that holds the link.
  * @param folder is made when it does not exist
- * @param file   taken as it is named when it does not exist
+ * @param file   its path as given when it does not exist
  * @throws E_WRITE
  */
 export async function relativePath(folder: string, file: string): Promise<string> {
@@ -214,9 +229,7 @@ export async function relativePath(folder: string, file: string): Promise<string
   }
 }
 
-/* Turns what the file system throws into a sentence: which path, what failed, what to do next. */
-
-/** What each code of the file system means for someone who writes, and the next step. */
+/** What each code of the file system means when writing, and the next step. */
 const MEANINGS: Readonly<Record<string, { readonly what: string; readonly hint: string }>> = {
   ENOSPC: { what: "the disk is full", hint: "Free some space or choose a folder on another disk with --out." },
   EDQUOT: { what: "the disk quota is used up", hint: "Free some space or choose a folder on another disk with --out." },
@@ -255,13 +268,13 @@ const MEANINGS: Readonly<Record<string, { readonly what: string; readonly hint: 
 };
 
 /**
- * @param path   what was being written
- * @param thrown what the file system threw; a `PolyrnnError` comes back as it is
+ * @param path  what was being written
+ * @param error what the file system threw; a `PolyrnnError` comes back as it is
  */
 export function toWriteError(path: string, error: unknown): PolyrnnError {
   if (error instanceof PolyrnnError) return error;
   const code = codeOf(error);
-  const meaning = code === undefined ? undefined : MEANINGS[code];
+  const meaning = code !== undefined && Object.hasOwn(MEANINGS, code) ? MEANINGS[code] : undefined;
   if (meaning === undefined) {
     return cannotWrite(
       `${path}: expected to write here, received ${reasonOf(error)}`,
@@ -273,6 +286,5 @@ export function toWriteError(path: string, error: unknown): PolyrnnError {
 }
 
 function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error)) return undefined;
-  return typeof error.code === "string" && Object.hasOwn(MEANINGS, error.code) ? error.code : undefined;
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

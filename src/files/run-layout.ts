@@ -1,11 +1,14 @@
 /**
- * What a run of this program wrote is no input of the next one: overlays and links to photographs would make image
- * names ambiguous, and polygon files would count as boxes. A run folder is known by its run.json and journal.ndjson; in
- * it, only the folders that `annotate` makes are left out, so that photographs may lie beside them.
+ * Names in a run folder, and how a search for inputs leaves out what a run wrote: overlays and links to photographs
+ * would make image names ambiguous, and polygon files would count as boxes.
+ *
+ * A run folder is known by its run.json and journal.ndjson. In it, only the folders that `annotate` makes are left out,
+ * so that photographs may lie beside them.
  */
 
 export const RUN_FILE = "run.json";
 export const JOURNAL_FILE = "journal.ndjson";
+export const SUMMARY_FILE = "summary.json";
 
 /** Folders `annotate` makes in its output folder. */
 export const OUTPUT_FOLDERS = ["cityscapes", "labelme", "overlays", "yolo-seg"] as const;

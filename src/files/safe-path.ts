@@ -7,13 +7,15 @@
 import { createHash } from "node:crypto";
 import { PARTIAL_SUFFIX } from "./atomic-file.js";
 
-/** Bytes of one part of a path; disks allow 255, and a number, a suffix and ".partial" are still added. */
+/** Bytes of one part of a path; disks allow 255, and a number, a suffix and ".partial" follow. */
 const MAX_PART_BYTES = 200;
 /** Bytes of all folders together. */
 const MAX_FOLDER_BYTES = 800;
 /** Bytes of a file name's ending, dot included; a longer one belongs to the stem. */
 const MAX_EXTENSION_BYTES = 16;
-/** Not allowed on Windows, control characters, halves of surrogate pairs, and marks that turn the direction of text. */
+/**
+ * Not allowed on Windows, control characters, halves of surrogate pairs, and marks that reverse the direction of text.
+ */
 // eslint-disable-next-line no-control-regex -- control characters are what is searched for
 const FORBIDDEN = /[<>:"|?*\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]|\p{Cs}/gu;
 /** Device names of Windows, with any ending. */
@@ -47,7 +49,10 @@ function extensionOf(fileName: string): string {
 
 /** Windows drops dots and spaces at the end of a name, which would join two names, or make ".." out of ".. ". */
 function toWholeName(part: string): string {
-  return toSafePart(part).replace(/[. ]+$/u, "_");
+  const safe = toSafePart(part);
+  let end = safe.length;
+  while (end > 0 && (safe[end - 1] === "." || safe[end - 1] === " ")) end--;
+  return end === safe.length ? safe : `${safe.slice(0, end)}_`;
 }
 
 function toSafePart(part: string): string {
@@ -58,7 +63,7 @@ function replaceForbidden(text: string): string {
   return text.replace(FORBIDDEN, "_");
 }
 
-/** Cuts at a character; the hash keeps names apart that differ only behind the cut. */
+/** Cuts between characters; the hash keeps names apart that differ only after the cut. */
 function shorten(part: string): string {
   if (Buffer.byteLength(part) <= MAX_PART_BYTES) return part;
   const tail = `~${hashOf(part)}`;
@@ -82,9 +87,8 @@ function hashOf(text: string): string {
 }
 
 /**
- * Hands out relative paths that all differ, also where the disk takes upper and lower case or composed and decomposed
- * accents for the same. The first one keeps its name; later ones get "-2", "-3". The same names in the same order give
- * the same paths.
+ * Gives relative paths that all differ, also on disks that ignore case or the composition of accents. The first one
+ * keeps its name; later ones get "-2", "-3". The same names in the same order give the same paths.
  */
 export class PathNames {
   readonly #taken = new Set<string>();

@@ -1,6 +1,7 @@
 /**
- * The output grid and its three frames: grid cells, crop window, image pixels. Source: Castrejon et al., CVPR 2017,
- * section on vertex prediction (28 x 28 grid); cell centres as in the authors' released code.
+ * The output grid and its three frames: grid cells, crop window, image pixels; distances between cells, and cells in a
+ * flipped crop. Source: Castrejon et al., CVPR 2017, section on vertex prediction (28 x 28 grid); cell centers as in
+ * the authors' released code.
  */
 import type { GridCell, ImagePoint } from "../types.js";
 
@@ -12,6 +13,12 @@ export const CELL_COUNT = GRID_SIZE * GRID_SIZE;
 export const EOS = CELL_COUNT;
 /** Classes of the decoder: every cell and end-of-sequence. */
 export const CLASS_COUNT = CELL_COUNT + 1;
+
+/** Fine cells along one side of a grid cell, and along one side of the refined mask (network/refine.ts). */
+export const FINE_PER_CELL = 4;
+export const FINE_SIZE = GRID_SIZE * FINE_PER_CELL;
+/** Fine cells of a crop. */
+export const FINE_COUNT = FINE_SIZE * FINE_SIZE;
 
 /** Side of the network's input in pixels (paper: 224): what a crop window is scaled to. */
 export const CROP_SIZE = 224;
@@ -33,7 +40,7 @@ export function indexToCell(index: number): GridCell {
   return { col: index % GRID_SIZE, row: Math.floor(index / GRID_SIZE) };
 }
 
-/** A point of the grid between cells: the centre of cell (0, 0) is at (0.5, 0.5); 0..28. */
+/** A point on the grid, also between cells: the center of cell (0, 0) is at (0.5, 0.5); 0..28. */
 export interface GridPoint {
   readonly gridX: number;
   readonly gridY: number;
@@ -48,7 +55,7 @@ export function gridToImagePoint({ gridX, gridY }: GridPoint, window: CropWindow
   return { x: window.left + (gridX / GRID_SIZE) * window.side, y: window.top + (gridY / GRID_SIZE) * window.side };
 }
 
-/** Centre of a cell in image pixels: (cell + 0.5) / 28 * side + origin. */
+/** Center of a cell in image pixels: (cell + 0.5) / 28 * side + origin. */
 export function cellToImagePoint(cell: GridCell, window: CropWindow): ImagePoint {
   return gridToImagePoint(cellCenter(cell), window);
 }
@@ -65,8 +72,6 @@ function clampToGrid(position: number): number {
   return Math.min(GRID_SIZE - 1, Math.max(0, Math.floor(position)));
 }
 
-/* Distances between grid cells, used by the click simulation. */
-
 /** max(|dcol|, |drow|), in cells: the distance of the paper's threshold T. */
 export function chessboardDistance(a: GridCell, b: GridCell): number {
   return Math.max(Math.abs(a.col - b.col), Math.abs(a.row - b.row));
@@ -77,21 +82,19 @@ export function manhattanDistance(a: GridCell, b: GridCell): number {
   return Math.abs(a.col - b.col) + Math.abs(a.row - b.row);
 }
 
-/*
- * Rings of grid cells in a crop that is mirrored or turned over. Clockwise again: both turn a ring's direction around,
- * and this turns it back.
+/**
+ * A ring's cells in the crop flipped left to right. The first vertex stays first, and the others come in reverse order:
+ * a flip reverses the direction of a ring, and rings are clockwise.
  */
-
-/** The cells in the mirrored crop (left and right exchanged); the first vertex stays first. */
 export function flipCells(cells: readonly GridCell[]): GridCell[] {
-  return reverse(cells.map(({ col, row }) => ({ col: GRID_SIZE - 1 - col, row })));
+  return reversed(cells.map(({ col, row }) => ({ col: GRID_SIZE - 1 - col, row })));
 }
 
-/** The same with top and bottom exchanged. */
+/** The same in the crop flipped top to bottom. */
 export function flipCellsVertically(cells: readonly GridCell[]): GridCell[] {
-  return reverse(cells.map(({ col, row }) => ({ col, row: GRID_SIZE - 1 - row })));
+  return reversed(cells.map(({ col, row }) => ({ col, row: GRID_SIZE - 1 - row })));
 }
 
-function reverse([first, ...rest]: readonly GridCell[]): GridCell[] {
+function reversed([first, ...rest]: readonly GridCell[]): GridCell[] {
   return first === undefined ? [] : [first, ...rest.reverse()];
 }

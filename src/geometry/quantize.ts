@@ -1,6 +1,6 @@
 /**
- * Outline to sequence of grid cells, as the network draws it, and back. Source: Castrejon et al., CVPR 2017; cell rule
- * of the authors' released code.
+ * Outline to a sequence of grid cells, as the network predicts it, and back. Source: Castrejon et al., CVPR 2017; cell
+ * rule of the authors' released code.
  */
 import type { GridCell, Ring } from "../types.js";
 import type { CropWindow } from "./grid.js";
@@ -8,9 +8,9 @@ import { cellToImagePoint, imagePointToCell } from "./grid.js";
 import { orientClockwise, removeCollinear } from "./ring.js";
 
 /**
- * Cells under the vertices, clamped to the grid; repeated cells go, then cells in line while more than three are left;
- * clockwise on screen. The first vertex stays first where it survives. An outline smaller than a cell leaves fewer than
- * three cells: the caller decides.
+ * Cells under the vertices, clamped to the grid, clockwise on screen. Repeated cells are dropped, then cells in line
+ * while more than three are left. The first vertex stays first where it survives. An outline smaller than a cell leaves
+ * fewer than three cells: the caller decides what that means.
  */
 export function ringToCells(ring: Ring, window: CropWindow): GridCell[] {
   const onGrid = ring.map((point) => {

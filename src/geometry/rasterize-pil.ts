@@ -1,28 +1,36 @@
 /**
- * Polygon to pixels by the rule of Pillow's ImageDraw.polygon, which the Cityscapes tools draw with. A square from 0 to
+ * Polygon to pixels by the rule of Pillow's ImageDraw.polygon, which the Cityscapes tools fill with. A square from 0 to
  * 9 fills 100 pixels here and 81 by the COCO rule: outlines belong to the shape.
  *
- * The rule: coordinates lose their fraction (toward zero), horizontal edges are drawn from end to end, and each row is
- * filled between pairs of edge crossings, computed in single precision, with corners that would come apart pulled
- * together.
+ * The rule: coordinates lose their fraction (toward zero), and horizontal edges are filled from end to end. Each row is
+ * filled between pairs of edge crossings, computed in single precision; corners that would come apart are joined.
  *
- * Verified against Pillow 12.3.0 on images of one channel: equal to the last pixel on 100,000 random rings of 2 to 12
- * vertices, whole and fractional coordinates, crossing, collinear, repeated, partly and wholly outside, and on the
- * checked-in polygons of fixtures/goldens/iou-pairs.json. Older releases join the corners of thin spikes in other ways;
- * those were not compared.
+ * Equal to Pillow 12.3.0 to the last pixel on random rings (bench/figures.md) and, in every test run, on
+ * fixtures/goldens/iou-pairs.json. Older releases join the corners of thin spikes in other ways and were not compared.
  */
 import type { Polygon, Ring, Rle } from "../types.js";
 import { rleFromWindow } from "./rle-window.js";
 import { emptyRle } from "./rle.js";
 
-/**
- * Receives the filled pixels `from`..`to`, both included, of a row; inside the image. The same pixel may come more than
- * once.
- */
-type PaintSpan = (row: number, from: number, to: number) => void;
+/** Labels of an image: row-major, width * height. */
+export interface LabeledPixels {
+  readonly labels: Int32Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What the spans of an image are painted on. */
+interface Canvas {
+  readonly width: number;
+  readonly height: number;
+  /** Receives the filled pixels `from`..`to`, both included, of a row inside the image; a pixel may come repeatedly. */
+  readonly paint: (row: number, from: number, to: number) => void;
+}
 
 /** An edge that is not horizontal. */
 interface Edge {
+  /** Position in the ring. */
+  readonly index: number;
   readonly x0: number;
   readonly y0: number;
   /** Change of x per row, single precision. */
@@ -31,23 +39,20 @@ interface Edge {
   readonly bottom: number;
 }
 
-/**
- * Writes `value` over every pixel of the ring; what lies outside the image is left out. Fewer than 2 vertices paint
- * nothing.
- * @param buffer labels of an image, row-major, width * height
- */
-export function paintRing(buffer: Int32Array, width: number, height: number, ring: Ring, value: number): void {
-  scanRing(ring, width, height, (row, from, to) => {
-    buffer.fill(value, row * width + from, row * width + to + 1);
-  });
+/** Writes `label` over every pixel of the ring that lies in the image. Fewer than 2 vertices paint nothing. */
+export function paintRing({ labels, width, height }: LabeledPixels, ring: Ring, label: number): void {
+  const paint = (row: number, from: number, to: number): void => {
+    labels.fill(label, row * width + from, row * width + to + 1);
+  };
+  scanRing(ring, { width, height, paint });
 }
 
 /** Union of the filled rings. Allocates one byte per pixel of the polygon's bounds. */
 export function rasterizePolygonPil(polygon: Polygon, height: number, width: number): Rle {
-  let left = Infinity,
-    top = Infinity,
-    right = -Infinity,
-    bottom = -Infinity;
+  let left = Infinity;
+  let top = Infinity;
+  let right = -Infinity;
+  let bottom = -Infinity;
   for (const ring of polygon) {
     for (const { x, y } of ring) {
       left = Math.min(left, Math.trunc(x));
@@ -63,95 +68,79 @@ export function rasterizePolygonPil(polygon: Polygon, height: number, width: num
   if (columns <= 0 || rows <= 0) return emptyRle(height, width);
 
   const filled = new Uint8Array(columns * rows);
-  for (const ring of polygon) {
-    scanRing(ring, width, height, (row, from, to) => {
-      for (let x = from; x <= to; x++) filled[(x - left) * rows + row - top] = 1;
-    });
-  }
+  const paint = (row: number, from: number, to: number): void => {
+    for (let x = from; x <= to; x++) filled[(x - left) * rows + row - top] = 1;
+  };
+  for (const ring of polygon) scanRing(ring, { width, height, paint });
   return rleFromWindow(filled, { left, top, columns, rows }, height, width);
 }
 
-/** Calls `paint` for the pixels of one ring. Edges keep the ring's order: the rule for corners depends on it. */
-function scanRing(ring: Ring, width: number, height: number, paint: PaintSpan): void {
+/** Paints one ring. Edges keep the ring's order, because the rule for corners depends on it. */
+function scanRing(ring: Ring, canvas: Canvas): void {
   if (ring.length < 2) return;
+  const { width, height, paint } = canvas;
   const edges: Edge[] = [];
   let top = height - 1;
   let bottom = 0;
   for (let i = 0; i < ring.length; i++) {
-    const x0 = Math.trunc(ring[i]!.x),
-      y0 = Math.trunc(ring[i]!.y);
+    const x0 = Math.trunc(ring[i]!.x);
+    const y0 = Math.trunc(ring[i]!.y);
     const next = ring[i + 1] ?? ring[0]!;
-    const x1 = Math.trunc(next.x),
-      y1 = Math.trunc(next.y);
+    const x1 = Math.trunc(next.x);
+    const y1 = Math.trunc(next.y);
     top = Math.min(top, y0);
     bottom = Math.max(bottom, y0);
     if (y0 !== y1) {
       const slope = Math.fround(Math.fround(x1 - x0) / Math.fround(y1 - y0));
-      edges.push({ x0, y0, slope, top: Math.min(y0, y1), bottom: Math.max(y0, y1) });
+      edges.push({ index: i, x0, y0, slope, top: Math.min(y0, y1), bottom: Math.max(y0, y1) });
     } else if (y0 >= 0 && y0 < height && Math.max(x0, x1) >= 0 && Math.min(x0, x1) < width) {
       paint(y0, Math.max(0, Math.min(x0, x1)), Math.min(width - 1, Math.max(x0, x1)));
     }
   }
-  scanRows(edges, Math.max(0, top), Math.min(bottom, height), width, height, paint);
+  scanRows(edges, Math.max(0, top), Math.min(bottom, height), canvas);
 }
 
-/**
- * Fills rows `top`..`bottom`; the last may be one below the image, which decides how corners on it would be counted.
- */
-function scanRows(
-  edges: readonly Edge[],
-  top: number,
-  bottom: number,
-  width: number,
-  height: number,
-  paint: PaintSpan,
-): void {
-  const waiting = edges.map((_, index) => index).sort((a, b) => edges[a]!.top - edges[b]!.top);
+/** Fills rows `top`..`bottom`; the last may be one below the image, which decides how corners on it would count. */
+function scanRows(edges: readonly Edge[], top: number, bottom: number, canvas: Canvas): void {
+  const waiting = [...edges].sort((a, b) => a.top - b.top);
   const crossings = new Float32Array(2 * edges.length);
-  let active: number[] = [];
+  let active: Edge[] = [];
   let taken = 0;
   let nextChange = top;
-  for (let row = top; row <= Math.min(bottom, height - 1); row++) {
+  for (let row = top; row <= Math.min(bottom, canvas.height - 1); row++) {
     if (row === nextChange) {
-      while (taken < waiting.length && edges[waiting[taken]!]!.top <= row) active.push(waiting[taken++]!);
-      active = active.filter((index) => edges[index]!.bottom >= row).sort((a, b) => a - b);
-      nextChange = active.reduce(
-        (next, index) => Math.min(next, edges[index]!.bottom + 1),
-        edges[waiting[taken]!]?.top ?? Infinity,
-      );
+      while (taken < waiting.length && waiting[taken]!.top <= row) active.push(waiting[taken++]!);
+      active = active.filter((edge) => edge.bottom >= row).sort((a, b) => a.index - b.index);
+      nextChange = active.reduce((next, edge) => Math.min(next, edge.bottom + 1), waiting[taken]?.top ?? Infinity);
     }
-    const count = findCrossings(edges, active, row, bottom, crossings);
-    paintBetween(crossings, count, row, width, paint);
+    const count = findCrossings(active, row, bottom, crossings);
+    paintBetween(crossings, count, row, canvas);
   }
 }
 
 /**
- * Writes the x of every crossing of a row, from left to right; @returns their number. Edges that end on the row count
- * twice, the polygon's last row apart.
+ * Writes the x of every crossing of a row, from left to right. Edges that end on the row count twice, except on the
+ * polygon's last row.
+ * @param active edges that reach the row, in the ring's order
+ * @returns the number of crossings
  */
-function findCrossings(
-  edges: readonly Edge[],
-  active: readonly number[],
-  row: number,
-  bottom: number,
-  crossings: Float32Array,
-): number {
+function findCrossings(active: readonly Edge[], row: number, bottom: number, crossings: Float32Array): number {
   let count = 0;
   for (let i = 0; i < active.length; i++) {
-    const edge = edges[active[i]!]!;
+    const edge = active[i]!;
     const x = crossingAt(edge, row);
     crossings[count++] = x;
     if (row === edge.bottom && row < bottom) {
       crossings[count++] = x;
     } else if (row === edge.top || row === edge.bottom) {
-      crossings[count - 1] = joinCorner(edges, active, i, row, x);
+      crossings[count - 1] = joinCorner(active, i, row, x);
     }
   }
   sortFirst(crossings, count);
   return count;
 }
 
-/** Almost every row of almost every ring has two crossings: no view is made for them. */
+/** Makes no view for two crossings, which almost every row has. */
 function sortFirst(crossings: Float32Array, count: number): void {
   if (count > 2) {
     crossings.subarray(0, count).sort();
@@ -163,21 +152,15 @@ function sortFirst(crossings: Float32Array, count: number): void {
 }
 
 /**
- * Where two edges meet on a row and both run more than a pixel to the same side before the neighboring row, the fill of
- * the two rows would not touch: the crossing moves to one pixel from the nearer edge there.
+ * Where two edges meet on a row and both run more than a pixel to the same side before the neighboring row, the fills
+ * of the two rows would not touch. The crossing then moves to one pixel from the nearer edge there.
  */
-function joinCorner(
-  edges: readonly Edge[],
-  active: readonly number[],
-  current: number,
-  row: number,
-  x: number,
-): number {
-  const edge = edges[active[current]!]!;
+function joinCorner(active: readonly Edge[], current: number, row: number, x: number): number {
+  const edge = active[current]!;
   if (edge.slope === 0) return x;
   const neighbor = row === edge.bottom ? row - 1 : row + 1;
   for (let k = 0; k < current; k++) {
-    const other = edges[active[k]!]!;
+    const other = active[k]!;
     if ((row !== other.top && row !== other.bottom) || other.slope === 0) continue;
     if (roundAway(x) !== roundAway(crossingAt(other, row))) continue;
     if (neighbor < other.top || neighbor > other.bottom) continue;
@@ -195,10 +178,10 @@ function crossingAt(edge: Edge, row: number): number {
 }
 
 /**
- * Fills between the 1st and 2nd crossing, the 3rd and 4th, ...; of two pixels halfway from a crossing, the inner one is
- * filled. The sum at the left is rounded to single precision, which moves crossings just below a half up to it.
+ * Fills between the 1st and 2nd crossing, the 3rd and 4th, and so on; of two pixels halfway from a crossing, the inner
+ * one is filled. The sum at the left is rounded to single precision, which moves crossings just below a half up to it.
  */
-function paintBetween(crossings: Float32Array, count: number, row: number, width: number, paint: PaintSpan): void {
+function paintBetween(crossings: Float32Array, count: number, row: number, { width, paint }: Canvas): void {
   let free = 0;
   for (let i = 1; i < count; i += 2) {
     const to = roundHalfDown(crossings[i]!);

@@ -1,12 +1,13 @@
 /**
  * Polygon to mask by the COCO rule, pixel for pixel as pycocotools fills it.
  *
- * The rule: points are scaled by 5 and rounded, edges are traced on that fine lattice, and wherever the trace passes
- * the middle of an image column (from fine column 5n + 2 to 5n + 3) the fill toggles at the row the trace has there,
- * rounded up; toggles outside the image's columns are dropped and rows are clamped. Tracing every lattice point is what
- * makes pycocotools slow on large outlines: here each edge computes its passings directly, with the same floating-point
- * expressions, so that the masks are equal to the last pixel: on 120,000 random rings compared with pycocotools 2.0.11,
- * and on fixtures/goldens/iou-pairs.json in every test run.
+ * The rule: points are scaled by 5 and rounded, and edges are traced on that fine lattice. Where the trace passes the
+ * middle of an image column (from fine column 5n + 2 to 5n + 3), the fill toggles at the trace's row, rounded up.
+ * Toggles outside the image's columns are dropped, and rows are clamped.
+ *
+ * pycocotools traces every lattice point, which is slow on large outlines. Here each edge computes its passings
+ * directly, with the same floating-point expressions. The masks are equal to the last pixel on random rings
+ * (bench/figures.md) and, in every test run, on fixtures/goldens/iou-pairs.json.
  */
 import { invalidData } from "../errors.js";
 import type { Polygon, Ring, Rle } from "../types.js";
@@ -32,16 +33,29 @@ export function rasterizePolygon(polygon: Polygon, height: number, width: number
 }
 
 function rasterizeRing(ring: Ring, height: number, width: number): Rle {
-  const { xs, ys } = toLattice(ring);
-  const toggles = new Uint32Array(countPassings(xs, width));
-  let used = 0;
-  for (let i = 0; i < ring.length; i++)
-    used = traceEdge(xs[i]!, ys[i]!, xs[i + 1]!, ys[i + 1]!, height, width, toggles, used);
-  return rleFromToggles(toggles.subarray(0, used).sort(), height, width);
+  const lattice = toLattice(ring);
+  const toggles: Toggles = { height, width, pixels: new Uint32Array(countPassings(lattice.xs, width)), used: 0 };
+  for (let i = 0; i < ring.length; i++) traceEdge(lattice, i, toggles);
+  return rleFromToggles(toggles.pixels.subarray(0, toggles.used).sort(), height, width);
 }
 
-/** Scaled and rounded toward zero as C does; the first point again at the end. */
-function toLattice(ring: Ring): { xs: Float64Array; ys: Float64Array } {
+/** Points of a ring on the fine lattice, the first one again at the end. */
+interface Lattice {
+  readonly xs: Float64Array;
+  readonly ys: Float64Array;
+}
+
+/** Where the fill of an image toggles. */
+interface Toggles {
+  readonly height: number;
+  readonly width: number;
+  /** Indices of pixels, column-major. */
+  readonly pixels: Uint32Array;
+  used: number;
+}
+
+/** Scaled, and rounded toward zero as C does. */
+function toLattice(ring: Ring): Lattice {
   const xs = new Float64Array(ring.length + 1);
   const ys = new Float64Array(ring.length + 1);
   for (let i = 0; i < ring.length; i++) {
@@ -60,7 +74,9 @@ function toLattice(ring: Ring): { xs: Float64Array; ys: Float64Array } {
   return { xs, ys };
 }
 
-/** Image columns whose middle lies between two fine columns: first and one past the last. */
+/**
+ * First image column whose middle is not passed before a fine column; of two fine columns, first and one past the last.
+ */
 function firstColumn(fine: number): number {
   return Math.max(0, Math.ceil((fine - MIDDLE) / SCALE));
 }
@@ -74,53 +90,47 @@ function countPassings(xs: Float64Array, width: number): number {
   }
   if (count > MAX_PASSINGS) {
     throw invalidData(
-      `polygon: expected a ring that passes at most ${MAX_PASSINGS} image columns, received one of ${xs.length - 1} vertices that passes ${count}`,
+      `polygon: expected a ring that passes at most ${MAX_PASSINGS} image columns, ` +
+        `received one of ${xs.length - 1} vertices that passes ${count}`,
       "Simplify the polygon.",
     );
   }
   return count;
 }
 
-/** Adds the toggles of one edge; @returns their new number. A toggle is the index of a pixel, column-major. */
-function traceEdge(
-  x0: number,
-  y0: number,
-  x1: number,
-  y1: number,
-  height: number,
-  width: number,
-  toggles: Uint32Array,
-  used: number,
-): number {
+/** Adds the toggles of the edge from point `i` to the next one. */
+function traceEdge({ xs: allX, ys: allY }: Lattice, i: number, toggles: Toggles): void {
+  const { height, width, pixels } = toggles;
+  const x0 = allX[i]!;
+  const y0 = allY[i]!;
+  const x1 = allX[i + 1]!;
+  const y1 = allY[i + 1]!;
   const dx = Math.abs(x1 - x0);
   const dy = Math.abs(y1 - y0);
   const flat = dx >= dy;
-  const flipped = flat ? x0 > x1 : y0 > y1;
-  const xs = flipped ? x1 : x0,
-    xe = flipped ? x0 : x1;
-  const ys = flipped ? y1 : y0,
-    ye = flipped ? y0 : y1;
+  const isReversed = flat ? x0 > x1 : y0 > y1;
+  const xs = isReversed ? x1 : x0;
+  const xe = isReversed ? x0 : x1;
+  const ys = isReversed ? y1 : y0;
+  const ye = isReversed ? y0 : y1;
   const last = Math.min(width, firstColumn(Math.max(x0, x1)));
   if (flat) {
     const slope = (ye - ys) / dx;
     for (let column = firstColumn(xs); column < last; column++) {
       const t = SCALE * column + MIDDLE - xs;
       const row = Math.min(Math.trunc(ys + slope * t + 0.5), Math.trunc(ys + slope * (t + 1) + 0.5));
-      toggles[used++] = column * height + rowOf(row, height);
+      pixels[toggles.used++] = column * height + rowOf(row, height);
     }
-    return used;
+    return;
   }
   const slope = (xe - xs) / dy;
   for (let column = firstColumn(Math.min(x0, x1)); column < last; column++) {
     const t = lastStepBefore(SCALE * column + MIDDLE, xs, slope);
-    toggles[used++] = column * height + rowOf(t + ys, height);
+    pixels[toggles.used++] = column * height + rowOf(t + ys, height);
   }
-  return used;
 }
 
-/**
- * Last step of a steep edge before its rounded x goes from `fine` to `fine` + 1, or back when the slope is negative.
- */
+/** Last step of a steep edge before its rounded x goes from `fine` to `fine` + 1, or back with a negative slope. */
 function lastStepBefore(fine: number, xs: number, slope: number): number {
   // The division gives the step or a later one; the expression that pycocotools rounds decides.
   let t = Math.ceil((fine + 0.5 - xs) / slope);
@@ -128,12 +138,12 @@ function lastStepBefore(fine: number, xs: number, slope: number): number {
   return t;
 }
 
-/** First filled row, 0..height; height means below the image: the toggle then falls on the top of the next column. */
+/** First filled row, 0..height; `height` is below the image: the toggle then falls on the top of the next column. */
 function rowOf(fineRow: number, height: number): number {
   return Math.ceil(Math.min(height, Math.max(0, (fineRow + 0.5) / SCALE - 0.5)));
 }
 
-/** Runs between sorted toggles; a toggle that comes twice is none. */
+/** Runs between sorted toggles; two equal toggles cancel. */
 function rleFromToggles(toggles: Uint32Array, height: number, width: number): Rle {
   const pixels = height * width;
   const counts = new Uint32Array(toggles.length + 1);

@@ -1,4 +1,4 @@
-/** Rings: closed outlines, stored open. Area, orientation, bounds, and the vertices that carry no shape. */
+/** Rings: closed outlines, stored open. Area, orientation, bounds, vertices that carry no shape, crossings. */
 import type { Box, ImagePoint, Polygon, Ring } from "../types.js";
 
 /** Shoelace area in square pixels: positive when the ring runs clockwise on screen (y down); 0 below three vertices. */
@@ -24,10 +24,10 @@ export function orientClockwise(ring: Ring): Ring {
 
 /** Smallest box around the vertices; it has no width or height when they are in line. Undefined without a vertex. */
 export function ringBounds(ring: Ring): Box | undefined {
-  let left = Infinity,
-    top = Infinity,
-    right = -Infinity,
-    bottom = -Infinity;
+  let left = Infinity;
+  let top = Infinity;
+  let right = -Infinity;
+  let bottom = -Infinity;
   for (const { x, y } of ring) {
     left = Math.min(left, x);
     right = Math.max(right, x);
@@ -42,7 +42,7 @@ export function polygonBounds(polygon: Polygon): Box | undefined {
   return ringBounds(polygon.flat());
 }
 
-/** Without vertices equal to the one before, the last one also against the first. */
+/** Without vertices equal to the one before; the last one is also compared with the first. */
 export function removeRepeated(ring: Ring): Ring {
   const kept = ring.filter((point, i) => i === 0 || !samePoint(point, ring[i - 1]!));
   while (kept.length > 1 && samePoint(kept[kept.length - 1]!, kept[0]!)) kept.pop();
@@ -51,8 +51,8 @@ export function removeRepeated(ring: Ring): Ring {
 
 /**
  * Without vertices exactly in line with both neighbors, tips of spikes that fold back included, while more than three
- * are left; repeated vertices go before and after. The lowest index goes first, as in the quantization of the authors'
- * released code.
+ * are left. Repeated vertices are dropped before and after. The lowest index is dropped first, as in the quantization
+ * of the authors' released code.
  */
 export function removeCollinear(ring: Ring): Ring {
   const points = removeRepeated(ring);
@@ -70,8 +70,8 @@ export function removeCollinear(ring: Ring): Ring {
     if (i === last) last = previous[i]!;
     left--;
   };
-  // A removal changes its two neighbors only: going on from the lower one finds what starting over would find, in
-  // linear time.
+  // A removal changes only its two neighbors: going on from the lower one finds what starting over would, in linear
+  // time.
   for (let at = first; at !== last && left > 3;) {
     if (!isInLine(at)) {
       at = next[at]!;
@@ -80,7 +80,7 @@ export function removeCollinear(ring: Ring): Ring {
     remove(at);
     at = at < first ? first : previous[at]!;
   }
-  // What is left can only be in line at the seam.
+  // Only vertices at the seam can still be in line.
   while (left > 3) {
     if (isInLine(first)) remove(first);
     else if (isInLine(last)) remove(last);
@@ -88,7 +88,7 @@ export function removeCollinear(ring: Ring): Ring {
   }
   const kept: ImagePoint[] = [];
   for (let i = 0, at = first; i < left; i++, at = next[at]!) kept.push(points[at]!);
-  // A line that was walked there and back can be left as a, b, a.
+  // A line walked there and back can end as a, b, a.
   return removeRepeated(kept);
 }
 
@@ -106,20 +106,21 @@ function samePoint(a: ImagePoint, b: ImagePoint): boolean {
   return a.x === b.x && a.y === b.y;
 }
 
-/* Where an outline crosses itself: the fill rules disagree there, and labeling tools refuse it. */
-
-/** Rings with more vertices are not examined: the worst case is quadratic. */
+/** Rings with more vertices are not examined for crossings: the worst case is quadratic. */
 export const MOST_EXAMINED_VERTICES = 2000;
 
-/** True when edges cross (see crossingEdges). False above MOST_EXAMINED_VERTICES. */
+/**
+ * True when edges cross (see crossingEdges): the fill rules disagree there, and labeling tools refuse such rings. False
+ * above MOST_EXAMINED_VERTICES.
+ */
 export function crossesItself(ring: Ring): boolean {
   return crossingEdges(ring) !== undefined;
 }
 
 /**
  * Two edges that are not neighbors and cross at a point inside both, by the positions of their first vertices.
- * Touching, a repeated vertex or a stretch walked twice is no crossing. Undefined where there are none, and above
- * MOST_EXAMINED_VERTICES.
+ * Touching, a repeated vertex or a stretch walked twice is no crossing.
+ * @returns undefined when no edges cross, and above MOST_EXAMINED_VERTICES
  */
 export function crossingEdges(ring: Ring): readonly [number, number] | undefined {
   const count = ring.length;
@@ -137,14 +138,14 @@ export function crossingEdges(ring: Ring): readonly [number, number] | undefined
 }
 
 function edgesCross(ring: Ring, i: number, j: number): boolean {
-  const a = ring[i]!,
-    b = ring[(i + 1) % ring.length]!;
-  const c = ring[j]!,
-    d = ring[(j + 1) % ring.length]!;
+  const a = ring[i]!;
+  const b = ring[(i + 1) % ring.length]!;
+  const c = ring[j]!;
+  const d = ring[(j + 1) % ring.length]!;
   return side(a, b, c) * side(a, b, d) < 0 && side(c, d, a) * side(c, d, b) < 0;
 }
 
-/** 1 or -1: which side of the line a-b the point is on; 0 on the line. */
-function side(a: Ring[number], b: Ring[number], point: Ring[number]): number {
+/** 1 or -1: the side of the line a-b the point is on; 0 on the line. */
+function side(a: ImagePoint, b: ImagePoint, point: ImagePoint): number {
   return Math.sign((b.x - a.x) * (point.y - a.y) - (b.y - a.y) * (point.x - a.x));
 }

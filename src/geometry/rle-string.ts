@@ -10,12 +10,11 @@
 const FIRST_CHARACTER = 48;
 const MORE = 0x20;
 const SIGN = 0x10;
-/** Groups a count or difference of up to 2^28 can need, with one to spare. */
+/** Groups that a count or difference of up to 2^28 needs, with one to spare. */
 const MAX_GROUPS = 7;
 
 /**
- * Counts held in `text`, or what is wrong with it. Counts are integers, possibly negative: the caller checks their
- * range.
+ * The counts, or what is wrong with the text. Counts are integers, possibly negative: the caller checks their range.
  */
 export function parseCounts(text: string): number[] | string {
   const counts: number[] = [];

@@ -1,7 +1,7 @@
-/** Part of a mask as a bitmap and back, for work that needs pixels and should not pay for the whole image. */
+/** Part of a mask to a bitmap and back, for work that needs pixels but not those of the whole image. */
 import type { Rle } from "../types.js";
 
-/** Whole pixels of an image; inside it. */
+/** A part of an image in whole pixels, inside it. */
 export interface PixelWindow {
   readonly left: number;
   readonly top: number;
@@ -24,7 +24,7 @@ export function rleFromWindow(bitmap: Uint8Array, window: PixelWindow, height: n
       const column = Math.floor(from / rows);
       const to = Math.min(past, (column + 1) * rows);
       const at = (left + column) * height + top + from - column * rows;
-      // A run is written once the next one starts apart from it, because runs go on from column to column.
+      // A run is written when the next one starts apart from it, because runs continue from column to column.
       if (at !== end || counts.length === 0) {
         if (counts.length > 0) counts.push(end - start);
         counts.push(at - end);

@@ -1,13 +1,14 @@
 /**
  * COCO run-length masks: reading, writing, counting, joining. Runs go down the columns, 0 and 1 in turn, starting with
- * 0. Nothing here allocates height * width except `rleToBitmap`. Source: the COCO format; checked against pycocotools.
+ * 0. Only `rleToBitmap` allocates height * width. Source: the COCO format; checked against pycocotools.
  */
 import { invalidData, receivedOf } from "../errors.js";
 import type { Box, Rle } from "../types.js";
 import { formatCounts, parseCounts } from "./rle-string.js";
 
 /**
- * Largest mask that is read, pixels: the size of the largest image that is decoded (sharp's own limit is just below).
+ * Pixels of the largest mask that is read, which is the largest image that is decoded (sharp's own limit is just
+ * below).
  */
 export const MAX_MASK_PIXELS = 2 ** 28;
 
@@ -104,10 +105,10 @@ export function rleArea(rle: Rle): number {
 /** Smallest box of whole pixels around the mask; undefined for an empty one. */
 export function rleBounds(rle: Rle): Box | undefined {
   const { height, counts } = rle;
-  let left = Infinity,
-    right = -1,
-    top = Infinity,
-    bottom = -1;
+  let left = Infinity;
+  let right = -1;
+  let top = Infinity;
+  let bottom = -1;
   for (let i = 1, start = counts[0]!; i < counts.length; i += 2) {
     const length = counts[i]!;
     if (length > 0) {
@@ -145,7 +146,7 @@ export function rleFromBitmap(columnMajor: Uint8Array, height: number, width: nu
   return { height, width, counts: Uint32Array.from(counts) };
 }
 
-/** The inverse of `rleFromBitmap`: 0 and 1, column-major. The only function here that allocates height * width. */
+/** The inverse of `rleFromBitmap`: 0 and 1, column-major. Allocates height * width. */
 export function rleToBitmap(rle: Rle): Uint8Array {
   const bitmap = new Uint8Array(rle.height * rle.width);
   for (let i = 0, at = 0; i < rle.counts.length; i++) {
@@ -157,8 +158,8 @@ export function rleToBitmap(rle: Rle): Uint8Array {
 }
 
 /**
- * Pixels that are in any of the masks; runs of length 0 (but the first) are gone from the result of two or more.
- * Joined by halves, so that many parts cost n log n and not n squared.
+ * Pixels that are in any of the masks. The union of two or more has no runs of length 0 but perhaps the first. Joined
+ * by halves, so that many parts cost n log n and not n squared.
  * @throws RangeError without a mask, or with masks of different sizes
  */
 export function unionRle(rles: readonly Rle[]): Rle {
@@ -173,13 +174,13 @@ function unionOfTwo(a: Rle, b: Rle): Rle {
   checkSameSize(a, b);
   const pixels = a.height * a.width;
   const counts = new Uint32Array(a.counts.length + b.counts.length);
-  let written = 0,
-    inside = false,
-    start = 0;
-  let i = 0,
-    j = 0,
-    aEnd = a.counts[0]!,
-    bEnd = b.counts[0]!;
+  let written = 0;
+  let inside = false;
+  let start = 0;
+  let i = 0;
+  let j = 0;
+  let aEnd = a.counts[0]!;
+  let bEnd = b.counts[0]!;
   for (let at = 0; at < pixels;) {
     while (aEnd <= at) aEnd += a.counts[++i]!;
     while (bEnd <= at) bEnd += b.counts[++j]!;
@@ -202,10 +203,10 @@ export function intersectionArea(a: Rle, b: Rle): number {
   checkSameSize(a, b);
   const pixels = a.height * a.width;
   let area = 0;
-  let i = 0,
-    j = 0,
-    aEnd = a.counts[0]!,
-    bEnd = b.counts[0]!;
+  let i = 0;
+  let j = 0;
+  let aEnd = a.counts[0]!;
+  let bEnd = b.counts[0]!;
   for (let at = 0; at < pixels;) {
     while (aEnd <= at) aEnd += a.counts[++i]!;
     while (bEnd <= at) bEnd += b.counts[++j]!;

@@ -1,11 +1,11 @@
 /**
- * Fewer vertices within a stated distance: Douglas and Peucker 1973, on a closed ring.
- * Both anchors are extreme vertices, so that a first vertex in the middle of a straight side can go as well.
+ * Fewer vertices within a stated distance: Douglas and Peucker 1973, on a closed ring. Both anchors are extreme
+ * vertices, so that a first vertex in the middle of a straight side can be dropped as well.
  */
 import type { ImagePoint, Ring } from "../types.js";
 
 /**
- * Vertices of the ring, in order, such that every vertex left out lies within `tolerancePx` of the edge that replaces
+ * Vertices of the ring, in order, such that every dropped vertex lies within `tolerancePx` of the edge that replaces
  * it. Never below three vertices; a ring of three or fewer, or with all vertices in one place, comes back as it is. The
  * result of a simple ring can cross itself where two sides are closer than the tolerance.
  * @param tolerancePx image pixels, 0 or more; 0 drops vertices exactly in line
@@ -21,8 +21,7 @@ export function simplifyRing(ring: Ring, tolerancePx: number): Ring {
 
   const kept = new Uint8Array(ring.length);
   kept[a] = kept[b] = 1;
-  keepBetween(ring, a, b, tolerancePx, kept);
-  keepBetween(ring, b, a, tolerancePx, kept);
+  keepBetween(ring, [a, b, b, a], tolerancePx, kept);
   const result = ring.filter((_, i) => kept[i] === 1);
   if (result.length >= 3) return result;
 
@@ -32,11 +31,11 @@ export function simplifyRing(ring: Ring, tolerancePx: number): Ring {
 }
 
 /**
- * Marks the vertices to keep on the way from one kept vertex to the next; a list of open ways, because recursion would
- * go as deep as the ring is long.
+ * Marks the vertices to keep on the way from one kept vertex to the next. Recursion would go as deep as the ring is
+ * long, hence a list.
+ * @param open starts and ends of the ways, in turn; used up
  */
-function keepBetween(ring: Ring, from: number, to: number, tolerance: number, kept: Uint8Array): void {
-  const open = [from, to];
+function keepBetween(ring: Ring, open: number[], tolerance: number, kept: Uint8Array): void {
   while (open.length > 0) {
     const end = open.pop()!;
     const start = open.pop()!;
@@ -49,8 +48,8 @@ function keepBetween(ring: Ring, from: number, to: number, tolerance: number, ke
 }
 
 /**
- * Of the `count` vertices after `start`, going round: the one farthest from the edge start-end, and how far that is (0
- * for none).
+ * Of the `count` vertices after `start`, going round: the one farthest from the edge start-end, and its distance (0
+ * without one).
  */
 function farthestFromEdge(ring: Ring, start: number, end: number, count: number): { index: number; distance: number } {
   const a = ring[start]!;
@@ -82,8 +81,8 @@ function farthestFrom(ring: Ring, point: ImagePoint): number {
 }
 
 /**
- * From a point to a segment, not to its line: a spike that reaches past the end of its edge must count. The segment has
- * a length: the anchors are apart, and a vertex is kept only for being away from both ends.
+ * From a point to a segment, not to its line: a spike that reaches past the end of its edge must count. The segment's
+ * length is not 0: the anchors are apart, and a vertex is only kept when it is away from both ends.
  */
 function squaredDistance(point: ImagePoint, a: ImagePoint, b: ImagePoint): number {
   const dx = b.x - a.x;

@@ -1,13 +1,13 @@
 /**
  * Mask to outlines: follows the cracks between pixels inside and outside, so that the outlines enclose exactly the
- * mask's pixels (filled by the COCO rule they give the mask back). For masks that people made and formats that hold
- * polygons only.
+ * mask's pixels. Filled by the COCO rule they give the mask back. For masks that people made, where polygons are
+ * needed.
  */
 import type { ImagePoint, Ring, Rle } from "../types.js";
 import { windowFromRle } from "./rle-window.js";
 import { rleBounds } from "./rle.js";
 
-/** Directions clockwise on screen, and the step each one makes from corner to corner. */
+/** Steps from corner to corner, by direction, clockwise on screen. */
 const STEPS = [
   { x: 1, y: 0 },
   { x: 0, y: 1 },
@@ -20,8 +20,8 @@ const EAST = 0,
   NORTH = 3;
 
 /**
- * @returns rings at pixel corners without collinear vertices: outlines clockwise on screen, outlines of holes the other
- *   way round; parts that touch only at a corner are rings of their own. Empty for an empty mask.
+ * @returns rings at pixel corners without collinear vertices: outlines clockwise on screen, outlines of holes
+ *   counterclockwise; parts that touch only at a corner are separate rings. Empty for an empty mask.
  */
 export function traceMask(rle: Rle): Ring[] {
   const columns = rle.width + 1;
@@ -58,7 +58,7 @@ function collectCracks(rle: Rle, columns: number): Map<number, number> {
   return cracks;
 }
 
-/** Walks one ring and takes its cracks out of the map. Turning right where two rings meet keeps them apart. */
+/** Walks one ring and removes its cracks from the map. Turning right where two rings meet keeps them apart. */
 function followCracks(cracks: Map<number, number>, start: number, columns: number): Ring {
   const ring: ImagePoint[] = [];
   let corner = start;

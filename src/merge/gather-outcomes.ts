@@ -1,17 +1,20 @@
 /**
- * The journals of all parts to one journal, in the order in which an undisturbed run of the whole writes it: what
+ * Joins the journals of all parts into one, in the order in which an undisturbed run of the whole writes it: what
  * failed before any pixel was read, then every instance by its place in the input.
  */
 import { join } from "node:path";
-import type { AnnotateHost, MergedShards } from "../annotate/options.js";
+import type { AnnotateHost } from "../annotate/options.js";
 import { JournalIndex } from "../annotate/plan.js";
 import type { Selection } from "../annotate/select.js";
 import { decide } from "../annotate/select.js";
-import { shardName, shardsOf } from "../annotate/shard.js";
+import { shardsOf } from "../annotate/shard.js";
+import type { MergedShards } from "../annotate/summary.js";
+import { count } from "../count.js";
 import type { Dataset } from "../dataset/dataset.js";
 import { invalidData } from "../errors.js";
 import { JOURNAL_FILE } from "../files/run-layout.js";
 import type { RunIdentity } from "../runs/identity.js";
+import { shardName } from "../runs/identity.js";
 import { JournalReader, JournalWriter, readJournal, toOutcome } from "../runs/journal.js";
 import type { Id, Outcome } from "../types.js";
 import type { Part } from "./parts.js";
@@ -29,12 +32,12 @@ interface GatherRequest {
 interface Gathered {
   /** Instances without an outcome. */
   readonly remaining: number;
-  /** Images with at least one instance to draw. */
+  /** Images with at least one instance to predict. */
   readonly imageCount: number;
   readonly shards: MergedShards;
 }
 
-/** Outcomes per write: each write waits for the disk. */
+/** Outcomes per write, each of which waits for the disk. */
 const LINES_AT_ONCE = 4096;
 
 /** @throws E_DATA when a part holds an instance of another shard */
@@ -123,7 +126,7 @@ async function shardOfEachAnnotation(dataset: Dataset, count: number): Promise<U
 
 interface OpenParts {
   shardOf(ordinal: number): number;
-  /** @returns undefined when no part has drawn it */
+  /** @returns undefined when no part has it */
   read(ordinal: number): Promise<Outcome | undefined>;
   close(): Promise<void>;
 }
@@ -148,7 +151,9 @@ async function openParts(
       else index.set(outcome.ordinal, line, outcome.status === "failed");
     }
     if (damagedLines.length > 0)
-      host.note(`${journalPath}: damaged line(s) ${damagedLines.slice(0, 10).join(", ")}; their instances are missing`);
+      host.note(
+        `${journalPath}: ${count(damagedLines.length, "damaged line")} (${damagedLines.slice(0, 10).join(", ")}); what stood there is missing`,
+      );
     readers.set(shard.index, await JournalReader.open(journalPath));
   }
   return {
@@ -163,10 +168,15 @@ async function openParts(
   };
 }
 
-function foreignInstance(path: string, { annotationId }: Outcome, own: string, other: number | undefined): Error {
+function foreignInstance(
+  path: string,
+  { ordinal, annotationId }: Outcome,
+  own: string,
+  other: number | undefined,
+): Error {
   const whose = other === undefined ? "that the input does not have" : `of shard ${other}`;
   return invalidData(
-    `${path}: expected instances of shard ${own}, received annotation ${annotationId} ${whose}`,
+    `${path}: expected instances of shard ${own}, received ${annotationId === null ? `annotations[${ordinal}] (no id)` : `annotation ${annotationId}`} ${whose}`,
     "The journal was changed by hand, or two versions of polyrnn cut the shards; draw this shard again.",
   );
 }

@@ -1,25 +1,27 @@
 /**
- * Joins the runs of shards into one run folder, as if one machine had drawn the whole:
+ * Joins the runs of shards into one run folder, as if one machine had done the whole:
  *
  *     run.json and journal of each part -> one journal, in the order of an undisturbed run -> files
  *
- * The files come out of the same code as those of `annotate`, so that they are the same bytes, the journal included,
- * where all parts are finished and were drawn on the device that an unsharded run would have had. Parts that are
- * missing or unfinished are named and left out; the merged folder is a run that `annotate --resume` draws to its end.
+ * The code of `annotate` writes the files. Where all parts are finished and were made on one device, they are byte for
+ * byte those of an unsharded run, journal included. Parts that are missing or unfinished are named and left out; the
+ * merged folder is a run that `annotate --resume` can finish.
  */
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { openInput } from "../annotate/input.js";
-import type { AnnotateHost, AnnotateOptions, AnnotateSummary, MergedShards } from "../annotate/options.js";
+import type { AnnotateHost, AnnotateOptions } from "../annotate/options.js";
 import { finishRun } from "../annotate/outputs.js";
-import type { Tally } from "../annotate/summary.js";
-import { StageClock } from "../annotate/summary.js";
+import type { AnnotateSummary, MergedShards, Tally } from "../annotate/summary.js";
+import { peakMemoryMiB, StageClock, writeSummaryFile } from "../annotate/summary.js";
 import type { Dataset } from "../dataset/dataset.js";
 import { invalidData } from "../errors.js";
-import { JOURNAL_FILE, RUN_FILE } from "../files/run-layout.js";
-import { prepareRunFolder, SUMMARY_FILE } from "../runs/folder.js";
+import { pathExists } from "../files/folders.js";
+import { JOURNAL_FILE, RUN_FILE, SUMMARY_FILE } from "../files/run-layout.js";
+import { prepareRunFolder } from "../runs/folder.js";
 import type { RunIdentity } from "../runs/identity.js";
-import { writeMergedRunFile, writeSummaryFile } from "../runs/run-file.js";
+import { shardName } from "../runs/identity.js";
+import type { RunRecord } from "../runs/run-file.js";
+import { generatorOf, writeRunFile } from "../runs/run-file.js";
 import type { OutputFormat } from "../write/writer.js";
 import { gatherOutcomes } from "./gather-outcomes.js";
 import type { Part } from "./parts.js";
@@ -41,8 +43,8 @@ export interface MergeOptions {
   readonly force: boolean;
 }
 
-/** The options with what the parts say where the user does not. */
-export interface ResolvedMerge extends Omit<MergeOptions, "boxes" | "formats" | "overlays"> {
+/** The options, with what the parts say where the user does not. */
+interface ResolvedMerge extends Omit<MergeOptions, "boxes" | "formats" | "overlays"> {
   readonly boxes: string;
   readonly formats: readonly OutputFormat[];
   readonly overlays: AnnotateOptions["overlays"];
@@ -62,10 +64,12 @@ export async function mergeRuns(options: MergeOptions, host: Pick<AnnotateHost, 
   const whole: RunIdentity = { ...identity, shard: null };
   host.note(`reading ${resolved.boxes}`);
   const { onlyNew, ...without } = resolved;
+  const { boxesAre } = first.run.options;
   const input = await openInput({
     ...(identity.onlyNew === null ? without : resolved),
     categories: identity.categories,
     existing: identity.existing,
+    ...(boxesAre !== undefined && { boxesAre }),
   });
   try {
     const { dataset, selection } = input;
@@ -75,15 +79,26 @@ export async function mergeRuns(options: MergeOptions, host: Pick<AnnotateHost, 
       host.note(line);
     });
     try {
-      await writeMergedRunFile(parts, resolved);
+      await writeRunFile(resolved.out, mergedRecord(parts, resolved));
       const gathered = await gatherOutcomes({ out: resolved.out, parts, dataset, selection, whole }, host);
-      const generator = `${first.run.program}, model ${first.run.model.name} ${identity.model.slice(0, 12)}`;
-      const finished = await finishRun(
+      const generator = generatorOf(first.run, identity.model);
+      const { tally, written } = await finishRun(
         { options: resolved, host, dataset, generator, selection, clock },
         join(resolved.out, JOURNAL_FILE),
         { stopped: false, ...gathered },
       );
-      const summary = summarize(dataset, parts, { ...gathered, ...finished }, resolved, clock);
+      const { remaining, shards, imageCount } = gathered;
+      const summary = summarize({
+        dataset,
+        parts,
+        tally,
+        written,
+        remaining,
+        shards,
+        imageCount,
+        clock,
+        out: resolved.out,
+      });
       await writeSummaryFile(resolved.out, summary);
       return summary;
     } finally {
@@ -101,27 +116,21 @@ async function resolveFrom(
   host: Pick<AnnotateHost, "note">,
 ): Promise<ResolvedMerge> {
   const { run } = parts[0]!;
-  const firstThatIs = async (paths: readonly (string | undefined)[]): Promise<string | undefined> => {
-    for (const path of paths)
-      if (
-        path !== undefined &&
-        (await stat(path).then(
-          () => true,
-          () => false,
-        ))
-      )
-        return path;
+  const firstHere = async (pathIn: (run: RunRecord) => string | undefined): Promise<string | undefined> => {
+    for (const part of parts) {
+      const path = pathIn(part.run);
+      if (path !== undefined && (await pathExists(path))) return path;
+    }
     return undefined;
   };
-  const boxes = options.boxes ?? (await firstThatIs(parts.map((part) => part.run.inputs.boxes))) ?? run.inputs.boxes;
-  const images = options.images ?? (await firstThatIs(parts.map((part) => part.run.inputs.images)));
-  const dataset =
-    options.dataset ?? (await firstThatIs(parts.map((part) => part.run.inputs.dataset))) ?? run.inputs.dataset;
-  const onlyNew =
-    options.onlyNew ?? (await firstThatIs(parts.map((part) => part.run.options.onlyNew))) ?? run.options.onlyNew;
+  const boxes = options.boxes ?? (await firstHere(({ inputs }) => inputs.boxes)) ?? run.inputs.boxes;
+  const images = options.images ?? (await firstHere(({ inputs }) => inputs.images));
+  const dataset = options.dataset ?? (await firstHere(({ inputs }) => inputs.dataset)) ?? run.inputs.dataset;
+  const onlyNew = options.onlyNew ?? (await firstHere((part) => part.options.onlyNew)) ?? run.options.onlyNew;
   if (images === undefined)
     host.note(
-      `${run.inputs.images}: the images are not here; without --images there are no overlays, and files point at images by their names`,
+      `${run.inputs.images}: the images are not here; ` +
+        "without --images there are no overlays, and files point at images by their names",
     );
   return {
     ...options,
@@ -136,26 +145,55 @@ async function resolveFrom(
 
 function checkInput(option: string, path: string, found: string | undefined, expected: string | null): void {
   if (found === undefined ? expected === null : found === expected) return;
+  const short = (hash: string | null | undefined): string => (hash ?? "none").slice(0, 12);
   throw invalidData(
-    `${path}: expected the ${option} that the shards were drawn with (sha256 ${(expected ?? "none").slice(0, 12)}), received another (${(found ?? "none").slice(0, 12)})`,
+    `${path}: expected the ${option} that the shards were drawn with (sha256 ${short(expected)}), ` +
+      `received another (${short(found)})`,
     `Name it with ${option}.`,
   );
 }
 
-interface Merged {
-  readonly tally: Tally;
-  readonly written: readonly string[];
-  readonly remaining: number;
-  readonly shards: MergedShards;
+/** run.json of the merged run: that of an unsharded one, and what it was merged from. */
+function mergedRecord(
+  parts: readonly Part[],
+  { images, boxes, dataset, onlyNew, formats, overlays, out, force }: ResolvedMerge,
+): RunRecord {
+  const first = parts[0]!.run;
+  const { shard, ...options }: RunRecord["options"] & { readonly shard?: unknown } = first.options;
+  const ofMerge = { out, formats, overlays, resume: false, force };
+  return {
+    ...first,
+    inputs: {
+      ...first.inputs,
+      boxes: resolve(boxes),
+      ...(images !== undefined && { images: resolve(images) }),
+      ...(dataset !== undefined && { dataset: resolve(dataset) }),
+    },
+    options: { ...options, ...ofMerge, ...(onlyNew !== undefined && { onlyNew: resolve(onlyNew) }) },
+    merged: parts.map(({ shard, folder, run: { program, startedAt, engine } }) => ({
+      shard: shardName(shard),
+      folder: resolve(folder),
+      program,
+      startedAt,
+      engine,
+    })),
+  };
 }
 
-function summarize(
-  dataset: Dataset,
-  parts: readonly Part[],
-  { tally, written, remaining, shards }: Merged,
-  options: ResolvedMerge,
-  clock: StageClock,
-): AnnotateSummary {
+interface Merged {
+  readonly dataset: Dataset;
+  readonly parts: readonly Part[];
+  readonly tally: Tally;
+  readonly remaining: number;
+  readonly shards: MergedShards;
+  readonly imageCount: number;
+  readonly clock: StageClock;
+  readonly out: string;
+  readonly written: readonly string[];
+}
+
+function summarize(merged: Merged): AnnotateSummary {
+  const { dataset, parts, tally, remaining, shards, imageCount, clock, out, written } = merged;
   const { run, identity } = parts[0]!;
   const one = <T>(values: readonly T[]): T | "several" => (new Set(values).size === 1 ? values[0]! : "several");
   return {
@@ -163,6 +201,7 @@ function summarize(
     type: "summary",
     stopped: false,
     images: dataset.imageCount,
+    imagesAsked: imageCount,
     annotations: dataset.annotationCount,
     ...tally.counts(),
     remaining,
@@ -176,8 +215,8 @@ function summarize(
     seconds: Math.round(clock.elapsed() * 1000) / 1000,
     secondsPerStage: clock.seconds(),
     instancesPerSecond: 0,
-    peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),
-    out: options.out,
+    peakMemoryMiB: peakMemoryMiB(),
+    out,
     written: [RUN_FILE, ...written.filter((name) => name !== RUN_FILE), SUMMARY_FILE],
     merged: shards,
   };

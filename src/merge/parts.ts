@@ -1,54 +1,36 @@
 /**
- * The run folder of one shard, as `merge` reads it: what was asked, on what, and by whom it was drawn. Nothing in it is
- * believed unchecked.
+ * The parts of a merge: run folders of shards, each read and checked, then all of them together. They belong to one run
+ * when input, model and options agree and no shard is there twice. Nothing in a part is believed unchecked.
  */
-import { readFile, realpath, stat } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { join } from "node:path";
-import type { AnnotateOptions, PredictingEngine } from "../annotate/options.js";
-import type { Shard } from "../annotate/shard.js";
-import { parseShard, shardName } from "../annotate/shard.js";
-import { invalidData, missingInput, reasonOf, usageError } from "../errors.js";
-import { JOURNAL_FILE, RUN_FILE } from "../files/run-layout.js";
-import type { RunIdentity } from "../runs/identity.js";
-import { describeDifferences } from "../runs/identity.js";
+import { parseShard } from "../annotate/shard.js";
+import { invalidData, usageError } from "../errors.js";
+import { JOURNAL_FILE } from "../files/run-layout.js";
+import type { RunIdentity, Shard } from "../runs/identity.js";
+import { checkIdentity, describeDifferences, shardName } from "../runs/identity.js";
 import { readJournal } from "../runs/journal.js";
-import { checkRunFile, checkRunHeader } from "../runs/run-file.js";
-import type { JsonObject } from "../types.js";
+import type { RunRecord } from "../runs/run-file.js";
+import { readRunFile } from "../runs/run-file.js";
 import { describeViolation } from "../validate.js";
-import type { OutputFormat } from "../write/writer.js";
 
+/** The run of one shard. */
 export interface Part {
   /** As the user named it. */
   readonly folder: string;
   readonly journalPath: string;
   readonly identity: RunIdentity;
   readonly shard: Shard;
-  readonly run: RunFile;
+  readonly run: RunRecord;
 }
 
-/** The fields of run.json that are needed here; the object holds all of them. */
-export interface RunFile {
-  readonly program: string;
-  readonly startedAt: string;
-  readonly inputs: { readonly images: string; readonly boxes: string; readonly dataset?: string };
-  readonly model: { readonly name: string };
-  readonly engine: PredictingEngine;
-  readonly options: {
-    readonly formats: readonly OutputFormat[];
-    readonly overlays: AnnotateOptions["overlays"];
-    readonly batchSize: number;
-    readonly onlyNew?: string;
-  };
-}
-
-const LARGEST_RUN_FILE = 2 ** 20;
 const HINT = "Name folders that polyrnn annotate --shard I/N wrote with --out.";
 
 /**
  * @throws E_MISSING when the folder holds no run, E_DATA when the run is damaged, foreign, or one of the whole input
  */
 export async function readPart(folder: string): Promise<Part> {
-  const run = await readRunFile(join(folder, RUN_FILE));
+  const run = await readRunFile(folder, "the run folder of a shard", HINT);
   const journalPath = join(folder, JOURNAL_FILE);
   const identity = await readHeader(journalPath);
   if (identity.shard === null) {
@@ -60,37 +42,17 @@ export async function readPart(folder: string): Promise<Part> {
   return { folder, journalPath, identity, shard: shardOf(identity.shard, journalPath), run };
 }
 
-async function readRunFile(path: string): Promise<RunFile> {
-  const found = await stat(path).catch((error: unknown) => {
-    throw missingInput(`${path}: expected the run folder of a shard, received ${reasonOf(error)}`, HINT, error);
-  });
-  if (!found.isFile() || found.size > LARGEST_RUN_FILE)
-    throw invalidData(
-      `${path}: expected a file of at most ${LARGEST_RUN_FILE} bytes, received ${found.isFile() ? found.size : "something else"}`,
-      HINT,
-    );
-  let value: unknown;
-  try {
-    value = JSON.parse(await readFile(path, "utf8"));
-  } catch (error) {
-    throw invalidData(`${path}: expected JSON, received ${reasonOf(error)}`, HINT, error);
-  }
-  const violation = checkRunFile(value);
-  if (violation !== undefined) throw invalidData(`${path}: ${describeViolation(violation)}`, HINT);
-  return value as RunFile;
-}
-
 async function readHeader(path: string): Promise<RunIdentity> {
-  let header: JsonObject | undefined;
+  let header: object | undefined;
   for await (const { value } of readJournal(path)) {
     header = value;
     break;
   }
   if (header === undefined)
     throw invalidData(`${path}: line 1: expected the header of a run, received a damaged line or none`, HINT);
-  const violation = checkRunHeader(header);
+  const violation = checkIdentity(header);
   if (violation !== undefined) throw invalidData(`${path}: line 1: ${describeViolation(violation)}`, HINT);
-  return header as unknown as RunIdentity;
+  return header as RunIdentity;
 }
 
 function shardOf(text: string, path: string): Shard {
@@ -106,8 +68,6 @@ function shardOf(text: string, path: string): Shard {
   }
 }
 
-/* Whether parts belong together: one input, one model, one set of options, each shard once. */
-
 /** @throws E_USAGE naming the folders, and every field that differs or shard that is there twice */
 export async function checkParts(parts: readonly Part[]): Promise<void> {
   const [first] = parts;
@@ -115,7 +75,7 @@ export async function checkParts(parts: readonly Part[]): Promise<void> {
     throw usageError("expected the folders of shards, received none", "Name them: polyrnn merge part-* --out all.");
   await refuseSameFolder(parts);
   for (const part of parts) {
-    // The whole without its part: what is left must agree.
+    // Everything but the shard must agree.
     const differences = describeDifferences({ ...part.identity, shard: null }, { ...first.identity, shard: null }).map(
       ({ name, found, wanted }) => `${name}: ${part.folder} has ${found}, ${first.folder} has ${wanted}`,
     );
@@ -139,7 +99,7 @@ export async function checkParts(parts: readonly Part[]): Promise<void> {
   refuseDoubled(parts);
 }
 
-/** Shards of the run that no part is of, in order. */
+/** Shards of the run without a part, in order. */
 export function missingShards(parts: readonly Part[]): number[] {
   const present = new Set(parts.map(({ shard }) => shard.index));
   return Array.from({ length: parts[0]?.shard.count ?? 0 }, (_, i) => i + 1).filter((index) => !present.has(index));

@@ -1,8 +1,10 @@
 /**
  * The card of a model, `model.json`: what it computes, where it came from, how good it is, and which bytes belong to
- * it. Unknown fields are allowed, so that adding one is not a new version; an unknown option of the architecture is
- * not, because it would mean another network.
+ * it. Unknown fields are allowed, so that adding one is not a new version. An unknown option of the architecture is
+ * refused: it would mean another network.
  */
+import type { ArchitectureOptions } from "../network/polygon-rnn.js";
+import type { Normalization } from "../network/tensor-ops.js";
 import { compileSchema, lazily } from "../validate.js";
 
 /** The version this program reads and writes. */
@@ -14,20 +16,14 @@ export interface ModelCard {
   /** Semantic version of the weights. */
   readonly version: string;
   readonly description: string;
-  /** Same as network/build.ts; model/model.ts does not compile when the two differ. */
-  readonly architecture: CardArchitecture;
+  readonly architecture: ArchitectureOptions;
   /** Cells along one side. */
   readonly grid: 28;
   /** Pixels along one side of a crop. */
   readonly cropSize: 224;
-  /** Part of the long side of the box added around it, 0.15 for 15 %; default of `--context`. */
+  /** Margin around the box, as a part of its long side: 0.15 for 15 %; default of `--context`. */
   readonly context: number;
-  /** (value - mean[c]) / std[c] on 0..255 values. */
-  readonly normalization: {
-    readonly channelOrder: "RGB" | "BGR";
-    readonly mean: readonly [number, number, number];
-    readonly std: readonly [number, number, number];
-  };
+  readonly normalization: Normalization;
   readonly trainingData: string;
   readonly recipe: string;
   readonly scores: readonly CardScore[];
@@ -35,26 +31,6 @@ export interface ModelCard {
   /** By file name, in the card's folder. */
   readonly files: Readonly<Record<string, CardFile>>;
 }
-
-type Widths = readonly [number, number];
-
-export type CardArchitecture =
-  | {
-      readonly name: "mobile";
-      readonly widths: Widths;
-      readonly features: number;
-      readonly skip: number;
-      readonly rank: number;
-      readonly peepholes: boolean;
-    }
-  | { readonly name: "vgg16"; readonly widths: Widths; readonly peepholes: boolean }
-  | {
-      readonly name: "tiny";
-      readonly widths: Widths;
-      readonly features: number;
-      readonly rank: number;
-      readonly peepholes: boolean;
-    };
 
 export interface CardScore {
   readonly dataset: string;
@@ -86,7 +62,14 @@ const OPTIONS = {
   mobile: { features: channels, skip: channels, rank: channels },
   vgg16: {},
   tiny: { features: channels, rank: channels },
-} satisfies Record<CardArchitecture["name"], object>;
+} satisfies Record<ArchitectureOptions["name"], object>;
+
+/** Options that a card may leave out, as cards before they existed do. */
+const LATER_OPTIONS = {
+  mobile: { refine: { type: "boolean" } },
+  vgg16: {},
+  tiny: { refine: { type: "boolean" } },
+} satisfies Record<ArchitectureOptions["name"], object>;
 
 const architectures = Object.entries(OPTIONS).map(([name, options]) => {
   const properties = {
@@ -95,7 +78,11 @@ const architectures = Object.entries(OPTIONS).map(([name, options]) => {
     ...options,
     peepholes: { type: "boolean" },
   };
-  return { properties, required: Object.keys(properties), additionalProperties: false };
+  return {
+    properties: { ...properties, ...LATER_OPTIONS[name as ArchitectureOptions["name"]] },
+    required: Object.keys(properties),
+    additionalProperties: false,
+  };
 });
 
 const SCHEMA = {
@@ -167,5 +154,5 @@ const SCHEMA = {
   },
 };
 
-/** @returns undefined for a valid card, else what is wrong with it; checks everything but whether the files exist */
+/** Checks all but the files. @returns undefined for a valid card, else what is wrong with it */
 export const checkModelCard = lazily(() => compileSchema(SCHEMA));

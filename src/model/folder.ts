@@ -2,7 +2,10 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PolyrnnError, reasonOf, unavailable } from "../errors.js";
+import { count } from "../count.js";
+import { PolyrnnError, unavailable } from "../errors.js";
+import { whyNotJson } from "../files/recognize.js";
+import { describeValue, parseForeignJson } from "../foreign.js";
 import { nearestName } from "../nearest.js";
 import { describeViolation } from "../validate.js";
 import type { ModelCard } from "./card.js";
@@ -11,7 +14,7 @@ import { CARD_VERSION, checkModelCard } from "./card.js";
 export const CARD_FILE = "model.json";
 const MAX_CARD_BYTES = 1_000_000;
 
-/** The package's own folder: two above src/runtime and dist/runtime alike. */
+/** The package's own folder: two above src/model and dist/model alike. */
 const PACKAGE_ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** Models for use, then the ones for tests. */
 const MODEL_FOLDERS = [join(PACKAGE_ROOT, "models"), join(PACKAGE_ROOT, "fixtures", "models")];
@@ -35,12 +38,22 @@ export async function listModels(): Promise<readonly ListedModel[]> {
   return models;
 }
 
+/** Networks that `polyrnn train --model` knows and that have no weights of their own: how to come by a model of one. */
+const WITHOUT_WEIGHTS: Readonly<Record<string, string>> = {
+  vgg16:
+    "Make one from ImageNet weights with `polyrnn models import vgg16 FILE --out DIR`, train it with " +
+    "`polyrnn train --model DIR`, and name its folder; `mobile` comes with weights.",
+  tiny: "It is for trying out `polyrnn train --model tiny`; name the folder of such a run. `mobile` comes with weights.",
+};
+
 /**
- * @param nameOrPath a bundled model's name (these win over a folder of the same name; write ./name for the folder), a
- *   folder, or a model.json
+ * @param nameOrPath a bundled model's name, a folder, or a model.json; a name wins over a folder called so, which then
+ *   is ./name
+ * @param extra names that the caller takes besides, for the message
  * @returns the model's folder, absolute; it holds a model.json
+ * @throws E_UNAVAILABLE when there is no such model
  */
-export async function findModelFolder(nameOrPath: string): Promise<string> {
+export async function findModelFolder(nameOrPath: string, extra: readonly string[] = []): Promise<string> {
   const bundled = await bundledFolders();
   const named = bundled.find((folder) => basename(folder) === nameOrPath);
   if (named !== undefined) return named;
@@ -52,7 +65,14 @@ export async function findModelFolder(nameOrPath: string): Promise<string> {
       "Check the path; `polyrnn models` lists the models that need none.",
     );
   }
-  const names = bundled.map((folder) => basename(folder));
+  const names = [...new Set([...bundled.map((folder) => basename(folder)), ...extra])];
+  const withoutWeights = Object.hasOwn(WITHOUT_WEIGHTS, nameOrPath) ? WITHOUT_WEIGHTS[nameOrPath] : undefined;
+  if (withoutWeights !== undefined) {
+    throw unavailable(
+      `model ${JSON.stringify(nameOrPath)}: expected a model with weights, received a network that comes without`,
+      withoutWeights,
+    );
+  }
   const nearest = nearestName(nameOrPath, names);
   throw unavailable(
     `model ${JSON.stringify(nameOrPath)}: expected one of ${names.join(", ")}, or a folder with ${CARD_FILE} in it`,
@@ -84,13 +104,15 @@ async function isFile(path: string): Promise<boolean> {
 export async function readCard(folder: string): Promise<ModelCard> {
   const path = join(folder, CARD_FILE);
   let card: unknown;
+  let text = "{";
   try {
     const { size } = await stat(path);
-    if (size > MAX_CARD_BYTES) throw new Error(`it has ${size} bytes, more than ${MAX_CARD_BYTES}`);
-    card = JSON.parse(await readFile(path, "utf8"));
+    if (size > MAX_CARD_BYTES) throw new Error(`it has ${count(size, "byte")}, more than ${MAX_CARD_BYTES}`);
+    text = await readFile(path, "utf8");
+    card = parseForeignJson(text);
   } catch (error) {
     throw unavailable(
-      `${path}: expected a model card in JSON (${reasonOf(error)})`,
+      `${path}: expected a model card in JSON (${whyNotJson(text, error)})`,
       "The card is damaged. Fetch the model again.",
       error,
     );
@@ -98,7 +120,8 @@ export async function readCard(folder: string): Promise<ModelCard> {
   const version = typeof card === "object" && card !== null && "formatVersion" in card ? card.formatVersion : undefined;
   if (version !== CARD_VERSION) {
     throw unavailable(
-      `${path}: expected formatVersion ${CARD_VERSION} but received ${version === undefined ? "none" : JSON.stringify(version).slice(0, 80)}`,
+      `${path}: expected formatVersion ${CARD_VERSION} ` +
+        `but received ${version === undefined ? "none" : describeValue(version)}`,
       "The card was written for another version of polyrnn. Update polyrnn or the model.",
     );
   }

@@ -1,20 +1,19 @@
 /**
- * Takes ImageNet weights of VGG-16 that the user has into a `vgg16` model: both trunks start from them, the rest from
- * seeded random values. What comes out is a model to be trained, and its card says so.
+ * Makes a `vgg16` model from ImageNet weights that the user has: both backbones start from them, the rest from seeded
+ * random values. The result is a model to be trained, and its card says so.
  *
  * Names understood, in a safetensors file:
  * - torchvision `vgg16`: features.<i>.weight [out, in, 3, 3] (OIHW), features.<i>.bias; input RGB, (value / 255 - mean)
  *   / std.
- * - Keras `VGG16`: block<b>_conv<k>/kernel [3, 3, in, out] (HWIO), block<b>_conv<k>/bias; also with dots for slashes
- *   and an optional
- *   ":0"; input BGR with the ImageNet means removed.
+ * - Keras `VGG16`: block<b>_conv<k>/kernel [3, 3, in, out] (HWIO), block<b>_conv<k>/bias, also with dots for slashes
+ *   and with ":0" at the end; input BGR with the ImageNet means removed.
  */
 import { createHash } from "node:crypto";
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { cannotWrite, EXIT, invalidData, PolyrnnError, reasonOf } from "../errors.js";
-import { describeNetwork } from "../network/build.js";
-import type { ArchitectureOptions } from "../network/polygon-rnn.js";
+import { PARTIAL_SUFFIX, writeAtomic } from "../files/atomic-file.js";
+import { DEFAULT_ARCHITECTURES, describeNetwork } from "../network/build.js";
 import type { Normalization } from "../network/tensor-ops.js";
 import { VGG16_BLOCKS } from "../network/vgg16.js";
 import type { ModelCard } from "./card.js";
@@ -32,10 +31,8 @@ const TORCHVISION_INDICES = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28] as 
 const CONVOLUTIONS = VGG16_BLOCKS.flatMap(({ convolutions }, block) =>
   Array.from({ length: convolutions }, (_, layer) => `conv${block + 1}_${layer + 1}`),
 );
-const TRUNKS = ["encoder", "first"] as const;
+const BACKBONES = ["encoder", "first"] as const;
 const WEIGHTS_FILE = "model.safetensors";
-/** Channels of both ConvLSTM layers in the paper. */
-const PAPER_WIDTHS = [16, 16] as const;
 
 const NORMALIZATIONS: Readonly<Record<"torchvision" | "Keras", Normalization>> = {
   // ImageNet means and deviations of torchvision are of values 0..1.
@@ -58,7 +55,8 @@ export interface ImportVgg16Options {
 export interface ImportedModel {
   readonly card: ModelCard;
   readonly naming: "torchvision" | "Keras";
-  /** Content of the weights file. */ readonly weights: Uint8Array;
+  /** Content of the weights file. */
+  readonly weights: Uint8Array;
 }
 
 /**
@@ -68,7 +66,7 @@ export interface ImportedModel {
 export async function importVgg16(file: string, options: ImportVgg16Options): Promise<ImportedModel> {
   const source = await readSafetensors(file);
   const { naming, convolutions } = readConvolutions(source, file);
-  const architecture: ArchitectureOptions = { name: "vgg16", widths: PAPER_WIDTHS, peepholes: options.peepholes };
+  const architecture = { ...DEFAULT_ARCHITECTURES.vgg16, peepholes: options.peepholes };
   const weights = new Map<string, WeightTensor>();
   for (const [name, shape] of describeNetwork(architecture).weightShapes) {
     weights.set(name, imported(name, shape, convolutions, file) ?? initialWeight(name, shape, options.seed));
@@ -79,13 +77,15 @@ export async function importVgg16(file: string, options: ImportVgg16Options): Pr
     name: options.name,
     version: "0.0.0",
     description: "Polygon-RNN of the paper with VGG-16 trunks from ImageNet; not trained to draw polygons yet.",
-    architecture: { name: "vgg16", widths: PAPER_WIDTHS, peepholes: options.peepholes },
+    architecture,
     grid: 28,
     cropSize: 224,
     context: 0.15,
     normalization: NORMALIZATIONS[naming],
     trainingData: "ImageNet for the convolutions of both trunks; none for the rest.",
-    recipe: `Imported from ${basename(file)} (${naming} names, sha256 ${source.sha256.slice(0, 12)}); other weights random, seed ${options.seed}.`,
+    recipe:
+      `Imported from ${basename(file)} (${naming} names, sha256 ${source.sha256.slice(0, 12)}); ` +
+      `other weights random, seed ${options.seed}.`,
     scores: [],
     license: "Terms of the imported ImageNet weights apply.",
     files: { [WEIGHTS_FILE]: { sha256: createHash("sha256").update(bytes).digest("hex"), bytes: bytes.byteLength } },
@@ -119,7 +119,8 @@ function readConvolutions(
   if (torchvision.size === 0 && keras.size === 0) {
     const names = [...source.tensors.keys()].slice(0, 3).join(", ");
     throw invalidData(
-      `${file}: expected VGG-16 weights named features.0.weight (torchvision) or block1_conv1/kernel (Keras), received ${names || "no tensor"}`,
+      `${file}: expected VGG-16 weights named features.0.weight (torchvision) or block1_conv1/kernel (Keras), ` +
+        `received ${names || "no tensor"}`,
       "Save the ImageNet weights of torchvision's vgg16 or Keras' VGG16 as safetensors.",
     );
   }
@@ -136,14 +137,14 @@ function toOihw({ shape, values }: WeightTensor, where: string): WeightTensor {
       "Save Keras' VGG16 as it is.",
     );
   const [height, width, inputs, outputs] = shape as [number, number, number, number];
-  const turned = new Float32Array(values.length);
+  const permuted = new Float32Array(values.length);
   for (let at = 0; at < values.length; at++) {
     const o = at % outputs;
     const i = Math.floor(at / outputs) % inputs;
     const pixel = Math.floor(at / (outputs * inputs)); // y * width + x
-    turned[(o * inputs + i) * height * width + pixel] = values[at]!;
+    permuted[(o * inputs + i) * height * width + pixel] = values[at]!;
   }
-  return { shape: [outputs, inputs, height, width], values: turned };
+  return { shape: [outputs, inputs, height, width], values: permuted };
 }
 
 /** The imported weight for a name of ours, or undefined where ImageNet has none. */
@@ -153,26 +154,30 @@ function imported(
   convolutions: Convolutions,
   file: string,
 ): WeightTensor | undefined {
-  const trunk = TRUNKS.find((prefix) => name.startsWith(`${prefix}.conv`));
-  if (trunk === undefined) return undefined;
-  const wanted = name.slice(trunk.length + 1);
+  const backbone = BACKBONES.find((prefix) => name.startsWith(`${prefix}.conv`));
+  if (backbone === undefined) return undefined;
+  const wanted = name.slice(backbone.length + 1);
   const found = convolutions.get(wanted);
   if (found === undefined || found.shape.join() !== shape.join()) {
     throw invalidData(
-      `${file}: ${wanted} of VGG-16: expected shape [${shape.join(", ")}], received ${found === undefined ? "nothing" : `[${found.shape.join(", ")}]`}`,
+      `${file}: ${wanted} of VGG-16: expected shape [${shape.join(", ")}], ` +
+        `received ${found === undefined ? "nothing" : `[${found.shape.join(", ")}]`}`,
       "The file must hold all 13 convolutions of VGG-16 (configuration D) with their biases.",
     );
   }
   return found;
 }
 
-/** @param out folder that is there and empty @throws E_OUT_NOT_EMPTY; E_WRITE */
+/** What a killed import leaves: the card comes last, and makes a model of the folder. */
+const OWN_LEFTOVERS = [WEIGHTS_FILE + PARTIAL_SUFFIX, CARD_FILE + PARTIAL_SUFFIX];
+
+/** @param out an existing folder, empty but for what a killed import left @throws E_OUT_NOT_EMPTY; E_WRITE */
 export async function writeModelFolder(
   out: string,
   { card, weights }: Pick<ImportedModel, "card" | "weights">,
 ): Promise<void> {
   try {
-    const names = await readdir(out);
+    const names = (await readdir(out)).filter((name) => !OWN_LEFTOVERS.includes(name));
     if (names.length > 0) {
       throw new PolyrnnError(
         `--out ${out}: expected an empty folder, received one with ${names[0]!}`,
@@ -181,8 +186,8 @@ export async function writeModelFolder(
         "Name another folder with --out.",
       );
     }
-    await writeFile(join(out, WEIGHTS_FILE), weights);
-    await writeFile(join(out, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
+    await writeAtomic(join(out, WEIGHTS_FILE), weights);
+    await writeAtomic(join(out, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
   } catch (error) {
     if (error instanceof PolyrnnError) throw error;
     throw cannotWrite(

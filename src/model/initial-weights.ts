@@ -1,10 +1,10 @@
 /**
  * Random weights to start training from, the same on every machine for the same seed.
  *
- * Kernels in front of a ReLU: He et al., ICCV 2015 (arXiv:1502.01852), deviation sqrt(2 / inputs). Gates, maps' logits
- * and the head have none behind them and get sqrt(1 / (3 * inputs)): first steps near zero, where the gates are open.
- * Biases are zero, but those of the forget gates one: an LSTM that starts out remembering learns longer sequences
- * (Jozefowicz et al., ICML 2015).
+ * Kernels in front of a ReLU: He et al., ICCV 2015 (arXiv:1502.01852), deviation sqrt(2 / inputs). Gates, the logits of
+ * the maps and the head have no ReLU behind them and get sqrt(1 / (3 * inputs)). First steps then stay near zero, where
+ * the gates are open. Biases are zero, except those of the forget gates, which are one: an LSTM that starts out
+ * remembering learns longer sequences (Jozefowicz et al., ICML 2015).
  */
 import { createRandom } from "../random.js";
 import type { WeightTensor } from "./safetensors.js";

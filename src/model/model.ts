@@ -1,25 +1,29 @@
 /**
  * A model on disk: its card and its weights, checked before anything runs. A model is a folder with `model.json` and
- * the safetensors files the card lists; the ones that come with the program are found by name, any other by its path.
+ * the safetensors files the card lists. Those that come with the program are found by name, others by path.
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { count } from "../count.js";
 import { PolyrnnError, unavailable } from "../errors.js";
 import { describeNetwork } from "../network/build.js";
 import type { PolygonRnn } from "../network/polygon-rnn.js";
+import type { Normalization } from "../network/tensor-ops.js";
 import type { ModelCard } from "./card.js";
 import { findModelFolder, readCard } from "./folder.js";
 import type { WeightTensor } from "./safetensors.js";
 import { parseSafetensors, readAndHash, tensorValues } from "./safetensors.js";
 
-export interface Model {
-  readonly card: ModelCard;
+/** A network with all it needs to compute. */
+export interface WeightedNetwork {
   readonly network: PolygonRnn;
-  /**
-   * Exactly the network's weights: names, shapes (file layout, see network/tensor-ops.ts) and finite values. Not to be
-   * written to.
-   */
+  /** Exactly the network's weights, in the layout of the files (network/tensor-ops.ts). Not to be written to. */
   readonly weights: ReadonlyMap<string, WeightTensor>;
+  readonly normalization: Normalization;
+}
+
+export interface Model extends WeightedNetwork {
+  readonly card: ModelCard;
   /** See `predictionHash`. */
   readonly hash: string;
   readonly folder: string;
@@ -37,12 +41,12 @@ export async function loadModel(nameOrPath: string): Promise<Model> {
   const weights = new Map<string, WeightTensor>();
   for (const name of Object.keys(card.files)) await addWeights(weights, card, folder, name);
   checkWeights(weights, network.weightShapes, folder);
-  return { card, network, weights, hash: predictionHash(card), folder };
+  return { card, network, weights, normalization: card.normalization, hash: predictionHash(card), folder };
 }
 
 /**
  * Identity of everything in a model that can change a prediction: weights, architecture, normalization; not its name,
- * scores or default context. Equal hashes draw equal polygons from equal crops, so that a run may be resumed.
+ * scores or default context. Equal hashes predict equal polygons from equal crops, so that a run may be resumed.
  * @returns sha256, hex
  */
 export function predictionHash(card: ModelCard): string {
@@ -70,8 +74,8 @@ export interface ModelCheck {
 }
 
 /**
- * Looks at every file of a model, going on after the first fault. @throws E_UNAVAILABLE when there is no such model or
- * its card is bad
+ * Looks at every file of a model and goes on after a fault.
+ * @throws E_UNAVAILABLE when there is no such model or its card is bad
  */
 export async function verifyModel(nameOrPath: string): Promise<ModelCheck> {
   const folder = await findModelFolder(nameOrPath);
@@ -111,7 +115,8 @@ async function addWeights(
   const { bytes, sha256 } = await readAndHash(path);
   if (sha256 !== expected.sha256 || bytes.byteLength !== expected.bytes) {
     throw unavailable(
-      `${path}: expected sha256 ${expected.sha256.slice(0, 12)} (${expected.bytes} bytes) but received ${sha256.slice(0, 12)} (${bytes.byteLength} bytes)`,
+      `${path}: expected sha256 ${expected.sha256.slice(0, 12)} (${count(expected.bytes, "byte")}) ` +
+        `but received ${sha256.slice(0, 12)} (${count(bytes.byteLength, "byte")})`,
       "The file is damaged or belongs to another model. Fetch it again.",
     );
   }
@@ -128,9 +133,10 @@ export function checkWeights(
   where: string,
 ): void {
   const missing = [...expected.keys()].filter((name) => !weights.has(name));
-  if (missing.length > 0) throw misfit(where, `${expected.size} tensors`, `a model without ${listed(missing)}`);
+  if (missing.length > 0) throw misfit(where, count(expected.size, "tensor"), `a model without ${listed(missing)}`);
   const extra = [...weights.keys()].filter((name) => !expected.has(name));
-  if (extra.length > 0) throw misfit(where, `${expected.size} tensors`, `a model with ${listed(extra)} besides them`);
+  if (extra.length > 0)
+    throw misfit(where, count(expected.size, "tensor"), `a model with ${listed(extra)} besides them`);
   for (const [name, shape] of expected) {
     const tensor = weights.get(name)!;
     if (shape.join() !== tensor.shape.join()) {

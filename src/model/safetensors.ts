@@ -1,13 +1,15 @@
 /**
  * Safetensors files: 8 bytes of header length (little-endian), a JSON header, then the tensors' bytes. Source:
- * https://github.com/huggingface/safetensors, section "Format". A model file comes from outside: every number in the
- * header is checked before it is used, and nothing is allocated on its word alone. Values are little-endian, and so is
- * every platform the engines exist for; they are viewed in place, not swapped.
+ * https://github.com/huggingface/safetensors, section "Format". A model file comes from outside: every number in its
+ * header is checked before use, and nothing is allocated because the header says so. Values are little-endian, as is
+ * every platform the engines exist for, and are viewed in place.
  */
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
+import { count } from "../count.js";
 import type { PolyrnnError } from "../errors.js";
 import { cannotWrite, missingInput, reasonOf, unavailable } from "../errors.js";
+import { describeValue, parseForeignJson } from "../foreign.js";
 import { bfloatsToFloats, floatsToHalves, halvesToFloats } from "./float16.js";
 
 /** Bytes per element of every type the format knows with whole bytes. */
@@ -85,7 +87,7 @@ export async function readAndHash(path: string): Promise<{ readonly bytes: Uint8
     let position = 0;
     while (position < size) {
       const { bytesRead } = await file.read(bytes, position, Math.min(READ_BYTES, size - position), position);
-      if (bytesRead === 0) throw bad(path, `${size} bytes`, `${position}: it became shorter while it was read`);
+      if (bytesRead === 0) throw bad(path, count(size, "byte"), `${position}: it became shorter while it was read`);
       hash.update(bytes.subarray(position, position + bytesRead));
       position += bytesRead;
     }
@@ -110,7 +112,7 @@ export function parseSafetensors(bytes: Uint8Array, where: string): SafetensorsF
   const headerBytes = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   const limit = Math.min(MAX_HEADER_BYTES, bytes.byteLength - 8);
   if (headerBytes > BigInt(limit))
-    throw bad(where, `a header of at most ${limit} bytes`, `a header length of ${headerBytes}`);
+    throw bad(where, `a header of at most ${count(limit, "byte")}`, `a header length of ${headerBytes}`);
   const dataStart = 8 + Number(headerBytes);
   const header = parseHeader(bytes.subarray(8, dataStart), where);
   const data = bytes.subarray(dataStart);
@@ -131,7 +133,7 @@ export function parseSafetensors(bytes: Uint8Array, where: string): SafetensorsF
 function parseHeader(bytes: Uint8Array, where: string): object {
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    header = parseForeignJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
     throw bad(where, "a JSON header", reasonOf(error), error);
   }
@@ -167,7 +169,8 @@ function readEntry(value: unknown, dataBytes: number, where: string): Entry {
   const [begin, end] = [offsets[0]!, offsets[1]!];
   if (begin > end || end > dataBytes) throw bad(where, `data_offsets within 0..${dataBytes}`, describe(offsets));
   const expected = shape.reduce((product, length) => product * length, size);
-  if (expected !== end - begin) throw bad(where, `${expected} bytes for ${dtype} ${describe(shape)}`, `${end - begin}`);
+  if (expected !== end - begin)
+    throw bad(where, `${count(expected, "byte")} for ${dtype} ${describe(shape)}`, `${end - begin}`);
   return { dtype, shape, begin, end };
 }
 
@@ -178,23 +181,19 @@ function readEntry(value: unknown, dataBytes: number, where: string): Entry {
 function checkCoverage(sorted: readonly (Entry & { name: string })[], dataBytes: number, where: string): void {
   let covered = 0;
   for (const { name, begin, end } of sorted) {
-    const tensor = `${where}: tensor ${describe(name)}`;
-    if (begin < covered)
-      throw bad(tensor, `to start at byte ${covered}, where the one before ends`, `${begin}: they overlap`);
-    if (begin > covered)
-      throw bad(
-        tensor,
-        `to start at byte ${covered}, where the one before ends`,
-        `${begin}: bytes between belong to no tensor`,
-      );
+    if (begin !== covered) {
+      const fault = begin < covered ? "they overlap" : "bytes between belong to no tensor";
+      const expected = `to start at byte ${covered}, where the one before ends`;
+      throw bad(`${where}: tensor ${describe(name)}`, expected, `${begin}: ${fault}`);
+    }
     covered = end;
   }
-  if (covered !== dataBytes) throw bad(where, `${covered} bytes of tensors`, `${dataBytes}`);
+  if (covered !== dataBytes) throw bad(where, `${count(covered, "byte")} of tensors`, `${dataBytes}`);
 }
 
 /**
- * Values of a stored tensor as float32; for F32 a view of the file's bytes where their position allows it, so not to be
- * written to. Exact for F32, F16, BF16 and U8; integers must be small enough to be exact.
+ * Values of a stored tensor as float32. Not to be written to: those of F32 are a view of the file's bytes where their
+ * position allows it. Exact for F32, F16, BF16 and U8; integers must be small enough to be exact.
  * @param where names the tensor in messages
  */
 export function tensorValues(tensor: StoredTensor, where: string): Float32Array {
@@ -268,7 +267,8 @@ function encode(name: string, { shape, values }: WeightTensor, dtype: "F32" | "F
   const count = shape.reduce((product, length) => product * length, 1);
   if (count !== values.length) {
     throw cannotWrite(
-      `tensor ${JSON.stringify(name)}: expected ${count} values for ${JSON.stringify(shape)} but received ${values.length}`,
+      `tensor ${JSON.stringify(name)}: expected ${count} values for ${JSON.stringify(shape)} ` +
+        `but received ${values.length}`,
       "This is a mistake of the program that made the tensor.",
     );
   }
@@ -297,6 +297,5 @@ function isWholeNumbers(value: unknown): value is number[] {
 
 /** A value of the header for a message, cut short: it may be megabytes. */
 function describe(value: unknown): string {
-  const text = (JSON.stringify(value) as string | undefined) ?? "nothing";
-  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+  return describeValue(value);
 }

@@ -1,7 +1,7 @@
 /**
- * One step of a convolutional LSTM.
- * Equations of Shi et al., "Convolutional LSTM Network", NeurIPS 2015 (arXiv:1506.04214), as Polygon-RNN uses them; the
- * convolutions over input and hidden state are done by the caller and come in as one tensor of gates.
+ * One step of a convolutional LSTM. Equations of Shi et al., "Convolutional LSTM Network", NeurIPS 2015
+ * (arXiv:1506.04214), as Polygon-RNN uses them. The caller does the convolutions over input and hidden state and passes
+ * them in as one tensor of gates.
  *
  *     i = sigmoid(gate_i + w_ci * c(t-1))        the w_c terms are the optional peepholes, learned maps [C, 28, 28]
  *     f = sigmoid(gate_f + w_cf * c(t-1))

@@ -1,23 +1,55 @@
 /**
- * The part that `mobile` and `tiny` share after their image features: maps, hoisted gates, and a decoder step with a
- * light head.
+ * From image features to a polygon. Every architecture has the two ConvLSTM layers and a table through which they see
+ * vertices; `mobile` and `tiny` share the light decoder.
  *
- * Differs from the 2017 paper: edge, vertex and a mask map come from the shared encoder and are shown to the decoder;
- * vertices enter with relative coordinates besides the one-hot grid; the head is a 1 x 1 convolution plus a low-rank
- * dense layer instead of one dense layer of 9.8 million weights.
+ * The layers follow Castrejon et al., CVPR 2017. The light decoder differs from that paper in three points. The image
+ * side also gives a map of the object's mask, and the decoder sees edge, vertex and mask map. Vertices come with
+ * relative coordinates besides the one-hot grid. The head is a 1 x 1 convolution and a low-rank dense layer, not one
+ * dense layer of 9.8 million weights.
  */
 import { CELL_COUNT, CLASS_COUNT, GRID_SIZE } from "../geometry/grid.js";
 import { convLstmCell } from "./conv-lstm.js";
-import type { DecoderState, Encoded, StateWidths, StepVertices } from "./polygon-rnn.js";
+import type { Encoded, PolygonRnn, StateWidths, StepVertices } from "./polygon-rnn.js";
+import { withStep } from "./polygon-rnn.js";
 import type { TensorOps, VertexTable } from "./tensor-ops.js";
-import type { WeightList } from "./weights.js";
+import { WeightList } from "./weights.js";
+
+export interface LayerOptions {
+  readonly widths: StateWidths;
+  readonly peepholes: boolean;
+  readonly table: VertexTable;
+  /** The vertices a step sees, in the order of the input channels of `decoder.gates_1`. */
+  readonly vertices: readonly (keyof StepVertices<unknown>)[];
+}
+
+/** The recurrent part of a step, as in PolygonRnn. */
+export function advanceLayers({ table, vertices: order, peepholes }: LayerOptions): PolygonRnn["advance"] {
+  return (ops, hoisted, vertices, state) => {
+    const y = order.map((name) => ops.lookup(vertices[name], table)); // 3 x [B, table.channels, 28, 28]
+    // [B, 4 * C1, 28, 28], then [B, 4 * C2, 28, 28]
+    const gates1 = ops.add(hoisted, ops.conv2d(ops.concatChannels([...y, state[0].h]), "decoder.gates_1"));
+    const layer1 = convLstmCell(ops, gates1, state[0], peepholes ? "decoder.peephole_1" : undefined);
+    const gates2 = ops.conv2d(ops.concatChannels([layer1.h, state[1].h]), "decoder.gates_2");
+    const layer2 = convLstmCell(ops, gates2, state[1], peepholes ? "decoder.peephole_2" : undefined);
+    return [layer1, layer2];
+  };
+}
+
+/**
+ * Kernels and biases of the gates; `list.peepholes` lists the rest.
+ * @param imageChannels input channels of `decoder.gates_features`, which holds the bias of layer one
+ */
+export function listGates(list: WeightList, layers: LayerOptions, imageChannels: number): void {
+  const [c1, c2] = layers.widths;
+  list.conv("decoder.gates_features", 4 * c1, imageChannels, 3);
+  list.convWithoutBias("decoder.gates_1", 4 * c1, layers.vertices.length * layers.table.channels + c1, 3);
+  list.conv("decoder.gates_2", 4 * c2, c1 + c2, 3);
+}
 
 /** Edge, vertex and mask, in the order of `maps.out`. */
 const MAP_COUNT = 3;
-/** y(1), y(t-1) and y(t-2). */
-const VERTICES_SEEN = 3;
 
-export interface LightDecoderOptions {
+export interface LightOptions {
   readonly widths: StateWidths;
   /** Channels of the image features. */
   readonly features: number;
@@ -28,54 +60,68 @@ export interface LightDecoderOptions {
   readonly peepholes: boolean;
 }
 
-/** @param features [B, F, 28, 28] */
-export function encodeMaps<T>(ops: TensorOps<T>, features: T): Encoded<T> {
+/** What the encoder of a network with the light decoder gives. */
+export interface LightFeatures<T> {
+  /** [B, F, 28, 28], after ReLU. */
+  readonly features: T;
+  /** Logits, [B, 1, 112, 112]; absent without the option `refine`. */
+  readonly fineMask?: T;
+}
+
+/** What a network with the light decoder has of its own. */
+export interface LightEncoder {
+  /** @param x normalized pixels, [B, 3, 224, 224] */
+  encode<T>(ops: TensorOps<T>, x: T): LightFeatures<T>;
+  listWeights(list: WeightList): void;
+}
+
+/** A network of this encoder and the light decoder. */
+export function lightNetwork(options: LightOptions, encoder: LightEncoder): PolygonRnn {
+  const table = relativeTable();
+  const layers: LayerOptions = { ...options, table, vertices: ["first", "previous", "beforePrevious"] };
+  const list = new WeightList();
+  encoder.listWeights(list);
+  listLightDecoder(list, layers, options);
+  return withStep({
+    widths: options.widths,
+    weightShapes: list.shapes,
+    vertexTable: table,
+    encode: (ops, pixels, normalization) => encodeMaps(ops, encoder.encode(ops, ops.normalize(pixels, normalization))),
+    advance: advanceLayers(layers),
+    head: lightHead,
+  });
+}
+
+function encodeMaps<T>(ops: TensorOps<T>, { features, fineMask }: LightFeatures<T>): Encoded<T> {
   const maps = ops.conv2d(ops.relu(ops.conv2d(features, "maps.hidden")), "maps.out"); // [B, 3, 28, 28] logits
   const shown = ops.affine(ops.sigmoid(maps), 2, -1); // -1..1
   const hoisted = ops.conv2d(ops.concatChannels([features, shown]), "decoder.gates_features"); // [B, 4 * C1, 28, 28]
-  return { features, edge: ops.channel(maps, 0), vertex: ops.channel(maps, 1), mask: ops.channel(maps, 2), hoisted };
-}
-
-/** The recurrent part of a step: both ConvLSTM layers. */
-export function lightAdvance<T>(
-  ops: TensorOps<T>,
-  table: VertexTable,
-  hoisted: T,
-  vertices: StepVertices<T>,
-  state: DecoderState<T>,
-  peepholes: boolean,
-): DecoderState<T> {
-  // 3 x [B, 3, 28, 28]
-  const y = [vertices.first, vertices.previous, vertices.beforePrevious].map((index) => ops.lookup(index, table));
-  const gates1 = ops.add(hoisted, ops.conv2d(ops.concatChannels([...y, state[0].h]), "decoder.gates_1"));
-  const layer1 = convLstmCell(ops, gates1, state[0], peepholes ? "decoder.peephole_1" : undefined);
-  const gates2 = ops.conv2d(ops.concatChannels([layer1.h, state[1].h]), "decoder.gates_2");
-  const layer2 = convLstmCell(ops, gates2, state[1], peepholes ? "decoder.peephole_2" : undefined);
-  return [layer1, layer2];
+  return {
+    features,
+    edge: ops.channel(maps, 0),
+    vertex: ops.channel(maps, 1),
+    mask: ops.channel(maps, 2),
+    ...(fineMask !== undefined && { fineMask }),
+    hoisted,
+  };
 }
 
 /** @param hidden h of layer two, [N, C2, 28, 28] @returns [N, 785] */
-export function lightHead<T>(ops: TensorOps<T>, hidden: T): T {
+function lightHead<T>(ops: TensorOps<T>, hidden: T): T {
   const overall = ops.dense(ops.relu(ops.dense(hidden, "decoder.global_1")), "decoder.global_2"); // [N, 785]
-  const perCell = ops.padEnd(ops.flatten(ops.conv2d(hidden, "decoder.cell")), 1); // [N, 784] -> [N, 785], 0 for end-of-sequence
+  // [N, 784] -> [N, 785], 0 for end-of-sequence
+  const perCell = ops.padEnd(ops.flatten(ops.conv2d(hidden, "decoder.cell")), 1);
   return ops.add(overall, perCell);
 }
 
-export function listLightDecoder(list: WeightList, table: VertexTable, options: LightDecoderOptions): void {
-  const [c1, c2] = options.widths;
-  list.conv("maps.hidden", options.mapsHidden, options.features, 3).conv("maps.out", MAP_COUNT, options.mapsHidden, 1);
-  list.conv("decoder.gates_features", 4 * c1, options.features + MAP_COUNT, 3);
-  list.conv("decoder.gates_1", 4 * c1, VERTICES_SEEN * table.channels + c1, 3, "no-bias");
-  list.conv("decoder.gates_2", 4 * c2, c1 + c2, 3);
-  list.conv("decoder.cell", 1, c2, 1);
-  list.dense("decoder.global_1", options.rank, c2 * CELL_COUNT).dense("decoder.global_2", CLASS_COUNT, options.rank);
-  list.peepholes(options.widths, options.peepholes);
+function listLightDecoder(list: WeightList, layers: LayerOptions, options: LightOptions): void {
+  const { widths, features, mapsHidden, rank, peepholes } = options;
+  list.conv("maps.hidden", mapsHidden, features, 3).conv("maps.out", MAP_COUNT, mapsHidden, 1);
+  listGates(list, layers, features + MAP_COUNT);
+  list.conv("decoder.cell", 1, widths[1], 1);
+  list.dense("decoder.global_1", rank, widths[1] * CELL_COUNT).dense("decoder.global_2", CLASS_COUNT, rank);
+  list.peepholes(widths, peepholes);
 }
-
-/*
- * How a vertex enters the decoder: planes of the grid, looked up by cell index.
- * A constant table keeps the step free of arithmetic on indices and lets every engine use its plain row lookup.
- */
 
 /** The paper's form: a one-hot grid. [785, 1, 28, 28]; the end-of-sequence row is all zeros. */
 export function oneHotTable(): VertexTable {
@@ -86,8 +132,8 @@ export function oneHotTable(): VertexTable {
 
 /**
  * One-hot grid and two planes of relative coordinates, (col - col of v) / 14 and (row - row of v) / 14. [785, 3, 28,
- * 28]; the end-of-sequence row is all zeros. Not in the paper: convolutions with 3 x 3 kernels learn from it where the
- * last vertex is without carrying it across the grid, one cell per step.
+ * 28]; the end-of-sequence row is all zeros. Not in the paper: from these planes every 3 x 3 convolution knows where
+ * the last vertex is. A one-hot cell spreads by one cell per step.
  */
 export function relativeTable(): VertexTable {
   const values = new Float32Array(CLASS_COUNT * 3 * CELL_COUNT);

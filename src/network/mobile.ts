@@ -1,35 +1,45 @@
 /**
- * `mobile`: a Polygon-RNN that is quick on a CPU. MobileNetV2 taps at 1/4, 1/8, 1/16 and 1/32, fused at 28 x 28, take
- * the place of VGG-16; the rest follows the paper's plan with the light decoder (see network/decoder.ts for what
- * differs).
+ * `mobile`: a Polygon-RNN that is quick on a CPU. MobileNetV2 1.0 takes the place of VGG-16, batch normalization folded
+ * into its convolutions; its taps at 1/4, 1/8, 1/16 and 1/32 of the input are fused at 28 x 28. The light decoder does
+ * the rest (network/decoder.ts).
+ *
+ * Source: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018 (arXiv:1801.04381), table
+ * 2.
  */
 import { GRID_SIZE } from "../geometry/grid.js";
-import { encodeMaps, lightAdvance, lightHead, listLightDecoder, relativeTable } from "./decoder.js";
-import type { ArchitectureOptions, PolygonRnn } from "./polygon-rnn.js";
-import { withStep } from "./polygon-rnn.js";
+import { lightNetwork } from "./decoder.js";
+import type { ArchitectureOf, PolygonRnn } from "./polygon-rnn.js";
+import type { RefineWidths } from "./refine.js";
+import { listRefine, refineMask } from "./refine.js";
 import type { TensorOps } from "./tensor-ops.js";
-import { WeightList } from "./weights.js";
+import type { WeightList } from "./weights.js";
 
-type MobileOptions = Extract<ArchitectureOptions, { name: "mobile" }>;
-
-/** Channels between features and maps. */
-const MAPS_HIDDEN = 32;
+type MobileOptions = ArchitectureOf<"mobile"> & {
+  /** Channels between features and maps. */
+  readonly mapsHidden: number;
+  readonly refineWidths: RefineWidths;
+};
 
 export function mobile(options: MobileOptions): PolygonRnn {
-  const table = relativeTable();
-  return withStep({
-    widths: options.widths,
-    weightShapes: listWeights(options).shapes,
-    vertexTable: table,
-    encode: (ops, pixels, normalization) => encodeMaps(ops, fuseTaps(ops, ops.normalize(pixels, normalization))),
-    advance: (ops, hoisted, vertices, state) => lightAdvance(ops, table, hoisted, vertices, state, options.peepholes),
-    head: lightHead,
+  return lightNetwork(options, {
+    encode(ops, x) {
+      const taps = mobileNetV2(ops, x);
+      const features = fuseTaps(ops, taps);
+      return options.refine === true ? { features, fineMask: refineMask(ops, { ...taps, features }) } : { features };
+    },
+    listWeights(list) {
+      listMobileNetV2(list);
+      listFusion(list, options);
+      if (options.refine === true) {
+        const { features, refineWidths } = options;
+        listRefine(list, { features, c4: TAP_CHANNELS.c4, c2: TAP_CHANNELS.c2 }, refineWidths);
+      }
+    },
   });
 }
 
-/** @param x [B, 3, 224, 224] @returns features [B, F, 28, 28] */
-function fuseTaps<T>(ops: TensorOps<T>, x: T): T {
-  const taps = mobileNetV2(ops, x);
+/** @returns features [B, F, 28, 28] */
+function fuseTaps<T>(ops: TensorOps<T>, taps: MobileNetTaps<T>): T {
   const skips = ops.relu(
     ops.concatChannels([
       ops.conv2d(taps.c4, "skip.c4", { stride: 2 }), // 56 -> 28
@@ -41,20 +51,11 @@ function fuseTaps<T>(ops: TensorOps<T>, x: T): T {
   return ops.relu(ops.conv2d(ops.relu(ops.conv2d(skips, "fuse.0")), "fuse.1"));
 }
 
-function listWeights(options: MobileOptions): WeightList {
-  const list = new WeightList();
-  listMobileNetV2(list);
-  list.conv("skip.c4", options.skip, MOBILENET_TAPS.c4, 3).conv("skip.c8", options.skip, MOBILENET_TAPS.c8, 3);
-  list.conv("skip.c16", options.skip, MOBILENET_TAPS.c16, 1).conv("skip.c32", options.skip, MOBILENET_TAPS.c32, 1);
-  list.conv("fuse.0", options.features, 4 * options.skip, 3).conv("fuse.1", options.features, options.features, 3);
-  listLightDecoder(list, relativeTable(), { ...options, mapsHidden: MAPS_HIDDEN });
-  return list;
+function listFusion(list: WeightList, { skip, features }: MobileOptions): void {
+  list.conv("skip.c4", skip, TAP_CHANNELS.c4, 3).conv("skip.c8", skip, TAP_CHANNELS.c8, 3);
+  list.conv("skip.c16", skip, TAP_CHANNELS.c16, 1).conv("skip.c32", skip, TAP_CHANNELS.c32, 1);
+  list.conv("fuse.0", features, 4 * skip, 3).conv("fuse.1", features, features, 3);
 }
-
-/*
- * MobileNetV2 1.0 as a trunk, batch normalization folded into the convolutions. Source: Sandler et al., "MobileNetV2:
- * Inverted Residuals and Linear Bottlenecks", CVPR 2018 (arXiv:1801.04381), table 2.
- */
 
 /** Blocks 1 to 16: [output channels, stride]; block 0 has no expansion and gives 16 channels. */
 const BLOCKS: readonly (readonly [channels: number, stride: 1 | 2])[] = [
@@ -79,18 +80,19 @@ const STEM_CHANNELS = 32;
 const BLOCK_0_CHANNELS = 16;
 const EXPANSION = 6;
 
-/** Channels of the four taps, at 1/4, 1/8, 1/16 and 1/32 of the input. */
-export const MOBILENET_TAPS = { c4: 24, c8: 32, c16: 96, c32: 320 } as const;
+/** Outputs of blocks 0, 2, 5, 12 and 16, at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input. */
+const TAP_CHANNELS = { c2: BLOCK_0_CHANNELS, c4: 24, c8: 32, c16: 96, c32: 320 } as const;
 
-export interface MobileNetTaps<T> {
+interface MobileNetTaps<T> {
+  readonly c2: T;
   readonly c4: T;
   readonly c8: T;
   readonly c16: T;
   readonly c32: T;
 }
 
-/** @param x [B, 3, 224, 224], RGB, value / 127.5 - 1 @returns the outputs of blocks 2, 5, 12 and 16 */
-export function mobileNetV2<T>(ops: TensorOps<T>, x: T): MobileNetTaps<T> {
+/** @param x [B, 3, 224, 224], RGB, value / 127.5 - 1 @returns the five taps */
+function mobileNetV2<T>(ops: TensorOps<T>, x: T): MobileNetTaps<T> {
   x = ops.relu6(ops.conv2d(x, "encoder.stem", { stride: 2, padding: "right-bottom" })); // [B, 32, 112, 112]
   x = ops.relu6(ops.conv2d(x, "encoder.block_0.depthwise", { depthwise: true }));
   x = ops.conv2d(x, "encoder.block_0.project"); // [B, 16, 112, 112]
@@ -102,8 +104,8 @@ export function mobileNetV2<T>(ops: TensorOps<T>, x: T): MobileNetTaps<T> {
     inputs = channels;
     outputs.push(x);
   });
-  // 24 x 56 x 56, 32 x 28 x 28, 96 x 14 x 14, 320 x 7 x 7
-  return { c4: outputs[2]!, c8: outputs[5]!, c16: outputs[12]!, c32: outputs[16]! };
+  // 16 x 112 x 112, 24 x 56 x 56, 32 x 28 x 28, 96 x 14 x 14, 320 x 7 x 7
+  return { c2: outputs[0]!, c4: outputs[2]!, c8: outputs[5]!, c16: outputs[12]!, c32: outputs[16]! };
 }
 
 function invertedResidual<T>(ops: TensorOps<T>, x: T, name: string, stride: 1 | 2): T {
@@ -114,7 +116,7 @@ function invertedResidual<T>(ops: TensorOps<T>, x: T, name: string, stride: 1 | 
   return ops.conv2d(x, `${name}.project`);
 }
 
-export function listMobileNetV2(list: WeightList): void {
+function listMobileNetV2(list: WeightList): void {
   list.conv("encoder.stem", STEM_CHANNELS, 3, 3);
   list
     .conv("encoder.block_0.depthwise", STEM_CHANNELS, 1, 3)

@@ -1,10 +1,10 @@
 /**
- * One Polygon-RNN, whatever its encoder: what it is asked, what it gives, which weights it needs.
+ * One Polygon-RNN, whatever its encoder: what goes in, what comes out, which weights it needs.
  *
  * Follows Castrejon, Kundu, Urtasun, Fidler, "Annotating Object Instances with a Polygon-RNN", CVPR 2017
- * (arXiv:1704.05548). The convolution of decoder layer one is linear, so its part over the image features is computed
- * once per crop (`hoisted`) and added at every step: same numbers, 3 + 16 instead of 131 + 16 input channels per step
- * for the paper's widths.
+ * (arXiv:1704.05548). The convolution of decoder layer one is linear. Its part over the image features is therefore
+ * computed once per crop (`hoisted`) and added at every step. The numbers are the same; for the paper's widths a step
+ * convolves 3 + 16 input channels instead of 131 + 16.
  */
 import type { CellState } from "./conv-lstm.js";
 import type { Normalization, TensorOps, VertexTable } from "./tensor-ops.js";
@@ -12,7 +12,10 @@ import type { Normalization, TensorOps, VertexTable } from "./tensor-ops.js";
 /** Channels of the hidden state of decoder layers one and two. */
 export type StateWidths = readonly [number, number];
 
-/** The `architecture` field of a model card. */
+/**
+ * The `architecture` field of a model card. `features`, `skip` and `rank` are channels of the image features, of each
+ * fused tap and of the low-rank dense layer. `refine` adds the refined mask (network/refine.ts); absent means false.
+ */
 export type ArchitectureOptions =
   | {
       readonly name: "mobile";
@@ -21,6 +24,7 @@ export type ArchitectureOptions =
       readonly skip: number;
       readonly rank: number;
       readonly peepholes: boolean;
+      readonly refine?: boolean;
     }
   | { readonly name: "vgg16"; readonly widths: StateWidths; readonly peepholes: boolean }
   | {
@@ -29,7 +33,11 @@ export type ArchitectureOptions =
       readonly features: number;
       readonly rank: number;
       readonly peepholes: boolean;
+      readonly refine?: boolean;
     };
+
+/** The options of one architecture. */
+export type ArchitectureOf<N extends ArchitectureOptions["name"]> = Extract<ArchitectureOptions, { readonly name: N }>;
 
 /** What the image side of the network gives for a batch of crops. */
 export interface Encoded<T> {
@@ -41,6 +49,8 @@ export interface Encoded<T> {
   readonly vertex: T;
   /** Logits of the object's mask, [B, 1, 28, 28]; the 2017 network has none. */
   readonly mask?: T;
+  /** Logits of the object's mask, refined, [B, 1, 112, 112]; only with the option `refine`. */
+  readonly fineMask?: T;
   /** Part of layer one's gates that sees the image, [B, 4 * widths[0], 28, 28]. */
   readonly hoisted: T;
 }

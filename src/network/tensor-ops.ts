@@ -1,6 +1,6 @@
 /**
  * The operations Polygon-RNN is made of. `network/` describes the network as functions over them and never mentions an
- * engine; `runtime/` interprets them: tfjs runs them at once, onnx appends nodes to a graph.
+ * engine. `engine/` interprets them: tfjs runs them at once, onnx appends nodes to a graph.
  *
  * A tensor T has logical shape [batch, channels, height, width]; layouts in memory are the interpreter's business
  * alone. Weights are named as in the safetensors file: `<name>.weight` (OIHW kernels, [out, in] dense rows,
@@ -19,7 +19,7 @@ export interface Conv2dOptions {
   readonly depthwise?: boolean;
 }
 
-/** Input normalisation: (value - mean[c]) / std[c] on 0..255 values, in the card's channel order. */
+/** Input normalization: (value - mean[c]) / std[c] on 0..255 values, in the card's channel order. */
 export interface Normalization {
   readonly channelOrder: "RGB" | "BGR";
   readonly mean: readonly [number, number, number];
@@ -33,7 +33,7 @@ export interface TensorOps<T> {
   conv2d(x: T, weights: string, options?: Conv2dOptions): T;
   /** Non-overlapping max pooling, size x size, stride = size. */
   maxPool(x: T, size: number): T;
-  /** Bilinear, half-pixel centres, edges clamped; square output. */
+  /** Bilinear, half-pixel centers, edges clamped; square output. */
   resizeBilinear(x: T, size: number): T;
   concatChannels(xs: readonly T[]): T;
   /** Equal parts along the channels. */
@@ -46,10 +46,7 @@ export interface TensorOps<T> {
   flatten(x: T): T;
   /** Appends zeros at the end of the second axis: [B, N] -> [B, N + count]. */
   padEnd(x: T, count: number): T;
-  /**
-   * Row per cell index: indices [B] int32 0..784 into a constant table [785, channels, 28, 28] -> [B, channels, 28,
-   * 28].
-   */
+  /** A row of a constant table per cell index: indices [B] int32, 0..784 -> [B, channels, 28, 28]. */
   lookup(indices: T, table: VertexTable): T;
   add(a: T, b: T): T;
   multiply(a: T, b: T): T;

@@ -1,4 +1,8 @@
-/** Writing down which weights a network needs: the loader checks a file against this list before anything runs. */
+/**
+ * The weights of a network: all of them, so that a file can be checked before anything runs, and those of the backbone.
+ * A backbone's layers usually start from another training (ImageNet) and learn more slowly, or not at all, than what is
+ * put on top of them.
+ */
 import { usageError } from "../errors.js";
 import { GRID_SIZE } from "../geometry/grid.js";
 import type { StateWidths } from "./polygon-rnn.js";
@@ -8,9 +12,15 @@ export class WeightList {
   readonly shapes = new Map<string, readonly number[]>();
 
   /** A convolution kernel [outputs, inputs, size, size] and its bias. */
-  conv(name: string, outputs: number, inputs: number, size: number, bias: "bias" | "no-bias" = "bias"): this {
+  conv(name: string, outputs: number, inputs: number, size: number): this {
+    this.convWithoutBias(name, outputs, inputs, size);
+    this.shapes.set(`${name}.bias`, [outputs]);
+    return this;
+  }
+
+  /** A convolution kernel [outputs, inputs, size, size] alone. */
+  convWithoutBias(name: string, outputs: number, inputs: number, size: number): this {
     this.shapes.set(`${name}.weight`, [outputs, inputs, size, size]);
-    if (bias === "bias") this.shapes.set(`${name}.bias`, [outputs]);
     return this;
   }
 
@@ -21,7 +31,7 @@ export class WeightList {
     return this;
   }
 
-  /** Peephole maps of both decoder layers, [C, 28, 28] each; none when the card says so. */
+  /** Peephole maps of both decoder layers, [C, 28, 28] each. @param wanted false: none */
   peepholes(widths: StateWidths, wanted: boolean): this {
     if (!wanted) return this;
     widths.forEach((channels, layer) => {
@@ -33,42 +43,38 @@ export class WeightList {
   }
 }
 
-/*
- * Which weights belong to a network's trunk: the layers that usually start from another training (ImageNet) and learn
- * more slowly, or not at all, than what is put on top of them.
- */
-
 /**
- * Layers of the encoder but not those that bring its taps to the grid; `first` is the second trunk of the 2017 network.
+ * Layers of the encoder, without those that bring its taps to the grid; `first` is the second backbone of the 2017
+ * network.
  */
-const TRUNK = /^(?:encoder|first)\.(?!skip\.|fuse\.|edge\.|vertex\.)/;
+const BACKBONE = /^(?:encoder|first)\.(?!skip\.|fuse\.|edge\.|vertex\.)/;
 
 export function isBackboneWeight(name: string): boolean {
-  return TRUNK.test(name);
+  return BACKBONE.test(name);
 }
 
 /**
- * Weights of the trunk from its start up to and including a layer; of both trunks where there are two.
+ * Weights of a backbone from its start up to and including a layer; of both backbones where there are two.
  * @param names weights in the order in which the network uses them, as in `PolygonRnn.weightShapes`
- * @param layer its name within the trunk: "block_2", "conv2_2"
+ * @param layer its name within the backbone: "block_2", "conv2_2"
  * @throws E_USAGE when there is no such layer
  */
 export function frozenPrefix(names: Iterable<string>, layer: string): ReadonlySet<string> {
   const frozen = new Set<string>();
-  const open = new Map<string, string[]>(); // trunk -> weights since the last one of the layer
+  const pending = new Map<string, string[]>(); // backbone -> weights since the last one of the layer
   const layers = new Set<string>();
   for (const name of names) {
     if (!isBackboneWeight(name)) continue;
-    const [trunk, first] = name.split(".") as [string, string];
-    layers.add(first);
-    const before = open.get(trunk) ?? [];
-    open.set(trunk, before);
+    const [backbone, own] = name.split(".") as [string, string];
+    layers.add(own);
+    const before = pending.get(backbone) ?? [];
+    pending.set(backbone, before);
     before.push(name);
-    if (first === layer) for (const passed of before.splice(0)) frozen.add(passed);
+    if (own === layer) for (const passed of before.splice(0)) frozen.add(passed);
   }
   if (frozen.size === 0) {
     throw usageError(
-      `freeze: expected a layer of the trunk but received ${JSON.stringify(layer.slice(0, 80))}`,
+      `freeze: expected a layer of the backbone but received ${JSON.stringify(layer.slice(0, 80))}`,
       `Layers are ${[...layers].join(", ")}.`,
     );
   }

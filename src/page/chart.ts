@@ -1,7 +1,6 @@
 /**
- * Charts of a page, drawn by ECharts as SVG without a browser. Colors of text and axes are `currentColor`, so that one
- * drawing is right on a light and on a dark page; data colors are Okabe and Ito's (2008), told apart by color-blind
- * people, on either ground.
+ * Charts of a page, drawn by ECharts as SVG without a browser. Text and axes use `currentColor`, so that one drawing is
+ * right on a light and on a dark page. Data colors are Okabe and Ito's (2008): color-blind people can tell them apart.
  */
 import { BarChart, LineChart, ScatterChart } from "echarts/charts";
 import { GridComponent, LegendComponent, MarkLineComponent } from "echarts/components";
@@ -16,16 +15,13 @@ use([BarChart, LineChart, ScatterChart, GridComponent, LegendComponent, MarkLine
 export const BLUE = "#0072b2";
 export const ORANGE = "#d55e00";
 export const GREEN = "#009e73";
-/**
- * Every color of Okabe and Ito's set that is seen on a light and on a dark ground; a chart with more lines begins anew
- * with dashes.
- */
+/** Okabe and Ito's colors that are visible on light and on dark; a chart with more lines repeats them, dashed. */
 export const LINE_COLORS = [BLUE, ORANGE, GREEN, "#cc79a7", "#e69f00", "#56b4e9"] as const;
 
-/** Drawn at the width of a phone, so that the words stay readable there; the page never stretches it beyond. */
+/** The width of a phone, so that text stays readable there; a wider page enlarges the chart only a little. */
 const WIDTH = 420;
 const HEIGHT = 300;
-/** Room that a line of the legend takes. */
+/** Height of a line of the legend. */
 const LEGEND_LINE = 20;
 
 export interface Chart {
@@ -44,15 +40,15 @@ export interface Axis {
 }
 
 export interface Legend {
-  /** Names of the series, which ECharts uses as keys of its objects: fixed words only, never a name from a file. */
+  /** Names of the series. ECharts uses them as keys of its objects: fixed text only, never a name from a file. */
   readonly names: readonly string[];
-  /** What is shown for a name; the name itself by default. */
+  /** The text shown for a name; the name itself by default. */
   readonly words?: (name: string) => string;
-  /** Lines it is given room for; 1 by default. */
+  /** Lines of text to leave room for; 1 by default. */
   readonly lines?: number;
 }
 
-/** @param series ECharts' own; a name in it must be in the legend to be shown */
+/** @param series in ECharts' format; those named in the legend are shown there */
 export function drawChart(
   x: Axis,
   y: Axis,
@@ -89,9 +85,7 @@ export function drawChart(
   return trusted(svg);
 }
 
-/**
- * zrender remembers widths of texts in a plain object: the text "__proto__" would change every object of this process.
- */
+/** zrender caches text widths in a plain object: the text "__proto__" would change every object of this process. */
 function measurable(text: string): string {
   return text in Object.prototype ? `"${text}"` : text;
 }
@@ -119,9 +113,5 @@ function axisOption({ name, min, max, categories, type, interval }: Axis): objec
 }
 
 export function chartFigure({ title, words, svg }: Chart): Markup {
-  return html`<figure>
-    <h3>${title}</h3>
-    ${svg}
-    <figcaption>${words}</figcaption>
-  </figure>`;
+  return html`<figure><h3>${title}</h3>${svg}<figcaption>${words}</figcaption></figure>`;
 }

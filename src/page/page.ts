@@ -1,47 +1,39 @@
-/** The frame of a page: one file that needs no network and runs no script. */
+/**
+ * The frame of a page: one file that needs no network and runs no script. It has one column on a phone, is light or
+ * dark like the reader's system, and can be printed.
+ */
 import type { Fragment } from "./markup.js";
 import { html, trusted } from "./markup.js";
 
-/** @param title fixed words, never a name from a file @returns a whole HTML document */
+/** @param title fixed text, never a name from a file @returns a whole HTML document */
 export function renderPage(title: string, body: Fragment): string {
   return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta
-          http-equiv="Content-Security-Policy"
-          content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-        />
-        <title>${title}</title>
-        <style>
-          ${STYLE}
-        </style>
-      </head>
-      <body>
-        ${body}
-      </body>
-    </html> `.text;
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>${title}</title><style>${STYLE}</style></head><body>
+${body}
+</body></html>
+`.text;
 }
 
-/** Names and what they are, in two columns. */
+/** Names and their values, in two columns. */
 export function descriptionList(entries: readonly (readonly [string, Fragment])[]): Fragment {
-  return html`<dl>
-    ${entries.map(
-      ([name, value]) =>
-        html`<dt>${name}</dt>
-          <dd>${value}</dd>`,
-    )}
-  </dl>`;
+  return html`<dl>${entries.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }
 
-/* The look of a page: one column on a phone, light or dark as the reader's system is, printable. */
-
-export const STYLE = trusted(`
-:root { color-scheme: light dark; --ink: #1c2024; --soft: #5b6570; --ground: #ffffff; --panel: #f4f6f8; --line: #d5dbe1; --accent: #0072b2; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ec; --soft: #9aa5b1; --ground: #14171a; --panel: #1d2226; --line: #343b42; --accent: #56b4e9; } }
+const STYLE = trusted(`
+:root {
+  color-scheme: light dark;
+  --ink: #1c2024; --soft: #5b6570; --ground: #ffffff; --panel: #f4f6f8; --line: #d5dbe1; --accent: #0072b2;
+}
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e9ec; --soft: #9aa5b1; --ground: #14171a; --panel: #1d2226; --line: #343b42; --accent: #56b4e9; }
+}
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 1320px; padding: 1rem clamp(0.75rem, 3vw, 2rem) 3rem; background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+body {
+  margin: 0 auto; max-width: 1320px; padding: 1rem clamp(0.75rem, 3vw, 2rem) 3rem;
+  background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere;
+}
 h1 { font-size: clamp(1.4rem, 4vw, 2rem); line-height: 1.2; margin: 0.5rem 0; }
 h2 { margin: 2.2rem 0 0.6rem; font-size: 1.3rem; border-bottom: 1px solid var(--line); }
 h3 { margin: 1.2rem 0 0.4rem; font-size: 1.05rem; }
@@ -79,7 +71,10 @@ polygon.under { stroke: #000; stroke-opacity: 0.55; stroke-width: 4.5; }
 polygon.truth { stroke: #ffffff; stroke-width: 2.2; stroke-dasharray: 6 4; }
 polygon.automatic { stroke: #e69f00; stroke-width: 2.2; }
 polygon.corrected { stroke: #56b4e9; stroke-width: 2.2; }
-.key { display: inline-block; width: 1.6rem; height: 0; border-top: 3px solid; vertical-align: middle; margin: 0 0.3rem 0 0.8rem; }
+.key {
+  display: inline-block; width: 1.6rem; height: 0; border-top: 3px solid; vertical-align: middle;
+  margin: 0 0.3rem 0 0.8rem;
+}
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.2rem 1rem; }
 dt { color: var(--soft); } dd { margin: 0; }
 @media (max-width: 60rem) { .strip { grid-template-columns: repeat(4, minmax(0, 1fr)); } }

@@ -1,69 +1,52 @@
 /**
- * Prediction mode that draws again where it doubts itself: as long as the polygon does not fit the network's own mask
- * map and its box (predict/mask-agreement.ts), one from another first vertex is drawn, and the one that fits best is
- * kept. Polygon-RNN++ (Acuna et al., CVPR 2018) does so with five first vertices, a beam and a second network that
- * judges; here the judge is the map the first network gives anyway.
+ * Prediction mode that tries again where it is in doubt. While a polygon does not fit its box and the network's own
+ * mask map, another is predicted from another first vertex. The best one is kept. Polygon-RNN++ (Acuna et al., CVPR
+ * 2018) does so with five first vertices, a beam and a second network that judges. Here the mask map judges, which the
+ * network gives anyway (predict/mask-agreement.ts).
  *
- * A crop that is doubted is also looked at in the mirror (predict/flip.ts): the mean of both mask maps judges from then
- * on, and every other polygon is drawn there.
- *
- * On 704 validation instances with `mobile` 0.3.0, vertices at the centers of their cells: mean IoU .804 for one
- * polygon each, .811 for three where the mask alone judges, outside the box too (20.4 steps per instance), .816 for
- * three as here without the mirror (22.7), .819 for five (31.7), .823 for five everywhere (62.5). The mirror:
- * bench/README.md.
+ * A crop in doubt is also encoded flipped (predict/flip.ts). From then on the mean of both mask maps judges, and every
+ * other candidate is predicted there. What this gains, and what it costs: bench/README.md.
  */
 import type { CropFrame } from "../crop/crop.js";
 import type { EncodedBatch, Engine } from "../engine/engine.js";
-import { CELL_COUNT } from "../geometry/grid.js";
+import { CELL_COUNT, FINE_COUNT } from "../geometry/grid.js";
 import { firstVertices } from "./choose-vertex.js";
+import type { Sequence } from "./decode-loop.js";
 import { bestFirstVertices } from "./decode-loop.js";
-import type { DecodeTimes, Encode, Sequence } from "./decode.js";
+import type { DecodeTimes, Encode } from "./decode.js";
 import { decodeFrom, encodeAndDecode } from "./decode.js";
-import { meanOfBoth, flipCrops, flipSequence } from "./flip.js";
-import { fitOf } from "./mask-agreement.js";
-
-/** Polygons whose agreement times span is at least this are not drawn again. */
-const SURE_FROM = 0.7;
-
-/** Polygons per crop at most, unless a user asks for another number. */
-export const DEFAULT_CANDIDATES = 4;
-/** The largest number one may ask for. */
-export const MAX_CANDIDATES = 10;
-
-export interface BestOptions {
-  /** Decoder steps at most, at least 1. */
-  readonly maxSteps: number;
-  /** Polygons drawn per crop at most, 1..10; with 1, or without a mask map, nothing is drawn again. */
-  readonly candidates: number;
-}
+import type { View } from "./flip.js";
+import { flipCrops, flippedView, meanOfBoth, viewAsItLies } from "./flip.js";
+import { fitOf, isFineMap } from "./mask-agreement.js";
+import type { DecodeOptions } from "./options.js";
+import { SURE_FROM } from "./options.js";
 
 export interface BestSequence extends Sequence {
-  /** Whether it was drawn in the mirror; its cells are those of the crop as it lies. */
+  /** Whether it was predicted on the flipped crop; its cells are those of the crop as it lies. */
   readonly isFlipped: boolean;
-  /** Expected IoU with the mask map, 0..1 (predict/mask-agreement.ts); absent where the network has no such map. */
-  readonly agreement?: number;
+  /** With the mask map, 0..1 (predict/mask-agreement.ts); absent where the network has no such map. */
+  readonly expectedIoU?: number;
   /**
-   * Mask map of the crop, [784], the mean of both where it was also looked at in the mirror; absent where the network
-   * has none.
+   * Map that judged it, [784], or [12544] where the network refines its mask; the mean of both where the crop was also
+   * encoded flipped. Absent where the network has no mask.
    */
   readonly maskLogits?: Float32Array;
 }
 
+export interface DecodedBatch {
+  /** One per crop, in the order of the crops. */
+  readonly sequences: BestSequence[];
+  readonly times: DecodeTimes;
+}
+
 /** A batch before its first step, and what it was made of. */
 export interface CropBatch {
-  /** Stays before its first step, for whoever draws from it again, and is the caller's to dispose. */
+  /** Stays before its first step, for whoever decodes from it again, and is the caller's to dispose. */
   readonly encoded: EncodedBatch;
   /** [frames.length, 224, 224, 3] uint8 RGB */
   readonly pixels: Uint8Array;
   readonly frames: readonly CropFrame[];
   readonly encode: Encode;
-}
-
-/** The doubted crops of a batch in the mirror; the same holds for it. */
-export interface FlippedBatch {
-  readonly encoded: EncodedBatch;
-  /** Row of each crop. */
-  readonly rowOf: ReadonlyMap<number, number>;
 }
 
 /**
@@ -74,9 +57,9 @@ export async function decodeBest(
   engine: Engine,
   pixels: Uint8Array,
   frames: readonly CropFrame[],
-  options: BestOptions,
-): Promise<{ sequences: BestSequence[]; times: DecodeTimes }> {
-  const { drawn, times } = await encodeAndDecode(engine, pixels, frames.length, async (encoded, encode) => {
+  options: DecodeOptions,
+): Promise<DecodedBatch> {
+  const { decoded, times } = await encodeAndDecode(engine, pixels, frames.length, async (encoded, encode) => {
     try {
       const { best, flipped } = await decodeCandidates({ encoded, pixels, frames, encode }, options);
       flipped?.encoded.dispose();
@@ -85,33 +68,39 @@ export async function decodeBest(
       encoded.dispose();
     }
   });
-  return { sequences: drawn, times };
+  return { sequences: decoded, times };
 }
 
 /**
- * The same on a batch that is encoded already. @returns also the crops in the mirror, if any were looked at there; the
- * caller's to dispose
+ * The same on a batch that is encoded already.
+ * @returns also the crops that were encoded flipped, if any; their batch is the caller's to dispose
  */
 export async function decodeCandidates(
   batch: CropBatch,
-  options: BestOptions,
-): Promise<{ best: BestSequence[]; flipped?: FlippedBatch }> {
+  options: DecodeOptions,
+): Promise<{ best: BestSequence[]; flipped?: View }> {
   const { encoded, pixels, frames, encode } = batch;
-  const { maskLogits } = encoded;
   const firsts = bestFirstVertices(encoded);
-  const drawn = await decodeFrom(encoded.select(firsts.map((_, row) => row)), firsts, options.maxSteps);
-  if (maskLogits === undefined) return { best: drawn.map((sequence) => ({ ...sequence, isFlipped: false })) };
+  const sequences = await decodeFrom(encoded.select(firsts.map((_, row) => row)), firsts, options.maxSteps);
+  if (!hasMap(encoded)) return { best: sequences.map((sequence) => ({ ...sequence, isFlipped: false })) };
 
-  const best = drawn.map((sequence, crop) => judge(sequence, false, frames[crop]!, maskOf(maskLogits, crop)));
-  const doubted = options.candidates > 1 ? best.flatMap(({ worth }, crop) => (worth < SURE_FROM ? [crop] : [])) : [];
+  const best = sequences.map((sequence, crop) => judge(sequence, false, frames[crop]!, mapOf(encoded, crop)));
+  const doubted = options.candidates > 1 ? best.flatMap((judged, crop) => (isSure(judged, options) ? [] : [crop])) : [];
   if (doubted.length === 0) return { best: best.map(({ sequence }) => sequence) };
 
-  const flipped: FlippedBatch = {
-    encoded: await encode(flipCrops(pixels, doubted), doubted.length),
-    rowOf: new Map(doubted.map((crop, row) => [crop, row])),
-  };
+  const flipped = flippedView(await encode(flipCrops(pixels, doubted), doubted.length), doubted);
   try {
-    await decodeFurtherCandidates(best, batch, flipped, options);
+    doubted.forEach((crop, row) => {
+      const { sequence } = best[crop]!;
+      const mean = meanOfBoth(sequence.maskLogits!, mapOf(flipped.encoded, row));
+      best[crop] = judge(sequence, false, frames[crop]!, mean);
+    });
+    // Flipped and as they lie in turn: the best first vertex there, the second one here, the second one there, ...
+    const views = [viewAsItLies(encoded), flipped] as const;
+    for (let candidate = 1; candidate < options.candidates; candidate++) {
+      const further = { view: views[candidate % 2]!, place: Math.floor(candidate / 2), crops: doubted };
+      await decodeFurther(best, further, frames, options);
+    }
   } catch (error) {
     flipped.encoded.dispose();
     throw error;
@@ -119,60 +108,65 @@ export async function decodeCandidates(
   return { best: best.map(({ sequence }) => sequence), flipped };
 }
 
-/** Replaces what is doubted in `best` by what fits better, turn by turn. */
-async function decodeFurtherCandidates(
+interface FurtherCandidate {
+  readonly view: View;
+  /** Which of the crop's first vertices, the best being 0. */
+  readonly place: number;
+  readonly crops: readonly number[];
+}
+
+/** Predicts one more polygon for those crops that are still in doubt, and puts it into `best` where it fits better. */
+async function decodeFurther(
   best: Judged[],
-  { encoded, frames }: CropBatch,
-  flipped: FlippedBatch,
-  { candidates, maxSteps }: BestOptions,
+  { view, place, crops }: FurtherCandidate,
+  frames: readonly CropFrame[],
+  options: DecodeOptions,
 ): Promise<void> {
-  for (const [crop, row] of flipped.rowOf) {
-    const { sequence } = best[crop]!;
-    best[crop] = judge(
-      sequence,
-      false,
-      frames[crop]!,
-      meanOfBoth(sequence.maskLogits!, maskOf(flipped.encoded.maskLogits!, row)),
-    );
-  }
-  // In the mirror and as they lie in turn: the best first vertex there, the second one here, the second one there, ...
-  for (let candidate = 1; candidate < candidates; candidate++) {
-    const isFlippedToo = candidate % 2 === 1;
-    const view = isFlippedToo ? flipped.encoded : encoded;
-    const place = Math.floor(candidate / 2);
-    const again = [...flipped.rowOf].flatMap(([crop, flippedRow]) => {
-      if (best[crop]!.worth >= SURE_FROM) return [];
-      const row = isFlippedToo ? flippedRow : crop;
-      const first = firstVertices(view.firstVertexLogits, row, place + 1)[place];
-      return first === undefined ? [] : [{ crop, row, first }];
-    });
-    if (again.length === 0) continue;
-    const sequences = await decodeFrom(
-      view.select(again.map(({ row }) => row)),
-      again.map(({ first }) => first),
-      maxSteps,
-    );
-    again.forEach(({ crop }, at) => {
-      const sequence = sequences[at]!;
-      const cells = isFlippedToo ? flipSequence(sequence.cells) : sequence.cells;
-      const other = judge({ ...sequence, cells }, isFlippedToo, frames[crop]!, best[crop]!.sequence.maskLogits!);
-      if (other.worth > best[crop]!.worth) best[crop] = other;
-    });
-  }
+  const again = crops.flatMap((crop) => {
+    if (isSure(best[crop]!, options)) return [];
+    const row = view.rowOf(crop);
+    const first = firstVertices(view.encoded.firstVertexLogits, row, place + 1)[place];
+    return first === undefined ? [] : [{ crop, row, first }];
+  });
+  if (again.length === 0) return;
+  const sequences = await decodeFrom(
+    view.encoded.select(again.map(({ row }) => row)),
+    again.map(({ first }) => first),
+    options.maxSteps,
+  );
+  again.forEach(({ crop }, at) => {
+    const sequence = { ...sequences[at]!, cells: view.toView(sequences[at]!.cells) };
+    const other = judge(sequence, view.isFlipped, frames[crop]!, best[crop]!.sequence.maskLogits!);
+    if (other.candidateScore > best[crop]!.candidateScore) best[crop] = other;
+  });
 }
 
-/** One crop's map, [784], of those of a batch. */
-export function maskOf(maskLogits: Float32Array, row: number): Float32Array {
-  return maskLogits.subarray(row * CELL_COUNT, (row + 1) * CELL_COUNT);
+/** Whether the network knows its object's mask. */
+export function hasMap({ maskLogits, fineMaskLogits }: EncodedBatch): boolean {
+  return maskLogits !== undefined || fineMaskLogits !== undefined;
 }
 
-/** @property worth as in Fit (predict/mask-agreement.ts) */
+/** The best map of one crop of a batch: the refined one, [12544], else [784]. Only where there is one. */
+export function mapOf({ maskLogits, fineMaskLogits }: EncodedBatch, row: number): Float32Array {
+  return fineMaskLogits === undefined ? maskOf(maskLogits!, row) : maskOf(fineMaskLogits, row, FINE_COUNT);
+}
+
+/** One crop's map of those of a batch. @param count cells of a map */
+export function maskOf(maskLogits: Float32Array, row: number, count = CELL_COUNT): Float32Array {
+  return maskLogits.subarray(row * count, (row + 1) * count);
+}
+
 interface Judged {
   readonly sequence: BestSequence;
-  readonly worth: number;
+  /** As in Fit (predict/mask-agreement.ts). */
+  readonly candidateScore: number;
 }
 
 function judge(sequence: Sequence, isFlipped: boolean, frame: CropFrame, maskLogits: Float32Array): Judged {
-  const { agreement, worth } = fitOf(sequence.cells, frame, maskLogits);
-  return { sequence: { ...sequence, isFlipped, agreement, maskLogits }, worth };
+  const { expectedIoU, candidateScore } = fitOf(sequence.cells, frame, maskLogits);
+  return { sequence: { ...sequence, isFlipped, expectedIoU, maskLogits }, candidateScore };
+}
+
+function isSure({ candidateScore, sequence: { maskLogits } }: Judged, { sure }: DecodeOptions): boolean {
+  return candidateScore >= (sure ?? (isFineMap(maskLogits!) ? SURE_FROM.fine : SURE_FROM.coarse));
 }

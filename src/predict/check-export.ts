@@ -8,16 +8,16 @@ import { openOnnxFile } from "../engine/onnx/export.js";
 import { CELL_COUNT, CROP_SIZE, EOS } from "../geometry/grid.js";
 import { createRandom } from "../random.js";
 import { decodeGreedy } from "./decode.js";
+import { MAX_STEPS } from "./options.js";
 
 /** Crops the files are compared on. */
 const COUNT = 3;
-const MAX_STEPS = 71;
 const SEED = "check export";
 
 export interface ExportCheck {
   /** Largest difference of the first-vertex logits, over the larger of 1 and their largest absolute value. */
   readonly vertexDifference: number;
-  /** Sequences of polyrnn.onnx that equal those of the engine. */
+  /** How many of polyrnn.onnx equal those of the engine. */
   readonly sameSequences: number;
   readonly sequences: number;
 }
@@ -41,8 +41,8 @@ export async function checkExport(
   });
   const width = cells!.length / COUNT;
   const same = sequences.filter((sequence, row) => {
-    const drawn = Array.from(cells!.subarray(row * width, (row + 1) * width));
-    return drawn.every((cell, at) => cell === (sequence.cells[at] ?? EOS)) && sequence.cells.length <= width;
+    const ofFile = Array.from(cells!.subarray(row * width, (row + 1) * width));
+    return ofFile.every((cell, at) => cell === (sequence.cells[at] ?? EOS)) && sequence.cells.length <= width;
   });
   return { vertexDifference: largestDifference(vertex!, expected), sameSequences: same.length, sequences: COUNT };
 }
@@ -62,7 +62,7 @@ function largestDifference(values: ArrayLike<number>, expected: Float32Array): n
   return expected.reduce((max, value, at) => Math.max(max, Math.abs(value - values[at]!)), 0) / largest;
 }
 
-/** Noise over soft stripes: something for every layer to see, the same on every machine. [3, 224, 224, 3] uint8 */
+/** Noise over soft stripes: something for every layer to see, the same on every machine. [COUNT, 224, 224, 3] uint8 */
 function checkPixels(): Uint8Array {
   const random = createRandom(SEED);
   return Uint8Array.from(

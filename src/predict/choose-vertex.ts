@@ -1,10 +1,9 @@
 /**
- * From logits to a choice and how sure the network is of it.
+ * From logits to choices: where polygons may start, which class comes next, and how sure the network is of it.
  *
- * Sure means: right within one grid cell. Targets are smoothed in training (half the weight on each 4-neighbor), so
- * that even a perfect network gives the very cell a third of the probability; the mass of the cell and its neighbors is
- * what says something. On the 1,994 validation instances its rank correlation with IoU is 0.50, that of the cell's own
- * probability 0.42.
+ * Sure means: right within one grid cell. Training smooths its targets (half the weight on each 4-neighbor), so that
+ * even a perfect network gives the very cell a third of the probability. The probability of the cell and its neighbors
+ * together says more about the IoU of the polygon than that of the cell alone (bench/README.md).
  */
 import { CELL_COUNT, chessboardDistance, CLASS_COUNT, EOS, GRID_SIZE, indexToCell } from "../geometry/grid.js";
 import { NEIGHBOR_WEIGHT, SCORE_SCALE } from "../network/vertex-score.js";
@@ -31,12 +30,12 @@ export function chooseBest(logits: Float32Array, row: number): Choice {
   return choiceOf(indexOfLargest(vertexScores(), 0, CLASS_COUNT), all);
 }
 
-/** The paper's rule: the class with the largest probability of its own. For comparisons with other implementations. */
+/** The paper's rule: the class with the largest probability. For comparisons with other implementations. */
 export function chooseLikeliest(logits: Float32Array, row: number): Choice {
   return chosenClass(logits, row, indexOfLargest(logits, row * CLASS_COUNT, CLASS_COUNT));
 }
 
-// Used again at every choice: this runs once per polygon and step, between two calls of the engine.
+// Reused at every choice: this runs once per polygon and step, between two calls of the engine.
 const masses = new Float64Array(CLASS_COUNT);
 const across = new Float64Array(CELL_COUNT);
 const scores = new Float32Array(CLASS_COUNT);
@@ -59,7 +58,7 @@ function vertexScores(): Float32Array {
   return scores;
 }
 
-/** A class that was chosen already. @param logits [rows, 785], row-major */
+/** How sure the network is of a class that was chosen already. @param logits [rows, 785], row-major */
 export function chosenClass(logits: Float32Array, row: number, index: number): Choice {
   return choiceOf(index, fillMasses(logits, row));
 }
@@ -113,15 +112,14 @@ export function scoreOf(sumLogProbability: number, steps: number): number {
   return Math.exp(sumLogProbability / steps);
 }
 
-/* Where polygons may start: the best cells of the first-vertex map, apart from one another. */
-
 /**
- * Vertices of different polygons lie further apart than this, in cells (chessboard distance); nearer ones draw the same
- * polygon.
+ * First vertices of different polygons lie further apart than this, in cells (chessboard distance): nearer ones lead to
+ * the same polygon.
  */
 const APART = 2;
 
 /**
+ * Where polygons may start: the best cells of the first-vertex map, apart from one another.
  * @param logits first-vertex logits of all crops, [rows, 784]
  * @param count  at least 1
  * @returns      cell indices 0..783, the best first; fewer than count where the map has no more room
@@ -134,8 +132,9 @@ export function firstVertices(logits: Float32Array, row: number, count: number):
     if (chosen.length > 0 && left[best] === Number.NEGATIVE_INFINITY) break;
     chosen.push(best);
     const center = indexToCell(best);
-    for (let at = 0; at < CELL_COUNT; at++)
+    for (let at = 0; at < CELL_COUNT; at++) {
       if (chessboardDistance(indexToCell(at), center) <= APART) left[at] = Number.NEGATIVE_INFINITY;
+    }
   }
   return chosen;
 }

@@ -1,15 +1,15 @@
 /**
- * The decode loop: a batch of polygons grows vertex by vertex, first vertex, then one cell at each step until
- * end-of-sequence. Follows Castrejon et al., CVPR 2017, section on inference: greedy, no beam; with an annotator in the
- * loop, a corrected vertex is fed back as y(t-1), earlier vertices stay. Prediction mode is the same loop with a rule
- * that never corrects.
+ * The decode loop: a batch of polygons grows vertex by vertex, from the first vertex by one cell per step to
+ * end-of-sequence. Follows Castrejon et al., CVPR 2017, section on inference: greedy, no beam. With an annotator in the
+ * loop, a corrected vertex is fed back as y(t-1), and earlier vertices stay. Prediction mode is the same loop with a
+ * rule that never corrects.
  *
- * The network sees an image and the vertices drawn so far, nothing else. Polygons of one image that have drawn the same
- * vertices therefore share a row of the batch and part where their rules decide differently. Rows never see each other,
- * so neither batch size nor order nor company changes a polygon.
+ * The network sees an image and the vertices so far, nothing else. Polygons of one image with the same vertices
+ * therefore share a row of the batch, and part where their rules decide differently. Rows never see each other, so
+ * neither the size of a batch nor its order nor what else is in it changes a polygon.
  *
- * Rows whose polygons all ended leave: the batch is compacted when a quarter of its rows are idle, because a smaller
- * step is cheaper and copying state at every single ending is not.
+ * Rows whose polygons have all ended leave when they are a quarter of the batch. A smaller step is cheaper, but copying
+ * the state at every single ending is not.
  */
 import type { Decoding, StepInput } from "../engine/engine.js";
 import { CELL_COUNT, EOS } from "../geometry/grid.js";
@@ -18,26 +18,26 @@ import { chooseBest, indexOfLargest } from "./choose-vertex.js";
 
 /** Share of idle rows from which on a batch is compacted. */
 export const COMPACT_AT = 0.25;
-/** Rows a batch may grow to by parting before it is split; 128 rows of the widest decoder hold about 75 MB of state. */
+/** Rows to which parting may grow a batch before it is split: about 75 MB of state in the widest decoder. */
 const MAX_ROWS = 128;
 
-/** What is drawn where the network proposes something: one rule per polygon, asked once per vertex, in order. */
+/** What is taken of the network's proposals: one rule per polygon, asked once per vertex, in order. */
 export interface DecodingRule<R> {
   /**
-   * @param drawn    cells drawn so far, 0..783; empty when the first vertex is proposed
+   * @param cells    the polygon so far, 0..783; empty when the first vertex is proposed
    * @param proposed the network's choice: a cell 0..783, or 784 for end-of-sequence (never as the first vertex)
    */
-  decide(drawn: readonly number[], proposed: number): Decision<R>;
+  decide(cells: readonly number[], proposed: number): Decision<R>;
 }
 
 export interface Decision<R> {
-  /** Class that is drawn, 0..784; 784 ends the polygon and is no first vertex. */
+  /** Class that is taken, 0..784; 784 ends the polygon and is no first vertex. */
   readonly taken: number;
   /** Rule of a second polygon that parts from this one here: it takes what the network proposed. */
   readonly fork?: R;
 }
 
-/** One drawn sequence. */
+/** One decoded sequence. */
 export interface Sequence {
   /** Cell indices 0..783, the first vertex first, end-of-sequence not included. */
   readonly cells: readonly number[];
@@ -56,42 +56,47 @@ export interface DecodedPolygon<R> {
   readonly sequence: Sequence;
 }
 
-/** Polygons of one crop that have drawn the same vertices. */
+/** Polygons of one crop with the same vertices so far. */
 interface Row<R> extends Sequence {
   readonly crop: number;
   readonly rules: readonly R[];
 }
 
-/** slots[i] is drawn by row i of the decoding; undefined where everything ended. */
+/** slots[i] grows by row i of the decoding; undefined where everything has ended. */
 interface Batch<R> {
   readonly decoding: Decoding;
   readonly slots: readonly (Row<R> | undefined)[];
 }
 
+export interface LoopOptions {
+  /** Decoder steps at most, at least 1. */
+  readonly maxSteps: number;
+  /** What the network proposes, given a step's logits; `chooseBest` when absent. */
+  readonly choose?: Chooser;
+  /** First vertex that is proposed for each crop, 0..783; the best one when absent. */
+  readonly firsts?: readonly number[];
+}
+
 /**
- * @param encoded  one row per crop; disposed here, also after an error
- * @param rules    for each crop, the rules of its polygons
- * @param maxSteps decoder steps at most, at least 1
- * @param choose   what the network proposes, given a step's logits
- * @param firsts   first vertex that is proposed for each crop, 0..783
- * @returns        one polygon per rule, those of forks included, in the order in which they ended
+ * @param encoded one row per crop; disposed here, also after an error
+ * @param rules   for each crop, the rules of its polygons
+ * @returns       one polygon per rule, those of forks included, in the order in which they ended
  */
 export async function decodeLoop<R extends DecodingRule<R>>(
   encoded: Decoding,
   rules: readonly (readonly R[])[],
-  maxSteps: number,
-  choose: Chooser = chooseBest,
-  firsts: readonly number[] = bestFirstVertices(encoded),
+  { maxSteps, choose = chooseBest, firsts = bestFirstVertices(encoded) }: LoopOptions,
 ): Promise<DecodedPolygon<R>[]> {
   const finished: DecodedPolygon<R>[] = [];
   const grow = (row: Row<R>, proposed: number): Row<R>[] => {
     const rows = part(row, proposed).map((next) => ({ ...next, ended: next.cells.length === row.cells.length }));
     const isOver = (next: Row<R>): boolean => next.ended || next.steps >= maxSteps;
-    for (const next of rows.filter(isOver))
+    for (const next of rows.filter(isOver)) {
       for (const rule of next.rules) finished.push({ crop: next.crop, rule, sequence: sequenceOf(next) });
+    }
     return rows.filter((next) => !isOver(next));
   };
-  // The last batch is drawn to its end before the one below it goes on, so that only few wait with their state.
+  // The last batch is decoded to its end before the one below it goes on, so that few wait with their state.
   const open: Batch<R>[] = [{ decoding: encoded, slots: [] }];
   try {
     const firstRows = rules.map((ofCrop, crop) => {
@@ -144,7 +149,7 @@ function part<R extends DecodingRule<R>>(row: Row<R>, proposed: number): Row<R>[
 
 /**
  * Opens the next batch: the same decoding while nothing parted and most rows are alive, else a selection of its rows,
- * split where there are too many. Takes over the decoding.
+ * split if too large. Disposes the decoding if it does not go on.
  * @param next for each row of the decoding, the rows that go on from it
  */
 function regroup<R>(decoding: Decoding, next: readonly (readonly Row<R>[])[], open: Batch<R>[]): void {

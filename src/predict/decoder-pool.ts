@@ -1,19 +1,18 @@
 /**
- * A decoder whose engines are in threads of their own (predict/decoder-thread.ts), so that the calling thread stays
- * free to read, cut and write: onnxruntime-node computes, and waits for a GPU, on the thread that calls it. A GPU gets
- * one thread; a CPU one per core, which draw several batches at the same time. Small operations do not spread well over
- * cores; batches do. On two cores this draws 1.3 times the instances of one engine with both cores in each operation
- * (`npm run bench -- stages`).
+ * A decoder whose engines are in threads of their own (predict/decoder-thread.ts). onnxruntime-node computes, and waits
+ * for a GPU, on the thread that calls it; so the calling thread stays free to read, cut and write. A GPU gets one
+ * thread. A CPU gets one per core, each with a batch of its own: small operations do not spread well over cores (`npm
+ * run bench -- stages`).
  */
 import { Worker } from "node:worker_threads";
 import type { DeviceName } from "../engine/engine.js";
 import { mapModels, onnxModelsFor } from "../engine/onnx/engine.js";
-import type { Model } from "../model/model.js";
+import type { WeightedNetwork } from "../model/model.js";
 import type { Answer, Answers, Request } from "./decoder-thread.js";
-import type { BatchDecoder } from "./decoder.js";
+import type { BatchDecoder } from "./outline.js";
 
 /**
- * Threads of a CPU at most: each holds the weights and the working memory of a batch. More cores work inside the
+ * Threads on a CPU at most: each holds the weights and the working memory of a batch. Further cores work inside the
  * operations.
  */
 const MOST_THREADS = 8;
@@ -23,7 +22,7 @@ const MOST_THREADS = 8;
  * @throws Error when the network does not run in a thread
  */
 export async function openDecodeThreads(
-  model: Pick<Model, "network" | "weights" | "card">,
+  model: WeightedNetwork,
   device: DeviceName,
   cores: number,
 ): Promise<BatchDecoder> {
@@ -39,16 +38,13 @@ export async function openDecodeThreads(
       device,
       version,
       dispose,
-      batchesAtOnce: 2 * count, // one is drawn, one lies ready
+      batchesAtOnce: 2 * count, // one is decoded, one lies ready
       decode(pixels, frames, options) {
         const free = threads.reduce((least, other) => (other.waiting < least.waiting ? other : least));
         // Handed over, not copied; a view into something larger would take that along.
-        const handedOver =
-          pixels.buffer instanceof ArrayBuffer && pixels.byteLength === pixels.buffer.byteLength ? [pixels.buffer] : [];
-        return free.ask(
-          { kind: "decode", pixels, frames: frames.map(({ window, bounds }) => ({ window, bounds })), options },
-          handedOver,
-        );
+        const isWhole = pixels.buffer instanceof ArrayBuffer && pixels.byteLength === pixels.buffer.byteLength;
+        const plainFrames = frames.map(({ window, bounds }) => ({ window, bounds }));
+        return free.ask({ kind: "decode", pixels, frames: plainFrames, options }, isWhole ? [pixels.buffer] : []);
       },
     };
   } catch (error) {
@@ -57,15 +53,15 @@ export async function openDecodeThreads(
   }
 }
 
-/** A function of its own, so that nothing that lives on keeps the models. @returns the engines' version */
+/** A function of its own, so that nothing that lives on keeps the ONNX models. @returns the engines' version */
 async function openEngines(
   threads: readonly DecodeThread[],
-  { network, weights, card }: Pick<Model, "network" | "weights" | "card">,
+  model: WeightedNetwork,
   device: DeviceName,
   inside: number,
 ): Promise<string> {
-  const { widths } = network;
-  const models = mapModels(onnxModelsFor(network, weights, card.normalization, { device }), (make) => shared(make()));
+  const { widths } = model.network;
+  const models = mapModels(onnxModelsFor(model, { device }), (make) => shared(make()));
   const opened = await Promise.all(
     threads.map((thread) => thread.ask({ kind: "open", device, widths, models, threads: inside })),
   );
@@ -92,7 +88,7 @@ class DecodeThread {
 
   constructor() {
     this.worker.on("message", (answer: Answer) => {
-      const asker = this.askers.shift(); // nobody, where all were told that the decoder was disposed
+      const asker = this.askers.shift(); // nobody after an error or after `close`
       if ("error" in answer) asker?.reject(new Error(answer.error));
       else asker?.resolve(answer.value);
     });
@@ -112,7 +108,7 @@ class DecodeThread {
     return this.askers.length;
   }
 
-  /** @param handedOver what of the request is no longer the caller's */
+  /** @param handedOver buffers of the request, which the caller gives up */
   ask<K extends keyof Answers>(
     request: Extract<Request, { kind: K }>,
     handedOver: readonly ArrayBuffer[] = [],
@@ -124,7 +120,7 @@ class DecodeThread {
     });
   }
 
-  /** Whoever still waits for an answer gets an error. @returns when the thread has ended, after the batch it is at */
+  /** Fails the requests that still wait. @returns when the thread has ended, after the batch it is at */
   async close(): Promise<void> {
     this.fail(new Error("the decoder was disposed"));
     this.worker.postMessage({ kind: "close" } satisfies Request);

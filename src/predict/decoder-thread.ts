@@ -1,15 +1,13 @@
-/**
- * A thread that draws: does what predict/decoder-pool.ts asks for, one request after the other, and answers in that
- * order.
- */
+/** A thread with an engine: does what predict/decoder-pool.ts asks for, in order, and answers in the same order. */
 import { parentPort } from "node:worker_threads";
 import type { CropFrame } from "../crop/crop.js";
 import type { DeviceName, Engine } from "../engine/engine.js";
 import type { OnnxModels } from "../engine/onnx/engine.js";
 import { mapModels, openOnnxModels } from "../engine/onnx/engine.js";
 import type { StateWidths } from "../network/polygon-rnn.js";
-import type { BestOptions } from "./candidates.js";
-import { decodeBest } from "./candidates.js";
+import type { DecodeOptions } from "./options.js";
+import type { OutlinedBatch } from "./outline.js";
+import { decodeOutlines } from "./outline.js";
 
 interface OpenRequest {
   readonly kind: "open";
@@ -17,7 +15,7 @@ interface OpenRequest {
   readonly widths: StateWidths;
   /** In memory that all threads share. */
   readonly models: OnnxModels<Uint8Array>;
-  /** Inside one operation, on a CPU. */
+  /** Threads inside one operation, on a CPU. */
   readonly threads: number;
 }
 
@@ -26,7 +24,7 @@ interface DecodeRequest {
   /** [frames.length, 224, 224, 3] uint8 RGB */
   readonly pixels: Uint8Array;
   readonly frames: readonly CropFrame[];
-  readonly options: BestOptions;
+  readonly options: DecodeOptions;
 }
 
 /** All but `close`, which ends the thread, are answered. */
@@ -34,7 +32,7 @@ export type Request = OpenRequest | DecodeRequest | { readonly kind: "close" };
 
 export interface Answers {
   readonly open: { readonly version: string };
-  readonly decode: Awaited<ReturnType<typeof decodeBest>>;
+  readonly decode: OutlinedBatch;
 }
 export type Answer = { readonly value: Answers[keyof Answers] } | { readonly error: string };
 
@@ -42,12 +40,8 @@ const port = parentPort!;
 let engine: Engine | undefined;
 
 async function open({ device, widths, models, threads }: OpenRequest): Promise<Answers["open"]> {
-  // Copies: onnxruntime takes no shared memory.
-  engine = await openOnnxModels(
-    widths,
-    mapModels(models, (model) => () => model.slice()),
-    { device, threads },
-  );
+  const copies = mapModels(models, (model) => () => model.slice()); // onnxruntime takes no shared memory
+  engine = await openOnnxModels(widths, copies, { device, threads });
   return { version: engine.version };
 }
 
@@ -61,10 +55,10 @@ async function serve(request: Request): Promise<void> {
     const value =
       request.kind === "open"
         ? await open(request)
-        : await decodeBest(engine!, request.pixels, request.frames, request.options);
+        : await decodeOutlines(engine!, request.pixels, request.frames, request.options);
     port.postMessage({ value } satisfies Answer);
-  } catch (thrown) {
-    port.postMessage({ error: thrown instanceof Error ? thrown.message : String(thrown) } satisfies Answer);
+  } catch (error) {
+    port.postMessage({ error: error instanceof Error ? error.message : String(error) } satisfies Answer);
   }
 }
 

@@ -1,31 +1,21 @@
 /**
- * Who turns whole batches of crops into sequences: an engine in this thread or, on a CPU with several cores and through
- * WebGPU, engines in threads of their own (predict/decoder-pool.ts).
+ * Opens what turns batches of crops into sequences. That is an engine in this thread, or engines in threads of their
+ * own (predict/decoder-pool.ts) on a CPU with several cores and through WebGPU.
  */
 import { countCores } from "../engine/cores.js";
 import type { OpenEngineOptions, PassedOver } from "../engine/devices.js";
 import { openCandidate, openFirst } from "../engine/devices.js";
 import type { Engine } from "../engine/engine.js";
-import type { Model } from "../model/model.js";
-import { decodeBest } from "./candidates.js";
-
-/** `decodeBest` on an engine that is known. */
-export type DecodeBatch = (...batch: BatchOf<typeof decodeBest>) => ReturnType<typeof decodeBest>;
-type BatchOf<F> = F extends (engine: Engine, ...batch: infer B) => unknown ? B : never;
-
-export interface BatchDecoder extends Pick<Engine, "name" | "device" | "version" | "dispose"> {
-  /** Batches that keep it busy; more may be asked for, and wait. */
-  readonly batchesAtOnce: number;
-  /** The pixels are handed over: nobody else uses them from then on. */
-  readonly decode: DecodeBatch;
-}
+import type { WeightedNetwork } from "../model/model.js";
+import type { BatchDecoder } from "./outline.js";
+import { decodeOutlines } from "./outline.js";
 
 /**
  * @returns a decoder for the model, which the caller disposes, and the devices that were passed over on the way to it
  * @throws E_UNAVAILABLE when no engine works on the device
  */
 export async function openBatchDecoder(
-  model: Model,
+  model: WeightedNetwork,
   options: OpenEngineOptions,
 ): Promise<{ decoder: BatchDecoder; passedOver: readonly PassedOver[] }> {
   const { threads: cores = countCores() } = options;
@@ -47,7 +37,7 @@ export function decoderOf(engine: Engine): BatchDecoder {
     device,
     version,
     batchesAtOnce: 1,
-    decode: (...batch) => decodeBest(engine, ...batch),
+    decode: (pixels, frames, options) => decodeOutlines(engine, pixels, frames, options),
     dispose: () => engine.dispose(),
   };
 }

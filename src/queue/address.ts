@@ -1,19 +1,22 @@
 /**
- * The address of a Redis server as a user gives it: checked, and made fit to be shown. A password never leaves this
- * file but for the connection.
+ * The address of a Redis server as a user gives it, checked. What is shown of it has no password: that goes to the
+ * connection and nowhere else.
  */
 import { PolyrnnError, reasonOf, usageError } from "../errors.js";
+import { cutText } from "../foreign.js";
+import { hideSecrets, Secret, secretAddress } from "../secret.js";
 
 const HINT =
-  "Write redis://HOST:6379, or rediss://USER:PASSWORD@HOST:6380/0 for TLS; POLYRNN_QUEUE keeps a password out of the command line.";
+  "Write redis://HOST:6379, or rediss://USER:PASSWORD@HOST:6380/0 for TLS; " +
+  "POLYRNN_QUEUE keeps a password out of the command line.";
 
 export interface RedisAddress {
   readonly host: string;
   readonly port: number;
   readonly database: number;
   readonly isEncrypted: boolean;
-  readonly username?: string;
-  readonly password?: string;
+  readonly username?: Secret;
+  readonly password?: Secret;
   /** Without user and password; for messages. */
   readonly shown: string;
 }
@@ -43,8 +46,8 @@ export function parseRedisAddress(text: string): RedisAddress {
     port,
     database: Number(database),
     isEncrypted,
-    ...(url.username === "" ? {} : { username: decoded(url.username) }),
-    ...(url.password === "" ? {} : { password: decoded(url.password) }),
+    ...(url.username === "" ? {} : { username: new Secret(decoded(url.username)) }),
+    ...(url.password === "" ? {} : { password: new Secret(decoded(url.password)) }),
     shown: `${url.protocol}//${url.hostname}:${port}${database === "" ? "" : `/${database}`}`,
   };
 }
@@ -60,13 +63,27 @@ function decoded(part: string): string {
   }
 }
 
-/** Any text with the user and password of every Redis address in it replaced: for what is printed or written down. */
-export function withoutPasswords(text: string): string {
-  return text.replace(/(rediss?:\/\/)[^@\s"']*@/gi, "$1***@");
+/**
+ * The address of the image folder, from which workers fetch. A query, such as a signature, goes with every image.
+ * @throws E_USAGE without repeating what was received, because it may hold a password
+ */
+export function parseImageAddress(text: string): Secret {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:")) {
+    throw usageError(
+      "--image-address: expected an address that begins with http:// or https:// but received another kind",
+      "Give the address of the folder that holds the images.",
+    );
+  }
+  return secretAddress(text);
 }
 
-/** An error of the queue as one line without secrets. */
+/** Characters of a reason that is told: whoever writes to the server decides what it says. */
+const LONGEST_REASON = 2000;
+
+/** An error of the queue as one short line without secrets. */
 export function queueReason(error: unknown): string {
   if (error instanceof PolyrnnError) return error.message;
-  return withoutPasswords(reasonOf(error).split("\n", 1)[0]!);
+  // Cut first: what was sent may have any length.
+  return hideSecrets(cutText(reasonOf(error), LONGEST_REASON).split("\n", 1)[0]!);
 }

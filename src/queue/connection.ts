@@ -1,18 +1,18 @@
 /**
- * Connections to Redis, and how long anyone waits for an answer. A server that restarts is waited for; one that says
- * nothing for the time limit ends the wait with words. Only this file and BullMQ's own code speak to the driver.
+ * Connections to Redis, and how long anyone waits for an answer. A server that restarts is waited for; one that is
+ * silent for the time limit is an error. Only this file and BullMQ's own code speak to the driver.
  */
 import { isIP } from "node:net";
 import { Redis } from "ioredis";
 import type { PolyrnnError } from "../errors.js";
-import { reasonOf, unavailable } from "../errors.js";
+import { unavailable } from "../errors.js";
 import type { RedisAddress } from "./address.js";
-import { parseRedisAddress, queueReason } from "./address.js";
+import { queueReason } from "./address.js";
 
 /** All keys of this program begin with it, BullMQ's too. */
 export const KEY_PREFIX = "polyrnn";
 
-/** A queue per model: a worker of another model never sees the job, which waits until one of its model comes. */
+/** One queue per model: a worker of another model never sees its jobs. */
 export function queueNameOf(modelHash: string): string {
   return `model-${modelHash.slice(0, 16)}`;
 }
@@ -25,8 +25,7 @@ export interface QueueConnection {
   readonly address: RedisAddress;
   /**
    * Waits for an answer, across a restart of the server, but no longer than the time limit.
-   * @throws E_UNAVAILABLE when none came in time, when the server refuses (password, memory), and for whatever else it
-   *   answers
+   * @throws E_UNAVAILABLE when no answer came in time, and for every error the server answers with (password, memory)
    */
   readonly ask: <T>(answer: Promise<T>) => Promise<T>;
   /** Closes without waiting for a server that may be gone. */
@@ -34,25 +33,30 @@ export interface QueueConnection {
 }
 
 export interface QueueConnectionOptions {
-  /** As the user gave it. */
-  readonly queue: string;
+  readonly queue: RedisAddress;
   /** Longest wait for an answer, milliseconds. */
   readonly timeoutMs: number;
+  /** What to do once the server answers again, one sentence: what follows depends on who asked. */
+  readonly afterwards: string;
 }
 
-/** @throws E_USAGE for an address that is none; E_UNAVAILABLE when no Redis of at least 6.2 answers in time */
-export async function connectToQueue({ queue, timeoutMs }: QueueConnectionOptions): Promise<QueueConnection> {
-  const address = parseRedisAddress(queue);
+/** @throws E_UNAVAILABLE when no Redis of at least 6.2 answers in time */
+export async function connectToQueue({
+  queue,
+  timeoutMs,
+  afterwards,
+}: QueueConnectionOptions): Promise<QueueConnection> {
+  const address = queue;
   let last: unknown;
   const client = new Redis({
     host: address.host,
     port: address.port,
     db: address.database,
-    ...(address.username === undefined ? {} : { username: address.username }),
-    ...(address.password === undefined ? {} : { password: address.password }),
-    // no names are asked for by number (RFC 6066)
+    ...(address.username === undefined ? {} : { username: address.username.open() }),
+    ...(address.password === undefined ? {} : { password: address.password.open() }),
+    // TLS takes no IP address for a server name (RFC 6066)
     ...(address.isEncrypted ? { tls: isIP(address.host) === 0 ? { servername: address.host } : {} } : {}),
-    maxRetriesPerRequest: null, // BullMQ's own condition; `ask` says when it is enough
+    maxRetriesPerRequest: null, // BullMQ requires it; `ask` has a time limit
     retryStrategy: (times) => Math.min(100 * times, MOST_RECONNECT_MS),
   });
   client.on("error", (error: unknown) => {
@@ -65,8 +69,8 @@ export async function connectToQueue({ queue, timeoutMs }: QueueConnectionOption
     withTimeLimit(
       answer,
       timeoutMs,
-      () => silent(address, timeoutMs, last),
-      (error) => refused(address, error),
+      () => silent({ address, afterwards }, timeoutMs, last),
+      (error) => refused({ address, afterwards }, error),
     );
   const connection: QueueConnection = {
     client,
@@ -111,27 +115,30 @@ async function withTimeLimit<T>(
   }
 }
 
-function silent(address: RedisAddress, timeoutMs: number, last: unknown): PolyrnnError {
+/** The server, and what follows its return. */
+interface Asked {
+  readonly address: RedisAddress;
+  readonly afterwards: string;
+}
+
+function silent({ address, afterwards }: Asked, timeoutMs: number, last: unknown): PolyrnnError {
   const connected = address.isEncrypted
     ? "it is connected but does not answer, or does not speak TLS on this port"
     : "it is connected but does not answer";
   const why = last === undefined ? connected : queueReason(last);
   return unavailable(
     `${address.shown}: expected an answer within ${timeoutMs / 1000} s but received none: ${why}`,
-    "Check that the Redis server runs and can be reached; what was journaled is kept, and --resume goes on.",
+    `Check that the Redis server runs and can be reached. ${afterwards}`,
   );
 }
 
-/**
- * The driver's errors carry the command, and that may be the one with the password: they are told, never passed on as a
- * cause.
- */
-function refused(address: RedisAddress, error: unknown): PolyrnnError {
+/** The driver's errors carry the command, and so perhaps the password: never passed on as a cause. */
+function refused({ address, afterwards }: Asked, error: unknown): PolyrnnError {
   const reason = queueReason(error);
-  if (/\bOOM\b/.test(reasonOf(error))) {
+  if (/\bOOM\b/.test(reason)) {
     return unavailable(
       `${address.shown}: expected room for the next job but the server is full: ${reason}`,
-      "Raise maxmemory or free memory, then run the same command with --resume; what was journaled is kept.",
+      `Raise maxmemory or free memory. ${afterwards}`,
     );
   }
   if (/WRONGPASS|NOAUTH|NOPERM|invalid password|without any password/i.test(reason)) {
@@ -142,14 +149,14 @@ function refused(address: RedisAddress, error: unknown): PolyrnnError {
   }
   return unavailable(
     `${address.shown}: the server answered with an error: ${reason}`,
-    "Check the Redis server; what was journaled is kept, and --resume goes on.",
+    `Check the Redis server. ${afterwards}`,
   );
 }
 
-/** Streams and blocking moves as BullMQ uses them came with 6.2. */
+/** BullMQ uses streams and blocking moves that came with 6.2. */
 function checkVersion(address: RedisAddress, info: string): void {
   const version = /redis_version:(\d+)\.(\d+)/.exec(info);
-  if (version === null) return; // a server that speaks the protocol and hides its version
+  if (version === null) return; // a server that hides its version
   const [major, minor] = [Number(version[1]), Number(version[2])];
   if (major < 6 || (major === 6 && minor < 2)) {
     throw unavailable(

@@ -1,7 +1,8 @@
 /**
  * Fetches one image over http or https into a file, within bounds: bytes, time, redirects, and no address of the
- * worker's own network unless that is allowed. The address is checked when the connection is made, for every hop, so
- * that a name that changes its mind between check and use gains nothing.
+ * worker's own network unless that is allowed. A job must not make a worker fetch what its author cannot reach. The
+ * address is checked when the connection is made, for every hop, so that a name that resolves differently between check
+ * and use gains nothing.
  */
 import { lookup as resolveName } from "node:dns";
 import { open } from "node:fs/promises";
@@ -10,6 +11,7 @@ import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import type { LookupFunction } from "node:net";
 import { BlockList, isIP } from "node:net";
+import { count } from "../count.js";
 import { reasonOf } from "../errors.js";
 import type { Failure } from "../types.js";
 
@@ -18,9 +20,13 @@ export interface FetchLimits {
   /** For the whole image, redirects included. */
   readonly timeoutMs: number;
   readonly allowPrivateAddresses: boolean;
+  /** Aborted = give up at once: the worker stops. */
+  readonly stop?: AbortSignal;
 }
 
 const MOST_REDIRECTS = 5;
+/** Interim answers (1xx) to one request. */
+const MOST_INTERIM = 5;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** Answers that mean "later": worth another attempt. */
 const LATER: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
@@ -28,6 +34,9 @@ const LATER: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 /** `isTransient`: another attempt may go better. */
 export type Fetched =
   { readonly kind: "fetched" } | { readonly kind: "failed"; readonly isTransient: boolean; readonly failure: Failure };
+
+const NO_IMAGE = "expected an image but received";
+const LOOK = "Look at the server.";
 
 /** Thrown inside, turned into `Fetched` at the edge. */
 class Refusal extends Error {
@@ -42,17 +51,21 @@ class Refusal extends Error {
 
 /** @param path of the new file; on a failure it may hold a part */
 export async function fetchImage(address: string, path: string, limits: FetchLimits): Promise<Fetched> {
+  if (!URL.canParse(address))
+    return failed("image-missing", "expected the address of an image but received text that is no address", false);
   const shown = withoutSecrets(address);
-  const signal = AbortSignal.timeout(limits.timeoutMs);
+  const late = AbortSignal.timeout(limits.timeoutMs);
+  const signal = limits.stop === undefined ? late : AbortSignal.any([late, limits.stop]);
   try {
-    await follow(new URL(address), path, limits, signal);
+    await orAborted(follow(new URL(address), path, limits, signal), signal);
     return { kind: "fetched" };
   } catch (error) {
     if (error instanceof Refusal) return failed(error.reason, `${shown}: ${error.message}`, error.isTransient);
     if (signal.aborted)
       return failed(
         "image-unreadable",
-        `${shown}: expected the image within ${limits.timeoutMs / 1000} s but it took longer. Raise --image-timeout, or look at the server.`,
+        `${shown}: expected the image within ${limits.timeoutMs / 1000} s but it took longer. ` +
+          "Raise --image-timeout, or look at the server.",
         true,
       );
     return failed(
@@ -60,6 +73,27 @@ export async function fetchImage(address: string, path: string, limits: FetchLim
       `${shown}: expected an image but the connection failed: ${reasonOf(error)}. Check the address and the server.`,
       true,
     );
+  }
+}
+
+/**
+ * Settles when the signal is aborted, whatever the work waits for: looking up a name cannot be given up, and a server
+ * has many ways to leave a request without an end.
+ */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let give: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    give = () => {
+      reject(new Error("given up"));
+    };
+    signal.addEventListener("abort", give, { once: true });
+    if (signal.aborted) give();
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", give);
+    work.catch(() => undefined); // it ends later, and nobody waits for it
   }
 }
 
@@ -106,11 +140,26 @@ function get(url: URL, limits: FetchLimits, signal: AbortSignal): Promise<Incomi
   return new Promise((resolve, reject) => {
     const request =
       url.protocol === "https:" ? requestHttps(url, options, resolve) : requestHttp(url, options, resolve);
-    request.on("error", reject).end();
+    let interim = 0;
+    request
+      .on("error", reject)
+      .on("information", () => {
+        if (++interim > MOST_INTERIM)
+          request.destroy(new Refusal("image-unreadable", `${NO_IMAGE} only interim answers (1xx). ${LOOK}`, true));
+      })
+      // Node leaves an answer of 101 to whoever listens, and nobody else hears of it.
+      .on("upgrade", (_, socket) => {
+        socket.destroy();
+        reject(new Refusal("image-unreadable", `${NO_IMAGE} a change of protocol (101). ${LOOK}`));
+      })
+      .on("close", () => {
+        reject(new Refusal("image-unreadable", `${NO_IMAGE} the end of the connection. ${LOOK}`, true));
+      })
+      .end();
   });
 }
 
-/** Every address of the name must be public: which of them is taken is not ours to say. */
+/** Every address of the name must be public, because the choice among them is not ours. */
 const lookupPublic: LookupFunction = (host, options, done) => {
   resolveName(host, { ...options, all: true }, (error, addresses) => {
     const hidden = error === null ? addresses.find(({ address }) => isPrivateAddress(address)) : undefined;
@@ -128,7 +177,8 @@ const lookupPublic: LookupFunction = (host, options, done) => {
 function privateRefusal(address: string): Refusal {
   return new Refusal(
     "image-outside",
-    `expected a public address but received ${address}, which belongs to a private network. It was not opened; --allow-private-addresses allows it.`,
+    `expected a public address but received ${address}, which belongs to a private network. ` +
+      "It was not opened; --allow-private-addresses allows it.",
   );
 }
 
@@ -137,7 +187,7 @@ async function save(response: IncomingMessage, path: string, maxBytes: number): 
     response.destroy();
     return new Refusal(
       "image-too-large",
-      `expected at most ${maxBytes} bytes but received ${bytes}. Raise --max-image-bytes.`,
+      `expected at most ${count(maxBytes, "byte")} but received ${bytes}. Raise --max-image-bytes.`,
     );
   };
   const announced = Number(response.headers["content-length"] ?? 0);
@@ -148,12 +198,12 @@ async function save(response: IncomingMessage, path: string, maxBytes: number): 
     for await (const chunk of response as AsyncIterable<Buffer>) {
       bytes += chunk.length;
       if (bytes > maxBytes) throw tooLarge("more");
-      await file.write(chunk);
+      await file.appendFile(chunk);
     }
     if (!response.complete)
       throw new Refusal(
         "image-unreadable",
-        `expected the whole image but the connection ended after ${bytes} bytes. Look at the server.`,
+        `expected the whole image but the connection ended after ${count(bytes, "byte")}. Look at the server.`,
         true,
       );
   } finally {
@@ -171,11 +221,7 @@ function failed(reason: Failure["reason"], message: string, isTransient: boolean
   return { kind: "failed", isTransient, failure: { reason, message } };
 }
 
-/*
- * Addresses that belong to the worker's own network: a job must not make a worker fetch what its author cannot reach.
- * Source of the ranges: IANA special-purpose address registries (RFC 6890 and its updates).
- */
-
+/** Source: the IANA special-purpose address registries (RFC 6890 and its updates), all entries. */
 const V4 = [
   ["0.0.0.0", 8],
   ["10.0.0.0", 8],
@@ -185,8 +231,11 @@ const V4 = [
   ["172.16.0.0", 12],
   ["192.0.0.0", 24],
   ["192.0.2.0", 24],
+  ["192.31.196.0", 24],
+  ["192.52.193.0", 24],
   ["192.88.99.0", 24],
   ["192.168.0.0", 16],
+  ["192.175.48.0", 24],
   ["198.18.0.0", 15],
   ["198.51.100.0", 24],
   ["203.0.113.0", 24],
@@ -194,30 +243,34 @@ const V4 = [
   ["240.0.0.0", 4],
 ] as const;
 
-/** The last four wrap an IPv4 address that would have to be unwrapped to be judged; no image server needs them. */
+/**
+ * Global unicast (RFC 4291) is 2000::/3. What lies outside is loopback, local, multicast, a wrapped IPv4 address
+ * (::/96, ::ffff:0:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48), or not given out (100::/64, 100:0:0:1::/64, 5f00::/16).
+ */
+const V6_GLOBAL = ["2000::", 3] as const;
+/** What is special within it. 2001::/23 holds Teredo, benchmarks and both ORCHIDs; 2002::/16 wraps IPv4 (6to4). */
 const V6 = [
-  ["::", 128],
-  ["::1", 128],
-  ["fc00::", 7],
-  ["fe80::", 10],
-  ["fec0::", 10],
-  ["ff00::", 8],
-  ["100::", 64],
+  ["2001::", 23],
   ["2001:db8::", 32],
-  ["::", 96],
-  ["64:ff9b::", 32],
-  ["2001::", 32],
   ["2002::", 16],
+  ["2620:4f:8000::", 48],
+  ["3fff::", 20],
 ] as const;
 
 const blocked = new BlockList();
 for (const [net, bits] of V4) blocked.addSubnet(net, bits, "ipv4");
 for (const [net, bits] of V6) blocked.addSubnet(net, bits, "ipv6");
+const global6 = new BlockList();
+global6.addSubnet(...V6_GLOBAL, "ipv6");
+const mapped = new BlockList();
+mapped.addSubnet("::ffff:0:0", 96, "ipv6");
 
-/**
- * @param address an IP address, without brackets; an IPv4 address inside IPv6 (::ffff:a.b.c.d) is judged as what it is
- */
+/** @param address an IP address, without brackets; an IPv4 address inside IPv6 (::ffff:a.b.c.d) counts as IPv4 */
 export function isPrivateAddress(address: string): boolean {
   const family = isIP(address);
-  return family === 0 || blocked.check(address, family === 4 ? "ipv4" : "ipv6");
+  if (family !== 6) return family === 0 || blocked.check(address, "ipv4");
+  if (address.includes("%")) return true; // a zone: of this machine's own links
+  // BlockList holds a mapped address against the rules for IPv4.
+  if (mapped.check(address, "ipv6")) return blocked.check(address, "ipv6");
+  return !global6.check(address, "ipv6") || blocked.check(address, "ipv6");
 }

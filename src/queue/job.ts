@@ -1,8 +1,9 @@
 /**
  * What travels through the queue: a job (images with their boxes), its result, and what a worker says of itself. Both
  * ends check what they receive, because anyone who reaches the Redis server can write there. Every list and text has an
- * upper end, so that what passes is small; unknown fields are refused, so that what passes is ours.
+ * upper limit, so that what passes is small; unknown fields are refused, so that what passes is ours.
  */
+import { MAX_CANDIDATES, MAX_STEPS_RANGE } from "../predict/options.js";
 import type { DoneOutcome, FailedOutcome, FailReason, Id, SkippedOutcome } from "../types.js";
 import { compileSchema, lazily } from "../validate.js";
 
@@ -11,6 +12,9 @@ export const JOB_VERSION = 1;
 
 /** Instances of one job at most: the largest batch a run may ask for. */
 export const MOST_INSTANCES = 256;
+
+/** Characters of an image's path or address. */
+export const LONGEST_SOURCE = 4096;
 
 /** Workers that may fail at a job, at most. */
 export const MOST_ATTEMPTS = 10;
@@ -47,10 +51,11 @@ export interface Job {
     readonly context: number;
     readonly maxSteps: number;
     readonly candidates: number;
+    readonly sure?: number;
     readonly minScore: number;
     readonly simplify: number;
   };
-  /** How many workers may fail at it before it is set aside. */
+  /** Workers that may fail at it before it is parked. */
   readonly attempts: number;
   readonly images: readonly JobImage[];
 }
@@ -66,7 +71,7 @@ export interface JobResult {
   readonly engine: string;
   readonly device: string;
   readonly engineVersion: string;
-  /** Of this job's stages, for the summary. */
+  /** Time per stage, for the summary. */
   readonly milliseconds: Readonly<Record<"decode" | "crop" | "encode" | "steps", number>>;
   readonly outcomes: readonly JobOutcome[];
 }
@@ -97,7 +102,7 @@ const id = {
 };
 const side = { type: "integer", minimum: 1, maximum: Number.MAX_SAFE_INTEGER };
 const sha256 = { type: "string", pattern: "^[0-9a-f]{64}$" };
-const word = { type: "string", minLength: 1, maxLength: 200 };
+const label = { type: "string", minLength: 1, maxLength: 200 };
 const message = { type: "string", maxLength: 100_000 };
 const milliseconds = { type: "number", minimum: 0, maximum: 1e12 };
 
@@ -111,8 +116,8 @@ function closed(properties: Readonly<Record<string, object>>, optional: readonly
 }
 
 const source = {
-  path: { type: "string", minLength: 1, maxLength: 4096 },
-  address: { type: "string", minLength: 8, maxLength: 4096, pattern: "^https?://" },
+  path: { type: "string", minLength: 1, maxLength: LONGEST_SOURCE },
+  address: { type: "string", minLength: 8, maxLength: LONGEST_SOURCE, pattern: "^https?://" },
 };
 const instance = closed({
   ordinal,
@@ -127,13 +132,17 @@ const JOB = closed({
   version: { const: JOB_VERSION },
   run: { type: "string", pattern: "^[0-9a-f]{16}$" },
   model: sha256,
-  options: closed({
-    context: { type: "number", minimum: 0, maximum: 1 },
-    maxSteps: { type: "integer", minimum: 1, maximum: 500 },
-    candidates: { type: "integer", minimum: 1, maximum: 10 },
-    minScore: { type: "number", minimum: 0, maximum: 1 },
-    simplify: { type: "number", minimum: 0 },
-  }),
+  options: closed(
+    {
+      context: { type: "number", minimum: 0, maximum: 1 },
+      maxSteps: { type: "integer", minimum: 1, maximum: MAX_STEPS_RANGE.high },
+      candidates: { type: "integer", minimum: 1, maximum: MAX_CANDIDATES },
+      sure: { type: "number", minimum: 0, maximum: 1 },
+      minScore: { type: "number", minimum: 0, maximum: 1 },
+      simplify: { type: "number", minimum: 0 },
+    },
+    ["sure"],
+  ),
   attempts: { type: "integer", minimum: 1, maximum: MOST_ATTEMPTS },
   images: {
     type: "array",
@@ -152,6 +161,7 @@ const FAIL_REASONS = Object.keys({
   "box-invalid": 0,
   "box-empty": 0,
   "box-outside": 0,
+  "segmentation-invalid": 0,
   "duplicate-id": 0,
   "category-unknown": 0,
   "image-unknown": 0,
@@ -188,7 +198,7 @@ const RESULT = closed({
   model: sha256,
   engine: { enum: ["onnxruntime", "tfjs"] },
   device: { enum: ["cpu", "webgpu", "cuda"] },
-  engineVersion: word,
+  engineVersion: label,
   milliseconds: closed({ decode: milliseconds, crop: milliseconds, encode: milliseconds, steps: milliseconds }),
   outcomes: {
     type: "array",
@@ -201,23 +211,20 @@ const RESULT = closed({
 const WORKER = closed({
   type: { const: "polyrnn-worker" },
   version: { const: JOB_VERSION },
-  id: word,
-  host: word,
+  id: label,
+  host: label,
   pid: ordinal,
-  modelName: word,
+  modelName: label,
   model: sha256,
-  engine: word,
-  device: word,
-  engineVersion: word,
+  engine: label,
+  device: label,
+  engineVersion: label,
   instances: ordinal,
   failed: ordinal,
 });
 
-/**
- * @returns undefined for a valid job, else what is wrong with it; whether a path leads out of a folder is for whoever
- *   opens it
- */
+/** @returns undefined for a valid job, else what is wrong with it. Whoever opens a path checks where it leads. */
 export const checkJob = lazily(() => compileSchema(JOB));
-/** A valid result may still be one of another job: its ordinals are for the coordinator to compare. */
+/** A valid result may still belong to another job: the coordinator compares ordinals. */
 export const checkJobResult = lazily(() => compileSchema(RESULT));
 export const checkWorkerCard = lazily(() => compileSchema(WORKER));

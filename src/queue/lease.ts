@@ -7,18 +7,21 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import { EXIT, PolyrnnError } from "../errors.js";
+import { cutText, parseForeignJson } from "../foreign.js";
 import type { QueueConnection } from "./connection.js";
 import { KEY_PREFIX } from "./connection.js";
 
 const LEASE_LIVES_MS = 10_000;
 const RENEW_MS = 2_500;
-const LOOK_MS = 250;
+const POLL_MS = 250;
 
 export const LEASE_PATTERN = `${KEY_PREFIX}:run:*`;
 
-/** Renews if the key is ours or gone (a server that restarted without its data). */
+/** Renews where the key is ours, or gone because the server restarted without its data. */
 const RENEW =
-  "local v = redis.call('GET', KEYS[1]) if v == false or v == ARGV[1] then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1 end return 0";
+  "local v = redis.call('GET', KEYS[1]) " +
+  "if v == false or v == ARGV[1] then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1 end " +
+  "return 0";
 const RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 
 export class Lease {
@@ -48,7 +51,7 @@ export class Lease {
       if (last === Infinity)
         note("another coordinator had this run a moment ago; waiting for at most 10 s to see whether it is alive");
       last = left;
-      await wait(LOOK_MS);
+      await wait(POLL_MS);
     }
   }
 
@@ -86,8 +89,9 @@ function inUse(run: string, holder: string | null): PolyrnnError {
 /** "process 4711 on box" */
 export function nameOf(holder: string | null): string {
   try {
-    const { host, pid } = JSON.parse(holder ?? "") as { host?: unknown; pid?: unknown };
-    return `process ${Number(pid)} on ${String(host).slice(0, 100)}`;
+    const { host, pid } = parseForeignJson(holder ?? "") as { host?: unknown; pid?: unknown };
+    if (typeof host !== "string" || typeof pid !== "number") return "another process";
+    return `process ${pid} on ${cutText(host, 100)}`;
   } catch {
     return "another process";
   }

@@ -74,12 +74,22 @@ export interface MetricsEndpoint {
 
 /** @param port 0 takes any free one @throws when the port cannot be listened on */
 export async function serveMetrics(registry: Registry, host: string, port: number): Promise<MetricsEndpoint> {
-  const server = createServer((request, response) => {
-    if (request.method !== "GET" || new URL(request.url ?? "/", "http://worker").pathname !== "/metrics") {
-      response.writeHead(404, { "content-type": "text/plain" }).end("Metrics are at /metrics.\n");
+  // Scrapes that come while one is answered get the same answer: each of them asks Redis.
+  let answer: Promise<string> | undefined;
+  const server = createServer(LIMITS, (request, response) => {
+    const path = pathOf(request.url);
+    if (path === undefined) {
+      response.writeHead(400, PLAIN).end("Expected a path such as /metrics.\n");
       return;
     }
-    registry.metrics().then(
+    if (request.method !== "GET" || path !== "/metrics") {
+      response.writeHead(404, PLAIN).end("Metrics are at /metrics.\n");
+      return;
+    }
+    answer ??= registry.metrics().finally(() => {
+      answer = undefined;
+    });
+    answer.then(
       (text) => {
         response.writeHead(200, { "content-type": registry.contentType }).end(text);
       },
@@ -88,6 +98,7 @@ export async function serveMetrics(registry: Registry, host: string, port: numbe
       },
     );
   });
+  server.maxConnections = MOST_CONNECTIONS;
   try {
     await listen(server, host, port);
   } catch (error) {
@@ -110,10 +121,29 @@ export async function serveMetrics(registry: Registry, host: string, port: numbe
   };
 }
 
+const PLAIN = { "content-type": "text/plain" };
+/** Milliseconds and bytes that a client may take. A scrape is one line and a few headers. */
+const LIMITS = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 1_000,
+  maxHeaderSize: 8_192,
+};
+const MOST_CONNECTIONS = 64;
+
+/** @returns undefined for what is no path: the request line may hold anything */
+function pathOf(target = ""): string | undefined {
+  const base = "http://worker";
+  return URL.canParse(target, base) ? new URL(target, base).pathname : undefined;
+}
+
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, () => {
+      // Later trouble, such as too many open files, costs a connection and not the worker.
+      server.off("error", reject).on("error", () => undefined);
       resolve();
     });
   });

@@ -1,11 +1,14 @@
-/** What an operator does with the queues of a Redis server: look, pause, resume, drain, try failed jobs again. */
-import { Job as BullJob, Queue } from "bullmq";
+/** What an operator does with the queues of a Redis server: look, pause, resume, drain, retry failed jobs. */
+import type { Job as BullJob } from "bullmq";
+import { Queue } from "bullmq";
 import { EXIT, PolyrnnError } from "../errors.js";
-import { queueReason } from "./address.js";
+import { cutText } from "../foreign.js";
+import type { RedisAddress } from "./address.js";
 import type { QueueConnection } from "./connection.js";
 import { connectToQueue, KEY_PREFIX, queueNameOf } from "./connection.js";
-import { notJson } from "./job-board.js";
-import type { WorkerCard } from "./job.js";
+import { JOB_NAME, optionsOf, readJob, readReason } from "./job-board.js";
+import type { Job, WorkerCard } from "./job.js";
+import { checkJob } from "./job.js";
 import { LEASE_PATTERN, nameOf } from "./lease.js";
 import type { NamedModel } from "./presence.js";
 import { listModels, listWorkers, valuesOf } from "./presence.js";
@@ -14,14 +17,14 @@ export interface ModelQueue extends NamedModel {
   readonly isPaused: boolean;
   readonly waiting: number;
   readonly active: number;
-  /** Wait for a retry. */
+  /** Jobs that wait for a retry. */
   readonly delayed: number;
-  /** Set aside. */
+  /** Parked jobs. */
   readonly failed: number;
   /** Done and not yet fetched by a coordinator. */
   readonly completed: number;
   readonly workers: readonly WorkerCard[];
-  /** The first of the jobs that were set aside, and why. */
+  /** The first of the parked jobs, and why they were. */
   readonly failedJobs: readonly { readonly id: string; readonly reason: string }[];
 }
 
@@ -45,13 +48,13 @@ const CHUNK = 1000;
 /**
  * @returns the state after the action, and how many jobs it touched
  * @throws E_UNAVAILABLE when the server does not answer; E_RUN_IN_USE for drain while a coordinator is at work, because
- *   it would put its jobs up again
+ *   it would enqueue its jobs again
  */
 export async function operateQueue(
   action: QueueAction,
-  options: { readonly queue: string; readonly timeoutMs: number },
+  options: { readonly queue: RedisAddress; readonly timeoutMs: number },
 ): Promise<QueueStatus & { readonly touched: number }> {
-  const connection = await connectToQueue(options);
+  const connection = await connectToQueue({ ...options, afterwards: "Then run the command again." });
   try {
     const models = await listModels(connection);
     const coordinators = (await valuesOf(connection, LEASE_PATTERN)).map(nameOf);
@@ -60,7 +63,7 @@ export async function operateQueue(
         `${connection.address.shown}: expected no coordinator at work but there is ${coordinators.join(", ")}`,
         "E_RUN_IN_USE",
         EXIT.unavailable,
-        "Stop it first: it would put its jobs up again.",
+        "Stop it first: it would enqueue its jobs again.",
       );
     }
     const workers = await listWorkers(connection);
@@ -72,7 +75,7 @@ export async function operateQueue(
         prefix: KEY_PREFIX,
         skipMetasUpdate: true,
       });
-      queue.on("error", () => undefined); // `ask` tells it
+      queue.on("error", () => undefined); // `ask` reports it
       touched += await act(action, queue, connection);
       queues.push(await look(model, queue, connection, workers));
     }
@@ -82,7 +85,8 @@ export async function operateQueue(
   }
 }
 
-async function act(action: QueueAction, queue: Queue, { ask }: QueueConnection): Promise<number> {
+async function act(action: QueueAction, queue: Queue, connection: QueueConnection): Promise<number> {
+  const { ask } = connection;
   switch (action) {
     case "status":
       return 0;
@@ -95,49 +99,52 @@ async function act(action: QueueAction, queue: Queue, { ask }: QueueConnection):
     case "drain": {
       const before = await ask(queue.getJobCountByTypes("waiting", "prioritized", "delayed"));
       await ask(queue.drain(true));
-      // Results and failures of runs nobody waits for go as well.
+      // Results and failures of runs that nobody waits for are removed as well.
       const cleaned = [...(await ask(queue.clean(0, 0, "completed"))), ...(await ask(queue.clean(0, 0, "failed")))];
       return before + cleaned.length;
     }
     case "retry-failed":
-      return retryFailed(queue, ask);
+      return retryFailed(queue, connection);
   }
 }
 
-/** Failed jobs are put up anew instead of moved: BullMQ keeps the count of workers that died on a job it retries. */
-async function retryFailed(queue: Queue, ask: QueueConnection["ask"]): Promise<number> {
-  const failed = await failedJobs(queue, ask, CHUNK);
+/** Failed jobs are enqueued anew, because BullMQ keeps the count of workers that died on a job it moves back. */
+async function retryFailed(queue: Queue, connection: QueueConnection): Promise<number> {
+  const { ask } = connection;
+  const ids = await ask(queue.getRanges(["failed"], 0, CHUNK - 1));
   let count = 0;
-  for (const job of failed) {
-    if (job?.id === undefined || job.failedReason.startsWith("rejected:")) continue; // it would be rejected again
+  for (const id of ids) {
+    // One by one, so that a job that is not JSON, or very large, spoils no other.
+    const job = await readJob(queue, id, connection);
+    const data: unknown = job?.data;
+    // It would be rejected again; what is written back is ours, field for field.
+    if (job?.id === undefined || checkJob(data) !== undefined) continue;
+    const { attempts } = data as Job;
     await ask(job.remove());
-    await ask(queue.add(job.name, job.data as object, { ...job.opts, jobId: job.id }));
+    await ask(queue.add(JOB_NAME, data as Job, optionsOf(job.id, attempts, priorityOf(job))));
     count++;
   }
   return count;
 }
 
-/** One by one: a job that is no JSON, or 50 MB of it, is only itself. */
-async function failedJobs(
-  queue: Queue,
-  ask: QueueConnection["ask"],
-  count: number,
-): Promise<readonly (BullJob | undefined)[]> {
-  const ids = await ask(queue.getRanges(["failed"], 0, count - 1));
-  const jobs: (BullJob | undefined)[] = [];
-  for (const id of ids) jobs.push(await ask(BullJob.fromId(queue, id).catch(notJson)));
-  return jobs;
+/** As BullMQ takes it. */
+function priorityOf({ opts }: BullJob): number {
+  const { priority } = opts;
+  return Number.isInteger(priority) && priority! >= 0 && priority! <= 2 ** 21 ? priority! : 0;
 }
 
 async function look(
   model: NamedModel,
   queue: Queue,
-  { ask }: QueueConnection,
+  connection: QueueConnection,
   workers: readonly WorkerCard[],
 ): Promise<ModelQueue> {
+  const { ask } = connection;
   const counts = await ask(queue.getJobCounts("waiting", "prioritized", "active", "delayed", "failed", "completed"));
   const of = (state: string): number => counts[state] ?? 0;
-  const failed = await failedJobs(queue, ask, LISTED_FAILURES);
+  const failedJobs: { id: string; reason: string }[] = [];
+  for (const id of await ask(queue.getRanges(["failed"], 0, LISTED_FAILURES - 1)))
+    failedJobs.push({ id: cutText(id, 100), reason: cutText(await readReason(queue, id, connection), 300) });
   return {
     ...model,
     isPaused: await ask(queue.isPaused()),
@@ -147,8 +154,6 @@ async function look(
     failed: of("failed"),
     completed: of("completed"),
     workers: workers.filter((worker) => worker.model === model.model),
-    failedJobs: failed.flatMap((job) =>
-      job?.id === undefined ? [] : [{ id: job.id, reason: queueReason(job.failedReason).slice(0, 300) }],
-    ),
+    failedJobs,
   };
 }

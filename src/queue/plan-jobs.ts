@@ -1,44 +1,48 @@
 /**
- * From the plan of a run to jobs: one job per batch, so that a fleet computes exactly the batches one machine would.
- * Job ids are made of the run and the number of the batch: a coordinator that starts again finds its own jobs instead
- * of adding them twice.
+ * Between the plan of a run and the queue: batches become jobs, and what workers return becomes outcomes.
+ *
+ * A job is one batch, so that a fleet computes exactly the batches one machine would. Its id is made of the run and the
+ * number of the batch: a coordinator that starts again finds its own jobs instead of adding them twice. A result is
+ * checked by schema and against its job, because anyone who reaches the Redis server can write there.
  */
 import { createHash } from "node:crypto";
 import { relative, sep } from "node:path";
 import type { PredictedInstance } from "../annotate/predict-batch.js";
 import type { PredictRequest } from "../annotate/predictor.js";
 import type { CropSource } from "../crop/read-crops.js";
+import { receivedOf } from "../errors.js";
+import type { Secret } from "../secret.js";
 import type { Failure, Instance, Outcome } from "../types.js";
 import { describeViolation } from "../validate.js";
-import type { ImageSource, Job, JobImage, JobResult } from "./job.js";
-import { checkJob, checkJobResult, JOB_VERSION } from "./job.js";
+import type { ImageSource, Job, JobImage, JobOutcome, JobResult } from "./job.js";
+import { checkJob, checkJobResult, JOB_VERSION, LONGEST_SOURCE } from "./job.js";
 
 export interface JobNaming {
   /** Image folder of the coordinator; paths in jobs are relative to it. */
   readonly images: string;
   /** Where workers fetch the images instead of opening them: http(s), a folder's address. */
-  readonly imageAddress?: string;
+  readonly imageAddress?: Secret;
   /** How many workers may fail at a job. */
   readonly attempts: number;
 }
 
 export interface PlannedJob {
   readonly id: string;
-  /** Absent when no image of the batch can be opened: nothing is left to draw. */
+  /** Absent when no image of the batch can be opened: nothing is left to predict. */
   readonly job?: Job;
-  /** What the job draws, by ordinal. */
+  /** What the job predicts, by ordinal. */
   readonly instances: ReadonlyMap<number, Instance>;
   /** Instances whose image cannot be opened, as failures. */
   readonly settled: readonly PredictedInstance[];
 }
 
-/** Names a run on a queue: what it draws, with what, in which batches. 16 hex digits. */
+/** Names a run on a queue by its input, model, options and batches. 16 hex digits. */
 export function runIdOf(
   { identity, batchSize }: Pick<PredictRequest, "identity" | "batchSize">,
   naming: JobNaming,
 ): string {
   return createHash("sha256")
-    .update(JSON.stringify([identity, batchSize, naming.imageAddress ?? null]))
+    .update(JSON.stringify([identity, batchSize, naming.imageAddress?.open() ?? null]))
     .digest("hex")
     .slice(0, 16);
 }
@@ -48,19 +52,22 @@ export async function* planJobs(
   run: string,
   naming: JobNaming,
 ): AsyncGenerator<PlannedJob, void, undefined> {
+  const frame = frameOf(request, run, naming);
+  const toJob = (batch: number, images: readonly CropSource[]): PlannedJob =>
+    toPlannedJob(`${run}-${batch}`, images, frame, naming);
   let number: number | undefined;
   let parts: CropSource[] = [];
   for await (const source of request.sources) {
     for (const [batch, instances] of byBatch(source.instances, request)) {
       if (number !== undefined && batch !== number) {
-        yield toPlannedJob(number, parts, request, run, naming);
+        yield toJob(number, parts);
         parts = [];
       }
       number = batch;
       parts.push({ ...source, instances });
     }
   }
-  if (number !== undefined) yield toPlannedJob(number, parts, request, run, naming);
+  if (number !== undefined) yield toJob(number, parts);
 }
 
 /** An image's instances may belong to several batches; their numbers grow. */
@@ -75,13 +82,16 @@ function byBatch(instances: readonly Instance[], { plan }: PredictRequest): Map<
   return groups;
 }
 
-function toPlannedJob(
-  batch: number,
-  parts: readonly CropSource[],
-  request: PredictRequest,
-  run: string,
-  naming: JobNaming,
-): PlannedJob {
+/** What all jobs of a run have in common. */
+type JobFrame = Omit<Job, "images">;
+
+function frameOf({ identity }: PredictRequest, run: string, { attempts }: JobNaming): JobFrame {
+  const { context, maxSteps, candidates, sure, minScore, simplify, model } = identity;
+  const options = { context, maxSteps, candidates, ...(sure !== undefined && { sure }), minScore, simplify };
+  return { type: "polyrnn-job", version: JOB_VERSION, run, model, options, attempts };
+}
+
+function toPlannedJob(id: string, parts: readonly CropSource[], frame: JobFrame, naming: JobNaming): PlannedJob {
   const settled: PredictedInstance[] = [];
   const images: JobImage[] = [];
   const instances = new Map<number, Instance>();
@@ -90,9 +100,14 @@ function toPlannedJob(
       for (const instance of ofImage) settled.push(failedBy(instance, location.failure));
       continue;
     }
+    const source = sourceOf(location.path, naming);
+    if (lengthOf(source) > LONGEST_SOURCE) {
+      for (const instance of ofImage) settled.push(failedBy(instance, tooLong(location.path)));
+      continue;
+    }
     for (const instance of ofImage) instances.set(instance.ordinal, instance);
     images.push({
-      ...sourceOf(location.path, naming),
+      ...source,
       ...(image.width !== undefined && { width: image.width }),
       ...(image.height !== undefined && { height: image.height }),
       instances: ofImage.map(({ ordinal, annotationId, imageId, box }) => ({
@@ -103,25 +118,14 @@ function toPlannedJob(
       })),
     });
   }
-  const id = `${run}-${batch}`;
   if (images.length === 0) return { id, instances, settled };
-  const { context, maxSteps, candidates, minScore, simplify, model } = request.identity;
-  const options = { context, maxSteps, candidates, minScore, simplify };
-  const job: Job = {
-    type: "polyrnn-job",
-    version: JOB_VERSION,
-    run,
-    model,
-    options,
-    attempts: naming.attempts,
-    images,
-  };
+  const job: Job = { ...frame, images };
   const violation = checkJob(job);
   if (violation !== undefined) throw new Error(`job ${id}: ${describeViolation(violation)}`);
   return { id, job, instances, settled };
 }
 
-/** The job, image by image: how an image that kills workers is told from those that only shared a batch with it. */
+/** One job per image: tells an image that kills workers from those that only shared a batch with it. */
 export function splitByImage({ id, job, instances }: PlannedJob): readonly PlannedJob[] {
   return (job?.images ?? []).map((image, position) => ({
     id: `${id}-image${position}`,
@@ -136,19 +140,31 @@ export function failedBy(instance: Instance, { reason, message }: Failure): Pred
   return { instance, outcome: { ordinal, annotationId, imageId, status: "failed", reason, message } };
 }
 
+function lengthOf(source: ImageSource): number {
+  return "path" in source ? source.path.length : source.address.length;
+}
+
+function tooLong(path: string): Failure {
+  return {
+    reason: "image-missing",
+    message:
+      `image ${receivedOf(path)}: expected a path or address of at most ${LONGEST_SOURCE} characters for a job, ` +
+      "received a longer one. Shorten the names of its folders.",
+  };
+}
+
 function sourceOf(path: string, { images, imageAddress }: JobNaming): ImageSource {
   const parts = relative(images, path).split(sep);
   if (imageAddress === undefined) return { path: parts.join("/") };
-  return { address: `${imageAddress.replace(/\/+$/, "")}/${parts.map(encodeURIComponent).join("/")}` };
+  const url = new URL(imageAddress.open());
+  const folder = url.pathname.endsWith("/") ? url.pathname : `${url.pathname}/`;
+  url.pathname = folder + parts.map(encodeURIComponent).join("/");
+  return { address: url.href };
 }
 
-/*
- * A result as Redis gives it back, made into outcomes: checked by schema and against the job, because anyone on that
- * server can write there.
- */
-
+/** A result that fits its job, or why it does not. */
 export type Received =
-  | { readonly kind: "drawn"; readonly drawn: readonly PredictedInstance[]; readonly result: JobResult }
+  | { readonly kind: "accepted"; readonly predicted: readonly PredictedInstance[]; readonly result: JobResult }
   | { readonly kind: "refused"; readonly why: string };
 
 /** @param value the worker's return value, parsed */
@@ -159,24 +175,26 @@ export function receiveResult({ job, instances, settled }: PlannedJob, value: un
   if (result.model !== job?.model)
     return {
       kind: "refused",
-      why: `expected a result of model ${job?.model.slice(0, 12) ?? "none"} but received one of ${result.model.slice(0, 12)}`,
+      why:
+        `expected a result of model ${job?.model.slice(0, 12) ?? "none"} ` +
+        `but received one of ${result.model.slice(0, 12)}`,
     };
-  const drawn: PredictedInstance[] = [];
+  const predicted: PredictedInstance[] = [...settled];
   const seen = new Set<number>();
   for (const outcome of result.outcomes) {
     const instance = instances.get(outcome.ordinal);
     if (instance === undefined || seen.has(outcome.ordinal))
       return { kind: "refused", why: `expected each instance of the job once but received ordinal ${outcome.ordinal}` };
     seen.add(outcome.ordinal);
-    const { annotationId, imageId } = instance;
-    drawn.push({ instance, outcome: ordered({ ...outcome, annotationId, imageId }) });
+    predicted.push({ instance, outcome: ordered(outcome, instance) });
   }
   if (seen.size !== instances.size)
     return { kind: "refused", why: `expected ${instances.size} outcomes but received ${seen.size}` };
-  return { kind: "drawn", drawn: [...settled, ...drawn].sort((a, b) => a.outcome.ordinal - b.outcome.ordinal), result };
+  predicted.sort((a, b) => a.outcome.ordinal - b.outcome.ordinal);
+  return { kind: "accepted", predicted, result };
 }
 
-/** Fields in the order in which the journal has them when one machine draws. */
-function ordered({ ordinal, annotationId, imageId, ...rest }: Outcome): Outcome {
+/** Fields in the order in which the journal has them when one machine does the work. */
+function ordered({ ordinal, ...rest }: JobOutcome, { annotationId, imageId }: Instance): Outcome {
   return { ordinal, annotationId, imageId, ...rest };
 }

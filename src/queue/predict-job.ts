@@ -1,17 +1,35 @@
 /**
- * One job to its result: cut the crops, wait for the decoder, draw. Cutting the next job while this one is drawn is the
- * worker's business.
+ * One job to its result, as a worker does it: open or fetch the images, cut the crops, predict, return the outcomes.
+ * Cutting the next job while this one waits for the decoder is the worker's business (queue/worker.ts).
+ *
+ * Names in jobs are data from outside. An image lies inside the worker's image folder, or is fetched into a temporary
+ * one; nothing beyond the image folder is opened, whatever links lie in it.
  */
+import { realpath, rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { PredictedInstance } from "../annotate/predict-batch.js";
 import { predictInstances } from "../annotate/predict-batch.js";
 import { StageClock } from "../annotate/summary.js";
 import type { CropResult } from "../crop/crop.js";
+import type { CropSource } from "../crop/read-crops.js";
 import { readCrops } from "../crop/read-crops.js";
-import type { BatchDecoder } from "../predict/decoder.js";
-import type { ImageAccess } from "./image-files.js";
-import { FetchedFiles, openJobImages } from "./image-files.js";
-import type { Job, JobOutcome, JobResult } from "./job.js";
+import { reasonOutside } from "../dataset/image-names.js";
+import { receivedOf } from "../errors.js";
+import { isInside } from "../files/folders.js";
+import type { BatchDecoder } from "../predict/outline.js";
+import type { FailReason, Instance } from "../types.js";
+import type { FetchLimits } from "./fetch-image.js";
+import { makeFetchFolder } from "./fetch-folders.js";
+import { fetchImage } from "./fetch-image.js";
+import type { Job, JobImage, JobInstance, JobOutcome, JobResult } from "./job.js";
 import { JOB_VERSION, MOST_INSTANCES } from "./job.js";
+
+export interface ImageAccess extends FetchLimits {
+  /** Folder that paths in jobs are relative to. */
+  readonly folder: string;
+  /** True: a passing failure counts as one of the image, because nobody will try again. */
+  readonly isLastAttempt: boolean;
+}
 
 export interface CutJob {
   readonly job: Job;
@@ -20,8 +38,8 @@ export interface CutJob {
 }
 
 /**
- * Opens or fetches the images and cuts every crop. @throws Error when an image could not be fetched now and may be
- * later
+ * Opens or fetches the images and cuts every crop.
+ * @throws Error when an image could not be fetched now and may be later
  */
 export async function cutJob(job: Job, access: ImageAccess): Promise<CutJob> {
   const clock = new StageClock();
@@ -44,7 +62,7 @@ export async function cutJob(job: Job, access: ImageAccess): Promise<CutJob> {
 
 /** @returns a result with one outcome per instance of the job */
 export async function predictJob(decoder: BatchDecoder, { job, crops, clock }: CutJob): Promise<JobResult> {
-  const drawn = await predictInstances(decoder.decode, crops, job.options, clock);
+  const predicted = await predictInstances(decoder.decode, crops, job.options, clock);
   const seconds = clock.seconds();
   return {
     type: "polyrnn-result",
@@ -59,7 +77,7 @@ export async function predictJob(decoder: BatchDecoder, { job, crops, clock }: C
       encode: 1000 * seconds.encode,
       steps: 1000 * seconds.steps,
     },
-    outcomes: drawn.map(toJobOutcome),
+    outcomes: predicted.map(toJobOutcome),
   };
 }
 
@@ -74,4 +92,90 @@ function toJobOutcome({ outcome }: PredictedInstance): JobOutcome {
     case "failed":
       return { ordinal: outcome.ordinal, status: outcome.status, reason: outcome.reason, message: outcome.message };
   }
+}
+
+type Location = CropSource["location"];
+
+/** A folder for what was fetched; made when it is first needed. */
+class FetchedFiles {
+  private folder: Promise<string> | undefined;
+  private count = 0;
+
+  /** @returns a path that is free */
+  async next(): Promise<string> {
+    this.folder ??= makeFetchFolder();
+    return join(await this.folder, String(this.count++));
+  }
+
+  /** A folder that cannot be removed now is removed when a worker starts. */
+  async remove(): Promise<void> {
+    if (this.folder !== undefined) await rm(await this.folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Walks the images of a job in order.
+ * @param files fetched images go there; the caller removes it when the crops are cut, which is later than the end of
+ *   this walk
+ * @throws Error when a fetch failed and may succeed later
+ */
+async function* openJobImages(
+  job: Job,
+  access: ImageAccess,
+  files: FetchedFiles,
+): AsyncGenerator<CropSource, void, undefined> {
+  for (const image of job.images) {
+    const location =
+      "path" in image
+        ? await locateInside(access.folder, image.path)
+        : await fetchInto(await files.next(), image.address, access);
+    yield { image: sizeOf(image), location, instances: image.instances.map(toInstance) };
+  }
+}
+
+async function locateInside(folder: string, path: string): Promise<Location> {
+  const outside = reasonOutside(path);
+  if (outside !== undefined) return failOutside(path, outside);
+  const full = join(folder, path);
+  try {
+    if (!isInside(await realpath(folder), await realpath(full)))
+      return failOutside(path, "a link that leads out of it");
+  } catch {
+    return failed(
+      "image-missing",
+      `${full}: expected an image file, received no file. ` +
+        "Check that the worker's --images is the folder the run was started with.",
+    );
+  }
+  return { kind: "file", path: full };
+}
+
+async function fetchInto(path: string, address: string, access: ImageAccess): Promise<Location> {
+  const fetched = await fetchImage(address, path, access);
+  if (fetched.kind === "fetched") return { kind: "file", path };
+  // Given up for a stop: the job goes back, and the image is not judged.
+  if (access.stop?.aborted === true || (fetched.isTransient && !access.isLastAttempt))
+    throw new Error(fetched.failure.message);
+  return { kind: "failed", failure: fetched.failure };
+}
+
+function failOutside(path: string, received: string): Location {
+  return failed(
+    "image-outside",
+    `image ${receivedOf(path)}: expected a path inside the worker's image folder, received ${received}. ` +
+      "It was not opened.",
+  );
+}
+
+function failed(reason: FailReason, message: string): Location {
+  return { kind: "failed", failure: { reason, message } };
+}
+
+function sizeOf({ width, height }: JobImage): CropSource["image"] {
+  return { ...(width !== undefined && { width }), ...(height !== undefined && { height }) };
+}
+
+/** Enough of an instance to predict it; what else the annotation holds stays with the coordinator. */
+function toInstance({ ordinal, annotationId, imageId, box: [left, top, width, height] }: JobInstance): Instance {
+  return { ordinal, annotationId, imageId, categoryId: 0, box: { left, top, width, height }, raw: {} };
 }

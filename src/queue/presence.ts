@@ -1,7 +1,8 @@
 /**
- * Who is there: each worker keeps a card in Redis that vanishes when it is not renewed. Times are Redis' own (PX), so
- * that no clock of another machine matters. The models that have a queue are kept in a hash beside them.
+ * Who is there: each worker keeps a card in Redis that expires when it is not renewed. Times are Redis' own (PX), so
+ * that no clock of another machine matters. The models that have a queue are kept in a hash beside the cards.
  */
+import { cutText, parseForeignJson } from "../foreign.js";
 import type { QueueConnection } from "./connection.js";
 import { KEY_PREFIX } from "./connection.js";
 import type { WorkerCard } from "./job.js";
@@ -42,7 +43,7 @@ export async function listModels(connection: QueueConnection): Promise<readonly 
   const found = await connection.ask(connection.client.hgetall(MODELS_KEY));
   return Object.entries(found)
     .filter(([model]) => /^[0-9a-f]{64}$/.test(model))
-    .map(([model, modelName]) => ({ model, modelName }))
+    .map(([model, modelName]) => ({ model, modelName: cutText(modelName, 200) }))
     .sort((a, b) => (a.modelName < b.modelName ? -1 : 1));
 }
 
@@ -52,7 +53,12 @@ export async function listWorkers(connection: QueueConnection): Promise<readonly
   return texts.flatMap((text) => parseCard(text)).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Values of all keys of a pattern, read in steps that do not hold the server up. */
+/** Bytes of a value that are read: cards and leases of ours are far shorter. */
+const LONGEST_VALUE = 10_000;
+/** Keys that are looked at; the server may be anyone's, and hold any number. */
+const MOST_KEYS = 10_000;
+
+/** Values of all keys of a pattern, read in steps that do not block the server. Longer values are cut, and so damaged. */
 export async function valuesOf(connection: QueueConnection, pattern: string): Promise<readonly string[]> {
   const { client } = connection;
   const values: string[] = [];
@@ -60,17 +66,24 @@ export async function valuesOf(connection: QueueConnection, pattern: string): Pr
   do {
     const [next, keys] = await connection.ask(client.scan(cursor, "MATCH", pattern, "COUNT", 1000));
     cursor = next;
-    if (keys.length > 0) values.push(...(await connection.ask(client.mget(keys))).filter((value) => value !== null));
-  } while (cursor !== "0");
+    const reads = keys.map((key) => client.getrange(key, 0, LONGEST_VALUE).catch(wrongKind));
+    values.push(...(await connection.ask(Promise.all(reads))).filter((value) => value !== ""));
+  } while (cursor !== "0" && values.length < MOST_KEYS);
   return values;
 }
 
+/** A list or a hash under a name of ours is somebody else's. */
+function wrongKind(error: unknown): string {
+  if (error instanceof Error && error.message.startsWith("WRONGTYPE")) return "";
+  throw error;
+}
+
 function parseCard(text: string): WorkerCard[] {
-  if (text.length > 10_000) return [];
+  if (text.length > LONGEST_VALUE) return [];
   try {
-    const card: unknown = JSON.parse(text);
+    const card = parseForeignJson(text);
     return checkWorkerCard(card) === undefined ? [card as WorkerCard] : [];
   } catch {
-    return []; // somebody else's key
+    return []; // a foreign key
   }
 }

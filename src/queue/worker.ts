@@ -1,25 +1,31 @@
 /**
- * A worker: takes jobs of its model, cuts their crops, draws, returns the outcomes; until it is told to stop.
+ * A worker: takes jobs of its model, cuts their crops, predicts, returns the outcomes, until it is stopped.
  *
- * It holds `concurrency` jobs at once. As many as the decoder takes side by side are drawn; the crops of the others are
- * cut meanwhile, so that it never waits for them. On a stop the jobs at the decoder are finished and the others are
- * given back.
+ * It holds `concurrency` jobs at once. As many as the decoder takes side by side are predicted; the crops of the others
+ * are cut meanwhile, so that the decoder never waits for them. On a stop the jobs at the decoder are finished and the
+ * others are given back.
+ *
+ * Above 300 lines because all that shares BullMQ's worker object and its connection stands here.
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Job as BullJob } from "bullmq";
 import { Queue, UnrecoverableError, WaitingError, Worker } from "bullmq";
+import { count } from "../count.js";
 import { Gate } from "../crop/gate.js";
 import type { DeviceChoice } from "../engine/devices.js";
+import { cutText } from "../foreign.js";
 import type { Model } from "../model/model.js";
 import { loadModel } from "../model/model.js";
-import type { BatchDecoder } from "../predict/decoder.js";
+import type { BatchDecoder } from "../predict/outline.js";
 import { openBatchDecoder } from "../predict/decoder.js";
 import { describeViolation } from "../validate.js";
+import type { RedisAddress } from "./address.js";
 import { queueReason } from "./address.js";
 import type { QueueConnection } from "./connection.js";
 import { connectToQueue, KEY_PREFIX, queueNameOf } from "./connection.js";
+import { removeLeftFolders } from "./fetch-folders.js";
 import type { FetchLimits } from "./fetch-image.js";
 import type { Job, JobResult, WorkerCard } from "./job.js";
 import { checkJob, JOB_VERSION, MOST_ATTEMPTS } from "./job.js";
@@ -29,12 +35,8 @@ import { cutJob, predictJob } from "./predict-job.js";
 import { hideWorker, RENEW_CARD_MS, showWorker } from "./presence.js";
 
 export interface WorkerOptions extends FetchLimits {
-  /** redis:// or rediss:// address, password included. */
-  readonly queue: string;
-  /**
-   * Longest wait for an answer from Redis at the start and at the end, milliseconds; between, a worker waits for as
-   * long as it takes.
-   */
+  readonly queue: RedisAddress;
+  /** Longest wait for an answer from Redis at the start and at the end, milliseconds; in between there is no limit. */
   readonly queueTimeoutMs: number;
   /** Folder that image paths in jobs are relative to. */
   readonly images: string;
@@ -43,9 +45,9 @@ export interface WorkerOptions extends FetchLimits {
   readonly device: DeviceChoice;
   /** Cores to compute on where the CPU does; all when absent. */
   readonly threads?: number;
-  /** Jobs held at once, 1 or more; one more than the decoder draws when absent. */
+  /** Jobs held at once, 1 or more; one more than the decoder takes when absent. */
   readonly concurrency?: number;
-  /** A worker that was silent for so long has lost its jobs to others, milliseconds. */
+  /** A worker that is silent for longer loses its jobs to others, milliseconds. */
   readonly stalledAfterMs: number;
   /** Jobs per second of all workers of the model together; absent: no limit. */
   readonly rate?: number;
@@ -70,7 +72,10 @@ export interface WorkerSummary {
   readonly givenBack: number;
 }
 
-/** A lost connection is tried again so soon, milliseconds. */
+/** Longest wait for the jobs at the decoder on a stop. What is not done by then is done by others. */
+const LEAVE_MS = 120_000;
+
+/** Pause before a lost connection is tried again. */
 const RETRY_MS = 1000;
 
 /**
@@ -83,19 +88,34 @@ export async function runWorker(
   host: WorkerHost,
   open = openBatchDecoder,
 ): Promise<WorkerSummary> {
-  const connection = await connectToQueue({ queue: options.queue, timeoutMs: options.queueTimeoutMs });
+  const connection = await connectToQueue({
+    queue: options.queue,
+    timeoutMs: options.queueTimeoutMs,
+    afterwards: "Then start the worker again.",
+  });
+  const left = await removeLeftFolders();
+  if (left > 0) host.note(`removed ${count(left, "temporary folder")} that killed workers have left`);
   try {
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
     const { decoder } = await open(model, options);
     try {
-      return await new JobWorker(options, host, connection, model, decoder).work();
+      return await new JobWorker({ options, host, connection, model, decoder }).work();
     } finally {
       await decoder.dispose();
     }
   } finally {
     connection.close();
   }
+}
+
+/** What a worker works with. */
+interface WorkerSetup {
+  readonly options: WorkerOptions;
+  readonly host: WorkerHost;
+  readonly connection: QueueConnection;
+  readonly model: Model;
+  readonly decoder: BatchDecoder;
 }
 
 class JobWorker {
@@ -106,13 +126,8 @@ class JobWorker {
   private readonly trouble: TroubleLog;
   private counts = { jobs: 0, rejected: 0, givenBack: 0 };
 
-  constructor(
-    private readonly options: WorkerOptions,
-    private readonly host: WorkerHost,
-    private readonly connection: QueueConnection,
-    private readonly model: Model,
-    private readonly decoder: BatchDecoder,
-  ) {
+  constructor(private readonly setup: WorkerSetup) {
+    const { host, connection, model, decoder } = setup;
     this.atDecoder = new Gate(decoder.batchesAtOnce);
     this.queue = new Queue(queueNameOf(model.hash), {
       connection: connection.client,
@@ -131,7 +146,7 @@ class JobWorker {
   }
 
   async work(): Promise<WorkerSummary> {
-    const { options, host, connection, decoder, model } = this;
+    const { options, host, connection, decoder, model } = this.setup;
     const endpoint = await this.openEndpoint();
     const taker = connection.client.duplicate();
     taker.on("error", (error: unknown) => {
@@ -153,7 +168,7 @@ class JobWorker {
       concurrency: options.concurrency ?? decoder.batchesAtOnce + 1,
       lockDuration: options.stalledAfterMs,
       stalledInterval: options.stalledAfterMs / 2,
-      maxStalledCount: MOST_ATTEMPTS, // of jobs that cannot even be read; ours say themselves how many they may have
+      maxStalledCount: MOST_ATTEMPTS, // for jobs that cannot even be read; ours carry their own limit
       runRetryDelay: RETRY_MS,
       drainDelay: 1,
       ...(options.rate === undefined ? {} : { limiter: { max: options.rate, duration: 1000 } }),
@@ -163,15 +178,16 @@ class JobWorker {
     });
     worker.on("failed", (job, error) => {
       this.metrics.countJob("failed");
-      host.note(`job ${job?.id ?? ""}: ${queueReason(error)}`);
+      host.note(`job ${cutText(job?.id ?? "", 100)}: ${queueReason(error)}`);
     });
     host.note(
-      `worker ${this.id}: model ${model.card.name} (${model.hash.slice(0, 12)}) on ${decoder.device} (${decoder.version}); waiting for jobs at ${connection.address.shown}`,
+      `worker ${this.id}: model ${model.card.name} (${model.hash.slice(0, 12)}) on ${decoder.device} ` +
+        `(${decoder.version}); waiting for jobs at ${connection.address.shown}`,
     );
     try {
       await aborted(host.signal);
       await this.leave(worker);
-      await hideWorker(connection, this.id).catch(() => undefined); // it vanishes by itself
+      await hideWorker(connection, this.id).catch(() => undefined); // the card expires by itself
     } finally {
       clearInterval(renewal);
       taker.disconnect();
@@ -187,29 +203,38 @@ class JobWorker {
   }
 
   /**
-   * Lets the jobs at the decoder end and gives back the others. BullMQ would wait for a server that is away for ever.
+   * Lets the jobs at the decoder end and gives back the others. BullMQ alone would wait forever for a lost server.
    * @throws E_UNAVAILABLE when the server is silent for its time limit; it gives the jobs to others when it is back
    */
   private async leave(worker: Worker): Promise<void> {
     const closed = worker.close().then(() => true);
+    const until = performance.now() + LEAVE_MS;
     for (let isClosed = false; !isClosed;) {
-      const answer = this.connection
-        .ask(this.connection.client.ping())
-        .then(() => wait(RETRY_MS, false, { ref: false }));
-      answer.catch(() => undefined); // when the worker is closed by then, nobody listens
+      if (performance.now() > until) {
+        this.setup.host.note(`stopping without waiting longer for what is being drawn; others will draw it`);
+        return;
+      }
+      const { connection } = this.setup;
+      const answer = connection.ask(connection.client.ping()).then(() => wait(RETRY_MS, false, { ref: false }));
+      answer.catch(() => undefined); // not awaited when the worker closes first
       isClosed = await Promise.race([closed, answer]);
     }
   }
 
   private async process(bull: BullJob, token: string | undefined): Promise<JobResult> {
     const job = this.receive(bull);
-    const { images: folder, maxBytes, timeoutMs, allowPrivateAddresses } = this.options;
+    const { images: folder, maxBytes, timeoutMs, allowPrivateAddresses } = this.setup.options;
     const isLastAttempt = bull.attemptsMade + 1 >= job.attempts;
-    const cut = await cutJob(job, { folder, maxBytes, timeoutMs, allowPrivateAddresses, isLastAttempt });
+    const { signal } = this.setup.host;
+    const access = { folder, maxBytes, timeoutMs, allowPrivateAddresses, isLastAttempt, stop: signal };
+    const cut = await cutJob(job, access).catch(async (error: unknown) => {
+      if (signal.aborted) await this.giveBack(bull, token);
+      throw error;
+    });
     await this.atDecoder.enter(1);
     try {
-      if (this.host.signal.aborted) await this.giveBack(bull, token);
-      const result = await predictJob(this.decoder, cut);
+      if (signal.aborted) await this.giveBack(bull, token);
+      const result = await predictJob(this.setup.decoder, cut);
       this.metrics.countResult(result);
       this.metrics.countJob("done");
       this.counts.jobs++;
@@ -219,20 +244,19 @@ class JobWorker {
     }
   }
 
-  /**
-   * @throws UnrecoverableError for what is not ours, for another model's job, and for a job that enough workers died of
-   */
+  /** @throws UnrecoverableError for a foreign job, one of another model, and one that enough workers died of */
   private receive(bull: BullJob): Job {
+    const { hash } = this.setup.model;
     const data: unknown = bull.data;
     const violation = checkJob(data);
     if (violation !== undefined) throw this.rejection(describeViolation(violation));
     const job = data as Job;
-    if (job.model !== this.model.hash)
+    if (job.model !== hash)
       throw this.rejection(
-        `expected a job for model ${this.model.hash.slice(0, 12)} but received one for ${job.model.slice(0, 12)}`,
+        `expected a job for model ${hash.slice(0, 12)} but received one for ${job.model.slice(0, 12)}`,
       );
     if (bull.stalledCounter >= job.attempts)
-      throw new UnrecoverableError(`${bull.stalledCounter} worker(s) died or stalled while they had it`);
+      throw new UnrecoverableError(`${count(bull.stalledCounter, "worker")} died or stalled with it`);
     return job;
   }
 
@@ -250,15 +274,16 @@ class JobWorker {
   }
 
   private async openEndpoint(): Promise<MetricsEndpoint | undefined> {
-    const { metricsPort, metricsHost } = this.options;
+    const { options, host } = this.setup;
+    const { metricsPort, metricsHost } = options;
     if (metricsPort === undefined) return undefined;
     const endpoint = await serveMetrics(this.metrics.registry, metricsHost, metricsPort);
-    this.host.note(`metrics at http://${metricsHost}:${endpoint.port}/metrics`);
+    host.note(`metrics at http://${metricsHost}:${endpoint.port}/metrics`);
     return endpoint;
   }
 
   private card(): WorkerCard {
-    const { model, decoder, metrics } = this;
+    const { model, decoder } = this.setup;
     return {
       type: "polyrnn-worker",
       version: JOB_VERSION,
@@ -270,15 +295,15 @@ class JobWorker {
       engine: decoder.name,
       device: decoder.device,
       engineVersion: decoder.version,
-      instances: metrics.instances,
-      failed: metrics.failed,
+      instances: this.metrics.instances,
+      failed: this.metrics.failed,
     };
   }
 }
 
-/** Says each trouble with Redis once until it has passed: a server that is away makes an error every second. */
+/** Reports each trouble with Redis once until it has passed: a lost server makes an error every second. */
 class TroubleLog {
-  private readonly said = new Set<string>();
+  private readonly reported = new Set<string>();
   constructor(
     private readonly shown: string,
     private readonly note: (line: string) => void,
@@ -286,14 +311,14 @@ class TroubleLog {
 
   add(error: unknown): void {
     const reason = queueReason(error);
-    if (this.said.has(reason) || this.said.size > 20) return;
-    this.said.add(reason);
+    if (this.reported.has(reason) || this.reported.size > 20) return;
+    this.reported.add(reason);
     this.note(`${this.shown}: ${reason}; trying again`);
   }
 
   clear(): void {
-    if (this.said.size > 0) this.note(`${this.shown}: connected again`);
-    this.said.clear();
+    if (this.reported.size > 0) this.note(`${this.shown}: connected again`);
+    this.reported.clear();
   }
 }
 

@@ -1,20 +1,33 @@
-/** The output folder of an evaluation or a click simulation: what lies in it, and who may write there. */
-import { readdir, realpath, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
-import { AUTOMATIC_FILE } from "../clicks/automatic-file.js";
-import { cannotWrite, EXIT, PolyrnnError, reasonOf, usageError } from "../errors.js";
-import { makeFolder } from "../files/atomic-file.js";
-import { CLICKS_FILE, INSTANCES_FILE } from "./csv.js";
+/** The output folder of an evaluation or a click simulation: the names of its files, and what it must be to be used. */
+import { readdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { count } from "../count.js";
+import { cannotWrite, PolyrnnError, reasonOf, usageError } from "../errors.js";
+import { makeFolder, removeLeftovers } from "../files/atomic-file.js";
+import { folderNotEmpty, realPathOf, takeBackFolder } from "../files/folders.js";
 
 export const REPORT_JSON = "report.json";
 export const REPORT_MARKDOWN = "report.md";
 export const REPORT_HTML = "report.html";
+/** One line per annotation of the truth (report/csv.ts). */
+export const INSTANCES_FILE = "instances.csv";
+/** One line per simulated instance and threshold (report/csv.ts). */
+export const CLICKS_FILE = "clicks.csv";
+/** The polygons a click simulation begins with, as a COCO file. */
+export const AUTOMATIC_FILE = "automatic.json";
 
 /**
  * Everything that is ever written there. Each is replaced when its successor is whole, so a failed evaluation leaves an
- * earlier report as it was.
+ * earlier report as it was. report.json is written last.
  */
-const OWN_FILES = [REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML, INSTANCES_FILE, CLICKS_FILE, AUTOMATIC_FILE];
+const OWN_FILES: readonly string[] = [
+  REPORT_JSON,
+  REPORT_MARKDOWN,
+  REPORT_HTML,
+  INSTANCES_FILE,
+  CLICKS_FILE,
+  AUTOMATIC_FILE,
+];
 
 /** Where an evaluation goes when the user does not say: a folder beside the predictions. */
 export function defaultReportFolder(predictions: string): string {
@@ -24,9 +37,15 @@ export function defaultReportFolder(predictions: string): string {
 /**
  * Makes the folder ready.
  * @param inputs files that are never written over
+ * @returns what to call when there will be no report: a folder that was empty holds none of its files then, and one
+ *   that was not there is gone
  * @throws E_USAGE when an input is one of the files to be written; E_OUT_NOT_EMPTY without `force`; E_WRITE
  */
-export async function prepareReportFolder(out: string, inputs: readonly string[], force: boolean): Promise<void> {
+export async function prepareReportFolder(
+  out: string,
+  inputs: readonly string[],
+  force: boolean,
+): Promise<() => Promise<void>> {
   const own = await Promise.all(OWN_FILES.map((name) => realPathOf(join(out, name))));
   for (const input of inputs) {
     if (own.includes(await realPathOf(input))) {
@@ -37,9 +56,14 @@ export async function prepareReportFolder(out: string, inputs: readonly string[]
     }
   }
   try {
-    await makeFolder(out);
+    const made = await makeFolder(out);
+    await removeLeftovers(out, OWN_FILES);
     const names = await readdir(out);
-    if (names.length > 0 && !force) throw notEmpty(out, names);
+    // Its own files without the one that is written last: a report that was cut off by a kill.
+    const isCutOff = !names.includes(REPORT_JSON) && names.every((name) => OWN_FILES.includes(name));
+    if (names.length > 0 && !isCutOff && !force) throw notEmpty(out, names);
+    // An earlier report is replaced file by file, and stays where there is no new one.
+    return names.length > 0 ? () => Promise.resolve() : () => takeBackFolder(out, made, OWN_FILES);
   } catch (error) {
     if (error instanceof PolyrnnError) throw error;
     throw cannotWrite(
@@ -52,24 +76,11 @@ export async function prepareReportFolder(out: string, inputs: readonly string[]
 
 function notEmpty(out: string, names: readonly string[]): PolyrnnError {
   const isReport = names.includes(REPORT_JSON);
-  return new PolyrnnError(
-    `--out ${out}: expected an empty folder, received ${isReport ? "an earlier report" : `${names.length} file(s), for example ${names[0] ?? ""}`}`,
-    "E_OUT_NOT_EMPTY",
-    EXIT.cannotWrite,
+  const received = isReport ? "an earlier report" : `${count(names.length, "file")}, for example ${names[0] ?? ""}`;
+  return folderNotEmpty(
+    `--out ${out}: expected an empty folder, received ${received}`,
     isReport
       ? "Replace it with --force, or name another folder with --out."
       : "Name another folder with --out, or write beside what is there with --force.",
   );
-}
-
-/** Without links as far as the path exists. */
-async function realPathOf(path: string): Promise<string> {
-  const full = resolve(path);
-  const exists = await stat(full).then(
-    () => true,
-    () => false,
-  );
-  if (exists) return realpath(full);
-  const parent = dirname(full);
-  return parent === full ? full : join(await realPathOf(parent), full.slice(parent.length + 1));
 }

@@ -1,12 +1,15 @@
-/** Charts of the report. */
+/** Charts of report.html: clicks, histograms, IoU against size and against score. */
 import type { Chart } from "../page/chart.js";
-import { BLUE, drawChart as draw, GREEN, ORANGE } from "../page/chart.js";
+import { BLUE, drawChart, GREEN, ORANGE } from "../page/chart.js";
 import type { Markup } from "../page/markup.js";
 import { PUBLISHED_CLICKS } from "./published.js";
 import type { ClickReport, EvaluationReport, HistogramBin } from "./types.js";
 
-/** Figure 5 of the paper: what corrections buy. The published line was measured on other images. */
-export function iouAgainstClicks(clicks: ClickReport, automaticIou: number | null): Chart {
+/**
+ * Figure 5 of the paper: what corrections buy.
+ * @param isPublished whether the paper's line is drawn as well, which was measured on other images
+ */
+export function iouAgainstClicks(clicks: ClickReport, automaticIou: number | null, isPublished: boolean): Chart {
   const measured = clicks.perThreshold
     .map(({ threshold, clicksInstanceMean, iouInstanceMean }) => ({
       threshold,
@@ -17,47 +20,62 @@ export function iouAgainstClicks(clicks: ClickReport, automaticIou: number | nul
     .sort((a, b) => b.threshold - a.threshold);
   const points = measured.map((point) => ({ value: [point.clicks, point.iou], label: `T=${point.threshold}` }));
   if (automaticIou !== null) points.unshift({ value: [0, automaticIou], label: "automatic" });
-  const published = PUBLISHED_CLICKS[0].rows
+  const published = (isPublished ? PUBLISHED_CLICKS[0].rows : [])
     .map(({ threshold, clicks: count, iou }) => ({
       value: [count ?? 0, iou / 100],
       label: threshold === null ? "automatic" : `T=${threshold}`,
     }))
     .sort((a, b) => a.value[0]! - b.value[0]!);
-  const line = (
-    name: string,
-    color: string,
-    data: typeof points,
-    type: "solid" | "dashed",
-    position: "top" | "bottom",
-  ): object => ({
+  return {
+    title: "What corrections buy",
+    words:
+      "Mean IoU against clicks per instance, one point per threshold T (grid cells)." +
+      (isPublished ? " The dashed line is the paper's, on Cityscapes: other images, other classes." : ""),
+    svg: drawChart(
+      { name: "clicks per instance", min: 0 },
+      {
+        name: "mean IoU",
+        min: floorTo(Math.min(1, ...[...points, ...published].map(({ value }) => value[1]!)), 0.1),
+        max: 1,
+      },
+      [
+        labeledLine(points, { name: "measured here", color: BLUE, type: "solid", position: "top" }),
+        ...(isPublished
+          ? [labeledLine(published, { name: PUBLISHED_LINE, color: ORANGE, type: "dashed", position: "bottom" })]
+          : []),
+      ],
+      { names: isPublished ? ["measured here", PUBLISHED_LINE] : [] },
+    ),
+  };
+}
+
+const PUBLISHED_LINE = "published (Cityscapes)";
+
+interface LabeledPoint {
+  readonly value: readonly (number | null)[];
+  readonly label: string;
+}
+
+interface LineStyle {
+  readonly name: string;
+  readonly color: string;
+  readonly type: "solid" | "dashed";
+  /** Of the labels. */
+  readonly position: "top" | "bottom";
+}
+
+function labeledLine(points: readonly LabeledPoint[], { name, color, type, position }: LineStyle): object {
+  return {
     name,
     type: "line",
     symbolSize: 8,
     color,
     lineStyle: { type, width: 2 },
     itemStyle: { color },
-    data: data.map(({ value, label }) => ({
+    data: points.map(({ value, label }) => ({
       value,
       label: { show: true, formatter: label, position, color: "currentColor", fontSize: 11 },
     })),
-  });
-  return {
-    title: "What corrections buy",
-    words:
-      "Mean IoU against clicks per instance, one point per threshold T (grid cells). The dashed line is the paper's, on Cityscapes: other images, other classes.",
-    svg: draw(
-      { name: "clicks per instance", min: 0 },
-      {
-        name: "mean IoU",
-        min: floorTo(Math.min(...[...points, ...published].map(({ value }) => value[1]!)), 0.1),
-        max: 1,
-      },
-      [
-        line("measured here", BLUE, points, "solid", "top"),
-        line("published (Cityscapes)", ORANGE, published, "dashed", "bottom"),
-      ],
-      { names: ["measured here", "published (Cityscapes)"] },
-    ),
   };
 }
 
@@ -65,7 +83,7 @@ export function iouAfterCorrections(clicks: ClickReport): Chart {
   return {
     title: "IoU after k corrections",
     words: `Mean IoU when the annotator stops after k corrections, at T = ${clicks.curveThreshold}.`,
-    svg: draw(
+    svg: drawChart(
       { name: "corrections allowed per instance", min: 0 },
       { name: "mean IoU", max: 1, min: floorTo(Math.min(...clicks.iouAfterClicks.map(({ iou }) => iou), 1), 0.1) },
       [{ type: "line", color: BLUE, symbolSize: 6, data: clicks.iouAfterClicks.map(({ clicks: k, iou }) => [k, iou]) }],
@@ -98,7 +116,7 @@ function histogram(
   { name, label }: { name: string; label: (low: number, high: number | null) => string },
   interval: number,
 ): Markup {
-  return draw(
+  return drawChart(
     { name, categories: bins.map(({ low, high }) => label(low, high)), interval },
     { name: "instances", min: 0 },
     [{ type: "bar", color: BLUE, barCategoryGap: "12%", data: bins.map(({ count }) => count) }],
@@ -109,7 +127,7 @@ export function iouAgainstSize({ iouBySize }: EvaluationReport): Chart {
   return {
     title: "IoU against object size",
     words: "One dot per instance (a sample of them); the line is the mean per size step.",
-    svg: draw(
+    svg: drawChart(
       { name: "square root of the object's area, pixels", type: "log", ...rangeOfLog(iouBySize.bins) },
       { name: "IoU", min: 0, max: 1 },
       [
@@ -136,14 +154,15 @@ function rangeOfLog(bins: EvaluationReport["iouBySize"]["bins"]): { min: number;
 export function iouAgainstScore({ iouByScore }: EvaluationReport): Chart | undefined {
   if (iouByScore === undefined) return undefined;
   const { rankCorrelation } = iouByScore;
+  const correlation =
+    rankCorrelation === null
+      ? "Too few instances for a rank correlation."
+      : `Rank correlation (Spearman): ${rankCorrelation.toFixed(2)}; ` +
+        "1 would mean that sorting by score sorts by quality.";
   return {
     title: "Is the score worth trusting?",
-    words: `IoU against the score, a sample of instances; the line is the mean per tenth of the score. ${
-      rankCorrelation === null
-        ? "Too few instances for a rank correlation."
-        : `Rank correlation (Spearman): ${rankCorrelation.toFixed(2)}; 1 would mean that sorting by score sorts by quality.`
-    }`,
-    svg: draw({ name: "score", min: 0, max: 1 }, { name: "IoU", min: 0, max: 1 }, [
+    words: `IoU against the score, a sample of instances; the line is the mean per tenth of the score. ${correlation}`,
+    svg: drawChart({ name: "score", min: 0, max: 1 }, { name: "IoU", min: 0, max: 1 }, [
       dots(iouByScore.sample),
       {
         type: "line",

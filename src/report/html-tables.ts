@@ -1,9 +1,7 @@
-/**
- * Tables of the report, in the shape of the paper's Tables 3 to 6. Published numbers have columns of their own, named
- * as such.
- */
+/** Tables of report.html, in the shape of the paper's Tables 3 to 6. Published numbers have columns named as such. */
+import { count } from "../count.js";
 import type { Column, Fragment, Markup } from "../page/markup.js";
-import { html, NOTHING, oneDecimal, rangeOf, ratio, table, whole } from "../page/markup.js";
+import { html, NOTHING, oneDecimal, rangeOf, ratio, shownText, table, whole } from "../page/markup.js";
 import type { PublishedClickTable } from "./published.js";
 import { PUBLISHED_CITYSCAPES, PUBLISHED_CLICKS } from "./published.js";
 import type {
@@ -16,8 +14,8 @@ import type {
   MethodReport,
 } from "./types.js";
 
-/** Mean with its interval below, small. */
-export function withRange(interval: Interval, format: (value: number | null) => string = ratio): Markup {
+/** The mean, and below it the interval in small print. */
+function withRange(interval: Interval, format: (value: number | null) => string = ratio): Markup {
   const range = rangeOf(interval, format);
   return html`${format(interval.mean)}${range === "" ? "" : html`<small>${range}</small>`}`;
 }
@@ -36,7 +34,7 @@ export function methodTable(report: EvaluationReport): Markup {
       { head: "What it is", isText: true },
     ],
     methods.map((method) => [
-      method.name,
+      shownText(method.name),
       withRange(method.classMean),
       withRange(method.instanceMean),
       withRange(method.boundaryInstanceMean),
@@ -47,61 +45,67 @@ export function methodTable(report: EvaluationReport): Markup {
 }
 
 /**
- * The paper's Table 3 turned on its side: a row per class, a column per method, the published mean beside where the
- * class is theirs.
+ * The paper's Table 3 transposed: a row per class, a column per method, the published mean where the class is theirs.
  */
 export function classTable(report: EvaluationReport): Markup {
   const published = PUBLISHED_CITYSCAPES.rows.find(({ method }) => method === "Polygon-RNN")!;
   const isShared =
-    report.methods[0]?.perClass.some(({ name }) => PUBLISHED_CITYSCAPES.classes.includes(name.toLowerCase())) ?? false;
+    report.inputs.published === true &&
+    (report.methods[0]?.perClass.some(({ name }) => PUBLISHED_CITYSCAPES.classes.includes(name.toLowerCase())) ??
+      false);
   const publishedOf = (name: string): Fragment => {
     const at = PUBLISHED_CITYSCAPES.classes.indexOf(name.toLowerCase());
     return at === -1 ? NOTHING : ratio(published.perClass[at]! / 100);
   };
-  return groupTable(
-    "Mean IoU per class (the paper's Table 3)",
-    "Class",
-    report.methods,
-    (method) => method.perClass,
-    isShared ? { head: "Published: Polygon-RNN on Cityscapes", cell: publishedOf } : undefined,
-  );
+  return groupTable(report.methods, {
+    caption: "Mean IoU per class (the paper's Table 3)",
+    head: "Class",
+    groupsOf: ({ perClass }) => perClass,
+    ...(isShared && { extra: { head: "Published: Polygon-RNN on Cityscapes", cell: publishedOf } }),
+  });
 }
 
 export function sizeTable(report: EvaluationReport): Markup {
-  return groupTable(
-    "Mean IoU per object size (COCO: small below 32², medium below 96² pixels of area)",
-    "Size",
-    report.methods,
-    (method) => method.perSize,
-  );
+  return groupTable(report.methods, {
+    caption: "Mean IoU per object size (COCO: small below 32², medium below 96² pixels of area)",
+    head: "Size",
+    groupsOf: ({ perSize }) => perSize,
+  });
 }
 
 export function sourceTable(report: EvaluationReport): Markup {
-  return report.methods[0]?.perSource === undefined
-    ? html``
-    : groupTable("Mean IoU per source", "Source", report.methods, (method) => method.perSource ?? []);
+  if (report.methods[0]?.perSource === undefined) return html``;
+  return groupTable(report.methods, {
+    caption: "Mean IoU per source",
+    head: "Source",
+    groupsOf: ({ perSource }) => perSource ?? [],
+  });
 }
 
-function groupTable(
-  caption: string,
-  head: string,
-  methods: readonly MethodReport[],
-  groupsOf: (method: MethodReport) => readonly GroupScore[],
-  extra?: { readonly head: string; readonly cell: (name: string) => Fragment },
-): Markup {
+interface GroupColumns {
+  readonly caption: string;
+  /** Heads the column of the groups' names. */
+  readonly head: string;
+  readonly groupsOf: (method: MethodReport) => readonly GroupScore[];
+  /** Last column; its cells by the group's name. */
+  readonly extra?: { readonly head: string; readonly cell: (name: string) => Fragment };
+}
+
+/** A row per group, a column per method. */
+function groupTable(methods: readonly MethodReport[], { caption, head, groupsOf, extra }: GroupColumns): Markup {
   const [main, ...others] = methods;
   if (main === undefined) return html``;
   const columns: Column[] = [
     { head, isText: true },
     { head: "Instances" },
-    ...methods.map(({ name }) => ({ head: name })),
+    ...methods.map(({ name }) => ({ head: shownText(name) })),
   ];
   if (extra !== undefined) columns.push({ head: extra.head });
   return table(
     caption,
     columns,
     groupsOf(main).map((group) => [
-      group.name,
+      shownText(group.name),
       whole(group.iou.count),
       withRange(group.iou),
       ...others.map((method) => ratio(groupsOf(method).find(({ name }) => name === group.name)?.iou.mean)),
@@ -110,22 +114,24 @@ function groupTable(
   );
 }
 
-/** Published Table 3, whole, for reference. */
+/** The paper's Table 3 as published, folded away. */
 export function publishedMethods(): Markup {
   const { classes, rows, source, data } = PUBLISHED_CITYSCAPES;
-  return html`<details>
-    <summary>Published numbers on Cityscapes</summary>
-    ${table(
-      `${source}. ${data}. Other images and classes than here.`,
-      [{ head: "Method", isText: true }, ...classes.map((head) => ({ head })), { head: "mean" }],
-      rows.map(({ method, perClass, mean }) => [method, ...perClass.map((value) => value.toFixed(2)), mean.toFixed(2)]),
-    )}
-  </details>`;
+  const published = table(
+    `${source}. ${data}; here as ratios, like every other table. Other images and classes than here.`,
+    [{ head: "Method", isText: true }, ...classes.map((head) => ({ head })), { head: "mean" }],
+    rows.map(({ method, perClass, mean }) => [
+      method,
+      ...perClass.map((value) => ratio(value / 100)),
+      ratio(mean / 100),
+    ]),
+  );
+  return html`<details><summary>Published numbers on Cityscapes</summary>${published}</details>`;
 }
 
 /** The paper's Table 4: a row per threshold, all classes. */
-export function thresholdTable(clicks: ClickReport, automatic: MethodReport | undefined): Markup {
-  const published = PUBLISHED_CLICKS[0];
+export function thresholdTable(clicks: ClickReport, automatic: MethodReport | undefined, isPublished: boolean): Markup {
+  const published = isPublished ? PUBLISHED_CLICKS[0] : undefined;
   const rows: Fragment[][] = clicks.perThreshold.map((row) => [
     row.threshold,
     withRange(row.clicksInstanceMean, oneDecimal),
@@ -133,7 +139,7 @@ export function thresholdTable(clicks: ClickReport, automatic: MethodReport | un
     withRange(row.iouInstanceMean),
     withRange(row.iouClassMean),
     oneDecimal(row.truthVertices),
-    row.speedUp === null ? NOTHING : `×${row.speedUp.toFixed(2)}`,
+    timesFaster(row.speedUp),
     ...publishedCells(published, row.threshold, clicks.match),
   ]);
   if (automatic !== undefined) {
@@ -158,32 +164,37 @@ export function thresholdTable(clicks: ClickReport, automatic: MethodReport | un
       { head: "IoU, mean of classes" },
       { head: "Truth vertices" },
       { head: "Speed-up" },
-      { head: "Published clicks (Cityscapes)" },
-      { head: "Published IoU (Cityscapes)" },
+      ...(isPublished ? [{ head: "Published clicks (Cityscapes)" }, { head: "Published IoU (Cityscapes)" }] : []),
     ],
     rows,
   );
 }
 
 /** The paper's Tables 5 and 6: one class alone. Cars when the data has them, else the class with most instances. */
-export function oneClassTable(clicks: ClickReport): Markup {
-  const [, cityscapes, kitti] = PUBLISHED_CLICKS;
+export function oneClassTable(clicks: ClickReport, isPublished: boolean): Markup {
+  const [, cityscapes, kitti] = isPublished ? PUBLISHED_CLICKS : [];
   const classes = clicks.perThreshold[0]?.perClass ?? [];
   const chosen =
     classes.find(({ name }) => name.toLowerCase() === "car") ?? [...classes].sort((a, b) => b.count - a.count)[0];
   if (chosen === undefined) return html``;
   return table(
-    html`Annotator in the loop, class ${chosen.name} alone, ${whole(chosen.count)} instances (the paper's Tables 5 and 6
-    are of cars)`,
+    [
+      html`Annotator in the loop, class ${shownText(chosen.name)} alone, ${count(chosen.count, "instance", "instances", whole)} `,
+      isPublished ? html`(the paper's Tables 5 and 6 are of cars)` : "",
+    ],
     [
       { head: thresholdHead(clicks) },
       { head: "Clicks" },
       { head: "IoU" },
       { head: "Speed-up" },
-      { head: "Published: Cityscapes cars, clicks" },
-      { head: "IoU" },
-      { head: "Published: KITTI cars, clicks" },
-      { head: "IoU" },
+      ...(isPublished
+        ? [
+            { head: "Published: Cityscapes cars, clicks" },
+            { head: "IoU" },
+            { head: "Published: KITTI cars, clicks" },
+            { head: "IoU" },
+          ]
+        : []),
     ],
     clicks.perThreshold.map((row) => {
       const own = row.perClass.find(({ name }) => name === chosen.name);
@@ -191,7 +202,7 @@ export function oneClassTable(clicks: ClickReport): Markup {
         row.threshold,
         own === undefined ? NOTHING : withRange(own.clicks, oneDecimal),
         own === undefined ? NOTHING : withRange(own.iou),
-        own?.speedUp === null || own === undefined ? NOTHING : `×${own.speedUp.toFixed(2)}`,
+        timesFaster(own?.speedUp ?? null),
         ...publishedCells(cityscapes, row.threshold, clicks.match),
         ...publishedCells(kitti, row.threshold, clicks.match),
       ];
@@ -199,21 +210,27 @@ export function oneClassTable(clicks: ClickReport): Markup {
   );
 }
 
+function timesFaster(speedUp: number | null): string {
+  return speedUp === null ? NOTHING : `×${speedUp.toFixed(2)}`;
+}
+
 function thresholdHead({ match }: ClickReport): string {
   return match === "area" ? "T, cells of area" : "T, grid cells";
 }
 
 /**
- * An area in cells is no distance: the published thresholds say nothing about it. Automatic polygons are the same under
- * every rule.
+ * No cells without a table. Published thresholds are distances and say nothing about an area. Automatic polygons are the same under every rule.
  */
 function publishedCells(
-  { rows }: PublishedClickTable,
+  published: PublishedClickTable | undefined,
   threshold: number | null,
   match: ClickMatch,
-): [Fragment, Fragment] {
+): Fragment[] {
+  if (published === undefined) return [];
   const row =
-    match === "area" && threshold !== null ? undefined : rows.find((candidate) => candidate.threshold === threshold);
+    match === "area" && threshold !== null
+      ? undefined
+      : published.rows.find((candidate) => candidate.threshold === threshold);
   return [oneDecimal(row?.clicks), row === undefined ? NOTHING : ratio(row.iou / 100)];
 }
 
@@ -235,6 +252,6 @@ export function reasonTable(caption: string, reasons: readonly ListedReason[]): 
   return table(
     caption,
     [{ head: "Reason", isText: true }, { head: "Count" }, { head: "First ids", isText: true }],
-    reasons.map(({ words, count, firstIds }) => [words, whole(count), firstIds.map(String).join(", ")]),
+    reasons.map(({ words, count, firstIds }) => [words, whole(count), firstIds.map((id) => shownText(id)).join(", ")]),
   );
 }

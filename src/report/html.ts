@@ -1,11 +1,13 @@
 /**
- * report.html: one file that needs no network and no script. Every number in it is in report.json or, in columns that
- * say so, in report/published.ts.
+ * report.html: one file that needs no network and no script, with the examples as pictures. Every number in it is in
+ * report.json or, in columns that say so, in report/published.ts.
  */
+import { count } from "../count.js";
+import type { Picture } from "../crop/picture.js";
 import type { CropWindow } from "../geometry/grid.js";
 import { chartFigure } from "../page/chart.js";
 import type { Fragment, Markup } from "../page/markup.js";
-import { html, oneDecimal, rangeOf, ratio, whole } from "../page/markup.js";
+import { html, oneDecimal, rangeOf, ratio, shownText, whole } from "../page/markup.js";
 import { descriptionList, renderPage } from "../page/page.js";
 import type { Outline } from "../page/photograph.js";
 import { jpegGround, photograph } from "../page/photograph.js";
@@ -33,13 +35,17 @@ import type { EvaluationReport, Example, GroupBy, ReportInputs, ReportRing } fro
 
 /** @param pictures photographs of the examples @returns a whole HTML document */
 export function renderReportHtml(report: EvaluationReport, pictures: ExamplePictures): string {
-  const charts = [
-    ...(report.clicks === undefined
+  const { clicks, counts, examples, inputs } = report;
+  const isPublished = inputs.published === true;
+  const clickCharts =
+    clicks === undefined
       ? []
       : [
-          iouAgainstClicks(report.clicks, report.methods[0]?.instanceMean.mean ?? null),
-          iouAfterCorrections(report.clicks),
-        ]),
+          iouAgainstClicks(clicks, report.methods[0]?.instanceMean.mean ?? null, isPublished),
+          iouAfterCorrections(clicks),
+        ];
+  const charts = [
+    ...clickCharts,
     iouHistogram(report),
     vertexHistogram(report),
     iouAgainstSize(report),
@@ -48,53 +54,71 @@ export function renderReportHtml(report: EvaluationReport, pictures: ExamplePict
   return renderPage(
     "polyrnn report",
     html`<h1>Polygons against ground truth</h1>
-      ${lead(report)} ${keyFigures(report)}
-      <h2>Methods on the same instances</h2>
-      ${methodTable(report)}
-      <p class="note">
-        grid-ceiling is the truth itself sent through the 28 × 28 grid: no network with these crops can do better.
-        Published on Cityscapes since (${PUBLISHED_LATER.source}):
-        ${PUBLISHED_LATER.rows.map(({ method, iou }) => `${method} ${ratio(iou / 100)}`).join(", ")}.
-      </p>
-      ${report.clicks === undefined ? html`` : clickSection(report)}
-      <h2>Charts</h2>
-      <div class="charts">${charts.map(chartFigure)}</div>
-      <h2>Pictures</h2>
-      <p>
-        <span class="key" style="border-color:#999;border-top-style:dashed"></span>truth<span
-          class="key"
-          style="border-color:#e69f00"
-        ></span
-        >automatic<span class="key" style="border-color:#56b4e9"></span>after corrections
-      </p>
-      ${exampleRow("Worst", report.examples.worst, pictures)}
-      ${exampleRow("Around the median", report.examples.median, pictures)}
-      ${exampleRow("Best", report.examples.best, pictures)}
-      <h2>Per class, size and source</h2>
-      ${classTable(report)} ${publishedMethods()} ${sizeTable(report)} ${sourceTable(report)}
-      <h2>What was counted, and what was not</h2>
-      ${reasonTable("Instances without a usable prediction, counted as IoU 0", report.counts.failures)}
-      ${reasonTable("Annotations and predictions that take no part in any mean", report.counts.exclusions)}
-      ${reasonTable("Evaluated, but worth a look", report.counts.remarks)}
-      ${report.clicks === undefined ? html`` : reasonTable("Annotations the click simulation could not take part in", report.clicks.exclusions)}
-      <h2>How it was measured</h2>
-      ${inputList(report)}`,
+${lead(report)}
+${keyFigures(report)}
+<h2>Methods on the same instances</h2>
+${methodTable(report)}
+<p class="note">${CEILING_NOTE}
+${isPublished ? publishedSince() : ""}</p>
+${clickSection(report)}
+<h2>Charts</h2>
+<div class="charts">${charts.map(chartFigure)}</div>
+<h2>Pictures</h2>
+<p>${STROKES.map(strokeKey)}</p>
+${exampleRow("Worst", examples.worst, pictures)}
+${exampleRow("Around the median", examples.median, pictures)}
+${exampleRow("Best", examples.best, pictures)}
+<h2>Per class, size and source</h2>
+${classTable(report)}
+${isPublished ? publishedMethods() : ""}
+${sizeTable(report)}
+${sourceTable(report)}
+<h2>What was counted, and what was not</h2>
+${reasonTable("Instances without a usable prediction, counted as IoU 0", counts.failures)}
+${reasonTable("Annotations and predictions that take no part in any mean", counts.exclusions)}
+${reasonTable("Evaluated, but worth a look", counts.remarks)}
+${reasonTable("Annotations the click simulation could not take part in", clicks?.exclusions ?? [])}
+<h2>How it was measured</h2>
+${inputList(report)}`,
   );
 }
 
-function lead(report: EvaluationReport): Markup {
-  const [main, ...baselines] = report.methods;
-  if (main === undefined || report.counts.evaluated === 0)
-    return html`<p class="lead">
-      There was nothing to evaluate: no annotation of the truth could take part. The reasons are listed below.
-    </p>`;
-  const beside = baselines.map(({ name, instanceMean }): Markup => html`${name} ${ratio(instanceMean.mean)}`);
-  const range = rangeOf(main.instanceMean);
-  return html`<p class="lead">
-    Over ${whole(report.counts.evaluated)} instances the polygons reach a mean IoU of
-    <b>${ratio(main.instanceMean.mean)}</b
-    >${range === "" ? "" : ` (95 % interval ${range})`}${beside.length === 0 ? "" : [html`; on the same instances: `, ...beside.flatMap((part, at) => (at === 0 ? [part] : [", ", part]))]}.
-  </p>`;
+const CEILING_NOTE =
+  "grid-ceiling is the truth itself sent through the 28 × 28 grid: no network with these crops can do better.";
+
+function publishedSince(): Markup {
+  const scores = PUBLISHED_LATER.rows.map(({ method, iou }) => `${method} ${ratio(iou / 100)}`).join(", ");
+  return html`Published on Cityscapes since (${PUBLISHED_LATER.source}): ${scores}.`;
+}
+
+/** Strokes of the outlines in the pictures; the colors are those of page/page.ts. */
+const STROKES = [
+  { name: "truth", style: "border-color:#999;border-top-style:dashed" },
+  { name: "automatic", style: "border-color:#e69f00" },
+  { name: "after corrections", style: "border-color:#56b4e9" },
+] as const;
+
+function strokeKey({ name, style }: (typeof STROKES)[number]): Markup {
+  return html`<span class="key" style="${style}"></span>${name}`;
+}
+
+function lead({ methods, counts }: EvaluationReport): Markup {
+  const [own, ...others] = methods;
+  if (own === undefined || counts.evaluated === 0) {
+    const nothing = "There was nothing to evaluate: no annotation of the truth could take part.";
+    return html`<p class="lead">${nothing} The reasons are listed below.</p>`;
+  }
+  const range = rangeOf(own.instanceMean);
+  const interval = range === "" ? "" : ` (95 % interval ${range})`;
+  const compared = others.map(({ name, instanceMean }) => html`${shownText(name)} ${ratio(instanceMean.mean)}`);
+  const beside = compared.length === 0 ? [] : ["; on the same instances: ", joined(compared)];
+  const mean = html`<b>${ratio(own.instanceMean.mean)}</b>`;
+  const sentence = html`Over ${count(counts.evaluated, "instance", "instances", whole)} the polygons reach a mean IoU of ${mean}`;
+  return html`<p class="lead">${sentence}${interval}${beside}.</p>`;
+}
+
+function joined(parts: readonly Markup[]): Fragment {
+  return parts.map((part, at) => (at === 0 ? [part] : [", ", part]));
 }
 
 function keyFigures({ methods, counts, clicks, gridCeiling }: EvaluationReport): Markup {
@@ -108,29 +132,30 @@ function keyFigures({ methods, counts, clicks, gridCeiling }: EvaluationReport):
   const first = clicks?.perThreshold.reduce((a, b) => (b.threshold < a.threshold ? b : a), clicks.perThreshold[0]!);
   if (first !== undefined)
     figures.push([oneDecimal(first.clicksInstanceMean.mean), `clicks per instance at T = ${first.threshold}`]);
-  return html`<div class="figures">
-    ${figures.map(([value, words]) => html`<div><b>${value}</b><span>${words}</span></div>`)}
-  </div>`;
+  const shown = figures.map(([value, words]) => html`<div><b>${value}</b><span>${words}</span></div>`);
+  return html`<div class="figures">${shown}</div>`;
 }
 
-function clickSection({ clicks, methods }: EvaluationReport): Markup {
+function clickSection({ clicks, methods, inputs }: EvaluationReport): Markup {
   if (clicks === undefined) return html``;
+  const perClick =
+    clicks.secondsPerClick === null
+      ? ""
+      : `${(clicks.secondsPerClick * 1000).toFixed(1)} ms of computing per simulated click; `;
+  const on = clicks.device === undefined ? "" : ` on ${shownText(clicks.device)} (${shownText(clicks.engine ?? "")})`;
   return html`<h2>Clicks</h2>
-    <p>A simulated annotator corrected ${whole(clicks.instances)} instances; a click is one replaced vertex.</p>
-    <ul>
-      ${clicks.rules.map((rule) => html`<li>${rule}</li>`)}
-    </ul>
-    ${thresholdTable(clicks, methods[0])} ${oneClassTable(clicks)} ${nocTable(clicks)}
-    <p class="note">
-      ${clicks.secondsPerClick === null ? "" : `${(clicks.secondsPerClick * 1000).toFixed(1)} ms of computing per simulated click; `}${oneDecimal(clicks.wallSeconds)}
-      s in all${clicks.device === undefined ? "" : ` on ${clicks.device} (${clicks.engine ?? ""})`}.
-    </p>`;
+<p>A simulated annotator corrected ${count(clicks.instances, "instance", "instances", whole)}; a click is one replaced vertex.</p>
+<ul>${clicks.rules.map((rule) => html`<li>${rule}</li>`)}</ul>
+${thresholdTable(clicks, methods[0], inputs.published === true)}
+${oneClassTable(clicks, inputs.published === true)}
+${nocTable(clicks)}
+<p class="note">${perClick}${oneDecimal(clicks.wallSeconds)} s in all${on}.</p>`;
 }
 
 function inputList({ inputs, counts, generator }: EvaluationReport): Fragment {
   const entries: [string, Fragment][] = [
-    ["predictions", inputs.predictions],
-    ["truth", inputs.truth],
+    ["predictions", shownText(inputs.predictions)],
+    ["truth", shownText(inputs.truth)],
     ...optional("images", inputs.images),
     ...optional("model", inputs.model),
     ...optional("engine", inputs.engine),
@@ -139,15 +164,18 @@ function inputList({ inputs, counts, generator }: EvaluationReport): Fragment {
     ["truth annotations", whole(counts.truthAnnotations)],
     ["images in the truth", whole(counts.images)],
     ["grouped by", groupText(inputs.groupBy)],
-    ["truth parts left out", inputs.minArea === 0 ? "none" : `below ${inputs.minArea} pixels`],
-    ["intervals", `bootstrap over instances, ${whole(inputs.resamples)} resamples, seed ${inputs.seed}`],
+    ["truth parts left out", inputs.minArea === 0 ? "none" : `below ${count(inputs.minArea, "pixel")}`],
+    [
+      "intervals",
+      `bootstrap over instances, ${count(inputs.resamples, "resample", "resamples", whole)}, seed ${inputs.seed}`,
+    ],
     ["made by", generator],
   ];
   return descriptionList(entries);
 }
 
 function optional(name: string, value: string | undefined): [string, Fragment][] {
-  return value === undefined ? [] : [[name, value]];
+  return value === undefined ? [] : [[name, shownText(value)]];
 }
 
 function rasterizerText({ rasterizer }: ReportInputs): string {
@@ -161,54 +189,48 @@ function groupText(groupBy: GroupBy): string {
     case "prefix":
       return "file name up to the first underscore";
     case "field":
-      return `field ${groupBy.field} of the image record`;
+      return `field ${shownText(groupBy.field)} of the image record`;
   }
 }
 
-/* Instances as pictures: the photograph, and over it truth, automatic polygon and corrected polygon, as SVG. */
+/** Pictures of a report's examples; an example without one is shown on an empty ground. */
+export type ExamplePictures = ReadonlyMap<Example, Picture>;
 
-/** What is shown of an example's photograph. */
-export interface ExamplePicture {
-  readonly window: CropWindow;
-  readonly jpeg: Uint8Array;
-}
-
-/** Pictures of the examples of a report; an example without one is shown on an empty ground. */
-export type ExamplePictures = ReadonlyMap<Example, ExamplePicture>;
-
-/** Border around the box that is drawn when there is no photograph. */
+/** Part of the box's long side that is shown around it where there is no photograph. */
 const MARGIN = 0.2;
 
-export function exampleRow(title: string, examples: readonly Example[], pictures: ExamplePictures): Markup {
+function exampleRow(title: string, examples: readonly Example[], pictures: ExamplePictures): Markup {
   if (examples.length === 0) return html``;
-  return html`<h3>${title}</h3>
-    <div class="examples">${examples.map((example) => figure(example, pictures.get(example)))}</div>`;
+  const figures = examples.map((example) => exampleFigure(example, pictures.get(example)));
+  return html`<h3>${title}</h3><div class="examples">${figures}</div>`;
 }
 
-function figure(example: Example, picture: ExamplePicture | undefined): Markup {
-  const window = picture?.window ?? windowAround(example.box);
+/** The photograph, and over it the truth, the automatic and the corrected polygon, as SVG. */
+function exampleFigure(example: Example, picture: Picture | undefined): Markup {
+  const { truth, automatic, corrected } = example;
   const outline =
     (kind: Outline["kind"]) =>
     (points: ReportRing): Outline => ({ points, kind });
   const outlines = [
-    ...example.truth.map(outline("truth")),
-    ...example.automatic.map(outline("automatic")),
-    ...(example.corrected === undefined ? [] : [example.corrected].map(outline("corrected"))),
+    ...truth.map(outline("truth")),
+    ...automatic.map(outline("automatic")),
+    ...(corrected === undefined ? [] : [outline("corrected")(corrected)]),
   ];
-  const corrected =
-    example.correctedIou === undefined
-      ? html``
-      : html`; T = ${example.correctedThreshold ?? ""}: ${ratio(example.correctedIou)} after ${example.clicks ?? 0}
-        click${example.clicks === 1 ? "" : "s"}`;
-  return html`<figure>
-    ${photograph(window, picture === undefined ? "" : jpegGround(picture.jpeg), outlines, `annotation ${example.annotationId}`)}
-    <figcaption>
-      <b>${example.category}</b> IoU
-      ${ratio(example.iou)}${example.score === undefined ? html`` : html`, score ${ratio(example.score)}`}${corrected}<br /><small
-        >annotation ${example.annotationId}, ${example.fileName}</small
-      >
-    </figcaption>
-  </figure>`;
+  const window = picture?.window ?? windowAround(example.box);
+  const ground = picture === undefined ? "" : jpegGround(picture.jpeg);
+  return html`<figure>${photograph(window, ground, outlines, `annotation ${shownText(example.annotationId)}`)}
+<figcaption>${caption(example)}</figcaption></figure>`;
+}
+
+function caption(example: Example): Fragment {
+  const { category, iou, score, correctedIou, correctedThreshold, clicks } = example;
+  const cost = count(clicks ?? 0, "click");
+  return [
+    html`<b>${shownText(category)}</b> IoU ${ratio(iou)}`,
+    score === undefined ? "" : `, score ${ratio(score)}`,
+    correctedIou === undefined ? "" : `; T = ${correctedThreshold ?? ""}: ${ratio(correctedIou)} after ${cost}`,
+    html`<br><small>annotation ${shownText(example.annotationId)}, ${shownText(example.fileName)}</small>`,
+  ];
 }
 
 function windowAround([left, top, width, height]: Example["box"]): CropWindow {

@@ -1,6 +1,6 @@
 /**
- * Numbers other people published, for the column beside the measured ones. They are never mixed with measured numbers:
- * other images, other boxes, other classes. Every table says where it comes from and what it was measured on.
+ * Published numbers, for the columns beside the measured ones. The two are never mixed: other images, other boxes,
+ * other classes. Every table says where it comes from and what it was measured on.
  */
 
 export interface PublishedTable {
@@ -93,20 +93,6 @@ export const PUBLISHED_CLICKS: readonly [PublishedClickTable, PublishedClickTabl
   },
 ];
 
-/** Without an annotator on KITTI cars; mean IoU in per cent. */
-export const PUBLISHED_KITTI: PublishedTable & {
-  readonly rows: readonly { readonly method: string; readonly iou: number }[];
-} = {
-  source: `${PAPER}, Table 6`,
-  data: "KITTI cars, boxes from the ground truth, no annotator; mean IoU in per cent",
-  rows: [
-    { method: "DeepMask", iou: 78.3 },
-    { method: "SharpMask", iou: 78.8 },
-    { method: "Beat the MTurkers", iou: 73.9 },
-    { method: "Polygon-RNN", iou: 74.22 },
-  ],
-};
-
 /** Later work on the same Cityscapes protocol; mean of the class means in per cent. */
 export const PUBLISHED_LATER: PublishedTable & {
   readonly rows: readonly { readonly method: string; readonly iou: number }[];
@@ -119,23 +105,5 @@ export const PUBLISHED_LATER: PublishedTable & {
     { method: "Polygon-RNN++ (with reinforcement learning)", iou: 67.17 },
     { method: "Polygon-RNN++ (with evaluator network)", iou: 70.21 },
     { method: "Polygon-RNN++ (with graph network)", iou: 71.38 },
-  ],
-};
-
-/** A subset annotated with GrabCut by people, and Polygon-RNN on the same instances. */
-export const PUBLISHED_GRABCUT: PublishedTable & {
-  readonly rows: readonly {
-    readonly method: string;
-    readonly seconds?: number;
-    readonly clicks: number;
-    readonly iou: number;
-  }[];
-} = {
-  source: PAPER,
-  data: "a subset of Cityscapes, GrabCut used by people; IoU in per cent",
-  rows: [
-    { method: "GrabCut", seconds: 42.2, clicks: 17.5, iou: 70.7 },
-    { method: "Polygon-RNN, T = 4", clicks: 5, iou: 79.7 },
-    { method: "Polygon-RNN, T = 1", clicks: 9.6, iou: 85.8 },
   ],
 };

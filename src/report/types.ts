@@ -1,21 +1,17 @@
 /**
- * report.json: everything an evaluation or a click simulation found out, as data. The schema beside it is
- * report/schema.ts; files for people (report.md, report.html) are made from this and from report/published.ts, and hold
- * no number that is not in one of the two.
+ * report.json: everything an evaluation or a click simulation found out, as data. The files for people (report.md,
+ * report.html) are made from this and from report/published.ts, and hold no number that is in neither. One file of
+ * more than 300 lines, because it is one document.
  *
- * Ratios (IoU, scores, means) run from 0 to 1, areas and sizes are image pixels, points are image pixels [x, y]. A mean
- * over nothing is null, never 0 and never NaN. Names, ids and paths come from files: whoever prints them escapes them.
+ * Ratios (IoU, scores, means) run from 0 to 1; areas and sizes are image pixels; points are [x, y] in image pixels. A
+ * mean over nothing is null, never 0 and never NaN. Names, ids and paths come from files: whoever prints them escapes
+ * them.
  */
+import type { Rasterizer } from "../geometry/iou.js";
 import type { Id } from "../types.js";
 
 /** Raised when a field changes its meaning or goes away; new fields keep it. */
 export const REPORT_VERSION = 1;
-
-/**
- * How a polygon becomes a mask: COCO's own rule (pycocotools) or Pillow's ImageDraw.polygon, which also fills the
- * outline.
- */
-export type Rasterizer = "coco" | "pil";
 
 /**
  * What instances are grouped by besides class and size: nothing, the file name up to its first "_", or a field of the
@@ -38,7 +34,7 @@ export interface EvaluationReport {
    */
   readonly methods: readonly MethodReport[];
   /**
-   * The truth through the centers of a 28 x 28 grid: what a network that always names the right cells reaches before
+   * The truth through the centers of a 28 x 28 grid: what a network reaches that always names the right cells, before
    * vertices are placed in them.
    */
   readonly gridCeiling: MethodReport;
@@ -50,6 +46,13 @@ export interface EvaluationReport {
   readonly examples: Examples;
   /** Absent when no click simulation was asked for. */
   readonly clicks?: ClickReport;
+}
+
+/** A report and what its pages need beside it. */
+export interface Evaluation {
+  readonly report: EvaluationReport;
+  /** Image files of the report's examples, by image id; empty without an image folder. */
+  readonly imagePaths: ReadonlyMap<Id, string>;
 }
 
 /** What was compared, with which settings: enough to repeat it. */
@@ -66,6 +69,8 @@ export interface ReportInputs {
   readonly groupBy: GroupBy;
   /** Truth parts below this area in pixels were left out of the truth (the paper's protocol: 100); 0 = none. */
   readonly minArea: number;
+  /** Whether the reports show published figures, in columns named as such, beside the measured ones. */
+  readonly published?: boolean;
   /** Seed and resamples of the bootstrap intervals. */
   readonly seed: number;
   readonly resamples: number;
@@ -83,14 +88,14 @@ export interface ReportCounts {
   readonly failures: readonly ListedReason[];
   /** Annotations and predictions that take no part in any mean, by reason. */
   readonly exclusions: readonly ListedReason[];
-  /** What was evaluated although it looks wrong (self-crossing rings, thousands of points, ...). */
+  /** What was evaluated although it looks wrong: self-crossing rings, thousands of vertices, and so on. */
   readonly remarks: readonly ListedReason[];
 }
 
 export interface ListedReason {
   /** Stable name such as "crowd", "truth-missing", "prediction-missing", "polygon-outside". */
   readonly reason: string;
-  /** The reason in words for people. */
+  /** The reason, for people. */
   readonly words: string;
   readonly count: number;
   /**
@@ -103,7 +108,10 @@ export interface ListedReason {
 /** Ids listed per reason; all of them are in instances.csv. */
 export const LISTED_IDS = 20;
 
-/** A mean with its 95 % bootstrap interval. All three are null when count is 0. */
+/**
+ * A mean with its 95 % bootstrap interval. All three are null when count is 0; of a single instance, and without
+ * resamples, there is no interval and its ends are null.
+ */
 export interface Interval {
   readonly mean: number | null;
   readonly low: number | null;
@@ -123,7 +131,7 @@ export interface GroupScore {
 export interface MethodReport {
   /** "polyrnn", "box", "square", "ellipse", "grabcut", "grid-ceiling", or the name given to --compare. */
   readonly name: string;
-  /** What the method does, in words, with its settings. */
+  /** What the method does and with which settings, for people. */
   readonly words: string;
   /** The file for methods that come from one. */
   readonly file?: string;
@@ -234,13 +242,13 @@ export interface Example {
 export type ClickMetric = "chessboard" | "manhattan";
 export type ClickMatch = "closest" | "ring" | "area";
 
-/** What a simulated annotator did. */
+/** What the simulated annotator did. */
 export interface ClickReport {
   readonly metric: ClickMetric;
   readonly match: ClickMatch;
-  /** Cap on clicks per instance; null = none but the length limit. */
+  /** Most clicks per instance; null = no limit but that on the decoder's steps. */
   readonly maxClicks: number | null;
-  /** The rules that were applied, in words: one sentence each. */
+  /** The rules that were applied, for people: one sentence each. */
   readonly rules: readonly string[];
   /** Instances simulated. */
   readonly instances: number;
@@ -258,8 +266,8 @@ export interface ClickReport {
   /** Threshold the NoC and the IoU after k corrections were taken at, grid cells. */
   readonly curveThreshold: number;
   /**
-   * Device time of all simulations, those of the curve included, / clicks of all thresholds; null when there was no
-   * click.
+   * Device time of all simulations, those of the curve included, divided by the clicks of all thresholds; null when
+   * there was no click.
    */
   readonly secondsPerClick: number | null;
   readonly wallSeconds: number;
@@ -276,7 +284,7 @@ export interface ThresholdReport {
   readonly clicksInstanceMean: Interval;
   readonly iouClassMean: Interval;
   readonly iouInstanceMean: Interval;
-  /** Vertices of the truth per instance (on the grid, as compared), mean over instances. */
+  /** Vertices of the truth on the grid, as compared; mean over instances. */
   readonly truthVertices: number | null;
   /** Truth vertices / clicks, of the instance means; null when there was no click. */
   readonly speedUp: number | null;

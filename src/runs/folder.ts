@@ -6,19 +6,18 @@
  *     annotations.json    and the other formats asked for, built from the journal
  *     overlays/           pictures to look at
  *     summary.json        counts, failures with reasons, throughput, engine, device
- *     run.lock            while a run is at work: which process (runs/lock.ts)
+ *     run.lock            which process is at work, while one is (runs/lock.ts)
  */
-import { readdir, realpath, rm, stat } from "node:fs/promises";
-import { join, relative, resolve, sep } from "node:path";
-import type { AnnotateOptions } from "../annotate/options.js";
-import { EXIT, PolyrnnError, receivedOf, usageError } from "../errors.js";
+import { readdir, rm } from "node:fs/promises";
+import { join, relative, sep } from "node:path";
+import type { PolyrnnError } from "../errors.js";
+import { receivedOf, usageError } from "../errors.js";
 import { makeFolder, PARTIAL_SUFFIX, toWriteError } from "../files/atomic-file.js";
-import { JOURNAL_FILE, OUTPUT_FOLDERS, RUN_FILE } from "../files/run-layout.js";
+import { folderNotEmpty, isInside, realPathOf } from "../files/folders.js";
+import { JOURNAL_FILE, OUTPUT_FOLDERS, RUN_FILE, SUMMARY_FILE } from "../files/run-layout.js";
 import { LOCK_FILE, RunLock, TAKEOVER_FILE } from "./lock.js";
 
-export const SUMMARY_FILE = "summary.json";
-
-/** Everything `annotate` ever writes into its folder; `--force` removes these and nothing else. */
+/** Everything `annotate` may write into its folder; `--force` removes these and nothing else. */
 const OWN_FILES = [
   RUN_FILE,
   JOURNAL_FILE,
@@ -37,27 +36,32 @@ const OWN_FILES = [
 ];
 
 export interface ReadyFolder {
-  /** "new" for an empty start, "resume" when a journal is to be gone on with. */
+  /** "resume" when the folder holds the journal of a run to be continued. */
   readonly mode: "new" | "resume";
   /** The caller releases it when the last file is written. */
   readonly lock: RunLock;
 }
 
-/** What is asked of the folder, and what must not lie where outputs go. */
-export interface RunFolderOptions extends Pick<
-  AnnotateOptions,
-  "out" | "boxes" | "dataset" | "onlyNew" | "resume" | "force"
-> {
+/** The folder, how to treat what it holds, and the inputs that must not lie where outputs go. */
+export interface RunFolderOptions {
+  readonly out: string;
+  /** Continue the run that is there. */
+  readonly resume: boolean;
+  /** Replace the run that is there. */
+  readonly force: boolean;
+  readonly boxes: string;
   readonly images?: string;
+  readonly dataset?: string;
+  readonly onlyNew?: string;
   /** Run folders that are read. */
   readonly parts?: readonly string[];
 }
 
 /**
  * Makes the folder ready and keeps other runs out of it.
- * @param note told when the lock of a dead process was taken over
- * @throws when the folder holds something that is neither gone on with (--resume) nor replaced (--force), when another
- *   run is at work there, or when it cannot be written
+ * @param note receives a line when the lock of a dead process was taken over
+ * @throws E_OUT_NOT_EMPTY when the folder holds something that is neither continued (--resume) nor replaced (--force);
+ *   E_OUT_IN_USE when another run is at work there; E_USAGE when an input lies where an output goes; E_WRITE
  */
 export async function prepareRunFolder(options: RunFolderOptions, note: (line: string) => void): Promise<ReadyFolder> {
   await refuseInputAsOutput(options);
@@ -75,7 +79,7 @@ async function clearRunFolder(options: RunFolderOptions): Promise<ReadyFolder["m
   try {
     const names = (await readdir(options.out)).filter((name) => name !== LOCK_FILE && name !== TAKEOVER_FILE);
     if (names.includes(JOURNAL_FILE) && options.resume && !options.force) return "resume";
-    // A run that was killed before its first line has left this.
+    // What a run leaves that was killed before its first line.
     const others = names.filter((name) => !(options.resume && name === JOURNAL_FILE + PARTIAL_SUFFIX));
     if (others.length > 0 && !options.force) throw notEmpty(options, others);
     if (options.force) {
@@ -89,23 +93,20 @@ async function clearRunFolder(options: RunFolderOptions): Promise<ReadyFolder["m
   }
 }
 
-function notEmpty({ out, resume }: Pick<AnnotateOptions, "out" | "resume">, names: readonly string[]): PolyrnnError {
+function notEmpty({ out, resume }: RunFolderOptions, names: readonly string[]): PolyrnnError {
   const isRun = names.includes(JOURNAL_FILE);
-  const shown = names.slice(0, 3).map(receivedOf).join(", ");
-  const others = `${shown}${names.length > 3 ? ` and ${names.length - 3} more` : ""}${resume ? ` but no ${JOURNAL_FILE}` : ""}`;
-  return new PolyrnnError(
-    `--out ${out}: expected ${resume ? "an earlier run or " : ""}an empty folder, received one with ${isRun ? "an earlier run" : others}`,
-    "E_OUT_NOT_EMPTY",
-    EXIT.cannotWrite,
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : "";
+  const others = names.slice(0, 3).map(receivedOf).join(", ") + more + (resume ? ` but no ${JOURNAL_FILE}` : "");
+  const expected = `${resume ? "an earlier run or " : ""}an empty folder`;
+  return folderNotEmpty(
+    `--out ${out}: expected ${expected}, received one with ${isRun ? "an earlier run" : others}`,
     isRun
       ? "Go on with --resume, replace it with --force, or name another folder with --out."
       : "Name another folder with --out. --force writes there all the same; files named like the outputs are replaced.",
   );
 }
 
-/**
- * Inputs are never written to: the box file must not lie where an output goes, and the images not in the output folder.
- */
+/** Inputs are never written to: none may be the output folder, or lie in it under a name that an output has. */
 async function refuseInputAsOutput({
   out,
   boxes,
@@ -125,24 +126,12 @@ async function refuseInputAsOutput({
   for (const [name, input] of inputs) {
     if (input === undefined) continue;
     const path = await realPathOf(input);
-    const inside = relative(outPath, path);
-    const isInside =
-      inside === "" || (inside !== ".." && !inside.startsWith(`..${sep}`) && resolve(outPath, inside) === path);
-    const isOwn = inside === "" || OWN_FILES.includes(inside.split(sep)[0] ?? "");
-    if (isInside && isOwn) {
+    const [top = ""] = relative(outPath, path).split(sep);
+    if (isInside(outPath, path) && (top === "" || OWN_FILES.includes(top))) {
       throw usageError(
         `--out ${out}: expected a folder apart from the inputs, received one that holds ${name} ${input}`,
         "Name another folder with --out; inputs are never written over.",
       );
     }
   }
-}
-
-/** Real path of what exists; the plain absolute one of what does not. */
-async function realPathOf(path: string): Promise<string> {
-  const exists = await stat(path).then(
-    () => true,
-    () => false,
-  );
-  return exists ? realpath(path) : resolve(path);
 }

@@ -1,12 +1,11 @@
 /**
- * What makes two runs the same run: line 1 of the journal. `--resume` goes on only where all of it agrees, so that a
+ * What makes two runs the same run: line 1 of the journal. `--resume` requires that all of it agrees, so that a
  * folder never holds polygons of two inputs, two models or two sets of options.
  */
-import type { RunInput } from "../annotate/input.js";
-import type { AnnotateOptions } from "../annotate/options.js";
-import { shardName } from "../annotate/shard.js";
 import { EXIT, invalidData, PolyrnnError } from "../errors.js";
+import { cutText } from "../foreign.js";
 import type { JsonObject } from "../types.js";
+import { compileSchema, lazily } from "../validate.js";
 import { JOURNAL_VERSION } from "./journal.js";
 
 export interface RunIdentity {
@@ -19,15 +18,67 @@ export interface RunIdentity {
   readonly context: number;
   readonly maxSteps: number;
   readonly candidates: number;
+  /** Absent: the map's own (predict/options.ts), as in runs before there was a choice. */
+  readonly sure?: number;
   readonly minScore: number;
   readonly simplify: number;
+  /** Sorted. */
   readonly categories: readonly string[];
   readonly existing: "predict" | "keep";
   readonly limit: number | null;
   /** "3/16"; null: the whole input. */
   readonly shard: string | null;
-  /** sha256 of the earlier annotations; null: all is drawn. */
+  /** sha256 of the earlier annotations; null: every instance is predicted. */
   readonly onlyNew: string | null;
+}
+
+/** The part of the images that one machine works on; annotate/shard.ts cuts it. */
+export interface Shard {
+  /** From 1 to count. */
+  readonly index: number;
+  readonly count: number;
+}
+
+/** "3/16", as --shard takes it. */
+export function shardName({ index, count }: Shard): string {
+  return `${index}/${count}`;
+}
+
+/** Options that change a result. */
+export interface ResultOptions extends Pick<
+  RunIdentity,
+  "context" | "maxSteps" | "candidates" | "sure" | "minScore" | "simplify" | "categories" | "existing"
+> {
+  readonly limit?: number;
+  readonly shard?: Shard;
+}
+
+/** sha256 of what a run reads. */
+export interface RunHashes {
+  readonly input: string;
+  readonly model: string;
+  /** Of the earlier annotations; undefined without --only-new. */
+  readonly onlyNew: string | undefined;
+}
+
+export function identifyRun(options: ResultOptions, hashes: RunHashes): RunIdentity {
+  return {
+    type: "run",
+    version: JOURNAL_VERSION,
+    input: hashes.input,
+    model: hashes.model,
+    context: options.context,
+    maxSteps: options.maxSteps,
+    candidates: options.candidates,
+    ...(options.sure !== undefined && { sure: options.sure }),
+    minScore: options.minScore,
+    simplify: options.simplify,
+    categories: [...options.categories].sort(),
+    existing: options.existing,
+    limit: options.limit ?? null,
+    shard: options.shard === undefined ? null : shardName(options.shard),
+    onlyNew: hashes.onlyNew ?? null,
+  };
 }
 
 /** For each field, what the user would have to change. */
@@ -39,6 +90,7 @@ const FIELD_NAMES: Readonly<Record<keyof RunIdentity, string>> = {
   context: "--context",
   maxSteps: "--max-steps",
   candidates: "--candidates",
+  sure: "--sure",
   minScore: "--min-score",
   simplify: "--simplify",
   categories: "--categories",
@@ -48,31 +100,7 @@ const FIELD_NAMES: Readonly<Record<keyof RunIdentity, string>> = {
   onlyNew: "content of --only-new (sha256)",
 };
 
-export function identifyRun(
-  options: AnnotateOptions,
-  { dataset, earlierHash }: Pick<RunInput, "dataset" | "earlierHash">,
-  modelHash: string,
-  context: number,
-): RunIdentity {
-  return {
-    type: "run",
-    version: JOURNAL_VERSION,
-    input: dataset.sha256,
-    model: modelHash,
-    context,
-    maxSteps: options.maxSteps,
-    candidates: options.candidates,
-    minScore: options.minScore,
-    simplify: options.simplify,
-    categories: [...options.categories].sort(),
-    existing: options.existing,
-    limit: options.limit ?? null,
-    shard: options.shard === undefined ? null : shardName(options.shard),
-    onlyNew: earlierHash ?? null,
-  };
-}
-
-/** @throws PolyrnnError naming every field that differs */
+/** @throws E_DATA when line 1 is no header; E_RESUME naming every field that differs */
 export function checkSameRun(journalPath: string, found: JsonObject | undefined, wanted: RunIdentity): void {
   if (found?.["type"] !== "run") {
     throw invalidData(
@@ -93,7 +121,7 @@ export function checkSameRun(journalPath: string, found: JsonObject | undefined,
   }
 }
 
-/** The fields in which two runs differ, in words. */
+/** The fields in which two runs differ, as the user knows them. */
 export function describeDifferences(
   found: Readonly<Partial<Record<keyof RunIdentity, unknown>>>,
   wanted: RunIdentity,
@@ -106,5 +134,36 @@ export function describeDifferences(
 function shorten(value: unknown): string {
   if (value === undefined || value === null) return "none";
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  return /^[0-9a-f]{64}$/.test(text) ? text.slice(0, 12) : text;
+  return /^[0-9a-f]{64}$/.test(text) ? text.slice(0, 12) : cutText(text, 200);
 }
+
+const sha256 = { type: "string", pattern: "^[0-9a-f]{64}$" };
+const ratio = { type: "number", minimum: 0, maximum: 1 };
+const count = { type: "integer", minimum: 1 };
+
+const FIELDS: Readonly<Record<keyof RunIdentity, object>> = {
+  type: { const: "run" },
+  version: { const: JOURNAL_VERSION },
+  input: sha256,
+  model: sha256,
+  context: ratio,
+  maxSteps: count,
+  candidates: count,
+  sure: ratio,
+  minScore: ratio,
+  simplify: { type: "number", minimum: 0 },
+  categories: { type: "array", items: { type: "string" } },
+  existing: { enum: ["predict", "keep"] },
+  limit: { type: ["integer", "null"] },
+  shard: { type: ["string", "null"] },
+  onlyNew: { ...sha256, type: ["string", "null"] },
+};
+
+/** Line 1 of a journal from elsewhere against what this program writes. @returns the first violation, if any */
+export const checkIdentity = lazily(() =>
+  compileSchema({
+    type: "object",
+    required: Object.keys(FIELDS).filter((field) => field !== "sure"),
+    properties: FIELDS,
+  }),
+);

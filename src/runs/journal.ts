@@ -6,16 +6,18 @@
  *     {"type":"outcome","ordinal":0,"status":"done",...,"check":"8 hex digits"}
  *
  * `check` is the CRC-32 of the line as it would be without it. A last line that is not whole was being written when the
- * process died: it is cut off on resume. A line that is damaged anywhere else is named and its instance is drawn again.
- * When an ordinal has several lines, the last one counts.
+ * process died: it is cut off on resume. A line that is damaged anywhere else is named, and its instance is predicted
+ * again; so is one that is longer than any that is written here. When an ordinal has several lines, the last one counts.
  */
 import type { FileHandle } from "node:fs/promises";
-import { open, stat } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { cannotWrite, invalidData, missingInput, reasonOf } from "../errors.js";
 import { toWriteError, writeAtomic } from "../files/atomic-file.js";
-import type { JsonObject, Outcome } from "../types.js";
+import { pathExists } from "../files/folders.js";
+import { cutText, parseForeignJson } from "../foreign.js";
+import type { Id, JsonObject, Outcome } from "../types.js";
 
 export const JOURNAL_VERSION = 1;
 
@@ -24,6 +26,13 @@ export interface LineRange {
   readonly offset: number;
   readonly length: number;
 }
+
+/** Levels of brackets in a line; an outcome has three. */
+const MOST_LINE_LEVELS = 64;
+/** Characters of a failure's reason, which may be told by a worker, an image library or a server. */
+export const LONGEST_MESSAGE = 4000;
+/** Characters of an id that is text; readers refuse longer ones. */
+const LONGEST_ID = 10_000;
 
 const CHECK_TAIL = /,"check":"([0-9a-f]{8})"\}$/;
 
@@ -38,8 +47,13 @@ export function unsealLine(line: string): JsonObject | undefined {
   const tail = CHECK_TAIL.exec(line);
   if (tail === null) return undefined;
   const json = `${line.slice(0, tail.index)}}`;
-  // The checksum covers the text, so that what passes it is what was written and parses.
-  return checksum(json) === tail[1] ? (JSON.parse(json) as JsonObject) : undefined;
+  if (checksum(json) !== tail[1]) return undefined;
+  try {
+    // The checksum finds damage, not forgery: a part of a merge comes from another machine.
+    return parseForeignJson(json, MOST_LINE_LEVELS) as JsonObject;
+  } catch {
+    return undefined;
+  }
 }
 
 function checksum(text: string): string {
@@ -53,16 +67,11 @@ export class JournalWriter {
   ) {}
 
   /**
-   * Starts a new journal. It appears together with its first line: without one, nobody could say which run it belongs
-   * to.
+   * Starts a new journal. It appears together with its first line, without which it would belong to no run.
+   * @throws E_WRITE
    */
   static async create(path: string, header: object): Promise<JournalWriter> {
-    if (
-      await stat(path).then(
-        () => true,
-        () => false,
-      )
-    ) {
+    if (await pathExists(path)) {
       throw cannotWrite(
         `${path}: expected no journal here yet, received one`,
         "Go on with --resume, or name another folder with --out.",
@@ -73,7 +82,7 @@ export class JournalWriter {
     return new JournalWriter(path, await openForWriting(path, "a"));
   }
 
-  /** Goes on with a journal. @param length bytes that are whole; what lies beyond was torn and is cut off */
+  /** Continues a journal. @param length bytes that are whole; what lies beyond was torn and is cut off */
   static async reopen(path: string, length: number): Promise<JournalWriter> {
     const file = await openForWriting(path, "r+");
     try {
@@ -89,7 +98,7 @@ export class JournalWriter {
   /** Appends the outcomes of one batch in one write and waits until the disk has them. */
   async append(outcomes: readonly Outcome[]): Promise<void> {
     if (outcomes.length > 0)
-      await this.appendLines(outcomes.map((outcome) => sealLine({ type: "outcome", ...outcome })));
+      await this.appendLines(outcomes.map((outcome) => sealLine({ type: "outcome", ...bounded(outcome) })));
   }
 
   private async appendLines(lines: readonly string[]): Promise<void> {
@@ -110,7 +119,17 @@ export class JournalWriter {
   }
 }
 
-/** The name of a new file lies in its folder: after a power loss it is there only if that was synced as well. */
+/** Every line that is written can be read: whoever made the outcome, its texts are short. The ring is, by its maker. */
+function bounded<O extends Outcome>(outcome: O): O {
+  const short = { ...outcome, annotationId: shortId(outcome.annotationId), imageId: shortId(outcome.imageId) };
+  return short.status === "failed" ? { ...short, message: cutText(short.message, LONGEST_MESSAGE) } : short;
+}
+
+function shortId<I extends Id | null>(id: I): I | string {
+  return typeof id === "string" ? cutText(id, LONGEST_ID) : id;
+}
+
+/** The name of a new file is stored in its folder: it survives a power loss only if that was synced as well. */
 async function syncFolder(folder: string): Promise<void> {
   if (process.platform === "win32") return; // Folders cannot be opened there.
   const handle = await open(folder, "r").catch((error: unknown) => {
@@ -147,19 +166,20 @@ export interface JournalLine extends LineRange {
 }
 
 const READ_BYTES = 1 << 20;
-/** Longest line that is believed; an outcome has at most a few hundred vertices. */
+/** Longest line that is read; what is written stays far below, with at most a few hundred vertices and short texts. */
 const MAX_LINE_BYTES = 1 << 24;
 const LINE_BREAK = 0x0a;
 
-/** Walks a journal from its start, whole lines only; a torn end is not yielded. Memory: one block and one line. */
+/** Walks a journal from its start, whole lines only: a torn end is not yielded. Memory: one block and one line. */
 export async function* readJournal(path: string): AsyncGenerator<JournalLine> {
   const file = await openForReading(path);
   try {
-    // One buffer for the whole walk: blocks of their own would lie about by the dozen until they are collected.
+    // One buffer for the whole walk: a new one per block would pile up until garbage is collected.
     let buffer = Buffer.alloc(2 * READ_BYTES);
     let held = 0; // bytes of the buffer that are read and not yet yielded
     let offset = 0; // of the buffer in the file
     let number = 0;
+    let passed = 0; // bytes of a line that is too long, no longer held
     for (;;) {
       if (held + READ_BYTES > buffer.length) buffer = Buffer.concat([buffer.subarray(0, held)], 2 * buffer.length);
       const { bytesRead } = await file.read(buffer, held, READ_BYTES, offset + held);
@@ -167,23 +187,24 @@ export async function* readJournal(path: string): AsyncGenerator<JournalLine> {
       held += bytesRead;
       let start = 0;
       for (let end = nextLineBreak(buffer, start, held); end !== -1; end = nextLineBreak(buffer, start, held)) {
-        const value = unsealLine(buffer.toString("utf8", start, end));
+        const value = passed > 0 ? undefined : unsealLine(buffer.toString("utf8", start, end));
         yield {
           number: ++number,
-          offset: offset + start,
-          length: end - start,
+          offset: offset + start - passed,
+          length: end - start + passed,
           ...(value === undefined ? {} : { value }),
         };
         start = end + 1;
+        passed = 0;
       }
       buffer.copyWithin(0, start, held);
       held -= start;
       offset += start;
       if (held > MAX_LINE_BYTES) {
-        throw invalidData(
-          `${path}: line ${number + 1}: expected at most ${MAX_LINE_BYTES} bytes, received more`,
-          "This is not a journal of polyrnn, or it is damaged beyond use; start again in another folder.",
-        );
+        // No line of ours: it costs its own instance, not the run.
+        passed += held;
+        offset += held;
+        held = 0;
       }
     }
   } finally {
@@ -221,13 +242,14 @@ export class JournalReader {
     }
     const start = offset - this.blockOffset;
     const value = unsealLine(this.block.toString("utf8", start, start + length));
-    if (value === undefined) {
+    const outcome = value === undefined ? undefined : toOutcome(value);
+    if (outcome === undefined) {
       throw invalidData(
         `${this.path}: byte ${offset}: the line changed while the run was going on`,
         "Another process writes to this folder, or the disk is failing; run again with --resume.",
       );
     }
-    return toOutcome(value);
+    return outcome;
   }
 
   async close(): Promise<void> {
@@ -235,11 +257,48 @@ export class JournalReader {
   }
 }
 
-/** The checksum says that this program wrote the line, so the shape is the one it writes. */
-export function toOutcome(value: JsonObject): Outcome {
-  const outcome = { ...value };
-  delete outcome["type"];
-  return outcome as unknown as Outcome;
+/**
+ * Checked field by field by hand, because a schema takes as long as all else that is done with a line.
+ * @returns undefined for a line that no version of this program wrote, whatever its checksum says
+ */
+export function toOutcome(value: JsonObject): Outcome | undefined {
+  const { type, ...outcome } = value;
+  return type === "outcome" && isOutcome(outcome) ? outcome : undefined;
+}
+
+function isOutcome(value: object): value is Outcome {
+  const { ordinal, annotationId, imageId, status, reason, message, ...rest }: Record<string, unknown> = { ...value };
+  // What failed may have no id that can be used.
+  const isKnown = (id: unknown): boolean => isId(id) || (id === null && status === "failed");
+  if (!isWhole(ordinal) || !isKnown(annotationId) || !isKnown(imageId)) return false;
+  if (status === "skipped") return typeof reason === "string";
+  if (status === "failed") return typeof reason === "string" && typeof message === "string";
+  const { ring, score, ended, clipped, imageWidth, imageHeight } = rest;
+  return (
+    status === "done" &&
+    isRing(ring) &&
+    Number.isFinite(score) &&
+    typeof ended === "boolean" &&
+    typeof clipped === "boolean" &&
+    isWhole(imageWidth) &&
+    isWhole(imageHeight)
+  );
+}
+
+function isRing(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.length >= 3 &&
+    value.every((point: { x?: unknown; y?: unknown } | null) => Number.isFinite(point?.x) && Number.isFinite(point?.y))
+  );
+}
+
+function isWhole(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isId(value: unknown): boolean {
+  return typeof value === "string" || Number.isFinite(value);
 }
 
 async function openForReading(path: string): Promise<FileHandle> {

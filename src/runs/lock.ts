@@ -3,11 +3,12 @@
  *
  *     run.lock    {"type":"lock","pid":4711,"host":"box","startedAt":"...",...,"check":"8 hex digits"}
  *
- * It is created exclusively and removed at the end. A process that was killed leaves it behind; the next run sees that
- * the process is gone (runs/process-life.ts), says so and takes over at once. A lock from another machine or container
- * is respected, because nobody here can know. The npm package proper-lockfile is not used: it keeps a lock alive by a
- * timer, which an engine that computes for half a minute starves, so that a second run would get in; after a kill its
- * lock blocks until it has aged; and it cannot name its holder.
+ * It is created exclusively and removed at the end. A process that was killed leaves it behind; the next run finds the
+ * process gone (runs/process-life.ts), reports it and takes over at once. A lock from another machine or container is
+ * respected, because its process cannot be seen from here.
+ *
+ * The npm package proper-lockfile is not used. It keeps a lock alive by a timer, which a long computation starves, so
+ * that a second run would get in. After a kill its lock blocks until it has aged, and it cannot name its holder.
  */
 import { randomUUID } from "node:crypto";
 import { open, readFile, rm, stat } from "node:fs/promises";
@@ -24,7 +25,7 @@ export const LOCK_FILE = "run.lock";
 /** Held for the moment in which a lock of a dead process is replaced, so that two runs cannot both replace it. */
 export const TAKEOVER_FILE = "run.lock.takeover";
 
-/** Between the creation of a lock and its content lies one write; a lock that is empty for longer belongs to nobody. */
+/** A lock is created and then written; one that stays empty for longer belongs to a process that was killed. */
 const EMPTY_WAIT_MS = 100;
 const ATTEMPTS = 20;
 
@@ -36,7 +37,7 @@ export class RunLock {
 
   /**
    * @param out  an existing folder
-   * @param note told when the lock of a dead process is taken over
+   * @param note receives a line when the lock of a dead process is taken over
    * @throws E_OUT_IN_USE when another run is at work there, naming it; E_WRITE when the folder cannot be written
    */
   static async take(out: string, note: (line: string) => void): Promise<RunLock> {
@@ -65,7 +66,7 @@ export class RunLock {
     throw await inUse(out, path, undefined, "elsewhere");
   }
 
-  /** Removes the lock, unless somebody else put another one in its place. */
+  /** Removes the lock, unless another one has taken its place. */
   async release(): Promise<void> {
     if ((await readText(this.path)) === this.content) await removeFile(this.path);
   }
@@ -88,9 +89,9 @@ async function readLock(path: string): Promise<FoundLock> {
 }
 
 /**
- * Puts our lock in place of a dead one. Of several processes that found the same dead lock one gets the takeover file;
- * whoever gets it later finds another lock than the one it judged and leaves it alone.
- * @returns false when somebody else was faster
+ * Replaces a dead lock by ours. Of several processes that found the same dead lock one gets the takeover file; those
+ * that get it later find another lock than the dead one and leave it alone.
+ * @returns false when another process was faster
  */
 async function replace(path: string, dead: string, content: string): Promise<boolean> {
   const guard = join(path, "..", TAKEOVER_FILE);

@@ -1,10 +1,9 @@
 /**
- * Which process this is, in words another process can check later: is it still alive, or was it another one that had
- * its number?
+ * Which process this is, in a form that another process can check later: is it still alive, or has its number gone to
+ * another one?
  *
- * On Linux the kernel tells: a process is its number, the clock tick it was started at, and the boot it was started in
- * (proc(5)). Elsewhere only the number can be asked for, so a number that was given out again counts as alive until the
- * machine is restarted.
+ * Linux identifies a process by its number, the clock tick of its start, and the boot (proc(5)). Elsewhere only the
+ * number is known, so a number that was given out again counts as alive until the machine is restarted.
  */
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname, uptime } from "node:os";
@@ -24,10 +23,10 @@ export interface ProcessIdentity {
   readonly startTick?: string;
 }
 
-/** elsewhere: on another machine or in another container, where its number means nothing to us. */
+/** elsewhere: on another machine or in another container, where its number means nothing here. */
 export type Life = "alive" | "dead" | "elsewhere";
 
-/** Clocks are set and uptime is rounded: only a start well before the boot of the machine counts as one. */
+/** Clocks are adjusted and uptime is rounded: only a start well before the boot counts as before it. */
 const BOOT_MARGIN_MS = 60_000;
 
 export function identifyThisProcess(): ProcessIdentity {

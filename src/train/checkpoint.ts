@@ -1,6 +1,6 @@
 /**
- * Where a stopped run goes on: everything the next step depends on, written so that a kill or a full disk at any moment
- * leaves the checkpoint before it whole.
+ * Where a stopped run goes on: everything the next step depends on. A kill or a full disk at any moment leaves the
+ * previous checkpoint whole.
  *
  *     checkpoint/step-00001500.safetensors   weights, moments, moving average, F32
  *     checkpoint/state.json                  names that file with its sha256; replaced last, by a rename
@@ -11,6 +11,7 @@ import { join } from "node:path";
 import type { TrainerState } from "../engine/trainer.js";
 import { cannotWrite, missingInput, PolyrnnError, reasonOf, unavailable } from "../errors.js";
 import { PARTIAL_SUFFIX, writeAtomic } from "../files/atomic-file.js";
+import { describeValue, parseForeignJson } from "../foreign.js";
 import type { WeightTensor } from "../model/safetensors.js";
 import { readSafetensors, serializeSafetensors, tensorValues } from "../model/safetensors.js";
 import type { Sums } from "./metrics.js";
@@ -19,6 +20,7 @@ export const CHECKPOINT_FOLDER = "checkpoint";
 const STATE_FILE = "state.json";
 const VERSION = 1;
 const WEIGHTS_FILE = /^step-\d{8,}\.safetensors$/;
+/** Prefixes of the tensors' names in the file. */
 const GROUPS = {
   weights: "weights",
   firstMoments: "first_moments",
@@ -26,13 +28,13 @@ const GROUPS = {
   averages: "averages",
 } as const;
 
-/** What the loop itself remembers. */
+/** The loop's own state. */
 export interface LoopState {
   /** Best validation so far. */
   readonly best?: { readonly step: number; readonly iou: number };
   /** Steps since the last line of the metrics. */
   readonly sums: Sums;
-  /** Bytes of metrics.ndjson at this step; what is behind them is written again after a resume. */
+  /** Bytes of metrics.ndjson at this step; a resumed run cuts off the rest and writes it again. */
   readonly metricsBytes: number;
   /** Computing time so far, of all processes. */
   readonly seconds: number;
@@ -45,7 +47,7 @@ interface StateFile extends LoopState {
   readonly sha256: string;
 }
 
-/** @throws E_WRITE; the checkpoint before this one is whole then, and the message says so */
+/** @throws E_WRITE, with a message that says which earlier checkpoint is whole */
 export async function writeCheckpoint(folder: string, state: TrainerState, loop: LoopState): Promise<void> {
   const place = join(folder, CHECKPOINT_FOLDER);
   const file = `step-${String(state.step).padStart(8, "0")}.safetensors`;
@@ -67,7 +69,7 @@ export async function writeCheckpoint(folder: string, state: TrainerState, loop:
     await writeAtomic(join(place, STATE_FILE), `${JSON.stringify(content, null, 2)}\n`);
   } catch (error) {
     if (!(error instanceof PolyrnnError)) throw error;
-    // makes room; the state does not name it
+    // Makes room; state.json does not name this file.
     if (before?.file !== file) await rm(join(place, file), { force: true }).catch(() => undefined);
     const last = before === undefined ? "there is none from before" : `the one of step ${before.step} is whole`;
     throw cannotWrite(
@@ -79,7 +81,7 @@ export async function writeCheckpoint(folder: string, state: TrainerState, loop:
   await removeOthers(place, file);
 }
 
-/** Files of earlier checkpoints, and of writes that were cut off. */
+/** Removes the files of earlier checkpoints, and of writes that were cut off. */
 async function removeOthers(place: string, kept: string): Promise<void> {
   for (const name of await readdir(place)) {
     if (name !== kept && WEIGHTS_FILE.test(name.replace(PARTIAL_SUFFIX, "")))
@@ -123,6 +125,13 @@ export async function readCheckpoint(folder: string): Promise<{ state: TrainerSt
   };
 }
 
+/** A line takes some 500 bytes; the file is read as a whole. */
+const MOST_METRICS_BYTES = 2 ** 28;
+
+function isSums(value: unknown): value is Sums {
+  return typeof value === "object" && value !== null && Object.values(value).every((sum) => typeof sum === "number");
+}
+
 async function readState(place: string): Promise<StateFile> {
   const path = join(place, STATE_FILE);
   let text: string;
@@ -136,14 +145,19 @@ async function readState(place: string): Promise<StateFile> {
     );
   }
   try {
-    const state = JSON.parse(text) as StateFile;
+    const state = parseForeignJson(text) as StateFile;
     if (state.formatVersion !== VERSION)
-      throw new Error(`formatVersion is ${JSON.stringify(state.formatVersion)}, not ${VERSION}`);
+      throw new Error(`formatVersion is ${describeValue(state.formatVersion)}, not ${VERSION}`);
     if (
+      typeof state.file !== "string" ||
       !WEIGHTS_FILE.test(state.file) ||
       !Number.isSafeInteger(state.step) ||
+      typeof state.sha256 !== "string" ||
       !Number.isSafeInteger(state.metricsBytes) ||
-      typeof state.sums !== "object"
+      state.step < 0 ||
+      state.metricsBytes < 0 ||
+      state.metricsBytes > MOST_METRICS_BYTES ||
+      !isSums(state.sums)
     ) {
       throw new Error("a field is missing or not sound");
     }

@@ -1,10 +1,10 @@
 /**
- * What a training run tells whoever watches it, and the lines of metrics.ndjson.
+ * Events of a training run, and the lines of metrics.ndjson.
  *
  * The loop calls the events one after the other and waits for each; they show things and decide nothing.
- * `metrics.ndjson` holds the same as lines of JSON, one per `reportEvery` steps and one per validation; a resumed run
- * cuts off the lines after its checkpoint and writes them again, so that the file reads as if nothing had happened.
- * Only the fields named `...PerSecond` depend on the clock.
+ * `metrics.ndjson` has one line of JSON per `reportEvery` steps and one per validation. A resumed run cuts off the
+ * lines after its checkpoint and writes them again, so that the file reads as if nothing had happened. Only the fields
+ * named `...PerSecond` depend on the clock.
  */
 import type { ImagePoint } from "../types.js";
 
@@ -18,6 +18,8 @@ export interface LossParts {
   readonly vertex: number;
   /** Absent where the network has no mask map. */
   readonly mask?: number;
+  /** Per cell of the refined mask; absent where the network has none. */
+  readonly fineMask?: number;
 }
 
 /** A line of metrics.ndjson: means over the steps since the line before. */
@@ -32,7 +34,7 @@ export interface StepLine {
   readonly maskIou?: number;
   /** Global norm of the gradient before clipping. */
   readonly gradientNorm: number;
-  /** Learning rates of this step. */
+  /** Learning rates of this step. `trunk`, the name in metrics files, is the encoder's backbone. */
   readonly rates: { readonly head: number; readonly trunk: number };
   readonly instancesPerSecond: number;
 }
@@ -44,8 +46,8 @@ export interface SourceScore {
   readonly instances: number;
 }
 
-/** One of the validation crops that are drawn at every validation, always the same ones in the same order. */
-export interface SampledCrop {
+/** A prediction for one of the validation crops that are shown: always the same ones, in the same order. */
+export interface PredictedCrop {
   readonly annotationId: number | string;
   readonly source: string;
   /** Predicted ring in crop pixels, 0..224; empty when the sequence was no polygon. */
@@ -62,10 +64,10 @@ export interface ValidationLine {
   readonly bySource: Readonly<Record<string, SourceScore>>;
   /** Instances whose sequence was no polygon; they count as IoU 0. */
   readonly failed: number;
-  /** True when this is the best so far: the model in the run folder is of this step then. */
+  /** True when this is the best so far: the model in the run folder is then of this step. */
   readonly isBest: boolean;
   /** At most eight. */
-  readonly drawn: readonly SampledCrop[];
+  readonly drawn: readonly PredictedCrop[];
   readonly instancesPerSecond: number;
 }
 
@@ -84,14 +86,13 @@ export interface PictureCrop {
 export interface RunStarted {
   /** The run folder, absolute. */
   readonly folder: string;
-  /** "mobile", ... and the number of weights that are trained, and of those that are kept as they are. */
+  /** "mobile", ... */
   readonly architecture: string;
+  /** How many numbers are trained. */
   readonly trainable: number;
+  /** How many numbers are not trained. */
   readonly frozen: number;
-  /**
-   * What the weights start from, one sentence: "models/mobile (118 tensors)", "102 tensors of x.safetensors, 16 random
-   * from seed 0".
-   */
+  /** Where the weights start, for people: "102 tensors of x.safetensors, 16 random from seed 0". */
   readonly start: string;
   readonly instances: number;
   readonly images: number;
@@ -101,14 +102,14 @@ export interface RunStarted {
   readonly validationInstances: number;
   /** "tfjs on cpu (@tensorflow/tfjs-node 4.22.0)" */
   readonly device: string;
-  /** Steps already done: 0, or where the checkpoint is. */
+  /** Steps already done: 0, or those of the checkpoint. */
   readonly doneSteps: number;
   readonly steps: number;
   readonly batchSize: number;
 }
 
 export interface RunEnded {
-  /** `stopped`: the signal was given; a checkpoint of this step lies in the folder. */
+  /** `stopped`: the signal was given, and the folder has a checkpoint of this step. */
   readonly reason: "done" | "stopped";
   readonly step: number;
   /** Best validation so far; absent when there was none. */
@@ -117,7 +118,7 @@ export interface RunEnded {
   readonly folder: string;
 }
 
-/** What a training page is made of, complete at every call: the lines of runs before a resume are among them. */
+/** What a training page is made of. Complete at every call, lines from before a resume included. */
 export interface TrainingHistory {
   readonly folder: string;
   readonly lines: readonly MetricsLine[];
@@ -126,7 +127,7 @@ export interface TrainingHistory {
 
 export interface TrainEvents {
   started?(run: RunStarted): void | Promise<void>;
-  /** After every step. `line` when one was written. */
+  /** After every step; has a `line` when one was written. */
   step?(now: {
     readonly step: number;
     readonly steps: number;
@@ -136,13 +137,13 @@ export interface TrainEvents {
     readonly secondsLeft: number;
     readonly line?: StepLine;
   }): void | Promise<void>;
-  /** Validation goes on; done of all instances. */
+  /** During a validation: how many of all instances are done. */
   validating?(now: { readonly step: number; readonly done: number; readonly all: number }): void | Promise<void>;
   /** After a validation's line was written. */
   validation?(line: ValidationLine, history: TrainingHistory): void | Promise<void>;
   /** A checkpoint was written. */
   checkpoint?(now: { readonly step: number; readonly folder: string }): void | Promise<void>;
-  /** Something to know that is no error: what was passed over on the way to the device, tensors that were left out. */
+  /** Something worth knowing that is no error, such as a damaged image that is left out. */
   note?(text: string): void | Promise<void>;
   ended?(run: RunEnded): void | Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * The loop: batch, step, now and then a line, a validation, a checkpoint. What it does depends on data, options, seed
- * and the step alone, so that a run that was killed and resumed does the same as one that was not.
+ * The loop: batch, step, and at intervals a metrics line, a validation, a checkpoint. What it does depends only on
+ * data, options, seed and step, so that a run that was killed and resumed does the same as one that was not.
  */
 import type { TrainingDevice } from "../engine/open-trainer.js";
 import type { StepReport, Trainer, TrainingBatch } from "../engine/trainer.js";
@@ -19,9 +19,9 @@ import type { NetworkToTrain } from "./start-weights.js";
 import type { Validation, ValidationSet } from "./validate.js";
 import { validate } from "./validate.js";
 
-/** Batches that are made ahead while steps are computed. */
+/** Batches that are prepared while steps are computed. */
 const BATCHES_AHEAD = 3;
-/** Time left is judged by the last steps: batches of long rings take longer. */
+/** Steps by which the time left is estimated: batches of long rings take longer. */
 const RECENT_STEPS = 60;
 
 /** Everything the loop works with; it disposes nothing. */
@@ -49,7 +49,7 @@ export class TrainingLoop {
   private readonly ahead = new Map<number, Promise<TrainingBatch>>();
   private lineStarted = performance.now();
 
-  /** @param done steps done, and what was remembered at the last of them */
+  /** @param done steps done; `state` is what was remembered after them */
   constructor(
     private readonly parts: LoopParts,
     private done = 0,
@@ -64,7 +64,7 @@ export class TrainingLoop {
   async run(): Promise<RunEnded> {
     const { options, signal, events } = this.parts;
     try {
-      // From here on there is always one to go back to.
+      // From here on there is always a checkpoint to go back to.
       if (this.done === 0) await this.checkpoint();
       while (this.done < options.steps && signal?.aborted !== true) {
         await this.oneStep();
@@ -117,12 +117,12 @@ export class TrainingLoop {
     });
   }
 
-  /** Later batches are begun with this one: they are decoded on other threads while this one is computed with. */
+  /** Also begins the next batches, which are decoded on other threads while this one is used. */
   private async batch(step: number): Promise<TrainingBatch> {
     for (let next = step; next <= step + BATCHES_AHEAD && next < this.parts.options.steps; next++) {
       if (this.ahead.has(next)) continue;
       const promise = this.parts.training.batch(next);
-      promise.catch(() => undefined); // met when its turn comes
+      promise.catch(() => undefined); // thrown when its turn comes
       this.ahead.set(next, promise);
     }
     const batch = await this.ahead.get(step)!;
@@ -133,11 +133,12 @@ export class TrainingLoop {
   private async addLine(): Promise<StepLine> {
     const { options, metrics } = this.parts;
     const now = performance.now();
+    const { head, backbone } = ratesAt(this.done - 1, options);
     const line: StepLine = {
       type: "step",
       step: this.done,
       ...meansOf(this.sums),
-      rates: ratesAt(this.done - 1, options),
+      rates: { head, trunk: backbone },
       instancesPerSecond: (this.sums.count * options.batchSize * 1000) / (now - this.lineStarted),
     };
     await metrics.add(line);
@@ -146,11 +147,11 @@ export class TrainingLoop {
     return line;
   }
 
-  /** Scores the weights as they would be saved, F16, and saves them when they are the best so far. */
+  /** Scores the weights as they would be saved, in F16, and saves them when they are the best so far. */
   private async validate(): Promise<void> {
     const { folder, device, network, trainer, validation, options, metrics, events, run } = this.parts;
     const saved = toSavedWeights(await trainer.weights());
-    const engine = device.openEngine(network.network, saved.weights, network.normalization);
+    const engine = device.openEngine({ ...network, weights: saved.weights });
     let result: Validation;
     try {
       result = await validate(engine, validation!, {
@@ -209,7 +210,9 @@ export class TrainingLoop {
       `step ${this.done + 1}: expected finite losses but received ${parts}`,
       "E_DIVERGED",
       EXIT.failures,
-      `The weights before this step are sound; the last checkpoint is in ${this.parts.folder}. A resumed run would meet the same step: begin another one with a lower rate, from --init ${this.parts.folder}.`,
+      `The weights before this step are sound; the last checkpoint is in ${this.parts.folder}. ` +
+        "A resumed run would meet the same step: begin another one with a lower learning rate, " +
+        `from --init ${this.parts.folder}.`,
     );
   }
 }

@@ -1,14 +1,25 @@
-/** run.json of a training run: its options and what they were applied to, so that it can be repeated and resumed. */
+/** run.json of a training run: its options and its data, so that it can be repeated and resumed. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { EXIT, invalidData, missingInput, PolyrnnError, reasonOf } from "../errors.js";
-import { makeFolder, writeAtomic } from "../files/atomic-file.js";
+import { invalidData, missingInput, reasonOf } from "../errors.js";
+import { makeFolder, removeLeftovers, writeAtomic } from "../files/atomic-file.js";
+import { whyNotJson } from "../files/recognize.js";
+import { folderNotEmpty } from "../files/folders.js";
+import { parseForeignJson } from "../foreign.js";
 import type { TrainOptions } from "./options.js";
+import type { StartWeights } from "./start-weights.js";
 
 export const RUN_FILE = "run.json";
-const VERSION = 2;
+const VERSION = 3;
+/** Options that version 2 called otherwise. Runs that were begun with it can still be resumed. */
+const RENAMED_SINCE_2: Readonly<Record<string, keyof TrainOptions>> = {
+  rate: "learningRate",
+  trunkRate: "backboneLearningRate",
+  average: "ema",
+  warmUp: "warmup",
+};
 
-/** What the data gave: a resumed run must find the same. */
+/** What was found in the data: a resumed run must find the same. */
 export interface DataFound {
   readonly instances: number;
   readonly images: number;
@@ -23,21 +34,20 @@ export interface DataFound {
 export interface TrainingRun {
   readonly formatVersion: typeof VERSION;
   readonly type: "training";
-  /** Paths absolute; `out` is where the run was begun, the folder itself may have moved. */
+  /** Paths are absolute; `out` is where the run was begun, and the folder may have moved since. */
   readonly options: TrainOptions;
   readonly data: DataFound;
-  readonly start: { readonly words: string; readonly sha256?: readonly string[] };
+  readonly start: Pick<StartWeights, "description" | "sha256">;
 }
 
 /** Makes the folder. @throws E_OUT_NOT_EMPTY when there is something in it, E_WRITE */
 export async function prepareFolder(out: string): Promise<void> {
   await makeFolder(out);
+  await removeLeftovers(out, [RUN_FILE]); // the first file of a run; with no other, nothing was begun
   const [name] = await readdir(out);
   if (name === undefined) return;
-  throw new PolyrnnError(
+  throw folderNotEmpty(
     `${out}: expected an empty folder but there is ${name} in it`,
-    "E_OUT_NOT_EMPTY",
-    EXIT.cannotWrite,
     `Choose another folder, or go on with the run in it: polyrnn train --resume ${out}`,
   );
 }
@@ -49,7 +59,7 @@ export async function writeRun(folder: string, run: Omit<TrainingRun, "formatVer
   );
 }
 
-/** @throws E_MISSING when there is none, E_DATA when it is not of a training run */
+/** @throws E_MISSING when there is none, E_DATA when it is not that of a training run, or of a version before 2 */
 export async function readRun(folder: string): Promise<TrainingRun> {
   const path = join(folder, RUN_FILE);
   let text: string;
@@ -63,21 +73,42 @@ export async function readRun(folder: string): Promise<TrainingRun> {
     );
   }
   try {
-    const run = JSON.parse(text) as TrainingRun;
+    const run = parseForeignJson(text) as TrainingRun | RunOfVersion2;
     // `type` keeps the run.json of other commands out.
-    if ((run.type as unknown) !== "training" || (run.formatVersion as unknown) !== VERSION)
-      throw new Error("its type or version is another one");
-    return run;
+    if ((run.type as unknown) === "training") {
+      if (run.formatVersion === VERSION) return run;
+      if ((run.formatVersion as unknown) === 2) return fromVersion2(run);
+    }
+    throw new Error("its type or version is another one");
   } catch (error) {
     throw invalidData(
-      `${path}: expected the run.json of a training run (${reasonOf(error)})`,
+      `${path}: expected the run.json of a training run (${whyNotJson(text, error)})`,
       "Name the folder of a run of polyrnn train.",
       error,
     );
   }
 }
 
-/** @throws E_DATA naming the first count that differs, or else the annotations that are not those of before */
+interface RunOfVersion2 extends Omit<TrainingRun, "formatVersion" | "options" | "start"> {
+  readonly formatVersion: 2;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly start: { readonly words: string; readonly sha256?: readonly string[] };
+}
+
+function fromVersion2({ options, start: { words, ...start }, ...run }: RunOfVersion2): TrainingRun {
+  const renamed = Object.entries(options).map(([name, value]) => [
+    Object.hasOwn(RENAMED_SINCE_2, name) ? RENAMED_SINCE_2[name] : name,
+    value,
+  ]);
+  return {
+    ...run,
+    formatVersion: VERSION,
+    options: Object.fromEntries(renamed) as TrainOptions, // checked by `checkOptions` before it is used
+    start: { description: words, ...start },
+  };
+}
+
+/** @throws E_DATA naming the first count that differs, or else the annotations that have changed */
 export function checkSameData(folder: string, before: DataFound, now: DataFound): void {
   const facts = (data: DataFound): [string, string | number][] => [
     ["instances", data.instances],
@@ -89,9 +120,10 @@ export function checkSameData(folder: string, before: DataFound, now: DataFound)
   ];
   const found = new Map(facts(now));
   for (const [what, fact] of facts(before)) {
-    if (found.get(what) === fact) continue;
+    const received = found.get(what);
+    if (received === fact) continue;
     throw invalidData(
-      `${join(folder, RUN_FILE)}: expected ${fact} ${what}, as when the run began, but received ${found.get(what) ?? 0}`,
+      `${join(folder, RUN_FILE)}: expected ${fact} ${what}, as when the run began, but received ${received ?? 0}`,
       "A run goes on with the data it began with. Bring them back, or begin another run with --init.",
     );
   }

@@ -1,12 +1,13 @@
 /**
  * The run folder as a model folder: model.json and model.safetensors (F16) of the best weights so far.
  *
- * The card names its file by hash. So that both fit at any moment, new weights are first written under a name of their
- * own with a card that points to them, then under the usual name with a card that points there.
+ * The card names its file by hash, and both have to match at any moment. So new weights are first written under another
+ * name with a card that points to them, then under the usual name with a card that points there.
  */
 import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { count } from "../count.js";
 import { writeAtomic } from "../files/atomic-file.js";
 import type { CardScore, ModelCard } from "../model/card.js";
 import { CARD_VERSION } from "../model/card.js";
@@ -80,7 +81,7 @@ function cardOf(
     context: PLAIN_CONTEXT,
     normalization: network.normalization,
     trainingData:
-      `${data.instances} instances in ${data.images} images of ${basename(options.data.boxes)} (${sources}).`.slice(
+      `${count(data.instances, "instance")} in ${count(data.images, "image")} of ${basename(options.data.boxes)} (${sources}).`.slice(
         0,
         10_000,
       ),
@@ -105,14 +106,27 @@ function nameOf(folder: string): string {
 }
 
 function recipeText(options: TrainOptions, start: TrainingRun["start"], step: number, device: string): string {
-  const { schedule, dropEvery, freeze, truncate, average, lossWeights } = options;
+  const { schedule, dropEvery, freeze, truncate, ema, lossWeights } = options;
   return [
-    `${step} of ${options.steps} steps of ${options.batchSize} crops on ${device}, seed ${options.seed}; start: ${start.words}`,
-    `AdamW, rates ${options.rate} and ${options.backboneLearningRate} (trunk), ${schedule === "cosine" ? "cosine" : `a tenth after every ${dropEvery} steps`}, warm-up ${options.warmUp}, decay ${options.weightDecay}, clipping at ${options.clipNorm}`,
-    `loss weights ${lossWeights.steps} (steps), ${lossWeights.edge} (edge), ${lossWeights.vertex} (vertex), ${lossWeights.mask} (mask), smoothing ${options.smoothing}`,
-    average > 0 ? `moving average ${average}` : "no moving average",
+    `${step} of ${count(options.steps, "step")} of ${count(options.batchSize, "crop")} on ${device}, seed ${options.seed}`,
+    `start: ${start.description}`,
+    [
+      `AdamW, learning rates ${options.learningRate} and ${options.backboneLearningRate} (backbone)`,
+      schedule === "cosine" ? "cosine" : `a tenth after every ${count(dropEvery, "step")}`,
+      `warm-up ${options.warmup}`,
+      `decay ${options.weightDecay}`,
+      `clipping at ${options.clipNorm}`,
+    ].join(", "),
+    [
+      `loss weights ${lossWeights.steps} (steps)`,
+      `${lossWeights.edge} (edge)`,
+      `${lossWeights.vertex} (vertex)`,
+      `${lossWeights.mask} (mask)`,
+      `smoothing ${options.smoothing}`,
+    ].join(", "),
+    ema > 0 ? `moving average ${ema}` : "no moving average",
     ...(freeze === undefined ? [] : [`frozen up to ${freeze}`]),
-    ...(truncate === undefined ? [] : [`gradients cut every ${truncate} steps`]),
+    ...(truncate === undefined ? [] : [`gradients cut every ${count(truncate, "step")}`]),
     "stored as F16; run.json has every option",
   ]
     .join("; ")
@@ -124,7 +138,9 @@ function scoresOf(
   dataset: string,
   step: number,
 ): CardScore[] {
-  const command = `polyrnn train, validation at step ${step}: largest ring at least 85 % of the area unless run.json says otherwise, COCO rasterizer, context ${PLAIN_CONTEXT}`;
+  const command =
+    `polyrnn train, validation at step ${step}: largest ring at least 85 % of the area ` +
+    `unless run.json says otherwise, COCO rasterizer, context ${PLAIN_CONTEXT}`;
   return [...Object.entries(bySource), ["all", all] as const].map(([source, { iou, boxIou, instances }]) => ({
     dataset,
     split: "validation",

@@ -1,15 +1,13 @@
-/**
- * What a run trains and where its weights start: a network with its normalization, and each weight from a file or at
- * random.
- */
+/** What a run trains and where it starts: a network with its normalization, and weights from a file or at random. */
 import { basename } from "node:path";
+import { count } from "../count.js";
 import { invalidData } from "../errors.js";
 import { findModelFolder, readCard } from "../model/folder.js";
 import { initialWeight } from "../model/initial-weights.js";
 import { loadModel } from "../model/model.js";
 import type { WeightTensor } from "../model/safetensors.js";
 import { readSafetensors, tensorValues } from "../model/safetensors.js";
-import { describeNetwork } from "../network/build.js";
+import { DEFAULT_ARCHITECTURES, describeNetwork } from "../network/build.js";
 import type { ArchitectureOptions, PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
 import type { Recipe } from "./options.js";
@@ -23,7 +21,7 @@ export interface NetworkToTrain {
 export interface StartWeights {
   readonly weights: ReadonlyMap<string, WeightTensor>;
   /** One sentence for people and for the card. */
-  readonly words: string;
+  readonly description: string;
   /** sha256 of the file or files they are from; absent when all are random. */
   readonly sha256?: readonly string[];
 }
@@ -33,7 +31,7 @@ type Source = StartWeights & { readonly where: string };
 /** -1..1, as MobileNetV2 was trained. */
 const PLAIN: Normalization = { channelOrder: "RGB", mean: [127.5, 127.5, 127.5], std: [127.5, 127.5, 127.5] };
 
-/** Architectures by name, as they are where no model says otherwise. */
+/** Architectures by name, where no model says otherwise. */
 const DEFAULTS: Readonly<
   Record<
     ArchitectureOptions["name"],
@@ -41,16 +39,16 @@ const DEFAULTS: Readonly<
   >
 > = {
   mobile: {
-    architecture: { name: "mobile", widths: [24, 16], features: 128, skip: 64, rank: 128, peepholes: false },
+    architecture: DEFAULT_ARCHITECTURES.mobile,
     normalization: PLAIN,
   },
   // ImageNet statistics of torchvision, for which `polyrnn models import vgg16` takes the weights.
   vgg16: {
-    architecture: { name: "vgg16", widths: [16, 16], peepholes: false },
+    architecture: DEFAULT_ARCHITECTURES.vgg16,
     normalization: { channelOrder: "RGB", mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375] },
   },
   tiny: {
-    architecture: { name: "tiny", widths: [12, 12], features: 16, rank: 32, peepholes: false },
+    architecture: DEFAULT_ARCHITECTURES.tiny,
     normalization: PLAIN,
   },
 };
@@ -59,7 +57,7 @@ const DEFAULTS: Readonly<
 export async function networkToTrain(model: string): Promise<NetworkToTrain> {
   const { architecture, normalization } = Object.hasOwn(DEFAULTS, model)
     ? DEFAULTS[model as keyof typeof DEFAULTS]
-    : await readCard(await findModelFolder(model));
+    : await readCard(await findModelFolder(model, Object.keys(DEFAULTS)));
   return { architecture, normalization, network: describeNetwork(architecture) };
 }
 
@@ -71,7 +69,7 @@ export async function startWeights(
   { init, seed }: Pick<Recipe, "init" | "seed">,
 ): Promise<StartWeights> {
   if (init === undefined)
-    return { weights: complete(network, new Map(), seed), words: `random weights from seed ${seed}` };
+    return { weights: complete(network, new Map(), seed), description: `random weights from seed ${seed}` };
   const source = init.endsWith(".safetensors") ? await fromFile(init) : await fromModel(init);
   const fitting = new Map(
     [...source.weights].filter(([name, { shape }]) => network.weightShapes.get(name)?.join() === shape.join()),
@@ -79,8 +77,9 @@ export async function startWeights(
   if (fitting.size === 0) {
     const [example] = network.weightShapes;
     throw invalidData(
-      `${source.where}: expected tensors of the network, such as ${example![0]} [${example![1].join(", ")}], but none of its ${source.weights.size} fits by name and shape`,
-      "Start from a model of the same architecture, or from its trunk's weights under these names.",
+      `${source.where}: expected tensors of the network, such as ${example![0]} [${example![1].join(", ")}], ` +
+        `but none of its ${source.weights.size} fits by name and shape`,
+      "Start from a model of the same architecture, or from its backbone's weights under these names.",
     );
   }
   const missing = network.weightShapes.size - fitting.size;
@@ -88,9 +87,10 @@ export async function startWeights(
   return {
     weights: complete(network, fitting, seed),
     ...(source.sha256 && { sha256: source.sha256 }),
-    words:
-      `${fitting.size} tensors of ${source.words}` +
-      `${missing === 0 ? "" : `, ${missing} random from seed ${seed}`}${unused === 0 ? "" : `; ${unused} tensors of the file do not fit and are left out`}`,
+    description:
+      `${count(fitting.size, "tensor")} of ${source.description}` +
+      (missing === 0 ? "" : `, ${missing} random from seed ${seed}`) +
+      (unused === 0 ? "" : `; ${count(unused, "tensor")} of the file without a place left out`),
   };
 }
 
@@ -107,7 +107,7 @@ async function fromFile(path: string): Promise<Source> {
       );
     weights.set(name, { shape: stored.shape, values });
   }
-  return { weights, where: path, words: `${basename(path)} (sha256 ${sha256.slice(0, 12)})`, sha256: [sha256] };
+  return { weights, where: path, description: `${basename(path)} (sha256 ${sha256.slice(0, 12)})`, sha256: [sha256] };
 }
 
 async function fromModel(nameOrPath: string): Promise<Source> {
@@ -116,7 +116,7 @@ async function fromModel(nameOrPath: string): Promise<Source> {
   return {
     weights,
     where: folder,
-    words: `model ${card.name} ${card.version} (sha256 ${sha256.map((hash) => hash.slice(0, 12)).join(", ")})`,
+    description: `model ${card.name} ${card.version} (sha256 ${sha256.map((hash) => hash.slice(0, 12)).join(", ")})`,
     sha256,
   };
 }

@@ -1,12 +1,13 @@
 /**
- * `polyrnn train`: reads truth, opens the network under TensorFlow.js, and runs the loop in a folder that is a model
- * folder from the first validation on.
+ * The work of `polyrnn train`: reads truth, opens the network in TensorFlow.js, and runs the loop in a folder that is a
+ * model folder from the first validation on.
  *
- *     run.json             options, counts of the data, where the weights start
- *     metrics.ndjson       one line per report and per validation (events.ts)
- *     checkpoint/          where a stopped run goes on (checkpoint.ts)
+ *     run.json                        options, counts of the data, where the weights start
+ *     metrics.ndjson                  one line per report and per validation (events.ts)
+ *     checkpoint/                     where a stopped run goes on (checkpoint.ts)
  *     model.json, model.safetensors   the best model so far
  */
+import { count } from "../count.js";
 import { resolve } from "node:path";
 import type { TrainingDevice } from "../engine/open-trainer.js";
 import { openTrainingDevice } from "../engine/open-trainer.js";
@@ -19,7 +20,7 @@ import type { TrainingSet } from "./data/training-set.js";
 import { openTrainingSet } from "./data/training-set.js";
 import type { RunEnded, TrainEvents } from "./events.js";
 import { deviceText, TrainingLoop } from "./loop.js";
-import { MetricsFile } from "./metrics.js";
+import { METRICS_FILE, MetricsFile } from "./metrics.js";
 import type { TrainOptions } from "./options.js";
 import { checkOptions } from "./options.js";
 import type { DataFound, TrainingRun } from "./run-file.js";
@@ -29,11 +30,11 @@ import { networkToTrain, startWeights } from "./start-weights.js";
 import type { ValidationSet } from "./validate.js";
 import { openValidationSet } from "./validate.js";
 
-/** What the caller may bring; everything has a default. */
+/** What a caller may provide; everything has a default. */
 export interface TrainHost {
-  /** Aborted: finish the step, write a checkpoint, return with `stopped`. */
+  /** When aborted, the run finishes its step, writes a checkpoint and returns with `stopped`. */
   readonly signal?: AbortSignal;
-  /** What to compute with, in place of looking for it. */
+  /** The device to compute on, instead of looking for one. */
   readonly device?: TrainingDevice;
   readonly openTrainingSet?: typeof openTrainingSet;
 }
@@ -41,8 +42,8 @@ export interface TrainHost {
 /**
  * @param options paths may be relative
  * @throws E_OUT_NOT_EMPTY; E_USAGE, E_DATA, E_MISSING for what options and data say; E_UNAVAILABLE without
- *   TensorFlow.js; E_DIVERGED naming the step whose losses are not finite; E_WRITE. After a checkpoint, whatever
- *   happens leaves one that is whole.
+ *   TensorFlow.js; E_DIVERGED naming the step whose losses are not finite; E_WRITE. Once there is a checkpoint, any
+ *   failure leaves a whole one.
  */
 export async function train(options: TrainOptions, events: TrainEvents = {}, host: TrainHost = {}): Promise<RunEnded> {
   checkOptions(options);
@@ -60,7 +61,7 @@ export async function train(options: TrainOptions, events: TrainEvents = {}, hos
       const run = {
         options: settled,
         data: dataFound(training, validation),
-        start: { words: start.words, ...(start.sha256 && { sha256: start.sha256 }) },
+        start: { description: start.description, ...(start.sha256 && { sha256: start.sha256 }) },
       };
       await writeRun(folder, run);
       return runLoop({ folder, run, network, device, start, training, validation, events, host });
@@ -79,16 +80,12 @@ export async function resumeTraining(
   host: TrainHost = {},
 ): Promise<RunEnded> {
   const place = resolve(folder);
-  const {
-    options,
-    data,
-    start: { words, sha256 },
-  } = await readRun(place);
+  const { options, data, start: begun } = await readRun(place);
   checkOptions(options);
   const checkpoint = await readCheckpoint(place);
   const device = host.device ?? (await openTrainingDevice(options.device, options.threads));
   const network = await networkToTrain(options.model);
-  const start: StartWeights = { weights: checkpoint.state.weights, words, ...(sha256 && { sha256 }) };
+  const start: StartWeights = { ...begun, weights: checkpoint.state.weights };
   return withData(
     options,
     host,
@@ -96,7 +93,7 @@ export async function resumeTraining(
       checkSameData(place, data, dataFound(training, validation));
       return runLoop({
         folder: place,
-        run: { options, data, start: { words, ...(sha256 && { sha256 }) } },
+        run: { options, data, start: begun },
         network,
         device,
         start,
@@ -137,28 +134,36 @@ async function runLoop({
   checkpoint,
 }: Prepared): Promise<RunEnded> {
   const { options } = run;
-  const { lossWeights, smoothing, truncate, weightDecay, clipNorm, average, freeze } = options;
+  const { lossWeights, smoothing, truncate, weightDecay, clipNorm, ema, freeze } = options;
   const frozen = freeze === undefined ? new Set<string>() : frozenPrefix(network.network.weightShapes.keys(), freeze);
-  const trainer = device.openTrainer(network.network, start.weights, network.normalization, {
-    frozen,
-    weights: lossWeights,
-    smoothing,
-    ...(truncate !== undefined && { truncate }),
-    weightDecay,
-    clipNorm,
-    average,
-  });
+  const trainer = device.openTrainer(
+    { ...network, weights: start.weights },
+    {
+      frozen,
+      weights: lossWeights,
+      smoothing,
+      ...(truncate !== undefined && { truncate }),
+      weightDecay,
+      clipNorm,
+      ema,
+    },
+  );
   let metrics: MetricsFile | undefined;
   try {
     if (checkpoint !== undefined) trainer.restore(checkpoint.state);
     metrics = await MetricsFile.open(folder, checkpoint?.loop.metricsBytes ?? 0);
+    if (metrics.damagedLines.length > 0)
+      await events.note?.(
+        `${METRICS_FILE}: ${count(metrics.damagedLines.length, "damaged line")} (${metrics.damagedLines.slice(0, 10).join(", ")}); ` +
+          "the page is made without them",
+      );
     const doneSteps = checkpoint?.state.step ?? 0;
     await events.started?.({
       folder,
       architecture: network.architecture.name,
       trainable: trainer.trainable,
       frozen: trainer.frozen,
-      start: start.words,
+      start: start.description,
       instances: training.instances,
       images: training.images,
       bySource: training.bySource,
@@ -181,7 +186,7 @@ async function runLoop({
   }
 }
 
-/** Opens the data for as long as the work takes. @throws E_DATA naming images that are in both sets */
+/** Opens the data for the duration of the work. @throws E_DATA naming images that are in both sets */
 async function withData<R>(
   options: TrainOptions,
   host: TrainHost,
@@ -227,7 +232,7 @@ function checkFreeze({ network }: NetworkToTrain, { freeze }: TrainOptions): voi
   if (freeze !== undefined) frozenPrefix(network.weightShapes.keys(), freeze);
 }
 
-/** So that a run can be resumed from another folder. Names of bundled models stay names. */
+/** Lets a run be resumed from another working folder. Names of bundled models stay names. */
 function withAbsolutePaths(options: TrainOptions): TrainOptions {
   const { data, validation, init } = options;
   return {

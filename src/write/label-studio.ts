@@ -2,10 +2,10 @@
  * label-studio.json: tasks with pre-annotations for Label Studio, and label-studio-config.xml: the labelling set-up to
  * paste.
  *
- * A task has data.image and one prediction: model_version, score (mean over its polygons), and a result per polygon,
- * its points in per cent of the image's width and height, cut at the border. A result is one outline: the parts of a
- * polygon people made are joined by bridges of no width. Images without a polygon are tasks as well, so that people
- * find them. data.image is the address of Label Studio's local file storage, with
+ * A task has data.image and one prediction: model_version, score (mean over its polygons), and a result per polygon.
+ * Its points are per cent of the image's width and height, cut at the border. A result is one outline: the parts of a
+ * polygon that people made are joined by bridges of no width. Images without a polygon are tasks as well, so that
+ * people find them. data.image is an address in Label Studio's local file storage, with
  * LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT set to the images' folder; a file name that is an address already (http, s3,
  * gs, azure-blob) stays. Source: Label Studio's documentation, pages "Import pre-annotated data", "PolygonLabels" and
  * "Local storage".
@@ -31,6 +31,7 @@ export async function openLabelStudioWriter(context: WriteContext): Promise<Anno
   let separator = "[\n";
   return {
     async image(result) {
+      if (result.isUnknown === true) return; // There is no picture to show.
       await file.write(separator + JSON.stringify(toTask(result, regionsOf(result, names), context)));
       separator = ",\n";
     },

@@ -1,17 +1,70 @@
 /**
- * Labels that were in the input and that this run did not touch: which ones go out, and what they say.
+ * What an image's results come to for formats that hold labeled polygons: one region per instance, its category and
+ * color, and the labels of the input that this run did not touch.
  *
  * What people made is never lost: an annotation that was passed over (kept, a crowd, a category that was not asked for)
  * goes out unchanged wherever the format can hold it. An annotation that failed, or whose polygon scored below the
- * limit, was this run's to draw and has no polygon; the summary lists it.
+ * limit, was this run's to predict and has no polygon; the summary lists it.
  */
-import { PolyrnnError } from "../errors.js";
+import { fromNamedPixels } from "../geometry/pixel-outline.js";
 import { signedArea } from "../geometry/ring.js";
-import { decodeRle } from "../geometry/rle.js";
+import { readSegmentation } from "../geometry/segmentation.js";
 import { traceMask } from "../geometry/trace-mask.js";
-import type { Category, Id, ImagePoint, JsonObject, JsonValue, Polygon, Ring, Rle, SkipReason } from "../types.js";
+import type {
+  Category,
+  Id,
+  ImagePoint,
+  JsonObject,
+  JsonValue,
+  Polygon,
+  Ring,
+  Rle,
+  SkipReason,
+  Truth,
+} from "../types.js";
 import { joinRings } from "./rings.js";
 import type { CategoryNames, ImageResult, ResultItem } from "./writer.js";
+
+export interface Region {
+  /** Key of the instance within the run. */
+  readonly ordinal: number;
+  readonly categoryId: Id;
+  /** Name of the category. */
+  readonly label: string;
+  readonly polygon: Polygon;
+  /** 0..1; absent for a polygon that was in the input and goes out unchanged. */
+  readonly score?: number;
+}
+
+/** In input order, in the frame of the result's size. */
+export function regionsOf(result: ImageResult, names: CategoryNames): Region[] {
+  const { items, toDisplayed } = result;
+  const regions = items.flatMap((item) => regionOf(item, names) ?? []);
+  if (toDisplayed === undefined) return regions;
+  return regions.map((region) => ({ ...region, polygon: region.polygon.map(toDisplayed) }));
+}
+
+/**
+ * @returns undefined when the item has no polygon of its own: failed, left out, a crowd, or a label that is no category
+ *   of the data set
+ */
+export function regionOf(item: ResultItem, names: CategoryNames): Region | undefined {
+  const { outcome } = item;
+  const { categoryId, label } = categoryOf(item, names);
+  if (categoryId === undefined) return undefined;
+  const region = { ordinal: outcome.ordinal, categoryId, label };
+  if (outcome.status === "done") return { ...region, polygon: [outcome.ring], score: outcome.score };
+  const polygon = passedOver(item) === "instance" ? existingPolygon(item) : undefined;
+  return polygon === undefined ? undefined : { ...region, polygon };
+}
+
+/**
+ * Whether an image gets a file of its own: it has regions, or the input says that there is nothing on it. With a file,
+ * an image whose instances all failed or were not asked for would pass for an empty one.
+ */
+export function isSettled(result: ImageResult, regions: readonly unknown[]): boolean {
+  return regions.length > 0 || result.isEmpty === true;
+}
 
 /** How each passed-over annotation counts: one instance, a region of several, or none. */
 const PASSED_OVER: Readonly<Record<SkipReason, "instance" | "region" | "none">> = {
@@ -25,7 +78,7 @@ const PASSED_OVER: Readonly<Record<SkipReason, "instance" | "region" | "none">> 
   "score-below-minimum": "none",
 };
 
-/** The annotation as read, whichever way it took. */
+/** The annotation as read. */
 export function rawOf(item: ResultItem): JsonObject {
   return item.kind === "outcome" ? item.instance.raw : item.raw;
 }
@@ -35,9 +88,7 @@ export function passedOver(item: ResultItem): "instance" | "region" | "none" {
   return item.outcome.status === "skipped" ? PASSED_OVER[item.outcome.reason] : "none";
 }
 
-/**
- * True when a COCO annotation has a segmentation that pycocotools can be given: a list with something in it, or a mask.
- */
+/** True when a COCO annotation has a segmentation that pycocotools accepts: a list that is not empty, or a mask. */
 export function hasCocoSegmentation(raw: JsonObject): boolean {
   const segmentation = raw["segmentation"];
   if (Array.isArray(segmentation)) return segmentation.length > 0;
@@ -45,21 +96,25 @@ export function hasCocoSegmentation(raw: JsonObject): boolean {
 }
 
 /**
- * Polygon of a label of the input, as it was drawn: COCO polygons or a mask, or a Cityscapes polygon with the parts
- * that other objects cover; else its ground truth. A mask with holes gives one ring that is bridged to its holes,
- * because a list of rings is a union.
- * @returns undefined when there is none, or none that can be read: such a label is in the COCO output only, as it came
- *   in
+ * Polygon of a label of the input: COCO polygons or a mask, or a Cityscapes polygon with the parts that other objects
+ * cover; else its ground truth. A mask with holes gives one ring that is bridged to its holes, because a list of rings
+ * is a union.
+ * @returns undefined when there is none that can be read: such a label goes out unchanged, in the COCO output only
  */
 export function existingPolygon(item: ResultItem): Polygon | undefined {
   const truth = item.kind === "outcome" ? item.instance.truth : undefined;
   return polygonOfRaw(rawOf(item)) ?? (truth?.kind === "rle" ? outlines(truth.rle) : truth?.polygon);
 }
 
+/** The COCO segmentation of a label of the input, as it was drawn; undefined when there is none that can be read. */
+export function existingShape(item: ResultItem): Truth | undefined {
+  return readSegmentation(rawOf(item)["segmentation"], "", {}).truth;
+}
+
 function polygonOfRaw(raw: JsonObject): Polygon | undefined {
-  const segmentation = raw["segmentation"];
-  if (Array.isArray(segmentation)) return nonEmpty(segmentation.flatMap(ringOfFlatList));
-  return hasCocoSegmentation(raw) ? outlinesOfRaw(segmentation) : nonEmpty(ringOfPairs(raw["polygon"]));
+  const { truth } = readSegmentation(raw["segmentation"], "", {});
+  if (truth !== undefined) return truth.kind === "rle" ? outlines(truth.rle) : truth.polygon;
+  return nonEmpty(ringOfPairs(raw["polygon"]).flatMap(fromNamedPixels));
 }
 
 /** Category of an item: of its instance, or of the annotation as read, which has a COCO id or a Cityscapes label. */
@@ -83,7 +138,7 @@ function categoryOfLabel(
   return { categoryId: undefined, label };
 }
 
-/** Names by id; a category without a name gets its id as one. */
+/** Names by id; a category without a name is named after its id. */
 export function nameCategories(categories: readonly Category[]): CategoryNames {
   return new Map(categories.map(({ id, name }) => [id, name.trim() === "" ? unnamed(id) : name]));
 }
@@ -96,14 +151,15 @@ function unnamed(id: Id): string {
   return `category ${id}`;
 }
 
-function outlinesOfRaw(mask: JsonValue | undefined): Polygon | undefined {
-  try {
-    return outlines(decodeRle(mask, "segmentation"));
-  } catch (error) {
-    // A damaged mask of an annotation that this run does not even draw must not end it.
-    if (error instanceof PolyrnnError) return undefined;
-    throw error;
-  }
+/**
+ * Colors that people with any kind of color vision can tell apart. Source: Okabe and Ito, "Color Universal Design"
+ * (2008), eight colors; without black, because outlines have a dark edge. Those brightest on photographs come first.
+ */
+export const CATEGORY_COLORS = ["#56B4E9", "#E69F00", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2"] as const;
+
+/** @param index position of the category in the data set, from 0 */
+export function categoryColor(index: number): string {
+  return CATEGORY_COLORS[index % CATEGORY_COLORS.length]!;
 }
 
 function outlines(rle: Rle): Polygon | undefined {
@@ -113,19 +169,6 @@ function outlines(rle: Rle): Polygon | undefined {
 
 function nonEmpty(rings: readonly Ring[]): Polygon | undefined {
   return rings.length > 0 ? rings : undefined;
-}
-
-/** [x1, y1, x2, y2, ...]; three points or more. */
-function ringOfFlatList(list: JsonValue): Ring[] {
-  if (
-    !Array.isArray(list) ||
-    list.length < 6 ||
-    list.length % 2 !== 0 ||
-    !list.every((value) => Number.isFinite(value))
-  )
-    return [];
-  const numbers = list as number[];
-  return [Array.from({ length: numbers.length / 2 }, (_, i) => ({ x: numbers[2 * i]!, y: numbers[2 * i + 1]! }))];
 }
 
 /** [[x1, y1], [x2, y2], ...]; three points or more. */
@@ -139,57 +182,4 @@ function ringOfPairs(list: JsonValue | undefined): Ring[] {
     ring.push({ x, y });
   }
   return [ring];
-}
-
-/* What an image's results come to for formats that hold labelled polygons: one region per instance, in input order. */
-
-export interface Region {
-  /** Key of the instance within the run. */
-  readonly ordinal: number;
-  readonly categoryId: Id;
-  /** Name of the category. */
-  readonly label: string;
-  readonly polygon: Polygon;
-  /** 0..1; absent for a polygon that was in the input and goes out unchanged. */
-  readonly score?: number;
-}
-
-/** In input order. */
-export function regionsOf(result: ImageResult, names: CategoryNames): Region[] {
-  return result.items.flatMap((item) => regionOf(item, names) ?? []);
-}
-
-/**
- * @returns undefined when the item has no polygon of its own: failed, left out, a crowd, or a label that is no category
- *   of the data set
- */
-export function regionOf(item: ResultItem, names: CategoryNames): Region | undefined {
-  const { outcome } = item;
-  const { categoryId, label } = categoryOf(item, names);
-  if (categoryId === undefined) return undefined;
-  const region = { ordinal: outcome.ordinal, categoryId, label };
-  if (outcome.status === "done") return { ...region, polygon: [outcome.ring], score: outcome.score };
-  const polygon = passedOver(item) === "instance" ? existingPolygon(item) : undefined;
-  return polygon === undefined ? undefined : { ...region, polygon };
-}
-
-/**
- * Whether an image is worth a file of its own: it has regions, or the input says that there is nothing on it. An image
- * whose instances all failed, or were not asked for, gets none, or it would pass for an empty one.
- */
-export function isSettled(result: ImageResult, regions: readonly unknown[]): boolean {
-  return regions.length > 0 || result.isEmpty === true;
-}
-
-/*
- * Colours of categories, told apart by people with any kind of colour vision. Source: Okabe and Ito, "Color Universal
- * Design" (2008), eight colours; black is left out because outlines have a dark edge. The order puts the ones that are
- * brightest on photographs first.
- */
-
-export const CATEGORY_COLORS = ["#56B4E9", "#E69F00", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2"] as const;
-
-/** @param index position of the category in the data set, from 0 */
-export function categoryColor(index: number): string {
-  return CATEGORY_COLORS[index % CATEGORY_COLORS.length]!;
 }

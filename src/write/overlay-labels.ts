@@ -1,4 +1,7 @@
-/** Labels of an overlay: text on a dark plate with a stripe of the category's colour, placed where it covers least. */
+/**
+ * Labels of an overlay: text on a dark plate with a stripe in the category's color, placed where it covers least. On a
+ * machine without fonts (a bare container), a tiny font of our own keeps labels readable: 3 x 5 dots per character.
+ */
 import type { Box } from "../types.js";
 import { toTenths as f } from "./rings.js";
 import { escapeXml, toPlainText } from "./xml-text.js";
@@ -13,15 +16,16 @@ export interface LabelRequest {
   readonly isUrgent: boolean;
 }
 
-export interface LabelStyle {
+interface LabelStyle {
   /** Height of the letters, pixels. */
   readonly fontSize: number;
-  /** False on a machine without fonts: letters are then drawn by the program. */
+  /** False on a machine without fonts: this program then draws the letters. */
   readonly hasFonts: boolean;
   readonly width: number;
   readonly height: number;
 }
 
+const FONTS = "DejaVu Sans, Noto Sans, Arial, Helvetica, sans-serif";
 /** Longest text of a label, characters. */
 const MAX_LENGTH = 40;
 
@@ -85,12 +89,17 @@ function drawLabel(text: string, color: string, place: Box, { fontSize, hasFonts
   const { left, top, width, height } = place;
   const stripe = stripeWidth(fontSize);
   const textLeft = left + stripe + fontSize * 0.35;
-  const plate = `<rect x="${f(left)}" y="${f(top)}" width="${f(width)}" height="${f(height)}" rx="${f(fontSize * 0.2)}" fill="#101418" fill-opacity="0.82"/>`;
-  const mark = `<rect x="${f(left)}" y="${f(top)}" width="${f(stripe)}" height="${f(height)}" rx="${f(fontSize * 0.2)}" fill="${color}"/>`;
-  const letters = hasFonts
-    ? `<text x="${f(textLeft)}" y="${f(top + height * 0.72)}" font-size="${f(fontSize)}" font-family="DejaVu Sans, Noto Sans, Arial, Helvetica, sans-serif" fill="#fff">${escapeXml(text)}</text>`
-    : `<path d="${pixelTextPath(text, textLeft, top + (height - capitalHeight(fontSize)) / 2, capitalHeight(fontSize))}" fill="#fff"/>`;
-  return plate + mark + letters;
+  const bar = (barWidth: number, fill: string): string =>
+    `<rect x="${f(left)}" y="${f(top)}" width="${f(barWidth)}" height="${f(height)}" ` +
+    `rx="${f(fontSize * 0.2)}" ${fill}/>`;
+  const plate = bar(width, 'fill="#101418" fill-opacity="0.82"');
+  const mark = bar(stripe, `fill="${color}"`);
+  if (!hasFonts) {
+    const size = capitalHeight(fontSize);
+    return `${plate}${mark}<path d="${pixelTextPath(text, textLeft, top + (height - size) / 2, size)}" fill="#fff"/>`;
+  }
+  const font = `font-size="${f(fontSize)}" font-family="${FONTS}" fill="#fff"`;
+  return `${plate}${mark}<text x="${f(textLeft)}" y="${f(top + height * 0.72)}" ${font}>${escapeXml(text)}</text>`;
 }
 
 function stripeWidth(fontSize: number): number {
@@ -101,7 +110,7 @@ function capitalHeight(fontSize: number): number {
   return fontSize * 0.75;
 }
 
-/** Nothing in SVG measures text before it is drawn; widths as in common sans-serif fonts, a little generous. */
+/** SVG cannot measure text before it is drawn; widths as in common sans-serif fonts, a little generous. */
 function estimateTextWidth(text: string, fontSize: number): number {
   let ems = 0;
   for (const character of text) {
@@ -114,12 +123,10 @@ function estimateTextWidth(text: string, fontSize: number): number {
   return ems * fontSize;
 }
 
-/*
- * A tiny font of our own, 3 x 5 dots, for machines without any fonts (bare containers): labels stay readable there.
- * Capitals, digits and a few marks; small letters are drawn as capitals, accents are dropped, anything else is "?".
+/**
+ * Capitals, digits and a few marks; small letters become capitals, accents are dropped, anything else is "?". Five rows
+ * per character, top first; an octal digit is a row, its bits the dots from left to right.
  */
-
-/** Five rows per character, top first; an octal digit is a row, its bits the dots from left to right. */
 const GLYPHS: Readonly<Record<string, string>> = {
   A: "25755",
   B: "65656",
@@ -194,10 +201,11 @@ export function pixelTextPath(text: string, left: number, top: number, size: num
   return toGlyphs(text)
     .map((glyph, at) =>
       dotsOf(glyph)
-        .map(
-          ({ column, row }) =>
-            `M${(left + (at * ADVANCE + column) * dot).toFixed(2)} ${(top + row * dot).toFixed(2)}h${side}v${side}h-${side}z`,
-        )
+        .map(({ column, row }) => {
+          const x = (left + (at * ADVANCE + column) * dot).toFixed(2);
+          const y = (top + row * dot).toFixed(2);
+          return `M${x} ${y}h${side}v${side}h-${side}z`;
+        })
         .join(""),
     )
     .join("");

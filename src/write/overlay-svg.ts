@@ -1,7 +1,7 @@
 /**
- * What is drawn over a photograph, as one SVG in output pixels: thin dashed boxes, polygons with a see-through fill, a
- * bright line on a dark edge (readable on any ground), a dot per vertex and a ring around the first one; failed boxes
- * crossed out in black and white.
+ * What is drawn over a photograph, as one SVG in output pixels: thin dashed boxes, and polygons with a transparent
+ * fill, a bright line on a dark edge (readable on any ground), a dot per vertex and a ring around the first one. Failed
+ * boxes are crossed out in black and white.
  */
 import type { Box, ImagePoint, Polygon, Ring } from "../types.js";
 import { CATEGORY_COLORS, categoryColor } from "./labels.js";
@@ -11,7 +11,7 @@ import { toTenths as f } from "./rings.js";
 
 /** One thing to show. Image pixels. */
 export interface OverlayShape {
-  /** drawn: a polygon of this run; existing: one that was in the input; failed: a box without a polygon. */
+  /** drawn: a polygon of this run; existing: one of the input; failed: a box without a polygon. */
   readonly kind: "drawn" | "existing" | "failed";
   readonly box: Box;
   /** Empty for a failed one. */
@@ -19,11 +19,11 @@ export interface OverlayShape {
   readonly category: string;
   /** Position of the category in the data set, from 0. */
   readonly categoryIndex: number;
-  /** Score, or what else there is to say. */
+  /** The score, or another remark. */
   readonly note: string;
 }
 
-export interface OverlayFrame {
+interface OverlayFrame {
   /** Output size, pixels. */
   readonly width: number;
   readonly height: number;
@@ -33,13 +33,13 @@ export interface OverlayFrame {
   readonly hasFonts: boolean;
 }
 
-/** Colour of failed boxes: none of the categories'. */
+/** No category's color. */
 const FAILED_COLOR = "#FFFFFF";
 
-/** With more shapes than this, a category is named once and the others of its colour show only their note. */
+/** With more shapes than this, a category is named once, and its other shapes show only their note. */
 const CROWDED = 12;
 
-/** Large shapes first, so that small ones lie on top of them. */
+/** Draws large shapes first, so that small ones lie on top. */
 export function drawOverlaySvg(shapes: readonly OverlayShape[], frame: OverlayFrame): string {
   const long = Math.max(frame.width, frame.height);
   const scaled = shapes.map((shape) => scaleShape(shape, frame)).sort((a, b) => areaOf(b.box) - areaOf(a.box));
@@ -58,10 +58,7 @@ export function drawOverlaySvg(shapes: readonly OverlayShape[], frame: OverlayFr
   ].join("\n");
 }
 
-/**
- * A category has the same colour in every image, unless another one in this image has it already and there is a free
- * one.
- */
+/** A category has the same color in every image, unless another one in this image has it and another color is free. */
 function assignColors(shapes: readonly OverlayShape[]): ReadonlyMap<number, number> {
   const colors = new Map<number, number>();
   const taken = new Set<number>();
@@ -82,7 +79,7 @@ function labelRequests(shapes: readonly OverlayShape[], colorOf: (shape: Overlay
     const key = isFailed ? note : category;
     const isNamed = shapes.length <= CROWDED || !named.has(key);
     named.add(key);
-    // Crosses speak for themselves once one of them has said why.
+    // The reason stands at the first cross; the others need no label.
     if (isFailed && !isNamed) return [];
     const text = isNamed ? `${category}${isFailed ? ":" : ""} ${note}` : note;
     return [{ text, box, isUrgent: isFailed, color: isFailed ? FAILED_COLOR : colorOf(shape) }];
@@ -127,11 +124,12 @@ function drawFailed({ box }: OverlayShape, unit: number): string {
 function drawPolygon({ kind, box, polygon }: OverlayShape, color: string, unit: number): string {
   if (polygon.length === 0) return "";
   const path = polygon.map(ringPath).join("");
-  // Lines and dots of small instances get thinner, or they would hide what they outline.
+  // Small instances get thinner lines and dots, which would hide them otherwise.
   const size = Math.min(1, Math.max(0.6, Math.sqrt(areaOf(box)) / (110 * unit)));
   const line = 2.4 * unit * size;
+  const edge = `stroke="#000" stroke-opacity="0.7" stroke-width="${f(line + 2.2 * unit * size)}"`;
   return (
-    `<path d="${path}" fill="${color}" fill-opacity="0.22" fill-rule="evenodd" stroke="#000" stroke-opacity="0.7" stroke-width="${f(line + 2.2 * unit * size)}" stroke-linejoin="round"/>` +
+    `<path d="${path}" fill="${color}" fill-opacity="0.22" fill-rule="evenodd" ${edge} stroke-linejoin="round"/>` +
     `<path d="${path}" fill="none" stroke="${color}" stroke-width="${f(line)}" stroke-linejoin="round"/>` +
     (kind === "drawn" ? polygon.map((ring) => drawVertices(ring, color, 3.1 * unit * size)).join("") : "")
   );
@@ -143,7 +141,8 @@ function drawVertices(ring: Ring, color: string, radius: number): string {
     .join("");
   const first = ring[0];
   if (first === undefined) return dots;
-  return `${dots}${circle(first, radius * 1.9, `fill="#fff" stroke="#000" stroke-width="${f(radius * 0.5)}"`)}${circle(first, radius * 0.9, `fill="${color}"`)}`;
+  const mark = circle(first, radius * 1.9, `fill="#fff" stroke="#000" stroke-width="${f(radius * 0.5)}"`);
+  return `${dots}${mark}${circle(first, radius * 0.9, `fill="${color}"`)}`;
 }
 
 function ringPath(ring: Ring): string {

@@ -1,24 +1,26 @@
 /**
- * overlays/: photographs with what was drawn on them, to look at. One JPEG per chosen image.
+ * overlays/: photographs with their results drawn on them, to look at. One JPEG per chosen image.
  *
  * Big photographs are shown at 1600 pixels along the long side, tiny ones at 640. A photograph that cannot be read is
- * left out with a reason, or without a word where its annotations failed for the same one.
+ * left out with a reason, or silently where its annotations failed for the same reason.
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import sharp, { type Metadata, type Sharp } from "sharp";
+import type { Sharp } from "sharp";
+import sharp from "sharp";
 import { reasonOf } from "../errors.js";
 import { writeAtomic } from "../files/atomic-file.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";
 import { polygonBounds } from "../geometry/ring.js";
 import type { Box, Id } from "../types.js";
+import { isAsStored } from "./displayed-frame.js";
 import { labelOf, nameCategories, regionOf } from "./labels.js";
 import type { OverlayShape } from "./overlay-svg.js";
 import { drawOverlaySvg } from "./overlay-svg.js";
 import type { AnnotationWriter, CategoryNames, ImageResult, ResultItem, WriteContext } from "./writer.js";
 
 const FOLDER = "overlays";
-/** How many images `auto` shows. */
+/** Images that `auto` shows. */
 export const AUTO_LIMIT = 50;
 /** Long side of an overlay, pixels. */
 const MAX_SIDE = 1600;
@@ -28,9 +30,10 @@ const JPEG_QUALITY = 88;
 export type OverlayMode = "auto" | "all" | "none";
 
 /**
- * @param imageCount images there are to choose from
- * @returns whether to show the image of an index, 0..imageCount - 1. auto: every image up to 50, beyond that an even
- *   sample of 50
+ * @param imageCount images to choose from
+ * @returns whether to show the image with an index, 0..imageCount - 1. auto: all of up to 50 images, else an even
+ * sample
+ *   of 50
  */
 export function chooseOverlays(mode: OverlayMode, imageCount: number): (index: number) => boolean {
   if (mode === "none") return () => false;
@@ -73,7 +76,7 @@ function wasAskedFor({ kind, outcome }: ResultItem): boolean {
   return kind === "outcome" && (outcome.status !== "skipped" || outcome.reason === "score-below-minimum");
 }
 
-/** Nothing to see, and said already with each annotation. */
+/** Nothing to see, and each annotation has given the reason. */
 function failedForItsImage({ outcome }: ResultItem): boolean {
   return outcome.status === "failed" && outcome.reason.startsWith("image-");
 }
@@ -88,7 +91,7 @@ export type OverlayOutcome = { readonly kind: "drawn" } | { readonly kind: "skip
 
 /**
  * Draws one overlay.
- * @param target JPEG to write; folders on the way are made
+ * @param target JPEG to write; missing folders are made
  * @throws E_WRITE when it cannot be written; a photograph that cannot be read is a reason, not an error
  */
 export async function drawOverlay(
@@ -136,27 +139,20 @@ function zoomOf(longSide: number): number {
   return Math.min(MAX_SIDE, Math.max(MIN_SIDE, longSide)) / longSide;
 }
 
-/** Turned by its EXIF orientation, unless the polygons were drawn on the photograph as it is stored. */
+/** The photograph in its EXIF orientation, unless the polygons are in the frame of the stored pixels. */
 async function openPhotograph(
   path: string,
   size: ImageResult["size"],
 ): Promise<{ photograph: Sharp; width: number; height: number }> {
-  // A pipe that took the photograph's place while the run went on would keep the library waiting for ever.
+  // If a pipe has replaced the photograph meanwhile, the library would wait for ever.
   if (!(await stat(path)).isFile()) throw new Error("it is no regular file");
   const metadata = await sharp(path).metadata();
-  const isStored = size !== undefined && isSize(metadata, size) && !isSize(metadata.autoOrient, size);
+  const isStored = size !== undefined && isAsStored(metadata, size);
   const photograph = sharp(path, { failOn: "error", autoOrient: !isStored });
   return {
     photograph,
     ...(isStored ? size : { width: metadata.autoOrient.width, height: metadata.autoOrient.height }),
   };
-}
-
-function isSize(
-  actual: Pick<Metadata, "width" | "height">,
-  size: { readonly width: number; readonly height: number },
-): boolean {
-  return actual.width === size.width && actual.height === size.height;
 }
 
 function shapesOf(result: ImageResult, names: CategoryNames): OverlayShape[] {
@@ -196,16 +192,12 @@ function isDrawable({ left, top, width, height }: Box): boolean {
 
 /** Whether this machine can draw text: without fonts every letter becomes the same empty frame. */
 export async function detectFonts(): Promise<boolean> {
-  const [narrow, wide] = await Promise.all(
-    ["i", "W"].map((letter) =>
-      sharp(
-        Buffer.from(
-          `<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><text x="5" y="30" font-size="24" font-family="sans-serif">${letter}</text></svg>`,
-        ),
-      )
-        .raw()
-        .toBuffer(),
-    ),
-  );
+  const [narrow, wide] = await Promise.all(["i", "W"].map(drawLetter));
   return !narrow!.equals(wide!);
+}
+
+function drawLetter(letter: string): Promise<Buffer> {
+  const text = `<text x="5" y="30" font-size="24" font-family="sans-serif">${letter}</text>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40">${text}</svg>`;
+  return sharp(Buffer.from(svg)).raw().toBuffer();
 }

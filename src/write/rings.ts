@@ -1,14 +1,13 @@
 /**
- * One ring where a format has room for one: joins the rings of a polygon by bridges, and cuts a ring at the image's
- * border.
+ * Rings and their coordinates as files hold them: the rings of a polygon joined by bridges where a format has room for
+ * one ring, a ring cut at the image's border, numbers rounded.
  */
 import { removeCollinear } from "../geometry/ring.js";
 import type { ImagePoint, Polygon, Ring } from "../types.js";
 
 /**
- * One ring around everything the polygon's rings enclose. The second and every later ring is reached over a bridge of
- * no width that is walked there and back, so that the area stays the same (a ring that runs the other way round stays a
- * hole).
+ * One ring around everything the polygon's rings enclose. Every ring after the first is reached over a bridge of no
+ * width that is walked there and back, so that the area stays the same; a counterclockwise ring stays a hole.
  * @param polygon at least one ring
  */
 export function joinRings(polygon: Polygon): Ring {
@@ -36,7 +35,7 @@ function nearestVertex(ring: Ring, target: ImagePoint): number {
 
 /**
  * The part of a ring that lies in the image, by Sutherland and Hodgman's method: one border after the other. A ring
- * inside the image comes back as it is; parts that get separated stay joined along the border.
+ * inside the image comes back as it is; separated parts stay joined along the border.
  * @param width  pixels of the image; likewise `height`
  * @returns undefined when no area of the ring lies in the image
  */
@@ -52,7 +51,7 @@ export function clipRing(ring: Ring, width: number, height: number): Ring | unde
   return isFlat(kept) ? undefined : kept.map((p) => clampToImage(p, width, height));
 }
 
-/** Whether all vertices are in line. Area would not tell: that of a ring crossing itself can be 0. */
+/** Whether all vertices are in line. The area would not tell: a ring that crosses itself can have area 0. */
 function isFlat([a, b, ...rest]: Ring): boolean {
   return (
     a === undefined || b === undefined || rest.every((p) => (b.x - a.x) * (p.y - a.y) === (p.x - a.x) * (b.y - a.y))
@@ -76,12 +75,10 @@ function clipAtBorder(ring: Ring, inside: (point: ImagePoint) => number): Ring {
   return kept;
 }
 
-/** Takes away what rounding left outside at a crossing. */
+/** Removes what rounding left outside at a crossing. */
 function clampToImage({ x, y }: ImagePoint, width: number, height: number): ImagePoint {
   return { x: Math.min(width, Math.max(0, x)), y: Math.min(height, Math.max(0, y)) };
 }
-
-/* Numbers as the files hold them. */
 
 /** Pixels with two decimals; never -0. */
 export function roundPixels(value: number): number {

@@ -1,13 +1,10 @@
 /**
- * What every output format does: it is handed each image with what became of its instances, in input order, and
- * finishes. Memory stays bounded: a writer keeps nothing per instance but what its own format forces on it.
+ * What every output format does: it receives each image with what became of its instances, in input order, and then
+ * finishes. Memory stays bounded: a writer keeps nothing per instance except what its format requires.
  */
-import type { Category, Id, ImageRecord, Instance, JsonObject, Outcome } from "../types.js";
+import type { Category, Id, ImageRecord, Instance, JsonObject, Outcome, Ring } from "../types.js";
 
-/**
- * One annotation of the input with what became of it. `kept` = its existing polygon goes out unchanged (--existing
- * keep).
- */
+/** One annotation of the input with what became of it. `kept`: its polygon goes out unchanged (--existing keep). */
 export type ResultItem =
   | { readonly kind: "outcome"; readonly instance: Instance; readonly outcome: Outcome }
   /** `raw` is the annotation as read; it had no instance (crowd, invalid, ...) or was kept. */
@@ -15,11 +12,18 @@ export type ResultItem =
 
 export interface ImageResult {
   readonly image: ImageRecord;
-  /** Displayed size in pixels; absent when the image was never opened (missing, no boxes) and the file does not say. */
+  /**
+   * Size in pixels, in the frame of the polygons; absent when the image was never opened (missing, no boxes) and the
+   * file does not say.
+   */
   readonly size?: { readonly width: number; readonly height: number };
   /** Path of the image file; absent when it was not found. */
   readonly path?: string;
   readonly items: readonly ResultItem[];
+  /** True when the input has no record of the image: annotations name it, or name none. */
+  readonly isUnknown?: boolean;
+  /** From the frame of the polygons to that of `size`, where a format asks for another (write/displayed-frame.ts). */
+  readonly toDisplayed?: (ring: Ring) => Ring;
   /**
    * True when the input lists the image and has no annotation for it. Images that --limit left out have no items
    * either.
@@ -27,28 +31,27 @@ export interface ImageResult {
   readonly isEmpty?: boolean;
 }
 
+/** The size that the annotation file gives an image. */
+export function sizeOfRecord({ width, height }: ImageRecord): ImageResult["size"] {
+  return width === undefined || height === undefined ? undefined : { width, height };
+}
+
 /** What is known of the run before the first image. */
 export interface WriteContext {
   /** Output folder; exists. */
   readonly out: string;
-  /**
-   * Folder the images were searched in; formats that point at images do so relative to it. Absent: by the names in the
-   * input.
-   */
+  /** Folder of the images, to which formats that name images refer; absent: they use the names in the input. */
   readonly images?: string;
   readonly categories: readonly Category[];
   /** Top-level COCO fields to pass through (info, licenses, ...). */
   readonly header: JsonObject;
-  /** "polyrnn 0.1.0, model mobile <hash>": goes where a format has room for it. */
+  /** "polyrnn 0.1.0, model mobile <hash>", for formats that have room for it. */
   readonly generator: string;
 }
 
 export interface AnnotationWriter {
   image(result: ImageResult): Promise<void>;
-  /**
-   * Closes and moves everything into place. @returns paths written, relative to the output folder (a folder ends with
-   * "/").
-   */
+  /** Puts everything in place. @returns paths written, relative to the output folder; a folder ends with "/" */
   finish(): Promise<readonly string[]>;
   /** Removes half-written files after an error. */
   abort(): Promise<void>;
@@ -57,5 +60,5 @@ export interface AnnotationWriter {
 export const OUTPUT_FORMATS = ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio"] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
-/** Category of an id, by the custom of the caller's data set. */
+/** Names of the categories, by id. */
 export type CategoryNames = ReadonlyMap<Id, string>;

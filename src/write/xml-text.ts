@@ -1,8 +1,8 @@
-/** Strangers' names inside XML and SVG. */
+/** Text from files inside XML and SVG. */
 
 /**
- * What XML 1.0 cannot hold even escaped: control characters, halves of surrogate pairs, two non-characters; and
- * text-turning marks.
+ * What XML 1.0 cannot hold even escaped: control characters, halves of surrogate pairs, two non-characters; and marks
+ * that reverse the direction of text.
  */
 // eslint-disable-next-line no-control-regex -- control characters are what is searched for
 const NOT_XML = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufffe\uffff]|\p{Cs}/gu;
@@ -14,7 +14,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": "&apos;",
 };
 
-/** One line of text that XML can hold; each character it cannot becomes a space. */
+/** One line of text that XML can hold; every other character becomes a space. */
 export function toPlainText(text: string): string {
   return text.replace(NOT_XML, " ");
 }

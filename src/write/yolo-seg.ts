@@ -1,20 +1,21 @@
 /**
- * yolo-seg/: a data set that Ultralytics trains on as it lies: `yolo segment train data=<out>/yolo-seg/data.yaml`.
+ * yolo-seg/: a data set for Ultralytics, ready to train on: `yolo segment train data=<out>/yolo-seg/data.yaml`.
  *
- * labels/<image>.txt has a line "<class> x1 y1 x2 y2 ..." per instance, coordinates as shares of the image's width and
- * height, at least three points, all within 0..1 (one value outside and the trainer drops the whole image), so polygons
- * are cut at the border. Classes are 0..n-1 in the order of the categories. images/ has links to the photographs
- * (copies where the disk has no links), because the trainer finds labels by replacing the last "/images/" of an image's
- * path by "/labels/" and its ending by ".txt"; for the same reason no folder further down is called "images". train.txt
- * lists the images; data.yaml names it for train and val. A line is one instance: the parts of a polygon people made
- * are joined by bridges of no width. An image whose instances all failed is not listed, or the trainer would learn that
- * there is nothing on it. Source: the pages "Instance Segmentation Datasets Overview" and "Dataset YAML format" of
- * Ultralytics' documentation.
+ * labels/<image>.txt has a line "<class> x1 y1 x2 y2 ..." per instance: at least three points, as shares of the image's
+ * width and height. Polygons are cut at the border, because the trainer drops an image with one value outside 0..1. The
+ * parts of a polygon that people made are joined by bridges of no width. Classes are 0..n-1 in the order of the
+ * categories.
+ *
+ * images/ has links to the photographs, or copies where the disk has no links. The trainer finds labels by replacing
+ * the last "/images/" of an image's path with "/labels/" and its ending with ".txt"; so no folder further down is
+ * called "images". train.txt lists the images; data.yaml names it for train and val. An image whose instances all
+ * failed is not listed, or the trainer would learn that there is nothing on it. Source: the pages "Instance
+ * Segmentation Datasets Overview" and "Dataset YAML format" of Ultralytics' documentation.
  */
-import { copyFile, link, lstat, rm, symlink } from "node:fs/promises";
+import { link, lstat, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cannotWrite } from "../errors.js";
-import { AtomicFile, relativePath, toWriteError, writeAtomic } from "../files/atomic-file.js";
+import { AtomicFile, copyAtomic, relativePath, toWriteError, writeAtomic } from "../files/atomic-file.js";
 import type { SafePath } from "../files/safe-path.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";
 import type { Category, Id } from "../types.js";
@@ -57,7 +58,7 @@ export async function openYoloSegWriter(context: WriteContext): Promise<Annotati
   };
 }
 
-/** Class numbers without gaps; COCO's category ids have some. */
+/** Class numbers without gaps, which COCO's category ids have. */
 class ClassList {
   readonly names: string[] = [];
   readonly #indices = new Map<Id, number>();
@@ -78,8 +79,8 @@ class ClassList {
 }
 
 /**
- * No folder is called "images", and none has a name that a photograph could have (both lie in one tree here). Without
- * an ending the trainer would not take a photograph for one.
+ * No folder is called "images", and none has a name that a photograph could have, because both are in one tree here.
+ * Every photograph has an ending, because the trainer ignores files without one.
  */
 function toTrainerPath(path: SafePath): SafePath {
   const folders = path.folders[0] === "images" ? path.folders.slice(1) : path.folders;
@@ -99,7 +100,7 @@ function toShare(value: number): string {
   return String(Number(value.toFixed(DECIMALS)));
 }
 
-/** `path` is left out on purpose: the trainer then takes the folder of data.yaml, wherever it was moved. */
+/** Without `path` the trainer takes the folder of data.yaml, wherever it was moved. */
 function dataYaml({ names }: ClassList, generator: string): string {
   return [
     `# Made by ${escapeYaml(generator)}.`,
@@ -112,7 +113,7 @@ function dataYaml({ names }: ClassList, generator: string): string {
   ].join("\n");
 }
 
-/** For double quotes: YAML takes JSON's escapes, and wants more characters escaped than JSON does. */
+/** For double quotes: YAML accepts JSON's escapes, and needs more characters escaped than JSON. */
 function escapeYaml(text: string): string {
   return JSON.stringify(text)
     .slice(1, -1)
@@ -123,8 +124,8 @@ function escapeYaml(text: string): string {
 }
 
 /**
- * Only an older link is replaced. Anything else under that name is left alone: it may be the photograph itself, when
- * someone has put their own folder in place of images/.
+ * Replaces only an older link. Anything else of that name stays: it may be the photograph itself, where someone has put
+ * their own folder in place of images/.
  */
 async function linkPhotograph(photograph: string, path: string): Promise<void> {
   try {
@@ -137,7 +138,7 @@ async function linkPhotograph(photograph: string, path: string): Promise<void> {
     // Windows gives symbolic links to administrators only; hard links need one disk.
     await symlink(target, path)
       .catch(() => link(photograph, path))
-      .catch(() => copyFile(photograph, path));
+      .catch(() => copyAtomic(photograph, path));
   } catch (error) {
     throw toWriteError(path, error);
   }

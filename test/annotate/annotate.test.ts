@@ -2,19 +2,9 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import {
-  BOXES,
-  FIXTURES,
-  IMAGES,
-  type CocoAnnotation,
-  type Ran,
-  boxesWith,
-  journalOf,
-  newFolder,
-  readCoco,
-  readJson,
-  runAnnotate,
-} from "./runs.js";
+import { isValidRing } from "../../src/geometry/valid-ring.js";
+import type { CocoAnnotation, Ran } from "./runs.js";
+import { BOXES, FIXTURES, IMAGES, boxesWith, journalOf, newFolder, readCoco, readJson, runAnnotate } from "./runs.js";
 
 const CITYSCAPES = join(FIXTURES, "cityscapes");
 
@@ -55,8 +45,9 @@ describe("COCO", () => {
         .sort(),
     );
 
+    let invalid = 0;
     for (const annotation of output.annotations) {
-      const { segmentation, area, score, polyrnn_score, ...rest } = annotation;
+      const { segmentation, area, score, polyrnn_score, polyrnn_valid, ...rest } = annotation;
       const read = input.annotations.find(({ id }) => id === annotation.id)!;
       if (read["iscrowd"] === 1) {
         expect(annotation).toEqual(read);
@@ -66,11 +57,16 @@ describe("COCO", () => {
       const image = input.images.find(({ id }) => id === annotation.image_id)!;
       expect(segmentation).toHaveLength(1);
       expect(isRing(segmentation[0]!, image.width, image.height), JSON.stringify(segmentation)).toBe(true);
+      const flat = segmentation[0]!;
+      const ring = Array.from({ length: flat.length / 2 }, (_, i) => ({ x: flat[2 * i]!, y: flat[2 * i + 1]! }));
+      expect(polyrnn_valid).toBe(isValidRing(ring) ? undefined : false);
+      if (polyrnn_valid === false) invalid++;
       expect(area).toBeGreaterThanOrEqual(0);
       expect(score).toBe(polyrnn_score);
       expect(score).toBeGreaterThan(0);
       expect(score).toBeLessThanOrEqual(1);
     }
+    expect(summary.invalid).toBe(invalid);
     expect(host.lines).toEqual([]);
     expect(host.progressed[0]).toEqual({ finished: 0, total: 88, failed: 0, finishedNow: 0 });
     expect(host.progressed.at(-1)).toEqual({ finished: 88, total: 88, failed: 0, finishedNow: 88 });

@@ -5,11 +5,12 @@
 import { copyFile, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32, deflateSync } from "node:zlib";
-import type { AnnotateSummary } from "../../src/annotate/options.js";
+import type { AnnotateSummary } from "../../src/annotate/summary.js";
 import { run } from "../../src/cli/run.js";
 import type { JsonValue } from "../../src/types.js";
 import { memoryTerminal } from "../cli/memory-terminal.js";
-import { IMAGES, TINY, type Coco, type CocoAnnotation, newFolder, readCoco, BOXES } from "./runs.js";
+import type { Coco, CocoAnnotation } from "./runs.js";
+import { IMAGES, TINY, newFolder, readCoco, BOXES } from "./runs.js";
 
 /** A folder with two photographs, `images/`, and three boxes on the second, `boxes.json`. */
 export interface Place {

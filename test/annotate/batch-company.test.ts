@@ -4,7 +4,8 @@
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Crop } from "../../src/crop/crop.js";
-import { type CropSource, readCrops } from "../../src/crop/read-crops.js";
+import type { CropSource } from "../../src/crop/read-crops.js";
+import { readCrops } from "../../src/crop/read-crops.js";
 import { openDataset } from "../../src/dataset/open-dataset.js";
 import { decodeGreedy } from "../../src/predict/decode.js";
 import { stackPixels } from "../../src/predict/predict.js";

@@ -2,6 +2,7 @@
 import { cp, mkdir, readFile, rename, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import type { RunOptions } from "./runs.js";
 import {
   FIXTURES,
   HOSTILE,
@@ -14,7 +15,6 @@ import {
   refusalOf,
   resultsOf,
   runAnnotate,
-  type RunOptions,
 } from "./runs.js";
 
 const FORMATS = ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio"] as const;

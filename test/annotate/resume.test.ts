@@ -5,12 +5,10 @@ import { copyFile, cp, readFile, rm, truncate, writeFile } from "node:fs/promise
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { sealLine } from "../../src/runs/journal.js";
+import type { Coco, Ran, RunOptions } from "./runs.js";
 import {
   IMAGES,
   TINY,
-  type Coco,
-  type Ran,
-  type RunOptions,
   boxesWith,
   journalOf,
   memoryHost,
@@ -129,7 +127,7 @@ describe("a torn journal", () => {
     await writeFile(join(out, "journal.ndjson"), lines.join("\n"));
     const { host } = await runAnnotate({ ...OPTIONS, boxes, out, resume: true });
     expect(host.notes).toContain(
-      `${join(out, "journal.ndjson")}: damaged line(s) ${at + 1}; their instances are drawn again`,
+      `${join(out, "journal.ndjson")}: 1 damaged line (${at + 1}); what stood there is drawn again`,
     );
     expect(await filesOf(out)).toEqual(await filesOf(straight.out));
   });

@@ -8,13 +8,8 @@ import { join } from "node:path";
 import { afterAll } from "vitest";
 import { annotate } from "../../src/annotate/annotate.js";
 import { readJournal, toOutcome } from "../../src/runs/journal.js";
-import type {
-  AnnotateHost,
-  AnnotateOptions,
-  AnnotateProgress,
-  AnnotateSummary,
-  ReportedFailure,
-} from "../../src/annotate/options.js";
+import type { AnnotateHost, AnnotateOptions, AnnotateProgress, ReportedFailure } from "../../src/annotate/options.js";
+import type { AnnotateSummary } from "../../src/annotate/summary.js";
 import { PolyrnnError } from "../../src/errors.js";
 import type { JsonObject, Outcome } from "../../src/types.js";
 
@@ -157,7 +152,7 @@ export async function journalOf(out: string): Promise<Outcome[]> {
   for await (const { number, value } of readJournal(join(out, "journal.ndjson"))) {
     if (number === 1) continue;
     if (value === undefined) throw new Error(`line ${number} is damaged`);
-    const outcome = toOutcome(value);
+    const outcome = toOutcome(value)!;
     outcomes.set(outcome.ordinal, outcome);
   }
   return [...outcomes.values()].sort((a, b) => a.ordinal - b.ordinal);

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { parseShard, shardName } from "../../src/annotate/shard.js";
+import { parseShard } from "../../src/annotate/shard.js";
+import { shardName } from "../../src/runs/identity.js";
 import { PolyrnnError } from "../../src/errors.js";
 
 function refusal(text: string, env: Record<string, string> = {}): PolyrnnError {

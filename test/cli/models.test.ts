@@ -46,9 +46,18 @@ test("models show prints the card: training data, scores with the command that m
     };
   };
   expect(code).toBe(0);
-  for (const text of [card.trainingData, card.license, hash, ...Object.values(card.files).map((file) => file.sha256)])
-    expect(stdout).toContain(text);
-  for (const score of card.scores) expect(stdout).toContain(`mean IoU ${score.meanIoU}`);
+  // Long texts are wrapped.
+  const text = stdout.replace(/\s+/g, " ");
+  for (const part of [card.trainingData, card.license, hash, ...Object.values(card.files).map((file) => file.sha256)])
+    expect(text).toContain(part);
+  for (const score of card.scores) expect(text).toContain(`mean IoU ${score.meanIoU}`);
+  for (const command of new Set(card.scores.map((score) => score.command))) expect(text.split(command)).toHaveLength(2);
+});
+
+test("models show wraps its text; only what cannot be broken is longer than a line", async () => {
+  const lines = (await runInMemory("models", "show", "mobile")).stdout.split("\n");
+  const long = lines.filter((line) => line.length > 100 && !/^Folder|sha256/.test(line));
+  expect(long).toEqual([]);
 });
 
 test("models show of a name that is none suggests the nearest, exit code 69", async () => {

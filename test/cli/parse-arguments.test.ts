@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { PolyrnnError } from "../../src/errors.js";
 import { annotateTable } from "../../src/cli/commands/annotate.js";
-import { parseArguments, type GivenArguments } from "../../src/cli/parse-arguments.js";
+import type { GivenArguments } from "../../src/cli/parse-arguments.js";
+import { parseArguments } from "../../src/cli/parse-arguments.js";
 
 const parse = (...words: string[]): GivenArguments => parseArguments(words, annotateTable, "polyrnn annotate --help");
 

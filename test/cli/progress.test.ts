@@ -1,9 +1,12 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { AnnotateProgress, ReportedFailure } from "../../src/annotate/options.js";
-import { durationText, progressMessage, showProgress, type Progress } from "../../src/cli/progress.js";
+import { durationText } from "../../src/cli/phrases.js";
+import type { Progress } from "../../src/cli/progress.js";
+import { progressMessage, showProgress } from "../../src/cli/progress.js";
 import { paintFor } from "../../src/cli/terminal.js";
-import { memoryTerminal, type MemoryTerminal } from "./memory-terminal.js";
+import type { MemoryTerminal } from "./memory-terminal.js";
+import { memoryTerminal } from "./memory-terminal.js";
 
 function start(terminal: MemoryTerminal, options: { quiet?: boolean; verbose?: boolean } = {}): Progress {
   const paint = paintFor(terminal.stderr, terminal.env, "never");

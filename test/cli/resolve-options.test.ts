@@ -4,8 +4,10 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { PolyrnnError } from "../../src/errors.js";
-import { annotateTable, type AnnotateFlags } from "../../src/cli/commands/annotate.js";
-import { environmentName, flagName, type OptionTable } from "../../src/cli/option-table.js";
+import type { AnnotateFlags } from "../../src/cli/commands/annotate.js";
+import { annotateTable } from "../../src/cli/commands/annotate.js";
+import type { OptionTable } from "../../src/cli/option-table.js";
+import { environmentName, flagName } from "../../src/cli/option-table.js";
 import { parseArguments } from "../../src/cli/parse-arguments.js";
 import { resolveOptions } from "../../src/cli/resolve-options.js";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { AnnotateSummary } from "../../src/annotate/options.js";
+import type { AnnotateSummary } from "../../src/annotate/summary.js";
 import { summaryMessages } from "../../src/cli/run-summary.js";
 
 const SUMMARY: AnnotateSummary = {
@@ -7,6 +7,7 @@ const SUMMARY: AnnotateSummary = {
   type: "summary",
   stopped: false,
   images: 12,
+  imagesAsked: 12,
   annotations: 100,
   done: 90,
   failed: 0,
@@ -14,6 +15,7 @@ const SUMMARY: AnnotateSummary = {
   remaining: 0,
   clipped: 0,
   unended: 0,
+  invalid: 0,
   failedByReason: {},
   skippedByReason: {},
   failures: [],
@@ -54,6 +56,12 @@ test.each([
   expect(summaryMessages({ ...SUMMARY, ...change }, REST, false)[0]).toContain(says);
 });
 
+test("with --limit only the images that were asked for count", () => {
+  expect(summaryMessages({ ...SUMMARY, done: 3, imagesAsked: 1 }, REST, false)[0]).toMatch(
+    /^3 polygons from 1 image in/,
+  );
+});
+
 test("failures and skips are counted by reason, and the next step is to look at the failures", () => {
   const words = summaryMessages(
     {
@@ -63,15 +71,17 @@ test("failures and skips are counted by reason, and the next step is to look at 
       skipped: 2,
       skippedByReason: { crowd: 2 },
       clipped: 1,
+      invalid: 11,
       unended: 2,
     },
     REST,
     false,
   );
-  expect(words.slice(1, 5)).toEqual([
+  expect(words.slice(1, 6)).toEqual([
     "4 failed: 3 image-missing, 1 box-empty",
     "2 skipped: 2 crowd",
     "1 box reached over the image's border and was cut there",
+    "11 polygons cross or touch themselves (polyrnn_valid: false)",
     "2 polygons ended at the step limit (--max-steps)",
   ]);
   expect(words.at(-1)).toBe("next: see the failures in polyrnn-out/summary.json");

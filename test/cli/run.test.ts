@@ -27,20 +27,20 @@ test.each([{ words: [] }, { words: ["-h"] }, { words: ["--help"] }, { words: ["h
   async ({ words }) => {
     const { code, stdout, stderr } = await runInMemory(words);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    for (const command of COMMANDS) expect(stdout).toContain(`  ${command.words.join(" ")} `);
+    for (const command of COMMANDS) expect(stdout).toContain(`  ${command.path.join(" ")} `);
     expect(stdout).toContain("Exit codes");
   },
 );
 
-test.each(COMMANDS.map((command) => ({ command, name: command.words.join(" ") })))(
+test.each(COMMANDS.map((command) => ({ command, name: command.path.join(" ") })))(
   "help of $name opens with two or three examples, then all options, each with its default",
   async ({ command }) => {
-    const { code, stdout } = await runInMemory([...command.words, "--help"]);
+    const { code, stdout } = await runInMemory([...command.path, "--help"]);
     expect(code).toBe(0);
-    expect(await runInMemory(["help", ...command.words])).toMatchObject({ stdout });
-    expect(await runInMemory([...command.words, "-h"])).toMatchObject({ stdout });
+    expect(await runInMemory(["help", ...command.path])).toMatchObject({ stdout });
+    expect(await runInMemory([...command.path, "-h"])).toMatchObject({ stdout });
     const lines = stdout.split("\n");
-    expect(lines[0]).toBe(`polyrnn ${command.words.join(" ")} - ${command.summary}`);
+    expect(lines[0]).toBe(`polyrnn ${command.path.join(" ")} - ${command.summary}`);
     const examples = lines.slice(2, lines.indexOf("Usage")).filter((line) => line.startsWith("  polyrnn ")).length;
     expect(examples).toBeGreaterThanOrEqual(2);
     expect(examples).toBeLessThanOrEqual(3);
@@ -68,8 +68,8 @@ test("the examples of every command are lines the command line accepts", () => {
   for (const { examples } of COMMANDS) {
     for (const { line } of examples) {
       const words = line.split(" | ")[0]!.split(" ").slice(1);
-      const command = COMMANDS.filter((other) => other.words.every((word, i) => words[i] === word)).at(-1)!;
-      const given = parseArguments(words.slice(command.words.length), command.table, "help");
+      const command = COMMANDS.filter((other) => other.path.every((name, i) => words[i] === name)).at(-1)!;
+      const given = parseArguments(words.slice(command.path.length), command.table, "help");
       for (const [name, row] of Object.entries(command.table)) {
         if (row.required !== true) continue;
         expect(

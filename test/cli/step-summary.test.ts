@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import type { AnnotateSummary } from "../../src/annotate/options.js";
-import { mergeMessages } from "../../src/cli/run-summary.js";
-import { appendStepSummary, summaryMarkdown } from "../../src/cli/run-summary.js";
+import type { AnnotateSummary } from "../../src/annotate/summary.js";
+import { mergeMessages } from "../../src/cli/commands/merge.js";
+import { appendStepSummary, summaryMarkdown } from "../../src/cli/step-summary.js";
 
 const folder = mkdtempSync(join(tmpdir(), "polyrnn-summary-"));
 afterAll(() => {
@@ -16,6 +16,7 @@ const summary: AnnotateSummary = {
   type: "summary",
   stopped: false,
   images: 12,
+  imagesAsked: 12,
   annotations: 90,
   done: 86,
   failed: 2,
@@ -23,6 +24,7 @@ const summary: AnnotateSummary = {
   remaining: 0,
   clipped: 0,
   unended: 0,
+  invalid: 0,
   failedByReason: { "image-missing": 2 },
   skippedByReason: { crowd: 1, "already-done": 1 },
   failures: [{ annotationId: 7, imageId: 1, reason: "image-missing", message: "</details><script>a|b.jpg" }],

@@ -10,7 +10,8 @@ import { loadTfjs } from "../../src/engine/tfjs/load.js";
 import { loadModel, verifyModel } from "../../src/model/model.js";
 import { serializeSafetensors } from "../../src/model/safetensors.js";
 import { folderWith } from "../dataset/temporary-folder.js";
-import { memoryTerminal, type MemoryTerminal } from "./memory-terminal.js";
+import type { MemoryTerminal } from "./memory-terminal.js";
+import { memoryTerminal } from "./memory-terminal.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 const IMAGES = join(FIXTURES, "images");
@@ -59,7 +60,7 @@ beforeAll(async () => {
   ];
 });
 
-const TINY = ["--model", "tiny-random", "--batch", "1", "--max-steps", "12", "--report-every", "1"];
+const TINY = ["--model", "tiny-random", "--batch-size", "1", "--max-steps", "12", "--report-every", "1"];
 
 const train = (words: readonly string[], terminal: MemoryTerminal): Promise<number> =>
   run(["train", ...words], terminal);
@@ -76,7 +77,7 @@ test.skipIf(!hasNative)(
     const out = join(folder, "whole");
     const terminal = memoryTerminal();
     expect(
-      await train([...data, ...TINY, "--out", out, "--steps", "4", "--eval-every", "2", "--json"], terminal),
+      await train([...data, ...TINY, "--out", out, "--steps", "4", "--validate-every", "2", "--json"], terminal),
       terminal.stderr.text,
     ).toBe(0);
 
@@ -134,15 +135,19 @@ test.skipIf(!hasNative)(
     const terminal = memoryTerminal();
     terminal.stop.abort();
     expect(
-      await train([...data, ...TINY, "--out", out, "--steps", "2", "--eval-every", "2"], terminal),
+      await train([...data, ...TINY, "--out", out, "--steps", "2", "--validate-every", "2"], terminal),
       terminal.stderr.text,
     ).toBe(130);
     expect(terminal.stderr.text).toContain(`next: polyrnn train --resume ${out}\n`);
 
     const other = memoryTerminal();
-    expect(await train(["--resume", out, "--steps", "9", "--lr", "0.25", "--batch", "1"], other)).toBe(2);
-    expect(other.stderr.text).toContain("--steps is 9, in the run it is 2; --lr is 0.25, in the run it is 0.0015");
-    expect(other.stderr.text).not.toContain("--batch is");
+    expect(await train(["--resume", out, "--steps", "9", "--learning-rate", "0.25", "--batch-size", "1"], other)).toBe(
+      2,
+    );
+    expect(other.stderr.text).toContain(
+      "--steps is 9, in the run it is 2; --learning-rate is 0.25, in the run it is 0.0015",
+    );
+    expect(other.stderr.text).not.toContain("--batch-size is");
 
     const resumed = memoryTerminal();
     expect(await train(["--resume", out, "--steps", "2", "--out", out], resumed), resumed.stderr.text).toBe(0);
@@ -219,9 +224,9 @@ test.skipIf(!hasNative)("images that are in both files are named, before anythin
 
 describe("wrong usage ends with 2 and says what to do", () => {
   test.each([
-    { words: ["--evalevery", "3"], says: "Did you mean --eval-every?" },
+    { words: ["--validateevery", "3"], says: "Did you mean --validate-every?" },
     { words: ["--smothing", "3"], says: "Did you mean --smoothing?" },
-    { words: ["--lr", "NaN"], says: "--lr: expected a number" },
+    { words: ["--learning-rate", "NaN"], says: "--learning-rate: expected a number" },
     { words: ["--steps", "0"], says: "--steps: expected a whole number from 1" },
     { words: ["--ema", "1"], says: "--ema: expected a number from 0 to 0.999999" },
     { words: ["--schedule", "linear"], says: "--schedule: expected one of cosine, step" },
@@ -261,7 +266,7 @@ describe("wrong usage ends with 2 and says what to do", () => {
 
   test("options of a validation that is not wanted", async () => {
     const terminal = memoryTerminal();
-    expect(await train([...data.slice(0, 4), "--val", "none", "--eval-every", "3"], terminal)).toBe(2);
-    expect(terminal.stderr.text).toContain("--eval-every is for a run with validation");
+    expect(await train([...data.slice(0, 4), "--val", "none", "--validate-every", "3"], terminal)).toBe(2);
+    expect(terminal.stderr.text).toContain("--validate-every is for a run with validation");
   });
 });

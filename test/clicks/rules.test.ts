@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { areaRule } from "../../src/clicks/area-rule.js";
-import { type ClickRule, closestRule, ringRule } from "../../src/clicks/rules.js";
+import type { ClickRule } from "../../src/clicks/rules.js";
+import { closestRule, ringRule } from "../../src/clicks/rules.js";
 import { closestIndex, distanceToEdge } from "../../src/clicks/rules.js";
 import type { GridCell } from "../../src/types.js";
 import { anyCell, anyTruth, cells, follow } from "./arbitraries.js";

@@ -3,14 +3,16 @@ import { describe, expect, test } from "vitest";
 import { areaRule } from "../../src/clicks/area-rule.js";
 import { closestRule, ringRule } from "../../src/clicks/rules.js";
 import { closestIndex } from "../../src/clicks/rules.js";
-import { simulateBatch, type SimulatedInstance, type Simulation } from "../../src/clicks/simulate-batch.js";
+import type { SimulatedInstance, Simulation } from "../../src/clicks/simulate-batch.js";
+import { simulateBatch } from "../../src/clicks/simulate-batch.js";
 import { SimulatedAnnotator } from "../../src/clicks/rules.js";
 import { truthOnGrid } from "../../src/clicks/simulate-batch.js";
 import { fillPolygon, iouOfRles, rasterizeTruth } from "../../src/geometry/iou.js";
 import { cellToIndex, indexToCell } from "../../src/geometry/grid.js";
 import { decodeCorrected } from "../../src/predict/corrected.js";
 import { decodeGreedy } from "../../src/predict/decode.js";
-import { sequenceToRing, stackPixels } from "../../src/predict/predict.js";
+import { sequenceToRing } from "../../src/predict/outline.js";
+import { stackPixels } from "../../src/predict/predict.js";
 import type { Crop } from "../../src/crop/crop.js";
 import type { ClickMatch } from "../../src/report/types.js";
 import { fakeEngine } from "../predict/fake-engine.js";
@@ -203,21 +205,26 @@ test("what is drawn stays: every decision sees the vertices before it as they en
           "chessboard",
         );
         return [
-          new SimulatedAnnotator(
-            0,
-            (drawn, proposed) => {
-              seen.push(drawn.map(cellToIndex));
-              return rule(drawn, proposed);
+          new SimulatedAnnotator({
+            run: 0,
+            rule: (placed, proposed) => {
+              seen.push(placed.map(cellToIndex));
+              return rule(placed, proposed);
             },
-            Infinity,
-            -1,
-          ),
+            budget: Infinity,
+            forkUpTo: -1,
+          }),
         ];
       });
-      const { polygons } = await decodeCorrected(fakeEngine(), stackPixels(crops), crops, (crop) => annotators[crop]!, {
-        maxSteps: 71,
-        candidates: 1,
-      });
+      const { polygons } = await decodeCorrected(
+        fakeEngine(),
+        { pixels: stackPixels(crops), frames: crops },
+        (crop) => annotators[crop]!,
+        {
+          maxSteps: 71,
+          candidates: 1,
+        },
+      );
       const finals = polygons.map(({ sequence }) => sequence.cells.join());
       for (const drawn of seen)
         expect(

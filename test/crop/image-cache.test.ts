@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { ImageCache } from "../../src/crop/image-cache.js";
-import { openImage, type OpenedImage } from "../../src/crop/open-image.js";
+import type { OpenedImage } from "../../src/crop/open-image.js";
+import { openImage } from "../../src/crop/open-image.js";
 import { hostile, scene } from "./images.js";
 
 async function opened(path: string): Promise<OpenedImage> {

@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
-import { flipPixels } from "../../src/crop/pixels.js";
+import { flipPixels, erasePixels, grayPixels, tonePixels, flipPixelsVertically } from "../../src/crop/pixels.js";
 import { CROP_SIZE } from "../../src/geometry/grid.js";
 import { createRandom } from "../../src/random.js";
-import { erasePixels, grayPixels, tonePixels, flipPixelsVertically } from "../../src/crop/pixels.js";
 
 const random = createRandom("alter-pixels");
 const NOISE = Uint8Array.from({ length: CROP_SIZE * CROP_SIZE * 3 }, () => random.integer(256));

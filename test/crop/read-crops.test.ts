@@ -6,7 +6,8 @@ import { runInNewContext } from "node:vm";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { CropResult } from "../../src/crop/crop.js";
-import { type CropSource, type HeldInMemory, type ReadCropsOptions, readCrops } from "../../src/crop/read-crops.js";
+import type { CropSource, HeldInMemory, ReadCropsOptions } from "../../src/crop/read-crops.js";
+import { readCrops } from "../../src/crop/read-crops.js";
 import type { Instance } from "../../src/types.js";
 import { hostile, instanceOf, scene } from "./images.js";
 

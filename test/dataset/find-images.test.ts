@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { findImages } from "../../src/dataset/find-images.js";
 import type { Located } from "../../src/dataset/find-images.js";
-import { numberOfStem, readingsOf, reasonOutside, withoutExtension } from "../../src/dataset/image-index.js";
+import { numberOfStem, readingsOf, reasonOutside, withoutExtension } from "../../src/dataset/image-names.js";
 import { errorOf, folderWith } from "./temporary-folder.js";
 
 const isRoot = process.getuid?.() === 0;
@@ -66,7 +66,10 @@ describe("names that stay inside the folder", async () => {
     { name: "..jpg", found: "..jpg", why: "a name that begins with two dots and is no climb" },
     { name: "a..b.jpg", found: "a..b.jpg", why: "two dots inside a name" },
     { name: "caf\u00e9.jpg", found: "cafe\u0301.jpg", why: "an accent as one character for two" },
-    { name: "A.jpg", found: "image-missing", why: "another case is another name" },
+    { name: "A.jpg", found: "a.jpg", why: "the only file that differs in case alone" },
+    { name: "DEEP\\er\\B.png", found: "deep/er/b.PNG", why: "folders and ending in another case" },
+    { name: "train/cam1/001.jpg", found: "cam1/001.jpg", why: "a leading folder too many: the longest end that fits" },
+    { name: "train/CAM1/001.JPG", found: "cam1/001.jpg", why: "the longest end that fits, in another case" },
     { name: ".hidden/h.jpg", found: ".hidden/h.jpg", why: "a hidden folder that is named" },
     { name: "h.jpg", found: "image-missing", why: "hidden folders are not searched" },
   ])("$why: $name", async ({ name, found }) => {
@@ -228,9 +231,14 @@ describe("an image folder that cannot serve", () => {
     expect(error.message).toContain("expected a folder with images, received a file");
   });
   test("that holds no image", async () => {
-    const error = await errorOf(findImages(await folderWith({ "a.txt": "", "b/c.bmp": "" })));
+    const error = await errorOf(findImages(await folderWith({ "a.txt": "" })));
     expect(error).toMatchObject({ exitCode: 66 });
     expect(error.message).toContain("at any depth, received none");
+  });
+  test("that holds images of formats that are not read", async () => {
+    const error = await errorOf(findImages(await folderWith({ "a.BMP": "", "b/c.bmp": "", "d.heic": "" })));
+    expect(error).toMatchObject({ exitCode: 66, hint: "Convert them to PNG or JPEG." });
+    expect(error.message).toContain("received 2 *.bmp, 1 *.heic, which are not read here");
   });
   test.skipIf(isRoot)("that has a part which may not be read", async () => {
     const folder = await folderWith({ "a.jpg": "", "locked/b.jpg": "" });

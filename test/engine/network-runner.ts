@@ -35,7 +35,7 @@ export const NORMALIZATION: Normalization = {
   std: [127.5, 127.5, 127.5],
 };
 
-/** @param parts which models to build: a step of vgg16 can be looked at without its trunks */
+/** @param parts which models to build: a step of vgg16 can be looked at without its backbones */
 export async function onnxRunner(
   network: PolygonRnn,
   weights: Weights,
@@ -43,9 +43,9 @@ export async function onnxRunner(
 ): Promise<NetworkRunner> {
   const encoder =
     parts === "both"
-      ? await InferenceSession.create(buildEncoderModel(network, weights, NORMALIZATION, "all"))
+      ? await InferenceSession.create(buildEncoderModel({ network, weights, normalization: NORMALIZATION }, "all"))
       : undefined;
-  const stepper = await InferenceSession.create(buildStepModel(network, weights));
+  const stepper = await InferenceSession.create(buildStepModel({ network, weights }));
   return {
     async encode(pixels, count) {
       const outputs = await encoder!.run({ pixels: new Tensor("uint8", pixels, [count, 224, 224, 3]) });

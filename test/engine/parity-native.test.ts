@@ -11,7 +11,7 @@ import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
 import { openTfjsEngine } from "../../src/engine/tfjs/engine.js";
 import { loadTfjs } from "../../src/engine/tfjs/load.js";
 import { weightsOutOfReach } from "./gradient-reach.js";
-import { NORMALIZATION, onnxRunner, randomWeights, syntheticCrops, tfjsRunner } from "./network-runner.js";
+import { onnxRunner, randomWeights, syntheticCrops, tfjsRunner } from "./network-runner.js";
 import type { NetworkRunner } from "./network-runner.js";
 import { expectSameNetwork } from "./parity-cases.js";
 import { checkedInReference, expectReference, referenceBesideCheckout } from "./reference-vectors.js";
@@ -22,7 +22,7 @@ if (!("tf" in loaded)) {
     `native TensorFlow.js tests skipped: ${loaded.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; ")}`,
   );
 }
-const beside = await referenceBesideCheckout();
+const beside = await referenceBesideCheckout("refined");
 
 const open: NetworkRunner[] = [];
 afterEach(async () => {
@@ -38,7 +38,7 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
     await expectReference(await checkedInReference(), open[0]!, network);
   });
 
-  test.skipIf(beside === undefined)("reproduces the vectors that came with the first weights", async () => {
+  test.skipIf(beside === undefined)("reproduces the vectors that came with the weights", async () => {
     const { network } = await loadModel("mobile");
     open.push(tfjsRunner(tf, network, beside!.weights));
     await expectReference(beside!, open[0]!, network);
@@ -70,18 +70,18 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
     expect(weightsOutOfReach(tf, network, randomWeights(network, "gradient"))).toEqual([]);
   });
 
-  test("draws the same polygons with mobile, and frees every tensor", async () => {
-    const { network, weights } = await loadModel("mobile");
+  test("predicts the same polygons with mobile, and frees every tensor", async () => {
+    const model = await loadModel("mobile");
     const pixels = syntheticCrops(4);
     const before = tf.memory().numTensors;
-    const tfjs = openTfjsEngine(tf, network, weights, NORMALIZATION, { device: "cpu", version: "" });
-    const drawn = await decodeGreedy(tfjs, pixels, 4, 71);
+    const tfjs = openTfjsEngine(tf, model, { device: "cpu", version: "" });
+    const predicted = await decodeGreedy(tfjs, pixels, 4, 71);
     await tfjs.dispose();
     expect(tf.memory().numTensors).toBe(before);
-    const onnx = await openOnnxEngine(network, weights, NORMALIZATION, { device: "cpu" });
+    const onnx = await openOnnxEngine(model, { device: "cpu" });
     const expected = await decodeGreedy(onnx, pixels, 4, 71);
     await onnx.dispose();
-    expect(drawn.sequences.map(({ cells }) => cells)).toEqual(expected.sequences.map(({ cells }) => cells));
-    expect(drawn.sequences.every(({ ended }) => ended)).toBe(true);
+    expect(predicted.sequences.map(({ cells }) => cells)).toEqual(expected.sequences.map(({ cells }) => cells));
+    expect(predicted.sequences.every(({ ended }) => ended)).toBe(true);
   });
 });

@@ -10,7 +10,7 @@ import { decodeGreedy } from "../../src/predict/decode.js";
 import { loadModel } from "../../src/model/model.js";
 import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
 import { openTfjsEngine } from "../../src/engine/tfjs/engine.js";
-import { NORMALIZATION, onnxRunner, randomWeights, syntheticCrops, tfjsRunner } from "./network-runner.js";
+import { onnxRunner, randomWeights, syntheticCrops, tfjsRunner } from "./network-runner.js";
 import type { NetworkRunner, Weights } from "./network-runner.js";
 import { expectSameNetwork, expectSameStep } from "./parity-cases.js";
 
@@ -43,7 +43,8 @@ describe("image side and steps agree", () => {
     { why: "the test model's own weights", options: undefined, crops: 2, steps: 12 },
     { why: "odd widths", options: TINY, crops: 2, steps: 4 },
     { why: "peepholes", options: { ...TINY, peepholes: true }, crops: 2, steps: 4 },
-    { why: "the whole MobileNetV2 trunk, a thin decoder", options: SMALL_MOBILE, crops: 1, steps: 3 },
+    { why: "a refined mask", options: { ...TINY, refine: true }, crops: 2, steps: 1 },
+    { why: "the whole MobileNetV2 backbone, a thin decoder", options: SMALL_MOBILE, crops: 1, steps: 3 },
   ])("$why", async ({ options, crops, steps }) => {
     const model = await loadModel("tiny-random");
     const architecture = options ?? model.card.architecture;
@@ -61,18 +62,18 @@ describe("a step from any state agrees", () => {
     { why: "vgg16 with peepholes", options: { ...VGG16, peepholes: true } },
   ])("$why", async ({ options }) => {
     const network = describeNetwork(options);
-    // Trunks are left out: the step does not use them, and two VGG-16 take seconds to make up.
+    // Backbones are left out: the step does not use them, and two VGG-16 take seconds to make up.
     const shapes = new Map([...network.weightShapes].filter(([name]) => name.startsWith("decoder.")));
     const [a, b] = await both(options, randomWeights({ ...network, weightShapes: shapes }, "parity"), "step");
     await expectSameStep(a, b, network);
   });
 });
 
-test("both engines draw the same sequences to their end", async () => {
-  const { network, weights } = await loadModel("tiny-random");
+test("both engines predict the same sequences to their end", async () => {
+  const model = await loadModel("tiny-random");
   const pixels = syntheticCrops(3);
-  const onnx = await openOnnxEngine(network, weights, NORMALIZATION, { device: "cpu" });
-  const tfjs = openTfjsEngine(tf, network, weights, NORMALIZATION, { device: "cpu", version: "plain JavaScript" });
+  const onnx = await openOnnxEngine(model, { device: "cpu" });
+  const tfjs = openTfjsEngine(tf, model, { device: "cpu", version: "plain JavaScript" });
   const [a, b] = [await decodeGreedy(onnx, pixels, 3, 30), await decodeGreedy(tfjs, pixels, 3, 30)];
   await onnx.dispose();
   await tfjs.dispose();

@@ -18,13 +18,13 @@ import {
 /** Of the loss. */
 const LOSS_TOLERANCE = 1e-5;
 /**
- * Of the norm of a weight's gradient. Through the 52 random layers of the trunk of `mobile` rounding moves activations
+ * Of the norm of a weight's gradient. Through the 52 random layers of the backbone of `mobile` rounding moves activations
  * over the kinks of ReLU6: PyTorch in float32 differs from itself in float64 by up to 5e-3 there, and TensorFlow from
- * PyTorch by 3.6e-2 on one processor, by less than 1e-2 on others. Behind the trunk, and in all of `tiny`, both agree
+ * PyTorch by 3.6e-2 on one processor, by less than 1e-2 on others. Behind the backbone, and in all of `tiny`, both agree
  * within 3e-6.
  */
 const GRADIENT_TOLERANCE = 1e-3;
-const TRUNK_TOLERANCE = 1e-1;
+const BACKBONE_TOLERANCE = 1e-1;
 
 type Label = keyof typeof NETWORKS;
 
@@ -60,7 +60,7 @@ export function describeTraining(tf: Tfjs, label: Label, extent: "gradient" | "s
       expect([...gradients.keys()].sort()).toEqual([...describeNetwork(options).weightShapes.keys()].sort());
       const isDeep = (name: string): boolean => label === "mobile" && name.startsWith("encoder.");
       for (const [tolerance, names] of [
-        [TRUNK_TOLERANCE, isDeep],
+        [BACKBONE_TOLERANCE, isDeep],
         [GRADIENT_TOLERANCE, (name: string) => !isDeep(name)],
       ] as const) {
         const compared = new Map([...gradients].filter(([name]) => names(name)));
@@ -82,7 +82,7 @@ export function describeTraining(tf: Tfjs, label: Label, extent: "gradient" | "s
     const frozen = frozenPrefix(network.weightShapes.keys(), layer);
     await using({ frozen, weightDecay: 0.01 }, async (trainer) => {
       const before = await trainer.weights();
-      await trainer.step(referenceBatch(), { trunk: 1e-3, head: 1e-3 });
+      await trainer.step(referenceBatch(), { backbone: 1e-3, head: 1e-3 });
       const after = await trainer.weights();
       const moved = [...after]
         .filter(([name, { values }]) => values.some((value, at) => value !== before.get(name)!.values[at]))
@@ -110,7 +110,7 @@ export function describeTraining(tf: Tfjs, label: Label, extent: "gradient" | "s
       const norms = reference(`${label}/adam/norms`);
       const losses = reference(`${label}/adam/losses`);
       for (let step = 0; step < 3; step++) {
-        const report = await trainer.step(referenceBatch(), { trunk: 1e-4, head: 1e-3 });
+        const report = await trainer.step(referenceBatch(), { backbone: 1e-4, head: 1e-3 });
         expect(report.applied).toBe(true);
         expect(Math.abs(report.gradientNorm / norms[step]! - 1), `norm at step ${step}`).toBeLessThan(2e-3);
         expect(Math.abs(report.losses.total / losses[step]! - 1), `loss at step ${step}`).toBeLessThan(1e-4);
@@ -128,10 +128,10 @@ export function describeTraining(tf: Tfjs, label: Label, extent: "gradient" | "s
 
   test(`no tensor is left behind by steps, a state, and the end: ${label}`, async () => {
     const before = tf.memory().numTensors;
-    await using({ average: 0.9 }, async (trainer) => {
-      await trainer.step(referenceBatch(), { trunk: 1e-4, head: 1e-4 });
+    await using({ ema: 0.9 }, async (trainer) => {
+      await trainer.step(referenceBatch(), { backbone: 1e-4, head: 1e-4 });
       const between = tf.memory().numTensors;
-      await trainer.step(referenceBatch(), { trunk: 1e-4, head: 1e-4 });
+      await trainer.step(referenceBatch(), { backbone: 1e-4, head: 1e-4 });
       trainer.restore(await trainer.state());
       expect(tf.memory().numTensors).toBe(between);
     });
@@ -139,8 +139,8 @@ export function describeTraining(tf: Tfjs, label: Label, extent: "gradient" | "s
   });
 
   test(`a state that was taken and restored goes on to the same bits: ${label}`, async () => {
-    const rates = { trunk: 1e-3, head: 1e-3 };
-    const change = { average: 0.9, weightDecay: 0.01, clipNorm: 5 };
+    const rates = { backbone: 1e-3, head: 1e-3 };
+    const change = { ema: 0.9, weightDecay: 0.01, clipNorm: 5 };
     const state = await using(change, async (trainer) => {
       await trainer.step(referenceBatch(), rates);
       return trainer.state();
@@ -163,7 +163,7 @@ export function describeTraining(tf: Tfjs, label: Label, extent: "gradient" | "s
   test(`losses that are not finite change nothing: ${label}`, async () => {
     await using({ weights: { steps: Number.NaN, edge: 1, vertex: 1, mask: 1 } }, async (trainer) => {
       const before = await trainer.weights();
-      const report = await trainer.step(referenceBatch(), { trunk: 1e-3, head: 1e-3 });
+      const report = await trainer.step(referenceBatch(), { backbone: 1e-3, head: 1e-3 });
       expect(report.applied).toBe(false);
       expect(await trainer.weights()).toEqual(before);
       expect((await trainer.state()).step).toBe(0);

@@ -5,11 +5,12 @@
 import { fileURLToPath } from "node:url";
 import { describeNetwork } from "../../src/network/build.js";
 import type { ArchitectureOptions } from "../../src/network/polygon-rnn.js";
-import { type WeightTensor, readSafetensors, tensorValues } from "../../src/model/safetensors.js";
+import type { WeightTensor } from "../../src/model/safetensors.js";
+import { readSafetensors, tensorValues } from "../../src/model/safetensors.js";
 import type { Tfjs } from "../../src/engine/tfjs/ops.js";
-import { type TfjsTrainer, openTfjsTrainer } from "../../src/engine/tfjs/trainer.js";
-import type { TrainerOptions } from "../../src/engine/trainer.js";
-import type { TrainingBatch } from "../../src/engine/trainer.js";
+import type { TfjsTrainer } from "../../src/engine/tfjs/trainer.js";
+import { openTfjsTrainer } from "../../src/engine/tfjs/trainer.js";
+import type { TrainerOptions, TrainingBatch } from "../../src/engine/trainer.js";
 import { NORMALIZATION, syntheticCrops } from "./network-runner.js";
 
 const FILE = fileURLToPath(new URL("../../fixtures/goldens/training.reference.safetensors", import.meta.url));
@@ -27,7 +28,7 @@ export const PLAIN: TrainerOptions = {
   smoothing: 0.5,
   weightDecay: 0,
   clipNorm: 0,
-  average: 0,
+  ema: 0,
   frozen: new Set(),
 };
 
@@ -65,6 +66,7 @@ export function referenceBatch(): TrainingBatch {
     cells: Int32Array.from(cells),
     edge: plane((cell, b) => (cell * 7 + b) % 5 === 0),
     mask: Float32Array.from(plane((cell, b) => ((cell % 28) + Math.floor(cell / 28) + b) % 3 === 0)),
+    fineMask: new Float32Array(BATCH * 112 * 112), // these networks do not refine their mask
   };
 }
 
@@ -79,12 +81,11 @@ export function openReferenceTrainer(
   options: ArchitectureOptions,
   change: Partial<TrainerOptions> = {},
 ): TfjsTrainer {
-  return openTfjsTrainer(tf, describeNetwork(options), hashedWeights(options), NORMALIZATION, {
-    ...PLAIN,
-    ...change,
-    device: "cpu",
-    version: "",
-  });
+  return openTfjsTrainer(
+    tf,
+    { network: describeNetwork(options), weights: hashedWeights(options), normalization: NORMALIZATION },
+    { ...PLAIN, ...change, device: "cpu", version: "" },
+  );
 }
 
 /** Norm of the whole tensor, then 16 of its values, as the script keeps them. */

@@ -2,14 +2,14 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeNetwork } from "../../src/network/build.js";
-import type { PolygonRnn } from "../../src/network/polygon-rnn.js";
-import type { Normalization } from "../../src/network/tensor-ops.js";
 import { relativeTable } from "../../src/network/decoder.js";
 import { decodeGreedy } from "../../src/predict/decode.js";
 import { createRandom } from "../../src/random.js";
+import type { WeightedNetwork } from "../../src/model/model.js";
 import { loadModel } from "../../src/model/model.js";
 import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
-import { type GraphValue, OnnxGraphOps, type WeightMap } from "../../src/engine/onnx/graph-ops.js";
+import type { GraphValue } from "../../src/engine/onnx/graph-ops.js";
+import { OnnxGraphOps } from "../../src/engine/onnx/graph-ops.js";
 import { encodeOnnxModel } from "../../src/engine/onnx/proto.js";
 import { SLOW_MS, useSwiftShader, whyNoWebGpu } from "../swiftshader.js";
 
@@ -19,7 +19,7 @@ const noise = (shape: readonly number[], scale = 1): { shape: readonly number[];
   values: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal() * scale),
 });
 
-const weights: WeightMap = new Map([
+const weights: WeightedNetwork["weights"] = new Map([
   ["plain.weight", noise([8, 8, 3, 3])],
   ["plain.bias", noise([8])],
   ["thirds.weight", noise([8, 9, 3, 3])],
@@ -108,11 +108,11 @@ describe.skipIf(whyNoWebGpu !== undefined)("WebGPU computes what the CPU compute
   test(
     "several steps in one call, and rows taken out of a batch",
     async () => {
-      const { network, weights: own, card } = await loadModel("tiny-random");
+      const model = await loadModel("tiny-random");
       const crops = pixels(3);
       const results: Float32Array[][] = [];
       for (const device of ["cpu", "webgpu"] as const) {
-        const engine = await openOnnxEngine(network, own, card.normalization, { device, stepsAtOnce: 3 });
+        const engine = await openOnnxEngine(model, { device, stepsAtOnce: 3 });
         const encoded = await engine.encode(crops, 3);
         const at = (...cells: number[]): Int32Array => Int32Array.from(cells);
         const three = await encoded.steps!({
@@ -147,7 +147,7 @@ describe.skipIf(whyNoWebGpu !== undefined)("WebGPU computes what the CPU compute
   test(
     "crops encoded in pieces, joined where they are",
     async () => {
-      const { network, weights: own, card } = await loadModel("tiny-random");
+      const model = await loadModel("tiny-random");
       const crops = pixels(3);
       const vertices = {
         first: Int32Array.of(3, 400, 5),
@@ -156,7 +156,7 @@ describe.skipIf(whyNoWebGpu !== undefined)("WebGPU computes what the CPU compute
       };
       const logits: Float32Array[] = [];
       for (const encodedAtOnce of [3, 2, 1]) {
-        const engine = await openOnnxEngine(network, own, card.normalization, { device: "webgpu", encodedAtOnce });
+        const engine = await openOnnxEngine(model, { device: "webgpu", encodedAtOnce });
         const encoded = await engine.encode(crops, 3);
         logits.push(Float32Array.of(...encoded.firstVertexLogits, ...(await encoded.step(vertices))));
         encoded.dispose();
@@ -173,10 +173,9 @@ describe.skipIf(whyNoWebGpu !== undefined)("WebGPU computes what the CPU compute
   );
 
   test(
-    "tiny-random draws the same cells on both",
+    "tiny-random predicts the same cells on both",
     async () => {
-      const { network, weights: own, card } = await loadModel("tiny-random");
-      await expectSameCells(network, own, card.normalization);
+      await expectSameCells(await loadModel("tiny-random"));
     },
     SLOW_MS,
   );
@@ -185,11 +184,10 @@ describe.skipIf(whyNoWebGpu !== undefined)("WebGPU computes what the CPU compute
     "so does a network with peepholes and widths that do not divide by four",
     async () => {
       const network = describeNetwork({ name: "tiny", widths: [5, 3], features: 6, rank: 6, peepholes: true });
-      const own = new Map([...network.weightShapes].map(([name, shape]) => [name, noise(shape, 0.4)] as const));
-      await expectSameCells(network, own, {
-        channelOrder: "BGR",
-        mean: [127.5, 127.5, 127.5],
-        std: [127.5, 127.5, 127.5],
+      await expectSameCells({
+        network,
+        weights: new Map([...network.weightShapes].map(([name, shape]) => [name, noise(shape, 0.4)] as const)),
+        normalization: { channelOrder: "BGR", mean: [127.5, 127.5, 127.5], std: [127.5, 127.5, 127.5] },
       });
     },
     SLOW_MS,
@@ -200,12 +198,12 @@ function pixels(count: number): Uint8Array {
   return Uint8Array.from({ length: count * 224 * 224 * 3 }, () => random.integer(256));
 }
 
-async function expectSameCells(network: PolygonRnn, own: WeightMap, normalization: Normalization): Promise<void> {
+async function expectSameCells(model: WeightedNetwork): Promise<void> {
   const crops = pixels(2);
   const cells: (readonly number[])[][] = [];
   for (const device of ["cpu", "webgpu"] as const) {
     for (const stepsAtOnce of device === "cpu" ? [1] : [1, 4]) {
-      const engine = await openOnnxEngine(network, own, normalization, { device, stepsAtOnce });
+      const engine = await openOnnxEngine(model, { device, stepsAtOnce });
       expect(engine.device).toBe(device);
       const { sequences } = await decodeGreedy(engine, crops, 2, 8);
       cells.push(sequences.map((sequence) => sequence.cells));

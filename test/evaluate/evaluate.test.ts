@@ -291,9 +291,9 @@ test("a results list has no ids: predictions find their instance by image, categ
   expect(report.counts.failures).toMatchObject([{ reason: "prediction-missing", firstIds: [11] }]);
   expect(report.counts.exclusions.map(({ reason, firstIds }) => [reason, firstIds])).toEqual([
     ["crowd", [20]],
-    ["prediction-duplicate", [3]],
-    ["prediction-unknown", [4]],
-    ["prediction-crowd", [5]],
+    ["prediction-duplicate", ["element [2]"]],
+    ["prediction-unknown", ["element [3]"]],
+    ["prediction-crowd", ["element [4]"]],
   ]);
 });
 

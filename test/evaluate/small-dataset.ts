@@ -7,7 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach } from "vitest";
 import { evaluate } from "../../src/evaluate/evaluate.js";
-import type { EvaluateOptions, Evaluation, ResultRow } from "../../src/evaluate/options.js";
+import type { EvaluateOptions } from "../../src/evaluate/options.js";
+import type { ResultRow } from "../../src/report/csv.js";
+import type { Evaluation } from "../../src/report/types.js";
 
 /** An empty folder per test, removed afterwards. */
 export function useFolder(): { readonly path: string } {

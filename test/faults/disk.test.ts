@@ -3,12 +3,12 @@ import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createRandom } from "../../src/random.js";
-import { type Ended, endAll, runToEnd } from "../helpers/command.js";
+import type { Ended } from "../helpers/command.js";
+import { endAll, runToEnd } from "../helpers/command.js";
 import { FaultCase, count } from "./ledger.js";
+import type { SmallData, Undisturbed } from "./small-run.js";
 import {
   ALL_FORMATS,
-  type SmallData,
-  type Undisturbed,
   annotateArgs,
   makeSmallData,
   newHome,

@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, expect, test } from "vitest";
-import { type Random, createRandom } from "../../src/random.js";
+import type { Random } from "../../src/random.js";
+import { createRandom } from "../../src/random.js";
 import { endAll, start } from "../helpers/command.js";
 import { FaultCase, count, timeFor } from "./ledger.js";
+import type { SmallData, Undisturbed } from "./small-run.js";
 import {
   ALL_FORMATS,
   annotateArgs,
@@ -13,8 +15,6 @@ import {
   removeHome,
   resumeProblems,
   runUndisturbed,
-  type SmallData,
-  type Undisturbed,
 } from "./small-run.js";
 
 const home = newHome();

@@ -4,7 +4,8 @@
  * The limit is of processor time where the system tells it (/proc): a machine that is busy with other work is no hang.
  * One that waits for ever uses none; it counts as hanging after twelve times the limit.
  */
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { TINY } from "./small-run.js";

@@ -4,8 +4,10 @@ import sharp from "sharp";
 import { afterAll, expect, test } from "vitest";
 import { createRandom } from "../../src/random.js";
 import { FaultCase, IS_FULL, count, timeFor } from "./ledger.js";
-import { HEIGHT, KIND_NAMES, type Place, WIDTH, writeInput } from "./malformed-inputs.js";
-import { MalformedRunner, type Result } from "./malformed-runner.js";
+import type { Place } from "./malformed-inputs.js";
+import { HEIGHT, KIND_NAMES, WIDTH, writeInput } from "./malformed-inputs.js";
+import type { Result } from "./malformed-runner.js";
+import { MalformedRunner } from "./malformed-runner.js";
 import { newHome, removeHome } from "./small-run.js";
 
 const homes: string[] = [];

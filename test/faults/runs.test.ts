@@ -15,12 +15,12 @@ import { basename, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createRandom } from "../../src/random.js";
-import { BIN, type Started, endAll, runToEnd, start } from "../helpers/command.js";
+import type { Started } from "../helpers/command.js";
+import { BIN, endAll, runToEnd, start } from "../helpers/command.js";
 import { FaultCase, IS_FULL, count } from "./ledger.js";
+import type { SmallData, Undisturbed } from "./small-run.js";
 import {
   ALL_FORMATS,
-  type SmallData,
-  type Undisturbed,
   annotateArgs,
   differences,
   filesOf,

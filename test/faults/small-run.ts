@@ -15,7 +15,8 @@ import { join, relative } from "node:path";
 import sharp from "sharp";
 import { unsealLine } from "../../src/runs/journal.js";
 import type { AnnotateOptions } from "../../src/annotate/options.js";
-import { type Ended, runInHost, runToEnd } from "../helpers/command.js";
+import type { Ended } from "../helpers/command.js";
+import { runInHost, runToEnd } from "../helpers/command.js";
 import { IS_FULL } from "./ledger.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");

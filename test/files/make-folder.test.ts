@@ -87,6 +87,6 @@ test("every folder of the program's output is made here: nothing else in src cal
   const src = join(import.meta.dirname, "..", "..", "src");
   const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
   expect(files.filter((name) => /\bmkdir(Sync)?\(/.test(readFileSync(join(src, name), "utf8")))).toEqual([
-    join("write", "files/atomic-file.ts"),
+    join("files", "atomic-file.ts"),
   ]);
 });

@@ -1,7 +1,8 @@
 import { posix, win32 } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { PathNames, type SafePath, toSafePath } from "../../src/files/safe-path.js";
+import type { SafePath } from "../../src/files/safe-path.js";
+import { PathNames, toSafePath } from "../../src/files/safe-path.js";
 
 const join = ({ folders, stem, extension }: SafePath): string => [...folders, stem + extension].join("/");
 

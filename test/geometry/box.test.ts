@@ -4,17 +4,28 @@ import { checkBox, clipBox, squareWindow } from "../../src/geometry/box.js";
 import { anyBox } from "./arbitraries.js";
 
 describe("checking a box from a file", () => {
-  test("four finite numbers with a positive size are a box", () => {
-    expect(checkBox([1.5, -2, 3, 0.25], "x")).toEqual({
+  test("four finite numbers with a size of a pixel or more are a box", () => {
+    expect(checkBox([1.5, -2, 3, 1], "x")).toEqual({
       kind: "box",
-      box: { left: 1.5, top: -2, width: 3, height: 0.25 },
+      box: { left: 1.5, top: -2, width: 3, height: 1 },
     });
   });
 
   test.each([
-    { value: [0, 0, 0, 5], reason: "box-empty", says: "box width above 0, received 0", why: "no width" },
-    { value: [0, 0, 5, 0], reason: "box-empty", says: "box height above 0, received 0", why: "no height" },
-    { value: [0, 0, -3, 5], reason: "box-empty", says: "box width above 0, received -3", why: "negative width" },
+    { value: [0, 0, 0, 5], reason: "box-empty", says: "box width of at least 1 pixel, received 0", why: "no width" },
+    { value: [0, 0, 5, 0], reason: "box-empty", says: "box height of at least 1 pixel, received 0", why: "no height" },
+    {
+      value: [0, 0, 0.99, 5],
+      reason: "box-empty",
+      says: "width of at least 1 pixel, received 0.99",
+      why: "below a pixel",
+    },
+    {
+      value: [0, 0, -3, 5],
+      reason: "box-empty",
+      says: "box width of at least 1 pixel, received -3",
+      why: "negative width",
+    },
     {
       value: [NaN, 0, 5, 5],
       reason: "box-invalid",
@@ -89,6 +100,7 @@ describe("clipping a box to its image", () => {
   test.each([
     { box: [20, 0, 5, 5], why: "touching the right border from outside" },
     { box: [0, -5, 5, 5], why: "touching the top from outside" },
+    { box: [19.5, 0, 5, 5], why: "less than a pixel of it on the image" },
     { box: [500, 500, 5, 5], why: "far away" },
     { box: [1e300, 0, 1, 5], why: "so far that its width is lost in rounding" },
   ])("$why: outside", ({ box }) => {
@@ -96,9 +108,9 @@ describe("clipping a box to its image", () => {
   });
 
   test("a border missed by rounding alone is not reported as clipped", () => {
-    const box = { left: 0.1, top: 0, width: 0.2, height: 1 };
-    expect(box.left + box.width).toBeGreaterThan(0.3);
-    const result = clipBox(box, 0.3, 1);
+    const box = { left: 0.1, top: 0, width: 1.1, height: 1 };
+    expect(box.left + box.width).toBeGreaterThan(1.2);
+    const result = clipBox(box, 1.2, 1);
     expect(result.kind).toBe("inside");
   });
 
@@ -107,9 +119,9 @@ describe("clipping a box to its image", () => {
       fc.property(anyBox, fc.integer({ min: 1, max: 400 }), fc.integer({ min: 1, max: 400 }), (box, width, height) => {
         const result = clipBox(box, width, height);
         if (result.kind === "outside") {
-          expect(box.left >= width || box.top >= height || box.left + box.width <= 0 || box.top + box.height <= 0).toBe(
-            true,
-          );
+          const left = Math.min(width, box.left + box.width) - Math.max(0, box.left);
+          const below = Math.min(height, box.top + box.height) - Math.max(0, box.top);
+          expect(Math.min(left, below)).toBeLessThan(1);
           return;
         }
         const cut = result.box;

@@ -24,7 +24,7 @@ describe("IoU of masks", () => {
       expect(rleArea(prediction), why).toBe(pair.a.area);
       expect(rleArea(target), why).toBe(pair.b.area);
       expect(Math.abs(iouOfRles(prediction, target, crowd) - iou), why).toBeLessThan(1e-9);
-      if (!crowd) expect(Math.abs(iouWithTruth(polygon, truth, height, width) - iou), why).toBeLessThan(1e-9);
+      if (!crowd) expect(Math.abs(iouWithTruth(polygon, truth, { height, width }) - iou), why).toBeLessThan(1e-9);
     }
   });
 
@@ -60,7 +60,7 @@ describe("IoU of masks", () => {
   test("nothing against nothing is 0, as in pycocotools", () => {
     expect(iouOfRles(emptyRle(3, 3), emptyRle(3, 3))).toBe(0);
     expect(iouOfRles(emptyRle(3, 3), emptyRle(3, 3), true)).toBe(0);
-    expect(iouWithTruth([], { kind: "polygon", polygon: [] }, 3, 3)).toBe(0);
+    expect(iouWithTruth([], { kind: "polygon", polygon: [] }, { height: 3, width: 3 })).toBe(0);
   });
 
   test("is a number from 0 to 1 for any two polygons by either rule", () => {
@@ -72,7 +72,7 @@ describe("IoU of masks", () => {
         anySide,
         fc.constantFrom("coco" as const, "pil" as const),
         (a, b, height, width, rule) => {
-          const iou = iouWithTruth(a, { kind: "polygon", polygon: b }, height, width, rule);
+          const iou = iouWithTruth(a, { kind: "polygon", polygon: b }, { height, width }, rule);
           expect(iou >= 0 && iou <= 1).toBe(true);
         },
       ),
@@ -81,14 +81,14 @@ describe("IoU of masks", () => {
 
   test("depends on the rule that fills the polygons", () => {
     const truth = { kind: "polygon", polygon: square(2, 2, 4) } as const;
-    expect(iouWithTruth(square(2, 2, 2), truth, 10, 10)).toBe(4 / 16);
-    expect(iouWithTruth(square(2, 2, 2), truth, 10, 10, "pil")).toBe(9 / 25);
+    expect(iouWithTruth(square(2, 2, 2), truth, { height: 10, width: 10 })).toBe(4 / 16);
+    expect(iouWithTruth(square(2, 2, 2), truth, { height: 10, width: 10 }, "pil")).toBe(9 / 25);
   });
 
   test("a mask from the file is the truth whatever the rule, and must have the image's size", () => {
     const rle = fillPolygon(square(2, 2, 4), 10, 12, "coco");
     expect(rasterizeTruth({ kind: "rle", rle }, 10, 12, "pil")).toBe(rle);
-    expect(() => iouWithTruth(square(2, 2, 4), { kind: "rle", rle }, 12, 10)).toThrow(
+    expect(() => iouWithTruth(square(2, 2, 4), { kind: "rle", rle }, { height: 12, width: 10 })).toThrow(
       "ground truth mask: expected the image's size 10 x 12, received 12 x 10",
     );
   });

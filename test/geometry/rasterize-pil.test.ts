@@ -66,7 +66,7 @@ describe("Pillow's rule", () => {
     fc.assert(
       fc.property(anyPolygon, anySide, anySide, (polygon, height, width) => {
         const labels = new Int32Array(width * height).fill(-1);
-        for (const ring of polygon) paintRing(labels, width, height, ring, 26001);
+        for (const ring of polygon) paintRing({ labels, width, height }, ring, 26001);
         const mask = rleToBitmap(rasterizePolygonPil(polygon, height, width));
         labels.forEach((label, i) => {
           expect(label).toBe(mask[(i % width) * height + Math.floor(i / width)] === 1 ? 26001 : -1);
@@ -77,8 +77,8 @@ describe("Pillow's rule", () => {
 
   test("a later ring covers an earlier one", () => {
     const labels = new Int32Array(16);
-    paintRing(labels, 4, 4, toRing([0, 0, 2, 0, 2, 2, 0, 2]), 1);
-    paintRing(labels, 4, 4, toRing([1, 1, 3, 1, 3, 3, 1, 3]), 2);
+    paintRing({ labels, width: 4, height: 4 }, toRing([0, 0, 2, 0, 2, 2, 0, 2]), 1);
+    paintRing({ labels, width: 4, height: 4 }, toRing([1, 1, 3, 1, 3, 3, 1, 3]), 2);
     expect(Array.from(labels)).toEqual([1, 1, 1, 0, 1, 2, 2, 2, 1, 2, 2, 2, 0, 2, 2, 2]);
   });
 
@@ -90,7 +90,7 @@ describe("Pillow's rule", () => {
     fc.assert(
       fc.property(anyWide, (ring) => {
         const labels = new Int32Array(20 * 20);
-        paintRing(labels, 20, 20, ring, 1);
+        paintRing({ labels, width: 20, height: 20 }, ring, 1);
         for (const { x, y } of ring) if (x >= 0 && y >= 0 && x < 20 && y < 20) expect(labels[y * 20 + x]).toBe(1);
       }),
     );
@@ -101,9 +101,7 @@ describe("Pillow's rule", () => {
       fc.property(anyRing, fc.integer({ min: 1, max: 100_000 }), (ring, scale) => {
         const labels = new Int32Array(12 * 7);
         paintRing(
-          labels,
-          12,
-          7,
+          { labels, width: 12, height: 7 },
           ring.map(({ x, y }) => ({ x: x * scale, y: y * scale })),
           1,
         );

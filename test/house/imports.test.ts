@@ -16,19 +16,36 @@ const files = readdirSync(SRC, { recursive: true, encoding: "utf8" })
 const textOf = (file: string): string => readFileSync(join(SRC, file), "utf8");
 
 /** The ground floor: each may import what stands before it. */
-const GROUND = ["types", "errors", "random", "nearest", "validate", "version", "geometry", "files"];
+const GROUND = [
+  "count",
+  "types",
+  "foreign",
+  "secret",
+  "errors",
+  "random",
+  "nearest",
+  "json-text",
+  "validate",
+  "version",
+  "geometry",
+  "files",
+];
 /** One floor up; its rooms do not know each other. */
 const STAGES = ["dataset", "crop", "network", "write", "page"];
 const RUNNING = [...GROUND, ...STAGES, "model", "engine", "predict", "runs"];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  count: [],
   types: [],
-  errors: ["types"],
+  foreign: [],
+  secret: [],
+  errors: ["types", "foreign"],
   random: ["types", "errors"],
   nearest: [],
-  validate: ["types", "errors"],
+  "json-text": ["types", "errors"],
+  validate: ["types", "foreign", "errors", "json-text"],
   version: [],
-  geometry: ["types", "errors", "random"],
-  files: ["types", "errors"],
+  geometry: ["types", "foreign", "errors", "random"],
+  files: ["types", "foreign", "errors"],
   dataset: GROUND,
   crop: GROUND,
   network: GROUND,
@@ -37,7 +54,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   model: [...GROUND, "network"],
   engine: [...GROUND, "network", "model"],
   predict: [...GROUND, "dataset", "crop", "network", "write", "model", "engine"],
-  runs: [...GROUND, "dataset", "model", "engine"],
+  runs: [...GROUND, "dataset", "write", "model", "engine"],
   report: [...GROUND, "crop", "page"],
   annotate: RUNNING,
   evaluate: [...RUNNING, "report"],

@@ -2,20 +2,12 @@ import { appendFile, cp, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { sealLine, unsealLine } from "../../src/runs/journal.js";
-import { type MergeOptions, mergeRuns } from "../../src/merge/merge.js";
-import type { AnnotateSummary } from "../../src/annotate/options.js";
+import type { MergeOptions } from "../../src/merge/merge.js";
+import { mergeRuns } from "../../src/merge/merge.js";
+import type { AnnotateSummary } from "../../src/annotate/summary.js";
 import { PolyrnnError } from "../../src/errors.js";
-import {
-  BOXES,
-  type RunOptions,
-  boxesWith,
-  memoryHost,
-  newFolder,
-  newOut,
-  readCoco,
-  readJson,
-  runAnnotate,
-} from "../annotate/runs.js";
+import type { RunOptions } from "../annotate/runs.js";
+import { BOXES, boxesWith, memoryHost, newFolder, newOut, readCoco, readJson, runAnnotate } from "../annotate/runs.js";
 
 const COUNT = 4;
 const SHORT: RunOptions = { maxSteps: 5, formats: ["coco", "labelme"] };
@@ -175,7 +167,7 @@ describe("what is not there", () => {
     await writeFile(path, `${lines.join("\n")}\n{"type":"outco`);
     const { summary, notes } = await merge([part, ...parts.slice(1)]);
     expect(summary.remaining).toBe(1);
-    expect(notes.join("\n")).toContain(`damaged line(s) ${done + 1}`);
+    expect(notes.join("\n")).toContain(`1 damaged line (${done + 1})`);
   });
 });
 

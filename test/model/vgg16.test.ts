@@ -11,7 +11,8 @@ import { importVgg16, writeModelFolder } from "../../src/model/import-vgg16.js";
 import { loadModel } from "../../src/model/model.js";
 import { buildEncoderModel } from "../../src/engine/onnx/models.js";
 import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
-import { type WeightTensor, serializeSafetensors } from "../../src/model/safetensors.js";
+import type { WeightTensor } from "../../src/model/safetensors.js";
+import { serializeSafetensors } from "../../src/model/safetensors.js";
 
 const PAPER: ArchitectureOptions = { name: "vgg16", widths: [16, 16], peepholes: true };
 const NORMALIZATION: Normalization = { channelOrder: "BGR", mean: [103.939, 116.779, 123.68], std: [60, 61, 62] };
@@ -47,28 +48,27 @@ interface Golden {
   samples: number[];
 }
 
-test("the paper's network gives PyTorch's numbers: skips, unshared trunks, both branches, peepholes, three steps", async () => {
+test("the paper's network gives PyTorch's numbers: skips, unshared backbones, both branches, peepholes, three steps", async () => {
   const golden = JSON.parse(
     await readFile(new URL("../../fixtures/goldens/vgg16.json", import.meta.url), "utf8"),
   ) as Record<string, Golden>;
-  const network = describeNetwork(PAPER);
-  const weights = hashedWeights();
+  const model = { network: describeNetwork(PAPER), weights: hashedWeights(), normalization: NORMALIZATION };
   const pixels = Uint8Array.from(hashed(224 * 224 * 3, 1000, 1), (value) => Math.floor((value + 0.5) * 256));
 
-  const encoder = await InferenceSession.create(buildEncoderModel(network, weights, NORMALIZATION, "all"));
+  const encoder = await InferenceSession.create(buildEncoderModel(model, "all"));
   const encoded = await encoder.run({ pixels: new Tensor("uint8", pixels, [1, 224, 224, 3]) });
   await encoder.release();
   for (const name of ["edge", "vertex", "features"])
     expectSamples(name, encoded[name]!.data as Float32Array, golden[name]!);
 
-  const engine = await openOnnxEngine(network, weights, NORMALIZATION, { device: "cpu" });
+  const engine = await openOnnxEngine(model, { device: "cpu" });
   const decoding = await engine.encode(pixels, 1);
-  const drawn = [
+  const seen = [
     [300, 784],
     [310, 300],
     [500, 310],
   ] as const;
-  for (const [step, [previous, beforePrevious]] of drawn.entries()) {
+  for (const [step, [previous, beforePrevious]] of seen.entries()) {
     const logits = await decoding.step({
       first: Int32Array.of(300),
       previous: Int32Array.of(previous),
@@ -143,7 +143,7 @@ describe("importing ImageNet weights", () => {
     { naming: "torchvision", tensors: torchvision, channelOrder: "RGB" },
     { naming: "Keras", tensors: keras, channelOrder: "BGR" },
   ] as const)(
-    "$naming weights land in both trunks, unchanged, and the card says how pixels come in",
+    "$naming weights land in both backbones, unchanged, and the card says how pixels come in",
     async ({ naming, tensors, channelOrder }) => {
       const file = join(folder, "imagenet.safetensors");
       await writeFile(file, serializeSafetensors(tensors(), { dtype: "F32" }));
@@ -157,12 +157,12 @@ describe("importing ImageNet weights", () => {
       });
       const model = await loadModel(join(folder, "mine"));
       expect(model.card.normalization.channelOrder).toBe(channelOrder);
-      for (const trunk of ["encoder", "first"])
+      for (const backbone of ["encoder", "first"])
         for (const name of ours)
           for (const part of ["weight", "bias"]) {
             expect(
               Buffer.compare(
-                bytesOf(model.weights.get(`${trunk}.${name}.${part}`)!),
+                bytesOf(model.weights.get(`${backbone}.${name}.${part}`)!),
                 bytesOf(source.get(`encoder.${name}.${part}`)!),
               ),
             ).toBe(0);

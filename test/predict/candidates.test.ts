@@ -1,15 +1,14 @@
 /**
- * Drawing again where polygon and mask map disagree: which polygon is kept, what it costs, what else it leaves alone.
+ * Further candidates where polygon and mask map disagree: which polygon is kept, what it costs, what it leaves alone.
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { CELL_COUNT, GRID_SIZE, cellToIndex, indexToCell } from "../../src/geometry/grid.js";
-import { chessboardDistance } from "../../src/geometry/grid.js";
+import { CELL_COUNT, GRID_SIZE, cellToIndex, indexToCell, chessboardDistance } from "../../src/geometry/grid.js";
 import { fitOf } from "../../src/predict/mask-agreement.js";
 import type { CropFrame } from "../../src/crop/crop.js";
 import { decodeCorrected } from "../../src/predict/corrected.js";
-import type { Decision, DecodingRule } from "../../src/predict/decode-loop.js";
-import { type Sequence, decodeGreedy } from "../../src/predict/decode.js";
+import type { Decision, DecodingRule, Sequence } from "../../src/predict/decode-loop.js";
+import { decodeGreedy } from "../../src/predict/decode.js";
 import { decodeBest, maskOf } from "../../src/predict/candidates.js";
 import { firstVertices } from "../../src/predict/choose-vertex.js";
 import { meanOfBoth, flipCrops, flipSequence } from "../../src/predict/flip.js";
@@ -58,15 +57,15 @@ function frameOf(left: number, top: number, width: number, height: number): Crop
 /** A box as large as its crop. */
 const WHOLE = frameOf(0, 0, GRID_SIZE, GRID_SIZE);
 
-describe("agreement with a mask map", () => {
+describe("expected IoU with a mask map", () => {
   test("is the sum of what is inside over area, plus all, less inside, each cell by its share", () => {
     fc.assert(
       fc.property(rectangle, rectangle, (one, other) => {
-        const [drawn, map] = [sharesOf(one), sharesOf(other)];
+        const [polygon, map] = [sharesOf(one), sharesOf(other)];
         const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-        const inside = sum(drawn.map((share, at) => share * map[at]!));
-        expect(fitOf(corners(one), WHOLE, mapOf(other)).agreement).toBeCloseTo(
-          inside / (sum(drawn) + sum(map) - inside),
+        const inside = sum(polygon.map((share, at) => share * map[at]!));
+        expect(fitOf(corners(one), WHOLE, mapOf(other)).expectedIoU).toBeCloseTo(
+          inside / (sum(polygon) + sum(map) - inside),
           5,
         );
       }),
@@ -78,15 +77,15 @@ describe("agreement with a mask map", () => {
     { cells: [0, 5, 10], why: "vertices on one line enclose nothing" },
     { cells: [7], why: "one vertex encloses nothing" },
   ])("is 0 where $why", ({ cells }) => {
-    expect(fitOf(cells, WHOLE, new Float32Array(CELL_COUNT).fill(3)).agreement).toBe(0);
+    expect(fitOf(cells, WHOLE, new Float32Array(CELL_COUNT).fill(3)).expectedIoU).toBe(0);
   });
 
   test("looks at the map of its own row", () => {
     const maps = new Float32Array(2 * CELL_COUNT);
     maps.set(mapOf([2, 2, 5, 5]), 0);
     maps.set(mapOf([20, 20, 5, 5]), CELL_COUNT);
-    expect(fitOf(corners([20, 20, 5, 5]), WHOLE, maskOf(maps, 1)).agreement).toBeGreaterThan(0.6);
-    expect(fitOf(corners([20, 20, 5, 5]), WHOLE, maskOf(maps, 0)).agreement).toBeLessThan(0.01);
+    expect(fitOf(corners([20, 20, 5, 5]), WHOLE, maskOf(maps, 1)).expectedIoU).toBeGreaterThan(0.6);
+    expect(fitOf(corners([20, 20, 5, 5]), WHOLE, maskOf(maps, 0)).expectedIoU).toBeLessThan(0.01);
   });
 
   test("counts neither what the map says outside the box, nor what the polygon loses when it is moved into it", () => {
@@ -98,9 +97,9 @@ describe("agreement with a mask map", () => {
         const [further, higher] = [Math.min(2, left), Math.min(2, top)];
         const larger = corners([left - further, top - higher, width + further, height + higher]);
         const everywhere = new Float32Array(CELL_COUNT).fill(40);
-        const { agreement, span } = fitOf(larger, box, everywhere);
-        expect(span).toBeCloseTo(1, 9);
-        expect(agreement).toBeCloseTo(1, 1); // half pixels at the border
+        const { expectedIoU, boxCoverage } = fitOf(larger, box, everywhere);
+        expect(boxCoverage).toBeCloseTo(1, 9);
+        expect(expectedIoU).toBeCloseTo(1, 1); // half pixels at the border
       }),
     );
   });
@@ -109,7 +108,7 @@ describe("agreement with a mask map", () => {
 /** The box of the square that is recited below. */
 const TIGHT = frameOf(4.5, 4.5, 20, 20);
 
-describe("span of the box", () => {
+describe("coverage of the box", () => {
   test("is the area of the polygon's own box over that of the box: 1 for a diamond that reaches all four sides", () => {
     const diamond = [
       [14, 4],
@@ -117,9 +116,12 @@ describe("span of the box", () => {
       [14, 24],
       [4, 14],
     ].map(([col, row]) => cellToIndex({ col: col!, row: row! }));
-    expect(fitOf(diamond, frameOf(4.5, 4.5, 20, 20), new Float32Array(CELL_COUNT)).span).toBeCloseTo(1, 9);
+    expect(fitOf(diamond, frameOf(4.5, 4.5, 20, 20), new Float32Array(CELL_COUNT)).boxCoverage).toBeCloseTo(1, 9);
     // the crop ends at 28
-    expect(fitOf(diamond, frameOf(4.5, 4.5, 40, 20), new Float32Array(CELL_COUNT)).span).toBeCloseTo(20 / 23.5, 9);
+    expect(fitOf(diamond, frameOf(4.5, 4.5, 40, 20), new Float32Array(CELL_COUNT)).boxCoverage).toBeCloseTo(
+      20 / 23.5,
+      9,
+    );
   });
 
   test("is never more than 1, whatever lies outside the box, and 0 for one vertex", () => {
@@ -128,10 +130,10 @@ describe("span of the box", () => {
         fc.array(fc.nat(CELL_COUNT - 1), { minLength: 1, maxLength: 12 }),
         rectangle,
         (cells, [left, top, width, height]) => {
-          const { span } = fitOf(cells, frameOf(left, top, width, height), new Float32Array(CELL_COUNT));
-          expect(span).toBeGreaterThanOrEqual(0);
-          expect(span).toBeLessThanOrEqual(1 + 1e-12);
-          if (new Set(cells).size === 1) expect(span).toBe(0);
+          const { boxCoverage } = fitOf(cells, frameOf(left, top, width, height), new Float32Array(CELL_COUNT));
+          expect(boxCoverage).toBeGreaterThanOrEqual(0);
+          expect(boxCoverage).toBeLessThanOrEqual(1 + 1e-12);
+          if (new Set(cells).size === 1) expect(boxCoverage).toBe(0);
         },
       ),
     );
@@ -164,9 +166,8 @@ test("first vertices: the best cell of the row, then the best that lie more than
 });
 
 describe("decoding with candidates", () => {
-  test("keeps, of the polygons drawn here and in the mirror, the one that fits best; one candidate is the greedy polygon", async () => {
-    const { network, weights, card } = await loadModel("tiny-random");
-    const engine = await openOnnxEngine(network, weights, card.normalization, { device: "cpu" });
+  test("keeps, of the polygons predicted here and flipped, the one that fits best; one candidate is the greedy polygon", async () => {
+    const engine = await openOnnxEngine(await loadModel("tiny-random"), { device: "cpu" });
     try {
       const crops = (await realCrops(2, 4)).slice(0, 6);
       const pixels = stackPixels(crops);
@@ -175,14 +176,14 @@ describe("decoding with candidates", () => {
         encoded.dispose();
         return crops.map((_, crop) => maskOf(encoded.maskLogits!, crop));
       };
-      const turned = flipCrops(
+      const flippedPixels = flipCrops(
         pixels,
         crops.map((_, crop) => crop),
       );
-      const [here, there] = [await mapsOf(pixels), await mapsOf(turned)];
+      const [here, there] = [await mapsOf(pixels), await mapsOf(flippedPixels)];
       const both = here.map((map, crop) => meanOfBoth(map, there[crop]!));
       const greedy = (await decodeGreedy(engine, pixels, crops.length, 20)).sequences;
-      const isFlippedToo = (await decodeGreedy(engine, turned, crops.length, 20)).sequences.map((sequence) => ({
+      const onFlipped = (await decodeGreedy(engine, flippedPixels, crops.length, 20)).sequences.map((sequence) => ({
         ...sequence,
         cells: flipSequence(sequence.cells),
       }));
@@ -193,15 +194,15 @@ describe("decoding with candidates", () => {
       });
 
       const candidateScoreOf = ({ cells }: Pick<Sequence, "cells">, at: number): number => {
-        const { agreement, span } = fitOf(cells, crops[at]!, both[at]!);
-        return agreement * span;
+        const { expectedIoU, boxCoverage } = fitOf(cells, crops[at]!, both[at]!);
+        return expectedIoU * boxCoverage;
       };
       const twice = (await decodeBest(engine, pixels, crops, { maxSteps: 20, candidates: 2 })).sequences;
-      twice.forEach(({ cells, isFlipped, maskLogits, agreement }, at) => {
-        expect(isFlipped).toBe(candidateScoreOf(isFlippedToo[at]!, at) > candidateScoreOf(greedy[at]!, at));
-        expect(cells).toEqual((isFlipped ? isFlippedToo : greedy)[at]!.cells);
+      twice.forEach(({ cells, isFlipped, maskLogits, expectedIoU }, at) => {
+        expect(isFlipped).toBe(candidateScoreOf(onFlipped[at]!, at) > candidateScoreOf(greedy[at]!, at));
+        expect(cells).toEqual((isFlipped ? onFlipped : greedy)[at]!.cells);
         expect(maskLogits).toEqual(both[at]);
-        expect(agreement).toBe(fitOf(cells, crops[at]!, both[at]!).agreement);
+        expect(expectedIoU).toBe(fitOf(cells, crops[at]!, both[at]!).expectedIoU);
       });
       const several = (await decodeBest(engine, pixels, crops, { maxSteps: 20, candidates: 5 })).sequences;
       several.forEach((sequence, at) => {
@@ -221,23 +222,21 @@ describe("decoding with candidates", () => {
     }
   });
 
-  test("annotators who correct nothing are shown these polygons, those from the mirror too", async () => {
+  test("annotators who correct nothing are shown these polygons, the flipped ones too", async () => {
     class Watch implements DecodingRule<Watch> {
       constructor(readonly isFlipped: boolean) {}
-      decide(_drawn: readonly number[], proposed: number): Decision<Watch> {
+      decide(_cells: readonly number[], proposed: number): Decision<Watch> {
         return { taken: proposed };
       }
     }
-    const { network, weights, card } = await loadModel("tiny-random");
-    const engine = await openOnnxEngine(network, weights, card.normalization, { device: "cpu" });
+    const engine = await openOnnxEngine(await loadModel("tiny-random"), { device: "cpu" });
     try {
       const crops = (await realCrops(2, 4)).slice(0, 6);
       const options = { maxSteps: 20, candidates: 5 };
       const { sequences } = await decodeBest(engine, stackPixels(crops), crops, options);
       const { polygons, maskLogits } = await decodeCorrected(
         engine,
-        stackPixels(crops),
-        crops,
+        { pixels: stackPixels(crops), frames: crops },
         (_, isFlipped) => [new Watch(isFlipped)],
         options,
       );
@@ -255,7 +254,7 @@ describe("decoding with candidates", () => {
     }
   });
 
-  test("where the network has no mask map, polygons are drawn once and carry no agreement", async () => {
+  test("where the network has no mask map, polygons are predicted once and carry no expected IoU", async () => {
     const engine = fakeEngine();
     const { sequences } = await decodeBest(engine, fakeCrops([1, 2, 3]), [WHOLE, WHOLE, WHOLE], {
       maxSteps: 20,
@@ -271,7 +270,11 @@ describe("decoding with candidates", () => {
   });
 
   test.each([
-    { map: [4, 4, 20, 20] as const, times: 1, why: "polygons that fit their mask and their box are not drawn again" },
+    {
+      map: [4, 4, 20, 20] as const,
+      times: 1,
+      why: "polygons that fit their mask and their box are not predicted again",
+    },
     {
       map: [20, 20, 5, 5] as const,
       times: 3,
@@ -303,7 +306,7 @@ describe("decoding with candidates", () => {
     expect(sequences).toHaveLength(2);
   });
 
-  test("an error while drawing again frees every batch", async () => {
+  test("an error in a further candidate frees every batch", async () => {
     const engine = fakeEngine({ endsOneIn: 5, failsAt: 12 });
     const withMask: Engine = {
       ...engine,

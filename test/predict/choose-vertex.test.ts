@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { chessboardDistance } from "../../src/geometry/grid.js";
-import { CLASS_COUNT, EOS, GRID_SIZE, indexToCell } from "../../src/geometry/grid.js";
+import { chessboardDistance, CLASS_COUNT, EOS, GRID_SIZE, indexToCell } from "../../src/geometry/grid.js";
 import { vertexScoreKernel } from "../../src/network/vertex-score.js";
 import { chooseBest, chooseLikeliest, indexOfLargest, scoreOf } from "../../src/predict/choose-vertex.js";
 

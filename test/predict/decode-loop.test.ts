@@ -6,6 +6,11 @@ import { decodeGreedy } from "../../src/predict/decode.js";
 import type { Decision, DecodingRule } from "../../src/predict/decode-loop.js";
 import { fakeCrops, fakeEngine, mix, wholeFrames } from "./fake-engine.js";
 
+const cropsOf = (seeds: readonly number[]): Parameters<typeof decodeCorrected>[1] => ({
+  pixels: fakeCrops(seeds),
+  frames: wholeFrames(seeds.length),
+});
+
 /**
  * Corrects one proposal in `oneIn` to a cell or an end of its own choice; the first `forks` corrections start a second
  * polygon.
@@ -19,10 +24,10 @@ class Meddler implements DecodingRule<Meddler> {
     private readonly forks = 0,
   ) {}
 
-  decide(drawn: readonly number[], proposed: number): Decision<Meddler> {
-    const chance = drawn.reduce(mix, this.seed);
+  decide(cells: readonly number[], proposed: number): Decision<Meddler> {
+    const chance = cells.reduce(mix, this.seed);
     if (this.oneIn === 0 || chance % this.oneIn !== 0) return { taken: proposed };
-    const taken = drawn.length > 2 && chance % 7 === 0 ? EOS : mix(chance, 3) % CELL_COUNT;
+    const taken = cells.length > 2 && chance % 7 === 0 ? EOS : mix(chance, 3) % CELL_COUNT;
     if (taken === proposed) return { taken };
     this.corrections++;
     return this.corrections <= this.forks
@@ -32,19 +37,16 @@ class Meddler implements DecodingRule<Meddler> {
 }
 
 /** Name -> cells of every polygon of a run. */
-async function draw(
+async function predict(
   seeds: readonly number[],
   rulesOf: (seed: number) => readonly Meddler[],
   maxSteps = 71,
 ): Promise<Map<string, readonly number[]>> {
   const engine = fakeEngine();
-  const { polygons } = await decodeCorrected(
-    engine,
-    fakeCrops(seeds),
-    wholeFrames(seeds.length),
-    (crop) => rulesOf(seeds[crop]!),
-    { maxSteps, candidates: 1 },
-  );
+  const { polygons } = await decodeCorrected(engine, cropsOf(seeds), (crop) => rulesOf(seeds[crop]!), {
+    maxSteps,
+    candidates: 1,
+  });
   expect(engine.held()).toBe(0);
   return new Map(polygons.map(({ crop, rule, sequence }) => [`crop ${seeds[crop]!}, ${rule.name}`, sequence.cells]));
 }
@@ -52,7 +54,7 @@ async function draw(
 const anySeeds = fc.uniqueArray(fc.integer({ min: 0, max: 65_535 }), { minLength: 1, maxLength: 12 });
 
 describe("the decode loop", () => {
-  test("draws the same polygons whatever else is in the batch, with and without corrections", async () => {
+  test("predicts the same polygons whatever else is in the batch, with and without corrections", async () => {
     await fc.assert(
       fc.asyncProperty(anySeeds, fc.integer({ min: 2, max: 6 }), async (seeds, oneIn) => {
         const rulesOf = (seed: number): Meddler[] => [
@@ -61,10 +63,10 @@ describe("the decode loop", () => {
           new Meddler("corrected otherwise", seed + 1, oneIn),
           new Meddler("corrected alike", seed, oneIn),
         ];
-        const together = await draw(seeds, rulesOf);
+        const together = await predict(seeds, rulesOf);
         for (const seed of seeds) {
           for (const [at] of rulesOf(seed).entries()) {
-            for (const [name, cells] of await draw([seed], () => [rulesOf(seed)[at]!]))
+            for (const [name, cells] of await predict([seed], () => [rulesOf(seed)[at]!]))
               expect(together.get(name), name).toEqual(cells);
           }
         }
@@ -73,10 +75,10 @@ describe("the decode loop", () => {
     );
   });
 
-  test("a fork is what the same annotator would have drawn without that correction and any later one", async () => {
+  test("a fork is what the same annotator would have got without that correction and any later one", async () => {
     let forks = 0;
     for (let seed = 0; seed < 40; seed++) {
-      const polygons = await draw([seed], () => [new Meddler("corrected", seed, 3, 4)]);
+      const polygons = await predict([seed], () => [new Meddler("corrected", seed, 3, 4)]);
       const corrected = polygons.get(`crop ${seed}, corrected`)!;
       for (const [name, cells] of polygons) {
         if (!name.includes("stopped")) continue;
@@ -92,10 +94,10 @@ describe("the decode loop", () => {
     expect(forks).toBeGreaterThan(50);
   });
 
-  test("polygons that have drawn the same vertices are stepped once", async () => {
+  test("polygons with the same vertices are stepped once", async () => {
     const engine = fakeEngine();
     const alike = Array.from({ length: 10 }, (_, i) => new Meddler(`copy ${i}`, 5, 4));
-    const { polygons } = await decodeCorrected(engine, fakeCrops([5]), wholeFrames(1), () => alike, {
+    const { polygons } = await decodeCorrected(engine, cropsOf([5]), () => alike, {
       maxSteps: 71,
       candidates: 1,
     });
@@ -108,8 +110,7 @@ describe("the decode loop", () => {
     const rules = Array.from({ length: 600 }, (_, i) => ({ name: `rule ${i}` }));
     const { polygons } = await decodeCorrected(
       engine,
-      fakeCrops([1, 2]),
-      wholeFrames(2),
+      cropsOf([1, 2]),
       () => rules.map(({ name }, i) => new Meddler(name, i, 2)),
       { maxSteps: 71, candidates: 1 },
     );
@@ -118,8 +119,7 @@ describe("the decode loop", () => {
     expect(Math.max(...engine.stepSizes)).toBeGreaterThan(64);
     const alone = await decodeCorrected(
       fakeEngine({ endsOneIn: 30 }),
-      fakeCrops([2]),
-      wholeFrames(1),
+      cropsOf([2]),
       () => [new Meddler("rule 77", 77, 2)],
       { maxSteps: 71, candidates: 1 },
     );
@@ -137,8 +137,7 @@ describe("the decode loop", () => {
   test("a crop without rules takes no part", async () => {
     const { polygons } = await decodeCorrected(
       fakeEngine(),
-      fakeCrops([3, 4]),
-      wholeFrames(2),
+      cropsOf([3, 4]),
       (crop) => (crop === 0 ? [] : [new Meddler("only", 0, 0)]),
       { maxSteps: 71, candidates: 1 },
     );
@@ -150,8 +149,7 @@ describe("the decode loop", () => {
     await expect(
       decodeCorrected(
         engine,
-        fakeCrops([1, 2, 3]),
-        wholeFrames(3),
+        cropsOf([1, 2, 3]),
         (crop) => [new Meddler("a", crop + 1, 2), new Meddler("b", crop + 10, 2)],
         { maxSteps: 71, candidates: 1 },
       ),
@@ -167,7 +165,7 @@ describe("the decode loop", () => {
       }
     }
     await expect(
-      decodeCorrected(engine, fakeCrops([1]), wholeFrames(1), () => [new Failing()], { maxSteps: 71, candidates: 1 }),
+      decodeCorrected(engine, cropsOf([1]), () => [new Failing()], { maxSteps: 71, candidates: 1 }),
     ).rejects.toThrow("no");
     expect(engine.held()).toBe(0);
   });

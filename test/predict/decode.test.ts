@@ -1,15 +1,17 @@
 /**
- * The decode loop on real engines with real crops: what is drawn belongs to the crop alone. The loop's own rules are in
- * draw-rows.test.ts.
+ * The decode loop on real engines with real crops: a polygon belongs to its crop alone. The loop's own rules are in
+ * decode-loop.test.ts.
  */
 import * as tf from "@tensorflow/tfjs";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Crop } from "../../src/crop/crop.js";
-import { MAX_STEPS } from "../../src/predict/decode.js";
-import { type Prediction, predictBatch } from "../../src/predict/predict.js";
+import { MAX_STEPS } from "../../src/predict/options.js";
+import type { Prediction } from "../../src/predict/predict.js";
+import { predictBatch } from "../../src/predict/predict.js";
 import type { Engine } from "../../src/engine/engine.js";
-import { type Model, loadModel } from "../../src/model/model.js";
+import type { Model } from "../../src/model/model.js";
+import { loadModel } from "../../src/model/model.js";
 import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
 import { openTfjsEngine } from "../../src/engine/tfjs/engine.js";
 import { realCrops } from "./real-crops.js";
@@ -21,22 +23,22 @@ beforeAll(async () => {
   crops = await realCrops(5, 4);
 });
 
-/** Draws a list of crops in batches of the given size, the last one smaller. */
-async function draw(
+/** Predicts a list of crops in batches of the given size, the last one smaller. */
+async function predict(
   engine: Engine,
   list: readonly Crop[],
   batchSize: number,
   maxSteps = MAX_STEPS,
   candidates = 3,
 ): Promise<Prediction[]> {
-  const drawn: Prediction[] = [];
+  const predictions: Prediction[] = [];
   for (let start = 0; start < list.length; start += batchSize) {
-    drawn.push(
+    predictions.push(
       ...(await predictBatch(engine, list.slice(start, start + batchSize), { maxSteps, candidates, simplify: 0 }))
         .predictions,
     );
   }
-  return drawn;
+  return predictions;
 }
 
 /** Vertices and reasons have to be identical; scores may differ by how a library adds up. */
@@ -45,16 +47,16 @@ function expectSame(actual: Prediction, expected: Prediction): void {
     expect(actual).toEqual(expected);
     return;
   }
-  const { score, ...drawn } = actual;
-  const { score: expectedScore, ...expectedDrawn } = expected;
-  expect(drawn).toEqual(expectedDrawn);
+  const { score, ...rest } = actual;
+  const { score: expectedScore, ...expectedRest } = expected;
+  expect(rest).toEqual(expectedRest);
   expect(Math.abs(score - expectedScore)).toBeLessThan(1e-5);
 }
 
 describe.each([
   {
     engineName: "onnxruntime",
-    open: () => openOnnxEngine(model.network, model.weights, model.card.normalization, { device: "cpu" }),
+    open: () => openOnnxEngine(model, { device: "cpu" }),
     every: 1,
     maxSteps: MAX_STEPS,
     numRuns: 8,
@@ -69,7 +71,7 @@ describe.each([
     copies: 3,
     open: async () => {
       await tf.setBackend("cpu");
-      return openTfjsEngine(tf, model.network, model.weights, model.card.normalization, {
+      return openTfjsEngine(tf, model, {
         device: "cpu",
         version: "plain JavaScript",
       });
@@ -82,7 +84,7 @@ describe.each([
   beforeAll(async () => {
     engine = await open();
     some = crops.filter((_, i) => i % every === 0);
-    alone = await draw(engine, some, 1, maxSteps);
+    alone = await predict(engine, some, 1, maxSteps);
   });
   afterAll(async () => {
     await engine.dispose();
@@ -102,13 +104,13 @@ describe.each([
     );
     await fc.assert(
       fc.asyncProperty(someOfThem, fc.integer({ min: 1, max: 40 }), async (chosen, batchSize) => {
-        const drawn = await draw(
+        const predictions = await predict(
           engine,
           chosen.map((i) => some[i]!),
           batchSize,
           maxSteps,
         );
-        drawn.forEach((prediction, at) => {
+        predictions.forEach((prediction, at) => {
           expectSame(prediction, alone[chosen[at]!]!);
         });
       }),
@@ -116,14 +118,14 @@ describe.each([
     );
   });
 
-  test("the same crop many times in one batch is drawn the same every time", async () => {
-    for (const drawn of await draw(
+  test("the same crop many times in one batch gives the same every time", async () => {
+    for (const prediction of await predict(
       engine,
       Array.from({ length: copies }, () => some[2]!),
       copies,
       maxSteps,
     ))
-      expectSame(drawn, alone[2]!);
+      expectSame(prediction, alone[2]!);
   });
 });
 
@@ -132,12 +134,12 @@ describe("at the step limit", () => {
   let long: readonly Prediction[];
   beforeAll(async () => {
     // Without its mask map: vertices at the centers of their cells do not move when the polygon goes on.
-    const onnx = await openOnnxEngine(model.network, model.weights, model.card.normalization, { device: "cpu" });
+    const onnx = await openOnnxEngine(model, { device: "cpu" });
     engine = {
       ...onnx,
       encode: async (pixels, count) => Object.assign(await onnx.encode(pixels, count), { maskLogits: undefined }),
     };
-    long = await draw(engine, crops, crops.length, 90, 1);
+    long = await predict(engine, crops, crops.length, 90, 1);
   });
   afterAll(async () => {
     await engine.dispose();
@@ -146,7 +148,7 @@ describe("at the step limit", () => {
   test.each([3, 10, MAX_STEPS])(
     "of %i, a polygon has at most one vertex per step and the first, and is the beginning of what it would have become",
     async (maxSteps) => {
-      const polygons = (await draw(engine, crops, crops.length, maxSteps, 1)).map((prediction, at) => ({
+      const polygons = (await predict(engine, crops, crops.length, maxSteps, 1)).map((prediction, at) => ({
         prediction,
         longer: long[at]!,
       }));
@@ -162,7 +164,7 @@ describe("at the step limit", () => {
 });
 
 test("finished instances leave the batch: the steps an engine is asked for shrink as polygons end", async () => {
-  const onnx = await openOnnxEngine(model.network, model.weights, model.card.normalization, { device: "cpu" });
+  const onnx = await openOnnxEngine(model, { device: "cpu" });
   const sizes: number[] = [];
   const counting: Engine = { ...onnx, encode: async (pixels, count) => counted(await onnx.encode(pixels, count)) };
   const counted = (decoding: Awaited<ReturnType<Engine["encode"]>>): typeof decoding => ({
@@ -177,7 +179,7 @@ test("finished instances leave the batch: the steps an engine is asked for shrin
       decoding.dispose();
     },
   });
-  await draw(counting, crops, crops.length);
+  await predict(counting, crops, crops.length);
   await onnx.dispose();
   expect(sizes[0]).toBe(crops.length);
   expect([...sizes].sort((a, b) => b - a)).toEqual(sizes);

@@ -14,7 +14,7 @@ function ringOf(cells: readonly number[]): Ring {
   });
 }
 
-test("a polygon in the mirror has the same area, the same direction and the same first vertex, and comes back as it was", () => {
+test("a flipped polygon has the same area, the same direction and the same first vertex, and comes back as it was", () => {
   fc.assert(
     fc.property(anyCells, (cells) => {
       expect(signedArea(ringOf(flipSequence(cells)))).toBeCloseTo(signedArea(ringOf(cells)), 9);
@@ -25,7 +25,7 @@ test("a polygon in the mirror has the same area, the same direction and the same
   expect(flipSequence([0, 27, 783])).toEqual([27, 756, 0]);
 });
 
-test("the mean of two maps takes each cell from where it lies in the mirror", () => {
+test("the mean of two maps takes each cell from where it lies when flipped", () => {
   const cell = fc.nat(CELL_COUNT - 1);
   fc.assert(
     fc.property(cell, cell, (one, other) => {

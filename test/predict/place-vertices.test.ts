@@ -2,8 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CELL_COUNT, GRID_SIZE, cellToIndex, indexToCell } from "../../src/geometry/grid.js";
-import { crossesItself } from "../../src/geometry/ring.js";
-import { signedArea } from "../../src/geometry/ring.js";
+import { crossesItself, signedArea } from "../../src/geometry/ring.js";
 import { placeVertices } from "../../src/predict/place-vertices.js";
 import type { ImagePoint } from "../../src/types.js";
 

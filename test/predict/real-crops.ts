@@ -1,9 +1,11 @@
 /** Crops as the product makes them, from the sample's photographs, and some of pure noise. */
 import { join } from "node:path";
-import { type CropSource, readCrops } from "../../src/crop/read-crops.js";
-import { CROP_SIZE, type Crop } from "../../src/crop/crop.js";
+import type { Crop } from "../../src/crop/crop.js";
+import type { CropSource } from "../../src/crop/read-crops.js";
+import { readCrops } from "../../src/crop/read-crops.js";
 import type { Dataset } from "../../src/dataset/dataset.js";
 import { openDataset } from "../../src/dataset/open-dataset.js";
+import { CROP_SIZE } from "../../src/geometry/grid.js";
 import { createRandom } from "../../src/random.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");

@@ -1,8 +1,8 @@
-/** An engine that draws what it is told: it shows what becomes of a sequence. */
+/** An engine that predicts what it is told: it shows what becomes of a sequence. */
 import { CELL_COUNT, CLASS_COUNT, EOS } from "../../src/geometry/grid.js";
 import type { Decoding, Engine } from "../../src/engine/engine.js";
 
-/** Draws the given cells, one sequence per crop, and then ends. */
+/** Predicts the given cells, one sequence per crop, and then ends. */
 export function recites(...sequences: readonly (readonly number[])[]): Engine {
   const decodingOf = (rows: readonly number[], step = 1): Decoding => ({
     size: rows.length,

@@ -220,3 +220,21 @@ test.skipIf(!hasBash || !isAsked)(
   },
   900_000,
 );
+
+describe.skipIf(!hasBash)("a process that is killed", () => {
+  test.each([
+    { end: "kill -9 $$", code: 137, says: "polyrnn was killed (exit code 137)" },
+    { end: "printf '{\"version\":1,'; kill -9 $$", code: 137, says: "polyrnn was killed (exit code 137)" },
+    { end: "kill -15 $$", code: 143, says: "polyrnn was ended by signal 15 (exit code 143)" },
+    { end: "exit 70", code: 70, says: "polyrnn ended without a summary (exit code 70)" },
+  ])("says so, with its exit code: $end", async ({ end, code, says }) => {
+    const bin = mkdtempSync(join(folder, "bin-"));
+    const script = `#!/bin/bash\ncase " $* " in *" annotate "*) ${end};; *) exec "${process.execPath}" "$@";; esac\n`;
+    writeFileSync(join(bin, "node"), script, { mode: 0o755 });
+    const job = await runJob({ args: ARGS }, ROOT, { PATH: `${bin}:${process.env["PATH"] ?? ""}` });
+    expect(job.code, job.text).toBe(code);
+    expect(job.text).toContain(says);
+    expect(job.text).not.toContain("SyntaxError");
+    expect(job.outputs).toBe("");
+  });
+});

@@ -13,7 +13,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, expect, test } from "vitest";
-import { type Ended, type Started, endAll, runInHost, runToEnd, start } from "../helpers/command.js";
+import type { Ended, Started } from "../helpers/command.js";
+import { endAll, runInHost, runToEnd, start } from "../helpers/command.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 const IMAGES = join(FIXTURES, "images");

@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { type Ended, endAll, runInHost, runToEnd } from "../helpers/command.js";
+import type { Ended } from "../helpers/command.js";
+import { endAll, runInHost, runToEnd } from "../helpers/command.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 const folder = mkdtempSync(join(tmpdir(), "polyrnn-merge-"));

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { parseRedisAddress, queueReason, withoutPasswords } from "../../src/queue/address.js";
+import { inspect } from "node:util";
+import { parseImageAddress, parseRedisAddress, queueReason } from "../../src/queue/address.js";
 
 test.each([
   {
@@ -14,8 +15,6 @@ test.each([
       port: 6380,
       database: 2,
       isEncrypted: true,
-      username: "ann",
-      password: "p@ss",
       shown: "rediss://host:6380/2",
     },
     why: "TLS, user, password, database",
@@ -37,12 +36,36 @@ test.each([
   expect(() => parseRedisAddress(text)).not.toThrow(/secret/);
 });
 
-test.each([
-  "redis://:secret@host:1",
-  "rediss://ann:secret@host/0",
-  "--queue=redis://u:secret@h",
-  'x "redis://u:secret@h" y',
-])("a password does not reach a message: %s", (text) => {
-  expect(withoutPasswords(text)).not.toContain("secret");
-  expect(queueReason(new Error(text))).not.toContain("secret");
+test("user and password open where they are used, and print as ***", () => {
+  const address = parseRedisAddress("rediss://ann:p%40ss@host:6380/2");
+  expect(address.username?.open()).toBe("ann");
+  expect(address.password?.open()).toBe("p@ss");
+  for (const text of [
+    JSON.stringify(address),
+    inspect(address, { depth: 9, showHidden: true }),
+    String(address.password),
+  ]) {
+    expect(text).toContain("***");
+    expect(text).not.toMatch(/ann|p@ss/);
+  }
+});
+
+test("the address of the image folder opens for the jobs, and shows neither user nor query", () => {
+  const address = parseImageAddress("https://u:secret@host:8080/x?sig=secret#secret");
+  expect(address.open()).toContain("secret");
+  expect(String(address)).toBe("https://***@host:8080/x?***");
+});
+
+test.each(["ftp://u:secret@host", "http://", "https://u:secret@", "secret"])(
+  "what is no address of an image folder is refused without repeating it: %s",
+  (text) => {
+    expect(() => parseImageAddress(text)).toThrow(/^--image-address: expected/);
+    expect(() => parseImageAddress(text)).not.toThrow(/secret/);
+  },
+);
+
+test("a reason of the server is one short line without secrets", () => {
+  const reason = queueReason(new Error(`at redis://u:secret@h/1?secret ${"x".repeat(100_000)}\nmore`));
+  expect(reason).not.toContain("secret");
+  expect(reason.length).toBeLessThan(2100);
 });

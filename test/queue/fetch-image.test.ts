@@ -1,11 +1,14 @@
-import { createServer, type RequestListener } from "node:http";
+import type { RequestListener } from "node:http";
+import { createServer } from "node:http";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+import { createServer as createSocketServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { fetchImage, type Fetched } from "../../src/queue/fetch-image.js";
+import type { Fetched, FetchLimits } from "../../src/queue/fetch-image.js";
+import { fetchImage } from "../../src/queue/fetch-image.js";
 import { isPrivateAddress } from "../../src/queue/fetch-image.js";
 
 test.each([
@@ -26,13 +29,41 @@ test.each([
   "::ffff:a00:1",
   "64:ff9b::7f00:1",
   "2002:7f00:1::",
+  // from the IANA registries
+  "::ffff:0:8.8.8.8",
+  "64:ff9b:1::1",
+  "100::1",
+  "100:0:0:1::1",
+  "2001::1",
+  "2001:2::1",
+  "2001:10::1",
+  "2001:20::1",
+  "2001:2f:ffff::1",
+  "2001:30::1",
+  "2001:db8::1",
+  "2620:4f:8000::1",
+  "3fff::1",
+  "3fff:fff:ffff::1",
+  "5f00::1",
+  "fec0::1",
+  "ff02::1",
+  "fe80::1%eth0",
+  "4000::1",
+  "192.31.196.1",
+  "192.52.193.1",
+  "192.88.99.1",
+  "192.175.48.1",
+  "198.19.0.1",
   "no address",
 ])("%s is private", (address) => {
   expect(isPrivateAddress(address)).toBe(true);
 });
-test.each(["8.8.8.8", "172.32.0.1", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8"])("%s is public", (address) => {
-  expect(isPrivateAddress(address)).toBe(false);
-});
+test.each(["8.8.8.8", "172.32.0.1", "1.1.1.1", "2606:4700::1111", "2001:200::1", "2a00:1450::1", "::ffff:8.8.8.8"])(
+  "%s is public",
+  (address) => {
+    expect(isPrivateAddress(address)).toBe(false);
+  },
+);
 
 let folder: string;
 beforeEach(() => {
@@ -159,4 +190,101 @@ test.each([
 ])("%s is not asked unless private addresses are allowed", async (address) => {
   const fetched = await fetchImage(address, join(folder, "image"), { ...OPEN, allowPrivateAddresses: false });
   expect(fetched).toMatchObject({ kind: "failed", failure: { reason: "image-outside" } });
+});
+
+/** A server below HTTP. */
+async function fetchFromSocket(answer: (socket: Socket) => void, limits: FetchLimits = OPEN): Promise<Fetched> {
+  const sockets = new Set<Socket>();
+  const server = createSocketServer((socket) => {
+    sockets.add(socket);
+    socket
+      .on("error", () => undefined)
+      .once("data", () => {
+        answer(socket);
+      });
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  try {
+    const { port } = server.address() as AddressInfo;
+    return await fetchImage(`http://127.0.0.1:${port}/a.jpg?secret`, join(folder, "image"), limits);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+}
+
+/** Says it again and again until nobody listens. */
+function drip(socket: Socket, text: string, everyMs: number): void {
+  const timer = setInterval(() => socket.write(text), everyMs);
+  socket.on("close", () => {
+    clearInterval(timer);
+  });
+}
+
+test.each<{ why: string; answer: (socket: Socket) => void }>([
+  {
+    why: "101 Switching Protocols",
+    answer: (socket) => socket.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"),
+  },
+  { why: "101 without an upgrade header", answer: (socket) => socket.write("HTTP/1.1 101 Hm\r\n\r\n") },
+  {
+    why: "101 and the end",
+    answer: (socket) => socket.end("HTTP/1.1 101 Hm\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"),
+  },
+  {
+    why: "interim answers without end",
+    answer: (socket) => {
+      drip(socket, "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(100), 5);
+    },
+  },
+  {
+    why: "one interim answer and silence",
+    answer: (socket) => socket.write("HTTP/1.1 100 Continue\r\n\r\n"),
+  },
+  {
+    why: "headers that never end",
+    answer: (socket) => {
+      socket.write("HTTP/1.1 200 OK\r\n");
+      drip(socket, "x: y\r\n", 20);
+    },
+  },
+  { why: "a header of a megabyte", answer: (socket) => socket.write(`HTTP/1.1 200 OK\r\nx: ${"y".repeat(1e6)}`) },
+  {
+    why: "a body that drips",
+    answer: (socket) => {
+      socket.write("HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n");
+      drip(socket, "x", 20);
+    },
+  },
+  {
+    why: "chunks of nothing",
+    answer: (socket) => {
+      socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+      drip(socket, "1\r\nx\r\n", 20);
+    },
+  },
+  { why: "no HTTP", answer: (socket) => socket.write("220 ready\r\n") },
+  { why: "the end at once", answer: (socket) => socket.end() },
+  { why: "a reset", answer: (socket) => socket.resetAndDestroy() },
+])("$why ends in time, as a failure with its reason", async ({ answer }) => {
+  const before = performance.now();
+  const fetched = await fetchFromSocket(answer, { ...OPEN, timeoutMs: 500 });
+  expect(fetched).toMatchObject({ kind: "failed", failure: { reason: "image-unreadable" } });
+  expect(JSON.stringify(fetched)).not.toContain("secret");
+  expect(performance.now() - before).toBeLessThan(3000);
+});
+
+test("a stop gives up at once, long before the time is over", async () => {
+  const stop = new AbortController();
+  setTimeout(() => {
+    stop.abort();
+  }, 100);
+  const before = performance.now();
+  const fetched = await fetchFromSocket(() => undefined, { ...OPEN, timeoutMs: 60_000, stop: stop.signal });
+  expect(fetched.kind).toBe("failed");
+  expect(performance.now() - before).toBeLessThan(3000);
+});
+
+test("what is no address is a failure, too", async () => {
+  expect(await fetchImage("http://[", join(folder, "image"), OPEN)).toMatchObject({ kind: "failed" });
 });

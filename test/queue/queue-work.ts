@@ -3,9 +3,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll } from "vitest";
+import { parseRedisAddress } from "../../src/queue/address.js";
 import { LEASE_PATTERN } from "../../src/queue/lease.js";
-import { type ModelQueue, operateQueue } from "../../src/queue/operate.js";
+import type { ModelQueue } from "../../src/queue/operate.js";
+import { operateQueue } from "../../src/queue/operate.js";
 import { IS_FULL } from "../faults/ledger.js";
+import type { SmallData, Undisturbed } from "../faults/small-run.js";
 import {
   TINY,
   annotateArgs,
@@ -17,19 +20,11 @@ import {
   removeHome,
   runSoundly,
   runUndisturbed,
-  type SmallData,
-  type Undisturbed,
 } from "../faults/small-run.js";
-import {
-  type Ended,
-  type InHost,
-  type StartOptions,
-  type Started,
-  endAll,
-  start,
-  startInHost,
-} from "../helpers/command.js";
-import { HAS_REDIS, type RedisServer, startRedis } from "../helpers/redis-server.js";
+import type { Ended, InHost, StartOptions, Started } from "../helpers/command.js";
+import { endAll, start, startInHost } from "../helpers/command.js";
+import type { RedisServer } from "../helpers/redis-server.js";
+import { HAS_REDIS, startRedis } from "../helpers/redis-server.js";
 
 /** Makes the life of workers hard. */
 export const WORKER_PRELOAD = join(import.meta.dirname, "..", "faults", "queue-worker-preload.mjs");
@@ -116,7 +111,7 @@ export function queueWork(): QueueWork {
 }
 
 export async function queueOf(url: string): Promise<ModelQueue | undefined> {
-  return (await operateQueue("status", { queue: url, timeoutMs: 60_000 })).queues[0];
+  return (await operateQueue("status", { queue: parseRedisAddress(url), timeoutMs: 60_000 })).queues[0];
 }
 
 export async function until(holds: () => Promise<boolean> | boolean): Promise<void> {

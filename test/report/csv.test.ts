@@ -24,7 +24,7 @@ function parse(line: string): string[] {
   return [...cells, cell];
 }
 
-test("whatever a file names its things, a CSV reader gets it back, and no cell begins like a formula", () => {
+test("whatever a file names its things, a CSV reader gets it back but for control characters, and no cell begins like a formula", () => {
   const anyName = fc.oneof(
     fc.string(),
     fc.string({ unit: fc.constantFrom('"', ",", "\r", "\n", "=", "@", "a", "'", "\t") }),
@@ -34,8 +34,10 @@ test("whatever a file names its things, a CSV reader gets it back, and no cell b
       const line = csvLine(names);
       expect(line.endsWith("\r\n")).toBe(true);
       const cells = parse(line);
-      expect(cells.map((cell, i) => (cell === names[i] ? cell : cell.slice(1)))).toEqual(names);
-      for (const cell of cells) expect(cell).not.toMatch(/^[=+\-@\t\r\n]/);
+      const plain = names.map((name) => name.replace(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, "\ufffd"));
+      expect(cells.map((cell, i) => (cell === plain[i] ? cell : cell.slice(1)))).toEqual(plain);
+      for (const cell of cells) expect(cell).not.toMatch(/^[=+\-@]/);
+      expect(line.slice(0, -2)).not.toMatch(/[\p{Cc}\u202e]/u);
     }),
   );
 });
@@ -46,6 +48,8 @@ test.each([
   { why: "a negative id as text", cell: "-5", text: "'-5" },
   { why: "a negative number", cell: -5, text: "-5" },
   { why: "quotes and a comma", cell: 'a "b", c', text: '"a ""b"", c"' },
+  { why: "a name that colors the terminal", cell: "a\u001b[31m\u009b1m\u0007b", text: "a\ufffd[31m\ufffd1m\ufffdb" },
+  { why: "a name that turns the direction", cell: "a\u202eb", text: "a\ufffdb" },
   { why: "nothing", cell: undefined, text: "" },
   { why: "what is no number", cell: NaN, text: "" },
 ])("$why is written as $text", ({ cell, text }) => {

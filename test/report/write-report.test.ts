@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { markdownCells } from "./markdown-cells.js";
@@ -6,7 +15,7 @@ import { plainText } from "../../src/report/markdown.js";
 import { defaultReportFolder, prepareReportFolder } from "../../src/report/folder.js";
 import { appendStepSummary, writeReportFiles } from "../../src/report/write-report.js";
 import { reportMarkdown } from "../../src/report/markdown.js";
-import { checkReport } from "../../src/report/schema.js";
+import { checkReport } from "./report-schema.js";
 import { HOSTILE_NAMES, sampleReport } from "./sample-report.js";
 import { annotation, evaluateFiles, useFolder, writeCoco } from "../evaluate/small-dataset.js";
 
@@ -32,7 +41,7 @@ test("an evaluation becomes report.json, report.md and report.html; the JSON fit
   expect(json).toEqual(evaluation.report);
   expect(readFileSync(join(folder.path, "report.html"), "utf8")).toContain("<!doctype html>");
   const markdown = readFileSync(join(folder.path, "report.md"), "utf8");
-  expect(markdown).toContain("| polyrnn | 1.000 (1.000–1.000) |");
+  expect(markdown).toContain("| polyrnn | 1.000 (–) |");
   expect(markdown).toContain("COCO's rule");
 });
 
@@ -112,6 +121,23 @@ test("the report goes beside the predictions; a folder with something in it need
   });
   await prepareReportFolder(out, [], true);
   expect(readdirSync(out)).toEqual(["notes.txt"]);
+});
+
+test("what a killed report has left is no report: it is replaced", async () => {
+  const out = join(folder.path, "killed");
+  mkdirSync(out);
+  for (const name of ["instances.csv.partial", "clicks.csv.partial", "report.json.partial"])
+    writeFileSync(join(out, name), "half");
+  await prepareReportFolder(out, [], false);
+  expect(readdirSync(out)).toEqual([]);
+  for (const name of ["instances.csv", "automatic.json", "report.md", "report.html.partial"])
+    writeFileSync(join(out, name), "cut off before report.json");
+  await prepareReportFolder(out, [], false);
+  for (const theirs of ["report.json", "notes.txt.partial"]) {
+    writeFileSync(join(out, theirs), "{}");
+    await expect(prepareReportFolder(out, [], false)).rejects.toMatchObject({ code: "E_OUT_NOT_EMPTY" });
+    rmSync(join(out, theirs));
+  }
 });
 
 test("an input is never written over, also when it is reached through a link", async () => {

@@ -1,6 +1,7 @@
 import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { JournalReader, JournalWriter, readJournal, sealLine, unsealLine } from "../../src/runs/journal.js";
@@ -174,3 +175,48 @@ describe("a journal", () => {
     await reader.close();
   });
 });
+
+describe("whatever becomes of an instance, its line can be read", () => {
+  test("a reason of 20 MB is shortened by the writer", async () => {
+    await writeJournal([{ ...failed(0), message: "x".repeat(20_000_000) } as Outcome], [done(1)]);
+    const { index, damagedLines } = await recoverJournal(path, identity, 2);
+    expect(damagedLines).toEqual([]);
+    expect(index.isSettled(1)).toBe(true);
+    const reader = await JournalReader.open(path);
+    const outcome = await reader.read(index.get(0)!);
+    await reader.close();
+    expect(outcome.status === "failed" && outcome.message).toMatch(/^x{4000}\.\.\.$/);
+  });
+
+  test("ids of any length are, too", async () => {
+    await writeJournal([{ ...done(0), annotationId: "a".repeat(20_000_000), imageId: "b".repeat(20_000_000) }]);
+    expect((await recoverJournal(path, identity, 1)).index.isSettled(0)).toBe(true);
+  });
+
+  test.each([
+    { what: "a line of 40 MB", line: "x".repeat(40_000_000) },
+    { what: "a sealed line of 20 MB", line: sealLine({ ...failed(0), type: "outcome", more: "y".repeat(20_000_000) }) },
+    { what: "brackets of 100,000 levels", line: deepLine() },
+    { what: "a ring that is text", line: sealLine({ type: "outcome", ...done(0), ring: "ring" }) },
+    { what: "a vertex that is null", line: sealLine({ type: "outcome", ...done(0), ring: [null, null, null] }) },
+    { what: "a number that is not finite", line: sealLine({ type: "outcome", ...done(0), score: null }) },
+    { what: "an id that is a list", line: sealLine({ type: "outcome", ...done(0), annotationId: [1] }) },
+    { what: "a failure without reason", line: sealLine({ ordinal: 0, annotationId: 1, imageId: 1, status: "failed" }) },
+    { what: "another kind of line", line: sealLine({ type: "run" }) },
+  ])("$what costs its own instance, and no other", async ({ line }) => {
+    await writeJournal([]);
+    await appendFile(path, `${line}\n`);
+    await appendFile(path, `${sealLine({ type: "outcome", ...done(1) })}\n`);
+    const { index, damagedLines, length } = await recoverJournal(path, identity, 2);
+    expect(damagedLines).toEqual([2]);
+    expect(index.isSettled(0)).toBe(false);
+    expect(index.isSettled(1)).toBe(true);
+    expect(length).toBe((await readFile(path)).length);
+  });
+});
+
+/** JSON.stringify cannot make it. */
+function deepLine(): string {
+  const json = `{"type":"outcome","more":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
+  return `${json.slice(0, -1)},"check":"${crc32(json).toString(16).padStart(8, "0")}"}`;
+}

@@ -1,6 +1,7 @@
 /** What the property tests of training draw from: rings in a crop window, and closed rings of cells. */
 import fc from "fast-check";
-import { GRID_SIZE, type CropWindow } from "../../src/geometry/grid.js";
+import type { CropWindow } from "../../src/geometry/grid.js";
+import { GRID_SIZE } from "../../src/geometry/grid.js";
 import type { GridCell, Ring } from "../../src/types.js";
 
 export const anyWindow: fc.Arbitrary<CropWindow> = fc.record({

@@ -3,13 +3,13 @@ import { ratesAt } from "../../src/train/options.js";
 
 const COSINE = {
   steps: 1000,
-  rate: 1,
+  learningRate: 1,
   backboneLearningRate: 0.1,
   schedule: "cosine",
-  warmUp: 100,
+  warmup: 100,
   dropEvery: 1,
 } as const;
-const STEPS = { ...COSINE, schedule: "step", warmUp: 0, dropEvery: 300 } as const;
+const STEPS = { ...COSINE, schedule: "step", warmup: 0, dropEvery: 300 } as const;
 
 test.each([
   { why: "the first step of a warm-up has one part of it", step: 0, recipe: COSINE, head: 0.01 },
@@ -27,7 +27,7 @@ test.each([
 ])("rates at step $step: $why", ({ step, recipe, head }) => {
   const rates = ratesAt(step, recipe);
   expect(rates.head).toBeCloseTo(head, 10);
-  expect(rates.trunk).toBeCloseTo(head / 10, 10);
+  expect(rates.backbone).toBeCloseTo(head / 10, 10);
 });
 
 test("the cosine never rises after the warm-up", () => {

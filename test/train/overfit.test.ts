@@ -14,9 +14,9 @@ import { trainingDevice } from "../../src/engine/open-trainer.js";
 import { loadTfjs } from "../../src/engine/tfjs/load.js";
 import { packBatch } from "../../src/train/data/batches.js";
 import { startAt, targetCells } from "../../src/train/data/targets.js";
-import { validate } from "../../src/train/validate.js";
-import { type ValidationSet, openValidationSet } from "../../src/train/validate.js";
-import type { GridCell } from "../../src/types.js";
+import type { ValidationSet } from "../../src/train/validate.js";
+import { openValidationSet, validate } from "../../src/train/validate.js";
+import type { GridCell, Ring } from "../../src/types.js";
 import { NORMALIZATION } from "../engine/network-runner.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
@@ -36,6 +36,8 @@ if (!("tf" in loaded))
 interface Shape {
   readonly crop: Crop;
   readonly cells: readonly GridCell[];
+  /** 0..1 in the crop. */
+  readonly outline: Ring;
 }
 
 /** The eight instances with the fewest vertices among those the grid can show. */
@@ -48,13 +50,15 @@ async function easyShapes(set: ValidationSet): Promise<Shape[]> {
     if (truth?.kind !== "polygon") continue;
     const cells = targetCells(truth.polygon[0]!, crop.window, LIMITS);
     if (typeof cells === "string") continue;
-    const ceiling = iouWithTruth(
-      [cells.map((cell) => cellToImagePoint(cell, crop.window))],
-      truth,
-      crop.imageHeight,
-      crop.imageWidth,
-    );
-    if (ceiling > LEAST_CEILING) shapes.push({ crop, cells });
+    const ceiling = iouWithTruth([cells.map((cell) => cellToImagePoint(cell, crop.window))], truth, {
+      height: crop.imageHeight,
+      width: crop.imageWidth,
+    });
+    if (ceiling > LEAST_CEILING) {
+      const { left, top, side } = crop.window;
+      const outline = truth.polygon[0]!.map(({ x, y }) => ({ x: (x - left) / side, y: (y - top) / side }));
+      shapes.push({ crop, cells, outline });
+    }
   }
   return shapes.sort((a, b) => a.cells.length - b.cells.length).slice(0, COUNT);
 }
@@ -74,14 +78,17 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
     const network = describeNetwork({ name: "tiny", widths: [12, 12], features: 16, rank: 32, peepholes: false });
     const weights = new Map([...network.weightShapes].map(([name, shape]) => [name, initialWeight(name, shape, 1)]));
     const device = await trainingDevice(tf, "cpu", "");
-    const trainer = device.openTrainer(network, weights, NORMALIZATION, {
-      frozen: new Set(),
-      weights: { steps: 1, edge: 0.2, vertex: 1, mask: 0.2 },
-      smoothing: 0,
-      weightDecay: 0,
-      clipNorm: 5,
-      average: 0,
-    });
+    const trainer = device.openTrainer(
+      { network, weights, normalization: NORMALIZATION },
+      {
+        frozen: new Set(),
+        weights: { steps: 1, edge: 0.2, vertex: 1, mask: 0.2 },
+        smoothing: 0,
+        weightDecay: 0,
+        clipNorm: 5,
+        ema: 0,
+      },
+    );
     const learned: ValidationSet = {
       ...set,
       instances: COUNT,
@@ -96,12 +103,12 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
     for (let step = 1; step <= MOST_STEPS && iou <= 0.9; step++) {
       const batch = packBatch(
         crops,
-        shapes.map(({ cells }) => startAt(cells, random.integer(cells.length))),
+        shapes.map(({ cells, outline }) => ({ cells: startAt(cells, random.integer(cells.length)), outline })),
       ); // any vertex may be the first
       const rate = RATE * Math.min(1, step / 10) * (step > 100 ? 0.3 : 1);
-      expect((await trainer.step(batch, { head: rate, trunk: rate })).applied).toBe(true);
+      expect((await trainer.step(batch, { head: rate, backbone: rate })).applied).toBe(true);
       if (step % 20 !== 0) continue;
-      const engine = device.openEngine(network, await trainer.weights(), NORMALIZATION);
+      const engine = device.openEngine({ network, weights: await trainer.weights(), normalization: NORMALIZATION });
       iou = (await validate(engine, learned, { batchSize: COUNT, maxSteps: 30 })).line.all.iou;
       await engine.dispose();
     }

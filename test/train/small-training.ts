@@ -1,7 +1,8 @@
 /** A training run small enough for tests: the tiny network on the drawn scenes of fixtures/. */
 import { join } from "node:path";
 import { NO_AUGMENTATION } from "../../src/train/data/augmentation.js";
-import { DEFAULT_RECIPE, type TrainOptions } from "../../src/train/options.js";
+import type { TrainOptions } from "../../src/train/options.js";
+import { DEFAULT_RECIPE } from "../../src/train/options.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 
@@ -13,10 +14,10 @@ export const SMALL: TrainOptions = {
   seed: 5,
   batchSize: 2,
   steps: 6,
-  rate: 1e-2,
+  learningRate: 1e-2,
   backboneLearningRate: 1e-2,
-  warmUp: 2,
-  average: 0.9,
+  warmup: 2,
+  ema: 0.9,
   reportEvery: 2,
   validateEvery: 4,
   checkpointEvery: 3,

@@ -12,6 +12,7 @@ import { readCheckpoint } from "../../src/train/checkpoint.js";
 import type { MetricsLine, RunStarted } from "../../src/train/events.js";
 import type { TrainOptions } from "../../src/train/options.js";
 import { resumeTraining, train } from "../../src/train/train.js";
+import { writeAsVersion2 } from "./earlier-run.js";
 import { withDigests } from "../helpers/digests.js";
 import { SMALL } from "./small-training.js";
 
@@ -116,7 +117,7 @@ describe.skipIf(!("tf" in loaded))("a training run", () => {
       },
     );
     expect(started?.start).toMatch(
-      /^1 tensors of trunk\.safetensors \(sha256 [0-9a-f]{12}\), \d+ random from seed 5; 1 tensors of the file do not fit and are left out$/,
+      /^1 tensor of trunk\.safetensors \(sha256 [0-9a-f]{12}\), \d+ random from seed 5; 1 tensor of the file without a place left out$/,
     );
     const { weights } = await loadModel(out);
     expect(weights.get("encoder.conv_2.weight")!.values).toEqual(kernel.values);
@@ -133,9 +134,9 @@ describe.skipIf(!("tf" in loaded))("a training run", () => {
       train({
         ...SMALL,
         out,
-        rate: 10,
+        learningRate: 10,
         backboneLearningRate: 10,
-        warmUp: 0,
+        warmup: 0,
         weightDecay: 1,
         steps: 400,
         checkpointEvery: 1,
@@ -196,6 +197,24 @@ describe.skipIf(!("tf" in loaded))("a training run", () => {
     expect(ended).toMatchObject({ reason: "stopped", step: 3 });
     await resumeTraining(out);
     expect(withDigests((await readCheckpoint(out)).state)).toEqual(withDigests((await readCheckpoint(straight)).state));
+  });
+
+  test("a run that an earlier version began, with its names of the options, goes on to the same weights", async () => {
+    const [out, straight] = [join(home, "earlier"), join(home, "later")];
+    const { validation: _validation, ...options } = { ...SMALL, steps: 2 };
+    await train({ ...options, out: straight });
+    const stop = new AbortController();
+    const stopAtOnce = (): void => {
+      stop.abort();
+    };
+    await train({ ...options, out }, { step: stopAtOnce }, { signal: stop.signal });
+    writeAsVersion2(out);
+    const started: RunStarted[] = [];
+    const ended = await resumeTraining(out, { started: (run) => void started.push(run) });
+    expect(ended).toMatchObject({ reason: "done", step: 2 });
+    expect(started).toMatchObject([{ start: "random weights from seed 5", doneSteps: 1 }]);
+    expect((await readCheckpoint(out)).state).toEqual((await readCheckpoint(straight)).state);
+    expect((await loadModel(out)).card.recipe).toBe((await loadModel(straight)).card.recipe);
   });
 
   test("does not go on with other annotations, though there are as many", async () => {

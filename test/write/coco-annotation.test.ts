@@ -124,14 +124,19 @@ describe("a drawn polygon", () => {
 describe("a label of the input that was passed over", () => {
   const polygon = [[1, 1, 9, 1, 9, 9]];
   test.each([
-    { why: "a kept polygon", reason: "kept", segmentation: polygon, extra: { area: 33 } },
+    { why: "a kept polygon", reason: "kept", segmentation: polygon, extra: { area: 33, iscrowd: false } },
     {
       why: "a crowd's mask",
       reason: "crowd",
       segmentation: { size: [80, 100], counts: "anything" },
-      extra: { iscrowd: 1 },
+      extra: { area: 7, iscrowd: 1 },
     },
-    { why: "a category that was not asked for", reason: "category", segmentation: polygon, extra: {} },
+    {
+      why: "a category that was not asked for",
+      reason: "category",
+      segmentation: polygon,
+      extra: { area: 0, iscrowd: 0 },
+    },
   ] as const)("goes out unchanged: $why", ({ reason, segmentation, extra }) => {
     const raw = {
       id: "a",
@@ -143,6 +148,26 @@ describe("a label of the input that was passed over", () => {
     } as unknown as JsonObject;
     expect(annotate(rejected(raw, { status: "skipped", reason }))).toEqual(raw);
     expect(annotate(skipped(instanceOf(0, { raw }), reason))).toEqual({ ...instanceOf(0).raw, ...raw });
+  });
+
+  test.each([
+    { why: "a polygon", segmentation: polygon, bbox: [1, 1, 8, 8], area: 28 },
+    { why: "a mask", segmentation: { size: [80, 100], counts: [8, 5, 7987] }, bbox: [0, 8, 1, 5], area: 5 },
+    {
+      why: "a mask nobody can read: its box",
+      segmentation: { size: [80, 100], counts: "anything" },
+      bbox: null,
+      area: 0,
+    },
+  ])("gets what COCOeval stops without, and nothing else: $why", ({ segmentation, bbox, area }) => {
+    const raw = { id: 1, image_id: 1, category_id: 3, segmentation, area: null, note: "x" } as JsonObject;
+    const expected = { ...raw, ...(bbox !== null && { bbox }), area, iscrowd: 0 };
+    expect(annotate(rejected(raw, { status: "skipped", reason: "kept" }))).toEqual(expected);
+  });
+
+  test("has the same area where nobody knows the size of its image", () => {
+    const item = rejected({ segmentation: polygon }, { status: "skipped", reason: "kept" });
+    expect(toCocoAnnotation(item, withoutSize(resultOf([item])), names)).toMatchObject({ area: 28 });
   });
 
   test("stays out when it is a box only: pycocotools asks every annotation for a segmentation", () => {
@@ -180,9 +205,10 @@ describe("a label of the input that was passed over", () => {
       ...fields,
       id: 7,
       image_id: 1,
-      bbox: [10, 10, 10, 20],
-      segmentation: [[10, 10, 20, 10, 20, 30, 10, 30]],
-      area: 200,
+      // The file names pixels, and the outline's own belong to the object: 11 x 21 of them.
+      bbox: [10, 10, 11, 21],
+      segmentation: [[10, 10, 21, 10, 21, 31, 10, 31]],
+      area: 231,
     });
   });
 

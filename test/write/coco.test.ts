@@ -1,6 +1,7 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { parseJsonText } from "../../src/json-text.js";
 import type { JsonObject } from "../../src/types.js";
 import { openCocoWriter } from "../../src/write/coco.js";
 import type { ImageResult, WriteContext } from "../../src/write/writer.js";
@@ -89,8 +90,8 @@ test("thousands of annotations make one sound document", async () => {
 });
 
 describe("what pycocotools needs and the input lacks is added:", () => {
-  test("id, file name and size of an image", async () => {
-    const file = await write([resultOf([], { raw: {} })]);
+  test("the size of an image", async () => {
+    const file = await write([resultOf([], { raw: { id: 1, file_name: "street.jpg" } })]);
     expect(file.images).toEqual([{ id: 1, file_name: "street.jpg", width: 100, height: 80 }]);
   });
 
@@ -106,13 +107,20 @@ describe("what pycocotools needs and the input lacks is added:", () => {
   });
 
   test("not the size, when nobody knows it", async () => {
-    expect((await write([withoutSize(resultOf([], { raw: {} }))])).images).toEqual([
-      { id: 1, file_name: "street.jpg" },
-    ]);
+    const raw = { id: 1, file_name: "street.jpg" };
+    expect((await write([withoutSize(resultOf([], { raw }))])).images).toEqual([raw]);
   });
 
-  test("an info that names the program", async () => {
-    expect((await write([])).info).toEqual({ description: "polyrnn 0.0.0, model test" });
+  test("an info that names the program, and a list of no licenses", async () => {
+    expect(await write([])).toMatchObject({ info: { description: "polyrnn 0.0.0, model test" }, licenses: [] });
+  });
+
+  test("an object and a list for an info and licenses of null", async () => {
+    expect(await write([], { header: { info: null, licenses: null, other: null } })).toMatchObject({
+      info: {},
+      licenses: [],
+      other: null,
+    });
   });
 });
 
@@ -133,8 +141,49 @@ test("a header cannot bring its own images, annotations or categories, nor a pro
 });
 
 test("an image the input does not list gets no record", async () => {
-  const file = await write([resultOf([rejected({}, { status: "failed", reason: "image-unknown", message: "" })])]);
+  const crowd = { id: 1, image_id: 99, segmentation: [[1, 1, 9, 1, 9, 9]], iscrowd: 1 };
+  const item = rejected(crowd, { status: "skipped", reason: "crowd" });
+  const file = await write([resultOf([item], { isUnknown: true })]);
   expect(file.images).toEqual([]);
+  expect(file.annotations).toMatchObject([crowd]);
+});
+
+test.each([
+  { why: "a name that is a number", raw: { id: 1, file_name: 7, width: 100, height: 80 } },
+  { why: "no name", raw: { id: 1, width: 100, height: 80 } },
+  { why: "a name of null", raw: { id: 1, file_name: null, width: 100, height: 80 } },
+])("an image record that cannot be used stays as it was: $why", async ({ raw }) => {
+  expect((await write([resultOf([], { fileName: "", raw })])).images).toEqual([raw]);
+});
+
+/** What a double would change, each in its own way. */
+const NUMBERS = "[9007199254740993,-1610521604143693812,1e400,-1E+2,1.10,40.0,-0,0.1000000000000000055511151231257827]";
+
+test("numbers go out digit for digit, wherever they stand", async () => {
+  const numbers = NUMBERS.slice(1, -1).split(",");
+  const fields = numbers.map((number, i) => `"n${i}":${number}`).join(",");
+  const object = (start: string): string => `{${start}"list":${NUMBERS},"deep":[{"a":{${fields}}}],${fields}}`;
+  const read = (start: string): JsonObject => parseJsonText(object(start)) as JsonObject;
+  const raw = read('"id":101,"image_id":1,"category_id":3,"bbox":[1,1,8,8],"area":28.0,"iscrowd":0,');
+  const kept: JsonObject = { ...raw, segmentation: parseJsonText("[[1.0,1,9,1,9,9.50]]") };
+  const writer = await openCocoWriter(
+    contextOf(folder.path, {
+      header: read('"info":{"build":1610521604143693812},"licenses":[],'),
+      categories: [{ id: 3, name: "car", raw: read('"id":3,"name":"car",') }],
+    }),
+  );
+  await writer.image(
+    resultOf([done(instanceOf(0, { raw: read("") })), skipped(instanceOf(1, { raw: kept }), "kept")], {
+      raw: read('"id":1,"file_name":"a.jpg","width":100.0,"height":80,'),
+    }),
+  );
+  await writer.finish();
+  const text = await readFile(join(folder.path, "annotations.json"), "utf8");
+  for (const number of numbers) expect(text.split(number).length - 1, number).toBeGreaterThanOrEqual(5 * 3);
+  for (const written of ['"build":1610521604143693812', '"width":100.0', '"area":28.0', "[[1.0,1,9,1,9,9.50]]"])
+    expect(text).toContain(written);
+  // Whole but for the header's own fields, which stand on lines of their own.
+  expect(text.split(fields)).toHaveLength(5 * 2);
 });
 
 test("after an abort the folder is as it was, an older file included", async () => {

@@ -33,6 +33,7 @@ describe("the polygon of a label of the input", () => {
                 [0, 0],
                 [5, 0],
                 [5, 5],
+                [0, 5],
               ],
             },
           }),
@@ -41,9 +42,11 @@ describe("the polygon of a label of the input", () => {
       ),
     ).toEqual([
       [
+        // Six pixels each way: the outline names the first and the last.
         { x: 0, y: 0 },
-        { x: 5, y: 0 },
-        { x: 5, y: 5 },
+        { x: 6, y: 0 },
+        { x: 6, y: 6 },
+        { x: 0, y: 6 },
       ],
     ]);
   });
@@ -104,7 +107,7 @@ describe("the polygon of a label of the input", () => {
     { why: "an empty list", raw: { segmentation: [] } },
     { why: "a polygon of two points", raw: { segmentation: [[0, 0, 5, 5]] } },
     { why: "an odd number of coordinates", raw: { segmentation: [[0, 0, 5, 0, 5, 5, 1]] } },
-    { why: "text among coordinates", raw: { segmentation: [[0, 0, 5, 0, 5, "5"]] } },
+    { why: "text among coordinates", raw: { segmentation: [[0, 0, 5, 0, 5, "x"]] } },
     { why: "numbers instead of lists", raw: { segmentation: [1, 2, 3] } },
     { why: "a mask whose runs do not fit its size", raw: { segmentation: { size: [2, 2], counts: [1] } } },
     { why: "an empty mask", raw: { segmentation: { size: [2, 2], counts: [4] } } },

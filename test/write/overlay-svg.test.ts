@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { drawLabels, type LabelRequest } from "../../src/write/overlay-labels.js";
-import { drawOverlaySvg, type OverlayShape } from "../../src/write/overlay-svg.js";
+import type { LabelRequest } from "../../src/write/overlay-labels.js";
+import { drawLabels } from "../../src/write/overlay-labels.js";
+import type { OverlayShape } from "../../src/write/overlay-svg.js";
+import { drawOverlaySvg } from "../../src/write/overlay-svg.js";
 import { CATEGORY_COLORS } from "../../src/write/labels.js";
 import { TRIANGLE } from "./results.js";
 

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import sharp, { type Sharp } from "sharp";
+import type { Sharp } from "sharp";
+import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
 import { nameCategories } from "../../src/write/labels.js";
 import { AUTO_LIMIT, chooseOverlays, detectFonts, drawOverlay, openOverlays } from "../../src/write/overlays.js";

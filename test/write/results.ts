@@ -101,7 +101,7 @@ export function rejected(raw: JsonObject, outcome: Partial<Outcome>): ResultItem
   return { kind: "rejected", raw, outcome: { ordinal: 0, annotationId: 1, imageId: 1, ...outcome } as Outcome };
 }
 
-function keysOf({ ordinal, annotationId, imageId }: Instance): Pick<Outcome, "ordinal" | "annotationId" | "imageId"> {
+function keysOf({ ordinal, annotationId, imageId }: Instance): Pick<Instance, "ordinal" | "annotationId" | "imageId"> {
   return { ordinal, annotationId, imageId };
 }
 

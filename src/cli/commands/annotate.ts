@@ -1,35 +1,47 @@
-/** The options of `polyrnn annotate`. */
+/** `polyrnn annotate`: predicts a polygon for every box; the work is annotate/annotate.ts. */
+import { join } from "node:path";
 import type { AnnotateHost, AnnotateOptions } from "../../annotate/options.js";
 import type { OpenPredictor } from "../../annotate/predictor.js";
-import { parseShard } from "../../annotate/shard.js";
-import { checkStudy, studyRun } from "../../clicks/annotate-study.js";
-import type { ExitCode } from "../../errors.js";
+import { parseThresholds } from "../../clicks/options.js";
+import type { ClickSummary } from "../../clicks/tally.js";
 import { EXIT, usageError } from "../../errors.js";
-import { DEFAULT_CANDIDATES } from "../../predict/candidates.js";
-import { parseRedisAddress, withoutPasswords } from "../../queue/address.js";
+import { DEFAULT_CANDIDATES, MAX_STEPS } from "../../predict/options.js";
+import { parseImageAddress, parseRedisAddress } from "../../queue/address.js";
+import { hideInWord } from "../../secret.js";
 import { packageVersion } from "../../version.js";
 import type { OutputFormat } from "../../write/writer.js";
+import type { AskedStudy } from "../click-study.js";
+import { defineCommand } from "../command.js";
+import { judgeRun, parseMaxFailed } from "../max-failed.js";
 import type { OptionTable } from "../option-table.js";
-import { showProgress } from "../progress.js";
-import { appendStepSummary, summaryMessages } from "../run-summary.js";
+import { summaryMessages } from "../run-summary.js";
 import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 import {
+  batchSizeRow,
+  boxesAreRow,
   candidatesRow,
+  SURE_WHEN_ABSENT,
+  sureRow,
   colorRow,
   configRow,
   contextRow,
   datasetRow,
   deviceRow,
+  forceRunRow,
   formatRow,
   jsonRow,
+  maxFailedRow,
   maxStepsRow,
   modelRow,
   overlaysRow,
+  queueRow,
+  queueTimeoutRow,
+  quietRow,
   threadsRow,
 } from "../shared-rows.js";
 import type { Terminal } from "../terminal.js";
 import { paintFor, printable, writeLine } from "../terminal.js";
-import { queueRow, queueTimeoutRow } from "./queue.js";
+import { checkCombinations } from "./annotate-combinations.js";
 
 export interface AnnotateFlags extends Omit<AnnotateOptions, "formats" | "shard">, JsonOption, ConfigOption {
   readonly format: readonly OutputFormat[];
@@ -41,6 +53,7 @@ export interface AnnotateFlags extends Omit<AnnotateOptions, "formats" | "shard"
   readonly attempts: number;
   readonly priority: number;
   readonly queueTimeout: number;
+  readonly maxFailed?: string;
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly color: ColorChoice;
@@ -60,9 +73,10 @@ export const annotateTable = {
     placeholder: "FILE|DIR",
     group: "common",
     required: true,
-    describe: "Boxes to draw: COCO file, COCO results list, or Cityscapes folder",
+    describe: "Boxes to turn into polygons: COCO file, COCO results list, or Cityscapes folder",
   },
-  dataset: { ...datasetRow, whenAbsent: "file names are used" },
+  boxesAre: { ...boxesAreRow, whenAbsent: "pixels" },
+  dataset: { ...datasetRow, whenAbsent: "image ids are taken as file names" },
   out: {
     type: "text",
     placeholder: "DIR|-",
@@ -77,22 +91,14 @@ export const annotateTable = {
     type: "flag",
     group: "common",
     default: false,
-    describe: "Go on with the run in the output folder; finished instances are kept",
+    describe: "Continue the run in the output folder; finished instances are kept",
   },
-  batchSize: {
-    type: "number",
-    integer: true,
-    min: 1,
-    max: 256,
-    unit: "crops",
-    group: "advanced",
-    whenAbsent: "chosen from the device",
-    describe: "Crops per model call; does not change the polygons",
-  },
+  batchSize: batchSizeRow,
   threads: { ...threadsRow, whenAbsent: "all" },
   context: { ...contextRow, whenAbsent: "the model card's" },
-  maxSteps: { ...maxStepsRow, default: 71 },
+  maxSteps: { ...maxStepsRow, default: MAX_STEPS },
   candidates: { ...candidatesRow, default: DEFAULT_CANDIDATES },
+  sure: { ...sureRow, whenAbsent: SURE_WHEN_ABSENT },
   minScore: {
     type: "number",
     min: 0,
@@ -114,14 +120,14 @@ export const annotateTable = {
     placeholder: "NAME|ID",
     group: "advanced",
     default: [],
-    describe: "Draw only these categories, separated by commas",
+    describe: "Predict only these categories, separated by commas",
   },
   existing: {
     type: "text",
     choices: ["predict", "keep"],
     group: "advanced",
     default: "predict",
-    describe: "predict draws every box; keep passes polygons that the input already has through unchanged",
+    describe: "Whether polygons that the input already has are predicted anew or kept unchanged",
   },
   limit: {
     type: "number",
@@ -130,30 +136,29 @@ export const annotateTable = {
     unit: "instances",
     group: "advanced",
     whenAbsent: "all",
-    describe: "Draw at most this many instances, in input order",
+    describe: "Predict at most this many instances, in input order",
   },
   shard: {
     type: "text",
     placeholder: "I/N|auto",
     group: "advanced",
     whenAbsent: "all images",
-    describe: "Draw part I of N, counted from 1, for polyrnn merge; auto asks Kubernetes, Slurm or GitLab",
+    describe: "Predict part I of N for polyrnn merge; auto takes I/N from Kubernetes, Slurm or GitLab",
   },
   simulateClicks: {
     type: "list",
     placeholder: "T,T,...",
     group: "advanced",
     whenAbsent: "none",
-    describe:
-      "Where the boxes come with ground truth: evaluate the polygons, and count the clicks of annotators who tolerate T grid cells",
+    describe: "Given ground truth, also evaluate, and simulate annotators who tolerate T grid cells",
   },
-  queue: { ...queueRow, group: "advanced", whenAbsent: "this machine draws" },
+  queue: { ...queueRow, group: "advanced", whenAbsent: "this machine predicts" },
   imageAddress: {
     type: "text",
     placeholder: "URL",
     group: "advanced",
-    whenAbsent: "their own --images folder",
-    describe: "With --queue: http(s) address of the image folder, from which workers fetch",
+    whenAbsent: "workers read their own --images folder",
+    describe: "With --queue: http(s) address of the image folder, for workers to fetch from",
   },
   attempts: {
     type: "number",
@@ -162,7 +167,7 @@ export const annotateTable = {
     max: 10,
     group: "advanced",
     default: 3,
-    describe: "With --queue: workers that may fail at a job before it is set aside",
+    describe: "With --queue: how many workers may fail at a job before it is set aside",
   },
   priority: {
     type: "number",
@@ -171,129 +176,98 @@ export const annotateTable = {
     max: 2097152,
     group: "advanced",
     default: 0,
-    describe: "With --queue: 0 goes first, then 1, 2, ...",
+    describe: "With --queue: runs with lower numbers go first",
   },
   queueTimeout: queueTimeoutRow,
+  maxFailed: maxFailedRow,
   onlyNew: {
     type: "text",
     placeholder: "FILE|DIR",
     group: "advanced",
-    whenAbsent: "draw all",
-    describe:
-      "annotations.json of an earlier run, or its folder: polygons of boxes that did not change go out as they are there",
+    whenAbsent: "all boxes are predicted",
+    describe: "Earlier annotations.json or its run folder; boxes that did not change keep their polygons",
   },
   config: configRow,
   overlays: { ...overlaysRow, default: "auto" },
-  force: {
-    type: "flag",
-    group: "output",
-    default: false,
-    describe: "Replace the run that is already in the output folder",
-  },
+  force: forceRunRow,
   json: jsonRow,
-  quiet: {
-    type: "flag",
-    group: "output",
-    default: false,
-    describe: "No progress and no closing words; failures and errors are still printed",
-  },
+  quiet: { ...quietRow, describe: "Print only failures and errors" },
   verbose: {
     type: "flag",
     group: "output",
     default: false,
-    describe: "Print every failure instead of the first five, and the time per stage",
+    describe: "Print every failure instead of the first five of each reason, and the time per stage",
   },
   color: colorRow,
 } as const satisfies OptionTable<AnnotateFlags>;
 
-/* `polyrnn annotate`: options in, words and exit code out; the work is annotate/annotate.ts. */
-
-export async function annotateCommand(
-  flags: AnnotateFlags,
-  terminal: Terminal,
-  rest: readonly string[],
-): Promise<ExitCode> {
-  checkCombinations(flags);
-  const options = toAnnotateOptions(flags, terminal.env);
-  const thresholds = await checkStudy(flags);
-  const paint = paintFor(terminal.stderr, terminal.env, flags.color);
-  const progressOptions = { quiet: flags.quiet, verbose: flags.verbose, paint, now: () => terminal.now() };
-  const progress = showProgress(terminal.stderr, progressOptions);
-  // Said before the engines are imported: loading takes a while.
-  progress.note(`polyrnn ${packageVersion()}: model ${flags.model}, device ${flags.device} ...`);
-  const signal = terminal.stopSignal();
-  signal.addEventListener("abort", () => {
-    progress.note("stopping after the batches in work; interrupt again to stop at once");
-  });
-  const host: AnnotateHost = {
-    signal,
-    note: (line) => {
-      progress.note(line);
+export const annotateCommand = defineCommand<AnnotateFlags>({
+  path: ["annotate"],
+  summary: "predict a polygon for every box",
+  examples: [
+    { why: "one COCO file, results in polyrnn-out/", line: "polyrnn annotate ./images --boxes boxes.json" },
+    { why: "go on after a stop", line: "polyrnn annotate ./images --boxes boxes.json --resume" },
+    {
+      why: "stream, one annotation per line",
+      line: "polyrnn annotate ./images --boxes boxes.json --out - | jq .score",
     },
-    progress: (report) => {
-      progress.progress(report);
-    },
-    failure: (failure) => {
-      progress.failure(failure);
-    },
-    data: (line) => writeLine(terminal.stdout, line),
-  };
-  const { annotate } = await import("../../annotate/annotate.js");
-  const summary = await annotate(options, host, await openQueueIfAsked(flags)).finally(() => {
-    progress.end();
-  });
-  const say = (words: readonly string[]): void => {
-    if (!flags.quiet) for (const line of words) terminal.stderr.write(`${printable(line)}\n`);
-  };
-  say(summaryMessages(summary, rest.map(withoutPasswords), flags.verbose));
-  await appendStepSummary(terminal.env, summary);
-  const study =
-    thresholds === undefined || summary.stopped
-      ? undefined
-      : await studyRun(flags, thresholds, terminal, signal, progressOptions);
-  if (study !== undefined) say(study.words);
-  if (flags.json)
-    await writeLine(
-      terminal.stdout,
-      JSON.stringify({ ...summary, ...(study !== undefined && { clicks: study.summary }) }),
-    );
-  if (summary.stopped) return EXIT.stopped;
-  return summary.failed > 0 ? EXIT.failures : EXIT.ok;
-}
-
-function checkCombinations(flags: AnnotateFlags): void {
-  if (flags.quiet && flags.verbose) throw usageError("--quiet and --verbose exclude each other", "Leave one of them.");
-  if (flags.resume && flags.force) {
-    throw usageError(
-      "--resume and --force exclude each other: one goes on with the run in the output folder, the other replaces it",
-      "Leave one of them.",
-    );
-  }
-  if (flags.queue !== undefined) {
-    parseRedisAddress(flags.queue);
-    if (flags.out === "-")
-      throw usageError(
-        "--queue needs an output folder: results come in any order, and the journal keeps them",
-        "Name a folder with --out.",
-      );
-    if (flags.imageAddress !== undefined && !/^https?:\/\//.test(flags.imageAddress)) {
-      throw usageError(
-        "--image-address: expected an address that begins with http:// or https:// but received another kind",
-        "Give the address of the folder that holds the images.",
-      );
+  ],
+  table: annotateTable,
+  async run(flags, terminal, args) {
+    checkCombinations(flags);
+    if (flags.maxFailed !== undefined) parseMaxFailed(flags.maxFailed);
+    const options = await toAnnotateOptions(flags, terminal.env);
+    const thresholds = await checkStudy(flags);
+    const { showProgress } = await import("../progress.js");
+    const progressOptions = {
+      quiet: flags.quiet,
+      verbose: flags.verbose,
+      paint: paintFor(terminal.stderr, terminal.env, flags.color),
+      now: () => terminal.now(),
+    };
+    const progress = showProgress(terminal.stderr, progressOptions);
+    // Printed before the engines are imported: loading takes a while.
+    progress.note(`polyrnn ${packageVersion()}: model ${flags.model}, device ${flags.device} ...`);
+    const signal = terminal.stopSignal();
+    signal.addEventListener("abort", () => {
+      progress.note("stopping after the batches in work; interrupt again to stop at once");
+    });
+    const host: AnnotateHost = {
+      ...progress,
+      signal,
+      data: (line) => writeLine(terminal.stdout, line),
+    };
+    const { annotate } = await import("../../annotate/annotate.js");
+    const summary = await annotate(options, host, await openQueueIfAsked(flags)).finally(() => {
+      progress.end();
+    });
+    const say = (messages: readonly string[]): void => {
+      if (!flags.quiet) for (const line of messages) terminal.stderr.write(`${printable(line)}\n`);
+    };
+    say(summaryMessages(summary, args.map(hideInWord), flags.verbose));
+    const { appendStepSummary } = await import("../step-summary.js");
+    await appendStepSummary(terminal.env, summary);
+    let clicks: ClickSummary | undefined;
+    if (thresholds !== undefined && !summary.stopped) {
+      // What the study throws leaves the run as it is: its files are whole by now.
+      const { runStudy } = await import("../click-study.js");
+      const asked = await toAskedStudy(flags, thresholds);
+      const study = await runStudy(asked, terminal, signal, progressOptions);
+      say(study.messages);
+      clicks = study.summary;
     }
-  } else if (flags.imageAddress !== undefined) {
-    throw usageError("--image-address is for the workers of a queue", "Add --queue, or leave it out.");
-  }
-  if (flags.out === "-" && flags.resume) {
-    throw usageError(
-      "--resume needs an output folder: a stream to standard output (--out -) leaves no run to go on with",
-      "Name a folder with --out.",
-    );
-  }
-}
+    const { exitCode, message, maxFailed } = judgeRun(summary, flags.maxFailed);
+    if (message !== undefined && (!flags.quiet || exitCode === EXIT.dataInvalid))
+      terminal.stderr.write(`${printable(message)}\n`);
+    if (flags.json) {
+      const asked = { ...(maxFailed !== undefined && { maxFailed }), ...(clicks !== undefined && { clicks }) };
+      await writeLine(terminal.stdout, JSON.stringify({ ...summary, ...asked }));
+    }
+    return exitCode;
+  },
+});
 
-/** @returns undefined where this process draws */
+/** @returns undefined where this process predicts */
 async function openQueueIfAsked({
   queue,
   queueTimeout,
@@ -304,20 +278,21 @@ async function openQueueIfAsked({
   if (queue === undefined) return undefined;
   const { openQueuePredictor } = await import("../../queue/coordinator.js");
   return openQueuePredictor({
-    queue,
+    queue: parseRedisAddress(queue),
     timeoutMs: 1000 * queueTimeout,
     attempts,
     priority,
-    ...(imageAddress !== undefined && { imageAddress }),
+    ...(imageAddress !== undefined && { imageAddress: parseImageAddress(imageAddress) }),
   });
 }
 
-/** Leaves out how to print; names the formats in the plural. */
-function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): AnnotateOptions {
-  const { dataset, batchSize, threads, context, limit, shard, onlyNew } = flags;
+async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Promise<AnnotateOptions> {
+  const { parseShard } = await import("../../annotate/shard.js");
+  const { boxesAre, dataset, batchSize, threads, context, sure, limit, shard, onlyNew } = flags;
   return {
     images: flags.images,
     boxes: flags.boxes,
+    ...(boxesAre !== undefined && { boxesAre }),
     ...(dataset !== undefined && { dataset }),
     out: flags.out,
     formats: flags.format,
@@ -328,6 +303,7 @@ function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Annotate
     ...(context !== undefined && { context }),
     maxSteps: flags.maxSteps,
     candidates: flags.candidates,
+    ...(sure !== undefined && { sure }),
     minScore: flags.minScore,
     simplify: flags.simplify,
     categories: flags.categories,
@@ -339,4 +315,65 @@ function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Annotate
     resume: flags.resume,
     force: flags.force,
   };
+}
+
+/**
+ * Before the run: what would fail after it fails now.
+ * @returns the thresholds; undefined when no simulation is asked for
+ * @throws E_USAGE and, where the boxes have no ground truth, E_DATA
+ */
+async function checkStudy(flags: AnnotateFlags): Promise<readonly number[] | undefined> {
+  if (flags.simulateClicks === undefined) return undefined;
+  const thresholds = parseThresholds(flags.simulateClicks, "--simulate-clicks");
+  if (flags.out === "-")
+    throw usageError(
+      "--simulate-clicks needs an output folder for its report: --out - has none",
+      "Name a folder with --out.",
+    );
+  if (flags.existing === "keep") {
+    throw usageError(
+      "--simulate-clicks and --existing keep exclude each other: " +
+        "kept polygons are the ground truth, and what is drawn has none",
+      "Leave one of them.",
+    );
+  }
+  if (flags.shard !== undefined) {
+    throw usageError(
+      "--simulate-clicks and --shard exclude each other: one part says nothing about the whole",
+      "Simulate on the joined run: polyrnn merge, then polyrnn simulate-clicks --run DIR.",
+    );
+  }
+  const { checkTruth } = await import("../../clicks/subjects.js");
+  await checkTruth(flags.boxes, flags);
+  return thresholds;
+}
+
+async function toAskedStudy(flags: AnnotateFlags, thresholds: readonly number[]): Promise<AskedStudy> {
+  const { studyOfRun } = await import("../../clicks/study.js");
+  const { out, images, model, device, batchSize, threads, context, maxSteps, candidates, categories, limit, boxesAre } =
+    flags;
+  const request = studyOfRun(
+    {
+      images,
+      truth: flags.boxes,
+      ...(boxesAre !== undefined && { boxesAre }),
+      model,
+      device,
+      maxSteps,
+      candidates,
+      thresholds,
+      categories,
+      ...(batchSize !== undefined && { batchSize }),
+      ...(threads !== undefined && { threads }),
+      ...(context !== undefined && { context }),
+      ...(flags.sure !== undefined && { sure: flags.sure }),
+      ...(limit !== undefined && { limit }),
+    },
+    {
+      out,
+      ...(flags.format.includes("coco") && { predictions: join(out, "annotations.json") }),
+      generator: `polyrnn ${packageVersion()}`,
+    },
+  );
+  return { ...request, source: "run" };
 }

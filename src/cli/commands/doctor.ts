@@ -1,38 +1,41 @@
-/** The options of `polyrnn doctor`. */
+/**
+ * `polyrnn doctor`: what this machine can compute on, why each other choice was passed over, and what would change
+ * that.
+ */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
+import { count } from "../../count.js";
 import type { ProbeReport } from "../../engine/devices.js";
-import { probeDevices } from "../../engine/devices.js";
-import type { ExitCode } from "../../errors.js";
 import { EXIT } from "../../errors.js";
-import { listModels } from "../../model/folder.js";
 import { packageVersion } from "../../version.js";
+import { defineCommand } from "../command.js";
 import type { OptionTable } from "../option-table.js";
 import type { JsonOption } from "../shared-rows.js";
 import { jsonRow } from "../shared-rows.js";
-import type { Terminal } from "../terminal.js";
 import { printable, writeLine } from "../terminal.js";
 
-export type DoctorFlags = JsonOption;
+const doctorTable = { json: jsonRow } as const satisfies OptionTable<JsonOption>;
 
-export const doctorTable = { json: jsonRow } as const satisfies OptionTable<DoctorFlags>;
-
-/*
- * `polyrnn doctor`: what this machine can compute on, why each other choice was passed over, and what would change
- * that.
- */
-
-/** What does the computing and the pixels; the versions decide what a bug report means. */
+/** What computes, and what decodes images: their versions decide what a bug report means. */
 const PACKAGES = ["onnxruntime-node", "@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node", "sharp"] as const;
 
-export async function doctorCommand(options: DoctorFlags, terminal: Terminal): Promise<ExitCode> {
-  const report = await examine();
-  if (options.json) await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "doctor", ...report }));
-  else for (const line of reportLines(report)) await writeLine(terminal.stdout, line);
-  return report.devices.some((device) => device.works) ? EXIT.ok : EXIT.unavailable;
-}
+export const doctorCommand = defineCommand<JsonOption>({
+  path: ["doctor"],
+  summary: "show what this machine can compute on, and what would change that",
+  examples: [
+    { why: "what --device auto takes here, and why", line: "polyrnn doctor" },
+    { why: "the same for a program", line: "polyrnn doctor --json | jq .devices" },
+  ],
+  table: doctorTable,
+  async run(options, terminal) {
+    const report = await examine();
+    if (options.json) await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "doctor", ...report }));
+    else for (const line of reportLines(report)) await writeLine(terminal.stdout, line);
+    return report.devices.some((device) => device.works) ? EXIT.ok : EXIT.unavailable;
+  },
+});
 
 interface Report {
   readonly polyrnn: string;
@@ -48,6 +51,8 @@ interface Report {
 }
 
 async function examine(): Promise<Report> {
+  const { probeDevices } = await import("../../engine/devices.js");
+  const { listModels } = await import("../../model/folder.js");
   const models = await listModels();
   return {
     polyrnn: packageVersion(),
@@ -72,30 +77,31 @@ function installedVersion(name: string): string | null {
       return (JSON.parse(readFileSync(join(folder, name, "package.json"), "utf8")) as { readonly version: string })
         .version;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT" && (error as NodeJS.ErrnoException).code !== "ENOTDIR")
-        throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
     }
   }
   return null;
 }
 
-function reportLines(report: Report): string[] {
-  const taken = report.devices.find((device) => device.works);
+function reportLines({ polyrnn, node, platform, cores, memoryMiB, packages, models, devices }: Report): string[] {
+  const taken = devices.find((device) => device.works);
+  const left = (name: string): string => `  ${name.padEnd(26)}`;
   return [
-    `polyrnn ${report.polyrnn}, node ${report.node}, ${report.platform}, ${report.cores} cores, ${report.memoryMiB} MiB memory`,
+    `polyrnn ${polyrnn}, node ${node}, ${platform}, ${count(cores, "core")}, ${memoryMiB} MiB memory`,
     "",
     "Packages",
-    ...Object.entries(report.packages).map(([name, version]) => `  ${name.padEnd(26)} ${version ?? "not installed"}`),
+    ...Object.entries(packages).map(([name, version]) => `${left(name)} ${version ?? "not installed"}`),
     "",
     "Models",
-    ...report.models.map(
-      (model) =>
-        `  ${printable(model.name).padEnd(26)} ${model.problem === undefined ? "card is sound" : printable(model.problem)}`,
-    ),
+    ...models.map(({ name, problem }) => {
+      const state = problem === undefined ? "card is sound" : printable(problem);
+      return `${left(printable(name))} ${state}`;
+    }),
     "",
     "Devices, in the order of --device auto",
-    ...report.devices.flatMap((device) => {
-      const name = `  ${`${device.device} by ${device.engine}`.padEnd(26)}`;
+    ...devices.flatMap((device) => {
+      const name = left(`${device.device} by ${device.engine}`);
       if (device.works) return [`${name} works${device === taken ? "; --device auto takes this one" : ""}`];
       return [`${name} no: ${printable(device.reason)}`, `${" ".repeat(29)}${printable(device.fix)}`];
     }),

@@ -1,24 +1,37 @@
-/** The options of `polyrnn evaluate`. */
+/** `polyrnn evaluate`: compares polygons with ground truth; the work is evaluate/evaluate.ts. */
 import { join } from "node:path";
-import type { ExitCode } from "../../errors.js";
+import { count } from "../../count.js";
 import { EXIT, PolyrnnError } from "../../errors.js";
+import type { BoxUnit } from "../../dataset/relative-boxes.js";
 import type { MatchBy } from "../../evaluate/methods/match-predictions.js";
-import { parseComparisons, parseGroupBy } from "../../evaluate/methods/open-methods.js";
-import type { EvaluateHost, EvaluateOptions, Evaluation } from "../../evaluate/options.js";
-import { INSTANCES_FILE, InstancesCsv } from "../../report/csv.js";
-import { defaultReportFolder, prepareReportFolder } from "../../report/folder.js";
-import { summarizeEvaluation } from "../../report/summary.js";
-import type { Rasterizer } from "../../report/types.js";
+import type { EvaluateHost, EvaluateOptions } from "../../evaluate/options.js";
+import type { Rasterizer } from "../../geometry/iou.js";
+import type { InstancesCsv } from "../../report/csv.js";
+import type { EvaluationSummary } from "../../report/summary.js";
+import type { Evaluation, EvaluationReport, Interval } from "../../report/types.js";
 import { packageVersion } from "../../version.js";
+import { defineCommand } from "../command.js";
 import type { OptionTable } from "../option-table.js";
-import { showProgress } from "../progress.js";
-import { evaluationMessages } from "../run-summary.js";
+import { inFolder, listedReasons } from "../phrases.js";
 import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
-import { bootstrapRow, colorRow, configRow, groupByRow, jsonRow, rasterizerRow, seedRow } from "../shared-rows.js";
-import type { Terminal } from "../terminal.js";
+import {
+  bootstrapRow,
+  boxesAreRow,
+  colorRow,
+  compareRow,
+  configRow,
+  forceReportRow,
+  groupByRow,
+  jsonRow,
+  publishedRow,
+  quietRow,
+  rasterizerRow,
+  seedRow,
+  truthRow,
+} from "../shared-rows.js";
 import { paintFor, printable, writeLine } from "../terminal.js";
 
-export interface EvaluateFlags extends JsonOption, ConfigOption {
+interface EvaluateFlags extends JsonOption, ConfigOption {
   readonly predictions: string;
   readonly truth: string;
   readonly images?: string;
@@ -29,7 +42,9 @@ export interface EvaluateFlags extends JsonOption, ConfigOption {
   readonly rasterizer: Rasterizer;
   readonly matchBy?: MatchBy;
   readonly minArea: number;
+  readonly published: boolean;
   readonly context?: number;
+  readonly boxesAre?: BoxUnit;
   readonly seed: number;
   readonly bootstrap: number;
   readonly force: boolean;
@@ -37,37 +52,24 @@ export interface EvaluateFlags extends JsonOption, ConfigOption {
   readonly color: ColorChoice;
 }
 
-export const evaluateTable = {
+const evaluateTable = {
   predictions: {
     type: "text",
     position: 0,
     placeholder: "PREDICTIONS",
     group: "common",
     required: true,
-    describe: "Polygons to judge: annotations.json of a run, or a COCO results list with segmentations",
+    describe: "Polygons to evaluate: a run folder, its annotations.json, or a COCO results list",
   },
-  truth: {
-    type: "text",
-    placeholder: "FILE|DIR",
-    group: "common",
-    required: true,
-    describe: "Ground truth with polygons or masks: COCO file or Cityscapes folder",
-  },
+  truth: { ...truthRow, required: true },
   images: {
     type: "text",
     placeholder: "DIR",
     group: "common",
-    whenAbsent: "that of the run, for pictures and GrabCut",
-    describe: "Image folder; also gives the images' sizes where the truth does not",
+    whenAbsent: "the run's, for pictures and GrabCut",
+    describe: "Image folder; also gives the image sizes that the ground truth lacks",
   },
-  compare: {
-    type: "list",
-    placeholder: "NAME|NAME=FILE",
-    group: "common",
-    default: ["box", "square", "ellipse"],
-    describe:
-      "Methods beside the predictions: box, square, ellipse, grabcut, other result files as name=other.json, or none",
-  },
+  compare: { ...compareRow, group: "common" },
   out: {
     type: "text",
     placeholder: "DIR",
@@ -81,7 +83,7 @@ export const evaluateTable = {
     max: 1,
     group: "common",
     whenAbsent: "no limit",
-    describe: "Exit code 1 when the mean IoU over instances is lower",
+    describe: "Exit with code 1 when the mean IoU over instances is lower",
   },
   groupBy: groupByRow,
   rasterizer: rasterizerRow,
@@ -90,7 +92,7 @@ export const evaluateTable = {
     choices: ["id", "box"],
     group: "advanced",
     whenAbsent: "id, or box for a results list",
-    describe: "How a prediction finds its instance: by annotation id, or by image, category and overlap of the boxes",
+    describe: "Match predictions by annotation id, or by image, category and overlap of the boxes",
   },
   minArea: {
     type: "number",
@@ -98,84 +100,96 @@ export const evaluateTable = {
     unit: "px",
     group: "advanced",
     default: 0,
-    describe: "Leave parts of the truth below this area out of it; the Cityscapes protocol has 100",
+    describe: "Ignore parts of the ground truth below this area; the Cityscapes protocol uses 100",
   },
   context: {
     type: "number",
     min: 0,
     max: 1,
     group: "advanced",
-    whenAbsent: "that of the run, else 0.15",
-    describe: "Margin of the network's crop around the box, as a part of its long side; for the grid ceiling",
+    whenAbsent: "the run's, else 0.15",
+    describe: "Margin around the box, as a fraction of its longer side, for the grid ceiling",
   },
+  boxesAre: { ...boxesAreRow, whenAbsent: "pixels" },
+  published: publishedRow,
   seed: seedRow,
   bootstrap: bootstrapRow,
   config: configRow,
-  force: {
-    type: "flag",
-    group: "output",
-    default: false,
-    describe: "Replace the report that is already in the output folder",
-  },
+  force: forceReportRow,
   json: jsonRow,
-  quiet: {
-    type: "flag",
-    group: "output",
-    default: false,
-    describe: "No progress and no closing words; errors are still printed",
-  },
+  quiet: quietRow,
   color: colorRow,
 } as const satisfies OptionTable<EvaluateFlags>;
 
-/* `polyrnn evaluate`: options in, words and exit code out; the work is evaluate/evaluate.ts. */
-
-export async function evaluateCommand(flags: EvaluateFlags, terminal: Terminal): Promise<ExitCode> {
-  const options = toEvaluateOptions(flags);
-  const out = flags.out ?? defaultReportFolder(flags.predictions);
-  const inputs = [
-    flags.predictions,
-    flags.truth,
-    ...options.compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : [])),
-  ];
-  await prepareReportFolder(out, inputs, flags.force);
-  const paint = paintFor(terminal.stderr, terminal.env, flags.color);
-  const progress = showProgress(terminal.stderr, {
-    quiet: flags.quiet,
-    verbose: false,
-    paint,
-    now: () => terminal.now(),
-  });
-  const note = (line: string): void => {
-    progress.note(line);
-  };
-  const host = {
-    signal: terminal.stopSignal(),
-    note,
-    progress: (seen: number, total: number) => {
-      progress.progress({ finished: seen, total, failed: 0, finishedNow: seen });
+export const evaluateCommand = defineCommand<EvaluateFlags>({
+  path: ["evaluate"],
+  summary: "compare polygons with ground truth",
+  examples: [
+    {
+      why: "a run against its ground truth; the report lies in polyrnn-out/polyrnn-eval/",
+      line: "polyrnn evaluate polyrnn-out --truth gt.json",
     },
-  };
-  const csv = await InstancesCsv.open(join(out, INSTANCES_FILE));
-  let evaluation: Evaluation;
-  let written: readonly string[];
-  try {
-    evaluation = await evaluateInto(csv, options, host);
-    const { writeReportFiles, appendStepSummary } = await import("../../report/write-report.js");
-    written = [...(await writeReportFiles(evaluation, out, note)), INSTANCES_FILE];
-    const stepSummary = terminal.env["GITHUB_STEP_SUMMARY"];
-    if (stepSummary !== undefined && stepSummary !== "") await appendStepSummary(stepSummary, evaluation);
-  } finally {
-    progress.end();
-  }
-  const summary = summarizeEvaluation(evaluation.report, { out, written }, flags.failUnder);
-  if (!flags.quiet) {
-    for (const line of evaluationMessages(evaluation.report, summary)) terminal.stderr.write(`${printable(line)}\n`);
-  }
-  if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));
-  return summary.failUnder?.passed === false ? EXIT.failures : EXIT.ok;
-}
+    {
+      why: "beside GrabCut and somebody else's results",
+      line: "polyrnn evaluate polyrnn-out/annotations.json --truth gt.json --compare box,grabcut,b=b.json",
+    },
+    {
+      why: "in a CI job: fail below a mean IoU of 0.6",
+      line: "polyrnn evaluate polyrnn-out/annotations.json --truth gt.json --fail-under 0.6 --json",
+    },
+  ],
+  table: evaluateTable,
+  async run(flags, terminal) {
+    const { InstancesCsv } = await import("../../report/csv.js");
+    const { defaultReportFolder, INSTANCES_FILE, prepareReportFolder } = await import("../../report/folder.js");
+    const { showProgress } = await import("../progress.js");
+    const options = await toEvaluateOptions(flags);
+    const out = flags.out ?? defaultReportFolder(options.predictions);
+    const compared = options.compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : []));
+    const takeBack = await prepareReportFolder(out, [options.predictions, flags.truth, ...compared], flags.force);
+    const progress = showProgress(terminal.stderr, {
+      quiet: flags.quiet,
+      verbose: false,
+      paint: paintFor(terminal.stderr, terminal.env, flags.color),
+      now: () => terminal.now(),
+    });
+    const note = (line: string): void => {
+      progress.note(line);
+    };
+    const host = {
+      signal: terminal.stopSignal(),
+      note,
+      progress: (seen: number, total: number) => {
+        progress.progress({ finished: seen, total, failed: 0, finishedNow: seen });
+      },
+    };
+    const csv = await InstancesCsv.open(join(out, INSTANCES_FILE));
+    let evaluation: Evaluation;
+    let written: readonly string[];
+    try {
+      evaluation = await evaluateInto(csv, options, host);
+      const { writeReportFiles, appendStepSummary } = await import("../../report/write-report.js");
+      const { stepSummaryFile } = await import("../step-summary.js");
+      written = [...(await writeReportFiles(evaluation, out, note)), INSTANCES_FILE];
+      const stepSummary = stepSummaryFile(terminal.env);
+      if (stepSummary !== undefined) await appendStepSummary(stepSummary, evaluation);
+    } catch (error) {
+      await takeBack();
+      throw error;
+    } finally {
+      progress.end();
+    }
+    const { summarizeEvaluation } = await import("../../report/summary.js");
+    const summary = summarizeEvaluation(evaluation.report, { out, written }, flags.failUnder);
+    if (!flags.quiet) {
+      for (const line of evaluationMessages(evaluation.report, summary)) terminal.stderr.write(`${printable(line)}\n`);
+    }
+    if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));
+    return summary.failUnder?.passed === false ? EXIT.failures : EXIT.ok;
+  },
+});
 
-/** Rows go to the file as they come; on an error or a stop nothing of it stays. */
+/** Rows go to the file as they come; on an error or a stop the file is removed. */
 async function evaluateInto(
   csv: InstancesCsv,
   options: EvaluateOptions,
@@ -202,20 +216,55 @@ async function evaluateInto(
   }
 }
 
-function toEvaluateOptions(flags: EvaluateFlags): EvaluateOptions {
-  const { predictions, truth, images, rasterizer, matchBy, minArea, context, seed } = flags;
+async function toEvaluateOptions(flags: EvaluateFlags): Promise<EvaluateOptions> {
+  const { parseGroupBy } = await import("../../evaluate/groups.js");
+  const { parseComparisons, locateComparisons } = await import("../../evaluate/methods/open-methods.js");
+  const { predictionsAt } = await import("../../evaluate/methods/prediction-file.js");
+  const { truth, images, rasterizer, matchBy, minArea, context, seed, boxesAre } = flags;
   return {
-    predictions,
+    predictions: await predictionsAt(flags.predictions),
     truth,
     rasterizer,
     minArea,
+    published: flags.published,
     seed,
+    ...(boxesAre !== undefined && { boxesAre }),
     ...(images !== undefined && { images }),
-    compare: parseComparisons(flags.compare),
+    compare: await locateComparisons(parseComparisons(flags.compare)),
     groupBy: parseGroupBy(flags.groupBy),
     ...(matchBy !== undefined && { matchBy }),
     ...(context !== undefined && { context }),
     resamples: flags.bootstrap,
     generator: `polyrnn ${packageVersion()}`,
   };
+}
+
+/** The closing messages: the score, what was left out, what was written. */
+function evaluationMessages({ counts }: EvaluationReport, summary: EvaluationSummary): string[] {
+  const { iou, boundaryIou, failUnder } = summary;
+  const compared = [...summary.compared, { name: "grid ceiling", ...summary.gridCeiling }].map(
+    ({ name, instanceMean }) => `${name} ${ratio(instanceMean.mean)}`,
+  );
+  const lines = [
+    `mean IoU ${withRange(iou.instanceMean)} over ${count(summary.evaluated, "instance")}; ` +
+      `mean of ${count(iou.classMean.count, "class", "classes")} ${withRange(iou.classMean)}`,
+    `boundary IoU ${withRange(boundaryIou.instanceMean)}; ` +
+      `masks filled by ${summary.rasterizer === "coco" ? "COCO's" : "Pillow's"} rule`,
+    `on the same instances: ${compared.join(", ")}`,
+  ];
+  if (summary.failed > 0) lines.push(`${summary.failed} counted as IoU 0: ${listedReasons(counts.failures)}`);
+  if (summary.excluded > 0) lines.push(`${summary.excluded} left out: ${listedReasons(counts.exclusions)}`);
+  if (counts.remarks.length > 0) lines.push(`worth a look: ${listedReasons(counts.remarks)}`);
+  if (failUnder?.passed === false) lines.push(`mean IoU is below the limit of ${failUnder.limit} (--fail-under)`);
+  lines.push(`wrote ${inFolder(summary.out, summary.written)}`);
+  return lines;
+}
+
+function withRange({ mean, low, high, count }: Interval): string {
+  if (low === null || high === null) return count === 1 ? `${ratio(mean)} (95 % interval -)` : ratio(mean);
+  return `${ratio(mean)} (95 % interval ${ratio(low)} to ${ratio(high)})`;
+}
+
+function ratio(value: number | null): string {
+  return value === null ? "none" : value.toFixed(4);
 }

@@ -1,40 +1,30 @@
-/** The options of `polyrnn export`. */
+/** `polyrnn export`: writes ONNX files, runs them, and compares them with the model before it says they are written. */
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { openOnnxEngine } from "../../engine/onnx/engine.js";
-import { exportOnnx } from "../../engine/onnx/export.js";
-import { ONNX_OPSET } from "../../engine/onnx/proto.js";
-import type { ExitCode } from "../../errors.js";
-import { EXIT, PolyrnnError } from "../../errors.js";
-import { makeFolder } from "../../files/atomic-file.js";
-import { loadModel } from "../../model/model.js";
-import { checkExport } from "../../predict/check-export.js";
+import { count } from "../../count.js";
+import { EXIT, PolyrnnError, receivedOf } from "../../errors.js";
+import type { ExportCheck } from "../../predict/check-export.js";
+import { defineCommand } from "../command.js";
 import type { OptionTable } from "../option-table.js";
 import type { JsonOption } from "../shared-rows.js";
-import { jsonRow } from "../shared-rows.js";
-import type { Terminal } from "../terminal.js";
+import { jsonRow, modelPlaceRow } from "../shared-rows.js";
 import { printable, writeLine } from "../terminal.js";
 
-export interface ExportFlags extends JsonOption {
+interface ExportFlags extends JsonOption {
   readonly model: string;
   readonly format: "onnx";
   readonly out: string;
+  readonly force: boolean;
 }
 
-export const exportTable = {
-  model: {
-    type: "text",
-    position: 0,
-    placeholder: "NAME|DIR",
-    group: "common",
-    required: true,
-    describe: "Bundled model or folder of a model",
-  },
+const exportTable = {
+  model: { ...modelPlaceRow, required: true },
   format: {
     type: "text",
     choices: ["onnx"],
     group: "common",
     default: "onnx",
-    describe: "What to write",
+    describe: "Format to write",
   },
   out: {
     type: "text",
@@ -43,50 +33,116 @@ export const exportTable = {
     default: "polyrnn-onnx",
     describe: "Folder for encoder.onnx, step.onnx and polyrnn.onnx",
   },
+  force: {
+    type: "flag",
+    group: "output",
+    default: false,
+    describe: "Replace an earlier export in the output folder; nothing else is ever replaced",
+  },
   json: jsonRow,
 } as const satisfies OptionTable<ExportFlags>;
-
-/* `polyrnn export MODEL`: ONNX files, run and compared with the model before the command says they are written. */
 
 /** Logits may differ by this share of their largest value: the same graph, optimized with other outputs. */
 const TOLERANCE = 1e-4;
 
-export async function exportCommand(options: ExportFlags, terminal: Terminal): Promise<ExitCode> {
-  const say = (line: string): void => {
-    if (!options.json) terminal.stderr.write(`${printable(line)}\n`);
-  };
-  say(`loading model ${options.model}`);
-  const model = await loadModel(options.model);
-  await makeFolder(options.out);
-  const files = await exportOnnx(model, options.out);
-  say("running the files and comparing them with the model");
-  const engine = await openOnnxEngine(model.network, model.weights, model.card.normalization, { device: "cpu" });
-  try {
-    const check = await checkExport(engine, {
-      encoder: join(options.out, "encoder.onnx"),
-      loop: join(options.out, "polyrnn.onnx"),
+export const exportCommand = defineCommand<ExportFlags>({
+  path: ["export"],
+  summary: "write a model as ONNX files",
+  examples: [
+    {
+      why: "encoder, step, and one file that predicts polygons on its own",
+      line: "polyrnn export mobile --out ./onnx",
+    },
+    {
+      why: "a model of your own, for example the folder of a training run",
+      line: "polyrnn export runs/mine --format onnx --out ./onnx",
+    },
+  ],
+  table: exportTable,
+  async run({ model: name, out, force, json }, terminal) {
+    const say = (line: string): void => {
+      if (!json) terminal.stderr.write(`${printable(line)}\n`);
+    };
+    say(`loading model ${name}`);
+    const { openOnnxEngine } = await import("../../engine/onnx/engine.js");
+    const { exportOnnx, EXPORTED_FILES } = await import("../../engine/onnx/export.js");
+    const { ONNX_OPSET } = await import("../../engine/onnx/proto.js");
+    const { makeFolder } = await import("../../files/atomic-file.js");
+    const { loadModel } = await import("../../model/model.js");
+    const { checkExport } = await import("../../predict/check-export.js");
+    await refuseTakenFolder(out, force);
+    const model = await loadModel(name);
+    const made = await makeFolder(out);
+    const files = await exportOnnx(model, out).catch(async (error: unknown) => {
+      const { takeBackFolder } = await import("../../files/folders.js");
+      if (!force) await takeBackFolder(out, made, EXPORTED_FILES);
+      throw error;
     });
-    if (!(check.vertexDifference <= TOLERANCE) || check.sameSequences < check.sequences) {
-      throw new PolyrnnError(
-        `${options.out}: expected files that compute what the model does, received logits that differ by ${check.vertexDifference} ` +
-          `and ${check.sameSequences} of ${check.sequences} equal sequences`,
-        "E_EXPORT",
-        EXIT.unavailable,
-        "Do not use these files; report this with the output of polyrnn doctor.",
+    say("running the files and comparing them with the model");
+    const engine = await openOnnxEngine(model, { device: "cpu" });
+    try {
+      const paths = { encoder: join(out, "encoder.onnx"), loop: join(out, "polyrnn.onnx") };
+      const check = await checkExport(engine, paths);
+      if (!isSound(check)) throw differs(out, check);
+      if (json) {
+        const result = { version: 1, type: "export", model: model.card.name, opset: ONNX_OPSET, files, check };
+        await writeLine(terminal.stdout, JSON.stringify(result));
+      }
+      for (const { path, bytes } of files)
+        say(`wrote ${path} (${(bytes / 2 ** 20).toFixed(1)} MiB, opset ${ONNX_OPSET})`);
+      const { sameSequences, sequences, vertexDifference } = check;
+      say(
+        `checked: ${sameSequences} of ${count(sequences, "sequence")} equal, ` +
+          `first-vertex logits within ${vertexDifference.toExponential(1)}`,
       );
+      return EXIT.ok;
+    } finally {
+      await engine.dispose();
     }
-    if (options.json)
-      await writeLine(
-        terminal.stdout,
-        JSON.stringify({ version: 1, type: "export", model: model.card.name, opset: ONNX_OPSET, files, check }),
-      );
-    for (const { path, bytes } of files)
-      say(`wrote ${path} (${(bytes / 2 ** 20).toFixed(1)} MiB, opset ${ONNX_OPSET})`);
-    say(
-      `checked: ${check.sameSequences} of ${check.sequences} sequences equal, first-vertex logits within ${check.vertexDifference.toExponential(1)}`,
+  },
+});
+
+/**
+ * An export goes into a folder of its own: files of these names beside others belong to somebody else.
+ * @throws E_OUT_NOT_EMPTY
+ */
+async function refuseTakenFolder(out: string, force: boolean): Promise<void> {
+  const { EXPORTED_FILES } = await import("../../engine/onnx/export.js");
+  const { PARTIAL_SUFFIX, toWriteError } = await import("../../files/atomic-file.js");
+  const { folderNotEmpty } = await import("../../files/folders.js");
+  const own: readonly string[] = EXPORTED_FILES.flatMap((name) => [name, name + PARTIAL_SUFFIX]);
+  const names = await readdir(out).catch((error: unknown) => {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT" || code === "ENOTDIR") return []; // making the folder says what is wrong
+    throw toWriteError(out, error);
+  });
+  const foreign = names.filter((name) => !own.includes(name));
+  if (foreign.length > 0) {
+    throw folderNotEmpty(
+      `--out ${out}: expected an empty folder, received ${count(foreign.length, "file")} that no export wrote, ` +
+        `for example ${receivedOf(foreign[0])}`,
+      "Name another folder with --out: an export has one of its own, and --force replaces nothing else.",
     );
-    return EXIT.ok;
-  } finally {
-    await engine.dispose();
   }
+  if (names.some((name) => EXPORTED_FILES.some((file) => file === name)) && !force) {
+    throw folderNotEmpty(
+      `--out ${out}: expected an empty folder, received an earlier export`,
+      "Replace it with --force, or name another folder with --out.",
+    );
+  }
+}
+
+/** NaN is not within the tolerance. */
+function isSound({ vertexDifference, sameSequences, sequences }: ExportCheck): boolean {
+  return vertexDifference <= TOLERANCE && sameSequences >= sequences;
+}
+
+function differs(out: string, { vertexDifference, sameSequences, sequences }: ExportCheck): PolyrnnError {
+  return new PolyrnnError(
+    `${out}: expected files that compute what the model does, received logits that differ by ${vertexDifference} ` +
+      `and ${sameSequences} of ${sequences} equal sequences`,
+    "E_EXPORT",
+    EXIT.unavailable,
+    "Do not use these files; report this with the output of polyrnn doctor.",
+  );
 }

@@ -1,43 +1,47 @@
-/** The options of `polyrnn simulate-clicks`. */
+/** `polyrnn simulate-clicks`: counts an annotator's corrections; the work is clicks/study.ts. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { BoxUnit } from "../../dataset/relative-boxes.js";
 import type { SimulateOptions } from "../../clicks/options.js";
 import { parseThresholds } from "../../clicks/options.js";
-import { studyClicks } from "../../clicks/study.js";
 import type { ClickSource } from "../../clicks/tally.js";
-import { summarizeClicks } from "../../clicks/tally.js";
 import type { DeviceChoice } from "../../engine/devices.js";
-import type { ExitCode } from "../../errors.js";
 import { EXIT, usageError } from "../../errors.js";
-import { parseComparisons, parseGroupBy } from "../../evaluate/methods/open-methods.js";
-import { DEFAULT_CANDIDATES } from "../../predict/candidates.js";
-import { prepareReportFolder } from "../../report/folder.js";
-import type { ClickMatch, ClickMetric, Rasterizer } from "../../report/types.js";
-import type { LastRun } from "../../runs/last-run.js";
-import { readLastRun } from "../../runs/last-run.js";
+import type { Rasterizer } from "../../geometry/iou.js";
+import { DEFAULT_CANDIDATES, MAX_STEPS } from "../../predict/options.js";
+import type { ClickMatch, ClickMetric } from "../../report/types.js";
+import type { LastRun } from "../../runs/run-file.js";
 import { packageVersion } from "../../version.js";
+import { defineCommand } from "../command.js";
 import type { OptionTable } from "../option-table.js";
-import { clickStudyMessages } from "../run-summary.js";
 import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 import {
+  batchSizeRow,
   bootstrapRow,
+  boxesAreRow,
   candidatesRow,
+  SURE_WHEN_ABSENT,
+  sureRow,
   colorRow,
+  compareRow,
   configRow,
   contextRow,
   deviceRow,
+  forceReportRow,
   groupByRow,
   jsonRow,
   maxStepsRow,
   modelRow,
+  publishedRow,
+  quietRow,
   rasterizerRow,
   seedRow,
   threadsRow,
+  truthRow,
 } from "../shared-rows.js";
-import type { Terminal } from "../terminal.js";
 import { paintFor, printable, writeLine } from "../terminal.js";
 
-export interface SimulateClicksFlags extends JsonOption, ConfigOption {
+interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly images?: string;
   readonly truth?: string;
   readonly threshold: readonly string[];
@@ -56,9 +60,12 @@ export interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly batchSize?: number;
   readonly threads?: number;
   readonly context?: number;
+  readonly boxesAre?: BoxUnit;
   readonly maxSteps?: number;
   readonly candidates?: number;
+  readonly sure?: number;
   readonly rasterizer: Rasterizer;
+  readonly published: boolean;
   readonly seed: number;
   readonly bootstrap: number;
   readonly force: boolean;
@@ -67,7 +74,7 @@ export interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly color: ColorChoice;
 }
 
-export const simulateClicksTable = {
+const simulateClicksTable = {
   images: {
     type: "text",
     position: 0,
@@ -76,34 +83,26 @@ export const simulateClicksTable = {
     whenAbsent: "those of the last run, or the bundled sample without one",
     describe: "Folder that is searched for images, at any depth",
   },
-  truth: {
-    type: "text",
-    placeholder: "FILE|DIR",
-    group: "common",
-    whenAbsent: "the boxes of the last run",
-    describe: "Boxes with ground truth polygons or masks: COCO file or Cityscapes folder",
-  },
+  truth: { ...truthRow, whenAbsent: "the boxes of the last run" },
   threshold: {
     type: "list",
     placeholder: "T,T,...",
     group: "common",
     default: ["1", "2", "3", "4"],
-    describe:
-      "What the annotator tolerates, in grid cells; with --match area in cells of area; all are simulated at once",
+    describe: "Tolerances to simulate, in grid cells; with --match area, in cells of area",
   },
   match: {
     type: "text",
     choices: ["closest", "ring", "area"],
     group: "common",
     default: "closest",
-    describe:
-      "When a vertex is corrected: too far from the closest ground truth vertex (the paper), from the one at the same place in the ring (the authors' training code), or too much area between the outlines",
+    describe: "Judge a vertex by the closest true one, by its place in the ring, or by the area between",
   },
   metric: {
     type: "text",
     choices: ["chessboard", "manhattan"],
     group: "common",
-    whenAbsent: "chessboard, with --match ring manhattan",
+    whenAbsent: "manhattan with --match ring, else chessboard",
     describe: "How distances between grid cells are measured",
   },
   maxClicks: {
@@ -113,14 +112,14 @@ export const simulateClicksTable = {
     group: "common",
     unit: "clicks per instance",
     whenAbsent: "no limit",
-    describe: "After these everything is accepted",
+    describe: "Accept everything after this many clicks",
   },
   run: {
     type: "text",
     placeholder: "DIR",
     group: "common",
     default: "polyrnn-out",
-    describe: "Output folder of the run that is used when no images are named",
+    describe: "Folder of the run to use when no images are named",
   },
   out: {
     type: "text",
@@ -137,16 +136,9 @@ export const simulateClicksTable = {
     unit: "clicks",
     group: "common",
     whenAbsent: "no limit",
-    describe: "Exit code 1 when the mean clicks per instance at the smallest threshold are more",
+    describe: "Exit with code 1 when the smallest threshold takes more clicks per instance on average",
   },
-  compare: {
-    type: "list",
-    placeholder: "NAME|NAME=FILE",
-    group: "advanced",
-    default: ["box", "square", "ellipse"],
-    describe:
-      "Methods beside the automatic polygons in the report: box, square, ellipse, grabcut, result files as name=other.json, or none",
-  },
+  compare: { ...compareRow, group: "advanced" },
   groupBy: groupByRow,
   categories: {
     type: "list",
@@ -164,91 +156,92 @@ export const simulateClicksTable = {
     whenAbsent: "the run's, else all",
     describe: "Simulate at most this many instances, in input order",
   },
-  batchSize: {
-    type: "number",
-    integer: true,
-    min: 1,
-    max: 256,
-    unit: "crops",
-    group: "advanced",
-    whenAbsent: "chosen from the device",
-    describe: "Crops per call of the encoder; does not change the polygons",
-  },
+  batchSize: batchSizeRow,
   threads: { ...threadsRow, whenAbsent: "all" },
+  boxesAre: { ...boxesAreRow, whenAbsent: "the run's, else pixels" },
   context: { ...contextRow, whenAbsent: "the run's, else the model card's" },
-  maxSteps: { ...maxStepsRow, whenAbsent: "the run's, else 71" },
-  candidates: {
-    ...candidatesRow,
-    whenAbsent: `the run's, else ${DEFAULT_CANDIDATES}`,
-    describe:
-      "Where a polygon fits the network's own mask and its box badly, start from the best of up to so many, drawn here and in the mirror",
-  },
+  maxSteps: { ...maxStepsRow, whenAbsent: `the run's, else ${MAX_STEPS}` },
+  candidates: { ...candidatesRow, whenAbsent: `the run's, else ${DEFAULT_CANDIDATES}` },
+  sure: { ...sureRow, whenAbsent: `the run's, else ${SURE_WHEN_ABSENT}` },
   rasterizer: rasterizerRow,
+  published: publishedRow,
   seed: seedRow,
   bootstrap: bootstrapRow,
   config: configRow,
-  force: {
-    type: "flag",
-    group: "output",
-    default: false,
-    describe: "Replace the report that is already in the output folder",
-  },
+  force: forceReportRow,
   json: jsonRow,
-  quiet: {
-    type: "flag",
-    group: "output",
-    default: false,
-    describe: "No progress and no closing words; failures and errors are still printed",
-  },
+  quiet: { ...quietRow, describe: "Print only failures and errors" },
   verbose: {
     type: "flag",
     group: "output",
     default: false,
-    describe: "Print every failure instead of the first five",
+    describe: "Print every failure instead of the first five of each reason",
   },
   color: colorRow,
 } as const satisfies OptionTable<SimulateClicksFlags>;
 
-/* `polyrnn simulate-clicks`: options in, words and exit code out; the work is clicks/simulate-clicks.ts. */
-
 const DEFAULT_MODEL = "mobile";
-const DEFAULT_MAX_STEPS = 71;
 /** Folder of the report where the user names none. */
 const REPORT_FOLDER = "polyrnn-clicks";
 
-export async function simulateClicksCommand(flags: SimulateClicksFlags, terminal: Terminal): Promise<ExitCode> {
-  if (flags.quiet && flags.verbose) throw usageError("--quiet and --verbose exclude each other", "Leave one of them.");
-  const thresholds = parseThresholds(flags.threshold, "--threshold");
-  const compare = parseComparisons(flags.compare);
-  const inputs = await inputsOf(flags);
-  const say = (line: string): void => {
-    if (!flags.quiet) terminal.stderr.write(`${printable(line)}\n`);
-  };
-  say(`polyrnn ${packageVersion()}: ${inputs.words}`);
-  const out = flags.out ?? inputs.defaultOut;
-  await prepareReportFolder(
-    out,
-    [inputs.truth, ...compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : []))],
-    flags.force,
-  );
+export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
+  path: ["simulate-clicks"],
+  summary: "count the corrections an annotator would make, and what they bring",
+  examples: [
+    {
+      why: "on the last run in polyrnn-out/, or on the bundled sample",
+      line: "polyrnn simulate-clicks --threshold 2",
+    },
+    {
+      why: "on a data set, four annotators from strict to lenient",
+      line: "polyrnn simulate-clicks ./images --truth gt.json --threshold 1,2,3,4 --out study",
+    },
+    {
+      why: "in a CI job: fail above 10 clicks per instance",
+      line: "polyrnn simulate-clicks ./images --truth gt.json --threshold 2 --fail-over-clicks 10 --json",
+    },
+  ],
+  table: simulateClicksTable,
+  async run(flags, terminal) {
+    const { quiet, verbose } = flags;
+    if (quiet && verbose) throw usageError("--quiet and --verbose exclude each other", "Leave one of them.");
+    const { locateComparisons, parseComparisons } = await import("../../evaluate/methods/open-methods.js");
+    const { prepareReportFolder } = await import("../../report/folder.js");
+    const thresholds = parseThresholds(flags.threshold, "--threshold");
+    const compare = await locateComparisons(parseComparisons(flags.compare));
+    const inputs = await inputsOf(flags);
+    const say = (line: string): void => {
+      if (!quiet) terminal.stderr.write(`${printable(line)}\n`);
+    };
+    say(`polyrnn ${packageVersion()}: ${inputs.message}`);
+    const out = flags.out ?? inputs.defaultOut;
+    const compared = compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : []));
+    const simulate = await toSimulateOptions(flags, inputs, thresholds);
+    const takeBack = await prepareReportFolder(out, [inputs.truth, ...compared], flags.force);
 
-  const request = {
-    simulate: toSimulateOptions(flags, inputs, thresholds),
-    evaluate: { compare, minArea: 0, generator: `polyrnn ${packageVersion()}` },
-    out,
-  };
-  const paint = paintFor(terminal.stderr, terminal.env, flags.color);
-  const { study, written } = await studyClicks(request, terminal, terminal.stopSignal(), {
-    quiet: flags.quiet,
-    verbose: flags.verbose,
-    paint,
-    now: () => terminal.now(),
-  });
-  const summary = summarizeClicks(study.report, inputs, { out, written }, flags.failOverClicks);
-  for (const line of clickStudyMessages(summary, study.report)) say(line);
-  if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));
-  return study.failed > 0 || summary.failOverClicks?.passed === false ? EXIT.failures : EXIT.ok;
-}
+    const asked = {
+      source: inputs.source,
+      simulate,
+      evaluate: { compare, minArea: 0, published: flags.published, generator: `polyrnn ${packageVersion()}` },
+      out,
+      ...(flags.failOverClicks !== undefined && { failOverClicks: flags.failOverClicks }),
+    };
+    const paint = paintFor(terminal.stderr, terminal.env, flags.color);
+    const { runStudy } = await import("../click-study.js");
+    const { summary, messages, failed } = await runStudy(asked, terminal, terminal.stopSignal(), {
+      quiet,
+      verbose,
+      paint,
+      now: () => terminal.now(),
+    }).catch(async (error: unknown) => {
+      await takeBack();
+      throw error;
+    });
+    for (const line of messages) say(line);
+    if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));
+    return failed > 0 || summary.failOverClicks?.passed === false ? EXIT.failures : EXIT.ok;
+  },
+});
 
 /** What is simulated on. */
 interface StudyInputs {
@@ -258,7 +251,7 @@ interface StudyInputs {
   readonly run?: LastRun;
   readonly defaultOut: string;
   /** For people. */
-  readonly words: string;
+  readonly message: string;
 }
 
 /** The named data set, else the last run, else the sample that comes with the program. */
@@ -269,8 +262,9 @@ async function inputsOf({ images, truth, run: folder }: SimulateClicksFlags): Pr
         `simulate-clicks ${images}: expected the ground truth of these images, received none`,
         "Name it with --truth FILE.",
       );
-    return { source: "given", images, truth, defaultOut: REPORT_FOLDER, words: `simulating clicks on ${truth}` };
+    return { source: "given", images, truth, defaultOut: REPORT_FOLDER, message: `simulating clicks on ${truth}` };
   }
+  const { readLastRun } = await import("../../runs/run-file.js");
   const run = await readLastRun(folder);
   if (run !== undefined) {
     const boxes = truth ?? run.boxes;
@@ -280,7 +274,7 @@ async function inputsOf({ images, truth, run: folder }: SimulateClicksFlags): Pr
       truth: boxes,
       run,
       defaultOut: join(folder, REPORT_FOLDER),
-      words: `simulating clicks on the run in ${folder} (${boxes})`,
+      message: `simulating clicks on the run in ${folder} (${boxes})`,
     };
   }
   if (truth !== undefined) {
@@ -295,19 +289,22 @@ async function inputsOf({ images, truth, run: folder }: SimulateClicksFlags): Pr
     images: join(sample, "images"),
     truth: join(sample, "boxes.json"),
     defaultOut: REPORT_FOLDER,
-    words: `there is no run in ${folder} and no images were named: simulating clicks on the bundled sample`,
+    message: `there is no run in ${folder} and no images were named: simulating clicks on the bundled sample`,
   };
 }
 
 /** What the flags leave open is as it was in the run; a model of the user's own brings its own context. */
-function toSimulateOptions(
+async function toSimulateOptions(
   flags: SimulateClicksFlags,
   { images, truth, run }: StudyInputs,
   thresholds: readonly number[],
-): SimulateOptions {
+): Promise<SimulateOptions> {
+  const { parseGroupBy } = await import("../../evaluate/groups.js");
   const { device, match, metric, maxClicks, batchSize, threads, rasterizer, seed } = flags;
   const context = flags.context ?? (flags.model === undefined ? run?.context : undefined);
   const limit = flags.limit ?? run?.limit;
+  const boxesAre = flags.boxesAre ?? (run !== undefined && truth === run.boxes ? run.boxesAre : undefined);
+  const sure = flags.sure ?? run?.sure;
   return {
     images,
     truth,
@@ -317,7 +314,7 @@ function toSimulateOptions(
     rasterizer,
     seed,
     model: flags.model ?? run?.modelFolder ?? DEFAULT_MODEL,
-    maxSteps: flags.maxSteps ?? run?.maxSteps ?? DEFAULT_MAX_STEPS,
+    maxSteps: flags.maxSteps ?? run?.maxSteps ?? MAX_STEPS,
     candidates: flags.candidates ?? run?.candidates ?? DEFAULT_CANDIDATES,
     categories: flags.categories.length > 0 ? flags.categories : (run?.categories ?? []),
     groupBy: parseGroupBy(flags.groupBy),
@@ -328,5 +325,7 @@ function toSimulateOptions(
     ...(threads !== undefined && { threads }),
     ...(context !== undefined && { context }),
     ...(limit !== undefined && { limit }),
+    ...(boxesAre !== undefined && { boxesAre }),
+    ...(sure !== undefined && { sure }),
   };
 }

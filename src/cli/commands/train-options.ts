@@ -1,24 +1,81 @@
-/** What was typed for `polyrnn train`, as the options of train/. */
+/**
+ * The flags of `polyrnn train`, and the options of train/ they stand for. Most flags are options of the recipe under
+ * the same name. A resumed run takes everything from its folder; flags given with it must say the same.
+ */
 import { basename, resolve } from "node:path";
 import { receivedOf, usageError } from "../../errors.js";
-import { findModelFolder } from "../../model/folder.js";
 import { nearestName } from "../../nearest.js";
-import type { Augmentation } from "../../train/data/augmentation.js";
-import { checkAugmentation, DEFAULT_AUGMENTATION, NO_AUGMENTATION } from "../../train/data/augmentation.js";
-import type { LossWeights, TrainingData, TrainOptions } from "../../train/options.js";
-import { DEFAULT_RECIPE } from "../../train/options.js";
+import type { Augmentation, LossWeights, Recipe, TrainingData, TrainOptions } from "../../train/options.js";
+import { checkAugmentation, DEFAULT_AUGMENTATION, DEFAULT_RECIPE, NO_AUGMENTATION } from "../../train/options.js";
 import { flagName } from "../option-table.js";
-import type { TrainFlags } from "./train.js";
-import { DEFAULT_OUT, NO_VALIDATION, RANDOM_START } from "./train.js";
+import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 
-/** Networks that come without weights: they start at random. `mobile` is a model as well. */
+export const DEFAULT_OUT = "polyrnn-train";
+/** Instead of a file: no validation. */
+const NO_VALIDATION = "none";
+/** Instead of weights: none to start from. */
+const RANDOM_START = "random";
+/** Networks without weights of their own: they start at random. `mobile` is a bundled model as well. */
 const WITHOUT_WEIGHTS = ["vgg16", "tiny"];
 const MIB = 2 ** 20;
 
-/** What a new run cannot be without. */
-export type NewRunFlags = TrainFlags & { readonly data: string; readonly images: string; readonly val: string };
+/** Flags that are options of the recipe as they stand. */
+const RECIPE_FLAGS = [
+  "steps",
+  "batchSize",
+  "learningRate",
+  "backboneLearningRate",
+  "freeze",
+  "device",
+  "validateEvery",
+  "schedule",
+  "dropEvery",
+  "warmup",
+  "clipNorm",
+  "weightDecay",
+  "ema",
+  "truncate",
+  "smoothing",
+  "maxSteps",
+  "reportEvery",
+  "checkpointEvery",
+  "threads",
+  "seed",
+] as const satisfies readonly (keyof Recipe)[];
+type RecipeFlags = Partial<Pick<Recipe, (typeof RECIPE_FLAGS)[number]>>;
 
-/** @throws E_USAGE naming the first of --data, --images and --val that is missing */
+/** None has a default: a run that is resumed must know what was given and what was not. */
+export interface TrainFlags extends RecipeFlags, JsonOption, ConfigOption {
+  readonly data?: string;
+  readonly images?: string;
+  readonly val?: string;
+  readonly valImages?: string;
+  readonly model?: string;
+  readonly init?: string;
+  readonly out?: string;
+  readonly resume?: string;
+  readonly device?: "auto" | "cuda" | "cpu";
+  readonly lossWeight?: readonly string[];
+  readonly augment?: readonly string[];
+  readonly sourceWeight?: readonly string[];
+  readonly sourceField?: string;
+  readonly categories?: readonly string[];
+  readonly excludeImages?: readonly string[];
+  readonly maxInstances?: number;
+  readonly maxValInstances?: number;
+  readonly minArea?: number;
+  readonly minShare?: number;
+  readonly simplifyCells?: number;
+  readonly maxVertices?: number;
+  readonly imageCache?: number;
+  readonly quiet: boolean;
+  readonly color: ColorChoice;
+}
+
+/** What a new run requires. */
+type NewRunFlags = TrainFlags & { readonly data: string; readonly images: string; readonly val: string };
+
+/** @throws E_USAGE for what a new run lacks, and for options that do not go together */
 export function checkNewRun(flags: TrainFlags): asserts flags is NewRunFlags {
   const hint = 'Run "polyrnn train --help" for examples; --resume DIR goes on with a run.';
   if (flags.data === undefined) throw usageError("--data FILE|DIR is missing: the outlines to learn from", hint);
@@ -26,7 +83,8 @@ export function checkNewRun(flags: TrainFlags): asserts flags is NewRunFlags {
   if (flags.val === undefined) {
     throw usageError(
       "--val FILE|DIR is missing: the outlines the model is judged by, on images that are not trained on",
-      "Without them nobody knows which step was the best; --val none trains all the same and keeps the newest weights.",
+      "Without them nobody knows which step was the best; " +
+        "--val none trains all the same and keeps the newest weights.",
     );
   }
   if (flags.dropEvery !== undefined && (flags.schedule ?? DEFAULT_RECIPE.schedule) !== "step")
@@ -40,64 +98,43 @@ export function checkNewRun(flags: TrainFlags): asserts flags is NewRunFlags {
 }
 
 /**
- * @returns options with every default in place
- * @throws E_USAGE for names and numbers that are none, E_UNAVAILABLE for a model there is not
+ * @returns options with every default filled in
+ * @throws E_USAGE for unknown names and malformed numbers, E_UNAVAILABLE for a model that does not exist
  */
 export async function toTrainOptions(flags: NewRunFlags): Promise<TrainOptions> {
-  const model = await absoluteModel(flags.model ?? DEFAULT_RECIPE.model);
+  const model = await absoluteModel(flags.model ?? DEFAULT_RECIPE.model, WITHOUT_WEIGHTS);
   const init = await startOf(flags.init, model);
   const validation = validationOf(flags);
+  const given = RECIPE_FLAGS.filter((name) => flags[name] !== undefined).map((name) => [name, flags[name]]);
   return {
+    ...DEFAULT_RECIPE,
+    ...(Object.fromEntries(given) as RecipeFlags),
     model,
     ...(init !== undefined && { init }),
+    lossWeights: lossWeightsOf(flags.lossWeight ?? []),
     out: flags.out ?? DEFAULT_OUT,
     data: dataOf(flags),
     ...(validation && { validation }),
-    device: flags.device ?? DEFAULT_RECIPE.device,
-    ...(flags.threads !== undefined && { threads: flags.threads }),
-    seed: flags.seed ?? DEFAULT_RECIPE.seed,
-    batchSize: flags.batch ?? DEFAULT_RECIPE.batchSize,
-    steps: flags.steps ?? DEFAULT_RECIPE.steps,
-    backboneLearningRate: flags.backboneLearningRate ?? DEFAULT_RECIPE.backboneLearningRate,
-    rate: flags.lr ?? DEFAULT_RECIPE.rate,
-    schedule: flags.schedule ?? DEFAULT_RECIPE.schedule,
-    warmUp: flags.warmup ?? DEFAULT_RECIPE.warmUp,
-    dropEvery: flags.dropEvery ?? DEFAULT_RECIPE.dropEvery,
-    weightDecay: flags.weightDecay ?? DEFAULT_RECIPE.weightDecay,
-    clipNorm: flags.clip ?? DEFAULT_RECIPE.clipNorm,
-    average: flags.ema ?? DEFAULT_RECIPE.average,
-    ...(flags.freeze !== undefined && { freeze: flags.freeze }),
-    ...(flags.truncate !== undefined && { truncate: flags.truncate }),
-    lossWeights: lossWeightsOf(flags.lossWeight ?? []),
-    smoothing: flags.smoothing ?? DEFAULT_RECIPE.smoothing,
-    reportEvery: flags.reportEvery ?? DEFAULT_RECIPE.reportEvery,
-    validateEvery: flags.validateEvery ?? DEFAULT_RECIPE.validateEvery,
-    checkpointEvery: flags.checkpointEvery ?? DEFAULT_RECIPE.checkpointEvery,
-    maxSteps: flags.maxSteps ?? DEFAULT_RECIPE.maxSteps,
   };
 }
 
-/** A run may be gone on with from another folder; names of what comes with the program stay names. */
-async function absoluteModel(name: string): Promise<string> {
+/** Lets a run be resumed from another working folder. Names of bundled models stay names. */
+async function absoluteModel(name: string, others: readonly string[]): Promise<string> {
   if (WITHOUT_WEIGHTS.includes(name) || name === DEFAULT_RECIPE.model) return name;
-  const folder = await findModelFolder(name);
+  const { findModelFolder } = await import("../../model/folder.js");
+  const folder = await findModelFolder(name, others);
   return basename(folder) === name && folder !== resolve(name) ? name : folder;
 }
 
 async function startOf(init: string | undefined, model: string): Promise<string | undefined> {
   if (init === undefined) return WITHOUT_WEIGHTS.includes(model) ? undefined : model;
   if (init === RANDOM_START) return undefined;
-  return init.endsWith(".safetensors") ? resolve(init) : absoluteModel(init);
+  return init.endsWith(".safetensors") ? resolve(init) : absoluteModel(init, [RANDOM_START]);
 }
 
-function sharedData({
-  minArea,
-  minShare,
-  simplifyCells,
-  maxVertices,
-  sourceField,
-  categories,
-}: TrainFlags): Pick<TrainingData, "filter" | "sourceField" | "categories"> {
+/** What holds for training and validation alike. */
+function sharedData(flags: TrainFlags): Pick<TrainingData, "filter" | "sourceField" | "categories"> {
+  const { minArea, minShare, simplifyCells, maxVertices, sourceField, categories } = flags;
   const filter = {
     ...(minArea !== undefined && { minAreaPx: minArea }),
     ...(minShare !== undefined && { minLargestShare: minShare }),
@@ -139,29 +176,36 @@ function validationOf(flags: NewRunFlags): TrainOptions["validation"] {
   };
 }
 
+type Changeable<T> = { -readonly [K in keyof T]: T[K] };
+
 function lossWeightsOf(items: readonly string[]): LossWeights {
-  const weights: Record<string, number> = { ...DEFAULT_RECIPE.lossWeights };
-  for (const [name, value] of parseNamedNumbers(items, "--loss-weight")) {
-    if (!Object.hasOwn(weights, name)) throw unknownName("--loss-weight", name, Object.keys(weights));
+  const weights: Changeable<LossWeights> = { ...DEFAULT_RECIPE.lossWeights };
+  const names = new Map(namesOf(weights).map((name) => [name as string, name]));
+  for (const [typed, value] of parseNamedNumbers(items, "--loss-weight")) {
+    const name = names.get(typed);
+    if (name === undefined) throw unknownName("--loss-weight", typed, [...names.keys()]);
     weights[name] = value;
   }
-  return weights as unknown as LossWeights;
+  return weights;
 }
 
-/** Every number, so that run.json says what was done even when defaults change. @throws E_USAGE */
+/** Includes what was not given, so that run.json says what was done even when defaults change. @throws E_USAGE */
 function augmentationOf(items: readonly string[]): Augmentation {
   if (items.length === 1 && items[0] === "none") return NO_AUGMENTATION;
-  const names = new Map(Object.keys(DEFAULT_AUGMENTATION).map((name) => [flagName(name), name]));
-  const chosen: Record<string, number | boolean> = { ...DEFAULT_AUGMENTATION };
+  const chosen: Changeable<Augmentation> = { ...DEFAULT_AUGMENTATION };
+  const names = new Map(namesOf(chosen).map((name) => [flagName(name), name]));
   for (const [typed, value] of parseNamedNumbers(items, "--augment")) {
     const name = names.get(typed);
     if (name === undefined) throw unknownName("--augment", typed, [...names.keys()]);
-    const isFlag = typeof chosen[name] === "boolean";
-    if (isFlag && value !== 0 && value !== 1)
-      throw usageError(`--augment ${typed}: expected 0 or 1 but received ${value}`, "1 switches it on.");
-    chosen[name] = isFlag ? value === 1 : value;
+    if (name !== "randomStart") chosen[name] = value;
+    else if (value === 0 || value === 1) chosen[name] = value === 1;
+    else throw usageError(`--augment ${typed}: expected 0 or 1 but received ${value}`, "1 switches it on.");
   }
-  return checkAugmentation(chosen as unknown as Augmentation);
+  return checkAugmentation(chosen);
+}
+
+function namesOf<T extends object>(record: T): Extract<keyof T, string>[] {
+  return Object.keys(record) as Extract<keyof T, string>[];
 }
 
 function unknownName(place: string, name: string, known: readonly string[]): Error {
@@ -172,11 +216,42 @@ function unknownName(place: string, name: string, known: readonly string[]): Err
   );
 }
 
-/* `polyrnn train --resume DIR` takes everything from the run. What is given besides must say the same. */
+/**
+ * Reads numbers with names, as in `--loss-weight edge=0.5,mask=2`.
+ * @param place for example "--loss-weight"
+ * @returns in the order given; the caller checks ranges
+ * @throws E_USAGE for an item that is not NAME=N, and for a name given twice
+ */
+function parseNamedNumbers(items: readonly string[], place: string): ReadonlyMap<string, number> {
+  const numbers = new Map<string, number>();
+  for (const item of items) {
+    // The name comes from a file and may contain a = itself.
+    const at = item.lastIndexOf("=");
+    const [name, text] = [item.slice(0, Math.max(0, at)).trim(), item.slice(at + 1).trim()];
+    const value = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN;
+    if (at < 1 || !Number.isFinite(value)) {
+      throw usageError(
+        `${place}: expected NAME=NUMBER but received ${receivedOf(item)}`,
+        `Write it as in ${place} ${at < 1 ? "name" : name}=0.5.`,
+      );
+    }
+    if (numbers.has(name)) {
+      throw usageError(
+        `${place}: expected every name once but received ${receivedOf(name)} twice`,
+        "Leave one of them.",
+      );
+    }
+    numbers.set(name, value);
+  }
+  return numbers;
+}
 
-type RunFlag = Exclude<keyof TrainFlags, "resume" | "out" | "config" | "json" | "quiet" | "color">;
+type RunFlag = Exclude<
+  keyof TrainFlags,
+  "resume" | "out" | "quiet" | "color" | keyof ConfigOption | keyof JsonOption | keyof RecipeFlags
+>;
 
-/** Where each option of the command line is in the options of a run. */
+/** Where the other flags are in the options of a run. */
 const PLACES: { readonly [K in RunFlag]: (options: TrainOptions) => unknown } = {
   data: ({ data }) => data.boxes,
   images: ({ data }) => data.images,
@@ -184,22 +259,7 @@ const PLACES: { readonly [K in RunFlag]: (options: TrainOptions) => unknown } = 
   valImages: ({ validation }) => validation?.images,
   model: ({ model }) => model,
   init: ({ init }) => init ?? RANDOM_START,
-  steps: ({ steps }) => steps,
-  batch: ({ batchSize }) => batchSize,
-  lr: ({ rate }) => rate,
-  backboneLearningRate: ({ backboneLearningRate }) => backboneLearningRate,
-  freeze: ({ freeze }) => freeze,
-  device: ({ device }) => device,
-  validateEvery: ({ validateEvery }) => validateEvery,
-  schedule: ({ schedule }) => schedule,
-  dropEvery: ({ dropEvery }) => dropEvery,
-  warmup: ({ warmUp }) => warmUp,
-  clip: ({ clipNorm }) => clipNorm,
-  weightDecay: ({ weightDecay }) => weightDecay,
-  ema: ({ average }) => average,
-  truncate: ({ truncate }) => truncate,
   lossWeight: ({ lossWeights }) => lossWeights,
-  smoothing: ({ smoothing }) => smoothing,
   augment: ({ data }) => data.augmentation,
   sourceWeight: ({ data }) => data.sourceWeights,
   sourceField: ({ data }) => data.sourceField,
@@ -211,13 +271,12 @@ const PLACES: { readonly [K in RunFlag]: (options: TrainOptions) => unknown } = 
   minShare: ({ data }) => data.filter?.minLargestShare,
   simplifyCells: ({ data }) => data.filter?.simplifyCells,
   maxVertices: ({ data }) => data.filter?.maxVertices,
-  maxSteps: ({ maxSteps }) => maxSteps,
-  reportEvery: ({ reportEvery }) => reportEvery,
-  checkpointEvery: ({ checkpointEvery }) => checkpointEvery,
   imageCache: ({ data }) => data.cacheBytes,
-  threads: ({ threads }) => threads,
-  seed: ({ seed }) => seed,
 };
+const ALL_PLACES: ReadonlyMap<string, (options: TrainOptions) => unknown> = new Map([
+  ...Object.entries(PLACES),
+  ...RECIPE_FLAGS.map((name) => [name, (options: TrainOptions) => options[name]] as const),
+]);
 
 /**
  * @param folder the run
@@ -235,55 +294,25 @@ export async function refuseContradictions(flags: TrainFlags, folder: string, ru
   const differences: string[] = [];
   if (flags.out !== undefined && resolve(flags.out) !== resolve(folder))
     differences.push(`--out is ${flags.out}, the run's folder is ${folder}`);
-  for (const [name, place] of Object.entries(PLACES) as [RunFlag, (options: TrainOptions) => unknown][]) {
-    if (flags[name] === undefined) continue;
-    const [asked, had] = [place(given), place(run)].map(words);
-    if (asked !== had) differences.push(`--${flagName(name)} is ${asked!}, in the run it is ${had!}`);
+  for (const name of namesOf(flags)) {
+    const place = ALL_PLACES.get(name);
+    if (place === undefined || flags[name] === undefined) continue;
+    const [asked, had] = [shown(place(given)), shown(place(run))];
+    if (asked !== had) differences.push(`--${flagName(name)} is ${asked}, in the run it is ${had}`);
   }
   if (differences.length > 0) {
     throw usageError(
       `--resume ${folder}: expected options that are those of the run, received others: ${differences.join("; ")}`,
-      "Leave them out: a run that is resumed takes everything from its folder. For other options, begin a new run with --init.",
+      "Leave them out: a run that is resumed takes everything from its folder. " +
+        "For other options, begin a new run with --init.",
     );
   }
 }
 
-/** Objects with their keys in order, so that equal options have equal words. */
-function words(value: unknown): string {
+/** Objects have their keys in order, so that equal options give equal text. */
+function shown(value: unknown): string {
   if (value === undefined) return "not given";
   return typeof value !== "object" || value === null || Array.isArray(value)
     ? JSON.stringify(value)
     : JSON.stringify(Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))));
-}
-
-/*
- * Lists of numbers with names, as `--loss-weight edge=0.5,mask=2` and `--source-weight coco=0.46,people=0.17` give
- * them.
- */
-
-/**
- * @param place for example "--loss-weight"
- * @returns in the order given; ranges are for the caller to check
- * @throws E_USAGE for an item that is not NAME=N, and a name that is there twice
- */
-export function parseNamedNumbers(items: readonly string[], place: string): ReadonlyMap<string, number> {
-  const numbers = new Map<string, number>();
-  for (const item of items) {
-    // The name may hold a = itself: it is a field of a file.
-    const at = item.lastIndexOf("=");
-    const [name, text] = [item.slice(0, Math.max(0, at)).trim(), item.slice(at + 1).trim()];
-    const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN;
-    if (at < 1 || !Number.isFinite(value))
-      throw usageError(
-        `${place}: expected NAME=NUMBER but received ${receivedOf(item)}`,
-        `Write it as in ${place} ${at < 1 ? "name" : name}=0.5.`,
-      );
-    if (numbers.has(name))
-      throw usageError(
-        `${place}: expected every name once but received ${receivedOf(name)} twice`,
-        "Leave one of them.",
-      );
-    numbers.set(name, value);
-  }
-  return numbers;
 }

@@ -1,19 +1,31 @@
 /**
- * Progress of a training run on standard error: a bar on a terminal, else a plain line now and then; validations stay
- * on the screen.
+ * What `polyrnn train` shows of a run: a bar on a terminal or plain lines at intervals, validations that stay on the
+ * screen, JSON lines, training.html, and the closing lines.
  */
-import type { LossParts, RunEnded, RunStarted, TrainEvents, ValidationLine } from "../../train/events.js";
-import type { Display } from "../progress.js";
-import { BAR_COLUMNS, durationText, openDisplay } from "../progress.js";
-import type { OutputStream } from "../terminal.js";
-import { printable } from "../terminal.js";
+import { count } from "../../count.js";
+import { PolyrnnError } from "../../errors.js";
+import type { RunLock } from "../../runs/lock.js";
+import type {
+  LossParts,
+  RunEnded,
+  RunStarted,
+  TrainEvents,
+  TrainingHistory,
+  ValidationLine,
+} from "../../train/events.js";
+import type { TrainOptions } from "../../train/options.js";
+import { packageVersion } from "../../version.js";
+import { durationText } from "../phrases.js";
+import { BAR_COLUMNS, openDisplay } from "../progress.js";
+import type { OutputStream, Terminal } from "../terminal.js";
+import { printable, writeLine } from "../terminal.js";
 
-/** A training run takes hours: fewer lines than other commands. */
+/** A training run takes hours, so it prints fewer lines than other commands. */
 const LINE_EVERY_MS = 30_000;
 const DEFAULT_COLUMNS = 80;
-/** Losses of single steps jump; what is shown follows them at this share per step. */
-const FOLLOW = 0.1;
-/** Sources that are named in a line of a validation. */
+/** Losses of single steps jump; the mean that is shown moves by this share per step. */
+const SHARE_PER_STEP = 0.1;
+/** Sources named in the line of a validation. */
 const SHOWN_SOURCES = 8;
 
 export type TrainProgress = Required<Pick<TrainEvents, "started" | "step" | "validating" | "validation" | "note">> & {
@@ -31,7 +43,7 @@ export function showTrainProgress(
   const say = (line: string): void => {
     if (!options.quiet) display.print(printable(line));
   };
-  const followed = new Followed();
+  const means = new RunningMeans();
   let maskIou: number | undefined;
   let steps = { finished: 0, total: 1 };
   return {
@@ -42,12 +54,12 @@ export function showTrainProgress(
     },
     step(now) {
       maskIou = now.line?.maskIou ?? maskIou;
-      const words = stepMessage({ ...now, ...followed.follow(now), ...(maskIou !== undefined && { maskIou }) });
+      const parts = stepMessage({ ...now, ...means.follow(now), ...(maskIou !== undefined && { maskIou }) });
       steps = { finished: now.step, total: now.steps };
-      display.show(steps, isBar ? fitting(words, room) : words.join(", "));
+      display.show(steps, isBar ? fitting(parts, room) : parts.join(", "));
     },
     validating({ done, all }) {
-      showValidating(display, steps, done, all);
+      display.show(steps, `validating: ${done} of ${count(all, "instance")}`);
     },
     validation(line) {
       say(validationMessage(line));
@@ -58,17 +70,8 @@ export function showTrainProgress(
   };
 }
 
-function showValidating(
-  display: Display,
-  steps: { readonly finished: number; readonly total: number },
-  done: number,
-  all: number,
-): void {
-  display.show(steps, `validating: ${done} of ${all} instances`);
-}
-
 /** Running means of the losses and the accuracy. */
-class Followed {
+class RunningMeans {
   #losses: LossParts | undefined;
   #accuracy = 0;
 
@@ -87,13 +90,16 @@ class Followed {
             edge: blend(before.edge, losses.edge),
             vertex: blend(before.vertex, losses.vertex),
             ...(losses.mask !== undefined && { mask: blend(before.mask ?? losses.mask, losses.mask) }),
+            ...(losses.fineMask !== undefined && {
+              fineMask: blend(before.fineMask ?? losses.fineMask, losses.fineMask),
+            }),
           };
     return { losses: this.#losses, accuracy: this.#accuracy };
   }
 }
 
 function blend(before: number, now: number): number {
-  return before + FOLLOW * (now - before);
+  return before + SHARE_PER_STEP * (now - before);
 }
 
 export interface ShownStep {
@@ -106,16 +112,9 @@ export interface ShownStep {
   readonly secondsLeft: number;
 }
 
-/** Parts of a line, in the order in which they are read: "step 1200 of 10000", "loss 3.21", ... */
-export function stepMessage({
-  step,
-  steps,
-  losses,
-  accuracy,
-  maskIou,
-  instancesPerSecond,
-  secondsLeft,
-}: ShownStep): readonly string[] {
+/** Parts of a line, most important first: "step 1200 of 10000", "loss 3.21", ... */
+export function stepMessage(shown: ShownStep): readonly string[] {
+  const { step, steps, losses, accuracy, maskIou, instancesPerSecond, secondsLeft } = shown;
   const { total, ...parts } = losses;
   return [
     `step ${step} of ${steps}`,
@@ -131,9 +130,9 @@ export function stepMessage({
 }
 
 /** As many parts, from the first on, as fit the width. */
-export function fitting(words: readonly string[], width: number): string {
-  let line = words[0] ?? "";
-  for (const part of words.slice(1)) {
+export function fitting(parts: readonly string[], width: number): string {
+  let line = parts[0] ?? "";
+  for (const part of parts.slice(1)) {
     if (line.length + 2 + part.length > width) break;
     line += `, ${part}`;
   }
@@ -148,30 +147,35 @@ export function validationMessage({ step, all, bySource, failed, isBest }: Valid
     .slice(0, SHOWN_SOURCES)
     .map(([name, { iou }]) => `${name} ${iou.toFixed(3)}`);
   const others = sources.length > SHOWN_SOURCES ? ` and ${sources.length - SHOWN_SOURCES} more` : "";
-  return (
-    `validation at step ${step}: IoU ${all.iou.toFixed(3)}${isBest ? " (best so far)" : ""}, the box itself ${all.boxIou.toFixed(3)}` +
-    `${sources.length > 1 ? `; ${named.join(", ")}${others}` : ""}${failed > 0 ? `; ${failed} of ${all.instances} gave no polygon` : ""}`
-  );
+  const best = isBest ? " (best so far)" : "";
+  return [
+    `validation at step ${step}: IoU ${all.iou.toFixed(3)}${best}, the box itself ${all.boxIou.toFixed(3)}`,
+    ...(sources.length > 1 ? [`${named.join(", ")}${others}`] : []),
+    ...(failed > 0 ? [`${failed} of ${all.instances} gave no polygon`] : []),
+  ].join("; ");
 }
 
-/** What a run begins with, before the first step. */
+/** Lines before the first step. */
 export function startedMessage(run: RunStarted): readonly string[] {
   const dropped = [...run.dropped].sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${reason} ${count}`);
   const sources =
     run.bySource.size > 1 ? ` (${[...run.bySource].map(([name, count]) => `${name} ${count}`).join(", ")})` : "";
+  const frozen = run.frozen > 0 ? `, ${run.frozen} frozen` : "";
+  const validated = run.validationInstances > 0 ? `validated on ${run.validationInstances}` : "no validation";
   return [
-    `training ${run.architecture} with ${run.device}: ${run.trainable} weights${run.frozen > 0 ? `, ${run.frozen} frozen` : ""}; start: ${run.start}`,
-    `${run.instances} instances on ${run.images} images${sources}${run.validationInstances > 0 ? `, validated on ${run.validationInstances}` : ", no validation"}`,
+    `training ${run.architecture} with ${run.device}: ${count(run.trainable, "weight")}${frozen}; start: ${run.start}`,
+    `${count(run.instances, "instance")} on ${count(run.images, "image")}${sources}, ${validated}`,
     ...(dropped.length > 0 ? [`left out: ${dropped.join(", ")}`] : []),
     run.doneSteps > 0
       ? `going on after step ${run.doneSteps} of ${run.steps} in ${run.folder}`
-      : `${run.steps} steps of ${run.batchSize} crops into ${run.folder}`,
+      : `${count(run.steps, "step")} of ${count(run.batchSize, "crop")} into ${run.folder}`,
   ];
 }
 
-/* The closing words of `polyrnn train`. */
-
-/** @param folder as it was typed: for the commands to run next */
+/**
+ * Closing lines.
+ * @param folder as it was typed, for the command to run next
+ */
 export function endedMessages(
   { reason, step, best, seconds }: RunEnded,
   folder: string,
@@ -191,7 +195,7 @@ export function endedMessages(
       `next: polyrnn train --resume ${place}`,
     ];
   return [
-    `${step} steps done in ${durationText(seconds)}`,
+    `${count(step, "step")} done in ${durationText(seconds)}`,
     ...(bestText.length > 0 ? bestText : [`${folder} is the model of the last step`]),
     ...page,
     `next: polyrnn annotate ./images --boxes boxes.json --model ${modelPath(place)}`,
@@ -201,4 +205,102 @@ export function endedMessages(
 /** A bare word could be the name of a model that comes with the program. */
 function modelPath(place: string): string {
   return /[\\/]/.test(place) ? place : `./${place}`;
+}
+
+/** Facts about a run that are known before its first step. */
+export interface PreparedRun {
+  readonly isResumed: boolean;
+  /** Absolute. */
+  readonly folder: string;
+  /** The folder as it was typed. */
+  readonly typed: string;
+  readonly options: TrainOptions;
+  /** Held already; absent: taken when the run starts. */
+  readonly lock?: RunLock;
+}
+
+/** Shows progress, prints JSON lines, writes the page, and keeps other runs out of the folder. */
+export class RunReporter implements TrainEvents {
+  #run: RunStarted | undefined;
+  #lock: RunLock | undefined;
+  hasPage = false;
+  /** Step of the last checkpoint that was written. */
+  checkpointStep: number | undefined;
+
+  constructor(
+    private readonly terminal: Terminal,
+    private readonly progress: TrainProgress,
+    private readonly prepared: PreparedRun,
+    private readonly isJson: boolean,
+  ) {
+    this.#lock = prepared.lock;
+  }
+
+  async started(run: RunStarted): Promise<void> {
+    this.#run = run;
+    if (this.#lock === undefined) {
+      const { RunLock } = await import("../../runs/lock.js");
+      this.#lock = await RunLock.take(run.folder, (line) => {
+        this.note(line);
+      });
+    }
+    await this.progress.started(run);
+    await this.#writeJson({
+      version: 1,
+      ...run,
+      type: "started",
+      bySource: Object.fromEntries(run.bySource),
+      dropped: Object.fromEntries(run.dropped),
+    });
+  }
+
+  async step(now: Parameters<TrainProgress["step"]>[0]): Promise<void> {
+    await this.progress.step(now);
+    if (now.line !== undefined) await this.#writeJson(now.line);
+  }
+
+  async validating(now: Parameters<TrainProgress["validating"]>[0]): Promise<void> {
+    await this.progress.validating(now);
+  }
+
+  async validation(line: ValidationLine, history: TrainingHistory): Promise<void> {
+    await this.progress.validation(line, history);
+    const { drawn: _drawn, ...scores } = line;
+    await this.#writeJson(scores);
+    await this.#writePage(history);
+  }
+
+  async checkpoint({ step }: { readonly step: number }): Promise<void> {
+    this.checkpointStep = step;
+    await this.#writeJson({ type: "checkpoint", step });
+  }
+
+  note(text: string): void {
+    void this.progress.note(text);
+  }
+
+  async release(): Promise<void> {
+    await this.#lock?.release();
+  }
+
+  /** A page that cannot be written is no reason to end a run of hours. */
+  async #writePage(history: TrainingHistory): Promise<void> {
+    if (this.#run === undefined) return;
+    const { describeOptions, TRAINING_PAGE, writeTrainingPage } = await import("../../train/page/render-training.js");
+    try {
+      await writeTrainingPage(this.prepared.folder, history, {
+        run: this.#run,
+        options: describeOptions(this.prepared.options),
+        generator: `polyrnn ${packageVersion()}`,
+      });
+      this.hasPage = true;
+    } catch (error) {
+      if (!(error instanceof PolyrnnError)) throw error;
+      this.note(`${TRAINING_PAGE} is left as it was, the run goes on: ${error.message}`);
+    }
+  }
+
+  async #writeJson(line: object): Promise<void> {
+    if (this.isJson) await writeLine(this.terminal.stdout, JSON.stringify(line));
+  }
 }

@@ -1,83 +1,28 @@
 /**
- * The options of `polyrnn train`. None has a default in the table's sense: a run that is resumed must be able to tell
- * what was given from what was not. What happens without an option is said in its row, from the defaults of train/.
+ * `polyrnn train`: options in, progress, page and exit code out; the work is in train/train.ts. The table has no
+ * defaults, because a resumed run must know what was given. Each row says what happens without it.
  */
 import { resolve } from "node:path";
-import type { ExitCode } from "../../errors.js";
 import { EXIT, PolyrnnError } from "../../errors.js";
-import { RunLock } from "../../runs/lock.js";
-import { DEFAULT_AUGMENTATION } from "../../train/data/augmentation.js";
-import { DEFAULT_SEQUENCE_LIMITS } from "../../train/data/targets.js";
-import { DEFAULT_RING_FILTER } from "../../train/data/truth.js";
-import type { RunEnded, RunStarted, TrainEvents, TrainingHistory } from "../../train/events.js";
-import type { TrainOptions } from "../../train/options.js";
-import { DEFAULT_RECIPE, RECIPE_RANGES } from "../../train/options.js";
-import { describeOptions, TRAINING_PAGE, writeTrainingPage } from "../../train/page/render-training.js";
-import { readRun } from "../../train/run-file.js";
-import type { TrainHost } from "../../train/train.js";
+import type { RunEnded } from "../../train/events.js";
+import {
+  DEFAULT_AUGMENTATION,
+  DEFAULT_RECIPE,
+  DEFAULT_RING_FILTER,
+  DEFAULT_SEQUENCE_LIMITS,
+  RECIPE_RANGES,
+} from "../../train/options.js";
 import { packageVersion } from "../../version.js";
+import { defineCommand } from "../command.js";
 import type { NumberRow, OptionTable } from "../option-table.js";
 import { flagName } from "../option-table.js";
-import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 import { colorRow, configRow, jsonRow } from "../shared-rows.js";
-import type { Terminal } from "../terminal.js";
 import { printable, writeLine } from "../terminal.js";
-import { checkNewRun, refuseContradictions, toTrainOptions } from "./train-options.js";
-import type { TrainProgress } from "./train-progress.js";
-import { endedMessages, showTrainProgress } from "./train-progress.js";
+import type { TrainFlags } from "./train-options.js";
+import { checkNewRun, DEFAULT_OUT, refuseContradictions, toTrainOptions } from "./train-options.js";
+import type { PreparedRun, RunReporter } from "./train-progress.js";
 
-export const DEFAULT_OUT = "polyrnn-train";
-/** In place of a file: no validation; in place of weights: none to start from. */
-export const NO_VALIDATION = "none";
-export const RANDOM_START = "random";
-
-export interface TrainFlags extends JsonOption, ConfigOption {
-  readonly data?: string;
-  readonly images?: string;
-  readonly val?: string;
-  readonly valImages?: string;
-  readonly model?: string;
-  readonly init?: string;
-  readonly out?: string;
-  readonly resume?: string;
-  readonly steps?: number;
-  readonly batch?: number;
-  readonly lr?: number;
-  readonly backboneLearningRate?: number;
-  readonly freeze?: string;
-  readonly device?: "auto" | "cuda" | "cpu";
-  readonly validateEvery?: number;
-  readonly schedule?: "cosine" | "step";
-  readonly dropEvery?: number;
-  readonly warmup?: number;
-  readonly clip?: number;
-  readonly weightDecay?: number;
-  readonly ema?: number;
-  readonly truncate?: number;
-  readonly lossWeight?: readonly string[];
-  readonly smoothing?: number;
-  readonly augment?: readonly string[];
-  readonly sourceWeight?: readonly string[];
-  readonly sourceField?: string;
-  readonly categories?: readonly string[];
-  readonly excludeImages?: readonly string[];
-  readonly maxInstances?: number;
-  readonly maxValInstances?: number;
-  readonly minArea?: number;
-  readonly minShare?: number;
-  readonly simplifyCells?: number;
-  readonly maxVertices?: number;
-  readonly maxSteps?: number;
-  readonly reportEvery?: number;
-  readonly checkpointEvery?: number;
-  readonly imageCache?: number;
-  readonly threads?: number;
-  readonly seed?: number;
-  readonly quiet: boolean;
-  readonly color: ColorChoice;
-}
-
-/** A number of the recipe, with the range and the default it has there. */
+/** A number of the recipe, with its range and default. */
 function recipeRow(
   name: keyof typeof RECIPE_RANGES,
   describe: string,
@@ -101,25 +46,24 @@ const augmentationText = Object.entries(DEFAULT_AUGMENTATION)
   .map(([name, value]) => `${flagName(name)}=${Number(value)}`)
   .join(", ");
 
-export const trainTable = {
+const trainTable = {
   data: {
     type: "text",
     placeholder: "FILE|DIR",
     group: "common",
-    describe: "Outlines to learn from: COCO file with segmentations, or Cityscapes folder; a new run needs it",
+    describe: "COCO file with segmentations or Cityscapes folder to learn from; required for a new run",
   },
   images: {
     type: "text",
     placeholder: "DIR",
     group: "common",
-    describe: "Folder that is searched for the images, at any depth; a new run needs it",
+    describe: "Folder to search for the images, at any depth; required for a new run",
   },
   val: {
     type: "text",
     placeholder: "FILE|DIR|none",
     group: "common",
-    describe:
-      "Outlines on other images, by which the best model is chosen; a new run needs it, or none to keep the newest model",
+    describe: "Like --data, to choose the best model; none keeps the newest; required for a new run",
   },
   valImages: {
     type: "text",
@@ -133,32 +77,34 @@ export const trainTable = {
     placeholder: "NAME|DIR",
     group: "common",
     whenAbsent: DEFAULT_RECIPE.model,
-    describe: "Network to train: mobile, vgg16, tiny, or that of a model's folder",
+    describe: "Network to train: mobile, vgg16, tiny, or that of a model folder",
   },
   init: {
     type: "text",
     placeholder: "NAME|DIR|FILE",
     group: "common",
     whenAbsent: "the weights of --model, random for vgg16 and tiny",
-    describe: "Weights to start from: a model, a .safetensors file that may hold only some of them, or random",
+    describe: "Weights to start from: a model, a .safetensors file (may be partial), or random",
   },
   out: {
     type: "text",
     placeholder: "DIR",
     group: "common",
     whenAbsent: DEFAULT_OUT,
-    describe: "Run folder, empty or absent; it becomes a model that every command takes by path",
+    describe: "Run folder, empty or new; it becomes a model that every command accepts by path",
   },
   resume: {
     type: "text",
     placeholder: "DIR",
     group: "common",
-    describe: "Go on with the run in this folder; everything else is taken from it",
+    describe: "Continue the run in this folder; all other options are taken from it",
   },
-  steps: recipeRow("steps", "Steps in all", { group: "common", unit: "steps" }),
-  batch: recipeRow("batchSize", "Crops per step", { group: "common", unit: "crops" }),
-  lr: recipeRow("rate", "Highest learning rate, of everything but the encoder's trunk", { group: "common" }),
-  backboneLearningRate: recipeRow("backboneLearningRate", "Highest learning rate of the encoder's trunk", {
+  steps: recipeRow("steps", "Training steps in total", { group: "common", unit: "steps" }),
+  batchSize: recipeRow("batchSize", "Crops per step", { group: "common", unit: "crops" }),
+  learningRate: recipeRow("learningRate", "Peak learning rate of everything but the encoder's backbone", {
+    group: "common",
+  }),
+  backboneLearningRate: recipeRow("backboneLearningRate", "Peak learning rate of the encoder's backbone", {
     group: "common",
   }),
   freeze: {
@@ -166,16 +112,17 @@ export const trainTable = {
     placeholder: "LAYER",
     group: "common",
     whenAbsent: "everything is trained",
-    describe: "Keep the trunk up to and including this layer (block_2, conv2_2) as it is",
+    describe: "Do not train the backbone up to and including this layer, such as block_2 or conv2_2",
   },
   device: {
     type: "text",
     choices: ["auto", "cuda", "cpu"],
+    otherWords: { gpu: "Use cuda for an NVIDIA GPU; training has no other.", webgpu: "Training has no WebGPU." },
     group: "common",
     whenAbsent: DEFAULT_RECIPE.device,
-    describe: "What computes, through TensorFlow.js; auto takes cuda where it works",
+    describe: "Device for TensorFlow.js; auto takes cuda where it works",
   },
-  validateEvery: recipeRow("validateEvery", "Validate so often, and after the last step", {
+  validateEvery: recipeRow("validateEvery", "Steps between validations; one always follows the last step", {
     group: "common",
     unit: "steps",
   }),
@@ -186,15 +133,17 @@ export const trainTable = {
     whenAbsent: DEFAULT_RECIPE.schedule,
     describe: "How the learning rates fall",
   },
-  dropEvery: recipeRow("dropEvery", "With --schedule step: divide the rates by 10 so often", { unit: "steps" }),
-  warmup: recipeRow("warmUp", "The rates rise from 0 for so long", { unit: "steps" }),
-  clip: recipeRow("clipNorm", "Largest norm of the gradient; 0: no clipping"),
-  weightDecay: recipeRow("weightDecay", "AdamW's weight decay; 0: plain Adam"),
-  ema: recipeRow(
-    "average",
-    "Decay of the moving average of the weights, which is validated and saved; 0: the weights themselves",
-  ),
-  truncate: recipeRow("truncate", "Gradients reach back so far", { unit: "decoder steps", whenAbsent: "to the first" }),
+  dropEvery: recipeRow("dropEvery", "With --schedule step: steps after which the learning rates are divided by 10", {
+    unit: "steps",
+  }),
+  warmup: recipeRow("warmup", "Steps over which the learning rates rise from 0", { unit: "steps" }),
+  clipNorm: recipeRow("clipNorm", "Largest norm of the gradient; 0 for no clipping"),
+  weightDecay: recipeRow("weightDecay", "Weight decay of AdamW; 0 for plain Adam"),
+  ema: recipeRow("ema", "Decay of the weights' moving average, which is validated and saved; 0 for none"),
+  truncate: recipeRow("truncate", "Decoder steps that gradients flow back through", {
+    unit: "decoder steps",
+    whenAbsent: "all",
+  }),
   lossWeight: {
     type: "list",
     placeholder: "NAME=N,...",
@@ -202,22 +151,22 @@ export const trainTable = {
     whenAbsent: Object.entries(DEFAULT_RECIPE.lossWeights)
       .map(([name, weight]) => `${name}=${weight}`)
       .join(","),
-    describe: "Weights of the loss parts steps, edge, vertex and mask; parts that are not named keep theirs",
+    describe: "Weights of the loss parts steps, edge, vertex and mask; others keep their default",
   },
-  smoothing: recipeRow("smoothing", "Weight of the cells beside the true one in the targets; 0: the true cell alone"),
+  smoothing: recipeRow("smoothing", "Weight of the true cell's neighbors in the targets; 0 for the true cell alone"),
   augment: {
     type: "list",
     placeholder: "NAME=N,...|none",
     group: "advanced",
     whenAbsent: augmentationText,
-    describe: "How crops are varied; names that are not given keep their number, none shows plain crops",
+    describe: "How crops are varied; others keep their default, none gives plain crops",
   },
   sourceWeight: {
     type: "list",
     placeholder: "NAME=N,...",
     group: "advanced",
     whenAbsent: "all instances are equally likely",
-    describe: "How often each source is drawn from, relative to the others; all are named",
+    describe: "How often to sample each source, relative to the others; name every source",
   },
   sourceField: {
     type: "text",
@@ -238,7 +187,7 @@ export const trainTable = {
     placeholder: "NAME",
     group: "advanced",
     whenAbsent: "none",
-    describe: "Images of --data that are not trained on, by file name, separated by commas",
+    describe: "File names of images in --data to leave out, separated by commas",
   },
   maxInstances: {
     type: "number",
@@ -247,7 +196,7 @@ export const trainTable = {
     unit: "instances",
     group: "advanced",
     whenAbsent: "all",
-    describe: "Train on a random part of this size; smaller parts are within larger ones",
+    describe: "Train on a random subset of this size; larger subsets contain smaller ones",
   },
   maxValInstances: {
     type: "number",
@@ -256,7 +205,7 @@ export const trainTable = {
     unit: "instances",
     group: "advanced",
     whenAbsent: "all",
-    describe: "Validate on a random part of this size",
+    describe: "Validate on a random subset of this size",
   },
   minArea: {
     type: "number",
@@ -264,7 +213,7 @@ export const trainTable = {
     unit: "square pixels",
     group: "advanced",
     whenAbsent: String(DEFAULT_RING_FILTER.minAreaPx),
-    describe: "Smaller instances are left out, also in validation",
+    describe: "Leave out smaller instances, also in validation",
   },
   minShare: {
     type: "number",
@@ -272,7 +221,7 @@ export const trainTable = {
     max: 1,
     group: "advanced",
     whenAbsent: String(DEFAULT_RING_FILTER.minLargestShare),
-    describe: "Instances whose largest part has less of their area are left out, also in validation",
+    describe: "Leave out instances whose largest part has less of their area, also in validation",
   },
   simplifyCells: {
     type: "number",
@@ -281,7 +230,7 @@ export const trainTable = {
     unit: "grid cells",
     group: "advanced",
     whenAbsent: String(DEFAULT_SEQUENCE_LIMITS.simplifyCells),
-    describe: "Douglas-Peucker tolerance of the outlines that are taught",
+    describe: "Douglas-Peucker tolerance of the outlines to learn",
   },
   maxVertices: {
     type: "number",
@@ -291,11 +240,11 @@ export const trainTable = {
     unit: "vertices",
     group: "advanced",
     whenAbsent: String(DEFAULT_SEQUENCE_LIMITS.maxVertices),
-    describe: "Longer outlines are left out, also in validation",
+    describe: "Do not train on longer outlines",
   },
-  maxSteps: recipeRow("maxSteps", "Longest polygon that is drawn in validation", { unit: "vertices" }),
-  reportEvery: recipeRow("reportEvery", "Write a line to metrics.ndjson so often", { unit: "steps" }),
-  checkpointEvery: recipeRow("checkpointEvery", "Write a checkpoint so often, and at every validation", {
+  maxSteps: recipeRow("maxSteps", "Longest polygon to predict in validation", { unit: "vertices" }),
+  reportEvery: recipeRow("reportEvery", "Steps between lines of metrics.ndjson", { unit: "steps" }),
+  checkpointEvery: recipeRow("checkpointEvery", "Steps between checkpoints; each validation writes one as well", {
     unit: "steps",
   }),
   imageCache: {
@@ -308,7 +257,7 @@ export const trainTable = {
     whenAbsent: "256",
     describe: "Memory for decoded images",
   },
-  threads: recipeRow("threads", "Threads inside one operation on the CPU", { whenAbsent: "one per core" }),
+  threads: recipeRow("threads", "Threads per operation on the CPU", { whenAbsent: "one per core" }),
   seed: {
     type: "number",
     integer: true,
@@ -321,7 +270,7 @@ export const trainTable = {
   config: configRow,
   json: {
     ...jsonRow,
-    describe: "Print JSON lines on standard output: started, steps, validations, and summary or error as the last one",
+    describe: "Print JSON lines on standard output: one per event, the last one summary or error",
   },
   quiet: {
     type: "flag",
@@ -332,156 +281,76 @@ export const trainTable = {
   color: colorRow,
 } as const satisfies OptionTable<TrainFlags>;
 
-/* `polyrnn train`: options in, progress, page and exit code out; the work is train/train.ts. */
+export const trainCommand = defineCommand<TrainFlags>({
+  path: ["train"],
+  summary: "train a model on outlines of your own",
+  examples: [
+    {
+      why: "from the model that comes with the program; runs/mine is a model from the first validation on",
+      line: "polyrnn train --data train.json --images ./images --val val.json --out runs/mine",
+    },
+    { why: "go on after a stop", line: "polyrnn train --resume runs/mine" },
+    {
+      why: "two sources, sampled unequally, for a fixed number of steps",
+      line: "polyrnn train --data t.json --images ./images --val v.json --source-weight a=3,b=1 --steps 9000",
+    },
+  ],
+  table: trainTable,
+  run: async (flags, terminal) => {
+    const { endedMessages, RunReporter, showTrainProgress } = await import("./train-progress.js");
+    const progress = showTrainProgress(terminal.stderr, { quiet: flags.quiet, now: () => terminal.now() });
+    const note = (line: string): void => {
+      void progress.note(line);
+    };
+    const signal = terminal.stopSignal();
+    signal.addEventListener("abort", () => {
+      note("stopping after this step, with a checkpoint; interrupt again to stop at once");
+    });
+    const run = await prepareRun(flags, note);
+    const reporter = new RunReporter(terminal, progress, run, flags.json);
+    let ended: RunEnded;
+    try {
+      const { resumeTraining, train } = await import("../../train/train.js");
+      ended = await (run.isResumed
+        ? resumeTraining(run.folder, reporter, { signal })
+        : train(run.options, reporter, { signal }));
+    } catch (error) {
+      throw withCheckpointHint(error, reporter, run);
+    } finally {
+      progress.end();
+      await reporter.release();
+    }
+    if (!flags.quiet) {
+      for (const line of endedMessages(ended, run.typed, reporter.hasPage))
+        terminal.stderr.write(`${printable(line)}\n`);
+    }
+    if (flags.json)
+      await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "summary", command: "train", ...ended }));
+    return ended.reason === "stopped" ? EXIT.stopped : EXIT.ok;
+  },
+});
 
-/** @param host what to compute with, in place of looking for it */
-export async function trainCommand(flags: TrainFlags, terminal: Terminal, host: TrainHost = {}): Promise<ExitCode> {
-  if (flags.resume === undefined) checkNewRun(flags);
-  const progress = showTrainProgress(terminal.stderr, { quiet: flags.quiet, now: () => terminal.now() });
-  // Said before the engine is imported: loading takes a while.
-  void progress.note(
-    `polyrnn ${packageVersion()}: ${flags.resume === undefined ? "reading the outlines" : `going on with ${flags.resume}`} ...`,
-  );
-  const signal = terminal.stopSignal();
-  signal.addEventListener("abort", () => {
-    void progress.note("stopping after this step, with a checkpoint; interrupt again to stop at once");
-  });
-  const run = await prepareRun(flags, (line) => {
-    void progress.note(line);
-  });
-  const watched = new Watched(flags, terminal, progress, run);
-  let ended: RunEnded;
-  try {
-    const { train, resumeTraining } = await import("../../train/train.js");
-    ended = await (run.isResumed
-      ? resumeTraining(run.folder, watched, { ...host, signal })
-      : train(run.options, watched, { ...host, signal }));
-  } catch (error) {
-    throw withTheStepKept(error, watched);
-  } finally {
-    progress.end();
-    await watched.release();
-  }
-  if (!flags.quiet)
-    for (const line of endedMessages(ended, run.words, watched.hasPage)) terminal.stderr.write(`${printable(line)}\n`);
-  if (flags.json)
-    await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "summary", command: "train", ...ended }));
-  return ended.reason === "stopped" ? EXIT.stopped : EXIT.ok;
-}
-
-interface PreparedRun {
-  readonly isResumed: boolean;
-  /** Absolute. */
-  readonly folder: string;
-  /** The folder as it was typed. */
-  readonly words: string;
-  readonly options: TrainOptions;
-  readonly lock?: RunLock;
-}
-
+/** @param note shows a line; the first one comes before the engine is imported, because that takes a while */
 async function prepareRun(flags: TrainFlags, note: (line: string) => void): Promise<PreparedRun> {
+  const program = `polyrnn ${packageVersion()}`;
   if (flags.resume === undefined) {
     checkNewRun(flags);
+    note(`${program}: reading the outlines ...`);
     const options = await toTrainOptions(flags);
-    return { isResumed: false, folder: resolve(options.out), words: options.out, options };
+    return { isResumed: false, folder: resolve(options.out), typed: options.out, options };
   }
+  note(`${program}: going on with ${flags.resume} ...`);
+  const { readRun } = await import("../../train/run-file.js");
   const folder = resolve(flags.resume);
   const { options } = await readRun(folder);
   await refuseContradictions(flags, folder, options);
-  // Two processes that go on with one run would write over each other's checkpoints.
-  return { isResumed: true, folder, words: flags.resume, options, lock: await RunLock.take(folder, note) };
+  // Two processes that resume the same run would overwrite each other's checkpoints.
+  const { RunLock } = await import("../../runs/lock.js");
+  return { isResumed: true, folder, typed: flags.resume, options, lock: await RunLock.take(folder, note) };
 }
 
-/** Shows what happens, writes the page, and keeps other runs out of the folder. */
-class Watched implements TrainEvents {
-  #run: RunStarted | undefined;
-  #lock: RunLock | undefined;
-  #history: TrainingHistory | undefined;
-  hasPage = false;
-  /** Step of the last checkpoint that was written. */
-  checkpointStep: number | undefined;
-
-  constructor(
-    private readonly flags: TrainFlags,
-    private readonly terminal: Terminal,
-    private readonly progress: TrainProgress,
-    private readonly prepared: PreparedRun,
-  ) {
-    this.#lock = prepared.lock;
-  }
-
-  get folder(): string {
-    return this.prepared.words;
-  }
-
-  async started(run: RunStarted): Promise<void> {
-    this.#run = run;
-    this.#lock ??= await RunLock.take(run.folder, (line) => {
-      this.note(line);
-    });
-    await this.progress.started(run);
-    await this.data({
-      version: 1,
-      ...run,
-      type: "started",
-      bySource: Object.fromEntries(run.bySource),
-      dropped: Object.fromEntries(run.dropped),
-    });
-  }
-
-  async step(now: Parameters<TrainProgress["step"]>[0]): Promise<void> {
-    await this.progress.step(now);
-    if (now.line !== undefined) await this.data(now.line);
-  }
-
-  async validating(now: Parameters<TrainProgress["validating"]>[0]): Promise<void> {
-    await this.progress.validating(now);
-  }
-
-  async validation(line: Parameters<TrainProgress["validation"]>[0], history: TrainingHistory): Promise<void> {
-    await this.progress.validation(line, history);
-    const { drawn: _drawn, ...scores } = line;
-    await this.data(scores);
-    this.#history = history;
-    await this.page();
-  }
-
-  async checkpoint({ step }: { readonly step: number }): Promise<void> {
-    this.checkpointStep = step;
-    await this.data({ type: "checkpoint", step });
-  }
-
-  note(text: string): void {
-    void this.progress.note(text);
-  }
-
-  /** A page that cannot be written is no reason to end a run of hours. */
-  private async page(): Promise<void> {
-    if (this.#run === undefined || this.#history === undefined) return;
-    try {
-      await writeTrainingPage(this.prepared.folder, this.#history, {
-        run: this.#run,
-        options: describeOptions(this.prepared.options),
-        generator: `polyrnn ${packageVersion()}`,
-      });
-      this.hasPage = true;
-    } catch (error) {
-      if (!(error instanceof PolyrnnError)) throw error;
-      this.note(`${TRAINING_PAGE} is left as it was, the run goes on: ${error.message}`);
-    }
-  }
-
-  private async data(line: object): Promise<void> {
-    if (this.flags.json) await writeLine(this.terminal.stdout, JSON.stringify(line));
-  }
-
-  async release(): Promise<void> {
-    await this.#lock?.release();
-  }
-}
-
-/** The hint of an error in the middle of a run also says where it can go on. */
-function withTheStepKept(error: unknown, { checkpointStep, folder }: Watched): unknown {
+/** Adds to the hint of an error in the middle of a run where it can be resumed. */
+function withCheckpointHint(error: unknown, { checkpointStep }: RunReporter, { typed }: PreparedRun): unknown {
   if (
     !(error instanceof PolyrnnError) ||
     checkpointStep === undefined ||
@@ -493,7 +362,7 @@ function withTheStepKept(error: unknown, { checkpointStep, folder }: Watched): u
     error.message,
     error.code,
     error.exitCode,
-    `${error.hint} The checkpoint of step ${checkpointStep} is whole: polyrnn train --resume ${folder}`,
+    `${error.hint} The checkpoint of step ${checkpointStep} is whole: polyrnn train --resume ${typed}`,
     { cause: error.cause },
   );
 }

@@ -1,16 +1,18 @@
 /**
  * A set of Cityscapes or CityPersons files, one per image: `<split>/<city>/<city>_<seq>_<frame>_gtFine_polygons.json`
- * beside `leftImg8bit/<split>/<city>/<city>_<seq>_<frame>_leftImg8bit.png`. Images and box files may lie in separate
- * folders. Opening reads every file once to count and to hash; walking reads them again, one at a time.
+ * beside `leftImg8bit/<split>/<city>/<city>_<seq>_<frame>_leftImg8bit.png`. Images and box files may be in separate
+ * folders. Opening reads every file once to count objects and to hash; walking reads them again, one at a time.
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { basename, dirname } from "node:path/posix";
-import { invalidData, PolyrnnError } from "../../errors.js";
-import type { Failure } from "../../types.js";
+import { invalidData, PolyrnnError, usageError } from "../../errors.js";
+import type { Failure, JsonValue } from "../../types.js";
 import type { PlacedImage } from "../coco/images.js";
 import type { Dataset, Entry, ImageGroup } from "../dataset.js";
 import type { ImageFinder, Located } from "../find-images.js";
+import type { BoxUnit } from "../relative-boxes.js";
+import { BoxCounter, scaleBox } from "../relative-boxes.js";
 import type { CityscapesFile } from "./file.js";
 import { readCityscapesFile } from "./file.js";
 import { CITYPERSONS_CATEGORIES, CITYSCAPES_CATEGORIES } from "./labels.js";
@@ -24,12 +26,15 @@ export const CITYSCAPES_ENDING = {
   citypersons: "_gtBboxCityPersons.json",
 } as const;
 
+/** The coarse outlines of Cityscapes: the same format, and for most images there are no others. */
+export const COARSE_ENDING = "_gtCoarse_polygons.json";
+
 const FORMATS = {
   cityscapes: { categories: CITYSCAPES_CATEGORIES, count: countCityscapesObjects, read: readCityscapesObjects },
   citypersons: { categories: CITYPERSONS_CATEGORIES, count: countCityPersonsObjects, read: readCityPersonsObjects },
 } as const;
 
-export interface CityscapesSource {
+interface CityscapesSource {
   /** As the user gave it. */
   readonly boxes: string;
   readonly format: CityscapesFormat;
@@ -37,6 +42,8 @@ export interface CityscapesSource {
   readonly folder: string;
   /** Names of the files, "/" between parts, in the order they are walked. */
   readonly names: readonly string[];
+  /** Of the boxes of CityPersons; see `OpenDatasetOptions`. */
+  readonly boxesAre?: BoxUnit;
 }
 
 /** What is remembered of a file between opening and walking. */
@@ -44,13 +51,19 @@ interface IndexedFile {
   readonly name: string;
   readonly path: string;
   readonly firstOrdinal: number;
-  /** sha256 of the file, or why it could not be read: then it counts as one failed annotation. */
+  /** sha256 of the file; or why it could not be read, which counts as one failed annotation. */
   readonly contents: { readonly sha256: string } | { readonly failure: Failure };
 }
 
-/** @throws E_DATA or E_MISSING, the first file's, when none of the files can be read */
+/** @throws the error of the first file, E_DATA or E_MISSING, when none of the files can be read */
 export async function openCityscapes(source: CityscapesSource, finder: ImageFinder): Promise<Dataset> {
   const format = FORMATS[source.format];
+  if (source.boxesAre === "relative" && source.format === "cityscapes")
+    throw usageError(
+      `--boxes-are relative: expected boxes, received Cityscapes polygons, which are in pixels (${source.boxes})`,
+      "Leave --boxes-are out.",
+    );
+  const boxes = new BoxCounter();
   const hash = createHash("sha256");
   const files: IndexedFile[] = [];
   let annotationCount = 0;
@@ -63,11 +76,16 @@ export async function openCityscapes(source: CityscapesSource, finder: ImageFind
     files.push({ name, path, firstOrdinal: annotationCount, contents });
     hash.update(`${name}\n${"sha256" in contents ? contents.sha256 : "unreadable"}\n`);
     annotationCount += read instanceof PolyrnnError ? 1 : format.count(read);
+    if (!(read instanceof PolyrnnError) && source.format === "citypersons")
+      for (const object of read.objects) boxes.note(visibleBox(object));
   }
   if (firstError !== undefined && files.every(({ contents }) => "failure" in contents)) throw firstError;
+  const problem = source.boxesAre === undefined ? boxes.problem(source.boxes) : undefined;
+  if (problem !== undefined) throw problem;
+  if (source.boxesAre === "relative") hash.update("relative boxes");
 
   async function* groups(): AsyncGenerator<ImageGroup> {
-    for (const [i, file] of files.entries()) yield readGroup(file, i + 1, source.format, finder);
+    for (const [i, file] of files.entries()) yield readGroup(file, i + 1, source, finder);
   }
   return {
     format: source.format,
@@ -78,6 +96,7 @@ export async function openCityscapes(source: CityscapesSource, finder: ImageFind
     annotationCount,
     sha256: hash.digest("hex"),
     groups,
+    imageKey: (fileName) => finder.keyOf(fileName),
     close: () => Promise.resolve(),
   };
 }
@@ -95,7 +114,7 @@ async function tryToRead(path: string): Promise<CityscapesFile | PolyrnnError> {
 async function readGroup(
   indexed: IndexedFile,
   imageId: number,
-  format: CityscapesFormat,
+  { format, boxesAre }: CityscapesSource,
   finder: ImageFinder,
 ): Promise<ImageGroup> {
   const { name, path, contents, firstOrdinal } = indexed;
@@ -117,10 +136,22 @@ async function readGroup(
       "Something writes to the file: let it finish, then run again.",
     );
   }
+  const scaled = boxesAre === "relative" ? { ...file, objects: file.objects.map((one) => inPixels(one, file)) } : file;
   return {
     ...(await placeImage(name, imageId, file, finder)),
-    entries: FORMATS[format].read(file, path, imageId, firstOrdinal),
+    entries: FORMATS[format].read(scaled, path, imageId, firstOrdinal),
   };
+}
+
+function visibleBox(object: JsonValue): JsonValue | undefined {
+  return typeof object === "object" && object !== null && !Array.isArray(object) ? object["bboxVis"] : undefined;
+}
+
+/** A person with both boxes in pixels. */
+function inPixels(object: JsonValue, size: CityscapesFile): JsonValue {
+  if (typeof object !== "object" || object === null || Array.isArray(object)) return object;
+  const boxes = Object.entries(object).filter(([key]) => key === "bbox" || key === "bboxVis");
+  return { ...object, ...Object.fromEntries(boxes.map(([key, box]) => [key, scaleBox(box, size) ?? box])) };
 }
 
 async function placeImage(
@@ -140,7 +171,7 @@ async function placeImage(
   };
 }
 
-/** Images of other data sets in this layout may lack the suffix. */
+/** Other data sets in this layout may lack the suffix. */
 async function locate(stem: string, finder: ImageFinder): Promise<Located> {
   const usual = await finder.locateStem(`${stem}_leftImg8bit`);
   if (usual.kind === "file" || usual.failure.reason !== "image-missing") return usual;
@@ -150,7 +181,7 @@ async function locate(stem: string, finder: ImageFinder): Promise<Located> {
 
 /** "gtFine/val/ulm/ulm_000000_000019_gtFine_polygons.json" -> "val/ulm/ulm_000000_000019" */
 function stemOf(name: string): string {
-  const ending = Object.values(CITYSCAPES_ENDING).find((known) => name.endsWith(known)) ?? ".json";
+  const ending = [...Object.values(CITYSCAPES_ENDING), COARSE_ENDING].find((known) => name.endsWith(known)) ?? ".json";
   const file = basename(name, name.endsWith(ending) ? ending : "");
   const folders = dirname(name)
     .split("/")

@@ -1,5 +1,9 @@
-/** One Cityscapes or CityPersons file: read whole (they are small), checked, with its sha256. */
+/**
+ * One Cityscapes or CityPersons file: read whole, because they are small, and checked. Unknown fields pass through.
+ * Source: github.com/mcordts/cityscapesScripts, helpers/annotation.py.
+ */
 import { invalidData } from "../../errors.js";
+import { setField } from "../../json-text.js";
 import type { JsonObject, JsonValue } from "../../types.js";
 import { compileSchema, describeViolation, lazily } from "../../validate.js";
 import { openByteFile } from "../json/byte-file.js";
@@ -20,8 +24,8 @@ export async function readCityscapesFile(path: string): Promise<CityscapesFile> 
   try {
     const raw: JsonObject = {};
     const outline = await walkJson(file, {
-      value(key, value) {
-        Object.defineProperty(raw, key, { value, enumerable: true, configurable: true, writable: true });
+      value(key, value, text) {
+        setField(raw, key, value, text);
       },
     });
     const violation = checkCityscapesFile(raw);
@@ -44,16 +48,11 @@ export async function readCityscapesFile(path: string): Promise<CityscapesFile> 
   }
 }
 
-/*
- * What Cityscapes and CityPersons files must hold. Unknown fields pass through.
- * Source: github.com/mcordts/cityscapesScripts, helpers/annotation.py.
- */
-
-/** Side of the largest image, pixels; the number of pixels is checked where they are painted. */
+/** Pixels; how many there are in all is checked where they are painted. */
 const side = { type: "integer", minimum: 1, maximum: 65_535 };
 
 /** One file; its objects are checked one by one, so that a bad one costs only itself. */
-export const checkCityscapesFile = lazily(() =>
+const checkCityscapesFile = lazily(() =>
   compileSchema({
     type: "object",
     required: ["imgWidth", "imgHeight", "objects"],
@@ -61,11 +60,11 @@ export const checkCityscapesFile = lazily(() =>
   }),
 );
 
-/** Corners further out than this are no drawing of an image whose sides are at most 65,535. */
+/** Vertices further out cannot belong to an image whose sides are at most 65,535. */
 const coordinate = { type: "number", minimum: -1e6, maximum: 1e6 };
 
-/** Bounds the time one outline takes to fill; drawn by hand they have some hundred corners. */
-const MOST_CORNERS = 20_000;
+/** Bounds the time it takes to fill one outline; people draw some hundred vertices. */
+const MOST_VERTICES = 20_000;
 
 /** An object of a `*_gtFine_polygons.json`. */
 export const checkCityscapesObject = lazily(() =>
@@ -78,7 +77,7 @@ export const checkCityscapesObject = lazily(() =>
       polygon: {
         type: "array",
         minItems: 3,
-        maxItems: MOST_CORNERS,
+        maxItems: MOST_VERTICES,
         items: { type: "array", items: coordinate, minItems: 2, maxItems: 2 },
       },
     },

@@ -4,7 +4,7 @@
  */
 import type { Category, Id } from "../../types.js";
 
-/** Labels whose objects are drawn one by one and evaluated. */
+/** Labels whose objects are annotated one by one and evaluated. */
 const THINGS: readonly (readonly [name: string, id: number, supercategory: string])[] = [
   ["person", 24, "human"],
   ["rider", 25, "human"],
@@ -16,10 +16,7 @@ const THINGS: readonly (readonly [name: string, id: number, supercategory: strin
   ["bicycle", 33, "vehicle"],
 ];
 
-/**
- * Labels that cover what lies behind them and are no instances here; caravan and trailer are left out of every
- * evaluation.
- */
+/** Labels that cover what lies behind them and are no instances; no evaluation includes caravan and trailer. */
 const STUFF: ReadonlySet<string> = new Set([
   "unlabeled",
   "ego vehicle",
@@ -51,7 +48,7 @@ const STUFF: ReadonlySet<string> = new Set([
   "trailergroup",
 ]);
 
-/** Part of the car it is on: it has no id and is not painted. */
+/** Part of the car it is on; it has no id and is not painted. */
 const UNPAINTED = "license plate";
 
 const THING_IDS: ReadonlyMap<string, number> = new Map(THINGS.map(([name, id]) => [name, id]));
@@ -76,7 +73,7 @@ export const CITYSCAPES_CATEGORIES: readonly Category[] = THINGS.map(([name, id,
   raw: { id, name, supercategory },
 }));
 
-/** Labels of CityPersons that are drawn. */
+/** Labels of CityPersons that become instances. */
 const PERSONS: readonly (readonly [name: string, id: number])[] = [
   ["pedestrian", 1],
   ["rider", 2],
@@ -90,10 +87,10 @@ export const CITYPERSONS_CATEGORIES: readonly Category[] = PERSONS.map(([name, i
   raw: { id, name, supercategory: "human" },
 }));
 
-/** Labels of CityPersons for regions and not for one person: crowds, and pictures of people. */
+/** Labels of CityPersons for regions rather than one person: crowds, and pictures of people. */
 export const CITYPERSONS_REGIONS: ReadonlySet<string> = new Set(["person group", "ignore"]);
 
-/** Category id of a CityPersons label that is drawn. */
+/** Category id of a CityPersons label; undefined for one that makes no instance. */
 export function personCategory(label: string): Id | undefined {
   return PERSONS.find(([name]) => name === label)?.[1];
 }

@@ -1,8 +1,8 @@
 /**
  * CityPersons objects (`*_gtBboxCityPersons.json`) to entries. The box is `bboxVis`, the visible part; `bbox` is the
- * whole body, hidden parts guessed, and stays in `raw` with `instanceId`. Regions ("person group", "ignore") are
- * skipped as groups. There is no ground truth in these files. Source: Zhang, Benenson, Schiele, "CityPersons", CVPR
- * 2017; github.com/mcordts/cityscapesScripts, helpers/annotation.py.
+ * whole body with hidden parts guessed, and stays in `raw` with `instanceId`. Regions ("person group", "ignore") are
+ * skipped as groups. These files hold no ground truth. Source: Zhang, Benenson, Schiele, "CityPersons", CVPR 2017;
+ * github.com/mcordts/cityscapesScripts, helpers/annotation.py.
  */
 import { receivedOf } from "../../errors.js";
 import { checkBox } from "../../geometry/box.js";

@@ -2,10 +2,10 @@
  * Cityscapes objects (`*_gtFine_polygons.json`) to entries. The box is that of the visible part, and the visible part
  * is the ground truth: later objects cover earlier ones, whatever their label.
  *
- * Things are drawn; `...group` labels are skipped as groups, `deleted` objects as deleted, things that are covered
- * wholly as hidden. Objects with other labels of Cityscapes (road, sky, caravan, ...) are no entries. `raw` is the
- * object as read, with the number the Cityscapes tools give it as `instanceId`: class id * 1000 + k, counted per class
- * in file order. Source: github.com/mcordts/cityscapesScripts, preparation/json2instanceImg.py.
+ * Things become instances. `...group` labels are skipped as groups, `deleted` objects as deleted, things that are
+ * wholly covered as hidden. Objects with other labels of Cityscapes (road, sky, caravan, ...) are no entries. `raw` is
+ * the object as read, with the number the Cityscapes tools give it as `instanceId`: class id * 1000 + k, counted per
+ * class in file order. Source: github.com/mcordts/cityscapesScripts, preparation/json2instanceImg.py.
  */
 import { receivedOf } from "../../errors.js";
 import type { Failure, JsonObject, JsonValue, Ring, SkipReason } from "../../types.js";
@@ -17,7 +17,7 @@ import { meaningOf } from "./labels.js";
 import type { VisiblePart } from "./visible-parts.js";
 import { findVisibleParts, MAX_PAINTED_PIXELS } from "./visible-parts.js";
 
-/** What becomes of one object before it is known what is visible of it. `ring` is painted. */
+/** What becomes of one object, before its visible part is known. `ring` is painted. */
 type Verdict =
   | { readonly kind: "instance"; readonly classId: number; readonly ring: Ring }
   | { readonly kind: "skipped"; readonly reason: SkipReason; readonly ring?: Ring }
@@ -52,7 +52,8 @@ export function readCityscapesObjects(
       instancesOfClass.set(verdict.classId, k + 1);
       // Spread last: a number the file gives itself stays.
       const raw = { instanceId: verdict.classId * 1000 + k, ...base.raw };
-      entries.push(toEntry({ ...base, raw }, verdict.classId, parts?.[i], file, where));
+      const part = parts === undefined ? tooLarge(file, where) : parts[i];
+      entries.push(toEntry({ ...base, raw }, verdict.classId, part));
     } else if (verdict.kind === "skipped") {
       entries.push({ kind: "skipped", ...base, reason: verdict.reason });
     } else {
@@ -85,7 +86,8 @@ function judge(object: JsonValue, where: string): Verdict {
       return {
         ...failed(
           "category-unknown",
-          `${where}: expected a label of Cityscapes, received ${receivedOf(label)}. Rename it, or pass the boxes as a COCO file.`,
+          `${where}: expected a label of Cityscapes, received ${receivedOf(label)}. ` +
+            "Rename it, or pass the boxes as a COCO file.",
         ),
         ring,
       };
@@ -96,7 +98,9 @@ function failed(reason: Failure["reason"], message: string): Verdict & { kind: "
   return { kind: "failed", failure: { reason, message } };
 }
 
-/** One per verdict; undefined for an image that is too large to paint. */
+/**
+ * One per verdict, undefined where nothing is visible; undefined as a whole for an image that is too large to paint.
+ */
 function paint(
   verdicts: readonly Verdict[],
   { width, height }: CityscapesFile,
@@ -110,20 +114,19 @@ function paint(
   );
 }
 
+function tooLarge({ width, height }: CityscapesFile, where: string): Failure {
+  const message =
+    `${where}: expected an image of at most ${MAX_PAINTED_PIXELS} pixels to find the visible parts in, ` +
+    `received ${width} x ${height}. Pass the boxes as a COCO file.`;
+  return { reason: "image-too-large", message };
+}
+
 type EntryBase = Pick<Entry & { kind: "skipped" }, "ordinal" | "annotationId" | "imageId" | "raw">;
 
-function toEntry(
-  base: EntryBase,
-  classId: number,
-  part: VisiblePart | undefined,
-  { width, height }: CityscapesFile,
-  where: string,
-): Entry {
-  if (width * height > MAX_PAINTED_PIXELS) {
-    const message = `${where}: expected an image of at most ${MAX_PAINTED_PIXELS} pixels to find the visible parts in, received ${width} x ${height}. Pass the boxes as a COCO file.`;
-    return { kind: "failed", ...base, failure: { reason: "image-too-large", message } };
-  }
+/** @param part undefined where nothing is visible */
+function toEntry(base: EntryBase, classId: number, part: VisiblePart | Failure | undefined): Entry {
   if (part === undefined) return { kind: "skipped", ...base, reason: "hidden" };
+  if ("reason" in part) return { kind: "failed", ...base, failure: part };
   return {
     kind: "instance",
     instance: { ...base, categoryId: classId, box: part.box, truth: { kind: "rle", rle: part.mask } },

@@ -1,12 +1,14 @@
 /** One annotation of a COCO file or results list, from bytes to an entry: an instance, or why it is none. */
-import { PolyrnnError, receivedOf } from "../../errors.js";
+import { receivedOf } from "../../errors.js";
 import { checkBox } from "../../geometry/box.js";
-import { decodeRle } from "../../geometry/rle.js";
-import type { FailReason, Id, ImageRecord, JsonObject, JsonValue, Ring, Truth } from "../../types.js";
+import { readSegmentation } from "../../geometry/segmentation.js";
+import { receivedIn } from "../../json-text.js";
+import type { FailReason, Id, ImageRecord, JsonObject } from "../../types.js";
 import { describeViolation } from "../../validate.js";
-import type { Entry } from "../dataset.js";
+import type { Entry, ImageLocation, ImageSize, Rejected } from "../dataset.js";
 import { asId, FieldSpotter } from "../json/fields.js";
 import { describeProblem, parseJsonBytes } from "../json/value.js";
+import { scaleBox } from "../relative-boxes.js";
 import { checkCocoAnnotation, checkCocoResult } from "./schema.js";
 
 export interface AnnotationSource {
@@ -14,6 +16,8 @@ export interface AnnotationSource {
   readonly format: "coco" | "coco-results";
   /** Ids that have a category. */
   readonly categories: ReadonlySet<Id>;
+  /** Present where boxes are relative: the size that they are scaled by. */
+  readonly sizeOf?: (image: ImageRecord, location: ImageLocation) => Promise<ImageSize | undefined>;
 }
 
 /** What the index knows of an annotation. */
@@ -22,23 +26,29 @@ export interface AnnotationPlace {
   /** Bytes from the start of the file. */
   readonly offset: number;
   readonly image: ImageRecord;
+  /** Pixels that a relative box is scaled by; "unknown" where it cannot be. Absent: boxes are in pixels. */
+  readonly scale?: ImageSize | "unknown";
+  /** False where the annotation names no image, and `image` stands for none. */
+  readonly hasImageId: boolean;
   /** Ordinal of an earlier annotation with the same id. */
   readonly firstWithSameId: number | undefined;
 }
 
+const MISSING_ID = { at: "/id", expected: "present", received: "nothing" };
 const NEXT_STEP = "Correct or remove this annotation.";
 
-/** Never throws: whatever is wrong with an annotation costs that annotation only. */
+/** Never throws: whatever is wrong with an annotation costs only that annotation. */
 export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: AnnotationSource): Entry {
   const parsed = parseJsonBytes(bytes, place.offset);
-  const raw = parsed.kind === "value" && isObject(parsed.value) ? parsed.value : {};
-  const annotationId = idOf(raw, bytes, place, source);
-  const where = whereIs(place, source, annotationId);
-  const fail = (reason: FailReason, message: string): Entry => ({
+  const asRead = parsed.kind === "value" && isObject(parsed.value) ? parsed.value : {};
+  const raw = inPixels(asRead, place.scale);
+  const annotationId = source.format === "coco-results" ? place.ordinal + 1 : idOf(raw, bytes);
+  const where = whereIs(place, source, annotationId, raw);
+  const fail = (reason: FailReason, message: string): Rejected & { kind: "failed" } => ({
     kind: "failed",
     ordinal: place.ordinal,
-    annotationId,
-    imageId: place.image.id,
+    annotationId: annotationId ?? null,
+    imageId: place.hasImageId ? place.image.id : null,
     raw,
     failure: { reason, message: `${message}. ${NEXT_STEP}` },
   });
@@ -46,7 +56,8 @@ export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: An
   if (parsed.kind === "problem") return fail("annotation-invalid", `${where}, ${describeProblem(parsed)}`);
   const check = source.format === "coco" ? checkCocoAnnotation : checkCocoResult;
   const violation = check(parsed.value);
-  if (violation !== undefined) return fail("annotation-invalid", `${where}: ${describeViolation(violation)}`);
+  if (violation !== undefined || annotationId === undefined)
+    return fail("annotation-invalid", `${where}: ${describeViolation(violation ?? MISSING_ID)}`);
   if (place.firstWithSameId !== undefined) {
     return fail(
       "duplicate-id",
@@ -60,12 +71,22 @@ export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: An
   if (categoryId === undefined || !source.categories.has(categoryId)) {
     return fail(
       "category-unknown",
-      `${where}: expected category_id to be ${oneOf(source.categories)}, received ${receivedOf(raw["category_id"])}`,
+      `${where}: expected category_id to be ${oneOf(source.categories)}, received ${receivedIn(raw, "category_id")}`,
     );
   }
+  if (place.scale === "unknown") {
+    return fail(
+      "image-size",
+      `${where}: expected the image's width and height to scale a relative box by, received neither them nor an image file`,
+    );
+  }
+  const truth = readSegmentation(raw["segmentation"], where, place.image);
   const checked = checkBox(raw["bbox"], where);
-  if (checked.kind === "failed") return fail(checked.failure.reason, checked.failure.message);
-  const truth = readTruth(raw["segmentation"], where, place.image);
+  if (checked.kind === "failed") {
+    const entry = fail(checked.failure.reason, checked.failure.message);
+    // Nothing can be predicted from the box, but what a person drew there is still theirs.
+    return truth.truth === undefined ? entry : { ...entry, hasTruth: true };
+  }
   return {
     kind: "instance",
     instance: {
@@ -80,87 +101,33 @@ export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: An
   };
 }
 
+/** What goes out says pixels as well, beside a polygon in pixels. */
+function inPixels(raw: JsonObject, scale: AnnotationPlace["scale"]): JsonObject {
+  const box = scale === undefined || scale === "unknown" ? undefined : scaleBox(raw["bbox"], scale);
+  return box === undefined ? raw : { ...raw, bbox: box };
+}
+
 function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/**
- * The file's id, also of an annotation that is not JSON as a whole; its position, counted from 1, where there is none.
- */
-function idOf(raw: JsonObject, bytes: Buffer, place: AnnotationPlace, source: AnnotationSource): Id {
-  const position = place.ordinal + 1;
-  if (source.format === "coco-results") return position;
-  if ("id" in raw) return asId(raw["id"]) ?? position;
+/** The file's id, also of an annotation that is not valid JSON. */
+function idOf(raw: JsonObject, bytes: Buffer): Id | undefined {
+  if (Object.hasOwn(raw, "id")) return asId(raw["id"]);
   const spotter = new FieldSpotter(["id"]);
   spotter.endOf(bytes, 0, bytes.length);
-  return spotter.id(0, bytes) ?? position;
+  return spotter.id(0, bytes);
 }
 
-function whereIs(place: AnnotationPlace, source: AnnotationSource, annotationId: Id): string {
+function whereIs(place: AnnotationPlace, source: AnnotationSource, id: Id | undefined, raw: JsonObject): string {
   if (source.format === "coco-results") return `${source.file}: element ${place.ordinal}`;
-  return `${source.file}: annotations[${place.ordinal}] (id ${receivedOf(annotationId)})`;
+  const hasId = Object.hasOwn(raw, "id");
+  const named = hasId ? `id ${receivedIn(raw, "id")}` : id === undefined ? "no id" : `id ${receivedOf(id)}`;
+  return `${source.file}: annotations[${place.ordinal}] (${named})`;
 }
 
 function oneOf(ids: ReadonlySet<Id>): string {
   if (ids.size === 0) return "the id of a category, of which there are none";
   const shown = [...ids].slice(0, 10).map(receivedOf).join(", ");
   return `${ids.size > 1 ? "one of " : ""}${shown}${ids.size > 10 ? ` and ${ids.size - 10} more` : ""}`;
-}
-
-/*
- * Ground truth from the `segmentation` of a COCO annotation: polygons, or a mask in run lengths as a list or as text.
- * A segmentation that cannot serve as truth costs the instance nothing but its evaluation: the reason is kept.
- */
-
-/** Fields of an Instance; empty when the annotation has no segmentation. */
-export interface TruthFields {
-  readonly truth?: Truth;
-  readonly truthProblem?: string;
-}
-
-/** @param where place in the input, opens the problem */
-export function readTruth(segmentation: JsonValue | undefined, where: string, image: ImageRecord): TruthFields {
-  if (segmentation === undefined || segmentation === null) return {};
-  if (!Array.isArray(segmentation)) return readMask(segmentation, where, image);
-  if (segmentation.length === 0) return {};
-  const polygon: Ring[] = [];
-  for (const [i, numbers] of segmentation.entries()) {
-    const ring = readRing(numbers);
-    if (typeof ring === "string") return { truthProblem: `${where}, segmentation[${i}]: ${ring}` };
-    polygon.push(ring);
-  }
-  return { truth: { kind: "polygon", polygon } };
-}
-
-function readMask(segmentation: JsonValue, where: string, image: ImageRecord): TruthFields {
-  try {
-    const rle = decodeRle(segmentation, `${where}, segmentation`);
-    const { width = rle.width, height = rle.height } = image;
-    if (rle.width === width && rle.height === height) return { truth: { kind: "rle", rle } };
-    return {
-      truthProblem: `${where}, segmentation: expected a mask of its image's ${width} x ${height} pixels, received ${rle.width} x ${rle.height}`,
-    };
-  } catch (error) {
-    if (!(error instanceof PolyrnnError)) throw error;
-    return { truthProblem: error.message };
-  }
-}
-
-/** @param numbers [x1, y1, x2, y2, ...] in image pixels. @returns the ring, or what is wrong */
-function readRing(numbers: JsonValue): Ring | string {
-  if (!Array.isArray(numbers)) return `expected a list of coordinates, received ${receivedOf(numbers)}`;
-  if (numbers.length % 2 !== 0) return `expected pairs of coordinates, received ${numbers.length} numbers`;
-  const ring: { x: number; y: number }[] = [];
-  for (let i = 0; i < numbers.length; i += 2) {
-    const x = numbers[i],
-      y = numbers[i + 1];
-    if (typeof x !== "number" || !Number.isFinite(x)) return `expected finite numbers, received ${receivedOf(x)}`;
-    if (typeof y !== "number" || !Number.isFinite(y)) return `expected finite numbers, received ${receivedOf(y)}`;
-    ring.push({ x, y });
-  }
-  // Some tools close their rings; here a ring is stored open.
-  const first = ring[0],
-    last = ring.at(-1);
-  if (ring.length > 1 && first?.x === last?.x && first?.y === last?.y) ring.pop();
-  return ring.length >= 3 ? ring : `expected a polygon of at least 3 points, received ${ring.length}`;
 }

@@ -1,6 +1,7 @@
 /**
- * Where the annotations of a file are, by image: three numbers per annotation, 16 bytes, whatever the annotations hold.
- * Annotation ids are kept only until it is known which of them stand twice.
+ * The index of a COCO file in typed arrays: where its annotations are, by image, and where its image records are. An
+ * annotation takes three numbers, 16 bytes, whatever it holds. Annotation ids are kept only until it is known which of
+ * them occur twice.
  */
 import { invalidData } from "../../errors.js";
 import type { Id } from "../../types.js";
@@ -27,12 +28,22 @@ export class AnnotationIndex {
   private readonly numericIds = new NumberColumn(Float64Array);
   private readonly textIds = new Map<string, number>();
   private readonly repeats = new Map<number, number>();
+  private strangeImageId: string | undefined;
 
   /** @param imageIds shared with the images of the same file */
   constructor(private readonly imageIds: IdNumbers) {}
 
   get count(): number {
     return this.offsets.length;
+  }
+
+  /** The first image_id that is none (too large, a list, ...), as it is written; undefined where there is none. */
+  get unusableImageId(): string | undefined {
+    return this.strangeImageId;
+  }
+
+  noteUnusableImageId(received: string): void {
+    this.strangeImageId ??= received;
   }
 
   /** Takes the next annotation of the file. */
@@ -79,7 +90,7 @@ export class AnnotationIndex {
   }
 }
 
-/** Sorting a copy finds equal ids in 8 bytes each; a Set of them would need several times that. */
+/** Sorting a copy finds equal ids with 8 bytes each; a Set would need several times that. */
 function noteRepeats(ids: Float64Array, repeats: Map<number, number>): void {
   const sorted = ids.slice().sort();
   const firstOf = new Map<number, number | undefined>();
@@ -94,8 +105,7 @@ function noteRepeats(ids: Float64Array, repeats: Map<number, number>): void {
   }
 }
 
-/* Where the image records of a COCO file are, and which image ids they give. */
-
+/** Where the image records of a COCO file are, and their ids. */
 export interface ImageTable {
   readonly count: number;
   /** Bytes, by position in `images`. */
@@ -104,7 +114,7 @@ export interface ImageTable {
   id(position: number): Id;
   /** Position of the first record with this id; undefined when no record has it. */
   positionOf(id: Id): number | undefined;
-  /** First and last position with the id of this one; the same two numbers where an id stands once, as it should. */
+  /** First and last position with the id of this one; the same number where an id occurs once, as it should. */
   firstWithSameId(position: number): number;
   lastWithSameId(position: number): number;
 }
@@ -113,26 +123,31 @@ export class ImageTableBuilder {
   private readonly offsets = new NumberColumn(Float64Array);
   private readonly lengths = new NumberColumn(Int32Array);
   private readonly numbers = new NumberColumn(Int32Array);
-  private withoutId: { readonly position: number; readonly offset: number } | undefined;
+  private withoutId: { readonly position: number; readonly offset: number; readonly received: string } | undefined;
 
   constructor(private readonly ids: IdNumbers) {}
 
-  add(offset: number, length: number, id: Id | undefined): void {
-    if (id === undefined) this.withoutId ??= { position: this.offsets.length, offset };
+  /** @param id undefined where the record has none; `received` then words what it has */
+  add(offset: number, length: number, id: Id | undefined, received: () => string): void {
+    if (id === undefined) this.withoutId ??= { position: this.offsets.length, offset, received: received() };
     this.offsets.push(offset);
     this.lengths.push(length);
     this.numbers.push(id === undefined ? -1 : this.ids.of(id));
   }
 
   /**
-   * To be called when all ids of the file have been seen.
-   * @throws E_DATA when a record has no usable id: no annotation can name it, and no failure could be listed under it
+   * Called when all ids of the file have been seen.
+   * @throws E_DATA when a record has no usable id: no annotation can name it, and no failure can be listed under it
    */
   finish(file: string): ImageTable {
     if (this.withoutId !== undefined) {
+      const { position, offset, received } = this.withoutId;
       throw invalidData(
-        `${file}: images[${this.withoutId.position}], byte ${this.withoutId.offset}: expected an image record with an id (text, or an integer up to 2^53), received none`,
-        "Give the image an id, or remove its record.",
+        `${file}: images[${position}], byte ${offset}: ` +
+          `expected an image record with an id (text, or an integer up to 2^53), received ${received}`,
+        received === "none"
+          ? "Give the image an id, or remove its record."
+          : "Write the id as text or as a smaller number, here and as image_id, or remove the record.",
       );
     }
     const numbers = this.numbers.view();
@@ -158,8 +173,7 @@ export class ImageTableBuilder {
   }
 }
 
-/* Ids as small numbers, so that an index over many annotations can hold them in typed arrays. */
-
+/** Ids as small numbers, so that an index over many annotations can hold them in typed arrays. */
 export class IdNumbers {
   private readonly numbers = new Map<Id, number>();
   private readonly list: Id[] = [];
@@ -186,17 +200,14 @@ export class IdNumbers {
     return this.list[number]!;
   }
 
-  /** In the order they were first seen. */
+  /** In the order in which they were first seen. */
   all(): readonly Id[] {
     return this.list;
   }
 }
 
-/* A typed array that grows: one field of many records, without an object per record. */
-
-type Numbers = Float64Array | Int32Array;
-
-export class NumberColumn<T extends Numbers> {
+/** A typed array that grows: one field of many records, without an object per record. */
+export class NumberColumn<T extends Float64Array | Int32Array> {
   length = 0;
   private values: T;
 
@@ -213,7 +224,7 @@ export class NumberColumn<T extends Numbers> {
     this.values[this.length++] = value;
   }
 
-  /** The values so far; later pushes may or may not show in it. */
+  /** The values so far; it may or may not show later pushes. */
   view(): T {
     return this.values.subarray(0, this.length) as T;
   }

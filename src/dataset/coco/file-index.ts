@@ -1,14 +1,16 @@
 /**
- * One pass over a COCO file or results list: what is in it and where. Nothing of the file is kept but numbers per
- * record, the categories, and the other top-level fields.
+ * One pass over a COCO file or results list: what is in it and where. Keeps a few numbers per record, the categories,
+ * and the other top-level fields.
  */
 import { invalidData } from "../../errors.js";
+import { setField } from "../../json-text.js";
 import type { Category, Id, JsonObject } from "../../types.js";
 import { describeViolation } from "../../validate.js";
 import type { ByteFile } from "../json/byte-file.js";
 import type { JsonOutline, ListElement, ListHandler } from "../json/elements.js";
 import { IGNORE, walkJson } from "../json/elements.js";
 import { describeProblem, parseJsonBytes } from "../json/value.js";
+import { BoxCounter } from "../relative-boxes.js";
 import { AnnotationIndex, IdNumbers, ImageTableBuilder } from "./columns.js";
 import { checkCocoCategory } from "./schema.js";
 
@@ -21,37 +23,51 @@ export interface CocoIndex {
   readonly categoryIds: IdNumbers;
   readonly images: ImageTableBuilder;
   readonly annotations: AnnotationIndex;
+  /** What the boxes of the annotations look like. */
+  readonly boxes: BoxCounter;
+  /** Annotations with a field that says what the file is instead: panoptic segments, captions. */
+  readonly foreign: { segments_info: number; caption: number };
   /** @throws E_DATA for a category without id or name, or an id that stands twice */
   categories(): readonly Category[];
   /** Top-level fields other than images, annotations and categories. */
   readonly header: JsonObject;
 }
 
-/** @param parts "images" passes the annotations by: enough for a file that only names images and categories */
+/** @param parts "images" skips the annotations, where a file only names images and categories */
 export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all"): Promise<CocoIndex> {
   const imageIds = new IdNumbers();
   const categoryIds = new IdNumbers();
   const images = new ImageTableBuilder(imageIds);
   const annotations = new AnnotationIndex(imageIds);
   const categories = new CategoryReader(file.path);
+  const boxes = new BoxCounter();
+  const foreign = { segments_info: 0, caption: 0 };
   const header: JsonObject = {};
 
-  /** @param hasIds whether an annotation's `id` is one: in a results list it is a field like any other */
+  /** @param hasIds whether `id` is the annotation's id: in a results list it is a field like any other */
   const annotationHandler = (hasIds: boolean): ListHandler =>
     parts === "images"
       ? IGNORE
       : {
-          fields: ["id", "image_id", "category_id"],
+          fields: ["id", "image_id", "category_id", "bbox", "segments_info", "caption"],
           element({ offset, length, fields, bytes }) {
-            annotations.add(offset, length, hasIds ? fields.id(0, bytes) : undefined, fields.id(1, bytes));
+            const imageId = fields.id(1, bytes);
+            annotations.add(offset, length, hasIds ? fields.id(0, bytes) : undefined, imageId);
+            if (imageId === undefined && annotations.unusableImageId === undefined && fields.has(1))
+              annotations.noteUnusableImageId(fields.received(1, bytes));
             const category = fields.id(2, bytes);
             if (category !== undefined) categoryIds.of(category);
+            const box = fields.text(3, bytes);
+            boxes.noteText(box);
+            if (box !== undefined) return;
+            if (fields.text(4, bytes) !== undefined) foreign.segments_info++;
+            else if (fields.text(5, bytes) !== undefined) foreign.caption++;
           },
         };
   const imageHandler: ListHandler = {
     fields: ["id"],
     element({ offset, length, fields, bytes }) {
-      images.add(offset, length, fields.id(0, bytes));
+      images.add(offset, length, fields.id(0, bytes), () => fields.received(0, bytes));
     },
   };
   const outline = await walkJson(file, {
@@ -61,15 +77,25 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
       ["categories", categories],
     ]),
     root: annotationHandler(false),
-    // Not an assignment: a field named "__proto__" has to stay a field.
-    value(key, value) {
-      Object.defineProperty(header, key, { value, enumerable: true, configurable: true, writable: true });
+    value(key, value, text) {
+      setField(header, key, value, text);
     },
   });
-  return { file, outline, imageIds, categoryIds, images, annotations, categories: () => categories.finish(), header };
+  return {
+    file,
+    outline,
+    imageIds,
+    categoryIds,
+    images,
+    annotations,
+    boxes,
+    foreign,
+    categories: () => categories.finish(),
+    header,
+  };
 }
 
-/** Problems wait until the file is known to be COCO: in another format, "categories" may be anything. */
+/** Keeps a problem until the file is known to be COCO: in another format, "categories" may be anything. */
 class CategoryReader implements ListHandler {
   readonly fields = [];
   private readonly categories = new Map<Id, Category>();

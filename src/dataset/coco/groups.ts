@@ -1,36 +1,36 @@
-/** Images with their annotations, one group at a time: the walk over a COCO file or results list once it is indexed. */
+/** Images with their annotations, one group at a time: the walk over an indexed COCO file or results list. */
 import { receivedOf } from "../../errors.js";
 import type { Failure, Id, ImageRecord } from "../../types.js";
 import type { Entry, ImageGroup } from "../dataset.js";
 import type { ByteFile, ByteRange } from "../json/byte-file.js";
 import { RangeReader } from "../json/byte-file.js";
-import type { AnnotationSource } from "./annotation.js";
+import type { AnnotationPlace, AnnotationSource } from "./annotation.js";
 import { readAnnotation } from "./annotation.js";
 import type { AnnotationIndex, GroupedAnnotations, IdNumbers } from "./columns.js";
-import type { ImageSource } from "./images.js";
+import type { ImageSource, PlacedImage } from "./images.js";
 
-/** Image records read together: they are small and usually stand side by side. */
+/** Image records read together: they are small and usually side by side. */
 const IMAGES_AT_ONCE = 64;
+
+export interface CocoParts {
+  /** Holds the annotations. */
+  readonly file: ByteFile;
+  readonly index: AnnotationIndex;
+  /** Image ids of the annotations. */
+  readonly imageIds: IdNumbers;
+  readonly images: ImageSource;
+  /** Position of an image id among `images`; undefined when it points nowhere. */
+  readonly positionOf: (id: Id) => number | undefined;
+  readonly source: AnnotationSource;
+}
 
 export interface CocoGroups {
   readonly annotationCount: number;
   walk(): AsyncGenerator<ImageGroup>;
 }
 
-/**
- * Sorts annotations under their images.
- * @param file holds the annotations
- * @param imageIds of the annotations
- * @param positionOf position among `images` of an image id, or undefined when it points nowhere
- */
-export function groupAnnotations(
-  file: ByteFile,
-  index: AnnotationIndex,
-  imageIds: IdNumbers,
-  images: ImageSource,
-  positionOf: (id: Id) => number | undefined,
-  source: AnnotationSource,
-): CocoGroups {
+/** Sorts annotations under their images. */
+export function groupAnnotations({ file, index, imageIds, images, positionOf, source }: CocoParts): CocoGroups {
   // Images keep their position as the number of their group; ids that point nowhere follow in order of first
   // appearance.
   const unknownIds: Id[] = [];
@@ -39,41 +39,45 @@ export function groupAnnotations(
   const annotations = index.finish(groups, withoutId + 1);
 
   async function* walk(): AsyncGenerator<ImageGroup> {
-    const reader = new RangeReader(file);
-    const entries = (group: number, image: ImageRecord): Promise<Entry[]> =>
-      readEntries(reader, annotations, group, image, source);
+    const parts = { reader: new RangeReader(file), annotations, source };
+    const entries = async (group: number, { image, location }: PlacedImage): Promise<Entry[]> => {
+      if (annotations.group(group).length === 0) return [];
+      const scale = source.sizeOf === undefined ? undefined : ((await source.sizeOf(image, location)) ?? "unknown");
+      return readEntries(parts, group, { image, ...(scale !== undefined && { scale }) });
+    };
     for (let from = 0; from < images.count; from += IMAGES_AT_ONCE) {
       await file.checkUnchanged();
       const some = await images.load(from, Math.min(images.count, from + IMAGES_AT_ONCE));
       for (const [i, { image, location }] of some.entries())
-        yield { image, location, entries: await entries(from + i, image) };
+        yield { image, location, entries: await entries(from + i, { image, location }) };
     }
     for (const [i, id] of unknownIds.entries()) {
       const failure = pointsNowhere(file, id, positionOf);
-      yield {
-        image: unknownImage(id),
-        location: { kind: "failed", failure },
-        entries: await entries(images.count + i, unknownImage(id)),
-      };
+      const placed: PlacedImage = { image: unknownImage(id), location: { kind: "failed", failure } };
+      yield { ...placed, entries: await entries(images.count + i, placed) };
     }
     if (annotations.group(withoutId).length === 0) return;
-    const message = `${file.path}: expected an image_id (text, or an integer up to 2^53) in every annotation, received annotations without. Correct or remove them.`;
-    yield {
-      image: unknownImage(""),
-      location: { kind: "failed", failure: { reason: "image-unknown", message } },
-      entries: await entries(withoutId, unknownImage("")),
-    };
+    const message =
+      `${file.path}: expected an image_id (text, or an integer up to 2^53) in every annotation, ` +
+      "received annotations without. Correct or remove them.";
+    const failure: Failure = { reason: "image-unknown", message };
+    const placed: PlacedImage = { image: NO_IMAGE, location: { kind: "failed", failure } };
+    yield { ...placed, entries: await entries(withoutId, placed) };
   }
   return { annotationCount: annotations.count, walk };
 }
 
+interface EntryParts {
+  readonly reader: RangeReader;
+  readonly annotations: GroupedAnnotations;
+  readonly source: AnnotationSource;
+}
+
 /** Entries of one group, in file order. */
 async function readEntries(
-  reader: RangeReader,
-  annotations: GroupedAnnotations,
+  { reader, annotations, source }: EntryParts,
   group: number,
-  image: ImageRecord,
-  source: AnnotationSource,
+  place: Pick<AnnotationPlace, "image" | "scale">,
 ): Promise<Entry[]> {
   const ordinals = annotations.group(group);
   const ranges = Array.from(ordinals, (ordinal): ByteRange => ({
@@ -85,16 +89,25 @@ async function readEntries(
     const ordinal = ordinals[i]!;
     return readAnnotation(
       bytes,
-      { ordinal, offset: ranges[i]!.offset, image, firstWithSameId: annotations.firstWithSameId(ordinal) },
+      {
+        ...place,
+        ordinal,
+        offset: ranges[i]!.offset,
+        hasImageId: place.image !== NO_IMAGE,
+        firstWithSameId: annotations.firstWithSameId(ordinal),
+      },
       source,
     );
   });
 }
 
-/** The record of an image id that no image has. Its `raw` is empty: there is nothing to pass through. */
+/** The record of an image id that no image has: there is nothing to pass through. */
 function unknownImage(id: Id): ImageRecord {
   return { id, fileName: "", raw: {} };
 }
+
+/** Stands for the image of annotations that name none. */
+const NO_IMAGE = unknownImage("");
 
 function pointsNowhere(file: ByteFile, id: Id, positionOf: (id: Id) => number | undefined): Failure {
   const twin = typeof id === "number" ? String(id) : Number(id);
@@ -102,6 +115,8 @@ function pointsNowhere(file: ByteFile, id: Id, positionOf: (id: Id) => number | 
     id !== "" && positionOf(twin) !== undefined
       ? ` (there is ${receivedOf(twin)}, a ${typeof twin === "number" ? "number" : "text"})`
       : "";
-  const message = `${file.path}: expected an image_id among the ids of the images, received ${receivedOf(id)}${note}. Add the image or correct the id.`;
+  const message =
+    `${file.path}: expected an image_id among the ids of the images, received ${receivedOf(id)}${note}. ` +
+    "Add the image or correct the id.";
   return { reason: "image-unknown", message };
 }

@@ -1,6 +1,6 @@
-/** The images of a COCO file in file order, read by byte range and looked for in the image folder. */
+/** The images of a COCO file in file order: their records, read by byte range, and their files in the image folder. */
 import { receivedOf } from "../../errors.js";
-import type { FailReason, Failure, Id, ImageRecord, JsonObject } from "../../types.js";
+import type { FailReason, Failure, Id, ImageRecord, JsonObject, JsonValue } from "../../types.js";
 import { describeViolation } from "../../validate.js";
 import type { ImageLocation } from "../dataset.js";
 import type { ImageFinder } from "../find-images.js";
@@ -27,15 +27,10 @@ export function recordedImages(file: ByteFile, table: ImageTable, finder: ImageF
     count: table.count,
     async load(from, to) {
       await file.checkUnchanged();
-      const ranges = Array.from({ length: to - from }, (_, i): ByteRange => ({
-        offset: table.offsets[from + i]!,
-        length: table.lengths[from + i]!,
-      }));
-      const parts = await readRanges(file, ranges);
+      const records = await readRecords(file, table, from, to);
       return Promise.all(
-        parts.map(async (bytes, i) => {
+        records.map(async ({ image, failure }, i) => {
           const position = from + i;
-          const { image, failure } = readImageRecord(bytes, ranges[i]!.offset, file.path, position, table.id(position));
           const problem = failure ?? sharedId(file, table, position);
           return {
             image,
@@ -50,7 +45,20 @@ export function recordedImages(file: ByteFile, table: ImageTable, finder: ImageF
   };
 }
 
-/** The finder knows the folder; where the name stands is known here. */
+/** The records from position `from` up to, not including, `to` or the end. */
+export async function readRecords(file: ByteFile, table: ImageTable, from: number, to: number): Promise<ReadRecord[]> {
+  const ranges = Array.from({ length: Math.min(to, table.count) - from }, (_, i): ByteRange => ({
+    offset: table.offsets[from + i]!,
+    length: table.lengths[from + i]!,
+  }));
+  const parts = await readRanges(file, ranges);
+  return parts.map((bytes, i) => {
+    const position = from + i;
+    return readImageRecord(bytes, { file: file.path, position, offset: ranges[i]!.offset, id: table.id(position) });
+  });
+}
+
+/** Adds to the finder's message where in the box file the name is. */
 async function locate(image: ImageRecord, where: string, finder: ImageFinder): Promise<ImageLocation> {
   const located = await finder.locate(image.fileName);
   if (located.kind === "file") return located;
@@ -58,39 +66,56 @@ async function locate(image: ImageRecord, where: string, finder: ImageFinder): P
   return { kind: "failed", failure: { reason, message: `${where} (id ${receivedOf(image.id)}): ${message}` } };
 }
 
-/** Annotations cannot say which of two records with one id they mean. */
+/** Why the image cannot be named: annotations cannot say which of two records with one id they mean. */
 function sharedId(file: ByteFile, table: ImageTable, position: number): Failure | undefined {
-  const first = table.firstWithSameId(position),
-    last = table.lastWithSameId(position);
+  const first = table.firstWithSameId(position);
+  const last = table.lastWithSameId(position);
   if (first === last) return undefined;
-  const message = `${file.path}: expected every image id once, received ${receivedOf(table.id(position))} in images[${first}] and images[${last}]. Give each image an id of its own.`;
+  const received = `${receivedOf(table.id(position))} in images[${first}] and images[${last}]`;
+  const message =
+    `${file.path}: expected every image id once, received ${received}. ` + "Give each image an id of its own.";
   return { reason: "image-ambiguous", message };
 }
 
-/* An image record of a COCO file, from bytes to the record and whether it can be looked for. */
+/**
+ * LVIS has no file_name: the name is the last two parts of the address, which are the folder of the COCO images and the
+ * file, as in detectron2's and LVIS's own readers.
+ */
+function nameOfUrl(url: JsonValue | undefined): string | undefined {
+  if (typeof url !== "string") return undefined;
+  const path = url.replace(/[?#].*$/su, "").replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/iu, "");
+  const parts = path.split("/").filter((part) => part !== "");
+  const name = parts.slice(-2).join("/");
+  if (name === "" || path.endsWith("/")) return undefined;
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    // A percent sign that begins no escape is part of the name.
+    return name;
+  }
+}
 
-export interface ReadImageRecord {
+interface RecordPlace {
+  readonly file: string;
+  readonly position: number;
+  /** Of the record's bytes in the file. */
+  readonly offset: number;
+  /** As the index found it. */
+  readonly id: Id;
+}
+
+interface ReadRecord {
   readonly image: ImageRecord;
-  /** Why there is no use in looking for the image's file. */
+  /** Why there is no point in looking for the image's file. */
   readonly failure?: Failure;
 }
 
 const NEXT_STEP = "Correct this image record.";
 
-/**
- * Never throws: a broken record costs its own annotations only.
- * @param offset place of the bytes in the file
- * @param id as the index found it
- */
-export function readImageRecord(
-  bytes: Buffer,
-  offset: number,
-  file: string,
-  position: number,
-  id: Id,
-): ReadImageRecord {
+/** Never throws: a broken record costs only its own annotations. */
+export function readImageRecord(bytes: Buffer, { file, position, offset, id }: RecordPlace): ReadRecord {
   const where = `${file}: images[${position}] (id ${receivedOf(id)})`;
-  const fail = (image: ImageRecord, reason: FailReason, message: string): ReadImageRecord => ({
+  const fail = (image: ImageRecord, reason: FailReason, message: string): ReadRecord => ({
     image,
     failure: { reason, message: `${where}${message}. ${NEXT_STEP}` },
   });
@@ -100,10 +125,11 @@ export function readImageRecord(
 
   // An object, or the index would not have found its id.
   const raw = parsed.value as JsonObject;
-  const violation = checkCocoImage(raw);
+  const nameFromUrl = raw["file_name"] === undefined ? nameOfUrl(raw["coco_url"]) : undefined;
+  const violation = nameFromUrl === undefined ? checkCocoImage(raw) : undefined;
   if (violation !== undefined)
     return fail({ id, fileName: "", raw }, "image-missing", `: ${describeViolation(violation)}`);
-  const named = { id, fileName: raw["file_name"] as string, raw };
+  const named = { id, fileName: nameFromUrl ?? (raw["file_name"] as string), raw };
   const wrongSize = checkCocoImageSize(raw);
   if (wrongSize !== undefined) return fail(named, "image-size", `: ${describeViolation(wrongSize)}`);
   const { width, height } = raw;

@@ -4,21 +4,25 @@
  */
 import type { Dataset } from "../dataset.js";
 import type { ImageFinder } from "../find-images.js";
+import type { AnnotationSource } from "./annotation.js";
 import type { CocoIndex } from "./file-index.js";
 import { groupAnnotations } from "./groups.js";
 import { recordedImages } from "./images.js";
 
-/** Closing the data set closes the index's file. @throws E_DATA for unusable image records or categories */
-export function readCoco(index: CocoIndex, finder: ImageFinder): Dataset {
+/** Closing the data set closes the file. @throws E_DATA for unusable image records or categories */
+export function readCoco(index: CocoIndex, finder: ImageFinder, sizeOf?: AnnotationSource["sizeOf"]): Dataset {
   const { file, imageIds } = index;
   const table = index.images.finish(file.path);
   const categories = index.categories();
   const images = recordedImages(file, table, finder);
   const known = new Set(categories.map((category) => category.id));
-  const groups = groupAnnotations(file, index.annotations, imageIds, images, (id) => table.positionOf(id), {
-    file: file.path,
-    format: "coco",
-    categories: known,
+  const groups = groupAnnotations({
+    file,
+    index: index.annotations,
+    imageIds,
+    images,
+    positionOf: (id) => table.positionOf(id),
+    source: { file: file.path, format: "coco", categories: known, ...(sizeOf !== undefined && { sizeOf }) },
   });
   return {
     format: "coco",
@@ -29,6 +33,7 @@ export function readCoco(index: CocoIndex, finder: ImageFinder): Dataset {
     annotationCount: groups.annotationCount,
     sha256: index.outline.sha256,
     groups: () => groups.walk(),
+    imageKey: (fileName) => finder.keyOf(fileName),
     close: () => file.close(),
   };
 }

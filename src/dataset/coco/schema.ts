@@ -1,13 +1,14 @@
 /**
  * What the parts of a COCO file must hold for this program, and no more: unknown fields are the user's and pass
- * through. `bbox` and `segmentation` are not here: a broken box and a broken mask have reasons of their own
+ * through. `bbox` and `segmentation` are missing here, because a broken box and a broken mask have reasons of their own
  * (geometry/box.ts, geometry/rle.ts). Source: the COCO data format, https://cocodataset.org/#format-data
  */
+import { LONGEST_ID } from "../json/fields.js";
 import { compileSchema, lazily } from "../../validate.js";
 
 /** Beyond 2^53 JSON.parse rounds integers, and two ids could become one. */
 const LARGEST = Number.MAX_SAFE_INTEGER;
-const id = { type: ["number", "string"], minimum: -LARGEST, maximum: LARGEST };
+const id = { type: ["number", "string"], minimum: -LARGEST, maximum: LARGEST, maxLength: LONGEST_ID };
 const size = { type: "integer", minimum: 1, nullable: true };
 
 /** @returns undefined for a valid category record, else what is wrong with it */
@@ -36,7 +37,7 @@ export const checkCocoImageSize = lazily(() =>
   }),
 );
 
-/** An annotation of an instances file. `iscrowd` is 0 or 1; booleans are what some exporters write. */
+/** An annotation of an instances file. `iscrowd` is 0 or 1; some exporters write booleans. */
 export const checkCocoAnnotation = lazily(() =>
   compileSchema({
     type: "object",

@@ -1,4 +1,7 @@
-/** A regular file that is read by byte ranges, and notices when it is changed meanwhile. */
+/**
+ * A regular file that is read by byte ranges, with few calls: neighboring ranges come in one read. It notices when the
+ * file is changed meanwhile.
+ */
 import { open, stat } from "node:fs/promises";
 import { invalidData, missingInput, reasonOf } from "../../errors.js";
 
@@ -7,13 +10,13 @@ export interface ByteFile {
   readonly path: string;
   /** Bytes. */
   readonly size: number;
-  /** Reads into `target` from `offset` of the file on. @returns bytes read, 0 at the end of the file */
+  /** Reads into `target`, from `offset` of the file. @returns bytes read, 0 at the end of the file */
   read(target: Uint8Array, offset: number): Promise<number>;
   /** @throws E_DATA when the file has become shorter */
   slice(offset: number, length: number): Promise<Buffer>;
-  /** @throws E_DATA when the file was written to since it was opened: byte ranges noted then mean nothing now */
+  /** @throws E_DATA when the file was written to since it was opened: byte ranges noted before mean nothing then */
   checkUnchanged(): Promise<void>;
-  /** Line of a byte, from 1; reads the file up to there, so it is for error messages. */
+  /** Line of a byte, from 1, for error messages: reads the file up to there. */
   lineOf(offset: number): Promise<number>;
   close(): Promise<void>;
 }
@@ -31,7 +34,8 @@ export async function openByteFile(path: string, role: string): Promise<ByteFile
   // Asked before opening: opening a named pipe waits until somebody writes to it.
   if (!found.isFile()) {
     throw invalidData(
-      `${path}: expected a regular file as the ${role}, received ${found.isDirectory() ? "a folder" : "a pipe or device"}`,
+      `${path}: expected a regular file as the ${role}, ` +
+        `received ${found.isDirectory() ? "a folder" : "a pipe or device"}`,
       "The file is read twice by position: save it to disk first, then pass its name.",
     );
   }
@@ -97,20 +101,18 @@ export function isAbsent(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
-/* Reads byte ranges of a file with few calls: neighbors come in one read. */
-
 export interface ByteRange {
   readonly offset: number;
   readonly length: number;
 }
 
-/** Bytes between two ranges that are read along: cheaper than another call. */
+/** Up to this many bytes between two ranges are read along, which is cheaper than another call. */
 const LARGEST_GAP = 16 * 1024;
 /** Ranges are joined up to this many bytes. */
 const LARGEST_BLOCK = 2 ** 20;
-/** Reads under way at a time. */
+/** Reads in flight at a time. */
 const READS_AT_ONCE = 8;
-/** What a walk reads at a time while it goes straight on. */
+/** Bytes a walk reads at a time while it goes straight on. */
 const AHEAD_BYTES = 2 ** 18;
 
 /**
@@ -134,9 +136,8 @@ export async function readRanges(file: ByteFile, ranges: readonly ByteRange[]): 
 }
 
 /**
- * Reads ranges for a walk that mostly goes straight on, as it does where annotations stand in the order of their
- * images: a few hundred groups come with one call into one buffer. A walk that jumps about is read like any other
- * ranges.
+ * Reads ranges for a walk that mostly goes straight on, as where annotations are in the order of their images: a few
+ * hundred groups come with one call, in one buffer. Where a walk jumps about, its ranges are read like any others.
  */
 export class RangeReader {
   private buffer: Buffer | undefined;
@@ -153,8 +154,8 @@ export class RangeReader {
    * @returns the bytes of each range; they are overwritten by the next call
    */
   async read(ranges: readonly ByteRange[]): Promise<readonly Buffer[]> {
-    const first = ranges[0],
-      last = ranges.at(-1);
+    const first = ranges[0];
+    const last = ranges.at(-1);
     if (first === undefined || last === undefined) return [];
     const gap = first.offset - this.reached;
     const end = last.offset + last.length;
@@ -166,7 +167,7 @@ export class RangeReader {
     return ranges.map(({ offset, length }) => this.buffer!.subarray(offset - this.from, offset - this.from + length));
   }
 
-  /** @returns false when what is wanted does not fit, or is not there any more */
+  /** @returns false when the range does not fit, or is no longer in the file */
   private async fill(offset: number, end: number): Promise<boolean> {
     if (end - offset > AHEAD_BYTES) return false;
     this.buffer ??= Buffer.allocUnsafeSlow(AHEAD_BYTES);

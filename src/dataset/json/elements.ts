@@ -2,12 +2,13 @@
  * Walks a JSON document in one pass without building it: reports every element of chosen lists with its byte range, and
  * hands the other top-level values to JSON.parse. The file's sha256 comes out of the same pass.
  *
- * Own code, because byte ranges are what makes later random access possible, and streaming parsers build (and charge
- * for) every value they pass. Measured on a COCO file of 480 MB with 1,000,000 annotations (Node 20, one core, file
- * cached): 1.6 s and 65 MB of memory at most, against 4.4 s and 1,660 MB for JSON.parse of the same file.
+ * Our own code, because byte ranges make later random access possible, and streaming parsers build every value they
+ * pass. On a large COCO file it takes a third of the time of JSON.parse and a twentieth of the memory
+ * (bench/figures.md).
  */
 import { createHash } from "node:crypto";
 import { invalidData, receivedOf } from "../../errors.js";
+import { recognize, RECOGNIZED_BYTES } from "../../files/recognize.js";
 import type { JsonValue } from "../../types.js";
 import type { ByteFile } from "./byte-file.js";
 import { FieldSpotter } from "./fields.js";
@@ -28,14 +29,14 @@ import {
 } from "./scan.js";
 import { parseJsonBytes } from "./value.js";
 
-/** One element of a list. The same object every time, and its bytes move on: take what is needed before returning. */
+/** One element of a list. It is the same object every time and its bytes are reused: copy what is needed. */
 export interface ListElement {
   /** Position in its list, from 0. */
   index: number;
   /** Where the element begins in the file, and how long it is; bytes. */
   offset: number;
   length: number;
-  /** Holds the element from `start` on, and more around it. */
+  /** Holds the element from `start`, and more around it. */
   bytes: Buffer;
   start: number;
   /** Fields asked for, when the element is an object. */
@@ -53,15 +54,15 @@ export interface WalkOptions {
   readonly lists?: ReadonlyMap<string, ListHandler>;
   /** For a document that is a list itself. */
   readonly root?: ListHandler;
-  /** Every other top-level value, a chosen key that holds no list included. */
-  readonly value?: (key: string, value: JsonValue) => void;
-  /** Bytes per read; small ones are for tests. */
+  /** Is handed every other top-level value, including that of a chosen key that holds no list; see `setField`. */
+  readonly value?: (key: string, value: JsonValue, text: () => string) => void;
+  /** Bytes per read; tests make it small. */
   readonly chunkBytes?: number;
   /** Bytes of the largest single value, 64 MiB by default: bounds the memory a hostile file can ask for. */
   readonly maxValueBytes?: number;
 }
 
-/** What the document is made of. */
+/** What the document consists of. */
 export interface JsonOutline {
   readonly root: "object" | "list";
   /** Top-level keys in file order. */
@@ -72,15 +73,15 @@ export interface JsonOutline {
   readonly sha256: string;
 }
 
-/** Passes a list by. */
+/** Skips a list. */
 export const IGNORE: ListHandler = { fields: [], element: () => undefined };
 
 const HINT = "Make sure the file is complete and was written by a JSON library, then run again.";
 
 /**
- * @throws E_DATA with file, byte, line, expected and received: broken structure, brackets deeper than 512 levels, one
- *   value of more than `maxValueBytes`, a top-level key that stands twice, another top-level value than an object or
- *   list, another encoding than UTF-8
+ * @throws E_DATA with file, byte, line, expected and received: for broken structure, brackets deeper than 512 levels, a
+ *   value of more than `maxValueBytes`, a top-level key given twice, a document that is neither object nor list, or an
+ *   encoding other than UTF-8
  */
 export async function walkJson(file: ByteFile, options: WalkOptions): Promise<JsonOutline> {
   const hash = createHash("sha256");
@@ -92,21 +93,30 @@ export async function walkJson(file: ByteFile, options: WalkOptions): Promise<Js
   } catch (error) {
     if (!(error instanceof JsonFault)) throw error;
     const at = window.base + error.at;
-    throw invalidData(`${file.path}: byte ${at} (line ${await file.lineOf(at)}): ${error.message}`, HINT, error);
+    throw invalidData(
+      `${file.path}: byte ${at} (line ${await file.lineOf(at)}): ${error.message}`,
+      error.advice ?? HINT,
+      error,
+    );
   }
 }
 
-/** Skips a byte order mark and names the files that are often passed by mistake. */
+/** Skips a byte order mark; what begins like no JSON is named as what it is. */
 async function checkStart(window: JsonWindow): Promise<void> {
-  while (window.end < 4 && (await window.fill()));
-  const startsWith = (...start: number[]): boolean =>
-    start.every((byte, i) => i < window.end && window.bytes[i] === byte);
-  if (window.end === 0) throw new JsonFault(0, "JSON", "an empty file");
-  if (startsWith(0xef, 0xbb, 0xbf)) window.position = 3;
-  else if (startsWith(0x1f, 0x8b)) throw new JsonFault(0, "JSON", "a gzip file (unpack it first)");
-  else if (startsWith(0x50, 0x4b)) throw new JsonFault(0, "JSON", "a zip file (unpack it first)");
-  else if (startsWith(0xff, 0xfe) || startsWith(0xfe, 0xff))
-    throw new JsonFault(0, "JSON in UTF-8", "UTF-16 (save it as UTF-8)");
+  while (window.end < RECOGNIZED_BYTES && (await window.fill()));
+  const start = window.bytes.subarray(0, window.end);
+  if (start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf) window.position = 3;
+  const first = await window.peek();
+  if (first === OPEN_LIST || (first === OPEN_OBJECT && !isPerLine(start))) return;
+  const found = recognize(start);
+  if (found === undefined) return;
+  const advice = found.kind === "image" ? "Name the JSON file itself." : found.advice;
+  throw new JsonFault(window.position, "JSON", found.what, advice);
+}
+
+/** Objects that begin on the first two lines: a document holds one. */
+function isPerLine(start: Uint8Array): boolean {
+  return /^\{[^\n]*\}[ \t\r]*\n\{/.test(Buffer.from(start).toString("latin1"));
 }
 
 async function walkDocument(window: JsonWindow, options: WalkOptions): Promise<Omit<JsonOutline, "sha256">> {
@@ -139,7 +149,7 @@ async function walkObject(
         describeByte(next),
       );
     const keyAt = window.base + window.position;
-    const key = (await readValue(window, "a key")) as string;
+    const key = (await readValue(window, "a key")).value as string;
     const name = receivedOf(key);
     if (seen.has(key)) throw new JsonFault(keyAt - window.base, "every top-level key once", `${name} a second time`);
     seen.add(key);
@@ -149,8 +159,8 @@ async function walkObject(
     if (handler !== undefined && (await window.peek()) === OPEN_LIST)
       counts.set(key, await walkList(window, key, handler));
     else {
-      const value = await readValue(window, `the value of ${name}`);
-      options.value?.(key, value);
+      const { value, text } = await readValue(window, `the value of ${name}`);
+      options.value?.(key, value, text);
     }
     if ((await window.peek()) === CLOSE_OBJECT) break;
     await takeByte(window, COMMA, `"," or "}" after the value of ${name}`);
@@ -177,8 +187,8 @@ async function walkList(window: JsonWindow, name: string, handler: ListHandler):
   }
   let afterValue = false;
   /**
-   * Goes as far as the bytes at hand reach: a promise per element would cost more than the scan. @returns true at the
-   * end of the list
+   * Goes as far as the bytes at hand reach, because a promise per element would cost more than the scan.
+   * @returns true at the end of the list
    */
   const scan = (): boolean => {
     for (;;) {
@@ -209,18 +219,25 @@ async function walkList(window: JsonWindow, name: string, handler: ListHandler):
   return element.index + 1;
 }
 
+interface ReadValue {
+  readonly value: JsonValue;
+  /** Valid until the window moves on. */
+  readonly text: () => string;
+}
+
 /** Reads the value that begins at the next byte. @throws JsonFault when it is not JSON */
-async function readValue(window: JsonWindow, what: string): Promise<JsonValue> {
+async function readValue(window: JsonWindow, what: string): Promise<ReadValue> {
   const first = await window.peek();
   if (first === undefined) throw truncated(window, what);
   let end: number;
   while ((end = endOfValue(window.bytes, window.position, window.end)) === INCOMPLETE) {
     if (!(await window.fill())) throw truncated(window, what);
   }
-  const parsed = parseJsonBytes(window.bytes.subarray(window.position, end), window.base + window.position);
+  const bytes = window.bytes.subarray(window.position, end);
+  const parsed = parseJsonBytes(bytes, window.base + window.position);
   if (parsed.kind === "problem") throw new JsonFault(parsed.at - window.base, parsed.expected, parsed.received);
   window.position = end;
-  return parsed.value;
+  return { value: parsed.value, text: () => bytes.toString() };
 }
 
 async function takeByte(window: JsonWindow, byte: number, expected: string): Promise<void> {

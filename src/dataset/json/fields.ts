@@ -1,7 +1,9 @@
 /**
  * Finds a few named fields of a JSON object in bytes, without building the object: an index over a million annotations
- * needs nothing but their image id.
+ * needs only their ids.
  */
+import { receivedOf } from "../../errors.js";
+import { shortNumber } from "../../json-text.js";
 import type { Id } from "../../types.js";
 import {
   BACKSLASH,
@@ -19,10 +21,7 @@ import {
 /** The outermost level is not a well-formed object; JSON.parse will say what is wrong with it. */
 const MALFORMED = -2;
 
-/**
- * Where the named fields of the object scanned last are. As in JSON.parse, the last of several fields of one name
- * counts.
- */
+/** Where the named fields of the last scanned object are. As in JSON.parse, the last of several equal names counts. */
 export class FieldSpotter {
   private readonly names: readonly Uint8Array[];
   /** Start and end of each field's value, by the order of the names; start -1 where the field was not seen. */
@@ -45,10 +44,31 @@ export class FieldSpotter {
     return end === MALFORMED ? endOfValue(bytes, at, to) : end;
   }
 
-  /** The id in a field of the object scanned last; undefined when the field is absent or holds anything but an id. */
+  /** The id in a field of the last scanned object; undefined when the field is absent or holds no id. */
   id(field: number, bytes: Buffer): Id | undefined {
     const start = this.ranges[field * 2]!;
     return start < 0 ? undefined : readId(bytes, start, this.ranges[field * 2 + 1]!);
+  }
+
+  /** The JSON text of a field of the object scanned last; undefined when the field is absent. */
+  text(field: number, bytes: Buffer): string | undefined {
+    const start = this.ranges[field * 2]!;
+    return start < 0 ? undefined : bytes.toString("latin1", start, this.ranges[field * 2 + 1]);
+  }
+
+  /** Whether the object scanned last has the field, whatever it holds. */
+  has(field: number): boolean {
+    return this.ranges[field * 2]! >= 0;
+  }
+
+  /** What stands in a field that holds no usable id, for a message: a number as it is written. */
+  received(field: number, bytes: Buffer): string {
+    const start = this.ranges[field * 2]!;
+    if (start < 0) return "none";
+    const token = bytes.subarray(start, this.ranges[field * 2 + 1]);
+    const value = parseToken(token);
+    if (typeof value === "number") return shortNumber(token.toString());
+    return receivedOf(value === undefined ? token.toString() : value);
   }
 
   private endOfObject(bytes: Uint8Array, at: number, to: number): number {
@@ -68,20 +88,17 @@ export class FieldSpotter {
       if (bytes[value] === COMMA || bytes[value] === CLOSE_OBJECT) return MALFORMED;
       const valueEnd = endOfValue(bytes, value, to);
       if (valueEnd === INCOMPLETE) return INCOMPLETE;
-      this.note(bytes, key, keyEnd, value, valueEnd);
+      const field = this.fieldOf(bytes, key + 1, keyEnd - 1);
+      if (field >= 0) {
+        this.ranges[field * 2] = value;
+        this.ranges[field * 2 + 1] = valueEnd;
+      }
       i = skipSpace(bytes, valueEnd, to);
       if (i >= to) return INCOMPLETE;
       if (bytes[i] === CLOSE_OBJECT) return i + 1;
       if (bytes[i] !== COMMA) return MALFORMED;
       i++;
     }
-  }
-
-  private note(bytes: Uint8Array, key: number, keyEnd: number, value: number, valueEnd: number): void {
-    const field = this.fieldOf(bytes, key + 1, keyEnd - 1);
-    if (field < 0) return;
-    this.ranges[field * 2] = value;
-    this.ranges[field * 2 + 1] = valueEnd;
   }
 
   /** @returns position of the key between `start` and `end` among the names, or -1 */
@@ -104,7 +121,7 @@ function equals(bytes: Uint8Array, start: number, end: number, name: Uint8Array)
   return true;
 }
 
-/** Digits are read by hand: a million calls of JSON.parse for them would cost more than finding them. */
+/** Reads digits itself: a million calls of JSON.parse would cost more than finding the ids. */
 function readId(bytes: Buffer, start: number, end: number): Id | undefined {
   if (end - start <= 15) {
     let value = 0;
@@ -128,12 +145,15 @@ function parseToken(bytes: Uint8Array): unknown {
   }
 }
 
+/** Characters of an id that is text: ids stand in every journal line, job and message. */
+export const LONGEST_ID = 1000;
+
 /**
- * An id as this program can keep it exactly: text, or a number that is no integer beyond 2^53 (JSON.parse would round
- * that one and make two ids equal).
+ * An id that can be kept exactly: text, or a number within 2^53. JSON.parse rounds larger ones, so that two could be
+ * equal.
  */
 export function asId(value: unknown): Id | undefined {
-  if (typeof value === "string") return value;
+  if (typeof value === "string") return value.length <= LONGEST_ID ? value : undefined;
   if (typeof value !== "number" || !Number.isFinite(value)) return undefined;
   return Math.abs(value) <= Number.MAX_SAFE_INTEGER ? value : undefined;
 }

@@ -1,7 +1,9 @@
 /**
- * Where a JSON value ends, found in bytes without building the value. Looks at strings and brackets only: what stands
- * between them is judged by JSON.parse when the value is read, so that one bad number costs one value and not the file.
- * Source: RFC 8259.
+ * Where a JSON value ends, found in bytes without building the value, and the window that slides along the file until
+ * one whole value fits. Source: RFC 8259.
+ *
+ * Only strings and brackets are looked at. What stands between them is judged by JSON.parse when the value is read, so
+ * that one bad number costs one value and not the file.
  */
 import type { ByteFile } from "./byte-file.js";
 
@@ -9,7 +11,7 @@ import type { ByteFile } from "./byte-file.js";
 export const INCOMPLETE = -1;
 
 /** Levels of brackets a value may have. Annotations need four; what goes deeper is damage or an attack. */
-export const MAX_DEPTH = 512;
+const MAX_DEPTH = 512;
 
 export const QUOTE = 0x22,
   COMMA = 0x2c,
@@ -20,16 +22,15 @@ export const QUOTE = 0x22,
   OPEN_OBJECT = 0x7b,
   CLOSE_OBJECT = 0x7d;
 
-/**
- * The structure is broken at `at` (an index into the bytes that were scanned); whoever knows the file makes a message
- * of it.
- */
+/** The structure is broken at `at`, an index into the scanned bytes; whoever knows the file makes a message of it. */
 export class JsonFault extends Error {
   override readonly name = "JsonFault";
   constructor(
     readonly at: number,
     readonly expected: string,
     readonly received: string,
+    /** What to do next, where more is known than that the file is broken. */
+    readonly advice?: string,
   ) {
     super(`expected ${expected}, received ${received}`);
   }
@@ -41,10 +42,7 @@ const STRUCTURE = byteSet('"[]{}');
 /** Bytes that end a number or a word. */
 const AFTER_SCALAR = byteSet(' \t\n\r,:[]{}"');
 
-/**
- * Scratch of `endOfNested`, which runs to its end undisturbed: a fresh one for each of two million lists takes as long
- * as their scan.
- */
+/** Scratch of `endOfNested`, which never waits: a new array for each of two million lists takes as long as the scan. */
 const OPEN_BRACKETS = new Uint8Array(MAX_DEPTH);
 
 function byteSet(characters: string): Uint8Array {
@@ -120,23 +118,21 @@ function endOfNested(bytes: Uint8Array, at: number, to: number): number {
   }
 }
 
-/** For messages: the character, or the byte's number where it has no picture. */
+/** For messages: the character, or the byte's number where it is not printable. */
 export function describeByte(byte: number | undefined): string {
   if (byte === undefined) return "the end of the file";
   return byte > 0x20 && byte < 0x7f ? `"${String.fromCharCode(byte)}"` : `byte 0x${byte.toString(16).padStart(2, "0")}`;
 }
 
-/* The part of a JSON file that is being looked at: slides along the file and grows until one whole value fits. */
-
 /**
- * Largest single value: one annotation, one image record, one top-level field. Bounds the memory a hostile file can ask
- * for.
+ * Largest single value: an annotation, an image record or a top-level field. Bounds the memory a hostile file can take.
  */
 const MAX_VALUE_BYTES = 64 * 2 ** 20;
 const CHUNK_BYTES = 2 ** 20;
 
+/** The part of a JSON file that is being looked at: slides along the file and grows until one whole value fits. */
 export class JsonWindow {
-  /** The window; valid from 0 to `end`. Replaced when it grows. */
+  /** Valid from 0 to `end`; replaced when the window grows. */
   bytes: Buffer;
   /** Place of `bytes[0]` in the file. */
   base = 0;
@@ -159,16 +155,16 @@ export class JsonWindow {
   }
 
   /**
-   * Reads on; what lies before `position` is given up.
+   * Reads on; bytes before `position` are discarded.
    * @returns false at the end of the file
-   * @throws JsonFault when what lies behind `position` has reached the limit for one value
+   * @throws JsonFault when the bytes after `position` have reached the limit for one value
    */
   async fill(): Promise<boolean> {
     const pending = this.end - this.position;
     if (pending >= this.maxValueBytes)
       throw new JsonFault(this.position, `values of at most ${this.maxValueBytes} bytes`, "a longer one");
-    // At least as much as is already there: a value that is scanned again after every read then costs twice its length,
-    // not its square.
+    // At least as much as is there already: scanning a value again after every read then costs twice its length, not
+    // its square.
     const wanted = Math.min(this.maxValueBytes, pending + Math.max(pending, this.chunkBytes));
     const target = this.bytes.length >= wanted ? this.bytes : Buffer.allocUnsafe(wanted);
     this.bytes.copy(target, 0, this.position, this.end);

@@ -1,6 +1,7 @@
-/** Bytes of one JSON value to the value, with a problem that says where and what instead of an exception. */
+/** Bytes of one JSON value to the value, or to a problem that says where and what; never an exception. */
 import { isUtf8 } from "node:buffer";
 import { reasonOf } from "../../errors.js";
+import { parseJsonText } from "../../json-text.js";
 import type { JsonValue } from "../../types.js";
 import { describeByte, endOfString, endOfToken, INCOMPLETE, QUOTE } from "./scan.js";
 
@@ -13,15 +14,15 @@ const NUMBER_OR_WORD = /^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|fal
 /** What Python's json.dumps, numpy and str() write for values that JSON does not have. */
 const PYTHON_WORD = /^[+-]?(?:nan|inf|infinity)$|^(?:None|True|False)$/i;
 
-/** Bytes of a token that are looked at; no number a program writes comes near. */
+/** Bytes of a token that are looked at; numbers that programs write are far shorter. */
 const LONGEST_NUMBER = 400;
 
 /** @param offset place of the first byte in its file, for the problem */
 export function parseJsonBytes(bytes: Buffer, offset: number): ParsedValue {
-  // toString would put replacement characters in place of bad bytes, and names would come out other than they went in.
+  // toString would replace bad bytes, and names would come out other than they went in.
   if (!isUtf8(bytes)) return { kind: "problem", at: offset, expected: "text in UTF-8", received: "other bytes" };
   try {
-    return { kind: "value", value: JSON.parse(bytes.toString()) as JsonValue };
+    return { kind: "value", value: parseJsonText(bytes.toString()) };
   } catch (error) {
     const token = findBadToken(bytes);
     if (token === undefined)

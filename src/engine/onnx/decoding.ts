@@ -1,37 +1,54 @@
 /**
- * A batch being drawn by onnxruntime. On a device that keeps tensors its planes never leave it: steps hand them on, and
- * rows are taken by a graph; elsewhere they lie in ordinary memory.
+ * A batch that onnxruntime is decoding. On a device that keeps tensors its planes never leave it: steps pass them on,
+ * and a graph takes rows out. Elsewhere they lie in ordinary memory.
  */
 import type { InferenceSession } from "onnxruntime-node";
 import { Tensor } from "onnxruntime-node";
 import { CELL_COUNT } from "../../geometry/grid.js";
-import type { Decoding, StepDecoded, StepInput } from "../engine.js";
+import type { Decoding, EncodedBatch, StepDecoded, StepInput } from "../engine.js";
 import type { PLANES } from "./models.js";
 
 /** Graph input name -> tensor. Each decoding has its own. */
 export type Planes = Readonly<Record<(typeof PLANES)[number], Tensor>>;
 
+/** The graphs of a decoder; engine/onnx/models.ts describes each. */
 export interface DecoderSessions {
-  /** One step; see engine/onnx/models.ts. */
   readonly step: InferenceSession;
-  /** Several steps; see engine/onnx/models.ts. */
+  /** Several steps. */
   readonly steps?: InferenceSession;
   /** Takes rows where the planes are; absent where they lie in ordinary memory. */
   readonly select?: InferenceSession;
 }
 
-export class OnnxDecoding implements Decoding {
-  readonly steps: Decoding["steps"];
+/** What the encoder says of a batch. */
+interface BatchMaps {
+  readonly size: number;
+  readonly firstVertexLogits: Float32Array;
+  readonly maskLogits?: Float32Array | undefined;
+  readonly fineMaskLogits?: Float32Array | undefined;
+}
+
+export class OnnxDecoding implements EncodedBatch {
+  readonly size: number;
+  readonly firstVertexLogits: Float32Array;
+  readonly maskLogits: Float32Array | undefined;
+  readonly fineMaskLogits: Float32Array | undefined;
+  readonly steps: EncodedBatch["steps"];
+  private planes: Promise<Planes>;
   /** Rows being taken out of this batch: the planes are freed after that. */
   private readonly selections: Promise<unknown>[] = [];
   private hasStepped = false;
 
   constructor(
     private readonly sessions: DecoderSessions,
-    readonly size: number,
-    readonly firstVertexLogits: Float32Array,
-    private planes: Planes | Promise<Planes>,
+    { size, firstVertexLogits, maskLogits, fineMaskLogits }: BatchMaps,
+    planes: Planes | Promise<Planes>,
   ) {
+    this.size = size;
+    this.firstVertexLogits = firstVertexLogits;
+    this.maskLogits = maskLogits;
+    this.fineMaskLogits = fineMaskLogits;
+    this.planes = Promise.resolve(planes);
     const { steps } = sessions;
     if (steps !== undefined) this.steps = (input) => this.runSteps(steps, input);
   }
@@ -42,8 +59,8 @@ export class OnnxDecoding implements Decoding {
   }
 
   select(rows: readonly number[]): Decoding {
-    const planes = this.takePlanes(rows);
-    return new OnnxDecoding(this.sessions, rows.length, rowsOf(this.firstVertexLogits, CELL_COUNT, rows), planes);
+    const firstVertexLogits = rowsOf(this.firstVertexLogits, CELL_COUNT, rows);
+    return new OnnxDecoding(this.sessions, { size: rows.length, firstVertexLogits }, this.takePlanes(rows));
   }
 
   dispose(): void {
@@ -56,11 +73,11 @@ export class OnnxDecoding implements Decoding {
 
   private async runSteps(session: InferenceSession, input: StepInput): Promise<StepDecoded[]> {
     const outputs = await this.run(session, input);
-    const drawn: StepDecoded[] = [];
+    const decoded: StepDecoded[] = [];
     for (let at = 0; outputs[`logits_${at}`] !== undefined; at++) {
-      drawn.push({ chosen: integersOf(outputs[`chosen_${at}`]!), logits: floatsOf(outputs[`logits_${at}`]!) });
+      decoded.push({ chosen: integersOf(outputs[`chosen_${at}`]!), logits: floatsOf(outputs[`logits_${at}`]!) });
     }
-    return drawn;
+    return decoded;
   }
 
   private async run(session: InferenceSession, input: StepInput): Promise<Readonly<Record<string, Tensor>>> {
@@ -74,43 +91,45 @@ export class OnnxDecoding implements Decoding {
       before_previous: indices(input.beforePrevious),
     });
     this.hasStepped = true;
-    this.planes = {
+    this.planes = Promise.resolve({
       hoisted,
       h1: outputs["next_h1"]!,
       c1: outputs["next_c1"]!,
       h2: outputs["next_h2"]!,
       c2: outputs["next_c2"]!,
-    };
+    });
     free(Object.values(state));
     return outputs;
   }
 
-  private takePlanes(rows: readonly number[]): Planes | Promise<Planes> {
+  private takePlanes(rows: readonly number[]): Promise<Planes> {
+    const { planes, size, hasStepped } = this;
     const { select } = this.sessions;
-    const { planes } = this;
-    if (select === undefined) return this.takeFromMemory(planes as Planes, rows);
-    const taking = (async () => {
-      const taken = await select.run({
-        rows: new Tensor("int32", Int32Array.from(rows), [rows.length]),
-        ...(await planes),
-      });
-      return planesOf((name) => taken[`taken_${name}`]!);
-    })();
-    taking.catch(() => undefined); // met where the selection is stepped or freed
-    this.selections.push(taking);
+    const taking = planes.then((all) =>
+      select === undefined ? takeFromMemory(all, rows, { size, hasStepped }) : takeOnDevice(select, all, rows),
+    );
+    taking.catch(() => undefined); // thrown where the selection is stepped or freed
+    if (select !== undefined) this.selections.push(taking);
     return taking;
   }
+}
 
-  /**
-   * No plane is ever written again, so that all rows, and zeros, need no copy: they are most of what a run would copy.
-   */
-  private takeFromMemory(planes: Planes, rows: readonly number[]): Planes {
-    if (rows.length === this.size && rows.every((row, at) => row === at)) return planes;
-    const isZero = (name: keyof Planes): boolean => name !== "hoisted" && !this.hasStepped;
-    return planesOf((name) =>
-      isZero(name) && rows.length <= this.size ? firstRows(planes[name], rows.length) : takeRows(planes[name], rows),
-    );
-  }
+async function takeOnDevice(select: InferenceSession, planes: Planes, rows: readonly number[]): Promise<Planes> {
+  const taken = await select.run({ rows: new Tensor("int32", Int32Array.from(rows), [rows.length]), ...planes });
+  return planesOf((name) => taken[`taken_${name}`]!);
+}
+
+/** No plane is ever written again, so that all rows, and zeros, need no copy: they are most of what would be copied. */
+function takeFromMemory(
+  planes: Planes,
+  rows: readonly number[],
+  { size, hasStepped }: { readonly size: number; readonly hasStepped: boolean },
+): Planes {
+  if (rows.length === size && rows.every((row, at) => row === at)) return planes;
+  const isZero = (name: keyof Planes): boolean => name !== "hoisted" && !hasStepped;
+  return planesOf((name) =>
+    isZero(name) && rows.length <= size ? firstRows(planes[name], rows.length) : takeRows(planes[name], rows),
+  );
 }
 
 function planesOf(tensorOf: (name: keyof Planes) => Tensor): Planes {

@@ -6,14 +6,13 @@ import "./environment.js";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { CELL_COUNT, CROP_SIZE } from "../../geometry/grid.js";
-import type { PolygonRnn, StateWidths } from "../../network/polygon-rnn.js";
-import type { Normalization } from "../../network/tensor-ops.js";
+import { CELL_COUNT, CROP_SIZE, GRID_SIZE } from "../../geometry/grid.js";
+import type { WeightedNetwork } from "../../model/model.js";
+import type { StateWidths } from "../../network/polygon-rnn.js";
 import { countCores } from "../cores.js";
 import type { DeviceName, Engine } from "../engine.js";
 import type { DecoderSessions } from "./decoding.js";
 import { floatsOf, OnnxDecoding } from "./decoding.js";
-import type { WeightMap } from "./graph-ops.js";
 import {
   buildEncoderModel,
   buildJoinModel,
@@ -34,20 +33,18 @@ export interface OnnxEngineOptions {
 }
 
 /**
- * On a CPU a call costs nothing beside its arithmetic, and steps after a polygon's end would be in vain. A GPU waits
- * for the host between calls: polygons have about 15 steps, so that 8 at a time leave two waits and a few steps in
- * vain.
+ * On a CPU a call costs nothing beyond its arithmetic, and steps after a polygon's end would be wasted. A GPU waits for
+ * the host between calls. Polygons have about 15 steps, so that 8 at a time leave two waits and few wasted steps.
  */
 const STEPS_AT_ONCE: Record<DeviceName, number> = { cpu: 1, webgpu: 8, cuda: 8 };
 
 /**
- * Crops in one call of the encoder, on a CPU per thread. More take no less time each, but memory for all of them at its
- * largest layers: on a CPU 386 MiB for 16 at once, 213 and 260 for these with one thread and with two; on a GPU 5 MB
- * for each crop and layer.
+ * Crops in one call of the encoder, on a CPU per thread. Larger calls are no quicker per crop, but hold the largest
+ * layers of all their crops in memory (bench/README.md).
  */
 const ENCODED_AT_ONCE: Record<DeviceName, number> = { cpu: 2, webgpu: 64, cuda: 64 };
 
-/** Outputs of a step and of several that are the next one's input. */
+/** Outputs of a step, or of several, that are the next one's input. */
 const NEXT_STATE = ["next_h1", "next_c1", "next_h2", "next_c2"];
 
 /**
@@ -56,7 +53,7 @@ const NEXT_STATE = ["next_h1", "next_c1", "next_h2", "next_c2"];
  */
 const KEEPS_TENSORS: Record<DeviceName, boolean> = { cpu: false, webgpu: true, cuda: false };
 
-/** The models of an engine, by what they do; those a device has no use for are absent. */
+/** The ONNX models of an engine, by what they do; those a device has no use for are absent. */
 export interface OnnxModels<M> {
   readonly encoder: M;
   readonly step: M;
@@ -68,36 +65,37 @@ export interface OnnxModels<M> {
   readonly join?: M;
 }
 
-/** Each made when its turn comes: they are as large as the weights. */
+/** Each is made when its turn comes: they are as large as the weights. */
 export type OnnxModelsToMake = OnnxModels<() => Uint8Array>;
 
-export function mapModels<A, B>(models: OnnxModels<A>, change: (model: A) => B): OnnxModels<B> {
-  return Object.fromEntries(
-    Object.entries(models).map(([name, model]: [string, A]) => [name, change(model)]),
-  ) as unknown as OnnxModels<B>;
+export function mapModels<A, B>(
+  { encoder, step, steps, select, join }: OnnxModels<A>,
+  change: (model: A) => B,
+): OnnxModels<B> {
+  return {
+    encoder: change(encoder),
+    step: change(step),
+    ...(steps !== undefined && { steps: change(steps) }),
+    ...(select !== undefined && { select: change(select) }),
+    ...(join !== undefined && { join: change(join) }),
+  };
 }
 
-export function openOnnxEngine(
-  network: PolygonRnn,
-  weights: WeightMap,
-  normalization: Normalization,
-  options: OnnxEngineOptions,
-): Promise<Engine> {
-  return openOnnxModels(network.widths, onnxModelsFor(network, weights, normalization, options), options);
+export function openOnnxEngine(model: WeightedNetwork, options: OnnxEngineOptions): Promise<Engine> {
+  return openOnnxModels(model.network.widths, onnxModelsFor(model, options), options);
 }
 
 /** What an engine on the device is opened with. */
 export function onnxModelsFor(
-  network: PolygonRnn,
-  weights: WeightMap,
-  normalization: Normalization,
+  model: WeightedNetwork,
   { device, stepsAtOnce = STEPS_AT_ONCE[device] }: Pick<OnnxEngineOptions, "device" | "stepsAtOnce">,
 ): OnnxModelsToMake {
+  const { network } = model;
   const graphOptions = { padConvInputs: device === "webgpu" };
   return {
-    encoder: () => buildEncoderModel(network, weights, normalization, "decoding", graphOptions),
-    step: () => buildStepModel(network, weights, graphOptions),
-    ...(stepsAtOnce > 1 && { steps: () => buildStepsModel(network, weights, stepsAtOnce, graphOptions) }),
+    encoder: () => buildEncoderModel(model, "decoding", graphOptions),
+    step: () => buildStepModel(model, graphOptions),
+    ...(stepsAtOnce > 1 && { steps: () => buildStepsModel(model, stepsAtOnce, graphOptions) }),
     ...(KEEPS_TENSORS[device] && { select: () => buildSelectModel(network), join: () => buildJoinModel(network) }),
   };
 }
@@ -132,20 +130,23 @@ export async function openOnnxModels(
     device,
     version: `onnxruntime-node ${onnxruntimeVersion()}`,
     async encode(pixels, count) {
-      const { vertex, hoisted, mask } = await encodePieces({ encoder, join }, pixels, count, encodedAtOnce);
+      const { vertex, hoisted, mask, fineMask } = await encodePieces({ encoder, join }, pixels, count, encodedAtOnce);
       const [c1, c2] = widths;
       const zeros = (channels: number): Tensor =>
-        new Tensor("float32", new Float32Array(count * channels * CELL_COUNT), [
-          count,
-          channels,
-          ...hoisted!.dims.slice(2),
-        ]);
-      const planes = { hoisted: hoisted!, h1: zeros(c1), c1: zeros(c1), h2: zeros(c2), c2: zeros(c2) };
-      const decoding = new OnnxDecoding(sessions, count, floatsOf(vertex!), planes);
-      return mask === undefined ? decoding : Object.assign(decoding, { maskLogits: floatsOf(mask) });
+        new Tensor("float32", new Float32Array(count * channels * CELL_COUNT), [count, channels, GRID_SIZE, GRID_SIZE]);
+      return new OnnxDecoding(
+        sessions,
+        {
+          size: count,
+          firstVertexLogits: floatsOf(vertex!),
+          maskLogits: mask && floatsOf(mask),
+          fineMaskLogits: fineMask && floatsOf(fineMask),
+        },
+        { hoisted: hoisted!, h1: zeros(c1), c1: zeros(c1), h2: zeros(c2), c2: zeros(c2) },
+      );
     },
     async dispose() {
-      for (const each of [encoder, join, ...(Object.values(sessions) as InferenceSession[])]) await each?.release();
+      for (const each of [encoder, join, sessions.step, sessions.steps, sessions.select]) await each?.release();
     },
   };
 }
@@ -156,7 +157,7 @@ interface EncoderSessions {
   readonly join: InferenceSession | undefined;
 }
 
-/** Runs the encoder over so many crops at a time. @returns its outputs by name, as of one call */
+/** Runs the encoder over a few crops at a time. @returns its outputs by name, as of one call */
 async function encodePieces(
   { encoder, join }: EncoderSessions,
   pixels: Uint8Array,
@@ -201,15 +202,15 @@ function joinRows(tensors: readonly Tensor[], dims: readonly number[]): Tensor {
   return new Tensor("float32", joined, dims);
 }
 
-/** @param left outputs that stay on the device where it can keep them */
+/** @param kept outputs that stay on the device where it can keep them */
 function openSession(
   model: Uint8Array,
   options: Pick<OnnxEngineOptions, "device" | "threads">,
-  left: readonly string[],
+  kept: readonly string[],
 ): Promise<InferenceSession> {
   const sessionOptions = onnxSessionOptions(options);
   if (!KEEPS_TENSORS[options.device]) return InferenceSession.create(model, sessionOptions);
-  const preferredOutputLocation = Object.fromEntries(left.map((output) => [output, "gpu-buffer" as const]));
+  const preferredOutputLocation = Object.fromEntries(kept.map((output) => [output, "gpu-buffer" as const]));
   return InferenceSession.create(model, { ...sessionOptions, preferredOutputLocation });
 }
 
@@ -220,8 +221,8 @@ export function onnxSessionOptions({ device, threads }: OnnxEngineOptions): Infe
     graphOptimizationLevel: "all",
     // Warnings about nodes left on the CPU would land on the terminal; errors are thrown.
     logSeverityLevel: 3,
-    // onnxruntime's threads spin while they wait for work. Decoding, cropping and JavaScript want those cores: with
-    // spinning, a run on a busy machine took 1.5 times the processor time and twice as long.
+    // onnxruntime's threads would spin while they wait for work, on cores that decoding, cropping and JavaScript need.
+    // On a busy machine a run then takes twice as long.
     extra: { session: { intra_op: { allow_spinning: "0" } } },
     ...(device === "cpu" && { intraOpNumThreads: threads ?? countCores() }),
   };

@@ -1,19 +1,17 @@
 /**
- * A model as ONNX files that open anywhere: the two graphs the program itself runs, and one that draws polygons on its
- * own.
+ * A model as ONNX files that open anywhere, and a way to run such a file on the CPU, to check what was exported.
  *
- *     encoder.onnx   pixels -> vertex, edge, mask logits, features, hoisted gates        (engine/onnx/models.ts)
- *     step.onnx      one decoder step                                                   (engine/onnx/models.ts)
- *     polyrnn.onnx   pixels, max_steps -> cells, the loop inside the graph              (engine/onnx/models.ts)
+ *     encoder.onnx   pixels -> vertex, edge, mask logits, features, hoisted gates
+ *     step.onnx      one decoder step
+ *     polyrnn.onnx   pixels, max_steps -> cells: the loop inside the graph, a file that predicts polygons on its own
  *
- * Float32, whatever the weights are stored as; opset 17.
+ * Float32, whatever the weights are stored as; opset 17. The graphs are those of engine/onnx/models.ts.
  */
 import "./environment.js";
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { cannotWrite, reasonOf } from "../../errors.js";
-import type { Model } from "../../model/model.js";
+import { writeAtomic } from "../../files/atomic-file.js";
+import type { WeightedNetwork } from "../../model/model.js";
 import { buildEncoderModel, buildLoopModel, buildStepModel } from "./models.js";
 
 export interface ExportedFile {
@@ -22,32 +20,25 @@ export interface ExportedFile {
   readonly bytes: number;
 }
 
-/** @param out folder that is there; files of these names are replaced @throws E_WRITE */
-export async function exportOnnx({ network, weights, card }: Model, out: string): Promise<readonly ExportedFile[]> {
-  const builders: readonly (readonly [name: string, build: () => Uint8Array])[] = [
-    ["encoder.onnx", () => buildEncoderModel(network, weights, card.normalization, "all")],
-    ["step.onnx", () => buildStepModel(network, weights)],
-    ["polyrnn.onnx", () => buildLoopModel(network, weights, card.normalization)],
+/** In the order in which they are written. */
+export const EXPORTED_FILES = ["encoder.onnx", "step.onnx", "polyrnn.onnx"] as const;
+
+/** @param out a folder that exists; files of these names are replaced @throws E_WRITE */
+export async function exportOnnx(model: WeightedNetwork, out: string): Promise<readonly ExportedFile[]> {
+  const builders: readonly (readonly [name: (typeof EXPORTED_FILES)[number], build: () => Uint8Array])[] = [
+    ["encoder.onnx", () => buildEncoderModel(model, "all")],
+    ["step.onnx", () => buildStepModel(model)],
+    ["polyrnn.onnx", () => buildLoopModel(model)],
   ];
   const files: ExportedFile[] = [];
   for (const [name, build] of builders) {
     const path = join(out, name);
     const bytes = build(); // one at a time: vgg16 takes 160 MB each
-    try {
-      await writeFile(path, bytes);
-    } catch (error) {
-      throw cannotWrite(
-        `${path}: cannot write the exported model: ${reasonOf(error)}`,
-        "Name a folder that can be written with --out.",
-        error,
-      );
-    }
+    await writeAtomic(path, bytes);
     files.push({ name, path, bytes: bytes.byteLength });
   }
   return files;
 }
-
-/* Runs any ONNX file on the CPU: for checking what was exported. */
 
 export type OnnxFeed =
   | { readonly type: "uint8"; readonly data: Uint8Array; readonly dims: readonly number[] }
@@ -59,6 +50,7 @@ export interface OnnxRunner {
   close(): Promise<void>;
 }
 
+/** Any ONNX file, on the CPU. */
 export async function openOnnxFile(path: string): Promise<OnnxRunner> {
   const session = await InferenceSession.create(path, { logSeverityLevel: 3 });
   return {

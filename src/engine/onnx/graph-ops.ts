@@ -3,6 +3,7 @@
  * (NCHW, opset 17) that onnxruntime runs and `polyrnn export` can write to a file.
  */
 import { CLASS_COUNT, CROP_SIZE, GRID_SIZE } from "../../geometry/grid.js";
+import type { WeightedNetwork } from "../../model/model.js";
 import type { Conv2dOptions, Normalization, TensorOps, VertexTable } from "../../network/tensor-ops.js";
 import type { AttributeProto, DataType, GraphProto, NodeProto, TensorProto, ValueInfoProto } from "./proto.js";
 import { intAttribute, intsAttribute, stringAttribute, tensorProto, valueInfo } from "./proto.js";
@@ -13,15 +14,12 @@ export interface GraphValue {
   readonly shape: readonly number[];
 }
 
-/** Weights by name, in the file's layout. */
-export type WeightMap = ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
-
 export interface GraphOptions {
   /**
-   * onnxruntime 1.30 on WebGPU gives wrong numbers for a 3 x 3 convolution whose input channels divide by 3 but not by
-   * 4 (33, not 3 itself): its shader reads three channels at a time there. With this option such inputs get zero
-   * channels up to a multiple of 4; the result is the same. test/runtime/webgpu.test.ts compares every operation with
-   * the CPU.
+   * onnxruntime 1.30 on WebGPU gives wrong numbers for some 3 x 3 convolutions: those whose input channels divide by 3
+   * but not by 4 (33, not 3 itself). Its shader reads three channels at a time there. With this option such inputs get
+   * zero channels up to a multiple of 4; the result is the same. test/engine/webgpu.test.ts compares every operation
+   * with the CPU.
    */
   readonly padConvInputs?: boolean;
 }
@@ -38,7 +36,7 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
   /** @param outer the graph whose loop this is the body of: its values are visible here, and names must not repeat */
   constructor(
     private readonly graphName: string,
-    private readonly weights: WeightMap,
+    private readonly weights: WeightedNetwork["weights"],
     private readonly options: GraphOptions = {},
     private readonly outer?: OnnxGraphOps,
   ) {
@@ -62,9 +60,9 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
   }
 
   /**
-   * Declares a graph output of any type and shape. Only what no node of this graph made, or what is an output already,
-   * is copied: copying the state was a fortieth of a decoder step. A value that a loop's body looks at must not be an
-   * output too.
+   * Declares a graph output of any type and shape. Copied is only what no node of this graph made, or what is an output
+   * already: copies of the state take time at every step. A value that a loop's body looks at must not be an output
+   * too.
    */
   outputOf(value: GraphValue, name: string, type: DataType, dims: readonly (number | string)[]): void {
     this.outputs.push(valueInfo(name, type, dims));
@@ -87,9 +85,7 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
     return { name: this.graphName, node, initializer, input: this.inputs, output: this.outputs };
   }
 
-  /**
-   * Appends a node that is no operation of a network, with one output. @param shape of the output, without the batch
-   */
+  /** Appends a node with one output. @param shape of the output, without the batch */
   node(
     opType: string,
     input: readonly string[],
@@ -147,7 +143,8 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
       const extra = 4 - (inputChannels % 4);
       const zeros = this.ints(`pad_channels_${extra}`, [0, 0, 0, 0, 0, extra, 0, 0]);
       x = this.node("Pad", [x.name, zeros], [inputChannels + extra, ...x.shape.slice(1)]);
-      kernel = this.node("Pad", [kernel.name, zeros], [outputs, inputChannels + extra, size, size]); // folded when the graph is loaded
+      // Folded when the graph is loaded.
+      kernel = this.node("Pad", [kernel.name, zeros], [outputs, inputChannels + extra, size, size]);
     }
     const border = (size - 1) / 2;
     const pads = padding === "same" ? [border, border, border, border] : [0, 0, 1, 1]; // top, left, bottom, right

@@ -1,25 +1,39 @@
 /**
- * A Polygon-RNN as two ONNX models, built in memory from its weights: one for the image side, one for a decoder step.
+ * A Polygon-RNN as ONNX models, built in memory from its weights. B and N are rows, C1 and C2 the widths of the layers.
+ * hoisted is [B, 4 * C1, 28, 28]; h and c are [B, C, 28, 28]; all of them float.
  *
- *     encoder  pixels [B, 224, 224, 3] uint8            -> vertex, mask, edge [B, 1, 28, 28], hoisted [B, 4 * C1, 28, 28], features
- *     step     hoisted, h1, c1, h2, c2 float,
- *              first, previous, before_previous [B] int32 -> logits [B, 785], next_h1, next_c1, next_h2, next_c2
+ *     encoder  pixels [B, 224, 224, 3] uint8  -> vertex, mask, edge [B, 1, 28, 28], hoisted, features [B, F, 28, 28],
+ *                                                fineMask [B, 1, 112, 112]
+ *     step     hoisted, h1, c1, h2, c2,
+ *              first, previous, before_previous [B] int32
+ *                                             -> logits [B, 785], next_h1, next_c1, next_h2, next_c2
+ *     steps    the same                       -> chosen_0 .. chosen_k-1 [B] int32, logits_0 .. logits_k-1 [B, 785],
+ *                                                next_h1, next_c1, next_h2, next_c2
+ *     select   rows [N] int32, hoisted, h1, c1, h2, c2
+ *                                             -> taken_hoisted, taken_h1, taken_c1, taken_h2, taken_c2, [N, ...] each
+ *     join     hoisted, more_hoisted          -> joined_hoisted, the rows of both
+ *     loop     pixels [B, 224, 224, 3] uint8, max_steps [] int64
+ *                                             -> cells [B, steps + 1] int32
+ *
+ * With steps, select and join a device keeps the state: only vertices go in, logits and choices come out. The steps are
+ * written out one after the other: a Loop would bring its state back to the host at every turn. The loop model is for
+ * export: the file alone predicts polygons.
  */
 import { CELL_COUNT, CLASS_COUNT, CROP_SIZE, EOS, GRID_SIZE } from "../../geometry/grid.js";
-import type { DecoderState, PolygonRnn } from "../../network/polygon-rnn.js";
-import type { Normalization } from "../../network/tensor-ops.js";
+import type { WeightedNetwork } from "../../model/model.js";
+import type { DecoderState, PolygonRnn, StateWidths } from "../../network/polygon-rnn.js";
 import { vertexScoreKernel } from "../../network/vertex-score.js";
-import type { GraphOptions, GraphValue, WeightMap } from "./graph-ops.js";
+import type { GraphOptions, GraphValue } from "./graph-ops.js";
 import { OnnxGraphOps } from "./graph-ops.js";
 import { DATA_TYPE, encodeOnnxModel, graphAttribute, intAttribute, intsAttribute } from "./proto.js";
+
+type Weighted = Pick<WeightedNetwork, "network" | "weights">;
 
 /** `all` adds the edge logits and the features to what decoding needs: for looking inside and for exported models. */
 export type EncoderOutputs = "decoding" | "all";
 
 export function buildEncoderModel(
-  network: PolygonRnn,
-  weights: WeightMap,
-  normalization: Normalization,
+  { network, weights, normalization }: WeightedNetwork,
   outputs: EncoderOutputs,
   options: GraphOptions = {},
 ): Uint8Array {
@@ -28,6 +42,7 @@ export function buildEncoderModel(
   ops.output(encoded.vertex, "vertex");
   ops.output(encoded.hoisted, "hoisted");
   if (encoded.mask !== undefined) ops.output(encoded.mask, "mask");
+  if (encoded.fineMask !== undefined) ops.output(encoded.fineMask, "fineMask");
   if (outputs === "all") {
     ops.output(encoded.edge, "edge");
     ops.output(encoded.features, "features");
@@ -35,16 +50,12 @@ export function buildEncoderModel(
   return encodeOnnxModel(ops.build());
 }
 
-export function buildStepModel(network: PolygonRnn, weights: WeightMap, options: GraphOptions = {}): Uint8Array {
+/** What a decoding holds for each of its rows, by graph input name. */
+export const PLANES = ["hoisted", "h1", "c1", "h2", "c2"] as const;
+
+export function buildStepModel({ network, weights }: Weighted, options: GraphOptions = {}): Uint8Array {
   const ops = new OnnxGraphOps("polyrnn_step", weights, options);
-  const plane = (name: string, channels: number): GraphValue =>
-    ops.input(name, "float", [channels, GRID_SIZE, GRID_SIZE]);
-  const [c1, c2] = network.widths;
-  const hoisted = plane("hoisted", 4 * c1);
-  const state: DecoderState<GraphValue> = [
-    { h: plane("h1", c1), c: plane("c1", c1) },
-    { h: plane("h2", c2), c: plane("c2", c2) },
-  ];
+  const { hoisted, state } = planeInputs(ops, network);
   const vertices = {
     first: ops.input("first", "int32", []),
     previous: ops.input("previous", "int32", []),
@@ -52,44 +63,15 @@ export function buildStepModel(network: PolygonRnn, weights: WeightMap, options:
   };
   const next = network.step(ops, hoisted, vertices, state);
   ops.output(next.logits, "logits");
-  next.state.forEach((cell, layer) => {
-    ops.output(cell.h, `next_h${layer + 1}`);
-    ops.output(cell.c, `next_c${layer + 1}`);
-  });
+  stateOutputs(ops, next.state);
   return encodeOnnxModel(ops.build());
 }
 
-/*
- * Several decoder steps as one ONNX model, the choice of a vertex between them inside, and the models that take rows
- * out of a batch and join what was encoded in pieces. With these a device keeps the state: only vertices go in, logits
- * and choices come out.
- *
- *     steps    hoisted, h1, c1, h2, c2 float,
- *              first, previous, before_previous [B] int32 -> chosen_0 .. chosen_k-1 [B] int32, logits_0 .. logits_k-1 [B, 785],
- *                                                            next_h1, next_c1, next_h2, next_c2
- *     select   rows [N] int32, hoisted, h1, c1, h2, c2    -> taken_hoisted, taken_h1, taken_c1, taken_h2, taken_c2, [N, ...] each
- *     join     hoisted, more_hoisted                      -> joined_hoisted, the rows of both
- *
- * The steps are written out one after the other: a Loop (engine/onnx/models.ts) brings its state back to the host at
- * every turn, because its condition lives there.
- */
-
-/** What a decoding holds for each of its rows, by graph input name. */
-export const PLANES = ["hoisted", "h1", "c1", "h2", "c2"] as const;
-
 /** @param count steps, at least 1 */
-export function buildStepsModel(
-  network: PolygonRnn,
-  weights: WeightMap,
-  count: number,
-  options: GraphOptions = {},
-): Uint8Array {
+export function buildStepsModel({ network, weights }: Weighted, count: number, options: GraphOptions = {}): Uint8Array {
   const ops = new OnnxGraphOps("polyrnn_steps", weights, options);
-  const [hoisted, h1, c1, h2, c2] = planeInputs(ops, network);
-  let state: DecoderState<GraphValue> = [
-    { h: h1, c: c1 },
-    { h: h2, c: c2 },
-  ];
+  const { hoisted, state: before } = planeInputs(ops, network);
+  let state = before;
   const first = ops.input("first", "int32", []);
   let previous = ops.input("previous", "int32", []);
   let beforePrevious = ops.input("before_previous", "int32", []);
@@ -100,17 +82,15 @@ export function buildStepsModel(
     ops.output(next.logits, `logits_${step}`);
     ops.outputOf(previous, `chosen_${step}`, "int32", ["batch"]);
   }
-  state.forEach((cell, layer) => {
-    ops.output(cell.h, `next_h${layer + 1}`);
-    ops.output(cell.c, `next_c${layer + 1}`);
-  });
+  stateOutputs(ops, state);
   return encodeOnnxModel(ops.build());
 }
 
 export function buildSelectModel(network: PolygonRnn): Uint8Array {
   const ops = new OnnxGraphOps("polyrnn_select", new Map());
   const rows = ops.inputOf("rows", "int32", ["rows"]);
-  for (const plane of planeInputs(ops, network)) {
+  const { hoisted, state } = planeInputs(ops, network);
+  for (const plane of [hoisted, ...state.flatMap(({ h, c }) => [h, c])]) {
     const taken = ops.node("Gather", [plane.name, rows.name], plane.shape, [intAttribute("axis", 0)]);
     ops.outputOf(taken, `taken_${plane.name}`, "float", ["rows", ...plane.shape]);
   }
@@ -135,19 +115,36 @@ export function buildJoinModel({ widths: [one] }: PolygonRnn): Uint8Array {
   return encodeOnnxModel(ops.build());
 }
 
-type PlaneInputs = readonly [hoisted: GraphValue, h1: GraphValue, c1: GraphValue, h2: GraphValue, c2: GraphValue];
+function planeInputs(
+  ops: OnnxGraphOps,
+  { widths }: PolygonRnn,
+): { readonly hoisted: GraphValue; readonly state: DecoderState<GraphValue> } {
+  return { hoisted: planeInput(ops, "hoisted", 4 * widths[0]), state: stateInputs(ops, widths) };
+}
 
-function planeInputs(ops: OnnxGraphOps, { widths: [one, two] }: PolygonRnn): PlaneInputs {
-  const plane = (name: (typeof PLANES)[number], channels: number): GraphValue =>
-    ops.input(name, "float", [channels, GRID_SIZE, GRID_SIZE]);
-  return [plane("hoisted", 4 * one), plane("h1", one), plane("c1", one), plane("h2", two), plane("c2", two)];
+function stateInputs(ops: OnnxGraphOps, [one, two]: StateWidths): DecoderState<GraphValue> {
+  return [
+    { h: planeInput(ops, "h1", one), c: planeInput(ops, "c1", one) },
+    { h: planeInput(ops, "h2", two), c: planeInput(ops, "c2", two) },
+  ];
+}
+
+function planeInput(ops: OnnxGraphOps, name: (typeof PLANES)[number], channels: number): GraphValue {
+  return ops.input(name, "float", [channels, GRID_SIZE, GRID_SIZE]);
+}
+
+function stateOutputs(ops: OnnxGraphOps, state: DecoderState<GraphValue>): void {
+  state.forEach((cell, layer) => {
+    ops.output(cell.h, `next_h${layer + 1}`);
+    ops.output(cell.c, `next_c${layer + 1}`);
+  });
 }
 
 /**
  * Index of the largest score of each row, the first of equals. [B, 785] -> [B] int32
  *
- * In floats, where every device computes: ArgMax gives 64-bit integers, which WebGPU has not, so that each step would
- * wait for the host. Class numbers are exact in a float.
+ * In floats, which every device has: ArgMax gives 64-bit integers, which WebGPU lacks, so that each step would wait for
+ * the host. Class numbers are exact in a float.
  */
 function firstLargest(ops: OnnxGraphOps, scores: GraphValue): GraphValue {
   const countdown = ops.constant(
@@ -165,18 +162,12 @@ function firstLargest(ops: OnnxGraphOps, scores: GraphValue): GraphValue {
   return ops.node("Cast", [index.name], [], [intAttribute("to", DATA_TYPE.int32)]);
 }
 
-/*
- * Prediction mode as one ONNX model: the loop to end-of-sequence runs inside the graph, so that the file alone draws
- * polygons.
- *
- *     pixels [B, 224, 224, 3] uint8 RGB, max_steps [] int64 -> cells [B, steps + 1] int32
- *
- * `cells` holds the first vertex, then one cell index per step, 784 (end-of-sequence) from where a row has ended. The
- * loop stops when every row has, or after max_steps. No row leaves the batch on the way: that is what the program's own
- * decode loop is for.
+/**
+ * Prediction mode as one model, the loop inside. `cells` holds the first vertex, then one cell index per step, 784
+ * (end-of-sequence) from where a row has ended. The loop stops when every row has, or after max_steps; no row leaves
+ * the batch on the way.
  */
-
-export function buildLoopModel(network: PolygonRnn, weights: WeightMap, normalization: Normalization): Uint8Array {
+export function buildLoopModel({ network, weights, normalization }: WeightedNetwork): Uint8Array {
   const ops = new OnnxGraphOps("polyrnn", weights);
   const encoded = network.encode(ops, ops.input("pixels", "uint8", [CROP_SIZE, CROP_SIZE, 3]), normalization);
   const maxSteps = ops.inputOf("max_steps", "int64", []);
@@ -184,7 +175,7 @@ export function buildLoopModel(network: PolygonRnn, weights: WeightMap, normaliz
   const [noVertex, notDone] = sameForEveryRow(ops, first);
   const zeros = zeroState(ops, network, encoded.hoisted);
   const carried = [first, noVertex, notDone, ...zeros];
-  const body = loopBody(network, weights, ops, encoded.hoisted, first);
+  const body = loopBody({ network, weights }, ops, encoded.hoisted, first);
   const one = ops.constant("int32_one", [], Int32Array.of(1));
   const keepGoing = ops.node("Cast", [one], [], [intAttribute("to", DATA_TYPE.bool)]);
   const inputs = [maxSteps.name, keepGoing.name, ...carried.map(({ name }) => name)];
@@ -199,10 +190,9 @@ export function buildLoopModel(network: PolygonRnn, weights: WeightMap, normaliz
   return encodeOnnxModel(ops.build());
 }
 
-/** One step: decoder, choice of a class, and whether any row still draws. */
+/** One step: decoder, choice of a class, and whether any row goes on. */
 function loopBody(
-  network: PolygonRnn,
-  weights: WeightMap,
+  { network, weights }: Weighted,
   outer: OnnxGraphOps,
   hoisted: GraphValue,
   first: GraphValue,
@@ -213,20 +203,15 @@ function loopBody(
   const previous = body.inputOf("previous", "int32", ["batch"]);
   const beforePrevious = body.inputOf("before_previous", "int32", ["batch"]);
   const done = body.inputOf("done", "bool", ["batch"]);
-  const [c1, c2] = network.widths;
-  const plane = (name: string, channels: number): GraphValue =>
-    body.input(name, "float", [channels, GRID_SIZE, GRID_SIZE]);
-  const state: DecoderState<GraphValue> = [
-    { h: plane("h1", c1), c: plane("c1", c1) },
-    { h: plane("h2", c2), c: plane("c2", c2) },
-  ];
+  const state = stateInputs(body, network.widths);
 
   const next = network.step(body, hoisted, { first, previous, beforePrevious }, state);
   const eos = body.constant("eos", [], Int32Array.of(EOS));
   const chosen = body.node("Where", [done.name, eos, bestIndex(body, appendVertexScores(body, next.logits)).name], []);
   const nowDone = body.node("Or", [done.name, body.node("Equal", [chosen.name, eos], []).name], []);
   const asNumbers = body.node("Cast", [nowDone.name], [], [intAttribute("to", DATA_TYPE.int32)]);
-  const allDone = body.node("ReduceMin", [asNumbers.name], [], [intAttribute("keepdims", 0)]); // 1 when every row has ended
+  // 1 when every row has ended
+  const allDone = body.node("ReduceMin", [asNumbers.name], [], [intAttribute("keepdims", 0)]);
   const going = body.node(
     "Not",
     [body.node("Cast", [allDone.name], [], [intAttribute("to", DATA_TYPE.bool)]).name],
@@ -237,10 +222,7 @@ function loopBody(
   body.outputOf(chosen, "next_previous", "int32", ["batch"]);
   body.outputOf(previous, "next_before_previous", "int32", ["batch"]);
   body.outputOf(nowDone, "next_done", "bool", ["batch"]);
-  next.state.forEach((cell, layer) => {
-    body.output(cell.h, `next_h${layer + 1}`);
-    body.output(cell.c, `next_c${layer + 1}`);
-  });
+  stateOutputs(body, next.state);
   body.outputOf(chosen, "chosen", "int32", ["batch"]); // collected over the steps
   return body.build();
 }
@@ -278,10 +260,11 @@ function zeroState(ops: OnnxGraphOps, network: PolygonRnn, hoisted: GraphValue):
   });
 }
 
-/* The scores of network/vertex-score.ts as graph nodes, for graphs that choose the next vertex themselves. */
-
-/** @param logits [B, 785] @returns scores [B, 785]; the largest, the first of equals, is the class to take */
-export function appendVertexScores(ops: OnnxGraphOps, logits: GraphValue): GraphValue {
+/**
+ * The scores of network/vertex-score.ts as graph nodes, for graphs that choose the next vertex themselves.
+ * @param logits [B, 785] @returns scores [B, 785]; the largest, the first of equals, is the class to take
+ */
+function appendVertexScores(ops: OnnxGraphOps, logits: GraphValue): GraphValue {
   const largest = ops.node("ReduceMax", [logits.name], [1], [intsAttribute("axes", [1]), intAttribute("keepdims", 1)]);
   const masses = ops.node("Exp", [ops.node("Sub", [logits.name, largest.name], [CLASS_COUNT]).name], [CLASS_COUNT]);
   const index = (value: number): string => ops.constant(`class_${value}`, [1], BigInt64Array.of(BigInt(value)));

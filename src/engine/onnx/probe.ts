@@ -17,7 +17,9 @@ export async function probeOnnx(
     return process.platform === "linux" && process.arch === "x64"
       ? {
           reason: "onnxruntime's CUDA provider is not installed",
-          fix: `Where the NuGet feed is reachable, run: ONNXRUNTIME_NODE_INSTALL=1 node ${join(packageFolder(), "script", "install")}`,
+          fix:
+            "Where the NuGet feed is reachable, run: " +
+            `ONNXRUNTIME_NODE_INSTALL=1 node ${join(packageFolder(), "script", "install")}`,
         }
       : {
           reason: `onnxruntime-node has no CUDA provider for ${process.platform} ${process.arch}`,

@@ -6,11 +6,10 @@
  */
 import type * as tfjs from "@tensorflow/tfjs";
 import { CELL_COUNT, CROP_SIZE, GRID_SIZE } from "../../geometry/grid.js";
-import type { WeightTensor } from "../../model/safetensors.js";
+import type { WeightedNetwork } from "../../model/model.js";
 import type { DecoderState, PolygonRnn } from "../../network/polygon-rnn.js";
-import type { Normalization } from "../../network/tensor-ops.js";
 import { vertexScoreKernel } from "../../network/vertex-score.js";
-import type { Decoding, DeviceName, Engine, StepDecoded, StepInput } from "../engine.js";
+import type { Decoding, DeviceName, EncodedBatch, Engine, StepDecoded, StepInput } from "../engine.js";
 import { toTfjsLayout, weightRoles } from "./layout.js";
 import type { Tfjs } from "./ops.js";
 import { TfjsOps } from "./ops.js";
@@ -24,51 +23,55 @@ export interface TfjsEngineOptions {
 }
 
 /**
- * Steps queue up on a GPU as long as nothing is read back; a CPU computes at once and would only step ended polygons in
- * vain.
+ * Steps queue up on a GPU as long as nothing is read back. A CPU computes at once and would only waste steps on ended
+ * polygons.
  */
 const STEPS_AT_ONCE: Record<DeviceName, number> = { cpu: 1, webgpu: 8, cuda: 8 };
 
 /**
- * What moves from step to step: h and c of both layers, each [B, 28, 28, C]. A `type`, so that tf.tidy and tf.dispose
- * take it.
+ * h and c of both layers, each [B, 28, 28, C]. A `type`, like the others here, so that tf.tidy and tf.dispose take it.
  */
 type State = [h1: tfjs.Tensor, c1: tfjs.Tensor, h2: tfjs.Tensor, c2: tfjs.Tensor];
 
-/** @param weights every weight of the network, in file layout (see model/model.ts) */
-export function openTfjsEngine(
-  tf: Tfjs,
-  network: PolygonRnn,
-  weights: ReadonlyMap<string, WeightTensor>,
-  normalization: Normalization,
-  options: TfjsEngineOptions,
-): Engine {
+/** What a decoding holds for each of its rows. `hoisted` is [B, 28, 28, 4 * C1]. */
+type Planes = { hoisted: tfjs.Tensor; state: State };
+
+/** What is kept of an encoded batch; the maps are [B, 28, 28, 1], the refined mask [B, 112, 112, 1]. */
+type Encoding = {
+  hoisted: tfjs.Tensor;
+  vertex: tfjs.Tensor;
+  mask: tfjs.Tensor | undefined;
+  fineMask: tfjs.Tensor | undefined;
+};
+
+export function openTfjsEngine(tf: Tfjs, model: WeightedNetwork, options: TfjsEngineOptions): Engine {
+  const { network, normalization } = model;
   const { device, version, stepsAtOnce = STEPS_AT_ONCE[device] } = options;
-  const tensors = uploadWeights(tf, network, weights);
+  const tensors = uploadWeights(tf, model);
   const ops = new TfjsOps(tf, (name) => tensors.get(name));
   return {
     name: "tfjs",
     device,
     version,
     async encode(pixels, count) {
-      const [hoisted, vertex, mask] = tf.tidy<tfjs.Tensor[]>(() => {
-        const encoded = network.encode(
-          ops,
-          tf.tensor4d(pixels, [count, CROP_SIZE, CROP_SIZE, 3], "int32"),
-          normalization,
-        );
-        return [encoded.hoisted, encoded.vertex, ...(encoded.mask === undefined ? [] : [encoded.mask])];
-      }) as [tfjs.Tensor, tfjs.Tensor, tfjs.Tensor | undefined];
-      // [B, 28, 28, 1] both: one channel, so the order is the grid's.
-      const [logits, maskLogits] = await Promise.all([
+      const { hoisted, vertex, mask, fineMask } = tf.tidy((): Encoding => {
+        const crops = tf.tensor4d(pixels, [count, CROP_SIZE, CROP_SIZE, 3], "int32");
+        const { hoisted, vertex, mask, fineMask } = network.encode(ops, crops, normalization);
+        return { hoisted, vertex, mask, fineMask };
+      });
+      // One channel each, so that the order of the values is the grid's.
+      const [firstVertexLogits, maskLogits, fineMaskLogits] = await Promise.all([
         readFloats(vertex),
-        mask === undefined ? undefined : readFloats(mask),
+        mask && readFloats(mask),
+        fineMask && readFloats(fineMask),
       ]);
-      const zeros = network.widths.flatMap((channels) =>
-        [0, 1].map(() => tf.zeros([count, GRID_SIZE, GRID_SIZE, channels])),
+      const [c1, c2] = network.widths;
+      const zeros = (channels: number): tfjs.Tensor => tf.zeros([count, GRID_SIZE, GRID_SIZE, channels]);
+      return new TfjsDecoding(
+        { tf, network, ops, stepsAtOnce },
+        { size: count, firstVertexLogits, maskLogits, fineMaskLogits },
+        { hoisted, state: [zeros(c1), zeros(c1), zeros(c2), zeros(c2)] },
       );
-      const decoding = new TfjsDecoding({ tf, network, ops, stepsAtOnce }, count, logits, hoisted, zeros as State);
-      return maskLogits === undefined ? decoding : Object.assign(decoding, { maskLogits });
     },
     dispose() {
       tf.dispose([...tensors.values()]);
@@ -85,19 +88,37 @@ interface Decoder {
   readonly stepsAtOnce: number;
 }
 
-/** The vertices a step sees, [B] int32 each; in a `type`, so that tf.tidy takes them. */
+/** The vertices a step sees, [B] int32 each. */
 type Vertices = { first: tfjs.Tensor; previous: tfjs.Tensor; beforePrevious: tfjs.Tensor };
 
-class TfjsDecoding implements Decoding {
-  readonly steps: Decoding["steps"];
+/** What the encoder says of a batch. */
+interface BatchMaps {
+  readonly size: number;
+  readonly firstVertexLogits: Float32Array;
+  readonly maskLogits?: Float32Array | undefined;
+  readonly fineMaskLogits?: Float32Array | undefined;
+}
+
+class TfjsDecoding implements EncodedBatch {
+  readonly size: number;
+  readonly firstVertexLogits: Float32Array;
+  readonly maskLogits: Float32Array | undefined;
+  readonly fineMaskLogits: Float32Array | undefined;
+  readonly steps: EncodedBatch["steps"];
+  private readonly hoisted: tfjs.Tensor;
+  private state: State;
 
   constructor(
     private readonly decoder: Decoder,
-    readonly size: number,
-    readonly firstVertexLogits: Float32Array,
-    private readonly hoisted: tfjs.Tensor,
-    private state: State,
+    { size, firstVertexLogits, maskLogits, fineMaskLogits }: BatchMaps,
+    { hoisted, state }: Planes,
   ) {
+    this.size = size;
+    this.firstVertexLogits = firstVertexLogits;
+    this.maskLogits = maskLogits;
+    this.fineMaskLogits = fineMaskLogits;
+    this.hoisted = hoisted;
+    this.state = state;
     if (decoder.stepsAtOnce > 1) this.steps = (input) => this.takeSteps(input);
   }
 
@@ -150,24 +171,24 @@ class TfjsDecoding implements Decoding {
       { h: h1, c: c1 },
       { h: h2, c: c2 },
     ];
-    const {
-      logits,
-      state: [one, two],
-    } = this.decoder.network.step(this.decoder.ops, this.hoisted, vertices, before);
-    return { logits, state: [one.h, one.c, two.h, two.c] };
+    const next = this.decoder.network.step(this.decoder.ops, this.hoisted, vertices, before);
+    const [one, two] = next.state;
+    return { logits: next.logits, state: [one.h, one.c, two.h, two.c] };
   }
 
   select(rows: readonly number[]): Decoding {
     const { tf } = this.decoder;
-    const [hoisted, ...state] = tf.tidy(() => {
+    const planes = tf.tidy((): Planes => {
       const indices = tf.tensor1d([...rows], "int32");
-      return [this.hoisted, ...this.state].map((tensor) => tf.gather(tensor, indices));
-    }) as [tfjs.Tensor, ...State];
-    const logits = new Float32Array(rows.length * CELL_COUNT);
-    rows.forEach((row, at) => {
-      logits.set(this.firstVertexLogits.subarray(row * CELL_COUNT, (row + 1) * CELL_COUNT), at * CELL_COUNT);
+      const take = (plane: tfjs.Tensor): tfjs.Tensor => tf.gather(plane, indices);
+      const [h1, c1, h2, c2] = this.state;
+      return { hoisted: take(this.hoisted), state: [take(h1), take(c1), take(h2), take(c2)] };
     });
-    return new TfjsDecoding(this.decoder, rows.length, logits, hoisted, state);
+    const firstVertexLogits = new Float32Array(rows.length * CELL_COUNT);
+    rows.forEach((row, at) => {
+      firstVertexLogits.set(this.firstVertexLogits.subarray(row * CELL_COUNT, (row + 1) * CELL_COUNT), at * CELL_COUNT);
+    });
+    return new TfjsDecoding(this.decoder, { size: rows.length, firstVertexLogits }, planes);
   }
 
   dispose(): void {
@@ -184,10 +205,9 @@ function vertexScores(tf: Tfjs, logits: tfjs.Tensor): tfjs.Tensor {
 }
 
 /** Weights as tensors in TensorFlow.js layout; the caller disposes them. */
-export function uploadWeights(
+function uploadWeights(
   tf: Tfjs,
-  network: PolygonRnn,
-  weights: ReadonlyMap<string, WeightTensor>,
+  { network, weights }: Pick<WeightedNetwork, "network" | "weights">,
 ): Map<string, tfjs.Tensor> {
   const tensors = new Map<string, tfjs.Tensor>();
   for (const [name, role] of weightRoles(network)) {

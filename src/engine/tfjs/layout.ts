@@ -1,10 +1,10 @@
 /**
- * Weights between the layout of the files (channels first: OIHW kernels, dense rows over a channel-first tensor) and
- * the one of TensorFlow.js (channels last: HWIO kernels, dense columns over a channels-last tensor).
+ * Weights between two layouts. The files have channels first: OIHW kernels, dense rows over a channel-first tensor.
+ * TensorFlow.js has them last: HWIO kernels, dense columns over a channels-last tensor.
  *
- * A shape does not tell what a weight is for ([C, 1, 3, 3] may be a depthwise kernel or an ordinary one), so the
- * network is walked once with shapes in place of tensors, and every weight gets the role it is used in. Both directions
- * exist: what is trained in TensorFlow.js goes back into a file.
+ * A shape does not tell what a weight is for ([C, 1, 3, 3] may be a depthwise kernel or an ordinary one). So the
+ * network runs once with shapes in place of tensors, and every weight gets the role it is used in. Trained weights take
+ * the way back, from TensorFlow.js into a file.
  */
 import { CROP_SIZE, GRID_SIZE } from "../../geometry/grid.js";
 import type { WeightTensor } from "../../model/safetensors.js";

@@ -1,6 +1,6 @@
 /**
  * Finds a TensorFlow.js with a native library behind it. None is required: the packages download libtensorflow when
- * they are installed, and where that failed the reason is reported instead of thrown.
+ * they are installed, and where that failed the reason is reported, not thrown.
  *
  * POLYRNN_TFJS_NODE names the folder of a tfjs-node package somewhere else, for example one linked to another
  * TensorFlow. A process holds one native TensorFlow; the first that loads stays.

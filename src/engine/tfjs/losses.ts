@@ -1,15 +1,15 @@
 /**
  * Loss of one batch, run under the gradient tape with the functions of src/network.
  *
- * Teacher forcing: step t sees the true vertices before it. The steps' loss is the cross-entropy with smoothed targets
- * (1 at the true cell, a part of it at its 4-neighbors, normalized; end-of-sequence one-hot), averaged over the live
- * steps of the batch: those up to and including the first end-of-sequence. Edge, vertex and mask are binary
+ * Teacher forcing: step t sees the true vertices before it. The steps' loss is the cross-entropy with smoothed targets:
+ * 1 at the true cell, less at its 4-neighbors, normalized; end-of-sequence is one-hot. It is averaged over the live
+ * steps of the batch, those up to and including the first end-of-sequence. Edge, vertex and mask are binary
  * cross-entropies per cell, positives of edge and vertex weighted because they are rare. Sources: Castrejon et al.,
- * CVPR 2017 (losses, first vertex network); smoothing as in the authors' released code; the mask map and the positive
+ * CVPR 2017 (losses, first vertex network), and the authors' released code (smoothing). The mask map and the positive
  * weights are this project's.
  */
 import type * as tfjs from "@tensorflow/tfjs";
-import { CELL_COUNT, CLASS_COUNT, CROP_SIZE, EOS, GRID_SIZE } from "../../geometry/grid.js";
+import { CELL_COUNT, CLASS_COUNT, CROP_SIZE, EOS, FINE_SIZE, GRID_SIZE } from "../../geometry/grid.js";
 import type { DecoderState, Encoded, PolygonRnn } from "../../network/polygon-rnn.js";
 import type { Normalization } from "../../network/tensor-ops.js";
 import type { LossOptions, TrainingBatch } from "../trainer.js";
@@ -28,13 +28,17 @@ export type BatchTensors = {
   edge: tfjs.Tensor; // [B, 28, 28, 1] 1 or 0, like the next two
   vertex: tfjs.Tensor;
   mask: tfjs.Tensor;
+  fineMask: tfjs.Tensor; // [B, 112, 112, 1] 0..1
 };
 
 /** What is read after a step, in this order. */
-export const FIGURES = ["total", "steps", "edge", "vertex", "mask", "accuracy", "maskIou"] as const;
+export const FIGURES = ["total", "steps", "edge", "vertex", "mask", "fineMask", "accuracy", "maskIou"] as const;
 
 /** @returns tensors the caller disposes */
-export function uploadBatch(tf: Tfjs, { size, steps, crops, cells, edge, mask }: TrainingBatch): BatchTensors {
+export function uploadBatch(
+  tf: Tfjs,
+  { size, steps, crops, cells, edge, mask, fineMask }: TrainingBatch,
+): BatchTensors {
   const column = (t: number): Int32Array =>
     Int32Array.from({ length: size }, (_, row) => cells[row * (steps + 1) + t]!);
   const columns = Array.from({ length: steps + 1 }, (_, t) => column(t));
@@ -61,12 +65,13 @@ export function uploadBatch(tf: Tfjs, { size, steps, crops, cells, edge, mask }:
     edge: plane(edge),
     vertex: plane(vertex),
     mask: plane(mask),
+    fineMask: tf.tensor4d(fineMask, [size, FINE_SIZE, FINE_SIZE, 1]),
   };
 }
 
 /**
- * Target distribution by class, [785, 785]; rows sum to 1. @param smoothing weight of a 4-neighbor, the cell itself
- * having 1
+ * Target distribution by class, [785, 785]; rows sum to 1.
+ * @param smoothing weight of a 4-neighbor; the cell itself has 1
  */
 export function smoothedTargets(smoothing: number): Float32Array {
   const table = new Float32Array(CLASS_COUNT * CLASS_COUNT);
@@ -98,7 +103,7 @@ export interface LossContext {
 
 /**
  * @param encoded called between encoder and decoder, for taking the time
- * @returns the sum that is minimized, and the figures to be read, [FIGURES.length]; -1 where the network has no mask
+ * @returns the sum that is minimized, and the figures to be read, [FIGURES.length]; -1 where the network has no such
  *   map
  */
 export function lossOfBatch(
@@ -124,11 +129,13 @@ export function lossOfBatch(
   const vertex = binaryCrossEntropy(tf, image.vertex, batch.vertex, POSITIVE_WEIGHTS.vertex);
   const mask =
     image.mask === undefined ? undefined : binaryCrossEntropy(tf, image.mask, batch.mask, POSITIVE_WEIGHTS.mask);
+  const fineMask = image.fineMask && binaryCrossEntropy(tf, image.fineMask, batch.fineMask, POSITIVE_WEIGHTS.mask);
   const parts = [
     tf.mul(steps, weights.steps),
     tf.mul(edge, weights.edge),
     tf.mul(vertex, weights.vertex),
     ...(mask ? [tf.mul(mask, weights.mask)] : []),
+    ...(fineMask ? [tf.mul(fineMask, weights.mask)] : []),
   ];
   const total = tf.addN(parts) as tfjs.Scalar;
   const hits = tf.mul(tf.cast(tf.equal(tf.argMax(logits, 1), batch.wanted), "float32"), batch.live);
@@ -139,6 +146,7 @@ export function lossOfBatch(
     edge,
     vertex,
     mask ?? none,
+    fineMask ?? none,
     tf.div(tf.sum(hits), live),
     image.mask === undefined ? none : maskIou(tf, image.mask, batch.mask),
   ];
@@ -190,8 +198,8 @@ function binaryCrossEntropy(tf: Tfjs, logits: tfjs.Tensor, truth: tfjs.Tensor, p
 
 /** Mean over the batch of the IoU on the grid, cells of the truth by their shares; an empty union counts as 0. */
 function maskIou(tf: Tfjs, logits: tfjs.Tensor, truth: tfjs.Tensor): tfjs.Tensor {
-  const drawn = tf.cast(tf.greater(logits, 0), "float32");
-  const both = tf.sum(tf.mul(drawn, truth), [1, 2, 3]); // [B]
-  const either = tf.sum(tf.maximum(drawn, truth), [1, 2, 3]);
+  const predicted = tf.cast(tf.greater(logits, 0), "float32");
+  const both = tf.sum(tf.mul(predicted, truth), [1, 2, 3]); // [B]
+  const either = tf.sum(tf.maximum(predicted, truth), [1, 2, 3]);
   return tf.mean(tf.div(both, tf.maximum(either, 1)));
 }

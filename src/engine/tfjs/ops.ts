@@ -1,7 +1,7 @@
 /**
  * TensorOps run at once by TensorFlow.js. Tensors are [B, H, W, C] inside (or [B, N]); weights come in its own layout
- * (see engine/tfjs/layout.ts). Gradients flow through every operation, so that the same code trains; where
- * TensorFlow.js has a shorter way without a right gradient, the longer one is taken and says so.
+ * (engine/tfjs/layout.ts). Gradients flow through every operation, so that the same code trains. Where the shorter way
+ * in TensorFlow.js has no correct gradient, the longer one is taken and a comment says so.
  *
  * Owns the vertex tables it uploads; everything else belongs to the caller's tf.tidy.
  */
@@ -54,9 +54,9 @@ export class TfjsOps implements TensorOps<tfjs.Tensor> {
   }
 
   /**
-   * Padding as zeros of its own, or left to the convolution where its "same" means the same: always at stride 1, at
-   * stride 2 only for right-bottom on even sides. Explicit numbers in tf.conv2d would do for all, but have no gradient
-   * in some backends.
+   * Left to the convolution where its "same" means ours: always at stride 1, at stride 2 only for right-bottom on even
+   * sides. Elsewhere zeros are added first. Explicit numbers in tf.conv2d would do for all, but have no gradient in
+   * some backends.
    */
   private pad(
     x: tfjs.Tensor4D,
@@ -176,8 +176,8 @@ export class TfjsOps implements TensorOps<tfjs.Tensor> {
   }
 
   /**
-   * With a gradient of its own, told from the output: those of tfjs 4.22 go through `step`, which the native backend
-   * puts together from seven operations on the largest tensors there are.
+   * With a gradient of its own, computed from the output. Those of tfjs 4.22 go through `step`, seven operations of the
+   * native backend on the largest tensors of the network.
    */
   private rectify(
     x: tfjs.Tensor,

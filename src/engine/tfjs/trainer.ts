@@ -1,15 +1,14 @@
 /**
  * Training by TensorFlow.js: the functions of src/network under the gradient tape, then Adam.
  *
- * Ownership: the trainer owns the vectors of weights, moments and average, the frozen weights, the targets' table and
- * the vertex tables; a step's tensors live inside it. Every backend has to have all gradients: the native ones do, the
- * WASM one lacks the convolution kernels' (tfjs 4.22).
+ * Ownership: the trainer owns the vectors of weights, moments and moving average, the frozen weights, and the tables of
+ * targets and vertices. A step's tensors live inside it. A backend must have all gradients: the native ones do, the
+ * WASM one lacks those of convolution kernels (tfjs 4.22).
  */
 import type * as tfjs from "@tensorflow/tfjs";
 import { CLASS_COUNT } from "../../geometry/grid.js";
+import type { WeightedNetwork } from "../../model/model.js";
 import type { WeightTensor } from "../../model/safetensors.js";
-import type { PolygonRnn } from "../../network/polygon-rnn.js";
-import type { Normalization } from "../../network/tensor-ops.js";
 import { isBackboneWeight } from "../../network/weights.js";
 import type { DeviceName } from "../engine.js";
 import type { LearningRates, StepReport, Trainer, TrainerOptions, TrainerState, TrainingBatch } from "../trainer.js";
@@ -23,15 +22,10 @@ import { adamStep, FlatWeights } from "./optimizer.js";
 
 type Weights = ReadonlyMap<string, WeightTensor>;
 
-/** @param weights every weight of the network, in file layout */
-export function openTfjsTrainer(
-  tf: Tfjs,
-  network: PolygonRnn,
-  weights: Weights,
-  normalization: Normalization,
-  options: TrainerOptions & { readonly device: DeviceName; readonly version: string },
-): TfjsTrainer {
-  return new TfjsTrainer(tf, network, weights, normalization, options);
+type TfjsTrainerOptions = TrainerOptions & Pick<Trainer, "device" | "version">;
+
+export function openTfjsTrainer(tf: Tfjs, start: WeightedNetwork, options: TfjsTrainerOptions): TfjsTrainer {
+  return new TfjsTrainer(tf, start, options);
 }
 
 export class TfjsTrainer implements Trainer {
@@ -40,7 +34,7 @@ export class TfjsTrainer implements Trainer {
   readonly trainable: number;
   readonly frozen: number;
   private readonly flat: FlatWeights;
-  /** Weights of the trunk come first in the vector. */
+  /** Weights of the backbone come first in the vector. */
   private readonly backboneSize: number;
   private readonly frozenWeights: Weights;
   private readonly frozenTensors: Map<string, tfjs.Tensor>;
@@ -51,10 +45,8 @@ export class TfjsTrainer implements Trainer {
 
   constructor(
     private readonly tf: Tfjs,
-    network: PolygonRnn,
-    weights: Weights,
-    normalization: Normalization,
-    private readonly options: TrainerOptions & { readonly device: DeviceName; readonly version: string },
+    { network, weights, normalization }: WeightedNetwork,
+    private readonly options: TfjsTrainerOptions,
   ) {
     this.device = options.device;
     this.version = options.version;
@@ -63,10 +55,10 @@ export class TfjsTrainer implements Trainer {
     const trained = names.filter((name) => !options.frozen.has(name));
     const sizeOf = (list: readonly string[]): number =>
       list.reduce((sum, name) => sum + weights.get(name)!.values.length, 0);
-    const trunk = trained.filter(isBackboneWeight);
-    this.backboneSize = sizeOf(trunk);
+    const backbone = trained.filter(isBackboneWeight);
+    this.backboneSize = sizeOf(backbone);
     this.flat = new FlatWeights(
-      [...trunk, ...trained.filter((name) => !isBackboneWeight(name))],
+      [...backbone, ...trained.filter((name) => !isBackboneWeight(name))],
       network.weightShapes,
       roles,
     );
@@ -101,7 +93,7 @@ export class TfjsTrainer implements Trainer {
       weights: vector(start),
       first: zeros(),
       second: zeros(),
-      ...(this.options.average > 0 && { average: vector(start) }),
+      ...(this.options.ema > 0 && { ema: vector(start) }),
     };
   }
 
@@ -168,11 +160,11 @@ export class TfjsTrainer implements Trainer {
     if (applied) {
       const before = this.vectors;
       this.vectors = tf.tidy(() => {
-        const perWeight = tf.concat1d([
-          tf.fill([this.backboneSize], rates.trunk),
+        const learningRates = tf.concat1d([
+          tf.fill([this.backboneSize], rates.backbone),
           tf.fill([this.flat.size - this.backboneSize], rates.head),
         ]);
-        return adamStep(tf, before, gradient, norm, perWeight, this.steps + 1, this.options);
+        return adamStep(tf, before, { gradient, norm, learningRates, step: this.steps + 1 }, this.options);
       });
       tf.dispose(before);
       this.steps++;
@@ -187,6 +179,7 @@ export class TfjsTrainer implements Trainer {
         edge: at("edge"),
         vertex: at("vertex"),
         ...(hasMask && { mask: at("mask") }),
+        ...(!(at("fineMask") < 0) && { fineMask: at("fineMask") }),
       },
       accuracy: at("accuracy"),
       ...(hasMask && { maskIou: at("maskIou") }),
@@ -196,19 +189,19 @@ export class TfjsTrainer implements Trainer {
   }
 
   async weights(): Promise<Weights> {
-    const values = await (this.vectors.average ?? this.vectors.weights).data<"float32">();
+    const values = await (this.vectors.ema ?? this.vectors.weights).data<"float32">();
     return new Map([...this.frozenWeights, ...this.flat.part(values)]);
   }
 
   async state(): Promise<TrainerState> {
     const read = async (vector: tfjs.Tensor1D): Promise<Weights> => this.flat.part(await vector.data<"float32">());
-    const { weights, first, second, average } = this.vectors;
+    const { weights, first, second, ema } = this.vectors;
     return {
       step: this.steps,
       weights: new Map([...this.frozenWeights, ...(await read(weights))]),
       firstMoments: await read(first),
       secondMoments: await read(second),
-      ...(average !== undefined && { averages: await read(average) }),
+      ...(ema !== undefined && { averages: await read(ema) }),
     };
   }
 
@@ -218,7 +211,7 @@ export class TfjsTrainer implements Trainer {
       weights: vector(state.weights),
       first: vector(state.firstMoments),
       second: vector(state.secondMoments),
-      ...(this.options.average > 0 && { average: vector(state.averages ?? state.weights) }),
+      ...(this.options.ema > 0 && { ema: vector(state.averages ?? state.weights) }),
     };
     this.tf.dispose(this.vectors);
     this.vectors = restored;

@@ -1,12 +1,14 @@
-/** What doing nothing gives: shapes made from the box alone, and the truth itself on the network's grid. */
+/**
+ * What the predictions have to beat, and what they cannot: shapes made from the box alone, and the truth on the grid.
+ */
 import { PolyrnnError } from "../../errors.js";
 import { boxRing, clipBox, squareWindow } from "../../geometry/box.js";
+import type { Rasterizer } from "../../geometry/iou.js";
 import { fillPolygon } from "../../geometry/iou.js";
 import { cellsToRing, ringToCells } from "../../geometry/quantize.js";
 import { signedArea } from "../../geometry/ring.js";
 import { rleArea } from "../../geometry/rle.js";
 import { traceMask } from "../../geometry/trace-mask.js";
-import type { Rasterizer } from "../../report/types.js";
 import type { Box, Instance, Polygon, Ring, Truth } from "../../types.js";
 import type { MaskResult, Method, SubjectImage } from "./method.js";
 import type { ImageSize } from "./read-prediction.js";
@@ -14,13 +16,12 @@ import type { ImageSize } from "./read-prediction.js";
 export const SHAPE_BASELINES = ["box", "square", "ellipse"] as const;
 export type ShapeBaseline = (typeof SHAPE_BASELINES)[number];
 
-/** Vertices of the ellipse: at a radius of 1000 px the outline is less than 0.4 px off. */
+/** At a radius of 1000 px the outline is less than 0.4 px off. */
 const ELLIPSE_VERTICES = 128;
 
 /**
- * The square has the box's long side and no context. The paper does not define its "square box"; its published values
- * fit this one: on the photographs this was tried on, cars have .44 to .51 and people .20 to .32, with 15 % context .34
- * to .39 and .15 to .26; published are .46 and .26.
+ * The square has the box's long side and no context. The paper does not define its "square box"; this one fits the
+ * published values for cars and people on our photographs, and one with 15 % context does not.
  */
 export function shapeBaseline(name: ShapeBaseline, rule: Rasterizer): Method {
   const words: Record<ShapeBaseline, string> = {
@@ -35,15 +36,16 @@ export function shapeBaseline(name: ShapeBaseline, rule: Rasterizer): Method {
 }
 
 /**
- * The truth sent through the 28 x 28 grid: every outline's vertices go to their cells and come back as the cells'
- * centers. Of masks, the outer outlines; the network draws no holes. All parts are sent through, although a prediction
- * has one polygon.
+ * The truth sent through the 28 x 28 grid: each vertex of an outline goes to its cell and comes back as the cell's
+ * center. Of masks the outer outlines are taken, because the network predicts no holes. All parts are sent through,
+ * although a prediction has one polygon.
  * @param context extra part of the box's long side that the network sees
  */
 export function gridCeiling(context: number, rule: Rasterizer): Method {
   return polygonMethod(
     "grid-ceiling",
-    "the truth's own outlines through the centers of a 28 x 28 grid: what a network that always names the right cells reaches, before vertices are placed in them",
+    "the truth's own outlines through the centers of a 28 x 28 grid: " +
+      "what a network that always names the right cells reaches, before vertices are placed in them",
     rule,
     (instance, size) =>
       instance.truth === undefined ? undefined : throughGrid(instance.truth, instance.box, size, context),
@@ -61,7 +63,7 @@ function throughGrid(truth: Truth, box: Box, size: ImageSize, context: number): 
     .map((cells) => cellsToRing(cells, window));
 }
 
-/** Outlines of a truth as rings; of a mask, those around its parts and not those around its holes. */
+/** Outlines of a truth; of a mask those around its parts, without those around its holes. */
 export function outlinesOf(truth: Truth): Polygon {
   return truth.kind === "polygon" ? truth.polygon : traceMask(truth.rle).filter((ring) => signedArea(ring) > 0);
 }
@@ -79,7 +81,7 @@ function polygonMethod(
       const mask = fillPolygon(polygon, image.height, image.width, rule);
       return rleArea(mask) > 0 ? { kind: "mask", mask, polygon } : { kind: "failed", reason: "polygon-empty" };
     } catch (error) {
-      // A box may reach billions of pixels over the image.
+      // A box may reach billions of pixels beyond the image.
       if (error instanceof PolyrnnError) return { kind: "failed", reason: "polygon-invalid", message: error.message };
       throw error;
     }

@@ -1,9 +1,9 @@
-/** Predictions of a file as a method: matched to the instances image by image, and what fits none is listed. */
-import { readTruth } from "../../dataset/coco/annotation.js";
+/** Predictions of a file as a method: matched to the instances image by image; what fits none is listed. */
 import { asId } from "../../dataset/json/fields.js";
 import { PolyrnnError } from "../../errors.js";
+import type { Rasterizer } from "../../geometry/iou.js";
 import { iouOfRles, rasterizeTruth } from "../../geometry/iou.js";
-import type { Rasterizer } from "../../report/types.js";
+import { readSegmentation } from "../../geometry/segmentation.js";
 import type { ImageRecord, Instance, JsonObject, Rle } from "../../types.js";
 import type { LeftOverReason } from "../reasons.js";
 import type { LeftOver, MatchBy, Matches } from "./match-predictions.js";
@@ -12,7 +12,7 @@ import type { MaskResult, Method, OnExcluded, SubjectImage } from "./method.js";
 import type { PredictionFile, PredictionRecord } from "./prediction-file.js";
 import { matchRemarks, readPrediction } from "./read-prediction.js";
 
-/** Part of a prediction that lies in a crowd for it to be about the crowd; COCO's IoU against a crowd. */
+/** From this IoU against a crowd on, a prediction counts as one of the crowd; IoU as COCO defines it for crowds. */
 const SMALLEST_CROWD_IOU = 0.5;
 
 export interface FileMethodOptions {
@@ -47,7 +47,7 @@ export class FileMethod implements Method {
     return image.instances.map((instance) => this.maskOf(instance, matches.byInstance.get(instance.ordinal), image));
   }
 
-  /** The same masks for an image that was seen before; nothing is listed or counted. */
+  /** The same masks for an image that was seen before; lists and counts nothing. */
   async masksAgain(image: SubjectImage): Promise<MaskResult[]> {
     const matches = this.match(image, await this.predictions.forImage(image.image.id));
     return image.instances.map((instance) => this.maskOf(instance, matches.byInstance.get(instance.ordinal), image));
@@ -77,7 +77,8 @@ export class FileMethod implements Method {
     { image, width, height }: SubjectImage,
   ): MaskResult {
     if (record === undefined) return { kind: "failed", reason: "prediction-missing" };
-    const result = readPrediction(record, this.whereIs(record), image, { width, height }, this.options.rasterizer);
+    const place = { where: this.whereIs(record), size: { width, height } };
+    const result = readPrediction(record, place, this.options.rasterizer);
     if (result.kind === "failed" || this.options.matchBy === "box") return result;
     return { ...result, remarks: [...(result.remarks ?? []), ...matchRemarks(record, instance, image)] };
   }
@@ -88,7 +89,7 @@ export class FileMethod implements Method {
   }
 
   private liesInCrowd(record: PredictionRecord, { image, width, height, crowds }: SubjectImage): boolean {
-    const result = readPrediction(record, "", image, { width, height }, this.options.rasterizer);
+    const result = readPrediction(record, { where: "", size: { width, height } }, this.options.rasterizer);
     if (result.kind === "failed") return false;
     return crowds.some((crowd) => {
       const mask = crowdMask(crowd, image, width, height);
@@ -99,19 +100,23 @@ export class FileMethod implements Method {
   private async exclude(record: PredictionRecord, reason: LeftOverReason): Promise<void> {
     const imageId = asId(record.raw["image_id"]);
     await this.options.onExcluded(
-      { reason, id: record.id ?? record.ordinal + 1, ...(imageId !== undefined && { imageId }) },
+      { reason, id: record.id ?? null, place: this.placeOf(record), ...(imageId !== undefined && { imageId }) },
       this.name,
     );
   }
 
   private whereIs(record: PredictionRecord): string {
-    return `${this.file}: ${this.predictions.kind === "annotations" ? "annotations" : "element "}[${record.ordinal}]`;
+    return `${this.file}: ${this.placeOf(record)}`;
+  }
+
+  private placeOf({ ordinal }: PredictionRecord): string {
+    return `${this.predictions.kind === "annotations" ? "annotations" : "element "}[${ordinal}]`;
   }
 }
 
-/** Undefined where the crowd's segmentation cannot be read: then nothing lies in it. */
+/** Undefined where the crowd's segmentation cannot be read: no prediction lies in it then. */
 function crowdMask(raw: JsonObject, image: ImageRecord, width: number, height: number): Rle | undefined {
-  const { truth } = readTruth(raw["segmentation"], "", { ...image, width, height });
+  const { truth } = readSegmentation(raw["segmentation"], "", { ...image, width, height });
   if (truth === undefined) return undefined;
   try {
     return rasterizeTruth(truth, height, width);

@@ -1,11 +1,13 @@
 /**
- * GrabCut started from the box: what the field used before networks. The mask is compared, not an outline of it.
+ * GrabCut started from the box: what the field used before networks. Its mask is compared, not an outline of the mask.
  * Source: Rother, Kolmogorov, Blake: "GrabCut", SIGGRAPH 2004; OpenCV's implementation.
  *
- * Outside the box is background for certain, inside is to be found out. The region looked at is the box and half its
- * long side on every side, cut at the image's border; a region longer than 320 px is shrunk to that, and its mask
- * enlarged again. Where there are fewer pixels inside or outside the box than the color model has components, nothing
- * can be learned: then the box is the answer.
+ * Pixels outside the box are background for certain, those inside are undecided. The region examined is the box and
+ * half its long side on every side, cut at the image's border. A region longer than 320 px is shrunk to that, and its
+ * mask enlarged again. With fewer pixels inside or outside the box than the color model has components, nothing can be
+ * learned: the box is the answer then.
+ *
+ * OpenCV is WebAssembly (npm: @techstark/opencv-js), 8 MB of code that is loaded only when GrabCut is asked for.
  */
 import { createRequire } from "node:module";
 import type { DecodedImage } from "../../crop/open-image.js";
@@ -19,13 +21,13 @@ import type { Box, Instance } from "../../types.js";
 import type { MaskResult, Method, SubjectImage } from "./method.js";
 
 const ITERATIONS = 5;
-/** Part of the box's long side that is looked at beyond the box. */
+/** Part of the box's long side that is examined beyond the box. */
 const MARGIN = 0.5;
 /** Long side of the region, pixels. */
 const LONGEST_SIDE = 320;
-/** GrabCut marks probable and certain foreground by odd numbers. */
+/** GrabCut marks probable and certain foreground with odd numbers. */
 const FOREGROUND_BIT = 1;
-/** OpenCV's random numbers start the color clusters; a fixed start makes the order of instances meaningless. */
+/** OpenCV's random numbers start the color clusters; with a fixed seed the order of instances does not matter. */
 const SEED = 1;
 /** Components of OpenCV's color model. */
 const FEWEST_PIXELS = 5;
@@ -37,7 +39,10 @@ export async function grabCutMethod(): Promise<Method> {
   let milliseconds = 0;
   return {
     name: "grabcut",
-    words: `GrabCut (OpenCV) from the box: ${ITERATIONS} iterations on the box and ${MARGIN * 100} % of its long side around it, at most ${LONGEST_SIDE} px long; the box itself where fewer than ${FEWEST_PIXELS} px lie inside or outside of it`,
+    words:
+      `GrabCut (OpenCV) from the box: ${ITERATIONS} iterations on the box and ${MARGIN * 100} % of its long side ` +
+      `around it, at most ${LONGEST_SIDE} px long; ` +
+      `the box itself where fewer than ${FEWEST_PIXELS} px lie inside or outside of it`,
     async masksOf(image) {
       const decoded = await decode(image);
       if (!("pixels" in decoded)) return image.instances.map(() => decoded);
@@ -50,19 +55,11 @@ export async function grabCutMethod(): Promise<Method> {
   };
 }
 
+type Failed = MaskResult & { readonly kind: "failed" };
+
 /** The pixels, or the failure of all instances of the image. */
-async function decode({
-  image,
-  location,
-  width,
-  height,
-  instances,
-}: SubjectImage): Promise<DecodedImage | (MaskResult & { kind: "failed" })> {
-  const fail = (message: string): MaskResult & { kind: "failed" } => ({
-    kind: "failed",
-    reason: "image-unreadable",
-    message,
-  });
+async function decode({ image, location, width, height, instances }: SubjectImage): Promise<DecodedImage | Failed> {
+  const fail = (message: string): Failed => ({ kind: "failed", reason: "image-unreadable", message });
   if (instances.length === 0) return fail("no instance");
   if (location.kind === "failed") return fail(location.failure.message);
   const opened = await openImage(location.path, { ...image, width, height }, location.root);
@@ -102,7 +99,7 @@ function wholePixels(box: Box, margin: number, image: DecodedImage): PixelWindow
   };
 }
 
-/** The region at the size GrabCut sees it, and the box in it; pixels. */
+/** The region as GrabCut sees it, and the box in it; pixels. */
 interface Shrunk {
   readonly columns: number;
   readonly rows: number;
@@ -113,12 +110,12 @@ function shrink(region: PixelWindow, box: PixelWindow): Shrunk {
   const scale = Math.min(1, LONGEST_SIDE / Math.max(region.columns, region.rows));
   const columns = Math.max(1, Math.round(region.columns * scale));
   const rows = Math.max(1, Math.round(region.rows * scale));
-  const fx = columns / region.columns,
-    fy = rows / region.rows;
-  const left = Math.floor((box.left - region.left) * fx),
-    top = Math.floor((box.top - region.top) * fy);
-  const right = Math.ceil((box.left - region.left + box.columns) * fx),
-    bottom = Math.ceil((box.top - region.top + box.rows) * fy);
+  const fx = columns / region.columns;
+  const fy = rows / region.rows;
+  const left = Math.floor((box.left - region.left) * fx);
+  const top = Math.floor((box.top - region.top) * fy);
+  const right = Math.ceil((box.left - region.left + box.columns) * fx);
+  const bottom = Math.ceil((box.top - region.top + box.rows) * fy);
   return {
     columns,
     rows,
@@ -171,21 +168,17 @@ function foregroundOf(rowMajor: Uint8Array, { columns, rows }: PixelWindow): Uin
   return bitmap;
 }
 
-/*
- * OpenCV as WebAssembly (npm: @techstark/opencv-js), loaded when GrabCut is asked for and not before: it is 8 MB of
- * code. Only what is used here has a type; whoever makes a matrix deletes it, because WebAssembly memory is not
- * collected.
- */
+/* The part of OpenCV that is used here. WebAssembly memory is not collected: whoever makes a matrix deletes it. */
 
-export interface Mat {
+interface Mat {
   readonly rows: number;
   readonly cols: number;
-  /** [rows, cols, channels] uint8; moves when OpenCV's memory grows: ask for it again after every call. */
+  /** [rows, cols, channels] uint8; moves when OpenCV's memory grows, so it is read anew after every call. */
   readonly data: Uint8Array;
   delete(): void;
 }
 
-export interface OpenCv {
+interface OpenCv {
   readonly Mat: new (rows?: number, cols?: number, type?: number) => Mat;
   readonly Rect: new (x: number, y: number, width: number, height: number) => object;
   readonly Size: new (width: number, height: number) => object;
@@ -212,14 +205,13 @@ type Loading = OpenCv & { onRuntimeInitialized?: () => void };
 const EVENTS = ["uncaughtException", "unhandledRejection"] as const;
 
 /**
- * In an object of its own, because OpenCV's has a method `then`: a promise that resolved to it would wait for ever.
+ * Inside another object, because OpenCV's has a method `then`: a promise that resolved to it would never settle.
  * @throws E_UNAVAILABLE when the package is not installed or does not start
  */
 export async function loadOpenCv(): Promise<{ readonly cv: OpenCv }> {
   const before = new Map(EVENTS.map((event) => [event, process.listeners(event as "uncaughtException")]));
   try {
-    // Not import(): whatever makes a module namespace of an object with a method `then` waits for ever, some loaders
-    // do.
+    // Not import(): some loaders never finish with a module namespace that has a method `then`.
     const cv = createRequire(import.meta.url)("@techstark/opencv-js") as Loading;
     if (!("Mat" in cv))
       await new Promise<void>((ready) => {
@@ -233,7 +225,7 @@ export async function loadOpenCv(): Promise<{ readonly cv: OpenCv }> {
       error,
     );
   } finally {
-    // The package ends the process on any rejected promise, its own or not; this program has one place for that.
+    // The package would end the process on any rejected promise, its own or not.
     for (const event of EVENTS) {
       for (const listener of process.listeners(event as "uncaughtException")) {
         if (before.get(event)?.includes(listener) === false) process.removeListener(event, listener);

@@ -2,18 +2,18 @@
  * Which prediction belongs to which instance of one image.
  *
  * - "id": the annotation ids are the same (a run writes the ids of its boxes). The first prediction of an id counts.
- * - "box": for files without ids. Within an image and a category, the pair whose boxes overlap most goes first, at IoU
- *   0.5 or more, as in
- *   COCO's evaluation; of equal pairs the first in input order. A prediction without `bbox` has the bounds of its segmentation.
+ * - "box": for files without ids. Within an image and a category the pair whose boxes overlap most is matched first, as
+ *   in COCO's evaluation; of equal pairs the first in input order. Below IoU 0.5 nothing is matched. A prediction
+ *   without `bbox` has the bounds of its segmentation.
  *
  * What is left over is listed with its reason and takes no part in any mean; an instance without a prediction counts as
  * IoU 0.
  */
-import { readTruth } from "../../dataset/coco/annotation.js";
 import { checkBox } from "../../geometry/box.js";
 import { boxIou } from "../../geometry/iou.js";
 import { polygonBounds } from "../../geometry/ring.js";
 import { rleBounds } from "../../geometry/rle.js";
+import { readSegmentation } from "../../geometry/segmentation.js";
 import type { Box, Id, ImageRecord, Instance } from "../../types.js";
 import type { LeftOverReason } from "../reasons.js";
 import type { PredictionRecord } from "./prediction-file.js";
@@ -36,7 +36,7 @@ export interface Matches {
 }
 
 /**
- * @param excludedIds ids of annotations of this image that are no instances (crowds, broken ones): their predictions
+ * @param excludedIds ids of this image's annotations that are not evaluated (crowds, broken ones): predictions of these
  *   are no mistake
  */
 export function matchById(
@@ -97,7 +97,7 @@ export function boxOf({ raw }: PredictionRecord, image: ImageRecord): Box | unde
     const checked = checkBox(raw["bbox"], "");
     return checked.kind === "box" ? checked.box : undefined;
   }
-  const { truth } = readTruth(raw["segmentation"], "", image);
+  const { truth } = readSegmentation(raw["segmentation"], "", image);
   if (truth === undefined) return undefined;
   return truth.kind === "polygon" ? polygonBounds(truth.polygon) : rleBounds(truth.rle);
 }

@@ -1,22 +1,19 @@
-/**
- * What a method of segmentation is to the evaluation: boxes of one image in, masks out. Files, baselines and GrabCut
- * are methods.
- */
+/** What a segmentation method is to the evaluation: boxes of one image in, masks out. Files, baselines, GrabCut. */
 import type { ImageLocation } from "../../dataset/dataset.js";
 import type { Id, ImageRecord, Instance, JsonObject, Polygon, Rle } from "../../types.js";
 import type { LeftOverReason, MaskFailure, RemarkReason } from "../reasons.js";
 
 export interface Method {
   readonly name: string;
-  /** What it does, with its settings, in words for the report. */
+  /** What it does and with which settings, for the report. */
   readonly words: string;
   /** The file it comes from. */
   readonly file?: string;
   /** One result per instance, in their order. Masks have the image's size. */
   masksOf(image: SubjectImage): Promise<readonly MaskResult[]>;
-  /** After the last image: what is left to be listed. */
+  /** Called after the last image: lists what is left over. */
   finish?(): Promise<void>;
-  /** Seconds of computing so far, where they are worth reporting. */
+  /** Seconds of computing so far; only of methods whose time is worth reporting. */
   seconds?(): number;
   /** Frees what the method holds. */
   close?(): Promise<void>;
@@ -30,7 +27,7 @@ export interface SubjectImage {
   readonly width: number;
   readonly height: number;
   readonly instances: readonly Instance[];
-  /** Ids of annotations of the image that are no instances: crowds, broken ones, those without truth. */
+  /** Ids of the image's annotations that are not evaluated: crowds, broken ones, those without truth. */
   readonly excludedIds: ReadonlySet<Id>;
   /** The crowds among them, as read. */
   readonly crowds: readonly JsonObject[];
@@ -57,10 +54,12 @@ export interface Remark {
 /** A prediction that takes no part in any mean. */
 export interface ExcludedPrediction {
   readonly reason: LeftOverReason;
-  /** Its own id, or its position in the file counted from 1. */
-  readonly id: Id;
+  /** null where it has none, as in a results list. */
+  readonly id: Id | null;
+  /** Where it stands in its file, without the file's name. */
+  readonly place: string;
   readonly imageId?: Id;
 }
 
-/** Told of each of them once. @param method its name */
+/** Is called once for each. @param method name of the method the prediction is from */
 export type OnExcluded = (prediction: ExcludedPrediction, method: string) => Promise<void>;

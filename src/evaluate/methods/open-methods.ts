@@ -1,7 +1,9 @@
-/** Opens everything that is compared: the predictions, the baselines, the other files. */
+/**
+ * Everything that is compared: from the args of `--compare` to opened methods, the predictions and the ceiling with
+ * them.
+ */
 import { usageError } from "../../errors.js";
 import { nearestName } from "../../nearest.js";
-import type { GroupBy } from "../../report/types.js";
 import type { Comparison, EvaluateOptions } from "../options.js";
 import { gridCeiling, SHAPE_BASELINES, shapeBaseline } from "./baselines.js";
 import { FileMethod } from "./file-method.js";
@@ -9,10 +11,73 @@ import { grabCutMethod } from "./grabcut.js";
 import type { MatchBy } from "./match-predictions.js";
 import type { Method, OnExcluded } from "./method.js";
 import type { PredictionFile } from "./prediction-file.js";
-import { openPredictions } from "./prediction-file.js";
+import { openPredictions, predictionsAt } from "./prediction-file.js";
 
 /** Name of the predictions file's method. */
 export const OWN_METHOD = "polyrnn";
+
+const GRABCUT = "grabcut";
+const NONE = "none";
+/** Names the report uses itself. */
+const TAKEN: readonly string[] = [OWN_METHOD, "grid-ceiling", ...SHAPE_BASELINES, GRABCUT, NONE];
+const LONGEST_NAME = 40;
+
+/** @throws E_USAGE for an unknown method, a name that is taken, or one given twice */
+export function parseComparisons(args: readonly string[]): Comparison[] {
+  if (args.length === 1 && args[0] === NONE) return [];
+  const comparisons = args.map(parseComparison);
+  const names = comparisons.map((comparison) => (comparison.kind === "grabcut" ? GRABCUT : comparison.name));
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw usageError(
+      `--compare: expected every method once, received ${JSON.stringify(twice)} twice`,
+      "Give each file a name of its own: name=file.json.",
+    );
+  return comparisons;
+}
+
+/** Run folders become the files in them. @throws E_MISSING for a folder without one */
+export function locateComparisons(comparisons: readonly Comparison[]): Promise<Comparison[]> {
+  return Promise.all(
+    comparisons.map(async (comparison) =>
+      comparison.kind === "file" ? { ...comparison, path: await predictionsAt(comparison.path) } : comparison,
+    ),
+  );
+}
+
+function parseComparison(arg: string): Comparison {
+  const shape = SHAPE_BASELINES.find((name) => name === arg);
+  if (shape !== undefined) return { kind: "shape", name: shape };
+  if (arg === GRABCUT) return { kind: "grabcut" };
+  const equals = arg.indexOf("=");
+  if (equals < 0) throw unknownMethod(arg);
+  const name = arg.slice(0, equals).trim();
+  const path = arg.slice(equals + 1).trim();
+  if (name === "" || name.length > LONGEST_NAME || TAKEN.includes(name)) {
+    throw usageError(
+      `--compare: expected a name of 1 to ${LONGEST_NAME} characters other than ${TAKEN.join(", ")}, ` +
+        `received ${JSON.stringify(name)}`,
+      "Write name=file.json with another name.",
+    );
+  }
+  if (path === "")
+    throw usageError(
+      `--compare: expected a file after ${JSON.stringify(`${name}=`)} but received nothing`,
+      "Write name=file.json.",
+    );
+  return { kind: "file", name, path };
+}
+
+function unknownMethod(arg: string): Error {
+  const methods = [...SHAPE_BASELINES, GRABCUT];
+  const suggestion = nearestName(arg, methods);
+  return usageError(
+    `--compare: expected ${methods.join(", ")}, none, or name=file.json but received ${JSON.stringify(arg)}`,
+    suggestion === undefined
+      ? `A file is given with a name for the report: ${JSON.stringify(`other=${arg}`)}.`
+      : `Did you mean ${suggestion}?`,
+  );
+}
 
 export interface OpenedMethods {
   /** The predictions first, the grid ceiling last. */
@@ -71,71 +136,15 @@ async function openFile(
   const matchBy = options.matchBy ?? (file.kind === "annotations" ? "id" : "box");
   return new FileMethod(file, {
     name,
-    words: wordsOf(file, matchBy),
+    words: describeFile(file, matchBy),
     matchBy,
     rasterizer: options.rasterizer,
     onExcluded,
   });
 }
 
-function wordsOf(file: PredictionFile, matchBy: MatchBy): string {
-  return `${file.kind === "annotations" ? "annotations" : "results list"} matched to the truth by ${matchBy === "id" ? "annotation id" : "image, category and overlap of boxes"}`;
-}
-
-/* The words of `--compare` and `--group-by` to what they mean. */
-
-const GRABCUT = "grabcut";
-const NONE = "none";
-/** Names the report uses itself. */
-const TAKEN: readonly string[] = [OWN_METHOD, "grid-ceiling", ...SHAPE_BASELINES, GRABCUT, NONE];
-const LONGEST_NAME = 40;
-
-/** @throws E_USAGE for an unknown method, a name that is taken, or one given twice */
-export function parseComparisons(words: readonly string[]): Comparison[] {
-  if (words.length === 1 && words[0] === NONE) return [];
-  const comparisons = words.map(parseComparison);
-  const names = comparisons.map((comparison) => (comparison.kind === "grabcut" ? GRABCUT : comparison.name));
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined)
-    throw usageError(
-      `--compare: expected every method once, received ${JSON.stringify(twice)} twice`,
-      "Give each file a name of its own: name=file.json.",
-    );
-  return comparisons;
-}
-
-function parseComparison(word: string): Comparison {
-  const shape = SHAPE_BASELINES.find((name) => name === word);
-  if (shape !== undefined) return { kind: "shape", name: shape };
-  if (word === GRABCUT) return { kind: "grabcut" };
-  const equals = word.indexOf("=");
-  if (equals < 0) {
-    const methods = [...SHAPE_BASELINES, GRABCUT];
-    const suggestion = nearestName(word, methods);
-    throw usageError(
-      `--compare: expected ${methods.join(", ")}, none, or name=file.json but received ${JSON.stringify(word)}`,
-      suggestion === undefined
-        ? `A file is given with a name for the report: ${JSON.stringify(`other=${word}`)}.`
-        : `Did you mean ${suggestion}?`,
-    );
-  }
-  const name = word.slice(0, equals).trim();
-  const path = word.slice(equals + 1).trim();
-  if (name === "" || name.length > LONGEST_NAME || TAKEN.includes(name)) {
-    throw usageError(
-      `--compare: expected a name of 1 to ${LONGEST_NAME} characters other than ${TAKEN.join(", ")}, received ${JSON.stringify(name)}`,
-      "Write name=file.json with another name.",
-    );
-  }
-  if (path === "")
-    throw usageError(
-      `--compare: expected a file after ${JSON.stringify(`${name}=`)} but received nothing`,
-      "Write name=file.json.",
-    );
-  return { kind: "file", name, path };
-}
-
-/** "none", "prefix", or the name of a field of the images. */
-export function parseGroupBy(word: string): GroupBy {
-  return word === NONE || word === "prefix" ? { kind: word } : { kind: "field", field: word };
+function describeFile({ kind }: PredictionFile, matchBy: MatchBy): string {
+  const what = kind === "annotations" ? "annotations" : "results list";
+  const by = matchBy === "id" ? "annotation id" : "image, category and overlap of boxes";
+  return `${what} matched to the truth by ${by}`;
 }

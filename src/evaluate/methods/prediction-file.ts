@@ -5,14 +5,19 @@
  * Two kinds: a COCO file with `annotations` (what `polyrnn annotate` writes), whose ids are the ids of the boxes; and a
  * COCO results list, [{ image_id, category_id, segmentation, score }, ...], which has no ids.
  */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
 import type { GroupedAnnotations } from "../../dataset/coco/columns.js";
 import type { CocoIndex } from "../../dataset/coco/file-index.js";
 import { indexCoco } from "../../dataset/coco/file-index.js";
 import type { ByteFile } from "../../dataset/json/byte-file.js";
+import { describeNoImageIds } from "../../dataset/coco/read-results.js";
 import { openByteFile, readRanges } from "../../dataset/json/byte-file.js";
 import { asId } from "../../dataset/json/fields.js";
 import { describeProblem, parseJsonBytes } from "../../dataset/json/value.js";
-import { invalidData } from "../../errors.js";
+import { invalidData, missingInput } from "../../errors.js";
+import { pathExists } from "../../files/folders.js";
+import { RUN_FILE } from "../../files/run-layout.js";
 import type { Id, JsonObject } from "../../types.js";
 
 /** One prediction as read; nothing in it is checked yet. */
@@ -40,10 +45,32 @@ export interface PredictionFile {
   close(): Promise<void>;
 }
 
-/** Asking the disk whether the file changed costs as much as reading an image's predictions. */
+/** Not before every read: asking the disk whether the file changed costs as much as reading an image's predictions. */
 const READS_BETWEEN_CHECKS = 64;
 
-const HINT = "Pass the annotations.json of a run, or a COCO results list with segmentations.";
+const HINT = "Pass a run folder, its annotations.json, or a COCO results list with segmentations.";
+
+/** What a run writes with --format coco, which is the default (write/coco.ts). */
+const ANNOTATIONS_FILE = "annotations.json";
+
+/**
+ * A run folder stands for the annotations in it.
+ * @returns the file; whether it can be read is found out when it is opened
+ * @throws E_MISSING for a folder without them
+ */
+export async function predictionsAt(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory() !== true) return path;
+  const inside = join(path, ANNOTATIONS_FILE);
+  if (await pathExists(inside)) return inside;
+  const isRun = await pathExists(join(path, RUN_FILE));
+  throw missingInput(
+    `${path}: expected a run folder with ${ANNOTATIONS_FILE}, received ${isRun ? "a run" : "a folder"} without it`,
+    isRun
+      ? "Finish the run with --resume; its --format has to name coco."
+      : "Pass the output folder of annotate, or the file itself.",
+  );
+}
 
 /** @throws E_MISSING when the file is not there; E_DATA when it holds no predictions or is damaged as a whole */
 export async function openPredictions(path: string): Promise<PredictionFile> {
@@ -53,7 +80,7 @@ export async function openPredictions(path: string): Promise<PredictionFile> {
     const kind = kindOf(index);
     if (index.annotations.count === 0)
       throw invalidData(`${path}: expected predictions, received an empty list`, "Check the run that wrote the file.");
-    // Images are groups of their own numbers; the last group has no image id.
+    // Each image is a group under its own number; the last group has no image id.
     const groups = Int32Array.from({ length: index.imageIds.count }, (_, number) => number);
     return new IndexedPredictions(file, kind, index, index.annotations.finish(groups, groups.length + 1));
   } catch (error) {
@@ -65,10 +92,7 @@ export async function openPredictions(path: string): Promise<PredictionFile> {
 function kindOf({ file, outline, imageIds, annotations }: CocoIndex): PredictionFile["kind"] {
   if (outline.root === "list") {
     if (annotations.count > 0 && imageIds.count === 0) {
-      throw invalidData(
-        `${file.path}: expected a COCO results list, received a list of ${annotations.count} in which nothing has an image_id`,
-        HINT,
-      );
+      throw invalidData(`${file.path}: expected a COCO results list, ${describeNoImageIds(annotations)}`, HINT);
     }
     return "results";
   }

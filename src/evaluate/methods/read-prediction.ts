@@ -1,13 +1,13 @@
 /**
- * One prediction from its record to a mask, or why it counts as IoU 0. Also what looks wrong in it but is evaluated all
- * the same.
+ * One prediction from its record to a mask, or why it counts as IoU 0; and remarks on what looks wrong but is evaluated
+ * all the same.
  */
-import { readTruth } from "../../dataset/coco/annotation.js";
 import { PolyrnnError } from "../../errors.js";
+import type { Rasterizer } from "../../geometry/iou.js";
 import { boxIou, rasterizeTruth } from "../../geometry/iou.js";
 import { crossesItself, MOST_EXAMINED_VERTICES, polygonBounds } from "../../geometry/ring.js";
 import { rleArea } from "../../geometry/rle.js";
-import type { Rasterizer } from "../../report/types.js";
+import { readSegmentation } from "../../geometry/segmentation.js";
 import type { Box, ImageRecord, Instance, JsonObject, Polygon, Truth } from "../../types.js";
 import type { MaskFailure } from "../reasons.js";
 import { boxOf, SMALLEST_BOX_IOU } from "./match-predictions.js";
@@ -22,26 +22,33 @@ export interface ImageSize {
   readonly height: number;
 }
 
-/** @param where place in the file, opens the words of a problem */
+export interface PredictionPlace {
+  /** Place in the file, opens the message of a problem. */
+  readonly where: string;
+  /** Pixels, as the annotations count them. */
+  readonly size: ImageSize;
+}
+
 export function readPrediction(
   record: PredictionRecord,
-  where: string,
-  image: ImageRecord,
-  size: ImageSize,
+  { where, size }: PredictionPlace,
   rule: Rasterizer,
 ): MaskResult {
   if (record.problem !== undefined) return failed("prediction-invalid", `${where}: ${record.problem}`);
-  const { truth: shape, truthProblem } = readTruth(record.raw["segmentation"], where, { ...image, ...size });
+  const { truth: shape, truthProblem, truthLeftOut } = readSegmentation(record.raw["segmentation"], where, size);
   if (truthProblem !== undefined) return failed("polygon-invalid", truthProblem);
   if (shape === undefined) return failed("polygon-missing", `${where}: expected a segmentation, received none`);
   const score = scoreOf(record.raw);
-  const drawn = fill(shape, where, size, rule);
-  if (drawn.kind === "failed") return drawn;
+  const filled = fill(shape, where, size, rule);
+  if (filled.kind === "failed") return filled;
   return {
-    ...drawn,
+    ...filled,
     ...(shape.kind === "polygon" && { polygon: shape.polygon }),
     ...(score !== undefined && { score }),
-    remarks: shape.kind === "polygon" ? shapeRemarks(shape.polygon, where) : [],
+    remarks: [
+      ...(truthLeftOut === undefined ? [] : [{ reason: "polygon-part-left-out", message: truthLeftOut } as const]),
+      ...(shape.kind === "polygon" ? shapeRemarks(shape.polygon, where) : []),
+    ],
   };
 }
 
@@ -56,7 +63,8 @@ function fill(shape: Truth, where: string, size: ImageSize, rule: Rasterizer): M
   if (shape.kind === "polygon" && isOutside(polygonBounds(shape.polygon), size)) {
     return failed(
       "polygon-outside",
-      `${where}: expected a polygon on the image of ${size.width} x ${size.height} pixels, received one that lies outside`,
+      `${where}: expected a polygon on the image of ${size.width} x ${size.height} pixels, ` +
+        "received one that lies outside",
     );
   }
   return failed("polygon-empty", `${where}: expected a shape that covers a pixel, received one that covers none`);
@@ -68,10 +76,7 @@ function isOutside(bounds: Box | undefined, { width, height }: ImageSize): boole
   return left >= width || top >= height || left + bounds.width <= 0 || top + bounds.height <= 0;
 }
 
-/**
- * The polygon's own score where a run wrote one, else the file's. Numbers only; whether it lies in 0..1 is the caller's
- * question.
- */
+/** The polygon's own score where a run wrote one, else the file's; any finite number, the caller checks its range. */
 function scoreOf(raw: JsonObject): number | undefined {
   for (const name of ["polyrnn_score", "score"]) {
     const value = Object.hasOwn(raw, name) ? raw[name] : undefined;

@@ -1,45 +1,43 @@
 /**
- * How far a training crop may differ from the plain one, and the draw of one difference. Source of flips, context of 10
- * to 20 % and random first vertex: Castrejon et al., CVPR 2017; of copy-paste: Dwibedi, Misra, Hebert, "Cut, Paste and
- * Learn", ICCV 2017.
+ * How far a training crop may differ from the plain one, and the random choice of its look. Flips, context of 10 to
+ * 20 % and random first vertex are from Castrejon et al., CVPR 2017; copy-paste is from Dwibedi, Misra, Hebert, "Cut,
+ * Paste and Learn", ICCV 2017.
  */
+import type { Look } from "../../crop/pixels.js";
 import { usageError } from "../../errors.js";
 import { CROP_SIZE } from "../../geometry/grid.js";
 import type { Random } from "../../random.js";
 
 /** Probabilities are 0..1 per crop; 0 switches off. */
 export interface Augmentation {
-  /**
-   * Probability that the crop is framed as in prediction: the model's own context around the true box. Where a box ends
-   * is worth knowing.
-   */
+  /** Probability that the crop is framed as in prediction: where the box ends then tells the network something. */
   readonly framed: number;
-  /** Otherwise the crop's context is drawn evenly between these; parts of the box's long side. */
+  /** Otherwise the crop's context is sampled evenly between these; parts of the box's long side. */
   readonly contextLow: number;
   readonly contextHigh: number;
-  /** Likewise, each side of the box moves by up to this part of the box's width or height, either way. */
+  /** Otherwise each side of the box also moves, either way, by up to this part of the box's width or height. */
   readonly jitter: number;
-  /** Probability that left and right are exchanged; likewise up and down. The ring stays clockwise. */
+  /** Probability that left and right are exchanged. The ring stays clockwise. */
   readonly flip: number;
+  /** Probability that top and bottom are exchanged. */
   readonly flipVertical: number;
   /** True: any vertex of the ring may come first. */
   readonly randomStart: boolean;
-  /** Probability that brightness, contrast and color change, and by how much at most. */
+  /** Probability that brightness, contrast and color change. */
   readonly tone: number;
-  /** Added, of 255. */
+  /** Most that is added or taken away, of 255. */
   readonly brightness: number;
-  /** Factor around middle gray, 0.4 for 0.6 to 1.4. */
+  /** Largest change of the factor around middle gray: 0.4 for 0.6 to 1.4. */
   readonly contrast: number;
-  /** Factor per channel, 0.12 for 0.88 to 1.12. */
+  /** Largest change of the factor per channel: 0.12 for 0.88 to 1.12. */
   readonly color: number;
   /** Probability that the crop is gray. */
   readonly gray: number;
   /** Probability of a Gaussian blur with a sigma of 0.5 to 1.6 crop pixels. */
   readonly blur: number;
-  /**
-   * Probability that the crop has the detail of a smaller object, and the smallest part of its resolution that is left.
-   */
+  /** Probability that the crop has only the detail of a smaller object. */
   readonly scale: number;
+  /** Smallest part of the resolution that is left then. */
   readonly scaleLowest: number;
   /** Probability that a square of 10 to 50 crop pixels is painted over. */
   readonly erase: number;
@@ -88,7 +86,7 @@ export const NO_AUGMENTATION: Augmentation = {
   paste: 0,
 };
 
-/** Lowest and highest value of every number. */
+/** Lowest and highest value of each number. */
 const RANGES: { readonly [K in Exclude<keyof Augmentation, "randomStart">]: readonly [number, number] } = {
   framed: [0, 1],
   contextLow: [0, 2],
@@ -112,11 +110,12 @@ const RANGES: { readonly [K in Exclude<keyof Augmentation, "randomStart">]: read
 export function checkAugmentation(augmentation: Augmentation): Augmentation {
   for (const [name, [low, high]] of Object.entries(RANGES)) {
     const value = augmentation[name as keyof typeof RANGES];
-    if (!(value >= low && value <= high))
+    if (!(value >= low && value <= high)) {
       throw usageError(
         `augmentation, ${name}: expected a number from ${low} to ${high}, received ${value}`,
         "Probabilities are parts of 1.",
       );
+    }
   }
   const { contextLow, contextHigh } = augmentation;
   if (contextLow > contextHigh)
@@ -127,25 +126,10 @@ export function checkAugmentation(augmentation: Augmentation): Augmentation {
   return augmentation;
 }
 
-/** What happens to the pixels of one crop after it is cut. */
-export interface Look {
-  /** Side the crop is reduced to before it is enlarged again, crop pixels; absent: full detail. */
-  readonly detail?: number;
-  readonly tone?: {
-    readonly contrast: number;
-    readonly brightness: number;
-    readonly gains: readonly [number, number, number];
-  };
-  readonly isGray: boolean;
-  /** Sigma in crop pixels. */
-  readonly blur?: number;
-  /** Crop pixels; may reach over the crop's border. `value` 0..255. */
-  readonly erase?: { readonly left: number; readonly top: number; readonly side: number; readonly value: number };
-}
-
 const BLUR_SIGMA = [0.5, 1.6] as const;
 const ERASE_SIDE = [10, 50] as const;
 
+/** One look, within the limits of the augmentation. */
 export function sampleLook(augmentation: Augmentation, random: Random): Look {
   const happens = (probability: number): boolean => random.next() < probability;
   const around = (center: number, span: number): number => random.between(center - span, center + span);

@@ -1,7 +1,11 @@
 /**
- * Batches of equal ring lengths: six batches are drawn together, sorted by the length of their rings, cut, and dealt in
- * shuffled order. A batch costs as many decoder steps as its longest ring has, so that this alone about halves the time
- * of training.
+ * Batches for training, in three steps: which instances come next, which samples make a batch, and their pixels.
+ *
+ * A batch costs as many decoder steps as its longest ring has vertices. So six batches are sampled together, sorted by
+ * ring length, cut, and used in shuffled order; this alone about halves the time of training.
+ *
+ * An image whose header was sound can still be damaged further on. Its samples are replaced by others of the same batch
+ * and it is reported: one file does not end a run of many hours, and a resumed run sees the same batches.
  */
 import { CROP_BYTES } from "../../crop/crop.js";
 import { Gate } from "../../crop/gate.js";
@@ -10,68 +14,26 @@ import type { DecodedImage } from "../../crop/open-image.js";
 import { CHANNELS } from "../../crop/open-image.js";
 import type { TrainingBatch } from "../../engine/trainer.js";
 import { invalidData, receivedOf, usageError } from "../../errors.js";
-import { CELL_COUNT, cellToIndex, EOS } from "../../geometry/grid.js";
+import { CELL_COUNT, cellToIndex, EOS, FINE_COUNT } from "../../geometry/grid.js";
 import type { Random } from "../../random.js";
 import { createRandom } from "../../random.js";
-import type { GridCell } from "../../types.js";
+import type { GridCell, Ring } from "../../types.js";
 import type { PlannedSample } from "./sample.js";
-import { renderSample } from "./sample.js";
-import { targetMaps } from "./targets.js";
+import { outlineInCrop, renderSample } from "./sample.js";
+import { targetFineMask, targetMaps } from "./targets.js";
 import type { TruthSet } from "./truth.js";
 import { unpackRing } from "./truth.js";
 
-/** Batches that are drawn together. */
-export const BATCHES_PER_GROUP = 6;
-/** Groups remembered: the one in use and the one that is begun while it ends. */
-const GROUPS_HELD = 2;
-
-/** Draws samples that are worth having together, at least one. */
-export type SampleInstances = (random: Random) => readonly PlannedSample[];
-
-/** @returns the samples of a step (0-based), the same whenever and in whatever order steps are asked for */
-export function batchPlanner(
-  draw: SampleInstances,
-  batchSize: number,
-  seed: number | string,
-): (step: number) => readonly PlannedSample[] {
-  const held = new Map<number, readonly (readonly PlannedSample[])[]>();
-  return (step) => {
-    const number = Math.floor(step / BATCHES_PER_GROUP);
-    let group = held.get(number);
-    if (group === undefined) {
-      group = sampleGroup(draw, batchSize, createRandom(seed).fork(`batches ${number}`));
-      held.set(number, group);
-      if (held.size > GROUPS_HELD) held.delete(held.keys().next().value!);
-    }
-    return group[step % BATCHES_PER_GROUP]!;
-  };
-}
-
-function sampleGroup(draw: SampleInstances, batchSize: number, random: Random): (readonly PlannedSample[])[] {
-  const samples: PlannedSample[] = [];
-  for (let i = 0; samples.length < batchSize * BATCHES_PER_GROUP; i++) samples.push(...draw(random.fork(i)));
-  samples.length = batchSize * BATCHES_PER_GROUP;
-  samples.sort((a, b) => a.cells.length - b.cells.length);
-  const batches = Array.from({ length: BATCHES_PER_GROUP }, (_, i) =>
-    samples.slice(i * batchSize, (i + 1) * batchSize),
-  );
-  return random.shuffle(batches);
-}
-
-/*
- * Which instances come next: first the source by its weight, then any of its instances, then others of the same image.
- */
-
-/** Draws positions of instances, 0..instances - 1, all on one image. */
+/** Positions of instances, 0..instances - 1, all on one image. */
 export type PickInstances = (random: Random) => readonly number[];
 
 type PickInstance = (random: Random) => number;
 
 /**
+ * Chooses a source by its weight, then any of its instances, then others on the same image.
  * @param weights by source, relative to each other; absent: every instance is as likely as any other
- * @param perImage instances drawn together from one image, at most as many as it has; a whole number of 1 or more
- * @throws E_USAGE when a weight is no number of 0 or more, a source has none or does not exist, or no source is left to
- *   draw from
+ * @param perImage instances sampled together from one image, at most as many as it has; a whole number of 1 or more
+ * @throws E_USAGE for a negative weight, a source that has none or does not exist, or when all weights are 0
  */
 export function sourceSampler(
   truth: Pick<TruthSet, "instances" | "sources">,
@@ -87,9 +49,9 @@ export function sourceSampler(
     else known.push(i);
   });
   return (random) => {
-    const drawn = first(random);
-    const others = byImage.get(truth.instances[drawn]!.image)!.filter((i) => i !== drawn);
-    return [drawn, ...random.shuffle(others).slice(0, perImage - 1)];
+    const chosen = first(random);
+    const others = byImage.get(truth.instances[chosen]!.image)!.filter((i) => i !== chosen);
+    return [chosen, ...random.shuffle(others).slice(0, perImage - 1)];
   };
 }
 
@@ -131,31 +93,62 @@ function checkNames(sources: readonly string[], weights: ReadonlyMap<string, num
     if (!(Number.isFinite(weight) && weight >= 0))
       throw usageError(
         `source weights: expected a number of 0 or more for ${receivedOf(name)}, received ${weight}`,
-        "Weights are relative to each other: 2 is drawn twice as often as 1.",
+        "Weights are relative to each other: 2 is sampled twice as often as 1.",
       );
   }
   const without = sources.filter((name) => !weights.has(name));
   if (without.length > 0)
     throw usageError(
       `source weights: expected one for every source, received none for ${without.map(receivedOf).join(", ")}`,
-      "Name it too; with weight 0 it is not drawn from.",
+      "Name it too; with weight 0 it is not sampled from.",
     );
 }
 
-/*
- * The pixels of a batch: images decoded (or remembered), windows cut. Memory is bounded by the cache and by what is in
- * work.
- *
- * An image whose header was fine can still be damaged further on. Its samples are replaced by others of the same batch,
- * and it is counted: a run of many hours does not end for one file, and sees the same batches when it is resumed.
- */
+/** Batches that are sampled together. */
+export const BATCHES_PER_GROUP = 6;
+/** Groups kept: the one in use, and the next one, which begins before the first is used up. */
+const GROUPS_HELD = 2;
 
-/** Bytes of images in work beside those in the cache; a single image above it is worked on alone. */
+/** At least one sample; several when they share an image. */
+export type SampleInstances = (random: Random) => readonly PlannedSample[];
+
+/** @returns the samples of a step (0-based), the same whenever and in whatever order steps are asked for */
+export function batchPlanner(
+  sample: SampleInstances,
+  batchSize: number,
+  seed: number | string,
+): (step: number) => readonly PlannedSample[] {
+  const held = new Map<number, readonly (readonly PlannedSample[])[]>();
+  return (step) => {
+    const number = Math.floor(step / BATCHES_PER_GROUP);
+    let group = held.get(number);
+    if (group === undefined) {
+      group = sampleGroup(sample, batchSize, createRandom(seed).fork(`batches ${number}`));
+      held.set(number, group);
+      if (held.size > GROUPS_HELD) held.delete(held.keys().next().value!);
+    }
+    return group[step % BATCHES_PER_GROUP]!;
+  };
+}
+
+function sampleGroup(sample: SampleInstances, batchSize: number, random: Random): (readonly PlannedSample[])[] {
+  const samples: PlannedSample[] = [];
+  for (let i = 0; samples.length < batchSize * BATCHES_PER_GROUP; i++) samples.push(...sample(random.fork(i)));
+  samples.length = batchSize * BATCHES_PER_GROUP;
+  samples.sort((a, b) => a.cells.length - b.cells.length);
+  const batches = Array.from({ length: BATCHES_PER_GROUP }, (_, i) =>
+    samples.slice(i * batchSize, (i + 1) * batchSize),
+  );
+  return random.shuffle(batches);
+}
+
+/** Bytes of images being decoded or cut, beside those in the cache; a larger image waits until it can be alone. */
 const MAX_BYTES_IN_WORK = 128 * 2 ** 20;
 
-/** Told once per image that cannot be decoded. */
+/** Called once per image that cannot be decoded. */
 export type OnDamaged = (image: number, message: string) => void;
 
+/** Decodes images and cuts windows. Memory is bounded by the cache and by what is in work. */
 export class BatchRenderer {
   private readonly inWork = new Gate(MAX_BYTES_IN_WORK);
   private readonly damaged = new Set<number>();
@@ -178,16 +171,22 @@ export class BatchRenderer {
         `training: expected images that can be decoded, received none in a whole batch; the first: ${problems[0]!}`,
         "Check the image folder.",
       );
-    const rings = samples.map(({ cells }, i) => {
-      if (problems[i] === undefined) return cells;
+    const taught = samples.map((sample, i) => {
+      if (problems[i] === undefined) return sample;
       const other = good.find((row) => row > i) ?? good[0]!;
       crops.copyWithin(i * CROP_BYTES, other * CROP_BYTES, (other + 1) * CROP_BYTES);
-      return samples[other]!.cells;
+      return samples[other]!;
     });
-    return packBatch(crops, rings);
+    const outlines = taught.map((sample) =>
+      outlineInCrop(sample, unpackRing(this.truth.instances[sample.instance]!.points)),
+    );
+    return packBatch(
+      crops,
+      taught.map(({ cells }, i) => ({ cells, outline: outlines[i]! })),
+    );
   }
 
-  /** @returns why there are no pixels; undefined when there are */
+  /** @returns undefined, or why there are no pixels */
   private async renderInto(target: Uint8Array, sample: PlannedSample): Promise<string | undefined> {
     const { image, points } = this.truth.instances[sample.instance]!;
     const numbers = sample.background === undefined ? [image] : [image, sample.background.image];
@@ -223,23 +222,31 @@ export class BatchRenderer {
   }
 }
 
-/* Samples and their pixels to the arrays a trainer takes. */
+/** What one crop is taught. */
+export interface TaughtRing {
+  /** At least one. */
+  readonly cells: readonly GridCell[];
+  /** The truth in the crop, 0..1 both ways. */
+  readonly outline: Ring;
+}
 
 /**
+ * The arrays a trainer takes.
  * @param crops [B, 224, 224, 3]; becomes the batch's own
- * @param rings B sequences of cells, at least one cell each
  */
-export function packBatch(crops: Uint8Array, rings: readonly (readonly GridCell[])[]): TrainingBatch {
-  const size = rings.length;
-  const steps = Math.max(...rings.map((cells) => cells.length));
+export function packBatch(crops: Uint8Array, taught: readonly TaughtRing[]): TrainingBatch {
+  const size = taught.length;
+  const steps = Math.max(...taught.map((ring) => ring.cells.length));
   const cells = new Int32Array(size * (steps + 1)).fill(EOS);
   const edge = new Uint8Array(size * CELL_COUNT);
   const mask = new Float32Array(size * CELL_COUNT);
-  rings.forEach((ring, i) => {
-    cells.set(ring.map(cellToIndex), i * (steps + 1));
-    const maps = targetMaps(ring);
+  const fineMask = new Float32Array(size * FINE_COUNT);
+  taught.forEach((ring, i) => {
+    cells.set(ring.cells.map(cellToIndex), i * (steps + 1));
+    const maps = targetMaps(ring.cells);
     edge.set(maps.edge, i * CELL_COUNT);
     mask.set(maps.mask, i * CELL_COUNT);
+    fineMask.set(targetFineMask(ring.outline), i * FINE_COUNT);
   });
-  return { size, steps, crops, cells, edge, mask };
+  return { size, steps, crops, cells, edge, mask, fineMask };
 }

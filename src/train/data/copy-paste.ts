@@ -1,7 +1,7 @@
 /**
- * Copy-paste: an instance, cut out along its true outline, on another picture. Everything is done in the crop's frame,
- * so that the sequence to be taught is the same as without. The seam is softened by a random width, or the network
- * would learn to look for it. Source: Dwibedi, Misra, Hebert, "Cut, Paste and Learn", ICCV 2017.
+ * Copy-paste: an instance, cut out along its true outline, on another picture. Everything happens in the crop's frame,
+ * which leaves the sequence to be taught unchanged. The seam is softened by a random width, or the network would learn
+ * to look for it. Source: Dwibedi, Misra, Hebert, "Cut, Paste and Learn", ICCV 2017.
  */
 import type { CropWindow } from "../../geometry/grid.js";
 import { CROP_SIZE } from "../../geometry/grid.js";
@@ -14,7 +14,7 @@ export interface Background {
   /** Position in `TruthSet.images`. */
   readonly image: number;
   readonly window: CropWindow;
-  /** Times the cut-out's border is averaged with its neighbors: 0 is a hard seam. */
+  /** How often the cut-out's border is averaged with its neighbors: 0 is a hard seam. */
   readonly softness: number;
 }
 
@@ -22,10 +22,7 @@ export interface Background {
 const BACKGROUND_SCALE = [0.6, 1.5] as const;
 const SOFTNESS_LEVELS = 3;
 
-/**
- * A square of about the instance's size anywhere on the other image; it reaches over the image only where that is
- * smaller.
- */
+/** A square of about the instance's size anywhere on the other image; it extends beyond only a smaller image. */
 export function sampleBackground(
   image: number,
   size: { readonly width: number; readonly height: number },
@@ -43,12 +40,21 @@ export function sampleBackground(
   };
 }
 
+export interface CutOut {
+  /** Image pixels. */
+  readonly ring: Ring;
+  /** The one the crop was cut with. */
+  readonly window: CropWindow;
+  /** As in `Background`. */
+  readonly softness: number;
+}
+
 /**
- * @param crop  [224, 224, 3], the instance's; outside its ring it becomes the background, in place
+ * Replaces what lies outside the ring, in place.
+ * @param crop  [224, 224, 3], the instance's
  * @param under [224, 224, 3]
- * @param ring  image pixels; `window` is the one the crop was cut with
  */
-export function pasteOver(crop: Uint8Array, under: Uint8Array, ring: Ring, window: CropWindow, softness: number): void {
+export function pasteOver(crop: Uint8Array, under: Uint8Array, { ring, window, softness }: CutOut): void {
   const scale = CROP_SIZE / window.side;
   const inCrop = ring.map(({ x, y }) => ({ x: (x - window.left) * scale, y: (y - window.top) * scale }));
   let share = transpose(rleToBitmap(rasterizePolygon([inCrop], CROP_SIZE, CROP_SIZE)));
@@ -59,7 +65,7 @@ export function pasteOver(crop: Uint8Array, under: Uint8Array, ring: Ring, windo
   }
 }
 
-/** Column by column to row by row. */
+/** From column by column to row by row. */
 function transpose(columns: Uint8Array): Float32Array {
   const rows = new Float32Array(columns.length);
   for (let x = 0, from = 0; x < CROP_SIZE; x++) {
@@ -68,12 +74,12 @@ function transpose(columns: Uint8Array): Float32Array {
   return rows;
 }
 
-/** Mean of each value with the ones `step` before and after it in memory; beyond the ends of the map lie zeros. */
+/** Mean of each value and those `step` before and after it in memory; zeros lie beyond the ends of the map. */
 function averageThree(map: Float32Array, step: number): Float32Array {
   const mean = new Float32Array(map.length);
   for (let i = 0; i < map.length; i++) {
-    const before = i >= step ? map[i - step]! : 0,
-      after = i + step < map.length ? map[i + step]! : 0;
+    const before = i >= step ? map[i - step]! : 0;
+    const after = i + step < map.length ? map[i + step]! : 0;
     mean[i] = (before + map[i]! + after) / 3;
   }
   return mean;

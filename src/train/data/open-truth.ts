@@ -1,38 +1,18 @@
-/**
- * Opens an annotation file as truth, for training or validation: read, filtered, checked for what was asked, cut to a
- * subset.
- */
+/** Opens annotations as truth for training or validation: reads, filters, checks what was asked, takes a subset. */
 import { openDataset } from "../../dataset/open-dataset.js";
 import { selectCategories } from "../../dataset/select-categories.js";
 import { invalidData, receivedOf, usageError } from "../../errors.js";
 import { CELL_COUNT, GRID_SIZE } from "../../geometry/grid.js";
 import type { Category } from "../../types.js";
+import type { RingFilter, SequenceLimits, TruthOptions } from "../options.js";
+import { DEFAULT_RING_FILTER, DEFAULT_SEQUENCE_LIMITS } from "../options.js";
 import type { ReadTruthOptions } from "./read-truth.js";
 import { readTruthSet } from "./read-truth.js";
-import type { SequenceLimits } from "./targets.js";
-import { DEFAULT_SEQUENCE_LIMITS } from "./targets.js";
-import type { RingFilter, TruthSet } from "./truth.js";
-import { DEFAULT_RING_FILTER, selectSubset } from "./truth.js";
+import type { TruthSet } from "./truth.js";
+import { selectSubset } from "./truth.js";
 
-/** The truth: where it is and what of it is used. The same words serve for validation. */
-export interface TruthOptions {
-  /** COCO file with segmentations, or Cityscapes folder. */
-  readonly boxes: string;
-  /** Folder of the images. */
-  readonly images: string;
-  /** What differs from `DEFAULT_RING_FILTER` and `DEFAULT_SEQUENCE_LIMITS`. */
-  readonly filter?: Partial<RingFilter & SequenceLimits>;
-  /** Names or ids; every one of them must appear. Absent: all. */
-  readonly categories?: readonly string[];
-  /**
-   * Names of images, as the annotation file has them, that are left out: for instance those that validation has too.
-   */
-  readonly excludeImages?: readonly string[];
-  /** Field of the image records that names the source, "source" by default. */
-  readonly sourceField?: string;
-  /** A seeded subset of this many instances; smaller ones are part of larger ones. */
-  readonly maxInstances?: number;
-  /** Chooses the subset, and in training everything that is drawn. */
+export interface OpenTruthOptions extends TruthOptions {
+  /** Chooses the subset, and in training everything that is sampled. */
   readonly seed: number | string;
 }
 
@@ -41,21 +21,22 @@ export interface OpenedTruth extends TruthSet {
   readonly sha256: string;
 }
 
-/** Context of the crop at use. */
+/** Context of the crop in prediction, as a part of the box's long side. */
 export const PLAIN_CONTEXT = 0.15;
 
 /**
  * @throws E_MISSING, E_DATA and E_USAGE: data that cannot be read, categories that never appear, options out of range
  */
 export async function openTruth(
-  options: TruthOptions,
+  options: OpenTruthOptions,
   more: Pick<ReadTruthOptions, "taughtIn" | "onInstance">,
 ): Promise<OpenedTruth> {
   const limits = checkLimits({ ...DEFAULT_RING_FILTER, ...DEFAULT_SEQUENCE_LIMITS, ...options.filter });
   const dataset = await openDataset({ boxes: options.boxes, images: options.images });
   try {
     const categories = selectCategories(dataset.categories, options.categories ?? []);
-    const excluded = new Map((options.excludeImages ?? []).map((name) => [name, false]));
+    const names = new Map((options.excludeImages ?? []).map((name) => [dataset.imageKey(name), name]));
+    const excluded = new Map([...names.keys()].map((key) => [key, false]));
     const filter = { ...limits, ...(categories !== undefined && { categories }) };
     const truth = await readTruthSet(dataset, {
       filter,
@@ -63,7 +44,7 @@ export async function openTruth(
       excluded,
       ...more,
     });
-    const unknown = [...excluded].filter(([, isFound]) => !isFound).map(([name]) => receivedOf(name));
+    const unknown = [...excluded].filter(([, isFound]) => !isFound).map(([key]) => receivedOf(names.get(key)));
     if (unknown.length > 0)
       throw usageError(
         `excluded images: expected file names of ${options.boxes}, received ${unknown.slice(0, 5).join(", ")}`,

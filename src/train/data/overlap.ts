@@ -1,11 +1,12 @@
 /**
- * Pictures that a model trains on and is judged by: its score would say nothing. Same file name, or same bytes under
- * another name. Files are hashed only where both sides have one of the same size.
+ * Refuses images that are both trained on and validated on: the score would say nothing. They have the same file name,
+ * or the same bytes under another name. Files are hashed only where both sides have one of the same size.
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
+import { nameKey } from "../../dataset/image-names.js";
 import { invalidData, receivedOf } from "../../errors.js";
 
 export interface ImageFile {
@@ -25,9 +26,12 @@ export async function checkOverlap(training: readonly ImageFile[], validation: r
     .map(({ validation: theirs, training: ours }) =>
       theirs === ours ? receivedOf(theirs) : `${receivedOf(theirs)} (the same picture as ${receivedOf(ours)})`,
     );
+  const more = found.length > SHOWN ? ` and ${found.length - SHOWN} more` : "";
   throw invalidData(
-    `validation: expected images that are not trained on, received ${found.length} of ${validation.length} that are: ${shown.join(", ")}${found.length > SHOWN ? ` and ${found.length - SHOWN} more` : ""}`,
-    "Take them out of one of the two annotation files, or exclude them from training; if different pictures share a name, rename them.",
+    `validation: expected images that are not trained on, received ${found.length} of ${validation.length} that are: ` +
+      `${shown.join(", ")}${more}`,
+    "Take them out of one of the two annotation files, or exclude them from training; " +
+      "if different pictures share a name, rename them.",
   );
 }
 
@@ -41,7 +45,7 @@ export async function findOverlap(
   training: readonly ImageFile[],
   validation: readonly ImageFile[],
 ): Promise<Overlap[]> {
-  const byName = new Set(training.map(({ fileName }) => fileName));
+  const byName = new Map(training.map(({ fileName }) => [nameKey(fileName), fileName]));
   const sizes = await groupBySize(validation);
   const hashes = new Map<string, string>();
   for (const file of training) {
@@ -51,7 +55,7 @@ export async function findOverlap(
   const overlap: Overlap[] = [];
   for (const file of validation) {
     const { fileName } = file;
-    const twin = byName.has(fileName) ? fileName : hashes.size === 0 ? undefined : hashes.get(await hashOf(file));
+    const twin = byName.get(nameKey(fileName)) ?? (hashes.size === 0 ? undefined : hashes.get(await hashOf(file)));
     if (twin !== undefined) overlap.push({ training: twin, validation: fileName });
   }
   return overlap;
@@ -66,7 +70,7 @@ async function groupBySize(files: readonly ImageFile[]): Promise<Set<number>> {
   return sizes;
 }
 
-/** Bytes; undefined for a file that has gone since its header was read: it is met as unreadable later. */
+/** Bytes; undefined for a file that has vanished since its header was read, which is reported as unreadable later. */
 async function sizeOf({ path }: ImageFile): Promise<number | undefined> {
   return stat(path).then(
     ({ size }) => size,

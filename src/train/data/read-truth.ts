@@ -1,16 +1,15 @@
-/**
- * Reads the truth of a data set for training: one ring per instance, and a count by reason of everything that is left
- * out.
- */
+/** Reads the truth of a data set: one ring per instance, and a count by reason of everything that is left out. */
 import type { OpenedImage } from "../../crop/open-image.js";
 import { openImage } from "../../crop/open-image.js";
 import type { Dataset, ImageGroup } from "../../dataset/dataset.js";
 import { usageError } from "../../errors.js";
 import { clipBox, squareWindow } from "../../geometry/box.js";
+import { numberText } from "../../json-text.js";
 import type { Box, Id, ImageRecord, Instance, Ring } from "../../types.js";
-import type { SequenceLimits, SequenceReason } from "./targets.js";
+import type { RingFilter, SequenceLimits } from "../options.js";
+import type { SequenceReason } from "./targets.js";
 import { targetCells } from "./targets.js";
-import type { RingFilter, TrainingImage, TruthInstance, TruthSet } from "./truth.js";
+import type { TrainingImage, TruthInstance, TruthSet } from "./truth.js";
 import { packRing, pickRing, unpackRing } from "./truth.js";
 
 export interface TruthFilter extends RingFilter, SequenceLimits {
@@ -20,20 +19,17 @@ export interface TruthFilter extends RingFilter, SequenceLimits {
 
 export interface ReadTruthOptions {
   readonly filter: TruthFilter;
-  /**
-   * Context of the crop in which a ring must be short enough and long enough for the decoder; absent: rings of any
-   * length are kept.
-   */
+  /** Context of the crop in which a ring must be neither too long nor too short for the decoder; absent: any length. */
   readonly taughtIn?: number;
   /** Field of the image records that names the source; images without it are of one source, "all". */
   readonly sourceField: string;
-  /** File names of images that are left out; set to true where the name is met. */
+  /** Images to leave out, by `Dataset.imageKey`; a value is set to true when the image is found. */
   readonly excluded: Map<string, boolean>;
-  /** Told of every instance that is kept, in order. */
+  /** Called with every instance that is kept, in order. */
   readonly onInstance?: (instance: Instance, image: ImageRecord) => void;
 }
 
-/** More sources than this are no sources but one per image. */
+/** A field with more values than this names images, not sources. */
 const MOST_SOURCES = 200;
 const ONE_SOURCE = "all";
 /** Image headers read at once. */
@@ -51,7 +47,7 @@ export async function readTruthSet(dataset: Dataset, options: ReadTruthOptions):
     waiting = [];
   };
   for await (const group of dataset.groups()) {
-    const candidates = collected.pick(group);
+    const candidates = collected.pick(group, dataset.imageKey(group.image.fileName));
     if (candidates.length > 0) waiting.push({ group, candidates });
     if (waiting.length === HEADERS_AT_ONCE) await takeWaiting();
   }
@@ -93,12 +89,12 @@ class Collector {
   }
 
   /** What can be judged without the image. */
-  pick(group: ImageGroup): Candidate[] {
+  pick(group: ImageGroup, imageKey: string): Candidate[] {
     const { categories } = this.options.filter;
     const candidates: Candidate[] = [];
     const { excluded } = this.options;
-    if (excluded.has(group.image.fileName)) {
-      excluded.set(group.image.fileName, true);
+    if (excluded.has(imageKey)) {
+      excluded.set(imageKey, true);
       this.drop("image-excluded", group.entries.length);
       return [];
     }
@@ -155,7 +151,7 @@ class Collector {
   private sourceOf({ raw }: ImageRecord): number {
     const { sourceField } = this.options;
     const value = Object.hasOwn(raw, sourceField) ? raw[sourceField] : undefined;
-    const name = typeof value === "string" || typeof value === "number" ? String(value) : ONE_SOURCE;
+    const name = typeof value === "string" ? value : (numberText(raw, sourceField) ?? ONE_SOURCE);
     const known = this.sourceNumbers.get(name);
     if (known !== undefined) return known;
     if (this.sourceNumbers.size === MOST_SOURCES) {

@@ -1,20 +1,28 @@
 /**
- * One training example before its pixels are made: which instance, seen how, and the sequence it teaches. A pure
- * function of its random stream.
+ * One training example: which instance, seen how, and the sequence it teaches; then its pixels. The plan is a pure
+ * function of data and random stream, so that a resumed run sees the same examples.
  */
 import type { DecodedImage } from "../../crop/open-image.js";
-import { blurCrop, erasePixels, grayPixels, flipPixels, tonePixels, flipPixelsVertically } from "../../crop/pixels.js";
+import type { Look } from "../../crop/pixels.js";
+import {
+  blurPixels,
+  erasePixels,
+  grayPixels,
+  flipPixels,
+  tonePixels,
+  flipPixelsVertically,
+} from "../../crop/pixels.js";
 import { resampleWindow } from "../../crop/resample-window.js";
 import { clipBox, squareWindow } from "../../geometry/box.js";
 import type { CropWindow } from "../../geometry/grid.js";
 import { CROP_SIZE, flipCells, flipCellsVertically } from "../../geometry/grid.js";
 import type { Random } from "../../random.js";
 import type { Box, GridCell, Ring } from "../../types.js";
-import type { Augmentation, Look } from "./augmentation.js";
+import type { SequenceLimits } from "../options.js";
+import type { Augmentation } from "./augmentation.js";
 import { sampleLook } from "./augmentation.js";
 import type { Background } from "./copy-paste.js";
-import { sampleBackground, pasteOver } from "./copy-paste.js";
-import type { SequenceLimits } from "./targets.js";
+import { pasteOver, sampleBackground } from "./copy-paste.js";
 import { startAt, targetCells } from "./targets.js";
 import type { TruthInstance, TruthSet } from "./truth.js";
 import { unpackRing } from "./truth.js";
@@ -25,9 +33,10 @@ export interface PlannedSample {
   readonly window: CropWindow;
   /** Another image around the instance; absent: its own. */
   readonly background?: Background;
-  /** Left and right exchanged; `isTurnedOver`: top and bottom. */
+  /** Left and right exchanged. */
   readonly isFlipped: boolean;
-  readonly isTurnedOver: boolean;
+  /** Top and bottom exchanged. */
+  readonly isFlippedVertically: boolean;
   readonly look: Look;
   /** Clockwise on screen in the crop as it will be, from the first vertex to be taught. */
   readonly cells: readonly GridCell[];
@@ -40,34 +49,31 @@ export interface SampleRules {
   readonly plainContext: number;
 }
 
-/** Draws of another image before copy-paste is given up: nearly all instances may lie on one image. */
+/** Tries to find another image for copy-paste: nearly all instances may lie on one. */
 const BACKGROUND_TRIES = 4;
 
 export function planSample(truth: TruthSet, instance: number, rules: SampleRules, random: Random): PlannedSample {
   const { augmentation } = rules;
   const subject = truth.instances[instance]!;
-  const { window, cells } = decodeView(truth, subject, rules, random);
+  const { window, cells } = sampleView(truth, subject, rules, random);
   const isFlipped = random.next() < augmentation.flip;
-  const isTurnedOver = random.next() < augmentation.flipVertical;
-  const flipped = isFlipped ? flipCells(cells) : cells;
-  const turned = isTurnedOver ? flipCellsVertically(flipped) : flipped;
+  const isFlippedVertically = random.next() < augmentation.flipVertical;
+  const flippedOnce = isFlipped ? flipCells(cells) : cells;
+  const flipped = isFlippedVertically ? flipCellsVertically(flippedOnce) : flippedOnce;
   const background = random.next() < augmentation.paste ? findBackground(truth, subject, window, random) : undefined;
   return {
     instance,
     window,
     isFlipped,
-    isTurnedOver,
+    isFlippedVertically,
     look: sampleLook(augmentation, random),
-    cells: augmentation.randomStart ? startAt(turned, random.integer(turned.length)) : turned,
+    cells: augmentation.randomStart ? startAt(flipped, random.integer(flipped.length)) : flipped,
     ...(background !== undefined && { background }),
   };
 }
 
-/**
- * The crop's window and the ring in it; the plain window where the ring does not fit the drawn one (it may be too long
- * there, or too small).
- */
-function decodeView(
+/** The crop's window and the ring in it. The plain window replaces one in which the ring is too long or too small. */
+function sampleView(
   { images }: TruthSet,
   subject: TruthInstance,
   rules: SampleRules,
@@ -93,10 +99,10 @@ function decodeView(
 
 function jitterBox({ left, top, width, height }: Box, jitter: number, random: Random): Box {
   const move = (length: number): number => length * random.between(-jitter, jitter);
-  const x0 = left + move(width),
-    x1 = left + width + move(width);
-  const y0 = top + move(height),
-    y1 = top + height + move(height);
+  const x0 = left + move(width);
+  const x1 = left + width + move(width);
+  const y0 = top + move(height);
+  const y1 = top + height + move(height);
   return { left: x0, top: y0, width: x1 - x0, height: y1 - y0 };
 }
 
@@ -113,9 +119,17 @@ function findBackground(
   return undefined;
 }
 
-/* The pixels of one training example, as planned: cut, pasted, mirrored, changed. */
+/** The instance's outline in the crop as planned, 0..1 both ways. @param ring image pixels */
+export function outlineInCrop({ window, isFlipped, isFlippedVertically }: PlannedSample, ring: Ring): Ring {
+  return ring.map((point) => {
+    const x = (point.x - window.left) / window.side;
+    const y = (point.y - window.top) / window.side;
+    return { x: isFlipped ? 1 - x : x, y: isFlippedVertically ? 1 - y : y };
+  });
+}
 
 /**
+ * The pixels as planned: cut, pasted, flipped, altered.
  * @param ring  of the instance, image pixels
  * @param under the image of `sample.background`, where there is one
  * @returns [224, 224, 3] uint8, RGB; a new buffer
@@ -129,18 +143,19 @@ export async function renderSample(
   const { window, background, look } = sample;
   const crop = await cut(image, window, look.detail);
   if (background !== undefined && under !== undefined) {
-    pasteOver(crop, await cut(under, background.window, look.detail), ring, window, background.softness);
+    const ground = await cut(under, background.window, look.detail);
+    pasteOver(crop, ground, { ring, window, softness: background.softness });
   }
   if (sample.isFlipped) flipPixels(crop);
-  if (sample.isTurnedOver) flipPixelsVertically(crop);
+  if (sample.isFlippedVertically) flipPixelsVertically(crop);
   if (look.tone !== undefined) tonePixels(crop, look.tone);
   if (look.isGray) grayPixels(crop);
-  const blurred = look.blur === undefined ? crop : await blurCrop(crop, look.blur);
+  const blurred = look.blur === undefined ? crop : await blurPixels(crop, look.blur);
   if (look.erase !== undefined) erasePixels(blurred, look.erase);
   return blurred;
 }
 
-/** @param detail side of a smaller crop that is enlarged again, crop pixels */
+/** @param detail side of a smaller crop that is enlarged to the crop's size, pixels */
 async function cut(image: DecodedImage, window: CropWindow, detail = CROP_SIZE): Promise<Uint8Array> {
   const pixels = await resampleWindow(image, window, detail);
   if (detail === CROP_SIZE) return pixels;

@@ -1,59 +1,47 @@
 /**
  * The data side of training: truth in, batches out. Truth is read once and kept small; pixels are read again for every
- * batch. Follows Castrejon et al., CVPR 2017: square crops with context, constant orientation, random first vertex,
- * batches of like lengths.
+ * batch. Follows Castrejon et al., CVPR 2017: square crops with context, constant orientation, random first vertex.
+ * Batches have rings of similar lengths.
  */
 import { ImageCache } from "../../crop/image-cache.js";
 import { prepareImageLibrary } from "../../crop/open-image.js";
 import type { TrainingBatch } from "../../engine/trainer.js";
 import { usageError } from "../../errors.js";
-import type { Augmentation } from "./augmentation.js";
+import type { TrainingData } from "../options.js";
+import { DEFAULT_SEQUENCE_LIMITS } from "../options.js";
 import { checkAugmentation, DEFAULT_AUGMENTATION } from "./augmentation.js";
 import { batchPlanner, BatchRenderer, sourceSampler } from "./batches.js";
-import type { TruthOptions } from "./open-truth.js";
+import type { OpenTruthOptions } from "./open-truth.js";
 import { openTruth, PLAIN_CONTEXT } from "./open-truth.js";
 import type { ImageFile } from "./overlap.js";
 import { planSample } from "./sample.js";
-import { DEFAULT_SEQUENCE_LIMITS } from "./targets.js";
 import { countBySource } from "./truth.js";
 
-export type { TruthOptions };
-
-export interface TrainingSetOptions extends TruthOptions {
+export interface TrainingSetOptions extends OpenTruthOptions, Omit<TrainingData, "sourceWeights"> {
   readonly batchSize: number;
   /** By source, relative to each other; absent: every instance is as likely as any other. */
   readonly sourceWeights?: ReadonlyMap<string, number>;
-  /**
-   * Instances drawn together from one image, 1 by default. More decodes fewer images, which large ones are worth (2048
-   * x 1024 PNG: about 30 ms each), and makes batches less varied; how often an instance is drawn in the long run stays
-   * the same.
-   */
-  readonly perImage?: number;
-  /** What differs from `DEFAULT_AUGMENTATION`; pass `NO_AUGMENTATION` for plain crops. */
-  readonly augmentation?: Partial<Augmentation>;
-  /** Bytes of decoded images that are remembered; 256 MiB by default. */
-  readonly cacheBytes?: number;
-  /** Told once per image whose pixels turn out to be damaged; it is counted in `dropped` from then on. */
+  /** Called once per image whose pixels turn out to be damaged; `dropped` counts it from then on. */
   readonly onDamaged?: (fileName: string, message: string) => void;
 }
 
 export interface TrainingSet {
   readonly instances: number;
   readonly images: number;
-  /** Of everything the annotations were read from: a run that is resumed can tell whether they are the same. */
+  /** Of everything the annotations were read from, so that a resumed run knows whether they are the same. */
   readonly sha256: string;
   /** The images with at least one instance. */
   readonly files: readonly ImageFile[];
   readonly bySource: ReadonlyMap<string, number>;
-  /** Reason -> annotations left out. Grows by "image-unreadable" when damaged pixels are met. */
+  /** Reason -> annotations left out. "image-unreadable" is added when damaged pixels are found. */
   readonly dropped: ReadonlyMap<string, number>;
   /**
-   * The batch of one step (0-based): a pure function of (data, options, seed, step). May be asked for in any order, and
-   * for several steps at once; the arrays belong to the caller.
+   * The batch of one step (0-based): a pure function of data, options, seed and step. Steps may be asked for in any
+   * order, several at once. The arrays belong to the caller.
    * @throws E_DATA when not one image of the batch can be decoded
    */
   batch(step: number): Promise<TrainingBatch>;
-  /** Forgets the images held. */
+  /** Frees the images in memory. */
   close(): Promise<void>;
 }
 
@@ -80,9 +68,9 @@ export async function openTrainingSet(options: TrainingSetOptions): Promise<Trai
   const limits = { ...DEFAULT_SEQUENCE_LIMITS, ...options.filter };
   const truth = await openTruth(options, { taughtIn: PLAIN_CONTEXT });
   const rules = { limits, augmentation, plainContext: PLAIN_CONTEXT };
-  const draw = sourceSampler(truth, options.sourceWeights, perImage);
+  const sample = sourceSampler(truth, options.sourceWeights, perImage);
   const plan = batchPlanner(
-    (random) => draw(random).map((instance, i) => planSample(truth, instance, rules, random.fork(i))),
+    (random) => sample(random).map((instance, i) => planSample(truth, instance, rules, random.fork(i))),
     batchSize,
     seed,
   );

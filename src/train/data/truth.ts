@@ -1,17 +1,22 @@
-/** What training learns from: one annotation with one outline, small in memory, and the image it lies on. */
+/**
+ * What training learns from: annotations with one outline each, small in memory, and the images they lie on. The
+ * network predicts one outline. Instances in several parts, with large holes, or too small for the grid would teach it
+ * something wrong; they are left out, with the reason.
+ */
 import type { OpenedImage } from "../../crop/open-image.js";
 import { usageError } from "../../errors.js";
 import { signedArea } from "../../geometry/ring.js";
 import { traceMask } from "../../geometry/trace-mask.js";
 import { createRandom } from "../../random.js";
 import type { Box, Id, Instance, Ring } from "../../types.js";
+import type { RingFilter } from "../options.js";
 
 /** An image with at least one instance to learn from. */
 export interface TrainingImage {
   /** As the annotation file names it. */
   readonly fileName: string;
   readonly opened: OpenedImage;
-  /** Folder without links that the file must still lie in when it is opened again. */
+  /** Real path of the folder that the file must still lie in when it is opened again. */
   readonly root?: string;
 }
 
@@ -20,8 +25,9 @@ export interface TruthInstance {
   readonly ordinal: number;
   readonly annotationId: Id;
   readonly categoryId: Id;
-  /** Position in `TruthSet.images`; likewise `source`. */
+  /** Position in `TruthSet.images`. */
   readonly image: number;
+  /** Position in `TruthSet.sources`. */
   readonly source: number;
   /** The part of the annotation's box that lies on the image; image pixels. */
   readonly box: Box;
@@ -29,7 +35,7 @@ export interface TruthInstance {
   readonly points: Float32Array;
 }
 
-/** Everything that was kept of a data set, and how many annotations were not, by reason. */
+/** Everything that was kept of a data set, and how many annotations were left out, by reason. */
 export interface TruthSet {
   readonly instances: readonly TruthInstance[];
   readonly images: readonly TrainingImage[];
@@ -55,23 +61,9 @@ export function countBySource({ instances, sources }: Pick<TruthSet, "instances"
   return counts;
 }
 
-/*
- * The one ring that stands for an instance. The network draws one outline: what is in several parts, has large holes or
- * is too small to be seen on the grid teaches it something wrong and is left out, with the reason.
- */
-
-export interface RingFilter {
-  /** Share of the area of all rings, holes counted as rings, that the largest one must have; 0..1. */
-  readonly minLargestShare: number;
-  /** Area of all rings together, square image pixels. */
-  readonly minAreaPx: number;
-}
-
-export const DEFAULT_RING_FILTER: RingFilter = { minLargestShare: 0.85, minAreaPx: 1024 };
-
 export type RingReason = "no-polygon" | "truth-invalid" | "several-parts" | "too-small";
 
-/** Beyond this a coordinate is no pixel; the limit of the COCO rasterizer. */
+/** Beyond this a coordinate cannot be a pixel; the limit of the COCO rasterizer. */
 const MAX_COORDINATE = 4e8;
 
 /**
@@ -94,9 +86,8 @@ export function pickRing(instance: Instance, filter: RingFilter): Ring | RingRea
   return ring;
 }
 
-/* A part of the instances for learning curves: seeded, and nested, so that more data means the same data and more. */
-
 /**
+ * A seeded part of the instances, for learning curves. Parts are nested: more data means the same data and more.
  * @param most instances to keep; a whole number of 1 or more
  * @returns the set with the first `most` of its instances in shuffled order, in input order again; images and sources
  *   keep their numbers

@@ -4,15 +4,18 @@ import { drawChart, LINE_COLORS } from "../../page/chart.js";
 import { shownText } from "../../page/markup.js";
 import type { StepLine, ValidationLine } from "../events.js";
 
-/** Points along a curve; more are averaged together. */
+/** [step, value] */
+export type CurvePoint = readonly [number, number];
+
+/** Points of a curve; more are averaged in groups. */
 const MOST_POINTS = 300;
-/** Sources with a curve of their own, those with most instances first; the table has all. */
+/** Sources with a curve of their own, those with most instances first; the page's table has all. */
 const MOST_SOURCES = 11;
-/** Letters of a source's name in the legend. */
+/** Characters of a source's name in the legend. */
 const NAME_LENGTH = 24;
-/** Letters that fit a line of the legend, beside the line samples. */
+/** Characters that fit on a line of the legend, line samples included. */
 const LEGEND_WIDTH = 46;
-/** What a sample of a line and the gap beside it take, in letters. */
+/** Width of a line sample and the gap beside it, in characters. */
 const LEGEND_SAMPLE = 7;
 
 interface Curve {
@@ -28,7 +31,8 @@ export function trainingCharts(steps: readonly StepLine[], validations: readonly
   const charts: (Chart | undefined)[] = [
     chart(
       "Loss",
-      "Smoothed cross-entropy per decoder step, in natural units, and the weighted sum that is minimized; means since the line before.",
+      "Smoothed cross-entropy per decoder step, in natural units, and the weighted sum that is minimized; " +
+        "means since the line before.",
       { name: "loss", min: 0 },
       [
         { name: "total", points: pointsOf(steps, ({ losses }) => losses.total), isWide: true },
@@ -39,10 +43,12 @@ export function trainingCharts(steps: readonly StepLine[], validations: readonly
       { name: "edge", points: pointsOf(steps, ({ losses }) => losses.edge) },
       { name: "vertex", points: pointsOf(steps, ({ losses }) => losses.vertex) },
       { name: "mask", points: pointsOf(steps, ({ losses }) => losses.mask) },
+      { name: "refined mask", points: pointsOf(steps, ({ losses }) => losses.fineMask) },
     ]),
     chart(
       "Right in training",
-      "Share of decoder steps whose best class is the true one, given the true vertices before it, and mean IoU of the mask map on the grid.",
+      "Share of decoder steps whose best class is the true one, given the true vertices before it, " +
+        "and mean IoU of the mask map on the grid.",
       { name: "share, IoU", min: 0, max: 1 },
       [
         { name: "step accuracy", points: pointsOf(steps, ({ accuracy }) => accuracy) },
@@ -55,10 +61,10 @@ export function trainingCharts(steps: readonly StepLine[], validations: readonly
     ]),
     chart("Learning rates", "As the schedule sets them.", { name: "learning rate", min: 0 }, [
       { name: "head", points: pointsOf(steps, ({ rates }) => rates.head) },
-      { name: "trunk", points: pointsOf(steps, ({ rates }) => rates.trunk) },
+      { name: "backbone", points: pointsOf(steps, ({ rates }) => rates.trunk) },
     ]),
   ];
-  return charts.filter((drawn) => drawn !== undefined);
+  return charts.filter((one) => one !== undefined);
 }
 
 /** Sources by name, those with most instances first. */
@@ -92,23 +98,24 @@ function validationChart(validations: readonly ValidationLine[]): Chart | undefi
   const more = sources.length > MOST_SOURCES ? ` The ${MOST_SOURCES} largest of ${sources.length} sources.` : "";
   return chart(
     "Validation IoU",
-    `Mean IoU of the drawn polygons with the truth, over instances; a sequence that is no polygon counts as 0. "The box itself" is what no model at all would give.${more}`,
+    "Mean IoU of the predicted polygons with the truth, over instances; a sequence that is no polygon counts as 0. " +
+      `"The box itself" is what no model at all would give.${more}`,
     { name: "mean IoU", min: Math.max(0, Math.floor(lowest * 10) / 10), max: 1 },
     curves,
   );
 }
 
 function chart(title: string, words: string, y: Axis, curves: readonly Curve[]): Chart | undefined {
-  const drawn = curves.filter(({ points }) => points.length > 0);
-  if (drawn.length === 0) return undefined;
-  const shown = drawn.map(({ name }) => name);
+  const filled = curves.filter(({ points }) => points.length > 0);
+  if (filled.length === 0) return undefined;
+  const shown = filled.map(({ name }) => name);
   const names = shown.map((_, at) => seriesName(at));
   const legend = {
-    names: drawn.length === 1 ? [] : names,
+    names: filled.length === 1 ? [] : names,
     words: (name: string) => shown[names.indexOf(name)]!,
     lines: legendLines(shown),
   };
-  return { title, words, svg: drawChart({ name: "step", min: 0 }, y, drawn.map(line), legend) };
+  return { title, words, svg: drawChart({ name: "step", min: 0 }, y, filled.map(line), legend) };
 }
 
 /** ECharts sees numbers in place of the names of sources. */
@@ -126,7 +133,7 @@ function line({ points, isWide, isDashed, showsPoints }: Curve, at: number): obj
     color,
     itemStyle: { color },
     lineStyle: { width: isWide === true ? 3 : 1.6, type },
-    // A curve of one point would not be seen without it.
+    // A curve of a single point would be invisible without its symbol.
     showSymbol: showsPoints === true || thin.length === 1,
     symbolSize: 5,
     data: thin,
@@ -134,8 +141,8 @@ function line({ points, isWide, isDashed, showsPoints }: Curve, at: number): obj
 }
 
 function legendLines(names: readonly string[]): number {
-  let lines = 1,
-    room = LEGEND_WIDTH;
+  let lines = 1;
+  let room = LEGEND_WIDTH;
   for (const name of names) {
     const width = name.length + LEGEND_SAMPLE;
     if (width > room && room < LEGEND_WIDTH) {
@@ -157,12 +164,8 @@ function pointsOf<L extends { readonly step: number }>(
   });
 }
 
-/* A long curve as a short one: a chart of 300 points says what one of 30,000 does, and a page with it opens at once. */
-
-/** [step, value] */
-export type CurvePoint = readonly [number, number];
-
 /**
+ * A long curve as a short one: 300 points show what 30,000 do, and the page opens at once.
  * @param most points that are kept, 1 or more
  * @returns the points as they are when they are few; else means over runs of neighbors of equal length (the last may be
  *   shorter)

@@ -1,8 +1,9 @@
 /**
- * training.html: one file that needs no network and runs no script. Every number in it is in metrics.ndjson or
- * run.json.
+ * training.html in the run folder: one file that needs no network and runs no script. Every number in it is in
+ * metrics.ndjson or run.json.
  */
 import { basename, join } from "node:path";
+import { count } from "../../count.js";
 import { writeAtomic } from "../../files/atomic-file.js";
 import { chartFigure } from "../../page/chart.js";
 import type { Fragment, Markup } from "../../page/markup.js";
@@ -13,18 +14,29 @@ import type { TrainOptions } from "../options.js";
 import { cropGrounds, cropStrips } from "./crop-strips.js";
 import { sourcesOf, trainingCharts } from "./curves.js";
 
+export const TRAINING_PAGE = "training.html";
+
 /** What the page says about the run beside its history. */
 export interface TrainingPageFacts {
   readonly run: RunStarted;
-  /** Options of the run, as run.json has them: name and value in words. */
+  /** Options of the run by name, with their values as text (`describeOptions`). */
   readonly options: readonly (readonly [string, string])[];
   readonly generator: string;
 }
 
-/** Rows of the table of validations; the newest and, whatever their place, the best. */
+/** Newest rows that the table of validations shows; the best one is added to them. */
 const MOST_ROWS = 40;
-/** Letters of a source's name in the head of a column. */
+/** Characters of a source's name in the head of a column. */
 const NAME_LENGTH = 40;
+
+/** @throws E_WRITE; the page that was there is whole then */
+export async function writeTrainingPage(
+  folder: string,
+  history: TrainingHistory,
+  facts: TrainingPageFacts,
+): Promise<void> {
+  await writeAtomic(join(folder, TRAINING_PAGE), await renderTrainingHtml(history, facts));
+}
 
 /** @returns a whole HTML document */
 export async function renderTrainingHtml({ lines, crops }: TrainingHistory, facts: TrainingPageFacts): Promise<string> {
@@ -39,7 +51,7 @@ export async function renderTrainingHtml({ lines, crops }: TrainingHistory, fact
         charts.length === 0
           ? html``
           : html`<h2>Curves</h2>
-              <div class="charts">${charts.map(chartFigure)}</div>`
+<div class="charts">${charts.map(chartFigure)}</div>`
       }
       <h2>The same crops at every validation</h2>
       <p>
@@ -55,8 +67,19 @@ export async function renderTrainingHtml({ lines, crops }: TrainingHistory, fact
       <h2>What it is trained on</h2>
       ${dataTables(facts.run)}
       <h2>How</h2>
-      ${descriptionList([["folder", facts.run.folder], ["starts from", facts.run.start], ["computes on", facts.run.device], ["weights", `${whole(facts.run.trainable)} trained, ${whole(facts.run.frozen)} frozen`], ...facts.options, ["made by", facts.generator]])} `,
+      ${descriptionList(settings(facts))} `,
   );
+}
+
+function settings({ run, options, generator }: TrainingPageFacts): readonly (readonly [string, string])[] {
+  return [
+    ["folder", run.folder],
+    ["starts from", run.start],
+    ["computes on", run.device],
+    ["weights", `${whole(run.trainable)} trained, ${whole(run.frozen)} frozen`],
+    ...options,
+    ["made by", generator],
+  ];
 }
 
 function bestOf(validations: readonly ValidationLine[]): ValidationLine | undefined {
@@ -66,18 +89,14 @@ function bestOf(validations: readonly ValidationLine[]): ValidationLine | undefi
 function lead(validations: readonly ValidationLine[], { folder }: RunStarted): Markup {
   const best = bestOf(validations);
   if (best === undefined) return html`<p class="lead">There was no validation yet.</p>`;
-  return html`<p class="lead">
-    The best model so far is of step ${whole(best.step)}: mean IoU <b>${ratio(best.all.iou)}</b> over
-    ${whole(best.all.instances)} validation instances; the box itself gives ${ratio(best.all.boxIou)}. It is in
-    ${folder}, which every command takes as a model.
-  </p>`;
+  return html`<p class="lead">The best model so far is of step ${whole(best.step)}: mean IoU <b>${ratio(best.all.iou)}</b> over ${whole(best.all.instances)} validation instances; the box itself gives ${ratio(best.all.boxIou)}. It is in ${folder}, which every command takes as a model.</p>`;
 }
 
 function keyFigures(steps: readonly StepLine[], validations: readonly ValidationLine[], run: RunStarted): Markup {
   const last = steps.at(-1);
   const done = Math.max(last?.step ?? 0, validations.at(-1)?.step ?? 0);
   const figures: (readonly [string, string])[] = [
-    [whole(done), `of ${whole(run.steps)} steps of ${whole(run.batchSize)} crops`],
+    [whole(done), `of ${count(run.steps, "step", "steps", whole)} of ${count(run.batchSize, "crop")}`],
     [ratio(bestOf(validations)?.all.iou), "best validation IoU"],
     [ratio(last?.losses.total), "loss, last line"],
     [ratio(last?.accuracy), "step accuracy, last line"],
@@ -88,7 +107,7 @@ function keyFigures(steps: readonly StepLine[], validations: readonly Validation
     ],
   ];
   return html`<div class="figures">
-    ${figures.map(([value, words]) => html`<div><b>${value}</b><span>${words}</span></div>`)}
+    ${figures.map(([value, label]) => html`<div><b>${value}</b><span>${label}</span></div>`)}
   </div>`;
 }
 
@@ -140,59 +159,44 @@ function validationTable(validations: readonly ValidationLine[]): Markup {
 }
 
 function dataTables({ instances, images, bySource, dropped, validationInstances }: RunStarted): Markup {
-  return html`<p>
-      ${whole(instances)} instances on ${whole(images)} images; validated on ${whole(validationInstances)} instances.
-    </p>
-    ${table(
-      "Training instances per source",
-      [{ head: "Source", isText: true }, { head: "Instances" }],
-      [...bySource].map(([source, count]) => [source, whole(count)]),
-    )}
-    ${
-      dropped.size === 0
-        ? html`<p class="note">No instance was left out.</p>`
-        : table(
-            "Instances that are left out",
-            [{ head: "Reason", isText: true }, { head: "Instances" }],
-            [...dropped].map(([reason, count]) => [reason, whole(count)]),
-          )
-    }`;
+  return html`<p>${count(instances, "instance", "instances", whole)} on ${count(images, "image", "images", whole)}; validated on ${count(validationInstances, "instance", "instances", whole)}.</p>
+${table(
+  "Training instances per source",
+  [{ head: "Source", isText: true }, { head: "Instances" }],
+  [...bySource].map(([source, count]) => [shownText(source), whole(count)]),
+)}
+${
+  dropped.size === 0
+    ? html`<p class="note">No instance was left out.</p>`
+    : table(
+        "Instances that are left out",
+        [{ head: "Reason", isText: true }, { head: "Instances" }],
+        [...dropped].map(([reason, count]) => [reason, whole(count)]),
+      )
+}`;
 }
 
-/* Writes training.html into the run folder. */
-
-export const TRAINING_PAGE = "training.html";
-
-/** @throws E_WRITE; the page that was there is whole then */
-export async function writeTrainingPage(
-  folder: string,
-  history: TrainingHistory,
-  facts: TrainingPageFacts,
-): Promise<void> {
-  await writeAtomic(join(folder, TRAINING_PAGE), await renderTrainingHtml(history, facts));
-}
-
-/* Options of a training run in words, for its page. run.json has them as they are. */
-
+/** Options of a run for its page, with their values as text. run.json has them as they are. */
 export function describeOptions({ data, validation, ...recipe }: TrainOptions): readonly (readonly [string, string])[] {
   const { lossWeights, freeze, truncate } = recipe;
+  const schedule = recipe.schedule === "cosine" ? "cosine" : `a tenth after every ${count(recipe.dropEvery, "step")}`;
   const weights = (named: object): string =>
     Object.entries(named)
-      .map(([name, value]) => `${name} ${String(value)}`)
+      .map(([name, value]) => `${shownText(name)} ${String(value)}`)
       .join(", ");
   return [
-    ["outlines", basename(data.boxes)],
-    ["validated on", validation === undefined ? "nothing" : basename(validation.boxes)],
+    ["outlines", shownText(basename(data.boxes))],
+    ["validated on", validation === undefined ? "nothing" : shownText(basename(validation.boxes))],
     ...(data.sourceWeights === undefined ? [] : [["weights of sources", weights(data.sourceWeights)] as const]),
     ...(data.filter === undefined ? [] : [["limits of outlines", weights(data.filter)] as const]),
     ...(data.maxInstances === undefined ? [] : [["instances at most", String(data.maxInstances)] as const]),
     ["crops are varied by", data.augmentation === undefined ? "the defaults" : weights(data.augmentation)],
     [
       "learning rates",
-      `${recipe.rate}, trunk ${recipe.backboneLearningRate}; ${recipe.schedule === "cosine" ? "cosine" : `a tenth after every ${recipe.dropEvery} steps`}, warm-up ${recipe.warmUp} steps`,
+      `${recipe.learningRate}, backbone ${recipe.backboneLearningRate}; ${schedule}, warm-up ${count(recipe.warmup, "step")}`,
     ],
     ["optimizer", `AdamW, decay ${recipe.weightDecay}, gradient clipped at ${recipe.clipNorm}`],
-    ["moving average", recipe.average > 0 ? String(recipe.average) : "none"],
+    ["moving average", recipe.ema > 0 ? String(recipe.ema) : "none"],
     ["loss weights", `${weights(lossWeights)}; smoothing ${recipe.smoothing}`],
     ...(freeze === undefined ? [] : [["frozen up to", freeze] as const]),
     ...(truncate === undefined ? [] : [["gradients reach back", `${truncate} decoder steps`] as const]),

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
+import type { ShownStep } from "../../../src/cli/commands/train-progress.js";
 import {
+  endedMessages,
   fitting,
   showTrainProgress,
   startedMessage,
   stepMessage,
   validationMessage,
-  type ShownStep,
 } from "../../../src/cli/commands/train-progress.js";
-import { endedMessages } from "../../../src/cli/commands/train-progress.js";
 import type { RunStarted, ValidationLine } from "../../../src/train/events.js";
 import { memoryTerminal } from "../memory-terminal.js";
 

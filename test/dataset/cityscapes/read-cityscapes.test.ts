@@ -265,7 +265,11 @@ describe("objects of CityPersons", () => {
 
   test.each([
     { object: { ...person, bboxVis: undefined }, reason: "box-invalid", says: "objects[0], bboxVis: expected a box" },
-    { object: { ...person, bboxVis: [1, 2, 0, 4] }, reason: "box-empty", says: "expected a box width above 0" },
+    {
+      object: { ...person, bboxVis: [1, 2, 0, 4] },
+      reason: "box-empty",
+      says: "expected a box width of at least 1 pixel",
+    },
     {
       object: { ...person, label: "car" },
       reason: "category-unknown",
@@ -449,7 +453,7 @@ describe("a single file", () => {
 });
 
 describe("the drawn frames in fixtures/cityscapes", () => {
-  const at = (part: string): string => new URL(`../../fixtures/cityscapes/${part}`, import.meta.url).pathname;
+  const at = (part: string): string => new URL(`../../../fixtures/cityscapes/${part}`, import.meta.url).pathname;
 
   test("every frame finds its image; things are drawn, the group and the deleted object are skipped", async () => {
     const groups = await collect(await openDataset({ images: at("leftImg8bit"), boxes: at("gtFine") }));

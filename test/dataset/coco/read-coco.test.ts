@@ -239,23 +239,17 @@ describe("ground truth", () => {
       why: "four numbers are a box to some tools",
     },
     {
-      segmentation: [ring, [1, 2, 3, 4, 1, 2]],
-      says: "segmentation[1]: expected a polygon of at least 3 points, received 2",
+      segmentation: [[1, 2, 3, 4, 1, 2]],
+      says: "segmentation[0]: expected a polygon of at least 3 points, received 2",
       why: "three points of which two are one",
     },
-    { segmentation: [[]], says: "expected a polygon of at least 3 points, received 0", why: "a ring without points" },
     {
       segmentation: [[1, 2, 3, 4, 5, 6, 7]],
       says: "expected pairs of coordinates, received 7 numbers",
       why: "half a point",
     },
-    { segmentation: [[1, 2, 3, "4", 5, 6]], says: 'expected finite numbers, received "4"', why: "text for a number" },
+    { segmentation: [[1, 2, 3, "x", 5, 6]], says: 'expected finite numbers, received "x"', why: "text for a number" },
     { segmentation: [[1, 2, null, 4, 5, 6]], says: "expected finite numbers, received null", why: "null for a number" },
-    {
-      segmentation: ring,
-      says: "segmentation[0]: expected a list of coordinates, received 1",
-      why: "a ring without the list of rings",
-    },
     {
       segmentation: { size: [80, 100], counts: [1, 2] },
       says: "expected the mask's runs to sum to height * width = 8000, received 3",
@@ -266,7 +260,11 @@ describe("ground truth", () => {
       says: "expected a mask of its image's 100 x 80 pixels, received 10 x 10",
       why: "a mask of another size than its image",
     },
-    { segmentation: "x", says: 'segmentation: expected a mask { size, counts }, received "x"', why: "text" },
+    {
+      segmentation: "x",
+      says: 'segmentation: expected polygons or a mask { size, counts }, received "x"',
+      why: "text",
+    },
   ])("an instance keeps its box when its segmentation is unusable: $why", async ({ segmentation, says }) => {
     expect(await asTruth(segmentation)).toContain(says);
   });
@@ -357,8 +355,40 @@ describe("an annotation that cannot be drawn costs only itself", () => {
     const messages = groups[0]!.entries.map((entry) => entry.kind === "failed" && entry.failure.message);
     expect(messages).toEqual([
       `${file}: annotations[0] (id 10): expected category_id to be one of 3, 90, received 4. Correct or remove this annotation.`,
-      `${file}: annotations[1] (id 11): expected a box width above 0, received 0. Correct or remove this annotation.`,
+      `${file}: annotations[1] (id 11): expected a box width of at least 1 pixel, received 0. Correct or remove this annotation.`,
     ]);
+  });
+
+  test.each([
+    { text: '{"image_id":1,"category_id":3,"bbox":[1,2,3,4]}', says: "(no id): expected /id to be present", id: null },
+    { text: '{"id":null,"image_id":1}', says: "(id null): expected /id to be of type", id: null },
+    { text: '{"id":{"a":1},"image_id":1}', says: "(id an object): expected /id to be of type", id: null },
+    { text: '{"image_id":1,"x":nope}', says: "(no id), byte", id: null },
+    {
+      text: '{"id":9007199254740993,"image_id":1}',
+      says: "(id 9007199254740993): expected /id to be <= 9007199254740991 but received 9007199254740993",
+      id: null,
+    },
+    { text: '{"id":5,"image_id":1,"category_id":-9007199254740993}', says: "received -9007199254740993", id: 5 },
+    {
+      text: '{"id":5,"image_id":9007199254740993}',
+      says: "expected /image_id to be <= 9007199254740991 but received 9007199254740993",
+      id: 5,
+      imageId: null,
+    },
+    { text: '{"id":5}', says: "(id 5): expected /image_id to be present", id: 5, imageId: null },
+  ])("an id that is missing or cannot be kept is named as written, and none is made up: $text", async (wanted) => {
+    const { groups } = await openBoxes(
+      JSON.stringify({ images, categories, annotations: [7, sound] }).replace("[7,", `[${wanted.text},`),
+    );
+    const entry = groups.flatMap(({ entries }) => entries).find(({ kind }) => kind === "failed");
+    expect(entry).toMatchObject({
+      ordinal: 0,
+      annotationId: wanted.id,
+      imageId: wanted.imageId === undefined ? 1 : wanted.imageId,
+      failure: { message: expect.stringContaining(`annotations[0] `) as string },
+    });
+    expect(entry?.kind === "failed" && entry.failure.message).toContain(wanted.says);
   });
 
   test("the categories are named up to ten of them", async () => {
@@ -400,14 +430,16 @@ describe("an annotation that cannot be drawn costs only itself", () => {
       { kind: "failed", annotationId: "x", failure: { reason: "annotation-invalid" } },
       {
         kind: "failed",
-        annotationId: 4,
+        annotationId: null,
         failure: { reason: "annotation-invalid", message: expect.stringContaining("received nope") as string },
       },
       { kind: "instance", instance: { annotationId: 12 } },
     ]);
     expect(groups[2]).toMatchObject({
       image: { id: "", raw: {} },
-      entries: [{ kind: "failed", ordinal: 4, annotationId: 5, failure: { reason: "annotation-invalid" } }],
+      entries: [
+        { kind: "failed", ordinal: 4, annotationId: null, imageId: null, failure: { reason: "annotation-invalid" } },
+      ],
     });
   });
 
@@ -532,6 +564,28 @@ describe("images that cannot be used", () => {
     });
   });
 
+  test.each([
+    { url: "http://images.cocodataset.org/sub/b.jpg", name: "sub/b.jpg", why: "its folder and its name" },
+    { url: "http://images.cocodataset.org/train2017/b.jpg?x=1#y", name: "train2017/b.jpg", why: "no query" },
+    { url: "https://host/b.jpg", name: "b.jpg", why: "never the host" },
+    { url: "https://host/deep/down/su%62/b.jpg", name: "sub/b.jpg", why: "no escapes" },
+  ])("LVIS: an image without file_name is called by its coco_url: $why", async ({ url, name }) => {
+    const raw = { id: 1, coco_url: url, neg_category_ids: [3] };
+    const { groups } = await openBoxes({ images: [raw], categories, annotations: [sound] });
+    expect(groups[0]).toMatchObject({ image: { id: 1, fileName: name, raw }, location: { kind: "file" } });
+    expect(groups[0]!.image.raw).toEqual(raw);
+  });
+
+  test.each([
+    { fields: { coco_url: 7 }, says: "expected /file_name to be present" },
+    { fields: { coco_url: "http://host/" }, says: "expected /file_name to be present" },
+    { fields: { coco_url: "http://host/%2e%2e/a.jpg" }, says: "climbs" },
+    { fields: { coco_url: "http://host/a.jpg", file_name: 7 }, says: "of type string but received 7" },
+  ])("a coco_url that gives no name: $fields", async ({ fields, says }) => {
+    const { groups } = await openBoxes({ images: [{ id: 1, ...fields }], categories, annotations: [sound] });
+    expect(groups[0]!.location).toMatchObject({ failure: { message: expect.stringContaining(says) as string } });
+  });
+
   test("a size of null is a size that is not known", async () => {
     const { groups } = await openBoxes({
       images: [{ id: 1, file_name: "a.jpg", width: null, height: null }],
@@ -546,15 +600,23 @@ describe("images that cannot be used", () => {
   });
 
   test.each([
-    { record: '{"file_name": "a.jpg"}', why: "without id" },
-    { record: "7", why: "that is a number" },
-    { record: '{"id": 123456789012345678901, "file_name": "a.jpg"}', why: "whose id cannot be kept exactly" },
-  ])("an image record $why ends the run, as nothing can be listed under it", async ({ record }) => {
+    { record: '{"file_name": "a.jpg"}', received: "none", why: "without id" },
+    { record: "7", received: "none", why: "that is a number" },
+    { record: '{"id": null}', received: "null", why: "whose id is null" },
+    { record: '{"id": [1]}', received: "a list of 1", why: "whose id is a list" },
+    { record: '{"id": 1e400}', received: "1e400", why: "whose id is beyond every number" },
+    {
+      record: '{"id": 123456789012345678901, "file_name": "a.jpg"}',
+      received: "123456789012345678901",
+      why: "whose id cannot be kept exactly",
+    },
+  ])("an image record $why ends the run, as nothing can be listed under it", async ({ record, received }) => {
     const error = await errorOf(
       openBoxes(`{"images": [{"id": 2, "file_name": "b.jpg"}, ${record}], "categories": [], "annotations": []}`),
     );
     expect(error).toMatchObject({ exitCode: 65 });
     expect(error.message).toContain("images[1], byte 45: expected an image record with an id");
+    expect(error.message).toMatch(new RegExp(`, received ${received}$`));
   });
 });
 
@@ -568,6 +630,10 @@ describe("categories that cannot be used end the run", () => {
     {
       list: '[{"id": 1, "name": "a"}, {"id": 1, "name": "b"}, {"id": 1, "name": "c"}]',
       says: "categories[1]: expected every category id once, received 1 a second time",
+    },
+    {
+      list: '[{"id": 9007199254740993, "name": "a"}]',
+      says: "categories[0]: expected /id to be <= 9007199254740991 but received 9007199254740993",
     },
     { list: '[{"id": 1, "name": NaN}, {}]', says: "categories[0], byte" },
     { list: '["car"]', says: 'categories[0]: expected the document to be of type object but received "car"' },

@@ -88,6 +88,48 @@ describe("with the COCO file the detector was run on", () => {
     expect(groups[2]).toMatchObject({ image: { id: 6 }, location: { failure: { reason: "image-unknown" } } });
   });
 
+  test.each(["b", "b.jpg", "sub/b.jpg", "./sub\\b.jpg", "sub/b"])(
+    "an image id that is the text %s is the image of that name",
+    async (id) => {
+      const { groups } = await openResults([{ ...detection, image_id: id }], {
+        ...named,
+        images: [{ id: 5, file_name: "sub/b.jpg" }, ...named.images.slice(1)],
+      });
+      expect(groups).toHaveLength(2);
+      expect(groups[0]).toMatchObject({ image: { id: 5 }, entries: [{ instance: { imageId: 5, annotationId: 1 } }] });
+    },
+  );
+
+  test.each([
+    {
+      why: "two images have",
+      images: [
+        { id: 1, file_name: "x/2.jpg" },
+        { id: 2, file_name: "y/2.png" },
+      ],
+    },
+    {
+      why: "two records have",
+      images: [
+        { id: 1, file_name: "2.jpg" },
+        { id: 2, file_name: "2.jpg" },
+      ],
+    },
+    { why: "no image has", images: named.images },
+  ])("a name that $why points nowhere", async ({ images }) => {
+    const { groups } = await openResults([{ ...detection, image_id: "2" }], { ...named, images });
+    expect(groups.at(-1)).toMatchObject({ image: { id: "2" }, location: { failure: { reason: "image-unknown" } } });
+  });
+
+  test("an id that is text is an id first", async () => {
+    const images = [
+      { id: 1, file_name: "b.jpg" },
+      { id: "b", file_name: "000000000139.jpg" },
+    ];
+    const { groups } = await openResults([{ ...detection, image_id: "b" }], { ...named, images });
+    expect(groups.map(({ entries }) => entries.length)).toEqual([0, 1]);
+  });
+
   test("a category that is not in it is unknown", async () => {
     const { groups } = await openResults([{ ...detection, category_id: 4 }], named);
     expect(groups[1]!.entries[0]).toMatchObject({
@@ -216,4 +258,11 @@ describe("without a COCO file", () => {
     expect(error).toMatchObject({ exitCode: 65 });
     expect(error.message).toContain("received a list of 2 in which nothing has an image_id");
   });
+});
+
+test("a list whose image ids are too large is told so, with the first as it is written", async () => {
+  const text = JSON.stringify([detection]).replace("139", "9007199254740993");
+  const error = await errorOf(openResults(text));
+  expect(error).toMatchObject({ exitCode: 65 });
+  expect(error.message).toContain("an image_id that is text or an integer up to 2^53, received 9007199254740993");
 });

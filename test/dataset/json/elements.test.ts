@@ -285,10 +285,10 @@ describe("walking what is no sound JSON", () => {
   });
 
   test.each([
-    { bytes: [0x1f, 0x8b, 8, 0], says: "expected JSON, received a gzip file (unpack it first)" },
-    { bytes: [0x50, 0x4b, 3, 4], says: "expected JSON, received a zip file (unpack it first)" },
-    { bytes: [0xff, 0xfe, 0x7b, 0], says: "expected JSON in UTF-8, received UTF-16 (save it as UTF-8)" },
-    { bytes: [0xfe, 0xff, 0, 0x7b], says: "expected JSON in UTF-8, received UTF-16 (save it as UTF-8)" },
+    { bytes: [0x1f, 0x8b, 8, 0], says: "expected JSON, received a gzip file" },
+    { bytes: [0x50, 0x4b, 3, 4], says: "expected JSON, received a zip file" },
+    { bytes: [0xff, 0xfe, 0x7b, 0], says: "expected JSON, received text in UTF-16" },
+    { bytes: [0xfe, 0xff, 0, 0x7b], says: "expected JSON, received text in UTF-16" },
     {
       bytes: [...Buffer.from('{"b": "'), 0xff, ...Buffer.from('"}')],
       says: "byte 6 (line 1): expected text in UTF-8, received other bytes",

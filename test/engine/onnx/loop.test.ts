@@ -8,16 +8,16 @@ import { openOnnxEngine } from "../../../src/engine/onnx/engine.js";
 import { buildLoopModel } from "../../../src/engine/onnx/models.js";
 
 test.each(["tiny-random", "mobile"])(
-  "the loop inside the graph of %s draws what the decode loop draws, for any step limit",
+  "the loop inside the graph of %s predicts what the decode loop predicts, for any step limit",
   async (name) => {
-    const { network, weights, card } = await loadModel(name);
+    const model = await loadModel(name);
     const random = createRandom("loop");
     const count = 5;
     const pixels = Uint8Array.from({ length: count * 224 * 224 * 3 }, (_, at) =>
       at % 7 < 3 ? random.integer(256) : Math.floor(at / (224 * 3)) % 256,
     );
-    const engine = await openOnnxEngine(network, weights, card.normalization, { device: "cpu" });
-    const session = await InferenceSession.create(buildLoopModel(network, weights, card.normalization));
+    const engine = await openOnnxEngine(model, { device: "cpu" });
+    const session = await InferenceSession.create(buildLoopModel(model));
     for (const maxSteps of [1, 4, 30]) {
       const { sequences } = await decodeGreedy(engine, pixels, count, maxSteps);
       const { cells } = await session.run({
@@ -28,9 +28,9 @@ test.each(["tiny-random", "mobile"])(
       expect(rows).toBe(count);
       expect(width).toBe(1 + Math.max(...sequences.map(({ steps }) => steps)));
       sequences.forEach((sequence, row) => {
-        const drawn = [...(cells!.data as Int32Array).subarray(row * width, (row + 1) * width)];
+        const predicted = [...(cells!.data as Int32Array).subarray(row * width, (row + 1) * width)];
         const padding = Array.from({ length: width - sequence.cells.length }, () => EOS);
-        expect(drawn).toEqual([...sequence.cells, ...padding]);
+        expect(predicted).toEqual([...sequence.cells, ...padding]);
       });
     }
     await session.release();

@@ -3,15 +3,15 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { Decoding, Engine, StepInput } from "../../../src/engine/engine.js";
 import { loadModel } from "../../../src/model/model.js";
 import { openTfjsEngine } from "../../../src/engine/tfjs/engine.js";
-import { NORMALIZATION, distance, syntheticCrops } from "../network-runner.js";
+import { distance, syntheticCrops } from "../network-runner.js";
 
 beforeAll(async () => {
   await tf.setBackend("cpu");
 });
 
 async function openTiny(): Promise<Engine> {
-  const { network, weights } = await loadModel("tiny-random");
-  return openTfjsEngine(tf, network, weights, NORMALIZATION, { device: "cpu", version: "@tensorflow/tfjs 4.22.0" });
+  const model = await loadModel("tiny-random");
+  return openTfjsEngine(tf, model, { device: "cpu", version: "@tensorflow/tfjs 4.22.0" });
 }
 
 const vertices = (...cells: number[]): StepInput => ({

@@ -1,5 +1,5 @@
 /**
- * Training over libtensorflow, with the trunk of `mobile`. Needs @tensorflow/tfjs-node (or the package
+ * Training over libtensorflow, with the backbone of `mobile`. Needs @tensorflow/tfjs-node (or the package
  * POLYRNN_TFJS_NODE points to) with its native library; skipped with the reason where there is none.
  */
 import { describe } from "vitest";

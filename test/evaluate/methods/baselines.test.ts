@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { gridCeiling, outlinesOf, shapeBaseline, type ShapeBaseline } from "../../../src/evaluate/methods/baselines.js";
+import type { ShapeBaseline } from "../../../src/evaluate/methods/baselines.js";
+import { gridCeiling, outlinesOf, shapeBaseline } from "../../../src/evaluate/methods/baselines.js";
 import type { MaskResult, Method, SubjectImage } from "../../../src/evaluate/methods/method.js";
 import { squareWindow } from "../../../src/geometry/box.js";
 import { iouOfRles, rasterizeTruth } from "../../../src/geometry/iou.js";

@@ -8,7 +8,7 @@ import { openDataset } from "../../../src/dataset/open-dataset.js";
 import { iouOfRles, rasterizeTruth } from "../../../src/geometry/iou.js";
 import type { Box } from "../../../src/types.js";
 
-const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
+const FIXTURES = join(import.meta.dirname, "..", "..", "..", "fixtures");
 let method: Method;
 let listenersBefore: number;
 const countListeners = (): number =>

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseComparisons, parseGroupBy } from "../../../src/evaluate/methods/open-methods.js";
+import { parseComparisons } from "../../../src/evaluate/methods/open-methods.js";
 
 test("methods by name, files by name and path", () => {
   expect(parseComparisons(["box", "grabcut", "our tool=out/a=b.json"])).toEqual([
@@ -27,12 +27,4 @@ test.each([
       hint: expect.stringContaining(hint) as string,
     }) as Error,
   );
-});
-
-test.each([
-  { word: "none", expected: { kind: "none" } },
-  { word: "prefix", expected: { kind: "prefix" } },
-  { word: "source", expected: { kind: "field", field: "source" } },
-])("--group-by $word", ({ word, expected }) => {
-  expect(parseGroupBy(word)).toEqual(expected);
 });

@@ -20,14 +20,14 @@ test.each([
   { weights: undefined, few: 0.1, why: "without weights every instance is as likely as any other" },
   { weights: { many: 1, few: 1 }, few: 0.5, why: "equal weights" },
   { weights: { many: 0.2, few: 0.6 }, few: 0.75, why: "weights need not sum to 1" },
-  { weights: { many: 0, few: 5 }, few: 1, why: "a source of weight 0 is never drawn from" },
+  { weights: { many: 0, few: 5 }, few: 1, why: "a source of weight 0 is never sampled from" },
 ])("$why", ({ weights, few }) => {
-  const draw = sourceSampler(SET, weights && new Map(Object.entries(weights)), 1);
+  const sample = sourceSampler(SET, weights && new Map(Object.entries(weights)), 1);
   const random = createRandom(5);
   const counts = new Map<number, number>();
   for (let i = 0; i < DRAWS; i++) {
-    const [drawn] = draw(random) as [number];
-    counts.set(drawn, (counts.get(drawn) ?? 0) + 1);
+    const [chosen] = sample(random) as [number];
+    counts.set(chosen, (counts.get(chosen) ?? 0) + 1);
   }
   const fromFew = [...counts].filter(([i]) => instances[i]!.source === 1);
   // Four standard deviations.
@@ -50,14 +50,14 @@ test.each([-1, NaN, Infinity])("a weight of %d is refused", (weight) => {
   ).toThrow(/a number of 0 or more for "many"/);
 });
 
-test("instances drawn together are different ones of one image, as many as asked or as it has", () => {
+test("instances sampled together are different ones of one image, as many as asked or as it has", () => {
   const onImages = instances.map((instance, i) => ({ ...instance, image: Math.floor(i / 8) }));
-  const draw = sourceSampler({ ...SET, instances: onImages }, undefined, 5);
+  const sample = sourceSampler({ ...SET, instances: onImages }, undefined, 5);
   const random = createRandom(9);
   for (let i = 0; i < 200; i++) {
-    const drawn = draw(random);
-    const image = onImages[drawn[0]!]!.image;
-    expect(new Set(drawn).size).toBe(image === 12 ? 4 : 5);
-    for (const other of drawn) expect(onImages[other]!.image).toBe(image);
+    const chosen = sample(random);
+    const image = onImages[chosen[0]!]!.image;
+    expect(new Set(chosen).size).toBe(image === 12 ? 4 : 5);
+    for (const other of chosen) expect(onImages[other]!.image).toBe(image);
   }
 });

@@ -23,7 +23,7 @@ test("with a hard seam the pixels inside the polygon are the instance's, all oth
   fc.assert(
     fc.property(anyFramedRing, ({ window, ring }) => {
       const crop = RED.slice();
-      pasteOver(crop, BLUE, ring, window, 0);
+      pasteOver(crop, BLUE, { ring, window, softness: 0 });
       const inside = rleToBitmap(rasterizePolygon([inCrop(ring, window)], CROP_SIZE, CROP_SIZE));
       let wrong = 0;
       for (let y = 0; y < CROP_SIZE; y++) {
@@ -57,8 +57,8 @@ test("a soft seam mixes the two pictures near the outline and nowhere else, and 
     fc.property(anyFramedRing, fc.integer({ min: 1, max: 2 }), ({ window, ring }, softness) => {
       const hard = RED.slice(),
         soft = RED.slice();
-      pasteOver(hard, BLUE, ring, window, 0);
-      pasteOver(soft, BLUE, ring, window, softness);
+      pasteOver(hard, BLUE, { ring, window, softness: 0 });
+      pasteOver(soft, BLUE, { ring, window, softness });
       let red = 0,
         far = 0,
         unmixed = 0;

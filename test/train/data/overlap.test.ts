@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { checkOverlap, findOverlap, type ImageFile } from "../../../src/train/data/overlap.js";
+import type { ImageFile } from "../../../src/train/data/overlap.js";
+import { checkOverlap, findOverlap } from "../../../src/train/data/overlap.js";
 import { errorOf, folderWith } from "../../dataset/temporary-folder.js";
 
 const folder = await folderWith({

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { rasterizePolygon } from "../../../src/geometry/rasterize.js";
 import { signedArea } from "../../../src/geometry/ring.js";
 import { rleFromBitmap, unionRle } from "../../../src/geometry/rle.js";
-import { DEFAULT_RING_FILTER, pickRing } from "../../../src/train/data/truth.js";
+import { pickRing } from "../../../src/train/data/truth.js";
+import { DEFAULT_RING_FILTER } from "../../../src/train/options.js";
 import { packRing, unpackRing } from "../../../src/train/data/truth.js";
 import type { Instance, Ring, Truth } from "../../../src/types.js";
 

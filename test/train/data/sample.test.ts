@@ -6,8 +6,10 @@ import { ringBounds, signedArea } from "../../../src/geometry/ring.js";
 import { createRandom } from "../../../src/random.js";
 import { DEFAULT_AUGMENTATION } from "../../../src/train/data/augmentation.js";
 import { planSample } from "../../../src/train/data/sample.js";
-import { DEFAULT_SEQUENCE_LIMITS, targetCells } from "../../../src/train/data/targets.js";
-import { packRing, unpackRing, type TruthSet } from "../../../src/train/data/truth.js";
+import { targetCells } from "../../../src/train/data/targets.js";
+import { DEFAULT_SEQUENCE_LIMITS } from "../../../src/train/options.js";
+import type { TruthSet } from "../../../src/train/data/truth.js";
+import { packRing, unpackRing } from "../../../src/train/data/truth.js";
 import { anyFramedRing } from "../arbitraries.js";
 
 const CONTEXT = 0.15;
@@ -50,7 +52,7 @@ function truthWith(ring: Parameters<typeof packRing>[0], maxVertices: number): T
   };
 }
 
-test("whatever is drawn, the ring stays clockwise, on the grid and within the limit, and the same stream draws the same", () => {
+test("whatever is sampled, the ring stays clockwise, on the grid and within the limit, and the same stream samples the same", () => {
   fc.assert(
     fc.property(anyFramedRing, fc.integer({ min: 3, max: 30 }), fc.nat(), ({ ring }, maxVertices, seed) => {
       const truth = truthWith(ring, maxVertices);

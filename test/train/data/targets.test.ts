@@ -7,7 +7,8 @@ import { cellsToRing, ringToCells } from "../../../src/geometry/quantize.js";
 import { rasterizePolygon } from "../../../src/geometry/rasterize.js";
 import { signedArea } from "../../../src/geometry/ring.js";
 import { createRandom } from "../../../src/random.js";
-import { DEFAULT_SEQUENCE_LIMITS, startAt, targetCells } from "../../../src/train/data/targets.js";
+import { startAt, targetCells } from "../../../src/train/data/targets.js";
+import { DEFAULT_SEQUENCE_LIMITS } from "../../../src/train/options.js";
 import type { GridCell, Ring } from "../../../src/types.js";
 import { anyFramedRing } from "../arbitraries.js";
 

@@ -5,12 +5,15 @@ import { expect, test } from "vitest";
 import { CELL_COUNT, CROP_SIZE, EOS, GRID_SIZE, indexToCell } from "../../../src/geometry/grid.js";
 import { signedArea } from "../../../src/geometry/ring.js";
 import type { TrainingBatch } from "../../../src/engine/trainer.js";
-import { NO_AUGMENTATION, type Augmentation } from "../../../src/train/data/augmentation.js";
-import { openTrainingSet, type TrainingSet, type TrainingSetOptions } from "../../../src/train/data/training-set.js";
+import type { Augmentation } from "../../../src/train/data/augmentation.js";
+import { NO_AUGMENTATION } from "../../../src/train/data/augmentation.js";
+import type { TrainingSet, TrainingSetOptions } from "../../../src/train/data/training-set.js";
+import { openTrainingSet } from "../../../src/train/data/training-set.js";
 import { targetMaps } from "../../../src/train/data/targets.js";
 import type { GridCell } from "../../../src/types.js";
 import { errorOf } from "../../dataset/temporary-folder.js";
-import { IMAGES, INSTANCES, drawData, regular, type DrawnData } from "../drawn-data.js";
+import type { DrawnData } from "../drawn-data.js";
+import { IMAGES, INSTANCES, drawData, regular } from "../drawn-data.js";
 
 /** What is in a batch, short: comparing hundreds of thousands of numbers one by one takes minutes. */
 const digest = ({ size, steps, crops, cells, edge, mask }: TrainingBatch): string =>
@@ -73,7 +76,7 @@ test("every row is a clockwise ring with its maps, ended and filled by end-of-se
   }
 });
 
-test("rows of a batch are of like lengths: six batches drawn together are cut where they are sorted", async () => {
+test("rows of a batch are of like lengths: six batches sampled together are cut where they are sorted", async () => {
   const set = await open({ batchSize: 6, augmentation: NO_AUGMENTATION });
   const batches = await Promise.all([0, 1, 2, 3, 4, 5].map((step) => set.batch(step)));
   const spans = batches
@@ -145,7 +148,7 @@ test("without augmentation every row is the plain crop with the first vertex fir
   expect(digest(await set.batch(5))).toBe(digest(batch));
 });
 
-test("sources are drawn by their weights", async () => {
+test("sources are sampled by their weights", async () => {
   const only = await open({
     sourceWeights: new Map([
       ["left", 0],
@@ -312,7 +315,7 @@ test.each([
   },
 );
 
-test("excluded images are counted and not drawn from", async () => {
+test("excluded images are counted and not sampled from", async () => {
   const set = await open({ excludeImages: ["three.png"] });
   expect(set.files.map(({ fileName }) => fileName)).toEqual(["one.png", "two.png"]);
   expect(Object.fromEntries(set.dropped)).toEqual({ "image-excluded": 1 });

@@ -1,4 +1,4 @@
-/** Several steps in one call draw what single steps draw, on real engines with real crops. */
+/** Several steps in one call give what single steps give, on real engines with real crops. */
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, expect, test } from "vitest";
 import { decodeGreedy } from "../../src/predict/decode.js";
@@ -17,8 +17,7 @@ beforeAll(async () => {
 });
 
 async function onnx(name: string, stepsAtOnce?: number): Promise<Engine> {
-  const { network, weights, card } = await loadModel(name);
-  return openOnnxEngine(network, weights, card.normalization, {
+  return openOnnxEngine(await loadModel(name), {
     device: "cpu",
     ...(stepsAtOnce !== undefined && { stepsAtOnce }),
   });
@@ -64,7 +63,7 @@ test.each([
   { name: "tiny-random", stepsAtOnce: 26 },
   { name: "mobile", stepsAtOnce: 4 },
 ])(
-  "$stepsAtOnce steps in one call of $name draw what single steps draw, for any step limit",
+  "$stepsAtOnce steps in one call of $name give what single steps give, for any step limit",
   async ({ name, stepsAtOnce }) => {
     const [single, several] = [await onnx(name), watched(await onnx(name, stepsAtOnce))];
     for (const maxSteps of [1, 5, 24]) {
@@ -81,11 +80,11 @@ test.each([
   },
 );
 
-test("TensorFlow.js draws the same with several steps in one call, and leaves no tensor behind", async () => {
+test("TensorFlow.js predicts the same with several steps in one call, and leaves no tensor behind", async () => {
   await tf.setBackend("cpu");
-  const { network, weights, card } = await loadModel("tiny-random");
+  const model = await loadModel("tiny-random");
   const open = (stepsAtOnce: number): Engine =>
-    openTfjsEngine(tf, network, weights, card.normalization, {
+    openTfjsEngine(tf, model, {
       device: "cpu",
       version: "plain JavaScript",
       stepsAtOnce,

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readLastRun } from "../../src/runs/last-run.js";
+import { readLastRun } from "../../src/runs/run-file.js";
 import { useFolder, writeJson } from "../evaluate/small-dataset.js";
 
 const folder = useFolder();

@@ -1,0 +1,123 @@
+/**
+ * No expression takes more than linear time. Every regular expression of src is run on long texts made of the pieces
+ * that it is about, and on a quarter of them: how the time grows tells, on a machine of any speed.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import ts from "typescript";
+import { expect, test } from "vitest";
+
+const SRC = join(import.meta.dirname, "..", "..", "src");
+const LENGTH = 20_000;
+/** What takes less is not looked at again. */
+const WORTH_A_LOOK_MS = 30;
+/** Four times the length: linear time grows by 4, quadratic by 16. */
+const MOST_GROWTH = 9;
+
+interface Found {
+  readonly where: string;
+  readonly expression: RegExp;
+}
+
+/** Literals of the source, and the patterns of schemas. */
+const found: Found[] = readdirSync(SRC, { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".ts"))
+  .flatMap((file) => {
+    const source = ts.createSourceFile(file, readFileSync(join(SRC, file), "utf8"), ts.ScriptTarget.Latest, true);
+    const literals: Found[] = [];
+    const visit = (node: ts.Node): void => {
+      const where = `${file}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1}`;
+      if (ts.isRegularExpressionLiteral(node)) {
+        const end = node.text.lastIndexOf("/");
+        literals.push({ where, expression: new RegExp(node.text.slice(1, end), node.text.slice(end + 1)) });
+      } else if (
+        ts.isPropertyAssignment(node) &&
+        node.name.getText() === "pattern" &&
+        ts.isStringLiteral(node.initializer)
+      )
+        literals.push({ where, expression: new RegExp(node.initializer.text, "u") });
+      ts.forEachChild(node, visit);
+    };
+    visit(source);
+    return literals;
+  });
+
+/** Pieces that keep an expression busy: its own characters, alone, in pairs, and its words. */
+function pumpsFor({ source }: RegExp): ReadonlySet<string> {
+  const plain = source
+    .replace(/\\[dw]/g, "1a")
+    .replace(/\\s/g, " ")
+    .replace(/\\p\{[^}]*\}/gu, "\u0007")
+    .replace(/\\u\{?([0-9a-f]{4,5})\}?/giu, (_, code: string) => String.fromCodePoint(parseInt(code, 16)))
+    .replace(/\\(.)/g, "$1");
+  const words =
+    plain
+      .replace(/\[[^\]]*\]/g, " ")
+      .replace(/[()|?*+^$]/g, "")
+      .match(/[a-z0-9_:/.@-]{2,}/gi) ?? [];
+  const characters = [
+    ...new Set([
+      ...Array.from(plain.replace(/[()|?*+^${}[\]]/g, "")),
+      "a",
+      "1",
+      "/",
+      ".",
+      "-",
+      "=",
+      ":",
+      " ",
+      "\n",
+      "[",
+    ]),
+  ];
+  const singles = characters.slice(0, 40);
+  const pairs = singles.slice(0, 6).flatMap((a) => singles.slice(0, 6).map((b) => a + b));
+  return new Set([...singles, ...pairs, ...words.slice(0, 20)]);
+}
+
+/** Least time of three, so that a machine with other work does not make an expression slow. */
+function leastMs(expression: RegExp, text: string): number {
+  const times = [0, 1, 2].map(() => {
+    expression.lastIndex = 0;
+    const before = performance.now();
+    if (expression.global) text.replace(expression, "");
+    else expression.test(text);
+    return performance.now() - before;
+  });
+  return Math.min(...times);
+}
+
+/** The first text on which four times the length takes far more than four times as long, in words. */
+function slowness(expression: RegExp): string | undefined {
+  for (const pump of pumpsFor(expression)) {
+    const textsOf = (length: number): string[] => {
+      const body = pump.repeat(length / pump.length);
+      return [`${body}\u0001`, `x${body}`, `"${body}!`];
+    };
+    const short = textsOf(LENGTH / 4);
+    for (const [i, text] of textsOf(LENGTH).entries()) {
+      const took = leastMs(expression, text);
+      if (took < WORTH_A_LOOK_MS || took < MOST_GROWTH * leastMs(expression, short[i]!)) continue;
+      return `${JSON.stringify(pump)} x ${LENGTH / pump.length}: ${Math.round(took)} ms`;
+    }
+  }
+  return undefined;
+}
+
+test("the measure finds what is slow", () => {
+  for (const slow of [/(rediss?:\/\/)[^@\s"']*@/gi, /\/+$/, /^(\d+\.?\d*|\.\d+)$/, /\s+$/])
+    expect(slowness(slow), slow.source).toBeDefined();
+  expect(slowness(/^[a-z]+$/)).toBeUndefined();
+});
+
+test("expressions were found", () => {
+  expect(found.length).toBeGreaterThan(50);
+});
+
+test("every expression of src takes linear time", () => {
+  const slow = found.flatMap(({ where, expression }) => {
+    const why = slowness(expression);
+    return why === undefined ? [] : [`${where}: ${expression.source}: ${why}`];
+  });
+  expect(slow).toEqual([]);
+}, 60_000);

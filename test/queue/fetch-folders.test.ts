@@ -1,0 +1,38 @@
+/** What a killed worker leaves in the temporary directory is removed by the next one, and nothing else is. */
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { expect, test } from "vitest";
+import { makeFetchFolder, removeLeftFolders } from "../../src/queue/fetch-folders.js";
+import { identifyThisProcess } from "../../src/runs/process-life.js";
+
+test.runIf(process.platform === "linux")("folders of the dead go, those of the living and of others stay", async () => {
+  const own = await makeFetchFolder();
+  const parent = mkdtempSync(join(tmpdir(), "polyrnn-left-"));
+  const make = (name: string, ageHours = 0): string => {
+    mkdirSync(join(parent, name));
+    writeFileSync(join(parent, name, "0"), "image");
+    const time = Date.now() / 1000 - 3600 * ageHours;
+    utimesSync(join(parent, name), time, time);
+    return join(parent, name);
+  };
+  const { pid, startTick } = identifyThisProcess();
+  const dead = basename(own).replace(`-${pid}-${startTick}-`, `-${pid}-1-`);
+  const leaves = [make(dead), make("polyrnn-worker-AbCdEf", 30), make("polyrnn-worker-00000000-1-1-AbCdEf", 30)];
+  const stays = [
+    make(basename(own)),
+    make("polyrnn-worker-00000000-1-1-ZZZZZZ"),
+    make("polyrnn-worker-Abcdef"),
+    make("polyrnn-worker-mine", 30),
+    make("other", 30),
+  ];
+  symlinkSync(parent, join(parent, dead.replace(/......$/, "linked")));
+  try {
+    expect(await removeLeftFolders(parent)).toBe(3);
+    expect(leaves.filter(existsSync)).toEqual([]);
+    expect(stays.filter(existsSync)).toEqual(stays);
+  } finally {
+    rmSync(parent, { recursive: true });
+    rmSync(own, { recursive: true });
+  }
+});
