@@ -15,7 +15,6 @@ import { join, relative } from "node:path";
 import sharp from "sharp";
 import { unsealLine } from "../../src/runs/journal.js";
 import type { AnnotateOptions } from "../../src/annotate/options.js";
-import { DEFAULT_CANDIDATES } from "../../src/predict/options.js";
 import type { Ended } from "../helpers/command.js";
 import { runInHost, runToEnd } from "../helpers/command.js";
 import { IS_FULL } from "./ledger.js";
@@ -77,8 +76,8 @@ export async function makeSmallData(home: string, perImage: number): Promise<Sma
 export const ALL_FORMATS = ["--format", "coco,labelme,yolo-seg,label-studio", "--overlays", "all"];
 
 /**
- * Random weights draw to the step limit; four steps keep a run short, small batches make it many steps long; two are
- * always in work.
+ * Random weights draw to the step limit; four steps and one candidate keep a run short, small batches make it many steps
+ * long; two are always in work.
  */
 export function annotateArgs(data: SmallData, out: string, ...more: string[]): string[] {
   return [
@@ -96,6 +95,8 @@ export function annotateArgs(data: SmallData, out: string, ...more: string[]): s
     "4",
     "--max-steps",
     "4",
+    "--candidates",
+    "1",
     "--threads",
     "2",
     ...more,
@@ -113,7 +114,7 @@ export function annotateOptions(data: SmallData, out: string, resume: boolean): 
     device: "cpu",
     batchSize: 4,
     maxSteps: 4,
-    candidates: DEFAULT_CANDIDATES,
+    candidates: 1,
     minScore: 0,
     simplify: 0,
     categories: [],

@@ -113,7 +113,7 @@ test("1: one image is missing; its boxes are failures with the reason, all other
     );
   });
   const out = newOut();
-  const ended = await runToEnd(annotate(boxes, out, "--model", TINY, "--max-steps", "4", "--json"));
+  const ended = await runInHost(annotate(boxes, out, "--model", TINY, "--max-steps", "4", "--json"));
   expect(ended.code, ended.stderr).toBe(1);
   const summary = summaryOf(ended);
   expect(summary["failedByReason"]).toHaveProperty("image-missing");
@@ -199,7 +199,7 @@ test("config file, environment and flags reach the run, each going before the on
   );
   const out = newOut();
   const env = { POLYRNN_BATCH_SIZE: "3", POLYRNN_LIMIT: "6", POLYRNN_CONFIG: config, POLYRNN_OUT: out };
-  const ended = await runToEnd(["annotate", IMAGES, "--boxes", BOXES, "--limit", "7"], { env });
+  const ended = await runInHost(["annotate", IMAGES, "--boxes", BOXES, "--limit", "7"], env);
   const summary = summaryOf(ended);
   expect(summary, ended.stderr).toMatchObject({ model: "tiny-random", batchSize: 3, out });
   expect(Number(summary["done"]) + Number(summary["failed"])).toBe(7);
@@ -291,10 +291,13 @@ test("something is said at once: the first words come before the engine is loade
 });
 
 /**
- * Random weights draw to the limit; 4 steps keep the runs short. Many small batches give a stop something to be
+ * Random weights draw to the limit; 4 steps and one candidate keep the runs short. Many small batches give a stop something to be
  * between.
  */
-const ONE_THREAD = ["--model", TINY, "--batch-size", "4", "--max-steps", "4", "--threads", "1"];
+const ONE_THREAD = [
+  ...["--model", TINY, "--batch-size", "4", "--max-steps", "4", "--candidates", "1"],
+  ...["--threads", "1"],
+];
 /** The same with batches side by side, also where a machine has one core. */
 const SHORT = [...ONE_THREAD.slice(0, -1), "2"];
 
