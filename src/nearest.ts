@@ -10,7 +10,7 @@ const MIN_BEGINNING = 2;
 
 /**
  * @returns the closest candidate by Levenshtein distance within a third of the typed name's length; else the only one
- *   that begins with what was typed ("batch", "cat"); else undefined
+ *   that begins with what was typed ("batch", "cat"), or the one with which all such begin; else undefined
  */
 export function nearestName(typed: string, candidates: Iterable<string>): string | undefined {
   const name = typed.slice(0, MAX_LENGTH).toLowerCase();
@@ -23,7 +23,9 @@ export function nearestName(typed: string, candidates: Iterable<string>): string
   }
   if (best !== undefined || name.length < MIN_BEGINNING) return best;
   const begun = all.filter((candidate) => candidate.toLowerCase().startsWith(name));
-  return begun.length === 1 ? begun[0] : undefined;
+  const shortest = begun.reduce((short, one) => (one.length < short.length ? one : short), begun[0] ?? "");
+  // "box" is the beginning of "boxes", and the names that go on from there do not make it doubtful.
+  return begun.length > 0 && begun.every((candidate) => candidate.startsWith(shortest)) ? shortest : undefined;
 }
 
 /** Insertions, deletions and replacements between two strings. */

@@ -19,6 +19,7 @@ test.each([
 
 test("a beginning that several names have suggests none of them, a near name goes before a longer one that begins alike", () => {
   expect(nearestName("batch", ["batch-size", "batch-limit"])).toBeUndefined();
+  expect(nearestName("bo", ["boxes", "boxes-are"])).toBe("boxes");
   expect(nearestName("boxe", ["boxe-and-more", "boxes"])).toBe("boxes");
 });
 

@@ -69,7 +69,8 @@ function headline(summary: AnnotateSummary): string {
     const why = skipped === 0 ? "there are no annotations" : `${count(skipped, "annotation")}, and all passed over`;
     return `nothing to draw${shardText(summary)}: ${why}`;
   }
-  const images = count(summary.imagesAsked, "image");
+  // Where nothing could be asked for (every box failed) the images of the input are what was looked at.
+  const images = count(summary.imagesAsked || (summary.shard?.images ?? summary.images), "image");
   return (
     `${count(done, "polygon")} from ${images}${shardText(summary)} in ${durationText(summary.seconds)}` +
     ` (${summary.instancesPerSecond.toFixed(1)} instances per second;` +

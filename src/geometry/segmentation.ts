@@ -167,13 +167,13 @@ function pointsOfFlat(numbers: readonly unknown[], place: string): ImagePoint[] 
   return points;
 }
 
-const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
+const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 /** Longer text is no coordinate; also bounds the time the expression takes. */
 const LONGEST_NUMBER = 40;
 
 function numberOf(value: unknown): number | undefined {
   const number =
-    typeof value === "string" && value.length <= LONGEST_NUMBER && NUMBER.test(value) ? Number(value) : value;
+    typeof value === "string" && value.length <= LONGEST_NUMBER && NUMBER.test(value.trim()) ? Number(value) : value;
   return typeof number === "number" && Math.abs(number) <= LARGEST_COORDINATE ? number : undefined;
 }
 

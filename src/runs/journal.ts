@@ -268,7 +268,9 @@ export function toOutcome(value: JsonObject): Outcome | undefined {
 
 function isOutcome(value: object): value is Outcome {
   const { ordinal, annotationId, imageId, status, reason, message, ...rest }: Record<string, unknown> = { ...value };
-  if (!isWhole(ordinal) || !isId(annotationId) || !isId(imageId)) return false;
+  // What failed may have no id that can be used.
+  const isKnown = (id: unknown): boolean => isId(id) || (id === null && status === "failed");
+  if (!isWhole(ordinal) || !isKnown(annotationId) || !isKnown(imageId)) return false;
   if (status === "skipped") return typeof reason === "string";
   if (status === "failed") return typeof reason === "string" && typeof message === "string";
   const { ring, score, ended, clipped, imageWidth, imageHeight } = rest;

@@ -245,12 +245,7 @@ const IMAGES: readonly Case[] = [
     why: "a text file called like an image",
     make: image("page.jpg", (_, path) => writeFile(path, "<html>404</html>\n")),
     reason: "image-unreadable",
-    says: [
-      "FOLDER/images/page.jpg",
-      "expected an image",
-      'received a text file that begins with "<html>404</html>',
-      "convert it to JPEG or PNG",
-    ],
+    says: ["FOLDER/images/page.jpg", "expected an image", "received an HTML page", "Fetch the file itself"],
   },
   {
     why: "bytes that are no image",

@@ -280,7 +280,7 @@ describe("refused", () => {
       why: "no JSON",
       make: () => Promise.resolve(join(IMAGES, "park.jpg")),
       exitCode: 65,
-      message: "expected an object or a list",
+      message: "expected JSON, received a JPEG image",
     },
     {
       why: "a results list",

@@ -85,7 +85,7 @@ describe("--existing keep", () => {
   });
 
   test("a polygon whose box cannot be used is kept all the same", async () => {
-    const bad = [[0, 0, 0, 0], null, [10, 10, 0.2, 30], [1, 2, 3]].map((bbox) => ({ bbox, segmentation: [SQUARE] }));
+    const bad = [[0, 0, 0, 0], "none", [10, 10, 0.2, 30], [1, 2, 3]].map((bbox) => ({ bbox, segmentation: [SQUARE] }));
     const { summary, out } = await runAnnotate({ ...(await place("a.jpg", "a.jpg", bad)), existing: "keep" });
     expect(summary).toMatchObject({ done: 0, failed: 0, skippedByReason: { kept: 4 } });
     expect((await readCoco(out, "annotations.json")).annotations).toMatchObject(bad);
