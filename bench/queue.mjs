@@ -250,7 +250,7 @@ function toResult(runs, batchesEach, rounds) {
       }),
     ],
     notes: [
-      `${batchesEach} batches per worker, the first quarter not counted; ${rounds} round(s) that take turns`,
+      `${batchesEach} batches per worker, the first quarter not counted; ${rounds} rounds that take turns`,
       `annotations.json with one worker and without a queue: ${isSame ? "the same bytes" : "DIFFERENT"}`,
     ],
   };

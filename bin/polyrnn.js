@@ -1,16 +1,18 @@
 #!/usr/bin/env node
-// Starts the built command line; everything else is in src/cli.
-import { existsSync } from "node:fs";
-import process from "node:process";
-import { URL } from "node:url";
+// The first file to run. An old Node must understand all of it, to say which one is needed: no import statement, no
+// await at the top, nothing younger than Node 10. test/cli/old-node.test.ts holds that, and the versions.
+/* global process */
+const [major, minor] = process.versions.node.split(".").map(Number);
 
-const built = new URL("../dist/cli/main.js", import.meta.url);
-if (existsSync(built)) {
-  const { main } = await import(built.href);
-  await main();
+if ((major === 20 && minor >= 19) || (major === 22 && minor >= 12) || major > 22) {
+  import("./start.js");
 } else {
-  process.stderr.write(
-    'polyrnn: dist/cli/main.js is missing: the TypeScript sources were not compiled.\nRun "npm run build" in the project\'s folder.\n',
-  );
+  const message = `expected Node 20.19 or later, or 22.12 or later, but this is Node ${process.versions.node}`;
+  const hint = `${process.execPath} is too old: install another one (https://nodejs.org) and run the command again.`;
+  process.stderr.write(`polyrnn: ${message}\n${hint}\n`);
+  if (process.argv.indexOf("--json") >= 0) {
+    const report = { version: 1, type: "error", code: "E_UNAVAILABLE", message, hint };
+    process.stdout.write(`${JSON.stringify(report)}\n`);
+  }
   process.exitCode = 69;
 }

@@ -9,11 +9,11 @@ import { cutText, describeValue } from "./foreign.js";
 export const EXIT = {
   /** Every requested instance is done, or there was nothing to do. */
   ok: 0,
-  /** The run finished and at least one instance failed; the summary lists them. */
+  /** The run finished and more instances failed than were allowed; the summary lists them. */
   failures: 1,
   /** Wrong usage. */
   usage: 2,
-  /** Input data is invalid. */
+  /** Input data is invalid, or not one polygon came out although there were boxes. */
   dataInvalid: 65,
   /** Input is missing. */
   inputMissing: 66,

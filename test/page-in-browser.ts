@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Browser } from "playwright-core";
 import { chromium } from "playwright-core";
+import sharp from "sharp";
 import { expect } from "vitest";
 
 const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
@@ -54,6 +55,46 @@ export async function placeInBrowser(html: string): Promise<PageInBrowser> {
     },
   };
 }
+
+/** A ring of many vertices that is a circle; where each of them lies is easy to say. */
+export function circle(center: number, radius: number, vertices = 200): { x: number; y: number }[] {
+  return Array.from({ length: vertices }, (_, at) => {
+    const angle = (2 * Math.PI * at) / vertices;
+    return { x: center + radius * Math.cos(angle), y: center + radius * Math.sin(angle) };
+  });
+}
+
+/**
+ * Share of the points at which a stroke of a color is seen on the screen, within 2 pixels.
+ * @param selector of one drawing, scaled to fill its frame
+ * @param points   in a frame of that `side`
+ * @param color    red, green, blue
+ */
+export async function strokeSeen(
+  { browser, address }: PageInBrowser,
+  selector: string,
+  { points, side, color }: { points: readonly { x: number; y: number }[]; side: number; color: readonly number[] },
+): Promise<number> {
+  const page = await browser.newPage({ viewport: { width: 1440, height: 800 }, deviceScaleFactor: 2 });
+  await page.goto(address);
+  const { data, info } = await sharp(await page.locator(selector).first().screenshot())
+    .removeAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  await page.close();
+  const isColor = (x: number, y: number): boolean =>
+    color.every((value, channel) => Math.abs(data[(y * info.width + x) * info.channels + channel]! - value) < 40);
+  const isSeen = ({ x, y }: { x: number; y: number }): boolean => {
+    const column = Math.round((x / side) * info.width);
+    const row = Math.round((y / side) * info.height);
+    for (let dy = -2; dy <= 2; dy++) for (let dx = -2; dx <= 2; dx++) if (isColor(column + dx, row + dy)) return true;
+    return false;
+  };
+  return points.filter(isSeen).length / points.length;
+}
+
+/** Of outlines that a network drew, as in page/page.ts. */
+export const AUTOMATIC_COLOR = [0xe6, 0x9f, 0x00];
 
 /** @param scrolling selector of what scrolls inside itself; everything else must fit */
 export async function expectToFit(

@@ -7,7 +7,7 @@ import { hideInWord, hideSecrets, Secret, secretAddress } from "../src/secret.js
 test("a secret prints as *** however it is printed", () => {
   const secret = new Secret("LEAKME");
   const all = [
-    `${secret}`,
+    [secret].join(""),
     String(secret),
     JSON.stringify({ secret }),
     inspect({ secret }, { showHidden: true, depth: 9 }),

@@ -8,6 +8,7 @@
  * (annotate/outputs.ts). Nothing here writes to a terminal: messages and numbers go to the host.
  */
 import { join, resolve } from "node:path";
+import { count } from "../count.js";
 import type { CropSource } from "../crop/read-crops.js";
 import type { Dataset } from "../dataset/dataset.js";
 import { receivedOf } from "../errors.js";
@@ -99,8 +100,8 @@ async function fillLockedFolder(run: Run, mode: "new" | "resume"): Promise<Annot
   const earlier = mode === "resume" ? await recoverJournal(journalPath, identity, dataset.annotationCount) : undefined;
   if (earlier !== undefined && earlier.damagedLines.length > 0) {
     host.note(
-      `${journalPath}: damaged line(s) ${earlier.damagedLines.slice(0, 10).join(", ")}; ` +
-        "their instances are drawn again",
+      `${journalPath}: ${count(earlier.damagedLines.length, "damaged line")} (${earlier.damagedLines.slice(0, 10).join(", ")}); ` +
+        "what stood there is drawn again",
     );
   }
   const journal =
@@ -258,10 +259,6 @@ function planNotes({ otherCase, keptInPart }: Plan): string[] {
     );
   }
   return lines;
-}
-
-function count(n: number, word: string): string {
-  return `${n} ${word}${n === 1 ? "" : "s"}`;
 }
 
 /** The images with instances to predict, each with only these. */

@@ -35,6 +35,8 @@ export interface AnnotateOptions {
   readonly maxSteps: number;
   /** Polygons predicted per instance at most, 1 to 10; see predict/candidates.ts. */
   readonly candidates: number;
+  /** Fit from which a polygon is not predicted again, 0 to 1; the map's own when absent (predict/options.ts). */
+  readonly sure?: number;
   /** Polygons with a lower score are left out, 0 to 1. */
   readonly minScore: number;
   /** Douglas-Peucker tolerance in image pixels; 0 keeps every vertex. */

@@ -3,12 +3,16 @@
  * the writers. A stopped run is only counted; its files come when it is resumed.
  */
 import { join } from "node:path";
+import { openImage } from "../crop/open-image.js";
+import { meaningOf } from "../dataset/cityscapes/labels.js";
 import type { Dataset, Entry, ImageGroup } from "../dataset/dataset.js";
 import type { PolyrnnError } from "../errors.js";
-import { invalidData } from "../errors.js";
+import { invalidData, receivedOf } from "../errors.js";
 import { JOURNAL_FILE, RUN_FILE } from "../files/run-layout.js";
 import { JournalReader } from "../runs/journal.js";
-import type { Outcome } from "../types.js";
+import type { Id, Outcome } from "../types.js";
+import { cityscapesLabel } from "../write/cityscapes.js";
+import { passedOver } from "../write/labels.js";
 import { openWriters } from "../write/open-writers.js";
 import { openOverlays } from "../write/overlays.js";
 import { sizeOfRecord } from "../write/writer.js";
@@ -97,16 +101,20 @@ async function writeFiles(
   try {
     let predictable = 0,
       journaled = 0;
+    const drawn = new Set<Id>();
     for await (const group of dataset.groups()) {
       const result = await resultOf(group, outcomes, tally);
       for (const ordinal of predictableOrdinals(group, selection)) {
         predictable++;
         if (outcomes.index.get(ordinal) !== undefined) journaled++;
       }
+      for (const item of result.items)
+        if (item.kind === "outcome" && item.outcome.status === "done") drawn.add(item.instance.categoryId);
       for (const writer of writers) await writer.image(result);
     }
     const wanted = Math.min(predictable, options.limit ?? Infinity) - remaining;
     if (journaled < wanted) throw incompleteJournal(join(options.out, JOURNAL_FILE), wanted - journaled);
+    if (options.formats.includes("cityscapes")) noteUnknownLabels(dataset, drawn, host);
     const written: string[] = [];
     for (const writer of writers) written.push(...(await writer.finish()));
     return written;
@@ -115,6 +123,21 @@ async function writeFiles(
     throw error;
   }
 }
+
+/** Cityscapes has a fixed list of labels: with others, its tools stop and its reader here has failed instances. */
+function noteUnknownLabels({ categories }: Dataset, drawn: ReadonlySet<Id>, host: FinishedRun["host"]): void {
+  const unknown = categories.filter(
+    ({ id, name }) => drawn.has(id) && meaningOf(cityscapesLabel(name)).kind !== "thing",
+  );
+  if (unknown.length === 0) return;
+  const names = unknown.slice(0, SHOWN_LABELS).map(({ name }) => receivedOf(name));
+  const more = unknown.length > SHOWN_LABELS ? `, ... (${unknown.length} in all)` : "";
+  host.note(
+    `cityscapes: expected labels of Cityscapes' instances (person, rider, car, ...), received ${names.join(", ")}${more}; ` +
+      "its tools do not take them. Rename these categories in the box file, or use another --format.",
+  );
+}
+const SHOWN_LABELS = 5;
 
 function predictableOrdinals(group: ImageGroup, selection: Selection): number[] {
   return group.entries.flatMap((entry) => {
@@ -144,6 +167,7 @@ async function resultOf(group: ImageGroup, outcomes: Outcomes, tally: Tally): Pr
     if (outcome.status === "done") size = { width: outcome.imageWidth, height: outcome.imageHeight };
     items.push(resultItem(entry, outcome));
   }
+  if (size === undefined && items.some((item) => passedOver(item) !== "none")) size = await sizeOfUnopened(group);
   return {
     image: group.image,
     items,
@@ -152,6 +176,22 @@ async function resultOf(group: ImageGroup, outcomes: Outcomes, tally: Tally): Pr
     ...(size === undefined ? {} : { size }),
     ...(group.location.kind === "file" ? { path: group.location.path } : {}),
   };
+}
+
+/**
+ * Size of an image that this run had nothing to draw on, where the input does not say: labels that go through need it.
+ * No pixels are decoded for it.
+ */
+async function sizeOfUnopened({ image, location, entries }: ImageGroup): Promise<ImageResult["size"]> {
+  if (location.kind === "file") {
+    const opened = await openImage(location.path, image, location.root);
+    if (opened.kind === "opened") return { width: opened.image.width, height: opened.image.height };
+  }
+  for (const entry of entries) {
+    const truth = entry.kind === "instance" ? entry.instance.truth : undefined;
+    if (truth?.kind === "rle") return { width: truth.rle.width, height: truth.rle.height };
+  }
+  return undefined;
 }
 
 /** What the writers are handed of one annotation. */

@@ -1,6 +1,6 @@
 /** One batch of crops to outcomes: the decoder predicts, everything else here is bookkeeping. */
 import type { Crop, CropResult } from "../crop/crop.js";
-import type { DecodeBatch } from "../predict/candidates.js";
+import type { DecodeBatch } from "../predict/outline.js";
 import type { Prediction, PredictOptions } from "../predict/predict.js";
 import { predictWith } from "../predict/predict.js";
 import type { Failure, Instance, Outcome } from "../types.js";
@@ -51,7 +51,7 @@ function toOutcome(prediction: Prediction, minScore: number): Outcome {
   const { ordinal, annotationId, imageId } = crop.instance;
   if (prediction.kind === "failed") return failedOutcome(crop.instance, prediction.failure);
   // Compared as it is written, so that --min-score with the score in a file keeps that polygon.
-  const score = Math.round(prediction.score * 1e4) / 1e4;
+  const { score } = prediction;
   if (score < minScore) return { ordinal, annotationId, imageId, status: "skipped", reason: "score-below-minimum" };
   return {
     ordinal,

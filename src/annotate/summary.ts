@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { withoutControls } from "../foreign.js";
 import { writeAtomic } from "../files/atomic-file.js";
 import { SUMMARY_FILE } from "../files/run-layout.js";
-import { isValidRing } from "../geometry/simple-ring.js";
+import { isValidRing } from "../geometry/valid-ring.js";
 import type { Shard } from "../runs/identity.js";
 import type { PredictingEngine } from "../runs/run-file.js";
 import type { FailReason, Id, Outcome, SkipReason } from "../types.js";

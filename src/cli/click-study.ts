@@ -3,6 +3,7 @@ import type { StudyRequest } from "../clicks/study.js";
 import { studyClicks } from "../clicks/study.js";
 import type { ClickSource, ClickSummary } from "../clicks/tally.js";
 import { summarizeClicks } from "../clicks/tally.js";
+import { count } from "../count.js";
 import type { ClickReport } from "../report/types.js";
 import { appendStepSummary } from "../report/write-report.js";
 import { durationText, inFolder, listedReasons } from "./phrases.js";
@@ -69,10 +70,10 @@ function closingMessages(summary: ClickSummary, { exclusions }: Pick<ClickReport
     decimals(truthVertices, 1),
     speedUp === null ? "none" : `x ${speedUp.toFixed(2)}`,
   ]);
-  const atMost = maxClicks === null ? "" : `, at most ${maxClicks} clicks`;
+  const atMost = maxClicks === null ? "" : `, at most ${count(maxClicks, "click")}`;
   const perClick = secondsPerClick === null ? "" : `, ${(secondsPerClick * 1000).toFixed(1)} ms of computing per click`;
   const lines = [
-    `${instances} instances, match ${match}, metric ${metric}${atMost}; means over instances:`,
+    `${count(instances, "instance")}, match ${match}, metric ${metric}${atMost}; means over instances:`,
     ...aligned([HEAD, ["automatic", "0", decimals(summary.automaticIou, 3), "", ""], ...rows]),
     correctionsText(summary),
     `${durationText(wallSeconds)}${perClick}`,

@@ -1,12 +1,12 @@
 /** Every command, in the order of the main help. None imports its work before it runs, so that help starts at once. */
-import type { Command } from "./command.js";
+import type { Command, CommandGroup } from "./command.js";
 import { annotateCommand } from "./commands/annotate.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { evaluateCommand } from "./commands/evaluate.js";
 import { exportCommand } from "./commands/export.js";
 import { mergeCommand } from "./commands/merge.js";
 import { modelsCommands } from "./commands/models.js";
-import { queueCommands } from "./commands/queue.js";
+import { queueCommands, queueGroup } from "./commands/queue.js";
 import { simulateClicksCommand } from "./commands/simulate-clicks.js";
 import { trainCommand } from "./commands/train.js";
 import { workerCommand } from "./commands/worker.js";
@@ -23,3 +23,6 @@ export const COMMANDS: readonly Command[] = [
   doctorCommand,
   ...modelsCommands,
 ];
+
+/** Words that are no command themselves, but begin some. */
+export const GROUPS: readonly CommandGroup[] = [queueGroup];

@@ -19,6 +19,12 @@ interface CommandHead {
   readonly examples: readonly Example[];
 }
 
+/** A word that only commands below it follow: `polyrnn queue` alone does nothing. */
+export interface CommandGroup {
+  readonly path: readonly string[];
+  readonly summary: string;
+}
+
 export interface Command extends CommandHead {
   readonly table: AnyOptionTable;
   /**

@@ -1,7 +1,8 @@
 /** Help texts, made from the option tables. Lines fit 100 columns. */
 import { EXIT } from "../errors.js";
 import { packageVersion } from "../version.js";
-import type { Command } from "./command.js";
+import type { Command, CommandGroup } from "./command.js";
+import { commandsBelow } from "./find-command.js";
 import type { OptionGroup, OptionRow } from "./option-table.js";
 import { flagName } from "./option-table.js";
 import { expectation } from "./option-values.js";
@@ -17,10 +18,10 @@ const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = {
 
 /** Also in docs/cli.md. */
 export const EXIT_CODE_MEANINGS: readonly (readonly [number, string])[] = [
-  [EXIT.ok, "every requested instance is done, or there was nothing to do"],
-  [EXIT.failures, "the run finished, at least one instance failed; the summary lists them"],
+  [EXIT.ok, "every requested instance is done (up to --max-failed may have failed), or there was nothing to do"],
+  [EXIT.failures, "the run finished, some instances failed (more than --max-failed); the summary lists them"],
   [EXIT.usage, "wrong usage"],
-  [EXIT.dataInvalid, "input data is invalid"],
+  [EXIT.dataInvalid, "input data is invalid, or not one polygon came out although there were boxes"],
   [EXIT.inputMissing, "input is missing"],
   [EXIT.unavailable, "model or device is not available"],
   [EXIT.bug, "a bug; prints a stack and where to report it"],
@@ -46,12 +47,26 @@ export function mainHelp(commands: readonly Command[]): string {
   ].join("\n");
 }
 
+/** `polyrnn queue --help` */
+export function groupHelp(group: CommandGroup, commands: readonly Command[]): string {
+  const name = group.path.join(" ");
+  const below = commandsBelow(group.path, commands);
+  return [
+    `polyrnn ${name} - ${group.summary}`,
+    "",
+    ...below.flatMap((command) => exampleLines(command.examples.slice(0, 1))),
+    "",
+    "Commands",
+    ...columns(below.map((command) => [usageOf(command), command.summary])),
+    "",
+    `Every command explains its options: "polyrnn ${below[0]!.path.join(" ")} --help".`,
+  ].join("\n");
+}
+
 /** `polyrnn annotate --help` */
 export function commandHelp(command: Command, commands: readonly Command[]): string {
   const name = command.path.join(" ");
-  const below = commands.filter(
-    (other) => other !== command && command.path.every((name, i) => other.path[i] === name),
-  );
+  const below = commandsBelow(command.path, commands);
   const lines = [
     `polyrnn ${name} - ${command.summary}`,
     "",

@@ -19,6 +19,8 @@ export interface TextRow<V extends string> extends RowBase {
   /** What stands for the value in the help: FILE, DIR, NAME. Rows with choices show the choices instead. */
   readonly placeholder?: string;
   readonly choices?: readonly V[];
+  /** What to say to words of other programs, in lower case, where the nearest choice would be another thing. */
+  readonly otherWords?: Readonly<Record<string, string>>;
 }
 
 export interface NumberRow extends RowBase {

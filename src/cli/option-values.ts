@@ -42,6 +42,9 @@ export function valueFromJson(row: OptionRow, value: unknown, place: string): Op
     case "number":
       return checkedNumber(row, typeof value === "number" ? value : NaN, received, place);
     case "text":
+      // A count is a number in JSON; only the other form, such as 5%, is a text.
+      if (typeof value === "number" && row.placeholder?.startsWith("N|") === true)
+        return checkedText(row, received, place);
       if (typeof value !== "string") throw refused(row, received, place);
       return checkedText(row, value, place);
     case "list":
@@ -88,16 +91,25 @@ function checkedText(row: OptionRow & { type: "text" | "list" }, text: string, p
       `${place}: expected ${expectation(row)} but received nothing`,
       "Give it a value, or leave it out.",
     );
-  if (row.choices !== undefined && !row.choices.includes(text))
-    throw refused(row, JSON.stringify(text), place, nearestName(text, row.choices));
+  if (text === "-" && row.placeholder === "DIR")
+    throw usageError(
+      `${place}: expected a folder but received -, which only polyrnn annotate --out takes for standard output`,
+      "Name a folder; one that is called so is ./-.",
+    );
+  if (row.choices !== undefined && !row.choices.includes(text)) {
+    const advice = row.type === "text" ? ownValue(row.otherWords, text.toLowerCase()) : undefined;
+    const suggestion = nearestName(text, row.choices);
+    throw refused(row, JSON.stringify(text), place, advice ?? (suggestion && `Did you mean ${suggestion}?`));
+  }
   return text;
 }
 
-function refused(row: OptionRow, received: string, place: string, suggestion?: string): Error {
+function ownValue(words: Readonly<Record<string, string>> | undefined, word: string): string | undefined {
+  return words !== undefined && Object.hasOwn(words, word) ? words[word] : undefined;
+}
+
+function refused(row: OptionRow, received: string, place: string, hint?: string): Error {
   const absent = row.whenAbsent ?? row.default;
   const advice = absent === undefined ? `${row.describe}.` : `Leave it out for the default, ${String(absent)}.`;
-  return usageError(
-    `${place}: expected ${expectation(row)} but received ${received}`,
-    suggestion === undefined ? advice : `Did you mean ${suggestion}?`,
-  );
+  return usageError(`${place}: expected ${expectation(row)} but received ${received}`, hint ?? advice);
 }

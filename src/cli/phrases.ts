@@ -1,11 +1,6 @@
 /** Parts of the messages that several commands print: counts, durations, lists of files and reasons, wrapped text. */
 import type { ListedReason } from "../report/types.js";
 
-/** "1 polygon", "3 polygons" */
-export function count(n: number, singular: string, plural = `${singular}s`): string {
-  return `${n} ${n === 1 ? singular : plural}`;
-}
-
 /** 42 s, 2 min 32 s, 3 h 12 min */
 export function durationText(seconds: number): string {
   const whole = Math.round(seconds);

@@ -1,6 +1,7 @@
 /** The closing messages of `polyrnn annotate`: what became of the instances, what was written, what to run next. */
 import type { AnnotateSummary } from "../annotate/summary.js";
-import { count, durationText, inFolder, pathIn, reasons } from "./phrases.js";
+import { count } from "../count.js";
+import { durationText, inFolder, pathIn, reasons } from "./phrases.js";
 
 /** Written paths named one by one; a data set in a format of one file per image has thousands. */
 const NAMED_PATHS = 6;

@@ -1,11 +1,11 @@
 /** One command line, from its arguments to the exit code. Runs in tests as in the process: the world is a Terminal. */
 import type { ExitCode } from "../errors.js";
-import { EXIT, usageError } from "../errors.js";
+import { EXIT } from "../errors.js";
 import { nearestName } from "../nearest.js";
 import { packageVersion } from "../version.js";
-import { COMMANDS } from "./command-list.js";
-import type { Command } from "./command.js";
-import { commandHelp, mainHelp } from "./help.js";
+import { COMMANDS, GROUPS } from "./command-list.js";
+import { commandsBelow, findCommand, findGroup } from "./find-command.js";
+import { commandHelp, groupHelp, mainHelp } from "./help.js";
 import { environmentName } from "./option-table.js";
 import type { Presentation } from "./report-error.js";
 import { reportError } from "./report-error.js";
@@ -18,12 +18,11 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   try {
     const text = topLevelText(args);
     if (text !== undefined) return await print(terminal, text);
-    const command = findCommand(args);
+    const asked = helpFor(args);
+    if (asked !== undefined) return await print(terminal, asked);
+    const command = findCommand(args, COMMANDS, GROUPS);
     warnOfUnknownVariables(terminal);
     const rest = args.slice(command.path.length);
-    const options = beforeTerminator(rest);
-    if (options.includes("--help") || options.includes("-h"))
-      return await print(terminal, commandHelp(command, COMMANDS));
     const invocation = await command.resolve(rest, terminal.env);
     presentation = invocation.presentation;
     return await invocation.run(terminal);
@@ -51,7 +50,27 @@ function topLevelText(args: readonly string[]): string | undefined {
   if (first === undefined || first === "--help" || first === "-h") return mainHelp(COMMANDS);
   if (first === "--version") return packageVersion();
   if (first !== "help") return undefined;
-  return others.length === 0 ? mainHelp(COMMANDS) : commandHelp(findCommand(others), COMMANDS);
+  const words = others.filter((word) => !HELP_WORDS.includes(word));
+  return words.length === 0 ? mainHelp(COMMANDS) : helpText(words);
+}
+
+const HELP_WORDS: readonly string[] = ["help", "--help", "-h"];
+
+/** What `--help` after a command or group prints; undefined where a command is to run. */
+function helpFor(args: readonly string[]): string | undefined {
+  const typed = beforeTerminator(args);
+  if (typed.includes("--help") || typed.includes("-h")) return helpText(args);
+  // "annotate help" names a folder; words that other commands follow take no names.
+  const words = args.at(-1) === "help" ? args.slice(0, -1) : [];
+  const isParent = [...COMMANDS, ...GROUPS].some(
+    ({ path }) => path.join(" ") === words.join(" ") && commandsBelow(path, COMMANDS).length > 0,
+  );
+  return isParent ? helpText(words) : undefined;
+}
+
+function helpText(words: readonly string[]): string {
+  const group = findGroup(words, COMMANDS, GROUPS);
+  return group === undefined ? commandHelp(findCommand(words, COMMANDS, GROUPS), COMMANDS) : groupHelp(group, COMMANDS);
 }
 
 async function print(terminal: Terminal, text: string): Promise<ExitCode> {
@@ -74,33 +93,6 @@ function warnOfUnknownVariables(terminal: Terminal): void {
     const guess = suggestion === undefined ? "" : `; did you mean ${suggestion}?`;
     terminal.stderr.write(`warning: environment variable ${printable(name)} is no option of polyrnn${guess}\n`);
   }
-}
-
-/** The command whose path begins the line, the longest one when several do (`models show` before `models`). */
-function findCommand(args: readonly string[]): Command {
-  const fitting = COMMANDS.filter((command) => command.path.every((word, i) => args[i] === word));
-  const command = fitting.sort((a, b) => b.path.length - a.path.length)[0];
-  const depth = command?.path.length ?? 0;
-  const next = args[depth];
-  const below = COMMANDS.filter(
-    (other) => other.path.length > depth && (command?.path ?? []).every((word, i) => other.path[i] === word),
-  );
-  if (command !== undefined && (below.length === 0 || next === undefined || next.startsWith("-"))) return command;
-  throw unknownCommand(args.slice(0, depth + 1), [...new Set(below.map((other) => other.path[depth]!))]);
-}
-
-function unknownCommand(typed: readonly string[], known: readonly string[]): Error {
-  const parent = typed.slice(0, -1).join(" ");
-  const word = typed.at(-1) ?? "";
-  const hint = `Run "polyrnn${parent === "" ? "" : ` ${parent}`} --help" to see all commands.`;
-  if (word.startsWith("-")) return usageError(`unknown option ${word}: options follow the command`, hint);
-  const suggestion = nearestName(word, known);
-  return usageError(
-    `unknown command "${typed.join(" ")}"`,
-    suggestion === undefined
-      ? hint
-      : `Did you mean "polyrnn ${[...typed.slice(0, -1), suggestion].join(" ")}"? ${hint}`,
-  );
 }
 
 function beforeTerminator(args: readonly string[]): readonly string[] {

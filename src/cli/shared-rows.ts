@@ -3,7 +3,7 @@ import type { BoxUnit } from "../dataset/relative-boxes.js";
 import { BOX_UNITS } from "../dataset/relative-boxes.js";
 import type { DeviceChoice } from "../engine/devices.js";
 import type { Rasterizer } from "../geometry/iou.js";
-import { MAX_CANDIDATES, MAX_STEPS_RANGE } from "../predict/options.js";
+import { MAX_CANDIDATES, MAX_STEPS_RANGE, SURE_FROM } from "../predict/options.js";
 import type { OutputFormat } from "../write/writer.js";
 import { OUTPUT_FORMATS } from "../write/writer.js";
 import type { FlagRow, ListRow, NumberRow, TextRow } from "./option-table.js";
@@ -53,9 +53,20 @@ export const configRow = {
 
 // What predicts, and how.
 
+const ANY_GPU = "Use cuda for an NVIDIA GPU, or webgpu for any GPU; polyrnn doctor shows which works here.";
+const NVIDIA = "Use cuda; which of several GPUs is decided by CUDA_VISIBLE_DEVICES.";
+const OTHER_GPU = "Use webgpu: it reaches GPUs through Metal, Vulkan or Direct3D 12.";
+const NO_ENGINE = "There is no engine for it; leave it out for the default, auto.";
+
 export const deviceRow = {
   type: "text",
   choices: ["auto", "cuda", "webgpu", "cpu"],
+  // "gpu" is one letter from "cpu".
+  otherWords: {
+    ...{ gpu: ANY_GPU, nvidia: NVIDIA, "cuda:0": NVIDIA, "gpu:0": NVIDIA, "0": NVIDIA },
+    ...{ mps: OTHER_GPU, metal: OTHER_GPU, vulkan: OTHER_GPU, directml: OTHER_GPU, dml: OTHER_GPU, rocm: OTHER_GPU },
+    ...{ tpu: NO_ENGINE, npu: NO_ENGINE },
+  },
   group: "common",
   default: "auto",
   describe: "Where to compute; auto takes the first that works, see polyrnn doctor",
@@ -126,6 +137,17 @@ export const candidatesRow = {
   describe: "Where a polygon fits its mask and box poorly, predict up to N and keep the best",
 } as const satisfies NumberRow;
 
+export const sureRow = {
+  type: "number",
+  min: 0,
+  max: 1,
+  group: "advanced",
+  describe: "Fit with mask and box from which a polygon is not predicted again",
+} as const satisfies NumberRow;
+
+/** What SURE_FROM of predict/options.ts says. */
+export const SURE_WHEN_ABSENT = `${SURE_FROM.fine} with a refined mask, else ${SURE_FROM.coarse}`;
+
 // What is read and written.
 
 export const datasetRow = {
@@ -172,6 +194,14 @@ export const forceReportRow = {
   describe: "Replace the report that is already in the output folder",
 } as const satisfies FlagRow & { default: boolean };
 
+export const maxFailedRow = {
+  type: "text",
+  placeholder: "N|P%",
+  group: "advanced",
+  whenAbsent: "0",
+  describe: "Exit with 0 although this many instances failed, or this share of those to predict",
+} as const satisfies TextRow<string> & { whenAbsent: string };
+
 // How results are measured.
 
 export const truthRow = {
@@ -187,6 +217,13 @@ export const compareRow = {
   default: ["box", "square", "ellipse"],
   describe: "Compare with box, square, ellipse, grabcut, result files as name=other.json, or none",
 } as const satisfies Omit<ListRow<string>, "group"> & { default: readonly string[] };
+
+export const publishedRow = {
+  type: "flag",
+  group: "advanced",
+  default: false,
+  describe: "Show published figures of the papers, measured on other images, beside the measured ones",
+} as const satisfies FlagRow & { default: boolean };
 
 export const groupByRow = {
   type: "text",

@@ -1,14 +1,17 @@
 /** What a GitHub job shows of a run: Markdown, appended to the file that GITHUB_STEP_SUMMARY names. */
 import { appendFile } from "node:fs/promises";
 import type { AnnotateSummary } from "../annotate/summary.js";
+import { count } from "../count.js";
 import { cannotWrite, reasonOf } from "../errors.js";
-import { plainText, table } from "../report/markdown.js";
+import { plainText, table, WHOLE } from "../report/markdown.js";
 import { durationText } from "./phrases.js";
 import { shortcomings } from "./run-summary.js";
 import type { Terminal } from "./terminal.js";
 
 /** Failures listed one by one; all of them are in summary.json. */
 const LISTED_FAILURES = 20;
+/** Characters of a message, which holds names and paths; enough for what to do next, at its end. */
+const LONGEST_MESSAGE = 1000;
 
 /** @returns undefined outside a GitHub job */
 export function stepSummaryFile(env: Terminal["env"]): string | undefined {
@@ -51,7 +54,7 @@ export function summaryMarkdown(summary: AnnotateSummary): string {
     `Model ${plainText(model)} \`${modelHash.slice(0, 12)}\`, ${plainText(engineVersion)}, ${plainText(device)}. ` +
       throughput(summary),
     "",
-    ...shortcomings(summary).map((line) => `- ${plainText(line)}`),
+    ...shortcomings(summary).map((line) => `- ${plainText(line, WHOLE)}`),
     ...(summary.stopped ? ["Stopped before the end; the same command with `--resume` goes on.", ""] : []),
     ...reasonTable("Failed because", summary.failedByReason),
     ...reasonTable("Skipped because", summary.skippedByReason),
@@ -62,13 +65,13 @@ export function summaryMarkdown(summary: AnnotateSummary): string {
 
 function titleOf({ shard, merged }: AnnotateSummary): string {
   if (shard !== undefined) return `Polygons, shard ${shard.index}/${shard.count}`;
-  if (merged !== undefined) return `Polygons, merged of ${merged.parts.length}/${merged.count} shards`;
+  if (merged !== undefined) return `Polygons, merged of ${merged.parts.length}/${count(merged.count, "shard")}`;
   return "Polygons";
 }
 
 function throughput({ finishedNow, seconds, instancesPerSecond, merged }: AnnotateSummary): string {
   if (merged !== undefined) return `Merged in ${durationText(seconds)}.`;
-  return `${finishedNow} instances in ${durationText(seconds)}, ${instancesPerSecond.toFixed(1)} per second.`;
+  return `${count(finishedNow, "instance")} in ${durationText(seconds)}, ${instancesPerSecond.toFixed(1)} per second.`;
 }
 
 function reasonTable(title: string, counts: Readonly<Record<string, number>>): string[] {
@@ -82,11 +85,11 @@ function failureList({ failed, failures }: AnnotateSummary): string[] {
   const listed = failures.slice(0, LISTED_FAILURES);
   if (listed.length === 0) return [];
   return [
-    `<details><summary>${listed.length} of ${failed} failures</summary>`,
+    `<details><summary>${listed.length} of ${count(failed, "failure")}</summary>`,
     "",
     ...listed.map(
       ({ annotationId, reason, message }) =>
-        `- annotation ${annotationId === null ? "without an id" : plainText(String(annotationId))}, ${reason}: ${plainText(message)}`,
+        `- annotation ${annotationId === null ? "without an id" : plainText(String(annotationId))}, ${reason}: ${plainText(message, LONGEST_MESSAGE)}`,
     ),
     "",
     "</details>",

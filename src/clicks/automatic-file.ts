@@ -5,7 +5,6 @@
 import type { Dataset } from "../dataset/dataset.js";
 import { AtomicFile } from "../files/atomic-file.js";
 import { toJsonText } from "../json-text.js";
-import { scoreOf } from "../predict/choose-vertex.js";
 import type { DoneOutcome, JsonObject } from "../types.js";
 import { predictedAnnotation } from "../write/coco-annotation.js";
 import type { SimulatedInstance } from "./simulate-batch.js";
@@ -26,11 +25,8 @@ export class AutomaticFile {
    * Leaves out polygons of fewer than three distinct vertices: an evaluation counts their instances as failed.
    * @throws E_WRITE
    */
-  async add({ crop, automatic }: SimulatedInstance): Promise<void> {
-    const {
-      ring,
-      sequence: { logProbability, steps, ended },
-    } = automatic;
+  async add({ crop, automatic, automaticScore }: SimulatedInstance): Promise<void> {
+    const { ring, sequence } = automatic;
     if (ring.length === 0) return;
     const { ordinal, annotationId, imageId } = crop.instance;
     const outcome: DoneOutcome = {
@@ -39,8 +35,8 @@ export class AutomaticFile {
       annotationId,
       imageId,
       ring,
-      ended,
-      score: Math.round(scoreOf(logProbability, steps) * 1e4) / 1e4,
+      ended: sequence.ended,
+      score: automaticScore,
       clipped: crop.clipped,
       imageWidth: crop.imageWidth,
       imageHeight: crop.imageHeight,

@@ -28,6 +28,8 @@ export interface SimulateOptions extends SubjectOptions {
   readonly maxSteps: number;
   /** Most polygons predicted per instance to find the one an annotator is shown first, 1 to 10. */
   readonly candidates: number;
+  /** As in AnnotateOptions. */
+  readonly sure?: number;
   /**
    * T in grid cells; with match "area" the limit on the area error in cells of area. At least one, distinct, 0 or more.
    */

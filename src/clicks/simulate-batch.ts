@@ -16,7 +16,9 @@ import { simplifyRing } from "../geometry/simplify.js";
 import { traceMask } from "../geometry/trace-mask.js";
 import { decodeCorrected } from "../predict/corrected.js";
 import type { DecodedPolygon, Sequence } from "../predict/decode-loop.js";
-import { sequenceToRing, stackPixels } from "../predict/predict.js";
+import { fitOf } from "../predict/mask-agreement.js";
+import { polygonScore, sequenceToRing } from "../predict/outline.js";
+import { stackPixels } from "../predict/predict.js";
 import type { ClickMatch, ClickMetric } from "../report/types.js";
 import type { GridCell, Ring, Rle, Truth } from "../types.js";
 import { areaRule } from "./area-rule.js";
@@ -39,6 +41,8 @@ export interface Simulation {
   readonly maxSteps: number;
   /** Most polygons predicted per instance to find the one shown first, 1..10. */
   readonly candidates: number;
+  /** Fit from which that one is not predicted again, 0..1; the map's own when absent. */
+  readonly sure?: number;
   readonly rasterizer: Rasterizer;
 }
 
@@ -58,6 +62,8 @@ export interface SimulatedInstance {
   /** Cells of the truth on the grid. */
   readonly truthVertices: number;
   readonly automatic: MeasuredPolygon;
+  /** Of the automatic polygon; the very score that `annotate` writes for it. */
+  readonly automaticScore: number;
   /** In the order of the thresholds. */
   readonly perThreshold: readonly MeasuredPolygon[];
   /** IoU when the annotator of the smallest threshold stops after k corrections, k = 0 (automatic) to `curveLength`. */
@@ -186,17 +192,26 @@ function measure(
   const stopped = new Map(
     polygons.filter(({ rule }) => rule.isFork).map((polygon) => [polygon.rule.clicks, toMeasured(polygon)]),
   );
+  const automatic = stopped.get(0) ?? final;
   return {
     kind: "simulated",
     crop,
     truthVertices: truth.length,
     perThreshold,
-    automatic: stopped.get(0) ?? final,
+    automatic,
+    automaticScore: scoreAsPredicted(automatic.sequence, crop, maskLogits),
     iouAfterClicks: Array.from(
       { length: curveLength(simulation) + 1 },
       (_, clicks) => (stopped.get(clicks) ?? final).iou,
     ),
   };
+}
+
+/** An annotator's loop keeps cells and probabilities of a polygon; how well it fits the mask map is found out again. */
+function scoreAsPredicted(sequence: Sequence, crop: Crop, maskLogits: Float32Array | undefined): number {
+  if (maskLogits === undefined) return polygonScore(sequence, {});
+  const { expectedIoU } = fitOf(sequence.cells, crop, maskLogits);
+  return polygonScore({ ...sequence, expectedIoU }, sequenceToRing(sequence.cells, crop, maskLogits));
 }
 
 type Outline = Pick<MeasuredPolygon, "ring" | "iou">;

@@ -8,6 +8,7 @@
  * The rules an annotator follows are in clicks/rules.ts and clicks/area-rule.ts, the loop in predict/decode-loop.ts.
  * Nothing here writes to a terminal: messages and rows go to the host.
  */
+import { count } from "../count.js";
 import type { CropResult } from "../crop/crop.js";
 import type { CropSource } from "../crop/read-crops.js";
 import { readCrops } from "../crop/read-crops.js";
@@ -86,7 +87,7 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
     });
     try {
       host.note(
-        `simulating clicks on ${subjects.total} instances with ${model.card.name} ` +
+        `simulating clicks on ${count(subjects.total, "instance")} with ${model.card.name} ` +
           `on ${engine.device} (${engine.version})`,
       );
       const study: Study = {
@@ -133,6 +134,7 @@ function toSimulation({
   maxClicks,
   maxSteps,
   candidates,
+  sure,
   rasterizer,
 }: SimulateOptions): Simulation {
   const wrong = thresholds.find((threshold) => !(Number.isFinite(threshold) && threshold >= 0));
@@ -147,6 +149,7 @@ function toSimulation({
     match,
     maxSteps,
     candidates,
+    ...(sure !== undefined && { sure }),
     rasterizer,
     metric: metric ?? (match === "ring" ? "manhattan" : "chessboard"),
     maxClicks: maxClicks ?? Infinity,

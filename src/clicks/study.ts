@@ -18,7 +18,7 @@ import { simulateClicks } from "./simulate-clicks.js";
 
 export interface StudyRequest {
   readonly simulate: SimulateOptions;
-  readonly evaluate: Pick<EvaluateOptions, "compare" | "minArea" | "generator">;
+  readonly evaluate: Pick<EvaluateOptions, "compare" | "minArea" | "published" | "generator">;
   /** Polygons of the same instances for the IoU; absent: those the simulation begins with, written to the folder. */
   readonly predictions?: string;
   /** Exists. */

@@ -4,8 +4,8 @@
  */
 import { NumberColumn } from "../dataset/coco/columns.js";
 import type { GroupMeans, ValueTable } from "../evaluate/bootstrap.js";
-import { intervalOf, MeanOfGroups, resampleGroup } from "../evaluate/bootstrap.js";
-import { groupRows } from "../evaluate/summarize-methods.js";
+import { intervalOf, MeanOfClasses, resampleGroup } from "../evaluate/bootstrap.js";
+import { allRows, groupRows } from "../evaluate/summarize-methods.js";
 import type { Random } from "../random.js";
 import type {
   ClassClicks,
@@ -91,16 +91,16 @@ export class ClickTally {
     const table: ValueTable = { columns: 1 + 2 * this.thresholds.length, values: this.values.view() };
     const resample = (members: Uint32Array, stream: string): GroupMeans =>
       resampleGroup(table, members, resamples, random.fork(stream));
-    const classMean = new MeanOfGroups(table.columns, resamples, "groups");
-    const instanceMean = new MeanOfGroups(table.columns, resamples, "instances");
+    const meanOfClasses = new MeanOfClasses(table.columns, resamples);
     const classes: NamedMeans[] = [];
     for (const [number, members] of groupRows(this.categories.view(), categories.length).entries()) {
       if (members.length === 0) continue;
       const means = resample(members, `class/${number}`);
       classes.push({ name: categories[number]!, means });
-      classMean.add(means);
-      instanceMean.add(means);
+      meanOfClasses.add(means);
     }
+    const classMean = meanOfClasses.finish(random.fork("class mean"));
+    const instanceMean = resample(allRows(this.count), "instances");
     const rowsOfSource = sources === undefined ? [] : groupRows(this.sources.view(), sources.length);
     const bySource = sources
       ?.map((name, number) => ({ name, members: rowsOfSource[number]! }))
@@ -108,18 +108,19 @@ export class ClickTally {
       .sort((a, b) => (a.name < b.name ? -1 : 1))
       .map(({ name, members }): NamedMeans => ({ name, means: resample(members, `source/${name}`) }));
 
+    const intervalIn = (group: GroupMeans, column: number): Interval => intervalOf(group, table.columns, column);
     return this.thresholds.map((threshold, at) => {
       const clicks = 1 + 2 * at;
       const iou = clicks + 1;
-      const truthVertices = instanceMean.interval(TRUTH_VERTICES).mean;
-      const clicksInstanceMean = instanceMean.interval(clicks);
+      const truthVertices = intervalIn(instanceMean, TRUTH_VERTICES).mean;
+      const clicksInstanceMean = intervalIn(instanceMean, clicks);
       const scoreOf = ({ name, means }: NamedMeans): ClassClicks => scoreOfGroup(name, means, table.columns, clicks);
       return {
         threshold,
-        clicksClassMean: classMean.interval(clicks),
+        clicksClassMean: intervalIn(classMean, clicks),
         clicksInstanceMean,
-        iouClassMean: classMean.interval(iou),
-        iouInstanceMean: instanceMean.interval(iou),
+        iouClassMean: intervalIn(classMean, iou),
+        iouInstanceMean: intervalIn(instanceMean, iou),
         truthVertices,
         speedUp: speedUp(truthVertices, clicksInstanceMean.mean),
         perClass: classes.map(scoreOf),

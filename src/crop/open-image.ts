@@ -9,6 +9,7 @@ import { lstat, open, realpath, stat } from "node:fs/promises";
 import { sep } from "node:path";
 import type { Metadata } from "sharp";
 import sharp from "sharp";
+import { count } from "../count.js";
 import { reasonOf, receivedOf } from "../errors.js";
 import type { Recognized } from "../files/recognize.js";
 import { recognize, RECOGNIZED_BYTES } from "../files/recognize.js";
@@ -195,7 +196,7 @@ async function whyUnreadable(path: string, error: unknown): Promise<[FailReason,
     const text = asText(start.subarray(0, SHOWN_BYTES));
     const what =
       text === undefined
-        ? `${found.size} bytes that no image format begins with or whose header is damaged`
+        ? `${count(found.size, "byte")} that no image format begins with or whose header is damaged`
         : `a text file that begins with ${receivedOf(text)}`;
     return [
       "image-unreadable",

@@ -9,6 +9,7 @@
 import { realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import fastGlob from "fast-glob";
+import { count } from "../count.js";
 import { missingInput, reasonOf, receivedOf } from "../errors.js";
 import { isInside } from "../files/folders.js";
 import { JOURNAL_FILE, RUN_FILE, withoutRunOutputs } from "../files/run-layout.js";
@@ -75,7 +76,7 @@ export async function findImages(folder: string): Promise<ImageFinder> {
   const failMissing = (wanted: string): Located =>
     failed(
       "image-missing",
-      `expected an image file ${wanted} in ${folder}, received none among its ${index.count} images. ` +
+      `expected an image file ${wanted} in ${folder}, received none among its ${count(index.count, "image")}. ` +
         "Add the image or correct the name.",
     );
 

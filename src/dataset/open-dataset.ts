@@ -1,4 +1,5 @@
 /** Opens a data set: recognizes the format from what the box file or folder holds, and finds the images. */
+import { count } from "../count.js";
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
@@ -156,7 +157,7 @@ function sizeOfImage({ boxesAre, imageSize }: OpenDatasetOptions): AnnotationSou
 
 /** COCO's other kinds of annotations have no boxes. */
 function refuseForeign({ file, foreign, annotations }: CocoIndex): void {
-  const of = (count: number): string => `${count} of ${annotations.count} annotations`;
+  const of = (some: number): string => `${some} of ${count(annotations.count, "annotation")}`;
   if (foreign.segments_info > 0 && foreign.segments_info >= annotations.count / 2)
     throw invalidData(
       `${file.path}: expected boxes, received a panoptic file (${of(foreign.segments_info)} have segments_info and no bbox)`,

@@ -142,20 +142,15 @@ async function probe(
   asked: DeviceChoice,
   threads?: number,
 ): Promise<Obstacle | undefined> {
-  if (asked === "auto" && device === "cuda" && !hasNvidiaDriver()) {
-    return {
-      reason: "no NVIDIA driver is visible",
-      fix: "Install the driver, or give a container access to the GPU; then nvidia-smi lists it.",
-    };
-  }
-  if (asked === "auto" && device === "webgpu" && !hasGpuHardware()) {
-    return {
-      reason: "no hardware GPU is visible",
-      fix:
-        "Install the GPU's driver, or give a container access to /dev/dri; " +
-        "--device webgpu also takes a software driver.",
-    };
-  }
+  const missing = missingHardware(device);
+  if (asked === "auto" && missing !== undefined) return missing;
+  const obstacle = await tryDevice(engine, device, threads);
+  if (obstacle === undefined || missing === undefined) return obstacle;
+  // What doctor says comes first: nothing else helps without a driver.
+  return { reason: `${missing.reason}, and ${obstacle.reason}`, fix: missing.fix };
+}
+
+async function tryDevice(engine: EngineName, device: DeviceName, threads?: number): Promise<Obstacle | undefined> {
   try {
     return engine === "tfjs"
       ? await probeTfjs(device, threads)
@@ -201,6 +196,27 @@ const NVIDIA_FILES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
   linux: ["/dev/nvidiactl", "/dev/dxg", "/dev/nvhost-ctrl-gpu"],
   win32: [join(process.env["SystemRoot"] ?? "C:\\Windows", "System32", "nvcuda.dll")],
 };
+
+/** Why nothing can compute on the device, whatever is installed; undefined where there are signs of hardware. */
+export function missingHardware(device: DeviceName): Obstacle | undefined {
+  if (device === "cuda" && process.platform === "darwin")
+    return { reason: "macOS has no CUDA", fix: "Use --device webgpu or --device cpu." };
+  if (device === "cuda" && !hasNvidiaDriver()) {
+    return {
+      reason: "no NVIDIA driver is visible",
+      fix: "Install the driver, or give a container access to the GPU; then nvidia-smi lists it.",
+    };
+  }
+  if (device === "webgpu" && !hasGpuHardware()) {
+    return {
+      reason: "no hardware GPU is visible",
+      fix:
+        "Install the GPU's driver, or give a container access to /dev/dri; " +
+        "--device webgpu also takes a software driver.",
+    };
+  }
+  return undefined;
+}
 
 export function hasNvidiaDriver(): boolean {
   return (NVIDIA_FILES[process.platform] ?? []).some((file) => existsSync(file));

@@ -53,6 +53,8 @@ export interface Decoding {
 export interface EncodedBatch extends Decoding {
   /** Logits of the object's mask [size, 784], row-major; a network without such a map has none. */
   readonly maskLogits?: Float32Array | undefined;
+  /** Logits of the refined mask [size, 112 * 112], row-major; only networks with the option `refine` have one. */
+  readonly fineMaskLogits?: Float32Array | undefined;
 }
 
 export interface Engine {

@@ -6,7 +6,7 @@
 import { unavailable, usageError } from "../errors.js";
 import type { WeightedNetwork } from "../model/model.js";
 import type { DeviceChoice } from "./devices.js";
-import { hasNvidiaDriver } from "./devices.js";
+import { hasNvidiaDriver, missingHardware } from "./devices.js";
 import type { Engine } from "./engine.js";
 import type { Tfjs } from "./tfjs/ops.js";
 import type { Trainer, TrainerOptions } from "./trainer.js";
@@ -40,6 +40,9 @@ export async function openTrainingDevice(choice: DeviceChoice, threads?: number)
       fixes.push(fix);
     }
   }
+  const missing = choice === "cuda" ? missingHardware(choice) : undefined;
+  if (missing !== undefined)
+    throw unavailable(`training on cuda: ${missing.reason}; ${reasons.join("; ")}`, missing.fix);
   throw unavailable(
     `training on ${choice}: expected TensorFlow.js with its native library but ${reasons.join("; ")}`,
     `${fixes[0]!}. POLYRNN_TFJS_NODE may name the folder of a tfjs-node package elsewhere.`,

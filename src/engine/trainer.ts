@@ -19,6 +19,8 @@ export interface TrainingBatch {
   readonly edge: Uint8Array;
   /** [B, 28, 28] 0..1: share of each cell inside the ring. */
   readonly mask: Float32Array;
+  /** [B, 112, 112] 0..1: share of each fine cell inside the truth's outline; for networks with a refined mask. */
+  readonly fineMask: Float32Array;
 }
 
 /** Of the encoder's backbone, and of everything else. */
@@ -28,7 +30,7 @@ export interface LearningRates {
 }
 
 export interface LossOptions {
-  /** Weights of the parts in their sum. */
+  /** Weights of the parts in their sum; `mask` is that of the refined mask too. */
   readonly weights: { readonly steps: number; readonly edge: number; readonly vertex: number; readonly mask: number };
   /**
    * Weight of each 4-neighbor of the true cell in the targets; the cell itself has 1. End-of-sequence is one-hot.
@@ -62,6 +64,8 @@ export interface StepReport {
     readonly edge: number;
     readonly vertex: number;
     readonly mask?: number;
+    /** Absent where the network does not refine its mask. */
+    readonly fineMask?: number;
   };
   /** Share of live decoder steps whose best class is the true one, 0..1. */
   readonly accuracy: number;

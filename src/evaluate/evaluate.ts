@@ -196,6 +196,7 @@ function inputsOf(options: EvaluateOptions, run: RunInfo): ReportInputs {
     rasterizer: options.rasterizer,
     groupBy: options.groupBy,
     minArea: options.minArea,
+    ...(options.published === true && { published: true }),
     seed: options.seed,
     resamples: options.resamples,
   };

@@ -104,7 +104,7 @@ const MOST_VERTICES = 500;
 
 /**
  * The largest rings, in their order, with two decimals. Rings of more than 500 vertices are simplified within 0.5 px,
- * and twice as much until they fit.
+ * and twice as much until they fit; no part of an outline is left out.
  */
 export function readableRings(polygon: Polygon): ReportRing[] {
   return largest(polygon).map((ring) => fewerVertices(ring).map(({ x, y }) => [round(x), round(y)] as const));
@@ -119,9 +119,9 @@ function largest(polygon: Polygon): Polygon {
 
 function fewerVertices(ring: Ring): Ring {
   let fewer = ring;
-  for (let tolerance = 0.5; fewer.length > MOST_VERTICES && tolerance < 1e9; tolerance *= 2)
+  for (let tolerance = 0.5; fewer.length > MOST_VERTICES && tolerance < Infinity; tolerance *= 2)
     fewer = simplifyRing(ring, tolerance);
-  return fewer.slice(0, MOST_VERTICES);
+  return fewer.slice(0, MOST_VERTICES); // What is still too long has all its vertices in one place.
 }
 
 function round(value: number): number {

@@ -35,6 +35,8 @@ export interface EvaluateOptions {
   readonly matchBy?: MatchBy;
   /** Extra part of the box's long side in the network's square; absent: that of the run, else 0.15. */
   readonly context?: number;
+  /** Whether the reports show published figures beside the measured ones. */
+  readonly published?: boolean;
   readonly seed: number;
   /** Resamples of the bootstrap; 0 = no intervals. */
   readonly resamples: number;

@@ -1,8 +1,8 @@
 /** From the table of instances to means with intervals for each method: overall, per class, per size, per source. */
 import type { Random } from "../random.js";
-import type { GroupScore, MethodReport } from "../report/types.js";
+import type { GroupScore, Interval, MethodReport } from "../report/types.js";
 import type { GroupMeans } from "./bootstrap.js";
-import { EMPTY, intervalOf, MeanOfGroups, resampleGroup } from "./bootstrap.js";
+import { EMPTY, intervalOf, MeanOfClasses, resampleGroup } from "./bootstrap.js";
 import type { InstanceTable } from "./instance-table.js";
 import { SIZE_NAMES, sizeOfArea } from "./instance-table.js";
 
@@ -38,8 +38,7 @@ export function summarizeMethods(
   { resamples, random }: Resampling,
 ): MethodNumbers[] {
   const values = table.values;
-  const classMean = new MeanOfGroups(values.columns, resamples, "groups");
-  const instanceMean = new MeanOfGroups(values.columns, resamples, "instances");
+  const classes = new MeanOfClasses(values.columns, resamples);
   const scores = Array.from({ length: table.methods }, () => ({
     perClass: [] as GroupScore[],
     perSize: [] as GroupScore[],
@@ -59,10 +58,11 @@ export function summarizeMethods(
   for (const [number, members] of groupRows(table.category, names.categories.length).entries()) {
     const group = resample(members, `class/${number}`);
     if (group === undefined) continue;
-    classMean.add(group);
-    instanceMean.add(group);
+    classes.add(group);
     addScores("perClass", names.categories[number]!, group);
   }
+  const classMean = classes.finish(random.fork("class mean"));
+  const instanceMean = resample(allRows(table.count), "instances");
   const sizes = Int32Array.from(table.area, (area) => SIZE_NAMES.indexOf(sizeOfArea(area)));
   for (const [number, members] of groupRows(sizes, SIZE_NAMES.length).entries())
     addScores("perSize", SIZE_NAMES[number]!, resample(members, `size/${number}`));
@@ -73,16 +73,22 @@ export function summarizeMethods(
     if (members.length > 0) addScores("perSource", name, resample(members, `source/${name}`));
   }
 
+  const meanIn = (group: GroupMeans | undefined, column: number): Interval =>
+    group === undefined ? EMPTY : intervalOf(group, values.columns, column);
   return scores.map(({ perClass, perSize, perSource }, method) => ({
-    classMean: classMean.interval(2 * method),
-    instanceMean: instanceMean.interval(2 * method),
-    boundaryClassMean: classMean.interval(2 * method + 1),
-    boundaryInstanceMean: instanceMean.interval(2 * method + 1),
+    classMean: meanIn(classMean, 2 * method),
+    instanceMean: meanIn(instanceMean, 2 * method),
+    boundaryClassMean: meanIn(classMean, 2 * method + 1),
+    boundaryInstanceMean: meanIn(instanceMean, 2 * method + 1),
     failed: table.failed[method]!,
     perClass,
     perSize,
     ...(names.sources !== undefined && { perSource }),
   }));
+}
+
+export function allRows(count: number): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, row) => row);
 }
 
 /** Rows by group number, ascending. */

@@ -180,9 +180,10 @@ export async function removeLeftovers(folder: string, names: readonly string[]):
 /**
  * Makes a folder and those above it. Not with Node's `recursive`: some file systems (/proc, network mounts) say ENOENT
  * to a new entry of an existing folder, and Node 20 and 22 then try for ever.
+ * @returns the folders that were missing, outermost first
  * @throws E_WRITE when something else has the name, or the folder above takes no entry
  */
-export async function makeFolder(path: string): Promise<void> {
+export async function makeFolder(path: string): Promise<readonly string[]> {
   const missing: string[] = [];
   for (let folder = resolve(path); !(await isFolder(folder)); folder = dirname(folder)) missing.unshift(folder);
   for (const folder of missing) {
@@ -198,6 +199,7 @@ export async function makeFolder(path: string): Promise<void> {
       );
     }
   }
+  return missing;
 }
 
 /** False for a path that cannot be examined: making the folder says why. The root is one. */

@@ -1,5 +1,5 @@
 /** What is asked of paths and folders before anything is read or written there. */
-import { realpath, stat } from "node:fs/promises";
+import { realpath, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { EXIT, PolyrnnError } from "../errors.js";
 
@@ -23,6 +23,21 @@ export async function realPathOf(path: string): Promise<string> {
 export function isInside(folder: string, path: string): boolean {
   const way = relative(folder, path);
   return way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}
+
+/**
+ * What a failed command does with a folder that was empty before: the same command can run again. Whatever another
+ * program put there meanwhile stays.
+ * @param made  folders that makeFolder made on the way to it, outermost first
+ * @param names what the command may have written in it
+ */
+export async function takeBackFolder(folder: string, made: readonly string[], names: readonly string[]): Promise<void> {
+  try {
+    for (const name of names) await rm(join(folder, name), { force: true });
+    for (const empty of [...made].reverse()) await rmdir(empty);
+  } catch {
+    // What cannot be removed stays; the error that led here is the one to report.
+  }
 }
 
 /**

@@ -14,6 +14,12 @@ export const EOS = CELL_COUNT;
 /** Classes of the decoder: every cell and end-of-sequence. */
 export const CLASS_COUNT = CELL_COUNT + 1;
 
+/** Fine cells along one side of a grid cell, and along one side of the refined mask (network/refine.ts). */
+export const FINE_PER_CELL = 4;
+export const FINE_SIZE = GRID_SIZE * FINE_PER_CELL;
+/** Fine cells of a crop. */
+export const FINE_COUNT = FINE_SIZE * FINE_SIZE;
+
 /** Side of the network's input in pixels (paper: 224): what a crop window is scaled to. */
 export const CROP_SIZE = 224;
 

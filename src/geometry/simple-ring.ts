@@ -1,40 +1,116 @@
 /**
- * Whether a ring of a file is a valid outline: at least three vertices, none twice, with an area, and no two edges that
- * share more than the vertex between neighbors. Geometry libraries refuse every other (OGC Simple Features, 6.1.11.1).
+ * Rings that do not cross or touch themselves. A labeling tool may refuse others, and a fill rule decides what lies
+ * inside them. Quick for rings of a few hundred vertices; larger ones come back as they are.
  */
 import type { ImagePoint, Ring } from "../types.js";
-import { countDistinct, signedArea } from "./ring.js";
+import { crossingEdges, removeRepeated } from "./ring.js";
 
-/** Files hold two decimals; in whole hundredths of a pixel every product below is exact. */
-const PER_PIXEL = 100;
+/** Rings with more vertices are left alone: the work grows with the cube of their number. */
+const MOST_VERTICES = 600;
 
-/** @param ring image pixels, rounded to two decimals; the check takes the square of its vertices in time */
-export function isValidRing(ring: Ring): boolean {
-  const points = ring.map(({ x, y }) => ({ x: Math.round(x * PER_PIXEL), y: Math.round(y * PER_PIXEL) }));
-  const count = points.length;
-  if (count < 3 || countDistinct(points) < count || signedArea(points) === 0) return false;
-  for (let i = 0; i < count; i++) {
-    const a = points[i]!,
-      b = points[(i + 1) % count]!;
-    // The next edge shares b; it may not run back over this one.
-    const after = points[(i + 2) % count]!;
-    if (turn(a, b, after) === 0 && (a.x - b.x) * (after.x - b.x) + (a.y - b.y) * (after.y - b.y) > 0) return false;
-    for (let j = i + 2; j < count; j++) {
-      if ((j + 1) % count !== i && share(a, b, points[j]!, points[(j + 1) % count]!)) return false;
+/**
+ * A ring whose edges meet only where they follow one another. Where two edges cross, the part between them is walked the
+ * other way round (2-opt), which keeps all vertices. Where edges still touch, vertices are left out: first the one that
+ * leaves the fewest such places, of equals the one without which the ring is worth most. A simple ring comes back as it
+ * is; a ring of three vertices, or all on one line, cannot be made simple.
+ * @param worthOf the larger, the better
+ */
+export function makeSimple(ring: Ring, worthOf: (ring: Ring) => number): Ring {
+  if (ring.length > MOST_VERTICES || isSimple(ring)) return ring;
+  return withoutContacts(removeRepeated(uncross(ring)), worthOf);
+}
+
+/** True when edges meet only where they follow one another. */
+export function isSimple(ring: Ring): boolean {
+  return contactsOf(ring).every((count) => count === 0);
+}
+
+/** Each turn makes the ring shorter. The limit ends it where rounding hides that. */
+function uncross(ring: Ring): Ring {
+  let points = ring;
+  for (let turns = 0; turns < 4 * ring.length; turns++) {
+    const edges = crossingEdges(points);
+    if (edges === undefined) break;
+    const [from, to] = [Math.min(...edges) + 1, Math.max(...edges) + 1];
+    points = [...points.slice(0, from), ...points.slice(from, to).reverse(), ...points.slice(to)];
+  }
+  return points;
+}
+
+function withoutContacts(ring: Ring, worthOf: (ring: Ring) => number): Ring {
+  let points = ring;
+  while (points.length > 3) {
+    const contacts = contactsOf(points);
+    if (contacts.every((count) => count === 0)) break;
+    const left = points.map((_, at) => contactsWithout(points, at, contacts));
+    const fewest = Math.min(...left);
+    const without = left.flatMap((count, at) =>
+      count === fewest ? [removeRepeated(points.filter((_, other) => other !== at))] : [],
+    );
+    points = without.length === 1 ? without[0]! : bestOf(without, worthOf);
+  }
+  return points;
+}
+
+function bestOf(rings: readonly Ring[], worthOf: (ring: Ring) => number): Ring {
+  const worths = rings.map(worthOf);
+  return rings[worths.indexOf(Math.max(...worths))]!;
+}
+
+/** For each edge, with how many others it meets where it should not. */
+function contactsOf(ring: Ring): number[] {
+  const counts = ring.map(() => 0);
+  for (let one = 0; one < ring.length; one++) {
+    for (let other = one + 1; other < ring.length; other++) {
+      if (!edgesMeet(ring, one, other)) continue;
+      counts[one]!++;
+      counts[other]!++;
     }
   }
-  return true;
+  return counts;
 }
 
-/** Whether the closed segments a-b and c-d have a point in common. */
-function share(a: ImagePoint, b: ImagePoint, c: ImagePoint, d: ImagePoint): boolean {
-  if (Math.max(a.x, b.x) < Math.min(c.x, d.x) || Math.max(c.x, d.x) < Math.min(a.x, b.x)) return false;
-  if (Math.max(a.y, b.y) < Math.min(c.y, d.y) || Math.max(c.y, d.y) < Math.min(a.y, b.y)) return false;
-  // In line, they overlap as their bounds do.
-  return turn(a, b, c) * turn(a, b, d) <= 0 && turn(c, d, a) * turn(c, d, b) <= 0;
+/** Pairs of edges that meet when a vertex is left out. @param contacts of the whole ring */
+function contactsWithout(ring: Ring, vertex: number, contacts: readonly number[]): number {
+  const count = ring.length;
+  const before = (vertex + count - 1) % count;
+  const total = contacts.reduce((sum, each) => sum + each, 0) / 2;
+  const gone = contacts[before]! + contacts[vertex]! - (edgesMeet(ring, before, vertex) ? 1 : 0);
+  const smaller = ring.filter((_, at) => at !== vertex);
+  const joined = (vertex + count - 2) % (count - 1); // the edge that takes the place of both
+  const added = smaller.filter((_, at) => at !== joined && edgesMeet(smaller, joined, at)).length;
+  return total - gone + added;
 }
 
-/** -1, 0 or 1: the side of the line a-b that the point is on. */
-function turn(a: ImagePoint, b: ImagePoint, point: ImagePoint): number {
+/** Edges that follow one another may share their vertex, others nothing. */
+function edgesMeet(ring: Ring, one: number, other: number): boolean {
+  const count = ring.length;
+  const [a, b] = [ring[one]!, ring[(one + 1) % count]!];
+  const [c, d] = [ring[other]!, ring[(other + 1) % count]!];
+  if ((one + 1) % count === other) return foldsBack(a, b, d);
+  if ((other + 1) % count === one) return foldsBack(c, d, b);
+  const [fromC, fromD] = [side(a, b, c), side(a, b, d)];
+  const [fromA, fromB] = [side(c, d, a), side(c, d, b)];
+  if (fromC * fromD < 0 && fromA * fromB < 0) return true;
+  return (
+    (fromC === 0 && isWithin(c, a, b)) ||
+    (fromD === 0 && isWithin(d, a, b)) ||
+    (fromA === 0 && isWithin(a, c, d)) ||
+    (fromB === 0 && isWithin(b, c, d))
+  );
+}
+
+/** Whether the way from a over b to c goes back over itself. */
+function foldsBack(a: ImagePoint, b: ImagePoint, c: ImagePoint): boolean {
+  return side(a, b, c) === 0 && (a.x - b.x) * (c.x - b.x) + (a.y - b.y) * (c.y - b.y) > 0;
+}
+
+/** For a point on the line through a and b. */
+function isWithin({ x, y }: ImagePoint, a: ImagePoint, b: ImagePoint): boolean {
+  return x >= Math.min(a.x, b.x) && x <= Math.max(a.x, b.x) && y >= Math.min(a.y, b.y) && y <= Math.max(a.y, b.y);
+}
+
+/** 1 or -1: which side of the line a-b the point is on; 0 on the line. */
+function side(a: ImagePoint, b: ImagePoint, point: ImagePoint): number {
   return Math.sign((b.x - a.x) * (point.y - a.y) - (b.y - a.y) * (point.x - a.x));
 }

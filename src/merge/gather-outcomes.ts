@@ -9,6 +9,7 @@ import type { Selection } from "../annotate/select.js";
 import { decide } from "../annotate/select.js";
 import { shardsOf } from "../annotate/shard.js";
 import type { MergedShards } from "../annotate/summary.js";
+import { count } from "../count.js";
 import type { Dataset } from "../dataset/dataset.js";
 import { invalidData } from "../errors.js";
 import { JOURNAL_FILE } from "../files/run-layout.js";
@@ -150,7 +151,9 @@ async function openParts(
       else index.set(outcome.ordinal, line, outcome.status === "failed");
     }
     if (damagedLines.length > 0)
-      host.note(`${journalPath}: damaged line(s) ${damagedLines.slice(0, 10).join(", ")}; their instances are missing`);
+      host.note(
+        `${journalPath}: ${count(damagedLines.length, "damaged line")} (${damagedLines.slice(0, 10).join(", ")}); what stood there is missing`,
+      );
     readers.set(shard.index, await JournalReader.open(journalPath));
   }
   return {

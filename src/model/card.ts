@@ -64,6 +64,13 @@ const OPTIONS = {
   tiny: { features: channels, rank: channels },
 } satisfies Record<ArchitectureOptions["name"], object>;
 
+/** Options that a card may leave out, as cards before they existed do. */
+const LATER_OPTIONS = {
+  mobile: { refine: { type: "boolean" } },
+  vgg16: {},
+  tiny: { refine: { type: "boolean" } },
+} satisfies Record<ArchitectureOptions["name"], object>;
+
 const architectures = Object.entries(OPTIONS).map(([name, options]) => {
   const properties = {
     name: { const: name },
@@ -71,7 +78,11 @@ const architectures = Object.entries(OPTIONS).map(([name, options]) => {
     ...options,
     peepholes: { type: "boolean" },
   };
-  return { properties, required: Object.keys(properties), additionalProperties: false };
+  return {
+    properties: { ...properties, ...LATER_OPTIONS[name as ArchitectureOptions["name"]] },
+    required: Object.keys(properties),
+    additionalProperties: false,
+  };
 });
 
 const SCHEMA = {

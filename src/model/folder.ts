@@ -2,6 +2,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { count } from "../count.js";
 import { PolyrnnError, unavailable } from "../errors.js";
 import { whyNotJson } from "../files/recognize.js";
 import { describeValue, parseForeignJson } from "../foreign.js";
@@ -37,13 +38,22 @@ export async function listModels(): Promise<readonly ListedModel[]> {
   return models;
 }
 
+/** Networks that `polyrnn train --model` knows and that have no weights of their own: how to come by a model of one. */
+const WITHOUT_WEIGHTS: Readonly<Record<string, string>> = {
+  vgg16:
+    "Make one from ImageNet weights with `polyrnn models import vgg16 FILE --out DIR`, train it with " +
+    "`polyrnn train --model DIR`, and name its folder; `mobile` comes with weights.",
+  tiny: "It is for trying out `polyrnn train --model tiny`; name the folder of such a run. `mobile` comes with weights.",
+};
+
 /**
  * @param nameOrPath a bundled model's name, a folder, or a model.json; a name wins over a folder called so, which then
  *   is ./name
+ * @param extra names that the caller takes besides, for the message
  * @returns the model's folder, absolute; it holds a model.json
  * @throws E_UNAVAILABLE when there is no such model
  */
-export async function findModelFolder(nameOrPath: string): Promise<string> {
+export async function findModelFolder(nameOrPath: string, extra: readonly string[] = []): Promise<string> {
   const bundled = await bundledFolders();
   const named = bundled.find((folder) => basename(folder) === nameOrPath);
   if (named !== undefined) return named;
@@ -55,7 +65,14 @@ export async function findModelFolder(nameOrPath: string): Promise<string> {
       "Check the path; `polyrnn models` lists the models that need none.",
     );
   }
-  const names = bundled.map((folder) => basename(folder));
+  const names = [...new Set([...bundled.map((folder) => basename(folder)), ...extra])];
+  const withoutWeights = Object.hasOwn(WITHOUT_WEIGHTS, nameOrPath) ? WITHOUT_WEIGHTS[nameOrPath] : undefined;
+  if (withoutWeights !== undefined) {
+    throw unavailable(
+      `model ${JSON.stringify(nameOrPath)}: expected a model with weights, received a network that comes without`,
+      withoutWeights,
+    );
+  }
   const nearest = nearestName(nameOrPath, names);
   throw unavailable(
     `model ${JSON.stringify(nameOrPath)}: expected one of ${names.join(", ")}, or a folder with ${CARD_FILE} in it`,
@@ -90,7 +107,7 @@ export async function readCard(folder: string): Promise<ModelCard> {
   let text = "{";
   try {
     const { size } = await stat(path);
-    if (size > MAX_CARD_BYTES) throw new Error(`it has ${size} bytes, more than ${MAX_CARD_BYTES}`);
+    if (size > MAX_CARD_BYTES) throw new Error(`it has ${count(size, "byte")}, more than ${MAX_CARD_BYTES}`);
     text = await readFile(path, "utf8");
     card = parseForeignJson(text);
   } catch (error) {

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { count } from "../count.js";
 import { PolyrnnError, unavailable } from "../errors.js";
 import { describeNetwork } from "../network/build.js";
 import type { PolygonRnn } from "../network/polygon-rnn.js";
@@ -114,8 +115,8 @@ async function addWeights(
   const { bytes, sha256 } = await readAndHash(path);
   if (sha256 !== expected.sha256 || bytes.byteLength !== expected.bytes) {
     throw unavailable(
-      `${path}: expected sha256 ${expected.sha256.slice(0, 12)} (${expected.bytes} bytes) ` +
-        `but received ${sha256.slice(0, 12)} (${bytes.byteLength} bytes)`,
+      `${path}: expected sha256 ${expected.sha256.slice(0, 12)} (${count(expected.bytes, "byte")}) ` +
+        `but received ${sha256.slice(0, 12)} (${count(bytes.byteLength, "byte")})`,
       "The file is damaged or belongs to another model. Fetch it again.",
     );
   }
@@ -132,9 +133,10 @@ export function checkWeights(
   where: string,
 ): void {
   const missing = [...expected.keys()].filter((name) => !weights.has(name));
-  if (missing.length > 0) throw misfit(where, `${expected.size} tensors`, `a model without ${listed(missing)}`);
+  if (missing.length > 0) throw misfit(where, count(expected.size, "tensor"), `a model without ${listed(missing)}`);
   const extra = [...weights.keys()].filter((name) => !expected.has(name));
-  if (extra.length > 0) throw misfit(where, `${expected.size} tensors`, `a model with ${listed(extra)} besides them`);
+  if (extra.length > 0)
+    throw misfit(where, count(expected.size, "tensor"), `a model with ${listed(extra)} besides them`);
   for (const [name, shape] of expected) {
     const tensor = weights.get(name)!;
     if (shape.join() !== tensor.shape.join()) {

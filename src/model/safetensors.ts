@@ -6,6 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
+import { count } from "../count.js";
 import type { PolyrnnError } from "../errors.js";
 import { cannotWrite, missingInput, reasonOf, unavailable } from "../errors.js";
 import { describeValue, parseForeignJson } from "../foreign.js";
@@ -86,7 +87,7 @@ export async function readAndHash(path: string): Promise<{ readonly bytes: Uint8
     let position = 0;
     while (position < size) {
       const { bytesRead } = await file.read(bytes, position, Math.min(READ_BYTES, size - position), position);
-      if (bytesRead === 0) throw bad(path, `${size} bytes`, `${position}: it became shorter while it was read`);
+      if (bytesRead === 0) throw bad(path, count(size, "byte"), `${position}: it became shorter while it was read`);
       hash.update(bytes.subarray(position, position + bytesRead));
       position += bytesRead;
     }
@@ -111,7 +112,7 @@ export function parseSafetensors(bytes: Uint8Array, where: string): SafetensorsF
   const headerBytes = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   const limit = Math.min(MAX_HEADER_BYTES, bytes.byteLength - 8);
   if (headerBytes > BigInt(limit))
-    throw bad(where, `a header of at most ${limit} bytes`, `a header length of ${headerBytes}`);
+    throw bad(where, `a header of at most ${count(limit, "byte")}`, `a header length of ${headerBytes}`);
   const dataStart = 8 + Number(headerBytes);
   const header = parseHeader(bytes.subarray(8, dataStart), where);
   const data = bytes.subarray(dataStart);
@@ -168,7 +169,8 @@ function readEntry(value: unknown, dataBytes: number, where: string): Entry {
   const [begin, end] = [offsets[0]!, offsets[1]!];
   if (begin > end || end > dataBytes) throw bad(where, `data_offsets within 0..${dataBytes}`, describe(offsets));
   const expected = shape.reduce((product, length) => product * length, size);
-  if (expected !== end - begin) throw bad(where, `${expected} bytes for ${dtype} ${describe(shape)}`, `${end - begin}`);
+  if (expected !== end - begin)
+    throw bad(where, `${count(expected, "byte")} for ${dtype} ${describe(shape)}`, `${end - begin}`);
   return { dtype, shape, begin, end };
 }
 
@@ -186,7 +188,7 @@ function checkCoverage(sorted: readonly (Entry & { name: string })[], dataBytes:
     }
     covered = end;
   }
-  if (covered !== dataBytes) throw bad(where, `${covered} bytes of tensors`, `${dataBytes}`);
+  if (covered !== dataBytes) throw bad(where, `${count(covered, "byte")} of tensors`, `${dataBytes}`);
 }
 
 /**

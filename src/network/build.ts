@@ -13,7 +13,7 @@ import { vgg16 } from "./vgg16.js";
 
 /** What a model card chooses, as it is for a network that has no card yet. */
 export const DEFAULT_ARCHITECTURES: { readonly [N in ArchitectureOptions["name"]]: ArchitectureOf<N> } = {
-  mobile: { name: "mobile", widths: [24, 16], features: 128, skip: 64, rank: 128, peepholes: false },
+  mobile: { name: "mobile", widths: [24, 16], features: 128, skip: 64, rank: 128, peepholes: false, refine: true },
   // Castrejon et al., CVPR 2017: 16 channels in both ConvLSTM layers.
   vgg16: { name: "vgg16", widths: [16, 16], peepholes: false },
   tiny: { name: "tiny", widths: [12, 12], features: 16, rank: 32, peepholes: false },
@@ -21,11 +21,11 @@ export const DEFAULT_ARCHITECTURES: { readonly [N in ArchitectureOptions["name"]
 
 /** Channels that no card chooses. */
 const FIXED_CHANNELS = {
-  mobile: { mapsHidden: 32 },
+  mobile: { mapsHidden: 32, refineWidths: [32, 16, 8] },
   // Castrejon et al., CVPR 2017: every skip and the fused features.
   vgg16: { features: 128 },
   // The encoder's convolutions, at 1/2, 1/4, 1/8 and 1/16 of the input.
-  tiny: { mapsHidden: 4, encoder: [4, 6, 8, 8] },
+  tiny: { mapsHidden: 4, encoder: [4, 6, 8, 8], refineWidths: [4, 4, 4] },
 } as const;
 
 export function describeNetwork(options: ArchitectureOptions): PolygonRnn {

@@ -60,10 +60,18 @@ export interface LightOptions {
   readonly peepholes: boolean;
 }
 
+/** What the encoder of a network with the light decoder gives. */
+export interface LightFeatures<T> {
+  /** [B, F, 28, 28], after ReLU. */
+  readonly features: T;
+  /** Logits, [B, 1, 112, 112]; absent without the option `refine`. */
+  readonly fineMask?: T;
+}
+
 /** What a network with the light decoder has of its own. */
 export interface LightEncoder {
-  /** @param x normalized pixels, [B, 3, 224, 224] @returns [B, F, 28, 28], after ReLU */
-  encode<T>(ops: TensorOps<T>, x: T): T;
+  /** @param x normalized pixels, [B, 3, 224, 224] */
+  encode<T>(ops: TensorOps<T>, x: T): LightFeatures<T>;
   listWeights(list: WeightList): void;
 }
 
@@ -84,12 +92,18 @@ export function lightNetwork(options: LightOptions, encoder: LightEncoder): Poly
   });
 }
 
-/** @param features [B, F, 28, 28] */
-function encodeMaps<T>(ops: TensorOps<T>, features: T): Encoded<T> {
+function encodeMaps<T>(ops: TensorOps<T>, { features, fineMask }: LightFeatures<T>): Encoded<T> {
   const maps = ops.conv2d(ops.relu(ops.conv2d(features, "maps.hidden")), "maps.out"); // [B, 3, 28, 28] logits
   const shown = ops.affine(ops.sigmoid(maps), 2, -1); // -1..1
   const hoisted = ops.conv2d(ops.concatChannels([features, shown]), "decoder.gates_features"); // [B, 4 * C1, 28, 28]
-  return { features, edge: ops.channel(maps, 0), vertex: ops.channel(maps, 1), mask: ops.channel(maps, 2), hoisted };
+  return {
+    features,
+    edge: ops.channel(maps, 0),
+    vertex: ops.channel(maps, 1),
+    mask: ops.channel(maps, 2),
+    ...(fineMask !== undefined && { fineMask }),
+    hoisted,
+  };
 }
 
 /** @param hidden h of layer two, [N, C2, 28, 28] @returns [N, 785] */

@@ -9,27 +9,37 @@
 import { GRID_SIZE } from "../geometry/grid.js";
 import { lightNetwork } from "./decoder.js";
 import type { ArchitectureOf, PolygonRnn } from "./polygon-rnn.js";
+import type { RefineWidths } from "./refine.js";
+import { listRefine, refineMask } from "./refine.js";
 import type { TensorOps } from "./tensor-ops.js";
 import type { WeightList } from "./weights.js";
 
 type MobileOptions = ArchitectureOf<"mobile"> & {
   /** Channels between features and maps. */
   readonly mapsHidden: number;
+  readonly refineWidths: RefineWidths;
 };
 
 export function mobile(options: MobileOptions): PolygonRnn {
   return lightNetwork(options, {
-    encode: fuseTaps,
+    encode(ops, x) {
+      const taps = mobileNetV2(ops, x);
+      const features = fuseTaps(ops, taps);
+      return options.refine === true ? { features, fineMask: refineMask(ops, { ...taps, features }) } : { features };
+    },
     listWeights(list) {
       listMobileNetV2(list);
       listFusion(list, options);
+      if (options.refine === true) {
+        const { features, refineWidths } = options;
+        listRefine(list, { features, c4: TAP_CHANNELS.c4, c2: TAP_CHANNELS.c2 }, refineWidths);
+      }
     },
   });
 }
 
-/** @param x [B, 3, 224, 224] @returns features [B, F, 28, 28] */
-function fuseTaps<T>(ops: TensorOps<T>, x: T): T {
-  const taps = mobileNetV2(ops, x);
+/** @returns features [B, F, 28, 28] */
+function fuseTaps<T>(ops: TensorOps<T>, taps: MobileNetTaps<T>): T {
   const skips = ops.relu(
     ops.concatChannels([
       ops.conv2d(taps.c4, "skip.c4", { stride: 2 }), // 56 -> 28
@@ -70,17 +80,18 @@ const STEM_CHANNELS = 32;
 const BLOCK_0_CHANNELS = 16;
 const EXPANSION = 6;
 
-/** Outputs of blocks 2, 5, 12 and 16, at 1/4, 1/8, 1/16 and 1/32 of the input. */
-const TAP_CHANNELS = { c4: 24, c8: 32, c16: 96, c32: 320 } as const;
+/** Outputs of blocks 0, 2, 5, 12 and 16, at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input. */
+const TAP_CHANNELS = { c2: BLOCK_0_CHANNELS, c4: 24, c8: 32, c16: 96, c32: 320 } as const;
 
 interface MobileNetTaps<T> {
+  readonly c2: T;
   readonly c4: T;
   readonly c8: T;
   readonly c16: T;
   readonly c32: T;
 }
 
-/** @param x [B, 3, 224, 224], RGB, value / 127.5 - 1 @returns the four taps */
+/** @param x [B, 3, 224, 224], RGB, value / 127.5 - 1 @returns the five taps */
 function mobileNetV2<T>(ops: TensorOps<T>, x: T): MobileNetTaps<T> {
   x = ops.relu6(ops.conv2d(x, "encoder.stem", { stride: 2, padding: "right-bottom" })); // [B, 32, 112, 112]
   x = ops.relu6(ops.conv2d(x, "encoder.block_0.depthwise", { depthwise: true }));
@@ -93,8 +104,8 @@ function mobileNetV2<T>(ops: TensorOps<T>, x: T): MobileNetTaps<T> {
     inputs = channels;
     outputs.push(x);
   });
-  // 24 x 56 x 56, 32 x 28 x 28, 96 x 14 x 14, 320 x 7 x 7
-  return { c4: outputs[2]!, c8: outputs[5]!, c16: outputs[12]!, c32: outputs[16]! };
+  // 16 x 112 x 112, 24 x 56 x 56, 32 x 28 x 28, 96 x 14 x 14, 320 x 7 x 7
+  return { c2: outputs[0]!, c4: outputs[2]!, c8: outputs[5]!, c16: outputs[12]!, c32: outputs[16]! };
 }
 
 function invertedResidual<T>(ops: TensorOps<T>, x: T, name: string, stride: 1 | 2): T {

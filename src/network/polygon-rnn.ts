@@ -14,7 +14,7 @@ export type StateWidths = readonly [number, number];
 
 /**
  * The `architecture` field of a model card. `features`, `skip` and `rank` are channels of the image features, of each
- * fused tap and of the low-rank dense layer.
+ * fused tap and of the low-rank dense layer. `refine` adds the refined mask (network/refine.ts); absent means false.
  */
 export type ArchitectureOptions =
   | {
@@ -24,6 +24,7 @@ export type ArchitectureOptions =
       readonly skip: number;
       readonly rank: number;
       readonly peepholes: boolean;
+      readonly refine?: boolean;
     }
   | { readonly name: "vgg16"; readonly widths: StateWidths; readonly peepholes: boolean }
   | {
@@ -32,6 +33,7 @@ export type ArchitectureOptions =
       readonly features: number;
       readonly rank: number;
       readonly peepholes: boolean;
+      readonly refine?: boolean;
     };
 
 /** The options of one architecture. */
@@ -47,6 +49,8 @@ export interface Encoded<T> {
   readonly vertex: T;
   /** Logits of the object's mask, [B, 1, 28, 28]; the 2017 network has none. */
   readonly mask?: T;
+  /** Logits of the object's mask, refined, [B, 1, 112, 112]; only with the option `refine`. */
+  readonly fineMask?: T;
   /** Part of layer one's gates that sees the image, [B, 4 * widths[0], 28, 28]. */
   readonly hoisted: T;
 }

@@ -2,6 +2,9 @@
  * Markup for pages: templates, numbers and tables. Names, ids and paths come from files, and a report is opened in a
  * browser, so whatever goes into a template is escaped unless it is markup already. A mean over nothing is shown as a
  * dash, never as 0.
+ *
+ * A template never cuts: it also holds the points of polygons, photographs and sentences. Text from outside is cut where
+ * it is put in, by `shownText`.
  */
 
 /** Text that is HTML. Only this file makes it from strings. */
@@ -28,18 +31,28 @@ function textOf(value: Fragment): string {
   return value.map(textOf).join("");
 }
 
-/** Characters of a name that are shown, so that one name cannot fill the page. */
+/** Characters of a text from outside that are shown, so that one name cannot fill the page. */
 const MAX_TEXT = 300;
 /** Control characters and bidirectional marks (Unicode UAX 9): both could hide what a name says. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
-/** A name as a page shows it, not yet escaped. */
-export function shownText(text: string, longest = MAX_TEXT): string {
-  return (text.length > longest ? `${text.slice(0, longest)}…` : text).replace(INVISIBLE, "\uFFFD");
+/** Text from outside (a name, an id, a path) as a page shows it, not yet escaped; "…" says that it was cut. */
+export function shownText(text: string | number, longest = MAX_TEXT): string {
+  return cutText(String(text), longest, "…").replace(INVISIBLE, "\uFFFD");
+}
+
+/**
+ * @param longest characters that are kept; a character of two code units stays whole
+ * @param mark    put in the place of the rest
+ */
+export function cutText(text: string, longest: number, mark: string): string {
+  if (text.length <= longest) return text;
+  const end = /[\uD800-\uDBFF]/.test(text[longest - 1]!) ? longest - 1 : longest;
+  return `${text.slice(0, end)}${mark}`;
 }
 
 function escapeText(text: string): string {
-  return shownText(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  return text.replace(INVISIBLE, "\uFFFD").replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /** Stands for a mean over nothing. */
@@ -60,12 +73,13 @@ export function whole(value: number): string {
   return value.toLocaleString("en-US");
 }
 
-/** "0.701–0.734"; empty where there is no interval. */
+/** "0.701–0.734"; a dash for a single instance, which has no interval; empty where none was asked for. */
 export function rangeOf(
-  { low, high }: { readonly low: number | null; readonly high: number | null },
+  { low, high, count }: { readonly low: number | null; readonly high: number | null; readonly count: number },
   format: (value: number | null) => string = ratio,
 ): string {
-  return low === null || high === null ? "" : `${format(low)}–${format(high)}`;
+  if (low === null || high === null) return count === 1 ? NOTHING : "";
+  return `${format(low)}–${format(high)}`;
 }
 
 export interface Column {

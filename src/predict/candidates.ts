@@ -9,7 +9,7 @@
  */
 import type { CropFrame } from "../crop/crop.js";
 import type { EncodedBatch, Engine } from "../engine/engine.js";
-import { CELL_COUNT } from "../geometry/grid.js";
+import { CELL_COUNT, FINE_COUNT } from "../geometry/grid.js";
 import { firstVertices } from "./choose-vertex.js";
 import type { Sequence } from "./decode-loop.js";
 import { bestFirstVertices } from "./decode-loop.js";
@@ -17,11 +17,9 @@ import type { DecodeTimes, Encode } from "./decode.js";
 import { decodeFrom, encodeAndDecode } from "./decode.js";
 import type { View } from "./flip.js";
 import { flipCrops, flippedView, meanOfBoth, viewAsItLies } from "./flip.js";
-import { fitOf } from "./mask-agreement.js";
+import { fitOf, isFineMap } from "./mask-agreement.js";
 import type { DecodeOptions } from "./options.js";
-
-/** A candidate score from which on a polygon is not doubted. */
-const SURE_FROM = 0.7;
+import { SURE_FROM } from "./options.js";
 
 export interface BestSequence extends Sequence {
   /** Whether it was predicted on the flipped crop; its cells are those of the crop as it lies. */
@@ -29,7 +27,8 @@ export interface BestSequence extends Sequence {
   /** With the mask map, 0..1 (predict/mask-agreement.ts); absent where the network has no such map. */
   readonly expectedIoU?: number;
   /**
-   * Mask map of the crop, [784], the mean of both where it was also encoded flipped; absent where the network has none.
+   * Map that judged it, [784], or [12544] where the network refines its mask; the mean of both where the crop was also
+   * encoded flipped. Absent where the network has no mask.
    */
   readonly maskLogits?: Float32Array;
 }
@@ -38,21 +37,6 @@ export interface DecodedBatch {
   /** One per crop, in the order of the crops. */
   readonly sequences: BestSequence[];
   readonly times: DecodeTimes;
-}
-
-/** `decodeBest` on an engine that is known. */
-export type DecodeBatch = (
-  pixels: Uint8Array,
-  frames: readonly CropFrame[],
-  options: DecodeOptions,
-) => Promise<DecodedBatch>;
-
-/** Turns whole batches of crops into sequences; predict/decoder.ts opens one. */
-export interface BatchDecoder extends Pick<Engine, "name" | "device" | "version" | "dispose"> {
-  /** Batches that keep it busy; further ones wait. */
-  readonly batchesAtOnce: number;
-  /** The pixels are handed over: nobody else uses them from then on. */
-  readonly decode: DecodeBatch;
 }
 
 /** A batch before its first step, and what it was made of. */
@@ -96,20 +80,19 @@ export async function decodeCandidates(
   options: DecodeOptions,
 ): Promise<{ best: BestSequence[]; flipped?: View }> {
   const { encoded, pixels, frames, encode } = batch;
-  const { maskLogits } = encoded;
   const firsts = bestFirstVertices(encoded);
   const sequences = await decodeFrom(encoded.select(firsts.map((_, row) => row)), firsts, options.maxSteps);
-  if (maskLogits === undefined) return { best: sequences.map((sequence) => ({ ...sequence, isFlipped: false })) };
+  if (!hasMap(encoded)) return { best: sequences.map((sequence) => ({ ...sequence, isFlipped: false })) };
 
-  const best = sequences.map((sequence, crop) => judge(sequence, false, frames[crop]!, maskOf(maskLogits, crop)));
-  const doubted = options.candidates > 1 ? best.flatMap((judged, crop) => (isSure(judged) ? [] : [crop])) : [];
+  const best = sequences.map((sequence, crop) => judge(sequence, false, frames[crop]!, mapOf(encoded, crop)));
+  const doubted = options.candidates > 1 ? best.flatMap((judged, crop) => (isSure(judged, options) ? [] : [crop])) : [];
   if (doubted.length === 0) return { best: best.map(({ sequence }) => sequence) };
 
   const flipped = flippedView(await encode(flipCrops(pixels, doubted), doubted.length), doubted);
   try {
     doubted.forEach((crop, row) => {
       const { sequence } = best[crop]!;
-      const mean = meanOfBoth(sequence.maskLogits!, maskOf(flipped.encoded.maskLogits!, row));
+      const mean = meanOfBoth(sequence.maskLogits!, mapOf(flipped.encoded, row));
       best[crop] = judge(sequence, false, frames[crop]!, mean);
     });
     // Flipped and as they lie in turn: the best first vertex there, the second one here, the second one there, ...
@@ -137,10 +120,10 @@ async function decodeFurther(
   best: Judged[],
   { view, place, crops }: FurtherCandidate,
   frames: readonly CropFrame[],
-  { maxSteps }: DecodeOptions,
+  options: DecodeOptions,
 ): Promise<void> {
   const again = crops.flatMap((crop) => {
-    if (isSure(best[crop]!)) return [];
+    if (isSure(best[crop]!, options)) return [];
     const row = view.rowOf(crop);
     const first = firstVertices(view.encoded.firstVertexLogits, row, place + 1)[place];
     return first === undefined ? [] : [{ crop, row, first }];
@@ -149,7 +132,7 @@ async function decodeFurther(
   const sequences = await decodeFrom(
     view.encoded.select(again.map(({ row }) => row)),
     again.map(({ first }) => first),
-    maxSteps,
+    options.maxSteps,
   );
   again.forEach(({ crop }, at) => {
     const sequence = { ...sequences[at]!, cells: view.toView(sequences[at]!.cells) };
@@ -158,9 +141,19 @@ async function decodeFurther(
   });
 }
 
-/** One crop's map, [784], of those of a batch. */
-export function maskOf(maskLogits: Float32Array, row: number): Float32Array {
-  return maskLogits.subarray(row * CELL_COUNT, (row + 1) * CELL_COUNT);
+/** Whether the network knows its object's mask. */
+export function hasMap({ maskLogits, fineMaskLogits }: EncodedBatch): boolean {
+  return maskLogits !== undefined || fineMaskLogits !== undefined;
+}
+
+/** The best map of one crop of a batch: the refined one, [12544], else [784]. Only where there is one. */
+export function mapOf({ maskLogits, fineMaskLogits }: EncodedBatch, row: number): Float32Array {
+  return fineMaskLogits === undefined ? maskOf(maskLogits!, row) : maskOf(fineMaskLogits, row, FINE_COUNT);
+}
+
+/** One crop's map of those of a batch. @param count cells of a map */
+export function maskOf(maskLogits: Float32Array, row: number, count = CELL_COUNT): Float32Array {
+  return maskLogits.subarray(row * count, (row + 1) * count);
 }
 
 interface Judged {
@@ -174,6 +167,6 @@ function judge(sequence: Sequence, isFlipped: boolean, frame: CropFrame, maskLog
   return { sequence: { ...sequence, isFlipped, expectedIoU, maskLogits }, candidateScore };
 }
 
-function isSure({ candidateScore }: Judged): boolean {
-  return candidateScore >= SURE_FROM;
+function isSure({ candidateScore, sequence: { maskLogits } }: Judged, { sure }: DecodeOptions): boolean {
+  return candidateScore >= (sure ?? (isFineMap(maskLogits!) ? SURE_FROM.fine : SURE_FROM.coarse));
 }

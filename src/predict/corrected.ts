@@ -5,7 +5,7 @@
  */
 import type { EncodedBatch, Engine } from "../engine/engine.js";
 import type { BestSequence, CropBatch } from "./candidates.js";
-import { decodeCandidates, maskOf } from "./candidates.js";
+import { decodeCandidates, hasMap, mapOf } from "./candidates.js";
 import type { DecodedPolygon, DecodingRule } from "./decode-loop.js";
 import { decodeLoop } from "./decode-loop.js";
 import type { DecodeTimes } from "./decode.js";
@@ -17,7 +17,7 @@ import type { DecodeOptions } from "./options.js";
 export interface CorrectedPolygons<R> {
   /** One per rule, those of forks included, cells as the crop lies. */
   readonly polygons: DecodedPolygon<R>[];
-  /** Mask map of each crop, [784]; absent where the network has none. */
+  /** The map that places each crop's vertices, [784] or [12544]; absent where the network has no mask. */
   readonly maskLogits: readonly Float32Array[] | undefined;
 }
 
@@ -35,12 +35,11 @@ export async function decodeCorrected<R extends DecodingRule<R>>(
   options: DecodeOptions,
 ): Promise<CorrectedPolygons<R> & { times: DecodeTimes }> {
   const decode = async (encoded: EncodedBatch, encode: CropBatch["encode"]): Promise<CorrectedPolygons<R>> => {
-    const { maskLogits } = encoded;
-    if (maskLogits !== undefined && options.candidates > 1)
+    if (hasMap(encoded) && options.candidates > 1)
       return fromBest({ encoded, pixels, frames, encode }, rulesOf, options);
     const rules = frames.map((_, crop) => rulesOf(crop, false));
     const polygons = await decodeLoop(encoded, rules, { maxSteps: options.maxSteps });
-    return { polygons, maskLogits: maskLogits && frames.map((_, crop) => maskOf(maskLogits, crop)) };
+    return { polygons, maskLogits: hasMap(encoded) ? frames.map((_, crop) => mapOf(encoded, crop)) : undefined };
   };
   const { decoded, times } = await encodeAndDecode(engine, pixels, frames.length, decode);
   return { ...decoded, times };

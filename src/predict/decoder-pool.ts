@@ -8,8 +8,8 @@ import { Worker } from "node:worker_threads";
 import type { DeviceName } from "../engine/engine.js";
 import { mapModels, onnxModelsFor } from "../engine/onnx/engine.js";
 import type { WeightedNetwork } from "../model/model.js";
-import type { BatchDecoder } from "./candidates.js";
 import type { Answer, Answers, Request } from "./decoder-thread.js";
+import type { BatchDecoder } from "./outline.js";
 
 /**
  * Threads on a CPU at most: each holds the weights and the working memory of a batch. Further cores work inside the

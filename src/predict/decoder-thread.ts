@@ -5,9 +5,9 @@ import type { DeviceName, Engine } from "../engine/engine.js";
 import type { OnnxModels } from "../engine/onnx/engine.js";
 import { mapModels, openOnnxModels } from "../engine/onnx/engine.js";
 import type { StateWidths } from "../network/polygon-rnn.js";
-import type { DecodedBatch } from "./candidates.js";
-import { decodeBest } from "./candidates.js";
 import type { DecodeOptions } from "./options.js";
+import type { OutlinedBatch } from "./outline.js";
+import { decodeOutlines } from "./outline.js";
 
 interface OpenRequest {
   readonly kind: "open";
@@ -32,7 +32,7 @@ export type Request = OpenRequest | DecodeRequest | { readonly kind: "close" };
 
 export interface Answers {
   readonly open: { readonly version: string };
-  readonly decode: DecodedBatch;
+  readonly decode: OutlinedBatch;
 }
 export type Answer = { readonly value: Answers[keyof Answers] } | { readonly error: string };
 
@@ -55,7 +55,7 @@ async function serve(request: Request): Promise<void> {
     const value =
       request.kind === "open"
         ? await open(request)
-        : await decodeBest(engine!, request.pixels, request.frames, request.options);
+        : await decodeOutlines(engine!, request.pixels, request.frames, request.options);
     port.postMessage({ value } satisfies Answer);
   } catch (error) {
     port.postMessage({ error: error instanceof Error ? error.message : String(error) } satisfies Answer);

@@ -7,8 +7,8 @@ import type { OpenEngineOptions, PassedOver } from "../engine/devices.js";
 import { openCandidate, openFirst } from "../engine/devices.js";
 import type { Engine } from "../engine/engine.js";
 import type { WeightedNetwork } from "../model/model.js";
-import type { BatchDecoder } from "./candidates.js";
-import { decodeBest } from "./candidates.js";
+import type { BatchDecoder } from "./outline.js";
+import { decodeOutlines } from "./outline.js";
 
 /**
  * @returns a decoder for the model, which the caller disposes, and the devices that were passed over on the way to it
@@ -37,7 +37,7 @@ export function decoderOf(engine: Engine): BatchDecoder {
     device,
     version,
     batchesAtOnce: 1,
-    decode: (pixels, frames, options) => decodeBest(engine, pixels, frames, options),
+    decode: (pixels, frames, options) => decodeOutlines(engine, pixels, frames, options),
     dispose: () => engine.dispose(),
   };
 }

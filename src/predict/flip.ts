@@ -5,7 +5,8 @@
 import { CROP_BYTES } from "../crop/crop.js";
 import { flipPixels } from "../crop/pixels.js";
 import type { EncodedBatch } from "../engine/engine.js";
-import { cellToIndex, GRID_SIZE, indexToCell, flipCells } from "../geometry/grid.js";
+import { cellToIndex, indexToCell, flipCells } from "../geometry/grid.js";
+import { sideOfMap } from "./mask-agreement.js";
 
 /** An encoded batch of crops, either as they lie or flipped. */
 export interface View {
@@ -37,9 +38,10 @@ export function flipSequence(cells: readonly number[]): number[] {
   return flipCells(cells.map(indexToCell)).map(cellToIndex);
 }
 
-/** Two maps of one crop, [784] each, the second of it flipped -> their mean, as the crop lies. */
+/** Two square maps of one crop, the second of it flipped -> their mean, as the crop lies. */
 export function meanOfBoth(map: Float32Array, flipped: Float32Array): Float32Array {
-  return map.map((value, index) => (value + flipped[index - 2 * (index % GRID_SIZE) + GRID_SIZE - 1]!) / 2);
+  const side = sideOfMap(map);
+  return map.map((value, index) => (value + flipped[index - 2 * (index % side) + side - 1]!) / 2);
 }
 
 /**

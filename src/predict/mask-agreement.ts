@@ -4,15 +4,36 @@
  * The mask map gives the expected IoU: each cell counts with its probability of belonging to the object, and nothing
  * outside the box counts. It ranks polygons much as their true IoU does. The box: an outline reaches all four sides of
  * a box that was drawn around it, so one that covers less has missed a part. Figures: bench/README.md.
+ *
+ * A map is an array of logits, row-major: 28 x 28, or 112 x 112 where the network refines its mask.
  */
 import type { CropFrame } from "../crop/crop.js";
-import { CELL_COUNT, cellCenter, GRID_SIZE, indexToCell } from "../geometry/grid.js";
+import {
+  CELL_COUNT,
+  cellCenter,
+  FINE_COUNT,
+  FINE_PER_CELL,
+  FINE_SIZE,
+  GRID_SIZE,
+  indexToCell,
+} from "../geometry/grid.js";
 import { rasterizePolygon } from "../geometry/rasterize.js";
+import type { Ring } from "../types.js";
 
-/** Pixels per cell and axis on which the polygon is filled. */
-const FINE = 4;
-/** Fine pixels along a side of the crop. */
-const SIDE = GRID_SIZE * FINE;
+/** Fine pixels along a side of the crop: polygons are filled on these. */
+const SIDE = FINE_SIZE;
+
+/** Cells along a side of a map, 28 or 112. */
+export function sideOfMap(map: Float32Array): number {
+  if (map.length === CELL_COUNT) return GRID_SIZE;
+  if (map.length === FINE_COUNT) return FINE_SIZE;
+  throw new Error(`expected a mask map of ${CELL_COUNT} or ${FINE_COUNT} cells, received ${map.length}`);
+}
+
+/** Whether a map is a refined mask. */
+export function isFineMap(map: Float32Array): boolean {
+  return sideOfMap(map) === FINE_SIZE;
+}
 
 export interface Fit {
   /** Expected IoU with the mask map, 0..1; 0 for a polygon without area. */
@@ -32,24 +53,36 @@ interface FineBox {
 }
 
 /**
- * @param cells      a polygon through the centers of these cells, indices 0..783; moved into the box as in the ring
- *   that is written
- * @param maskLogits the crop's mask map, [784]
+ * @param cells a polygon through the centers of these cells, indices 0..783; moved into the box as in the ring that is
+ *   written
+ * @param map   logits, [784] or [12544]
  */
-export function fitOf(cells: readonly number[], frame: CropFrame, maskLogits: Float32Array): Fit {
+export function fitOf(cells: readonly number[], frame: CropFrame, map: Float32Array): Fit {
   const box = fineBox(frame);
   const points = cells.map((index) => {
     const { gridX, gridY } = cellCenter(indexToCell(index));
-    return { x: clamp(gridX * FINE, box.x0, box.x1), y: clamp(gridY * FINE, box.y0, box.y1) };
+    return {
+      x: clamp(gridX * FINE_PER_CELL, box.x0, box.x1),
+      y: clamp(gridY * FINE_PER_CELL, box.y0, box.y1),
+    };
   });
-  const expectedIoU = expectedIoUOf(points, box, maskLogits);
+  const expectedIoU = expectedIoUOf(points, box, map);
   const boxCoverage = boxCoverageOf(points, box);
   return { expectedIoU, boxCoverage, candidateScore: expectedIoU * boxCoverage };
 }
 
+/** Expected IoU of a ring in image pixels with a map, [784] or [12544]. */
+export function expectedIoUOfRing(ring: Ring, frame: CropFrame, map: Float32Array): number {
+  const { left, top, side } = frame.window;
+  const scale = SIDE / side;
+  const points = ring.map(({ x, y }) => ({ x: (x - left) * scale, y: (y - top) * scale }));
+  return expectedIoUOf(points, fineBox(frame), map);
+}
+
 /** Sum of the probabilities inside over (area inside + sum of all probabilities - sum inside), in fine pixels. */
-function expectedIoUOf(points: readonly { x: number; y: number }[], box: FineBox, logits: Float32Array): number {
-  const sums = sumsDownColumns(logits, box);
+function expectedIoUOf(points: readonly { x: number; y: number }[], box: FineBox, map: Float32Array): number {
+  const sums = sumsDownColumns(map, box);
+  const perCell = SIDE / sideOfMap(map);
   const shares = Float64Array.from({ length: SIDE }, (_, x) => shareOf(x, box.x0, box.x1));
   const { counts } = rasterizePolygon([points], SIDE, SIDE);
   let inside = 0;
@@ -62,7 +95,7 @@ function expectedIoUOf(points: readonly { x: number; y: number }[], box: FineBox
       for (let from = at; from < end;) {
         const x = Math.floor(from / SIDE);
         const to = Math.min(end, (x + 1) * SIDE);
-        const column = Math.floor(x / FINE) * (SIDE + 1);
+        const column = Math.floor(x / perCell) * (SIDE + 1);
         inside += shares[x]! * (sums[column + to - x * SIDE]! - sums[column + from - x * SIDE]!);
         from = to;
       }
@@ -70,7 +103,7 @@ function expectedIoUOf(points: readonly { x: number; y: number }[], box: FineBox
     at = end;
   });
   if (area === 0) return 0;
-  const all = shares.reduce((sum, share, x) => sum + share * sums[Math.floor(x / FINE) * (SIDE + 1) + SIDE]!, 0);
+  const all = shares.reduce((sum, share, x) => sum + share * sums[Math.floor(x / perCell) * (SIDE + 1) + SIDE]!, 0);
   return inside / (area + all - inside);
 }
 
@@ -80,19 +113,28 @@ function boxCoverageOf(points: readonly { x: number; y: number }[], { x0, x1, y0
   return whole > 0 ? (extent(points.map(({ x }) => x)) * extent(points.map(({ y }) => y))) / whole : 0;
 }
 
+/** Sums of a map within a box: a map is asked for them at every candidate, and again when vertices are placed. */
+const known = new WeakMap<Float32Array, { readonly y0: number; readonly y1: number; readonly sums: Float64Array }>();
+
 /**
  * Probabilities summed from the top, so that a run of the filled polygon costs two look-ups however long it is.
- * @returns value col * (112 + 1) + y: the sum over the fine pixels above y, in a fine column of that grid column. Each
- *   counts as far as it lies between the box's upper and lower border
+ * @returns value col * (112 + 1) + y: the sum over the fine pixels above y, in a fine column of that column of the map.
+ *   Each counts as far as it lies between the box's upper and lower border
  */
-function sumsDownColumns(logits: Float32Array, { y0, y1 }: FineBox): Float64Array {
-  const sums = new Float64Array(GRID_SIZE * (SIDE + 1));
-  for (let cell = 0; cell < CELL_COUNT; cell++) {
-    const probability = sigmoid(logits[cell]!);
-    const top = Math.floor(cell / GRID_SIZE) * FINE;
-    const column = (cell % GRID_SIZE) * (SIDE + 1);
-    for (let y = top; y < top + FINE; y++) sums[column + y + 1] = sums[column + y]! + shareOf(y, y0, y1) * probability;
+function sumsDownColumns(map: Float32Array, { y0, y1 }: FineBox): Float64Array {
+  const before = known.get(map);
+  if (before?.y0 === y0 && before.y1 === y1) return before.sums;
+  const side = sideOfMap(map);
+  const perCell = SIDE / side;
+  const sums = new Float64Array(side * (SIDE + 1));
+  const shares = Float64Array.from({ length: SIDE }, (_, y) => shareOf(y, y0, y1));
+  for (let cell = 0; cell < map.length; cell++) {
+    const probability = sigmoid(map[cell]!);
+    const top = Math.floor(cell / side) * perCell;
+    const column = (cell % side) * (SIDE + 1);
+    for (let y = top; y < top + perCell; y++) sums[column + y + 1] = sums[column + y]! + shares[y]! * probability;
   }
+  known.set(map, { y0, y1, sums });
   return sums;
 }
 

@@ -10,9 +10,19 @@ export const DEFAULT_CANDIDATES = 4;
 /** The largest number one may ask for. */
 export const MAX_CANDIDATES = 10;
 
+/** A candidate score from which on a polygon is not doubted, unless a user asks for another. */
+export const SURE_FROM = {
+  /** Judged by a map of 28 x 28 cells. */
+  coarse: 0.7,
+  /** Judged by the refined mask. */
+  fine: 0.8,
+} as const;
+
 export interface DecodeOptions {
   /** Decoder steps at most, at least 1. */
   readonly maxSteps: number;
   /** Polygons per crop at most, 1..10; with 1, or without a mask map, there is one for each crop. */
   readonly candidates: number;
+  /** Candidate score from which on a polygon is not doubted, 0..1; SURE_FROM when absent. */
+  readonly sure?: number;
 }

@@ -8,25 +8,32 @@
  * more weight near the vertex, relative to the length it moves.
  *
  * The level: an outline has the largest expected IoU where it takes in all that is likelier than IoU / (1 + IoU), .43
- * at an IoU of .75. Levels from .40 to .50 do nearly as well; vertices that may move by a whole cell do worse
- * (bench/README.md).
+ * at an IoU of .75. On the refined mask each polygon has the level of its own expected IoU; its map is sharper, so that
+ * vertices move more slowly (bench/README.md).
  */
 import type { GridPoint } from "../geometry/grid.js";
-import { CELL_COUNT, cellCenter, GRID_SIZE, indexToCell } from "../geometry/grid.js";
+import { cellCenter, GRID_SIZE, indexToCell } from "../geometry/grid.js";
 import { crossingEdges, signedArea } from "../geometry/ring.js";
 import type { Ring } from "../types.js";
+import { sideOfMap } from "./mask-agreement.js";
 
-/** Probability of the map at which an outline rests. */
-const LEVEL = 0.43;
 /** Furthest a vertex moves from the center of its cell along each axis, in cells. */
 const REACH = 0.5;
-/** Cells that a vertex moves per turn where the map is sure. */
-const RATE = 3;
 const TURNS = 10;
 /** Points along an edge at which the map is read. */
 const SAMPLES = 6;
 
+interface Placing {
+  /** Probability of the map at which an outline rests. */
+  readonly level: number;
+  /** Cells that a vertex moves per turn where the map is sure. */
+  readonly rate: number;
+}
+
+const ON_COARSE_MAP: Placing = { level: 0.43, rate: 3 };
+
 /**
+ * On a map of 28 x 28 cells.
  * @param cells      a polygon, indices 0..783
  * @param maskLogits the crop's mask map, [784]; absent: the network has none, and vertices stay at the centers
  * @returns          a point for each cell, in order, within half a cell of its center along each axis
@@ -34,18 +41,36 @@ const SAMPLES = 6;
 export function placeVertices(cells: readonly number[], maskLogits: Float32Array | undefined): GridPoint[] {
   const centers = cells.map((index) => cellCenter(indexToCell(index)));
   if (maskLogits === undefined || cells.length < 3) return centers;
-  const map = maskLogits.map((logit) => 1 / (1 + Math.exp(-logit)));
-  if (map.length !== CELL_COUNT) throw new Error(`expected a mask map of ${CELL_COUNT} cells, received ${map.length}`);
+  return untangle(climb(centers, maskLogits, ON_COARSE_MAP), centers);
+}
+
+/**
+ * On the refined mask.
+ * @param fineLogits     [12544]
+ * @param candidateScore of the polygon through the centers (predict/mask-agreement.ts)
+ */
+export function placeOnFineMap(
+  cells: readonly number[],
+  fineLogits: Float32Array,
+  candidateScore: number,
+): readonly GridPoint[] {
+  const centers = cells.map((index) => cellCenter(indexToCell(index)));
+  if (cells.length < 3) return centers;
+  return untangle(climb(centers, fineLogits, { level: candidateScore / (1 + candidateScore), rate: 1 }), centers);
+}
+
+function climb(centers: readonly GridPoint[], logits: Float32Array, { level, rate }: Placing): GridPoint[] {
+  const map: ProbabilityMap = { logits, side: sideOfMap(logits) };
   const outward = signedArea(asRing(centers)) >= 0 ? 1 : -1;
-  let points = centers;
+  let points = [...centers];
   for (let turn = 0; turn < TURNS; turn++) {
-    const moves = movesOf(points, map);
+    const moves = movesOf(points, map, level);
     points = points.map(({ gridX, gridY }, at) => ({
-      gridX: within(gridX + outward * RATE * moves[at]!.gridX, centers[at]!.gridX),
-      gridY: within(gridY + outward * RATE * moves[at]!.gridY, centers[at]!.gridY),
+      gridX: within(gridX + outward * rate * moves[at]!.gridX, centers[at]!.gridX),
+      gridY: within(gridY + outward * rate * moves[at]!.gridY, centers[at]!.gridY),
     }));
   }
-  return untangle(points, centers);
+  return points;
 }
 
 /**
@@ -65,10 +90,10 @@ function untangle(placed: readonly GridPoint[], centers: readonly GridPoint[]): 
 }
 
 /**
- * For each vertex, how far outward its edges ask it to move, as a part of RATE. The outside of a clockwise ring is to
+ * For each vertex, how far outward its edges ask it to move, as a part of the rate. The outside of a clockwise ring is to
  * the left of its edges on screen.
  */
-function movesOf(points: readonly GridPoint[], map: Float32Array): GridPoint[] {
+function movesOf(points: readonly GridPoint[], map: ProbabilityMap, level: number): GridPoint[] {
   const count = points.length;
   const [x, y, lengths] = [new Float64Array(count), new Float64Array(count), new Float64Array(count)];
   for (let from = 0; from < count; from++) {
@@ -79,7 +104,7 @@ function movesOf(points: readonly GridPoint[], map: Float32Array): GridPoint[] {
     let atTo = 0;
     for (let sample = 0; sample < SAMPLES; sample++) {
       const along = (sample + 0.5) / SAMPLES;
-      const gain = (mapAt(map, a.gridX + dx * along, a.gridY + dy * along) - LEVEL) / SAMPLES;
+      const gain = (mapAt(map, a.gridX + dx * along, a.gridY + dy * along) - level) / SAMPLES;
       atFrom += gain * (1 - along);
       atTo += gain * along;
     }
@@ -97,21 +122,29 @@ function movesOf(points: readonly GridPoint[], map: Float32Array): GridPoint[] {
   );
 }
 
-/** The map between cell centers, bilinear; beyond the outer centers it continues unchanged. */
-function mapAt(map: Float32Array, x: number, y: number): number {
-  const [left, u] = between(x);
-  const [top, v] = between(y);
-  const at = top * GRID_SIZE + left;
+interface ProbabilityMap {
+  readonly logits: Float32Array;
+  /** Cells along a side. */
+  readonly side: number;
+}
+
+/** The map between the centers of its cells, bilinear; beyond the outer centers it continues unchanged. */
+function mapAt({ logits, side }: ProbabilityMap, gridX: number, gridY: number): number {
+  const [left, u] = between(gridX, side);
+  const [top, v] = between(gridY, side);
+  const at = top * side + left;
+  // Only what is read becomes a probability: a refined mask has 12,544 cells. Floats, as a map in memory has.
+  const probabilityOf = (cell: number): number => Math.fround(1 / (1 + Math.exp(-logits[cell]!)));
   return (
-    (map[at]! * (1 - u) + map[at + 1]! * u) * (1 - v) +
-    (map[at + GRID_SIZE]! * (1 - u) + map[at + GRID_SIZE + 1]! * u) * v
+    (probabilityOf(at) * (1 - u) + probabilityOf(at + 1) * u) * (1 - v) +
+    (probabilityOf(at + side) * (1 - u) + probabilityOf(at + side + 1) * u) * v
   );
 }
 
-/** The cell whose center lies before a position, 0..26, and how far on it is toward the next, 0..1. */
-function between(position: number): [cell: number, part: number] {
-  const from = Math.min(GRID_SIZE - 1, Math.max(0, position - 0.5));
-  const cell = Math.min(GRID_SIZE - 2, Math.floor(from));
+/** The cell of a map whose center lies before a position, and how far on it is toward the next, 0..1. */
+function between(position: number, side: number): [cell: number, part: number] {
+  const from = Math.min(side - 1, Math.max(0, position * (side / GRID_SIZE) - 0.5));
+  const cell = Math.min(side - 2, Math.floor(from));
   return [cell, from - cell];
 }
 

@@ -36,10 +36,16 @@ export interface QueueConnectionOptions {
   readonly queue: RedisAddress;
   /** Longest wait for an answer, milliseconds. */
   readonly timeoutMs: number;
+  /** What to do once the server answers again, one sentence: what follows depends on who asked. */
+  readonly afterwards: string;
 }
 
 /** @throws E_UNAVAILABLE when no Redis of at least 6.2 answers in time */
-export async function connectToQueue({ queue, timeoutMs }: QueueConnectionOptions): Promise<QueueConnection> {
+export async function connectToQueue({
+  queue,
+  timeoutMs,
+  afterwards,
+}: QueueConnectionOptions): Promise<QueueConnection> {
   const address = queue;
   let last: unknown;
   const client = new Redis({
@@ -63,8 +69,8 @@ export async function connectToQueue({ queue, timeoutMs }: QueueConnectionOption
     withTimeLimit(
       answer,
       timeoutMs,
-      () => silent(address, timeoutMs, last),
-      (error) => refused(address, error),
+      () => silent({ address, afterwards }, timeoutMs, last),
+      (error) => refused({ address, afterwards }, error),
     );
   const connection: QueueConnection = {
     client,
@@ -109,24 +115,30 @@ async function withTimeLimit<T>(
   }
 }
 
-function silent(address: RedisAddress, timeoutMs: number, last: unknown): PolyrnnError {
+/** The server, and what follows its return. */
+interface Asked {
+  readonly address: RedisAddress;
+  readonly afterwards: string;
+}
+
+function silent({ address, afterwards }: Asked, timeoutMs: number, last: unknown): PolyrnnError {
   const connected = address.isEncrypted
     ? "it is connected but does not answer, or does not speak TLS on this port"
     : "it is connected but does not answer";
   const why = last === undefined ? connected : queueReason(last);
   return unavailable(
     `${address.shown}: expected an answer within ${timeoutMs / 1000} s but received none: ${why}`,
-    "Check that the Redis server runs and can be reached; what was journaled is kept, and --resume goes on.",
+    `Check that the Redis server runs and can be reached. ${afterwards}`,
   );
 }
 
 /** The driver's errors carry the command, and so perhaps the password: never passed on as a cause. */
-function refused(address: RedisAddress, error: unknown): PolyrnnError {
+function refused({ address, afterwards }: Asked, error: unknown): PolyrnnError {
   const reason = queueReason(error);
   if (/\bOOM\b/.test(reason)) {
     return unavailable(
       `${address.shown}: expected room for the next job but the server is full: ${reason}`,
-      "Raise maxmemory or free memory, then run the same command with --resume; what was journaled is kept.",
+      `Raise maxmemory or free memory. ${afterwards}`,
     );
   }
   if (/WRONGPASS|NOAUTH|NOPERM|invalid password|without any password/i.test(reason)) {
@@ -137,7 +149,7 @@ function refused(address: RedisAddress, error: unknown): PolyrnnError {
   }
   return unavailable(
     `${address.shown}: the server answered with an error: ${reason}`,
-    "Check the Redis server; what was journaled is kept, and --resume goes on.",
+    `Check the Redis server. ${afterwards}`,
   );
 }
 

@@ -18,14 +18,14 @@ import { BATCH_SIZES } from "../annotate/local-predictor.js";
 import type { AnnotateHost } from "../annotate/options.js";
 import type { PredictedInstance } from "../annotate/predict-batch.js";
 import type { OpenPredictor, Predictor, PredictRequest } from "../annotate/predictor.js";
-import { parseForeignJson } from "../foreign.js";
+import { count } from "../count.js";
 import type { Model } from "../model/model.js";
 import type { PredictingEngine } from "../runs/run-file.js";
 import type { Secret } from "../secret.js";
 import type { RedisAddress } from "./address.js";
 import type { QueueConnection } from "./connection.js";
 import { connectToQueue } from "./connection.js";
-import { JobBoard } from "./job-board.js";
+import { JobBoard, parsed } from "./job-board.js";
 import type { JobResult } from "./job.js";
 import { Lease } from "./lease.js";
 import type { JobNaming, PlannedJob } from "./plan-jobs.js";
@@ -66,7 +66,10 @@ const [FIRST_NOTE_POLLS, NEXT_NOTE_POLLS] = [5, 60];
 /** @returns the predictor for `annotate`; it connects when the model is loaded */
 export function openQueuePredictor(options: QueueRunOptions): OpenPredictor {
   return async (model, { images, resume }, host): Promise<Predictor> => {
-    const connection = await connectToQueue(options);
+    const connection = await connectToQueue({
+      ...options,
+      afterwards: "What was journaled is kept, and the same command with --resume goes on.",
+    });
     host.note(`handing out work for model ${model.card.name} over ${connection.address.shown}`);
     const naming: JobNaming = {
       images,
@@ -115,11 +118,12 @@ interface QueueRun {
   readonly resume: boolean;
 }
 
-/** A job on the queue, when to poll it, and how often it was found waiting for a retry. */
+/** A job on the queue, when to poll it, how often it was found waiting for a retry, and how often a result was refused. */
 interface OpenJob {
   readonly planned: PlannedJob;
   readonly pollAt: number;
   delayedPolls: number;
+  refusals: number;
 }
 
 class Coordinator {
@@ -206,9 +210,9 @@ class Coordinator {
         if (this.isStopped()) return;
         if (this.parked.pop() === undefined) continue;
         const state = await board.stateOf(alone.id);
-        const why = state.kind === "failed" ? state.why : "it failed";
+        const why = state.kind === "failed" ? state.why : "its results were refused";
         const message =
-          `job ${alone.id} was set aside after ${this.run.naming.attempts} attempt(s) and one of its image alone: ` +
+          `job ${alone.id} was set aside after ${count(this.run.naming.attempts, "attempt")} and one of its image alone: ` +
           `${why}. Look at the worker's messages and the image, then run again with --resume.`;
         yield [...alone.instances.values()].map((instance) =>
           failedBy(instance, {
@@ -230,7 +234,7 @@ class Coordinator {
     }
     await board.enqueue(fresh);
     for (const planned of fresh)
-      this.open.set(planned.id, { planned, pollAt: performance.now() + POLL_MS, delayedPolls: 0 });
+      this.open.set(planned.id, { planned, pollAt: performance.now() + POLL_MS, delayedPolls: 0, refusals: 0 });
   }
 
   /** Waits for an event, then yields all that came in one list, so that the journal is synced once for all of it. */
@@ -262,8 +266,13 @@ class Coordinator {
         finished.push(id);
         this.count(received.result);
       } else {
-        this.run.host.note(`a result of job ${id} was refused: ${received.why}; the job is done again`);
         await board.remove([id]);
+        // A worker that answers nonsense may be the only one: it gets as many attempts as one that fails.
+        if (++job.refusals >= this.run.naming.attempts) {
+          this.park(id, job.planned, `its results were refused: ${received.why}`);
+          continue;
+        }
+        this.run.host.note(`a result of job ${id} was refused: ${received.why}; the job is done again`);
         await board.enqueue([job.planned]);
       }
     }
@@ -362,15 +371,5 @@ class EnginesSeen {
       device: one(this.devices) as PredictingEngine["device"],
       version: this.versions.size === 0 ? "queue" : [...this.versions].sort().join(" + "),
     };
-  }
-}
-
-/** BullMQ gives an event's value parsed or as text, depending on how it was written. */
-function parsed(value: unknown): unknown {
-  if (typeof value !== "string") return value;
-  try {
-    return parseForeignJson(value);
-  } catch {
-    return value;
   }
 }

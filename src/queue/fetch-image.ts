@@ -11,6 +11,7 @@ import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import type { LookupFunction } from "node:net";
 import { BlockList, isIP } from "node:net";
+import { count } from "../count.js";
 import { reasonOf } from "../errors.js";
 import type { Failure } from "../types.js";
 
@@ -186,7 +187,7 @@ async function save(response: IncomingMessage, path: string, maxBytes: number): 
     response.destroy();
     return new Refusal(
       "image-too-large",
-      `expected at most ${maxBytes} bytes but received ${bytes}. Raise --max-image-bytes.`,
+      `expected at most ${count(maxBytes, "byte")} but received ${bytes}. Raise --max-image-bytes.`,
     );
   };
   const announced = Number(response.headers["content-length"] ?? 0);
@@ -202,7 +203,7 @@ async function save(response: IncomingMessage, path: string, maxBytes: number): 
     if (!response.complete)
       throw new Refusal(
         "image-unreadable",
-        `expected the whole image but the connection ended after ${bytes} bytes. Look at the server.`,
+        `expected the whole image but the connection ended after ${count(bytes, "byte")}. Look at the server.`,
         true,
       );
   } finally {

@@ -5,8 +5,10 @@
  * Events only make answers come early: they are lost when Redis loses its data or trims its stream. What counts is the
  * state of a job, which is polled.
  */
+import { count } from "../count.js";
 import type { JobsOptions } from "bullmq";
 import { Job as BullJob, Queue, QueueEvents } from "bullmq";
+import { parseForeignJson } from "../foreign.js";
 import { queueReason } from "./address.js";
 import type { QueueConnection } from "./connection.js";
 import { KEY_PREFIX, queueNameOf } from "./connection.js";
@@ -95,14 +97,13 @@ export class JobBoard {
     if (state === "unknown") return { kind: "lost" };
     if (state === "delayed") return { kind: "delayed" };
     if (state !== "completed" && state !== "failed") return { kind: "open" };
-    const job = await readJob(queue, id, connection);
-    if (job === undefined) {
-      await this.remove([id]); // gone meanwhile, or overwritten with something that is not JSON or that nobody would read
+    if (state === "failed") return { kind: "failed", why: await readReason(queue, id, connection) };
+    const text = await readField(queue, id, "returnvalue", connection);
+    if (text === undefined) {
+      await this.remove([id]); // gone meanwhile
       return { kind: "lost" };
     }
-    return state === "completed"
-      ? { kind: "done", value: job.returnvalue }
-      : { kind: "failed", why: queueReason(job.failedReason) };
+    return { kind: "done", value: parsed(text) };
   }
 
   /** Ends the wait for a retry: the worker whose clock set its time may be gone, and clocks differ. */
@@ -144,11 +145,46 @@ export class JobBoard {
   }
 }
 
-/** Bytes of a job with all that BullMQ keeps beside it; the largest result of ours has some 6 MB. */
-const MOST_JOB_BYTES = 1 << 25;
+/** Bytes of one field of a job that are read; the largest result of ours has some 6 MB. */
+const MOST_FIELD_BYTES = 1 << 26;
+
+/** What stands in place of a text that is too long to be read: no result of ours, and no reason of ours. */
+const tooLong = (bytes: number): string => `text of ${count(bytes, "byte")}, which was not read`;
+
+/** How long a field is is asked first: anyone who reaches the server can write there. */
+async function readField(
+  queue: Queue,
+  id: string,
+  field: string,
+  { client, ask }: Pick<QueueConnection, "client" | "ask">,
+): Promise<string | undefined> {
+  const key = queue.toKey(id);
+  const bytes = await ask(client.hstrlen(key, field));
+  if (bytes > MOST_FIELD_BYTES) return tooLong(bytes);
+  return (await ask(client.hget(key, field))) ?? undefined;
+}
+
+/** Why a job was set aside, in short. */
+export async function readReason(
+  queue: Queue,
+  id: string,
+  connection: Pick<QueueConnection, "client" | "ask">,
+): Promise<string> {
+  return queueReason((await readField(queue, id, "failedReason", connection)) ?? "it gave no reason");
+}
+
+/** A result as BullMQ gives it, parsed or as text. What is no JSON is no result, and is refused as the text it is. */
+export function parsed(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  try {
+    return parseForeignJson(value);
+  } catch {
+    return value;
+  }
+}
 
 /**
- * A job as BullMQ keeps it. How large it is is asked first: anyone who reaches the server can write there.
+ * A whole job as BullMQ keeps it.
  * @returns undefined when there is none of that id, when it is not JSON, or when it is too large to be one of ours
  */
 export async function readJob(
@@ -162,7 +198,7 @@ export async function readJob(
       ["data", "opts", "returnvalue", "failedReason", "stacktrace"].map((field) => client.hstrlen(key, field)),
     ),
   );
-  if (bytes.reduce((sum, length) => sum + length, 0) > MOST_JOB_BYTES) return undefined;
+  if (bytes.some((length) => length > MOST_FIELD_BYTES)) return undefined;
   return ask(BullJob.fromId(queue, id).catch(notJson));
 }
 

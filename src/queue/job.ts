@@ -51,6 +51,7 @@ export interface Job {
     readonly context: number;
     readonly maxSteps: number;
     readonly candidates: number;
+    readonly sure?: number;
     readonly minScore: number;
     readonly simplify: number;
   };
@@ -131,13 +132,17 @@ const JOB = closed({
   version: { const: JOB_VERSION },
   run: { type: "string", pattern: "^[0-9a-f]{16}$" },
   model: sha256,
-  options: closed({
-    context: { type: "number", minimum: 0, maximum: 1 },
-    maxSteps: { type: "integer", minimum: 1, maximum: MAX_STEPS_RANGE.high },
-    candidates: { type: "integer", minimum: 1, maximum: MAX_CANDIDATES },
-    minScore: { type: "number", minimum: 0, maximum: 1 },
-    simplify: { type: "number", minimum: 0 },
-  }),
+  options: closed(
+    {
+      context: { type: "number", minimum: 0, maximum: 1 },
+      maxSteps: { type: "integer", minimum: 1, maximum: MAX_STEPS_RANGE.high },
+      candidates: { type: "integer", minimum: 1, maximum: MAX_CANDIDATES },
+      sure: { type: "number", minimum: 0, maximum: 1 },
+      minScore: { type: "number", minimum: 0, maximum: 1 },
+      simplify: { type: "number", minimum: 0 },
+    },
+    ["sure"],
+  ),
   attempts: { type: "integer", minimum: 1, maximum: MOST_ATTEMPTS },
   images: {
     type: "array",

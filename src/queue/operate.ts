@@ -4,10 +4,9 @@ import { Queue } from "bullmq";
 import { EXIT, PolyrnnError } from "../errors.js";
 import { cutText } from "../foreign.js";
 import type { RedisAddress } from "./address.js";
-import { queueReason } from "./address.js";
 import type { QueueConnection } from "./connection.js";
 import { connectToQueue, KEY_PREFIX, queueNameOf } from "./connection.js";
-import { JOB_NAME, optionsOf, readJob } from "./job-board.js";
+import { JOB_NAME, optionsOf, readJob, readReason } from "./job-board.js";
 import type { Job, WorkerCard } from "./job.js";
 import { checkJob } from "./job.js";
 import { LEASE_PATTERN, nameOf } from "./lease.js";
@@ -55,7 +54,7 @@ export async function operateQueue(
   action: QueueAction,
   options: { readonly queue: RedisAddress; readonly timeoutMs: number },
 ): Promise<QueueStatus & { readonly touched: number }> {
-  const connection = await connectToQueue(options);
+  const connection = await connectToQueue({ ...options, afterwards: "Then run the command again." });
   try {
     const models = await listModels(connection);
     const coordinators = (await valuesOf(connection, LEASE_PATTERN)).map(nameOf);
@@ -112,9 +111,11 @@ async function act(action: QueueAction, queue: Queue, connection: QueueConnectio
 /** Failed jobs are enqueued anew, because BullMQ keeps the count of workers that died on a job it moves back. */
 async function retryFailed(queue: Queue, connection: QueueConnection): Promise<number> {
   const { ask } = connection;
-  const failed = await failedJobs(queue, connection, CHUNK);
+  const ids = await ask(queue.getRanges(["failed"], 0, CHUNK - 1));
   let count = 0;
-  for (const job of failed) {
+  for (const id of ids) {
+    // One by one, so that a job that is not JSON, or very large, spoils no other.
+    const job = await readJob(queue, id, connection);
     const data: unknown = job?.data;
     // It would be rejected again; what is written back is ours, field for field.
     if (job?.id === undefined || checkJob(data) !== undefined) continue;
@@ -132,18 +133,6 @@ function priorityOf({ opts }: BullJob): number {
   return Number.isInteger(priority) && priority! >= 0 && priority! <= 2 ** 21 ? priority! : 0;
 }
 
-/** One by one, so that a job that is not JSON, or very large, spoils no other. */
-async function failedJobs(
-  queue: Queue,
-  connection: QueueConnection,
-  count: number,
-): Promise<readonly (BullJob | undefined)[]> {
-  const ids = await connection.ask(queue.getRanges(["failed"], 0, count - 1));
-  const jobs: (BullJob | undefined)[] = [];
-  for (const id of ids) jobs.push(await readJob(queue, id, connection));
-  return jobs;
-}
-
 async function look(
   model: NamedModel,
   queue: Queue,
@@ -153,7 +142,9 @@ async function look(
   const { ask } = connection;
   const counts = await ask(queue.getJobCounts("waiting", "prioritized", "active", "delayed", "failed", "completed"));
   const of = (state: string): number => counts[state] ?? 0;
-  const failed = await failedJobs(queue, connection, LISTED_FAILURES);
+  const failedJobs: { id: string; reason: string }[] = [];
+  for (const id of await ask(queue.getRanges(["failed"], 0, LISTED_FAILURES - 1)))
+    failedJobs.push({ id: cutText(id, 100), reason: cutText(await readReason(queue, id, connection), 300) });
   return {
     ...model,
     isPaused: await ask(queue.isPaused()),
@@ -163,8 +154,6 @@ async function look(
     failed: of("failed"),
     completed: of("completed"),
     workers: workers.filter((worker) => worker.model === model.model),
-    failedJobs: failed.flatMap((job) =>
-      job?.id === undefined ? [] : [{ id: cutText(job.id, 100), reason: cutText(queueReason(job.failedReason), 300) }],
-    ),
+    failedJobs,
   };
 }

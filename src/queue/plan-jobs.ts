@@ -86,8 +86,8 @@ function byBatch(instances: readonly Instance[], { plan }: PredictRequest): Map<
 type JobFrame = Omit<Job, "images">;
 
 function frameOf({ identity }: PredictRequest, run: string, { attempts }: JobNaming): JobFrame {
-  const { context, maxSteps, candidates, minScore, simplify, model } = identity;
-  const options = { context, maxSteps, candidates, minScore, simplify };
+  const { context, maxSteps, candidates, sure, minScore, simplify, model } = identity;
+  const options = { context, maxSteps, candidates, ...(sure !== undefined && { sure }), minScore, simplify };
   return { type: "polyrnn-job", version: JOB_VERSION, run, model, options, attempts };
 }
 

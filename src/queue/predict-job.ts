@@ -16,7 +16,7 @@ import { readCrops } from "../crop/read-crops.js";
 import { reasonOutside } from "../dataset/image-names.js";
 import { receivedOf } from "../errors.js";
 import { isInside } from "../files/folders.js";
-import type { BatchDecoder } from "../predict/candidates.js";
+import type { BatchDecoder } from "../predict/outline.js";
 import type { FailReason, Instance } from "../types.js";
 import type { FetchLimits } from "./fetch-image.js";
 import { makeFetchFolder } from "./fetch-folders.js";

@@ -12,12 +12,13 @@ import { hostname } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Job as BullJob } from "bullmq";
 import { Queue, UnrecoverableError, WaitingError, Worker } from "bullmq";
+import { count } from "../count.js";
 import { Gate } from "../crop/gate.js";
 import type { DeviceChoice } from "../engine/devices.js";
 import { cutText } from "../foreign.js";
 import type { Model } from "../model/model.js";
 import { loadModel } from "../model/model.js";
-import type { BatchDecoder } from "../predict/candidates.js";
+import type { BatchDecoder } from "../predict/outline.js";
 import { openBatchDecoder } from "../predict/decoder.js";
 import { describeViolation } from "../validate.js";
 import type { RedisAddress } from "./address.js";
@@ -87,9 +88,13 @@ export async function runWorker(
   host: WorkerHost,
   open = openBatchDecoder,
 ): Promise<WorkerSummary> {
-  const connection = await connectToQueue({ queue: options.queue, timeoutMs: options.queueTimeoutMs });
+  const connection = await connectToQueue({
+    queue: options.queue,
+    timeoutMs: options.queueTimeoutMs,
+    afterwards: "Then start the worker again.",
+  });
   const left = await removeLeftFolders();
-  if (left > 0) host.note(`removed ${left} temporary folder(s) that killed workers have left`);
+  if (left > 0) host.note(`removed ${count(left, "temporary folder")} that killed workers have left`);
   try {
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
@@ -251,7 +256,7 @@ class JobWorker {
         `expected a job for model ${hash.slice(0, 12)} but received one for ${job.model.slice(0, 12)}`,
       );
     if (bull.stalledCounter >= job.attempts)
-      throw new UnrecoverableError(`${bull.stalledCounter} worker(s) died or stalled while they had it`);
+      throw new UnrecoverableError(`${count(bull.stalledCounter, "worker")} died or stalled with it`);
     return job;
   }
 

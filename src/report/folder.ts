@@ -1,9 +1,10 @@
 /** The output folder of an evaluation or a click simulation: the names of its files, and what it must be to be used. */
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { count } from "../count.js";
 import { cannotWrite, PolyrnnError, reasonOf, usageError } from "../errors.js";
 import { makeFolder, removeLeftovers } from "../files/atomic-file.js";
-import { folderNotEmpty, realPathOf } from "../files/folders.js";
+import { folderNotEmpty, realPathOf, takeBackFolder } from "../files/folders.js";
 
 export const REPORT_JSON = "report.json";
 export const REPORT_MARKDOWN = "report.md";
@@ -36,9 +37,15 @@ export function defaultReportFolder(predictions: string): string {
 /**
  * Makes the folder ready.
  * @param inputs files that are never written over
+ * @returns what to call when there will be no report: a folder that was empty holds none of its files then, and one
+ *   that was not there is gone
  * @throws E_USAGE when an input is one of the files to be written; E_OUT_NOT_EMPTY without `force`; E_WRITE
  */
-export async function prepareReportFolder(out: string, inputs: readonly string[], force: boolean): Promise<void> {
+export async function prepareReportFolder(
+  out: string,
+  inputs: readonly string[],
+  force: boolean,
+): Promise<() => Promise<void>> {
   const own = await Promise.all(OWN_FILES.map((name) => realPathOf(join(out, name))));
   for (const input of inputs) {
     if (own.includes(await realPathOf(input))) {
@@ -49,12 +56,14 @@ export async function prepareReportFolder(out: string, inputs: readonly string[]
     }
   }
   try {
-    await makeFolder(out);
+    const made = await makeFolder(out);
     await removeLeftovers(out, OWN_FILES);
     const names = await readdir(out);
     // Its own files without the one that is written last: a report that was cut off by a kill.
     const isCutOff = !names.includes(REPORT_JSON) && names.every((name) => OWN_FILES.includes(name));
     if (names.length > 0 && !isCutOff && !force) throw notEmpty(out, names);
+    // An earlier report is replaced file by file, and stays where there is no new one.
+    return names.length > 0 ? () => Promise.resolve() : () => takeBackFolder(out, made, OWN_FILES);
   } catch (error) {
     if (error instanceof PolyrnnError) throw error;
     throw cannotWrite(
@@ -67,7 +76,7 @@ export async function prepareReportFolder(out: string, inputs: readonly string[]
 
 function notEmpty(out: string, names: readonly string[]): PolyrnnError {
   const isReport = names.includes(REPORT_JSON);
-  const received = isReport ? "an earlier report" : `${names.length} file(s), for example ${names[0] ?? ""}`;
+  const received = isReport ? "an earlier report" : `${count(names.length, "file")}, for example ${names[0] ?? ""}`;
   return folderNotEmpty(
     `--out ${out}: expected an empty folder, received ${received}`,
     isReport

@@ -5,8 +5,11 @@ import type { Markup } from "../page/markup.js";
 import { PUBLISHED_CLICKS } from "./published.js";
 import type { ClickReport, EvaluationReport, HistogramBin } from "./types.js";
 
-/** Figure 5 of the paper: what corrections buy. The published line was measured on other images. */
-export function iouAgainstClicks(clicks: ClickReport, automaticIou: number | null): Chart {
+/**
+ * Figure 5 of the paper: what corrections buy.
+ * @param isPublished whether the paper's line is drawn as well, which was measured on other images
+ */
+export function iouAgainstClicks(clicks: ClickReport, automaticIou: number | null, isPublished: boolean): Chart {
   const measured = clicks.perThreshold
     .map(({ threshold, clicksInstanceMean, iouInstanceMean }) => ({
       threshold,
@@ -17,7 +20,7 @@ export function iouAgainstClicks(clicks: ClickReport, automaticIou: number | nul
     .sort((a, b) => b.threshold - a.threshold);
   const points = measured.map((point) => ({ value: [point.clicks, point.iou], label: `T=${point.threshold}` }));
   if (automaticIou !== null) points.unshift({ value: [0, automaticIou], label: "automatic" });
-  const published = PUBLISHED_CLICKS[0].rows
+  const published = (isPublished ? PUBLISHED_CLICKS[0].rows : [])
     .map(({ threshold, clicks: count, iou }) => ({
       value: [count ?? 0, iou / 100],
       label: threshold === null ? "automatic" : `T=${threshold}`,
@@ -26,23 +29,27 @@ export function iouAgainstClicks(clicks: ClickReport, automaticIou: number | nul
   return {
     title: "What corrections buy",
     words:
-      "Mean IoU against clicks per instance, one point per threshold T (grid cells). " +
-      "The dashed line is the paper's, on Cityscapes: other images, other classes.",
+      "Mean IoU against clicks per instance, one point per threshold T (grid cells)." +
+      (isPublished ? " The dashed line is the paper's, on Cityscapes: other images, other classes." : ""),
     svg: drawChart(
       { name: "clicks per instance", min: 0 },
       {
         name: "mean IoU",
-        min: floorTo(Math.min(...[...points, ...published].map(({ value }) => value[1]!)), 0.1),
+        min: floorTo(Math.min(1, ...[...points, ...published].map(({ value }) => value[1]!)), 0.1),
         max: 1,
       },
       [
         labeledLine(points, { name: "measured here", color: BLUE, type: "solid", position: "top" }),
-        labeledLine(published, { name: "published (Cityscapes)", color: ORANGE, type: "dashed", position: "bottom" }),
+        ...(isPublished
+          ? [labeledLine(published, { name: PUBLISHED_LINE, color: ORANGE, type: "dashed", position: "bottom" })]
+          : []),
       ],
-      { names: ["measured here", "published (Cityscapes)"] },
+      { names: isPublished ? ["measured here", PUBLISHED_LINE] : [] },
     ),
   };
 }
+
+const PUBLISHED_LINE = "published (Cityscapes)";
 
 interface LabeledPoint {
   readonly value: readonly (number | null)[];

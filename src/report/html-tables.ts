@@ -1,6 +1,7 @@
 /** Tables of report.html, in the shape of the paper's Tables 3 to 6. Published numbers have columns named as such. */
+import { count } from "../count.js";
 import type { Column, Fragment, Markup } from "../page/markup.js";
-import { html, NOTHING, oneDecimal, rangeOf, ratio, table, whole } from "../page/markup.js";
+import { html, NOTHING, oneDecimal, rangeOf, ratio, shownText, table, whole } from "../page/markup.js";
 import type { PublishedClickTable } from "./published.js";
 import { PUBLISHED_CITYSCAPES, PUBLISHED_CLICKS } from "./published.js";
 import type {
@@ -33,7 +34,7 @@ export function methodTable(report: EvaluationReport): Markup {
       { head: "What it is", isText: true },
     ],
     methods.map((method) => [
-      method.name,
+      shownText(method.name),
       withRange(method.classMean),
       withRange(method.instanceMean),
       withRange(method.boundaryInstanceMean),
@@ -49,7 +50,9 @@ export function methodTable(report: EvaluationReport): Markup {
 export function classTable(report: EvaluationReport): Markup {
   const published = PUBLISHED_CITYSCAPES.rows.find(({ method }) => method === "Polygon-RNN")!;
   const isShared =
-    report.methods[0]?.perClass.some(({ name }) => PUBLISHED_CITYSCAPES.classes.includes(name.toLowerCase())) ?? false;
+    report.inputs.published === true &&
+    (report.methods[0]?.perClass.some(({ name }) => PUBLISHED_CITYSCAPES.classes.includes(name.toLowerCase())) ??
+      false);
   const publishedOf = (name: string): Fragment => {
     const at = PUBLISHED_CITYSCAPES.classes.indexOf(name.toLowerCase());
     return at === -1 ? NOTHING : ratio(published.perClass[at]! / 100);
@@ -95,14 +98,14 @@ function groupTable(methods: readonly MethodReport[], { caption, head, groupsOf,
   const columns: Column[] = [
     { head, isText: true },
     { head: "Instances" },
-    ...methods.map(({ name }) => ({ head: name })),
+    ...methods.map(({ name }) => ({ head: shownText(name) })),
   ];
   if (extra !== undefined) columns.push({ head: extra.head });
   return table(
     caption,
     columns,
     groupsOf(main).map((group) => [
-      group.name,
+      shownText(group.name),
       whole(group.iou.count),
       withRange(group.iou),
       ...others.map((method) => ratio(groupsOf(method).find(({ name }) => name === group.name)?.iou.mean)),
@@ -115,16 +118,20 @@ function groupTable(methods: readonly MethodReport[], { caption, head, groupsOf,
 export function publishedMethods(): Markup {
   const { classes, rows, source, data } = PUBLISHED_CITYSCAPES;
   const published = table(
-    `${source}. ${data}. Other images and classes than here.`,
+    `${source}. ${data}; here as ratios, like every other table. Other images and classes than here.`,
     [{ head: "Method", isText: true }, ...classes.map((head) => ({ head })), { head: "mean" }],
-    rows.map(({ method, perClass, mean }) => [method, ...perClass.map((value) => value.toFixed(2)), mean.toFixed(2)]),
+    rows.map(({ method, perClass, mean }) => [
+      method,
+      ...perClass.map((value) => ratio(value / 100)),
+      ratio(mean / 100),
+    ]),
   );
   return html`<details><summary>Published numbers on Cityscapes</summary>${published}</details>`;
 }
 
 /** The paper's Table 4: a row per threshold, all classes. */
-export function thresholdTable(clicks: ClickReport, automatic: MethodReport | undefined): Markup {
-  const published = PUBLISHED_CLICKS[0];
+export function thresholdTable(clicks: ClickReport, automatic: MethodReport | undefined, isPublished: boolean): Markup {
+  const published = isPublished ? PUBLISHED_CLICKS[0] : undefined;
   const rows: Fragment[][] = clicks.perThreshold.map((row) => [
     row.threshold,
     withRange(row.clicksInstanceMean, oneDecimal),
@@ -157,34 +164,37 @@ export function thresholdTable(clicks: ClickReport, automatic: MethodReport | un
       { head: "IoU, mean of classes" },
       { head: "Truth vertices" },
       { head: "Speed-up" },
-      { head: "Published clicks (Cityscapes)" },
-      { head: "Published IoU (Cityscapes)" },
+      ...(isPublished ? [{ head: "Published clicks (Cityscapes)" }, { head: "Published IoU (Cityscapes)" }] : []),
     ],
     rows,
   );
 }
 
 /** The paper's Tables 5 and 6: one class alone. Cars when the data has them, else the class with most instances. */
-export function oneClassTable(clicks: ClickReport): Markup {
-  const [, cityscapes, kitti] = PUBLISHED_CLICKS;
+export function oneClassTable(clicks: ClickReport, isPublished: boolean): Markup {
+  const [, cityscapes, kitti] = isPublished ? PUBLISHED_CLICKS : [];
   const classes = clicks.perThreshold[0]?.perClass ?? [];
   const chosen =
     classes.find(({ name }) => name.toLowerCase() === "car") ?? [...classes].sort((a, b) => b.count - a.count)[0];
   if (chosen === undefined) return html``;
   return table(
     [
-      html`Annotator in the loop, class ${chosen.name} alone, ${whole(chosen.count)} instances `,
-      html`(the paper's Tables 5 and 6 are of cars)`,
+      html`Annotator in the loop, class ${shownText(chosen.name)} alone, ${count(chosen.count, "instance", "instances", whole)} `,
+      isPublished ? html`(the paper's Tables 5 and 6 are of cars)` : "",
     ],
     [
       { head: thresholdHead(clicks) },
       { head: "Clicks" },
       { head: "IoU" },
       { head: "Speed-up" },
-      { head: "Published: Cityscapes cars, clicks" },
-      { head: "IoU" },
-      { head: "Published: KITTI cars, clicks" },
-      { head: "IoU" },
+      ...(isPublished
+        ? [
+            { head: "Published: Cityscapes cars, clicks" },
+            { head: "IoU" },
+            { head: "Published: KITTI cars, clicks" },
+            { head: "IoU" },
+          ]
+        : []),
     ],
     clicks.perThreshold.map((row) => {
       const own = row.perClass.find(({ name }) => name === chosen.name);
@@ -209,15 +219,18 @@ function thresholdHead({ match }: ClickReport): string {
 }
 
 /**
- * Published thresholds are distances and say nothing about an area. Automatic polygons are the same under every rule.
+ * No cells without a table. Published thresholds are distances and say nothing about an area. Automatic polygons are the same under every rule.
  */
 function publishedCells(
-  { rows }: PublishedClickTable,
+  published: PublishedClickTable | undefined,
   threshold: number | null,
   match: ClickMatch,
-): [Fragment, Fragment] {
+): Fragment[] {
+  if (published === undefined) return [];
   const row =
-    match === "area" && threshold !== null ? undefined : rows.find((candidate) => candidate.threshold === threshold);
+    match === "area" && threshold !== null
+      ? undefined
+      : published.rows.find((candidate) => candidate.threshold === threshold);
   return [oneDecimal(row?.clicks), row === undefined ? NOTHING : ratio(row.iou / 100)];
 }
 
@@ -239,6 +252,6 @@ export function reasonTable(caption: string, reasons: readonly ListedReason[]): 
   return table(
     caption,
     [{ head: "Reason", isText: true }, { head: "Count" }, { head: "First ids", isText: true }],
-    reasons.map(({ words, count, firstIds }) => [words, whole(count), firstIds.map(String).join(", ")]),
+    reasons.map(({ words, count, firstIds }) => [words, whole(count), firstIds.map((id) => shownText(id)).join(", ")]),
   );
 }

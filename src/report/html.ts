@@ -2,11 +2,12 @@
  * report.html: one file that needs no network and no script, with the examples as pictures. Every number in it is in
  * report.json or, in columns that say so, in report/published.ts.
  */
+import { count } from "../count.js";
 import type { Picture } from "../crop/picture.js";
 import type { CropWindow } from "../geometry/grid.js";
 import { chartFigure } from "../page/chart.js";
 import type { Fragment, Markup } from "../page/markup.js";
-import { html, oneDecimal, rangeOf, ratio, whole } from "../page/markup.js";
+import { html, oneDecimal, rangeOf, ratio, shownText, whole } from "../page/markup.js";
 import { descriptionList, renderPage } from "../page/page.js";
 import type { Outline } from "../page/photograph.js";
 import { jpegGround, photograph } from "../page/photograph.js";
@@ -34,11 +35,15 @@ import type { EvaluationReport, Example, GroupBy, ReportInputs, ReportRing } fro
 
 /** @param pictures photographs of the examples @returns a whole HTML document */
 export function renderReportHtml(report: EvaluationReport, pictures: ExamplePictures): string {
-  const { clicks, counts, examples } = report;
+  const { clicks, counts, examples, inputs } = report;
+  const isPublished = inputs.published === true;
   const clickCharts =
     clicks === undefined
       ? []
-      : [iouAgainstClicks(clicks, report.methods[0]?.instanceMean.mean ?? null), iouAfterCorrections(clicks)];
+      : [
+          iouAgainstClicks(clicks, report.methods[0]?.instanceMean.mean ?? null, isPublished),
+          iouAfterCorrections(clicks),
+        ];
   const charts = [
     ...clickCharts,
     iouHistogram(report),
@@ -54,7 +59,7 @@ ${keyFigures(report)}
 <h2>Methods on the same instances</h2>
 ${methodTable(report)}
 <p class="note">${CEILING_NOTE}
-${publishedSince()}</p>
+${isPublished ? publishedSince() : ""}</p>
 ${clickSection(report)}
 <h2>Charts</h2>
 <div class="charts">${charts.map(chartFigure)}</div>
@@ -65,7 +70,7 @@ ${exampleRow("Around the median", examples.median, pictures)}
 ${exampleRow("Best", examples.best, pictures)}
 <h2>Per class, size and source</h2>
 ${classTable(report)}
-${publishedMethods()}
+${isPublished ? publishedMethods() : ""}
 ${sizeTable(report)}
 ${sourceTable(report)}
 <h2>What was counted, and what was not</h2>
@@ -105,10 +110,10 @@ function lead({ methods, counts }: EvaluationReport): Markup {
   }
   const range = rangeOf(own.instanceMean);
   const interval = range === "" ? "" : ` (95 % interval ${range})`;
-  const compared = others.map(({ name, instanceMean }) => html`${name} ${ratio(instanceMean.mean)}`);
+  const compared = others.map(({ name, instanceMean }) => html`${shownText(name)} ${ratio(instanceMean.mean)}`);
   const beside = compared.length === 0 ? [] : ["; on the same instances: ", joined(compared)];
   const mean = html`<b>${ratio(own.instanceMean.mean)}</b>`;
-  const sentence = html`Over ${whole(counts.evaluated)} instances the polygons reach a mean IoU of ${mean}`;
+  const sentence = html`Over ${count(counts.evaluated, "instance", "instances", whole)} the polygons reach a mean IoU of ${mean}`;
   return html`<p class="lead">${sentence}${interval}${beside}.</p>`;
 }
 
@@ -131,26 +136,26 @@ function keyFigures({ methods, counts, clicks, gridCeiling }: EvaluationReport):
   return html`<div class="figures">${shown}</div>`;
 }
 
-function clickSection({ clicks, methods }: EvaluationReport): Markup {
+function clickSection({ clicks, methods, inputs }: EvaluationReport): Markup {
   if (clicks === undefined) return html``;
   const perClick =
     clicks.secondsPerClick === null
       ? ""
       : `${(clicks.secondsPerClick * 1000).toFixed(1)} ms of computing per simulated click; `;
-  const on = clicks.device === undefined ? "" : ` on ${clicks.device} (${clicks.engine ?? ""})`;
+  const on = clicks.device === undefined ? "" : ` on ${shownText(clicks.device)} (${shownText(clicks.engine ?? "")})`;
   return html`<h2>Clicks</h2>
-<p>A simulated annotator corrected ${whole(clicks.instances)} instances; a click is one replaced vertex.</p>
+<p>A simulated annotator corrected ${count(clicks.instances, "instance", "instances", whole)}; a click is one replaced vertex.</p>
 <ul>${clicks.rules.map((rule) => html`<li>${rule}</li>`)}</ul>
-${thresholdTable(clicks, methods[0])}
-${oneClassTable(clicks)}
+${thresholdTable(clicks, methods[0], inputs.published === true)}
+${oneClassTable(clicks, inputs.published === true)}
 ${nocTable(clicks)}
 <p class="note">${perClick}${oneDecimal(clicks.wallSeconds)} s in all${on}.</p>`;
 }
 
 function inputList({ inputs, counts, generator }: EvaluationReport): Fragment {
   const entries: [string, Fragment][] = [
-    ["predictions", inputs.predictions],
-    ["truth", inputs.truth],
+    ["predictions", shownText(inputs.predictions)],
+    ["truth", shownText(inputs.truth)],
     ...optional("images", inputs.images),
     ...optional("model", inputs.model),
     ...optional("engine", inputs.engine),
@@ -159,15 +164,18 @@ function inputList({ inputs, counts, generator }: EvaluationReport): Fragment {
     ["truth annotations", whole(counts.truthAnnotations)],
     ["images in the truth", whole(counts.images)],
     ["grouped by", groupText(inputs.groupBy)],
-    ["truth parts left out", inputs.minArea === 0 ? "none" : `below ${inputs.minArea} pixels`],
-    ["intervals", `bootstrap over instances, ${whole(inputs.resamples)} resamples, seed ${inputs.seed}`],
+    ["truth parts left out", inputs.minArea === 0 ? "none" : `below ${count(inputs.minArea, "pixel")}`],
+    [
+      "intervals",
+      `bootstrap over instances, ${count(inputs.resamples, "resample", "resamples", whole)}, seed ${inputs.seed}`,
+    ],
     ["made by", generator],
   ];
   return descriptionList(entries);
 }
 
 function optional(name: string, value: string | undefined): [string, Fragment][] {
-  return value === undefined ? [] : [[name, value]];
+  return value === undefined ? [] : [[name, shownText(value)]];
 }
 
 function rasterizerText({ rasterizer }: ReportInputs): string {
@@ -181,7 +189,7 @@ function groupText(groupBy: GroupBy): string {
     case "prefix":
       return "file name up to the first underscore";
     case "field":
-      return `field ${groupBy.field} of the image record`;
+      return `field ${shownText(groupBy.field)} of the image record`;
   }
 }
 
@@ -210,18 +218,18 @@ function exampleFigure(example: Example, picture: Picture | undefined): Markup {
   ];
   const window = picture?.window ?? windowAround(example.box);
   const ground = picture === undefined ? "" : jpegGround(picture.jpeg);
-  return html`<figure>${photograph(window, ground, outlines, `annotation ${example.annotationId}`)}
+  return html`<figure>${photograph(window, ground, outlines, `annotation ${shownText(example.annotationId)}`)}
 <figcaption>${caption(example)}</figcaption></figure>`;
 }
 
 function caption(example: Example): Fragment {
   const { category, iou, score, correctedIou, correctedThreshold, clicks } = example;
-  const cost = `${clicks ?? 0} click${clicks === 1 ? "" : "s"}`;
+  const cost = count(clicks ?? 0, "click");
   return [
-    html`<b>${category}</b> IoU ${ratio(iou)}`,
+    html`<b>${shownText(category)}</b> IoU ${ratio(iou)}`,
     score === undefined ? "" : `, score ${ratio(score)}`,
     correctedIou === undefined ? "" : `; T = ${correctedThreshold ?? ""}: ${ratio(correctedIou)} after ${cost}`,
-    html`<br><small>annotation ${example.annotationId}, ${example.fileName}</small>`,
+    html`<br><small>annotation ${shownText(example.annotationId)}, ${shownText(example.fileName)}</small>`,
   ];
 }
 

@@ -4,8 +4,9 @@
  *
  * More than 300 lines: the sections share their columns and their escaping.
  */
-import { NOTHING, oneDecimal, rangeOf, ratio, whole } from "../page/markup.js";
-import type { PublishedClickTable } from "./published.js";
+import { count } from "../count.js";
+import { cutText, NOTHING, oneDecimal, rangeOf, ratio, whole } from "../page/markup.js";
+import type { PublishedClickTable, PublishedTable } from "./published.js";
 import { PUBLISHED_CITYSCAPES, PUBLISHED_CLICKS } from "./published.js";
 import type {
   ClickMatch,
@@ -37,7 +38,7 @@ export function reportMarkdown(report: EvaluationReport): string {
     report.methods[0]?.perSource === undefined
       ? []
       : groupSection("## By source", "Mean IoU over instances.", report, ({ perSource }) => perSource ?? []),
-    report.clicks === undefined ? [] : clickSections(report.clicks),
+    report.clicks === undefined ? [] : clickSections(report.clicks, report.inputs.published === true),
     listSection("## Counted as IoU 0", report.counts.failures),
     listSection("## Left out of every mean", report.counts.exclusions),
     listSection("## Evaluated, but looks wrong", report.counts.remarks),
@@ -53,9 +54,11 @@ function columnsOf({ methods, gridCeiling }: EvaluationReport): readonly MethodR
   return [...methods, gridCeiling];
 }
 
+const instances = (n: number): string => count(n, "instance", "instances", whole);
+
 function introduction({ inputs, counts, generator }: EvaluationReport): string[] {
-  const scope = `${whole(counts.evaluated)} instances in ${whole(counts.images)} images of ${plainText(inputs.truth)}`;
-  const failed = `${whole(counts.failed)} without a usable prediction count as IoU 0.`;
+  const scope = `${instances(counts.evaluated)} in ${count(counts.images, "image", "images", whole)} of ${plainText(inputs.truth)}`;
+  const failed = `${whole(counts.failed)} without a usable prediction ${counts.failed === 1 ? "counts" : "count"} as IoU 0.`;
   return [
     `${scope}; predictions from ${plainText(inputs.predictions)}${predictedBy(inputs)}.`,
     `${failed} ${settingsText(inputs)} Written by ${plainText(generator)}.`,
@@ -74,12 +77,15 @@ function settingsText({ rasterizer, minArea, seed, resamples }: ReportInputs): s
     rasterizer === "coco" ? "Masks are filled by COCO's rule (pycocotools)." : "Masks are filled by Pillow's rule.";
   const small = minArea > 0 ? ` Truth parts below ${minArea} px are left out.` : "";
   const intervals =
-    resamples > 0 ? ` In brackets: 95 % bootstrap intervals (${resamples} draws within each class, seed ${seed}).` : "";
+    resamples > 0
+      ? ` In brackets: 95 % bootstrap intervals (${resamples} draws, seed ${seed}; – where one instance says nothing of the spread).`
+      : "";
   return `${rule}${small}${intervals}`;
 }
 
 /** Rows of the paper's Table 3, its classes averaged. */
 function methodSection(report: EvaluationReport): string[] {
+  const isPublished = report.inputs.published === true;
   const published = new Map(PUBLISHED_CITYSCAPES.rows.map(({ method, mean }) => [method, mean]));
   const own: Readonly<Record<string, string>> = { polyrnn: "Polygon-RNN", square: "Square box" };
   const rows = columnsOf(report).map((method) => [
@@ -89,7 +95,7 @@ function methodSection(report: EvaluationReport): string[] {
     withRange(method.boundaryClassMean),
     withRange(method.boundaryInstanceMean),
     String(method.failed),
-    publishedRatio(published.get(own[method.name] ?? "")),
+    ...(isPublished ? [publishedRatio(published.get(own[method.name] ?? ""))] : []),
   ]);
   return [
     "## IoU by method",
@@ -102,47 +108,52 @@ function methodSection(report: EvaluationReport): string[] {
         "Boundary IoU, classes",
         "Boundary IoU, instances",
         "Failed",
-        "Published, other data*",
+        ...(isPublished ? ["Published, other data*"] : []),
       ],
       rows,
     ),
     "",
-    ...columnsOf(report).map(({ name, words }) => `- ${plainText(name)}: ${plainText(words, LONGEST_SENTENCE)}`),
-    "",
-    `\\* ${plainText(PUBLISHED_CITYSCAPES.source, LONGEST_SENTENCE)} ${plainText(PUBLISHED_CITYSCAPES.data)}.`,
+    ...columnsOf(report).map(({ name, words }) => `- ${plainText(name)}: ${plainText(words, WHOLE)}`),
+    ...(isPublished ? ["", `\\* ${sourceOf(PUBLISHED_CITYSCAPES)} Here as ratios.`] : []),
   ];
 }
 
 /** The paper's Table 3 with classes as rows. */
 function classSection(report: EvaluationReport): string[] {
   const columns = columnsOf(report);
+  const isPublished = report.inputs.published === true;
   const paper = PUBLISHED_CITYSCAPES.rows.at(-1)!;
-  const published = (name: string): string =>
-    publishedRatio(paper.perClass[PUBLISHED_CITYSCAPES.classes.indexOf(name.toLowerCase())]);
+  const published = (percent: number | undefined): string[] => (isPublished ? [publishedRatio(percent)] : []);
   const classes = report.methods[0]?.perClass ?? [];
   const rows = classes.map(({ name, iou }, i) => [
     plainText(name),
     whole(iou.count),
     ...columns.map(({ perClass }) => withRange(perClass[i]!.iou)),
-    published(name),
+    ...published(paper.perClass[PUBLISHED_CITYSCAPES.classes.indexOf(name.toLowerCase())]),
   ]);
   rows.push([
     "Mean of classes",
     String(classes.length),
     ...columns.map(({ classMean }) => ratio(classMean.mean)),
-    publishedRatio(paper.mean),
+    ...published(paper.mean),
   ]);
   const lines = table(
-    ["Class", "Instances", ...columns.map(({ name }) => plainText(name)), "Published, other data*"],
+    [
+      "Class",
+      "Instances",
+      ...columns.map(({ name }) => plainText(name)),
+      ...(isPublished ? ["Published, other data*"] : []),
+    ],
     rows,
   );
-  const note = [`\\* Polygon-RNN on Cityscapes: ${plainText(PUBLISHED_CITYSCAPES.source, LONGEST_SENTENCE)}.`];
+  const source = `\\* Polygon-RNN on Cityscapes: ${plainText(PUBLISHED_CITYSCAPES.source, WHOLE)}.`;
+  const note = isPublished ? ["", source] : [];
   return [
     "## IoU by class",
     "",
     ...(classes.length > OPEN_CLASSES
-      ? folded(`${classes.length} classes`, [...lines, "", ...note])
-      : [...lines, "", ...note]),
+      ? folded(count(classes.length, "class", "classes"), [...lines, ...note])
+      : [...lines, ...note]),
   ];
 }
 
@@ -169,7 +180,7 @@ function listSection(heading: string, reasons: readonly ListedReason[]): string[
       .map((id) => plainText(String(id)))
       .join(", ");
     const more = count > SHOWN_IDS ? ", ..." : "";
-    return `- ${plainText(reason)}: ${count} ${plainText(words, LONGEST_SENTENCE)} (ids ${ids}${more})`;
+    return `- ${plainText(reason)}: ${count} ${plainText(words, WHOLE)} (ids ${ids}${more})`;
   });
   return [heading, "", ...lines];
 }
@@ -182,28 +193,28 @@ function publishedRatio(percent: number | undefined): string {
 /** Corrections whose IoU is shown; all are in report.json. */
 const SHOWN_CORRECTIONS = [0, 1, 2, 3, 5, 10, 15, 20];
 
-function clickSections(clicks: ClickReport): string[] {
-  const cap = clicks.maxClicks === null ? "no cap on clicks" : `at most ${clicks.maxClicks} clicks`;
+function clickSections(clicks: ClickReport, isPublished: boolean): string[] {
+  const cap = clicks.maxClicks === null ? "no cap on clicks" : `at most ${count(clicks.maxClicks, "click")}`;
   const setting = `metric ${clicks.metric}, match ${clicks.match}, ${cap}`;
   const perClick =
     clicks.secondsPerClick === null ? "" : `${clicks.secondsPerClick.toFixed(3)} s of computing per click; `;
   return [
     "## Annotator in the loop, simulated",
     "",
-    `${whole(clicks.instances)} instances; ${setting}. ${perClick}${oneDecimal(clicks.wallSeconds)} s in all.`,
-    ...clicks.rules.map((rule) => `- ${plainText(rule, LONGEST_SENTENCE)}`),
+    `${instances(clicks.instances)}; ${setting}. ${perClick}${oneDecimal(clicks.wallSeconds)} s in all.`,
+    ...clicks.rules.map((rule) => `- ${plainText(rule, WHOLE)}`),
     "",
-    ...allClasses(clicks),
+    ...allClasses(clicks, isPublished),
     "",
-    ...cars(clicks),
+    ...cars(clicks, isPublished),
     "",
     ...corrections(clicks),
   ];
 }
 
 /** The paper's Table 4. */
-function allClasses({ perThreshold, match }: ClickReport): string[] {
-  const [published] = PUBLISHED_CLICKS;
+function allClasses({ perThreshold, match }: ClickReport, isPublished: boolean): string[] {
+  const [published] = isPublished ? PUBLISHED_CLICKS : [];
   const rows = perThreshold.map((measured) => [
     String(measured.threshold),
     withRange(measured.clicksClassMean, oneDecimal),
@@ -226,19 +237,17 @@ function allClasses({ perThreshold, match }: ClickReport): string[] {
         "IoU, mean of instances",
         "Truth vertices",
         "Speed-up",
-        "Published, other data: clicks*",
-        "IoU*",
+        ...(isPublished ? ["Published, other data: clicks*", "IoU*"] : []),
       ],
       rows,
     ),
-    "",
-    `\\* ${sourceOf(published)}`,
+    ...(published === undefined ? [] : ["", `\\* ${sourceOf(published)}`]),
   ];
 }
 
 /** The paper's Tables 5 and 6 are about cars. */
-function cars({ perThreshold, match }: ClickReport): string[] {
-  const [, cityscapes, kitti] = PUBLISHED_CLICKS;
+function cars({ perThreshold, match }: ClickReport, isPublished: boolean): string[] {
+  const [, cityscapes, kitti] = isPublished ? PUBLISHED_CLICKS : [];
   const rows = perThreshold.flatMap(({ threshold, perClass }) => {
     const car = perClass.find(({ name }) => name.toLowerCase() === "car");
     if (car === undefined) return [];
@@ -265,16 +274,13 @@ function cars({ perThreshold, match }: ClickReport): string[] {
         "IoU",
         "Truth vertices",
         "Speed-up",
-        "Published, Cityscapes: clicks*",
-        "IoU*",
-        "Published, KITTI: clicks**",
-        "IoU**",
+        ...(isPublished ? ["Published, Cityscapes: clicks*", "IoU*", "Published, KITTI: clicks**", "IoU**"] : []),
       ],
       rows,
     ),
-    "",
-    `\\* ${sourceOf(cityscapes)}  `,
-    `\\*\\* ${sourceOf(kitti)}`,
+    ...(cityscapes === undefined || kitti === undefined
+      ? []
+      : ["", `\\* ${sourceOf(cityscapes)}  `, `\\*\\* ${sourceOf(kitti)}`]),
   ];
 }
 
@@ -300,29 +306,30 @@ function corrections({ noc, iouAfterClicks, curveThreshold }: ClickReport): stri
   ];
 }
 
-/** Published thresholds are distances and say nothing about an area. */
-function publishedCells({ rows }: PublishedClickTable, threshold: number, match: ClickMatch): string[] {
-  const row = match === "area" ? undefined : rows.find((published) => published.threshold === threshold);
+/** None without a table. Published thresholds are distances and say nothing about an area. */
+function publishedCells(table: PublishedClickTable | undefined, threshold: number, match: ClickMatch): string[] {
+  if (table === undefined) return [];
+  const row = match === "area" ? undefined : table.rows.find((published) => published.threshold === threshold);
   return row === undefined ? [NOTHING, NOTHING] : [oneDecimal(row.clicks), ratio(row.iou / 100)];
 }
 
-function sourceOf({ source, data }: PublishedClickTable): string {
-  return `${plainText(source, LONGEST_SENTENCE)} ${plainText(data)}.`;
+function sourceOf({ source, data }: PublishedTable): string {
+  return `${plainText(source, WHOLE)} ${plainText(data, WHOLE)}.`;
 }
 
 function timesFaster(speedUp: number | null): string {
   return speedUp === null ? NOTHING : `x ${speedUp.toFixed(2)}`;
 }
 
-/** Longer names are cut; sentences may be longer. */
+/** Longer texts from outside are cut. */
 const LONGEST_NAME = 120;
-const LONGEST_SENTENCE = 600;
+/** For sentences of our own. */
+export const WHOLE = Infinity;
 
 /** Text that stays text: one line, without control characters, and everything escaped that Markdown or HTML acts on. */
 export function plainText(text: string, longest = LONGEST_NAME): string {
   const line = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu, " ");
-  const cut = line.length > longest ? `${line.slice(0, longest)}...` : line;
-  return cut.replace(/[\\`*_{}[\]()#!|~@$<>&:^]/g, "\\$&");
+  return cutText(line, longest, "...").replace(/[\\`*_{}[\]()#!|~@$<>&:^]/g, "\\$&");
 }
 
 /** A table; the first column is aligned left, the others right. @param cells escaped already */

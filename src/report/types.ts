@@ -69,6 +69,8 @@ export interface ReportInputs {
   readonly groupBy: GroupBy;
   /** Truth parts below this area in pixels were left out of the truth (the paper's protocol: 100); 0 = none. */
   readonly minArea: number;
+  /** Whether the reports show published figures, in columns named as such, beside the measured ones. */
+  readonly published?: boolean;
   /** Seed and resamples of the bootstrap intervals. */
   readonly seed: number;
   readonly resamples: number;
@@ -106,7 +108,10 @@ export interface ListedReason {
 /** Ids listed per reason; all of them are in instances.csv. */
 export const LISTED_IDS = 20;
 
-/** A mean with its 95 % bootstrap interval. All three are null when count is 0. */
+/**
+ * A mean with its 95 % bootstrap interval. All three are null when count is 0; of a single instance, and without
+ * resamples, there is no interval and its ends are null.
+ */
 export interface Interval {
   readonly mean: number | null;
   readonly low: number | null;

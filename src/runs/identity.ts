@@ -18,6 +18,8 @@ export interface RunIdentity {
   readonly context: number;
   readonly maxSteps: number;
   readonly candidates: number;
+  /** Absent: the map's own (predict/options.ts), as in runs before there was a choice. */
+  readonly sure?: number;
   readonly minScore: number;
   readonly simplify: number;
   /** Sorted. */
@@ -45,7 +47,7 @@ export function shardName({ index, count }: Shard): string {
 /** Options that change a result. */
 export interface ResultOptions extends Pick<
   RunIdentity,
-  "context" | "maxSteps" | "candidates" | "minScore" | "simplify" | "categories" | "existing"
+  "context" | "maxSteps" | "candidates" | "sure" | "minScore" | "simplify" | "categories" | "existing"
 > {
   readonly limit?: number;
   readonly shard?: Shard;
@@ -68,6 +70,7 @@ export function identifyRun(options: ResultOptions, hashes: RunHashes): RunIdent
     context: options.context,
     maxSteps: options.maxSteps,
     candidates: options.candidates,
+    ...(options.sure !== undefined && { sure: options.sure }),
     minScore: options.minScore,
     simplify: options.simplify,
     categories: [...options.categories].sort(),
@@ -87,6 +90,7 @@ const FIELD_NAMES: Readonly<Record<keyof RunIdentity, string>> = {
   context: "--context",
   maxSteps: "--max-steps",
   candidates: "--candidates",
+  sure: "--sure",
   minScore: "--min-score",
   simplify: "--simplify",
   categories: "--categories",
@@ -145,6 +149,7 @@ const FIELDS: Readonly<Record<keyof RunIdentity, object>> = {
   context: ratio,
   maxSteps: count,
   candidates: count,
+  sure: ratio,
   minScore: ratio,
   simplify: { type: "number", minimum: 0 },
   categories: { type: "array", items: { type: "string" } },
@@ -156,5 +161,9 @@ const FIELDS: Readonly<Record<keyof RunIdentity, object>> = {
 
 /** Line 1 of a journal from elsewhere against what this program writes. @returns the first violation, if any */
 export const checkIdentity = lazily(() =>
-  compileSchema({ type: "object", required: Object.keys(FIELDS), properties: FIELDS }),
+  compileSchema({
+    type: "object",
+    required: Object.keys(FIELDS).filter((field) => field !== "sure"),
+    properties: FIELDS,
+  }),
 );

@@ -7,6 +7,7 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { count } from "../count.js";
 import type { DatasetFormat } from "../dataset/dataset.js";
 import type { BoxUnit } from "../dataset/relative-boxes.js";
 import { BOX_UNITS } from "../dataset/relative-boxes.js";
@@ -78,6 +79,7 @@ export interface RunFacts extends Pick<RunRecord, "inputs" | "model" | "engine" 
     readonly context: number;
     readonly maxSteps: number;
     readonly candidates: number;
+    readonly sure?: number;
     readonly categories: readonly string[];
     readonly limit?: number;
   };
@@ -124,7 +126,10 @@ async function readJson(path: string, maxBytes = LARGEST_RUN_FILE): Promise<Foun
     const found = await stat(path);
     if (!found.isFile()) return { kind: "damaged", problem: "expected a file, received something else" };
     if (found.size > maxBytes)
-      return { kind: "damaged", problem: `expected a file of at most ${maxBytes} bytes, received ${found.size}` };
+      return {
+        kind: "damaged",
+        problem: `expected a file of at most ${count(maxBytes, "byte")}, received ${found.size}`,
+      };
   } catch (error) {
     return failed("absent", error);
   }
@@ -182,6 +187,13 @@ const checkRecord = lazily(() =>
   }),
 );
 
+/** Why there is no run.json in a folder: no folder, a file, or a folder without one. */
+async function absenceOf(folder: string): Promise<string> {
+  const found = await stat(folder).catch(() => undefined);
+  if (found === undefined) return `${folder}: there is no such folder;`;
+  return found.isDirectory() ? `${folder}: there is no ${RUN_FILE} in it;` : `${folder}: this is a file;`;
+}
+
 /**
  * The view of `merge`: all or nothing.
  * @param expected what the folder should be, for the message
@@ -192,7 +204,7 @@ export async function readRunFile(folder: string, expected: string, hint: string
   const found = await readJson(path);
   if (found.kind !== "found")
     throw found.kind === "absent"
-      ? missingInput(`${path}: expected ${expected}, received ${reasonOf(found.error)}`, hint, found.error)
+      ? missingInput(`${await absenceOf(folder)} expected ${expected}`, hint, found.error)
       : invalidData(`${path}: ${found.problem}`, hint, found.error);
   const run: unknown = found.run;
   const violation = checkRecord(run);
@@ -213,6 +225,7 @@ export interface LastRun {
   readonly context: number;
   readonly maxSteps: number;
   readonly candidates: number;
+  readonly sure?: number;
   readonly categories: readonly string[];
   readonly limit?: number;
 }
@@ -262,6 +275,7 @@ export async function readLastRun(folder: string): Promise<LastRun | undefined> 
     context: number("options.context", 0, 1),
     maxSteps: number("options.maxSteps", 3, 500),
     candidates: number("options.candidates", 1, 10),
+    ...(fieldAt(run, "options.sure") !== undefined && { sure: number("options.sure", 0, 1) }),
     categories: Array.isArray(categories) ? categories.map((name) => text("options.categories", name)) : [],
     ...(fieldAt(run, "options.limit") !== undefined && {
       limit: number("options.limit", 1, Number.MAX_SAFE_INTEGER),

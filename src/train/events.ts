@@ -18,6 +18,8 @@ export interface LossParts {
   readonly vertex: number;
   /** Absent where the network has no mask map. */
   readonly mask?: number;
+  /** Per cell of the refined mask; absent where the network has none. */
+  readonly fineMask?: number;
 }
 
 /** A line of metrics.ndjson: means over the steps since the line before. */

@@ -6,6 +6,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
+import { count } from "../count.js";
 import type { StepReport } from "../engine/trainer.js";
 import { invalidData } from "../errors.js";
 import { toWriteError } from "../files/atomic-file.js";
@@ -44,7 +45,7 @@ export class MetricsFile {
       const { bytesRead } = await handle.read(kept, 0, keep, 0);
       if (bytesRead < keep)
         throw invalidData(
-          `${path}: expected at least ${keep} bytes, those of the checkpoint, but received ${bytesRead}`,
+          `${path}: expected at least ${count(keep, "byte")}, those of the checkpoint, but received ${bytesRead}`,
           "The file was changed since the run was stopped.",
         );
       await handle.truncate(keep);
@@ -154,7 +155,7 @@ function parseLine(line: string): MetricsLine | undefined {
   }
 }
 
-/** Sums over `count` steps. `mask` and `maskIou` are absent where the network has no mask map. */
+/** Sums over `count` steps. `mask`, `fineMask` and `maskIou` are absent where the network has no such map. */
 export interface Sums {
   readonly count: number;
   readonly total: number;
@@ -162,6 +163,7 @@ export interface Sums {
   readonly edge: number;
   readonly vertex: number;
   readonly mask?: number;
+  readonly fineMask?: number;
   readonly accuracy: number;
   readonly maskIou?: number;
   readonly gradientNorm: number;
@@ -177,6 +179,7 @@ export function addStep(sums: Sums, { losses, accuracy, maskIou, gradientNorm }:
     edge: sums.edge + losses.edge,
     vertex: sums.vertex + losses.vertex,
     ...(losses.mask !== undefined && { mask: (sums.mask ?? 0) + losses.mask }),
+    ...(losses.fineMask !== undefined && { fineMask: (sums.fineMask ?? 0) + losses.fineMask }),
     accuracy: sums.accuracy + accuracy,
     ...(maskIou !== undefined && { maskIou: (sums.maskIou ?? 0) + maskIou }),
     gradientNorm: sums.gradientNorm + gradientNorm,
@@ -193,6 +196,7 @@ export function meansOf(sums: Sums): { losses: LossParts } & Pick<StepLine, "acc
       edge: mean(sums.edge),
       vertex: mean(sums.vertex),
       ...(sums.mask !== undefined && { mask: mean(sums.mask) }),
+      ...(sums.fineMask !== undefined && { fineMask: mean(sums.fineMask) }),
     },
     accuracy: mean(sums.accuracy),
     ...(sums.maskIou !== undefined && { maskIou: mean(sums.maskIou) }),

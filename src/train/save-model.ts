@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { count } from "../count.js";
 import { writeAtomic } from "../files/atomic-file.js";
 import type { CardScore, ModelCard } from "../model/card.js";
 import { CARD_VERSION } from "../model/card.js";
@@ -80,7 +81,7 @@ function cardOf(
     context: PLAIN_CONTEXT,
     normalization: network.normalization,
     trainingData:
-      `${data.instances} instances in ${data.images} images of ${basename(options.data.boxes)} (${sources}).`.slice(
+      `${count(data.instances, "instance")} in ${count(data.images, "image")} of ${basename(options.data.boxes)} (${sources}).`.slice(
         0,
         10_000,
       ),
@@ -107,11 +108,11 @@ function nameOf(folder: string): string {
 function recipeText(options: TrainOptions, start: TrainingRun["start"], step: number, device: string): string {
   const { schedule, dropEvery, freeze, truncate, ema, lossWeights } = options;
   return [
-    `${step} of ${options.steps} steps of ${options.batchSize} crops on ${device}, seed ${options.seed}`,
+    `${step} of ${count(options.steps, "step")} of ${count(options.batchSize, "crop")} on ${device}, seed ${options.seed}`,
     `start: ${start.description}`,
     [
       `AdamW, learning rates ${options.learningRate} and ${options.backboneLearningRate} (backbone)`,
-      schedule === "cosine" ? "cosine" : `a tenth after every ${dropEvery} steps`,
+      schedule === "cosine" ? "cosine" : `a tenth after every ${count(dropEvery, "step")}`,
       `warm-up ${options.warmup}`,
       `decay ${options.weightDecay}`,
       `clipping at ${options.clipNorm}`,
@@ -125,7 +126,7 @@ function recipeText(options: TrainOptions, start: TrainingRun["start"], step: nu
     ].join(", "),
     ema > 0 ? `moving average ${ema}` : "no moving average",
     ...(freeze === undefined ? [] : [`frozen up to ${freeze}`]),
-    ...(truncate === undefined ? [] : [`gradients cut every ${truncate} steps`]),
+    ...(truncate === undefined ? [] : [`gradients cut every ${count(truncate, "step")}`]),
     "stored as F16; run.json has every option",
   ]
     .join("; ")

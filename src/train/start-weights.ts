@@ -1,5 +1,6 @@
 /** What a run trains and where it starts: a network with its normalization, and weights from a file or at random. */
 import { basename } from "node:path";
+import { count } from "../count.js";
 import { invalidData } from "../errors.js";
 import { findModelFolder, readCard } from "../model/folder.js";
 import { initialWeight } from "../model/initial-weights.js";
@@ -56,7 +57,7 @@ const DEFAULTS: Readonly<
 export async function networkToTrain(model: string): Promise<NetworkToTrain> {
   const { architecture, normalization } = Object.hasOwn(DEFAULTS, model)
     ? DEFAULTS[model as keyof typeof DEFAULTS]
-    : await readCard(await findModelFolder(model));
+    : await readCard(await findModelFolder(model, Object.keys(DEFAULTS)));
   return { architecture, normalization, network: describeNetwork(architecture) };
 }
 
@@ -87,9 +88,9 @@ export async function startWeights(
     weights: complete(network, fitting, seed),
     ...(source.sha256 && { sha256: source.sha256 }),
     description:
-      `${fitting.size} tensors of ${source.description}` +
+      `${count(fitting.size, "tensor")} of ${source.description}` +
       (missing === 0 ? "" : `, ${missing} random from seed ${seed}`) +
-      (unused === 0 ? "" : `; ${unused} tensors of the file do not fit and are left out`),
+      (unused === 0 ? "" : `; ${count(unused, "tensor")} of the file without a place left out`),
   };
 }
 

@@ -7,6 +7,7 @@
  *     checkpoint/                     where a stopped run goes on (checkpoint.ts)
  *     model.json, model.safetensors   the best model so far
  */
+import { count } from "../count.js";
 import { resolve } from "node:path";
 import type { TrainingDevice } from "../engine/open-trainer.js";
 import { openTrainingDevice } from "../engine/open-trainer.js";
@@ -153,7 +154,8 @@ async function runLoop({
     metrics = await MetricsFile.open(folder, checkpoint?.loop.metricsBytes ?? 0);
     if (metrics.damagedLines.length > 0)
       await events.note?.(
-        `${METRICS_FILE}: damaged line(s) ${metrics.damagedLines.slice(0, 10).join(", ")}; the page is made without them`,
+        `${METRICS_FILE}: ${count(metrics.damagedLines.length, "damaged line")} (${metrics.damagedLines.slice(0, 10).join(", ")}); ` +
+          "the page is made without them",
       );
     const doneSteps = checkpoint?.state.step ?? 0;
     await events.started?.({

@@ -18,7 +18,7 @@ import { checkBox } from "../geometry/box.js";
 import { rasterizePolygon } from "../geometry/rasterize.js";
 import { polygonBounds } from "../geometry/ring.js";
 import { rleArea, rleBounds } from "../geometry/rle.js";
-import { isValidRing } from "../geometry/simple-ring.js";
+import { isValidRing } from "../geometry/valid-ring.js";
 import { joinFields, selectFields, toJsonText } from "../json-text.js";
 import type { Box, DoneOutcome, ImageRecord, Instance, JsonObject, JsonValue, Polygon, Ring, Truth } from "../types.js";
 import { categoryOf, existingPolygon, existingShape, hasCocoSegmentation, passedOver, rawOf } from "./labels.js";

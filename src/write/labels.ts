@@ -6,6 +6,7 @@
  * goes out unchanged wherever the format can hold it. An annotation that failed, or whose polygon scored below the
  * limit, was this run's to predict and has no polygon; the summary lists it.
  */
+import { fromNamedPixels } from "../geometry/pixel-outline.js";
 import { signedArea } from "../geometry/ring.js";
 import { readSegmentation } from "../geometry/segmentation.js";
 import { traceMask } from "../geometry/trace-mask.js";
@@ -35,9 +36,12 @@ export interface Region {
   readonly score?: number;
 }
 
-/** In input order. */
+/** In input order, in the frame of the result's size. */
 export function regionsOf(result: ImageResult, names: CategoryNames): Region[] {
-  return result.items.flatMap((item) => regionOf(item, names) ?? []);
+  const { items, toDisplayed } = result;
+  const regions = items.flatMap((item) => regionOf(item, names) ?? []);
+  if (toDisplayed === undefined) return regions;
+  return regions.map((region) => ({ ...region, polygon: region.polygon.map(toDisplayed) }));
 }
 
 /**
@@ -110,7 +114,7 @@ export function existingShape(item: ResultItem): Truth | undefined {
 function polygonOfRaw(raw: JsonObject): Polygon | undefined {
   const { truth } = readSegmentation(raw["segmentation"], "", {});
   if (truth !== undefined) return truth.kind === "rle" ? outlines(truth.rle) : truth.polygon;
-  return nonEmpty(ringOfPairs(raw["polygon"]));
+  return nonEmpty(ringOfPairs(raw["polygon"]).flatMap(fromNamedPixels));
 }
 
 /** Category of an item: of its instance, or of the annotation as read, which has a COCO id or a Cityscapes label. */

@@ -1,6 +1,7 @@
 /** All formats of a run behind one writer: each image goes to each of them. */
 import { openCityscapesWriter } from "./cityscapes.js";
 import { openCocoWriter } from "./coco.js";
+import { inDisplayedFrame } from "./displayed-frame.js";
 import { openLabelStudioWriter } from "./label-studio.js";
 import { openLabelmeWriter } from "./labelme.js";
 import type { AnnotationWriter, OutputFormat, WriteContext } from "./writer.js";
@@ -16,26 +17,35 @@ const OPENERS = {
   "label-studio": openLabelStudioWriter,
 } satisfies Record<OutputFormat, Opener>;
 
+/** Their tools turn a photograph by its EXIF orientation. */
+const IN_DISPLAYED_FRAME: ReadonlySet<OutputFormat> = new Set(["labelme", "yolo-seg", "label-studio"]);
+
 /**
  * @param formats a format named twice is written once
  * @throws E_WRITE when a file cannot be opened; the other formats' files are removed then
  */
 export async function openWriters(formats: readonly OutputFormat[], context: WriteContext): Promise<AnnotationWriter> {
   const writers: AnnotationWriter[] = [];
+  const displaying = new Set<AnnotationWriter>();
   const abort = async (): Promise<void> => {
     const endings = await Promise.allSettled(writers.map((writer) => writer.abort()));
     const failed = endings.find((ending) => ending.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   };
   try {
-    for (const format of new Set(formats)) writers.push(await OPENERS[format](context));
+    for (const format of new Set(formats)) {
+      const writer = await OPENERS[format](context);
+      writers.push(writer);
+      if (IN_DISPLAYED_FRAME.has(format)) displaying.add(writer);
+    }
   } catch (error) {
     await abort();
     throw error;
   }
   return {
     async image(result) {
-      for (const writer of writers) await writer.image(result);
+      const displayed = displaying.size === 0 ? result : await inDisplayedFrame(result);
+      for (const writer of writers) await writer.image(displaying.has(writer) ? displayed : result);
     },
     async finish() {
       const written: string[] = [];

@@ -6,13 +6,14 @@
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Metadata, Sharp } from "sharp";
+import type { Sharp } from "sharp";
 import sharp from "sharp";
 import { reasonOf } from "../errors.js";
 import { writeAtomic } from "../files/atomic-file.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";
 import { polygonBounds } from "../geometry/ring.js";
 import type { Box, Id } from "../types.js";
+import { isAsStored } from "./displayed-frame.js";
 import { labelOf, nameCategories, regionOf } from "./labels.js";
 import type { OverlayShape } from "./overlay-svg.js";
 import { drawOverlaySvg } from "./overlay-svg.js";
@@ -146,19 +147,12 @@ async function openPhotograph(
   // If a pipe has replaced the photograph meanwhile, the library would wait for ever.
   if (!(await stat(path)).isFile()) throw new Error("it is no regular file");
   const metadata = await sharp(path).metadata();
-  const isStored = size !== undefined && isSize(metadata, size) && !isSize(metadata.autoOrient, size);
+  const isStored = size !== undefined && isAsStored(metadata, size);
   const photograph = sharp(path, { failOn: "error", autoOrient: !isStored });
   return {
     photograph,
     ...(isStored ? size : { width: metadata.autoOrient.width, height: metadata.autoOrient.height }),
   };
-}
-
-function isSize(
-  actual: Pick<Metadata, "width" | "height">,
-  size: { readonly width: number; readonly height: number },
-): boolean {
-  return actual.width === size.width && actual.height === size.height;
 }
 
 function shapesOf(result: ImageResult, names: CategoryNames): OverlayShape[] {

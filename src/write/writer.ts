@@ -2,7 +2,7 @@
  * What every output format does: it receives each image with what became of its instances, in input order, and then
  * finishes. Memory stays bounded: a writer keeps nothing per instance except what its format requires.
  */
-import type { Category, Id, ImageRecord, Instance, JsonObject, Outcome } from "../types.js";
+import type { Category, Id, ImageRecord, Instance, JsonObject, Outcome, Ring } from "../types.js";
 
 /** One annotation of the input with what became of it. `kept`: its polygon goes out unchanged (--existing keep). */
 export type ResultItem =
@@ -12,13 +12,18 @@ export type ResultItem =
 
 export interface ImageResult {
   readonly image: ImageRecord;
-  /** Displayed size in pixels; absent when the image was never opened (missing, no boxes) and the file has none. */
+  /**
+   * Size in pixels, in the frame of the polygons; absent when the image was never opened (missing, no boxes) and the
+   * file does not say.
+   */
   readonly size?: { readonly width: number; readonly height: number };
   /** Path of the image file; absent when it was not found. */
   readonly path?: string;
   readonly items: readonly ResultItem[];
   /** True when the input has no record of the image: annotations name it, or name none. */
   readonly isUnknown?: boolean;
+  /** From the frame of the polygons to that of `size`, where a format asks for another (write/displayed-frame.ts). */
+  readonly toDisplayed?: (ring: Ring) => Ring;
   /**
    * True when the input lists the image and has no annotation for it. Images that --limit left out have no items
    * either.

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { isValidRing } from "../../src/geometry/simple-ring.js";
+import { isValidRing } from "../../src/geometry/valid-ring.js";
 import type { CocoAnnotation, Ran } from "./runs.js";
 import { BOXES, FIXTURES, IMAGES, boxesWith, journalOf, newFolder, readCoco, readJson, runAnnotate } from "./runs.js";
 

@@ -43,6 +43,18 @@ test("COCO's readers find all they need, and an image without a usable name keep
     expect(annotation).toMatchObject({ iscrowd: 0, area: expect.any(Number) as number });
 });
 
+test("an image on which nothing is drawn gets its size where the input has none: masks need it", async () => {
+  const path = join(await newFolder(), "boxes.json");
+  const kept = KEPT.replace('"image_id":1', '"image_id":3');
+  const images = '[{"id":3,"file_name":"park.jpg"},{"id":4,"file_name":"street.jpg"}]';
+  await writeFile(path, `{"images":${images},"annotations":[${kept}],"categories":[{"id":1,"name":"thing"}]}`);
+  const ran = await runAnnotate({ boxes: path, existing: "keep" });
+  expect(await readJson(ran.out, "annotations.json")).toMatchObject({
+    images: [{ id: 3, width: 640, height: 480 }, { id: 4 }],
+    annotations: [{ id: 12, area: 435, iscrowd: 0 }],
+  });
+});
+
 test("an annotation without an id is called by its place, and not by the id of another", async () => {
   expect(summary.failures).toMatchObject([
     { annotationId: null, imageId: 1, message: expect.stringContaining("annotations[0] (no id)") as string },

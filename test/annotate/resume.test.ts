@@ -127,7 +127,7 @@ describe("a torn journal", () => {
     await writeFile(join(out, "journal.ndjson"), lines.join("\n"));
     const { host } = await runAnnotate({ ...OPTIONS, boxes, out, resume: true });
     expect(host.notes).toContain(
-      `${join(out, "journal.ndjson")}: damaged line(s) ${at + 1}; their instances are drawn again`,
+      `${join(out, "journal.ndjson")}: 1 damaged line (${at + 1}); what stood there is drawn again`,
     );
     expect(await filesOf(out)).toEqual(await filesOf(straight.out));
   });

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
@@ -19,6 +19,46 @@ async function evaluate(
   const code = await run(["evaluate", predictions, "--truth", truth, "--bootstrap", "50", ...more], terminal);
   return { code, stdout: terminal.stdout.text, stderr: terminal.stderr.text };
 }
+
+test("a run folder stands for its annotations.json, for the predictions and for files to compare with", async () => {
+  const byFile = await evaluate(["--json", "--compare", "none"]);
+  const truth = join(folder.path, "gt.json");
+  const terminal = memoryTerminal({});
+  const args = ["evaluate", folder.path, "--truth", truth, "--bootstrap", "50", "--force", "--json"];
+  expect(await run([...args, "--compare", `again=${folder.path}`], terminal)).toBe(0);
+  const { iou, compared, out } = JSON.parse(terminal.stdout.text) as {
+    iou: unknown;
+    compared: { name: string; instanceMean: unknown; classMean: unknown }[];
+    out: string;
+  };
+  expect(iou).toEqual((JSON.parse(byFile.stdout) as { iou: unknown }).iou);
+  expect(compared).toEqual([{ name: "again", ...(iou as object) }]);
+  expect(out).toBe(join(folder.path, "polyrnn-eval"));
+});
+
+test.each([
+  { why: "a run that wrote no COCO file", files: ["run.json"], received: "received a run without it" },
+  { why: "a folder that is no run", files: [], received: "received a folder without it" },
+])("$why is refused with what to do", async ({ files, received }) => {
+  await evaluate();
+  const other = join(folder.path, "other");
+  mkdirSync(other);
+  for (const name of files) writeFileSync(join(other, name), "{}");
+  const terminal = memoryTerminal({});
+  expect(await run(["evaluate", other, "--truth", join(folder.path, "gt.json")], terminal)).toBe(66);
+  expect(terminal.stderr.text).toContain(received);
+});
+
+test("published figures are shown on request only", async () => {
+  await evaluate();
+  const reports = (): string =>
+    ["report.md", "report.html"].map((name) => readFileSync(join(folder.path, "polyrnn-eval", name), "utf8")).join();
+  expect(reports()).not.toMatch(/published/i);
+  await evaluate(["--published", "--force"]);
+  expect(reports()).toContain("Published, other data");
+  expect(reports()).toContain("Published numbers on Cityscapes");
+  expect(reports()).not.toContain("61.40");
+});
 
 test("polyrnn evaluate writes the report beside the predictions and says the score, what failed and where it wrote", async () => {
   const { code, stdout, stderr } = await evaluate();
@@ -119,7 +159,7 @@ test("a stop leaves no report and exits with 130", async () => {
   terminal.stop.abort();
   expect(await run(["evaluate", predictions, "--truth", truth], terminal)).toBe(130);
   expect(terminal.stderr.text).toContain("no report was written");
-  expect(readdirSync(join(folder.path, "polyrnn-eval"))).toEqual([]);
+  expect(existsSync(join(folder.path, "polyrnn-eval"))).toBe(false);
 });
 
 test.skipIf(process.platform !== "linux")(

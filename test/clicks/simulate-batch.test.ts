@@ -11,7 +11,8 @@ import { fillPolygon, iouOfRles, rasterizeTruth } from "../../src/geometry/iou.j
 import { cellToIndex, indexToCell } from "../../src/geometry/grid.js";
 import { decodeCorrected } from "../../src/predict/corrected.js";
 import { decodeGreedy } from "../../src/predict/decode.js";
-import { sequenceToRing, stackPixels } from "../../src/predict/predict.js";
+import { sequenceToRing } from "../../src/predict/outline.js";
+import { stackPixels } from "../../src/predict/predict.js";
 import type { Crop } from "../../src/crop/crop.js";
 import type { ClickMatch } from "../../src/report/types.js";
 import { fakeEngine } from "../predict/fake-engine.js";

@@ -4,6 +4,8 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { ClickStudy, SimulateOptions } from "../../src/clicks/options.js";
 import type { ClickRow } from "../../src/report/csv.js";
 import { simulateClicks } from "../../src/clicks/simulate-clicks.js";
+import type { Coco } from "../annotate/runs.js";
+import { readCoco, runAnnotate } from "../annotate/runs.js";
 import { annotation, useFolder, writeCoco, writeJson } from "../evaluate/small-dataset.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
@@ -132,6 +134,22 @@ describe("a click simulation of the sample", () => {
     expect(file.images.length).toBeGreaterThan(0);
     expect(file.categories.length).toBeGreaterThan(0);
   });
+
+  test.each([1, 3])(
+    "the automatic polygons and their scores are those annotate writes (%i candidates)",
+    async (candidates) => {
+      const automaticFile = join(folder.path, `automatic-${candidates}.json`);
+      await study({ automaticFile, candidates, limit: 6 });
+      const { out } = await runAnnotate({ candidates, maxSteps: 12, limit: 6 });
+      const polygons = (coco: Coco): unknown[] =>
+        coco.annotations
+          .filter(({ polyrnn_score }) => polyrnn_score !== undefined)
+          .map(({ id, segmentation, score, polyrnn_score }) => ({ id, segmentation, score, polyrnn_score }));
+      const simulated = polygons(await readCoco(automaticFile));
+      expect(simulated.length).toBeGreaterThan(3);
+      expect(simulated).toEqual(polygons(await readCoco(out, "annotations.json")));
+    },
+  );
 
   test("a stop ends after the batch, and the study says so", async () => {
     const { stopped, rows } = await study({ batchSize: 2 }, 2);

@@ -21,6 +21,7 @@ function instance(
     truthVertices,
     perThreshold,
     automatic: polygon(0, curve[0]!),
+    automaticScore: 0.5,
     iouAfterClicks: curve,
   };
 }

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { EXIT } from "../../src/errors.js";
-import { candidatesFor, openEngine, probeDevices, takeFirst } from "../../src/engine/devices.js";
-import type { Candidate, DeviceChoice } from "../../src/engine/devices.js";
+import { candidatesFor, missingHardware, openEngine, probeDevices, takeFirst } from "../../src/engine/devices.js";
+import type { Candidate, DeviceChoice, Obstacle } from "../../src/engine/devices.js";
 import { loadModel } from "../../src/model/model.js";
 import { syntheticCrops } from "./network-runner.js";
 
@@ -91,6 +91,25 @@ describe("on this machine", () => {
     });
     for (const report of reports) {
       if (!report.works) expect([report.reason, report.fix].every((text) => text.length > 10)).toBe(true);
+    }
+  });
+
+  test("a device that is not there is refused with what doctor says about it", async () => {
+    const model = await loadModel("tiny-random");
+    vi.stubEnv("VK_ICD_FILENAMES", "swiftshader.json");
+    const reports = (await probeDevices()).filter(({ works }) => !works);
+    for (const device of ["cuda", "webgpu"] as const) {
+      const missing = missingHardware(device);
+      if (missing === undefined) continue; // it is there
+      expect(reports.find((report) => report.device === device)).toMatchObject(missing);
+      const { reason, fix }: Obstacle = missing;
+      await openEngine(model, { device }).then(
+        ({ engine }) => engine.dispose(), // a software driver serves who asks for webgpu
+        (error: unknown) => {
+          expect(error).toMatchObject({ exitCode: EXIT.unavailable, hint: fix });
+          expect((error as Error).message).toContain(`on ${device}: ${reason}`);
+        },
+      );
     }
   });
 

@@ -1,12 +1,14 @@
 /** models/mobile computes what PyTorch computes. The same for TensorFlow.js: parity-native.test.ts. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadModel } from "../../src/model/model.js";
+import { DEFAULT_ARCHITECTURES, describeNetwork } from "../../src/network/build.js";
 import type { Model } from "../../src/model/model.js";
 import { NORMALIZATION, onnxRunner } from "./network-runner.js";
 import type { NetworkRunner } from "./network-runner.js";
 import { checkedInReference, expectReference, referenceBesideCheckout } from "./reference-vectors.js";
 
-const beside = await referenceBesideCheckout();
+const first = await referenceBesideCheckout("first");
+const refined = await referenceBesideCheckout("refined");
 let model: Model;
 let runner: NetworkRunner;
 beforeAll(async () => {
@@ -25,8 +27,15 @@ test("onnxruntime reproduces PyTorch on synthetic crops", async () => {
   await expectReference(await checkedInReference(), runner, model.network);
 });
 
-test.skipIf(beside === undefined)("onnxruntime reproduces the vectors that came with the first weights", async () => {
-  const first = await onnxRunner(model.network, beside!.weights);
-  await expectReference(beside!, first, model.network);
-  await first.close();
+test.skipIf(first === undefined)("a network without a refined mask still computes what it did", async () => {
+  const { name, widths, features, skip, rank, peepholes } = DEFAULT_ARCHITECTURES.mobile;
+  const network = describeNetwork({ name, widths, features, skip, rank, peepholes });
+  const older = await onnxRunner(network, first!.weights);
+  await expectReference(first!, older, network);
+  await older.close();
+});
+
+test.skipIf(refined === undefined)("onnxruntime reproduces the vectors that came with the weights", async () => {
+  expect(refined!.names).toContain("fineMask");
+  await expectReference(refined!, runner, model.network);
 });

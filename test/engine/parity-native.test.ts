@@ -22,7 +22,7 @@ if (!("tf" in loaded)) {
     `native TensorFlow.js tests skipped: ${loaded.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; ")}`,
   );
 }
-const beside = await referenceBesideCheckout();
+const beside = await referenceBesideCheckout("refined");
 
 const open: NetworkRunner[] = [];
 afterEach(async () => {
@@ -38,7 +38,7 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
     await expectReference(await checkedInReference(), open[0]!, network);
   });
 
-  test.skipIf(beside === undefined)("reproduces the vectors that came with the first weights", async () => {
+  test.skipIf(beside === undefined)("reproduces the vectors that came with the weights", async () => {
     const { network } = await loadModel("mobile");
     open.push(tfjsRunner(tf, network, beside!.weights));
     await expectReference(beside!, open[0]!, network);

@@ -43,6 +43,7 @@ describe("image side and steps agree", () => {
     { why: "the test model's own weights", options: undefined, crops: 2, steps: 12 },
     { why: "odd widths", options: TINY, crops: 2, steps: 4 },
     { why: "peepholes", options: { ...TINY, peepholes: true }, crops: 2, steps: 4 },
+    { why: "a refined mask", options: { ...TINY, refine: true }, crops: 2, steps: 1 },
     { why: "the whole MobileNetV2 backbone, a thin decoder", options: SMALL_MOBILE, crops: 1, steps: 3 },
   ])("$why", async ({ options, crops, steps }) => {
     const model = await loadModel("tiny-random");

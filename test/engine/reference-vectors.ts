@@ -9,15 +9,10 @@ import type { NetworkRunner, Weights } from "./network-runner.js";
 import { bestOf, zeroState } from "./parity-cases.js";
 
 const CHECKED_IN = fileURLToPath(new URL("../../fixtures/goldens/mobile.reference.safetensors", import.meta.url));
-/**
- * Weights that `mobile` was trained on from, and the vectors that came with them, beside the checkout where they exist.
- */
-const FIRST_WEIGHTS = fileURLToPath(
-  new URL("../../../shared/weights/polyrnn_mobile_first.safetensors", import.meta.url),
-);
-const BESIDE = fileURLToPath(
-  new URL("../../../shared/weights/polyrnn_mobile_first.reference.safetensors", import.meta.url),
-);
+/** Weights that `mobile` was made from, and the vectors that came with them, beside the checkout where they exist. */
+const BESIDE = fileURLToPath(new URL("../../../shared/weights/", import.meta.url));
+/** As the files call what the networks call otherwise. */
+const OTHER_NAMES = new Map([["fine", "fineMask"]]);
 
 /** Of the range (largest minus smallest value) of the whole tensor. */
 const TOLERANCE = 1e-3;
@@ -28,6 +23,8 @@ export interface Reference {
   readonly count: number;
   /** [count][steps + 1], the first vertex first, 784 from the end on. */
   readonly cells: readonly (readonly number[])[];
+  /** Names of the tensors there are vectors for. */
+  readonly names: ReadonlySet<string>;
   /**
    * @param whole the tensor, [B, C, H, W] flattened @returns the part that was kept, what PyTorch has for it, and the
    *   tensor's range
@@ -56,6 +53,7 @@ export async function checkedInReference(): Promise<Reference> {
     crops,
     count,
     cells: rowsOf(values("cells"), length),
+    names: new Set(file.tensors.keys()),
     compare(name, whole) {
       const [low, high] = values(`${name}.range`);
       return {
@@ -68,15 +66,20 @@ export async function checkedInReference(): Promise<Reference> {
 }
 
 /** @returns undefined when the folder beside the checkout is not there; the reason is printed */
-export async function referenceBesideCheckout(): Promise<(Reference & { readonly weights: Weights }) | undefined> {
-  if (!existsSync(BESIDE)) {
+export async function referenceBesideCheckout(
+  which: "first" | "refined",
+): Promise<(Reference & { readonly weights: Weights }) | undefined> {
+  const weightsFile = `${BESIDE}polyrnn_mobile_${which}.safetensors`;
+  const referenceFile = `${BESIDE}polyrnn_mobile_${which}.reference.safetensors`;
+  if (!existsSync(referenceFile)) {
     console.log("reference vectors beside the checkout skipped: ../shared/weights is not there");
     return undefined;
   }
-  const file = await readSafetensors(BESIDE);
-  const values = (name: string): Float32Array => tensorValues(file.tensors.get(name)!, name);
+  const file = await readSafetensors(referenceFile);
+  const tensors = new Map([...file.tensors].map(([name, tensor]) => [OTHER_NAMES.get(name) ?? name, tensor]));
+  const values = (name: string): Float32Array => tensorValues(tensors.get(name)!, name);
   const [count, length] = file.tensors.get("cells")!.shape as [number, number];
-  const first = await readSafetensors(FIRST_WEIGHTS);
+  const first = await readSafetensors(weightsFile);
   return {
     weights: new Map(
       Array.from(first.tensors, ([name, tensor]) => [
@@ -84,7 +87,11 @@ export async function referenceBesideCheckout(): Promise<(Reference & { readonly
         { shape: tensor.shape, values: tensorValues(tensor, name) },
       ]),
     ),
-    crops: Uint8Array.from(values("crops")),
+    crops:
+      file.tensors.get("crops")!.dtype === "U8"
+        ? file.tensors.get("crops")!.bytes.slice()
+        : Uint8Array.from(values("crops")),
+    names: new Set(tensors.keys()),
     count,
     cells: rowsOf(values("cells"), length),
     compare(name, actual) {
@@ -101,6 +108,7 @@ export async function referenceBesideCheckout(): Promise<(Reference & { readonly
 /** Tensors of the image side and of two steps within 1e-3 of their range; every cell of every sequence the same. */
 export async function expectReference(reference: Reference, runner: NetworkRunner, network: PolygonRnn): Promise<void> {
   const expectNear = (name: string, whole: Float32Array): void => {
+    if (!reference.names.has(name)) return;
     const { actual, expected, range } = reference.compare(name, whole);
     expect(
       distance(actual, expected) / range,
@@ -118,6 +126,7 @@ export async function expectReference(reference: Reference, runner: NetworkRunne
       count,
     ),
   );
+  if (encoded.has("fineMask")) expectNear("fineMask", encoded.get("fineMask")!);
   const column = (step: number): Int32Array => Int32Array.from(cells, (row) => (step < 0 ? 784 : row[step]!));
   expect(bestOf(encoded.get("vertex")!, count), "first vertices").toEqual(column(0));
   let state = zeroState(network, count);

@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
+import { createServer as createSocketServer } from "node:net";
 import { join } from "node:path";
-import { Queue } from "bullmq";
+import { Queue, Worker } from "bullmq";
 import { describe, expect, test } from "vitest";
 import type { AnnotateSummary } from "../../src/annotate/summary.js";
 import { KEY_PREFIX, queueNameOf } from "../../src/queue/connection.js";
@@ -207,7 +208,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       const summary = JSON.parse(ended.stdout) as AnnotateSummary;
       expect(summary.failedByReason).toMatchObject({ "worker-failed": PER_IMAGE });
       expect(summary.failures.find(({ reason }) => reason === "worker-failed")?.message).toMatch(
-        /set aside after 2 attempt\(s\) and one of its image alone: .*died or stalled/,
+        /set aside after 2 attempts and one of its image alone: .*died or stalled/,
       );
       expect(deaths).toBeGreaterThanOrEqual(3);
       soundWorker(at.url);
@@ -289,6 +290,130 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       expect(metrics).toContain(`polyrnn_jobs_total{fate="rejected"} ${rejected.length}`);
       expect(metrics).toContain(`polyrnn_failures_total{reason="image-outside"} ${paths.length}`);
       await queue.close();
+    },
+    LONG,
+  );
+});
+
+/** A worker of somebody else: it takes our jobs and answers what it likes. */
+function hostileWorker(at: RedisServer, hash: string, answer: () => Promise<unknown>): Worker {
+  const connection = { host: "127.0.0.1", port: at.port, maxRetriesPerRequest: null };
+  const hostile = new Worker(queueNameOf(hash), answer, { connection, prefix: KEY_PREFIX, concurrency: 4 });
+  hostile.on("error", () => undefined);
+  return hostile;
+}
+
+describe.skipIf(!HAS_REDIS)("whoever writes to Redis or serves an image cannot stop a run", () => {
+  test(
+    "a worker that fails with 20 MB of text: the run ends, and --resume completes",
+    async () => {
+      const at = await server();
+      const { hash } = await loadModel(TINY);
+      const out = newOut();
+      const text = "redis://".repeat(2_500_000);
+      const hostile = hostileWorker(at, hash, () => Promise.reject(new Error(text)));
+      const ended = await coordinator(at, out, "--attempts", "1").ended;
+      await hostile.close();
+      const problems = ended.code === 65 ? [] : [`ended with ${ended.code ?? "a signal"}`];
+      if (ended.stderr.length > 100_000) problems.push(`${ended.stderr.length} characters on standard error`);
+      const resumed = start(annotateArgs(work.data, out, "--overlays", "none", "--resume"));
+      survives("failure texts of 20 MB, --resume", [...problems, ...(await problemsOf(resumed, out))]);
+    },
+    LONG,
+  );
+
+  test(
+    "results of 100,000 levels and of 80 MB: they are refused, and an honest worker does the jobs",
+    async () => {
+      const at = await server();
+      const { hash } = await loadModel(TINY);
+      const out = newOut();
+      const run = coordinator(at, out);
+      const bomb = "[".repeat(100_000) + "]".repeat(100_000);
+      const name = queueNameOf(hash);
+      const key = (id: string): string => `${KEY_PREFIX}:${name}:${id}`;
+      await until(async () => ((await queueOf(at.url))?.waiting ?? 0) >= 4);
+      const ids = (await at.client.zrange(`${KEY_PREFIX}:${name}:prioritized`, "0", "3")).concat(
+        await at.client.lrange(`${KEY_PREFIX}:${name}:wait`, 0, 3),
+      );
+      for (const [i, id] of ids.slice(0, 4).entries()) {
+        await at.client.lrem(`${KEY_PREFIX}:${name}:wait`, 0, id);
+        await at.client.zrem(`${KEY_PREFIX}:${name}:prioritized`, id);
+        await at.client.hset(key(id), "returnvalue", i % 2 === 0 ? bomb : JSON.stringify("x".repeat(80_000_000)));
+        await at.client.zadd(`${KEY_PREFIX}:${name}:completed`, Date.now(), id);
+      }
+      await run.says("was refused");
+      worker(at);
+      survives("results of 100,000 levels and of 80 MB", await problemsOf(run, out));
+    },
+    LONG,
+  );
+
+  test(
+    "set-aside jobs, cards and leases of any size and shape: status answers within seconds, retry-failed passes them by",
+    async () => {
+      const at = await server();
+      const { hash } = await loadModel(TINY);
+      const name = queueNameOf(hash);
+      const bomb = "[".repeat(100_000) + "]".repeat(100_000);
+      await at.client.hset(`${KEY_PREFIX}:models`, hash, "m".repeat(1_000_000));
+      for (const [id, fields] of Object.entries({
+        slow: { failedReason: "redis://".repeat(1_000_000), data: "{}" },
+        deep: { failedReason: "x", data: bomb },
+        large: { failedReason: "x", data: JSON.stringify("x".repeat(40_000_000)) },
+        "esc\u001b[31m": { failedReason: "\u001b[31m", data: "{}" },
+      })) {
+        await at.client.hset(`${KEY_PREFIX}:${name}:${id}`, { name: "draw", opts: "{}", timestamp: "1", ...fields });
+        await at.client.zadd(`${KEY_PREFIX}:${name}:failed`, 1, id);
+      }
+      await at.client.set(`${KEY_PREFIX}:worker:x`, bomb);
+      await at.client.set(`${KEY_PREFIX}:run:x`, "x".repeat(20_000_000));
+      await at.client.lpush(`${KEY_PREFIX}:worker:list`, "x");
+      for (const action of ["status", "retry-failed"]) {
+        const before = performance.now();
+        const ended = await start(["queue", action, "--queue", at.url]).ended;
+        const problems = ended.code === 0 ? [] : [`${action} ended with ${ended.code ?? "a signal"}: ${ended.stderr}`];
+        if (performance.now() - before > 20_000) problems.push(`${action} took ${performance.now() - before} ms`);
+        if (ended.stdout.length > 20_000 || ended.stdout.includes("\u001b")) problems.push(`${action} printed it all`);
+        survives(`foreign failures, cards and leases: queue ${action}`, problems);
+      }
+    },
+    LONG,
+  );
+
+  test(
+    "an image server that answers 101: the image fails in time, and a worker that fetches from it stops at once",
+    async () => {
+      const at = await server();
+      const images = createSocketServer((socket) => {
+        socket
+          .on("error", () => undefined)
+          .on("data", (bytes) => {
+            const text = String(bytes);
+            if (text.includes("/slow")) return;
+            socket.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n");
+          });
+      }).listen(0, "127.0.0.1");
+      await once(images, "listening");
+      const address = `http://u:LEAKME@127.0.0.1:${(images.address() as AddressInfo).port}`;
+      const out = newOut();
+      const fetching = worker(at, {}, "--allow-private-addresses", "--image-timeout", "60");
+      const first = coordinator(at, out, "--image-address", `${address}/x?sig=LEAKME`, "--attempts", "1");
+      const ended = await first.ended;
+      const problems = ended.code === 65 ? [] : [`ended with ${ended.code ?? "a signal"}`];
+      if (`${ended.stderr}${fetching.stderrSoFar()}`.includes("LEAKME")) problems.push("a secret was printed");
+      const second = coordinator(at, newOut(), "--image-address", `${address}/slow?sig=LEAKME`);
+      await until(async () => ((await queueOf(at.url))?.active ?? 0) > 0);
+      const before = performance.now();
+      fetching.child.kill("SIGTERM");
+      const stopped = await fetching.ended;
+      if (stopped.code !== 0) problems.push(`the worker ended with ${stopped.code ?? "a signal"}: ${stopped.stderr}`);
+      if (performance.now() - before > 20_000) problems.push("the worker took long to stop");
+      second.child.kill("SIGTERM");
+      const left = await second.ended;
+      if (!left.stderr.includes("go on with:") || left.stderr.includes("LEAKME")) problems.push(left.stderr);
+      images.close();
+      survives("an image server that answers 101 or nothing", problems);
     },
     LONG,
   );

@@ -167,7 +167,7 @@ describe("what is not there", () => {
     await writeFile(path, `${lines.join("\n")}\n{"type":"outco`);
     const { summary, notes } = await merge([part, ...parts.slice(1)]);
     expect(summary.remaining).toBe(1);
-    expect(notes.join("\n")).toContain(`damaged line(s) ${done + 1}`);
+    expect(notes.join("\n")).toContain(`1 damaged line (${done + 1})`);
   });
 });
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { html } from "../../src/page/markup.js";
+import { html, shownText } from "../../src/page/markup.js";
 
 describe("HTML templates", () => {
   test("escape whatever is put in, so that no text opens a tag, an attribute or an entity", () => {
@@ -24,7 +24,15 @@ describe("HTML templates", () => {
     expect(html`${"a\u0000b\u202Ec\u200Bd"}`.text).toBe("a\uFFFDb\uFFFDc\uFFFDd");
   });
 
-  test("cut a name that would fill the page", () => {
-    expect(html`${"x".repeat(4000)}`.text.length).toBeLessThan(400);
+  test("cut nothing: not the points of an outline, not a sentence", () => {
+    const points = "12.5,13.5 ".repeat(2000);
+    expect(html`<polygon points="${points}"/>`.text).toContain(points);
+    expect(html`<p>${"word ".repeat(400)}end.</p>`.text).toContain("end.");
+  });
+
+  test("a name that would fill the page is cut where all can see it, between two characters", () => {
+    expect(shownText("x".repeat(4000))).toBe(`${"x".repeat(300)}…`);
+    expect(shownText("x".repeat(300))).toBe("x".repeat(300));
+    expect(shownText(`${"x".repeat(299)}\u{1F600}y`)).toBe(`${"x".repeat(299)}…`);
   });
 });

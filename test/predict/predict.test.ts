@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { count } from "../../src/count.js";
 import type { Crop } from "../../src/crop/crop.js";
 import { cellToIndex } from "../../src/geometry/grid.js";
 import { simplifyRing } from "../../src/geometry/simplify.js";
@@ -45,7 +46,7 @@ describe("a sequence that is no polygon", () => {
           crop,
           failure: {
             reason: "too-few-vertices",
-            message: `annotation b-17: expected a sequence with at least 3 distinct vertices, received ${distinct} after ${steps} step(s); draw this one by hand, or try a larger --context`,
+            message: `annotation b-17: expected a sequence with at least 3 distinct vertices, received ${distinct} after ${count(steps, "step")}; draw this one by hand, or try a larger --context`,
           },
         },
       ]);

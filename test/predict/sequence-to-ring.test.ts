@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CELL_COUNT, cellToIndex } from "../../src/geometry/grid.js";
 import { signedArea } from "../../src/geometry/ring.js";
-import { sequenceToRing } from "../../src/predict/predict.js";
+import { sequenceToRing } from "../../src/predict/outline.js";
 
 const frame = { window: { left: 100, top: 50, side: 280 }, bounds: { left: 100, top: 50, width: 280, height: 280 } };
 const cells = (...pairs: [number, number][]): number[] => pairs.map(([col, row]) => cellToIndex({ col, row }));

@@ -91,7 +91,7 @@ test("66 and 65 come before anything is written, and name the file, the place an
   ]);
   expect([notJson.code, notJson.stdout]).toEqual([65, ""]);
   expect(notJson.stderr).toBe(
-    `polyrnn: ${photograph}: byte 0 (line 1): expected an object or a list, received byte 0xff\nMake sure the file is complete and was written by a JSON library, then run again.\n`,
+    `polyrnn: ${photograph}: byte 0 (line 1): expected JSON, received a JPEG image\nName the JSON file itself.\n`,
   );
   expect(readdirSync(folder)).not.toContain("nothing");
 });

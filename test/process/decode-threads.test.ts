@@ -1,13 +1,14 @@
 /**
- * The decoder of several threads, as it is built: the same sequences as one engine's, also when batches are in work
+ * The decoder of several threads, as it is built: the same outlines as one engine's, also when batches are in work
  * side by side.
  */
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type * as Decoders from "../../src/predict/decoder.js";
-import type { BatchDecoder, DecodedBatch } from "../../src/predict/candidates.js";
+import type { BatchDecoder, OutlinedBatch } from "../../src/predict/outline.js";
 import type * as Threads from "../../src/predict/decoder-pool.js";
 import type * as Models from "../../src/model/model.js";
+import type { Ring } from "../../src/types.js";
 import { syntheticCrops } from "../engine/network-runner.js";
 import { SLOW_MS, useSwiftShader, whyNoWebGpu } from "../swiftshader.js";
 
@@ -36,7 +37,7 @@ const CROP_BYTES = 224 * 224 * 3;
 const OPTIONS = { maxSteps: 20, candidates: 3 };
 const FRAME = { window: { left: 0, top: 0, side: 224 }, bounds: { left: 15, top: 15, width: 194, height: 194 } };
 
-async function decode(decoder: BatchDecoder, count: number, start: number, options = OPTIONS): Promise<DecodedBatch> {
+async function decode(decoder: BatchDecoder, count: number, start: number, options = OPTIONS): Promise<OutlinedBatch> {
   return decoder.decode(
     CROPS.slice(start * CROP_BYTES, (start + count) * CROP_BYTES),
     Array<typeof FRAME>(count).fill(FRAME),
@@ -49,10 +50,9 @@ test("one and two: threads are only there where more than one core computes", ()
   expect(two).toMatchObject({ name: one.name, device: one.device, version: one.version });
 });
 
-test("one after the other: cells, probabilities, expected IoU and maps are the one engine's, to the last bit", async () => {
-  const { sequences, times } = await decode(two, 5, 1);
-  expect(sequences).toEqual((await decode(one, 5, 1)).sequences);
-  expect(sequences.some(({ isFlipped }) => isFlipped)).toBe(true);
+test("one after the other: rings and scores are the one engine's, to the last bit", async () => {
+  const { outlines, times } = await decode(two, 5, 1);
+  expect(outlines).toEqual((await decode(one, 5, 1)).outlines);
   expect(Math.min(times.encodeMs, times.stepsMs)).toBeGreaterThan(0);
 });
 
@@ -60,14 +60,14 @@ test("side by side, more batches than threads: everybody gets what was asked for
   const starts = [1, 2, 3, 4, 5, 6, 7];
   const together = await Promise.all(starts.map((start) => decode(two, 2 + (start % 3), start)));
   for (const [at, start] of starts.entries())
-    expect(together[at]!.sequences).toEqual((await decode(one, 2 + (start % 3), start)).sequences);
+    expect(together[at]!.outlines).toEqual((await decode(one, 2 + (start % 3), start)).outlines);
 });
 
 test("an error in a thread is the asker's, and the thread works on", async () => {
   await expect(
     Promise.all([1, 2, 3].map(() => two.decode(new Uint8Array(10), [FRAME, FRAME], OPTIONS))),
   ).rejects.toThrow();
-  expect((await decode(two, 2, 1)).sequences).toEqual((await decode(one, 2, 1)).sequences);
+  expect((await decode(two, 2, 1)).outlines).toEqual((await decode(one, 2, 1)).outlines);
 });
 
 test("a network that does not run there is refused when the decoder is opened", async () => {
@@ -88,21 +88,25 @@ test("whoever waits when the decoder is disposed hears of it; asking later too; 
 });
 
 test.skipIf(whyNoWebGpu !== undefined)(
-  "WebGPU gets one thread, and a batch that lies ready: the same cells as on the CPU",
+  "WebGPU gets one thread, and a batch that lies ready: the same polygons as on the CPU",
   async () => {
     useSwiftShader();
     const tiny = await loadModel(join(ROOT, "fixtures", "models", "tiny-random"));
-    const cells: (readonly number[])[][] = [];
+    const rings: Ring[][] = [];
     for (const device of ["cpu", "webgpu"] as const) {
       const { decoder } = await openBatchDecoder(tiny, { device, threads: 1 });
       if (device === "webgpu") expect(decoder).toMatchObject({ device, batchesAtOnce: 2 });
       const batches = await Promise.all(
         [1, 4].map((start) => decode(decoder, 2, start, { maxSteps: 6, candidates: 2 })),
       );
-      cells.push(batches.flatMap(({ sequences }) => sequences.map((sequence) => sequence.cells)));
+      rings.push(batches.flatMap(({ outlines }) => outlines.map(({ ring }) => ring)));
       await decoder.dispose();
     }
-    expect(cells[1]).toEqual(cells[0]);
+    expect(rings[1]!.map((ring) => ring.length)).toEqual(rings[0]!.map((ring) => ring.length));
+    rings[1]!.flat().forEach(({ x, y }, at) => {
+      const expected = rings[0]!.flat()[at]!;
+      expect(Math.hypot(x - expected.x, y - expected.y)).toBeLessThan(0.1); // image pixels; a cell has 8
+    });
   },
   SLOW_MS,
 );

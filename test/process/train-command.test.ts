@@ -77,7 +77,7 @@ test.skipIf(!("tf" in native))(
       ],
       { env },
     );
-    await first.says("100000 steps of 1 crops");
+    await first.says("100000 steps of 1 crop");
     const intruder = await runToEnd(["train", "--resume", out], { env });
     expect(intruder.code, intruder.stderr).toBe(73);
     expect(intruder.stderr).toContain("in use by process");

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { BIN, runToEnd } from "../helpers/command.js";
 
@@ -20,9 +20,9 @@ test.each([
 test("without a build the command says what to do, exit code 69", () => {
   const folder = mkdtempSync(join(tmpdir(), "polyrnn-unbuilt-"));
   try {
-    mkdirSync(join(folder, "bin"));
-    cpSync(BIN, join(folder, "bin", "polyrnn.mjs"));
-    const { status, stderr } = spawnSync(process.execPath, [join(folder, "bin", "polyrnn.mjs"), "--version"], {
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    cpSync(dirname(BIN), join(folder, "bin"), { recursive: true });
+    const { status, stderr } = spawnSync(process.execPath, [join(folder, "bin", "polyrnn.js"), "--version"], {
       encoding: "utf8",
     });
     expect(status).toBe(69);

@@ -5,7 +5,15 @@ import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { renderReportHtml } from "../../src/report/html.js";
 import type { PageInBrowser } from "../page-in-browser.js";
-import { HAS_CHROMIUM, SCREENS, expectToFit, placeInBrowser } from "../page-in-browser.js";
+import {
+  AUTOMATIC_COLOR,
+  HAS_CHROMIUM,
+  SCREENS,
+  circle,
+  expectToFit,
+  placeInBrowser,
+  strokeSeen,
+} from "../page-in-browser.js";
 import { emptyReport, sampleReport } from "./sample-report.js";
 
 test("an evaluation of nothing gives a page of dashes, never a 0 or NaN", () => {
@@ -16,6 +24,8 @@ test("an evaluation of nothing gives a page of dashes, never a 0 or NaN", () => 
 
 describe.skipIf(!HAS_CHROMIUM)("the report page", () => {
   let placed: PageInBrowser;
+  let round: PageInBrowser;
+  const ROUND = circle(55, 40);
 
   beforeAll(async () => {
     const report = sampleReport();
@@ -26,8 +36,24 @@ describe.skipIf(!HAS_CHROMIUM)("the report page", () => {
       report.examples.worst.map((example) => [example, { window: { left: 0, top: 0, side: 110 }, jpeg }]),
     );
     placed = await placeInBrowser(renderReportHtml(report, pictures));
+    const { corrected, ...worst } = report.examples.worst[0]!;
+    expect(corrected).toBeDefined();
+    const example = { ...worst, truth: [], automatic: [ROUND.map(({ x, y }) => [x, y] as const)] };
+    round = await placeInBrowser(
+      renderReportHtml(
+        { ...report, examples: { worst: [example], median: [], best: [] } },
+        new Map([[example, { window: { left: 0, top: 0, side: 110 }, jpeg }]]),
+      ),
+    );
   });
-  afterAll(() => placed.close());
+  afterAll(() => Promise.all([placed.close(), round.close()]));
+
+  test("an outline of 200 vertices is seen all around", async () => {
+    const seen = { points: ROUND, side: 110, color: AUTOMATIC_COLOR };
+    expect(await strokeSeen(round, ".examples svg", seen)).toBe(1);
+    // Beside the outline there is nothing of its color.
+    expect(await strokeSeen(round, ".examples svg", { ...seen, points: circle(55, 25) })).toBe(0);
+  });
 
   test.each(SCREENS)(
     "at $width px, $colorScheme: opens without script or network, and nothing is wider than the page",

@@ -147,10 +147,11 @@ const REPORT_SCHEMA = object(
           ],
         },
         minArea: number,
+        published: { type: "boolean" },
         seed: number,
         resamples: count,
       },
-      ["images", "model", "engine", "device"],
+      ["images", "model", "engine", "device", "published"],
     ),
     counts: object({
       truthAnnotations: count,

@@ -80,6 +80,7 @@ export function sampleReport(): EvaluationReport {
       rasterizer: "coco",
       groupBy: { kind: "field", field: "source" },
       minArea: 0,
+      published: true,
       seed: 1,
       resamples: 1000,
     },

@@ -16,7 +16,7 @@ import { packBatch } from "../../src/train/data/batches.js";
 import { startAt, targetCells } from "../../src/train/data/targets.js";
 import type { ValidationSet } from "../../src/train/validate.js";
 import { openValidationSet, validate } from "../../src/train/validate.js";
-import type { GridCell } from "../../src/types.js";
+import type { GridCell, Ring } from "../../src/types.js";
 import { NORMALIZATION } from "../engine/network-runner.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
@@ -36,6 +36,8 @@ if (!("tf" in loaded))
 interface Shape {
   readonly crop: Crop;
   readonly cells: readonly GridCell[];
+  /** 0..1 in the crop. */
+  readonly outline: Ring;
 }
 
 /** The eight instances with the fewest vertices among those the grid can show. */
@@ -52,7 +54,11 @@ async function easyShapes(set: ValidationSet): Promise<Shape[]> {
       height: crop.imageHeight,
       width: crop.imageWidth,
     });
-    if (ceiling > LEAST_CEILING) shapes.push({ crop, cells });
+    if (ceiling > LEAST_CEILING) {
+      const { left, top, side } = crop.window;
+      const outline = truth.polygon[0]!.map(({ x, y }) => ({ x: (x - left) / side, y: (y - top) / side }));
+      shapes.push({ crop, cells, outline });
+    }
   }
   return shapes.sort((a, b) => a.cells.length - b.cells.length).slice(0, COUNT);
 }
@@ -97,7 +103,7 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
     for (let step = 1; step <= MOST_STEPS && iou <= 0.9; step++) {
       const batch = packBatch(
         crops,
-        shapes.map(({ cells }) => startAt(cells, random.integer(cells.length))),
+        shapes.map(({ cells, outline }) => ({ cells: startAt(cells, random.integer(cells.length)), outline })),
       ); // any vertex may be the first
       const rate = RATE * Math.min(1, step / 10) * (step > 100 ? 0.3 : 1);
       expect((await trainer.step(batch, { head: rate, backbone: rate })).applied).toBe(true);

@@ -117,7 +117,7 @@ describe.skipIf(!("tf" in loaded))("a training run", () => {
       },
     );
     expect(started?.start).toMatch(
-      /^1 tensors of trunk\.safetensors \(sha256 [0-9a-f]{12}\), \d+ random from seed 5; 1 tensors of the file do not fit and are left out$/,
+      /^1 tensor of trunk\.safetensors \(sha256 [0-9a-f]{12}\), \d+ random from seed 5; 1 tensor of the file without a place left out$/,
     );
     const { weights } = await loadModel(out);
     expect(weights.get("encoder.conv_2.weight")!.values).toEqual(kernel.values);

@@ -205,9 +205,10 @@ describe("a label of the input that was passed over", () => {
       ...fields,
       id: 7,
       image_id: 1,
-      bbox: [10, 10, 10, 20],
-      segmentation: [[10, 10, 20, 10, 20, 30, 10, 30]],
-      area: 200,
+      // The file names pixels, and the outline's own belong to the object: 11 x 21 of them.
+      bbox: [10, 10, 11, 21],
+      segmentation: [[10, 10, 21, 10, 21, 31, 10, 31]],
+      area: 231,
     });
   });
 

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import { toNamedPixels } from "../../src/geometry/pixel-outline.js";
 import { openLabelmeWriter } from "../../src/write/labelme.js";
 import type { ImageResult } from "../../src/write/writer.js";
 import {
@@ -140,13 +141,30 @@ test.each([
   expect(await write(result)).toHaveLength(files);
 });
 
-test("polygons read back as they were", async () => {
+test("a point stays where it is, unless its pixel lies outside the shape; then it moves to that pixel's neighbor", async () => {
+  const ring = [
+    { x: 10, y: 10 },
+    { x: 30, y: 10 },
+    { x: 30, y: 40 },
+    { x: 10, y: 40 },
+  ];
+  const [path] = await write(resultOf([done(instanceOf(0), ring)]));
+  expect((await read(path!)).shapes[0]!.points).toEqual([
+    [10, 10],
+    [29.99, 10],
+    [29.99, 39.99],
+    [10, 39.99],
+  ]);
+});
+
+test("the pixels under the points are those that Pillow is to be given", async () => {
   await fc.assert(
     fc.asyncProperty(anyRing, async (ring) => {
       const [path] = await write(resultOf([done(instanceOf(0), ring)]));
       const file = await read(path!);
       expect(isLabelme(file), JSON.stringify(isLabelme.errors)).toBe(true);
-      expect(file.shapes[0]!.points).toEqual(ring.map(({ x, y }) => [x, y]));
+      const pixels = file.shapes[0]!.points.map(([x, y]) => ({ x: Math.floor(x!), y: Math.floor(y!) }));
+      expect(pixels).toEqual(toNamedPixels(ring));
     }),
     { numRuns: 20 },
   );

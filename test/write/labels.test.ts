@@ -33,6 +33,7 @@ describe("the polygon of a label of the input", () => {
                 [0, 0],
                 [5, 0],
                 [5, 5],
+                [0, 5],
               ],
             },
           }),
@@ -41,9 +42,11 @@ describe("the polygon of a label of the input", () => {
       ),
     ).toEqual([
       [
+        // Six pixels each way: the outline names the first and the last.
         { x: 0, y: 0 },
-        { x: 5, y: 0 },
-        { x: 5, y: 5 },
+        { x: 6, y: 0 },
+        { x: 6, y: 6 },
+        { x: 0, y: 6 },
       ],
     ]);
   });

@@ -12,6 +12,7 @@ import { packageVersion } from "../../version.js";
 import type { OutputFormat } from "../../write/writer.js";
 import type { AskedStudy } from "../click-study.js";
 import { defineCommand } from "../command.js";
+import { judgeRun, parseMaxFailed } from "../max-failed.js";
 import type { OptionTable } from "../option-table.js";
 import { summaryMessages } from "../run-summary.js";
 import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
@@ -19,6 +20,8 @@ import {
   batchSizeRow,
   boxesAreRow,
   candidatesRow,
+  SURE_WHEN_ABSENT,
+  sureRow,
   colorRow,
   configRow,
   contextRow,
@@ -27,6 +30,7 @@ import {
   forceRunRow,
   formatRow,
   jsonRow,
+  maxFailedRow,
   maxStepsRow,
   modelRow,
   overlaysRow,
@@ -37,6 +41,7 @@ import {
 } from "../shared-rows.js";
 import type { Terminal } from "../terminal.js";
 import { paintFor, printable, writeLine } from "../terminal.js";
+import { checkCombinations } from "./annotate-combinations.js";
 
 export interface AnnotateFlags extends Omit<AnnotateOptions, "formats" | "shard">, JsonOption, ConfigOption {
   readonly format: readonly OutputFormat[];
@@ -48,6 +53,7 @@ export interface AnnotateFlags extends Omit<AnnotateOptions, "formats" | "shard"
   readonly attempts: number;
   readonly priority: number;
   readonly queueTimeout: number;
+  readonly maxFailed?: string;
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly color: ColorChoice;
@@ -92,6 +98,7 @@ export const annotateTable = {
   context: { ...contextRow, whenAbsent: "the model card's" },
   maxSteps: { ...maxStepsRow, default: MAX_STEPS },
   candidates: { ...candidatesRow, default: DEFAULT_CANDIDATES },
+  sure: { ...sureRow, whenAbsent: SURE_WHEN_ABSENT },
   minScore: {
     type: "number",
     min: 0,
@@ -172,6 +179,7 @@ export const annotateTable = {
     describe: "With --queue: runs with lower numbers go first",
   },
   queueTimeout: queueTimeoutRow,
+  maxFailed: maxFailedRow,
   onlyNew: {
     type: "text",
     placeholder: "FILE|DIR",
@@ -207,6 +215,7 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
   table: annotateTable,
   async run(flags, terminal, args) {
     checkCombinations(flags);
+    if (flags.maxFailed !== undefined) parseMaxFailed(flags.maxFailed);
     const options = await toAnnotateOptions(flags, terminal.env);
     const thresholds = await checkStudy(flags);
     const { showProgress } = await import("../progress.js");
@@ -247,39 +256,16 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
       say(study.messages);
       clicks = study.summary;
     }
-    if (flags.json)
-      await writeLine(terminal.stdout, JSON.stringify({ ...summary, ...(clicks !== undefined && { clicks }) }));
-    if (summary.stopped) return EXIT.stopped;
-    return summary.failed > 0 ? EXIT.failures : EXIT.ok;
+    const { exitCode, message, maxFailed } = judgeRun(summary, flags.maxFailed);
+    if (message !== undefined && (!flags.quiet || exitCode === EXIT.dataInvalid))
+      terminal.stderr.write(`${printable(message)}\n`);
+    if (flags.json) {
+      const asked = { ...(maxFailed !== undefined && { maxFailed }), ...(clicks !== undefined && { clicks }) };
+      await writeLine(terminal.stdout, JSON.stringify({ ...summary, ...asked }));
+    }
+    return exitCode;
   },
 });
-
-function checkCombinations(flags: AnnotateFlags): void {
-  if (flags.quiet && flags.verbose) throw usageError("--quiet and --verbose exclude each other", "Leave one of them.");
-  if (flags.resume && flags.force) {
-    throw usageError(
-      "--resume and --force exclude each other: one goes on with the run in the output folder, the other replaces it",
-      "Leave one of them.",
-    );
-  }
-  if (flags.queue !== undefined) {
-    parseRedisAddress(flags.queue);
-    if (flags.out === "-")
-      throw usageError(
-        "--queue needs an output folder: results come in any order, and the journal keeps them",
-        "Name a folder with --out.",
-      );
-    if (flags.imageAddress !== undefined) parseImageAddress(flags.imageAddress);
-  } else if (flags.imageAddress !== undefined) {
-    throw usageError("--image-address is for the workers of a queue", "Add --queue, or leave it out.");
-  }
-  if (flags.out === "-" && flags.resume) {
-    throw usageError(
-      "--resume needs an output folder: a stream to standard output (--out -) leaves no run to go on with",
-      "Name a folder with --out.",
-    );
-  }
-}
 
 /** @returns undefined where this process predicts */
 async function openQueueIfAsked({
@@ -302,7 +288,7 @@ async function openQueueIfAsked({
 
 async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Promise<AnnotateOptions> {
   const { parseShard } = await import("../../annotate/shard.js");
-  const { boxesAre, dataset, batchSize, threads, context, limit, shard, onlyNew } = flags;
+  const { boxesAre, dataset, batchSize, threads, context, sure, limit, shard, onlyNew } = flags;
   return {
     images: flags.images,
     boxes: flags.boxes,
@@ -317,6 +303,7 @@ async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Pr
     ...(context !== undefined && { context }),
     maxSteps: flags.maxSteps,
     candidates: flags.candidates,
+    ...(sure !== undefined && { sure }),
     minScore: flags.minScore,
     simplify: flags.simplify,
     categories: flags.categories,
@@ -379,6 +366,7 @@ async function toAskedStudy(flags: AnnotateFlags, thresholds: readonly number[])
       ...(batchSize !== undefined && { batchSize }),
       ...(threads !== undefined && { threads }),
       ...(context !== undefined && { context }),
+      ...(flags.sure !== undefined && { sure: flags.sure }),
       ...(limit !== undefined && { limit }),
     },
     {

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
+import { count } from "../../count.js";
 import type { ProbeReport } from "../../engine/devices.js";
 import { EXIT } from "../../errors.js";
 import { packageVersion } from "../../version.js";
@@ -87,7 +88,7 @@ function reportLines({ polyrnn, node, platform, cores, memoryMiB, packages, mode
   const taken = devices.find((device) => device.works);
   const left = (name: string): string => `  ${name.padEnd(26)}`;
   return [
-    `polyrnn ${polyrnn}, node ${node}, ${platform}, ${cores} cores, ${memoryMiB} MiB memory`,
+    `polyrnn ${polyrnn}, node ${node}, ${platform}, ${count(cores, "core")}, ${memoryMiB} MiB memory`,
     "",
     "Packages",
     ...Object.entries(packages).map(([name, version]) => `${left(name)} ${version ?? "not installed"}`),

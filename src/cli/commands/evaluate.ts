@@ -1,5 +1,6 @@
 /** `polyrnn evaluate`: compares polygons with ground truth; the work is evaluate/evaluate.ts. */
 import { join } from "node:path";
+import { count } from "../../count.js";
 import { EXIT, PolyrnnError } from "../../errors.js";
 import type { BoxUnit } from "../../dataset/relative-boxes.js";
 import type { MatchBy } from "../../evaluate/methods/match-predictions.js";
@@ -22,6 +23,7 @@ import {
   forceReportRow,
   groupByRow,
   jsonRow,
+  publishedRow,
   quietRow,
   rasterizerRow,
   seedRow,
@@ -40,6 +42,7 @@ interface EvaluateFlags extends JsonOption, ConfigOption {
   readonly rasterizer: Rasterizer;
   readonly matchBy?: MatchBy;
   readonly minArea: number;
+  readonly published: boolean;
   readonly context?: number;
   readonly boxesAre?: BoxUnit;
   readonly seed: number;
@@ -56,7 +59,7 @@ const evaluateTable = {
     placeholder: "PREDICTIONS",
     group: "common",
     required: true,
-    describe: "Polygons to evaluate: annotations.json of a run, or a COCO results list",
+    describe: "Polygons to evaluate: a run folder, its annotations.json, or a COCO results list",
   },
   truth: { ...truthRow, required: true },
   images: {
@@ -108,6 +111,7 @@ const evaluateTable = {
     describe: "Margin around the box, as a fraction of its longer side, for the grid ceiling",
   },
   boxesAre: { ...boxesAreRow, whenAbsent: "pixels" },
+  published: publishedRow,
   seed: seedRow,
   bootstrap: bootstrapRow,
   config: configRow,
@@ -123,7 +127,7 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
   examples: [
     {
       why: "a run against its ground truth; the report lies in polyrnn-out/polyrnn-eval/",
-      line: "polyrnn evaluate polyrnn-out/annotations.json --truth gt.json",
+      line: "polyrnn evaluate polyrnn-out --truth gt.json",
     },
     {
       why: "beside GrabCut and somebody else's results",
@@ -140,9 +144,9 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
     const { defaultReportFolder, INSTANCES_FILE, prepareReportFolder } = await import("../../report/folder.js");
     const { showProgress } = await import("../progress.js");
     const options = await toEvaluateOptions(flags);
-    const out = flags.out ?? defaultReportFolder(flags.predictions);
+    const out = flags.out ?? defaultReportFolder(options.predictions);
     const compared = options.compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : []));
-    await prepareReportFolder(out, [flags.predictions, flags.truth, ...compared], flags.force);
+    const takeBack = await prepareReportFolder(out, [options.predictions, flags.truth, ...compared], flags.force);
     const progress = showProgress(terminal.stderr, {
       quiet: flags.quiet,
       verbose: false,
@@ -169,6 +173,9 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
       written = [...(await writeReportFiles(evaluation, out, note)), INSTANCES_FILE];
       const stepSummary = stepSummaryFile(terminal.env);
       if (stepSummary !== undefined) await appendStepSummary(stepSummary, evaluation);
+    } catch (error) {
+      await takeBack();
+      throw error;
     } finally {
       progress.end();
     }
@@ -211,17 +218,19 @@ async function evaluateInto(
 
 async function toEvaluateOptions(flags: EvaluateFlags): Promise<EvaluateOptions> {
   const { parseGroupBy } = await import("../../evaluate/groups.js");
-  const { parseComparisons } = await import("../../evaluate/methods/open-methods.js");
-  const { predictions, truth, images, rasterizer, matchBy, minArea, context, seed, boxesAre } = flags;
+  const { parseComparisons, locateComparisons } = await import("../../evaluate/methods/open-methods.js");
+  const { predictionsAt } = await import("../../evaluate/methods/prediction-file.js");
+  const { truth, images, rasterizer, matchBy, minArea, context, seed, boxesAre } = flags;
   return {
-    predictions,
+    predictions: await predictionsAt(flags.predictions),
     truth,
     rasterizer,
     minArea,
+    published: flags.published,
     seed,
     ...(boxesAre !== undefined && { boxesAre }),
     ...(images !== undefined && { images }),
-    compare: parseComparisons(flags.compare),
+    compare: await locateComparisons(parseComparisons(flags.compare)),
     groupBy: parseGroupBy(flags.groupBy),
     ...(matchBy !== undefined && { matchBy }),
     ...(context !== undefined && { context }),
@@ -237,8 +246,8 @@ function evaluationMessages({ counts }: EvaluationReport, summary: EvaluationSum
     ({ name, instanceMean }) => `${name} ${ratio(instanceMean.mean)}`,
   );
   const lines = [
-    `mean IoU ${withRange(iou.instanceMean)} over ${summary.evaluated} instances; ` +
-      `mean of ${iou.classMean.count} classes ${withRange(iou.classMean)}`,
+    `mean IoU ${withRange(iou.instanceMean)} over ${count(summary.evaluated, "instance")}; ` +
+      `mean of ${count(iou.classMean.count, "class", "classes")} ${withRange(iou.classMean)}`,
     `boundary IoU ${withRange(boundaryIou.instanceMean)}; ` +
       `masks filled by ${summary.rasterizer === "coco" ? "COCO's" : "Pillow's"} rule`,
     `on the same instances: ${compared.join(", ")}`,
@@ -251,8 +260,9 @@ function evaluationMessages({ counts }: EvaluationReport, summary: EvaluationSum
   return lines;
 }
 
-function withRange({ mean, low, high }: Interval): string {
-  return low === null || high === null ? ratio(mean) : `${ratio(mean)} (95 % interval ${ratio(low)} to ${ratio(high)})`;
+function withRange({ mean, low, high, count }: Interval): string {
+  if (low === null || high === null) return count === 1 ? `${ratio(mean)} (95 % interval -)` : ratio(mean);
+  return `${ratio(mean)} (95 % interval ${ratio(low)} to ${ratio(high)})`;
 }
 
 function ratio(value: number | null): string {

@@ -1,6 +1,8 @@
 /** `polyrnn export`: writes ONNX files, runs them, and compares them with the model before it says they are written. */
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { EXIT, PolyrnnError } from "../../errors.js";
+import { count } from "../../count.js";
+import { EXIT, PolyrnnError, receivedOf } from "../../errors.js";
 import type { ExportCheck } from "../../predict/check-export.js";
 import { defineCommand } from "../command.js";
 import type { OptionTable } from "../option-table.js";
@@ -12,6 +14,7 @@ interface ExportFlags extends JsonOption {
   readonly model: string;
   readonly format: "onnx";
   readonly out: string;
+  readonly force: boolean;
 }
 
 const exportTable = {
@@ -29,6 +32,12 @@ const exportTable = {
     group: "common",
     default: "polyrnn-onnx",
     describe: "Folder for encoder.onnx, step.onnx and polyrnn.onnx",
+  },
+  force: {
+    type: "flag",
+    group: "output",
+    default: false,
+    describe: "Replace an earlier export in the output folder; nothing else is ever replaced",
   },
   json: jsonRow,
 } as const satisfies OptionTable<ExportFlags>;
@@ -50,20 +59,25 @@ export const exportCommand = defineCommand<ExportFlags>({
     },
   ],
   table: exportTable,
-  async run({ model: name, out, json }, terminal) {
+  async run({ model: name, out, force, json }, terminal) {
     const say = (line: string): void => {
       if (!json) terminal.stderr.write(`${printable(line)}\n`);
     };
     say(`loading model ${name}`);
     const { openOnnxEngine } = await import("../../engine/onnx/engine.js");
-    const { exportOnnx } = await import("../../engine/onnx/export.js");
+    const { exportOnnx, EXPORTED_FILES } = await import("../../engine/onnx/export.js");
     const { ONNX_OPSET } = await import("../../engine/onnx/proto.js");
     const { makeFolder } = await import("../../files/atomic-file.js");
     const { loadModel } = await import("../../model/model.js");
     const { checkExport } = await import("../../predict/check-export.js");
+    await refuseTakenFolder(out, force);
     const model = await loadModel(name);
-    await makeFolder(out);
-    const files = await exportOnnx(model, out);
+    const made = await makeFolder(out);
+    const files = await exportOnnx(model, out).catch(async (error: unknown) => {
+      const { takeBackFolder } = await import("../../files/folders.js");
+      if (!force) await takeBackFolder(out, made, EXPORTED_FILES);
+      throw error;
+    });
     say("running the files and comparing them with the model");
     const engine = await openOnnxEngine(model, { device: "cpu" });
     try {
@@ -78,7 +92,7 @@ export const exportCommand = defineCommand<ExportFlags>({
         say(`wrote ${path} (${(bytes / 2 ** 20).toFixed(1)} MiB, opset ${ONNX_OPSET})`);
       const { sameSequences, sequences, vertexDifference } = check;
       say(
-        `checked: ${sameSequences} of ${sequences} sequences equal, ` +
+        `checked: ${sameSequences} of ${count(sequences, "sequence")} equal, ` +
           `first-vertex logits within ${vertexDifference.toExponential(1)}`,
       );
       return EXIT.ok;
@@ -87,6 +101,36 @@ export const exportCommand = defineCommand<ExportFlags>({
     }
   },
 });
+
+/**
+ * An export goes into a folder of its own: files of these names beside others belong to somebody else.
+ * @throws E_OUT_NOT_EMPTY
+ */
+async function refuseTakenFolder(out: string, force: boolean): Promise<void> {
+  const { EXPORTED_FILES } = await import("../../engine/onnx/export.js");
+  const { PARTIAL_SUFFIX, toWriteError } = await import("../../files/atomic-file.js");
+  const { folderNotEmpty } = await import("../../files/folders.js");
+  const own: readonly string[] = EXPORTED_FILES.flatMap((name) => [name, name + PARTIAL_SUFFIX]);
+  const names = await readdir(out).catch((error: unknown) => {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT" || code === "ENOTDIR") return []; // making the folder says what is wrong
+    throw toWriteError(out, error);
+  });
+  const foreign = names.filter((name) => !own.includes(name));
+  if (foreign.length > 0) {
+    throw folderNotEmpty(
+      `--out ${out}: expected an empty folder, received ${count(foreign.length, "file")} that no export wrote, ` +
+        `for example ${receivedOf(foreign[0])}`,
+      "Name another folder with --out: an export has one of its own, and --force replaces nothing else.",
+    );
+  }
+  if (names.some((name) => EXPORTED_FILES.some((file) => file === name)) && !force) {
+    throw folderNotEmpty(
+      `--out ${out}: expected an empty folder, received an earlier export`,
+      "Replace it with --force, or name another folder with --out.",
+    );
+  }
+}
 
 /** NaN is not within the tolerance. */
 function isSound({ vertexDifference, sameSequences, sequences }: ExportCheck): boolean {

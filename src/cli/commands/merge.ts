@@ -1,11 +1,12 @@
 /** `polyrnn merge`: joins the runs of shards; the work is merge/merge.ts. */
 import type { AnnotateSummary, MergedShards } from "../../annotate/summary.js";
+import { count } from "../../count.js";
 import { EXIT } from "../../errors.js";
 import type { MergeOptions } from "../../merge/merge.js";
 import type { OutputFormat } from "../../write/writer.js";
 import { defineCommand } from "../command.js";
+import { judgeRun, parseMaxFailed } from "../max-failed.js";
 import type { OptionTable } from "../option-table.js";
-import { count } from "../phrases.js";
 import { leftOut, shortcomings, writtenText } from "../run-summary.js";
 import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 import {
@@ -15,6 +16,7 @@ import {
   forceRunRow,
   formatRow,
   jsonRow,
+  maxFailedRow,
   overlaysRow,
   quietRow,
 } from "../shared-rows.js";
@@ -22,6 +24,7 @@ import { printable, writeLine } from "../terminal.js";
 
 interface MergeFlags extends Omit<MergeOptions, "formats">, JsonOption, ConfigOption {
   readonly format?: readonly OutputFormat[];
+  readonly maxFailed?: string;
   readonly quiet: boolean;
   readonly color: ColorChoice;
 }
@@ -66,6 +69,7 @@ const mergeTable = {
   },
   format: { ...formatRow, group: "advanced", whenAbsent: "those of the first part" },
   overlays: { ...overlaysRow, group: "advanced", whenAbsent: "as in the first part" },
+  maxFailed: maxFailedRow,
   config: configRow,
   force: forceRunRow,
   json: jsonRow,
@@ -88,14 +92,18 @@ export const mergeCommand = defineCommand<MergeFlags>({
     const say = (line: string): void => {
       if (!flags.quiet) terminal.stderr.write(`${printable(line)}\n`);
     };
+    if (flags.maxFailed !== undefined) parseMaxFailed(flags.maxFailed);
     const { mergeRuns } = await import("../../merge/merge.js");
     const { appendStepSummary } = await import("../step-summary.js");
     const summary = await mergeRuns(toMergeOptions(flags), { note: say });
     for (const line of mergeMessages(summary)) say(line);
     await appendStepSummary(terminal.env, summary);
-    if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));
-    const isWhole = summary.remaining === 0 && (summary.merged?.missing.length ?? 0) === 0;
-    return summary.failed === 0 && isWhole ? EXIT.ok : EXIT.failures;
+    const { exitCode, message, maxFailed } = judgeRun(summary, flags.maxFailed);
+    if (message !== undefined && (!flags.quiet || exitCode === EXIT.dataInvalid))
+      terminal.stderr.write(`${printable(message)}\n`);
+    if (flags.json)
+      await writeLine(terminal.stdout, JSON.stringify({ ...summary, ...(maxFailed !== undefined && { maxFailed }) }));
+    return exitCode;
   },
 });
 

@@ -1,4 +1,5 @@
 /** `polyrnn models` and the commands below it: which models there are, what a card says, whether files are intact. */
+import { count } from "../../count.js";
 import type { PolyrnnError } from "../../errors.js";
 import { EXIT, usageError } from "../../errors.js";
 import type { ModelCard } from "../../model/card.js";
@@ -7,7 +8,7 @@ import type { ModelCheck } from "../../model/model.js";
 import type { Command } from "../command.js";
 import { defineCommand } from "../command.js";
 import type { OptionTable } from "../option-table.js";
-import { count, wrap } from "../phrases.js";
+import { wrap } from "../phrases.js";
 import type { JsonOption } from "../shared-rows.js";
 import { jsonRow, modelPlaceRow, seedRow } from "../shared-rows.js";
 import type { OutputStream, Terminal } from "../terminal.js";
@@ -120,7 +121,9 @@ function cardLines({ card, folder, hash }: ShownModel, lineWidth: number): strin
     ...scoreLines(card.scores, lineWidth),
     "",
     "Files",
-    ...Object.entries(card.files).map(([file, { bytes, sha256 }]) => `  ${file}  ${bytes} bytes  sha256 ${sha256}`),
+    ...Object.entries(card.files).map(
+      ([file, { bytes, sha256 }]) => `  ${file}  ${count(bytes, "byte")}  sha256 ${sha256}`,
+    ),
   ];
 }
 
@@ -129,7 +132,7 @@ function scoreLines(scores: ModelCard["scores"], lineWidth: number): string[] {
   const byCommand = new Map<string, string[]>();
   for (const { dataset, split, source, meanIoU, instances, boxIoU, command } of scores) {
     const alone = boxIoU === undefined ? "" : `, the box alone ${boxIoU}`;
-    const line = `${dataset}, ${split}, ${source}: mean IoU ${meanIoU} on ${instances} instances${alone}`;
+    const line = `${dataset}, ${split}, ${source}: mean IoU ${meanIoU} on ${count(instances, "instance")}${alone}`;
     byCommand.set(command, [...(byCommand.get(command) ?? []), line]);
   }
   return [...byCommand].flatMap(([command, lines]) => [

@@ -1,8 +1,9 @@
 /** `polyrnn queue status|pause|resume|drain|retry-failed`: five commands, one table; the work is queue/operate.ts. */
+import { count } from "../../count.js";
 import { EXIT } from "../../errors.js";
 import { parseRedisAddress } from "../../queue/address.js";
 import type { ModelQueue, QueueAction, QueueStatus } from "../../queue/operate.js";
-import type { Command } from "../command.js";
+import type { Command, CommandGroup } from "../command.js";
 import { defineCommand } from "../command.js";
 import type { OptionTable } from "../option-table.js";
 import type { JsonOption } from "../shared-rows.js";
@@ -33,6 +34,11 @@ const ACTIONS: readonly { readonly action: QueueAction; readonly summary: string
   { action: "retry-failed", summary: "queue jobs again that were set aside", why: "after their cause is fixed" },
 ];
 
+export const queueGroup: CommandGroup = {
+  path: ["queue"],
+  summary: "look at the queues of a Redis server, and steer them",
+};
+
 export const queueCommands: readonly Command[] = ACTIONS.map(({ action, summary, why }) =>
   defineCommand<QueueFlags>({
     path: ["queue", action],
@@ -62,13 +68,13 @@ function actionMessages(action: QueueAction, touched: number): string[] {
     case "status":
       return [];
     case "pause":
-      return [`paused ${touched} queue(s): workers finish what they have and take nothing more`];
+      return [`paused ${count(touched, "queue")}: workers finish what they have and take nothing more`];
     case "resume":
-      return [`resumed ${touched} queue(s)`];
+      return [`resumed ${count(touched, "queue")}`];
     case "drain":
-      return [`removed ${touched} job(s)`];
+      return [`removed ${count(touched, "job")}`];
     case "retry-failed":
-      return [`put ${touched} job(s) up again; their results are fetched by the coordinator, or by annotate --resume`];
+      return [`put ${count(touched, "job")} up again; results are fetched by the coordinator, or by annotate --resume`];
   }
 }
 
@@ -80,7 +86,7 @@ function statusMessages({ server, queues, coordinators }: QueueStatus): string[]
   for (const { workers, failedJobs } of queues) {
     for (const { id, modelName, device, engineVersion, instances, failed } of workers)
       lines.push(
-        `worker ${id}: ${modelName} on ${device} (${engineVersion}), ${instances} instances, ${failed} failed`,
+        `worker ${id}: ${modelName} on ${device} (${engineVersion}), ${count(instances, "instance")}, ${failed} failed`,
       );
     for (const { id, reason } of failedJobs) lines.push(`set aside: job ${id}: ${reason}`);
   }

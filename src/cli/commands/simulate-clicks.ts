@@ -20,6 +20,8 @@ import {
   bootstrapRow,
   boxesAreRow,
   candidatesRow,
+  SURE_WHEN_ABSENT,
+  sureRow,
   colorRow,
   compareRow,
   configRow,
@@ -30,6 +32,7 @@ import {
   jsonRow,
   maxStepsRow,
   modelRow,
+  publishedRow,
   quietRow,
   rasterizerRow,
   seedRow,
@@ -60,7 +63,9 @@ interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly boxesAre?: BoxUnit;
   readonly maxSteps?: number;
   readonly candidates?: number;
+  readonly sure?: number;
   readonly rasterizer: Rasterizer;
+  readonly published: boolean;
   readonly seed: number;
   readonly bootstrap: number;
   readonly force: boolean;
@@ -157,7 +162,9 @@ const simulateClicksTable = {
   context: { ...contextRow, whenAbsent: "the run's, else the model card's" },
   maxSteps: { ...maxStepsRow, whenAbsent: `the run's, else ${MAX_STEPS}` },
   candidates: { ...candidatesRow, whenAbsent: `the run's, else ${DEFAULT_CANDIDATES}` },
+  sure: { ...sureRow, whenAbsent: `the run's, else ${SURE_WHEN_ABSENT}` },
   rasterizer: rasterizerRow,
+  published: publishedRow,
   seed: seedRow,
   bootstrap: bootstrapRow,
   config: configRow,
@@ -198,10 +205,10 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
   async run(flags, terminal) {
     const { quiet, verbose } = flags;
     if (quiet && verbose) throw usageError("--quiet and --verbose exclude each other", "Leave one of them.");
-    const { parseComparisons } = await import("../../evaluate/methods/open-methods.js");
+    const { locateComparisons, parseComparisons } = await import("../../evaluate/methods/open-methods.js");
     const { prepareReportFolder } = await import("../../report/folder.js");
     const thresholds = parseThresholds(flags.threshold, "--threshold");
-    const compare = parseComparisons(flags.compare);
+    const compare = await locateComparisons(parseComparisons(flags.compare));
     const inputs = await inputsOf(flags);
     const say = (line: string): void => {
       if (!quiet) terminal.stderr.write(`${printable(line)}\n`);
@@ -209,12 +216,13 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
     say(`polyrnn ${packageVersion()}: ${inputs.message}`);
     const out = flags.out ?? inputs.defaultOut;
     const compared = compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : []));
-    await prepareReportFolder(out, [inputs.truth, ...compared], flags.force);
+    const simulate = await toSimulateOptions(flags, inputs, thresholds);
+    const takeBack = await prepareReportFolder(out, [inputs.truth, ...compared], flags.force);
 
     const asked = {
       source: inputs.source,
-      simulate: await toSimulateOptions(flags, inputs, thresholds),
-      evaluate: { compare, minArea: 0, generator: `polyrnn ${packageVersion()}` },
+      simulate,
+      evaluate: { compare, minArea: 0, published: flags.published, generator: `polyrnn ${packageVersion()}` },
       out,
       ...(flags.failOverClicks !== undefined && { failOverClicks: flags.failOverClicks }),
     };
@@ -225,6 +233,9 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
       verbose,
       paint,
       now: () => terminal.now(),
+    }).catch(async (error: unknown) => {
+      await takeBack();
+      throw error;
     });
     for (const line of messages) say(line);
     if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));
@@ -293,6 +304,7 @@ async function toSimulateOptions(
   const context = flags.context ?? (flags.model === undefined ? run?.context : undefined);
   const limit = flags.limit ?? run?.limit;
   const boxesAre = flags.boxesAre ?? (run !== undefined && truth === run.boxes ? run.boxesAre : undefined);
+  const sure = flags.sure ?? run?.sure;
   return {
     images,
     truth,
@@ -314,5 +326,6 @@ async function toSimulateOptions(
     ...(context !== undefined && { context }),
     ...(limit !== undefined && { limit }),
     ...(boxesAre !== undefined && { boxesAre }),
+    ...(sure !== undefined && { sure }),
   };
 }

@@ -102,7 +102,7 @@ export function checkNewRun(flags: TrainFlags): asserts flags is NewRunFlags {
  * @throws E_USAGE for unknown names and malformed numbers, E_UNAVAILABLE for a model that does not exist
  */
 export async function toTrainOptions(flags: NewRunFlags): Promise<TrainOptions> {
-  const model = await absoluteModel(flags.model ?? DEFAULT_RECIPE.model);
+  const model = await absoluteModel(flags.model ?? DEFAULT_RECIPE.model, WITHOUT_WEIGHTS);
   const init = await startOf(flags.init, model);
   const validation = validationOf(flags);
   const given = RECIPE_FLAGS.filter((name) => flags[name] !== undefined).map((name) => [name, flags[name]]);
@@ -119,17 +119,17 @@ export async function toTrainOptions(flags: NewRunFlags): Promise<TrainOptions> 
 }
 
 /** Lets a run be resumed from another working folder. Names of bundled models stay names. */
-async function absoluteModel(name: string): Promise<string> {
+async function absoluteModel(name: string, others: readonly string[]): Promise<string> {
   if (WITHOUT_WEIGHTS.includes(name) || name === DEFAULT_RECIPE.model) return name;
   const { findModelFolder } = await import("../../model/folder.js");
-  const folder = await findModelFolder(name);
+  const folder = await findModelFolder(name, others);
   return basename(folder) === name && folder !== resolve(name) ? name : folder;
 }
 
 async function startOf(init: string | undefined, model: string): Promise<string | undefined> {
   if (init === undefined) return WITHOUT_WEIGHTS.includes(model) ? undefined : model;
   if (init === RANDOM_START) return undefined;
-  return init.endsWith(".safetensors") ? resolve(init) : absoluteModel(init);
+  return init.endsWith(".safetensors") ? resolve(init) : absoluteModel(init, [RANDOM_START]);
 }
 
 /** What holds for training and validation alike. */

@@ -2,6 +2,7 @@
  * What `polyrnn train` shows of a run: a bar on a terminal or plain lines at intervals, validations that stay on the
  * screen, JSON lines, training.html, and the closing lines.
  */
+import { count } from "../../count.js";
 import { PolyrnnError } from "../../errors.js";
 import type { RunLock } from "../../runs/lock.js";
 import type {
@@ -58,7 +59,7 @@ export function showTrainProgress(
       display.show(steps, isBar ? fitting(parts, room) : parts.join(", "));
     },
     validating({ done, all }) {
-      display.show(steps, `validating: ${done} of ${all} instances`);
+      display.show(steps, `validating: ${done} of ${count(all, "instance")}`);
     },
     validation(line) {
       say(validationMessage(line));
@@ -89,6 +90,9 @@ class RunningMeans {
             edge: blend(before.edge, losses.edge),
             vertex: blend(before.vertex, losses.vertex),
             ...(losses.mask !== undefined && { mask: blend(before.mask ?? losses.mask, losses.mask) }),
+            ...(losses.fineMask !== undefined && {
+              fineMask: blend(before.fineMask ?? losses.fineMask, losses.fineMask),
+            }),
           };
     return { losses: this.#losses, accuracy: this.#accuracy };
   }
@@ -159,12 +163,12 @@ export function startedMessage(run: RunStarted): readonly string[] {
   const frozen = run.frozen > 0 ? `, ${run.frozen} frozen` : "";
   const validated = run.validationInstances > 0 ? `validated on ${run.validationInstances}` : "no validation";
   return [
-    `training ${run.architecture} with ${run.device}: ${run.trainable} weights${frozen}; start: ${run.start}`,
-    `${run.instances} instances on ${run.images} images${sources}, ${validated}`,
+    `training ${run.architecture} with ${run.device}: ${count(run.trainable, "weight")}${frozen}; start: ${run.start}`,
+    `${count(run.instances, "instance")} on ${count(run.images, "image")}${sources}, ${validated}`,
     ...(dropped.length > 0 ? [`left out: ${dropped.join(", ")}`] : []),
     run.doneSteps > 0
       ? `going on after step ${run.doneSteps} of ${run.steps} in ${run.folder}`
-      : `${run.steps} steps of ${run.batchSize} crops into ${run.folder}`,
+      : `${count(run.steps, "step")} of ${count(run.batchSize, "crop")} into ${run.folder}`,
   ];
 }
 
@@ -191,7 +195,7 @@ export function endedMessages(
       `next: polyrnn train --resume ${place}`,
     ];
   return [
-    `${step} steps done in ${durationText(seconds)}`,
+    `${count(step, "step")} done in ${durationText(seconds)}`,
     ...(bestText.length > 0 ? bestText : [`${folder} is the model of the last step`]),
     ...page,
     `next: polyrnn annotate ./images --boxes boxes.json --model ${modelPath(place)}`,

@@ -117,6 +117,7 @@ const trainTable = {
   device: {
     type: "text",
     choices: ["auto", "cuda", "cpu"],
+    otherWords: { gpu: "Use cuda for an NVIDIA GPU; training has no other.", webgpu: "Training has no WebGPU." },
     group: "common",
     whenAbsent: DEFAULT_RECIPE.device,
     describe: "Device for TensorFlow.js; auto takes cuda where it works",

@@ -1,4 +1,5 @@
 /** `polyrnn worker`: predicts for runs that other machines hand out; the work is queue/worker.ts. */
+import { count } from "../../count.js";
 import type { DeviceChoice } from "../../engine/devices.js";
 import { EXIT } from "../../errors.js";
 import { parseRedisAddress } from "../../queue/address.js";
@@ -176,8 +177,8 @@ export const workerCommand = defineCommand<WorkerFlags>({
     );
     const { jobs, instances, failed, rejected, givenBack } = summary;
     note(
-      `stopped: ${jobs} job(s) with ${instances} instance(s) drawn, ${failed} failed, ` +
-        `${rejected} job(s) rejected, ${givenBack} given back`,
+      `stopped: ${count(jobs, "job")} with ${count(instances, "instance")} drawn, ${failed} failed, ` +
+        `${count(rejected, "job")} rejected, ${givenBack} given back`,
     );
     if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));
     return EXIT.ok;

@@ -25,12 +25,14 @@ interface BatchMaps {
   readonly size: number;
   readonly firstVertexLogits: Float32Array;
   readonly maskLogits?: Float32Array | undefined;
+  readonly fineMaskLogits?: Float32Array | undefined;
 }
 
 export class OnnxDecoding implements EncodedBatch {
   readonly size: number;
   readonly firstVertexLogits: Float32Array;
   readonly maskLogits: Float32Array | undefined;
+  readonly fineMaskLogits: Float32Array | undefined;
   readonly steps: EncodedBatch["steps"];
   private planes: Promise<Planes>;
   /** Rows being taken out of this batch: the planes are freed after that. */
@@ -39,12 +41,13 @@ export class OnnxDecoding implements EncodedBatch {
 
   constructor(
     private readonly sessions: DecoderSessions,
-    { size, firstVertexLogits, maskLogits }: BatchMaps,
+    { size, firstVertexLogits, maskLogits, fineMaskLogits }: BatchMaps,
     planes: Planes | Promise<Planes>,
   ) {
     this.size = size;
     this.firstVertexLogits = firstVertexLogits;
     this.maskLogits = maskLogits;
+    this.fineMaskLogits = fineMaskLogits;
     this.planes = Promise.resolve(planes);
     const { steps } = sessions;
     if (steps !== undefined) this.steps = (input) => this.runSteps(steps, input);

@@ -130,13 +130,18 @@ export async function openOnnxModels(
     device,
     version: `onnxruntime-node ${onnxruntimeVersion()}`,
     async encode(pixels, count) {
-      const { vertex, hoisted, mask } = await encodePieces({ encoder, join }, pixels, count, encodedAtOnce);
+      const { vertex, hoisted, mask, fineMask } = await encodePieces({ encoder, join }, pixels, count, encodedAtOnce);
       const [c1, c2] = widths;
       const zeros = (channels: number): Tensor =>
         new Tensor("float32", new Float32Array(count * channels * CELL_COUNT), [count, channels, GRID_SIZE, GRID_SIZE]);
       return new OnnxDecoding(
         sessions,
-        { size: count, firstVertexLogits: floatsOf(vertex!), maskLogits: mask && floatsOf(mask) },
+        {
+          size: count,
+          firstVertexLogits: floatsOf(vertex!),
+          maskLogits: mask && floatsOf(mask),
+          fineMaskLogits: fineMask && floatsOf(fineMask),
+        },
         { hoisted: hoisted!, h1: zeros(c1), c1: zeros(c1), h2: zeros(c2), c2: zeros(c2) },
       );
     },

@@ -20,9 +20,12 @@ export interface ExportedFile {
   readonly bytes: number;
 }
 
+/** In the order in which they are written. */
+export const EXPORTED_FILES = ["encoder.onnx", "step.onnx", "polyrnn.onnx"] as const;
+
 /** @param out a folder that exists; files of these names are replaced @throws E_WRITE */
 export async function exportOnnx(model: WeightedNetwork, out: string): Promise<readonly ExportedFile[]> {
-  const builders: readonly (readonly [name: string, build: () => Uint8Array])[] = [
+  const builders: readonly (readonly [name: (typeof EXPORTED_FILES)[number], build: () => Uint8Array])[] = [
     ["encoder.onnx", () => buildEncoderModel(model, "all")],
     ["step.onnx", () => buildStepModel(model)],
     ["polyrnn.onnx", () => buildLoopModel(model)],

@@ -2,7 +2,8 @@
  * A Polygon-RNN as ONNX models, built in memory from its weights. B and N are rows, C1 and C2 the widths of the layers.
  * hoisted is [B, 4 * C1, 28, 28]; h and c are [B, C, 28, 28]; all of them float.
  *
- *     encoder  pixels [B, 224, 224, 3] uint8  -> vertex, mask, edge [B, 1, 28, 28], hoisted, features [B, F, 28, 28]
+ *     encoder  pixels [B, 224, 224, 3] uint8  -> vertex, mask, edge [B, 1, 28, 28], hoisted, features [B, F, 28, 28],
+ *                                                fineMask [B, 1, 112, 112]
  *     step     hoisted, h1, c1, h2, c2,
  *              first, previous, before_previous [B] int32
  *                                             -> logits [B, 785], next_h1, next_c1, next_h2, next_c2
@@ -41,6 +42,7 @@ export function buildEncoderModel(
   ops.output(encoded.vertex, "vertex");
   ops.output(encoded.hoisted, "hoisted");
   if (encoded.mask !== undefined) ops.output(encoded.mask, "mask");
+  if (encoded.fineMask !== undefined) ops.output(encoded.fineMask, "fineMask");
   if (outputs === "all") {
     ops.output(encoded.edge, "edge");
     ops.output(encoded.features, "features");

@@ -36,8 +36,13 @@ type State = [h1: tfjs.Tensor, c1: tfjs.Tensor, h2: tfjs.Tensor, c2: tfjs.Tensor
 /** What a decoding holds for each of its rows. `hoisted` is [B, 28, 28, 4 * C1]. */
 type Planes = { hoisted: tfjs.Tensor; state: State };
 
-/** What is kept of an encoded batch; the maps are [B, 28, 28, 1]. */
-type Encoding = { hoisted: tfjs.Tensor; vertex: tfjs.Tensor; mask: tfjs.Tensor | undefined };
+/** What is kept of an encoded batch; the maps are [B, 28, 28, 1], the refined mask [B, 112, 112, 1]. */
+type Encoding = {
+  hoisted: tfjs.Tensor;
+  vertex: tfjs.Tensor;
+  mask: tfjs.Tensor | undefined;
+  fineMask: tfjs.Tensor | undefined;
+};
 
 export function openTfjsEngine(tf: Tfjs, model: WeightedNetwork, options: TfjsEngineOptions): Engine {
   const { network, normalization } = model;
@@ -49,18 +54,22 @@ export function openTfjsEngine(tf: Tfjs, model: WeightedNetwork, options: TfjsEn
     device,
     version,
     async encode(pixels, count) {
-      const { hoisted, vertex, mask } = tf.tidy((): Encoding => {
+      const { hoisted, vertex, mask, fineMask } = tf.tidy((): Encoding => {
         const crops = tf.tensor4d(pixels, [count, CROP_SIZE, CROP_SIZE, 3], "int32");
-        const encoded = network.encode(ops, crops, normalization);
-        return { hoisted: encoded.hoisted, vertex: encoded.vertex, mask: encoded.mask };
+        const { hoisted, vertex, mask, fineMask } = network.encode(ops, crops, normalization);
+        return { hoisted, vertex, mask, fineMask };
       });
       // One channel each, so that the order of the values is the grid's.
-      const [firstVertexLogits, maskLogits] = await Promise.all([readFloats(vertex), mask && readFloats(mask)]);
+      const [firstVertexLogits, maskLogits, fineMaskLogits] = await Promise.all([
+        readFloats(vertex),
+        mask && readFloats(mask),
+        fineMask && readFloats(fineMask),
+      ]);
       const [c1, c2] = network.widths;
       const zeros = (channels: number): tfjs.Tensor => tf.zeros([count, GRID_SIZE, GRID_SIZE, channels]);
       return new TfjsDecoding(
         { tf, network, ops, stepsAtOnce },
-        { size: count, firstVertexLogits, maskLogits },
+        { size: count, firstVertexLogits, maskLogits, fineMaskLogits },
         { hoisted, state: [zeros(c1), zeros(c1), zeros(c2), zeros(c2)] },
       );
     },
@@ -87,24 +96,27 @@ interface BatchMaps {
   readonly size: number;
   readonly firstVertexLogits: Float32Array;
   readonly maskLogits?: Float32Array | undefined;
+  readonly fineMaskLogits?: Float32Array | undefined;
 }
 
 class TfjsDecoding implements EncodedBatch {
   readonly size: number;
   readonly firstVertexLogits: Float32Array;
   readonly maskLogits: Float32Array | undefined;
+  readonly fineMaskLogits: Float32Array | undefined;
   readonly steps: EncodedBatch["steps"];
   private readonly hoisted: tfjs.Tensor;
   private state: State;
 
   constructor(
     private readonly decoder: Decoder,
-    { size, firstVertexLogits, maskLogits }: BatchMaps,
+    { size, firstVertexLogits, maskLogits, fineMaskLogits }: BatchMaps,
     { hoisted, state }: Planes,
   ) {
     this.size = size;
     this.firstVertexLogits = firstVertexLogits;
     this.maskLogits = maskLogits;
+    this.fineMaskLogits = fineMaskLogits;
     this.hoisted = hoisted;
     this.state = state;
     if (decoder.stepsAtOnce > 1) this.steps = (input) => this.takeSteps(input);

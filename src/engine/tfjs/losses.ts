@@ -9,7 +9,7 @@
  * weights are this project's.
  */
 import type * as tfjs from "@tensorflow/tfjs";
-import { CELL_COUNT, CLASS_COUNT, CROP_SIZE, EOS, GRID_SIZE } from "../../geometry/grid.js";
+import { CELL_COUNT, CLASS_COUNT, CROP_SIZE, EOS, FINE_SIZE, GRID_SIZE } from "../../geometry/grid.js";
 import type { DecoderState, Encoded, PolygonRnn } from "../../network/polygon-rnn.js";
 import type { Normalization } from "../../network/tensor-ops.js";
 import type { LossOptions, TrainingBatch } from "../trainer.js";
@@ -28,13 +28,17 @@ export type BatchTensors = {
   edge: tfjs.Tensor; // [B, 28, 28, 1] 1 or 0, like the next two
   vertex: tfjs.Tensor;
   mask: tfjs.Tensor;
+  fineMask: tfjs.Tensor; // [B, 112, 112, 1] 0..1
 };
 
 /** What is read after a step, in this order. */
-export const FIGURES = ["total", "steps", "edge", "vertex", "mask", "accuracy", "maskIou"] as const;
+export const FIGURES = ["total", "steps", "edge", "vertex", "mask", "fineMask", "accuracy", "maskIou"] as const;
 
 /** @returns tensors the caller disposes */
-export function uploadBatch(tf: Tfjs, { size, steps, crops, cells, edge, mask }: TrainingBatch): BatchTensors {
+export function uploadBatch(
+  tf: Tfjs,
+  { size, steps, crops, cells, edge, mask, fineMask }: TrainingBatch,
+): BatchTensors {
   const column = (t: number): Int32Array =>
     Int32Array.from({ length: size }, (_, row) => cells[row * (steps + 1) + t]!);
   const columns = Array.from({ length: steps + 1 }, (_, t) => column(t));
@@ -61,6 +65,7 @@ export function uploadBatch(tf: Tfjs, { size, steps, crops, cells, edge, mask }:
     edge: plane(edge),
     vertex: plane(vertex),
     mask: plane(mask),
+    fineMask: tf.tensor4d(fineMask, [size, FINE_SIZE, FINE_SIZE, 1]),
   };
 }
 
@@ -98,7 +103,7 @@ export interface LossContext {
 
 /**
  * @param encoded called between encoder and decoder, for taking the time
- * @returns the sum that is minimized, and the figures to be read, [FIGURES.length]; -1 where the network has no mask
+ * @returns the sum that is minimized, and the figures to be read, [FIGURES.length]; -1 where the network has no such
  *   map
  */
 export function lossOfBatch(
@@ -124,11 +129,13 @@ export function lossOfBatch(
   const vertex = binaryCrossEntropy(tf, image.vertex, batch.vertex, POSITIVE_WEIGHTS.vertex);
   const mask =
     image.mask === undefined ? undefined : binaryCrossEntropy(tf, image.mask, batch.mask, POSITIVE_WEIGHTS.mask);
+  const fineMask = image.fineMask && binaryCrossEntropy(tf, image.fineMask, batch.fineMask, POSITIVE_WEIGHTS.mask);
   const parts = [
     tf.mul(steps, weights.steps),
     tf.mul(edge, weights.edge),
     tf.mul(vertex, weights.vertex),
     ...(mask ? [tf.mul(mask, weights.mask)] : []),
+    ...(fineMask ? [tf.mul(fineMask, weights.mask)] : []),
   ];
   const total = tf.addN(parts) as tfjs.Scalar;
   const hits = tf.mul(tf.cast(tf.equal(tf.argMax(logits, 1), batch.wanted), "float32"), batch.live);
@@ -139,6 +146,7 @@ export function lossOfBatch(
     edge,
     vertex,
     mask ?? none,
+    fineMask ?? none,
     tf.div(tf.sum(hits), live),
     image.mask === undefined ? none : maskIou(tf, image.mask, batch.mask),
   ];

@@ -179,6 +179,7 @@ export class TfjsTrainer implements Trainer {
         edge: at("edge"),
         vertex: at("vertex"),
         ...(hasMask && { mask: at("mask") }),
+        ...(!(at("fineMask") < 0) && { fineMask: at("fineMask") }),
       },
       accuracy: at("accuracy"),
       ...(hasMask && { maskIou: at("maskIou") }),

@@ -11,7 +11,7 @@ import { grabCutMethod } from "./grabcut.js";
 import type { MatchBy } from "./match-predictions.js";
 import type { Method, OnExcluded } from "./method.js";
 import type { PredictionFile } from "./prediction-file.js";
-import { openPredictions } from "./prediction-file.js";
+import { openPredictions, predictionsAt } from "./prediction-file.js";
 
 /** Name of the predictions file's method. */
 export const OWN_METHOD = "polyrnn";
@@ -34,6 +34,15 @@ export function parseComparisons(args: readonly string[]): Comparison[] {
       "Give each file a name of its own: name=file.json.",
     );
   return comparisons;
+}
+
+/** Run folders become the files in them. @throws E_MISSING for a folder without one */
+export function locateComparisons(comparisons: readonly Comparison[]): Promise<Comparison[]> {
+  return Promise.all(
+    comparisons.map(async (comparison) =>
+      comparison.kind === "file" ? { ...comparison, path: await predictionsAt(comparison.path) } : comparison,
+    ),
+  );
 }
 
 function parseComparison(arg: string): Comparison {

@@ -5,6 +5,8 @@
  * Two kinds: a COCO file with `annotations` (what `polyrnn annotate` writes), whose ids are the ids of the boxes; and a
  * COCO results list, [{ image_id, category_id, segmentation, score }, ...], which has no ids.
  */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
 import type { GroupedAnnotations } from "../../dataset/coco/columns.js";
 import type { CocoIndex } from "../../dataset/coco/file-index.js";
 import { indexCoco } from "../../dataset/coco/file-index.js";
@@ -13,7 +15,9 @@ import { describeNoImageIds } from "../../dataset/coco/read-results.js";
 import { openByteFile, readRanges } from "../../dataset/json/byte-file.js";
 import { asId } from "../../dataset/json/fields.js";
 import { describeProblem, parseJsonBytes } from "../../dataset/json/value.js";
-import { invalidData } from "../../errors.js";
+import { invalidData, missingInput } from "../../errors.js";
+import { pathExists } from "../../files/folders.js";
+import { RUN_FILE } from "../../files/run-layout.js";
 import type { Id, JsonObject } from "../../types.js";
 
 /** One prediction as read; nothing in it is checked yet. */
@@ -44,7 +48,29 @@ export interface PredictionFile {
 /** Not before every read: asking the disk whether the file changed costs as much as reading an image's predictions. */
 const READS_BETWEEN_CHECKS = 64;
 
-const HINT = "Pass the annotations.json of a run, or a COCO results list with segmentations.";
+const HINT = "Pass a run folder, its annotations.json, or a COCO results list with segmentations.";
+
+/** What a run writes with --format coco, which is the default (write/coco.ts). */
+const ANNOTATIONS_FILE = "annotations.json";
+
+/**
+ * A run folder stands for the annotations in it.
+ * @returns the file; whether it can be read is found out when it is opened
+ * @throws E_MISSING for a folder without them
+ */
+export async function predictionsAt(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory() !== true) return path;
+  const inside = join(path, ANNOTATIONS_FILE);
+  if (await pathExists(inside)) return inside;
+  const isRun = await pathExists(join(path, RUN_FILE));
+  throw missingInput(
+    `${path}: expected a run folder with ${ANNOTATIONS_FILE}, received ${isRun ? "a run" : "a folder"} without it`,
+    isRun
+      ? "Finish the run with --resume; its --format has to name coco."
+      : "Pass the output folder of annotate, or the file itself.",
+  );
+}
 
 /** @throws E_MISSING when the file is not there; E_DATA when it holds no predictions or is damaged as a whole */
 export async function openPredictions(path: string): Promise<PredictionFile> {

@@ -14,13 +14,13 @@ import type { DecodedImage } from "../../crop/open-image.js";
 import { CHANNELS } from "../../crop/open-image.js";
 import type { TrainingBatch } from "../../engine/trainer.js";
 import { invalidData, receivedOf, usageError } from "../../errors.js";
-import { CELL_COUNT, cellToIndex, EOS } from "../../geometry/grid.js";
+import { CELL_COUNT, cellToIndex, EOS, FINE_COUNT } from "../../geometry/grid.js";
 import type { Random } from "../../random.js";
 import { createRandom } from "../../random.js";
-import type { GridCell } from "../../types.js";
+import type { GridCell, Ring } from "../../types.js";
 import type { PlannedSample } from "./sample.js";
-import { renderSample } from "./sample.js";
-import { targetMaps } from "./targets.js";
+import { outlineInCrop, renderSample } from "./sample.js";
+import { targetFineMask, targetMaps } from "./targets.js";
 import type { TruthSet } from "./truth.js";
 import { unpackRing } from "./truth.js";
 
@@ -171,13 +171,19 @@ export class BatchRenderer {
         `training: expected images that can be decoded, received none in a whole batch; the first: ${problems[0]!}`,
         "Check the image folder.",
       );
-    const rings = samples.map(({ cells }, i) => {
-      if (problems[i] === undefined) return cells;
+    const taught = samples.map((sample, i) => {
+      if (problems[i] === undefined) return sample;
       const other = good.find((row) => row > i) ?? good[0]!;
       crops.copyWithin(i * CROP_BYTES, other * CROP_BYTES, (other + 1) * CROP_BYTES);
-      return samples[other]!.cells;
+      return samples[other]!;
     });
-    return packBatch(crops, rings);
+    const outlines = taught.map((sample) =>
+      outlineInCrop(sample, unpackRing(this.truth.instances[sample.instance]!.points)),
+    );
+    return packBatch(
+      crops,
+      taught.map(({ cells }, i) => ({ cells, outline: outlines[i]! })),
+    );
   }
 
   /** @returns undefined, or why there are no pixels */
@@ -216,22 +222,31 @@ export class BatchRenderer {
   }
 }
 
+/** What one crop is taught. */
+export interface TaughtRing {
+  /** At least one. */
+  readonly cells: readonly GridCell[];
+  /** The truth in the crop, 0..1 both ways. */
+  readonly outline: Ring;
+}
+
 /**
  * The arrays a trainer takes.
  * @param crops [B, 224, 224, 3]; becomes the batch's own
- * @param rings B sequences of cells, at least one cell each
  */
-export function packBatch(crops: Uint8Array, rings: readonly (readonly GridCell[])[]): TrainingBatch {
-  const size = rings.length;
-  const steps = Math.max(...rings.map((cells) => cells.length));
+export function packBatch(crops: Uint8Array, taught: readonly TaughtRing[]): TrainingBatch {
+  const size = taught.length;
+  const steps = Math.max(...taught.map((ring) => ring.cells.length));
   const cells = new Int32Array(size * (steps + 1)).fill(EOS);
   const edge = new Uint8Array(size * CELL_COUNT);
   const mask = new Float32Array(size * CELL_COUNT);
-  rings.forEach((ring, i) => {
-    cells.set(ring.map(cellToIndex), i * (steps + 1));
-    const maps = targetMaps(ring);
+  const fineMask = new Float32Array(size * FINE_COUNT);
+  taught.forEach((ring, i) => {
+    cells.set(ring.cells.map(cellToIndex), i * (steps + 1));
+    const maps = targetMaps(ring.cells);
     edge.set(maps.edge, i * CELL_COUNT);
     mask.set(maps.mask, i * CELL_COUNT);
+    fineMask.set(targetFineMask(ring.outline), i * FINE_COUNT);
   });
-  return { size, steps, crops, cells, edge, mask };
+  return { size, steps, crops, cells, edge, mask, fineMask };
 }

@@ -119,6 +119,15 @@ function findBackground(
   return undefined;
 }
 
+/** The instance's outline in the crop as planned, 0..1 both ways. @param ring image pixels */
+export function outlineInCrop({ window, isFlipped, isFlippedVertically }: PlannedSample, ring: Ring): Ring {
+  return ring.map((point) => {
+    const x = (point.x - window.left) / window.side;
+    const y = (point.y - window.top) / window.side;
+    return { x: isFlipped ? 1 - x : x, y: isFlippedVertically ? 1 - y : y };
+  });
+}
+
 /**
  * The pixels as planned: cut, pasted, flipped, altered.
  * @param ring  of the instance, image pixels

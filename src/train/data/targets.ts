@@ -11,7 +11,7 @@
  * (predict/place-vertices.ts); a mask of all cells touched would lead them half a cell too far.
  */
 import type { CropWindow } from "../../geometry/grid.js";
-import { CELL_COUNT, cellToIndex, GRID_SIZE } from "../../geometry/grid.js";
+import { CELL_COUNT, cellToIndex, FINE_SIZE, GRID_SIZE } from "../../geometry/grid.js";
 import { ringToCells } from "../../geometry/quantize.js";
 import { signedArea } from "../../geometry/ring.js";
 import { simplifyRing } from "../../geometry/simplify.js";
@@ -72,29 +72,55 @@ function roundHalfIn(value: number): number {
   return Math.sign(value) * Math.ceil(Math.abs(value) - 0.5) + 0;
 }
 
-/** Share of each cell inside the ring of centers; even-odd rule. */
+/** Share of each cell inside the ring of centers. */
 function coverage(cells: readonly GridCell[]): Float32Array {
-  const mask = new Float64Array(CELL_COUNT);
-  for (let line = 0; line < GRID_SIZE * LINES; line++) {
-    const row = Math.floor(line / LINES);
-    const crossings = crossingsOf(cells, (line + 0.5) / LINES).sort((a, b) => a - b);
+  const centers = cells.map(({ col, row }) => ({ x: col + 0.5, y: row + 0.5 }));
+  return sharesInside(centers, GRID_SIZE, LINES);
+}
+
+/** The same in a fine cell, a quarter as high: finer differences than a crop's pixels show are not needed. */
+const FINE_LINES = 4;
+
+/**
+ * What the refined mask is taught: the share of each fine cell inside the outline itself, which is as fine as the truth.
+ * Prediction judges and places by this map; with the ring of cells it would learn the stairs of the grid.
+ * @param outline in the crop as it will be, 0..1 both ways; may reach outside it
+ * @returns [112, 112] 0..1, row by row
+ */
+export function targetFineMask(outline: Ring): Float32Array {
+  const onMap = outline.map(({ x, y }) => ({ x: x * FINE_SIZE, y: y * FINE_SIZE }));
+  return sharesInside(onMap, FINE_SIZE, FINE_LINES);
+}
+
+/**
+ * Share of each cell of a map inside a ring; even-odd rule.
+ * @param ring  in cells of the map
+ * @param size  cells along a side
+ * @param lines per row of cells, along which the ring is measured
+ */
+function sharesInside(ring: Ring, size: number, lines: number): Float32Array {
+  const mask = new Float64Array(size * size);
+  const within = (x: number): number => Math.min(size, Math.max(0, x));
+  for (let line = 0; line < size * lines; line++) {
+    const row = Math.floor(line / lines);
+    const crossings = crossingsOf(ring, (line + 0.5) / lines).sort((a, b) => a - b);
     for (let i = 0; i + 1 < crossings.length; i += 2) {
-      const [left, right] = [crossings[i]!, crossings[i + 1]!];
+      const [left, right] = [within(crossings[i]!), within(crossings[i + 1]!)];
       for (let col = Math.floor(left); col < right; col++) {
-        mask[row * GRID_SIZE + col]! += (Math.min(col + 1, right) - Math.max(col, left)) / LINES;
+        mask[row * size + col]! += (Math.min(col + 1, right) - Math.max(col, left)) / lines;
       }
     }
   }
   return Float32Array.from(mask);
 }
 
-/** Where the ring of centers crosses a horizontal line that passes through no center; in cells, 0..28. */
-function crossingsOf(cells: readonly GridCell[], y: number): number[] {
+/** Where the ring crosses a horizontal line. */
+function crossingsOf(ring: Ring, y: number): number[] {
   const crossings: number[] = [];
-  cells.forEach((b, i) => {
-    const a = cells.at(i - 1)!;
-    if (a.row + 0.5 <= y === b.row + 0.5 <= y) return;
-    crossings.push(a.col + 0.5 + ((y - a.row - 0.5) / (b.row - a.row)) * (b.col - a.col));
+  ring.forEach((b, i) => {
+    const a = ring.at(i - 1)!;
+    if (a.y <= y === b.y <= y) return;
+    crossings.push(a.x + ((y - a.y) / (b.y - a.y)) * (b.x - a.x));
   });
   return crossings;
 }

@@ -62,7 +62,7 @@ function strip(line: ValidationLine, { grounds, crops }: CropGrounds, remark?: s
         if (ground === undefined || crops[at]?.annotationId !== annotationId) return html``;
         const outlines = ring.length === 0 ? [] : [{ kind: "automatic" as const, points: pairs(ring) }];
         return html`<figure>
-          ${photograph(WINDOW, groundOf(ground), outlines, `annotation ${annotationId} at step ${line.step}`)}
+          ${photograph(WINDOW, groundOf(ground), outlines, `annotation ${shownText(annotationId)} at step ${line.step}`)}
           <figcaption>
             ${namesSource ? `${shownText(source, NAME_LENGTH)} ` : ""}<b>${ratio(iou)}</b>${
               ring.length === 0 ? " no polygon" : ""

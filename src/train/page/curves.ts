@@ -43,6 +43,7 @@ export function trainingCharts(steps: readonly StepLine[], validations: readonly
       { name: "edge", points: pointsOf(steps, ({ losses }) => losses.edge) },
       { name: "vertex", points: pointsOf(steps, ({ losses }) => losses.vertex) },
       { name: "mask", points: pointsOf(steps, ({ losses }) => losses.mask) },
+      { name: "refined mask", points: pointsOf(steps, ({ losses }) => losses.fineMask) },
     ]),
     chart(
       "Right in training",

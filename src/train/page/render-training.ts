@@ -3,6 +3,7 @@
  * metrics.ndjson or run.json.
  */
 import { basename, join } from "node:path";
+import { count } from "../../count.js";
 import { writeAtomic } from "../../files/atomic-file.js";
 import { chartFigure } from "../../page/chart.js";
 import type { Fragment, Markup } from "../../page/markup.js";
@@ -95,7 +96,7 @@ function keyFigures(steps: readonly StepLine[], validations: readonly Validation
   const last = steps.at(-1);
   const done = Math.max(last?.step ?? 0, validations.at(-1)?.step ?? 0);
   const figures: (readonly [string, string])[] = [
-    [whole(done), `of ${whole(run.steps)} steps of ${whole(run.batchSize)} crops`],
+    [whole(done), `of ${count(run.steps, "step", "steps", whole)} of ${count(run.batchSize, "crop")}`],
     [ratio(bestOf(validations)?.all.iou), "best validation IoU"],
     [ratio(last?.losses.total), "loss, last line"],
     [ratio(last?.accuracy), "step accuracy, last line"],
@@ -158,11 +159,11 @@ function validationTable(validations: readonly ValidationLine[]): Markup {
 }
 
 function dataTables({ instances, images, bySource, dropped, validationInstances }: RunStarted): Markup {
-  return html`<p>${whole(instances)} instances on ${whole(images)} images; validated on ${whole(validationInstances)} instances.</p>
+  return html`<p>${count(instances, "instance", "instances", whole)} on ${count(images, "image", "images", whole)}; validated on ${count(validationInstances, "instance", "instances", whole)}.</p>
 ${table(
   "Training instances per source",
   [{ head: "Source", isText: true }, { head: "Instances" }],
-  [...bySource].map(([source, count]) => [source, whole(count)]),
+  [...bySource].map(([source, count]) => [shownText(source), whole(count)]),
 )}
 ${
   dropped.size === 0
@@ -178,21 +179,21 @@ ${
 /** Options of a run for its page, with their values as text. run.json has them as they are. */
 export function describeOptions({ data, validation, ...recipe }: TrainOptions): readonly (readonly [string, string])[] {
   const { lossWeights, freeze, truncate } = recipe;
-  const schedule = recipe.schedule === "cosine" ? "cosine" : `a tenth after every ${recipe.dropEvery} steps`;
+  const schedule = recipe.schedule === "cosine" ? "cosine" : `a tenth after every ${count(recipe.dropEvery, "step")}`;
   const weights = (named: object): string =>
     Object.entries(named)
-      .map(([name, value]) => `${name} ${String(value)}`)
+      .map(([name, value]) => `${shownText(name)} ${String(value)}`)
       .join(", ");
   return [
-    ["outlines", basename(data.boxes)],
-    ["validated on", validation === undefined ? "nothing" : basename(validation.boxes)],
+    ["outlines", shownText(basename(data.boxes))],
+    ["validated on", validation === undefined ? "nothing" : shownText(basename(validation.boxes))],
     ...(data.sourceWeights === undefined ? [] : [["weights of sources", weights(data.sourceWeights)] as const]),
     ...(data.filter === undefined ? [] : [["limits of outlines", weights(data.filter)] as const]),
     ...(data.maxInstances === undefined ? [] : [["instances at most", String(data.maxInstances)] as const]),
     ["crops are varied by", data.augmentation === undefined ? "the defaults" : weights(data.augmentation)],
     [
       "learning rates",
-      `${recipe.learningRate}, backbone ${recipe.backboneLearningRate}; ${schedule}, warm-up ${recipe.warmup} steps`,
+      `${recipe.learningRate}, backbone ${recipe.backboneLearningRate}; ${schedule}, warm-up ${count(recipe.warmup, "step")}`,
     ],
     ["optimizer", `AdamW, decay ${recipe.weightDecay}, gradient clipped at ${recipe.clipNorm}`],
     ["moving average", recipe.ema > 0 ? String(recipe.ema) : "none"],

@@ -1,9 +1,10 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { GRID_SIZE, cellToIndex } from "../../../src/geometry/grid.js";
 import { flipCells } from "../../../src/geometry/grid.js";
 import { startAt } from "../../../src/train/data/targets.js";
-import { targetMaps } from "../../../src/train/data/targets.js";
+import { targetFineMask, targetMaps } from "../../../src/train/data/targets.js";
+import { signedArea } from "../../../src/geometry/ring.js";
 import type { GridCell } from "../../../src/types.js";
 import { anyCells } from "../arbitraries.js";
 
@@ -104,4 +105,24 @@ test("a square of three cells is drawn as expected", () => {
     [0, 1, 2, 3, 4].map((row) => map.subarray(row * GRID_SIZE, row * GRID_SIZE + 5).join(" "));
   expect(rows(edge)).toEqual(["0 0 0 0 0", "0 1 1 1 0", "0 1 0 1 0", "0 1 1 1 0", "0 0 0 0 0"]);
   expect(rows(mask)).toEqual(["0 0 0 0 0", "0 0.25 0.5 0.25 0", "0 0.5 1 0.5 0", "0 0.25 0.5 0.25 0", "0 0 0 0 0"]);
+});
+
+describe("the refined mask's target", () => {
+  const outline = [
+    { x: 0.1, y: 0.2 },
+    { x: 0.83, y: 0.31 },
+    { x: 0.55, y: 0.9 },
+  ];
+  test("holds the outline's area, as shares of its cells", () => {
+    const shares = targetFineMask(outline);
+    expect(shares).toHaveLength(112 * 112);
+    expect(shares.every((share) => share >= 0 && share <= 1 + 1e-6)).toBe(true);
+    const area = Math.abs(signedArea(outline)) * 112 * 112;
+    expect(Math.abs(shares.reduce((sum, share) => sum + share, 0) / area - 1)).toBeLessThan(1e-3);
+  });
+
+  test("ends at the crop's border", () => {
+    const everything = [-1, 2].flatMap((x) => (x < 0 ? [-1, 2] : [2, -1]).map((y) => ({ x, y })));
+    expect(targetFineMask(everything).every((share) => Math.abs(share - 1) < 1e-6)).toBe(true);
+  });
 });

@@ -4,7 +4,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { renderTrainingHtml } from "../../../src/train/page/render-training.js";
 import type { PageInBrowser } from "../../page-in-browser.js";
-import { HAS_CHROMIUM, SCREENS, expectToFit, placeInBrowser } from "../../page-in-browser.js";
+import {
+  AUTOMATIC_COLOR,
+  HAS_CHROMIUM,
+  SCREENS,
+  circle,
+  expectToFit,
+  placeInBrowser,
+  strokeSeen,
+} from "../../page-in-browser.js";
 import { HOSTILE_NAMES, sampleFacts, sampleHistory } from "./sample-history.js";
 
 const VALIDATIONS = 6;
@@ -55,6 +63,30 @@ describe.skipIf(!HAS_CHROMIUM)("the training page", () => {
       await expectToFit(placed, screen, "polyrnn training", ".scroll, .strip svg");
     },
   );
+
+  test("an outline of 200 vertices is seen all around, in the newest strip and in an earlier one", async () => {
+    const points = circle(112, 70);
+    const { folder, crops, lines } = sampleHistory(4);
+    const page = await placeInBrowser(
+      await renderTrainingHtml(
+        {
+          folder,
+          crops: crops.map((crop) => ({ ...crop, truth: [] })),
+          lines: lines.map((line) =>
+            line.type === "validation"
+              ? { ...line, drawn: line.drawn.map((drawn) => ({ ...drawn, ring: points })) }
+              : line,
+          ),
+        },
+        sampleFacts(),
+      ),
+    );
+    const seen = { points, side: 224, color: AUTOMATIC_COLOR };
+    expect(await strokeSeen(page, ".strip svg", seen)).toBe(1);
+    expect(await strokeSeen(page, "details .strip svg", seen)).toBe(1);
+    expect(await strokeSeen(page, ".strip svg", { ...seen, points: circle(112, 50) })).toBe(0);
+    await page.close();
+  });
 
   test("every validation shows the same eight photographs with truth and prediction", async () => {
     const page = await placed.browser.newPage();

@@ -1,0 +1,63 @@
+/** Options of `polyrnn annotate` that do not go together: refused before anything is read. */
+import { usageError } from "../../errors.js";
+import { parseImageAddress, parseRedisAddress } from "../../queue/address.js";
+import type { OutputFormat } from "../../write/writer.js";
+
+/** The flags of `annotate` that others depend on. */
+export interface CombinedFlags {
+  readonly out: string;
+  readonly format: readonly OutputFormat[];
+  readonly overlays: "auto" | "all" | "none";
+  readonly resume: boolean;
+  readonly force: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly queue?: string;
+  readonly imageAddress?: string;
+}
+
+/** @throws E_USAGE */
+export function checkCombinations(flags: CombinedFlags): void {
+  if (flags.quiet && flags.verbose) throw usageError("--quiet and --verbose exclude each other", "Leave one of them.");
+  if (flags.resume && flags.force) {
+    throw usageError(
+      "--resume and --force exclude each other: one goes on with the run in the output folder, the other replaces it",
+      "Leave one of them.",
+    );
+  }
+  if (flags.queue !== undefined) {
+    parseRedisAddress(flags.queue);
+    if (flags.out === "-")
+      throw usageError(
+        "--queue needs an output folder: results come in any order, and the journal keeps them",
+        "Name a folder with --out.",
+      );
+    if (flags.imageAddress !== undefined) parseImageAddress(flags.imageAddress);
+  } else if (flags.imageAddress !== undefined) {
+    throw usageError("--image-address is for the workers of a queue", "Add --queue, or leave it out.");
+  }
+  if (flags.out === "-") checkStreamed(flags);
+  if (flags.out === "-" && flags.resume) {
+    throw usageError(
+      "--resume needs an output folder: a stream to standard output (--out -) leaves no run to go on with",
+      "Name a folder with --out.",
+    );
+  }
+}
+
+/** A stream has one form, COCO annotations, one per line, and no place for pictures. */
+function checkStreamed({ format, overlays }: CombinedFlags): void {
+  const others = format.filter((name) => name !== "coco");
+  if (others.length > 0) {
+    throw usageError(
+      `--format ${format.join(",")} needs an output folder: --out - streams COCO annotations, one per line`,
+      `Name a folder with --out, or leave out ${others.join(", ")}.`,
+    );
+  }
+  if (overlays === "all") {
+    throw usageError(
+      "--overlays all needs an output folder: --out - has no place for pictures",
+      "Name a folder with --out, or leave --overlays out.",
+    );
+  }
+}

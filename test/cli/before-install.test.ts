@@ -1,0 +1,83 @@
+/**
+ * What our preinstall does to the install script of onnxruntime-node, in folders like those npm makes. With the real
+ * packages and npm: test/process/install.test.ts.
+ */
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+const SCRIPT = join(import.meta.dirname, "..", "..", "scripts", "before-install.mjs");
+const THEIRS = 'console.log("downloading CUDA");\n';
+
+let project: string;
+let folder: string;
+
+beforeEach(() => {
+  project = mkdtempSync(join(tmpdir(), "polyrnn-before-install-"));
+  folder = join(project, "node_modules", "onnxruntime-node", "script");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "..", "package.json"), "{}");
+  writeFileSync(join(folder, "install.js"), THEIRS);
+  writeFileSync(join(project, "package.json"), JSON.stringify({ dependencies: { polyrnn: "file:polyrnn.tgz" } }));
+  cpSync(SCRIPT, join(project, "node_modules", "polyrnn", "scripts", "before-install.mjs"));
+});
+afterEach(() => {
+  rmSync(project, { recursive: true, force: true });
+});
+
+function preinstall(): { status: number | null; stderr: string } {
+  return spawnSync(process.execPath, [join(project, "node_modules", "polyrnn", "scripts", "before-install.mjs")], {
+    encoding: "utf8",
+    env: { npm_config_local_prefix: project },
+  });
+}
+
+const postinstall = (env: Record<string, string> = {}, words: readonly string[] = []): string =>
+  spawnSync(process.execPath, [join(folder, "install"), ...words], { encoding: "utf8", env }).stdout;
+
+test("nothing is downloaded unless a setting asks for it, also after a second install", () => {
+  expect(preinstall()).toMatchObject({ status: 0, stderr: "" });
+  expect(preinstall()).toMatchObject({ status: 0, stderr: "" });
+  expect(postinstall()).toBe("");
+  for (const env of [
+    { ONNXRUNTIME_NODE_INSTALL: "1" },
+    { ONNXRUNTIME_NODE_INSTALL_CUDA: "v12" },
+    { npm_config_onnxruntime_node_install: "cuda12" },
+  ])
+    expect(postinstall(env)).toBe("downloading CUDA\n");
+  expect(postinstall({}, ["--onnxruntime-node-install=cuda12"])).toBe("downloading CUDA\n");
+});
+
+test("a project that depends on onnxruntime-node itself gets what that package does", () => {
+  writeFileSync(join(project, "package.json"), JSON.stringify({ dependencies: { "onnxruntime-node": "1.30.0" } }));
+  expect(preinstall()).toMatchObject({ status: 0, stderr: "" });
+  expect(readFileSync(join(folder, "install.js"), "utf8")).toBe(THEIRS);
+});
+
+test.each([
+  { what: "there is no onnxruntime-node", path: "node_modules/onnxruntime-node" },
+  { what: "it has no install script", path: "node_modules/onnxruntime-node/script" },
+  { what: "the project has no package.json", path: "package.json" },
+])("an installation goes on where $what", ({ path }) => {
+  rmSync(join(project, path), { recursive: true });
+  expect(preinstall()).toMatchObject({ status: 0, stderr: "" });
+});
+
+test("what cannot be done is said and fails nothing", () => {
+  writeFileSync(join(project, "package.json"), "{");
+  const { status, stderr } = preinstall();
+  expect(status).toBe(0);
+  expect(stderr).toContain("polyrnn: onnxruntime-node may download CUDA: ");
+  expect(existsSync(join(folder, "install-from-nuget.js"))).toBe(false);
+});
+
+test("the real package runs the script that is replaced", () => {
+  const real = join(import.meta.dirname, "..", "..", "node_modules", "onnxruntime-node");
+  const { scripts } = JSON.parse(readFileSync(join(real, "package.json"), "utf8")) as {
+    scripts: Record<string, string>;
+  };
+  expect(scripts["postinstall"]).toBe("node ./script/install");
+  expect(existsSync(join(real, "script", "install.js"))).toBe(true);
+});
