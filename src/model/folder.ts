@@ -38,11 +38,34 @@ export async function listModels(): Promise<readonly ListedModel[]> {
   return models;
 }
 
+/** Models that the repository holds and the npm package does not: they are large. */
+const IN_THE_REPOSITORY: Readonly<Record<string, { readonly description: string; readonly how: string }>> = {
+  vgg16: {
+    description: "the network of the paper with trained weights, 42 MiB",
+    how:
+      "Its weights are in the repository and not in the npm package. Copy models/vgg16 from a checkout of the " +
+      "repository, and name that folder with --model DIR.",
+  },
+};
+
+/** A model that could be here and is not. */
+export interface AbsentModel {
+  readonly name: string;
+  readonly description: string;
+  /** How to get it, in sentences. */
+  readonly how: string;
+}
+
+/** Models of the repository that this installation lacks. */
+export async function absentModels(): Promise<readonly AbsentModel[]> {
+  const present = new Set((await bundledFolders()).map((folder) => basename(folder)));
+  return Object.entries(IN_THE_REPOSITORY)
+    .filter(([name]) => !present.has(name))
+    .map(([name, model]) => ({ name, ...model }));
+}
+
 /** Networks that `polyrnn train --model` knows and that have no weights of their own: how to come by a model of one. */
 const WITHOUT_WEIGHTS: Readonly<Record<string, string>> = {
-  vgg16:
-    "Make one from ImageNet weights with `polyrnn models import vgg16 FILE --out DIR`, train it with " +
-    "`polyrnn train --model DIR`, and name its folder; `mobile` comes with weights.",
   tiny: "It is for trying out `polyrnn train --model tiny`; name the folder of such a run. `mobile` comes with weights.",
 };
 
@@ -66,6 +89,13 @@ export async function findModelFolder(nameOrPath: string, extra: readonly string
     );
   }
   const names = [...new Set([...bundled.map((folder) => basename(folder)), ...extra])];
+  const absent = Object.hasOwn(IN_THE_REPOSITORY, nameOrPath) ? IN_THE_REPOSITORY[nameOrPath] : undefined;
+  if (absent !== undefined) {
+    throw unavailable(
+      `model ${JSON.stringify(nameOrPath)}: expected its folder with ${CARD_FILE} in this installation but there is none`,
+      absent.how,
+    );
+  }
   const withoutWeights = Object.hasOwn(WITHOUT_WEIGHTS, nameOrPath) ? WITHOUT_WEIGHTS[nameOrPath] : undefined;
   if (withoutWeights !== undefined) {
     throw unavailable(

@@ -11,8 +11,9 @@ import type { PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
 import type { ModelCard } from "./card.js";
 import { findModelFolder, readCard } from "./folder.js";
+import { widenTensors } from "./quantized.js";
 import type { WeightTensor } from "./safetensors.js";
-import { parseSafetensors, readAndHash, tensorValues } from "./safetensors.js";
+import { parseSafetensors, readAndHash } from "./safetensors.js";
 
 /** A network with all it needs to compute. */
 export interface WeightedNetwork {
@@ -120,9 +121,9 @@ async function addWeights(
       "The file is damaged or belongs to another model. Fetch it again.",
     );
   }
-  for (const [tensor, stored] of parseSafetensors(bytes, path).tensors) {
+  for (const [tensor, widened] of widenTensors(parseSafetensors(bytes, path).tensors, path)) {
     if (weights.has(tensor)) throw misfit(path, `tensor ${tensor} in one file only`, "it twice");
-    weights.set(tensor, { shape: stored.shape, values: tensorValues(stored, `${path}: tensor ${tensor}`) });
+    weights.set(tensor, widened);
   }
 }
 

@@ -32,15 +32,19 @@ const listCommand = defineCommand<JsonOption>({
   ],
   table: { json: jsonRow } as const satisfies OptionTable<JsonOption>,
   async run(options, terminal) {
-    const { listModels } = await import("../../model/folder.js");
-    const models = await listModels();
+    const { absentModels, listModels } = await import("../../model/folder.js");
+    const [models, absent] = [await listModels(), await absentModels()];
     if (options.json) {
       const listed = models.map((model) =>
         "card" in model ? model : { name: model.name, folder: model.folder, problem: problemJson(model.problem) },
       );
-      await printJson(terminal, { type: "models", models: listed });
+      await printJson(terminal, { type: "models", models: listed, absent });
     } else {
       await printLines(terminal, models.flatMap(listedLines));
+      await printLines(
+        terminal,
+        absent.flatMap(({ name, description, how }) => [`${name}  not here: ${description}`, `  ${how}`]),
+      );
     }
     return EXIT.ok;
   },
