@@ -3,6 +3,7 @@
  * it. Unknown fields are allowed, so that adding one is not a new version. An unknown option of the architecture is
  * refused: it would mean another network.
  */
+import { CELL_NAMES, KERNEL_SIZES } from "../network/cells.js";
 import type { ArchitectureOptions } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
 import { compileSchema, lazily } from "../validate.js";
@@ -65,10 +66,15 @@ const OPTIONS = {
 } satisfies Record<ArchitectureOptions["name"], object>;
 
 /** Options that a card may leave out, as cards before they existed do. */
+const CELL_OPTIONS = {
+  cell: { enum: CELL_NAMES },
+  kernel: { enum: KERNEL_SIZES },
+  dilation: { type: "integer", minimum: 1, maximum: 4 },
+};
 const LATER_OPTIONS = {
-  mobile: { refine: { type: "boolean" } },
+  mobile: { refine: { type: "boolean" }, ...CELL_OPTIONS },
   vgg16: {},
-  tiny: { refine: { type: "boolean" } },
+  tiny: { refine: { type: "boolean" }, ...CELL_OPTIONS },
 } satisfies Record<ArchitectureOptions["name"], object>;
 
 const architectures = Object.entries(OPTIONS).map(([name, options]) => {

@@ -158,5 +158,17 @@ export async function readCard(folder: string): Promise<ModelCard> {
   const violation = checkModelCard(card);
   if (violation)
     throw unavailable(`${path}: ${describeViolation(violation)}`, "Correct the card or fetch the model again.");
+  checkPeepholes(card as ModelCard, path);
   return card as ModelCard;
+}
+
+/** Only an LSTM has peepholes. */
+function checkPeepholes({ architecture }: ModelCard, path: string): void {
+  const { cell = "convlstm" } = architecture.name === "vgg16" ? {} : architecture;
+  if (architecture.peepholes && cell !== "convlstm") {
+    throw unavailable(
+      `${path}: architecture: expected peepholes false for cell ${cell} but received true`,
+      "Peepholes look at the cell state, which only convlstm has. Correct the card or fetch the model again.",
+    );
+  }
 }

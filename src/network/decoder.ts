@@ -8,13 +8,14 @@
  * dense layer of 9.8 million weights.
  */
 import { CELL_COUNT, CLASS_COUNT, GRID_SIZE } from "../geometry/grid.js";
-import { convLstmCell } from "./conv-lstm.js";
+import type { CellOptions } from "./cells.js";
+import { cellOf, listCell } from "./cells.js";
 import type { Encoded, PolygonRnn, StateWidths, StepVertices } from "./polygon-rnn.js";
 import { withStep } from "./polygon-rnn.js";
 import type { TensorOps, VertexTable } from "./tensor-ops.js";
 import { WeightList } from "./weights.js";
 
-export interface LayerOptions {
+export interface LayerOptions extends CellOptions {
   readonly widths: StateWidths;
   readonly peepholes: boolean;
   readonly table: VertexTable;
@@ -23,33 +24,30 @@ export interface LayerOptions {
 }
 
 /** The recurrent part of a step, as in PolygonRnn. */
-export function advanceLayers({ table, vertices: order, peepholes }: LayerOptions): PolygonRnn["advance"] {
+export function advanceLayers(options: LayerOptions): PolygonRnn["advance"] {
+  const { table, vertices: order, peepholes, dilation = 1 } = options;
+  const cell = cellOf(options);
+  const names = { peepholes, conv: { dilation } };
   return (ops, hoisted, vertices, state) => {
     const y = order.map((name) => ops.lookup(vertices[name], table)); // 3 x [B, table.channels, 28, 28]
-    // [B, 4 * C1, 28, 28], then [B, 4 * C2, 28, 28]
-    const gates1 = ops.add(hoisted, ops.conv2d(ops.concatChannels([...y, state[0].h]), "decoder.gates_1"));
-    const layer1 = convLstmCell(ops, gates1, state[0], peepholes ? "decoder.peephole_1" : undefined);
-    const gates2 = ops.conv2d(ops.concatChannels([layer1.h, state[1].h]), "decoder.gates_2");
-    const layer2 = convLstmCell(ops, gates2, state[1], peepholes ? "decoder.peephole_2" : undefined);
+    const layer1 = cell.step(ops, { x: y, hoisted, state: state[0] }, { ...names, layer: 1 });
+    const layer2 = cell.step(ops, { x: [layer1.h], state: state[1] }, { ...names, layer: 2 });
     return [layer1, layer2];
   };
 }
 
 /**
- * Kernels and biases of the gates; `list.peepholes` lists the rest.
- * @param imageChannels input channels of `decoder.gates_features`, which holds the bias of layer one
+ * Kernels and biases of the cells; `list.peepholes` lists the rest.
+ * @param imageChannels channels that the part of layer one sees which is computed once per crop
  */
 export function listGates(list: WeightList, layers: LayerOptions, imageChannels: number): void {
-  const [c1, c2] = layers.widths;
-  list.conv("decoder.gates_features", 4 * c1, imageChannels, 3);
-  list.convWithoutBias("decoder.gates_1", 4 * c1, layers.vertices.length * layers.table.channels + c1, 3);
-  list.conv("decoder.gates_2", 4 * c2, c1 + c2, 3);
+  listCell(list, layers, { image: imageChannels, vertices: layers.vertices.length * layers.table.channels });
 }
 
 /** Edge, vertex and mask, in the order of `maps.out`. */
 const MAP_COUNT = 3;
 
-export interface LightOptions {
+export interface LightOptions extends CellOptions {
   readonly widths: StateWidths;
   /** Channels of the image features. */
   readonly features: number;
@@ -84,18 +82,21 @@ export function lightNetwork(options: LightOptions, encoder: LightEncoder): Poly
   listLightDecoder(list, layers, options);
   return withStep({
     widths: options.widths,
+    hoistedChannels: cellOf(options).gates * options.widths[0],
     weightShapes: list.shapes,
     vertexTable: table,
-    encode: (ops, pixels, normalization) => encodeMaps(ops, encoder.encode(ops, ops.normalize(pixels, normalization))),
+    encode: (ops, pixels, normalization) =>
+      encodeMaps(ops, encoder.encode(ops, ops.normalize(pixels, normalization)), cellOf(options).prefix),
     advance: advanceLayers(layers),
     head: lightHead,
   });
 }
 
-function encodeMaps<T>(ops: TensorOps<T>, { features, fineMask }: LightFeatures<T>): Encoded<T> {
+function encodeMaps<T>(ops: TensorOps<T>, { features, fineMask }: LightFeatures<T>, prefix: string): Encoded<T> {
   const maps = ops.conv2d(ops.relu(ops.conv2d(features, "maps.hidden")), "maps.out"); // [B, 3, 28, 28] logits
   const shown = ops.affine(ops.sigmoid(maps), 2, -1); // -1..1
-  const hoisted = ops.conv2d(ops.concatChannels([features, shown]), "decoder.gates_features"); // [B, 4 * C1, 28, 28]
+  // [B, gates * C1, 28, 28]
+  const hoisted = ops.conv2d(ops.concatChannels([features, shown]), `decoder.${prefix}_features`);
   return {
     features,
     edge: ops.channel(maps, 0),

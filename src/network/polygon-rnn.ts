@@ -6,6 +6,7 @@
  * computed once per crop (`hoisted`) and added at every step. The numbers are the same; for the paper's widths a step
  * convolves 3 + 16 input channels instead of 131 + 16.
  */
+import type { CellOptions } from "./cells.js";
 import type { CellState } from "./conv-lstm.js";
 import type { Normalization, TensorOps, VertexTable } from "./tensor-ops.js";
 
@@ -17,7 +18,7 @@ export type StateWidths = readonly [number, number];
  * fused tap and of the low-rank dense layer. `refine` adds the refined mask (network/refine.ts); absent means false.
  */
 export type ArchitectureOptions =
-  | {
+  | (CellOptions & {
       readonly name: "mobile";
       readonly widths: StateWidths;
       readonly features: number;
@@ -25,16 +26,16 @@ export type ArchitectureOptions =
       readonly rank: number;
       readonly peepholes: boolean;
       readonly refine?: boolean;
-    }
+    })
   | { readonly name: "vgg16"; readonly widths: StateWidths; readonly peepholes: boolean }
-  | {
+  | (CellOptions & {
       readonly name: "tiny";
       readonly widths: StateWidths;
       readonly features: number;
       readonly rank: number;
       readonly peepholes: boolean;
       readonly refine?: boolean;
-    };
+    });
 
 /** The options of one architecture. */
 export type ArchitectureOf<N extends ArchitectureOptions["name"]> = Extract<ArchitectureOptions, { readonly name: N }>;
@@ -51,7 +52,7 @@ export interface Encoded<T> {
   readonly mask?: T;
   /** Logits of the object's mask, refined, [B, 1, 112, 112]; only with the option `refine`. */
   readonly fineMask?: T;
-  /** Part of layer one's gates that sees the image, [B, 4 * widths[0], 28, 28]. */
+  /** Part of layer one's gates that sees the image, [B, hoistedChannels, 28, 28]. */
   readonly hoisted: T;
 }
 
@@ -69,6 +70,8 @@ export type DecoderState<T> = readonly [CellState<T>, CellState<T>];
 
 export interface PolygonRnn {
   readonly widths: StateWidths;
+  /** Channels of `hoisted`: 4 * widths[0] of an LSTM. */
+  readonly hoistedChannels: number;
   /** Name -> shape of every weight in the file; OIHW kernels, [out, in] dense rows. */
   readonly weightShapes: ReadonlyMap<string, readonly number[]>;
   /** Constant tables the steps look vertices up in. */

@@ -11,12 +11,14 @@ export interface Conv2dOptions {
   /** Step in pixels, both ways. Default 1. */
   readonly stride?: number;
   /**
-   * `same` (default): kernel 3 pads 1 on every side, kernel 1 pads nothing.
+   * `same` (default): kernel 3 pads 1 on every side, kernel 5 pads 2, kernel 1 pads nothing.
    * `right-bottom`: pads 1 on the right and the bottom only (TensorFlow's SAME at stride 2 on even sizes; MobileNetV2).
    */
   readonly padding?: "same" | "right-bottom";
   /** One kernel per channel: weight [C, 1, 3, 3]. */
   readonly depthwise?: boolean;
+  /** Distance of the kernel's taps, at stride 1 and padding `same` only. Default 1. */
+  readonly dilation?: number;
 }
 
 /** Input normalization: (value - mean[c]) / std[c] on 0..255 values, in the card's channel order. */

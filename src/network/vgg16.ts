@@ -25,6 +25,7 @@ export function vgg16(options: Vgg16Options): PolygonRnn {
   const layers: LayerOptions = { ...options, table, vertices: ["previous", "beforePrevious", "first"] };
   return withStep({
     widths: options.widths,
+    hoistedChannels: 4 * options.widths[0],
     weightShapes: listWeights(options, layers).shapes,
     vertexTable: table,
     encode,

@@ -6,7 +6,8 @@ import { findModelFolder, readCard } from "../model/folder.js";
 import { initialWeight } from "../model/initial-weights.js";
 import { loadModel } from "../model/model.js";
 import type { WeightTensor } from "../model/safetensors.js";
-import { readSafetensors, tensorValues } from "../model/safetensors.js";
+import { widenTensors } from "../model/quantized.js";
+import { readSafetensors } from "../model/safetensors.js";
 import { DEFAULT_ARCHITECTURES, describeNetwork } from "../network/build.js";
 import type { ArchitectureOptions, PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
@@ -97,15 +98,14 @@ export async function startWeights(
 async function fromFile(path: string): Promise<Source> {
   const { tensors, sha256 } = await readSafetensors(path);
   const weights = new Map<string, WeightTensor>();
-  for (const [name, stored] of tensors) {
-    const values = tensorValues(stored, `${path}: tensor ${name}`);
+  for (const [name, { shape, values }] of widenTensors(tensors, path)) {
     const at = values.findIndex((value) => !Number.isFinite(value));
     if (at >= 0)
       throw invalidData(
         `${path}: tensor ${name}: expected finite values but received ${values[at]!} at position ${at}`,
         "Start from sound weights.",
       );
-    weights.set(name, { shape: stored.shape, values });
+    weights.set(name, { shape, values });
   }
   return { weights, where: path, description: `${basename(path)} (sha256 ${sha256.slice(0, 12)})`, sha256: [sha256] };
 }

@@ -143,13 +143,13 @@ describe("a model that is not there", () => {
   });
 
   test.each([["annotate", IMAGES, "--boxes", BOXES, "--model"], ["models", "show"], ["export"]])(
-    "%s with vgg16 says where such a model comes from",
+    "%s with tiny says where such a model comes from",
     async (...words) => {
       const rest = words[0] === "models" ? [] : ["--out", join(folder.path, "out")];
-      const { code, stderr } = await polyrnn(...words, "vgg16", ...rest);
+      const { code, stderr } = await polyrnn(...words, "tiny", ...rest);
       expect(code).toBe(69);
-      expect(stderr).toContain('model "vgg16": expected a model with weights, received a network that comes without');
-      expect(stderr).toContain("polyrnn models import vgg16 FILE --out DIR");
+      expect(stderr).toContain('model "tiny": expected a model with weights, received a network that comes without');
+      expect(stderr).toContain("polyrnn train --model tiny");
       expect(readdirSync(folder.path)).toEqual([]);
     },
   );

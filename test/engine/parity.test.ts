@@ -43,6 +43,18 @@ describe("image side and steps agree", () => {
     { why: "the test model's own weights", options: undefined, crops: 2, steps: 12 },
     { why: "odd widths", options: TINY, crops: 2, steps: 4 },
     { why: "peepholes", options: { ...TINY, peepholes: true }, crops: 2, steps: 4 },
+    { why: "kernels of 5", options: { ...TINY, kernel: 5 as const }, crops: 1, steps: 3 },
+    { why: "kernels of 7", options: { ...TINY, kernel: 7 as const }, crops: 1, steps: 2 },
+    { why: "dilated kernels", options: { ...TINY, dilation: 2 }, crops: 1, steps: 3 },
+    { why: "a GRU", options: { ...TINY, cell: "convgru" as const }, crops: 2, steps: 4 },
+    { why: "an Elman cell", options: { ...TINY, cell: "elman" as const }, crops: 2, steps: 4 },
+    { why: "a Jordan cell", options: { ...TINY, cell: "jordan" as const }, crops: 2, steps: 4 },
+    {
+      why: "a dilated GRU of 5",
+      options: { ...TINY, cell: "convgru" as const, kernel: 5 as const, dilation: 3 },
+      crops: 1,
+      steps: 2,
+    },
     { why: "a refined mask", options: { ...TINY, refine: true }, crops: 2, steps: 1 },
     { why: "the whole MobileNetV2 backbone, a thin decoder", options: SMALL_MOBILE, crops: 1, steps: 3 },
   ])("$why", async ({ options, crops, steps }) => {

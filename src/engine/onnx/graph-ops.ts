@@ -128,7 +128,7 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
   conv2d(
     x: GraphValue,
     name: string,
-    { stride = 1, padding = "same", depthwise = false }: Conv2dOptions = {},
+    { stride = 1, padding = "same", depthwise = false, dilation = 1 }: Conv2dOptions = {},
   ): GraphValue {
     let kernel = this.weight(`${name}.weight`);
     const [outputs, inputChannels, size] = kernel.shape as [number, number, number];
@@ -146,10 +146,11 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
       // Folded when the graph is loaded.
       kernel = this.node("Pad", [kernel.name, zeros], [outputs, inputChannels + extra, size, size]);
     }
-    const border = (size - 1) / 2;
+    const border = (dilation * (size - 1)) / 2;
     const pads = padding === "same" ? [border, border, border, border] : [0, 0, 1, 1]; // top, left, bottom, right
     const [channels, height, width] = x.shape as [number, number, number];
-    const side = (length: number): number => Math.floor((length + pads[0]! + pads[2]! - size) / stride) + 1;
+    const side = (length: number): number =>
+      Math.floor((length + pads[0]! + pads[2]! - dilation * (size - 1) - 1) / stride) + 1;
     const inputs = [x.name, kernel.name];
     if (this.weights.has(`${name}.bias`)) inputs.push(this.weight(`${name}.bias`).name);
     return this.node(
@@ -158,6 +159,7 @@ export class OnnxGraphOps implements TensorOps<GraphValue> {
       [outputs, side(height), side(width)],
       [
         intsAttribute("kernel_shape", [size, size]),
+        ...(dilation === 1 ? [] : [intsAttribute("dilations", [dilation, dilation])]),
         intsAttribute("strides", [stride, stride]),
         intsAttribute("pads", pads),
         intAttribute("group", depthwise ? channels : 1),

@@ -1,6 +1,6 @@
 /**
  * A Polygon-RNN as ONNX models, built in memory from its weights. B and N are rows, C1 and C2 the widths of the layers.
- * hoisted is [B, 4 * C1, 28, 28]; h and c are [B, C, 28, 28]; all of them float.
+ * hoisted is [B, G, 28, 28], 4 * C1 of an LSTM; h and c are [B, C, 28, 28]; all of them float.
  *
  *     encoder  pixels [B, 224, 224, 3] uint8  -> vertex, mask, edge [B, 1, 28, 28], hoisted, features [B, F, 28, 28],
  *                                                fineMask [B, 1, 112, 112]
@@ -97,9 +97,9 @@ export function buildSelectModel(network: PolygonRnn): Uint8Array {
   return encodeOnnxModel(ops.build());
 }
 
-export function buildJoinModel({ widths: [one] }: PolygonRnn): Uint8Array {
+export function buildJoinModel({ hoistedChannels }: PolygonRnn): Uint8Array {
   const ops = new OnnxGraphOps("polyrnn_join", new Map());
-  const shape = [4 * one, GRID_SIZE, GRID_SIZE];
+  const shape = [hoistedChannels, GRID_SIZE, GRID_SIZE];
   const [rows, more] = ["rows", "more_rows"] as const;
   const pieces = [
     ops.inputOf("hoisted", "float", [rows, ...shape], shape),
@@ -117,9 +117,9 @@ export function buildJoinModel({ widths: [one] }: PolygonRnn): Uint8Array {
 
 function planeInputs(
   ops: OnnxGraphOps,
-  { widths }: PolygonRnn,
+  { widths, hoistedChannels }: PolygonRnn,
 ): { readonly hoisted: GraphValue; readonly state: DecoderState<GraphValue> } {
-  return { hoisted: planeInput(ops, "hoisted", 4 * widths[0]), state: stateInputs(ops, widths) };
+  return { hoisted: planeInput(ops, "hoisted", hoistedChannels), state: stateInputs(ops, widths) };
 }
 
 function stateInputs(ops: OnnxGraphOps, [one, two]: StateWidths): DecoderState<GraphValue> {

@@ -42,15 +42,32 @@ export class TfjsOps implements TensorOps<tfjs.Tensor> {
   conv2d(
     x: tfjs.Tensor,
     name: string,
-    { stride = 1, padding = "same", depthwise = false }: Conv2dOptions = {},
+    { stride = 1, padding = "same", depthwise = false, dilation = 1 }: Conv2dOptions = {},
   ): tfjs.Tensor {
-    const kernel = this.weight(`${name}.weight`) as tfjs.Tensor4D; // [H, W, I, O] or [H, W, C, 1]
+    const stored = this.weight(`${name}.weight`) as tfjs.Tensor4D; // [H, W, I, O] or [H, W, C, 1]
+    const kernel = dilation === 1 ? stored : this.spread(stored, dilation);
     const [padded, pad] = this.pad(x as tfjs.Tensor4D, kernel.shape[0], stride, padding);
     const y = depthwise
       ? this.tf.depthwiseConv2d(padded, kernel, stride, pad)
       : this.tf.conv2d(padded, kernel, stride, pad);
     const bias = this.lookUpWeight(`${name}.bias`);
     return bias === undefined ? y : this.tf.add(y, bias);
+  }
+
+  /** Zeros between the taps of a kernel: TensorFlow.js has no gradient of a dilated convolution. */
+  private spread(kernel: tfjs.Tensor4D, dilation: number): tfjs.Tensor4D {
+    const [height, width, inputs, outputs] = kernel.shape;
+    const [rest, none] = [[0, dilation - 1] as const, [0, 0] as const];
+    const apart = this.tf.pad(
+      kernel.reshape([height, 1, width, 1, inputs * outputs]),
+      [none, rest, none, rest, none].map(([before, after]): [number, number] => [before, after]),
+    );
+    const whole = apart.reshape<tfjs.Tensor4D>([height * dilation, width * dilation, inputs, outputs]);
+    return this.tf.slice(
+      whole,
+      [0, 0, 0, 0],
+      [(height - 1) * dilation + 1, (width - 1) * dilation + 1, inputs, outputs],
+    );
   }
 
   /**
