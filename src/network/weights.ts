@@ -53,13 +53,17 @@ export function isBackboneWeight(name: string): boolean {
   return BACKBONE.test(name);
 }
 
+/** Stands for everything that looks at the image: backbones, fusion and maps. */
+const WHOLE_ENCODER = "encoder";
+
 /**
  * Weights of a backbone from its start up to and including a layer; of both backbones where there are two.
  * @param names weights in the order in which the network uses them, as in `PolygonRnn.weightShapes`
- * @param layer its name within the backbone: "block_2", "conv2_2"
+ * @param layer its name within the backbone: "block_2", "conv2_2"; "encoder": everything but the decoder
  * @throws E_USAGE when there is no such layer
  */
 export function frozenPrefix(names: Iterable<string>, layer: string): ReadonlySet<string> {
+  if (layer === WHOLE_ENCODER) return new Set([...names].filter((name) => !name.startsWith("decoder.")));
   const frozen = new Set<string>();
   const pending = new Map<string, string[]>(); // backbone -> weights since the last one of the layer
   const layers = new Set<string>();
@@ -75,7 +79,7 @@ export function frozenPrefix(names: Iterable<string>, layer: string): ReadonlySe
   if (frozen.size === 0) {
     throw usageError(
       `freeze: expected a layer of the backbone but received ${JSON.stringify(layer.slice(0, 80))}`,
-      `Layers are ${[...layers].join(", ")}.`,
+      `Layers are ${[...layers].join(", ")}; encoder is everything but the decoder.`,
     );
   }
   return frozen;

@@ -2,6 +2,7 @@
  * What a training run may be asked, with defaults and ranges: data, network, start, optimizer, schedule, reports.
  * The command line imports this file alone, so it loads nothing heavy.
  */
+import type { CellName } from "../network/cells.js";
 import type { DeviceChoice } from "../engine/devices.js";
 import type { LearningRates } from "../engine/trainer.js";
 import { receivedOf, usageError } from "../errors.js";
@@ -88,6 +89,10 @@ export interface Recipe {
    * path).
    */
   readonly model: string;
+  /** What differs from the architecture of `model`: the decoder's cell and the kernels that see its state. */
+  readonly cell?: CellName;
+  readonly kernel?: number;
+  readonly dilation?: number;
   /** Starting weights: a model (name or path) or a .safetensors file, which may be partial. Absent: random. */
   readonly init?: string;
   readonly device: DeviceChoice;
@@ -114,7 +119,7 @@ export interface Recipe {
   readonly clipNorm: number;
   /** Decay per step of the weights' moving average, which is validated and saved; 0: no average. */
   readonly ema: number;
-  /** Layers of the backbone up to and including this one ("block_2", "conv2_2") are not trained. */
+  /** Layers of the backbone up to and including this one ("block_2", "conv2_2"), or "encoder": all but the decoder. */
   readonly freeze?: string;
   /** Decoder steps that gradients flow back through; absent: all. */
   readonly truncate?: number;
@@ -179,6 +184,8 @@ export const RECIPE_RANGES = {
   checkpointEvery: { low: 1, high: 1e8, isWhole: true },
   maxSteps: { ...MAX_STEPS_RANGE, isWhole: true },
   threads: { low: 1, high: 1024, isWhole: true, isOptional: true },
+  dilation: { low: 1, high: 4, isWhole: true, isOptional: true },
+  kernel: { low: 3, high: 7, isWhole: true, isOptional: true },
 } as const satisfies Partial<Record<keyof Recipe, Range>>;
 
 /**

@@ -1,7 +1,8 @@
 /** What a run trains and where it starts: a network with its normalization, and weights from a file or at random. */
+import { CELL_NAMES, KERNEL_SIZES } from "../network/cells.js";
 import { basename } from "node:path";
 import { count } from "../count.js";
-import { invalidData } from "../errors.js";
+import { invalidData, usageError } from "../errors.js";
 import { findModelFolder, readCard } from "../model/folder.js";
 import { initialWeight } from "../model/initial-weights.js";
 import { loadModel } from "../model/model.js";
@@ -54,12 +55,55 @@ const DEFAULTS: Readonly<
   },
 };
 
-/** @throws E_UNAVAILABLE when there is no such model */
-export async function networkToTrain(model: string): Promise<NetworkToTrain> {
-  const { architecture, normalization } = Object.hasOwn(DEFAULTS, model)
+/**
+ * @throws E_UNAVAILABLE when there is no such model, E_USAGE for options that its architecture does not have or that do
+ *   not go together
+ */
+export async function networkToTrain(recipe: NetworkChoice): Promise<NetworkToTrain> {
+  const { model } = recipe;
+  const { architecture: own, normalization } = Object.hasOwn(DEFAULTS, model)
     ? DEFAULTS[model as keyof typeof DEFAULTS]
     : await readCard(await findModelFolder(model, Object.keys(DEFAULTS)));
+  const architecture = withChoices(own, recipe);
   return { architecture, normalization, network: describeNetwork(architecture) };
+}
+
+type NetworkChoice = Pick<Recipe, "model" | "cell" | "kernel" | "dilation">;
+
+function withChoices(own: ArchitectureOptions, recipe: NetworkChoice): ArchitectureOptions {
+  const { cell, kernel, dilation } = recipe;
+  if (own.name === "vgg16") {
+    if (cell !== undefined || kernel !== undefined || dilation !== undefined) {
+      throw usageError(
+        "cell, kernel and dilation: expected a network of architecture mobile or tiny but received vgg16",
+        "vgg16 is the network of the paper. Train --model mobile or tiny.",
+      );
+    }
+    return own;
+  }
+  const size = KERNEL_SIZES.find((known) => known === kernel);
+  if (kernel !== undefined && size === undefined)
+    throw usageError(`kernel: expected ${KERNEL_SIZES.join(", ")} but received ${kernel}`, "3 is the paper's.");
+  if (cell !== undefined && !CELL_NAMES.includes(cell)) {
+    throw usageError(
+      `cell: expected one of ${CELL_NAMES.join(", ")} but received ${JSON.stringify(cell)}`,
+      "convlstm is the paper's.",
+    );
+  }
+  const chosen = {
+    ...own,
+    ...(cell !== undefined && { cell }),
+    ...(size !== undefined && { kernel: size }),
+    ...(dilation !== undefined && { dilation }),
+  };
+  const { cell: kind = "convlstm" } = chosen;
+  if (chosen.peepholes && kind !== "convlstm") {
+    throw usageError(
+      `peepholes: expected a cell of convlstm but received ${kind}`,
+      "Only an LSTM has the cell state that peepholes look at.",
+    );
+  }
+  return chosen;
 }
 
 /**

@@ -50,7 +50,7 @@ export async function train(options: TrainOptions, events: TrainEvents = {}, hos
   const settled = withAbsolutePaths(options);
   const folder = settled.out;
   const device = host.device ?? (await openTrainingDevice(settled.device, settled.threads));
-  const network = await networkToTrain(settled.model);
+  const network = await networkToTrain(settled);
   const start = await startWeights(network, settled);
   checkFreeze(network, settled);
   await prepareFolder(folder);
@@ -84,7 +84,7 @@ export async function resumeTraining(
   checkOptions(options);
   const checkpoint = await readCheckpoint(place);
   const device = host.device ?? (await openTrainingDevice(options.device, options.threads));
-  const network = await networkToTrain(options.model);
+  const network = await networkToTrain(options);
   const start: StartWeights = { ...begun, weights: checkpoint.state.weights };
   return withData(
     options,

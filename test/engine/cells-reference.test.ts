@@ -40,7 +40,7 @@ function hashed(count: number, seed: number, scale: number): Float32Array {
 }
 
 function seedOf(name: string): number {
-  return [...name].reduce((sum, letter, at) => sum + (at + 1) * letter.charCodeAt(0), 0);
+  return Array.from(name).reduce((sum, letter, at) => sum + (at + 1) * letter.charCodeAt(0), 0);
 }
 
 function hashedWeights(shapes: ReadonlyMap<string, readonly number[]>): Weights {

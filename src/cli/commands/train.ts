@@ -2,6 +2,7 @@
  * `polyrnn train`: options in, progress, page and exit code out; the work is in train/train.ts. The table has no
  * defaults, because a resumed run must know what was given. Each row says what happens without it.
  */
+import { CELL_NAMES } from "../../network/cells.js";
 import { resolve } from "node:path";
 import { EXIT, PolyrnnError } from "../../errors.js";
 import type { RunEnded } from "../../train/events.js";
@@ -112,8 +113,21 @@ const trainTable = {
     placeholder: "LAYER",
     group: "common",
     whenAbsent: "everything is trained",
-    describe: "Do not train the backbone up to and including this layer, such as block_2 or conv2_2",
+    describe: "Do not train the backbone up to this layer, such as block_2; encoder: all but the decoder",
   },
+  cell: {
+    type: "text",
+    choices: CELL_NAMES,
+    group: "advanced",
+    whenAbsent: "that of --model",
+    describe: "Recurrent cell of the decoder (mobile and tiny)",
+  },
+  kernel: recipeRow("kernel", "Side of the kernels that see the decoder's state: 3, 5 or 7 (mobile and tiny)", {
+    whenAbsent: "that of --model",
+  }),
+  dilation: recipeRow("dilation", "Distance of those kernels' taps (mobile and tiny)", {
+    whenAbsent: "that of --model",
+  }),
   device: {
     type: "text",
     choices: ["auto", "cuda", "cpu"],
