@@ -34,6 +34,15 @@ test("models lists every bundled model with version and size", async () => {
   expect(listed.models.find((model) => model.name === "mobile")?.card.name).toBe("mobile");
 });
 
+test("a model that only the repository holds is in the list or among those that are absent", async () => {
+  const { models, absent } = JSON.parse((await runInMemory("models", "--json")).stdout) as {
+    models: { name: string }[];
+    absent: { name: string; how: string }[];
+  };
+  const isHere = models.some(({ name }) => name === "vgg16");
+  expect(absent.map(({ name }) => name)).toEqual(isHere ? [] : ["vgg16"]);
+});
+
 test("models show prints the card: training data, scores with the command that made them, license, hashes", async () => {
   const { code, stdout } = await runInMemory("models", "show", "mobile");
   const { card, hash } = JSON.parse((await runInMemory("models", "show", "mobile", "--json")).stdout) as {
