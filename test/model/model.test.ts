@@ -326,3 +326,27 @@ async function notSafetensors(): Promise<void> {
     card.files["model.safetensors"] = { sha256: createHash("sha256").update(bytes).digest("hex"), bytes: bytes.length };
   });
 }
+
+test.each([
+  {
+    why: "kernels of another size",
+    change: { kernel: 5 },
+    says: /kernel 5.*decoder\.gates_1\.weight: expected shape \[\d+,\d+,5,5\]/,
+  },
+  { why: "another cell", change: { cell: "jordan" }, says: /cell "jordan".*without decoder\.jordan/ },
+  {
+    why: "peepholes of a cell without cell state",
+    change: { cell: "elman", peepholes: true },
+    says: /expected peepholes false for cell elman/,
+  },
+  { why: "a cell that does not exist", change: { cell: "transformer" }, says: /architecture/ },
+  { why: "an even kernel", change: { kernel: 4 }, says: /architecture/ },
+])("a card with $why is refused, option and tensor named", async ({ change, says }) => {
+  const path = join(folder, "model.json");
+  const card = JSON.parse(await readFile(path, "utf8")) as { architecture: object };
+  await writeFile(path, JSON.stringify({ ...card, architecture: { ...card.architecture, ...change } }));
+  await expect(loadModel(folder)).rejects.toMatchObject({
+    exitCode: 69,
+    message: expect.stringMatching(says) as string,
+  });
+});
