@@ -116,9 +116,17 @@ export async function startWeights(
   if (init === undefined)
     return { weights: complete(network, new Map(), seed), description: `random weights from seed ${seed}` };
   const source = init.endsWith(".safetensors") ? await fromFile(init) : await fromModel(init);
-  const fitting = new Map(
-    [...source.weights].filter(([name, { shape }]) => network.weightShapes.get(name)?.join() === shape.join()),
-  );
+  const fitting = new Map<string, WeightTensor>();
+  let wider = 0;
+  for (const [name, weight] of source.weights) {
+    const wanted = network.weightShapes.get(name);
+    const grown = wanted && inLargerKernel(weight, wanted);
+    if (wanted?.join() === weight.shape.join()) fitting.set(name, weight);
+    else if (grown) {
+      fitting.set(name, grown);
+      wider++;
+    }
+  }
   if (fitting.size === 0) {
     const [example] = network.weightShapes;
     throw invalidData(
@@ -134,9 +142,29 @@ export async function startWeights(
     ...(source.sha256 && { sha256: source.sha256 }),
     description:
       `${count(fitting.size, "tensor")} of ${source.description}` +
+      (wider === 0 ? "" : `, ${count(wider, "kernel")} of them with zeros around`) +
       (missing === 0 ? "" : `, ${missing} random from seed ${seed}`) +
       (unused === 0 ? "" : `; ${count(unused, "tensor")} of the file without a place left out`),
   };
+}
+
+/**
+ * A square kernel in the middle of a larger one, zeros around it: the network computes what it did and can learn more.
+ * @returns undefined where the wanted shape is no such kernel
+ */
+function inLargerKernel({ shape, values }: WeightTensor, wanted: readonly number[]): WeightTensor | undefined {
+  const [outputs, inputs, size, width] = shape;
+  const side = wanted[2];
+  if (shape.length !== 4 || wanted.length !== 4 || size === undefined || side === undefined) return undefined;
+  if (size !== width || side !== wanted[3] || outputs !== wanted[0] || inputs !== wanted[1]) return undefined;
+  if (side <= size || (side - size) % 2 !== 0) return undefined;
+  const border = (side - size) / 2;
+  const grown = new Float32Array((values.length / (size * size)) * side * side);
+  values.forEach((value, at) => {
+    const [kernel, row, column] = [Math.floor(at / (size * size)), Math.floor(at / size) % size, at % size];
+    grown[(kernel * side + border + row) * side + border + column] = value;
+  });
+  return { shape: wanted, values: grown };
 }
 
 async function fromFile(path: string): Promise<Source> {
