@@ -62,7 +62,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   merge: [...RUNNING, "annotate"],
   clicks: [...RUNNING, "report", "evaluate"],
   queue: [...RUNNING, "annotate"],
-  cli: [...RUNNING, "report", "annotate", "evaluate", "train", "merge", "clicks", "queue"],
+  review: [...RUNNING, "annotate"],
+  cli: [...RUNNING, "report", "annotate", "evaluate", "train", "merge", "clicks", "queue", "review"],
 };
 
 const HOMES: Readonly<Record<string, RegExp>> = {
