@@ -164,6 +164,8 @@ export interface RedrawAnswer {
   readonly kept: readonly number[];
   /** Indexes into `ring` of the pinned vertices. */
   readonly pins: readonly number[];
+  /** Index into `ring` of the moved vertex. */
+  readonly moved: number;
   /** Expected IoU of the new ring and of the one sent; null where the model has no mask. */
   readonly score: number | null;
   readonly scoreBefore: number | null;
