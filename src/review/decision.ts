@@ -171,11 +171,11 @@ export function checkRedraw(body: unknown): RedrawRequest {
   refuse(redrawProblem(body));
   const request = body as RedrawRequest;
   const { ring, pins, moved, give, box } = request;
+  if (box !== undefined && !(box[2] >= 1 && box[3] >= 1))
+    throw wrong(`expected a box of at least 1 x 1 pixels, received ${box[2]} x ${box[3]}`, "Draw a larger box.");
   if (give === "all") return request;
   if (ring.length === 0) throw wrong("expected a ring to go on from, received an empty one", 'Send "give": "all".');
   checkPins([...pins, moved], ring.length);
-  if (box !== undefined && !(box[2] >= 1 && box[3] >= 1))
-    throw wrong(`expected a box of at least 1 x 1 pixels, received ${box[2]} x ${box[3]}`, "Draw a larger box.");
   return request;
 }
 
