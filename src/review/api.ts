@@ -175,14 +175,14 @@ export interface RedrawAnswer {
 export interface DecisionRequest {
   /** The instance's revision that the page worked on. */
   readonly revision: number;
+  /** "accepted" or "edited": the server names it by whether ring, box or category changed. */
   readonly status: DecidedStatus;
+  /** One ring at most, its vertices on the image (0..imageWidth, 0..imageHeight); anything else is refused. */
   readonly rings: readonly Ring[];
   readonly pins?: readonly (readonly number[])[];
   readonly box: BoxXywh;
   readonly categoryId: Id;
   readonly reason?: RejectReason | null;
-  /** Expected IoU that the last redraw gave for the ring, where one is known. */
-  readonly score?: number | null;
   readonly counts: ClickCounts;
   readonly activeMs: number;
   readonly openMs: number;

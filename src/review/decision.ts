@@ -81,7 +81,6 @@ const asked = {
   box: boxSchema,
   categoryId: id,
   reason: { enum: [...REJECT_REASONS, null] },
-  score,
   counts: countsSchema,
   activeMs: milliseconds,
   openMs: milliseconds,
@@ -128,9 +127,20 @@ const undoProblem = lazily(() =>
 const lineProblem = lazily(() =>
   compileSchema({
     type: "object",
-    required: [...Object.keys(asked), "ordinal", "session", "arm", "before", "isChanged", "imageWidth", "imageHeight"],
+    required: [
+      ...Object.keys(asked),
+      "score",
+      "ordinal",
+      "session",
+      "arm",
+      "before",
+      "isChanged",
+      "imageWidth",
+      "imageHeight",
+    ],
     properties: {
       ...asked,
+      score,
       ordinal: whole(2 ** 40),
       session: whole(2 ** 31),
       arm: { enum: ["assist", "manual"] },
