@@ -10,14 +10,18 @@ import type { Reviewed } from "../annotate/outputs.js";
 import { finishRun } from "../annotate/outputs.js";
 import { StageClock } from "../annotate/summary.js";
 import { JOURNAL_FILE } from "../files/run-layout.js";
+import { RunLock } from "../runs/lock.js";
 import { generatorOf } from "../runs/run-file.js";
 import type { JsonObject } from "../types.js";
 import type { ResultItem } from "../write/writer.js";
 import type { OutputFormat } from "../write/writer.js";
+import type { StatusCounts } from "./api.js";
 import type { Decision } from "./decision.js";
 import type { ReviewJournal } from "./journal.js";
 import { fromXywh } from "./journal.js";
+import { countsOfRun } from "./progress.js";
 import type { ReviewedRun } from "./run.js";
+import { checkRunFolder, openReviewedRun } from "./run.js";
 
 export interface ExportOptions {
   /** Those of the run when absent. */
@@ -56,6 +60,26 @@ export async function exportReview(
     { stopped: false, remaining: Math.min(asked.length, identity.limit ?? Infinity) - journaled, imageCount: 0 },
   );
   return written.filter((name) => name !== JOURNAL_FILE && name !== "run.json");
+}
+
+/** Exports without a page, under the lock of the folder. @throws as `openReviewedRun`, and E_OUT_IN_USE */
+export async function exportRunFolder(
+  folder: string,
+  options: ExportOptions,
+  note: (line: string) => void,
+): Promise<{ readonly files: readonly string[]; readonly counts: StatusCounts }> {
+  await checkRunFolder(folder);
+  const lock = await RunLock.take(folder, note);
+  try {
+    const run = await openReviewedRun(folder, note);
+    try {
+      return { files: await exportReview(run, options, note), counts: countsOfRun(run) };
+    } finally {
+      await run.close();
+    }
+  } finally {
+    await lock.release();
+  }
 }
 
 /** @returns what lays the decisions of a review over the annotations of its run */

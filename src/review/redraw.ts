@@ -7,11 +7,13 @@ import type { CropFrame } from "../crop/crop.js";
 import type { DecodedImage } from "../crop/open-image.js";
 import type { EncodedBatch, Engine } from "../engine/engine.js";
 import { openEngine } from "../engine/devices.js";
-import { invalidData } from "../errors.js";
+import { EXIT, invalidData, PolyrnnError } from "../errors.js";
 import type { Model } from "../model/model.js";
 import type { Redrawn, RedrawTask } from "../predict/redraw.js";
 import { redrawRing, scoreOfRing } from "../predict/redraw.js";
 import type { Instance, Ring } from "../types.js";
+import type { ReviewedRun } from "./run.js";
+import { loadModelOf } from "./run.js";
 
 /** Encodings in memory: some MB each in the widest decoder. */
 export const MOST_ENCODINGS = 32;
@@ -127,5 +129,22 @@ export class Network {
       encoded.dispose();
     }
     return encoding;
+  }
+}
+
+/** The network of a run, or why it cannot help. */
+export async function openNetworkOf(
+  run: ReviewedRun,
+  { arm, threads }: { readonly arm: string; readonly threads?: number },
+): Promise<Network | { readonly reason: string }> {
+  if (arm === "manual") return { reason: "--arm manual: everything is drawn by hand" };
+  const model = await loadModelOf(run);
+  if ("reason" in model) return model;
+  try {
+    return await Network.open(model, run.identity.context, threads);
+  } catch (error) {
+    if (error instanceof PolyrnnError && error.exitCode === EXIT.unavailable)
+      return { reason: `${error.message}; review goes on without the network` };
+    throw error;
   }
 }

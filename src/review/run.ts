@@ -115,6 +115,11 @@ export async function openReviewedRun(folder: string, note: (line: string) => vo
   }
 }
 
+/** @throws E_MISSING where there is no run, E_DATA where run.json is damaged */
+export async function checkRunFolder(folder: string): Promise<void> {
+  await readRunFile(folder, "the run folder of polyrnn annotate", HINT);
+}
+
 function damageOf({ path, damaged }: ReviewJournal): string {
   const more = damaged.length > 10 ? `, ... (${damaged.length} in all)` : "";
   return `${path}: damaged at line ${damaged.slice(0, 10).join(", ")}${more}; what was decided there is open again`;

@@ -3,7 +3,7 @@
  * of a revision and the line that follows from it are not torn apart.
  */
 import { basename, resolve } from "node:path";
-import { EXIT, invalidData, PolyrnnError, unavailable } from "../errors.js";
+import { EXIT, invalidData, PolyrnnError } from "../errors.js";
 import { countDistinct } from "../geometry/ring.js";
 import { createRandom } from "../random.js";
 import { RunLock } from "../runs/lock.js";
@@ -30,10 +30,11 @@ import type { QueueOptions } from "./order.js";
 import { queueOf } from "./order.js";
 import { DEFAULT_VIEW, Pictures } from "./pictures.js";
 import type { Subject } from "./redraw.js";
-import { Network } from "./redraw.js";
+import { Network, openNetworkOf } from "./redraw.js";
 import type { ReviewedRun } from "./run.js";
-import { boxOf, loadModelOf, openReviewedRun, outcomeOf } from "./run.js";
-import { iouOfRings, statisticsOf } from "./statistics.js";
+import { boxOf, checkRunFolder, openReviewedRun, outcomeOf } from "./run.js";
+import { countsOf, statisticsOfRun } from "./progress.js";
+import { iouOfRings } from "./statistics.js";
 
 export interface ReviewOptions extends QueueOptions, ExportOptions {
   readonly folder: string;
@@ -95,13 +96,14 @@ export class ReviewSession {
    * @throws E_OUT_IN_USE while another process works in the folder; E_MISSING and E_DATA as `openReviewedRun`
    */
   static async open(options: ReviewOptions, note: (line: string) => void): Promise<ReviewSession> {
-    const first = await openReviewedRun(options.folder, note);
-    let lock: RunLock | undefined;
+    // Without a run there is nothing to lock: the folder may be anybody's.
+    await checkRunFolder(options.folder);
+    const lock = await RunLock.take(options.folder, note);
+    let run: ReviewedRun | undefined;
     try {
-      lock = await RunLock.take(options.folder, note);
-      const run = first;
+      run = await openReviewedRun(options.folder, note);
       const queue = queueOf(run, options);
-      const network = await openNetwork(run, options);
+      const network = await openNetworkOf(run, options);
       if ("reason" in network) note(network.reason);
       const id = await run.review.begin(
         {
@@ -116,8 +118,8 @@ export class ReviewSession {
       );
       return new ReviewSession(options, run, { lock, queue, id, network, note });
     } catch (error) {
-      await lock?.release();
-      await first.close();
+      await run?.close();
+      await lock.release();
       throw error;
     }
   }
@@ -490,44 +492,6 @@ export class ReviewSession {
     }
     return null;
   }
-}
-
-async function openNetwork(run: ReviewedRun, { arm, threads }: ReviewOptions): Promise<Network | { reason: string }> {
-  if (arm === "manual") return { reason: "--arm manual: everything is drawn by hand" };
-  const model = await loadModelOf(run);
-  if ("reason" in model) return model;
-  try {
-    return await Network.open(model, run.identity.context, threads);
-  } catch (error) {
-    if (error instanceof PolyrnnError && error.code === unavailable("", "").code)
-      return { reason: `${error.message}; review goes on without the network` };
-    throw error;
-  }
-}
-
-/** @param size instances of the queue */
-export function countsOf({ review }: ReviewedRun, isIn: (ordinal: number) => boolean, size: number): StatusCounts {
-  const counts = { open: 0, accepted: 0, edited: 0, rejected: 0, skipped: 0, draft: 0 };
-  let seen = 0;
-  for (const ordinal of review.instances.keys()) {
-    const known = review.inForce(ordinal);
-    if (known === undefined || !isIn(ordinal)) continue;
-    counts[known.status]++;
-    seen++;
-  }
-  return { ...counts, open: size - seen };
-}
-
-/** Over all decisions of the run, whatever the queue shows of it now. */
-export function statisticsOfRun(run: ReviewedRun, counts: StatusCounts): Statistics {
-  const { review, categories } = run;
-  const decided = [...review.instances.keys()].flatMap((ordinal) => {
-    const decision = review.decisionOn(ordinal);
-    if (decision === undefined) return [];
-    const category = categories.find(({ id }) => id === decision.categoryId)?.name ?? String(decision.categoryId);
-    return [{ ordinal, category, decision }];
-  });
-  return statisticsOf(decided, counts, review.revision);
 }
 
 function sizeOf(outcome: Outcome): { imageWidth: number; imageHeight: number } {
