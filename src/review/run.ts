@@ -16,6 +16,7 @@ import type { Model } from "../model/model.js";
 import { loadModel } from "../model/model.js";
 import type { RunIdentity } from "../runs/identity.js";
 import { checkIdentity } from "../runs/identity.js";
+import type { LineRange } from "../runs/journal.js";
 import { JournalReader, readJournal, toOutcome, unsealLine } from "../runs/journal.js";
 import type { RunRecord } from "../runs/run-file.js";
 import { readRunFile } from "../runs/run-file.js";
@@ -48,7 +49,8 @@ export interface ReviewedRun {
   /** By ordinal: of the automatic polygon, 0..1; NaN where there is none to review, -1 where none came out. */
   readonly scores: Float32Array;
   readonly index: JournalIndex;
-  readonly automatic: JournalReader;
+  /** Reads a line of the journal; many may ask at once. */
+  readonly readOutcome: (line: LineRange) => Promise<Outcome>;
   readonly review: ReviewJournal;
   /** sha256 of the first line of the run's journal. */
   readonly hash: string;
@@ -100,9 +102,15 @@ export async function openReviewedRun(folder: string, note: (line: string) => vo
           "polyrnn annotate --resume draws them again",
       );
     const automatic = await JournalReader.open(journalPath);
+    // The reader takes one call at a time.
+    let reading: Promise<unknown> = Promise.resolve();
     return {
       ...run,
-      automatic,
+      readOutcome(line) {
+        const outcome = reading.then(() => automatic.read(line));
+        reading = outcome.catch(() => undefined); // the caller meets the error
+        return outcome;
+      },
       async close() {
         await review.close();
         await automatic.close();
@@ -125,7 +133,7 @@ function damageOf({ path, damaged }: ReviewJournal): string {
   return `${path}: damaged at line ${damaged.slice(0, 10).join(", ")}${more}; what was decided there is open again`;
 }
 
-type BoundRun = Omit<ReviewedRun, "automatic" | "close"> & { readonly images: ReviewedImage[] };
+type BoundRun = Omit<ReviewedRun, "readOutcome" | "close"> & { readonly images: ReviewedImage[] };
 
 async function indexInstances(run: BoundRun): Promise<void> {
   const { input, images, imageOf, categoryOf, boxes } = run;
@@ -177,9 +185,9 @@ export function boxOf({ boxes }: Pick<ReviewedRun, "boxes">, ordinal: number): B
   return { left: boxes[at]!, top: boxes[at + 1]!, width: boxes[at + 2]!, height: boxes[at + 3]! };
 }
 
-export async function outcomeOf({ index, automatic }: ReviewedRun, ordinal: number): Promise<Outcome | undefined> {
+export async function outcomeOf({ index, readOutcome }: ReviewedRun, ordinal: number): Promise<Outcome | undefined> {
   const line = index.get(ordinal);
-  return line === undefined ? undefined : automatic.read(line);
+  return line === undefined ? undefined : readOutcome(line);
 }
 
 async function openInputOf({ inputs, options }: RunRecord, identity: RunIdentity): Promise<RunInput> {

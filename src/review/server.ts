@@ -15,7 +15,7 @@ import { checkDecision, checkRedraw, checkUndo } from "./decision.js";
 import { DEFAULT_VIEW } from "./pictures.js";
 import { Superseded } from "./redraw.js";
 import type { ReviewSession } from "./session.js";
-import { NotFound, Stale } from "./session.js";
+import { NotFound, Stale } from "./refusals.js";
 import type { StaticFiles } from "./static-files.js";
 
 const ADDRESS = "127.0.0.1";

@@ -4,7 +4,6 @@
  */
 import { basename, resolve } from "node:path";
 import { EXIT, invalidData, PolyrnnError } from "../errors.js";
-import { countDistinct } from "../geometry/ring.js";
 import { createRandom } from "../random.js";
 import { RunLock } from "../runs/lock.js";
 import type { Instance, Outcome, Ring } from "../types.js";
@@ -35,35 +34,12 @@ import type { ReviewedRun } from "./run.js";
 import { boxOf, checkRunFolder, openReviewedRun, outcomeOf } from "./run.js";
 import { countsOf, statisticsOfRun } from "./progress.js";
 import { iouOfRings } from "./statistics.js";
+import { checkRing, isEqual, NotFound, sizeOf, Stale } from "./refusals.js";
 
 export interface ReviewOptions extends QueueOptions, ExportOptions {
   readonly folder: string;
   readonly arm: "assist" | "manual" | "mixed";
   readonly threads?: number;
-}
-
-/** What the page worked on is not what is in force. */
-export class Stale extends PolyrnnError {
-  constructor(readonly current: InstanceView | undefined) {
-    super(
-      "expected a change of what is in force, received one of an earlier state: another window was faster",
-      "E_STALE",
-      EXIT.failures,
-      "Reload the instance and decide again.",
-    );
-  }
-}
-
-/** There is no such instance in this review. */
-export class NotFound extends PolyrnnError {
-  constructor(ordinal: number) {
-    super(
-      `expected an instance of this review, received ${ordinal}`,
-      "E_NOT_FOUND",
-      EXIT.dataInvalid,
-      "Reload the page.",
-    );
-  }
 }
 
 /** Others of an image that are drawn as thin lines. */
@@ -492,25 +468,4 @@ export class ReviewSession {
     }
     return null;
   }
-}
-
-function sizeOf(outcome: Outcome): { imageWidth: number; imageHeight: number } {
-  return outcome.status === "done"
-    ? { imageWidth: outcome.imageWidth, imageHeight: outcome.imageHeight }
-    : { imageWidth: 1, imageHeight: 1 };
-}
-
-function checkRing(ring: Ring, { imageWidth, imageHeight }: { imageWidth: number; imageHeight: number }): void {
-  const outside = ring.find(({ x, y }) => !(x >= 0 && y >= 0 && x <= imageWidth && y <= imageHeight));
-  if (outside !== undefined)
-    throw invalidData(
-      `expected vertices on the image of ${imageWidth} x ${imageHeight} pixels, received (${outside.x}, ${outside.y})`,
-      "Move the vertex onto the image.",
-    );
-  if (countDistinct(ring) < 3)
-    throw invalidData("expected three vertices in different places, received fewer", "Add a vertex, or reject it.");
-}
-
-function isEqual(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }
