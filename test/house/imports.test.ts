@@ -59,7 +59,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   annotate: RUNNING,
   evaluate: [...RUNNING, "report"],
   train: RUNNING,
-  merge: [...RUNNING, "annotate"],
+  merge: [...RUNNING, "annotate", "review"],
   clicks: [...RUNNING, "report", "evaluate"],
   queue: [...RUNNING, "annotate"],
   review: [...RUNNING, "annotate"],
