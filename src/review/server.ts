@@ -99,7 +99,6 @@ interface Site {
 
 /** A request that is refused before the review sees it. */
 class Refused extends Error {
-  // eslint-disable-next-line max-params -- as the errors of the house: message, code, hint
   constructor(
     readonly status: number,
     readonly code: `E_${string}`,
@@ -190,7 +189,6 @@ async function route(site: Site, request: IncomingMessage): Promise<Answer> {
 
 const INSTANCE = /^instances\/(\d{1,12})(?:\/(picture|redraw))?$/;
 
-// eslint-disable-next-line max-params -- the request and its parts
 async function routeInstance({ session }: Site, request: IncomingMessage, url: URL, path: string): Promise<Answer> {
   const method = request.method ?? "";
   const [, digits, part] = INSTANCE.exec(path) ?? [];

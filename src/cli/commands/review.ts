@@ -178,7 +178,6 @@ export const reviewCommand = defineCommand<ReviewFlags>({
   },
 });
 
-// eslint-disable-next-line max-params -- options, and the three ends of the terminal
 async function serve(
   flags: ReviewFlags,
   say: (line: string) => void,
