@@ -51,3 +51,21 @@ function pick(from: number[], size: number, seed: number): number[] {
   }
   return from.slice(0, size);
 }
+
+/** @returns the first position behind another, then from the first, whose instance is wanted; null where none is */
+export function nextWhere(queue: Int32Array, position: number, isWanted: (ordinal: number) => boolean): number | null {
+  for (let step = 1; step <= queue.length; step++) {
+    const at = (position + step + queue.length) % queue.length;
+    if (isWanted(queue[at]!)) return at;
+  }
+  return null;
+}
+
+/** Whether an instance is drawn with the network; with "mixed" the seed decides for each. */
+export function armFor(
+  { arm, seed }: { readonly arm: "assist" | "manual" | "mixed"; readonly seed: number },
+  ordinal: number,
+): "assist" | "manual" {
+  if (arm !== "mixed") return arm;
+  return createRandom(`arm ${seed} ${ordinal}`).integer(2) === 0 ? "assist" : "manual";
+}

@@ -148,3 +148,16 @@ export async function openNetworkOf(
     throw error;
   }
 }
+
+/** @throws E_NO_MODEL where an instance is drawn without the network */
+export function networkFor(network: Network | { readonly reason: string }, arm: "assist" | "manual"): Network {
+  if (!(network instanceof Network))
+    throw new PolyrnnError(network.reason, "E_NO_MODEL", EXIT.unavailable, "Correct the polygon by hand.");
+  if (arm === "assist") return network;
+  throw new PolyrnnError(
+    "expected an instance to be drawn by hand, received a request to the network",
+    "E_NO_MODEL",
+    EXIT.usage,
+    "Draw it by hand: it is timed for comparison.",
+  );
+}

@@ -180,6 +180,12 @@ function scoreOf(outcome: Outcome): number {
   return outcome.status === "failed" && outcome.reason === "too-few-vertices" ? -1 : NaN;
 }
 
+/** Of the automatic polygon, four decimals; null where none came out. */
+export function automaticScore({ scores }: Pick<ReviewedRun, "scores">, ordinal: number): number | null {
+  const score = scores[ordinal]!;
+  return score < 0 ? null : Math.round(score * 1e4) / 1e4;
+}
+
 export function boxOf({ boxes }: Pick<ReviewedRun, "boxes">, ordinal: number): Box {
   const at = 4 * ordinal;
   return { left: boxes[at]!, top: boxes[at + 1]!, width: boxes[at + 2]!, height: boxes[at + 3]! };

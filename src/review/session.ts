@@ -4,9 +4,8 @@
  */
 import { basename, resolve } from "node:path";
 import { EXIT, invalidData, PolyrnnError } from "../errors.js";
-import { createRandom } from "../random.js";
 import { RunLock } from "../runs/lock.js";
-import type { Instance, Outcome, Ring } from "../types.js";
+import type { Instance, Outcome } from "../types.js";
 import type {
   DecisionAnswer,
   DecisionRequest,
@@ -26,15 +25,16 @@ import type { ExportOptions } from "./export.js";
 import { exportReview } from "./export.js";
 import { fromXywh, toXywh } from "./journal.js";
 import type { QueueOptions } from "./order.js";
-import { queueOf } from "./order.js";
+import { armFor, nextWhere, queueOf } from "./order.js";
 import { DEFAULT_VIEW, Pictures } from "./pictures.js";
 import type { Subject } from "./redraw.js";
-import { Network, openNetworkOf } from "./redraw.js";
+import { Network, networkFor, openNetworkOf } from "./redraw.js";
 import type { ReviewedRun } from "./run.js";
-import { boxOf, checkRunFolder, openReviewedRun, outcomeOf } from "./run.js";
+import { automaticScore, boxOf, checkRunFolder, openReviewedRun, outcomeOf } from "./run.js";
 import { countsOf, statisticsOfRun } from "./progress.js";
-import { iouOfRings } from "./statistics.js";
-import { checkRing, isEqual, NotFound, sizeOf, Stale } from "./refusals.js";
+import { makeDecision } from "./make-decision.js";
+import { othersOf } from "./others.js";
+import { NotFound, sizeOf, Stale } from "./refusals.js";
 
 export interface ReviewOptions extends QueueOptions, ExportOptions {
   readonly folder: string;
@@ -42,8 +42,6 @@ export interface ReviewOptions extends QueueOptions, ExportOptions {
   readonly threads?: number;
 }
 
-/** Others of an image that are drawn as thin lines. */
-const MOST_OTHERS = 300;
 const AHEAD = 2;
 
 export class ReviewSession {
@@ -135,7 +133,7 @@ export class ReviewSession {
     const rows = Array.from(queue.subarray(from, from + limit), (ordinal): QueueRow => ({
       position: this.positions[ordinal]!,
       ordinal,
-      score: this.scoreOf(ordinal),
+      score: automaticScore(this.run, ordinal),
       category: this.categoryName(this.categoryIdOf(ordinal)),
       status: this.statusOf(ordinal),
       revision: this.run.review.revisionOf(ordinal),
@@ -164,16 +162,7 @@ export class ReviewSession {
     const began = performance.now();
     this.positionOf(ordinal);
     await this.refuseStale(ordinal, asked.revision);
-    const { network } = this.parts;
-    if (!(network instanceof Network))
-      throw new PolyrnnError(network.reason, "E_NO_MODEL", EXIT.unavailable, "Correct the polygon by hand.");
-    if (this.armOf(ordinal) === "manual")
-      throw new PolyrnnError(
-        "expected an instance to be drawn by hand, received a request to the network",
-        "E_NO_MODEL",
-        EXIT.usage,
-        "Draw it by hand: it is timed for comparison.",
-      );
+    const network = networkFor(this.parts.network, this.armOf(ordinal));
     const { request, ring, pins, moved, give, length, box, candidate = 0 } = asked;
     const subject = await this.subjectOf(ordinal, box === undefined ? await this.boxInForce(ordinal) : fromXywh(box));
     const redrawn = await network.redraw(subject, request, {
@@ -261,57 +250,22 @@ export class ReviewSession {
     if (revision !== this.run.review.revisionOf(ordinal)) throw new Stale(await this.viewOf(ordinal));
   }
 
+  /** What is written of a decision. */
   private async toDecision(ordinal: number, asked: DecisionRequest): Promise<Decision> {
-    const { rings, pins = [], box, categoryId, reason, counts, activeMs, openMs, networkMs } = asked;
-    if (!this.run.categories.some(({ id }) => id === categoryId))
-      throw invalidData(`expected a category of the data set, received ${String(categoryId)}`, "Choose another.");
-    const outcome = await this.outcomeOf(ordinal);
+    const { run, parts } = this;
+    const subject = await this.subjectOf(ordinal, fromXywh(asked.box));
     const opened = await this.pictures.open(this.imageOf(ordinal));
-    const [ring] = rings;
-    // Without its image nobody can have seen it: it may be skipped or rejected.
-    if ("problem" in opened && asked.status !== "skipped" && asked.status !== "rejected")
-      throw invalidData(opened.problem, "Put the image back, or skip the instance.");
-    const size = "problem" in opened ? sizeOf(outcome) : { imageWidth: opened.width, imageHeight: opened.height };
-    if (ring !== undefined) checkRing(ring, size);
-    const automatic = outcome.status === "done" ? outcome : undefined;
-    const isSameRing = ring !== undefined && automatic !== undefined && isEqual(ring, automatic.ring);
-    const isChanged =
-      !isSameRing ||
-      !isEqual(box, toXywh(boxOf(this.run, ordinal))) ||
-      categoryId !== this.run.categories[this.run.categoryOf[ordinal]!]?.id;
-    const isKept = asked.status === "accepted" || asked.status === "edited";
-    return {
+    return makeDecision(asked, {
       ordinal,
-      revision: asked.revision + 1,
-      session: this.parts.id,
+      session: parts.id,
       arm: this.armOf(ordinal),
-      status: isKept ? (isChanged ? "edited" : "accepted") : asked.status,
-      rings,
-      pins,
-      box,
-      categoryId,
-      reason: reason ?? null,
-      score: isSameRing ? automatic.score : await this.expectedIoU(ordinal, asked),
-      before: {
-        score: automatic?.score ?? null,
-        iou: isKept && ring !== undefined && automatic !== undefined ? iouOfRings(automatic.ring, ring) : null,
-      },
-      isChanged,
-      counts,
-      activeMs,
-      openMs,
-      networkMs,
-      ...size,
-      at: new Date().toISOString(),
-    };
-  }
-
-  private async expectedIoU(ordinal: number, { rings, box, status }: DecisionRequest): Promise<number | null> {
-    const { network } = this.parts;
-    const [ring] = rings;
-    if (!(network instanceof Network) || ring === undefined || (status !== "accepted" && status !== "edited"))
-      return null;
-    return (await network.scoreOf(await this.subjectOf(ordinal, fromXywh(box)), ring)) ?? null;
+      categories: run.categories,
+      categoryId: run.categories[run.categoryOf[ordinal]!]?.id,
+      box: toXywh(boxOf(run, ordinal)),
+      outcome: await this.outcomeOf(ordinal),
+      image: opened,
+      scoreOf: async (ring) => (parts.network instanceof Network ? parts.network.scoreOf(subject, ring) : undefined),
+    });
   }
 
   private async viewOf(ordinal: number): Promise<InstanceView> {
@@ -344,35 +298,19 @@ export class ReviewSession {
       rings: decision?.rings ?? (arm === "manual" ? [] : automatic),
       automatic: arm === "manual" && decision === undefined ? [] : automatic,
       pins: decision?.pins ?? [],
-      score: known?.score ?? this.scoreOf(ordinal),
+      score: known?.score ?? automaticScore(this.run, ordinal),
       status: this.statusOf(ordinal),
       reason: known?.reason ?? null,
       revision: review.revisionOf(ordinal),
       imageWidth,
       imageHeight,
       view: { x, y, scale, width, height },
-      others: await this.othersOf(ordinal),
+      others: await othersOf(run, ordinal),
       arm,
       ...("problem" in opened && { problem: opened.problem }),
       previous: position > 0 ? position - 1 : null,
       following: position + 1 < parts.queue.length ? position + 1 : null,
     };
-  }
-
-  private async othersOf(ordinal: number): Promise<Ring[]> {
-    const { review } = this.run;
-    const others: Ring[] = [];
-    for (const other of this.imageOf(ordinal).ordinals) {
-      if (other === ordinal || others.length >= MOST_OTHERS) continue;
-      const known = review.decisionOn(other);
-      if (known?.status === "rejected") continue;
-      if (known !== undefined && known.status !== "skipped") others.push(...(await review.load(known)).rings);
-      else {
-        const outcome = await outcomeOf(this.run, other);
-        if (outcome?.status === "done") others.push(outcome.ring);
-      }
-    }
-    return others;
   }
 
   /** Pictures and encodings of the next ones; what goes wrong is met when they are asked for. */
@@ -430,11 +368,6 @@ export class ReviewSession {
     return this.run.images[this.run.imageOf[ordinal]!]!;
   }
 
-  private scoreOf(ordinal: number): number | null {
-    const score = this.run.scores[ordinal]!;
-    return score < 0 ? null : Math.round(score * 1e4) / 1e4;
-  }
-
   private categoryIdOf(ordinal: number): Instance["categoryId"] {
     const { review, categories, categoryOf } = this.run;
     return review.inForce(ordinal)?.categoryId ?? categories[categoryOf[ordinal]!]?.id ?? "";
@@ -445,9 +378,7 @@ export class ReviewSession {
   }
 
   private armOf(ordinal: number): "assist" | "manual" {
-    const { arm, seed } = this.options;
-    if (arm !== "mixed") return arm;
-    return createRandom(`arm ${seed} ${ordinal}`).integer(2) === 0 ? "assist" : "manual";
+    return armFor(this.options, ordinal);
   }
 
   private statusOf(ordinal: number): ReviewStatus {
@@ -458,14 +389,10 @@ export class ReviewSession {
     return countsOf(this.run, (ordinal) => this.positions[ordinal] !== -1, this.parts.queue.length);
   }
 
-  /** The next behind a position that nobody has decided, then from the first; skipped ones were looked at. */
   private nextOpen(position: number): number | null {
-    const { queue } = this.parts;
-    for (let step = 1; step <= queue.length; step++) {
-      const at = (position + step + queue.length) % queue.length;
-      const status = this.statusOf(queue[at]!);
-      if (status === "open" || status === "draft") return at;
-    }
-    return null;
+    return nextWhere(this.parts.queue, position, (ordinal) => {
+      const status = this.statusOf(ordinal);
+      return status === "open" || status === "draft";
+    });
   }
 }

@@ -100,7 +100,7 @@ test("requests of other sites are refused even with the token", async () => {
     { "sec-fetch-site": "cross-site" },
     { "sec-fetch-site": "same-site" },
   ]) {
-    const sent: Record<string, string> = headers as Record<string, string>;
+    const sent: Record<string, string> = headers;
     expect((await send(server, `/api/instances/${ordinal}`, { method: "PUT", body, headers: sent })).status).toBe(403);
   }
   const own = { origin, "sec-fetch-site": "same-origin" };

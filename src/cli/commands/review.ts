@@ -118,7 +118,7 @@ const reviewTable = {
     max: 65535,
     group: "advanced",
     default: 0,
-    describe: "Port on this machine; 0: any that is free",
+    describe: "Port on this machine; 0: one that is free",
   },
   open: {
     type: "flag",
@@ -260,7 +260,7 @@ export function reportLines({ counts, all, byCategory, byScore, ...rest }: Stati
   const number = (value: number | null, digits: number): string => (value === null ? "-" : value.toFixed(digits));
   const row = ({ name, count: of, secondsMedian, seconds90, clicksMean, iouBefore }: Statistics["all"]): string =>
     `  ${name}: ${of}, median ${number(secondsMedian, 1)} s, 90 % ${number(seconds90, 1)} s, ` +
-    `${number(clicksMean, 2)} clicks, IoU before ${number(iouBefore, 3)}`;
+    `clicks ${number(clicksMean, 2)}, IoU before ${number(iouBefore, 3)}`;
   return [
     statusText(counts),
     `accepted unchanged: ${acceptedUnchanged}; redraw taken ${clicks.redrawTaken}, left ${clicks.redrawLeft}; ` +
