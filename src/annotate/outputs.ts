@@ -33,7 +33,14 @@ interface FinishedRun {
   readonly generator: string;
   readonly selection: Selection;
   readonly clock: StageClock;
+  readonly reviewed?: Reviewed;
 }
+
+/**
+ * Lays what people decided over what the run made of an annotation.
+ * @returns undefined for what is left out
+ */
+export type Reviewed = (item: ResultItem) => Promise<ResultItem | undefined>;
 
 interface FinishedCounts {
   /** No files are written then. */
@@ -49,6 +56,7 @@ interface Outcomes {
   readonly selection: Selection;
   readonly index: JournalIndex;
   readonly journal: JournalReader;
+  readonly reviewed?: Reviewed | undefined;
 }
 
 /**
@@ -62,7 +70,8 @@ export async function finishRun(
 ): Promise<{ tally: Tally; written: readonly string[] }> {
   const { dataset, selection, options, host, clock } = run;
   const { index } = await recoverJournal(journalPath, undefined, dataset.annotationCount);
-  const outcomes: Outcomes = { selection, index, journal: await JournalReader.open(journalPath) };
+  const { reviewed } = run;
+  const outcomes: Outcomes = { selection, index, journal: await JournalReader.open(journalPath), reviewed };
   const tally = new Tally();
   try {
     if (counts.stopped) {
@@ -163,9 +172,13 @@ async function resultOf(group: ImageGroup, outcomes: Outcomes, tally: Tally): Pr
   for (const entry of group.entries) {
     const outcome = await outcomeOf(entry, outcomes);
     if (outcome === undefined) continue; // beyond --limit, or not reached yet
-    tally.add(outcome);
-    if (outcome.status === "done") size = { width: outcome.imageWidth, height: outcome.imageHeight };
-    items.push(resultItem(entry, outcome));
+    const item = resultItem(entry, outcome);
+    const shown = outcomes.reviewed === undefined ? item : await outcomes.reviewed(item);
+    if (shown === undefined) continue;
+    const { outcome: final } = shown;
+    tally.add(final);
+    if (final.status === "done") size = { width: final.imageWidth, height: final.imageHeight };
+    items.push(shown);
   }
   if (size === undefined && items.some((item) => passedOver(item) !== "none")) size = await sizeOfUnopened(group);
   return {

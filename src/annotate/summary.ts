@@ -4,6 +4,7 @@ import { withoutControls } from "../foreign.js";
 import { writeAtomic } from "../files/atomic-file.js";
 import { SUMMARY_FILE } from "../files/run-layout.js";
 import { isValidRing } from "../geometry/valid-ring.js";
+import { DOUBTFUL_BELOW } from "../predict/options.js";
 import type { Shard } from "../runs/identity.js";
 import type { PredictingEngine } from "../runs/run-file.js";
 import type { FailReason, Id, Outcome, SkipReason } from "../types.js";
@@ -57,6 +58,8 @@ export interface OutcomeCounts {
   readonly unended: number;
   /** Polygons that cross or touch themselves, or have no area; see geometry/simple-ring.ts. */
   readonly invalid: number;
+  /** Polygons with a score below DOUBTFUL_BELOW. */
+  readonly doubtful: number;
   readonly failedByReason: Partial<Record<FailReason, number>>;
   readonly skippedByReason: Partial<Record<SkipReason, number>>;
   /** The first 100 failures; all of them are in the journal. */
@@ -103,6 +106,7 @@ export class Tally {
   private unended = 0;
   private invalid = 0;
   private scoreSum = 0;
+  private doubtful = 0;
   private readonly failedByReason = new Map<FailReason, number>();
   private readonly skippedByReason = new Map<SkipReason, number>();
   private readonly failures: ReportedFailure[] = [];
@@ -112,6 +116,7 @@ export class Tally {
       case "done":
         this.done++;
         this.scoreSum += outcome.score;
+        if (outcome.score < DOUBTFUL_BELOW) this.doubtful++;
         if (outcome.clipped) this.clipped++;
         if (!outcome.ended) this.unended++;
         if (!isValidRing(outcome.ring)) this.invalid++;
@@ -137,6 +142,7 @@ export class Tally {
       clipped: this.clipped,
       unended: this.unended,
       invalid: this.invalid,
+      doubtful: this.doubtful,
       failedByReason: Object.fromEntries(this.failedByReason),
       skippedByReason: Object.fromEntries(this.skippedByReason),
       failures: this.failures,

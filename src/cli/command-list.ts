@@ -7,12 +7,14 @@ import { exportCommand } from "./commands/export.js";
 import { mergeCommand } from "./commands/merge.js";
 import { modelsCommands } from "./commands/models.js";
 import { queueCommands, queueGroup } from "./commands/queue.js";
+import { reviewCommand } from "./commands/review.js";
 import { simulateClicksCommand } from "./commands/simulate-clicks.js";
 import { trainCommand } from "./commands/train.js";
 import { workerCommand } from "./commands/worker.js";
 
 export const COMMANDS: readonly Command[] = [
   annotateCommand,
+  reviewCommand,
   mergeCommand,
   evaluateCommand,
   simulateClicksCommand,

@@ -1,6 +1,7 @@
 /** The closing messages of `polyrnn annotate`: what became of the instances, what was written, what to run next. */
 import type { AnnotateSummary } from "../annotate/summary.js";
 import { count } from "../count.js";
+import { DOUBTFUL_BELOW } from "../predict/options.js";
 import { durationText, inFolder, pathIn, reasons } from "./phrases.js";
 
 /** Written paths named one by one; a data set in a format of one file per image has thousands. */
@@ -103,6 +104,11 @@ function nextStep(summary: AnnotateSummary, args: readonly string[]): string | u
   }
   if (summary.failed > 0 && summary.out !== "-")
     return `next: see the failures in ${pathIn(summary.out, "summary.json")}`;
+  if (summary.out !== "-" && summary.done > 0) {
+    // Of a folder whose name begins with a dash, the shell's reader would make an option.
+    const folder = quoted(summary.out.startsWith("-") ? `./${summary.out}` : summary.out);
+    return `next: polyrnn review ${folder} (${count(summary.doubtful, "polygon")} below ${DOUBTFUL_BELOW})`;
+  }
   const pictures = summary.written.find((path) => path.startsWith("overlays"));
   return pictures === undefined ? undefined : `next: look at the pictures in ${pathIn(summary.out, pictures)}`;
 }

@@ -9,6 +9,8 @@
 export const RUN_FILE = "run.json";
 export const JOURNAL_FILE = "journal.ndjson";
 export const SUMMARY_FILE = "summary.json";
+/** Decisions of people, made by `polyrnn review`; no other command writes there. */
+export const REVIEW_FILE = "review.ndjson";
 
 /** Folders `annotate` makes in its output folder. */
 export const OUTPUT_FOLDERS = ["cityscapes", "labelme", "overlays", "yolo-seg"] as const;

@@ -17,6 +17,8 @@ import type { Dataset } from "../dataset/dataset.js";
 import { invalidData } from "../errors.js";
 import { pathExists } from "../files/folders.js";
 import { JOURNAL_FILE, RUN_FILE, SUMMARY_FILE } from "../files/run-layout.js";
+import { decisionsOf } from "../review/export.js";
+import { gatherReviews } from "../review/gather.js";
 import { prepareRunFolder } from "../runs/folder.js";
 import type { RunIdentity } from "../runs/identity.js";
 import { shardName } from "../runs/identity.js";
@@ -82,11 +84,18 @@ export async function mergeRuns(options: MergeOptions, host: Pick<AnnotateHost, 
       await writeRunFile(resolved.out, mergedRecord(parts, resolved));
       const gathered = await gatherOutcomes({ out: resolved.out, parts, dataset, selection, whole }, host);
       const generator = generatorOf(first.run, identity.model);
+      const review = await gatherReviews(parts, resolved.out, {
+        model: { name: first.run.model.name, sha256: identity.model },
+        note: (line) => {
+          host.note(line);
+        },
+      });
+      const reviewed = review === undefined ? undefined : decisionsOf(review, { keepRejected: false });
       const { tally, written } = await finishRun(
-        { options: resolved, host, dataset, generator, selection, clock },
+        { options: resolved, host, dataset, generator, selection, clock, ...(reviewed !== undefined && { reviewed }) },
         join(resolved.out, JOURNAL_FILE),
         { stopped: false, ...gathered },
-      );
+      ).finally(() => review?.close());
       const { remaining, shards, imageCount } = gathered;
       const summary = summarize({
         dataset,

@@ -26,3 +26,6 @@ export interface DecodeOptions {
   /** Candidate score from which on a polygon is not doubted, 0..1; SURE_FROM when absent. */
   readonly sure?: number;
 }
+
+/** Polygons with a lower score are those to look at first. */
+export const DOUBTFUL_BELOW = 0.5;

@@ -6,6 +6,7 @@
  *     annotations.json    and the other formats asked for, built from the journal
  *     overlays/           pictures to look at
  *     summary.json        counts, failures with reasons, throughput, engine, device
+ *     review.ndjson       what people decided (polyrnn review); no run removes or changes it
  *     run.lock            which process is at work, while one is (runs/lock.ts)
  */
 import { readdir, rm } from "node:fs/promises";
@@ -14,7 +15,7 @@ import type { PolyrnnError } from "../errors.js";
 import { receivedOf, usageError } from "../errors.js";
 import { makeFolder, PARTIAL_SUFFIX, toWriteError } from "../files/atomic-file.js";
 import { folderNotEmpty, isInside, realPathOf } from "../files/folders.js";
-import { JOURNAL_FILE, OUTPUT_FOLDERS, RUN_FILE, SUMMARY_FILE } from "../files/run-layout.js";
+import { JOURNAL_FILE, OUTPUT_FOLDERS, REVIEW_FILE, RUN_FILE, SUMMARY_FILE } from "../files/run-layout.js";
 import { LOCK_FILE, RunLock, TAKEOVER_FILE } from "./lock.js";
 
 /** Everything `annotate` may write into its folder; `--force` removes these and nothing else. */
@@ -83,6 +84,7 @@ async function clearRunFolder(options: RunFolderOptions): Promise<ReadyFolder["m
     const others = names.filter((name) => !(options.resume && name === JOURNAL_FILE + PARTIAL_SUFFIX));
     if (others.length > 0 && !options.force) throw notEmpty(options, others);
     if (options.force) {
+      if (names.includes(REVIEW_FILE)) throw holdsReview(options.out);
       for (const name of OWN_FILES)
         for (const end of ["", PARTIAL_SUFFIX])
           await rm(join(options.out, name + end), { recursive: true, force: true });
@@ -91,6 +93,14 @@ async function clearRunFolder(options: RunFolderOptions): Promise<ReadyFolder["m
   } catch (error) {
     throw toWriteError(options.out, error);
   }
+}
+
+/** The decisions of people belong to the run that would be replaced. */
+function holdsReview(out: string): PolyrnnError {
+  return folderNotEmpty(
+    `--out ${out}: expected a folder without a review, received one with ${REVIEW_FILE}`,
+    "Name another folder with --out, or move the review away; --force never removes the work of people.",
+  );
 }
 
 function notEmpty({ out, resume }: RunFolderOptions, names: readonly string[]): PolyrnnError {

@@ -46,7 +46,7 @@ test.each([
   { words: ["queue", "stats", "--help"], known: "queue status, queue pause", suggestion: "polyrnn queue status" },
   { words: ["help", "queue", "stats"], known: "queue status, queue pause", suggestion: "polyrnn queue status" },
   { words: ["queue", "retry"], known: "queue retry-failed", suggestion: "polyrnn queue retry-failed" },
-  { words: ["queu", "status"], known: "annotate, merge", suggestion: "polyrnn queue" },
+  { words: ["queu", "status"], known: "annotate, review, merge", suggestion: "polyrnn queue" },
   {
     words: ["models", "verfy"],
     known: "models show, models verify, models import",

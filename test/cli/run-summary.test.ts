@@ -16,6 +16,7 @@ const SUMMARY: AnnotateSummary = {
   clipped: 0,
   unended: 0,
   invalid: 0,
+  doubtful: 12,
   failedByReason: {},
   skippedByReason: {},
   failures: [],
@@ -40,7 +41,7 @@ test("the closing words say what was done, by what, what was written, and where 
   expect(summaryMessages(SUMMARY, REST, false)).toEqual([
     "90 polygons from 12 images in 8 s (12.0 instances per second; model mobile, onnxruntime-node 1.30.0, cpu)",
     "wrote polyrnn-out/: annotations.json, summary.json, overlays/",
-    "next: look at the pictures in polyrnn-out/overlays/",
+    "next: polyrnn review polyrnn-out (12 polygons below 0.5)",
   ]);
 });
 

@@ -25,6 +25,7 @@ const summary: AnnotateSummary = {
   clipped: 0,
   unended: 0,
   invalid: 0,
+  doubtful: 12,
   failedByReason: { "image-missing": 2 },
   skippedByReason: { crowd: 1, "already-done": 1 },
   failures: [{ annotationId: 7, imageId: 1, reason: "image-missing", message: "</details><script>a|b.jpg" }],

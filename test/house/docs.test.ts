@@ -61,7 +61,12 @@ test.each(DOCUMENTS)("commands in %s take the options they are given", (path) =>
       (a, b) => b.path.length - a.path.length,
     )[0];
     if (command === undefined) return /^[a-z-]+$/.test(words[0] ?? "") && words.some((word) => word.startsWith("--"));
-    const known = new Set(Object.keys(command.table).map((name) => `--${flagName(name).replace(/^--/, "")}`));
+    const known = new Set(
+      Object.entries(command.table).flatMap(([name, row]) =>
+        // A flag that is on by default can be switched off.
+        row.default === true ? [`--${flagName(name)}`, `--no-${flagName(name)}`] : [`--${flagName(name)}`],
+      ),
+    );
     return words.some((word) => word.startsWith("--") && !known.has(word.split("=")[0]!));
   });
   expect(wrong).toEqual([]);

@@ -59,10 +59,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   annotate: RUNNING,
   evaluate: [...RUNNING, "report"],
   train: RUNNING,
-  merge: [...RUNNING, "annotate"],
+  merge: [...RUNNING, "annotate", "review"],
   clicks: [...RUNNING, "report", "evaluate"],
   queue: [...RUNNING, "annotate"],
-  cli: [...RUNNING, "report", "annotate", "evaluate", "train", "merge", "clicks", "queue"],
+  review: [...RUNNING, "annotate"],
+  cli: [...RUNNING, "report", "annotate", "evaluate", "train", "merge", "clicks", "queue", "review"],
 };
 
 const HOMES: Readonly<Record<string, RegExp>> = {

@@ -101,7 +101,7 @@ test("0: every instance is done; polygons are in annotations.json, and the last 
   expect(ended.stdout.trimEnd().split("\n")).toHaveLength(1);
   expect(summaryOf(ended)).toEqual(readJson(join(out, "summary.json")));
   expect(ended.stderr).toContain("annotations.json");
-  expect(ended.stderr).toMatch(/next: look at the pictures in .*overlays/);
+  expect(ended.stderr).toMatch(/next: polyrnn review \S+ \(\d+ polygons? below 0\.5\)/);
   for (const path of summaryOf(ended)["written"] as string[]) expect(existsSync(join(out, path)), path).toBe(true);
 });
 

@@ -1,0 +1,163 @@
+/**
+ * The network in a review: encodings of the last instances are kept, and one thing is computed at a time. A newer
+ * request on an instance cancels those before it that still wait or work.
+ */
+import { cutCrop } from "../crop/read-crops.js";
+import type { CropFrame } from "../crop/crop.js";
+import type { DecodedImage } from "../crop/open-image.js";
+import type { EncodedBatch, Engine } from "../engine/engine.js";
+import { openEngine } from "../engine/devices.js";
+import { EXIT, invalidData, PolyrnnError } from "../errors.js";
+import type { Model } from "../model/model.js";
+import type { Redrawn, RedrawTask } from "../predict/redraw.js";
+import { redrawRing, scoreOfRing } from "../predict/redraw.js";
+import type { Instance, Ring } from "../types.js";
+import type { ReviewedRun } from "./run.js";
+import { loadModelOf } from "./run.js";
+
+/** Encodings in memory: some MB each in the widest decoder. */
+export const MOST_ENCODINGS = 32;
+
+/** A newer request came. */
+export class Superseded extends Error {
+  override readonly name = "Superseded";
+}
+
+interface Encoding {
+  readonly encoded: EncodedBatch;
+  readonly frame: CropFrame;
+}
+
+/** What is encoded: an instance with its box, and how its photograph is had. */
+export interface Subject {
+  readonly instance: Instance;
+  readonly image: () => Promise<DecodedImage>;
+}
+
+export interface RedrawResult extends Redrawn {
+  readonly score: number | undefined;
+  readonly scoreBefore: number | undefined;
+}
+
+export class Network {
+  /** The last used at the end. */
+  private readonly encodings = new Map<string, Encoding>();
+  private readonly newest = new Map<number, number>();
+  private work: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    private readonly engine: Engine,
+    private readonly context: number,
+  ) {}
+
+  /** @throws E_UNAVAILABLE when no engine works */
+  static async open(model: Model, context: number, threads?: number): Promise<Network> {
+    const { engine } = await openEngine(model, { device: "cpu", ...(threads !== undefined && { threads }) });
+    return new Network(engine, context);
+  }
+
+  /** @throws Superseded when a request with a higher number came meanwhile; E_DATA for a box outside of its image */
+  async redraw(subject: Subject, request: number, task: RedrawTask): Promise<RedrawResult> {
+    const { ordinal } = subject.instance;
+    if (request < (this.newest.get(ordinal) ?? 0)) throw new Superseded();
+    this.newest.set(ordinal, request);
+    return this.inTurn(async () => {
+      const check = (): void => {
+        if (request < this.newest.get(ordinal)!) throw new Superseded();
+      };
+      check();
+      const { encoded, frame } = await this.encodingOf(subject);
+      check();
+      const redrawn = await redrawRing(encoded, frame, task);
+      check();
+      return {
+        ...redrawn,
+        score: scoreOfRing(encoded, frame, redrawn.ring),
+        scoreBefore: scoreOfRing(encoded, frame, task.ring),
+      };
+    });
+  }
+
+  /** Forgets which requests on an instance were seen: a page that was reloaded counts from the start. */
+  forget(ordinal: number): void {
+    this.newest.delete(ordinal);
+  }
+
+  /** Expected IoU of a ring; undefined where the network has no mask. */
+  scoreOf(subject: Subject, ring: Ring): Promise<number | undefined> {
+    return this.inTurn(async () => {
+      const { encoded, frame } = await this.encodingOf(subject);
+      return scoreOfRing(encoded, frame, ring);
+    });
+  }
+
+  /** Encodes now what will be asked for soon. */
+  async prepare(subject: Subject): Promise<void> {
+    await this.inTurn(() => this.encodingOf(subject));
+  }
+
+  async close(): Promise<void> {
+    await this.inTurn(async () => {
+      for (const { encoded } of this.encodings.values()) encoded.dispose();
+      this.encodings.clear();
+      await this.engine.dispose();
+    });
+  }
+
+  private inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.work.then(task);
+    this.work = result.catch(() => undefined); // the caller meets the error
+    return result;
+  }
+
+  private async encodingOf({ instance, image }: Subject): Promise<Encoding> {
+    const key = JSON.stringify([instance.ordinal, instance.box]);
+    const known = this.encodings.get(key);
+    if (known !== undefined) {
+      this.encodings.delete(key);
+      this.encodings.set(key, known);
+      return known;
+    }
+    const cut = await cutCrop(await image(), instance, this.context);
+    if (cut.kind === "failed") throw invalidData(cut.failure.message, "Draw the box on the image.");
+    const { pixels, window, bounds } = cut.crop;
+    const encoding = { encoded: await this.engine.encode(pixels, 1), frame: { window, bounds } };
+    this.encodings.set(key, encoding);
+    for (const [oldest, { encoded }] of this.encodings) {
+      if (this.encodings.size <= MOST_ENCODINGS) break;
+      this.encodings.delete(oldest);
+      encoded.dispose();
+    }
+    return encoding;
+  }
+}
+
+/** The network of a run, or why it cannot help. */
+export async function openNetworkOf(
+  run: ReviewedRun,
+  { arm, threads }: { readonly arm: string; readonly threads?: number },
+): Promise<Network | { readonly reason: string }> {
+  if (arm === "manual") return { reason: "--arm manual: everything is drawn by hand" };
+  const model = await loadModelOf(run);
+  if ("reason" in model) return model;
+  try {
+    return await Network.open(model, run.identity.context, threads);
+  } catch (error) {
+    if (error instanceof PolyrnnError && error.exitCode === EXIT.unavailable)
+      return { reason: `${error.message}; review goes on without the network` };
+    throw error;
+  }
+}
+
+/** @throws E_NO_MODEL where an instance is drawn without the network */
+export function networkFor(network: Network | { readonly reason: string }, arm: "assist" | "manual"): Network {
+  if (!(network instanceof Network))
+    throw new PolyrnnError(network.reason, "E_NO_MODEL", EXIT.unavailable, "Correct the polygon by hand.");
+  if (arm === "assist") return network;
+  throw new PolyrnnError(
+    "expected an instance to be drawn by hand, received a request to the network",
+    "E_NO_MODEL",
+    EXIT.usage,
+    "Draw it by hand: it is timed for comparison.",
+  );
+}

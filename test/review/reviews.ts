@@ -1,0 +1,120 @@
+/** A finished run with the tiny model, copied per test, and a session or server on it. Shared by the tests of review/. */
+import { cp, readFile } from "node:fs/promises";
+import { request } from "node:http";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import type { ClickCounts, DecisionRequest, InstanceView, QueuePage } from "../../src/review/api.js";
+import type { ReviewServer } from "../../src/review/server.js";
+import { startServer } from "../../src/review/server.js";
+import type { ReviewOptions } from "../../src/review/session.js";
+import { ReviewSession } from "../../src/review/session.js";
+import { newFolder, runAnnotate } from "../annotate/runs.js";
+
+let finished: Promise<string> | undefined;
+
+async function makeRun(): Promise<string> {
+  const out = join(await newFolder(), "run");
+  await runAnnotate({ out, candidates: 1 });
+  return out;
+}
+
+/** A run folder of its own. */
+export async function newRun(): Promise<string> {
+  finished ??= makeRun();
+  const copy = join(await newFolder(), "polyrnn-out");
+  await cp(await finished, copy, { recursive: true });
+  return copy;
+}
+
+export async function openSession(folder: string, options: Partial<ReviewOptions> = {}): Promise<ReviewSession> {
+  const session = await ReviewSession.open(
+    { folder, order: "score", categories: [], seed: 0, arm: "assist", keepRejected: false, threads: 1, ...options },
+    () => undefined,
+  );
+  let isOpen = true;
+  const close = session.close.bind(session);
+  session.close = async () => {
+    if (isOpen) await close();
+    isOpen = false;
+  };
+  onTestFinished(() => session.close());
+  return session;
+}
+
+const page = { type: "text/html; charset=utf-8", bytes: Buffer.from("<!doctype html>") };
+
+export async function openServer(session: ReviewSession): Promise<ReviewServer> {
+  const server = await startServer(session, { port: 0, files: new Map([["/", page]]), note: () => undefined });
+  onTestFinished(() => server.close());
+  return server;
+}
+
+export const NO_CLICKS: ClickCounts = {
+  move: 0,
+  add: 0,
+  delete: 0,
+  redraw: 0,
+  redrawTaken: 0,
+  redrawLeft: 0,
+  box: 0,
+  manual: 0,
+  category: 0,
+  undo: 0,
+};
+
+/** The instance as it is, accepted. */
+export function accept(view: InstanceView, change: Partial<DecisionRequest> = {}): DecisionRequest {
+  const { revision, rings, box, categoryId } = view;
+  const times = { activeMs: 4000, openMs: 5000, networkMs: 20 };
+  return { revision, status: "accepted", rings, box, categoryId, counts: NO_CLICKS, ...times, ...change };
+}
+
+export interface Received {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+/** A raw request: nothing is added that a browser or a client library would add. */
+export function send(
+  server: ReviewServer,
+  path: string,
+  options: {
+    readonly method?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly body?: string;
+    readonly withToken?: boolean;
+  } = {},
+): Promise<Received> {
+  const { method = "GET", headers = {}, body, withToken = true } = options;
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      {
+        host: "127.0.0.1",
+        port: server.port,
+        path,
+        method,
+        headers: {
+          ...(withToken && { "x-polyrnn-token": server.token }),
+          ...(body !== undefined && { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
+          ...headers,
+        },
+      },
+      (response) => {
+        const parts: Buffer[] = [];
+        response.on("data", (part: Buffer) => parts.push(part));
+        response.on("end", () => {
+          resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(parts) });
+        });
+      },
+    );
+    sent.on("error", reject);
+    sent.end(body);
+  });
+}
+
+export const firstOf = ({ rows }: QueuePage): number => rows[0]!.ordinal;
+
+export async function linesOf(folder: string): Promise<string[]> {
+  return (await readFile(join(folder, "review.ndjson"), "utf8")).trimEnd().split("\n");
+}
