@@ -8,8 +8,9 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Native libraries (sharp, onnxruntime, TensorFlow) keep global state that worker threads would share.
     pool: "forks",
-    // One more than the machine has cores: many of these tests wait, for processes, servers and time limits.
-    maxWorkers: availableParallelism() + 1,
+    // Two more than the machine has cores: many of these tests wait, for processes, servers and time limits.
+    maxWorkers: availableParallelism() + 2,
+    reporters: ["default", "./test/helpers/slowest-reporter.ts"],
     coverage: { provider: "v8", include: ["src/**"], reporter: ["text-summary", "text"] },
     projects: [
       {

@@ -2,14 +2,14 @@
 /// <reference lib="dom.iterable" />
 /** A page that the program writes, in a real browser (Debian's chromium), on a phone and on a desk, light and dark. */
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Browser } from "playwright-core";
 import { chromium } from "playwright-core";
 import sharp from "sharp";
 import { expect } from "vitest";
+import { temporaryFolder } from "./helpers/temporary-folder.js";
 
 const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
@@ -32,7 +32,7 @@ export interface PageInBrowser {
 }
 
 export async function placeInBrowser(html: string): Promise<PageInBrowser> {
-  const folder = await mkdtemp(join(tmpdir(), "polyrnn-page-"));
+  const folder = temporaryFolder();
   const file = join(folder, "page.html");
   await writeFile(file, html);
   const browser = await chromium.launch({

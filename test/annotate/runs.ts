@@ -2,8 +2,7 @@
  * Runs of the main path in this process, with a host in memory and the tiny model. Shared by the tests of annotate/.
  */
 import { createHash } from "node:crypto";
-import { cp, mkdtemp, readFile, readdir, readlink, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, readFile, readdir, readlink, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll } from "vitest";
 import { annotate } from "../../src/annotate/annotate.js";
@@ -12,6 +11,7 @@ import type { AnnotateHost, AnnotateOptions, AnnotateProgress, ReportedFailure }
 import type { AnnotateSummary } from "../../src/annotate/summary.js";
 import { PolyrnnError } from "../../src/errors.js";
 import type { JsonObject, Outcome } from "../../src/types.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 export const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 export const IMAGES = join(FIXTURES, "images");
@@ -26,7 +26,7 @@ afterAll(async () => {
 
 /** An empty folder, removed after the test file. */
 export async function newFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "polyrnn-annotate-"));
+  const folder = temporaryFolder();
   folders.push(folder);
   return folder;
 }

@@ -3,10 +3,10 @@
  * packages and npm: test/process/install.test.ts.
  */
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const SCRIPT = join(import.meta.dirname, "..", "..", "scripts", "before-install.mjs");
 const THEIRS = 'console.log("downloading CUDA");\n';
@@ -15,16 +15,13 @@ let project: string;
 let folder: string;
 
 beforeEach(() => {
-  project = mkdtempSync(join(tmpdir(), "polyrnn-before-install-"));
+  project = temporaryFolder();
   folder = join(project, "node_modules", "onnxruntime-node", "script");
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "..", "package.json"), "{}");
   writeFileSync(join(folder, "install.js"), THEIRS);
   writeFileSync(join(project, "package.json"), JSON.stringify({ dependencies: { polyrnn: "file:polyrnn.tgz" } }));
   cpSync(SCRIPT, join(project, "node_modules", "polyrnn", "scripts", "before-install.mjs"));
-});
-afterEach(() => {
-  rmSync(project, { recursive: true, force: true });
 });
 
 function preinstall(): { status: number | null; stderr: string } {

@@ -1,16 +1,13 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
 import { memoryTerminal } from "./memory-terminal.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "polyrnn-export-"));
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true, force: true });
+  folder = temporaryFolder();
 });
 
 test("export writes three ONNX files that draw what the model draws", async () => {

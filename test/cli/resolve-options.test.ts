@@ -1,8 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { PolyrnnError } from "../../src/errors.js";
 import type { AnnotateFlags } from "../../src/cli/commands/annotate.js";
 import { annotateTable } from "../../src/cli/commands/annotate.js";
@@ -10,11 +9,9 @@ import type { OptionTable } from "../../src/cli/option-table.js";
 import { environmentName, flagName } from "../../src/cli/option-table.js";
 import { parseArguments } from "../../src/cli/parse-arguments.js";
 import { resolveOptions } from "../../src/cli/resolve-options.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
-const folder = mkdtempSync(join(tmpdir(), "polyrnn-options-"));
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
+const folder = temporaryFolder();
 
 interface Given {
   readonly words?: readonly string[];

@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { expect, test } from "vitest";
@@ -12,6 +11,7 @@ import { run } from "../../src/cli/run.js";
 import { ClosedPipe, writeLine } from "../../src/cli/terminal.js";
 import { cannotWrite, EXIT, invalidData } from "../../src/errors.js";
 import { memoryTerminal } from "./memory-terminal.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 async function runInMemory(
   words: readonly string[],
@@ -145,7 +145,7 @@ test("--json tells an error on standard output as well, as one object on one lin
 });
 
 test("--json may also come from the environment and from a config file", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "polyrnn-run-"));
+  const folder = temporaryFolder();
   try {
     const config = join(folder, "c.json");
     writeFileSync(config, JSON.stringify({ json: true, quiet: true, verbose: true }));

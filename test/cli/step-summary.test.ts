@@ -1,15 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { AnnotateSummary } from "../../src/annotate/summary.js";
 import { mergeMessages } from "../../src/cli/commands/merge.js";
 import { appendStepSummary, summaryMarkdown } from "../../src/cli/step-summary.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
-const folder = mkdtempSync(join(tmpdir(), "polyrnn-summary-"));
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
+const folder = temporaryFolder();
 
 const summary: AnnotateSummary = {
   version: 1,

@@ -1,16 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { copyFile, mkdtemp, mkdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { copyFile, mkdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { decodeImage, openImage } from "../../src/crop/open-image.js";
 import type { FailReason } from "../../src/types.js";
 import { decode, hostile, psnr } from "./images.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 let folder = "";
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "polyrnn-open-image-"));
+  folder = temporaryFolder();
   await mkdir(join(folder, "folder.jpg"));
   await symlink(join(folder, "gone.jpg"), join(folder, "link.jpg"));
   await writeFile(
@@ -19,7 +19,6 @@ beforeAll(async () => {
   );
   await writeFile(join(folder, "drawing.jpg"), '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>');
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 const SIZE = { width: 240, height: 180 };
 

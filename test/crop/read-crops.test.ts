@@ -1,21 +1,20 @@
-import { mkdtemp, rm, unlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import sharp from "sharp";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import type { CropResult } from "../../src/crop/crop.js";
 import type { CropSource, HeldInMemory, ReadCropsOptions } from "../../src/crop/read-crops.js";
 import { readCrops } from "../../src/crop/read-crops.js";
 import type { Instance } from "../../src/types.js";
 import { hostile, instanceOf, scene } from "./images.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 let folder = "";
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "polyrnn-read-crops-"));
+  folder = temporaryFolder();
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 const BOX = { left: 90, top: 133, width: 60, height: 41 };
 

@@ -1,9 +1,9 @@
 /** Folders for one test file, removed after it. */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll } from "vitest";
 import { PolyrnnError } from "../../src/errors.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const folders: string[] = [];
 
@@ -13,7 +13,7 @@ afterAll(async () => {
 
 /** @param files contents by path; anything but text and bytes is written as JSON */
 export async function folderWith(files: Readonly<Record<string, unknown>>): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "polyrnn-test-"));
+  const folder = temporaryFolder();
   folders.push(folder);
   for (const [name, contents] of Object.entries(files)) {
     const path = join(folder, name);

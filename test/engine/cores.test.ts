@@ -1,18 +1,16 @@
 /** How many cores there are to compute on, read off what Linux writes about a machine. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { countCores } from "../../src/engine/cores.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 let root = "";
-afterEach(() => {
-  rmSync(root, { recursive: true, force: true });
-});
 
 /** A machine's files. @param siblings of each logical processor, as the kernel lists them */
 function machine(allowed: string, siblings: readonly string[], quota?: string): string {
-  root = mkdtempSync(join(tmpdir(), "polyrnn-cores-"));
+  root = temporaryFolder();
   const write = (path: string, text: string): void => {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), text);
@@ -49,7 +47,7 @@ test.each([
 });
 
 test("where a machine does not say, its logical processors count", () => {
-  root = mkdtempSync(join(tmpdir(), "polyrnn-cores-"));
+  root = temporaryFolder();
   expect(countCores(root)).toBe(availableParallelism());
 });
 

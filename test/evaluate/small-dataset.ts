@@ -2,23 +2,20 @@
  * A small data set with predictions in a folder of its own, and an evaluation of it. Shared by the tests of the
  * evaluation.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach } from "vitest";
+import { beforeEach } from "vitest";
 import { evaluate } from "../../src/evaluate/evaluate.js";
 import type { EvaluateOptions } from "../../src/evaluate/options.js";
 import type { ResultRow } from "../../src/report/csv.js";
 import type { Evaluation } from "../../src/report/types.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 /** An empty folder per test, removed afterwards. */
 export function useFolder(): { readonly path: string } {
   const folder = { path: "" };
   beforeEach(() => {
-    folder.path = mkdtempSync(join(tmpdir(), "polyrnn-evaluate-"));
-  });
-  afterEach(() => {
-    rmSync(folder.path, { recursive: true, force: true });
+    folder.path = temporaryFolder();
   });
   return folder;
 }

@@ -1,16 +1,6 @@
 /** A data set that is drawn in a second, the command that draws it, and the undisturbed result to compare with. */
 import { spawn } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import sharp from "sharp";
 import { unsealLine } from "../../src/runs/journal.js";
@@ -18,6 +8,7 @@ import type { AnnotateOptions } from "../../src/annotate/options.js";
 import type { Ended } from "../helpers/command.js";
 import { runInHost, runToEnd } from "../helpers/command.js";
 import { IS_FULL } from "./ledger.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 export const TINY = join(FIXTURES, "models", "tiny-random");
@@ -36,7 +27,7 @@ export interface SmallData {
 
 /** A new folder under the system's temporary one. */
 export function newHome(): string {
-  return mkdtempSync(join(tmpdir(), "polyrnn-fault-"));
+  return temporaryFolder();
 }
 
 /** @param perImage boxes per image */

@@ -1,12 +1,11 @@
 /** A real Redis server of the test's own, on a free port of this machine, in a folder of its own. */
 import type { ChildProcess } from "node:child_process";
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Redis } from "ioredis";
+import { temporaryFolder } from "./temporary-folder.js";
 
 /** Tests skip, and say why, where this is false. */
 export const HAS_REDIS = spawnSync("redis-server", ["--version"]).status === 0;
@@ -25,7 +24,7 @@ export interface RedisServer {
 
 /** @param settings more of redis-server's command line, for example --appendonly yes */
 export async function startRedis(...settings: string[]): Promise<RedisServer> {
-  const folder = mkdtempSync(join(tmpdir(), "polyrnn-redis-"));
+  const folder = temporaryFolder();
   const port = await freePort();
   const begin = (): ChildProcess =>
     spawn("redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", ...settings], {

@@ -1,6 +1,5 @@
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -9,13 +8,14 @@ import { findModelFolder, listModels } from "../../src/model/folder.js";
 import { loadModel, predictionHash, verifyModel } from "../../src/model/model.js";
 import { parseSafetensors, serializeSafetensors, tensorValues } from "../../src/model/safetensors.js";
 import type { WeightTensor } from "../../src/model/safetensors.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const TINY = fileURLToPath(new URL("../../fixtures/models/tiny-random", import.meta.url));
 type Card = Record<string, unknown> & { files: Record<string, { sha256: string; bytes: number }> };
 
 let folder: string; // a copy of tiny-random to be spoiled
 beforeEach(async () => {
-  folder = join(await mkdtemp(join(tmpdir(), "polyrnn-model-")), "copy");
+  folder = join(temporaryFolder(), "copy");
   await cp(TINY, folder, { recursive: true });
 });
 afterEach(async () => {

@@ -1,20 +1,17 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { EXIT, PolyrnnError } from "../../src/errors.js";
 import { parseSafetensors, readSafetensors, serializeSafetensors, tensorValues } from "../../src/model/safetensors.js";
 import type { WeightTensor } from "../../src/model/safetensors.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 let folder: string;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "polyrnn-safetensors-"));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
+  folder = temporaryFolder();
 });
 
 /** A file with this header text and this many data bytes. */

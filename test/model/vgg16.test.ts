@@ -1,9 +1,8 @@
 /** The paper's network against PyTorch (fixtures/reference/vgg16.py), and ImageNet weights brought into it. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { describeNetwork } from "../../src/network/build.js";
 import type { ArchitectureOptions } from "../../src/network/polygon-rnn.js";
 import type { Normalization } from "../../src/network/tensor-ops.js";
@@ -13,6 +12,7 @@ import { buildEncoderModel } from "../../src/engine/onnx/models.js";
 import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
 import type { WeightTensor } from "../../src/model/safetensors.js";
 import { serializeSafetensors } from "../../src/model/safetensors.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const PAPER: ArchitectureOptions = { name: "vgg16", widths: [16, 16], peepholes: true };
 const NORMALIZATION: Normalization = { channelOrder: "BGR", mean: [103.939, 116.779, 123.68], std: [60, 61, 62] };
@@ -91,10 +91,7 @@ function expectSamples(name: string, values: Float32Array, { range, stride, samp
 describe("importing ImageNet weights", () => {
   let folder: string;
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "polyrnn-vgg16-"));
-  });
-  afterEach(async () => {
-    await rm(folder, { recursive: true, force: true });
+    folder = temporaryFolder();
   });
 
   const indices = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28];

@@ -1,31 +1,18 @@
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { afterAll, afterEach, expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import type { Ended, Started } from "../helpers/command.js";
 import { endAll, runInHost, runToEnd, start } from "../helpers/command.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 const IMAGES = join(FIXTURES, "images");
 const BOXES = join(FIXTURES, "boxes.json");
 const TINY = join(FIXTURES, "models", "tiny-random");
 
-const folder = mkdtempSync(join(tmpdir(), "polyrnn-process-"));
+const folder = temporaryFolder();
 afterEach(endAll);
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
 let outputs = 0;
 const newOut = (): string => join(folder, `out-${++outputs}`);
 

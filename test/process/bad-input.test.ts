@@ -2,19 +2,16 @@
  * Bad input in real processes; each kind of it, with its sentence, is in test/annotate/bad-box.test.ts and
  * bad-file.test.ts.
  */
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { endAll, runToEnd } from "../helpers/command.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 const TINY = join(FIXTURES, "models", "tiny-random");
-const folder = mkdtempSync(join(tmpdir(), "polyrnn-bad-"));
+const folder = temporaryFolder();
 afterEach(endAll);
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
 
 test("1: everything that goes wrong in the field, in one folder: each annotation ends as is to be expected of it", async () => {
   const images = join(folder, "hostile");

@@ -1,16 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterEach, beforeAll, expect, test } from "vitest";
 import type { Ended } from "../helpers/command.js";
 import { endAll, runInHost, runToEnd } from "../helpers/command.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
-const folder = mkdtempSync(join(tmpdir(), "polyrnn-merge-"));
+const folder = temporaryFolder();
 afterEach(endAll);
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
 
 /** The sample without the one box for which random weights draw no polygon. */
 const BOXES = join(folder, "boxes.json");

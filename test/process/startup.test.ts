@@ -1,15 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { BIN } from "../helpers/command.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 /**
  * Names of the npm packages a run loaded. V8's coverage report lists every script, whichever module system loaded it.
  */
 function packagesLoadedBy(words: readonly string[]): string[] {
-  const folder = mkdtempSync(join(tmpdir(), "polyrnn-loaded-"));
+  const folder = temporaryFolder();
   try {
     expect(
       spawnSync(process.execPath, [BIN, ...words], { env: { ...process.env, NODE_V8_COVERAGE: folder } }).status,

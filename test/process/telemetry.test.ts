@@ -1,17 +1,17 @@
 /**
  * onnxruntime 1.30 for Linux reports usage unless told not to, and leaves a log named after the process where it does.
  */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { endAll, start } from "../helpers/command.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 afterEach(endAll);
 
 async function leavesTelemetryLog(env: Record<string, string>): Promise<boolean> {
-  const folder = mkdtempSync(join(tmpdir(), "polyrnn-telemetry-"));
+  const folder = temporaryFolder();
   const words = [
     "annotate",
     join(FIXTURES, "images"),

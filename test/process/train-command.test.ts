@@ -2,12 +2,12 @@
  * `polyrnn train` stopped by signals and gone on with. Skipped with the reason where TensorFlow.js has no native
  * library.
  */
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { loadTfjs } from "../../src/engine/tfjs/load.js";
 import { endAll, runToEnd, start } from "../helpers/command.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const native = loadTfjs("cpu");
 if (!("tf" in native))
@@ -16,11 +16,8 @@ if (!("tf" in native))
   );
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
-const folder = mkdtempSync(join(tmpdir(), "polyrnn-train-command-"));
+const folder = temporaryFolder();
 afterEach(endAll);
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
 
 interface Coco {
   images: { id: number; file_name: string }[];

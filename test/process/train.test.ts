@@ -3,25 +3,22 @@
  * where there is none.
  */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { loadModel } from "../../src/model/model.js";
 import { loadTfjs } from "../../src/engine/tfjs/load.js";
 import { readCheckpoint } from "../../src/train/checkpoint.js";
 import { withDigests } from "../helpers/digests.js";
 import { SMALL } from "../train/small-training.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const loaded = loadTfjs("cpu");
 if (!("tf" in loaded))
   console.log(
     `killed training runs skipped: ${loaded.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; ")}`,
   );
-const home = mkdtempSync(join(tmpdir(), "polyrnn-train-kill-"));
-afterAll(() => {
-  rmSync(home, { recursive: true, force: true });
-});
+const home = temporaryFolder();
 
 interface Ended {
   readonly code: number | null;

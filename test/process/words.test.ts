@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { BIN, runToEnd } from "../helpers/command.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 test.each([
   { words: ["--version"], code: 0 },
@@ -18,7 +18,7 @@ test.each([
 });
 
 test("without a build the command says what to do, exit code 69", () => {
-  const folder = mkdtempSync(join(tmpdir(), "polyrnn-unbuilt-"));
+  const folder = temporaryFolder();
   try {
     writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
     cpSync(dirname(BIN), join(folder, "bin"), { recursive: true });

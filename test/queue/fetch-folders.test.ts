@@ -1,14 +1,14 @@
 /** What a killed worker leaves in the temporary directory is removed by the next one, and nothing else is. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { expect, test } from "vitest";
 import { makeFetchFolder, removeLeftFolders } from "../../src/queue/fetch-folders.js";
 import { identifyThisProcess } from "../../src/runs/process-life.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 test.runIf(process.platform === "linux")("folders of the dead go, those of the living and of others stay", async () => {
   const own = await makeFetchFolder();
-  const parent = mkdtempSync(join(tmpdir(), "polyrnn-left-"));
+  const parent = temporaryFolder();
   const make = (name: string, ageHours = 0): string => {
     mkdirSync(join(parent, name));
     writeFileSync(join(parent, name, "0"), "image");

@@ -1,15 +1,15 @@
 import type { RequestListener } from "node:http";
 import { createServer } from "node:http";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { AddressInfo, Socket } from "node:net";
 import { createServer as createSocketServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import type { Fetched, FetchLimits } from "../../src/queue/fetch-image.js";
 import { fetchImage } from "../../src/queue/fetch-image.js";
 import { isPrivateAddress } from "../../src/queue/fetch-image.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 test.each([
   "127.0.0.1",
@@ -67,10 +67,7 @@ test.each(["8.8.8.8", "172.32.0.1", "1.1.1.1", "2606:4700::1111", "2001:200::1",
 
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "polyrnn-fetch-"));
-});
-afterEach(() => {
-  rmSync(folder, { recursive: true });
+  folder = temporaryFolder();
 });
 
 const OPEN = { maxBytes: 1000, timeoutMs: 2000, allowPrivateAddresses: true };

@@ -1,22 +1,19 @@
-import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { JournalReader, JournalWriter, readJournal, sealLine, unsealLine } from "../../src/runs/journal.js";
 import { recoverJournal } from "../../src/annotate/plan.js";
 import type { RunIdentity } from "../../src/runs/identity.js";
 import type { Outcome } from "../../src/types.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 let folder: string;
 let path: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "polyrnn-journal-"));
+  folder = temporaryFolder();
   path = join(folder, "journal.ndjson");
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true, force: true });
 });
 
 const identity: RunIdentity = {

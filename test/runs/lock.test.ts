@@ -1,20 +1,21 @@
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
+import { readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sealLine, unsealLine } from "../../src/runs/journal.js";
 import type { ProcessIdentity } from "../../src/runs/process-life.js";
 import { identifyThisProcess, lifeOf } from "../../src/runs/process-life.js";
 import { RunLock } from "../../src/runs/lock.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 let folder: string;
 let notes: string[];
 const children: ChildProcess[] = [];
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "polyrnn-lock-"));
+  folder = temporaryFolder();
   notes = [];
 });
 afterEach(async () => {

@@ -1,18 +1,14 @@
 /** metrics.ndjson is read again on a resume: a damaged line costs its own point of the curves. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { METRICS_FILE, MetricsFile } from "../../src/train/metrics.js";
 import { sampleHistory } from "./page/sample-history.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "polyrnn-metrics-"));
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true });
+  folder = temporaryFolder();
 });
 
 test("lines come back as they were written", async () => {

@@ -1,11 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { checkOptions } from "../../src/train/options.js";
 import { readRun, writeRun } from "../../src/train/run-file.js";
 import { writeAsVersion2 } from "./earlier-run.js";
 import { SMALL } from "./small-training.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const RUN = {
   options: { ...SMALL, learningRate: 0.25, backboneLearningRate: 0.125, ema: 0.5, warmup: 7 },
@@ -22,11 +22,8 @@ const RUN = {
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "polyrnn-run-file-"));
+  folder = temporaryFolder();
   await writeRun(folder, RUN);
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true });
 });
 
 test("a run is read as it was written", async () => {

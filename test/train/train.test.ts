@@ -1,9 +1,8 @@
 /** Whole runs with the tiny network over libtensorflow; skipped with the reason where it is not there. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { PolyrnnError } from "../../src/errors.js";
 import { loadModel } from "../../src/model/model.js";
 import { serializeSafetensors } from "../../src/model/safetensors.js";
@@ -15,16 +14,14 @@ import { resumeTraining, train } from "../../src/train/train.js";
 import { writeAsVersion2 } from "./earlier-run.js";
 import { withDigests } from "../helpers/digests.js";
 import { SMALL } from "./small-training.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const loaded = loadTfjs("cpu");
 if (!("tf" in loaded))
   console.log(
     `training runs skipped: ${loaded.obstacles.map(({ packageName, reason }) => `${packageName}: ${reason}`).join("; ")}`,
   );
-const home = mkdtempSync(join(tmpdir(), "polyrnn-train-"));
-afterAll(() => {
-  rmSync(home, { recursive: true, force: true });
-});
+const home = temporaryFolder();
 
 const linesOf = (out: string): MetricsLine[] =>
   readFileSync(join(out, "metrics.ndjson"), "utf8")

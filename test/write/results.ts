@@ -1,20 +1,17 @@
 /** Results to write, and a folder to write them to. Shared by the tests of the writers. */
-import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterEach, beforeEach } from "vitest";
+import { beforeEach } from "vitest";
 import type { Category, Id, Instance, JsonObject, Outcome, Ring, SkipReason, Truth } from "../../src/types.js";
 import type { ImageResult, ResultItem, WriteContext } from "../../src/write/writer.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 /** An empty folder per test, removed afterwards. */
 export function useFolder(): { readonly path: string } {
   const folder = { path: "" };
   beforeEach(async () => {
-    folder.path = await mkdtemp(join(tmpdir(), "polyrnn-write-"));
-  });
-  afterEach(async () => {
-    await rm(folder.path, { recursive: true, force: true });
+    folder.path = temporaryFolder();
   });
   return folder;
 }

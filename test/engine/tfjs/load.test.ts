@@ -1,15 +1,12 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { afterEach, beforeAll, expect, test, vi } from "vitest";
 import { loadTfjs } from "../../../src/engine/tfjs/load.js";
+import { temporaryFolder } from "../../helpers/temporary-folder.js";
 
 let folder: string;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "polyrnn-tfjs-"));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
+  folder = temporaryFolder();
 });
 afterEach(() => {
   vi.unstubAllEnvs();
