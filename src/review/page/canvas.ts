@@ -26,6 +26,8 @@ export interface Drawing {
 
 export class Canvas {
   private readonly image = make("image", "picture");
+  /** Other polygons end with the picture. */
+  private readonly frame = make("rect", "frame");
   private readonly others = make("g", "others");
   private readonly box = make("rect", "box");
   private readonly under = make("path", "under");
@@ -42,6 +44,11 @@ export class Canvas {
   constructor(readonly svg: SVGSVGElement) {
     this.ghostHit.setAttribute("data-ghost", "");
     this.dot.setAttribute("r", "5");
+    const clip = make("clipPath", "clip");
+    clip.id = "picture-frame";
+    clip.append(this.frame);
+    this.others.setAttribute("clip-path", "url(#picture-frame)");
+    svg.append(clip);
     svg.append(this.image, this.others, this.box, this.under, this.outline, this.ghost, this.ghostHit, this.dot);
     svg.append(this.handles);
   }
@@ -104,7 +111,7 @@ export class Canvas {
     if (view === undefined) return;
     const { shape, ghost, isHidden, edgeDot } = drawing;
     const { x, y, scale, width, height } = view.view;
-    this.rectangle(this.image, [x, y, width / scale, height / scale]);
+    for (const element of [this.image, this.frame]) this.rectangle(element, [x, y, width / scale, height / scale]);
     this.rectangle(this.box, drawing.newBox ?? shape.box);
     this.others.replaceChildren(
       ...view.others.map((ring) => {

@@ -49,11 +49,12 @@ export class Strip {
       {
         type: "button",
         "data-ordinal": String(ordinal),
-        "aria-label": `instance ${position + 1}, ${category}, ${score === null ? "no polygon" : `score ${words}`}, ${status}`,
+        title: `instance ${position + 1}, ${status}`,
         ...(isCurrent && { "aria-current": "true" }),
       },
       image,
       element("span", {}, words),
+      " ",
       element("span", {}, category),
     );
     tile.addEventListener("click", () => {
