@@ -119,6 +119,12 @@ test("a part imports only what stands above it in the table", () => {
   expect(wrong).toEqual([]);
 });
 
+test("the page of review imports its own modules and the types of the API alone, for a browser has nothing else", () => {
+  const page = imports.filter(({ file }) => file.startsWith("review/page/"));
+  expect(page.length).toBeGreaterThan(10);
+  expect(page.filter(({ target }) => target !== "../api.js" && !/^\.\/[a-z]+\.js$/.test(target))).toEqual([]);
+});
+
 test("an npm package is imported only where it has its home", () => {
   const wrong = imports
     .filter(({ target }) => !target.startsWith(".") && !target.startsWith("node:"))

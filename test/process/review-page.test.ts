@@ -82,9 +82,12 @@ async function decisions(folder: string): Promise<(DecisionRequest & { readonly 
 
 /** Decides with a key, and waits for the next instance. */
 async function decideWith(page: Page, key: string): Promise<void> {
-  const before = await page.textContent("#counts");
+  const before = await page.getAttribute("#canvas", "data-ordinal");
   await page.keyboard.press(key);
-  await page.waitForFunction((text) => document.querySelector("#counts")?.textContent !== text, before);
+  await page.waitForFunction(
+    (ordinal) => document.querySelector<SVGElement>("#canvas")?.dataset["ordinal"] !== ordinal,
+    before,
+  );
   await page.waitForSelector("#canvas image[href]", { state: "attached" });
 }
 
@@ -209,7 +212,7 @@ describe.skipIf(!HAS_CHROMIUM)("a page of review", () => {
       "edited",
     ]);
     await page.keyboard.press("Control+z");
-    await page.waitForFunction(() => document.querySelector("#status")?.textContent?.includes("taken back"));
+    await page.waitForFunction(() => document.querySelector("#status")?.textContent.includes("taken back"));
     expect(await page.textContent("#counts")).toContain("1 accepted · 0 edited");
   });
 

@@ -56,7 +56,9 @@ export class Banner {
     const mine = desk.edit;
     this.show(
       `Another window changed this instance (now ${current.status}).`,
-      this.button("Show theirs", () => desk.attempt(() => desk.open(new Edit(current)))),
+      this.button("Show theirs", () => {
+        desk.open(new Edit(current));
+      }),
       this.button("Go on with mine", () => {
         if (mine === undefined) return;
         mine.revision = current.revision;

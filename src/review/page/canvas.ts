@@ -56,6 +56,7 @@ export class Canvas {
   open(view: InstanceView): void {
     this.view = view;
     this.image.removeAttribute("href");
+    this.svg.dataset["ordinal"] = String(view.ordinal);
     this.fit();
   }
 

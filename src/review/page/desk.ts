@@ -83,10 +83,10 @@ export class Desk {
       return;
     }
     const view = await get<InstanceView>(`instances/${row.ordinal}`);
-    if (mine === this.opening) await this.open(new Edit(view));
+    if (mine === this.opening) this.open(new Edit(view));
   }
 
-  async open(edit: Edit): Promise<void> {
+  open(edit: Edit): void {
     const { view } = edit;
     this.edit = edit;
     this.ghost = undefined;
@@ -96,7 +96,8 @@ export class Desk {
     this.reason = view.reason;
     this.mode = view.arm === "manual" && edit.shape.ring.length === 0 ? "draw" : "edit";
     this.screen.opened(view);
-    await Promise.all([this.showPicture(view), this.showQueue(view)]);
+    // Keys act from here on; picture and queue follow.
+    void this.attempt(() => Promise.all([this.showPicture(view), this.showQueue(view)]));
   }
 
   private async showPicture({ ordinal, problem }: InstanceView): Promise<void> {
@@ -253,6 +254,10 @@ export class Desk {
       await this.attempt(async () => {
         const { next } = await this.save(edit, status);
         this.pictures.forget(edit.view.ordinal);
+        if (edit.isDirty) {
+          this.screen.say("Decided, but changed while it was saved: decide again.");
+          return;
+        }
         if (next !== null) await this.go(next);
         else await this.go(edit.view.position);
         if (next === null) this.screen.say("All are decided. Export writes the files.");
@@ -306,6 +311,7 @@ export class Desk {
   }
 
   async undo(): Promise<void> {
+    if (this.isDeciding) return;
     this.dropGhost();
     if (this.edit?.undo() === true) {
       this.screen.refresh();
@@ -318,7 +324,7 @@ export class Desk {
         const view = await write<InstanceView>("POST", "undo", { revision: session.revision });
         this.session = await get<Session>("session");
         this.pictures.forget(view.ordinal);
-        await this.open(new Edit(view));
+        this.open(new Edit(view));
         this.screen.say("The last decision is taken back.");
       } catch (error) {
         if (!(error instanceof Refusal && error.error.code === "E_STALE")) throw error;

@@ -27,6 +27,11 @@ export class Pictures {
   forget(ordinal: number): void {
     const known = this.kept.get(ordinal);
     this.kept.delete(ordinal);
-    known?.then(URL.revokeObjectURL, () => undefined);
+    known?.then(
+      (address) => {
+        URL.revokeObjectURL(address);
+      },
+      () => undefined,
+    );
   }
 }
