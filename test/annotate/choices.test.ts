@@ -56,6 +56,7 @@ describe("--format: all of them in one run", () => {
       "label-studio.json",
       "label-studio-config.xml",
       "overlays/",
+      "gallery.html",
       "summary.json",
     ]);
     expect(
