@@ -27,6 +27,7 @@ const OWN_FILES = [
   "annotations.json",
   "label-studio.json",
   "label-studio-config.xml",
+  "cvat.xml",
   // Written by --simulate-clicks.
   "report.json",
   "report.md",

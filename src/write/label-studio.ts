@@ -10,9 +10,10 @@
  * gs, azure-blob) stays. Source: Label Studio's documentation, pages "Import pre-annotated data", "PolygonLabels" and
  * "Local storage".
  */
-import { join, relative, resolve, sep } from "node:path";
+import { join } from "node:path";
 import { AtomicFile, writeAtomic } from "../files/atomic-file.js";
 import type { JsonObject } from "../types.js";
+import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
 import { categoryColor, nameCategories, regionsOf } from "./labels.js";
 import { clipRing, joinRings } from "./rings.js";
@@ -84,12 +85,10 @@ function toPercent(share: number): number {
   return Number((share * 100).toFixed(4));
 }
 
-function imageAddress({ image, path }: ImageResult, { images }: WriteContext): string {
-  if (/^(https?|s3|gs|azure-blob):\/\//u.test(image.fileName)) return image.fileName;
-  const inside = path === undefined || images === undefined ? undefined : relative(resolve(images), resolve(path));
-  const address = inside?.replaceAll(sep, "/") ?? image.fileName;
+function imageAddress(result: ImageResult, context: WriteContext): string {
+  if (/^(https?|s3|gs|azure-blob):\/\//u.test(result.image.fileName)) return result.image.fileName;
   // Half a surrogate pair has no percent form.
-  return `/data/local-files/?d=${address
+  return `/data/local-files/?d=${imageName(result, context)
     .replace(/\p{Cs}/gu, "\ufffd")
     .split("/")
     .map(encodeURIComponent)

@@ -1,6 +1,7 @@
 /** All formats of a run behind one writer: each image goes to each of them. */
 import { openCityscapesWriter } from "./cityscapes.js";
 import { openCocoWriter } from "./coco.js";
+import { openCvatWriter } from "./cvat.js";
 import { inDisplayedFrame } from "./displayed-frame.js";
 import { openLabelStudioWriter } from "./label-studio.js";
 import { openLabelmeWriter } from "./labelme.js";
@@ -15,10 +16,11 @@ const OPENERS = {
   labelme: openLabelmeWriter,
   "yolo-seg": openYoloSegWriter,
   "label-studio": openLabelStudioWriter,
+  cvat: openCvatWriter,
 } satisfies Record<OutputFormat, Opener>;
 
 /** Their tools turn a photograph by its EXIF orientation. */
-const IN_DISPLAYED_FRAME: ReadonlySet<OutputFormat> = new Set(["labelme", "yolo-seg", "label-studio"]);
+const IN_DISPLAYED_FRAME: ReadonlySet<OutputFormat> = new Set(["labelme", "yolo-seg", "label-studio", "cvat"]);
 
 /**
  * @param formats a format named twice is written once

@@ -57,7 +57,7 @@ export interface AnnotationWriter {
   abort(): Promise<void>;
 }
 
-export const OUTPUT_FORMATS = ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio"] as const;
+export const OUTPUT_FORMATS = ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio", "cvat"] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 /** Names of the categories, by id. */

@@ -17,7 +17,7 @@ import {
 } from "./runs.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
-const FORMATS = ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio"] as const;
+const FORMATS = ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio", "cvat"] as const;
 const SHORT: RunOptions = { maxSteps: 3, limit: 12 };
 
 const home = process.cwd();

@@ -27,7 +27,7 @@ type Kind = (random: Random, place: Place) => Partial<AnnotateOptions>;
 
 export const WIDTH = 48,
   HEIGHT = 32;
-const FORMATS = ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio"] as const;
+const FORMATS = ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio", "cvat"] as const;
 
 /** Writes input number `number` into the place. @returns its kind and the options of the run */
 export function writeInput(number: number, random: Random, place: Place): { kind: string; options: AnnotateOptions } {

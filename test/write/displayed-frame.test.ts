@@ -1,5 +1,5 @@
 /** Photographs stored turned: where a stored pixel is on the displayed picture, sharp's own turning says. */
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { expect, test } from "vitest";
@@ -7,7 +7,6 @@ import type { Ring } from "../../src/types.js";
 import { inDisplayedFrame } from "../../src/write/displayed-frame.js";
 import { openWriters } from "../../src/write/open-writers.js";
 import { contextOf, done, instanceOf, readJson, resultOf, useFolder } from "./results.js";
-import { readFile } from "node:fs/promises";
 
 const STORED = { width: 12, height: 20 };
 /** The pixel in column 3 and row 7 is white. */
@@ -85,7 +84,7 @@ test("formats whose tools turn photographs have turned polygons, the others thos
   ];
   const out = join(folder.path, "out");
   const writer = await openWriters(
-    ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio"],
+    ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio", "cvat"],
     contextOf(out, { images: folder.path }),
   );
   const item = done(instanceOf(0), ring);
@@ -103,6 +102,9 @@ test("formats whose tools turn photographs have turned polygons, the others thos
     annotations: [{ segmentation: [[24, 103.57, 77, 80, 84, 160, 24, 150]] }],
     images: [{ width: 120, height: 200 }],
   });
+  expect(await readFile(join(out, "cvat.xml"), "utf8")).toMatch(
+    /width="200" height="120">\s*<polygon [^>]*points="96\.43,24;120,77;40,84;50,24"/u,
+  );
   expect(await readJson(out, "cityscapes", "a_gtFine_polygons.json")).toMatchObject({ imgWidth: 120, imgHeight: 200 });
   const labelme = await readJson<{ imageWidth: number; imageHeight: number; shapes: { points: [number, number][] }[] }>(
     out,

@@ -5,7 +5,7 @@ import { openWriters } from "../../src/write/open-writers.js";
 import { contextOf, done, instanceOf, listFiles, resultOf, useFolder } from "./results.js";
 
 const folder = useFolder();
-const ALL = ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio"] as const;
+const ALL = ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio", "cvat"] as const;
 
 test("each image goes to every format, and finish says what was written", async () => {
   await writeFile(join(folder.path, "street.jpg"), "");
@@ -20,6 +20,7 @@ test("each image goes to every format, and finish says what was written", async 
     "yolo-seg/",
     "label-studio.json",
     "label-studio-config.xml",
+    "cvat.xml",
   ]);
   const files = await listFiles(join(folder.path, "out"));
   for (const path of written) expect(files.some((file) => file.startsWith(path))).toBe(true);
