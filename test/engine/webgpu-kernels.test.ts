@@ -123,7 +123,7 @@ describe.skipIf(whyNoWebGpu !== undefined)("own kernels compute what the CPU com
     const graph = new OnnxGraphOps("one", weights);
     graph.output(build(graph, graph.input("x", "float", shape)), "y");
     const session = await InferenceSession.create(encodeOnnxModel(graph.build()));
-    for (const batch of [1, 7, 64]) {
+    for (const batch of [1, 7, 64, 256]) {
       const { values } = noise(batch, ...shape);
       const x = gpu.upload(Float32Array.from(values));
       const out = program.run(batch, { x }).get("y")!;

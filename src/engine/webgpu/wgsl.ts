@@ -72,17 +72,20 @@ class ShaderText {
     const bias = this.weights.has(`${operation.weights}.bias`) ? this.weight(`${operation.weights}.bias`) : undefined;
     const start = bias === undefined ? "vec4f()" : lanes((lane) => `K[${bias}u + ${channelOf(lane)}]`);
     const input = this.call(from[0]!);
+    // No branch and one copy of each: drivers unroll short loops themselves, but SwiftShader needs minutes to compile
+    // nine inlined copies of a reading with branches.
     const load = `fn load(b: u32, c: u32, y: i32, x: i32) -> f32 {
-  if (y < 0 || x < 0 || y >= ${inHeight} || x >= ${inWidth}) { return 0.0; }
-  return ${input}(b, c, u32(y), u32(x));
+  let isInside = y >= 0 && x >= 0 && y < ${inHeight} && x < ${inWidth};
+  return select(0.0, ${input}(b, c, u32(clamp(y, 0, ${inHeight - 1})), u32(clamp(x, 0, ${inWidth - 1}))), isInside);
 }`;
-    const read = (column: number): string =>
-      depthwise
-        ? `let i${column} = ${lanes((lane) => `load(b, ${channelOf(lane)}, y, x + ${column})`)};`
-        : `let i${column} = load(b, ci, y, x + ${column});`;
+    const reading = depthwise
+      ? range(LANES)
+          .map((lane) => `near[i][${lane}] = load(b, ${channelOf(lane)}, y, x + i32(i));`)
+          .join(" ")
+      : "near[i] = load(b, ci, y, x + i32(i));";
     const products = range(size).flatMap((kx) => [
       `let w${kx} = V[at + ${kx}u];`,
-      ...range(TILE).map((t) => `a${t} += w${kx} * i${t * stride + kx * dilation};`),
+      ...range(TILE).map((t) => `a[${t}] += w${kx} * near[${t * stride + kx * dilation}];`),
     ]);
     const main = `@compute @workgroup_size(${THREADS}) fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= ${total}u) { return; }
@@ -91,33 +94,30 @@ class ShaderText {
   let row = (id.x / ${tiles}u) % ${height}u;
   let group = id.x / ${tiles * height}u;
   let o0 = group * ${perThread}u;
-  ${range(TILE)
-    .map((t) => `var a${t} = ${start};`)
-    .join(" ")}
+  let start = ${start};
+  var a = array<vec4f, ${TILE}>(${range(TILE)
+    .map(() => "start")
+    .join(", ")});
+  var near: array<${depthwise ? "vec4f" : "f32"}, ${span}>;
   let x = i32(tile) * ${TILE * stride} - ${before};
   for (var ci = 0u; ci < ${depthwise ? 1 : inputs}u; ci++) {
     for (var ky = 0u; ky < ${size}u; ky++) {
       let y = i32(row) * ${stride} - ${before} + i32(ky) * ${dilation};
       let at = ((group * ${depthwise ? 1 : inputs}u + ci) * ${size}u + ky) * ${size}u;
-      ${range(span).map(read).join("\n      ")}
+      for (var i = 0u; i < ${span}u; i++) { ${reading} }
       ${products.join("\n      ")}
     }
   }
-  ${range(TILE)
-    .map((t) => `finish(b, o0, row, tile * ${TILE}u + ${t}u, a${t});`)
-    .join("\n  ")}
+  for (var t = 0u; t < ${TILE}u; t++) { finish(b, o0, row, tile * ${TILE}u + t, a[t]); }
 }
 fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
   if (x >= ${width}u) { return; }
   ${
     parts > 1
       ? `acc = a; let c = o0; ${this.store()}`
-      : range(LANES)
-          .map(
-            (lane) =>
-              `if (o0 + ${lane}u < ${channels}u) { acc.x = a[${lane}]; let c = o0 + ${lane}u; ${this.store()} }`,
-          )
-          .join("\n  ")
+      : `for (var lane = 0u; lane < min(${LANES}u, ${channels}u - o0); lane++) {
+    acc.x = a[lane]; let c = o0 + lane; ${this.store()}
+  }`
   }
 }`;
     const vectors = packKernels(this.valuesOf(`${operation.weights}.weight`), {
@@ -281,8 +281,8 @@ fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
         const vector = (values: readonly number[]): string => `array<f32, 3>(${values.map(float).join(", ")})`;
         return `let at = ((b * ${height}u + y) * ${width}u + x) * 3u + ${channel};
   let byte = (B${this.kernel.reads.indexOf(x!)}[at / 4u] >> ((at % 4u) * 8u)) & 255u;
-  var mean = ${vector(mean)}; var std = ${vector(std)};
-  return (f32(byte) - mean[c]) / std[c];`;
+  var means = ${vector(mean)}; var deviations = ${vector(std)};
+  return (f32(byte) - means[c]) / deviations[c];`;
       }
       case "pool": {
         const { size } = operation;
