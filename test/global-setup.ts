@@ -9,11 +9,13 @@ export default function buildWhenStale(): void {
   const built = join(ROOT, "dist", ".tsbuildinfo"); // written by every build, also one that leaves most files as they are
   if (existsSync(built) && newest(join(ROOT, "src")) <= statSync(built).mtimeMs) return;
   // Types are checked by `npm run lint`; here the point is to run what the sources say now.
-  execFileSync(
-    process.execPath,
-    [join(ROOT, "node_modules", "typescript", "bin", "tsc"), "-p", "tsconfig.build.json", "--noCheck"],
-    { cwd: ROOT, stdio: "inherit" },
-  );
+  const tsc = join("node_modules", "typescript", "bin", "tsc");
+  for (const step of [
+    [tsc, "-p", "tsconfig.build.json", "--noCheck"],
+    [tsc, "-p", join("src", "review", "page"), "--noCheck"],
+    [join("scripts", "copy-page.mjs")],
+  ])
+    execFileSync(process.execPath, step, { cwd: ROOT, stdio: "inherit" });
 }
 
 /** Time of the latest change below a folder, files and folders (a deleted file changes its folder). */

@@ -17,6 +17,7 @@ import { openWriters } from "../write/open-writers.js";
 import { openOverlays } from "../write/overlays.js";
 import { sizeOfRecord } from "../write/writer.js";
 import type { AnnotationWriter, ImageResult, ResultItem, WriteContext } from "../write/writer.js";
+import { openGallery } from "./gallery.js";
 import type { AnnotateHost, AnnotateOptions } from "./options.js";
 import type { JournalIndex } from "./plan.js";
 import { recoverJournal } from "./plan.js";
@@ -106,7 +107,8 @@ async function writeFiles(
       host.note(line);
     },
   });
-  const writers: AnnotationWriter[] = [await openWriters(options.formats, context), overlays];
+  const gallery = openGallery(context, { total: outcomes.index.size, isWanted: options.overlays !== "none" });
+  const writers: AnnotationWriter[] = [await openWriters(options.formats, context), overlays, gallery];
   try {
     let predictable = 0,
       journaled = 0;

@@ -25,6 +25,11 @@ export class JournalIndex {
     this.states = new Uint8Array(annotationCount);
   }
 
+  /** Instances that have a line. */
+  get size(): number {
+    return this.lengths.reduce((sum, length) => sum + (length > 0 ? 1 : 0), 0);
+  }
+
   set(ordinal: number, range: LineRange, failed: boolean): void {
     this.offsets[ordinal] = range.offset;
     this.lengths[ordinal] = range.length;

@@ -177,7 +177,7 @@ export const overlaysRow = {
   type: "text",
   choices: OVERLAY_CHOICES,
   group: "output",
-  describe: "Pictures of the result; auto: every image up to 50, beyond that an even sample of 50",
+  describe: "Pictures and gallery.html; auto: every image up to 50, beyond that an even sample of 50",
 } as const satisfies TextRow<(typeof OVERLAY_CHOICES)[number]>;
 
 export const forceRunRow = {

@@ -135,7 +135,7 @@ function parseHeader(bytes: Uint8Array, where: string): object {
   try {
     header = parseForeignJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
-    throw bad(where, "a JSON header", reasonOf(error), error);
+    throw bad(where, "a JSON header", `text that is none (${reasonOf(error)})`, error);
   }
   if (!isRecord(header)) throw bad(where, "a JSON object as header", describe(header));
   return header;

@@ -5,6 +5,7 @@
  *     journal.ndjson      one line per finished instance: the truth
  *     annotations.json    and the other formats asked for, built from the journal
  *     overlays/           pictures to look at
+ *     gallery.html        up to 500 instances on one page, the lowest score first
  *     summary.json        counts, failures with reasons, throughput, engine, device
  *     review.ndjson       what people decided (polyrnn review); no run removes or changes it
  *     run.lock            which process is at work, while one is (runs/lock.ts)

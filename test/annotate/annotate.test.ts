@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { isValidRing } from "../../src/geometry/valid-ring.js";
 import type { CocoAnnotation, Ran } from "./runs.js";
-import { BOXES, FIXTURES, IMAGES, boxesWith, journalOf, newFolder, readCoco, readJson, runAnnotate } from "./runs.js";
+import { BOXES, FIXTURES, IMAGES, boxesWith, journalOf, readCoco, readJson, runAnnotate } from "./runs.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const CITYSCAPES = join(FIXTURES, "cityscapes");
 
@@ -136,7 +137,7 @@ describe("a COCO results list", () => {
   test("with --dataset has that file's images and categories, the detector's scores, and the polygons the same boxes get from COCO", async () => {
     const coco = await readCoco(BOXES);
     const instances = coco.annotations.filter(({ iscrowd }) => iscrowd === 0);
-    const boxes = join(await newFolder(), "detections.json");
+    const boxes = join(temporaryFolder(), "detections.json");
     const detections = instances.map(({ image_id, category_id, bbox }, at) => ({
       image_id,
       category_id,
@@ -160,7 +161,7 @@ describe("a COCO results list", () => {
   });
 
   test("without --dataset takes image ids for file names, and numbers the categories", async () => {
-    const folder = await newFolder();
+    const folder = temporaryFolder();
     const box = { category_id: 3, bbox: [100, 100, 200, 150], score: 0.5 };
     await writeFile(
       join(folder, "detections.json"),

@@ -10,7 +10,8 @@ import { run } from "../../src/cli/run.js";
 import type { JsonValue } from "../../src/types.js";
 import { memoryTerminal } from "../cli/memory-terminal.js";
 import type { Coco, CocoAnnotation } from "./runs.js";
-import { IMAGES, TINY, newFolder, readCoco, BOXES } from "./runs.js";
+import { IMAGES, TINY, readCoco, BOXES } from "./runs.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 /** A folder with two photographs, `images/`, and three boxes on the second, `boxes.json`. */
 export interface Place {
@@ -28,7 +29,7 @@ const NAMES = ["street.jpg", "park.jpg"];
 const IMAGE_ID = 1015;
 
 export async function newPlace(): Promise<Place> {
-  const folder = await newFolder();
+  const folder = temporaryFolder();
   const images = join(folder, "images"),
     boxes = join(folder, "boxes.json");
   await mkdir(images);

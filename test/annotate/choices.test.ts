@@ -5,7 +5,8 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { simplifyRing } from "../../src/geometry/simplify.js";
 import type { Ring } from "../../src/types.js";
 import type { Coco, CocoAnnotation, Ran } from "./runs.js";
-import { BOXES, FIXTURES, IMAGES, boxesWith, newFolder, readCoco, readJson, refusalOf, runAnnotate } from "./runs.js";
+import { BOXES, FIXTURES, IMAGES, boxesWith, readCoco, readJson, refusalOf, runAnnotate } from "./runs.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 /** Two pictures with 30 instances; with people, cars and houses; some truth as polygons, some as masks. */
 const FEW = ["street.jpg", "park.jpg"];
@@ -55,6 +56,7 @@ describe("--format: all of them in one run", () => {
       "label-studio.json",
       "label-studio-config.xml",
       "overlays/",
+      "gallery.html",
       "summary.json",
     ]);
     expect(
@@ -318,7 +320,7 @@ describe("--out -", () => {
 describe("--overlays", () => {
   /** A data set of one picture under many names; every third image has no boxes. */
   const many = async (count: number): Promise<{ images: string; boxes: string; names: string[] }> => {
-    const images = await newFolder();
+    const images = temporaryFolder();
     const tissue = await readFile(join(IMAGES, "tissue.jpg"));
     const names = Array.from({ length: count }, (_, i) => `frame-${String(i).padStart(3, "0")}.jpg`);
     await Promise.all(names.map((name) => writeFile(join(images, name), tissue)));

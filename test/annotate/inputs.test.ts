@@ -9,13 +9,13 @@ import {
   copyOfSample,
   hashesOf,
   memoryHost,
-  newFolder,
   newOut,
   readCoco,
   refusalOf,
   resultsOf,
   runAnnotate,
 } from "./runs.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const FORMATS = ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio"] as const;
 const SHORT: RunOptions = { maxSteps: 3, limit: 12 };
@@ -49,7 +49,7 @@ test("no byte of the sample changes, whatever is written in whatever way", async
 });
 
 test("no byte changes of inputs that go wrong either", async () => {
-  const folder = join(await newFolder(), "hostile");
+  const folder = join(temporaryFolder(), "hostile");
   await cp(HOSTILE, folder, { recursive: true });
   const before = await hashesOf(folder);
   const { summary } = await runAnnotate({
@@ -97,7 +97,7 @@ describe("an output folder inside the image folder", () => {
       batchSize: 4,
       out: join(folder, "deep", "out"),
     };
-    const straight = await runAnnotate({ ...input, out: await newOut() });
+    const straight = await runAnnotate({ ...input, out: newOut() });
     expect((await runAnnotate(input, memoryHost(1))).summary.stopped).toBe(true);
     expect((await runAnnotate({ ...input, resume: true })).summary).toMatchObject({ stopped: false, failed: 0 });
     expect(await resultsOf(input.out!)).toEqual(await resultsOf(straight.out));
@@ -133,7 +133,7 @@ describe("the image folder .", () => {
   });
 
   test("with a Cityscapes tree: polygons an earlier run wrote are not boxes", async () => {
-    const folder = join(await newFolder(), "cityscapes");
+    const folder = join(temporaryFolder(), "cityscapes");
     await cp(join(FIXTURES, "cityscapes"), folder, {
       recursive: true,
       filter: (path) => !path.includes("CityPersons"),
@@ -201,7 +201,7 @@ describe("an output folder that would write over an input is refused before anyt
   });
 
   test("boxes in the output folder under a name of their own stay as they are", async () => {
-    const out = await newFolder();
+    const out = temporaryFolder();
     await mkdir(join(out, "photos"));
     const sample = await copyOfSample();
     await cp(join(sample, "images"), join(out, "photos"), { recursive: true });

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { mergeRuns } from "../../src/merge/merge.js";
 import type { Coco, RunOptions } from "./runs.js";
-import { IMAGES, boxesWith, memoryHost, newFolder, newOut, readCoco, refusalOf, runAnnotate } from "./runs.js";
+import { IMAGES, boxesWith, memoryHost, newOut, readCoco, refusalOf, runAnnotate } from "./runs.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const SHORT: RunOptions = { maxSteps: 8 };
 /** Images that an earlier night had not seen. */
@@ -194,7 +195,7 @@ test("a polygon that a person corrected goes out as corrected, in every format; 
 });
 
 test("failures of the earlier run are tried again", async () => {
-  const photographs = await newFolder();
+  const photographs = temporaryFolder();
   await cp(IMAGES, photographs, { recursive: true });
   await writeFile(join(photographs, (await readCoco(sample)).images[1]!.file_name), "no photograph");
   const broken = await runAnnotate({ ...SHORT, boxes: sample, images: photographs });
@@ -205,7 +206,7 @@ test("failures of the earlier run are tried again", async () => {
 });
 
 test("a detector's list without image sizes stays complete: sizes of images that are not opened come from the earlier file", async () => {
-  const list = join(await newFolder(), "detections.json");
+  const list = join(temporaryFolder(), "detections.json");
   const { images, annotations } = await readCoco(sample);
   const nameOf = new Map(images.map((image) => [image.id, image.file_name]));
   await writeFile(
@@ -258,11 +259,11 @@ test("shards of a run with --only-new merge to the bytes of the whole", async ()
   const parts: string[] = [];
   for (const index of [1, 2])
     parts.push((await runAnnotate({ ...SHORT, boxes: sample, onlyNew: earlier, shard: { index, count: 2 } })).out);
-  const out = await newOut();
+  const out = newOut();
   const summary = await mergeRuns({ parts, out, force: false }, memoryHost());
   expect(summary.remaining).toBe(0);
   expect(await annotationsOf(out)).toBe(await annotationsOf(whole));
-  await expect(mergeRuns({ parts, out: await newOut(), force: false, onlyNew: whole }, memoryHost())).rejects.toThrow(
+  await expect(mergeRuns({ parts, out: newOut(), force: false, onlyNew: whole }, memoryHost())).rejects.toThrow(
     "expected the --only-new that the shards were drawn with",
   );
 });
@@ -271,11 +272,16 @@ describe("refused", () => {
   test.each<{ why: string; make: () => Promise<string>; exitCode: number; message: string }>([
     {
       why: "a file that is not there",
-      make: async () => join(await newFolder(), "none.json"),
+      make: () => Promise.resolve(join(temporaryFolder(), "none.json")),
       exitCode: 66,
       message: "annotations.json of an earlier run",
     },
-    { why: "a folder without annotations.json", make: newFolder, exitCode: 66, message: "annotations.json" },
+    {
+      why: "a folder without annotations.json",
+      make: () => Promise.resolve(temporaryFolder()),
+      exitCode: 66,
+      message: "annotations.json",
+    },
     {
       why: "no JSON",
       make: () => Promise.resolve(join(IMAGES, "park.jpg")),
@@ -285,7 +291,7 @@ describe("refused", () => {
     {
       why: "a results list",
       make: async () => {
-        const file = join(await newFolder(), "list.json");
+        const file = join(temporaryFolder(), "list.json");
         await writeFile(file, "[]");
         return file;
       },
@@ -299,7 +305,7 @@ describe("refused", () => {
   });
 
   test("the earlier file in the output folder, which --force would remove", async () => {
-    const out = await newOut();
+    const out = newOut();
     await mkdir(out);
     await cp(join(earlier, "annotations.json"), join(out, "annotations.json"));
     const error = await refusalOf({

@@ -3,7 +3,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import type { AnnotateSummary } from "../../src/annotate/summary.js";
-import { newFolder, readJson, runAnnotate } from "./runs.js";
+import { readJson, runAnnotate } from "./runs.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const NUMBERS = '"track_id":9007199254740993,"attributes":{"hash":-1610521604143693812,"x":[1e400,1.10,-0]}';
 const IMAGE = `{"id":1,"file_name":"park.jpg","asset_id":1610521604143693812,"width":640.0,"height":480}`;
@@ -19,7 +20,7 @@ let boxes: string;
 let out: string;
 let summary: AnnotateSummary;
 beforeAll(async () => {
-  boxes = join(await newFolder(), "boxes.json");
+  boxes = join(temporaryFolder(), "boxes.json");
   await writeFile(boxes, INPUT);
   ({ out, summary } = await runAnnotate({ boxes, existing: "keep", maxSteps: 8 }));
 });
@@ -44,7 +45,7 @@ test("COCO's readers find all they need, and an image without a usable name keep
 });
 
 test("an image on which nothing is drawn gets its size where the input has none: masks need it", async () => {
-  const path = join(await newFolder(), "boxes.json");
+  const path = join(temporaryFolder(), "boxes.json");
   const kept = KEPT.replace('"image_id":1', '"image_id":3');
   const images = '[{"id":3,"file_name":"park.jpg"},{"id":4,"file_name":"street.jpg"}]';
   await writeFile(path, `{"images":${images},"annotations":[${kept}],"categories":[{"id":1,"name":"thing"}]}`);
@@ -75,7 +76,7 @@ test("the stream has the lines of the file", async () => {
 });
 
 test("--only-new carries the numbers of both files", async () => {
-  const earlier = join(await newFolder(), "earlier.json");
+  const earlier = join(temporaryFolder(), "earlier.json");
   const text = (await writtenTo(out)).replace(
     NUMBERS,
     '"track_id":5.0,"reviewed_at":1610521604143693812,"reviews":[2.0]',

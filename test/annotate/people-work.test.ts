@@ -4,7 +4,8 @@ import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { JsonValue } from "../../src/types.js";
 import type { CocoAnnotation } from "./runs.js";
-import { IMAGES, newFolder, readCoco, readJson, runAnnotate } from "./runs.js";
+import { IMAGES, readCoco, readJson, runAnnotate } from "./runs.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const BOX = [266, 206, 68, 196];
 const SQUARE = [270, 210, 330, 210, 330, 400, 270, 400];
@@ -17,7 +18,7 @@ const PAIRS = [
 
 /** A folder with one photograph under the name, and a box file with these annotations. */
 async function place(name: string, fileName: string, annotations: readonly object[]): Promise<RunPlace> {
-  const folder = await newFolder();
+  const folder = temporaryFolder();
   const images = join(folder, "images");
   await mkdir(dirname(join(images, name)), { recursive: true });
   await copyFile(join(IMAGES, "park.jpg"), join(images, name));

@@ -12,13 +12,13 @@ import {
   boxesWith,
   journalOf,
   memoryHost,
-  newFolder,
   newOut,
   readJson,
   refusalOf,
   resultsOf,
   runAnnotate,
 } from "./runs.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 /** Two pictures, 13 boxes, one of them broken, in batches of four. */
 const NAMES = ["street.jpg", "park.jpg"];
@@ -110,7 +110,7 @@ describe("a torn journal", () => {
     const whole = await readFile(join(straight.out, "journal.ndjson"));
     const header = whole.indexOf(0x0a) + 1;
     for (const share of [0.2, 0.999]) {
-      const out = await newOut();
+      const out = newOut();
       await cp(straight.out, out, { recursive: true });
       await truncate(join(out, "journal.ndjson"), header + Math.floor((whole.length - header) * share));
       await runAnnotate({ ...OPTIONS, boxes, out, resume: true });
@@ -119,7 +119,7 @@ describe("a torn journal", () => {
   });
 
   test("with a damaged line in its middle names the line, draws that instance again, and comes to the same files", async () => {
-    const out = await newOut();
+    const out = newOut();
     await cp(straight.out, out, { recursive: true });
     const lines = (await readFile(join(out, "journal.ndjson"), "utf8")).split("\n");
     const at = lines.findIndex((line) => line.includes('"status":"done"'));
@@ -133,7 +133,7 @@ describe("a torn journal", () => {
   });
 
   test("without its first line is refused with a way out, and left as it was", async () => {
-    const out = await newOut();
+    const out = newOut();
     await cp(straight.out, out, { recursive: true });
     const lines = (await readFile(join(out, "journal.ndjson"), "utf8")).split("\n");
     await writeFile(join(out, "journal.ndjson"), lines.slice(1).join("\n"));
@@ -148,7 +148,7 @@ describe("a torn journal", () => {
 
 describe("a run that came to its end", () => {
   test("draws nothing again, and can write another format", async () => {
-    const out = await newOut();
+    const out = newOut();
     await cp(straight.out, out, { recursive: true });
     const { summary, host } = await runAnnotate({
       ...OPTIONS,
@@ -165,7 +165,7 @@ describe("a run that came to its end", () => {
   });
 
   test("tries failed instances again: an image that came back is drawn", async () => {
-    const images = await newFolder();
+    const images = temporaryFolder();
     for (const name of NAMES.slice(1)) await copyFile(join(IMAGES, name), join(images, name));
     const { summary, out } = await runAnnotate({ ...OPTIONS, images, boxes });
     expect(summary.failedByReason["image-missing"]).toBeGreaterThan(0);
@@ -187,7 +187,7 @@ describe("--resume refuses what would mix two runs in one folder, names the diff
       coco.annotations.pop();
     }, boxes);
   const otherModel = async (): Promise<string> => {
-    const folder = join(await newFolder(), "other");
+    const folder = join(temporaryFolder(), "other");
     await cp(TINY, folder, { recursive: true });
     const card = await readJson<{ normalization: { mean: number[] } }>(folder, "model.json");
     card.normalization.mean = [120, 127.5, 127.5];
@@ -223,7 +223,7 @@ describe("--resume refuses what would mix two runs in one folder, names the diff
   });
 
   test("the same boxes under another name, the same model under another path and the order of categories are no difference", async () => {
-    const folder = await newFolder();
+    const folder = temporaryFolder();
     await cp(TINY, join(folder, "tiny"), { recursive: true });
     await copyFile(boxes, join(folder, "renamed.json"));
     const first = await runAnnotate({ ...OPTIONS, boxes, categories: ["person", "car"] });
@@ -249,7 +249,7 @@ describe("the output folder", () => {
   test.each([{ resume: false }, { resume: true }])(
     "with a stranger's files in it: resume $resume",
     async ({ resume }) => {
-      const out = await newFolder();
+      const out = temporaryFolder();
       await writeFile(join(out, "thesis.txt"), "mine");
       await writeFile(join(out, "annotations.json"), "mine as well");
       const before = await resultsOf(out);
@@ -270,7 +270,7 @@ describe("the output folder", () => {
   });
 
   test("--force replaces the earlier run, all of it, and nothing else", async () => {
-    const out = await newOut();
+    const out = newOut();
     await runAnnotate({
       ...OPTIONS,
       boxes,

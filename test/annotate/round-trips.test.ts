@@ -14,7 +14,8 @@ import { rasterizePolygon } from "../../src/geometry/rasterize.js";
 import { rasterizePolygonPil } from "../../src/geometry/rasterize-pil.js";
 import { rleArea } from "../../src/geometry/rle.js";
 import type { Rle } from "../../src/types.js";
-import { newFolder, readJson, runAnnotate } from "./runs.js";
+import { readJson, runAnnotate } from "./runs.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const WIDTH = 200,
   HEIGHT = 120;
@@ -99,7 +100,7 @@ const OUTPUTS = { coco: "annotations.json", cityscapes: "cityscapes" } as const;
 
 let images: string;
 beforeAll(async () => {
-  images = await newFolder();
+  images = temporaryFolder();
   await mkdir(join(images, "leftImg8bit"));
   const noise = { type: "gaussian", mean: 128, sigma: 60 } as const;
   await sharp({ create: { width: WIDTH, height: HEIGHT, channels: 3, background: "#888", noise } })
@@ -108,7 +109,7 @@ beforeAll(async () => {
 });
 
 async function inputOf(format: keyof typeof INPUTS): Promise<{ boxes: string; dataset?: string }> {
-  const folder = await newFolder();
+  const folder = temporaryFolder();
   await mkdir(join(folder, "gt"));
   const { files } = INPUTS[format];
   for (const { name, content } of files) await writeFile(join(folder, name), JSON.stringify(content));
@@ -171,7 +172,7 @@ describe.each(Object.keys(INPUTS) as (keyof typeof INPUTS)[])("boxes of a %s inp
 });
 
 test("labels that Cityscapes does not know are said at once", async () => {
-  const folder = await newFolder();
+  const folder = temporaryFolder();
   const boxes = join(folder, "boxes.json");
   const named = [
     { id: 26, name: "dog" },

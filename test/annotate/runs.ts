@@ -2,9 +2,8 @@
  * Runs of the main path in this process, with a host in memory and the tiny model. Shared by the tests of annotate/.
  */
 import { createHash } from "node:crypto";
-import { cp, readFile, readdir, readlink, rm, writeFile } from "node:fs/promises";
+import { cp, readFile, readdir, readlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll } from "vitest";
 import { annotate } from "../../src/annotate/annotate.js";
 import { readJournal, toOutcome } from "../../src/runs/journal.js";
 import type { AnnotateHost, AnnotateOptions, AnnotateProgress, ReportedFailure } from "../../src/annotate/options.js";
@@ -19,21 +18,9 @@ export const BOXES = join(FIXTURES, "boxes.json");
 export const HOSTILE = join(FIXTURES, "hostile");
 export const TINY = join(FIXTURES, "models", "tiny-random");
 
-const folders: string[] = [];
-afterAll(async () => {
-  await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));
-});
-
-/** An empty folder, removed after the test file. */
-export async function newFolder(): Promise<string> {
-  const folder = temporaryFolder();
-  folders.push(folder);
-  return folder;
-}
-
 /** Path of an output folder that does not exist yet. */
-export async function newOut(): Promise<string> {
-  return join(await newFolder(), "out");
+export function newOut(): string {
+  return join(temporaryFolder(), "out");
 }
 
 export interface MemoryHost extends AnnotateHost {
@@ -102,7 +89,7 @@ export interface Ran {
 
 /** Annotates the sample unless told otherwise, into a new folder unless told otherwise. */
 export async function runAnnotate(options: RunOptions = {}, host = memoryHost()): Promise<Ran> {
-  const out = options.out ?? (await newOut());
+  const out = options.out ?? newOut();
   return { summary: await annotate({ ...DEFAULTS, ...options, out }, host), host, out };
 }
 
@@ -141,7 +128,7 @@ export const readCoco = (...path: string[]): Promise<Coco> => readJson<Coco>(...
 export async function boxesWith(change: (coco: Coco) => void, from = BOXES): Promise<string> {
   const coco = await readCoco(from);
   change(coco);
-  const path = join(await newFolder(), "boxes.json");
+  const path = join(temporaryFolder(), "boxes.json");
   await writeFile(path, JSON.stringify(coco));
   return path;
 }
@@ -182,7 +169,7 @@ export async function resultsOf(out: string): Promise<Record<string, string>> {
 
 /** A copy of the sample that may be written to. */
 export async function copyOfSample(): Promise<string> {
-  const folder = await newFolder();
+  const folder = temporaryFolder();
   await cp(IMAGES, join(folder, "images"), { recursive: true });
   await cp(BOXES, join(folder, "boxes.json"));
   return folder;

@@ -6,7 +6,7 @@ import { memoryTerminal } from "./memory-terminal.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 let folder: string;
-beforeEach(async () => {
+beforeEach(() => {
   folder = temporaryFolder();
 });
 

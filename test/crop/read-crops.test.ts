@@ -12,7 +12,7 @@ import { hostile, instanceOf, scene } from "./images.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 let folder = "";
-beforeAll(async () => {
+beforeAll(() => {
   folder = temporaryFolder();
 });
 

@@ -7,7 +7,8 @@ import { mergeRuns } from "../../src/merge/merge.js";
 import type { AnnotateSummary } from "../../src/annotate/summary.js";
 import { PolyrnnError } from "../../src/errors.js";
 import type { RunOptions } from "../annotate/runs.js";
-import { BOXES, boxesWith, memoryHost, newFolder, newOut, readCoco, readJson, runAnnotate } from "../annotate/runs.js";
+import { BOXES, boxesWith, memoryHost, newOut, readCoco, readJson, runAnnotate } from "../annotate/runs.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const COUNT = 4;
 const SHORT: RunOptions = { maxSteps: 5, formats: ["coco", "labelme"] };
@@ -27,7 +28,7 @@ interface Merged {
 }
 
 async function merge(parts: readonly string[], options: Partial<MergeOptions> = {}): Promise<Merged> {
-  const out = options.out ?? (await newOut());
+  const out = options.out ?? newOut();
   const host = memoryHost();
   return { summary: await mergeRuns({ force: false, ...options, parts, out }, host), out, notes: host.notes };
 }
@@ -43,7 +44,7 @@ async function refusal(parts: readonly string[], options: Partial<MergeOptions> 
 
 /** A copy of a part, to be changed. */
 async function copyOf(part: string): Promise<string> {
-  const out = await newOut();
+  const out = newOut();
   await cp(part, out, { recursive: true });
   return out;
 }
@@ -195,14 +196,14 @@ describe("what does not belong together is refused by name", () => {
   test("a doubled shard, with both folders; one folder under two names", async () => {
     const twin = await copyOf(parts[2]!);
     expect((await refusal([...parts, twin])).message).toContain(`shard 3/4 in ${parts[2]!} and ${twin}`);
-    const link = join(await newFolder(), "link");
+    const link = join(temporaryFolder(), "link");
     await symlink(parts[0]!, link);
     expect((await refusal([...parts, link])).message).toContain("which are one folder");
   });
 
   test("a run of the whole input, a folder without a run, shards drawn with --limit", async () => {
     expect((await refusal([whole])).message).toContain("received a run of the whole input");
-    expect((await refusal([await newFolder()])).exitCode).toBe(66);
+    expect((await refusal([temporaryFolder()])).exitCode).toBe(66);
     const limited = await runAnnotate({ ...SHORT, boxes, limit: 2, shard: { index: 1, count: 2 } });
     expect((await refusal([limited.out])).message).toContain("--limit 2");
   });
@@ -263,7 +264,7 @@ describe("what does not belong together is refused by name", () => {
 
 describe("where things lie", () => {
   test("boxes that moved are named with --boxes, and checked", async () => {
-    const moved = join(await newFolder(), "moved.json");
+    const moved = join(temporaryFolder(), "moved.json");
     await cp(boxes, moved);
     const { out } = await merge(parts, { boxes: moved });
     expect(await readFile(join(out, "annotations.json"), "utf8")).toBe(
@@ -290,7 +291,7 @@ describe("where things lie", () => {
   });
 
   test("a folder with something in it needs force; a part is never written over", async () => {
-    const out = await newFolder();
+    const out = temporaryFolder();
     await writeFile(join(out, "mine.txt"), "mine");
     expect((await refusal(parts, { out })).exitCode).toBe(73);
     await merge(parts, { out, force: true });

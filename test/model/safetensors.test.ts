@@ -10,7 +10,7 @@ import type { WeightTensor } from "../../src/model/safetensors.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 let folder: string;
-beforeAll(async () => {
+beforeAll(() => {
   folder = temporaryFolder();
 });
 

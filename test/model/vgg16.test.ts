@@ -90,7 +90,7 @@ function expectSamples(name: string, values: Float32Array, { range, stride, samp
 
 describe("importing ImageNet weights", () => {
   let folder: string;
-  beforeEach(async () => {
+  beforeEach(() => {
     folder = temporaryFolder();
   });
 

@@ -3,9 +3,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { mergeRuns } from "../../src/merge/merge.js";
-import { newFolder, newOut, readCoco, refusalOf, runAnnotate } from "../annotate/runs.js";
+import { newOut, readCoco, refusalOf, runAnnotate } from "../annotate/runs.js";
 import type { CocoAnnotation } from "../annotate/runs.js";
 import { accept, linesOf, newRun, openSession } from "./reviews.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 /** Accepts the first, moves a vertex of the second, rejects the third. @returns their annotation ids */
 async function decideThree(folder: string): Promise<number[]> {
@@ -28,7 +29,7 @@ const marksOf = (annotations: readonly CocoAnnotation[], ids: readonly number[])
   });
 
 test("shards that several people reviewed merge, decisions included, and the merged run can be reviewed on", async () => {
-  const folder = await newFolder();
+  const folder = temporaryFolder();
   const parts = [join(folder, "part-1"), join(folder, "part-2")];
   const ids: number[] = [];
   for (const [at, out] of parts.entries()) {
@@ -67,7 +68,7 @@ test("a run never replaces a folder that holds a review, and resuming leaves the
   expect(await readFile(join(folder, "journal.ndjson"))).toEqual(journal);
   await runAnnotate({ out: folder, candidates: 1, resume: true });
   expect(await linesOf(folder)).toEqual(lines);
-  const fresh = await newOut();
+  const fresh = newOut();
   await runAnnotate({ out: fresh, candidates: 1 });
   await runAnnotate({ out: fresh, candidates: 1, force: true });
 });

@@ -8,12 +8,13 @@ import type { ReviewServer } from "../../src/review/server.js";
 import { startServer } from "../../src/review/server.js";
 import type { ReviewOptions } from "../../src/review/session.js";
 import { ReviewSession } from "../../src/review/session.js";
-import { newFolder, runAnnotate } from "../annotate/runs.js";
+import { runAnnotate } from "../annotate/runs.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 let finished: Promise<string> | undefined;
 
 async function makeRun(): Promise<string> {
-  const out = join(await newFolder(), "run");
+  const out = join(temporaryFolder(), "run");
   await runAnnotate({ out, candidates: 1 });
   return out;
 }
@@ -21,7 +22,7 @@ async function makeRun(): Promise<string> {
 /** A run folder of its own. */
 export async function newRun(): Promise<string> {
   finished ??= makeRun();
-  const copy = join(await newFolder(), "polyrnn-out");
+  const copy = join(temporaryFolder(), "polyrnn-out");
   await cp(await finished, copy, { recursive: true });
   return copy;
 }

@@ -11,7 +11,7 @@ import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 let folder: string;
 let path: string;
-beforeEach(async () => {
+beforeEach(() => {
   folder = temporaryFolder();
   path = join(folder, "journal.ndjson");
 });

@@ -14,7 +14,7 @@ import { temporaryFolder } from "../helpers/temporary-folder.js";
 let folder: string;
 let notes: string[];
 const children: ChildProcess[] = [];
-beforeEach(async () => {
+beforeEach(() => {
   folder = temporaryFolder();
   notes = [];
 });

@@ -7,7 +7,7 @@ import { sampleHistory } from "./page/sample-history.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 let folder: string;
-beforeEach(async () => {
+beforeEach(() => {
   folder = temporaryFolder();
 });
 

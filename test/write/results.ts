@@ -10,7 +10,7 @@ import { temporaryFolder } from "../helpers/temporary-folder.js";
 /** An empty folder per test, removed afterwards. */
 export function useFolder(): { readonly path: string } {
   const folder = { path: "" };
-  beforeEach(async () => {
+  beforeEach(() => {
     folder.path = temporaryFolder();
   });
   return folder;

@@ -5,7 +5,7 @@ import { loadTfjs } from "../../../src/engine/tfjs/load.js";
 import { temporaryFolder } from "../../helpers/temporary-folder.js";
 
 let folder: string;
-beforeAll(async () => {
+beforeAll(() => {
   folder = temporaryFolder();
 });
 afterEach(() => {

@@ -1,0 +1,99 @@
+/** What a person can do: one table for the keys, the buttons and the help. */
+export type ActionName =
+  | "accept"
+  | "reject"
+  | "skip"
+  | "next"
+  | "previous"
+  | "undo"
+  | "redo"
+  | "redraw"
+  | "redrawBefore"
+  | "network"
+  | "add"
+  | "delete"
+  | "box"
+  | "manual"
+  | "category"
+  | "hide"
+  | "zoomIn"
+  | "zoomOut"
+  | "fit"
+  | "darker"
+  | "brighter"
+  | "flatter"
+  | "crisper"
+  | "take"
+  | "leave"
+  | "export"
+  | "help";
+
+export interface Action {
+  readonly name: ActionName;
+  /** As `event.key` has it, letters in lower case, with "Ctrl+" before it where it is held. */
+  readonly keys: readonly string[];
+  /** On the button. */
+  readonly label: string;
+  readonly key: string;
+  readonly about: string;
+  readonly place: "decisions" | "tools" | "elsewhere";
+}
+
+const row = (
+  [name, place]: readonly [ActionName, Action["place"]],
+  keys: readonly string[],
+  [label, key]: readonly [string, string],
+  about: string,
+): Action => ({ name, keys, label, key, about, place });
+
+export const ACTIONS: readonly Action[] = [
+  row(["accept", "decisions"], ["Enter"], ["Accept", "Enter"], "accept what is shown, go on"),
+  row(["reject", "decisions"], ["x"], ["Reject", "X"], "leave the instance out of the files; the reason is optional"),
+  row(["skip", "decisions"], ["s"], ["Skip", "S"], "leave it open"),
+  row(["previous", "decisions"], ["a", "ArrowLeft"], ["Previous", "A"], "without a decision; changes are kept"),
+  row(["next", "decisions"], ["d", "ArrowRight"], ["Next", "D"], "without a decision; changes are kept"),
+  row(["undo", "tools"], ["Ctrl+z"], ["Undo", "Ctrl+Z"], "take back an edit; when none is left, the last decision"),
+  row(["redo", "tools"], ["Ctrl+Z", "Ctrl+y"], ["Redo", "Ctrl+Shift+Z"], "do it again"),
+  row(
+    ["redraw", "tools"],
+    ["r"],
+    ["Redraw", "R"],
+    "the network draws what comes after the vertex; again: its next way",
+  ),
+  row(["redrawBefore", "tools"], ["R"], ["Before", "Shift+R"], "the network draws what comes before the vertex"),
+  row(["network", "tools"], ["g"], ["Network", "G"], "proposals on or off"),
+  row(["add", "tools"], ["i"], ["Add", "I"], "a vertex behind this one; or click on an edge"),
+  row(["delete", "tools"], ["Delete", "Backspace"], ["Delete", "Del"], "the vertex; or Alt+click"),
+  row(["box", "tools"], ["b"], ["Box", "B"], "drag a new box, or click two corners"),
+  row(["manual", "tools"], ["p"], ["Draw", "P"], "draw by hand: click, click, Enter"),
+  row(["hide", "tools"], ["t"], ["Hide", "T"], "hide the polygon while held"),
+  row(["fit", "tools"], ["0"], ["Fit", "0"], "the whole picture"),
+  row(["zoomIn", "tools"], ["+", "="], ["Zoom in", "+"], "or the wheel"),
+  row(["zoomOut", "tools"], ["-"], ["Zoom out", "-"], "Space held and drag, or the middle button: pan"),
+  row(["export", "tools"], [], ["Export", ""], "write the files with the decisions"),
+  row(["help", "tools"], ["?"], ["Keys", "?"], "this list"),
+  row(["take", "elsewhere"], [" "], ["Take", "Space"], "take the network's way (dashed), or click on it"),
+  row(["leave", "elsewhere"], ["Escape"], ["Leave", "Esc"], "leave it; end what was begun"),
+  row(["category", "elsewhere"], ["c"], ["Category", "C, 1-9"], "choose a category"),
+  row(["darker", "elsewhere"], ["["], ["Darker", "[ ]"], "brightness"),
+  row(["brighter", "elsewhere"], ["]"], ["Brighter", "]"], "brightness"),
+  row(["flatter", "elsewhere"], ["{"], ["Flatter", "{ }"], "contrast"),
+  row(["crisper", "elsewhere"], ["}"], ["Crisper", "}"], "contrast"),
+];
+
+const BY_KEY = new Map(ACTIONS.flatMap(({ name, keys }) => keys.map((key) => [key, name] as const)));
+
+/** @returns the action of a pressed key, or the digit of a category; `event.key`, so that every layout works */
+export function actionOf(event: KeyboardEvent): ActionName | number | undefined {
+  if (event.altKey) return undefined;
+  const isHeld = event.ctrlKey || event.metaKey;
+  const { key } = event;
+  if (isHeld) return BY_KEY.get(`Ctrl+${event.shiftKey ? key.toUpperCase() : key.toLowerCase()}`);
+  if (/^[1-9]$/.test(key)) return Number(key);
+  const isLetter = /^[a-z]$/i.test(key);
+  return BY_KEY.get(isLetter ? (event.shiftKey ? key.toUpperCase() : key.toLowerCase()) : key);
+}
+
+/** WCAG 2.1.4: keys that are a single character can be switched off. */
+export const isCharacter = ({ key, ctrlKey, metaKey }: KeyboardEvent): boolean =>
+  key.length === 1 && key !== " " && !ctrlKey && !metaKey;
