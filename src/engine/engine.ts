@@ -7,7 +7,7 @@
  *     decoding.select(rows)  -> the Decoding of some of its rows
  */
 
-export type EngineName = "onnxruntime" | "tfjs";
+export type EngineName = "onnxruntime" | "tfjs" | "wgsl";
 export type DeviceName = "cpu" | "webgpu" | "cuda";
 
 /** The vertices a step sees, one entry per row, each 0..784; 784 means no vertex (an all-zero grid). */

@@ -196,7 +196,7 @@ const RESULT = closed({
   type: { const: "polyrnn-result" },
   version: { const: JOB_VERSION },
   model: sha256,
-  engine: { enum: ["onnxruntime", "tfjs"] },
+  engine: { enum: ["onnxruntime", "tfjs", "wgsl"] },
   device: { enum: ["cpu", "webgpu", "cuda"] },
   engineVersion: label,
   milliseconds: closed({ decode: milliseconds, crop: milliseconds, encode: milliseconds, steps: milliseconds }),

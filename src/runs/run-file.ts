@@ -167,7 +167,7 @@ const checkRecord = lazily(() =>
         type: "object",
         required: ["name", "device", "version"],
         properties: {
-          name: { enum: ["onnxruntime", "tfjs", "queue", "several"] },
+          name: { enum: ["onnxruntime", "tfjs", "wgsl", "queue", "several"] },
           device: { enum: ["cpu", "webgpu", "cuda", "queue", "several"] },
           version: shortText,
         },

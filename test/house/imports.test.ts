@@ -78,6 +78,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   "@tensorflow/tfjs-core": /^engine\/tfjs\//,
   "onnxruntime-node": /^engine\/onnx\//,
   protobufjs: /^engine\/onnx\//,
+  webgpu: /^engine\/webgpu\//,
   bullmq: /^queue\//,
   ioredis: /^queue\//,
   "prom-client": /^queue\//,

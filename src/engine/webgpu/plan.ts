@@ -1,0 +1,182 @@
+/**
+ * Which kernels compute a network, as data: what each reads and writes, and what is fused into it. No device is named
+ * here.
+ *
+ * A kernel has at most one heavy node, a convolution or a dense layer. What follows it value by value (bias, ReLU,
+ * residual, a whole LSTM cell) is computed before the result is stored. What only moves values (concatenation, slices,
+ * vertex lookup, normalization) is computed while they are read. Only the rest goes through memory.
+ */
+import type { Operation, PlanNode } from "./record.js";
+
+export interface Kernel {
+  /** Absent: a kernel of values alone. */
+  readonly heavy?: PlanNode;
+  /** What is stored, in the order in which it is computed. All have one shape. */
+  readonly roots: readonly PlanNode[];
+  /**
+   * Equal parts of the heavy node's channels that one value of a root is made of: 4 where an LSTM cell follows its
+   * gates.
+   */
+  readonly parts: number;
+  /** Stored values and inputs that are read. */
+  readonly reads: readonly PlanNode[];
+}
+
+export interface Plan {
+  /** In an order in which they can run. */
+  readonly kernels: readonly Kernel[];
+  /** Nodes that lie in memory: inputs and roots. */
+  readonly stored: ReadonlySet<PlanNode>;
+  readonly outputs: Readonly<Record<string, PlanNode>>;
+}
+
+/** Parts that fit one vector of a shader. */
+const MAX_PARTS = 4;
+
+type Kind = Operation["kind"];
+const HEAVY: ReadonlySet<Kind> = new Set<Kind>(["conv", "dense"]);
+/** Computed from operands at the same place. */
+const LOCAL: ReadonlySet<Kind> = new Set<Kind>([
+  "add",
+  "multiply",
+  "relu",
+  "relu6",
+  "sigmoid",
+  "tanh",
+  "affine",
+  "map",
+  "slice",
+]);
+/** So cheap that a convolution computes them wherever it reads. */
+const MOVES: ReadonlySet<Kind> = new Set<Kind>(["concat", "slice", "flatten", "pad", "lookup", "normalize"]);
+
+export function planKernels(outputs: Readonly<Record<string, PlanNode>>): Plan {
+  const nodes = reachable(Object.values(outputs));
+  const consumers = new Map<PlanNode, PlanNode[]>(nodes.map((node) => [node, []]));
+  for (const node of nodes) for (const operand of new Set(node.from)) consumers.get(operand)!.push(node);
+  const stored = mustBeStored(nodes, Object.values(outputs));
+  const kernelOf = new Map<PlanNode, Omit<Kernel, "reads">>();
+  for (const heavy of nodes.filter(({ operation }) => HEAVY.has(operation.kind))) {
+    const fused = followers(heavy, { consumers, stored, taken: kernelOf });
+    const kernel = fused ?? { heavy, roots: [heavy], parts: 1 };
+    for (const root of kernel.roots) {
+      stored.add(root);
+      kernelOf.set(root, kernel);
+    }
+  }
+  for (const node of stored) {
+    if (node.operation.kind !== "input" && !kernelOf.has(node)) kernelOf.set(node, { roots: [node], parts: 1 });
+  }
+  return { kernels: inOrder(kernelOf, stored, Object.values(outputs)), stored, outputs };
+}
+
+/** In the order of recording. */
+function reachable(outputs: readonly PlanNode[]): PlanNode[] {
+  const seen = new Set<PlanNode>();
+  const pending = [...outputs];
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    if (seen.has(node)) continue;
+    seen.add(node);
+    pending.push(...node.from);
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+/** Inputs, outputs, and what is read at many places: by convolutions, dense layers, pooling and resizing. */
+function mustBeStored(nodes: readonly PlanNode[], outputs: readonly PlanNode[]): Set<PlanNode> {
+  const stored = new Set(outputs);
+  const store = (node: PlanNode): void => {
+    if (MOVES.has(node.operation.kind)) node.from.forEach(store);
+    else stored.add(node);
+  };
+  for (const node of nodes) {
+    const { kind } = node.operation;
+    if (kind === "input") stored.add(node);
+    if (kind === "conv" || kind === "pool" || kind === "resize") node.from.forEach(store);
+    if (kind === "dense") stored.add(node.from[0]!);
+  }
+  return stored;
+}
+
+interface Context {
+  readonly consumers: ReadonlyMap<PlanNode, readonly PlanNode[]>;
+  readonly stored: ReadonlySet<PlanNode>;
+  readonly taken: ReadonlyMap<PlanNode, unknown>;
+}
+
+/** What can be computed from a heavy node before anything is stored; undefined where the node itself must be. */
+function followers(heavy: PlanNode, { consumers, stored, taken }: Context): Omit<Kernel, "reads"> | undefined {
+  if (stored.has(heavy)) return undefined;
+  const inside = new Set<PlanNode>([heavy]);
+  const roots = new Set<PlanNode>();
+  const slices: PlanNode[] = [];
+  const pending = [heavy];
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    for (const consumer of consumers.get(node)!) {
+      const { kind } = consumer.operation;
+      if (!LOCAL.has(kind) || taken.has(consumer)) return undefined;
+      if (inside.has(consumer)) continue;
+      inside.add(consumer);
+      if (kind === "slice") slices.push(consumer);
+      if (stored.has(consumer)) roots.add(consumer);
+      else pending.push(consumer);
+    }
+  }
+  const all = [...roots].sort((a, b) => a.id - b.id);
+  const [channels] = all[0]!.shape;
+  const parts = heavy.shape[0] / channels;
+  const isEven =
+    all.every(({ shape }) => shape[0] === channels) &&
+    slices.every(
+      ({ operation, shape }) => operation.kind === "slice" && shape[0] === channels && operation.start % channels === 0,
+    ) &&
+    (parts === 1 ? slices.length === 0 : slices.every(({ from }) => from[0]!.shape[0] === heavy.shape[0]));
+  if (!isEven || !Number.isInteger(parts) || parts > MAX_PARTS) return undefined;
+  if (parts > 1 && heavy.operation.kind === "dense") return undefined;
+  if (parts > 1 && heavy.operation.kind === "conv" && heavy.operation.depthwise) return undefined;
+  // Nothing that is read may wait for this very kernel.
+  if (readsOf(all, heavy, stored, new Set(all)).some((read) => dependsOn(read, heavy))) return undefined;
+  return { heavy, roots: all, parts };
+}
+
+function dependsOn(node: PlanNode, on: PlanNode): boolean {
+  return reachable([node]).includes(on);
+}
+
+/** @param own computed by the kernel itself */
+function readsOf(
+  roots: readonly PlanNode[],
+  heavy: PlanNode | undefined,
+  stored: ReadonlySet<PlanNode>,
+  own: ReadonlySet<PlanNode>,
+): PlanNode[] {
+  const reads = new Set<PlanNode>();
+  const seen = new Set<PlanNode>();
+  const visit = (node: PlanNode): void => {
+    if (seen.has(node)) return;
+    seen.add(node);
+    if (node !== heavy && !own.has(node) && (stored.has(node) || HEAVY.has(node.operation.kind))) reads.add(node);
+    else node.from.forEach(visit);
+  };
+  roots.forEach(visit);
+  return [...reads].sort((a, b) => a.id - b.id);
+}
+
+function inOrder(
+  kernelOf: ReadonlyMap<PlanNode, Omit<Kernel, "reads">>,
+  stored: ReadonlySet<PlanNode>,
+  outputs: readonly PlanNode[],
+): Kernel[] {
+  const ordered: Kernel[] = [];
+  const done = new Set<Omit<Kernel, "reads">>();
+  const visit = (node: PlanNode): void => {
+    const kernel = kernelOf.get(node);
+    if (kernel === undefined || done.has(kernel)) return;
+    done.add(kernel);
+    const reads = readsOf(kernel.roots, kernel.heavy, stored, new Set(kernel.roots));
+    reads.forEach(visit);
+    ordered.push({ ...kernel, reads });
+  };
+  outputs.forEach(visit);
+  return ordered;
+}

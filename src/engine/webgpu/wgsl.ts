@@ -1,0 +1,378 @@
+/**
+ * A kernel of the plan as WGSL. Tensors are [B, C, H, W] float32. Every node of a kernel is a function of (batch,
+ * channel, row, column); a stored one reads its buffer. A thread of a convolution computes TILE columns of four
+ * channels, or of the parts that one channel of a cell is made of.
+ */
+import type { WeightedNetwork } from "../../model/model.js";
+import { EOS, GRID_SIZE } from "../../geometry/grid.js";
+import type { Kernel } from "./plan.js";
+import type { PlanNode } from "./record.js";
+import { elements } from "./record.js";
+
+export interface Shader {
+  readonly code: string;
+  /** Kernels of convolutions, four lanes a vector; empty where there are none. Binding 0. */
+  readonly vectors: Float32Array;
+  /** Biases, dense rows, maps and tables. Binding 1. */
+  readonly constants: Float32Array;
+  /** Buffers from binding 2 on: what is read, then what is stored. */
+  readonly buffers: readonly PlanNode[];
+  /** Workgroups for a batch. */
+  readonly groups: (batch: number) => readonly [number, number, number];
+}
+
+/** Columns a thread computes. */
+const TILE = 4;
+const LANES = 4;
+const THREADS = 64;
+/** Rows of the batch that share one reading of a dense layer's weights. */
+const DENSE_ROWS = 8;
+
+type Weights = WeightedNetwork["weights"];
+
+export function shaderOf(kernel: Kernel, weights: Weights): Shader {
+  const text = new ShaderText(kernel, weights);
+  const { heavy } = kernel;
+  if (heavy?.operation.kind === "conv") return text.convolution(heavy);
+  if (heavy?.operation.kind === "dense") return text.dense(heavy);
+  return text.values();
+}
+
+class ShaderText {
+  private readonly constants: Float32Array[] = [];
+  private constantCount = 0;
+  private readonly offsets = new Map<string, number>();
+  /** By name. */
+  private readonly functions = new Map<string, string>();
+  private readonly buffers: readonly PlanNode[];
+
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly weights: Weights,
+  ) {
+    this.buffers = [...kernel.reads, ...kernel.roots];
+  }
+
+  convolution(node: PlanNode): Shader {
+    const { operation, from, shape } = node;
+    if (operation.kind !== "conv") throw new Error("not a convolution");
+    const { size, stride, dilation, before, depthwise } = operation;
+    const [channels, height, width] = shape;
+    const [inputs, inHeight, inWidth] = from[0]!.shape;
+    const { parts } = this.kernel;
+    const perThread = parts > 1 ? 1 : LANES;
+    const groupCount = Math.ceil(channels / parts / perThread);
+    const tiles = Math.ceil(width / TILE);
+    const total = groupCount * height * tiles;
+    const span = (TILE - 1) * stride + (size - 1) * dilation + 1;
+    const channelOf = (lane: number): string =>
+      parts > 1 ? `(o0 + ${(lane * channels) / parts}u)` : `min(o0 + ${lane}u, ${channels - 1}u)`;
+    const lanes = (value: (lane: number) => string): string =>
+      `vec4f(${[0, 1, 2, 3].map((lane) => (lane < Math.max(parts, perThread) ? value(lane) : "0.0")).join(", ")})`;
+    const bias = this.weights.has(`${operation.weights}.bias`) ? this.weight(`${operation.weights}.bias`) : undefined;
+    const start = bias === undefined ? "vec4f()" : lanes((lane) => `K[${bias}u + ${channelOf(lane)}]`);
+    const input = this.call(from[0]!);
+    // No branch and one copy of each: drivers unroll short loops themselves, but SwiftShader needs minutes to compile
+    // nine inlined copies of a reading with branches.
+    const load = `fn load(b: u32, c: u32, y: i32, x: i32) -> f32 {
+  let isInside = y >= 0 && x >= 0 && y < ${inHeight} && x < ${inWidth};
+  return select(0.0, ${input}(b, c, u32(clamp(y, 0, ${inHeight - 1})), u32(clamp(x, 0, ${inWidth - 1}))), isInside);
+}`;
+    const reading = depthwise
+      ? range(LANES)
+          .map((lane) => `near[i][${lane}] = load(b, ${channelOf(lane)}, y, x + i32(i));`)
+          .join(" ")
+      : "near[i] = load(b, ci, y, x + i32(i));";
+    const products = range(size).flatMap((kx) => [
+      `let w${kx} = V[at + ${kx}u];`,
+      ...range(TILE).map((t) => `a[${t}] += w${kx} * near[${t * stride + kx * dilation}];`),
+    ]);
+    const main = `@compute @workgroup_size(${THREADS}) fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= ${total}u) { return; }
+  let b = id.z;
+  let tile = id.x % ${tiles}u;
+  let row = (id.x / ${tiles}u) % ${height}u;
+  let group = id.x / ${tiles * height}u;
+  let o0 = group * ${perThread}u;
+  let start = ${start};
+  var a = array<vec4f, ${TILE}>(${range(TILE)
+    .map(() => "start")
+    .join(", ")});
+  var near: array<${depthwise ? "vec4f" : "f32"}, ${span}>;
+  let x = i32(tile) * ${TILE * stride} - ${before};
+  for (var ci = 0u; ci < ${depthwise ? 1 : inputs}u; ci++) {
+    for (var ky = 0u; ky < ${size}u; ky++) {
+      let y = i32(row) * ${stride} - ${before} + i32(ky) * ${dilation};
+      let at = ((group * ${depthwise ? 1 : inputs}u + ci) * ${size}u + ky) * ${size}u;
+      for (var i = 0u; i < ${span}u; i++) { ${reading} }
+      ${products.join("\n      ")}
+    }
+  }
+  for (var t = 0u; t < ${TILE}u; t++) { finish(b, o0, row, tile * ${TILE}u + t, a[t]); }
+}
+fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
+  if (x >= ${width}u) { return; }
+  ${
+    parts > 1
+      ? `acc = a; let c = o0; ${this.store()}`
+      : `for (var lane = 0u; lane < min(${LANES}u, ${channels}u - o0); lane++) {
+    acc.x = a[lane]; let c = o0 + lane; ${this.store()}
+  }`
+  }
+}`;
+    const vectors = packKernels(this.valuesOf(`${operation.weights}.weight`), {
+      channels,
+      inputs: depthwise ? 1 : inputs,
+      taps: size * size,
+      parts,
+    });
+    return this.shader(`${load}\n${main}`, vectors, (batch) => [Math.ceil(total / THREADS), 1, batch]);
+  }
+
+  dense(node: PlanNode): Shader {
+    const { operation, from, shape } = node;
+    if (operation.kind !== "dense") throw new Error("not a dense layer");
+    const inputs = elements(from[0]!.shape);
+    const rows = this.weight(`${operation.weights}.weight`);
+    const bias = this.weight(`${operation.weights}.bias`);
+    const source = `B${this.buffers.indexOf(from[0]!)}`;
+    const sums = range(DENSE_ROWS);
+    const main = `var<workgroup> sums: array<f32, ${DENSE_ROWS * THREADS}>;
+@compute @workgroup_size(${THREADS}) fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) li: u32) {
+  let batch = arrayLength(&${source}) / ${inputs}u;
+  let o = group.x;
+  let b0 = group.y * ${DENSE_ROWS}u;
+  ${sums.map((r) => `var s${r} = 0.0; let at${r} = min(b0 + ${r}u, batch - 1u) * ${inputs}u;`).join("\n  ")}
+  for (var k = li; k < ${inputs}u; k += ${THREADS}u) {
+    let w = K[${rows}u + o * ${inputs}u + k];
+    ${sums.map((r) => `s${r} += w * ${source}[at${r} + k];`).join("\n    ")}
+  }
+  ${sums.map((r) => `sums[${r * THREADS}u + li] = s${r};`).join(" ")}
+  workgroupBarrier();
+  let b = b0 + li;
+  if (li >= ${DENSE_ROWS}u || b >= batch) { return; }
+  var sum = K[${bias}u + o];
+  for (var k = 0u; k < ${THREADS}u; k++) { sum += sums[li * ${THREADS}u + k]; }
+  acc.x = sum;
+  let c = o; let y = 0u; let x = 0u;
+  ${this.store()}
+}`;
+    return this.shader(main, new Float32Array(4), (batch) => [shape[0], Math.ceil(batch / DENSE_ROWS), 1]);
+  }
+
+  values(): Shader {
+    const [channels, height, width] = this.kernel.roots[0]!.shape;
+    const total = channels * height * width;
+    const main = `@compute @workgroup_size(${THREADS}) fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= ${total}u) { return; }
+  let b = id.z; let c = id.x / ${height * width}u; let y = (id.x / ${width}u) % ${height}u; let x = id.x % ${width}u;
+  ${this.store()}
+}`;
+    return this.shader(main, new Float32Array(4), (batch) => [Math.ceil(total / THREADS), 1, batch]);
+  }
+
+  private shader(main: string, vectors: Float32Array, groups: Shader["groups"]): Shader {
+    const constants = new Float32Array(Math.max(1, this.constantCount));
+    let at = 0;
+    for (const values of this.constants) {
+      constants.set(values, at);
+      at += values.length;
+    }
+    const bindings = this.buffers.map((node, at) => {
+      const access = at < this.kernel.reads.length ? "read" : "read_write";
+      return `@group(0) @binding(${at + 2}) var<storage, ${access}> B${at}: array<${elementOf(node)}>;`;
+    });
+    const code = [
+      "@group(0) @binding(0) var<storage, read> V: array<vec4f>;",
+      "@group(0) @binding(1) var<storage, read> K: array<f32>;",
+      ...bindings,
+      "var<private> acc: vec4f;",
+      ...this.kernel.roots.map((_, at) => `var<private> root${at}: f32;`),
+      ...this.functions.values(),
+      main,
+    ].join("\n");
+    return { code, vectors, constants, buffers: this.buffers, groups };
+  }
+
+  /** Statements that compute and store every root at (b, c, y, x). */
+  private store(): string {
+    return this.kernel.roots
+      .map((root, at) => {
+        const index = indexOf(root);
+        const buffer = `B${this.kernel.reads.length + at}`;
+        return `root${at} = ${this.computed(root)}(b, c, y, x); ${buffer}[${index}] = root${at};`;
+      })
+      .join(" ");
+  }
+
+  /** Name of the function that computes a root. */
+  private computed(root: PlanNode): string {
+    return root === this.kernel.heavy ? this.call(root) : this.declare(`compute${root.id}`, () => this.body(root));
+  }
+
+  private declare(name: string, body: () => string): string {
+    if (!this.functions.has(name)) {
+      this.functions.set(name, ""); // a network has no circles, but a node may be reached twice
+      this.functions.set(name, `fn ${name}(b: u32, c: u32, y: u32, x: u32) -> f32 { ${body()} }`);
+    }
+    return name;
+  }
+
+  /** Name of the function that gives a node's value. */
+  private call(node: PlanNode): string {
+    return this.declare(`v${node.id}`, () => {
+      const { heavy, parts, roots, reads } = this.kernel;
+      if (node === heavy) return `return ${parts === 1 ? "acc.x" : `acc[c / ${node.shape[0] / parts}u]`};`;
+      if (roots.includes(node)) return `return root${roots.indexOf(node)};`;
+      if (reads.includes(node)) return `return B${reads.indexOf(node)}[${indexOf(node)}];`;
+      return this.body(node);
+    });
+  }
+
+  /** Statements that return a node's value from its operands. */
+  private body({ operation, from, shape }: PlanNode): string {
+    const at = (operand: PlanNode, place = "b, c, y, x"): string => `${this.call(operand)}(${place})`;
+    const [x, other] = from;
+    switch (operation.kind) {
+      case "add":
+        return `return ${at(x!)} + ${at(other!)};`;
+      case "multiply":
+        return `return ${at(x!)} * ${at(other!)};`;
+      case "relu":
+        return `return max(${at(x!)}, 0.0);`;
+      case "relu6":
+        return `return clamp(${at(x!)}, 0.0, 6.0);`;
+      case "sigmoid": // exp stays finite: shaders may assume that every number is
+        return `return 1.0 / (1.0 + exp(clamp(-${at(x!)}, -80.0, 80.0)));`;
+      case "tanh":
+        return `return tanh(clamp(${at(x!)}, -15.0, 15.0));`;
+      case "affine":
+        return `return ${at(x!)} * ${float(operation.scale)} + ${float(operation.offset)};`;
+      case "map":
+        return `return ${at(x!)} * K[${this.weight(`${operation.weights}.weight`)}u + (c * ${shape[1]}u + y) * ${shape[2]}u + x];`;
+      case "slice":
+        return `return ${at(x!, `b, c + ${operation.start}u, y, x`)};`;
+      case "concat": {
+        let start = 0;
+        const lines = from.map((part) => {
+          const line = `if (c < ${start + part.shape[0]}u) { return ${at(part, `b, c - ${start}u, y, x`)}; }`;
+          start += part.shape[0];
+          return line;
+        });
+        return `${lines.join(" ")} return 0.0;`;
+      }
+      case "flatten": {
+        const [, height, width] = x!.shape;
+        return `return ${at(x!, `b, c / ${height * width}u, (c / ${width}u) % ${height}u, c % ${width}u`)};`;
+      }
+      case "pad":
+        return `if (c < ${x!.shape[0]}u) { return ${at(x!)}; } return 0.0;`;
+      case "lookup": {
+        const { name, values, channels } = operation.table;
+        const table = this.constant(name, values);
+        const indices = `B${this.kernel.reads.indexOf(x!)}`;
+        const place = `((cell * ${channels}u + c) * ${GRID_SIZE}u + y) * ${GRID_SIZE}u + x`;
+        return `let cell = u32(clamp(${indices}[b], 0, ${EOS})); return K[${table}u + ${place}];`;
+      }
+      case "normalize": {
+        const { channelOrder, mean, std } = operation.normalization;
+        const [, height, width] = shape;
+        const channel = channelOrder === "RGB" ? "c" : "2u - c";
+        const vector = (values: readonly number[]): string => `array<f32, 3>(${values.map(float).join(", ")})`;
+        return `let at = ((b * ${height}u + y) * ${width}u + x) * 3u + ${channel};
+  let byte = (B${this.kernel.reads.indexOf(x!)}[at / 4u] >> ((at % 4u) * 8u)) & 255u;
+  var means = ${vector(mean)}; var deviations = ${vector(std)};
+  return (f32(byte) - means[c]) / deviations[c];`;
+      }
+      case "pool": {
+        const { size } = operation;
+        return `var largest = ${at(x!, `b, c, y * ${size}u, x * ${size}u`)};
+  for (var i = 1u; i < ${size * size}u; i++) {
+    largest = max(largest, ${at(x!, `b, c, y * ${size}u + i / ${size}u, x * ${size}u + i % ${size}u`)});
+  }
+  return largest;`;
+      }
+      case "resize": {
+        const [, height, width] = x!.shape;
+        const axis = (name: string, from: number, to: number): string =>
+          `let ${name}p = clamp((f32(${name}) + 0.5) * ${float(from / to)} - 0.5, 0.0, ${float(from - 1)});
+  let ${name}0 = u32(floor(${name}p)); let ${name}1 = min(${name}0 + 1u, ${from - 1}u); let ${name}f = ${name}p - f32(${name}0);`;
+        return `${axis("y", height, shape[1])}
+  ${axis("x", width, shape[2])}
+  let above = mix(${at(x!, "b, c, y0, x0")}, ${at(x!, "b, c, y0, x1")}, xf);
+  let below = mix(${at(x!, "b, c, y1, x0")}, ${at(x!, "b, c, y1, x1")}, xf);
+  return mix(above, below, yf);`;
+      }
+      case "input":
+      case "conv":
+      case "dense":
+        throw new Error(`a ${operation.kind} node is read without being stored`);
+    }
+  }
+
+  private weight(name: string): number {
+    return this.constant(name, this.valuesOf(name));
+  }
+
+  private valuesOf(name: string): Float32Array {
+    const weight = this.weights.get(name);
+    if (weight === undefined) throw new Error(`no weights ${name}`);
+    return weight.values;
+  }
+
+  /** @returns where the values start */
+  private constant(name: string, values: Float32Array): number {
+    const known = this.offsets.get(name);
+    if (known !== undefined) return known;
+    const start = this.constantCount;
+    this.offsets.set(name, start);
+    this.constants.push(values);
+    this.constantCount += values.length;
+    return start;
+  }
+}
+
+/**
+ * OIHW -> [group][input][tap][lane]. A group is four channels, or the parts of one: lane p of group c is then channel
+ * p * C + c. Lanes beyond the last channel are zero.
+ */
+export function packKernels(
+  weights: Float32Array,
+  {
+    channels,
+    inputs,
+    taps,
+    parts,
+  }: { readonly channels: number; readonly inputs: number; readonly taps: number; readonly parts: number },
+): Float32Array {
+  const each = channels / parts;
+  const groups = parts > 1 ? each : Math.ceil(channels / LANES);
+  const packed = new Float32Array(groups * inputs * taps * LANES);
+  for (let channel = 0; channel < channels; channel++) {
+    const [group, lane] =
+      parts > 1 ? [channel % each, Math.floor(channel / each)] : [Math.floor(channel / LANES), channel % LANES];
+    for (let at = 0; at < inputs * taps; at++) {
+      packed[(group * inputs * taps + at) * LANES + lane] = weights[channel * inputs * taps + at]!;
+    }
+  }
+  return packed;
+}
+
+function indexOf({ shape: [channels, height, width] }: PlanNode): string {
+  return `((b * ${channels}u + c) * ${height}u + y) * ${width}u + x`;
+}
+
+/** Element of a node's buffer. */
+function elementOf({ operation }: PlanNode): string {
+  if (operation.kind !== "input") return "f32";
+  return { float: "f32", index: "i32", pixels: "u32" }[operation.type];
+}
+
+function float(value: number): string {
+  const text = String(Math.fround(value));
+  return /[.e]/.test(text) ? text : `${text}.0`;
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, at) => at);
+}

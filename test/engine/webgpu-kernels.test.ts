@@ -1,0 +1,214 @@
+/** Own kernels beside the CPU: every operation over odd sizes, then whole networks. Skipped without a Vulkan driver. */
+import { describe, expect, test, beforeAll, afterAll } from "vitest";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { describeNetwork } from "../../src/network/build.js";
+import type { ArchitectureOptions } from "../../src/network/polygon-rnn.js";
+import type { TensorOps } from "../../src/network/tensor-ops.js";
+import type { WeightedNetwork } from "../../src/model/model.js";
+import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
+import { OnnxGraphOps } from "../../src/engine/onnx/graph-ops.js";
+import { encodeOnnxModel } from "../../src/engine/onnx/proto.js";
+import { Gpu } from "../../src/engine/webgpu/device.js";
+import { encoderPlan, openWebGpuEngine, stepPlan } from "../../src/engine/webgpu/engine.js";
+import { planKernels } from "../../src/engine/webgpu/plan.js";
+import { Program } from "../../src/engine/webgpu/program.js";
+import { RecordOps } from "../../src/engine/webgpu/record.js";
+import { decodeGreedy } from "../../src/predict/decode.js";
+import { createRandom } from "../../src/random.js";
+import { SLOW_MS, useSwiftShader, whyNoWebGpu } from "../swiftshader.js";
+import { expectSameTensor } from "./parity-cases.js";
+import { NORMALIZATION, randomWeights, syntheticCrops } from "./network-runner.js";
+
+const random = createRandom("own kernels");
+const noise = (...shape: number[]): { shape: readonly number[]; values: Float32Array } => ({
+  shape,
+  values: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal()),
+});
+
+interface Case {
+  readonly name: string;
+  /** Of x, without the batch. */
+  readonly shape: readonly [number, number, number];
+  readonly weights?: readonly number[];
+  readonly bias?: false;
+  build<T>(ops: TensorOps<T>, x: T): T;
+}
+
+const CASES: readonly Case[] = [
+  { name: "1x1, 3 to 5", shape: [3, 5, 5], weights: [5, 3, 1, 1], build: (ops, x) => ops.conv2d(x, "w") },
+  { name: "3x3, 1 to 1", shape: [1, 7, 7], weights: [1, 1, 3, 3], build: (ops, x) => ops.conv2d(x, "w") },
+  { name: "3x3 on one cell", shape: [6, 1, 1], weights: [7, 6, 3, 3], build: (ops, x) => ops.conv2d(x, "w") },
+  {
+    name: "3x3 of stride 2 on an odd side",
+    shape: [5, 9, 9],
+    weights: [9, 5, 3, 3],
+    build: (ops, x) => ops.relu(ops.conv2d(x, "w", { stride: 2 })),
+  },
+  {
+    name: "3x3 of stride 2, right-bottom",
+    shape: [2, 14, 14],
+    weights: [6, 2, 3, 3],
+    build: (ops, x) => ops.relu6(ops.conv2d(x, "w", { stride: 2, padding: "right-bottom" })),
+  },
+  {
+    name: "5x5, dilated, without bias",
+    shape: [3, 13, 13],
+    weights: [3, 3, 5, 5],
+    bias: false,
+    build: (ops, x) => ops.conv2d(x, "w", { dilation: 2 }),
+  },
+  {
+    name: "depthwise, 7 channels",
+    shape: [7, 11, 11],
+    weights: [7, 1, 3, 3],
+    build: (ops, x) => ops.relu6(ops.conv2d(x, "w", { depthwise: true })),
+  },
+  {
+    name: "depthwise of stride 2",
+    shape: [6, 10, 10],
+    weights: [6, 1, 3, 3],
+    build: (ops, x) => ops.conv2d(x, "w", { depthwise: true, stride: 2, padding: "right-bottom" }),
+  },
+  { name: "dense, 3 to 11", shape: [3, 1, 1], weights: [11, 3], build: (ops, x) => ops.relu(ops.dense(x, "w")) },
+  { name: "dense, 147 to 5", shape: [3, 7, 7], weights: [5, 147], build: (ops, x) => ops.dense(x, "w") },
+  {
+    name: "four parts of one convolution, sent through gates",
+    shape: [3, 6, 6],
+    weights: [20, 3, 3, 3],
+    build(ops, x) {
+      const [a, b, c, d] = ops.splitChannels(ops.conv2d(x, "w"), 4);
+      return ops.add(ops.multiply(ops.sigmoid(a!), ops.tanh(b!)), ops.multiply(ops.sigmoid(c!), d!));
+    },
+  },
+  {
+    name: "a residual",
+    shape: [5, 6, 6],
+    weights: [5, 5, 1, 1],
+    build: (ops, x) => ops.add(x, ops.conv2d(x, "w")),
+  },
+  {
+    name: "pooled, enlarged and joined",
+    shape: [3, 8, 8],
+    build: (ops, x) => ops.concatChannels([ops.resizeBilinear(ops.maxPool(x, 2), 8), ops.affine(x, 2, -1)]),
+  },
+  {
+    name: "flattened and padded",
+    shape: [3, 4, 5],
+    build: (ops, x) => ops.padEnd(ops.flatten(ops.channel(x, 1)), 2),
+  },
+];
+
+describe.skipIf(whyNoWebGpu !== undefined)("own kernels compute what the CPU computes", () => {
+  let gpu: Gpu;
+  beforeAll(async () => {
+    useSwiftShader();
+    gpu = await Gpu.open();
+  });
+  afterAll(() => {
+    gpu.close();
+  });
+
+  test.each(CASES)("$name", async ({ shape, weights: weightShape, bias, build }) => {
+    const weights: WeightedNetwork["weights"] = new Map(
+      weightShape === undefined
+        ? []
+        : [
+            ["w.weight", noise(...weightShape)],
+            ...(bias === false ? [] : [["w.bias", noise(weightShape[0]!)] as const]),
+          ],
+    );
+    const record = new RecordOps(weights);
+    const y = build(record, record.input("x", "float", shape));
+    const program = await Program.compile(gpu, planKernels({ y }), weights);
+    const graph = new OnnxGraphOps("one", weights);
+    graph.output(build(graph, graph.input("x", "float", shape)), "y");
+    const session = await InferenceSession.create(encodeOnnxModel(graph.build()));
+    for (const batch of [1, 7, 64, 256]) {
+      const { values } = noise(batch, ...shape);
+      const x = gpu.upload(Float32Array.from(values));
+      const out = program.run(batch, { x }).get("y")!;
+      const expected = (await session.run({ x: new Tensor("float32", values, [batch, ...shape]) }))["y"]!.data;
+      expectSameTensor(`batch ${batch}`, await gpu.read(out, 4 * expected.length), expected as Float32Array);
+    }
+    program.dispose();
+    await session.release();
+  });
+
+  const NETWORKS: readonly ArchitectureOptions[] = [
+    { name: "tiny", widths: [8, 8], features: 8, rank: 8, peepholes: false, refine: true },
+    { name: "tiny", widths: [5, 3], features: 6, rank: 6, peepholes: true },
+    { name: "tiny", widths: [5, 3], features: 6, rank: 6, peepholes: false, cell: "convgru", kernel: 5 },
+    { name: "tiny", widths: [5, 3], features: 6, rank: 6, peepholes: false, cell: "elman", dilation: 2 },
+    { name: "tiny", widths: [5, 3], features: 6, rank: 6, peepholes: false, cell: "jordan" },
+  ];
+  test.each(NETWORKS)(
+    "a whole network: %j",
+    async (options) => {
+      await expectSameEngine(options, 3);
+    },
+    SLOW_MS,
+  );
+
+  test(
+    "mobile with the refined mask",
+    async () => {
+      const card = { widths: [24, 16], features: 96, skip: 32, rank: 128, peepholes: false } as const;
+      await expectSameEngine({ name: "mobile", ...card, refine: true }, 1);
+    },
+    SLOW_MS,
+  );
+
+  test("after the device is closed every call says so", async () => {
+    const other = await Gpu.open();
+    other.close();
+    expect(() => other.buffer(16)).toThrow(/it was closed/);
+  });
+
+  test("a buffer beyond the adapter's limit is an error that names both", () => {
+    expect(() => gpu.buffer(2 ** 40)).toThrow(/needs 1099511627776 bytes but the adapter binds \d+/);
+  });
+});
+
+test("a whole layer and its cell are one kernel each", () => {
+  const network = describeNetwork({
+    name: "mobile",
+    widths: [24, 16],
+    features: 96,
+    skip: 32,
+    rank: 128,
+    peepholes: false,
+  });
+  const model = { network, weights: randomWeights(network, "plan"), normalization: NORMALIZATION };
+  const { kernels } = stepPlan(model);
+  expect(kernels.map(({ parts, roots }) => `${parts}/${roots.length}`)).toEqual(["4/2", "4/2", "1/1", "1/1", "1/1"]);
+  expect(encoderPlan(model).kernels.length).toBeLessThan(70);
+});
+
+/** Maps, logits of steps and of selected rows, and greedy cells. */
+async function expectSameEngine(options: ArchitectureOptions, count: number): Promise<void> {
+  const network = describeNetwork(options);
+  const model = { network, weights: randomWeights(network, "own"), normalization: NORMALIZATION };
+  const cpu = await openOnnxEngine(model, { device: "cpu" });
+  const own = await openWebGpuEngine(model);
+  const crops = syntheticCrops(count);
+  const [expected, actual] = [await cpu.encode(crops, count), await own.encode(crops, count)];
+  expectSameTensor("vertex", actual.firstVertexLogits, expected.firstVertexLogits);
+  expectSameTensor("mask", actual.maskLogits!, expected.maskLogits!);
+  expect(actual.fineMaskLogits === undefined).toBe(expected.fineMaskLogits === undefined);
+  if (expected.fineMaskLogits) expectSameTensor("fine mask", actual.fineMaskLogits!, expected.fineMaskLogits);
+  const cells = (...values: number[]): Int32Array => Int32Array.from({ length: count }, (_, at) => values[at]!);
+  const input = { first: cells(3, 400, 5), previous: cells(3, 401, 783), beforePrevious: cells(784, 784, 0) };
+  for (let step = 0; step < 2; step++) {
+    expectSameTensor(`step ${step}`, await actual.step(input), await expected.step(input));
+  }
+  const rows = [count - 1, 0];
+  const [some, same] = [actual.select(rows), expected.select(rows)];
+  const next = { first: Int32Array.of(5, 3), previous: Int32Array.of(6, 4), beforePrevious: Int32Array.of(5, 3) };
+  expectSameTensor("selected rows", await some.step(next), await same.step(next));
+  for (const each of [some, same, actual, expected]) each.dispose();
+  const drawn = await Promise.all([cpu, own].map((engine) => decodeGreedy(engine, crops, count, 6)));
+  const [onCpu, onOwn] = drawn.map(({ sequences }) => sequences.map((sequence) => sequence.cells));
+  expect(onOwn).toEqual(onCpu);
+  await cpu.dispose();
+  await own.dispose();
+}
