@@ -160,12 +160,12 @@ function refuseForeign({ file, foreign, annotations }: CocoIndex): void {
   const of = (some: number): string => `${some} of ${count(annotations.count, "annotation")}`;
   if (foreign.segments_info > 0 && foreign.segments_info >= annotations.count / 2)
     throw invalidData(
-      `${file.path}: expected boxes, received a panoptic file (${of(foreign.segments_info)} have segments_info and no bbox)`,
+      `${file.path}: expected boxes, received a panoptic file (${of(foreign.segments_info)} with segments_info and no bbox)`,
       "Pass the instances file of the same data set (instances_*.json), or convert the segments to instances.",
     );
   if (foreign.caption > 0 && foreign.caption >= annotations.count / 2)
     throw invalidData(
-      `${file.path}: expected boxes, received a file of captions (${of(foreign.caption)} have a caption and no bbox)`,
+      `${file.path}: expected boxes, received a file of captions (${of(foreign.caption)} with a caption and no bbox)`,
       "Pass the instances file of the same data set (instances_*.json).",
     );
 }

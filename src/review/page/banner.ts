@@ -70,6 +70,8 @@ export class Banner {
   private button(label: string, act: () => unknown): HTMLButtonElement {
     const made = element("button", { type: "button" }, label);
     made.addEventListener("click", () => {
+      // Keys mean the polygon again at once: a hidden button keeps the focus until the next frame.
+      made.blur();
       this.hide();
       void act();
     });
