@@ -151,7 +151,8 @@ test.each([
   },
   {
     given: { words: ["--format", "coco,yolo"] },
-    message: '--format: expected one or more of coco, cityscapes, labelme, yolo-seg, label-studio, cvat but received "yolo"',
+    message:
+      '--format: expected one or more of coco, cityscapes, labelme, yolo-seg, label-studio, cvat but received "yolo"',
   },
   {
     given: { words: ["--categories", "a,,b"] },

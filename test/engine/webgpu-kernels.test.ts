@@ -36,7 +36,7 @@ interface Case {
   readonly shape: readonly [number, number, number];
   readonly weights?: readonly number[];
   readonly bias?: false;
-  build<T>(ops: TensorOps<T>, x: T): T;
+  readonly build: <T>(ops: TensorOps<T>, x: T) => T;
 }
 
 const CASES: readonly Case[] = [
