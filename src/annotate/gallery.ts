@@ -9,6 +9,7 @@ import type { DecodedImage } from "../crop/open-image.js";
 import { decodeImage, openImage } from "../crop/open-image.js";
 import { resampleWindow } from "../crop/resample-window.js";
 import { writeAtomic } from "../files/atomic-file.js";
+import { GALLERY_FILE } from "../files/run-layout.js";
 import { boxRing, squareWindow } from "../geometry/box.js";
 import type { Fragment, Markup } from "../page/markup.js";
 import { html, shownText, trusted, whole } from "../page/markup.js";
@@ -17,8 +18,6 @@ import { jpegGround, photograph } from "../page/photograph.js";
 import type { Box, Ring } from "../types.js";
 import { labelOf, nameCategories } from "../write/labels.js";
 import type { AnnotationWriter, ImageResult, ResultItem, WriteContext } from "../write/writer.js";
-
-export const GALLERY_FILE = "gallery.html";
 
 /** Instances on the page; of a larger run, every n-th. */
 export const MOST_TILES = 500;

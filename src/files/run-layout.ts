@@ -9,6 +9,8 @@
 export const RUN_FILE = "run.json";
 export const JOURNAL_FILE = "journal.ndjson";
 export const SUMMARY_FILE = "summary.json";
+/** A run on one page, to look at. */
+export const GALLERY_FILE = "gallery.html";
 /** Decisions of people, made by `polyrnn review`; no other command writes there. */
 export const REVIEW_FILE = "review.ndjson";
 

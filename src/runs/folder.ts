@@ -16,7 +16,14 @@ import type { PolyrnnError } from "../errors.js";
 import { receivedOf, usageError } from "../errors.js";
 import { makeFolder, PARTIAL_SUFFIX, toWriteError } from "../files/atomic-file.js";
 import { folderNotEmpty, isInside, realPathOf } from "../files/folders.js";
-import { JOURNAL_FILE, OUTPUT_FOLDERS, REVIEW_FILE, RUN_FILE, SUMMARY_FILE } from "../files/run-layout.js";
+import {
+  GALLERY_FILE,
+  JOURNAL_FILE,
+  OUTPUT_FOLDERS,
+  REVIEW_FILE,
+  RUN_FILE,
+  SUMMARY_FILE,
+} from "../files/run-layout.js";
 import { LOCK_FILE, RunLock, TAKEOVER_FILE } from "./lock.js";
 
 /** Everything `annotate` may write into its folder; `--force` removes these and nothing else. */
@@ -28,6 +35,7 @@ const OWN_FILES = [
   "label-studio.json",
   "label-studio-config.xml",
   "cvat.xml",
+  GALLERY_FILE,
   // Written by --simulate-clicks.
   "report.json",
   "report.md",
