@@ -3,6 +3,7 @@
  * thrown at the next call that waits for it.
  */
 import type {} from "webgpu";
+import { count } from "../../count.js";
 import { reasonOf, unavailable } from "../../errors.js";
 
 /** As in the specification of WebGPU; the names are global only in a browser. */
@@ -63,7 +64,7 @@ export class Gpu {
     const { maxStorageBufferBindingSize } = this.device.limits;
     if (bytes > maxStorageBufferBindingSize) {
       throw unavailable(
-        `WebGPU on ${this.adapterName}: a buffer needs ${bytes} bytes but the adapter binds ${maxStorageBufferBindingSize}`,
+        `WebGPU on ${this.adapterName}: a buffer needs ${count(bytes, "byte")} but the adapter binds ${maxStorageBufferBindingSize}`,
         "Use a smaller --batch, or --device cpu.",
       );
     }
