@@ -58,12 +58,14 @@ export interface RecoveredJournal {
 /**
  * Reads a journal back.
  * @param identity of the run that continues it; undefined where that has been checked
+ * @param onOutcome is shown every outcome of the input's instances, the later ones of an instance last
  * @throws E_RESUME when the journal belongs to another run
  */
 export async function recoverJournal(
   path: string,
   identity: RunIdentity | undefined,
   annotationCount: number,
+  onOutcome?: (outcome: Outcome) => void,
 ): Promise<RecoveredJournal> {
   const index = new JournalIndex(annotationCount);
   const damagedLines: number[] = [];
@@ -76,7 +78,10 @@ export async function recoverJournal(
     }
     const outcome = line.value === undefined ? undefined : toOutcome(line.value);
     if (outcome === undefined) damagedLines.push(line.number);
-    else if (outcome.ordinal < annotationCount) index.set(outcome.ordinal, line, outcome.status === "failed");
+    else if (outcome.ordinal < annotationCount) {
+      index.set(outcome.ordinal, line, outcome.status === "failed");
+      onOutcome?.(outcome);
+    }
   }
   // Not even the first line was written: the same as a damaged header.
   if (length === 0 && identity !== undefined) checkSameRun(path, undefined, identity);

@@ -11,6 +11,7 @@ import { EXIT, invalidData, PolyrnnError } from "../errors.js";
 import type { Model } from "../model/model.js";
 import type { Redrawn, RedrawTask } from "../predict/redraw.js";
 import { redrawRing, scoreOfRing } from "../predict/redraw.js";
+import { Turns } from "../turns.js";
 import type { Instance, Ring } from "../types.js";
 import type { ReviewedRun } from "./run.js";
 import { loadModelOf } from "./run.js";
@@ -43,7 +44,7 @@ export class Network {
   /** The last used at the end. */
   private readonly encodings = new Map<string, Encoding>();
   private readonly newest = new Map<number, number>();
-  private work: Promise<unknown> = Promise.resolve();
+  private readonly work = new Turns();
 
   private constructor(
     private readonly engine: Engine,
@@ -61,7 +62,7 @@ export class Network {
     const { ordinal } = subject.instance;
     if (request < (this.newest.get(ordinal) ?? 0)) throw new Superseded();
     this.newest.set(ordinal, request);
-    return this.inTurn(async () => {
+    return this.work.take(async () => {
       const check = (): void => {
         if (request < this.newest.get(ordinal)!) throw new Superseded();
       };
@@ -85,7 +86,7 @@ export class Network {
 
   /** Expected IoU of a ring; undefined where the network has no mask. */
   scoreOf(subject: Subject, ring: Ring): Promise<number | undefined> {
-    return this.inTurn(async () => {
+    return this.work.take(async () => {
       const { encoded, frame } = await this.encodingOf(subject);
       return scoreOfRing(encoded, frame, ring);
     });
@@ -93,21 +94,15 @@ export class Network {
 
   /** Encodes now what will be asked for soon. */
   async prepare(subject: Subject): Promise<void> {
-    await this.inTurn(() => this.encodingOf(subject));
+    await this.work.take(() => this.encodingOf(subject));
   }
 
   async close(): Promise<void> {
-    await this.inTurn(async () => {
+    await this.work.take(async () => {
       for (const { encoded } of this.encodings.values()) encoded.dispose();
       this.encodings.clear();
       await this.engine.dispose();
     });
-  }
-
-  private inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.work.then(task);
-    this.work = result.catch(() => undefined); // the caller meets the error
-    return result;
   }
 
   private async encodingOf({ instance, image }: Subject): Promise<Encoding> {

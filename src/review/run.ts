@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { open, stat } from "node:fs/promises";
 import type { RunInput } from "../annotate/input.js";
 import { openInput } from "../annotate/input.js";
+import type { JournalIndex } from "../annotate/plan.js";
+import { recoverJournal } from "../annotate/plan.js";
 import { parseShard } from "../annotate/shard.js";
 import { decide } from "../annotate/select.js";
 import type { ImageLocation } from "../dataset/dataset.js";
@@ -17,12 +19,11 @@ import { loadModel } from "../model/model.js";
 import type { RunIdentity } from "../runs/identity.js";
 import { checkIdentity } from "../runs/identity.js";
 import type { LineRange } from "../runs/journal.js";
-import { JournalReader, readJournal, toOutcome, unsealLine } from "../runs/journal.js";
+import { JournalReader, unsealLine } from "../runs/journal.js";
 import type { RunRecord } from "../runs/run-file.js";
 import { readRunFile } from "../runs/run-file.js";
 import type { Box, Category, Id, ImageRecord, Outcome } from "../types.js";
 import { describeViolation } from "../validate.js";
-import { JournalIndex } from "../annotate/plan.js";
 import { ReviewJournal } from "./journal.js";
 
 /** One image with its instances, without what the files need of it. */
@@ -90,27 +91,23 @@ export async function openReviewedRun(folder: string, note: (line: string) => vo
       categoryOf: new Int32Array(size).fill(-1),
       boxes: new Float64Array(4 * size),
       scores: new Float32Array(size).fill(NaN),
-      index: new JournalIndex(size),
       review,
       hash,
     };
     await indexInstances(run);
-    const damaged = await indexOutcomes(run, journalPath);
-    if (damaged.length > 0)
+    const { index, damagedLines } = await recoverJournal(journalPath, undefined, size, (outcome) => {
+      if (run.imageOf[outcome.ordinal] !== -1) run.scores[outcome.ordinal] = scoreOf(outcome);
+    });
+    if (damagedLines.length > 0)
       note(
-        `${journalPath}: damaged lines (${damaged.slice(0, 10).join(", ")}): their instances are not shown; ` +
+        `${journalPath}: damaged lines (${damagedLines.slice(0, 10).join(", ")}): their instances are not shown; ` +
           "polyrnn annotate --resume draws them again",
       );
     const automatic = await JournalReader.open(journalPath);
-    // The reader takes one call at a time.
-    let reading: Promise<unknown> = Promise.resolve();
     return {
       ...run,
-      readOutcome(line) {
-        const outcome = reading.then(() => automatic.read(line));
-        reading = outcome.catch(() => undefined); // the caller meets the error
-        return outcome;
-      },
+      index,
+      readOutcome: (line) => automatic.read(line),
       async close() {
         await review.close();
         await automatic.close();
@@ -133,7 +130,7 @@ function damageOf({ path, damaged }: ReviewJournal): string {
   return `${path}: damaged at line ${damaged.slice(0, 10).join(", ")}${more}; what was decided there is open again`;
 }
 
-type BoundRun = Omit<ReviewedRun, "readOutcome" | "close"> & { readonly images: ReviewedImage[] };
+type BoundRun = Omit<ReviewedRun, "index" | "readOutcome" | "close"> & { readonly images: ReviewedImage[] };
 
 async function indexInstances(run: BoundRun): Promise<void> {
   const { input, images, imageOf, categoryOf, boxes } = run;
@@ -157,21 +154,6 @@ async function indexInstances(run: BoundRun): Promise<void> {
       ordinals,
     });
   }
-}
-
-/** @returns numbers of damaged lines */
-async function indexOutcomes({ index, scores, imageOf }: BoundRun, path: string): Promise<number[]> {
-  const damaged: number[] = [];
-  for await (const line of readJournal(path)) {
-    if (line.number === 1) continue;
-    const outcome = line.value === undefined ? undefined : toOutcome(line.value);
-    if (outcome === undefined) damaged.push(line.number);
-    else if (outcome.ordinal < scores.length) {
-      index.set(outcome.ordinal, line, outcome.status === "failed");
-      scores[outcome.ordinal] = imageOf[outcome.ordinal] === -1 ? NaN : scoreOf(outcome);
-    }
-  }
-  return damaged;
 }
 
 /** What failed for want of vertices can be drawn by hand; what has no image cannot. */

@@ -5,6 +5,7 @@
 import { basename, resolve } from "node:path";
 import { EXIT, invalidData, PolyrnnError } from "../errors.js";
 import { RunLock } from "../runs/lock.js";
+import { Turns } from "../turns.js";
 import type { Instance, Outcome } from "../types.js";
 import type {
   DecisionAnswer,
@@ -45,7 +46,7 @@ export interface ReviewOptions extends QueueOptions, ExportOptions {
 const AHEAD = 2;
 
 export class ReviewSession {
-  private changes: Promise<unknown> = Promise.resolve();
+  private readonly changes = new Turns();
   private readonly positions: Int32Array;
   private readonly pictures = new Pictures();
 
@@ -191,7 +192,7 @@ export class ReviewSession {
   /** @throws Stale when another change was faster; E_WRITE, and then nothing has changed */
   decide(ordinal: number, asked: DecisionRequest): Promise<DecisionAnswer> {
     const position = this.positionOf(ordinal);
-    return this.inTurn(async () => {
+    return this.changes.take(async () => {
       await this.refuseStale(ordinal, asked.revision);
       await this.run.review.decide(await this.toDecision(ordinal, asked));
       return {
@@ -204,7 +205,7 @@ export class ReviewSession {
 
   /** Takes back the last decision. @returns the instance as it is then */
   undo(revision: number): Promise<InstanceView> {
-    return this.inTurn(async () => {
+    return this.changes.take(async () => {
       const { review } = this.run;
       if (revision !== review.revision) throw new Stale(undefined);
       const ordinal = await review.undo(this.parts.id);
@@ -221,7 +222,7 @@ export class ReviewSession {
 
   /** Decisions wait while the files are written. */
   export(): Promise<ExportAnswer> {
-    return this.inTurn(async () => ({
+    return this.changes.take(async () => ({
       files: await exportReview(this.run, this.options, this.parts.note),
       revision: this.run.review.revision,
       counts: this.counts(),
@@ -233,17 +234,11 @@ export class ReviewSession {
   }
 
   async close(): Promise<void> {
-    await this.changes;
+    await this.changes.idle();
     const { network, lock } = this.parts;
     if (network instanceof Network) await network.close();
     await this.run.close();
     await lock.release();
-  }
-
-  private inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.changes.then(task);
-    this.changes = result.catch(() => undefined); // the caller meets the error
-    return result;
   }
 
   private async refuseStale(ordinal: number, revision: number): Promise<void> {

@@ -17,6 +17,7 @@ import { cannotWrite, invalidData, missingInput, reasonOf } from "../errors.js";
 import { toWriteError, writeAtomic } from "../files/atomic-file.js";
 import { pathExists } from "../files/folders.js";
 import { cutText, parseForeignJson } from "../foreign.js";
+import { Turns } from "../turns.js";
 import type { Id, JsonObject, Outcome } from "../types.js";
 
 export const JOURNAL_VERSION = 1;
@@ -223,6 +224,8 @@ export class JournalReader {
   /** The part of the buffer that holds the file from `blockOffset` on. */
   private block = this.buffer.subarray(0, 0);
   private blockOffset = 0;
+  /** All calls share the buffer. */
+  private readonly turns = new Turns();
   private constructor(
     private readonly path: string,
     private readonly file: FileHandle,
@@ -233,7 +236,11 @@ export class JournalReader {
   }
 
   /** @throws invalidData when the line is not what it was when the journal was indexed */
-  async read({ offset, length }: LineRange): Promise<Outcome> {
+  read(line: LineRange): Promise<Outcome> {
+    return this.turns.take(() => this.readNow(line));
+  }
+
+  private async readNow({ offset, length }: LineRange): Promise<Outcome> {
     if (offset < this.blockOffset || offset + length > this.blockOffset + this.block.length) {
       if (length > this.buffer.length) this.buffer = Buffer.alloc(length);
       const { bytesRead } = await this.file.read(this.buffer, 0, this.buffer.length, offset);

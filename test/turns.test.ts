@@ -1,0 +1,19 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { Turns } from "../src/turns.js";
+
+test("tasks do not overlap, keep their order, and a failed one is its caller's alone", async () => {
+  const turns = new Turns();
+  const seen: string[] = [];
+  const task = (name: string, ms: number) => async (): Promise<string> => {
+    seen.push(`${name} begins`);
+    await wait(ms);
+    seen.push(`${name} ends`);
+    if (name === "b") throw new Error("b failed");
+    return name;
+  };
+  const asked = [turns.take(task("a", 20)), turns.take(task("b", 0)), turns.take(task("c", 0))];
+  expect((await Promise.allSettled(asked)).map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+  await turns.idle();
+  expect(seen).toEqual(["a begins", "a ends", "b begins", "b ends", "c begins", "c ends"]);
+});
