@@ -17,6 +17,7 @@ import { renderPage } from "../page/page.js";
 import { jpegGround, photograph } from "../page/photograph.js";
 import type { Box, Ring } from "../types.js";
 import { labelOf, nameCategories } from "../write/labels.js";
+import { evenSample } from "../write/overlays.js";
 import type { AnnotationWriter, ImageResult, ResultItem, WriteContext } from "../write/writer.js";
 
 /** Instances on the page; of a larger run, every n-th. */
@@ -48,29 +49,21 @@ interface Tile {
   readonly picture: Markup;
 }
 
-/**
- * @param total instances with an outcome, from which the tiles are chosen
- * @param isWanted false: nothing is written
- */
-export function openGallery(
-  context: WriteContext,
-  { total, isWanted }: { readonly total: number; readonly isWanted: boolean },
-): AnnotationWriter {
+/** @param total instances with an outcome, from which the tiles are chosen */
+export function openGallery(context: WriteContext, total: number): AnnotationWriter {
   const names = nameCategories(context.categories);
   const tiles: Tile[] = [];
   let [index, unseen] = [0, 0];
-  const isChosen = (at: number): boolean =>
-    total <= MOST_TILES || Math.floor(((at + 1) * MOST_TILES) / total) > Math.floor((at * MOST_TILES) / total);
+  const isChosen = evenSample(total, MOST_TILES);
   return {
     async image(result) {
-      if (!isWanted) return;
       const chosen = result.items.filter(isShown).filter(() => isChosen(index++));
       if (chosen.length === 0) return;
       const image = await decoded(result);
       for (const item of chosen) {
         const tile = image === undefined ? undefined : await makeTile(item, image, result);
         if (tile === undefined) unseen++;
-        else tiles.push({ ...tile, category: shownText(labelOf(categoryOf(item), names), SHOWN_NAME) });
+        else tiles.push({ ...tile, category: shownText(labelOf(item.instance.categoryId, names), SHOWN_NAME) });
       }
     },
     async finish() {
@@ -89,8 +82,6 @@ function isShown(item: ResultItem): item is ShownItem {
   const { outcome } = item;
   return item.kind === "outcome" && (outcome.status !== "skipped" || outcome.reason === "score-below-minimum");
 }
-
-const categoryOf = ({ instance }: ShownItem): ShownItem["instance"]["categoryId"] => instance.categoryId;
 
 /** @returns undefined for a photograph that cannot be read; its instances are counted */
 async function decoded({ path, image, size }: ImageResult): Promise<DecodedImage | undefined> {

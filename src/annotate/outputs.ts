@@ -107,8 +107,8 @@ async function writeFiles(
       host.note(line);
     },
   });
-  const gallery = openGallery(context, { total: outcomes.index.size, isWanted: options.overlays !== "none" });
-  const writers: AnnotationWriter[] = [await openWriters(options.formats, context), overlays, gallery];
+  const writers: AnnotationWriter[] = [await openWriters(options.formats, context), overlays];
+  if (options.overlays !== "none") writers.push(openGallery(context, outcomes.index.size));
   try {
     let predictable = 0,
       journaled = 0;

@@ -37,8 +37,13 @@ export type OverlayMode = "auto" | "all" | "none";
  */
 export function chooseOverlays(mode: OverlayMode, imageCount: number): (index: number) => boolean {
   if (mode === "none") return () => false;
-  if (mode === "all" || imageCount <= AUTO_LIMIT) return () => true;
-  return (index) => Math.floor(((index + 1) * AUTO_LIMIT) / imageCount) > Math.floor((index * AUTO_LIMIT) / imageCount);
+  return mode === "all" ? () => true : evenSample(imageCount, AUTO_LIMIT);
+}
+
+/** @returns whether the index, 0..size - 1, is among at most `most` that lie evenly; all where there are no more */
+export function evenSample(size: number, most: number): (index: number) => boolean {
+  if (size <= most) return () => true;
+  return (index) => Math.floor(((index + 1) * most) / size) > Math.floor((index * most) / size);
 }
 
 export interface OverlayRun {

@@ -44,10 +44,7 @@ test("no page is written where no pictures are wanted", async () => {
 test("of a larger run it shows an even sample and says so", async () => {
   const out = temporaryFolder();
   const total = 3 * MOST_TILES;
-  const gallery = openGallery(
-    { out, categories: [{ id: 1, name: "car", raw: {} }], header: {}, generator: "" },
-    { total, isWanted: true },
-  );
+  const gallery = openGallery({ out, categories: [{ id: 1, name: "car", raw: {} }], header: {}, generator: "" }, total);
   const path = join(IMAGES, "park.jpg");
   for (let ordinal = 0; ordinal < total; ordinal++) {
     const box = { left: 10, top: 10, width: 20, height: 20 };
