@@ -65,12 +65,12 @@ const OPTIONS = {
   tiny: { features: channels, rank: channels },
 } satisfies Record<ArchitectureOptions["name"], object>;
 
-/** Options that a card may leave out, as cards before they existed do. */
 const CELL_OPTIONS = {
   cell: { enum: CELL_NAMES },
   kernel: { enum: KERNEL_SIZES },
   dilation: { type: "integer", minimum: 1, maximum: 4 },
 };
+/** Options that a card may leave out, as cards before they existed do. */
 const LATER_OPTIONS = {
   mobile: { refine: { type: "boolean" }, ...CELL_OPTIONS },
   vgg16: {},

@@ -13,7 +13,7 @@ import type { ModelCard } from "./card.js";
 import { findModelFolder, readCard } from "./folder.js";
 import { widenTensors } from "./quantized.js";
 import type { WeightTensor } from "./safetensors.js";
-import { parseSafetensors, readAndHash } from "./safetensors.js";
+import { firstNotFinite, parseSafetensors, readAndHash } from "./safetensors.js";
 
 /** A network with all it needs to compute. */
 export interface WeightedNetwork {
@@ -152,12 +152,6 @@ export function checkWeights(
 function whereOf(folder: string, { architecture }: ModelCard): string {
   const options = Object.entries(architecture).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
   return `${folder} (${options.join(", ")})`;
-}
-
-/** A plain loop: `findIndex` takes half a second for the 34 million values of vgg16. @returns -1 for none */
-function firstNotFinite(values: Float32Array): number {
-  for (let at = 0; at < values.length; at++) if (!Number.isFinite(values[at]!)) return at;
-  return -1;
 }
 
 function listed(names: readonly string[]): string {

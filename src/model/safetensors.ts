@@ -299,3 +299,9 @@ function isWholeNumbers(value: unknown): value is number[] {
 function describe(value: unknown): string {
   return describeValue(value);
 }
+
+/** A plain loop: `findIndex` takes half a second for the 34 million values of vgg16. @returns -1 for none */
+export function firstNotFinite(values: Float32Array): number {
+  for (let at = 0; at < values.length; at++) if (!Number.isFinite(values[at]!)) return at;
+  return -1;
+}

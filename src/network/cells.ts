@@ -63,7 +63,7 @@ const CELLS: Readonly<Record<CellName, Cell>> = {
     kernels: (layer, x, c) => [[`decoder.gates_${layer}`, 4 * c, x + c]],
     step(ops, { x, hoisted, state }, { layer, peepholes, conv }) {
       const own = ops.conv2d(ops.concatChannels([...x, state.h]), `decoder.gates_${layer}`, conv);
-      const gates = hoisted === undefined ? own : ops.add(hoisted, own); // [B, 4 * C, 28, 28]
+      const gates = withImage(ops, own, hoisted); // [B, 4 * C, 28, 28]
       return convLstmCell(ops, gates, state, peepholes ? `decoder.peephole_${layer}` : undefined);
     },
   },
@@ -76,16 +76,13 @@ const CELLS: Readonly<Record<CellName, Cell>> = {
     ],
     step(ops, { x, hoisted, state: { h } }, { layer, conv }) {
       const [imageZ, imageR, imageCandidate] = hoisted === undefined ? [] : ops.splitChannels(hoisted, 3);
-      const plus = <V>(value: V, image: V | undefined, add: (a: V, b: V) => V): V =>
-        image === undefined ? value : add(image, value);
-      const add = ops.add.bind(ops);
       const gates = ops.conv2d(ops.concatChannels([...x, h]), `decoder.convgru_${layer}`, conv);
       const [ownZ, ownR] = ops.splitChannels(gates, 2);
-      const z = ops.sigmoid(plus(ownZ!, imageZ, add));
-      const r = ops.sigmoid(plus(ownR!, imageR, add));
+      const z = ops.sigmoid(withImage(ops, ownZ!, imageZ));
+      const r = ops.sigmoid(withImage(ops, ownR!, imageR));
       const seen = ops.concatChannels([...x, ops.multiply(r, h)]);
       const own = ops.conv2d(seen, `decoder.convgru_${layer}.candidate`, conv);
-      const candidate = ops.tanh(plus(own, imageCandidate, add));
+      const candidate = ops.tanh(withImage(ops, own, imageCandidate));
       return withoutCell(ops, ops.add(ops.multiply(ops.affine(z, -1, 1), h), ops.multiply(z, candidate)));
     },
   },
@@ -95,7 +92,7 @@ const CELLS: Readonly<Record<CellName, Cell>> = {
     kernels: (layer, x, c) => [[`decoder.elman_${layer}`, c, x + c]],
     step(ops, { x, hoisted, state }, { layer, conv }) {
       const own = ops.conv2d(ops.concatChannels([...x, state.h]), `decoder.elman_${layer}`, conv);
-      return withoutCell(ops, ops.tanh(hoisted === undefined ? own : ops.add(hoisted, own)));
+      return withoutCell(ops, ops.tanh(withImage(ops, own, hoisted)));
     },
   },
   jordan: {
@@ -104,13 +101,18 @@ const CELLS: Readonly<Record<CellName, Cell>> = {
     kernels: (layer, x, c) => [[`decoder.jordan_${layer}`, c, x]],
     step(ops, { x, hoisted }, { layer, conv }) {
       const own = ops.conv2d(ops.concatChannels(x), `decoder.jordan_${layer}`, conv);
-      return withoutCell(ops, ops.tanh(hoisted === undefined ? own : ops.add(hoisted, own)));
+      return withoutCell(ops, ops.tanh(withImage(ops, own, hoisted)));
     },
   },
 };
 
 export function cellOf({ cell = "convlstm" }: CellOptions): Cell {
   return CELLS[cell];
+}
+
+/** @param image part that the image gives; of layer one alone */
+function withImage<T>(ops: TensorOps<T>, own: T, image: T | undefined): T {
+  return image === undefined ? own : ops.add(image, own);
 }
 
 /** Engines carry h and c from step to step. These cells have no c: a copy of h stands there, which nothing reads. */

@@ -8,7 +8,7 @@ import { initialWeight } from "../model/initial-weights.js";
 import { loadModel } from "../model/model.js";
 import type { WeightTensor } from "../model/safetensors.js";
 import { widenTensors } from "../model/quantized.js";
-import { readSafetensors } from "../model/safetensors.js";
+import { firstNotFinite, readSafetensors } from "../model/safetensors.js";
 import { DEFAULT_ARCHITECTURES, describeNetwork } from "../network/build.js";
 import type { ArchitectureOptions, PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
@@ -171,7 +171,7 @@ async function fromFile(path: string): Promise<Source> {
   const { tensors, sha256 } = await readSafetensors(path);
   const weights = new Map<string, WeightTensor>();
   for (const [name, { shape, values }] of widenTensors(tensors, path)) {
-    const at = values.findIndex((value) => !Number.isFinite(value));
+    const at = firstNotFinite(values);
     if (at >= 0)
       throw invalidData(
         `${path}: tensor ${name}: expected finite values but received ${values[at]!} at position ${at}`,
