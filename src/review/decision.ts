@@ -170,8 +170,7 @@ export function checkDecision(body: unknown): DecisionRequest {
   const { status, rings, pins = [], box } = request;
   if ((status === "accepted" || status === "edited") && rings.length === 0)
     throw wrong("expected a polygon with an accepted instance, received none", "Draw one, reject or skip it.");
-  if (!(box[2] >= 1 && box[3] >= 1))
-    throw wrong(`expected a box of at least 1 x 1 pixels, received ${box[2]} x ${box[3]}`, "Draw a larger box.");
+  checkBox(box);
   for (const [at, list] of pins.entries()) checkPins(list, rings[at]?.length ?? 0);
   return request;
 }
@@ -181,8 +180,7 @@ export function checkRedraw(body: unknown): RedrawRequest {
   refuse(redrawProblem(body));
   const request = body as RedrawRequest;
   const { ring, pins, moved, give, box } = request;
-  if (box !== undefined && !(box[2] >= 1 && box[3] >= 1))
-    throw wrong(`expected a box of at least 1 x 1 pixels, received ${box[2]} x ${box[3]}`, "Draw a larger box.");
+  if (box !== undefined) checkBox(box);
   if (give === "all") return request;
   if (ring.length === 0) throw wrong("expected a ring to go on from, received an empty one", 'Send "give": "all".');
   checkPins([...pins, moved], ring.length);
@@ -193,6 +191,11 @@ export function checkRedraw(body: unknown): RedrawRequest {
 export function checkUndo(body: unknown): number {
   refuse(undoProblem(body));
   return (body as { revision: number }).revision;
+}
+
+function checkBox([, , width, height]: BoxXywh): void {
+  if (!(width >= 1 && height >= 1))
+    throw wrong(`expected a box of at least 1 x 1 pixels, received ${width} x ${height}`, "Draw a larger box.");
 }
 
 function checkPins(pins: readonly number[], size: number): void {

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { Reviewed } from "../annotate/outputs.js";
 import { finishRun } from "../annotate/outputs.js";
 import { StageClock } from "../annotate/summary.js";
-import { JOURNAL_FILE } from "../files/run-layout.js";
+import { JOURNAL_FILE, RUN_FILE } from "../files/run-layout.js";
 import { RunLock } from "../runs/lock.js";
 import { generatorOf } from "../runs/run-file.js";
 import type { JsonObject } from "../types.js";
@@ -59,7 +59,7 @@ export async function exportReview(
     join(folder, JOURNAL_FILE),
     { stopped: false, remaining: Math.min(asked.length, identity.limit ?? Infinity) - journaled, imageCount: 0 },
   );
-  return written.filter((name) => name !== JOURNAL_FILE && name !== "run.json");
+  return written.filter((name) => name !== JOURNAL_FILE && name !== RUN_FILE);
 }
 
 /** Exports without a page, under the lock of the folder. @throws as `openReviewedRun`, and E_OUT_IN_USE */

@@ -4,7 +4,7 @@ import { count } from "../count.js";
 import { JOURNAL_FILE, REVIEW_FILE } from "../files/run-layout.js";
 import { pathExists } from "../files/folders.js";
 import { ReviewJournal } from "./journal.js";
-import { hashOfRun } from "./run.js";
+import { damageOf, hashOfRun } from "./run.js";
 
 export interface ReviewedPart {
   readonly folder: string;
@@ -26,8 +26,7 @@ export async function gatherReviews(
     const path = join(folder, REVIEW_FILE);
     if (!(await pathExists(path))) continue;
     const review = await ReviewJournal.read(path, await hashOfRun(journalPath));
-    if (review.damaged.length > 0)
-      note(`${path}: damaged at line ${review.damaged.slice(0, 10).join(", ")}; what was decided there is open again`);
+    if (review.damaged.length > 0) note(damageOf(review));
     reviews.push(review);
   }
   if (reviews.length === 0) return undefined;

@@ -1,6 +1,7 @@
 /** Where a review stands: counts by status, and the statistics of a whole run. */
 import type { Statistics, StatusCounts } from "./api.js";
 import type { ReviewedRun } from "./run.js";
+import { categoryName } from "./run.js";
 import { statisticsOf } from "./statistics.js";
 
 /** @param size instances of the queue */
@@ -18,12 +19,11 @@ export function countsOf({ review }: ReviewedRun, isIn: (ordinal: number) => boo
 
 /** Over all decisions of the run, whatever the queue shows of it now. */
 export function statisticsOfRun(run: ReviewedRun, counts: StatusCounts): Statistics {
-  const { review, categories } = run;
+  const { review } = run;
   const decided = [...review.instances.keys()].flatMap((ordinal) => {
     const decision = review.decisionOn(ordinal);
     if (decision === undefined) return [];
-    const category = categories.find(({ id }) => id === decision.categoryId)?.name ?? String(decision.categoryId);
-    return [{ ordinal, category, decision }];
+    return [{ ordinal, category: categoryName(run, decision.categoryId), decision }];
   });
   return statisticsOf(decided, counts, review.revision);
 }

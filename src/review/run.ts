@@ -125,7 +125,8 @@ export async function checkRunFolder(folder: string): Promise<void> {
   await readRunFile(folder, "the run folder of polyrnn annotate", HINT);
 }
 
-function damageOf({ path, damaged }: ReviewJournal): string {
+/** For people: which lines of a review are lost. */
+export function damageOf({ path, damaged }: ReviewJournal): string {
   const more = damaged.length > 10 ? `, ... (${damaged.length} in all)` : "";
   return `${path}: damaged at line ${damaged.slice(0, 10).join(", ")}${more}; what was decided there is open again`;
 }
@@ -166,6 +167,10 @@ function scoreOf(outcome: Outcome): number {
 export function automaticScore({ scores }: Pick<ReviewedRun, "scores">, ordinal: number): number | null {
   const score = scores[ordinal]!;
   return score < 0 ? null : Math.round(score * 1e4) / 1e4;
+}
+
+export function categoryName({ categories }: Pick<ReviewedRun, "categories">, id: Id): string {
+  return categories.find((category) => category.id === id)?.name ?? String(id);
 }
 
 export function boxOf({ boxes }: Pick<ReviewedRun, "boxes">, ordinal: number): Box {

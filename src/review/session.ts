@@ -31,7 +31,7 @@ import { DEFAULT_VIEW, Pictures } from "./pictures.js";
 import type { Subject } from "./redraw.js";
 import { Network, networkFor, openNetworkOf } from "./redraw.js";
 import type { ReviewedRun } from "./run.js";
-import { automaticScore, boxOf, checkRunFolder, openReviewedRun, outcomeOf } from "./run.js";
+import { automaticScore, boxOf, categoryName, checkRunFolder, openReviewedRun, outcomeOf } from "./run.js";
 import { countsOf, statisticsOfRun } from "./progress.js";
 import { makeDecision } from "./make-decision.js";
 import { othersOf } from "./others.js";
@@ -135,7 +135,7 @@ export class ReviewSession {
       position: this.positions[ordinal]!,
       ordinal,
       score: automaticScore(this.run, ordinal),
-      category: this.categoryName(this.categoryIdOf(ordinal)),
+      category: categoryName(this.run, this.categoryIdOf(ordinal)),
       status: this.statusOf(ordinal),
       revision: this.run.review.revisionOf(ordinal),
     }));
@@ -289,7 +289,7 @@ export class ReviewSession {
       annotationId: outcome.annotationId!,
       box: toXywh(box),
       categoryId,
-      category: this.categoryName(categoryId),
+      category: categoryName(run, categoryId),
       rings: decision?.rings ?? (arm === "manual" ? [] : automatic),
       automatic: arm === "manual" && decision === undefined ? [] : automatic,
       pins: decision?.pins ?? [],
@@ -366,10 +366,6 @@ export class ReviewSession {
   private categoryIdOf(ordinal: number): Instance["categoryId"] {
     const { review, categories, categoryOf } = this.run;
     return review.inForce(ordinal)?.categoryId ?? categories[categoryOf[ordinal]!]?.id ?? "";
-  }
-
-  private categoryName(id: Instance["categoryId"]): string {
-    return this.run.categories.find((category) => category.id === id)?.name ?? String(id);
   }
 
   private armOf(ordinal: number): "assist" | "manual" {

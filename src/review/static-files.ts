@@ -19,9 +19,9 @@ const TYPES: Readonly<Record<string, string>> = {
   svg: "image/svg+xml",
 };
 
-/** Built folders that the page may load from, relative to the build. */
-const FOLDERS = ["review/page", "geometry"] as const;
-const FILES = ["review/api.js"] as const;
+/** Built files that the page loads, relative to the build. */
+const PAGE = "review/page";
+const API = "review/api.js";
 
 /**
  * @param root the built program
@@ -29,18 +29,12 @@ const FILES = ["review/api.js"] as const;
  */
 export async function readStaticFiles(root: string): Promise<StaticFiles> {
   const files = new Map<string, StaticFile>();
-  for (const folder of FOLDERS) {
-    for (const name of await namesIn(join(root, folder))) {
-      const file = await read(join(root, folder, name), name);
-      if (file === undefined) continue;
-      files.set(`/${folder}/${name}`, file);
-      if (folder === "review/page") files.set(name === "index.html" ? "/" : `/${name}`, file);
-    }
+  for (const name of await namesIn(join(root, PAGE))) {
+    const file = await read(join(root, PAGE, name), name);
+    if (file !== undefined) files.set(name === "index.html" ? "/" : `/${PAGE}/${name}`, file);
   }
-  for (const name of FILES) {
-    const file = await read(join(root, name), name);
-    if (file !== undefined) files.set(`/${name}`, file);
-  }
+  const api = await read(join(root, API), API);
+  if (api !== undefined) files.set(`/${API}`, api);
   return files;
 }
 

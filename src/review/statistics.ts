@@ -18,7 +18,7 @@ export interface DecidedInstance {
   readonly decision: KnownDecision;
 }
 
-const NO_CLICKS = {
+export const NO_CLICKS = {
   move: 0,
   add: 0,
   delete: 0,

@@ -3,13 +3,14 @@ import { cp, readFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { ClickCounts, DecisionRequest, InstanceView, QueuePage } from "../../src/review/api.js";
+import type { DecisionRequest, InstanceView, QueuePage } from "../../src/review/api.js";
 import type { ReviewServer } from "../../src/review/server.js";
 import { startServer } from "../../src/review/server.js";
 import type { ReviewOptions } from "../../src/review/session.js";
 import { ReviewSession } from "../../src/review/session.js";
 import { runAnnotate } from "../annotate/runs.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
+import { NO_CLICKS } from "../../src/review/statistics.js";
 
 let finished: Promise<string> | undefined;
 
@@ -49,19 +50,6 @@ export async function openServer(session: ReviewSession): Promise<ReviewServer> 
   onTestFinished(() => server.close());
   return server;
 }
-
-export const NO_CLICKS: ClickCounts = {
-  move: 0,
-  add: 0,
-  delete: 0,
-  redraw: 0,
-  redrawTaken: 0,
-  redrawLeft: 0,
-  box: 0,
-  manual: 0,
-  category: 0,
-  undo: 0,
-};
 
 /** The instance as it is, accepted. */
 export function accept(view: InstanceView, change: Partial<DecisionRequest> = {}): DecisionRequest {
