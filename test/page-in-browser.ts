@@ -2,7 +2,7 @@
 /// <reference lib="dom.iterable" />
 /** A page that the program writes, in a real browser (Debian's chromium), on a phone and on a desk, light and dark. */
 import { existsSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Browser } from "playwright-core";
@@ -51,7 +51,6 @@ export async function placeInBrowser(html: string): Promise<PageInBrowser> {
     address: pathToFileURL(file).href,
     async close() {
       await browser.close();
-      await rm(folder, { recursive: true, force: true });
     },
   };
 }

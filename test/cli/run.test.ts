@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { expect, test } from "vitest";
@@ -146,18 +146,14 @@ test("--json tells an error on standard output as well, as one object on one lin
 
 test("--json may also come from the environment and from a config file", async () => {
   const folder = temporaryFolder();
-  try {
-    const config = join(folder, "c.json");
-    writeFileSync(config, JSON.stringify({ json: true, quiet: true, verbose: true }));
-    expect(JSON.parse((await runInMemory(["annotate", "x", "--boxes", "y", "--config", config])).stdout)).toMatchObject(
-      { type: "error" },
-    );
-    expect(JSON.parse((await runInMemory(["annotate"], { POLYRNN_JSON: "1" })).stdout)).toMatchObject({
-      type: "error",
-    });
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const config = join(folder, "c.json");
+  writeFileSync(config, JSON.stringify({ json: true, quiet: true, verbose: true }));
+  expect(JSON.parse((await runInMemory(["annotate", "x", "--boxes", "y", "--config", config])).stdout)).toMatchObject({
+    type: "error",
+  });
+  expect(JSON.parse((await runInMemory(["annotate"], { POLYRNN_JSON: "1" })).stdout)).toMatchObject({
+    type: "error",
+  });
 });
 
 test("a variable that looks like an option but is none is pointed out", async () => {

@@ -1,20 +1,12 @@
-/** Folders for one test file, removed after it. */
-import { mkdir, rm, writeFile } from "node:fs/promises";
+/** Folders with files for one test file, removed after it. */
+import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { afterAll } from "vitest";
 import { PolyrnnError } from "../../src/errors.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
-
-const folders: string[] = [];
-
-afterAll(async () => {
-  await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));
-});
 
 /** @param files contents by path; anything but text and bytes is written as JSON */
 export async function folderWith(files: Readonly<Record<string, unknown>>): Promise<string> {
   const folder = temporaryFolder();
-  folders.push(folder);
   for (const [name, contents] of Object.entries(files)) {
     const path = join(folder, name);
     await mkdir(dirname(path), { recursive: true });

@@ -1,7 +1,6 @@
 /** A real Redis server of the test's own, on a free port of this machine, in a folder of its own. */
 import type { ChildProcess } from "node:child_process";
 import { spawn, spawnSync } from "node:child_process";
-import { rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { Redis } from "ioredis";
@@ -60,7 +59,6 @@ export async function startRedis(...settings: string[]): Promise<RedisServer> {
     async stop() {
       client.disconnect();
       await kill();
-      rmSync(folder, { recursive: true, force: true });
     },
   };
 }

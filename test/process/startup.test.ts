@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { BIN } from "../helpers/command.js";
@@ -10,21 +10,17 @@ import { temporaryFolder } from "../helpers/temporary-folder.js";
  */
 function packagesLoadedBy(words: readonly string[]): string[] {
   const folder = temporaryFolder();
-  try {
-    expect(
-      spawnSync(process.execPath, [BIN, ...words], { env: { ...process.env, NODE_V8_COVERAGE: folder } }).status,
-    ).toBe(0);
-    const urls = readdirSync(folder).flatMap((file) => {
-      const report = JSON.parse(readFileSync(join(folder, file), "utf8")) as {
-        readonly result: readonly { readonly url: string }[];
-      };
-      return report.result.map(({ url }) => url);
-    });
-    expect(urls.some((url) => url.endsWith("/dist/cli/run.js"))).toBe(true);
-    return [...new Set(urls.flatMap((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []))];
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  expect(
+    spawnSync(process.execPath, [BIN, ...words], { env: { ...process.env, NODE_V8_COVERAGE: folder } }).status,
+  ).toBe(0);
+  const urls = readdirSync(folder).flatMap((file) => {
+    const report = JSON.parse(readFileSync(join(folder, file), "utf8")) as {
+      readonly result: readonly { readonly url: string }[];
+    };
+    return report.result.map(({ url }) => url);
+  });
+  expect(urls.some((url) => url.endsWith("/dist/cli/run.js"))).toBe(true);
+  return [...new Set(urls.flatMap((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []))];
 }
 
 test.each([{ words: [] }, { words: ["--help"] }, { words: ["annotate", "--help"] }, { words: ["--version"] }])(

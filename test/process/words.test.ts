@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { BIN, runToEnd } from "../helpers/command.js";
@@ -19,17 +19,13 @@ test.each([
 
 test("without a build the command says what to do, exit code 69", () => {
   const folder = temporaryFolder();
-  try {
-    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-    cpSync(dirname(BIN), join(folder, "bin"), { recursive: true });
-    const { status, stderr } = spawnSync(process.execPath, [join(folder, "bin", "polyrnn.js"), "--version"], {
-      encoding: "utf8",
-    });
-    expect(status).toBe(69);
-    expect(stderr).toContain('Run "npm run build"');
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  cpSync(dirname(BIN), join(folder, "bin"), { recursive: true });
+  const { status, stderr } = spawnSync(process.execPath, [join(folder, "bin", "polyrnn.js"), "--version"], {
+    encoding: "utf8",
+  });
+  expect(status).toBe(69);
+  expect(stderr).toContain('Run "npm run build"');
 });
 
 test("an error outside any command, here in a timer, is a bug: a stack and exit code 70", async () => {

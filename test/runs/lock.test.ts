@@ -18,9 +18,8 @@ beforeEach(() => {
   folder = temporaryFolder();
   notes = [];
 });
-afterEach(async () => {
+afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
-  await rm(folder, { recursive: true, force: true });
 });
 const note = (line: string): void => {
   notes.push(line);
