@@ -7,6 +7,7 @@ import type { ArchitectureOf } from "../../src/network/polygon-rnn.js";
 import { onnxRunner, tfjsRunner } from "./network-runner.js";
 import type { NetworkRunner, Weights } from "./network-runner.js";
 import { zeroState } from "./parity-cases.js";
+import { hashed } from "../helpers/hashed.js";
 
 interface Variant {
   readonly options: Partial<ArchitectureOf<"tiny">>;
@@ -26,18 +27,6 @@ const SEEN = [
 beforeAll(async () => {
   await tf.setBackend("cpu");
 });
-
-/** The hash of the script: numbers in [-0.5, 0.5) times the scale. */
-function hashed(count: number, seed: number, scale: number): Float32Array {
-  const offset = Math.imul(seed, 0x9e3779b1);
-  return Float32Array.from({ length: count }, (_, at) => {
-    let x = (at + offset) | 0;
-    x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
-    x = Math.imul(x ^ (x >>> 16), 0xc2b2ae35);
-    x ^= x >>> 16;
-    return Math.fround((x >>> 0) / 2 ** 32 - 0.5) * Math.fround(scale);
-  });
-}
 
 function seedOf(name: string): number {
   return Array.from(name).reduce((sum, letter, at) => sum + (at + 1) * letter.charCodeAt(0), 0);

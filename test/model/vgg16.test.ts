@@ -13,23 +13,10 @@ import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
 import type { WeightTensor } from "../../src/model/safetensors.js";
 import { serializeSafetensors } from "../../src/model/safetensors.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
+import { hashed } from "../helpers/hashed.js";
 
 const PAPER: ArchitectureOptions = { name: "vgg16", widths: [16, 16], peepholes: true };
 const NORMALIZATION: Normalization = { channelOrder: "BGR", mean: [103.939, 116.779, 123.68], std: [60, 61, 62] };
-
-/** The hash of fixtures/reference/vgg16.py: numbers in [-0.5, 0.5). */
-function hashed(count: number, seed: number, scale: number): Float32Array {
-  const values = new Float32Array(count);
-  const offset = Math.imul(seed, 0x9e3779b1);
-  for (let at = 0; at < count; at++) {
-    let x = (at + offset) | 0;
-    x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
-    x = Math.imul(x ^ (x >>> 16), 0xc2b2ae35);
-    x ^= x >>> 16;
-    values[at] = Math.fround((x >>> 0) / 2 ** 32 - 0.5) * scale;
-  }
-  return values;
-}
 
 function hashedWeights(): Map<string, WeightTensor> {
   let seed = 0;
@@ -37,7 +24,7 @@ function hashedWeights(): Map<string, WeightTensor> {
     [...describeNetwork(PAPER).weightShapes].map(([name, shape]) => {
       const count = shape.reduce((product, side) => product * side, 1);
       const scale = name.includes("peephole") ? 0.5 : shape.length === 1 ? 0.1 : Math.sqrt(24 / (count / shape[0]!));
-      return [name, { shape, values: hashed(count, ++seed, Math.fround(scale)) }];
+      return [name, { shape, values: hashed(count, ++seed, scale) }];
     }),
   );
 }
