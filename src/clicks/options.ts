@@ -6,7 +6,7 @@ import type { DeviceChoice } from "../engine/devices.js";
 import { usageError } from "../errors.js";
 import type { Rasterizer } from "../geometry/iou.js";
 import type { ClickRow } from "../report/csv.js";
-import type { ClickMatch, ClickMetric, ClickReport, GroupBy } from "../report/types.js";
+import type { ClickChoice, ClickMatch, ClickMetric, ClickReport, GroupBy } from "../report/types.js";
 import type { FailReason, Id, Ring } from "../types.js";
 import type { SubjectOptions } from "./subjects.js";
 
@@ -35,6 +35,8 @@ export interface SimulateOptions extends SubjectOptions {
    */
   readonly thresholds: readonly number[];
   readonly match: ClickMatch;
+  /** With match "worst" only; "true" when absent. */
+  readonly choice?: ClickChoice;
   /** Absent: Manhattan for "ring", as in its source, else chessboard. */
   readonly metric?: ClickMetric;
   /** Clicks an annotator has per instance, 0 or more; no limit when absent. */

@@ -28,8 +28,9 @@ import type { Id, ImageRecord } from "../types.js";
 import { AutomaticFile } from "./automatic-file.js";
 import { describeRules } from "./describe-rules.js";
 import type { ClickStudy, CorrectedPolygon, SimulateHost, SimulateOptions } from "./options.js";
-import type { SimulatedInstance, Simulation } from "./simulate-batch.js";
-import { curveLength, simulateBatch, smallestThreshold } from "./simulate-batch.js";
+import { simulateBatch } from "./simulate-batch.js";
+import type { SimulatedInstance, Simulation } from "./simulation.js";
+import { curveLength, smallestThreshold } from "./simulation.js";
 import type { ClickSubjects } from "./subjects.js";
 import { chooseSubjects, nothingLeft } from "./subjects.js";
 import { ClickTally } from "./tally.js";
@@ -130,6 +131,7 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
 function toSimulation({
   thresholds,
   match,
+  choice,
   metric,
   maxClicks,
   maxSteps,
@@ -147,6 +149,7 @@ function toSimulation({
   return {
     thresholds,
     match,
+    choice: choice ?? "true",
     maxSteps,
     candidates,
     ...(sure !== undefined && { sure }),
@@ -265,8 +268,8 @@ function record(study: Study, result: SimulatedInstance, image: ImageRecord): Cl
       threshold: thresholds[at]!,
       clicks: polygon.clicks,
       iou: polygon.iou,
-      vertices: polygon.sequence.cells.length,
-      ended: polygon.sequence.ended,
+      vertices: polygon.vertices,
+      ended: polygon.ended,
     })),
   };
 }

@@ -16,7 +16,7 @@ import type {
   NocReport,
   ThresholdReport,
 } from "../report/types.js";
-import type { SimulatedInstance } from "./simulate-batch.js";
+import type { SimulatedInstance } from "./simulation.js";
 
 /** NoC counts the corrections needed to reach each of these. */
 const NOC_TARGETS = [0.8, 0.85, 0.9] as const;

@@ -242,7 +242,9 @@ export interface Example {
 }
 
 export type ClickMetric = "chessboard" | "manhattan";
-export type ClickMatch = "closest" | "ring" | "area";
+export type ClickMatch = "closest" | "ring" | "area" | "worst";
+/** Which of the network's proposals an annotator takes: those that are truly better, none, or all. */
+export type ClickChoice = "true" | "never" | "always";
 
 /** What the simulated annotator did. */
 export interface ClickReport {

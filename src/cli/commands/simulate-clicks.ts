@@ -9,7 +9,7 @@ import type { DeviceChoice } from "../../engine/devices.js";
 import { EXIT, usageError } from "../../errors.js";
 import type { Rasterizer } from "../../geometry/iou.js";
 import { DEFAULT_CANDIDATES, MAX_STEPS } from "../../predict/options.js";
-import type { ClickMatch, ClickMetric } from "../../report/types.js";
+import type { ClickChoice, ClickMatch, ClickMetric } from "../../report/types.js";
 import type { LastRun } from "../../runs/run-file.js";
 import { packageVersion } from "../../version.js";
 import { defineCommand } from "../command.js";
@@ -46,6 +46,7 @@ interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly truth?: string;
   readonly threshold: readonly string[];
   readonly match: ClickMatch;
+  readonly choice?: ClickChoice;
   readonly metric?: ClickMetric;
   readonly maxClicks?: number;
   readonly run: string;
@@ -93,10 +94,19 @@ const simulateClicksTable = {
   },
   match: {
     type: "text",
-    choices: ["closest", "ring", "area"],
+    choices: ["closest", "ring", "area", "worst"],
     group: "common",
     default: "closest",
-    describe: "Judge a vertex by the closest true one, by its place in the ring, or by the area between",
+    describe:
+      "Judge a vertex by the closest true one, by its place in the ring, or by the area between; " +
+      "or correct whole polygons, the worst place first",
+  },
+  choice: {
+    type: "text",
+    choices: ["true", "never", "always"],
+    group: "common",
+    whenAbsent: "true with --match worst",
+    describe: "With --match worst: take the network's way where it is truly better, never, or always",
   },
   metric: {
     type: "text",
@@ -205,6 +215,11 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
   async run(flags, terminal) {
     const { quiet, verbose } = flags;
     if (quiet && verbose) throw usageError("--quiet and --verbose exclude each other", "Leave one of them.");
+    if (flags.choice !== undefined && flags.match !== "worst")
+      throw usageError(
+        `--choice ${flags.choice}: expected --match worst with it, received --match ${flags.match}`,
+        "Only that annotator is shown the network's way: add --match worst, or leave --choice out.",
+      );
     const { locateComparisons, parseComparisons } = await import("../../evaluate/methods/open-methods.js");
     const { prepareReportFolder } = await import("../../report/folder.js");
     const thresholds = parseThresholds(flags.threshold, "--threshold");
@@ -300,7 +315,7 @@ async function toSimulateOptions(
   thresholds: readonly number[],
 ): Promise<SimulateOptions> {
   const { parseGroupBy } = await import("../../evaluate/groups.js");
-  const { device, match, metric, maxClicks, batchSize, threads, rasterizer, seed } = flags;
+  const { device, match, choice, metric, maxClicks, batchSize, threads, rasterizer, seed } = flags;
   const context = flags.context ?? (flags.model === undefined ? run?.context : undefined);
   const limit = flags.limit ?? run?.limit;
   const boxesAre = flags.boxesAre ?? (run !== undefined && truth === run.boxes ? run.boxesAre : undefined);
@@ -319,6 +334,7 @@ async function toSimulateOptions(
     categories: flags.categories.length > 0 ? flags.categories : (run?.categories ?? []),
     groupBy: parseGroupBy(flags.groupBy),
     resamples: flags.bootstrap,
+    ...(choice !== undefined && { choice }),
     ...(metric !== undefined && { metric }),
     ...(maxClicks !== undefined && { maxClicks }),
     ...(batchSize !== undefined && { batchSize }),
