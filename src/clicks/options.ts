@@ -8,6 +8,7 @@ import type { Rasterizer } from "../geometry/iou.js";
 import type { ClickRow } from "../report/csv.js";
 import type { ClickChoice, ClickMatch, ClickMetric, ClickReport, GroupBy } from "../report/types.js";
 import type { FailReason, Id, Ring } from "../types.js";
+import type { ComparedReview } from "./effort.js";
 import type { SubjectOptions } from "./subjects.js";
 
 export interface SimulateOptions extends SubjectOptions {
@@ -48,6 +49,8 @@ export interface SimulateOptions extends SubjectOptions {
   readonly resamples: number;
   /** Where the automatic polygons are written as a COCO file, for evaluation; nowhere when absent. */
   readonly automaticFile?: string;
+  /** A review of the same annotations, by image and annotation id; the caller closes it. */
+  readonly review?: ComparedReview;
 }
 
 export interface SimulateHost {

@@ -27,6 +27,7 @@ import type { ClickReport } from "../report/types.js";
 import type { Id, ImageRecord } from "../types.js";
 import { AutomaticFile } from "./automatic-file.js";
 import { describeRules } from "./describe-rules.js";
+import { EffortTally } from "./effort.js";
 import type { ClickStudy, CorrectedPolygon, SimulateHost, SimulateOptions } from "./options.js";
 import { simulateBatch } from "./simulate-batch.js";
 import type { SimulatedInstance, Simulation } from "./simulation.js";
@@ -48,6 +49,7 @@ interface Study {
   readonly engine: Engine;
   readonly simulation: Simulation;
   readonly tally: ClickTally;
+  readonly effort: EffortTally;
   readonly context: number;
   readonly sources: SourceNames;
   readonly corrected: Map<Id, KeptPolygon>;
@@ -101,6 +103,7 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
         simulation,
         context: options.context ?? model.card.context,
         tally: new ClickTally(simulation.thresholds, curveLength(simulation)),
+        effort: new EffortTally(simulation.thresholds, simulation.rasterizer, options.review),
         sources,
         corrected: new Map(),
       };
@@ -181,6 +184,7 @@ async function simulateAll(study: Study): Promise<{ milliseconds: number; finish
         if (result.kind === "excluded") subjects.exclusions.add(result.reason, annotationId, result.message);
         else {
           await host.row(record(study, result, images.get(ordinal)!));
+          await study.effort.add(result);
           await file?.add(result);
         }
       }
@@ -292,7 +296,7 @@ function correctedPolygon(
 }
 
 function reportOf(
-  { options, dataset, subjects, model, engine, simulation, tally, sources }: Study,
+  { options, dataset, subjects, model, engine, simulation, tally, effort, sources }: Study,
   milliseconds: number,
   wallSeconds: number,
 ): ClickReport {
@@ -303,10 +307,13 @@ function reportOf(
   return {
     metric: simulation.metric,
     match: simulation.match,
+    ...(simulation.match === "worst" && { choice: simulation.choice }),
     maxClicks: options.maxClicks ?? null,
     rules: describeRules(simulation),
     ...tally.numbers(groups, options.resamples, createRandom(options.seed).fork("clicks")),
     exclusions: subjects.exclusions.list(),
+    effort: effort.rows(),
+    ...(options.review !== undefined && { reviewed: options.review.folder }),
     curveThreshold: Math.min(...simulation.thresholds),
     secondsPerClick: tally.clicks === 0 ? null : milliseconds / 1000 / tally.clicks,
     wallSeconds,

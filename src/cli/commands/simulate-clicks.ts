@@ -6,10 +6,11 @@ import type { SimulateOptions } from "../../clicks/options.js";
 import { parseThresholds } from "../../clicks/options.js";
 import type { ClickSource } from "../../clicks/tally.js";
 import type { DeviceChoice } from "../../engine/devices.js";
-import { EXIT, usageError } from "../../errors.js";
+import { EXIT, invalidData, usageError } from "../../errors.js";
 import type { Rasterizer } from "../../geometry/iou.js";
 import { DEFAULT_CANDIDATES, MAX_STEPS } from "../../predict/options.js";
 import type { ClickChoice, ClickMatch, ClickMetric } from "../../report/types.js";
+import type { MeasuredReview } from "../../review/measured.js";
 import type { LastRun } from "../../runs/run-file.js";
 import { packageVersion } from "../../version.js";
 import { defineCommand } from "../command.js";
@@ -50,6 +51,7 @@ interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly metric?: ClickMetric;
   readonly maxClicks?: number;
   readonly run: string;
+  readonly reviewed?: string;
   readonly out?: string;
   readonly model?: string;
   readonly device: DeviceChoice;
@@ -130,6 +132,13 @@ const simulateClicksTable = {
     group: "common",
     default: "polyrnn-out",
     describe: "Folder of the run to use when no images are named",
+  },
+  reviewed: {
+    type: "text",
+    placeholder: "DIR",
+    group: "common",
+    whenAbsent: "none",
+    describe: "Folder of a reviewed run: what people did stands beside the simulation, on the same instances",
   },
   out: {
     type: "text",
@@ -232,31 +241,52 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
     const out = flags.out ?? inputs.defaultOut;
     const compared = compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : []));
     const simulate = await toSimulateOptions(flags, inputs, thresholds);
-    const takeBack = await prepareReportFolder(out, [inputs.truth, ...compared], flags.force);
-
-    const asked = {
-      source: inputs.source,
-      simulate,
-      evaluate: { compare, minArea: 0, published: flags.published, generator: `polyrnn ${packageVersion()}` },
-      out,
-      ...(flags.failOverClicks !== undefined && { failOverClicks: flags.failOverClicks }),
-    };
     const paint = paintFor(terminal.stderr, terminal.env, flags.color);
     const { runStudy } = await import("../click-study.js");
-    const { summary, messages, failed } = await runStudy(asked, terminal, terminal.stopSignal(), {
-      quiet,
-      verbose,
-      paint,
-      now: () => terminal.now(),
-    }).catch(async (error: unknown) => {
-      await takeBack();
-      throw error;
+    const { summary, messages, failed } = await withReview(flags.reviewed, say, async (review) => {
+      const takeBack = await prepareReportFolder(out, [inputs.truth, ...compared], flags.force);
+      const asked = {
+        source: inputs.source,
+        simulate: review === undefined ? simulate : { ...simulate, review },
+        evaluate: { compare, minArea: 0, published: flags.published, generator: `polyrnn ${packageVersion()}` },
+        out,
+        ...(flags.failOverClicks !== undefined && { failOverClicks: flags.failOverClicks }),
+      };
+      return runStudy(asked, terminal, terminal.stopSignal(), {
+        quiet,
+        verbose,
+        paint,
+        now: () => terminal.now(),
+      }).catch(async (error: unknown) => {
+        await takeBack();
+        throw error;
+      });
     });
     for (const line of messages) say(line);
     if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));
     return failed > 0 || summary.failOverClicks?.passed === false ? EXIT.failures : EXIT.ok;
   },
 });
+
+/** @throws E_MISSING and E_DATA where there is no review to compare with; whatever the task throws */
+async function withReview<T>(
+  folder: string | undefined,
+  say: (line: string) => void,
+  task: (review: MeasuredReview | undefined) => Promise<T>,
+): Promise<T> {
+  if (folder === undefined) return task(undefined);
+  const { openMeasuredReview } = await import("../../review/measured.js");
+  const review = await openMeasuredReview(folder, say);
+  try {
+    if (review.count > 0) return await task(review);
+    throw invalidData(
+      `${folder}: expected a run with accepted or edited instances, received none`,
+      "Review it first: polyrnn review.",
+    );
+  } finally {
+    await review.close();
+  }
+}
 
 /** What is simulated on. */
 interface StudyInputs {
