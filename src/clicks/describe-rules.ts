@@ -43,10 +43,10 @@ function describeWorst({ metric, choice, maxClicks, maxSteps }: Simulation): str
   return [
     "The annotator sees the whole polygon and corrects its worst place first: the vertex furthest from the true outline, " +
       `or the true vertex furthest from the polygon (${METRICS[metric]}); nothing within T grid cells.`,
-    "A vertex moves to the closest place of the true outline; where a true vertex was missed, " +
+    "A vertex moves to the closest place of the true outline, and is deleted where its neighbor is there already; where a true vertex was missed, " +
       "the closest place of the polygon goes there, as a new vertex unless a wrong one is already there. " +
-      "A click is one vertex placed, and what was placed stays.",
-    "After each click the network proposes its way from that vertex to the next placed one, as in polyrnn review; " +
+      "A click is one vertex placed or deleted, and what was placed stays.",
+    "After each vertex placed the network proposes its way from that vertex to the next placed one, as in polyrnn review; " +
       `it ${CHOICES[choice]}. Taking it is no click.`,
     `The annotator stops after ${most} ${most === 1 ? "click" : "clicks"}. ` +
       "Where the network gave no polygon, the outline is drawn by hand on the grid, a click per vertex.",

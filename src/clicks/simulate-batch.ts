@@ -132,4 +132,3 @@ function measure(
 }
 
 type Outline = Pick<MeasuredPolygon, "ring" | "iou">;
-

@@ -144,4 +144,3 @@ export function scoreAsPredicted(sequence: Sequence, crop: Crop, maskLogits: Flo
   const { expectedIoU } = fitOf(sequence.cells, crop, maskLogits);
   return polygonScore({ ...sequence, expectedIoU }, sequenceToRing(sequence.cells, crop, maskLogits));
 }
-

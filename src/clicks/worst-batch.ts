@@ -79,7 +79,7 @@ interface State extends PinnedRing {
 
 interface Moved {
   readonly plain: PinnedRing;
-  /** Index of the vertex that was placed. */
+  /** Index of the vertex that was placed or deleted. */
   readonly at: number;
   /** Whether the network is asked for its way. */
   readonly isAsking: boolean;
@@ -125,7 +125,7 @@ class Annotator {
     if (drawn !== undefined)
       return { plain: { ring: [...ring, drawn], pins: [...pins, ring.length] }, at: ring.length, isAsking: false };
     if (worst === undefined || worst.distance <= Math.min(...thresholds)) return undefined;
-    return { plain: correct(state, worst), at: worst.at, isAsking: true };
+    return { plain: correct(state, worst), at: worst.at, isAsking: worst.kind !== "delete" };
   }
 
   /** @param way the network's; it is a proposal where it is a polygon, and another one */

@@ -26,11 +26,11 @@ export interface TrueOutline {
 }
 
 export interface Correction {
-  /** A vertex is moved, or a new one is put on an edge and moved. */
-  readonly kind: "move" | "add";
+  /** A vertex is moved, a new one is put on an edge and moved, or one is deleted. */
+  readonly kind: "move" | "add" | "delete";
   /** Index of the vertex, in the ring as it is then. */
   readonly at: number;
-  /** On the image, hundredths of a pixel. */
+  /** On the image, hundredths of a pixel; where a deleted vertex should have been. */
   readonly to: ImagePoint;
   /** How far off the place is, in grid cells. */
   readonly distance: number;
@@ -38,13 +38,16 @@ export interface Correction {
 
 /** Twice what rounding to hundredths moves a point. Below that a place is right. */
 const ROUNDING_PX = 0.02;
+/** As many the page leaves. */
+const FEWEST_VERTICES = 3;
 /** Shorter edges are covered by the handles of their vertices, and nobody can click on them. */
 const SHORTEST_EDGE_PX = 1;
 
 /**
  * The worst place of a ring: the vertex furthest from the true outline, or the true vertex furthest from the ring,
- * whichever is further. A vertex moves to the closest place of the true outline. Where a true vertex is missed, the
- * closest place of the ring goes there: a vertex that nobody placed is moved, elsewhere a new one is added.
+ * whichever is further; of equal ones the last, whose handle lies on top. A vertex moves to the closest place of the
+ * true outline, and is deleted where a neighbor is there already. Where a true vertex is missed, the closest place of
+ * the ring goes there: a vertex that nobody placed is moved, elsewhere a new one is added.
  *
  * @returns undefined where nothing is further off than rounding
  */
@@ -54,7 +57,7 @@ export function worstPlace({ ring, pins }: PinnedRing, truth: TrueOutline): Corr
   for (const [vertex, point] of ring.entries()) {
     if (pinned.has(vertex)) continue;
     const distance = lengthOf(point, closestPlace(truth.ring, point).point, truth.metric);
-    if (distance > worst.distance) worst = { distance, vertex };
+    if (distance >= worst.distance) worst = { distance, vertex };
   }
   for (const missed of truth.ring) {
     const distance = lengthOf(missed, closestPlace(ring, missed).point, truth.metric);
@@ -63,8 +66,10 @@ export function worstPlace({ ring, pins }: PinnedRing, truth: TrueOutline): Corr
   if (worst.distance <= ROUNDING_PX) return undefined;
   const distance = worst.distance / truth.cellPx;
   if (worst.vertex !== undefined) {
-    const to = onImage(closestPlace(truth.ring, ring[worst.vertex]!).point, truth);
-    return { kind: "move", at: worst.vertex, to, distance };
+    const at = worst.vertex;
+    const to = onImage(closestPlace(truth.ring, ring[at]!).point, truth);
+    const isTaken = [at - 1, at + 1].some((next) => isSamePoint(ring.at(next % ring.length)!, to));
+    return { kind: isTaken && ring.length > FEWEST_VERTICES ? "delete" : "move", at, to, distance };
   }
   const to = worst.missed!;
   const { vertex } = closestPlace(ring, to);
@@ -72,9 +77,13 @@ export function worstPlace({ ring, pins }: PinnedRing, truth: TrueOutline): Corr
   return { kind: "add", at: edgeFor(ring, to) + 1, to, distance };
 }
 
-/** The ring after a correction, its vertex pinned. */
+/** The ring after a correction, its vertex pinned unless it is gone. */
 export function correct({ ring, pins }: PinnedRing, { kind, at, to }: Correction): PinnedRing {
   if (kind === "move") return { ring: ring.with(at, to), pins: withPin(pins, at) };
+  if (kind === "delete") {
+    const left = pins.filter((pin) => pin !== at);
+    return { ring: ring.toSpliced(at, 1), pins: left.map((pin) => (pin > at ? pin - 1 : pin)) };
+  }
   const shifted = pins.map((pin) => (pin >= at ? pin + 1 : pin));
   return { ring: ring.toSpliced(at, 0, to), pins: withPin(shifted, at) };
 }
@@ -141,6 +150,10 @@ function edgeFor(ring: Ring, point: ImagePoint): number {
     best = index;
   }
   return best;
+}
+
+function isSamePoint(a: ImagePoint, b: ImagePoint): boolean {
+  return a.x === b.x && a.y === b.y;
 }
 
 function lengthOf(a: ImagePoint, b: ImagePoint, metric: ClickMetric): number {

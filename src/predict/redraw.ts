@@ -150,19 +150,22 @@ function planClockwise(place: Place, task: RedrawTask): Plan {
     keptFrom.map((index) => ring[index]!),
     place.frame,
   );
-  const finish = (cells: readonly number[]): Redrawn =>
-    joined(keptFrom, pointsFrom(cells, prefix.length, place), task);
+  const finish = (cells: readonly number[]): Redrawn => joined(keptFrom, pointsFrom(cells, prefix.length, place), task);
   return { row: place.row, prefix, maxSteps, candidate, finish };
 }
 
 /** @param keptFrom indexes into the old ring of the vertices that stay; the way comes behind them */
 function joined(keptFrom: readonly number[], way: readonly ImagePoint[], { ring, pins, moved }: RedrawTask): Redrawn {
   const pinned = new Set([...pins, moved]);
+  // As in every ring that is predicted, no vertex of the way equals its neighbor.
+  const ends = { before: ring[keptFrom.at(-1)!]!, behind: ring[keptFrom[0]!]! };
+  const apart = way.filter((point, at) => !isSame(point, way[at - 1] ?? ends.before));
+  while (apart.length > 0 && isSame(apart.at(-1)!, ends.behind)) apart.pop();
   // Turned back: the first vertex that stays is the one that stood first before.
   const offset = Math.max(0, keptFrom.indexOf(Math.min(...keptFrom)));
   const vertices = [
     ...keptFrom.map((index) => ({ point: ring[index]!, isKept: true, isPinned: pinned.has(index), index })),
-    ...way.map((point) => ({ point, isKept: false, isPinned: false, index: -1 })),
+    ...apart.map((point) => ({ point, isKept: false, isPinned: false, index: -1 })),
   ];
   const turned = [...vertices.slice(offset), ...vertices.slice(0, offset)];
   const where = (test: (vertex: (typeof turned)[number]) => boolean): number[] =>
@@ -173,6 +176,10 @@ function joined(keptFrom: readonly number[], way: readonly ImagePoint[], { ring,
     pins: where(({ isPinned }) => isPinned),
     moved: where(({ index }) => index === moved)[0]!,
   };
+}
+
+function isSame(a: ImagePoint, b: ImagePoint): boolean {
+  return a.x === b.x && a.y === b.y;
 }
 
 /** @returns the first vertex that stays behind the way, and how many between it and the moved one are dropped */

@@ -26,7 +26,11 @@ const anyCrops = fc
   .filter((crops) => crops.every(({ instance, window }) => truthOnGrid(instance.truth!, window) !== undefined));
 const runs = { numRuns: 3 };
 
-async function simulate(crops: readonly Crop[], more: Partial<Simulation>, endsOneIn = 9): Promise<SimulatedInstance[]> {
+async function simulate(
+  crops: readonly Crop[],
+  more: Partial<Simulation>,
+  endsOneIn = 9,
+): Promise<SimulatedInstance[]> {
   const engine = fakeEngine({ endsOneIn });
   const { results } = await simulateBatch(engine, crops, { ...BASE, ...more });
   expect(engine.held()).toBe(0);
@@ -127,5 +131,11 @@ test("rings that are redrawn together are those that are redrawn alone, whatever
   for (const [at, { frame, task }] of requests.entries())
     expect(together[at]).toEqual(await redrawRing(await fakeEngine().encode(frame.pixels, 1), frame, task));
   expect(together[1]!.ring.slice(0, 2)).toEqual(ring.slice(0, 2));
+  for (const redrawn of together)
+    expect(
+      redrawn.ring.filter(
+        (point, at) => at > 0 && redrawn.ring[at - 1]!.x === point.x && redrawn.ring[at - 1]!.y === point.y,
+      ),
+    ).toEqual([]);
   expect(together[0]!.ring.every(({ x, y }) => x >= 0 && x <= SIDE && y >= 0 && y <= SIDE)).toBe(true);
 });

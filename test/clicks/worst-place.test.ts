@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { PinnedRing, TrueOutline } from "../../src/clicks/worst-place.js";
 import { correct, onImage, worstPlace } from "../../src/clicks/worst-place.js";
-import { inserted, moved } from "../../src/review/page/edit.js";
+import { inserted, moved, removed } from "../../src/review/page/edit.js";
 import type { Ring } from "../../src/types.js";
 import { anyOutline, SIDE } from "./arbitraries.js";
 
@@ -40,6 +40,13 @@ test("a corner that was cut off gets a vertex on the edge that cuts it", () => {
   const worst = worstPlace({ ring, pins: [3] }, outline(SQUARE))!;
   expect(worst).toEqual({ kind: "add", at: 2, to: { x: 200, y: 100 }, distance: 2 });
   expect(correct({ ring, pins: [3] }, worst).pins).toEqual([2, 4]);
+});
+
+test("a vertex beside one that is right already is deleted", () => {
+  const ring = ringOf([60, 60], [100, 100], [200, 100], [200, 200], [100, 200]);
+  const worst = worstPlace({ ring, pins: [1, 3] }, outline(SQUARE))!;
+  expect(worst).toEqual({ kind: "delete", at: 0, to: { x: 100, y: 100 }, distance: 4 });
+  expect(correct({ ring, pins: [1, 3] }, worst)).toEqual({ ring: ring.slice(1), pins: [0, 2] });
 });
 
 test("of the true outline and itself nothing is to be corrected", () => {
@@ -82,7 +89,8 @@ test("a correction leaves the ring that the page leaves after the same move", ()
       fc.pre(worst !== undefined);
       const { kind, at, to } = worst;
       const page = { ...shape, box: [0, 0, 1, 1] as const, categoryId: 1 };
-      expect(correct(shape, worst)).toEqual((kind === "move" ? moved : inserted)(page, at, to));
+      const change = { move: moved, add: inserted, delete: () => removed(page, at) }[kind];
+      expect(correct(shape, worst)).toEqual(change(page, at, to));
     }),
   );
 });
