@@ -7,7 +7,8 @@ import type { EvaluationReport } from "../../src/report/types.js";
 import { checkReport } from "../report/report-schema.js";
 import { annotation, useFolder, writeCoco, writeJson } from "../evaluate/small-dataset.js";
 import { NO_CLICKS } from "../../src/review/statistics.js";
-import { accept, newRun, openSession } from "../review/reviews.js";
+import { boxesWith, runAnnotate } from "../annotate/runs.js";
+import { accept, openSession } from "../review/reviews.js";
 import { memoryTerminal } from "./memory-terminal.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
@@ -154,7 +155,10 @@ describe("simulate-clicks", () => {
   });
 
   test("--reviewed puts what people did beside the simulation, in the messages and in every form of the report", async () => {
-    const reviewed = await newRun();
+    const boxes = await boxesWith((coco) => {
+      coco.annotations = coco.annotations.slice(0, 2);
+    });
+    const { out: reviewed } = await runAnnotate({ boxes, candidates: 1 });
     const session = await openSession(reviewed, { order: "input" });
     const view = await session.instance(0);
     await session.decide(0, accept(view, { counts: { ...NO_CLICKS, move: 3, redrawTaken: 2, redrawLeft: 1 } }));
