@@ -137,8 +137,10 @@ export interface InstanceView {
 }
 
 export interface RedrawRequest {
-  /** Comes back in the answer; a higher one cancels those before it. */
+  /** Comes back in the answer; a higher one of the same window cancels those before it. */
   readonly request: number;
+  /** Tells windows apart: each counts its own requests. */
+  readonly window?: string;
   readonly revision: number;
   /** Open ring as it is now, the moved vertex in its new place; empty with `give: "all"`. */
   readonly ring: Ring;

@@ -103,6 +103,7 @@ const redrawProblem = lazily(() =>
     additionalProperties: false,
     properties: {
       request: whole(2 ** 31),
+      window: { type: "string", maxLength: 40 },
       revision: whole(2 ** 31),
       ring: ringSchema(0),
       pins: pinList,

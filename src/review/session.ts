@@ -144,7 +144,6 @@ export class ReviewSession {
 
   async instance(ordinal: number): Promise<InstanceView> {
     const view = await this.viewOf(ordinal);
-    if (this.parts.network instanceof Network) this.parts.network.forget(ordinal);
     this.prepareAfter(view.position);
     return view;
   }
@@ -159,22 +158,28 @@ export class ReviewSession {
     return made;
   }
 
-  async redraw(ordinal: number, asked: RedrawRequest): Promise<RedrawAnswer> {
+  /** @param gone who asked waits no more */
+  async redraw(ordinal: number, asked: RedrawRequest, gone?: AbortSignal): Promise<RedrawAnswer> {
     const began = performance.now();
     this.positionOf(ordinal);
     await this.refuseStale(ordinal, asked.revision);
     const network = networkFor(this.parts.network, this.armOf(ordinal));
-    const { request, ring, pins, moved, give, length, box, candidate = 0 } = asked;
+    const { request, window, ring, pins, moved, give, length, box, candidate = 0 } = asked;
     const subject = await this.subjectOf(ordinal, box === undefined ? await this.boxInForce(ordinal) : fromXywh(box));
-    const redrawn = await network.redraw(subject, request, {
-      ring,
-      pins,
-      moved,
-      give,
-      candidate,
-      maxSteps: this.run.identity.maxSteps,
-      ...(length !== undefined && { length }),
-    });
+    const redrawn = await network.redraw(
+      subject,
+      { request, ...(window !== undefined && { window }) },
+      {
+        ring,
+        pins,
+        moved,
+        give,
+        candidate,
+        maxSteps: this.run.identity.maxSteps,
+        ...(length !== undefined && { length }),
+        ...(gone !== undefined && { signal: gone }),
+      },
+    );
     const { ring: drawn, kept, pins: pinned, moved: movedTo, score, scoreBefore } = redrawn;
     return {
       revision: this.run.review.revisionOf(ordinal),
