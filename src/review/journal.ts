@@ -18,7 +18,7 @@ import { pathExists } from "../files/folders.js";
 import type { LineRange } from "../runs/journal.js";
 import { JournalWriter, readJournal, sealLine, unsealLine } from "../runs/journal.js";
 import type { Box, JsonObject } from "../types.js";
-import type { BoxXywh } from "./api.js";
+import type { BoxXywh, Spent } from "./api.js";
 import type { Decision } from "./decision.js";
 import { readDecision } from "./decision.js";
 
@@ -35,7 +35,17 @@ export interface ReviewHeader {
 /** What stays in memory of a decision. */
 export interface KnownDecision extends Pick<
   Decision,
-  "status" | "reason" | "categoryId" | "score" | "before" | "counts" | "activeMs" | "networkMs" | "arm" | "isChanged"
+  | "status"
+  | "reason"
+  | "categoryId"
+  | "score"
+  | "before"
+  | "counts"
+  | "activeMs"
+  | "networkMs"
+  | "arm"
+  | "isChanged"
+  | "session"
 > {
   readonly line: LineRange;
 }
@@ -45,6 +55,8 @@ export interface ReviewedInstance {
   revision: number;
   /** In the order they were made; the last is in force. */
   readonly stack: KnownDecision[];
+  /** By its last line that is no undo: the page begins with it, so it only grows. */
+  spent: Spent;
 }
 
 const NOT_OURS = "Name the folder of the run it was made for, or move the file away to begin a new review.";
@@ -57,7 +69,7 @@ export class ReviewJournal {
   private readonly decided: number[] = [];
   private file: FileHandle | undefined;
   private length = 0;
-  private lines = 0;
+  private changes = 0;
   private sessions = 0;
   private isBroken = false;
 
@@ -96,9 +108,9 @@ export class ReviewJournal {
     return id;
   }
 
-  /** Lines on all instances so far. */
+  /** Decisions and undos on all instances so far. A draft is neither, so it never stands in the way of an undo. */
   get revision(): number {
-    return this.lines;
+    return this.changes;
   }
 
   revisionOf(ordinal: number): number {
@@ -170,12 +182,13 @@ export class ReviewJournal {
   }
 
   private apply(decision: Decision, { offset, length }: LineRange): void {
-    const { ordinal, status, reason, categoryId, score, before, counts, activeMs, networkMs, arm, isChanged } =
-      decision;
-    const known = this.instances.get(ordinal) ?? { revision: 0, stack: [] };
+    const { ordinal, status, reason, categoryId, score, before, arm, isChanged, session } = decision;
+    const { counts, activeMs, openMs, networkMs } = decision;
+    const spent = { counts, activeMs, openMs, networkMs };
+    const known = this.instances.get(ordinal) ?? { revision: 0, stack: [], spent };
     this.instances.set(ordinal, known);
     known.revision++;
-    this.lines++;
+    known.spent = spent;
     if (known.stack.at(-1)?.status === "draft") known.stack.pop();
     known.stack.push({
       status,
@@ -188,16 +201,19 @@ export class ReviewJournal {
       networkMs,
       arm,
       isChanged,
+      session,
       line: { offset, length },
     });
-    if (status !== "draft") this.decided.push(ordinal);
+    if (status === "draft") return;
+    this.decided.push(ordinal);
+    this.changes++;
   }
 
   private takeBack(ordinal: number): void {
     const known = this.instances.get(ordinal);
     if (known === undefined) return;
     known.revision++;
-    this.lines++;
+    this.changes++;
     // A draft on top of the decision goes with it.
     while (known.stack.length > 0 && known.stack.pop()!.status === "draft");
     const at = this.decided.lastIndexOf(ordinal);

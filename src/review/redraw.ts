@@ -34,6 +34,8 @@ interface Encoding {
 /** What is encoded: an instance with its box, and how its photograph is had. */
 export interface Subject {
   readonly instance: Instance;
+  /** Another one when the photograph is. */
+  readonly stamp: string;
   readonly image: () => Promise<DecodedImage>;
 }
 
@@ -117,8 +119,8 @@ export class Network {
     });
   }
 
-  private async encodingOf({ instance, image }: Subject): Promise<Encoding> {
-    const key = JSON.stringify([instance.ordinal, instance.box]);
+  private async encodingOf({ instance, stamp, image }: Subject): Promise<Encoding> {
+    const key = JSON.stringify([instance.ordinal, instance.box, stamp]);
     const known = this.encodings.get(key);
     if (known !== undefined) {
       this.encodings.delete(key);
