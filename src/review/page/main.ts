@@ -310,7 +310,10 @@ function onKey(event: KeyboardEvent): void {
 
 function wire(): void {
   for (const { name, place, label, key, about } of ACTIONS) {
-    if (key !== "") byId("keys", HTMLElement).append(keyRow(key, about));
+    if (key !== "")
+      byId("keys", HTMLElement).append(
+        element("tr", {}, element("td", {}, element("kbd", {}, key)), element("td", {}, about)),
+      );
     if (place === "elsewhere") continue;
     const mark = key === "" ? [] : [element("kbd", {}, key)];
     byId(place, HTMLElement).append(
@@ -345,9 +348,6 @@ function wire(): void {
     else localStorage.setItem(LETTERS_OFF, "1");
   });
 }
-
-const keyRow = (key: string, about: string): HTMLElement =>
-  element("tr", {}, element("td", {}, element("kbd", {}, key)), element("td", {}, about));
 
 function listen(): void {
   svg.addEventListener("focusin", (event) => {
