@@ -50,7 +50,7 @@ export class Network {
   private readonly newest = new Map<string, { readonly request: number; readonly work: AbortController }>();
   private readonly work = new Turns();
 
-  private constructor(
+  constructor(
     private readonly engine: Engine,
     private readonly context: number,
   ) {}

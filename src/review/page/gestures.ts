@@ -224,6 +224,17 @@ export class Gestures {
     }
   }
 
+  /** A vertex in the middle of the edge behind one. */
+  addBehind(vertex: number): void {
+    const { desk, canvas } = this;
+    const { edit } = desk;
+    const from = edit?.shape.ring[vertex];
+    if (edit === undefined || from === undefined || desk.mode !== "edit") return;
+    const to = edit.shape.ring[(vertex + 1) % edit.shape.ring.length]!;
+    desk.change(inserted(edit.shape, vertex + 1, { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 }), "add");
+    canvas.focusVertex(vertex + 1);
+  }
+
   remove(at: number): void {
     const { desk } = this;
     const { edit } = desk;

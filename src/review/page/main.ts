@@ -6,7 +6,7 @@ import { actionOf, ACTIONS, isCharacter } from "./actions.js";
 import { Banner } from "./banner.js";
 import { Canvas } from "./canvas.js";
 import { Desk } from "./desk.js";
-import { inserted, moved } from "./edit.js";
+import { moved } from "./edit.js";
 import { byId, element } from "./elements.js";
 import { Figures, showProgress } from "./figures.js";
 import { BEGUN, Gestures, onImage } from "./gestures.js";
@@ -174,7 +174,9 @@ const DO: Readonly<Record<ActionName, () => unknown>> = {
     desk.dropGhost();
     refresh();
   },
-  add: addBehind,
+  add: () => {
+    if (vertex !== undefined) gestures.addBehind(vertex);
+  },
   delete: () => {
     if (desk.mode === "draw") desk.edit?.undo();
     else if (vertex !== undefined) gestures.remove(vertex);
@@ -235,16 +237,6 @@ const DO: Readonly<Record<ActionName, () => unknown>> = {
     help.showModal();
   },
 };
-
-function addBehind(): void {
-  const { edit } = desk;
-  if (edit === undefined || vertex === undefined) return;
-  const { ring } = edit.shape;
-  const [from, to] = [ring[vertex]!, ring[(vertex + 1) % ring.length]!];
-  const at = vertex + 1;
-  desk.change(inserted(edit.shape, at, { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 }), "add");
-  canvas.focusVertex(at);
-}
 
 function clearBurst(): void {
   if (burst !== undefined) clearTimeout(burst.timer);
