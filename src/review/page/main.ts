@@ -139,6 +139,8 @@ const setMode = (mode: keyof typeof BEGUN): void => {
     gestures.begin(mode);
     say(BEGUN[mode]);
     svg.focus({ preventScroll: true });
+    // On a phone the buttons lie below the picture.
+    svg.scrollIntoView({ block: "nearest" });
   }
   refresh();
 };
