@@ -127,7 +127,7 @@ function chart(curve: Statistics["curve"]): HTMLElement {
 }
 
 function draw(name: string, attributes: Readonly<Record<string, string>>): SVGElement {
-  const made = document.createElementNS(SVG, name) as SVGElement;
+  const made = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   return made;
 }
