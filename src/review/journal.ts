@@ -32,6 +32,15 @@ export interface ReviewHeader {
   readonly startedAt: string;
 }
 
+/** Who begins to decide, how and when. */
+export interface ReviewSessionStart {
+  readonly reviewer: string | null;
+  readonly arm: string;
+  readonly at: string;
+  /** Reviews of shards that were merged into this one. */
+  readonly merged?: number;
+}
+
 /** What stays in memory of a decision. */
 export interface KnownDecision extends Pick<
   Decision,
@@ -70,7 +79,8 @@ export class ReviewJournal {
   private file: FileHandle | undefined;
   private length = 0;
   private changes = 0;
-  private sessions = 0;
+  /** Names of those who decided, by session; null for the nameless. */
+  private readonly reviewers = new Map<number, string | null>();
   private isBroken = false;
 
   private constructor(readonly path: string) {}
@@ -92,7 +102,7 @@ export class ReviewJournal {
   }
 
   /** Opens it for writing: what is torn is cut off, and a new one gets its first line. @throws E_WRITE */
-  async begin(header: ReviewHeader, session: object): Promise<number> {
+  async begin(header: ReviewHeader, session: ReviewSessionStart): Promise<number> {
     const writer =
       this.length === 0
         ? await JournalWriter.create(this.path, header)
@@ -102,10 +112,20 @@ export class ReviewJournal {
     this.file = await open(this.path, "r+").catch((error: unknown) => {
       throw this.failure("open", error);
     });
-    const id = this.sessions + 1;
+    return this.addSession(session);
+  }
+
+  /** Somebody begins to decide. @returns what their decisions name */
+  async addSession(session: ReviewSessionStart): Promise<number> {
+    const id = Math.max(0, ...this.reviewers.keys()) + 1;
     await this.write({ type: "session", id, ...session });
-    this.sessions = id;
+    this.reviewers.set(id, session.reviewer);
     return id;
+  }
+
+  /** @returns null for somebody without a name */
+  reviewerOf({ session }: Pick<Decision, "session">): string | null {
+    return this.reviewers.get(session) ?? null;
   }
 
   /** Decisions and undos on all instances so far. A draft is neither, so it never stands in the way of an undo. */
@@ -166,9 +186,9 @@ export class ReviewJournal {
 
   /** @returns false for a line that no version of this program wrote */
   private replay(value: JsonObject, line: LineRange): boolean {
-    const { type, ordinal, id } = value;
+    const { type, ordinal, id, reviewer } = value;
     if (type === "session" && typeof id === "number" && Number.isSafeInteger(id)) {
-      this.sessions = Math.max(this.sessions, id);
+      this.reviewers.set(id, typeof reviewer === "string" ? reviewer : null);
       return true;
     }
     if (type === "undo" && typeof ordinal === "number") {
