@@ -4,6 +4,7 @@
  */
 import { usageError } from "../errors.js";
 import { nearestName } from "../nearest.js";
+import { secretAddress } from "../secret.js";
 import type { NumberRow, OptionRow, OptionValue } from "./option-table.js";
 
 /**
@@ -27,6 +28,9 @@ export function valueFromText(row: OptionRow, text: string, place: string): Opti
       );
     case "text":
       return checkedText(row, text, place);
+    case "address":
+      if (text === "") throw nothing(row, place);
+      return secretAddress(text);
     case "list":
       return text.split(",").map((item) => checkedText(row, item.trim(), place));
   }
@@ -47,6 +51,9 @@ export function valueFromJson(row: OptionRow, value: unknown, place: string): Op
         return checkedText(row, received, place);
       if (typeof value !== "string") throw refused(row, received, place);
       return checkedText(row, value, place);
+    case "address":
+      if (typeof value !== "string") throw refused(row, "another kind of value", place);
+      return valueFromText(row, value, place);
     case "list":
       if (typeof value === "string") return valueFromText(row, value, place);
       if (!Array.isArray(value)) throw refused(row, received, place);
@@ -68,6 +75,8 @@ export function expectation(row: OptionRow): string {
       return `${row.integer === true ? "a whole number" : "a number"} ${rangeOf(row)}`;
     case "text":
       return row.choices === undefined ? (row.placeholder ?? "a text") : `one of ${row.choices.join(", ")}`;
+    case "address":
+      return row.placeholder;
     case "list":
       return row.choices === undefined
         ? `a list of ${row.placeholder ?? "texts"}`
@@ -86,11 +95,7 @@ function checkedNumber(row: OptionRow & NumberRow, value: number, received: stri
 }
 
 function checkedText(row: OptionRow & { type: "text" | "list" }, text: string, place: string): string {
-  if (text === "")
-    throw usageError(
-      `${place}: expected ${expectation(row)} but received nothing`,
-      "Give it a value, or leave it out.",
-    );
+  if (text === "") throw nothing(row, place);
   if (text === "-" && row.placeholder === "DIR")
     throw usageError(
       `${place}: expected a folder but received -, which only polyrnn annotate --out takes for standard output`,
@@ -102,6 +107,10 @@ function checkedText(row: OptionRow & { type: "text" | "list" }, text: string, p
     throw refused(row, JSON.stringify(text), place, advice ?? (suggestion && `Did you mean ${suggestion}?`));
   }
   return text;
+}
+
+function nothing(row: OptionRow, place: string): Error {
+  return usageError(`${place}: expected ${expectation(row)} but received nothing`, "Give it a value, or leave it out.");
 }
 
 function ownValue(words: Readonly<Record<string, string>> | undefined, word: string): string | undefined {

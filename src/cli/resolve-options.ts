@@ -101,11 +101,11 @@ function checkPositionals(rows: AnyOptionTable, { positionals, options }: GivenA
 }
 
 function placeholderOf(name: string, row: OptionRow): string {
-  return row.type === "text" || row.type === "list" ? (row.placeholder ?? name) : name;
+  return "placeholder" in row ? (row.placeholder ?? name) : name;
 }
 
 function missingOption(name: string, row: OptionRow, help: string): Error {
-  const placeholder = row.type === "text" || row.type === "list" ? (row.placeholder ?? "VALUE") : "N";
+  const placeholder = row.type === "number" ? "N" : placeholderOf("VALUE", row);
   const what = row.position === undefined ? `--${flagName(name)} ${placeholder}` : placeholder;
   return usageError(`${what} is missing: ${row.describe}`, `Run "${help}" for examples.`);
 }
