@@ -122,7 +122,7 @@ async function readConfigFile(path: string, table: AnyOptionTable): Promise<Read
     names.set(name, name).set(flagName(name), name);
   }
   const values = new Map<string, unknown>();
-  for (const [key, value] of Object.entries(parseObject(path, await readText(path)))) {
+  for (const [key, value] of Object.entries(parseObject(path, await readBytes(path)))) {
     const name = names.get(key);
     if (name === undefined) {
       const suggestion = nearestName(key, [...names.keys()]);
@@ -139,9 +139,9 @@ async function readConfigFile(path: string, table: AnyOptionTable): Promise<Read
   return values;
 }
 
-async function readText(path: string): Promise<string> {
+async function readBytes(path: string): Promise<Buffer> {
   try {
-    return await readFile(path, "utf8");
+    return await readFile(path);
   } catch (error) {
     const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
     throw missingInput(
@@ -152,13 +152,14 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-function parseObject(path: string, text: string): object {
+function parseObject(path: string, bytes: Buffer): object {
   const hint = 'Write a JSON object such as {"model": "mobile", "batch-size": 8}.';
   let value: unknown;
   try {
-    value = parseForeignJson(text);
+    value = parseForeignJson(bytes.toString("utf8"));
   } catch (error) {
-    throw invalidData(`${path}: expected JSON but ${whyNotJson(text, error)}`, hint, error);
+    const found = whyNotJson(bytes, error, hint);
+    throw invalidData(`${path}: expected JSON but ${found.why}`, found.hint, error);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     const received = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;

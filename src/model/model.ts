@@ -13,7 +13,7 @@ import type { ModelCard } from "./card.js";
 import { findModelFolder, readCard } from "./folder.js";
 import { widenTensors } from "./quantized.js";
 import type { WeightTensor } from "./safetensors.js";
-import { firstNotFinite, parseSafetensors, readAndHash } from "./safetensors.js";
+import { firstNotFinite, parseSafetensors, readAndHash, refuseForeign } from "./safetensors.js";
 
 /** A network with all it needs to compute. */
 export interface WeightedNetwork {
@@ -114,6 +114,7 @@ async function addWeights(
   const path = join(folder, name);
   const expected = card.files[name]!;
   const { bytes, sha256 } = await readAndHash(path);
+  refuseForeign(bytes, path);
   if (sha256 !== expected.sha256 || bytes.byteLength !== expected.bytes) {
     throw unavailable(
       `${path}: expected sha256 ${expected.sha256.slice(0, 12)} (${count(expected.bytes, "byte")}) ` +

@@ -6,11 +6,13 @@
  *     checkpoint/state.json                  names that file with its sha256; replaced last, by a rename
  */
 import { createHash } from "node:crypto";
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { TrainerState } from "../engine/trainer.js";
 import { cannotWrite, missingInput, PolyrnnError, reasonOf, unavailable } from "../errors.js";
 import { PARTIAL_SUFFIX, writeAtomic } from "../files/atomic-file.js";
+import { whyNotJson } from "../files/recognize.js";
+import { readRegularFile } from "../files/regular-file.js";
 import { describeValue, parseForeignJson } from "../foreign.js";
 import type { WeightTensor } from "../model/safetensors.js";
 import { readSafetensors, serializeSafetensors, tensorValues } from "../model/safetensors.js";
@@ -127,6 +129,8 @@ export async function readCheckpoint(folder: string): Promise<{ state: TrainerSt
 
 /** A line takes some 500 bytes; the file is read as a whole. */
 const MOST_METRICS_BYTES = 2 ** 28;
+/** A state takes some 1,000 bytes. */
+const MOST_STATE_BYTES = 2 ** 20;
 
 function isSums(value: unknown): value is Sums {
   return typeof value === "object" && value !== null && Object.values(value).every((sum) => typeof sum === "number");
@@ -134,9 +138,9 @@ function isSums(value: unknown): value is Sums {
 
 async function readState(place: string): Promise<StateFile> {
   const path = join(place, STATE_FILE);
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = await readFile(path, "utf8");
+    bytes = await readRegularFile(path, MOST_STATE_BYTES);
   } catch (error) {
     throw missingInput(
       `${path}: expected a checkpoint but it cannot be read (${reasonOf(error)})`,
@@ -145,7 +149,7 @@ async function readState(place: string): Promise<StateFile> {
     );
   }
   try {
-    const state = parseForeignJson(text) as StateFile;
+    const state = parseForeignJson(bytes.toString("utf8")) as StateFile;
     if (state.formatVersion !== VERSION)
       throw new Error(`formatVersion is ${describeValue(state.formatVersion)}, not ${VERSION}`);
     if (
@@ -163,10 +167,8 @@ async function readState(place: string): Promise<StateFile> {
     }
     return state;
   } catch (error) {
-    throw unavailable(
-      `${path}: expected the state of a training run (${reasonOf(error)})`,
-      "The checkpoint is damaged or of another version of polyrnn.",
-      error,
-    );
+    const damaged = "The checkpoint is damaged or of another version of polyrnn.";
+    const { why, hint } = whyNotJson(bytes, error, damaged);
+    throw unavailable(`${path}: expected the state of a training run (${why})`, hint, error);
   }
 }
