@@ -3,9 +3,13 @@
  * (config file). Every error says which source gave the value.
  */
 import { usageError } from "../errors.js";
+import { describeValue } from "../foreign.js";
 import { nearestName } from "../nearest.js";
 import { secretAddress } from "../secret.js";
 import type { NumberRow, OptionRow, OptionValue } from "./option-table.js";
+
+/** Characters of a value in a message. */
+const LONGEST_SHOWN = 200;
 
 /**
  * A value written as text.
@@ -17,13 +21,13 @@ export function valueFromText(row: OptionRow, text: string, place: string): Opti
     case "flag":
       if (text === "true" || text === "1") return true;
       if (text === "false" || text === "0") return false;
-      throw refused(row, JSON.stringify(text), place);
+      throw refused(row, describeValue(text, LONGEST_SHOWN), place);
     case "number":
       // Number() alone would take "", " 8 ", "0x10" and "Infinity".
       return checkedNumber(
         row,
         /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN,
-        JSON.stringify(text),
+        describeValue(text, LONGEST_SHOWN),
         place,
       );
     case "text":
@@ -38,7 +42,7 @@ export function valueFromText(row: OptionRow, text: string, place: string): Opti
 
 /** A value of a config file; its JSON type must fit, `"8"` is not a number. Same errors as valueFromText. */
 export function valueFromJson(row: OptionRow, value: unknown, place: string): OptionValue {
-  const received = JSON.stringify(value);
+  const received = describeValue(value, LONGEST_SHOWN);
   switch (row.type) {
     case "flag":
       if (typeof value === "boolean") return value;
@@ -104,7 +108,12 @@ function checkedText(row: OptionRow & { type: "text" | "list" }, text: string, p
   if (row.choices !== undefined && !row.choices.includes(text)) {
     const advice = row.type === "text" ? ownValue(row.otherWords, text.toLowerCase()) : undefined;
     const suggestion = nearestName(text, row.choices);
-    throw refused(row, JSON.stringify(text), place, advice ?? (suggestion && `Did you mean ${suggestion}?`));
+    throw refused(
+      row,
+      describeValue(text, LONGEST_SHOWN),
+      place,
+      advice ?? (suggestion && `Did you mean ${suggestion}?`),
+    );
   }
   return text;
 }

@@ -6,7 +6,7 @@
 import { readFile } from "node:fs/promises";
 import { invalidData, missingInput, reasonOf, usageError } from "../errors.js";
 import { whyNotJson } from "../files/recognize.js";
-import { parseForeignJson } from "../foreign.js";
+import { describeValue, parseForeignJson } from "../foreign.js";
 import { nearestName } from "../nearest.js";
 import type { AnyOptionTable, OptionRow, OptionTable, OptionValue } from "./option-table.js";
 import { environmentName, flagName } from "./option-table.js";
@@ -93,7 +93,7 @@ function checkPositionals(rows: AnyOptionTable, { positionals, options }: GivenA
     ([name, row]) => row.position === undefined && row.required === true && !options.has(name),
   );
   throw usageError(
-    `unexpected argument ${JSON.stringify(extra)}: expected only ${names === "" ? "options" : `${names} and options`}`,
+    `unexpected argument ${describeValue(extra, 200)}: expected only ${names === "" ? "options" : `${names} and options`}`,
     missing === undefined
       ? `Quote names that contain spaces. Run "${help}" for examples.`
       : `Did you mean --${flagName(missing[0])} ${extra}? Run "${help}" for examples.`,
@@ -128,7 +128,7 @@ async function readConfigFile(path: string, table: AnyOptionTable): Promise<Read
       const suggestion = nearestName(key, [...names.keys()]);
       const known = Object.keys(table).filter((option) => option !== "config");
       throw usageError(
-        `${path}: ${JSON.stringify(key)} is not an option`,
+        `${path}: ${describeValue(key, 200)} is not an option`,
         suggestion === undefined ? `Known keys: ${known.join(", ")}.` : `Did you mean ${JSON.stringify(suggestion)}?`,
       );
     }

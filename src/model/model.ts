@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { count } from "../count.js";
 import { PolyrnnError, unavailable } from "../errors.js";
+import { describeValue } from "../foreign.js";
 import { describeNetwork } from "../network/build.js";
 import type { PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
@@ -142,7 +143,7 @@ export function checkWeights(
   for (const [name, shape] of expected) {
     const tensor = weights.get(name)!;
     if (shape.join() !== tensor.shape.join()) {
-      throw misfit(`${where}: tensor ${name}`, `shape ${JSON.stringify(shape)}`, JSON.stringify(tensor.shape));
+      throw misfit(`${where}: tensor ${name}`, `shape ${describeValue(shape)}`, describeValue(tensor.shape));
     }
     const at = firstNotFinite(tensor.values);
     if (at >= 0) throw misfit(`${where}: tensor ${name}`, "finite values", `${tensor.values[at]!} at position ${at}`);

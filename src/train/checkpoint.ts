@@ -15,8 +15,9 @@ import { whyNotJson } from "../files/recognize.js";
 import { readRegularFile } from "../files/regular-file.js";
 import { describeValue, parseForeignJson } from "../foreign.js";
 import type { WeightTensor } from "../model/safetensors.js";
-import { readSafetensors, serializeSafetensors, tensorValues } from "../model/safetensors.js";
+import { firstNotFinite, readSafetensors, serializeSafetensors, tensorValues } from "../model/safetensors.js";
 import type { Sums } from "./metrics.js";
+import { NO_SUMS } from "./metrics.js";
 
 export const CHECKPOINT_FOLDER = "checkpoint";
 const STATE_FILE = "state.json";
@@ -127,13 +128,48 @@ export async function readCheckpoint(folder: string): Promise<{ state: TrainerSt
   };
 }
 
+type Shapes = ReadonlyMap<string, readonly number[]>;
+
+/**
+ * The sum of a checkpoint may be right and its tensors another network's.
+ * @param network shapes of its weights, and of those that are trained
+ * @throws E_UNAVAILABLE naming the first tensor that does not fit
+ */
+export function checkFits(
+  state: TrainerState,
+  network: { readonly all: Shapes; readonly trained: Shapes },
+  folder: string,
+): void {
+  for (const [group, prefix] of Object.entries(GROUPS)) {
+    const tensors = state[group as keyof typeof GROUPS];
+    if (tensors === undefined) continue; // averages, where none were kept
+    for (const [name, shape] of group === "weights" ? network.all : network.trained) {
+      const tensor = tensors.get(name);
+      const wrong = (expected: string, received: string): PolyrnnError =>
+        unavailable(
+          `${join(folder, CHECKPOINT_FOLDER)}: tensor ${prefix}/${name}: expected ${expected} but received ${received}`,
+          "The checkpoint is not that of this run. Start anew from the model in the folder: --init.",
+        );
+      if (tensor?.shape.join() !== shape.join())
+        throw wrong(`shape ${describeValue(shape)}`, tensor === undefined ? "none" : describeValue(tensor.shape));
+      const at = firstNotFinite(tensor.values);
+      if (at >= 0) throw wrong("finite values", `${tensor.values[at]!} at position ${at}`);
+    }
+  }
+}
+
 /** A line takes some 500 bytes; the file is read as a whole. */
 const MOST_METRICS_BYTES = 2 ** 28;
 /** A state takes some 1,000 bytes. */
 const MOST_STATE_BYTES = 2 ** 20;
 
 function isSums(value: unknown): value is Sums {
-  return typeof value === "object" && value !== null && Object.values(value).every((sum) => typeof sum === "number");
+  if (typeof value !== "object" || value === null) return false;
+  // Of the sums of a run without an optional map of the network, none may be absent.
+  return (
+    Object.keys(NO_SUMS).every((name) => Object.hasOwn(value, name)) &&
+    Object.values(value).every((sum) => Number.isFinite(sum))
+  );
 }
 
 async function readState(place: string): Promise<StateFile> {
