@@ -4,6 +4,7 @@
  */
 import type { FileHandle } from "node:fs/promises";
 import { open, stat } from "node:fs/promises";
+import { count } from "../count.js";
 
 /** @throws Error of the file system; one that says so for a folder, a pipe or a device */
 export async function openRegularFile(path: string): Promise<FileHandle> {
@@ -20,7 +21,7 @@ export async function readRegularFile(path: string, mostBytes: number): Promise<
   const file = await openRegularFile(path);
   try {
     const { size } = await file.stat();
-    if (size > mostBytes) throw new Error(`it has ${size} bytes, more than ${mostBytes}`);
+    if (size > mostBytes) throw new Error(`it has ${count(size, "byte")}, more than ${mostBytes}`);
     return await file.readFile();
   } finally {
     await file.close();

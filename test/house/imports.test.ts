@@ -49,7 +49,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   version: [],
   serve: [],
   geometry: ["types", "foreign", "errors", "random"],
-  files: ["types", "foreign", "errors"],
+  files: ["count", "types", "foreign", "errors"],
   dataset: GROUND,
   crop: GROUND,
   network: GROUND,

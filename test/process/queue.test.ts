@@ -110,8 +110,8 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
       await endLeases(at);
       await until(
         async () =>
-          (await operateQueue("status", { queue: parseRedisAddress(new Secret(url)), timeoutMs: 60_000 })).coordinators.length ===
-          0,
+          (await operateQueue("status", { queue: parseRedisAddress(new Secret(url)), timeoutMs: 60_000 })).coordinators
+            .length === 0,
       );
       expect(await json(url, "drain")).toMatchObject({
         touched: JOBS,
