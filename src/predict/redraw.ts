@@ -46,6 +46,8 @@ export interface RedrawTask {
   readonly candidate: number;
   /** Decoder steps for what is new, at most. */
   readonly maxSteps: number;
+  /** Nobody waits any more: the way ends before the network's next step, with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Redrawn {
@@ -63,23 +65,28 @@ export interface RedrawRequest {
   /** Row of the batch. */
   readonly row: number;
   readonly frame: CropFrame;
-  readonly task: RedrawTask;
+  readonly task: Omit<RedrawTask, "signal">;
 }
 
 /** @param encoded a batch of one crop before its first step; it stays as it is */
 export async function redrawRing(encoded: EncodedBatch, frame: CropFrame, task: RedrawTask): Promise<Redrawn> {
-  const [redrawn] = await redrawRings(encoded, [{ row: 0, frame, task }]);
+  const [redrawn] = await redrawRings(encoded, [{ row: 0, frame, task }], task.signal);
   return redrawn!;
 }
 
 /**
  * Several rings of one batch. Each comes out as it would alone.
  * @param encoded a batch before its first step; it stays as it is
+ * @param signal  as in the task of a single one
  * @returns       one per request, in order
  */
-export async function redrawRings(encoded: EncodedBatch, requests: readonly RedrawRequest[]): Promise<Redrawn[]> {
+export async function redrawRings(
+  encoded: EncodedBatch,
+  requests: readonly RedrawRequest[],
+  signal?: AbortSignal,
+): Promise<Redrawn[]> {
   const plans = requests.map(({ row, frame, task }) => planOf({ encoded, row, frame }, task));
-  const sequences = await force(encoded, plans);
+  const sequences = await force(encoded, plans, signal);
   return plans.map(({ finish }, at) => finish(sequences[at]!));
 }
 
@@ -99,7 +106,7 @@ interface Plan extends Pick<RedrawTask, "maxSteps" | "candidate"> {
   readonly finish: (cells: readonly number[]) => Redrawn;
 }
 
-function planOf(place: Place, task: RedrawTask): Plan {
+function planOf(place: Place, task: RedrawRequest["task"]): Plan {
   if (task.give === "all" || task.ring.length === 0) return planAnew(place, task);
   if (signedArea(task.ring) >= 0) return planClockwise(place, task);
   // The network only knows clockwise rings.
@@ -125,7 +132,7 @@ export function scoreOfRing(encoded: EncodedBatch, frame: CropFrame, ring: Ring)
   return Math.round(expectedIoUOfRing(ring, frame, mapOf(encoded, 0)) * 1e4) / 1e4;
 }
 
-function planAnew({ encoded, row, frame }: Place, { candidate, maxSteps }: RedrawTask): Plan {
+function planAnew({ encoded, row, frame }: Place, { candidate, maxSteps }: RedrawRequest["task"]): Plan {
   const starts = firstVertices(encoded.firstVertexLogits, row, candidate + 1);
   const first = starts[Math.min(candidate, starts.length - 1)] ?? bestFirstVertices(encoded)[row]!;
   return {
@@ -140,7 +147,7 @@ function planAnew({ encoded, row, frame }: Place, { candidate, maxSteps }: Redra
   };
 }
 
-function planClockwise(place: Place, task: RedrawTask): Plan {
+function planClockwise(place: Place, task: RedrawRequest["task"]): Plan {
   const { ring, maxSteps, candidate } = task;
   const size = ring.length;
   const { start, dropped } = wayOf(task);
@@ -155,7 +162,11 @@ function planClockwise(place: Place, task: RedrawTask): Plan {
 }
 
 /** @param keptFrom indexes into the old ring of the vertices that stay; the way comes behind them */
-function joined(keptFrom: readonly number[], way: readonly ImagePoint[], { ring, pins, moved }: RedrawTask): Redrawn {
+function joined(
+  keptFrom: readonly number[],
+  way: readonly ImagePoint[],
+  { ring, pins, moved }: RedrawRequest["task"],
+): Redrawn {
   const pinned = new Set([...pins, moved]);
   // As in every ring that is predicted, no vertex of the way equals its neighbor.
   const ends = { before: ring[keptFrom.at(-1)!]!, behind: ring[keptFrom[0]!]! };
@@ -183,7 +194,7 @@ function isSame(a: ImagePoint, b: ImagePoint): boolean {
 }
 
 /** @returns the first vertex that stays behind the way, and how many between it and the moved one are dropped */
-function wayOf({ ring, pins, moved, give, length }: RedrawTask): { start: number; dropped: number } {
+function wayOf({ ring, pins, moved, give, length }: RedrawRequest["task"]): { start: number; dropped: number } {
   const size = ring.length;
   if (give === "tail") return { start: 0, dropped: size - 1 - moved };
   const pinned = new Set(pins);
@@ -213,7 +224,11 @@ class Forced implements DecodingRule<Forced> {
 }
 
 /** @returns the whole sequences, what was forced included */
-async function force(encoded: EncodedBatch, plans: readonly Plan[]): Promise<(readonly number[])[]> {
+async function force(
+  encoded: EncodedBatch,
+  plans: readonly Plan[],
+  signal: AbortSignal | undefined,
+): Promise<(readonly number[])[]> {
   const sequences = plans.map((): readonly number[] => []);
   const run = async (members: readonly number[], choose: Chooser): Promise<void> => {
     const forced = members.map((at) => plans[at]!);
@@ -225,6 +240,7 @@ async function force(encoded: EncodedBatch, plans: readonly Plan[]): Promise<(re
         maxSteps: Math.max(...forced.map(({ prefix, maxSteps }) => prefix.length + maxSteps)),
         firsts: forced.map(({ prefix }) => prefix[0]!),
         choose,
+        ...(signal !== undefined && { signal }),
       },
     );
     for (const { crop, sequence } of polygons) sequences[members[crop]!] = sequence.cells;
