@@ -6,16 +6,18 @@
  * (geometry/pixel-outline.ts), else at that pixel's nearest edge: the mask is COCO's to within 1 % of the area, and
  * never reaches out of the box.
  *
- * imagePath leads from the file to the photograph, and imageData is null: LabelMe then reads the photograph itself and
+ * imagePath leads from the file to the photograph (of one in a zip file it is the name in there), and imageData is null: LabelMe then reads the photograph itself and
  * turns it by its EXIF orientation, as the boxes saw it. A polygon of several parts is several shapes with one
  * group_id, which is how LabelMe says that they are one instance. The score is in `description`, where the tool shows
  * it. Source: LabelMe's own example files and the format pages of tools that read them (version 5).
  */
 import { dirname, join } from "node:path";
+import { isPacked } from "../files/archive.js";
 import { relativePath, writeAtomic } from "../files/atomic-file.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";
 import { toNamedPixels } from "../geometry/pixel-outline.js";
 import type { JsonObject, Ring } from "../types.js";
+import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
 import { isSettled, nameCategories, regionsOf } from "./labels.js";
 import { roundPixels } from "./rings.js";
@@ -34,7 +36,9 @@ export function openLabelmeWriter(context: WriteContext): AnnotationWriter {
       const regions = regionsOf(result, names);
       if (!isSettled(result, regions)) return;
       const imagePath =
-        result.path === undefined ? result.image.fileName : await relativePath(dirname(path), result.path);
+        result.path === undefined || (await isPacked(result.path))
+          ? imageName(result, context)
+          : await relativePath(dirname(path), result.path);
       await writeAtomic(path, `${JSON.stringify(labelmeDocument(imagePath, result, regions), null, 2)}\n`);
     },
     finish: () => Promise.resolve([`${FOLDER}/`]),

@@ -73,6 +73,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   "cli-progress": /^cli\//,
   sharp: /^(crop|write)\//,
   "fast-glob": /^dataset\//,
+  yauzl: /^files\//,
   ajv: /^validate\.ts$/,
   "@tensorflow/tfjs": /^engine\/tfjs\//,
   "@tensorflow/tfjs-node": /^engine\/tfjs\//,
