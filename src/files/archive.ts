@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import { crc32, inflateRaw } from "node:zlib";
 import { fromFd } from "yauzl";
 import type { Entry, ZipFile } from "yauzl";
+import { count } from "../count.js";
 import { invalidData, missingInput, reasonOf, receivedOf } from "../errors.js";
 
 /** Bytes of one member, unpacked: several images are in work at once, and each is held whole. */
@@ -146,8 +147,9 @@ const inflate = promisify<Buffer, object, Buffer>(inflateRaw);
 async function readMember(handle: FileHandle, { offset, packed, size, crc, method }: Member): Promise<Buffer> {
   if (method === -1) throw new Error("an encrypted file");
   if (method !== STORED && method !== DEFLATED) throw new Error(`a file packed by method ${method}`);
-  if (Math.max(size, packed) > LARGEST_MEMBER)
-    throw new Error(`a file of ${Math.max(size, packed)} bytes, more than the ${LARGEST_MEMBER} that are unpacked here`);
+  const most = Math.max(size, packed);
+  if (most > LARGEST_MEMBER)
+    throw new Error(`a file of ${count(most, "byte")}, more than the ${LARGEST_MEMBER} that are unpacked here`);
   const header = await readAt(handle, offset, LOCAL_HEADER_BYTES);
   if (header.readUInt32LE(0) !== LOCAL_HEADER) throw new Error("no file where the directory says");
   const start = offset + LOCAL_HEADER_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28);
@@ -173,8 +175,7 @@ async function readAt(handle: FileHandle, position: number, length: number): Pro
 async function splitPath(path: string): Promise<{ readonly zip: string; readonly name: string } | undefined> {
   for (let zip = dirname(path); zip !== dirname(zip); zip = dirname(zip)) {
     const found = await stat(zip).catch(() => undefined);
-    if (found?.isFile() === true && isZipName(zip))
-      return { zip, name: relative(zip, path).replaceAll(sep, "/") };
+    if (found?.isFile() === true && isZipName(zip)) return { zip, name: relative(zip, path).replaceAll(sep, "/") };
     if (found !== undefined) return undefined;
   }
   return undefined;

@@ -47,7 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   validate: ["types", "foreign", "errors", "json-text"],
   version: [],
   geometry: ["types", "foreign", "errors", "random"],
-  files: ["types", "foreign", "errors"],
+  files: ["count", "types", "foreign", "errors"],
   dataset: GROUND,
   crop: GROUND,
   network: GROUND,
