@@ -58,7 +58,7 @@ test("images in a zip file, in a list or in their folder give the same files", a
   await writeFile(join(home, "list.txt"), names.map((name) => `${join(IMAGES, name)}\n`).join(""));
   const formats = ["coco", "yolo-seg"] as const;
   const filesFrom = async (images: string): Promise<string[]> => {
-    const { out, summary } = await runAnnotate({ maxSteps: 1, candidates: 1, images, formats });
+    const { out, summary } = await runAnnotate({ maxSteps: 3, candidates: 1, images, formats });
     expect(summary.done).toBeGreaterThan(10);
     const files = ["annotations.json", "yolo-seg/labels/park.txt", "yolo-seg/images/park.jpg"];
     return Promise.all(files.map((file) => readFile(join(out, file), "latin1")));
