@@ -7,7 +7,19 @@
 import type { Category, Failure, Id, ImageRecord, Instance, JsonObject, SkipReason } from "../types.js";
 import type { BoxUnit } from "./relative-boxes.js";
 
-export type DatasetFormat = "coco" | "coco-results" | "cityscapes" | "citypersons";
+export type DatasetFormat =
+  | "coco"
+  | "coco-results"
+  | "cityscapes"
+  | "citypersons"
+  | "yolo"
+  | "voc"
+  | "kitti"
+  | "labelme"
+  | "cvat"
+  | "label-studio"
+  | "csv"
+  | "ndjson";
 
 /** An annotation that cannot become an instance: passed over on purpose, or failed with a reason. */
 export type Rejected =
@@ -79,12 +91,14 @@ export interface OpenDatasetOptions {
    * image is a failure.
    */
   readonly images?: string;
-  /** COCO file, COCO results list, or Cityscapes folder. */
+  /** A file or folder in one of the formats of `DatasetFormat`. */
   readonly boxes: string;
   /** COCO file with `images` and `categories` for a results list. */
   readonly dataset?: string;
   /** What the numbers of the boxes count. Absent: pixels, and a file whose boxes look relative is refused. */
   readonly boxesAre?: BoxUnit;
+  /** Number of the first pixel in Pascal VOC; absent: found out from the files. */
+  readonly firstPixel?: 0 | 1;
   /** Reads an image's displayed size from its header; relative boxes need it where the box file does not say. */
   readonly imageSize?: (location: ImageLocation) => Promise<ImageSize | undefined>;
 }
