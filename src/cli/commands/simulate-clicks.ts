@@ -84,7 +84,7 @@ const simulateClicksTable = {
     placeholder: "IMAGES",
     group: "common",
     whenAbsent: "those of the last run, or the bundled sample without one",
-    describe: "Folder that is searched for images, at any depth",
+    describe: "Images: a folder (searched at any depth), a zip file, a text file of paths, or one image",
   },
   truth: { ...truthRow, whenAbsent: "the boxes of the last run" },
   threshold: {
