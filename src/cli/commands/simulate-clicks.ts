@@ -99,9 +99,7 @@ const simulateClicksTable = {
     choices: ["closest", "ring", "area", "worst"],
     group: "common",
     default: "closest",
-    describe:
-      "Judge a vertex by the closest true one, by its place in the ring, or by the area between; " +
-      "or correct whole polygons, the worst place first",
+    describe: "Judge vertices by closest true one, ring or area, or correct the worst place first",
   },
   choice: {
     type: "text",
@@ -138,7 +136,7 @@ const simulateClicksTable = {
     placeholder: "DIR",
     group: "common",
     whenAbsent: "none",
-    describe: "Folder of a reviewed run: what people did stands beside the simulation, on the same instances",
+    describe: "Reviewed run whose clicks stand beside the simulated ones, on the same instances",
   },
   out: {
     type: "text",
