@@ -2,9 +2,10 @@
 import { count } from "../count.js";
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import fastGlob from "fast-glob";
 import { invalidData, missingInput, reasonOf, receivedOf, usageError } from "../errors.js";
+import { recognize, RECOGNIZED_BYTES } from "../files/recognize.js";
 import { withoutRunOutputs } from "../files/run-layout.js";
 import type { JsonValue } from "../types.js";
 import type { CityscapesFormat } from "./cityscapes/dataset.js";
@@ -91,14 +92,26 @@ async function openFolder(options: OpenDatasetOptions, finder: ImageFinder): Pro
     return openCityscapes({ boxes, format: "cityscapes", folder: boxes, names: polygons, ...unit }, finder);
   if (persons.length > 0)
     return openCityscapes({ boxes, format: "citypersons", folder: boxes, names: persons, ...unit }, finder);
-  const shown = names.slice(0, 3).map(receivedOf).join(", ");
-  const others =
-    names.length === 0 ? "no JSON file" : `${names.length} other JSON file${names.length === 1 ? "" : "s"} (${shown})`;
+  const shown = all.slice(0, 3).map(receivedOf).join(", ");
+  const others = all.length === 0 ? "no file" : `${count(all.length, "other file")} (${await whatIs(boxes, all, shown)})`;
   throw invalidData(
     `${boxes}: expected *${CITYSCAPES_ENDING.cityscapes}, *${COARSE_ENDING} or *${CITYSCAPES_ENDING.citypersons} ` +
       `at any depth, or boxes of YOLO, Pascal VOC, KITTI, LabelMe or CVAT, received ${others}`,
     "A COCO, CSV or Label Studio file is passed by its own name, not by its folder.",
   );
+}
+
+/** @param shown names of the first files; the first is described by its bytes where they say more */
+async function whatIs(folder: string, names: readonly string[], shown: string): Promise<string> {
+  const file = await openByteFile(join(folder, names[0]!), "box file");
+  try {
+    const bytes = Buffer.alloc(Math.min(RECOGNIZED_BYTES, file.size));
+    await file.read(bytes, 0);
+    const found = recognize(bytes);
+    return found === undefined ? shown : `${shown}; the first is ${found.what}`;
+  } finally {
+    await file.close();
+  }
 }
 
 /** @throws E_DATA or E_USAGE, after the reader's files were closed */

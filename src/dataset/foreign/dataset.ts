@@ -259,7 +259,11 @@ class CategoryTable {
 
   get expected(): string {
     const { classes } = this.reader;
-    return classes === undefined ? "a label" : `the number of a class, 0 to ${classes.size - 1}`;
+    if (classes === undefined) return "a label";
+    const highest = [...classes.keys()].reduce((a, b) => Math.max(a, b), 0);
+    return highest === classes.size - 1
+      ? `the number of a class, 0 to ${highest}`
+      : `the number of a class, one of ${classes.size} in the list of classes`;
   }
 
   note(label: string | number): void {
