@@ -97,8 +97,6 @@ export interface OpenDatasetOptions {
   readonly dataset?: string;
   /** What the numbers of the boxes count. Absent: pixels, and a file whose boxes look relative is refused. */
   readonly boxesAre?: BoxUnit;
-  /** Number of the first pixel in Pascal VOC; absent: found out from the files. */
-  readonly firstPixel?: 0 | 1;
   /** Reads an image's displayed size from its header; relative boxes need it where the box file does not say. */
   readonly imageSize?: (location: ImageLocation) => Promise<ImageSize | undefined>;
 }

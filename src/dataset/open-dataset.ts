@@ -18,7 +18,7 @@ import { readCocoResults } from "./coco/read-results.js";
 import type { Dataset, OpenDatasetOptions } from "./dataset.js";
 import type { ForeignReader } from "./foreign/dataset.js";
 import { openForeign } from "./foreign/dataset.js";
-import { openForeignFile, openForeignFolder, openLabelMeFile, openTasks, refuseFirstPixel } from "./foreign/open.js";
+import { openForeignFile, openForeignFolder, openLabelMeFile, openTasks, refuseFromOne } from "./foreign/open.js";
 import type { ImageFinder, Located } from "./find-images.js";
 import { findImages } from "./find-images.js";
 import { nameKey } from "./image-names.js";
@@ -86,7 +86,7 @@ async function openFolder(options: OpenDatasetOptions, finder: ImageFinder): Pro
     );
   }
   if (foreign !== undefined) return openReader(foreign, options, finder);
-  refuseFirstPixel(options, "cityscapes");
+  refuseFromOne(options, "cityscapes");
   const polygons = fine.length > 0 ? fine : coarse;
   if (polygons.length > 0)
     return openCityscapes({ boxes, format: "cityscapes", folder: boxes, names: polygons, ...unit }, finder);
@@ -117,7 +117,7 @@ async function whatIs(folder: string, names: readonly string[], shown: string): 
 /** @throws E_DATA or E_USAGE, after the reader's files were closed */
 async function openReader(reader: ForeignReader, options: OpenDatasetOptions, finder: ImageFinder): Promise<Dataset> {
   try {
-    refuseFirstPixel(options, reader.format);
+    refuseFromOne(options, reader.format);
     return await openForeign(reader, options, finder);
   } catch (error) {
     await reader.close();
@@ -171,7 +171,7 @@ async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promi
       await file.close();
       return await openReader(openLabelMeFile(boxes), options, finder);
     }
-    refuseFirstPixel(options, "coco");
+    refuseFromOne(options, "coco");
     if (index.outline.root === "list") return inUnit(await openResults(index, options, finder), index, options);
     if (["images", "annotations", "categories"].every((name) => index.outline.counts.has(name))) {
       refuseDataset(options, "a COCO file");

@@ -4,16 +4,19 @@
  * that are not understood come out as attributes. Source of Open Images' columns:
  * storage.googleapis.com/openimages/web/download_v7.html, "Data formats".
  */
-import { parse as parseStream } from "csv-parse";
+import { CsvError, parse as parseStream } from "csv-parse";
 import { parse as parseSync } from "csv-parse/sync";
 import { createReadStream } from "node:fs";
+import type { TransformCallback } from "node:stream";
+import { Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { invalidData, reasonOf, receivedOf } from "../../errors.js";
 import type { JsonObject, SkipReason } from "../../types.js";
 import type { ByteFile } from "../json/byte-file.js";
 import type { ForeignObject, ForeignReader } from "./dataset.js";
 import type { RowImage } from "./rows.js";
 import { RowIndex } from "./rows.js";
-import { boxOfCorners, lengthOf, numberOf } from "./text-file.js";
+import { boxOfCorners, lengthOf, numberOf, Utf8Reader } from "./text-file.js";
 
 /** Characters of one row. */
 const LONGEST_ROW = 1024 * 1024;
@@ -65,8 +68,7 @@ export async function openCsv(file: ByteFile): Promise<ForeignReader> {
     max_record_size: LONGEST_ROW,
   });
   const input = createReadStream(file.path);
-  input.on("error", (error) => parser.destroy(error));
-  input.pipe(parser);
+  const checked = pipeline(input, utf8Only(file.path), parser).catch(() => undefined); // The parser says what it was.
   try {
     for await (const { record, info } of parser as AsyncIterable<CsvRow>) {
       const start = end;
@@ -82,6 +84,7 @@ export async function openCsv(file: ByteFile): Promise<ForeignReader> {
     throw errorOf(error, file.path);
   } finally {
     input.destroy();
+    await checked;
   }
   if (table === undefined) throw invalidData(`${file.path}: expected a header line, received none`, EXAMPLE);
   const known = table;
@@ -89,9 +92,31 @@ export async function openCsv(file: ByteFile): Promise<ForeignReader> {
     format: "csv",
     source: file.path,
     isRelative: known.isRelative,
-    walk: () => index.walk((bytes, row) => toObject(rowOf(bytes, known), known, `line ${lines[row]!}`)),
+    walk: () => index.walk((bytes, row) => toObject(rowOf(bytes, known, file.path), known, `line ${lines[row]!}`)),
     close: () => file.close(),
   };
+}
+
+/** Passes bytes on as they are: the parser would take others for a sign of its own. */
+function utf8Only(path: string): Transform {
+  const reader = new Utf8Reader(path);
+  const check = (bytes: Uint8Array, done: TransformCallback): void => {
+    try {
+      reader.decode(bytes);
+    } catch (error) {
+      done(error as Error);
+      return;
+    }
+    done(null, bytes);
+  };
+  return new Transform({
+    transform(chunk: Buffer, _, done) {
+      check(chunk, done);
+    },
+    flush(done) {
+      check(new Uint8Array(), done);
+    },
+  });
 }
 
 interface CsvRow {
@@ -99,14 +124,13 @@ interface CsvRow {
   readonly info: { readonly bytes: number; readonly lines: number };
 }
 
-function rowOf(bytes: Buffer, { delimiter }: Table): readonly string[] {
-  const rows = parseSync(bytes, {
-    delimiter,
-    relax_column_count: true,
-    skip_empty_lines: true,
-    bom: true,
-  }) as string[][];
-  return rows[0] ?? [];
+function rowOf(bytes: Buffer, { delimiter }: Table, path: string): readonly string[] {
+  try {
+    const [row] = parseSync(bytes, { delimiter, relax_column_count: true, skip_empty_lines: true, bom: true });
+    return row ?? [];
+  } catch (error) {
+    throw errorOf(error, path);
+  }
 }
 
 /** Of comma, semicolon and tab the one that the first line has most of. */
@@ -251,10 +275,9 @@ function tooMany(path: string, line: number, received: number): Error {
 }
 
 function errorOf(error: unknown, path: string): unknown {
-  if (!(error instanceof Error) || !("code" in error) || !String(error.code).startsWith("CSV_")) return error;
-  const line = "lines" in error ? `, line ${String(error.lines)}` : "";
-  const what =
-    String(error.code) === "CSV_MAX_RECORD_SIZE" ? `a row of more than ${LONGEST_ROW} characters` : reasonOf(error);
+  if (!(error instanceof CsvError)) return error;
+  const line = typeof error["lines"] === "number" ? `, line ${error["lines"]}` : "";
+  const what = error.code === "CSV_MAX_RECORD_SIZE" ? `a row of more than ${LONGEST_ROW} characters` : reasonOf(error);
   return invalidData(
     `${path}${line}: expected a table in CSV, received ${receivedOf(what).replace(/^"|"$/gu, "")}`,
     "Check the quotes in and before this line.",

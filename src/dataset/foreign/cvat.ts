@@ -5,11 +5,11 @@
  * for image".
  */
 import { createHash } from "node:crypto";
-import { invalidData, receivedOf } from "../../errors.js";
+import { receivedOf } from "../../errors.js";
 import type { JsonObject } from "../../types.js";
 import type { ByteFile } from "../json/byte-file.js";
 import type { ForeignImage, ForeignObject, ForeignReader } from "./dataset.js";
-import { boxOfCorners, lengthOf, numberOf } from "./text-file.js";
+import { boxOfCorners, lengthOf, numberOf, Utf8Reader } from "./text-file.js";
 import type { XmlElement } from "./xml.js";
 import { XmlReader } from "./xml.js";
 
@@ -26,31 +26,21 @@ export function openCvat(file: ByteFile): ForeignReader {
   };
 }
 
-type StreamDecoder = InstanceType<typeof TextDecoder>;
-
 async function* walk(file: ByteFile): AsyncGenerator<ForeignImage> {
   const found: XmlElement[] = [];
   const reader = new XmlReader(file.path, { unit: "image", element: (element) => found.push(element) });
-  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const decoder = new Utf8Reader(file.path);
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   for (let at = 0; ;) {
     await file.checkUnchanged();
     const read = await file.read(chunk, at);
     at += read;
-    reader.write(decode(decoder, chunk.subarray(0, read), file.path));
+    reader.write(decoder.decode(chunk.subarray(0, read)));
     for (const element of found) yield toImage(element, file.path);
     found.length = 0;
     if (read === 0) break;
   }
   reader.end();
-}
-
-function decode(decoder: StreamDecoder, bytes: Buffer, path: string): string {
-  try {
-    return decoder.decode(bytes, { stream: bytes.length > 0 });
-  } catch (error) {
-    throw invalidData(`${path}: expected text in UTF-8, received other bytes`, "Save the file as UTF-8.", error);
-  }
 }
 
 /** Shapes of CVAT that are no boxes. */
@@ -74,7 +64,9 @@ function toImage(element: XmlElement, path: string): ForeignImage {
     fields: tags.length > 0 ? { tags } : {},
     objects: shapes.map((shape) => readShape(shape)),
   };
-  const sha256 = createHash("sha256").update(JSON.stringify(image)).digest("hex");
+  const sha256 = createHash("sha256")
+    .update(JSON.stringify({ ...image, path: "" }))
+    .digest("hex");
   if (name !== "") return { ...image, sha256 };
   const failure = `${path}, line ${line}: expected an image with a name, received none. Correct the file.`;
   return { ...image, objects: [], failure, sha256 };

@@ -9,7 +9,7 @@ import { boxOfCorners, lengthOf, numberOf, stemOf } from "./text-file.js";
 const COLUMNS = 15;
 const LONGEST_LINE = 4096;
 
-export function readKitti(text: string, name: string): Omit<ForeignImage, "sha256" | "path"> {
+export function readKitti(text: string, _path: string, name: string): Omit<ForeignImage, "sha256" | "path"> {
   const objects: ForeignObject[] = [];
   for (const [i, line] of text.split(/\r\n?|\n/u).entries())
     if (line.trim() !== "") objects.push(readLine(line.trim(), `line ${i + 1}`));

@@ -35,7 +35,7 @@ function toImage(bytes: Buffer, path: string, number: number): ForeignImage {
   const at = `task[${number}]`;
   let task: JsonObject | undefined;
   try {
-    task = objectOf(parseForeignJson(bytes.toString("utf8")));
+    task = objectOf(parseForeignJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
   } catch {
     // What is no JSON is no task; the message says where.
   }

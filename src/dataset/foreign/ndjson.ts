@@ -9,6 +9,7 @@ import type { JsonObject } from "../../types.js";
 import type { ByteFile } from "../json/byte-file.js";
 import type { ForeignObject, ForeignReader } from "./dataset.js";
 import { linesOf, RowIndex } from "./rows.js";
+import { Utf8Reader } from "./text-file.js";
 
 /** Bytes of one line. */
 const LONGEST_LINE = 16 * 1024 * 1024;
@@ -28,7 +29,7 @@ export async function openNdjson(file: ByteFile, source = file.path): Promise<Fo
         `${source}, line ${row.tooLong}: expected at most ${LONGEST_LINE} bytes in a line, received more`,
         "Write one JSON object per line.",
       );
-    const text = textOf(row.bytes);
+    const text = textOf(row.bytes, `${source}, line ${row.line}`);
     if (text.trim() === "") continue;
     const object = parse(text, `${source}, line ${row.line}`);
     const image = firstOf(object, IMAGE_FIELDS);
@@ -45,13 +46,14 @@ export async function openNdjson(file: ByteFile, source = file.path): Promise<Fo
     format: "ndjson",
     source,
     isRelative: false,
-    walk: () => index.walk((bytes, row) => toObject(parse(textOf(bytes), source), `line ${lines[row]!}`)),
+    walk: () => index.walk((bytes, row) => toObject(parse(textOf(bytes, source), source), `line ${lines[row]!}`)),
     close: () => file.close(),
   };
 }
 
-function textOf(bytes: Buffer): string {
-  return bytes.toString("utf8").replace(/^\ufeff/u, "");
+function textOf(bytes: Buffer, where: string): string {
+  const reader = new Utf8Reader(where);
+  return reader.decode(bytes) + reader.decode(new Uint8Array());
 }
 
 function parse(text: string, where: string): JsonObject {

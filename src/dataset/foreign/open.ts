@@ -70,8 +70,9 @@ export async function openForeignFile(
       "Export the boxes in one of these formats, or pass another file.",
     );
   if (isTable(start, ending)) return openCsv(file);
-  const kind = kindOfRows(text);
-  if (kind === undefined || ending !== ".txt") return undefined;
+  if (ending !== ".txt") return undefined;
+  // What is no row of KITTI fails line by line.
+  const kind = kindOfRows(text) ?? "yolo";
   await file.close();
   return kind === "yolo"
     ? openYolo({ boxes, folder, names: [name], ...classListBeside(await names(folder), folder) })
@@ -129,17 +130,17 @@ export function openLabelMeFile(boxes: string): ForeignReader {
 /** @returns undefined where the elements of the list are no tasks */
 export async function openTasks(file: ByteFile): Promise<ForeignReader | undefined> {
   const tasks: ByteRange[] = [];
-  let isOther = false;
+  const seen = { other: false };
   await walkJson(file, {
     root: {
       fields: ["data", "annotations", "predictions"],
       element({ offset, length, fields }) {
-        if (!fields.has(0) || !(fields.has(1) || fields.has(2))) isOther = true;
+        if (!fields.has(0) || !(fields.has(1) || fields.has(2))) seen.other = true;
         tasks.push({ offset, length });
       },
     },
   });
-  return isOther || tasks.length === 0 ? undefined : openLabelStudio(file, tasks);
+  return seen.other || tasks.length === 0 ? undefined : openLabelStudio(file, tasks);
 }
 
 type Kind = "yolo" | "voc" | "kitti" | "labelme" | "cvat" | "coco";
@@ -258,8 +259,9 @@ function classListBeside(names: readonly string[], folder: string): { readonly c
   return classList === undefined ? {} : { classList };
 }
 
-function firstPixelOf({ firstPixel }: OpenDatasetOptions): { readonly firstPixel?: 0 | 1 } {
-  return firstPixel === undefined ? {} : { firstPixel };
+function firstPixelOf({ boxesAre }: OpenDatasetOptions): { readonly firstPixel?: 0 | 1 } {
+  if (boxesAre === "pixels-from-1") return { firstPixel: 1 };
+  return boxesAre === undefined ? {} : { firstPixel: 0 };
 }
 
 function perImage(
@@ -276,11 +278,11 @@ function perImage(
   };
 }
 
-/** @throws E_USAGE where `--first-pixel` meets a format that says itself where it counts from */
-export function refuseFirstPixel({ firstPixel, boxes }: OpenDatasetOptions, format: string): void {
-  if (firstPixel === undefined || format === "voc") return;
+/** @throws E_USAGE where pixels are counted from 1 and the format counts them from 0 */
+export function refuseFromOne({ boxesAre, boxes }: OpenDatasetOptions, format: string): void {
+  if (boxesAre !== "pixels-from-1" || format === "voc") return;
   throw usageError(
-    `--first-pixel ${firstPixel}: expected only with Pascal VOC, received together with ${boxes}`,
-    "Leave --first-pixel out.",
+    `--boxes-are pixels-from-1: expected only with Pascal VOC, received together with ${boxes}`,
+    "Leave --boxes-are out.",
   );
 }

@@ -58,7 +58,7 @@ export class RowIndex {
     const { starts, rows } = this.sorted();
     for (const [number, { name, width, height }] of this.images.entries()) {
       if (number % 256 === 0) await this.file.checkUnchanged();
-      const own = rows.subarray(starts[number]!, starts[number + 1]!);
+      const own = rows.subarray(starts[number], starts[number + 1]);
       const ranges = Array.from(own, (row): ByteRange => ({
         offset: this.offsets[row]!,
         length: this.lengths[row]!,

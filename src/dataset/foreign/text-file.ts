@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path/posix";
 import { setImmediate } from "node:timers/promises";
+import { count } from "../../count.js";
 import { invalidData, missingInput, PolyrnnError, reasonOf, receivedOf } from "../../errors.js";
 import { recognize } from "../../files/recognize.js";
 import type { ForeignImage } from "./dataset.js";
@@ -48,9 +49,9 @@ function readBytes(path: string, largest: number): Uint8Array {
       error,
     );
   }
-  const received = found.isFile() ? `${found.size} bytes` : "something else";
+  const received = found.isFile() ? count(found.size, "byte") : "something else";
   throw invalidData(
-    `${path}: expected a file of at most ${largest} bytes, received ${received}`,
+    `${path}: expected a file of at most ${count(largest, "byte")}, received ${received}`,
     "A box file holds the boxes of one image. Leave the file out, or export it again.",
   );
 }
@@ -103,7 +104,6 @@ function tryToRead(path: string): TextFile | PolyrnnError {
 
 const UNREADABLE = createHash("sha256").update("unreadable").digest("hex");
 
-// eslint-disable-next-line max-params -- what was read, where, and how to read it
 function toImage(file: TextFile | PolyrnnError, path: string, name: string, read: ReadText): ForeignImage {
   const sha256 = file instanceof PolyrnnError ? UNREADABLE : file.sha256;
   try {
@@ -134,11 +134,13 @@ const KINDS: ReadonlySet<string> = new Set([
   "xml",
 ]);
 
-const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/iu;
+const LONGEST_NUMBER = 400;
+/** What Number takes besides ('', '0x1f', 'Infinity') is no coordinate; what it refuses ('.', 'e5') it refuses here. */
+const NUMBER = /^[+-]?\d*(?:\.\d*)?(?:e[+-]?\d+)?$/iu;
 
 /** @returns undefined for what is no finite number in digits ("nan", "1,5", "0x1f", "1e999") */
 export function numberOf(text: string | undefined): number | undefined {
-  if (text === undefined || text.length > 400 || !NUMBER.test(text)) return undefined;
+  if (text === undefined || text.length > LONGEST_NUMBER || !/\d/u.test(text) || !NUMBER.test(text)) return undefined;
   const value = Number(text);
   return Number.isFinite(value) ? value : undefined;
 }
@@ -160,4 +162,26 @@ export function boxOfCorners(
 /** Length between two edges without the noise of a subtraction: 60.3 - 11.15 is 49.15. */
 export function lengthOf(from: number, to: number): number {
   return Number((to - from).toFixed(6));
+}
+
+/** Takes the bytes of a file in pieces. */
+export class Utf8Reader {
+  private readonly decoder = new TextDecoder("utf-8", { fatal: true });
+
+  /** @param path opens messages */
+  constructor(private readonly path: string) {}
+
+  /** @param bytes the next ones; none at the end. @throws E_DATA for what is no UTF-8 */
+  decode(bytes: Uint8Array): string {
+    try {
+      return this.decoder.decode(bytes, { stream: bytes.length > 0 });
+    } catch (error) {
+      const found = recognize(bytes)?.what;
+      throw invalidData(
+        `${this.path}: expected text in UTF-8, received ${found ?? "other bytes"}`,
+        "Save the file as UTF-8.",
+        error,
+      );
+    }
+  }
 }

@@ -55,7 +55,7 @@ function databaseOf(fields: JsonObject): string {
 }
 
 /** @throws E_DATA for what is no VOC annotation */
-// eslint-disable-next-line max-params -- the same four as every reader of one file, and the first pixel
+
 export function readVoc(
   text: string,
   path: string,
