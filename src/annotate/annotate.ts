@@ -62,6 +62,7 @@ export async function annotate(
   host.note(`reading ${options.boxes}`);
   const input = await openInput(options);
   try {
+    for (const line of input.dataset.notes ?? []) host.note(line);
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
     const predictor = await openPredictor(model, options, host);

@@ -54,6 +54,8 @@ export interface ForeignReader {
   readonly classes?: ReadonlyMap<number, string>;
   /** What else decides about the boxes, such as the list of classes; part of the hash. */
   readonly identity?: string;
+  /** What the user should know of how the input was read, a line each. */
+  readonly notes?: readonly string[];
   /** Every image once, in the order of the input; the same each time. */
   walk(): AsyncIterable<ForeignImage>;
   close(): Promise<void>;
@@ -127,6 +129,7 @@ export async function openForeign(
     imageCount: digests.length,
     annotationCount,
     sha256: hash.digest("hex"),
+    ...(reader.notes !== undefined && { notes: reader.notes }),
     groups,
     imageKey: (fileName) => finder.keyOf(fileName),
     close: () => reader.close(),
