@@ -93,7 +93,8 @@ async function openFolder(options: OpenDatasetOptions, finder: ImageFinder): Pro
   if (persons.length > 0)
     return openCityscapes({ boxes, format: "citypersons", folder: boxes, names: persons, ...unit }, finder);
   const shown = all.slice(0, 3).map(receivedOf).join(", ");
-  const others = all.length === 0 ? "no file" : `${count(all.length, "other file")} (${await whatIs(boxes, all, shown)})`;
+  const others =
+    all.length === 0 ? "no file" : `${count(all.length, "other file")} (${await whatIs(boxes, all, shown)})`;
   throw invalidData(
     `${boxes}: expected *${CITYSCAPES_ENDING.cityscapes}, *${COARSE_ENDING} or *${CITYSCAPES_ENDING.citypersons} ` +
       `at any depth, or boxes of YOLO, Pascal VOC, KITTI, LabelMe or CVAT, received ${others}`,

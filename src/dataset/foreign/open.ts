@@ -166,7 +166,11 @@ async function kindsIn(names: readonly string[], folder: string): Promise<Map<Ki
     const { seen, others } = await lookInto(files, folder, kindOf);
     // Where all that was looked into is of one kind the rest is taken for it; what is not fails by itself.
     for (const [kind, some] of seen) kinds.set(kind, seen.size === 1 && kindOf !== kindOfJson ? files : some);
-    if (seen.has("labelme")) kinds.set("labelme", files.filter((name) => !others.has(name)));
+    if (seen.has("labelme"))
+      kinds.set(
+        "labelme",
+        files.filter((name) => !others.has(name)),
+      );
   }
   // Labels without a row in a readable file: images without objects, or damage that is listed line by line.
   if (kinds.size === 0 && labelFiles(names).length > 0 && classListIn(names, folder) !== undefined)

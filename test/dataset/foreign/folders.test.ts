@@ -72,16 +72,19 @@ describe("what a folder holds", () => {
     expect((await errorOf(openDataset({ boxes: folder }))).message).toContain("the first is text in UTF-16");
   });
 
-  test("a folder of ten thousand label files leaves other work its turn and memory as it was", async () => {
+  test("a folder of a thousand label files leaves other work its turn", async () => {
     const folder = await folderWith({ "l/classes.txt": "car\n" });
-    for (let i = 0; i < 10_000; i++) writeFileSync(join(folder, "l", `${i}.txt`), BOX.repeat(3));
-    expect(readdirSync(join(folder, "l"))).toHaveLength(10_001);
+    for (let i = 0; i < 1000; i++) writeFileSync(join(folder, "l", `${i}.txt`), BOX.repeat(3));
+    expect(readdirSync(join(folder, "l"))).toHaveLength(1001);
     let turns = 0;
-    const timer = setInterval(() => turns++, 1);
+    let timer = setImmediate(function again() {
+      turns++;
+      timer = setImmediate(again);
+    });
     const dataset = await openDataset({ boxes: join(folder, "l") });
-    clearInterval(timer);
-    expect(dataset.annotationCount).toBe(30_000);
-    expect(turns).toBeGreaterThan(20);
+    clearImmediate(timer);
+    expect(dataset.annotationCount).toBe(3000);
+    expect(turns).toBeGreaterThan(5);
   });
 });
 
@@ -123,12 +126,12 @@ describe("YOLO", () => {
   });
 
   test.each([
-    ["names: [car, [bus]]\n", "received a list of 1 as the name of class 1"],
-    ["names: {car: 0}\n", 'received the key "car"'],
-    ["names: {0: car, 0: bus}\n", "received Map keys must be unique"],
-    [`names: ${"[".repeat(20_000)}`, "expected names"],
-  ])("a list of classes %j is refused", async (yaml, expected) => {
-    const folder = await folderWith({ "data.yaml": yaml.slice(0, 1e6), "a.txt": BOX });
+    ["a name that is a list", "names: [car, [bus]]\n", "received a list of 1 as the name of class 1"],
+    ["a key that is no number", "names: {car: 0}\n", 'received the key "car"'],
+    ["a number that stands twice", "names: {0: car, 0: bus}\n", "received Map keys must be unique"],
+    ["many levels", `names: ${"[".repeat(5000)}`, "expected names"],
+  ])("a list of classes with %s is refused", async (_, yaml, expected) => {
+    const folder = await folderWith({ "data.yaml": yaml, "a.txt": BOX });
     const error = await errorOf(openDataset({ boxes: folder }));
     expect(error).toMatchObject({ exitCode: 65 });
     expect(error.message).toContain("data.yaml: expected names");
@@ -139,7 +142,10 @@ describe("YOLO", () => {
 describe("CSV", () => {
   const HEADER = "image,xmin,ymin,xmax,ymax,label";
   test("columns that are not understood are kept and named in one line", async () => {
-    const { dataset, entries } = await read({ "t.csv": `${HEADER},site,angle\na.png,1,2,30,40,car,north,7\n` }, "t.csv");
+    const { dataset, entries } = await read(
+      { "t.csv": `${HEADER},site,angle\na.png,1,2,30,40,car,north,7\n` },
+      "t.csv",
+    );
     expect(dataset.notes).toEqual([
       expect.stringContaining('t.csv: 2 columns not understood, kept as attributes: "site", "angle"'),
     ]);
@@ -165,7 +171,8 @@ describe("CSV", () => {
 });
 
 test("Pascal VOC says from where pixels are counted, unless the user said it", async () => {
-  const object = "<object><name>x</name><bndbox><xmin>1</xmin><ymin>5</ymin><xmax>50</xmax><ymax>60</ymax></bndbox></object>";
+  const object =
+    "<object><name>x</name><bndbox><xmin>1</xmin><ymin>5</ymin><xmax>50</xmax><ymax>60</ymax></bndbox></object>";
   const folder = await folderWith({ "a.xml": `<annotation>${object}</annotation>` });
   const told = await openDataset({ boxes: join(folder, "a.xml") });
   expect(told.notes).toEqual([expect.stringContaining("a.xml: pixels are counted from 1, as the files look")]);
