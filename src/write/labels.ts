@@ -89,11 +89,12 @@ export function passedOver(item: ResultItem): "instance" | "region" | "none" {
   return item.outcome.status === "skipped" ? PASSED_OVER[item.outcome.reason] : "none";
 }
 
-/** True when a COCO annotation has a segmentation that pycocotools accepts: a list that is not empty, or a mask. */
+/** True when a COCO annotation has a segmentation in any spelling: it goes out as it came. */
 export function hasCocoSegmentation(raw: JsonObject): boolean {
-  const segmentation = raw["segmentation"];
+  const segmentation = Object.hasOwn(raw, "segmentation") ? raw["segmentation"] : null;
   if (Array.isArray(segmentation)) return segmentation.length > 0;
-  return typeof segmentation === "object" && segmentation !== null && Object.hasOwn(segmentation, "counts");
+  if (typeof segmentation === "string") return segmentation.trim() !== "";
+  return typeof segmentation === "object" ? Object.keys(segmentation ?? {}).length > 0 : segmentation !== undefined;
 }
 
 /**

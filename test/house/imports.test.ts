@@ -28,6 +28,7 @@ const GROUND = [
   "json-text",
   "validate",
   "version",
+  "serve",
   "geometry",
   "files",
 ];
@@ -46,8 +47,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "json-text": ["types", "errors"],
   validate: ["types", "foreign", "errors", "json-text"],
   version: [],
+  serve: [],
   geometry: ["types", "foreign", "errors", "random"],
-  files: ["types", "foreign", "errors"],
+  files: ["count", "types", "foreign", "errors"],
   dataset: GROUND,
   crop: GROUND,
   network: GROUND,
