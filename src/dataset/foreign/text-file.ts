@@ -66,7 +66,7 @@ function readWhole(path: string, largest: number): Uint8Array {
   const handle = openSync(path, "r");
   try {
     const { size } = fstatSync(handle);
-    if (size > largest) throw new RangeError(`${size} bytes`);
+    if (size > largest) throw new RangeError(count(size, "byte"));
     const bytes = size <= shared.length ? shared : Buffer.allocUnsafeSlow(size);
     let filled = 0;
     for (let read = -1; read !== 0 && filled < size; filled += read)
