@@ -93,7 +93,7 @@ describe("folders", () => {
     { files: {}, says: "received no file" },
     {
       files: { "boxes.json": "[]", "sub/more.json": "[]" },
-      says: 'received 2 other files ("boxes.json", "sub/more.json",
+      says: 'received 2 other files ("boxes.json", "sub/more.json"',
     },
     {
       files: { "a_gtFine_polygons.json": "{}", "a_gtBboxCityPersons.json": "{}" },
