@@ -75,6 +75,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   "cli-progress": /^cli\//,
   sharp: /^(crop|write)\//,
   "fast-glob": /^dataset\//,
+  yauzl: /^files\//,
   "csv-parse": /^dataset\/foreign\//,
   saxes: /^dataset\/foreign\//,
   yaml: /^dataset\/foreign\//,

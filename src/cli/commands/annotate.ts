@@ -66,7 +66,7 @@ export const annotateTable = {
     placeholder: "IMAGES",
     group: "common",
     required: true,
-    describe: "Folder that is searched for images, at any depth",
+    describe: "Images: a folder (searched at any depth), a zip file, a text file of paths, or one image",
   },
   boxes: {
     type: "text",
