@@ -1,5 +1,5 @@
 /**
- * Opens an image file: first the header (size, orientation, pixel limit), and the pixels only when they are needed.
+ * Opens an image, a file or its bytes: first the header (size, orientation, pixel limit), and the pixels only when they are needed.
  *
  * Boxes belong to the image as displayed, EXIF orientation applied. Where the width and height in the annotation file
  * match only the unrotated image, nothing is rotated. Where they match neither, the image is refused: a box in an
@@ -40,6 +40,8 @@ export interface OpenedImage {
   readonly height: number;
   /** True: EXIF orientation is applied while decoding. */
   readonly isRotated: boolean;
+  /** The encoded image, where it is no file; `path` is only its name then. */
+  readonly bytes?: Uint8Array;
 }
 
 export type OpenResult = { readonly kind: "opened"; readonly image: OpenedImage } | FailedImage;
@@ -84,6 +86,28 @@ export async function openImage(
   } catch (error) {
     return failed(...(await whyUnreadable(path, error)));
   }
+  return frameOf(path, metadata, record);
+}
+
+/**
+ * Reads the header of an encoded image in memory, in its displayed size.
+ * @param name stands for the path in messages
+ * @param bytes not to be written to until the image is decoded
+ * @returns the image's frame, or `image-unreadable`, `image-too-large`
+ */
+export async function openImageBytes(name: string, bytes: Uint8Array): Promise<OpenResult> {
+  if (bytes.length === 0)
+    return failed("image-unreadable", `${name}: expected an image, received 0 bytes. Read the file again.`);
+  try {
+    const result = frameOf(name, await sharp(bytes, { limitInputPixels: false }).metadata(), {});
+    return result.kind === "failed" ? result : { kind: "opened", image: { ...result.image, bytes } };
+  } catch (error) {
+    return failed("image-unreadable", whatIsWrong(name, { bytes, size: bytes.length }, error));
+  }
+}
+
+/** The frame of an image whose header was read; see `openImage`. */
+function frameOf(path: string, metadata: Metadata, record: Pick<ImageRecord, "width" | "height">): OpenResult {
   const { width, height, autoOrient: displayed, format } = metadata;
   if (format === "svg") {
     return failed(
@@ -129,10 +153,10 @@ export async function readImageSize(
  * between JPEG segments.
  * @returns the pixels, or `image-unreadable`
  */
-export async function decodeImage({ path, width, height, isRotated }: OpenedImage): Promise<DecodeResult> {
+export async function decodeImage({ path, width, height, isRotated, bytes }: OpenedImage): Promise<DecodeResult> {
   try {
-    await refuseSpecialFile(path);
-    const { data, info } = await sharp(path, {
+    if (bytes === undefined) await refuseSpecialFile(path);
+    const { data, info } = await sharp(bytes ?? path, {
       failOn: "warning",
       limitInputPixels: MAX_IMAGE_PIXELS,
       autoOrient: isRotated,
@@ -151,7 +175,7 @@ export async function decodeImage({ path, width, height, isRotated }: OpenedImag
     return { kind: "decoded", image: { path, width, height, pixels: data } };
   } catch (error) {
     // Of some formats the header can be read and the pixels cannot.
-    const known = recognize(await readStart(path).catch(() => new Uint8Array(1)));
+    const known = recognize(bytes ?? (await readStart(path).catch(() => new Uint8Array(1))));
     if (known !== undefined && !isReadHere(known)) return failed("image-unreadable", notReadHere(path, known));
     return failed(
       "image-unreadable",
@@ -190,19 +214,7 @@ async function whyUnreadable(path: string, error: unknown): Promise<[FailReason,
       return ["image-unreadable", `${path}: expected an image file, received a device or pipe. Name a regular file.`];
     if (found.size === 0)
       return ["image-unreadable", `${path}: expected an image, received an empty file (0 bytes). Fetch it again.`];
-    const start = await readStart(path);
-    const known = recognize(start);
-    if (known !== undefined && !isReadHere(known)) return ["image-unreadable", notReadHere(path, known)];
-    const text = asText(start.subarray(0, SHOWN_BYTES));
-    const what =
-      text === undefined
-        ? `${count(found.size, "byte")} that no image format begins with or whose header is damaged`
-        : `a text file that begins with ${receivedOf(text)}`;
-    return [
-      "image-unreadable",
-      `${path}: expected an image, received ${what} (${firstLine(error)}). ` +
-        "Fetch it again or convert it to JPEG or PNG.",
-    ];
+    return ["image-unreadable", whatIsWrong(path, { bytes: await readStart(path), size: found.size }, error)];
   } catch (error) {
     return isMissing(error)
       ? ["image-missing", await whatIsMissing(path)]
@@ -211,6 +223,25 @@ async function whyUnreadable(path: string, error: unknown): Promise<[FailReason,
 }
 
 const SHOWN_BYTES = 64;
+
+/** Names what stands where an image was expected. @param start its first bytes, and the number of all */
+function whatIsWrong(
+  path: string,
+  start: { readonly bytes: Uint8Array; readonly size: number },
+  error: unknown,
+): string {
+  const known = recognize(start.bytes);
+  if (known !== undefined && !isReadHere(known)) return notReadHere(path, known);
+  const text = asText(start.bytes.subarray(0, SHOWN_BYTES));
+  const what =
+    text === undefined
+      ? `${count(start.size, "byte")} that no image format begins with or whose header is damaged`
+      : `a text file that begins with ${receivedOf(text)}`;
+  return (
+    `${path}: expected an image, received ${what} (${firstLine(error)}). ` +
+    "Fetch it again or convert it to JPEG or PNG."
+  );
+}
 
 /** Formats that sharp reads: a file of these is damaged, not foreign. */
 function isReadHere({ what }: Recognized): boolean {
