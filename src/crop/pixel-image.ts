@@ -25,10 +25,10 @@ export function imageFromPixels(name: string, { width, height, data }: Pixels): 
     if (!Number.isSafeInteger(value) || value < 1)
       throw invalidData(`${name}: expected a ${side} of whole pixels, 1 or more, received ${receivedOf(value)}`, HINT);
   }
-  const count = width * height;
-  if (count > MAX_IMAGE_PIXELS) {
+  const area = width * height;
+  if (area > MAX_IMAGE_PIXELS) {
     throw invalidData(
-      `${name}: expected at most ${MAX_IMAGE_PIXELS} pixels, received ${width} x ${height} = ${count}`,
+      `${name}: expected at most ${MAX_IMAGE_PIXELS} pixels, received ${width} x ${height} = ${area}`,
       "Cut it into tiles.",
     );
   }
@@ -36,17 +36,17 @@ export function imageFromPixels(name: string, { width, height, data }: Pixels): 
   if (!(given instanceof Uint8Array || given instanceof Uint8ClampedArray))
     throw invalidData(`${name}: expected data as a Uint8Array, received ${receivedOf(given)}`, HINT);
   const bytes = new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
-  if (bytes.length === count * CHANNELS) return { path: name, width, height, pixels: bytes };
-  if (bytes.length === count * WITH_ALPHA) return { path: name, width, height, pixels: onBlack(bytes, count) };
+  if (bytes.length === area * CHANNELS) return { path: name, width, height, pixels: bytes };
+  if (bytes.length === area * WITH_ALPHA) return { path: name, width, height, pixels: onBlack(bytes, area) };
   throw invalidData(
-    `${name}: expected ${count * CHANNELS} bytes (RGB) or ${count * WITH_ALPHA} (RGBA) for ${width} x ${height} pixels, ` +
+    `${name}: expected data of length ${area * CHANNELS} (RGB) or ${area * WITH_ALPHA} (RGBA) for ${width} x ${height} pixels, ` +
       `received ${bytes.length}`,
     HINT,
   );
 }
 
-function onBlack(rgba: Uint8Array, count: number): Uint8Array {
-  const rgb = new Uint8Array(count * CHANNELS);
+function onBlack(rgba: Uint8Array, area: number): Uint8Array {
+  const rgb = new Uint8Array(area * CHANNELS);
   for (let from = 0, to = 0; to < rgb.length; from += WITH_ALPHA) {
     const alpha = rgba[from + CHANNELS]! / 255;
     for (let channel = 0; channel < CHANNELS; channel++) rgb[to++] = Math.round(rgba[from + channel]! * alpha);
