@@ -68,7 +68,7 @@ export interface AnnotateOptions extends CallOptions, BoxOptions, PredictingOpti
   readonly onLine?: (line: string) => void | Promise<void>;
 }
 
-const DEFAULTS = {
+export const ANNOTATE_DEFAULTS = {
   ...PREDICTING_DEFAULTS,
   formats: ["coco"],
   model: MODEL_DEFAULT,
@@ -135,7 +135,7 @@ export async function annotate(options: AnnotateOptions): Promise<AnnotateSummar
   signal?.throwIfAborted();
   const main = await import("../annotate/annotate.js");
   return main.annotate(
-    { ...DEFAULTS, ...asked },
+    { ...ANNOTATE_DEFAULTS, ...asked },
     {
       signal: signal ?? neverStops(),
       note: onNote ?? ignore,

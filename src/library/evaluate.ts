@@ -41,7 +41,7 @@ export interface EvaluateOptions extends CallOptions, BoxOptions, MeasureOptions
   readonly onNote?: (line: string) => void;
 }
 
-const DEFAULTS = { ...MEASURE_DEFAULTS, compare: ["box", "square", "ellipse"], minArea: 0 } as const;
+export const EVALUATE_DEFAULTS = { ...MEASURE_DEFAULTS, compare: ["box", "square", "ellipse"], minArea: 0 } as const;
 
 const check = optionChecker<EvaluateOptions>(
   "evaluate",
@@ -67,7 +67,7 @@ const check = optionChecker<EvaluateOptions>(
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluationReport> {
   const { signal, onProgress, onRow, onNote, resamples, groupBy, ...asked } = {
-    ...DEFAULTS,
+    ...EVALUATE_DEFAULTS,
     ...check(options),
   };
   signal?.throwIfAborted();

@@ -60,7 +60,7 @@ export interface SimulateClicksOptions
   readonly onNote?: (line: string) => void;
 }
 
-const DEFAULTS = {
+export const SIMULATE_DEFAULTS = {
   ...PREDICTING_DEFAULTS,
   ...MEASURE_DEFAULTS,
   model: MODEL_DEFAULT,
@@ -101,7 +101,7 @@ const check = optionChecker<SimulateClicksOptions>(
  *   for model and device, E_WRITE for `automaticFile`
  */
 export async function simulateClicks(options: SimulateClicksOptions): Promise<ClickStudy> {
-  const { signal, onProgress, onFailure, onRow, onNote, groupBy, ...asked } = { ...DEFAULTS, ...check(options) };
+  const { signal, onProgress, onFailure, onRow, onNote, groupBy, ...asked } = { ...SIMULATE_DEFAULTS, ...check(options) };
   signal?.throwIfAborted();
   const [main, { parseGroupBy }] = await Promise.all([
     import("../clicks/simulate-clicks.js"),

@@ -1,6 +1,9 @@
 /** The library and the command line are one program: the same defaults, the same ranges. */
 import { expect, test } from "vitest";
 import { COMMANDS } from "../../src/cli/command-list.js";
+import { ANNOTATE_DEFAULTS } from "../../src/library/annotate.js";
+import { EVALUATE_DEFAULTS } from "../../src/library/evaluate.js";
+import { SIMULATE_DEFAULTS } from "../../src/library/simulate-clicks.js";
 import { PolyrnnError } from "../../src/errors.js";
 import { annotate, evaluate, openModel, predict, readDataset, simulateClicks } from "../../src/index.js";
 
@@ -42,6 +45,28 @@ test.each(numbers)("$command: $name has the range of the command line", async ({
   ];
   for (const value of [...wrong.flat(), NaN, Infinity, "1", null])
     expect(await thrownBy(command, { [name]: value }), String(value)).toMatchObject({ code: "E_USAGE" });
+});
+
+/** Under its name here, with the value as it is here; undefined for what only a command has. */
+function defaultOf(name: string, value: unknown): readonly [string, unknown] {
+  if (name === "threshold") return ["thresholds", (value as readonly string[]).map(Number)];
+  return [{ bootstrap: "resamples", format: "formats" }[name] ?? name, value];
+}
+
+test.each([
+  { command: "annotate", defaults: { ...ANNOTATE_DEFAULTS, overlays: "auto" }, less: ["out", "attempts", "priority"] },
+  { command: "evaluate", defaults: EVALUATE_DEFAULTS, less: ["published", "force"] },
+  { command: "simulate-clicks", defaults: SIMULATE_DEFAULTS, less: ["published", "force", "run", "compare"] },
+])("$command has the defaults of the command line, but for pictures", ({ command, defaults, less }) => {
+  const { table } = COMMANDS.find(({ path }) => path.join(" ") === command)!;
+  const rows = Object.entries(table).filter(
+    ([name, { group }]) => !less.includes(name) && (group !== "output" || name === "overlays" || name === "force"),
+  );
+  const own = rows.flatMap(([name, row]) =>
+    row.default === undefined || name === "queueTimeout" ? [] : [defaultOf(name, row.default)],
+  );
+  expect(own.length).toBeGreaterThan(4);
+  expect(defaults).toMatchObject(Object.fromEntries(own));
 });
 
 test("numbers of the command line were found", () => {

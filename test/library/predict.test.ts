@@ -9,6 +9,9 @@ import type { Box } from "../../src/types.js";
 import { BOXES, IMAGES, TINY, boxesWith, readCoco } from "../annotate/runs.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
+/** Few steps, for speed. */
+const QUICK = { maxSteps: 6, candidates: 1 } as const;
+
 let model: OpenedModel;
 let image: Buffer;
 let boxes: Box[];
@@ -28,26 +31,31 @@ const ringsOf = (polygons: readonly PredictedPolygon[]): unknown[] =>
   polygons.map((polygon) => (polygon.status === "done" ? polygon.ring : polygon.reason));
 
 test("an encoded image, its RGB and its RGBA pixels give the same polygons, in any batch", async () => {
-  const encoded = await predict(model, { image, boxes });
+  const encoded = await predict(model, { image, boxes, ...QUICK });
   expect(encoded.filter(({ status }) => status === "done").length).toBeGreaterThan(4);
   const rgb = await sharp(image).raw().toBuffer({ resolveWithObject: true });
   const { width, height } = rgb.info;
   const rgba = await sharp(image).ensureAlpha().raw().toBuffer();
   const seen: number[] = [];
-  const given = { boxes, batchSize: 3, onProgress: ({ finished }: { finished: number }) => seen.push(finished) };
+  const given = {
+    ...QUICK,
+    boxes,
+    batchSize: 3,
+    onProgress: ({ finished }: { finished: number }) => seen.push(finished),
+  };
   expect(await predict(model, { image: { width, height, data: rgb.data }, ...given })).toEqual(encoded);
   expect(seen.at(-1)).toBe(boxes.length);
   const clamped = new Uint8ClampedArray(rgba);
-  expect(await predict(model, { image: { width, height, data: clamped }, boxes: boxes.slice(1, 3) })).toEqual(
+  expect(await predict(model, { image: { width, height, data: clamped }, boxes: boxes.slice(1, 3), ...QUICK })).toEqual(
     encoded.slice(1, 3),
   );
 });
 
 test("a bad box fails by itself, and its neighbors do not notice", async () => {
   const bad = [{ left: NaN, top: 0, width: 9, height: 9 }, { left: 1e6, top: 0, width: 9, height: 9 }, null, {}];
-  const found = await predict(model, { image, boxes: [...bad, boxes[0]!] as readonly Box[] });
+  const found = await predict(model, { image, boxes: [...bad, boxes[0]!] as readonly Box[], ...QUICK });
   expect(ringsOf(found).slice(0, -1)).toEqual(["box-invalid", "box-outside", "box-invalid", "box-invalid"]);
-  expect(found.slice(-1)).toEqual(await predict(model, { image, boxes: boxes.slice(0, 1) }));
+  expect(found.slice(-1)).toEqual(await predict(model, { image, boxes: boxes.slice(0, 1), ...QUICK }));
   expect(found[0]).toMatchObject({ message: expect.stringContaining("boxes[0]") as string });
 });
 
@@ -70,7 +78,14 @@ test.each([
 
 test("the signal stops each of the functions with its own reason", async () => {
   const stop = new AbortController();
-  const halfway = predict(model, { image, boxes, batchSize: 1, signal: stop.signal, onProgress: () => stop.abort() });
+  const halfway = predict(model, {
+    image,
+    boxes,
+    batchSize: 1,
+    ...QUICK,
+    signal: stop.signal,
+    onProgress: () => stop.abort(),
+  });
   await expect(halfway).rejects.toThrow(expect.objectContaining({ name: "AbortError" }));
   const { signal } = stop;
   await expect(predict(model, { image, boxes, signal })).rejects.toThrow(stop.signal.reason as Error);
@@ -87,10 +102,10 @@ test("the signal stops each of the functions with its own reason", async () => {
 
 test("a model that is closed during a call says so, and closing twice is fine", async () => {
   const own = await openModel(TINY, { device: "cpu", threads: 1 });
-  const call = predict(own, { image, boxes, batchSize: 1, onProgress: () => void own.close() });
+  const call = predict(own, { image, boxes, batchSize: 1, ...QUICK, onProgress: () => void own.close() });
   await expect(call).rejects.toMatchObject({ code: "E_USAGE" });
   await own.close();
-  await expect(predict(own, { image, boxes })).rejects.toMatchObject({ code: "E_USAGE" });
+  await expect(predict(own, { image, boxes, ...QUICK })).rejects.toMatchObject({ code: "E_USAGE" });
 });
 
 test("reading, predicting and writing by oneself gives the polygons that annotate writes", async () => {
