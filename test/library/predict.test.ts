@@ -1,8 +1,9 @@
 /** Pixels and boxes to polygons, without files; the tiny model, one thread. */
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import sharp from "sharp";
+import { openDataset } from "../../src/dataset/open-dataset.js";
 import type { OpenedModel, PredictedPolygon } from "../../src/index.js";
 import { annotate, openModel, predict, readDataset, writers } from "../../src/index.js";
 import type { Box } from "../../src/types.js";
@@ -148,4 +149,25 @@ test("reading, predicting and writing by oneself gives the polygons that annotat
   const segmentations = async (folder: string): Promise<unknown[]> =>
     (await readCoco(folder, "annotations.json")).annotations.map(({ segmentation }) => segmentation);
   expect(await segmentations(out)).toEqual(await segmentations(whole.out));
+});
+
+test("a data set that is open is walked by whoever holds it: only its opening listens to the signal", async () => {
+  const stop = new AbortController();
+  const dataset = await openDataset({ boxes: BOXES, signal: stop.signal });
+  stop.abort();
+  let images = 0;
+  for await (const { entries } of dataset.groups()) images += entries.length > 0 ? 1 : 0;
+  expect(images).toBeGreaterThan(5);
+  await dataset.close();
+});
+
+test("the signal is looked at between two reads of a box file", async () => {
+  const stop = new AbortController();
+  let looks = 0;
+  vi.spyOn(stop.signal, "throwIfAborted").mockImplementation(() => {
+    if (++looks === 4) throw new Error("stopped at a read");
+  });
+  const boxes = join(temporaryFolder(), "long.json");
+  await writeFile(boxes, `{"info":"${" ".repeat(2 ** 22)}",${(await readFile(BOXES, "utf8")).slice(1)}`);
+  await expect(openDataset({ boxes, signal: stop.signal })).rejects.toThrow("stopped at a read");
 });
