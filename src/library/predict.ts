@@ -145,7 +145,7 @@ export async function predict(model: OpenedModel, options: PredictOptions): Prom
       const cut = await Promise.all(
         instances
           .slice(first, first + size)
-          .map((instance) =>
+          .map(async (instance) =>
             "failure" in instance ? instance : crops.cutCrop(decoded, instance, asked.context ?? context),
           ),
       );

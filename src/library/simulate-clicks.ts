@@ -101,7 +101,10 @@ const check = optionChecker<SimulateClicksOptions>(
  *   for model and device, E_WRITE for `automaticFile`
  */
 export async function simulateClicks(options: SimulateClicksOptions): Promise<ClickStudy> {
-  const { signal, onProgress, onFailure, onRow, onNote, groupBy, ...asked } = { ...SIMULATE_DEFAULTS, ...check(options) };
+  const { signal, onProgress, onFailure, onRow, onNote, groupBy, ...asked } = {
+    ...SIMULATE_DEFAULTS,
+    ...check(options),
+  };
   signal?.throwIfAborted();
   const [main, { parseGroupBy }] = await Promise.all([
     import("../clicks/simulate-clicks.js"),

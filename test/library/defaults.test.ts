@@ -1,6 +1,7 @@
 /** The library and the command line are one program: the same defaults, the same ranges. */
 import { expect, test } from "vitest";
 import { COMMANDS } from "../../src/cli/command-list.js";
+import type { NumberRow } from "../../src/cli/option-table.js";
 import { ANNOTATE_DEFAULTS } from "../../src/library/annotate.js";
 import { EVALUATE_DEFAULTS } from "../../src/library/evaluate.js";
 import { SIMULATE_DEFAULTS } from "../../src/library/simulate-clicks.js";
@@ -29,7 +30,7 @@ const numbers = (Object.keys(FUNCTIONS) as CommandName[]).flatMap((command) => {
   const { table } = COMMANDS.find(({ path }) => path.join(" ") === command)!;
   return Object.entries(table).flatMap(([name, row]) =>
     row.type === "number" && !["failUnder", "failOverClicks", "attempts", "priority", "queueTimeout"].includes(name)
-      ? [{ command, name: NAMES[name] ?? name, row }]
+      ? [{ command, name: NAMES[name] ?? name, row: row as NumberRow }]
       : [],
   );
 });
@@ -41,7 +42,7 @@ test.each(numbers)("$command: $name has the range of the command line", async ({
   const wrong = [
     min === undefined ? [] : [min - 1],
     max === undefined ? [] : [max + 1],
-    integer ? [(min ?? 0) + 0.5] : [],
+    integer === true ? [(min ?? 0) + 0.5] : [],
   ];
   for (const value of [...wrong.flat(), NaN, Infinity, "1", null])
     expect(await thrownBy(command, { [name]: value }), String(value)).toMatchObject({ code: "E_USAGE" });
