@@ -30,13 +30,13 @@ const numbers = (Object.keys(FUNCTIONS) as CommandName[]).flatMap((command) => {
   const { table } = COMMANDS.find(({ path }) => path.join(" ") === command)!;
   return Object.entries(table).flatMap(([name, row]) =>
     row.type === "number" && !["failUnder", "failOverClicks", "attempts", "priority", "queueTimeout"].includes(name)
-      ? [{ command, name: NAMES[name] ?? name, row: row as NumberRow }]
+      ? [{ command, name: NAMES[name] ?? name, row }]
       : [],
   );
 });
 
 test.each(numbers)("$command: $name has the range of the command line", async ({ command, name, row }) => {
-  const { min, max, integer } = row;
+  const { min, max, integer }: NumberRow = row;
   for (const value of [min, max])
     if (value !== undefined) expect(await thrownBy(command, { [name]: value })).toMatchObject({ code: "E_MISSING" });
   const wrong = [
