@@ -70,12 +70,12 @@ export const annotateTable = {
   },
   boxes: {
     type: "text",
-    placeholder: "FILE|DIR",
+    placeholder: "FILE|DIR|-",
     group: "common",
     required: true,
-    describe: "Boxes to turn into polygons: COCO file, COCO results list, or Cityscapes folder",
+    describe: "Boxes to turn into polygons, in any format of docs/formats.md; - reads standard input",
   },
-  boxesAre: { ...boxesAreRow, whenAbsent: "pixels" },
+  boxesAre: { ...boxesAreRow, whenAbsent: "pixels; told by the files of Pascal VOC" },
   dataset: { ...datasetRow, whenAbsent: "image ids are taken as file names" },
   out: {
     type: "text",
@@ -213,8 +213,9 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
     },
   ],
   table: annotateTable,
-  async run(flags, terminal, args) {
-    checkCombinations(flags);
+  async run(asked, terminal, args) {
+    checkCombinations(asked);
+    const flags = asked.boxes === "-" ? { ...asked, boxes: await boxesOfInput(asked, terminal) } : asked;
     if (flags.maxFailed !== undefined) parseMaxFailed(flags.maxFailed);
     const options = await toAnnotateOptions(flags, terminal.env);
     const thresholds = await checkStudy(flags);
@@ -266,6 +267,14 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
     return exitCode;
   },
 });
+
+/** @returns the file that standard input was saved to */
+async function boxesOfInput({ out, force }: AnnotateFlags, terminal: Terminal): Promise<string> {
+  const { saveStandardInput } = await import("../standard-input.js");
+  const path = await saveStandardInput(terminal.stdin, out, force || out === "-");
+  terminal.stderr.write(`standard input was saved to ${printable(path)}\n`);
+  return path;
+}
 
 /** @returns undefined where this process predicts */
 async function openQueueIfAsked({
