@@ -19,7 +19,10 @@ export interface CallOptions {
 
 /** Options that name a data set. */
 export interface BoxOptions {
-  /** What the numbers of the boxes count: image pixels, or shares of width and height, 0 to 1. Absent: pixels. */
+  /**
+   * What the numbers of the boxes count: image pixels from 0, from 1 (some Pascal VOC files), or shares of width and
+   * height, 0 to 1. Absent: pixels, or what the files tell.
+   */
   readonly boxesAre?: BoxUnit;
 }
 

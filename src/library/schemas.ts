@@ -79,7 +79,15 @@ const RUN = object(
         boxesAre: { enum: BOX_UNITS },
       },
     },
-    merged: list(object({ program: text, startedAt: text, engine: object(engine), shard: shardName, folder: text })),
+    merged: list(
+      object({
+        program: text,
+        startedAt: text,
+        engine: object({ ...engine, passedOver: list(passedOver) }, ["passedOver"]),
+        shard: shardName,
+        folder: text,
+      }),
+    ),
   },
   ["merged"],
 );

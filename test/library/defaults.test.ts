@@ -26,7 +26,9 @@ async function thrownBy(command: CommandName, options: object): Promise<unknown>
 }
 
 const NAMES: Readonly<Record<string, string>> = { bootstrap: "resamples" };
-const numbers = (Object.keys(FUNCTIONS) as CommandName[]).flatMap((command) => {
+const numbers: readonly { readonly command: CommandName; readonly name: string; readonly row: NumberRow }[] = (
+  Object.keys(FUNCTIONS) as CommandName[]
+).flatMap((command) => {
   const { table } = COMMANDS.find(({ path }) => path.join(" ") === command)!;
   return Object.entries(table).flatMap(([name, row]) =>
     row.type === "number" && !["failUnder", "failOverClicks", "attempts", "priority", "queueTimeout"].includes(name)
@@ -36,14 +38,10 @@ const numbers = (Object.keys(FUNCTIONS) as CommandName[]).flatMap((command) => {
 });
 
 test.each(numbers)("$command: $name has the range of the command line", async ({ command, name, row }) => {
-  const { min, max, integer }: NumberRow = row;
+  const { min, max, integer } = row;
   for (const value of [min, max])
     if (value !== undefined) expect(await thrownBy(command, { [name]: value })).toMatchObject({ code: "E_MISSING" });
-  const wrong = [
-    min === undefined ? [] : [min - 1],
-    max === undefined ? [] : [max + 1],
-    integer === true ? [(min ?? 0) + 0.5] : [],
-  ];
+  const wrong = [[min - 1], max === undefined ? [] : [max + 1], integer ? [min + 0.5] : []];
   for (const value of [...wrong.flat(), NaN, Infinity, "1", null])
     expect(await thrownBy(command, { [name]: value }), String(value)).toMatchObject({ code: "E_USAGE" });
 });
