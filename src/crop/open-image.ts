@@ -11,6 +11,7 @@ import type { Metadata } from "sharp";
 import sharp from "sharp";
 import { count } from "../count.js";
 import { reasonOf, receivedOf } from "../errors.js";
+import { imageInput, isPacked, readPacked } from "../files/archive.js";
 import type { Recognized } from "../files/recognize.js";
 import { recognize, RECOGNIZED_BYTES } from "../files/recognize.js";
 import type { FailReason, Failure, ImageRecord } from "../types.js";
@@ -74,15 +75,20 @@ export async function openImage(
 ): Promise<OpenResult> {
   let metadata: Metadata;
   try {
-    await refuseSpecialFile(path);
-    if (root !== undefined && !(await realpath(path)).startsWith(root.endsWith(sep) ? root : `${root}${sep}`)) {
+    const input = await imageInput(path);
+    // A member of a zip file is read where it lies, and no link leads out of it.
+    if (
+      root !== undefined &&
+      input === path &&
+      !(await realpath(path)).startsWith(root.endsWith(sep) ? root : `${root}${sep}`)
+    ) {
       return failed(
         "image-outside",
         `${path}: expected a file inside ${root}, received a link that leads out of it. ` +
           "It was not opened; put the image back.",
       );
     }
-    metadata = await sharp(path, { limitInputPixels: false }).metadata();
+    metadata = await sharp(input, { limitInputPixels: false }).metadata();
   } catch (error) {
     return failed(...(await whyUnreadable(path, error)));
   }
@@ -102,7 +108,7 @@ export async function openImageBytes(name: string, bytes: Uint8Array): Promise<O
     const result = frameOf(name, await sharp(bytes, { limitInputPixels: false }).metadata(), {});
     return result.kind === "failed" ? result : { kind: "opened", image: { ...result.image, bytes } };
   } catch (error) {
-    return failed("image-unreadable", whatIsWrong(name, { bytes, size: bytes.length }, error));
+    return failed(...whyNoImage(name, bytes.subarray(0, RECOGNIZED_BYTES), { size: bytes.length, error }));
   }
 }
 
@@ -155,8 +161,7 @@ export async function readImageSize(
  */
 export async function decodeImage({ path, width, height, isRotated, bytes }: OpenedImage): Promise<DecodeResult> {
   try {
-    if (bytes === undefined) await refuseSpecialFile(path);
-    const { data, info } = await sharp(bytes ?? path, {
+    const { data, info } = await sharp(bytes ?? (await imageInput(path)), {
       failOn: "warning",
       limitInputPixels: MAX_IMAGE_PIXELS,
       autoOrient: isRotated,
@@ -184,11 +189,6 @@ export async function decodeImage({ path, width, height, isRotated, bytes }: Ope
   }
 }
 
-/** A pipe that took an image's place during the run would keep the library waiting for ever. */
-async function refuseSpecialFile(path: string): Promise<void> {
-  if (!(await stat(path)).isFile()) throw new Error("it is no regular file");
-}
-
 function opened(path: string, { width, height }: { width: number; height: number }, isRotated: boolean): OpenResult {
   return { kind: "opened", image: { path, width, height, isRotated } };
 }
@@ -206,6 +206,7 @@ function firstLine(error: unknown): string {
 
 /** Looks at what is there instead of an image. */
 async function whyUnreadable(path: string, error: unknown): Promise<[FailReason, string]> {
+  if (await isPacked(path)) return whyMemberUnreadable(path, error);
   try {
     const found = await stat(path);
     if (found.isDirectory())
@@ -214,7 +215,7 @@ async function whyUnreadable(path: string, error: unknown): Promise<[FailReason,
       return ["image-unreadable", `${path}: expected an image file, received a device or pipe. Name a regular file.`];
     if (found.size === 0)
       return ["image-unreadable", `${path}: expected an image, received an empty file (0 bytes). Fetch it again.`];
-    return ["image-unreadable", whatIsWrong(path, { bytes: await readStart(path), size: found.size }, error)];
+    return whyNoImage(path, await readStart(path), { size: found.size, error });
   } catch (error) {
     return isMissing(error)
       ? ["image-missing", await whatIsMissing(path)]
@@ -222,26 +223,40 @@ async function whyUnreadable(path: string, error: unknown): Promise<[FailReason,
   }
 }
 
-const SHOWN_BYTES = 64;
+async function whyMemberUnreadable(path: string, error: unknown): Promise<[FailReason, string]> {
+  let bytes: Buffer;
+  try {
+    bytes = (await readPacked(path)) ?? Buffer.alloc(0);
+  } catch (error) {
+    return [
+      "image-unreadable",
+      `${path}: expected an image that can be unpacked, received ${firstLine(error)}. Unpack the zip file first.`,
+    ];
+  }
+  return whyNoImage(path, bytes.subarray(0, RECOGNIZED_BYTES), { size: bytes.length, error });
+}
 
-/** Names what stands where an image was expected. @param start its first bytes, and the number of all */
-function whatIsWrong(
+/** @param start the first bytes of the file */
+function whyNoImage(
   path: string,
-  start: { readonly bytes: Uint8Array; readonly size: number },
-  error: unknown,
-): string {
-  const known = recognize(start.bytes);
-  if (known !== undefined && !isReadHere(known)) return notReadHere(path, known);
-  const text = asText(start.bytes.subarray(0, SHOWN_BYTES));
+  start: Uint8Array,
+  { size, error }: { readonly size: number; readonly error: unknown },
+): [FailReason, string] {
+  const known = recognize(start);
+  if (known !== undefined && !isReadHere(known)) return ["image-unreadable", notReadHere(path, known)];
+  const text = asText(start.subarray(0, SHOWN_BYTES));
   const what =
     text === undefined
-      ? `${count(start.size, "byte")} that no image format begins with or whose header is damaged`
+      ? `${count(size, "byte")} that no image format begins with or whose header is damaged`
       : `a text file that begins with ${receivedOf(text)}`;
-  return (
+  return [
+    "image-unreadable",
     `${path}: expected an image, received ${what} (${firstLine(error)}). ` +
-    "Fetch it again or convert it to JPEG or PNG."
-  );
+      "Fetch it again or convert it to JPEG or PNG.",
+  ];
 }
+
+const SHOWN_BYTES = 64;
 
 /** Formats that sharp reads: a file of these is damaged, not foreign. */
 function isReadHere({ what }: Recognized): boolean {
@@ -266,8 +281,9 @@ async function whatIsMissing(path: string): Promise<string> {
 }
 
 async function readStart(path: string): Promise<Uint8Array> {
-  await refuseSpecialFile(path);
-  const file = await open(path);
+  const input = await imageInput(path);
+  if (typeof input !== "string") return input.subarray(0, RECOGNIZED_BYTES);
+  const file = await open(input);
   try {
     const { buffer, bytesRead } = await file.read(new Uint8Array(RECOGNIZED_BYTES), 0, RECOGNIZED_BYTES, 0);
     return buffer.subarray(0, bytesRead);
