@@ -101,6 +101,8 @@ export interface OpenDatasetOptions {
   readonly boxesAre?: BoxUnit;
   /** Reads an image's displayed size from its header; relative boxes need it where the box file does not say. */
   readonly imageSize?: (location: ImageLocation) => Promise<ImageSize | undefined>;
+  /** Aborted while the data set is opened: opening throws the signal's reason. Walking it is the caller's to stop. */
+  readonly signal?: AbortSignal;
 }
 
 /** Pixels. */

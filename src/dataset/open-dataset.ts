@@ -22,6 +22,7 @@ import { openForeignFile, openForeignFolder, openLabelMeFile, openTasks, refuseF
 import type { ImageFinder, Located } from "./find-images.js";
 import { findImages } from "./find-images.js";
 import { nameKey } from "./image-names.js";
+import type { ByteFile } from "./json/byte-file.js";
 import { isAbsent, openByteFile } from "./json/byte-file.js";
 
 const LOOKED_FOR =
@@ -34,7 +35,7 @@ const EXPORT_HINT = "Export the boxes in one of these formats, or pass another f
 /**
  * @throws E_MISSING when boxes, images or the `--dataset` file are not there or cannot be read; E_DATA when the format
  *   is not recognized or the file is damaged as a whole; E_USAGE when `dataset` is given with boxes that name their
- *   images themselves
+ *   images themselves; the signal's reason once it is aborted
  */
 export async function openDataset(options: OpenDatasetOptions): Promise<Dataset> {
   const { boxes } = options;
@@ -46,7 +47,9 @@ export async function openDataset(options: OpenDatasetOptions): Promise<Dataset>
       error,
     );
   });
+  options.signal?.throwIfAborted();
   const finder = options.images === undefined ? NO_IMAGES : await findImages(options.images);
+  options.signal?.throwIfAborted();
   if (found.isDirectory()) {
     refuseDataset(options, "a folder");
     return openFolder(options, finder);
@@ -150,8 +153,16 @@ async function listFiles(folder: string): Promise<readonly string[]> {
 }
 
 async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promise<Dataset> {
-  const { boxes } = options;
-  const file = await openByteFile(boxes, "box file");
+  const { boxes, signal } = options;
+  const opened = await openByteFile(boxes, "box file");
+  let isOpening = true;
+  const file: ByteFile = {
+    ...opened,
+    read(target, offset) {
+      if (isOpening) signal?.throwIfAborted();
+      return opened.read(target, offset);
+    },
+  };
   try {
     const foreign = await openForeignFile(file, options, listFiles);
     if (foreign !== undefined) {
@@ -191,6 +202,8 @@ async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promi
   } catch (error) {
     await file.close();
     throw error;
+  } finally {
+    isOpening = false;
   }
 }
 
