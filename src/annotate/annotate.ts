@@ -173,7 +173,8 @@ async function streamPolygons(run: Run): Promise<AnnotateSummary> {
   const predicted = await predictPlan(run, plan, async (batch) => {
     for (const { instance, outcome } of batch) {
       tally.add(outcome);
-      if (outcome.status === "done") await host.data(resultLine(instance, outcome));
+      if (outcome.status === "done")
+        await host.data(resultLine(instance, outcome, options.formatOptions?.segmentation));
     }
   });
   return summarize(run, tally, predicted, []);

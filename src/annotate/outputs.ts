@@ -27,7 +27,9 @@ import type { StageClock } from "./summary.js";
 import { Tally } from "./summary.js";
 
 interface FinishedRun {
-  readonly options: Pick<AnnotateOptions, "out" | "formats" | "overlays" | "limit"> & { readonly images?: string };
+  readonly options: Pick<AnnotateOptions, "out" | "formats" | "formatOptions" | "overlays" | "limit"> & {
+    readonly images?: string;
+  };
   readonly host: Pick<AnnotateHost, "note">;
   readonly dataset: Dataset;
   /** What made the polygons; see `generatorOf`. */
@@ -98,6 +100,7 @@ async function writeFiles(
     categories: dataset.categories,
     header: dataset.header,
     generator,
+    ...(options.formatOptions !== undefined && { formatOptions: options.formatOptions }),
     ...(options.images !== undefined && { images: options.images }),
   };
   const overlays = openOverlays(context, {

@@ -3,7 +3,7 @@
  *
  * - Every field of the input goes out as it came in (ids, bbox, attributes, unknown ones), but for those below.
  * - segmentation: one polygon, [[x1, y1, x2, y2, ...]]; two decimals; never four numbers or fewer, which pycocotools
- *   takes for a box.
+ *   takes for a box. On request the run lengths of its mask: { size: [height, width], counts: text }.
  * - area: pixels of the mask, as pycocotools counts them (mask.area of the polygon filled by the COCO rule).
  * - iscrowd: 0.
  * - polyrnn_score: the polygon's score, 0..1, always under this name. score: the detector's if the input had one, else
@@ -17,14 +17,16 @@ import { PolyrnnError } from "../errors.js";
 import { checkBox } from "../geometry/box.js";
 import { rasterizePolygon } from "../geometry/rasterize.js";
 import { polygonBounds } from "../geometry/ring.js";
-import { rleArea, rleBounds } from "../geometry/rle.js";
+import { encodeRleString, rleArea, rleBounds } from "../geometry/rle.js";
 import { isValidRing } from "../geometry/valid-ring.js";
 import { joinFields, selectFields, toJsonText } from "../json-text.js";
 import type { Box, DoneOutcome, ImageRecord, Instance, JsonObject, JsonValue, Polygon, Ring, Truth } from "../types.js";
 import { categoryOf, existingPolygon, existingShape, hasCocoSegmentation, passedOver, rawOf } from "./labels.js";
 import { roundPixels } from "./rings.js";
-import type { CategoryNames, ImageResult, ResultItem } from "./writer.js";
+import type { CategoryNames, FormatOptions, ImageResult, ResultItem } from "./writer.js";
 import { sizeOfRecord } from "./writer.js";
+
+type Segmentation = FormatOptions["segmentation"];
 
 /** An image whose size may be known. */
 interface Sized {
@@ -32,9 +34,14 @@ interface Sized {
 }
 
 /** @returns undefined when the item has no polygon to write */
-export function toCocoAnnotation(item: ResultItem, result: Sized, names: CategoryNames): JsonObject | undefined {
+export function toCocoAnnotation(
+  item: ResultItem,
+  result: Sized,
+  names: CategoryNames,
+  segmentation?: Segmentation,
+): JsonObject | undefined {
   if (item.kind === "outcome" && item.outcome.status === "done")
-    return predictedAnnotation(item.instance, item.outcome);
+    return predictedAnnotation(item.instance, item.outcome, segmentation);
   if (passedOver(item) === "none") return undefined;
   return hasCocoSegmentation(rawOf(item)) ? completed(item, result) : fromCityscapes(item, result, names);
 }
@@ -77,16 +84,25 @@ function boxArea(bbox: JsonValue | undefined): number {
 }
 
 /** The annotation of a predicted polygon. */
-export function predictedAnnotation(instance: Instance, outcome: DoneOutcome): JsonObject {
+export function predictedAnnotation(
+  instance: Instance,
+  outcome: DoneOutcome,
+  segmentation: Segmentation = "polygon",
+): JsonObject {
   const { polyrnn_valid: _, ...raw } = instance.raw;
+  const { imageWidth, imageHeight } = outcome;
+  const mask = rasterizePolygon([outcome.ring], imageHeight, imageWidth);
   return {
     ...raw,
     id: instance.annotationId,
     image_id: instance.imageId,
     category_id: instance.categoryId,
     bbox: raw["bbox"] ?? boxXywh(instance.box),
-    segmentation: [flatRing(outcome.ring)],
-    area: maskArea([outcome.ring], outcome.imageWidth, outcome.imageHeight),
+    segmentation:
+      segmentation === "rle"
+        ? { size: [imageHeight, imageWidth], counts: encodeRleString(mask) }
+        : [flatRing(outcome.ring)],
+    area: rleArea(mask),
     iscrowd: 0,
     score: detectorScore(raw) ?? outcome.score,
     polyrnn_score: outcome.score,
@@ -151,8 +167,8 @@ function maskArea(polygon: Polygon, width: number, height: number): number {
 }
 
 /** One line of the stream, without its line break. */
-export function resultLine(instance: Instance, outcome: DoneOutcome): string {
-  return toJsonText(predictedAnnotation(instance, outcome));
+export function resultLine(instance: Instance, outcome: DoneOutcome, segmentation?: Segmentation): string {
+  return toJsonText(predictedAnnotation(instance, outcome, segmentation));
 }
 
 /**

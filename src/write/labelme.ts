@@ -7,17 +7,19 @@
  * never reaches out of the box.
  *
  * imagePath leads from the file to the photograph, and imageData is null: LabelMe then reads the photograph itself and
- * turns it by its EXIF orientation, as the boxes saw it. A polygon of several parts is several shapes with one
+ * turns it by its EXIF orientation, as the boxes saw it. On request imageData is the photograph (write/embedded.ts). A polygon of several parts is several shapes with one
  * group_id, which is how LabelMe says that they are one instance. The score is in `description`, where the tool shows
- * it. Source: LabelMe's own example files and the format pages of tools that read them (version 5).
+ * it; the flag polyrnn_valid is false, and else absent, where a predicted polygon crosses or touches itself. Source:
+ * LabelMe's own example files and the format pages of tools that read them (version 5).
  */
 import { dirname, join } from "node:path";
 import { relativePath, writeAtomic } from "../files/atomic-file.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";
 import { toNamedPixels } from "../geometry/pixel-outline.js";
 import type { JsonObject, Ring } from "../types.js";
+import { embedPhotograph } from "./embedded.js";
 import type { Region } from "./labels.js";
-import { isSettled, nameCategories, regionsOf } from "./labels.js";
+import { isSettled, isValidRegion, nameCategories, regionsOf } from "./labels.js";
 import { roundPixels } from "./rings.js";
 import type { AnnotationWriter, ImageResult, WriteContext } from "./writer.js";
 
@@ -35,7 +37,12 @@ export function openLabelmeWriter(context: WriteContext): AnnotationWriter {
       if (!isSettled(result, regions)) return;
       const imagePath =
         result.path === undefined ? result.image.fileName : await relativePath(dirname(path), result.path);
-      await writeAtomic(path, `${JSON.stringify(labelmeDocument(imagePath, result, regions), null, 2)}\n`);
+      const imageData =
+        context.formatOptions?.embedImages === true && result.path !== undefined
+          ? ((await embedPhotograph(result.path)) ?? null)
+          : null;
+      const document = { ...labelmeDocument(imagePath, result, regions), imageData };
+      await writeAtomic(path, `${JSON.stringify(document, null, 2)}\n`);
     },
     finish: () => Promise.resolve([`${FOLDER}/`]),
     abort: () => Promise.resolve(),
@@ -63,14 +70,16 @@ function namingPoints(ring: Ring): number[][] {
   return toNamedPixels(ring).map((pixel, i) => [inPixel(ring[i]!.x, pixel.x), inPixel(ring[i]!.y, pixel.y)]);
 }
 
-function toShapes({ ordinal, label, polygon, score }: Region): JsonObject[] {
+function toShapes(region: Region): JsonObject[] {
+  const { ordinal, label, polygon, score } = region;
+  const flags = isValidRegion(region) ? {} : { polyrnn_valid: false };
   return polygon.map((ring) => ({
     label,
     points: namingPoints(ring),
     group_id: polygon.length > 1 ? ordinal : null,
     description: score === undefined ? "" : `score ${score}`,
     shape_type: "polygon",
-    flags: {},
+    flags,
     mask: null,
   }));
 }

@@ -9,6 +9,7 @@
 import { fromNamedPixels } from "../geometry/pixel-outline.js";
 import { signedArea } from "../geometry/ring.js";
 import { readSegmentation } from "../geometry/segmentation.js";
+import { isValidRing } from "../geometry/valid-ring.js";
 import { traceMask } from "../geometry/trace-mask.js";
 import type {
   Category,
@@ -34,6 +35,14 @@ export interface Region {
   readonly polygon: Polygon;
   /** 0..1; absent for a polygon that was in the input and goes out unchanged. */
   readonly score?: number;
+}
+
+/**
+ * False for a predicted polygon that crosses or touches itself, or covers no pixel: `polyrnn_valid` of the formats.
+ * Polygons of people are not judged.
+ */
+export function isValidRegion({ polygon, score }: Region): boolean {
+  return score === undefined || polygon.every(isValidRing);
 }
 
 /** In input order, in the frame of the result's size. */
