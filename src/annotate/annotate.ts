@@ -25,6 +25,7 @@ import type { Outcome } from "../types.js";
 import { passedOverLine, resultLine } from "../write/coco-annotation.js";
 import { nameCategories } from "../write/labels.js";
 import type { RunInput } from "./input.js";
+import { checkFormats } from "../write/open-writers.js";
 import { openInput } from "./input.js";
 import { openLocalPredictor } from "./local-predictor.js";
 import type { AnnotateHost, AnnotateOptions } from "./options.js";
@@ -62,6 +63,7 @@ export async function annotate(
   host.note(`reading ${options.boxes}`);
   const input = await openInput(options);
   try {
+    if (options.out !== "-") checkFormats(options.formats, input.dataset.categories, options.formatOptions);
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
     const predictor = await openPredictor(model, options, host);

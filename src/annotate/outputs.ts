@@ -138,7 +138,7 @@ async function writeFiles(
   }
 }
 
-/** Cityscapes has a fixed list of labels: with others, its tools stop and its reader here has failed instances. */
+/** Cityscapes has a fixed list of labels: with others its tools stop, and what it calls no instance is read as none. */
 function noteUnknownLabels({ categories }: Dataset, drawn: ReadonlySet<Id>, host: FinishedRun["host"]): void {
   const unknown = categories.filter(
     ({ id, name }) => drawn.has(id) && meaningOf(cityscapesLabel(name)).kind !== "thing",
