@@ -8,7 +8,7 @@
  * - iscrowd: 0.
  * - polyrnn_score: the polygon's score, 0..1, always under this name. score: the detector's if the input had one, else
  *   the same value. A score equal to the polyrnn_score beside it is an earlier run's, and is replaced.
- * - polyrnn_valid: false where the polygon crosses or touches itself, or has no area; absent otherwise.
+ * - polyrnn_valid: false where the polygon crosses or touches itself, or has no pixel; absent otherwise.
  * - Labels of the input that were passed over (see write/labels.ts) go out unchanged, if they have a segmentation;
  *   what COCO's readers need and they lack (bbox, area, iscrowd) is added; those of Cityscapes get COCO's fields, groups
  *   iscrowd: 1. Failed instances have no annotation; the summary lists them.
@@ -92,6 +92,7 @@ export function predictedAnnotation(
   const { polyrnn_valid: _, ...raw } = instance.raw;
   const { imageWidth, imageHeight } = outcome;
   const mask = rasterizePolygon([outcome.ring], imageHeight, imageWidth);
+  const area = rleArea(mask);
   return {
     ...raw,
     id: instance.annotationId,
@@ -102,11 +103,11 @@ export function predictedAnnotation(
       segmentation === "rle"
         ? { size: [imageHeight, imageWidth], counts: encodeRleString(mask) }
         : [flatRing(outcome.ring)],
-    area: rleArea(mask),
+    area,
     iscrowd: 0,
     score: detectorScore(raw) ?? outcome.score,
     polyrnn_score: outcome.score,
-    ...(!isValidRing(outcome.ring) && { polyrnn_valid: false }),
+    ...(!(area > 0 && isValidRing(outcome.ring)) && { polyrnn_valid: false }),
   };
 }
 

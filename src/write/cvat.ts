@@ -10,7 +10,6 @@
  */
 import { join } from "node:path";
 import { AtomicFile } from "../files/atomic-file.js";
-import { isValidRing } from "../geometry/valid-ring.js";
 import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
 import { categoryColor, nameCategories, regionsOf } from "./labels.js";
@@ -97,7 +96,7 @@ function imageElement(
   ].join("\n");
 }
 
-function polygonElements({ ordinal, label, polygon, score }: Region, size: ImageResult["size"]): string[] {
+function polygonElements({ ordinal, label, polygon, score, isInvalid }: Region, size: ImageResult["size"]): string[] {
   // CVAT takes 0 for "in no group".
   const group = polygon.length > 1 ? ` group_id="${ordinal + 1}"` : "";
   return polygon.flatMap((whole) => {
@@ -110,7 +109,7 @@ function polygonElements({ ordinal, label, polygon, score }: Region, size: Image
     return [
       opening,
       `      <attribute name="${SCORE}">${score}</attribute>`,
-      `      <attribute name="${VALID}">${isValidRing(whole)}</attribute>`,
+      `      <attribute name="${VALID}">${isInvalid !== true}</attribute>`,
       "    </polygon>",
     ];
   });

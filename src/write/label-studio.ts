@@ -16,7 +16,7 @@ import { AtomicFile, writeAtomic } from "../files/atomic-file.js";
 import type { JsonObject } from "../types.js";
 import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
-import { categoryColor, isValidRegion, nameCategories, regionsOf } from "./labels.js";
+import { categoryColor, nameCategories, regionsOf } from "./labels.js";
 import { clipRing, joinRings } from "./rings.js";
 import type { AnnotationWriter, CategoryNames, ImageResult, WriteContext } from "./writer.js";
 import { escapeXml, toPlainText } from "./xml-text.js";
@@ -65,7 +65,7 @@ function toTask(result: ImageResult, regions: readonly Region[], context: WriteC
 }
 
 function toResult(region: Region, { size }: ImageResult): JsonObject | undefined {
-  const { ordinal, label, polygon, score } = region;
+  const { ordinal, label, polygon, score, isInvalid } = region;
   const ring = size && clipRing(joinRings(polygon), size.width, size.height);
   if (size === undefined || ring === undefined) return undefined;
   return {
@@ -83,7 +83,7 @@ function toResult(region: Region, { size }: ImageResult): JsonObject | undefined
     },
     ...(score === undefined ? {} : { score }),
     // The tool shows `text` beside the region.
-    ...(!isValidRegion(region) && { meta: { polyrnn_valid: false, text: ["polyrnn_valid: false"] } }),
+    ...(isInvalid === true && { meta: { polyrnn_valid: false, text: ["polyrnn_valid: false"] } }),
   };
 }
 

@@ -19,7 +19,7 @@ import { toNamedPixels } from "../geometry/pixel-outline.js";
 import type { JsonObject, Ring } from "../types.js";
 import { embedPhotograph } from "./embedded.js";
 import type { Region } from "./labels.js";
-import { isSettled, isValidRegion, nameCategories, regionsOf } from "./labels.js";
+import { isSettled, nameCategories, regionsOf } from "./labels.js";
 import { roundPixels } from "./rings.js";
 import type { AnnotationWriter, ImageResult, WriteContext } from "./writer.js";
 
@@ -71,8 +71,8 @@ function namingPoints(ring: Ring): number[][] {
 }
 
 function toShapes(region: Region): JsonObject[] {
-  const { ordinal, label, polygon, score } = region;
-  const flags = isValidRegion(region) ? {} : { polyrnn_valid: false };
+  const { ordinal, label, polygon, score, isInvalid } = region;
+  const flags = isInvalid === true ? { polyrnn_valid: false } : {};
   return polygon.map((ring) => ({
     label,
     points: namingPoints(ring),

@@ -19,7 +19,7 @@ import { PathNames, toSafePath } from "../files/safe-path.js";
 import { rasterizePolygon } from "../geometry/rasterize.js";
 import type { Category, JsonObject, Rle } from "../types.js";
 import type { Region } from "./labels.js";
-import { categoryColor, isSettled, labelOf, nameCategories, regionsOf } from "./labels.js";
+import { isSettled, labelOf, nameCategories, regionsOf } from "./labels.js";
 import { writePng } from "./png.js";
 import type { AnnotationWriter, ImageResult, MaskKind, WriteContext } from "./writer.js";
 
@@ -29,7 +29,6 @@ const DEFAULT_KINDS: readonly MaskKind[] = ["instances", "semantic"];
 const MOST_INSTANCES = 65_535;
 /** Numbers that 8 bits have, less the background. */
 const MOST_CATEGORIES = 255;
-const BACKGROUND = "#000000";
 const RULE =
   "A pixel that several instances claim goes to the highest score; of equal scores, to the earlier annotation. " +
   "Polygons of people have no score and lie above all others.";
@@ -53,7 +52,7 @@ export async function openMasksWriter(context: WriteContext): Promise<Annotation
   const folder = join(context.out, FOLDER);
   const names = nameCategories(context.categories);
   const classes = new Map(context.categories.map(({ id }, index) => [id, index + 1]));
-  const palette = [BACKGROUND, ...context.categories.map((_, index) => categoryColor(index))];
+  const palette = [0, ...classes.values()].map(maskColor);
   const paths = new PathNames(".png");
   const list = await AtomicFile.open(join(folder, "instances.ndjson"));
   return {
@@ -90,7 +89,7 @@ export async function openMasksWriter(context: WriteContext): Promise<Annotation
         value: index + 1,
         id,
         name: labelOf(id, names),
-        color: palette[index + 1]!,
+        color: maskColor(index + 1),
       }));
       const legend = { generator: context.generator, background: 0, overlap: RULE, categories };
       await writeAtomic(join(folder, "legend.json"), `${JSON.stringify(legend, null, 2)}\n`);
@@ -98,6 +97,17 @@ export async function openMasksWriter(context: WriteContext): Promise<Annotation
     },
     abort: () => list.abort(),
   };
+}
+
+/**
+ * All 256 differ, and neighbors most. Source: PASCAL VOC's development kit, VOClabelcolormap: bits 0, 3 and 6 of the
+ * number are the top bits of red, bits 1, 4 and 7 those of green, bits 2 and 5 those of blue.
+ */
+function maskColor(value: number): string {
+  const bits = (first: number): number =>
+    [first, first + 3, first + 6].reduce((sum, bit, i) => sum | (((value >> bit) & 1) << (7 - i)), 0);
+  const number = (bits(0) << 16) | (bits(1) << 8) | bits(2);
+  return `#${number.toString(16).toUpperCase().padStart(6, "0")}`;
 }
 
 function checkCount(count: number, fileName: string): void {

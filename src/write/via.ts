@@ -14,7 +14,7 @@ import { AtomicFile } from "../files/atomic-file.js";
 import type { JsonObject } from "../types.js";
 import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
-import { isValidRegion, nameCategories, regionsOf } from "./labels.js";
+import { nameCategories, regionsOf } from "./labels.js";
 import { clipRing, roundPixels } from "./rings.js";
 import type { AnnotationWriter, CategoryNames, ImageResult, WriteContext } from "./writer.js";
 
@@ -81,11 +81,11 @@ function settings({ images, generator }: WriteContext): JsonObject {
 }
 
 function toRegions(region: Region, size: ImageResult["size"]): JsonObject[] {
-  const { ordinal, label, polygon, score } = region;
+  const { ordinal, label, polygon, score, isInvalid } = region;
   const attributes = {
     label,
     ...(score !== undefined && { polyrnn_score: String(score) }),
-    ...(!isValidRegion(region) && { polyrnn_valid: "false" }),
+    ...(isInvalid === true && { polyrnn_valid: "false" }),
     ...(polygon.length > 1 && { polyrnn_instance: String(ordinal) }),
   };
   return polygon.flatMap((whole) => {

@@ -68,16 +68,16 @@ test("pixels are numbered by instance, the list says what each number is, the le
   expect(await readJson(folder.path, "masks", "legend.json")).toMatchObject({
     background: 0,
     categories: [
-      { value: 1, id: 3, name: "car", color: "#56B4E9" },
-      { value: 2, id: 17, name: "person", color: "#E69F00" },
+      { value: 1, id: 3, name: "car", color: "#800000" },
+      { value: 2, id: 17, name: "person", color: "#008000" },
     ],
   });
   const semantic = await sharp(join(folder.path, "masks", "semantic/street.png"))
     .removeAlpha()
     .raw()
     .toBuffer();
-  expect([...semantic.subarray(3 * (2 * 100 + 2), 3 * (2 * 100 + 2) + 3)]).toEqual([0x56, 0xb4, 0xe9]);
-  expect([...semantic.subarray(3 * (7 * 100 + 7), 3 * (7 * 100 + 7) + 3)]).toEqual([0xe6, 0x9f, 0]);
+  expect([...semantic.subarray(3 * (2 * 100 + 2), 3 * (2 * 100 + 2) + 3)]).toEqual([0x80, 0, 0]);
+  expect([...semantic.subarray(3 * (7 * 100 + 7), 3 * (7 * 100 + 7) + 3)]).toEqual([0, 0x80, 0]);
 });
 
 test("of equal scores the earlier annotation lies on top, and people's polygons on top of all", async () => {
