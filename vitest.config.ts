@@ -1,5 +1,14 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import LongestFirst from "./test/helpers/longest-first.js";
+
+/** What a library takes from the environment once, or keeps for the whole process, is looked at in a process of its own. */
+const OWN_PROCESS = [
+  "test/engine/**/*.test.ts",
+  "test/predict/several-steps.test.ts",
+  "test/train/**/*.test.ts",
+  "test/write/no-fonts.test.ts",
+];
 
 export default defineConfig({
   test: {
@@ -10,13 +19,24 @@ export default defineConfig({
     pool: "forks",
     // Two more than the machine has cores: many of these tests wait, for processes, servers and time limits.
     maxWorkers: availableParallelism() + 2,
+    // TensorFlow's threads wait for one another actively, on cores that the other tests need.
+    env: { TF_NUM_INTRAOP_THREADS: "1", TF_NUM_INTEROP_THREADS: "1" },
+    sequence: { sequencer: LongestFirst },
     reporters: ["default", "./test/helpers/slowest-reporter.ts"],
     coverage: { provider: "v8", include: ["src/**"], reporter: ["text-summary", "text"] },
     projects: [
+      // Functions called in process. Files that follow one another in a process share the modules they import: loading
+      // them anew for every file took a third of the processor time.
       {
         extends: true,
-        test: { name: "parts", include: ["test/**/*.test.ts"], exclude: ["test/process/**", "test/faults/**"] },
+        test: {
+          name: "parts",
+          isolate: false,
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/process/**", "test/faults/**", ...OWN_PROCESS],
+        },
       },
+      { extends: true, test: { name: "alone", include: OWN_PROCESS } },
       // These start the built command; only they need a build. They wait for real processes with time limits: a machine
       // that stood still for a while may try once more. A run that loses something on both tries has failed.
       {

@@ -14,10 +14,15 @@ export interface Violation {
   readonly received: string;
 }
 
+/**
+ * One for all schemas: each of its kind would compile the schema of schemas anew. `verbose` puts the offending value into
+ * the error; allowUnionTypes is for the ids that are numbers or strings.
+ */
+const AJV = new Ajv({ discriminator: true, verbose: true, allowUnionTypes: true });
+
 /** Compiles a schema. The function returns undefined for a valid value, else the first thing that is wrong. */
 export function compileSchema(schema: Schema): (value: unknown) => Violation | undefined {
-  // `verbose` puts the offending value into the error; allowUnionTypes is for the ids that are numbers or strings.
-  const validate = new Ajv({ discriminator: true, verbose: true, allowUnionTypes: true }).compile(schema);
+  const validate = AJV.compile(schema);
   return (value) => {
     if (validate(value)) return undefined;
     return toViolation(validate.errors![0]!, value);

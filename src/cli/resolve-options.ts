@@ -6,7 +6,7 @@
 import { readFile } from "node:fs/promises";
 import { invalidData, missingInput, reasonOf, usageError } from "../errors.js";
 import { whyNotJson } from "../files/recognize.js";
-import { parseForeignJson } from "../foreign.js";
+import { describeValue, parseForeignJson } from "../foreign.js";
 import { nearestName } from "../nearest.js";
 import type { AnyOptionTable, OptionRow, OptionTable, OptionValue } from "./option-table.js";
 import { environmentName, flagName } from "./option-table.js";
@@ -93,7 +93,7 @@ function checkPositionals(rows: AnyOptionTable, { positionals, options }: GivenA
     ([name, row]) => row.position === undefined && row.required === true && !options.has(name),
   );
   throw usageError(
-    `unexpected argument ${JSON.stringify(extra)}: expected only ${names === "" ? "options" : `${names} and options`}`,
+    `unexpected argument ${describeValue(extra, 200)}: expected only ${names === "" ? "options" : `${names} and options`}`,
     missing === undefined
       ? `Quote names that contain spaces. Run "${help}" for examples.`
       : `Did you mean --${flagName(missing[0])} ${extra}? Run "${help}" for examples.`,
@@ -101,11 +101,11 @@ function checkPositionals(rows: AnyOptionTable, { positionals, options }: GivenA
 }
 
 function placeholderOf(name: string, row: OptionRow): string {
-  return row.type === "text" || row.type === "list" ? (row.placeholder ?? name) : name;
+  return "placeholder" in row ? (row.placeholder ?? name) : name;
 }
 
 function missingOption(name: string, row: OptionRow, help: string): Error {
-  const placeholder = row.type === "text" || row.type === "list" ? (row.placeholder ?? "VALUE") : "N";
+  const placeholder = row.type === "number" ? "N" : placeholderOf("VALUE", row);
   const what = row.position === undefined ? `--${flagName(name)} ${placeholder}` : placeholder;
   return usageError(`${what} is missing: ${row.describe}`, `Run "${help}" for examples.`);
 }
@@ -122,13 +122,13 @@ async function readConfigFile(path: string, table: AnyOptionTable): Promise<Read
     names.set(name, name).set(flagName(name), name);
   }
   const values = new Map<string, unknown>();
-  for (const [key, value] of Object.entries(parseObject(path, await readText(path)))) {
+  for (const [key, value] of Object.entries(parseObject(path, await readBytes(path)))) {
     const name = names.get(key);
     if (name === undefined) {
       const suggestion = nearestName(key, [...names.keys()]);
       const known = Object.keys(table).filter((option) => option !== "config");
       throw usageError(
-        `${path}: ${JSON.stringify(key)} is not an option`,
+        `${path}: ${describeValue(key, 200)} is not an option`,
         suggestion === undefined ? `Known keys: ${known.join(", ")}.` : `Did you mean ${JSON.stringify(suggestion)}?`,
       );
     }
@@ -139,9 +139,9 @@ async function readConfigFile(path: string, table: AnyOptionTable): Promise<Read
   return values;
 }
 
-async function readText(path: string): Promise<string> {
+async function readBytes(path: string): Promise<Buffer> {
   try {
-    return await readFile(path, "utf8");
+    return await readFile(path);
   } catch (error) {
     const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
     throw missingInput(
@@ -152,13 +152,14 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-function parseObject(path: string, text: string): object {
+function parseObject(path: string, bytes: Buffer): object {
   const hint = 'Write a JSON object such as {"model": "mobile", "batch-size": 8}.';
   let value: unknown;
   try {
-    value = parseForeignJson(text);
+    value = parseForeignJson(bytes.toString("utf8"));
   } catch (error) {
-    throw invalidData(`${path}: expected JSON but ${whyNotJson(text, error)}`, hint, error);
+    const found = whyNotJson(bytes, error, hint);
+    throw invalidData(`${path}: expected JSON but ${found.why}`, found.hint, error);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     const received = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;

@@ -1,5 +1,5 @@
 /**
- * Opens an image file: first the header (size, orientation, pixel limit), and the pixels only when they are needed.
+ * Opens an image, a file or its bytes: first the header (size, orientation, pixel limit), and the pixels only when they are needed.
  *
  * Boxes belong to the image as displayed, EXIF orientation applied. Where the width and height in the annotation file
  * match only the unrotated image, nothing is rotated. Where they match neither, the image is refused: a box in an
@@ -11,6 +11,7 @@ import type { Metadata } from "sharp";
 import sharp from "sharp";
 import { count } from "../count.js";
 import { reasonOf, receivedOf } from "../errors.js";
+import { imageInput, isPacked, readPacked } from "../files/archive.js";
 import type { Recognized } from "../files/recognize.js";
 import { recognize, RECOGNIZED_BYTES } from "../files/recognize.js";
 import type { FailReason, Failure, ImageRecord } from "../types.js";
@@ -40,6 +41,8 @@ export interface OpenedImage {
   readonly height: number;
   /** True: EXIF orientation is applied while decoding. */
   readonly isRotated: boolean;
+  /** The encoded image, where it is no file; `path` is only its name then. */
+  readonly bytes?: Uint8Array;
 }
 
 export type OpenResult = { readonly kind: "opened"; readonly image: OpenedImage } | FailedImage;
@@ -72,18 +75,45 @@ export async function openImage(
 ): Promise<OpenResult> {
   let metadata: Metadata;
   try {
-    await refuseSpecialFile(path);
-    if (root !== undefined && !(await realpath(path)).startsWith(root.endsWith(sep) ? root : `${root}${sep}`)) {
+    const input = await imageInput(path);
+    // A member of a zip file is read where it lies, and no link leads out of it.
+    if (
+      root !== undefined &&
+      input === path &&
+      !(await realpath(path)).startsWith(root.endsWith(sep) ? root : `${root}${sep}`)
+    ) {
       return failed(
         "image-outside",
         `${path}: expected a file inside ${root}, received a link that leads out of it. ` +
           "It was not opened; put the image back.",
       );
     }
-    metadata = await sharp(path, { limitInputPixels: false }).metadata();
+    metadata = await sharp(input, { limitInputPixels: false }).metadata();
   } catch (error) {
     return failed(...(await whyUnreadable(path, error)));
   }
+  return frameOf(path, metadata, record);
+}
+
+/**
+ * Reads the header of an encoded image in memory, in its displayed size.
+ * @param name stands for the path in messages
+ * @param bytes not to be written to until the image is decoded
+ * @returns the image's frame, or `image-unreadable`, `image-too-large`
+ */
+export async function openImageBytes(name: string, bytes: Uint8Array): Promise<OpenResult> {
+  if (bytes.length === 0)
+    return failed("image-unreadable", `${name}: expected an image, received 0 bytes. Read the file again.`);
+  try {
+    const result = frameOf(name, await sharp(bytes, { limitInputPixels: false }).metadata(), {});
+    return result.kind === "failed" ? result : { kind: "opened", image: { ...result.image, bytes } };
+  } catch (error) {
+    return failed(...whyNoImage(name, bytes.subarray(0, RECOGNIZED_BYTES), { size: bytes.length, error }));
+  }
+}
+
+/** The frame of an image whose header was read; see `openImage`. */
+function frameOf(path: string, metadata: Metadata, record: Pick<ImageRecord, "width" | "height">): OpenResult {
   const { width, height, autoOrient: displayed, format } = metadata;
   if (format === "svg") {
     return failed(
@@ -129,10 +159,9 @@ export async function readImageSize(
  * between JPEG segments.
  * @returns the pixels, or `image-unreadable`
  */
-export async function decodeImage({ path, width, height, isRotated }: OpenedImage): Promise<DecodeResult> {
+export async function decodeImage({ path, width, height, isRotated, bytes }: OpenedImage): Promise<DecodeResult> {
   try {
-    await refuseSpecialFile(path);
-    const { data, info } = await sharp(path, {
+    const { data, info } = await sharp(bytes ?? (await imageInput(path)), {
       failOn: "warning",
       limitInputPixels: MAX_IMAGE_PIXELS,
       autoOrient: isRotated,
@@ -151,18 +180,13 @@ export async function decodeImage({ path, width, height, isRotated }: OpenedImag
     return { kind: "decoded", image: { path, width, height, pixels: data } };
   } catch (error) {
     // Of some formats the header can be read and the pixels cannot.
-    const known = recognize(await readStart(path).catch(() => new Uint8Array(1)));
+    const known = recognize(bytes ?? (await readStart(path).catch(() => new Uint8Array(1))));
     if (known !== undefined && !isReadHere(known)) return failed("image-unreadable", notReadHere(path, known));
     return failed(
       "image-unreadable",
       `${path}: expected a whole image, received a damaged one: ${firstLine(error)}. Save it again, or fetch it again.`,
     );
   }
-}
-
-/** A pipe that took an image's place during the run would keep the library waiting for ever. */
-async function refuseSpecialFile(path: string): Promise<void> {
-  if (!(await stat(path)).isFile()) throw new Error("it is no regular file");
 }
 
 function opened(path: string, { width, height }: { width: number; height: number }, isRotated: boolean): OpenResult {
@@ -182,6 +206,7 @@ function firstLine(error: unknown): string {
 
 /** Looks at what is there instead of an image. */
 async function whyUnreadable(path: string, error: unknown): Promise<[FailReason, string]> {
+  if (await isPacked(path)) return whyMemberUnreadable(path, error);
   try {
     const found = await stat(path);
     if (found.isDirectory())
@@ -190,24 +215,45 @@ async function whyUnreadable(path: string, error: unknown): Promise<[FailReason,
       return ["image-unreadable", `${path}: expected an image file, received a device or pipe. Name a regular file.`];
     if (found.size === 0)
       return ["image-unreadable", `${path}: expected an image, received an empty file (0 bytes). Fetch it again.`];
-    const start = await readStart(path);
-    const known = recognize(start);
-    if (known !== undefined && !isReadHere(known)) return ["image-unreadable", notReadHere(path, known)];
-    const text = asText(start.subarray(0, SHOWN_BYTES));
-    const what =
-      text === undefined
-        ? `${count(found.size, "byte")} that no image format begins with or whose header is damaged`
-        : `a text file that begins with ${receivedOf(text)}`;
-    return [
-      "image-unreadable",
-      `${path}: expected an image, received ${what} (${firstLine(error)}). ` +
-        "Fetch it again or convert it to JPEG or PNG.",
-    ];
+    return whyNoImage(path, await readStart(path), { size: found.size, error });
   } catch (error) {
     return isMissing(error)
       ? ["image-missing", await whatIsMissing(path)]
       : ["image-unreadable", `${path}: expected a readable file, received ${firstLine(error)}. Check its permissions.`];
   }
+}
+
+async function whyMemberUnreadable(path: string, error: unknown): Promise<[FailReason, string]> {
+  let bytes: Buffer;
+  try {
+    bytes = (await readPacked(path)) ?? Buffer.alloc(0);
+  } catch (error) {
+    return [
+      "image-unreadable",
+      `${path}: expected an image that can be unpacked, received ${firstLine(error)}. Unpack the zip file first.`,
+    ];
+  }
+  return whyNoImage(path, bytes.subarray(0, RECOGNIZED_BYTES), { size: bytes.length, error });
+}
+
+/** @param start the first bytes of the file */
+function whyNoImage(
+  path: string,
+  start: Uint8Array,
+  { size, error }: { readonly size: number; readonly error: unknown },
+): [FailReason, string] {
+  const known = recognize(start);
+  if (known !== undefined && !isReadHere(known)) return ["image-unreadable", notReadHere(path, known)];
+  const text = asText(start.subarray(0, SHOWN_BYTES));
+  const what =
+    text === undefined
+      ? `${count(size, "byte")} that no image format begins with or whose header is damaged`
+      : `a text file that begins with ${receivedOf(text)}`;
+  return [
+    "image-unreadable",
+    `${path}: expected an image, received ${what} (${firstLine(error)}). ` +
+      "Fetch it again or convert it to JPEG or PNG.",
+  ];
 }
 
 const SHOWN_BYTES = 64;
@@ -235,8 +281,9 @@ async function whatIsMissing(path: string): Promise<string> {
 }
 
 async function readStart(path: string): Promise<Uint8Array> {
-  await refuseSpecialFile(path);
-  const file = await open(path);
+  const input = await imageInput(path);
+  if (typeof input !== "string") return input.subarray(0, RECOGNIZED_BYTES);
+  const file = await open(input);
   try {
     const { buffer, bytesRead } = await file.read(new Uint8Array(RECOGNIZED_BYTES), 0, RECOGNIZED_BYTES, 0);
     return buffer.subarray(0, bytesRead);

@@ -7,7 +7,19 @@
 import type { Category, Failure, Id, ImageRecord, Instance, JsonObject, SkipReason } from "../types.js";
 import type { BoxUnit } from "./relative-boxes.js";
 
-export type DatasetFormat = "coco" | "coco-results" | "cityscapes" | "citypersons";
+export type DatasetFormat =
+  | "coco"
+  | "coco-results"
+  | "cityscapes"
+  | "citypersons"
+  | "yolo"
+  | "voc"
+  | "kitti"
+  | "labelme"
+  | "cvat"
+  | "label-studio"
+  | "csv"
+  | "ndjson";
 
 /** An annotation that cannot become an instance: passed over on purpose, or failed with a reason. */
 export type Rejected =
@@ -62,6 +74,8 @@ export interface Dataset {
   readonly annotationCount: number;
   /** sha256 of everything that was read to build the data set: the input's identity for --resume. */
   readonly sha256: string;
+  /** What the user should know of how the input was read, a line each. */
+  readonly notes?: readonly string[];
   /**
    * Images in input order, those without annotations included. Annotations whose image id points nowhere form groups of
    * their own at the end, their location failed with `image-unknown`. Can be walked more than once.
@@ -79,7 +93,7 @@ export interface OpenDatasetOptions {
    * image is a failure.
    */
   readonly images?: string;
-  /** COCO file, COCO results list, or Cityscapes folder. */
+  /** A file or folder in one of the formats of `DatasetFormat`. */
   readonly boxes: string;
   /** COCO file with `images` and `categories` for a results list. */
   readonly dataset?: string;
@@ -87,6 +101,8 @@ export interface OpenDatasetOptions {
   readonly boxesAre?: BoxUnit;
   /** Reads an image's displayed size from its header; relative boxes need it where the box file does not say. */
   readonly imageSize?: (location: ImageLocation) => Promise<ImageSize | undefined>;
+  /** Aborted while the data set is opened: opening throws the signal's reason. Walking it is the caller's to stop. */
+  readonly signal?: AbortSignal;
 }
 
 /** Pixels. */

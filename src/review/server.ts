@@ -5,11 +5,12 @@
  * pages hold no data; nothing that comes from outside becomes a path.
  */
 import { randomBytes, timingSafeEqual } from "node:crypto";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { PolyrnnError, reasonOf, receivedOf, usageError } from "../errors.js";
 import { parseForeignJson } from "../foreign.js";
+import { listen, REQUEST_LIMITS, targetOf } from "../serve.js";
 import { TOKEN_HEADER } from "./api.js";
 import { checkDecision, checkRedraw, checkUndo } from "./decision.js";
 import { DEFAULT_VIEW } from "./pictures.js";
@@ -51,10 +52,15 @@ export async function startServer(
 ): Promise<ReviewServer> {
   const token = randomBytes(TOKEN_BYTES).toString("hex");
   const site: Site = { session, token, ...options };
-  const server = createServer((request, response) => {
+  const server = createServer(REQUEST_LIMITS, (request, response) => {
     void answer(site, request, response);
   });
-  await listen(server, options.port);
+  await listen(server, ADDRESS, options.port).catch((error: unknown) => {
+    throw usageError(
+      `--port ${options.port}: expected a free port on this machine, received ${reasonOf(error)}`,
+      "Name another port, or leave --port out.",
+    );
+  });
   const { port } = server.address() as AddressInfo;
   site.port = port;
   return {
@@ -73,20 +79,6 @@ export async function startServer(
         }, 1000).unref();
       }),
   };
-}
-
-function listen(server: Server, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error) => {
-      reject(
-        usageError(
-          `--port ${port}: expected a free port on this machine, received ${reasonOf(error)}`,
-          "Name another port, or leave --port out.",
-        ),
-      );
-    });
-    server.listen(port, ADDRESS, resolve);
-  });
 }
 
 interface Site {
@@ -115,7 +107,7 @@ type Answer =
 
 async function answer(site: Site, request: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
-    const found = await route(site, request);
+    const found = await route(site, request, response);
     if (found.kind === "json") send(response, 200, "application/json", Buffer.from(JSON.stringify(found.value)));
     else send(response, 200, found.type, found.bytes);
   } catch (error) {
@@ -158,9 +150,11 @@ function statusOf(error: PolyrnnError): number {
   return error.code === "E_STALE" || error.code === "E_NO_MODEL" || error.code === "E_NOTHING_TO_UNDO" ? 409 : 400;
 }
 
-async function route(site: Site, request: IncomingMessage): Promise<Answer> {
+async function route(site: Site, request: IncomingMessage, response: ServerResponse): Promise<Answer> {
   checkHost(site, request);
-  const url = new URL(request.url ?? "/", `http://${ADDRESS}:${site.port}`);
+  const url = targetOf(request.url);
+  if (url === undefined)
+    throw new Refused(400, "E_TARGET", `expected a path, received ${receivedOf(request.url)}`, "Reload the page.");
   const { pathname } = url;
   const method = request.method ?? "";
   if (pathname !== "/api" && !pathname.startsWith("/api/")) {
@@ -184,12 +178,17 @@ async function route(site: Site, request: IncomingMessage): Promise<Answer> {
     const body = await readBody(request);
     return json(path === "undo" ? await session.undo(checkUndo(body)) : await session.export());
   }
-  return routeInstance(site, request, url, path);
+  return routeInstance(site, { request, response }, url, path);
 }
 
 const INSTANCE = /^instances\/(\d{1,12})(?:\/(picture|redraw))?$/;
 
-async function routeInstance({ session }: Site, request: IncomingMessage, url: URL, path: string): Promise<Answer> {
+async function routeInstance(
+  { session }: Site,
+  { request, response }: { readonly request: IncomingMessage; readonly response: ServerResponse },
+  url: URL,
+  path: string,
+): Promise<Answer> {
   const method = request.method ?? "";
   const [, digits, part] = INSTANCE.exec(path) ?? [];
   if (digits === undefined)
@@ -203,11 +202,20 @@ async function routeInstance({ session }: Site, request: IncomingMessage, url: U
   }
   if (part === "redraw") {
     if (method !== "POST") throw notAllowed(method, "POST");
-    return json(await session.redraw(ordinal, checkRedraw(await readBody(request))));
+    return json(await session.redraw(ordinal, checkRedraw(await readBody(request)), gone(response)));
   }
   if (method === "GET") return json(await session.instance(ordinal));
   if (method !== "PUT") throw notAllowed(method, "GET or PUT");
   return json(await session.decide(ordinal, checkDecision(await readBody(request))));
+}
+
+/** @returns aborted where who asked hangs up before the answer: a page that no longer waits for a way */
+function gone(response: ServerResponse): AbortSignal {
+  const work = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) work.abort(new Superseded());
+  });
+  return work.signal;
 }
 
 const json = (value: object): Answer => ({ kind: "json", value });

@@ -7,6 +7,7 @@
 import { readFile } from "node:fs/promises";
 import sharp from "sharp";
 import { invalidData } from "../errors.js";
+import { imageInput, readPacked } from "../files/archive.js";
 
 /** Bytes of a photograph; as base64 within a document it must fit a text, which has at most 2^29 characters. */
 const MOST_BYTES = 256 * 2 ** 20;
@@ -25,11 +26,13 @@ export async function embedPhotograph(path: string): Promise<string | undefined>
 }
 
 async function readShown(path: string): Promise<Buffer | undefined> {
-  const photograph = sharp(path, { limitInputPixels: false });
-  const metadata = await photograph.metadata().catch(() => undefined);
-  if (metadata === undefined) return undefined;
+  const photograph = await imageInput(path)
+    .then((input) => sharp(input, { limitInputPixels: false }))
+    .catch(() => undefined);
+  const metadata = await photograph?.metadata().catch(() => undefined);
+  if (photograph === undefined || metadata === undefined) return undefined;
   const { format, orientation = 1 } = metadata;
-  if (orientation === 1 && (format === "jpeg" || format === "png")) return readFile(path).catch(() => undefined);
+  if (orientation === 1 && (format === "jpeg" || format === "png")) return (await readPacked(path)) ?? readFile(path);
   return photograph
     .rotate()
     .png()

@@ -53,7 +53,7 @@ describe("what is no box file", () => {
       openDataset({ images, boxes: join(await folderWith({ "x.json": { shapes: [] } }), "x.json") }),
     );
     expect(error.message).toContain(
-      "expected a COCO file (lists images, annotations and categories), a COCO results list ([{ image_id, category_id, bbox, score }, ...]) or a Cityscapes file",
+      "expected a COCO file (lists images, annotations and categories), a COCO results list ([{ image_id, category_id, bbox, score }, ...]), a Cityscapes file",
     );
     expect(error.hint).toBe("Export the boxes in one of these formats, or pass another file.");
   });
@@ -90,10 +90,10 @@ describe("what is not there", () => {
 
 describe("folders", () => {
   test.each([
-    { files: {}, says: "received no JSON file" },
+    { files: {}, says: "received no file" },
     {
       files: { "boxes.json": "[]", "sub/more.json": "[]" },
-      says: 'received 2 other JSON files ("boxes.json", "sub/more.json")',
+      says: 'received 2 other files ("boxes.json", "sub/more.json"',
     },
     {
       files: { "a_gtFine_polygons.json": "{}", "a_gtBboxCityPersons.json": "{}" },

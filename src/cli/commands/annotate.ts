@@ -7,7 +7,7 @@ import type { ClickSummary } from "../../clicks/tally.js";
 import { EXIT, usageError } from "../../errors.js";
 import { DEFAULT_CANDIDATES, MAX_STEPS } from "../../predict/options.js";
 import { parseImageAddress, parseRedisAddress } from "../../queue/address.js";
-import { hideInWord } from "../../secret.js";
+import type { Secret } from "../../secret.js";
 import { packageVersion } from "../../version.js";
 import type { OutputFormat } from "../../write/writer.js";
 import type { FormatFlags } from "../format-rows.js";
@@ -51,8 +51,8 @@ export interface AnnotateFlags
   readonly simulateClicks?: readonly string[];
   /** As typed: I/N or auto. */
   readonly shard?: string;
-  readonly queue?: string;
-  readonly imageAddress?: string;
+  readonly queue?: Secret;
+  readonly imageAddress?: Secret;
   readonly attempts: number;
   readonly priority: number;
   readonly queueTimeout: number;
@@ -69,16 +69,16 @@ export const annotateTable = {
     placeholder: "IMAGES",
     group: "common",
     required: true,
-    describe: "Folder that is searched for images, at any depth",
+    describe: "Images: a folder (searched at any depth), a zip file, a text file of paths, or one image",
   },
   boxes: {
     type: "text",
-    placeholder: "FILE|DIR",
+    placeholder: "FILE|DIR|-",
     group: "common",
     required: true,
-    describe: "Boxes to turn into polygons: COCO file, COCO results list, or Cityscapes folder",
+    describe: "Boxes to turn into polygons, in any format of docs/formats.md; - reads standard input",
   },
-  boxesAre: { ...boxesAreRow, whenAbsent: "pixels" },
+  boxesAre: { ...boxesAreRow, whenAbsent: "pixels; told by the files of Pascal VOC" },
   dataset: { ...datasetRow, whenAbsent: "image ids are taken as file names" },
   out: {
     type: "text",
@@ -158,7 +158,7 @@ export const annotateTable = {
   },
   queue: { ...queueRow, group: "advanced", whenAbsent: "this machine predicts" },
   imageAddress: {
-    type: "text",
+    type: "address",
     placeholder: "URL",
     group: "advanced",
     whenAbsent: "workers read their own --images folder",
@@ -217,8 +217,9 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
     },
   ],
   table: annotateTable,
-  async run(flags, terminal, args) {
-    checkCombinations(flags);
+  async run(asked, terminal, args) {
+    checkCombinations(asked);
+    const flags = asked.boxes === "-" ? { ...asked, boxes: await boxesOfInput(asked, terminal) } : asked;
     if (flags.maxFailed !== undefined) parseMaxFailed(flags.maxFailed);
     const options = await toAnnotateOptions(flags, terminal.env);
     const thresholds = await checkStudy(flags);
@@ -248,7 +249,7 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
     const say = (messages: readonly string[]): void => {
       if (!flags.quiet) for (const line of messages) terminal.stderr.write(`${printable(line)}\n`);
     };
-    say(summaryMessages(summary, args.map(hideInWord), flags.verbose));
+    say(summaryMessages(summary, args, flags.verbose));
     const { appendStepSummary } = await import("../step-summary.js");
     await appendStepSummary(terminal.env, summary);
     let clicks: ClickSummary | undefined;
@@ -270,6 +271,14 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
     return exitCode;
   },
 });
+
+/** @returns the file that standard input was saved to */
+async function boxesOfInput({ out, force }: AnnotateFlags, terminal: Terminal): Promise<string> {
+  const { saveStandardInput } = await import("../standard-input.js");
+  const path = await saveStandardInput(terminal.stdin, out, force || out === "-");
+  terminal.stderr.write(`standard input was saved to ${printable(path)}\n`);
+  return path;
+}
 
 /** @returns undefined where this process predicts */
 async function openQueueIfAsked({

@@ -110,7 +110,7 @@ const evaluateTable = {
     whenAbsent: "the run's, else 0.15",
     describe: "Margin around the box, as a fraction of its longer side, for the grid ceiling",
   },
-  boxesAre: { ...boxesAreRow, whenAbsent: "pixels" },
+  boxesAre: { ...boxesAreRow, whenAbsent: "pixels; told by the files of Pascal VOC" },
   published: publishedRow,
   seed: seedRow,
   bootstrap: bootstrapRow,
@@ -163,10 +163,10 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
         progress.progress({ finished: seen, total, failed: 0, finishedNow: seen });
       },
     };
-    const csv = await InstancesCsv.open(join(out, INSTANCES_FILE));
     let evaluation: Evaluation;
     let written: readonly string[];
     try {
+      const csv = await InstancesCsv.open(join(out, INSTANCES_FILE));
       evaluation = await evaluateInto(csv, options, host);
       const { writeReportFiles, appendStepSummary } = await import("../../report/write-report.js");
       const { stepSummaryFile } = await import("../step-summary.js");

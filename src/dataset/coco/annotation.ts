@@ -8,7 +8,7 @@ import { describeViolation } from "../../validate.js";
 import type { Entry, ImageLocation, ImageSize, Rejected } from "../dataset.js";
 import { asId, FieldSpotter } from "../json/fields.js";
 import { describeProblem, parseJsonBytes } from "../json/value.js";
-import { scaleBox } from "../relative-boxes.js";
+import { annotationInPixels } from "../relative-boxes.js";
 import { checkCocoAnnotation, checkCocoResult } from "./schema.js";
 
 export interface AnnotationSource {
@@ -41,70 +41,86 @@ const NEXT_STEP = "Correct or remove this annotation.";
 export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: AnnotationSource): Entry {
   const parsed = parseJsonBytes(bytes, place.offset);
   const asRead = parsed.kind === "value" && isObject(parsed.value) ? parsed.value : {};
-  const raw = inPixels(asRead, place.scale);
+  // What goes out says pixels as well, beside a polygon in pixels.
+  const raw = place.scale === undefined || place.scale === "unknown" ? asRead : annotationInPixels(asRead, place.scale);
   const annotationId = source.format === "coco-results" ? place.ordinal + 1 : idOf(raw, bytes);
   const where = whereIs(place, source, annotationId, raw);
-  const fail = (reason: FailReason, message: string): Rejected & { kind: "failed" } => ({
-    kind: "failed",
-    ordinal: place.ordinal,
-    annotationId: annotationId ?? null,
-    imageId: place.hasImageId ? place.image.id : null,
-    raw,
-    failure: { reason, message: `${message}. ${NEXT_STEP}` },
-  });
-
-  if (parsed.kind === "problem") return fail("annotation-invalid", `${where}, ${describeProblem(parsed)}`);
+  const subject = { ...place, where, raw, annotationId, categories: source.categories };
+  if (parsed.kind === "problem") return rejectAnnotation(subject, "annotation-invalid", describeProblem(parsed), ", ");
   const check = source.format === "coco" ? checkCocoAnnotation : checkCocoResult;
   const violation = check(parsed.value);
   if (violation !== undefined || annotationId === undefined)
-    return fail("annotation-invalid", `${where}: ${describeViolation(violation ?? MISSING_ID)}`);
-  if (place.firstWithSameId !== undefined) {
-    return fail(
+    return rejectAnnotation(subject, "annotation-invalid", describeViolation(violation ?? MISSING_ID));
+  if (place.firstWithSameId !== undefined)
+    return rejectAnnotation(
+      subject,
       "duplicate-id",
-      `${where}: expected every annotation id once, received the id of annotations[${place.firstWithSameId}]`,
+      `expected every annotation id once, received the id of annotations[${place.firstWithSameId}]`,
     );
-  }
-  if (raw["iscrowd"] === 1 || raw["iscrowd"] === true) {
-    return { kind: "skipped", ordinal: place.ordinal, annotationId, imageId: place.image.id, reason: "crowd", raw };
-  }
+  return judgeAnnotation({ ...subject, annotationId });
+}
+
+/** An annotation as COCO has them, wherever it was read. */
+export interface AnnotationSubject {
+  readonly ordinal: number;
+  readonly image: ImageRecord;
+  readonly hasImageId: boolean;
+  readonly scale?: AnnotationPlace["scale"];
+  /** File and place in it; opens messages. */
+  readonly where: string;
+  readonly annotationId: Id | undefined;
+  readonly raw: JsonObject;
+  /** Ids that have a category. */
+  readonly categories: ReadonlySet<Id>;
+}
+
+/** @param joint between the place and the message */
+export function rejectAnnotation(
+  { ordinal, annotationId, hasImageId, image, raw, where }: AnnotationSubject,
+  reason: FailReason,
+  message: string,
+  joint = ": ",
+): Rejected & { kind: "failed" } {
+  return {
+    kind: "failed",
+    ordinal,
+    annotationId: annotationId ?? null,
+    imageId: hasImageId ? image.id : null,
+    raw,
+    failure: { reason, message: `${where}${joint}${message}. ${NEXT_STEP}` },
+  };
+}
+
+/** The judgement of crowd, category, box and segmentation that all formats share. */
+export function judgeAnnotation(subject: AnnotationSubject & { readonly annotationId: Id }): Entry {
+  const { ordinal, annotationId, image, raw, where, categories } = subject;
+  if (raw["iscrowd"] === 1 || raw["iscrowd"] === true)
+    return { kind: "skipped", ordinal, annotationId, imageId: image.id, reason: "crowd", raw };
   const categoryId = asId(raw["category_id"]);
-  if (categoryId === undefined || !source.categories.has(categoryId)) {
-    return fail(
+  if (categoryId === undefined || !categories.has(categoryId))
+    return rejectAnnotation(
+      subject,
       "category-unknown",
-      `${where}: expected category_id to be ${oneOf(source.categories)}, received ${receivedIn(raw, "category_id")}`,
+      `expected category_id to be ${oneOf(categories)}, received ${receivedIn(raw, "category_id")}`,
     );
-  }
-  if (place.scale === "unknown") {
-    return fail(
+  if (subject.scale === "unknown")
+    return rejectAnnotation(
+      subject,
       "image-size",
-      `${where}: expected the image's width and height to scale a relative box by, received neither them nor an image file`,
+      "expected the image's width and height to scale a relative box by, received neither them nor an image file",
     );
-  }
-  const truth = readSegmentation(raw["segmentation"], where, place.image);
+  const truth = readSegmentation(raw["segmentation"], where, image);
   const checked = checkBox(raw["bbox"], where);
   if (checked.kind === "failed") {
-    const entry = fail(checked.failure.reason, checked.failure.message);
+    const { reason, message } = checked.failure;
+    const entry = rejectAnnotation({ ...subject, where: "" }, reason, message, "");
     // Nothing can be predicted from the box, but what a person drew there is still theirs.
     return truth.truth === undefined ? entry : { ...entry, hasTruth: true };
   }
   return {
     kind: "instance",
-    instance: {
-      ordinal: place.ordinal,
-      annotationId,
-      imageId: place.image.id,
-      categoryId,
-      box: checked.box,
-      ...truth,
-      raw,
-    },
+    instance: { ordinal, annotationId, imageId: image.id, categoryId, box: checked.box, ...truth, raw },
   };
-}
-
-/** What goes out says pixels as well, beside a polygon in pixels. */
-function inPixels(raw: JsonObject, scale: AnnotationPlace["scale"]): JsonObject {
-  const box = scale === undefined || scale === "unknown" ? undefined : scaleBox(raw["bbox"], scale);
-  return box === undefined ? raw : { ...raw, bbox: box };
 }
 
 function isObject(value: unknown): value is JsonObject {
