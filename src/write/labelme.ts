@@ -19,7 +19,7 @@ import { isPacked } from "../files/archive.js";
 import { relativePath, writeAtomic } from "../files/atomic-file.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";
 import { toNamedPixels } from "../geometry/pixel-outline.js";
-import type { JsonObject, Ring } from "../types.js";
+import type { JsonObject, JsonValue, Ring } from "../types.js";
 import { embedPhotograph } from "./embedded.js";
 import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";

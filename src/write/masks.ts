@@ -58,6 +58,8 @@ export async function openMasksWriter(context: WriteContext): Promise<Annotation
   return {
     async image(result) {
       const path = paths.take(toSafePath(result.image.fileName));
+      // Before anything is filled: that takes time for so many.
+      checkCount(result.items.filter(({ outcome }) => outcome.status === "done").length, result.image.fileName);
       // A category that the data set does not list has no number.
       const regions = regionsOf(result, names).filter(({ categoryId }) => classes.has(categoryId));
       const { size } = result;

@@ -149,7 +149,10 @@ async function putPhotograph(photograph: string, path: string, way: FormatOption
       hard: async () => link(await realpath(photograph), path),
       copy: () => copyAtomic(photograph, path),
     };
-    if (way !== undefined) return await ways[way]();
+    if (way !== undefined) {
+      await ways[way]();
+      return;
+    }
     // Windows gives symbolic links to administrators only; hard links need one disk.
     await ways.symlink().catch(ways.hard).catch(ways.copy);
   } catch (error) {

@@ -100,6 +100,7 @@ test("each asks for a file per instance, whole where others cover it", async () 
     "legend.json",
   ]);
   const gray = await sharp(join(folder.path, "masks", "each/street/1.png"))
+    .extractChannel(0)
     .raw()
     .toBuffer();
   expect(gray[7 * 100 + 7]).toBe(255);
