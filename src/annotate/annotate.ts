@@ -25,6 +25,7 @@ import type { Outcome } from "../types.js";
 import { passedOverLine, resultLine } from "../write/coco-annotation.js";
 import { nameCategories } from "../write/labels.js";
 import type { RunInput } from "./input.js";
+import { checkFormats } from "../write/open-writers.js";
 import { openInput } from "./input.js";
 import { openLocalPredictor } from "./local-predictor.js";
 import type { AnnotateHost, AnnotateOptions } from "./options.js";
@@ -62,6 +63,7 @@ export async function annotate(
   host.note(`reading ${options.boxes}`);
   const input = await openInput({ ...options, signal: host.signal });
   try {
+    if (options.out !== "-") checkFormats(options.formats, input.dataset.categories, options.formatOptions);
     for (const line of input.dataset.notes ?? []) host.note(line);
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
@@ -174,7 +176,8 @@ async function streamPolygons(run: Run): Promise<AnnotateSummary> {
   const predicted = await predictPlan(run, plan, async (batch) => {
     for (const { instance, outcome } of batch) {
       tally.add(outcome);
-      if (outcome.status === "done") await host.data(resultLine(instance, outcome));
+      if (outcome.status === "done")
+        await host.data(resultLine(instance, outcome, options.formatOptions?.segmentation));
     }
   });
   return summarize(run, tally, predicted, []);

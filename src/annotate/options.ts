@@ -6,7 +6,7 @@ import type { BoxUnit } from "../dataset/relative-boxes.js";
 import type { DeviceChoice } from "../engine/devices.js";
 import type { Shard } from "../runs/identity.js";
 import type { FailReason, Id } from "../types.js";
-import type { OutputFormat } from "../write/writer.js";
+import type { FormatOptions, OutputFormat } from "../write/writer.js";
 
 export interface AnnotateOptions {
   /** Folder that is searched for images, at any depth. */
@@ -22,6 +22,7 @@ export interface AnnotateOptions {
    */
   readonly out: string;
   readonly formats: readonly OutputFormat[];
+  readonly formatOptions?: FormatOptions;
   /** Name of a bundled model or path of a model folder. */
   readonly model: string;
   readonly device: DeviceChoice;

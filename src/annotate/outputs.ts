@@ -27,7 +27,9 @@ import type { StageClock } from "./summary.js";
 import { Tally } from "./summary.js";
 
 interface FinishedRun {
-  readonly options: Pick<AnnotateOptions, "out" | "formats" | "overlays" | "limit"> & { readonly images?: string };
+  readonly options: Pick<AnnotateOptions, "out" | "formats" | "formatOptions" | "overlays" | "limit"> & {
+    readonly images?: string;
+  };
   readonly host: Pick<AnnotateHost, "note">;
   readonly dataset: Dataset;
   /** What made the polygons; see `generatorOf`. */
@@ -98,6 +100,7 @@ async function writeFiles(
     categories: dataset.categories,
     header: dataset.header,
     generator,
+    ...(options.formatOptions !== undefined && { formatOptions: options.formatOptions }),
     ...(options.images !== undefined && { images: options.images }),
   };
   const overlays = openOverlays(context, {
@@ -135,7 +138,7 @@ async function writeFiles(
   }
 }
 
-/** Cityscapes has a fixed list of labels: with others, its tools stop and its reader here has failed instances. */
+/** Cityscapes has a fixed list of labels: with others its tools stop, and what it calls no instance is read as none. */
 function noteUnknownLabels({ categories }: Dataset, drawn: ReadonlySet<Id>, host: FinishedRun["host"]): void {
   const unknown = categories.filter(
     ({ id, name }) => drawn.has(id) && meaningOf(cityscapesLabel(name)).kind !== "thing",

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { withoutControls } from "../foreign.js";
 import { writeAtomic } from "../files/atomic-file.js";
 import { SUMMARY_FILE } from "../files/run-layout.js";
-import { isValidRing } from "../geometry/valid-ring.js";
+import { isValidOutline } from "../geometry/valid-ring.js";
 import { DOUBTFUL_BELOW } from "../predict/options.js";
 import type { Shard } from "../runs/identity.js";
 import type { PredictingEngine } from "../runs/run-file.js";
@@ -119,7 +119,7 @@ export class Tally {
         if (outcome.score < DOUBTFUL_BELOW) this.doubtful++;
         if (outcome.clipped) this.clipped++;
         if (!outcome.ended) this.unended++;
-        if (!isValidRing(outcome.ring)) this.invalid++;
+        if (!isValidOutline(outcome.ring, { width: outcome.imageWidth, height: outcome.imageHeight })) this.invalid++;
         return;
       case "skipped":
         this.skipped++;

@@ -155,7 +155,7 @@ test.each([
   {
     given: { words: ["--format", "coco,yolo"] },
     message:
-      '--format: expected one or more of coco, cityscapes, labelme, yolo-seg, label-studio, cvat but received "yolo"',
+      '--format: expected one or more of coco, cityscapes, labelme, yolo-seg, label-studio, cvat, via, masks but received "yolo"',
   },
   {
     given: { words: ["--categories", "a,,b"] },

@@ -10,6 +10,8 @@ import { parseImageAddress, parseRedisAddress } from "../../queue/address.js";
 import type { Secret } from "../../secret.js";
 import { packageVersion } from "../../version.js";
 import type { OutputFormat } from "../../write/writer.js";
+import type { FormatFlags } from "../format-rows.js";
+import { formatRows, toFormatOptions } from "../format-rows.js";
 import type { AskedStudy } from "../click-study.js";
 import { defineCommand } from "../command.js";
 import { judgeRun, parseMaxFailed } from "../max-failed.js";
@@ -43,7 +45,8 @@ import type { Terminal } from "../terminal.js";
 import { paintFor, printable, writeLine } from "../terminal.js";
 import { checkCombinations } from "./annotate-combinations.js";
 
-export interface AnnotateFlags extends Omit<AnnotateOptions, "formats" | "shard">, JsonOption, ConfigOption {
+export interface AnnotateFlags
+  extends Omit<AnnotateOptions, "formats" | "formatOptions" | "shard">, FormatFlags, JsonOption, ConfigOption {
   readonly format: readonly OutputFormat[];
   readonly simulateClicks?: readonly string[];
   /** As typed: I/N or auto. */
@@ -85,6 +88,7 @@ export const annotateTable = {
     describe: "Output folder; - streams one annotation per line to standard output",
   },
   format: { ...formatRow, default: ["coco"] },
+  ...formatRows,
   model: { ...modelRow, default: "mobile" },
   device: deviceRow,
   resume: {
@@ -298,6 +302,7 @@ async function openQueueIfAsked({
 async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Promise<AnnotateOptions> {
   const { parseShard } = await import("../../annotate/shard.js");
   const { boxesAre, dataset, batchSize, threads, context, sure, limit, shard, onlyNew } = flags;
+  const formatOptions = toFormatOptions(flags);
   return {
     images: flags.images,
     boxes: flags.boxes,
@@ -305,6 +310,7 @@ async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Pr
     ...(dataset !== undefined && { dataset }),
     out: flags.out,
     formats: flags.format,
+    ...(formatOptions !== undefined && { formatOptions }),
     model: flags.model,
     device: flags.device,
     ...(batchSize !== undefined && { batchSize }),

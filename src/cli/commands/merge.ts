@@ -6,6 +6,8 @@ import type { MergeOptions } from "../../merge/merge.js";
 import type { OutputFormat } from "../../write/writer.js";
 import { defineCommand } from "../command.js";
 import { judgeRun, parseMaxFailed } from "../max-failed.js";
+import type { FormatFlags } from "../format-rows.js";
+import { formatRows, toFormatOptions } from "../format-rows.js";
 import type { OptionTable } from "../option-table.js";
 import { leftOut, shortcomings, writtenText } from "../run-summary.js";
 import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
@@ -22,7 +24,7 @@ import {
 } from "../shared-rows.js";
 import { printable, writeLine } from "../terminal.js";
 
-interface MergeFlags extends Omit<MergeOptions, "formats">, JsonOption, ConfigOption {
+interface MergeFlags extends Omit<MergeOptions, "formats" | "formatOptions">, FormatFlags, JsonOption, ConfigOption {
   readonly format?: readonly OutputFormat[];
   readonly maxFailed?: string;
   readonly quiet: boolean;
@@ -68,6 +70,7 @@ const mergeTable = {
     describe: "Earlier annotations the parts were predicted with; their content is checked",
   },
   format: { ...formatRow, group: "advanced", whenAbsent: "those of the first part" },
+  ...formatRows,
   overlays: { ...overlaysRow, group: "advanced", whenAbsent: "as in the first part" },
   maxFailed: maxFailedRow,
   config: configRow,
@@ -109,6 +112,7 @@ export const mergeCommand = defineCommand<MergeFlags>({
 
 function toMergeOptions(flags: MergeFlags): MergeOptions {
   const { parts, out, force, boxes, images, dataset, onlyNew, format, overlays } = flags;
+  const formatOptions = toFormatOptions(flags);
   return {
     parts,
     out,
@@ -118,6 +122,7 @@ function toMergeOptions(flags: MergeFlags): MergeOptions {
     ...(dataset !== undefined && { dataset }),
     ...(onlyNew !== undefined && { onlyNew }),
     ...(format !== undefined && { formats: format }),
+    ...(formatOptions !== undefined && { formatOptions }),
     ...(overlays !== undefined && { overlays }),
   };
 }
