@@ -14,6 +14,8 @@ export interface CombinedFlags {
   readonly verbose: boolean;
   readonly queue?: string;
   readonly imageAddress?: string;
+  readonly simulateClicks?: readonly string[];
+  readonly published: boolean;
 }
 
 /** @throws E_USAGE */
@@ -25,6 +27,8 @@ export function checkCombinations(flags: CombinedFlags): void {
       "Leave one of them.",
     );
   }
+  if (flags.published && flags.simulateClicks === undefined)
+    throw usageError("--published is for the report of --simulate-clicks", "Add --simulate-clicks, or leave it out.");
   if (flags.queue !== undefined) {
     parseRedisAddress(flags.queue);
     if (flags.out === "-")

@@ -34,18 +34,20 @@ import {
   maxStepsRow,
   modelRow,
   overlaysRow,
+  publishedRow,
   queueRow,
   queueTimeoutRow,
   quietRow,
   threadsRow,
 } from "../shared-rows.js";
 import type { Terminal } from "../terminal.js";
-import { paintFor, printable, writeLine } from "../terminal.js";
+import { paintFor, printable, writeJsonLine } from "../terminal.js";
 import { checkCombinations } from "./annotate-combinations.js";
 
 export interface AnnotateFlags extends Omit<AnnotateOptions, "formats" | "shard">, JsonOption, ConfigOption {
   readonly format: readonly OutputFormat[];
   readonly simulateClicks?: readonly string[];
+  readonly published: boolean;
   /** As typed: I/N or auto. */
   readonly shard?: string;
   readonly queue?: string;
@@ -152,6 +154,7 @@ export const annotateTable = {
     whenAbsent: "none",
     describe: "Given ground truth, also evaluate, and simulate annotators who tolerate T grid cells",
   },
+  published: { ...publishedRow, describe: "With --simulate-clicks: show published figures of the papers as well" },
   queue: { ...queueRow, group: "advanced", whenAbsent: "this machine predicts" },
   imageAddress: {
     type: "text",
@@ -235,7 +238,7 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
     const host: AnnotateHost = {
       ...progress,
       signal,
-      data: (line) => writeLine(terminal.stdout, line),
+      data: (line) => writeJsonLine(terminal.stdout, line),
     };
     const { annotate } = await import("../../annotate/annotate.js");
     const summary = await annotate(options, host, await openQueueIfAsked(flags)).finally(() => {
@@ -261,7 +264,7 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
       terminal.stderr.write(`${printable(message)}\n`);
     if (flags.json) {
       const asked = { ...(maxFailed !== undefined && { maxFailed }), ...(clicks !== undefined && { clicks }) };
-      await writeLine(terminal.stdout, JSON.stringify({ ...summary, ...asked }));
+      await writeJsonLine(terminal.stdout, { ...summary, ...asked });
     }
     return exitCode;
   },
@@ -373,6 +376,7 @@ async function toAskedStudy(flags: AnnotateFlags, thresholds: readonly number[])
       out,
       ...(flags.format.includes("coco") && { predictions: join(out, "annotations.json") }),
       generator: `polyrnn ${packageVersion()}`,
+      published: flags.published,
     },
   );
   return { ...request, source: "run" };
