@@ -4,6 +4,7 @@
  */
 import { usageError } from "../errors.js";
 import { nearestName } from "../nearest.js";
+import { describeValue } from "../foreign.js";
 import type { NumberRow, OptionRow, OptionValue } from "./option-table.js";
 
 /**
@@ -32,9 +33,12 @@ export function valueFromText(row: OptionRow, text: string, place: string): Opti
   }
 }
 
+/** Characters of a value in a message. */
+const LONGEST_VALUE = 200;
+
 /** A value of a config file; its JSON type must fit, `"8"` is not a number. Same errors as valueFromText. */
 export function valueFromJson(row: OptionRow, value: unknown, place: string): OptionValue {
-  const received = JSON.stringify(value);
+  const received = describeValue(value, LONGEST_VALUE);
   switch (row.type) {
     case "flag":
       if (typeof value === "boolean") return value;

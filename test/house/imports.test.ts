@@ -71,6 +71,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const HOMES: Readonly<Record<string, RegExp>> = {
   yargs: /^cli\//,
   "cli-progress": /^cli\//,
+  yaml: /^cli\//,
   sharp: /^(crop|write)\//,
   "fast-glob": /^dataset\//,
   ajv: /^validate\.ts$/,
