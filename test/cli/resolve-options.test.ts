@@ -92,6 +92,7 @@ test("the defaults of annotate are the documented ones, and what has no default 
     color: "auto",
     attempts: 3,
     priority: 0,
+    dryRun: false,
     published: false,
     queueTimeout: 60,
   });

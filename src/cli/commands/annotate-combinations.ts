@@ -16,6 +16,7 @@ export interface CombinedFlags {
   readonly imageAddress?: string;
   readonly simulateClicks?: readonly string[];
   readonly published: boolean;
+  readonly dryRun: boolean;
 }
 
 /** @throws E_USAGE */
@@ -27,6 +28,7 @@ export function checkCombinations(flags: CombinedFlags): void {
       "Leave one of them.",
     );
   }
+  if (flags.dryRun) checkDryRun(flags);
   if (flags.published && flags.simulateClicks === undefined)
     throw usageError("--published is for the report of --simulate-clicks", "Add --simulate-clicks, or leave it out.");
   if (flags.queue !== undefined) {
@@ -45,6 +47,22 @@ export function checkCombinations(flags: CombinedFlags): void {
     throw usageError(
       "--resume needs an output folder: a stream to standard output (--out -) leaves no run to go on with",
       "Name a folder with --out.",
+    );
+  }
+}
+
+/** What a trial on this machine, of the whole input, says nothing about. */
+function checkDryRun({ queue, resume }: CombinedFlags): void {
+  if (queue !== undefined) {
+    throw usageError(
+      "--dry-run and --queue exclude each other: what the workers need cannot be measured here",
+      "Leave --queue out to count the boxes and measure this machine.",
+    );
+  }
+  if (resume) {
+    throw usageError(
+      "--dry-run and --resume exclude each other: the trial is of the whole input",
+      "Leave one of them; summary.json of the run says how much is left.",
     );
   }
 }

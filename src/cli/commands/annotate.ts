@@ -56,6 +56,7 @@ export interface AnnotateFlags extends Omit<AnnotateOptions, "formats" | "shard"
   readonly priority: number;
   readonly queueTimeout: number;
   readonly maxFailed?: string;
+  readonly dryRun: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly color: ColorChoice;
@@ -94,6 +95,12 @@ export const annotateTable = {
     group: "common",
     default: false,
     describe: "Continue the run in the output folder; finished instances are kept",
+  },
+  dryRun: {
+    type: "flag",
+    group: "common",
+    default: false,
+    describe: "Write nothing: count boxes and images, and estimate time and memory from ten instances",
   },
   batchSize: batchSizeRow,
   threads: { ...threadsRow, whenAbsent: "all" },
@@ -240,6 +247,12 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
       signal,
       data: (line) => writeJsonLine(terminal.stdout, line),
     };
+    if (flags.dryRun) {
+      const { runDry } = await import("../dry-run.js");
+      return await runDry(options, flags, host, terminal).finally(() => {
+        progress.end();
+      });
+    }
     const { annotate } = await import("../../annotate/annotate.js");
     const summary = await annotate(options, host, await openQueueIfAsked(flags)).finally(() => {
       progress.end();
