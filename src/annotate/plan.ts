@@ -162,7 +162,10 @@ export async function planRun(request: PlanRequest): Promise<Plan> {
 }
 
 /** The images with instances to predict, each with only these. */
-export async function* imagesToPredict(dataset: Dataset, { batchOf }: Pick<Plan, "batchOf">): AsyncGenerator<CropSource> {
+export async function* imagesToPredict(
+  dataset: Dataset,
+  { batchOf }: Pick<Plan, "batchOf">,
+): AsyncGenerator<CropSource> {
   for await (const { image, location, entries } of dataset.groups()) {
     const instances = entries.flatMap((entry) =>
       entry.kind === "instance" && batchOf[entry.instance.ordinal] !== NOT_NOW ? [entry.instance] : [],

@@ -49,14 +49,13 @@ export function completionScript(shell: Shell, commands: readonly Command[]): st
 }
 
 function entriesOf(commands: readonly Command[]): Entry[] {
-  const paths = new Set([
-    "",
-    ...commands.flatMap(({ path }) => path.map((_, i) => path.slice(0, i + 1).join(" "))),
-  ]);
+  const paths = new Set(["", ...commands.flatMap(({ path }) => path.map((_, i) => path.slice(0, i + 1).join(" ")))]);
   return [...paths].map((path) => {
     const depth = path === "" ? 0 : path.split(" ").length;
     const command = commands.find((other) => other.path.join(" ") === path);
-    const below = commands.filter((other) => other.path.length > depth && other.path.slice(0, depth).join(" ") === path);
+    const below = commands.filter(
+      (other) => other.path.length > depth && other.path.slice(0, depth).join(" ") === path,
+    );
     const next = new Map<string, string>();
     for (const other of below) {
       const word = other.path[depth]!;
@@ -79,7 +78,9 @@ function entriesOf(commands: readonly Command[]): Entry[] {
 
 function optionsOf(name: string, row: OptionRow): Option[] {
   const option = { flag: `--${flagName(name)}`, describe: row.describe, value: valueOf(row) };
-  return row.type === "flag" && row.default === true ? [option, { ...option, flag: `--no-${flagName(name)}` }] : [option];
+  return row.type === "flag" && row.default === true
+    ? [option, { ...option, flag: `--no-${flagName(name)}` }]
+    : [option];
 }
 
 function valueOf(row: OptionRow): Value {
@@ -176,7 +177,9 @@ function zshScript(entries: readonly Entry[]): string {
     });
     const words = next.map(([word, summary]) => single(`${word}:${zshText(summary)}`)).join(" ");
     const rest =
-      next.length > 0 ? `'*: :->next'` : single(`*${zshValue(positionals.kind === "other" ? { kind: "path" } : positionals)}`);
+      next.length > 0
+        ? `'*: :->next'`
+        : single(`*${zshValue(positionals.kind === "other" ? { kind: "path" } : positionals)}`);
     return `    ${single(path)})
       next=(${words})
       _arguments -S : ${[...specs, rest].join(" \\\n        ")} && return
@@ -232,7 +235,9 @@ function fishScript(entries: readonly Entry[]): string {
     return [
       ...next.map(([word, summary]) => `${at} -f -a ${word} -d ${fishText(summary)}`),
       ...(positionals.kind === "words" ? [`${at} -f -a ${fishText(positionals.words.join(" "))}`] : []),
-      ...options.map(({ flag, describe, value }) => `${at} -l ${flag.slice(2)}${fishValue(value)} -d ${fishText(describe)}`),
+      ...options.map(
+        ({ flag, describe, value }) => `${at} -l ${flag.slice(2)}${fishValue(value)} -d ${fishText(describe)}`,
+      ),
     ];
   });
   return `# fish completion for polyrnn, ${HEAD}

@@ -91,7 +91,8 @@ export function progressMessage(progress: AnnotateProgress, perSecond: number | 
   const parts = [`${finished} of ${total} done`];
   const left = secondsLeft(progress, perSecond);
   if (written !== undefined && finished === total) parts.push(`files ${Math.floor(100 * written)} % written`);
-  else if (left !== undefined && perSecond === undefined) parts.push(`about ${durationText(left)} left at the usual speed`);
+  else if (left !== undefined && perSecond === undefined)
+    parts.push(`about ${durationText(left)} left at the usual speed`);
   else if (left !== undefined && perSecond !== undefined)
     parts.push(`${perSecond.toFixed(perSecond < 10 ? 1 : 0)} per second`, `${durationText(left)} left`);
   parts.push(`${failed} failed`);

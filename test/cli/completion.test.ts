@@ -20,7 +20,10 @@ function suggestions(lines: readonly (readonly string[])[]): string[][] {
   const script = join(folder, "ask.bash");
   writeFileSync(script, ["set -u", completionScript("bash", COMMANDS), ...questions].join("\n"));
   const answers = execFileSync("bash", ["--norc", script], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-  return answers.split("\n").slice(0, -1).map((line) => line.split(" ").filter((word) => word !== ""));
+  return answers
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => line.split(" ").filter((word) => word !== ""));
 }
 
 const CASES: readonly { readonly typed: readonly string[]; readonly suggested: readonly string[] }[] = [
@@ -64,7 +67,8 @@ describe.each(["zsh", "fish"] as const)("the script for %s", (shell) => {
     for (const { path, table } of COMMANDS) {
       expect(text).toContain(`'${path.join(" ")}'`);
       for (const [name, row] of Object.entries(table))
-        if (row.position === undefined) expect(text).toContain(shell === "zsh" ? `--${flagName(name)}` : `-l ${flagName(name)}`);
+        if (row.position === undefined)
+          expect(text).toContain(shell === "zsh" ? `--${flagName(name)}` : `-l ${flagName(name)}`);
     }
   });
 });

@@ -30,7 +30,14 @@ async function refusal(text: string | Uint8Array, ending?: string): Promise<Poly
   throw new Error(`not refused with an expected error: ${String(error)}`);
 }
 
-const OPTIONS = { batchSize: 8, minScore: 0.5, format: ["coco", "labelme"], resume: true, device: "cpu", maxFailed: "5%" };
+const OPTIONS = {
+  batchSize: 8,
+  minScore: 0.5,
+  format: ["coco", "labelme"],
+  resume: true,
+  device: "cpu",
+  maxFailed: "5%",
+};
 
 test.each([
   {
@@ -81,11 +88,20 @@ test.each([
   { text: "device: cpu\n---\nmodel: a\n", message: "a second document", exitCode: EXIT.dataInvalid },
   { text: "device: !!binary aGk=\n", message: "received a tag", exitCode: EXIT.dataInvalid },
   { text: "model: &m mobile\ninit: 1\n", message: "received an anchor", exitCode: EXIT.dataInvalid },
-  { text: "device: cpu\nformat: [*a, *a]\n", message: ".yaml:2: expected options in YAML, received an alias", exitCode: EXIT.dataInvalid },
+  {
+    text: "device: cpu\nformat: [*a, *a]\n",
+    message: ".yaml:2: expected options in YAML, received an alias",
+    exitCode: EXIT.dataInvalid,
+  },
   { text: "? [device]\n: cpu\n", message: "a key that is a list or an object", exitCode: EXIT.dataInvalid },
   { text: `format: ${"[".repeat(15_000)}`, message: "more than 4 levels", exitCode: EXIT.dataInvalid },
   { text: `format:\n  ${"- ".repeat(15_000)}x`, message: "more than 4 levels", exitCode: EXIT.dataInvalid },
-  { text: `{"format": ${"[".repeat(600)}${"]".repeat(600)}}`, ending: "json", message: "deeper than 512 levels", exitCode: EXIT.dataInvalid },
+  {
+    text: `{"format": ${"[".repeat(600)}${"]".repeat(600)}}`,
+    ending: "json",
+    message: "deeper than 512 levels",
+    exitCode: EXIT.dataInvalid,
+  },
   { text: "#".repeat(2 ** 16 + 1), message: "at most 65536 bytes", exitCode: EXIT.dataInvalid },
   { text: Uint8Array.of(0x64, 0xff, 0xfe), message: "expected text in UTF-8", exitCode: EXIT.dataInvalid },
 ])("a file that cannot be used says where and why: $message", async ({ text, ending, message, exitCode }) => {
@@ -101,11 +117,15 @@ test("whatever the file holds, options come out or an expected error", async () 
     ..."device|model|<<|- |: |1e999|.nan|0x1|~|\u0000|\u202e|&a |*a|!!js/function |---\n|...\n|%YAML 9.9\n".split("|"),
   );
   await fc.assert(
-    fc.asyncProperty(fc.array(piece, { maxLength: 30 }), fc.constantFrom("yaml", "json", "conf"), async (pieces, ending) => {
-      await read(pieces.join(""), ending).catch((error: unknown) => {
-        if (!(error instanceof PolyrnnError)) throw error;
-      });
-    }),
+    fc.asyncProperty(
+      fc.array(piece, { maxLength: 30 }),
+      fc.constantFrom("yaml", "json", "conf"),
+      async (pieces, ending) => {
+        await read(pieces.join(""), ending).catch((error: unknown) => {
+          if (!(error instanceof PolyrnnError)) throw error;
+        });
+      },
+    ),
     { numRuns: 150 },
   );
 });

@@ -101,8 +101,7 @@ export const mergeCommand = defineCommand<MergeFlags>({
     const { exitCode, message, maxFailed } = judgeRun(summary, flags.maxFailed);
     if (message !== undefined && (!flags.quiet || exitCode === EXIT.dataInvalid))
       terminal.stderr.write(`${printable(message)}\n`);
-    if (flags.json)
-      await writeJsonLine(terminal.stdout, { ...summary, ...(maxFailed !== undefined && { maxFailed }) });
+    if (flags.json) await writeJsonLine(terminal.stdout, { ...summary, ...(maxFailed !== undefined && { maxFailed }) });
     return exitCode;
   },
 });

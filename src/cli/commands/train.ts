@@ -339,8 +339,7 @@ export const trainCommand = defineCommand<TrainFlags>({
       for (const line of endedMessages(ended, run.typed, reporter.hasPage))
         terminal.stderr.write(`${printable(line)}\n`);
     }
-    if (flags.json)
-      await writeJsonLine(terminal.stdout, { version: 1, type: "summary", command: "train", ...ended });
+    if (flags.json) await writeJsonLine(terminal.stdout, { version: 1, type: "summary", command: "train", ...ended });
     return ended.reason === "stopped" ? EXIT.stopped : EXIT.ok;
   },
 });
