@@ -39,8 +39,8 @@ function isDeeper(text: string, mostLevels: number): boolean {
   return false;
 }
 
-/** @returns index of the closing quote, or the length of the text */
-function endOfString(text: string, start: number): number {
+/** @param start of a JSON string's opening quote @returns index of the closing quote, or the length of the text */
+export function endOfString(text: string, start: number): number {
   for (let i = start + 1; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code === QUOTE) return i;

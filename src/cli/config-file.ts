@@ -7,7 +7,7 @@ import { open } from "node:fs/promises";
 import type { CST } from "yaml";
 import { invalidData, missingInput, PolyrnnError, reasonOf, receivedOf, usageError } from "../errors.js";
 import { whyNotJson } from "../files/recognize.js";
-import { cutText, parseForeignJson } from "../foreign.js";
+import { cutText, endOfString, parseForeignJson } from "../foreign.js";
 import { nearestName } from "../nearest.js";
 import type { AnyOptionTable } from "./option-table.js";
 import { flagName } from "./option-table.js";
@@ -129,16 +129,34 @@ function jsonFields(path: string, text: string): Field[] {
   return jsonKeys(text).map(({ key, line }) => ({ key, value: found[key as keyof typeof found], line }));
 }
 
-/** Keys of the outermost object. @param text JSON that has been parsed */
+/** Keys of the outermost object, each once for every time it is there. @param text JSON that has been parsed */
 function jsonKeys(text: string): Pick<Field, "key" | "line">[] {
   const keys: Pick<Field, "key" | "line">[] = [];
   let [line, level, last, lastLine] = [1, 0, "", 1];
-  for (const { 0: token } of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}:\n]/g)) {
-    if (token === "\n") line++;
-    else if (token === "{" || token === "[") level++;
-    else if (token === "}" || token === "]") level--;
-    else if (token !== ":") [last, lastLine] = [token, line];
-    else if (level === 1) keys.push({ key: JSON.parse(last) as string, line: lastLine });
+  for (let i = 0; i < text.length; i++) {
+    switch (text[i]) {
+      case "\n":
+        line++;
+        break;
+      case "{":
+      case "[":
+        level++;
+        break;
+      case "}":
+      case "]":
+        level--;
+        break;
+      case '"': {
+        const end = endOfString(text, i);
+        [last, lastLine] = [text.slice(i, end + 1), line];
+        i = end;
+        break;
+      }
+      case ":":
+        if (level === 1) keys.push({ key: JSON.parse(last) as string, line: lastLine });
+        break;
+      default:
+    }
   }
   return keys;
 }
