@@ -29,6 +29,7 @@ const MEASURES = [
   "devices",
   "drawing",
   "options",
+  "review",
 ];
 
 const { values: options, positionals } = parseArgs({

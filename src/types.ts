@@ -97,7 +97,7 @@ export interface Instance {
 
 /** Why an instance was passed over on purpose. Counted in the summary; does not change the exit code. */
 export type SkipReason =
-  "crowd" | "group" | "deleted" | "hidden" | "category" | "kept" | "already-done" | "score-below-minimum";
+  "crowd" | "group" | "ignored" | "deleted" | "hidden" | "category" | "kept" | "already-done" | "score-below-minimum";
 
 /** Why an instance has no polygon although it was asked for. Listed in the summary; the run ends with exit code 1. */
 export type FailReason =

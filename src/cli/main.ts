@@ -19,6 +19,10 @@ export async function main(): Promise<void> {
   const terminal: Terminal = {
     stdout: process.stdout,
     stderr: process.stderr,
+    // Opened only when asked for: an open stream would keep the process.
+    get stdin() {
+      return process.stdin;
+    },
     env: process.env,
     now: () => performance.now(),
     stopSignal,

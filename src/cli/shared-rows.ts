@@ -161,7 +161,7 @@ export const boxesAreRow = {
   type: "text",
   choices: BOX_UNITS,
   group: "advanced",
-  describe: "Whether boxes count pixels, or shares of the image's width and height (0 to 1)",
+  describe: "What boxes count: pixels (Pascal VOC: perhaps from 1), or shares of the image (0 to 1)",
 } as const satisfies TextRow<BoxUnit>;
 
 export const formatRow = {

@@ -3,7 +3,7 @@
  * tests run them in process; main.ts makes the real one. Standard output is for data only, standard error for
  * everything people read, with or without color and never with a character that steers the terminal.
  */
-import type { Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { cannotWrite, reasonOf } from "../errors.js";
 import { STEERING_CHARACTERS, withoutControls } from "../foreign.js";
 import type { ColorChoice } from "./shared-rows.js";
@@ -11,6 +11,8 @@ import type { ColorChoice } from "./shared-rows.js";
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
 export interface Terminal {
+  /** Read only where a command is asked to (`--boxes -`). */
+  readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -38,6 +38,14 @@ export class ImageCache {
     return result;
   }
 
+  /** The file is another one now. */
+  forget(path: string): void {
+    const known = this.held.get(path);
+    if (known === undefined) return;
+    this.held.delete(path);
+    this.used -= known.bytes;
+  }
+
   clear(): void {
     this.held.clear();
     this.used = 0;

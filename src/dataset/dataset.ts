@@ -7,7 +7,19 @@
 import type { Category, Failure, Id, ImageRecord, Instance, JsonObject, SkipReason } from "../types.js";
 import type { BoxUnit } from "./relative-boxes.js";
 
-export type DatasetFormat = "coco" | "coco-results" | "cityscapes" | "citypersons";
+export type DatasetFormat =
+  | "coco"
+  | "coco-results"
+  | "cityscapes"
+  | "citypersons"
+  | "yolo"
+  | "voc"
+  | "kitti"
+  | "labelme"
+  | "cvat"
+  | "label-studio"
+  | "csv"
+  | "ndjson";
 
 /** An annotation that cannot become an instance: passed over on purpose, or failed with a reason. */
 export type Rejected =
@@ -79,7 +91,7 @@ export interface OpenDatasetOptions {
    * image is a failure.
    */
   readonly images?: string;
-  /** COCO file, COCO results list, or Cityscapes folder. */
+  /** A file or folder in one of the formats of `DatasetFormat`. */
   readonly boxes: string;
   /** COCO file with `images` and `categories` for a results list. */
   readonly dataset?: string;

@@ -5,7 +5,7 @@ import { stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import fastGlob from "fast-glob";
 import { invalidData, missingInput, reasonOf, receivedOf, usageError } from "../errors.js";
-import { JOURNAL_FILE, withoutRunOutputs } from "../files/run-layout.js";
+import { withoutRunOutputs } from "../files/run-layout.js";
 import type { JsonValue } from "../types.js";
 import type { CityscapesFormat } from "./cityscapes/dataset.js";
 import { CITYSCAPES_ENDING, COARSE_ENDING, openCityscapes } from "./cityscapes/dataset.js";
@@ -15,6 +15,9 @@ import { indexCoco } from "./coco/file-index.js";
 import { readCoco } from "./coco/read-coco.js";
 import { readCocoResults } from "./coco/read-results.js";
 import type { Dataset, OpenDatasetOptions } from "./dataset.js";
+import type { ForeignReader } from "./foreign/dataset.js";
+import { openForeign } from "./foreign/dataset.js";
+import { openForeignFile, openForeignFolder, openLabelMeFile, openTasks, refuseFromOne } from "./foreign/open.js";
 import type { ImageFinder, Located } from "./find-images.js";
 import { findImages } from "./find-images.js";
 import { nameKey } from "./image-names.js";
@@ -22,8 +25,9 @@ import { isAbsent, openByteFile } from "./json/byte-file.js";
 
 const LOOKED_FOR =
   "a COCO file (lists images, annotations and categories), " +
-  "a COCO results list ([{ image_id, category_id, bbox, score }, ...]) " +
-  "or a Cityscapes file (imgWidth, imgHeight, objects with polygon or bboxVis)";
+  "a COCO results list ([{ image_id, category_id, bbox, score }, ...]), " +
+  "a Cityscapes file (imgWidth, imgHeight, objects with polygon or bboxVis), " +
+  "or boxes of YOLO, Pascal VOC, KITTI, CVAT, LabelMe, Label Studio, CSV or lines of JSON";
 const EXPORT_HINT = "Export the boxes in one of these formats, or pass another file.";
 
 /**
@@ -49,9 +53,11 @@ export async function openDataset(options: OpenDatasetOptions): Promise<Dataset>
   return openFile(options, finder);
 }
 
-async function openFolder({ boxes, boxesAre }: OpenDatasetOptions, finder: ImageFinder): Promise<Dataset> {
+async function openFolder(options: OpenDatasetOptions, finder: ImageFinder): Promise<Dataset> {
+  const { boxes, boxesAre } = options;
   const unit = boxesAre === undefined ? {} : { boxesAre };
-  const names = await listJson(boxes);
+  const all = await listFiles(boxes);
+  const names = all.filter((path) => path.endsWith(".json"));
   const endingIn = (ending: string): string[] => names.filter((name) => name.endsWith(ending));
   const fine = endingIn(CITYSCAPES_ENDING.cityscapes);
   const coarse = endingIn(COARSE_ENDING);
@@ -69,6 +75,17 @@ async function openFolder({ boxes, boxesAre }: OpenDatasetOptions, finder: Image
       "Pass the folder of one kind: gtFine, gtCoarse or gtBboxCityPersons.",
     );
   }
+  const [ours] = found;
+  const foreign = await openForeignFolder(all, options);
+  if (foreign !== undefined && ours !== undefined) {
+    await foreign.close();
+    throw invalidData(
+      `${boxes}: expected files of one format, received ${count(ours[0].length, "file")} *${ours[1]} and others of ${foreign.format}`,
+      "Pass the folder of one of them.",
+    );
+  }
+  if (foreign !== undefined) return openReader(foreign, options, finder);
+  refuseFromOne(options, "cityscapes");
   const polygons = fine.length > 0 ? fine : coarse;
   if (polygons.length > 0)
     return openCityscapes({ boxes, format: "cityscapes", folder: boxes, names: polygons, ...unit }, finder);
@@ -79,15 +96,26 @@ async function openFolder({ boxes, boxesAre }: OpenDatasetOptions, finder: Image
     names.length === 0 ? "no JSON file" : `${names.length} other JSON file${names.length === 1 ? "" : "s"} (${shown})`;
   throw invalidData(
     `${boxes}: expected *${CITYSCAPES_ENDING.cityscapes}, *${COARSE_ENDING} or *${CITYSCAPES_ENDING.citypersons} ` +
-      `at any depth, received ${others}`,
-    "A COCO file is passed by its own name, not by its folder.",
+      `at any depth, or boxes of YOLO, Pascal VOC, KITTI, LabelMe or CVAT, received ${others}`,
+    "A COCO, CSV or Label Studio file is passed by its own name, not by its folder.",
   );
 }
 
-/** JSON files at any depth, relative, in a fixed order, without those that an earlier run wrote. */
-async function listJson(folder: string): Promise<string[]> {
+/** @throws E_DATA or E_USAGE, after the reader's files were closed */
+async function openReader(reader: ForeignReader, options: OpenDatasetOptions, finder: ImageFinder): Promise<Dataset> {
   try {
-    const entries = await fastGlob(["**/*.json", `**/${JOURNAL_FILE}`], {
+    refuseFromOne(options, reader.format);
+    return await openForeign(reader, options, finder);
+  } catch (error) {
+    await reader.close();
+    throw error;
+  }
+}
+
+/** Files at any depth, relative, in a fixed order, without those that an earlier run wrote. */
+async function listFiles(folder: string): Promise<readonly string[]> {
+  try {
+    const entries = await fastGlob("**", {
       cwd: folder,
       objectMode: true,
       onlyFiles: false,
@@ -97,7 +125,7 @@ async function listJson(folder: string): Promise<string[]> {
       .filter(({ dirent }) => dirent.isFile() || dirent.isSymbolicLink())
       .map(({ path }) => path)
       .sort();
-    return withoutRunOutputs(paths).filter((path) => path.endsWith(".json"));
+    return withoutRunOutputs(paths);
   } catch (error) {
     throw missingInput(
       `${folder}: expected folders that can be read, received ${reasonOf(error)}`,
@@ -111,8 +139,26 @@ async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promi
   const { boxes } = options;
   const file = await openByteFile(boxes, "box file");
   try {
+    const foreign = await openForeignFile(file, options, listFiles);
+    if (foreign !== undefined) {
+      refuseDataset(options, `a file of ${foreign.format}`);
+      return await openReader(foreign, options, finder);
+    }
     const index = await indexCoco(file);
     refuseForeign(index);
+    if (index.outline.root === "list" && index.imageIds.count === 0) {
+      const tasks = await openTasks(file);
+      if (tasks !== undefined) {
+        refuseDataset(options, "tasks of Label Studio");
+        return await openReader(tasks, options, finder);
+      }
+    }
+    if (index.outline.keys.includes("shapes") && index.outline.keys.includes("imagePath")) {
+      refuseDataset(options, "a LabelMe file");
+      await file.close();
+      return await openReader(openLabelMeFile(boxes), options, finder);
+    }
+    refuseFromOne(options, "coco");
     if (index.outline.root === "list") return inUnit(await openResults(index, options, finder), index, options);
     if (["images", "annotations", "categories"].every((name) => index.outline.counts.has(name))) {
       refuseDataset(options, "a COCO file");

@@ -6,7 +6,8 @@ import type { PolyrnnError } from "../errors.js";
 import { invalidData } from "../errors.js";
 import type { JsonValue } from "../types.js";
 
-export const BOX_UNITS = ["pixels", "relative"] as const;
+/** "pixels-from-1": the first pixel is 1 and the last one belongs to the box, as in Pascal VOC. */
+export const BOX_UNITS = ["pixels", "pixels-from-1", "relative"] as const;
 export type BoxUnit = (typeof BOX_UNITS)[number];
 
 /** Shares stray over the border by rounding and by generous drawing; a box in pixels this near the origin is rare. */

@@ -52,6 +52,7 @@ type Reason = TruthReason | LeftOverReason | MaskFailure | RemarkReason;
 const MEANINGS: Readonly<Record<Exclude<Reason, `truth-${FailReason}`>, string>> = {
   crowd: "crowd regions (iscrowd): never a target, as in COCO",
   group: "groups of objects",
+  ignored: "regions without labels (DontCare)",
   deleted: "annotations marked as deleted",
   hidden: "objects covered by others",
   category: "categories that were left out",

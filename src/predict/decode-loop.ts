@@ -75,6 +75,8 @@ export interface LoopOptions {
   readonly choose?: Chooser;
   /** First vertex that is proposed for each crop, 0..783; the best one when absent. */
   readonly firsts?: readonly number[];
+  /** Ends the loop before its next step, with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -85,7 +87,7 @@ export interface LoopOptions {
 export async function decodeLoop<R extends DecodingRule<R>>(
   encoded: Decoding,
   rules: readonly (readonly R[])[],
-  { maxSteps, choose = chooseBest, firsts = bestFirstVertices(encoded) }: LoopOptions,
+  { maxSteps, choose = chooseBest, firsts = bestFirstVertices(encoded), signal }: LoopOptions,
 ): Promise<DecodedPolygon<R>[]> {
   const finished: DecodedPolygon<R>[] = [];
   const grow = (row: Row<R>, proposed: number): Row<R>[] => {
@@ -106,6 +108,7 @@ export async function decodeLoop<R extends DecodingRule<R>>(
     open.pop();
     regroup(encoded, firstRows, open);
     for (let batch = open.at(-1); batch !== undefined; batch = open.at(-1)) {
+      signal?.throwIfAborted();
       const { decoding, slots } = batch;
       const logits = await decoding.step(stepInput(slots));
       const next = slots.map((row, at) => {

@@ -46,6 +46,8 @@ export interface RedrawTask {
   readonly candidate: number;
   /** Decoder steps for what is new, at most. */
   readonly maxSteps: number;
+  /** Nobody waits any more: the way ends before the network's next step, with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Redrawn {
@@ -89,11 +91,11 @@ export function scoreOfRing(encoded: EncodedBatch, frame: CropFrame, ring: Ring)
 async function drawAnew(
   encoded: EncodedBatch,
   frame: CropFrame,
-  { candidate, maxSteps }: RedrawTask,
+  { candidate, maxSteps, signal }: RedrawTask,
 ): Promise<Redrawn> {
   const starts = firstVertices(encoded.firstVertexLogits, 0, candidate + 1);
   const first = starts[Math.min(candidate, starts.length - 1)] ?? bestFirstVertices(encoded)[0]!;
-  const cells = await force(encoded, [first], { maxSteps, candidate: 0 });
+  const cells = await force(encoded, [first], { maxSteps, candidate: 0, ...(signal !== undefined && { signal }) });
   const { ring } = sequenceToRing(cells, frame, hasMap(encoded) ? mapOf(encoded, 0) : undefined);
   return { ring, kept: [], pins: [], moved: 0 };
 }
@@ -159,7 +161,7 @@ class Forced implements DecodingRule<Forced> {
 async function force(
   encoded: EncodedBatch,
   prefix: readonly number[],
-  { maxSteps, candidate }: Pick<RedrawTask, "maxSteps" | "candidate">,
+  { maxSteps, candidate, signal }: Pick<RedrawTask, "maxSteps" | "candidate" | "signal">,
 ): Promise<readonly number[]> {
   let step = 0;
   // The step that sees all that is forced chooses among its best classes; those after it take the best.
@@ -171,6 +173,7 @@ async function force(
     maxSteps: prefix.length + maxSteps,
     firsts: [prefix[0]!],
     choose,
+    ...(signal !== undefined && { signal }),
   });
   return polygon!.sequence.cells;
 }

@@ -42,6 +42,14 @@ export const CLICK_KINDS = [
 /** What a person did to one instance, by kind. */
 export type ClickCounts = Readonly<Record<(typeof CLICK_KINDS)[number], number>>;
 
+/** What an instance has cost so far: whoever opens it again goes on from there. */
+export interface Spent {
+  readonly counts: ClickCounts;
+  readonly activeMs: number;
+  readonly openMs: number;
+  readonly networkMs: number;
+}
+
 /** The category ids lie in the order of the file; the digit keys 1 to 9 mean the first nine. */
 export interface CategoryName {
   readonly id: Id;
@@ -51,7 +59,7 @@ export interface CategoryName {
 export type StatusCounts = Readonly<Record<ReviewStatus, number>>;
 
 export interface Session {
-  /** Grows with every decision and undo of the run. */
+  /** Grows with every decision and undo of the run; drafts are neither. */
   readonly revision: number;
   /** Last part of the run folder's path. */
   readonly run: string;
@@ -64,6 +72,8 @@ export interface Session {
   readonly order: "score" | "input" | "category";
   readonly arm: "assist" | "manual" | "mixed";
   readonly reviewer: string | null;
+  /** Of the decisions since this server started. */
+  readonly own: StatisticsRow;
   /** Position in the queue of the first undecided instance; null when all are decided. */
   readonly next: number | null;
   readonly options: {
@@ -122,6 +132,8 @@ export interface InstanceView {
   readonly reason: RejectReason | null;
   /** 0 before the first decision. */
   readonly revision: number;
+  /** Of all lines on it, also those that were taken back. */
+  readonly spent: Spent;
   readonly imageWidth: number;
   readonly imageHeight: number;
   readonly view: PictureView;
@@ -129,16 +141,20 @@ export interface InstanceView {
   readonly others: readonly Ring[];
   /** "manual": drawn by hand for comparison; the network stays off and `rings` begins empty. */
   readonly arm: "assist" | "manual";
-  /** Why there is no picture (the image vanished or changed); absent where there is one. */
+  /** Why there is no picture (the image vanished or changed its size); absent where there is one. */
   readonly problem?: string;
+  /** The picture may be another one than the run saw: its file was written since. */
+  readonly notice?: string;
   /** Positions before and behind in the queue. */
   readonly previous: number | null;
   readonly following: number | null;
 }
 
 export interface RedrawRequest {
-  /** Comes back in the answer; a higher one cancels those before it. */
+  /** Comes back in the answer; a higher one of the same window cancels those before it. */
   readonly request: number;
+  /** Tells windows apart: each counts its own requests. */
+  readonly window?: string;
   readonly revision: number;
   /** Open ring as it is now, the moved vertex in its new place; empty with `give: "all"`. */
   readonly ring: Ring;
@@ -172,7 +188,7 @@ export interface RedrawAnswer {
   readonly ms: number;
 }
 
-export interface DecisionRequest {
+export interface DecisionRequest extends Spent {
   /** The instance's revision that the page worked on. */
   readonly revision: number;
   /** "accepted" or "edited": the server names it by whether ring, box or category changed. */
@@ -183,10 +199,6 @@ export interface DecisionRequest {
   readonly box: BoxXywh;
   readonly categoryId: Id;
   readonly reason?: RejectReason | null;
-  readonly counts: ClickCounts;
-  readonly activeMs: number;
-  readonly openMs: number;
-  readonly networkMs: number;
 }
 
 export interface DecisionAnswer {
@@ -194,6 +206,7 @@ export interface DecisionAnswer {
   /** Position of the next undecided instance behind this one, then from the first; null when none is left. */
   readonly next: number | null;
   readonly counts: StatusCounts;
+  readonly own: StatisticsRow;
 }
 
 /** `revision` is that of the session: an undo takes back the last decision only if nothing came in between. */
@@ -215,10 +228,11 @@ export interface ApiError {
   readonly current?: InstanceView;
 }
 
-/** Median and 90 % of active seconds, clicks, and what changed, of one group of decided instances. */
+/** Mean, median and 90 % of active seconds, clicks, and what changed, of one group of decided instances. */
 export interface StatisticsRow {
   readonly name: string;
   readonly count: number;
+  readonly secondsMean: number | null;
   readonly secondsMedian: number | null;
   readonly seconds90: number | null;
   readonly clicksMean: number | null;
@@ -231,6 +245,8 @@ export interface Statistics {
   readonly revision: number;
   readonly counts: StatusCounts;
   readonly all: StatisticsRow;
+  /** Of the decisions since this server started; null without a server. */
+  readonly own: StatisticsRow | null;
   readonly byCategory: readonly StatisticsRow[];
   /** Tenths of the automatic score, the lowest first. */
   readonly byScore: readonly StatisticsRow[];

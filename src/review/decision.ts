@@ -3,10 +3,10 @@ import { invalidData } from "../errors.js";
 import type { Id, JsonObject, Ring } from "../types.js";
 import type { Violation } from "../validate.js";
 import { compileSchema, describeViolation, lazily } from "../validate.js";
-import type { BoxXywh, ClickCounts, DecidedStatus, DecisionRequest, RedrawRequest, RejectReason } from "./api.js";
+import type { BoxXywh, DecidedStatus, DecisionRequest, RedrawRequest, RejectReason, Spent } from "./api.js";
 import { CLICK_KINDS, REJECT_REASONS } from "./api.js";
 
-export interface Decision {
+export interface Decision extends Spent {
   readonly ordinal: number;
   readonly revision: number;
   readonly session: number;
@@ -23,10 +23,6 @@ export interface Decision {
   readonly before: { readonly score: number | null; readonly iou: number | null };
   /** Whether ring, box or category differ from the automatic ones. */
   readonly isChanged: boolean;
-  readonly counts: ClickCounts;
-  readonly activeMs: number;
-  readonly openMs: number;
-  readonly networkMs: number;
   /** Pixels of the image as displayed. */
   readonly imageWidth: number;
   readonly imageHeight: number;
@@ -103,6 +99,7 @@ const redrawProblem = lazily(() =>
     additionalProperties: false,
     properties: {
       request: whole(2 ** 31),
+      window: { type: "string", maxLength: 40 },
       revision: whole(2 ** 31),
       ring: ringSchema(0),
       pins: pinList,

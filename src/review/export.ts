@@ -27,7 +27,7 @@ export interface ExportOptions {
   /** Those of the run when absent. */
   readonly formats?: readonly OutputFormat[];
   readonly keepRejected: boolean;
-  /** Goes out as `polyrnn_reviewer`. */
+  /** Of those who decide now. Each decision goes out with the name of who made it, as `polyrnn_reviewer`. */
   readonly reviewer?: string;
 }
 
@@ -83,26 +83,23 @@ export async function exportRunFolder(
 }
 
 /** @returns what lays the decisions of a review over the annotations of its run */
-export function decisionsOf(
-  review: ReviewJournal,
-  options: Pick<ExportOptions, "keepRejected" | "reviewer">,
-): Reviewed {
+export function decisionsOf(review: ReviewJournal, options: Pick<ExportOptions, "keepRejected">): Reviewed {
   return async (item) => {
     const known = review.decisionOn(item.outcome.ordinal);
     if (known === undefined || known.status === "skipped") return item;
     if (known.status === "rejected" && !options.keepRejected) return undefined;
-    return decided(item, await review.load(known), options.reviewer);
+    return decided(item, await review.load(known), review.reviewerOf(known));
   };
 }
 
-function decided(item: ResultItem, decision: Decision, reviewer: string | undefined): ResultItem {
+function decided(item: ResultItem, decision: Decision, reviewer: string | null): ResultItem {
   if (item.kind !== "outcome") return item;
   const { instance, outcome } = item;
   const { status, reason, rings, box, score, isChanged } = decision;
   const marks: JsonObject = {
     polyrnn_review: status,
     ...(status === "rejected" && reason !== null && { polyrnn_review_reason: reason }),
-    ...(reviewer !== undefined && { polyrnn_reviewer: reviewer }),
+    ...(reviewer !== null && { polyrnn_reviewer: reviewer }),
   };
   const [ring] = rings;
   if (status === "rejected" || ring === undefined)

@@ -33,16 +33,23 @@ export async function gatherReviews(
   const run = await hashOfRun(join(out, JOURNAL_FILE));
   const merged = await ReviewJournal.read(join(out, REVIEW_FILE), run);
   const startedAt = new Date().toISOString();
-  const session = await merged.begin(
+  await merged.begin(
     { type: "review", version: 1, run, model, order: "input", startedAt },
     { reviewer: null, arm: "assist", at: startedAt, merged: reviews.length },
   );
   try {
     let decisions = 0;
     for (const review of reviews) {
+      // Who decided stays with the decision.
+      const sessions = new Map<string, number>();
       for (const ordinal of review.instances.keys()) {
         const known = review.decisionOn(ordinal);
         if (known === undefined) continue;
+        const { arm } = known;
+        const reviewer = review.reviewerOf(known);
+        const key = JSON.stringify([reviewer, arm]);
+        const session = sessions.get(key) ?? (await merged.addSession({ reviewer, arm, at: startedAt }));
+        sessions.set(key, session);
         await merged.decide({ ...(await review.load(known)), revision: 1, session });
         decisions++;
       }

@@ -18,7 +18,7 @@ import { pathExists } from "../files/folders.js";
 import type { LineRange } from "../runs/journal.js";
 import { JournalWriter, readJournal, sealLine, unsealLine } from "../runs/journal.js";
 import type { Box, JsonObject } from "../types.js";
-import type { BoxXywh } from "./api.js";
+import type { BoxXywh, Spent } from "./api.js";
 import type { Decision } from "./decision.js";
 import { readDecision } from "./decision.js";
 
@@ -32,10 +32,29 @@ export interface ReviewHeader {
   readonly startedAt: string;
 }
 
+/** Who begins to decide, how and when. */
+export interface ReviewSessionStart {
+  readonly reviewer: string | null;
+  readonly arm: string;
+  readonly at: string;
+  /** Reviews of shards that were merged into this one. */
+  readonly merged?: number;
+}
+
 /** What stays in memory of a decision. */
 export interface KnownDecision extends Pick<
   Decision,
-  "status" | "reason" | "categoryId" | "score" | "before" | "counts" | "activeMs" | "networkMs" | "arm" | "isChanged"
+  | "status"
+  | "reason"
+  | "categoryId"
+  | "score"
+  | "before"
+  | "counts"
+  | "activeMs"
+  | "networkMs"
+  | "arm"
+  | "isChanged"
+  | "session"
 > {
   readonly line: LineRange;
 }
@@ -45,6 +64,8 @@ export interface ReviewedInstance {
   revision: number;
   /** In the order they were made; the last is in force. */
   readonly stack: KnownDecision[];
+  /** By its last line that is no undo: the page begins with it, so it only grows. */
+  spent: Spent;
 }
 
 const NOT_OURS = "Name the folder of the run it was made for, or move the file away to begin a new review.";
@@ -57,8 +78,9 @@ export class ReviewJournal {
   private readonly decided: number[] = [];
   private file: FileHandle | undefined;
   private length = 0;
-  private lines = 0;
-  private sessions = 0;
+  private changes = 0;
+  /** Names of those who decided, by session; null for the nameless. */
+  private readonly reviewers = new Map<number, string | null>();
   private isBroken = false;
 
   private constructor(readonly path: string) {}
@@ -80,7 +102,7 @@ export class ReviewJournal {
   }
 
   /** Opens it for writing: what is torn is cut off, and a new one gets its first line. @throws E_WRITE */
-  async begin(header: ReviewHeader, session: object): Promise<number> {
+  async begin(header: ReviewHeader, session: ReviewSessionStart): Promise<number> {
     const writer =
       this.length === 0
         ? await JournalWriter.create(this.path, header)
@@ -90,15 +112,25 @@ export class ReviewJournal {
     this.file = await open(this.path, "r+").catch((error: unknown) => {
       throw this.failure("open", error);
     });
-    const id = this.sessions + 1;
+    return this.addSession(session);
+  }
+
+  /** Somebody begins to decide. @returns what their decisions name */
+  async addSession(session: ReviewSessionStart): Promise<number> {
+    const id = Math.max(0, ...this.reviewers.keys()) + 1;
     await this.write({ type: "session", id, ...session });
-    this.sessions = id;
+    this.reviewers.set(id, session.reviewer);
     return id;
   }
 
-  /** Lines on all instances so far. */
+  /** @returns null for somebody without a name */
+  reviewerOf({ session }: Pick<Decision, "session">): string | null {
+    return this.reviewers.get(session) ?? null;
+  }
+
+  /** Decisions and undos on all instances so far. A draft is neither, so it never stands in the way of an undo. */
   get revision(): number {
-    return this.lines;
+    return this.changes;
   }
 
   revisionOf(ordinal: number): number {
@@ -154,9 +186,9 @@ export class ReviewJournal {
 
   /** @returns false for a line that no version of this program wrote */
   private replay(value: JsonObject, line: LineRange): boolean {
-    const { type, ordinal, id } = value;
+    const { type, ordinal, id, reviewer } = value;
     if (type === "session" && typeof id === "number" && Number.isSafeInteger(id)) {
-      this.sessions = Math.max(this.sessions, id);
+      this.reviewers.set(id, typeof reviewer === "string" ? reviewer : null);
       return true;
     }
     if (type === "undo" && typeof ordinal === "number") {
@@ -170,12 +202,13 @@ export class ReviewJournal {
   }
 
   private apply(decision: Decision, { offset, length }: LineRange): void {
-    const { ordinal, status, reason, categoryId, score, before, counts, activeMs, networkMs, arm, isChanged } =
-      decision;
-    const known = this.instances.get(ordinal) ?? { revision: 0, stack: [] };
+    const { ordinal, status, reason, categoryId, score, before, arm, isChanged, session } = decision;
+    const { counts, activeMs, openMs, networkMs } = decision;
+    const spent = { counts, activeMs, openMs, networkMs };
+    const known = this.instances.get(ordinal) ?? { revision: 0, stack: [], spent };
     this.instances.set(ordinal, known);
     known.revision++;
-    this.lines++;
+    known.spent = spent;
     if (known.stack.at(-1)?.status === "draft") known.stack.pop();
     known.stack.push({
       status,
@@ -188,16 +221,19 @@ export class ReviewJournal {
       networkMs,
       arm,
       isChanged,
+      session,
       line: { offset, length },
     });
-    if (status !== "draft") this.decided.push(ordinal);
+    if (status === "draft") return;
+    this.decided.push(ordinal);
+    this.changes++;
   }
 
   private takeBack(ordinal: number): void {
     const known = this.instances.get(ordinal);
     if (known === undefined) return;
     known.revision++;
-    this.lines++;
+    this.changes++;
     // A draft on top of the decision goes with it.
     while (known.stack.length > 0 && known.stack.pop()!.status === "draft");
     const at = this.decided.lastIndexOf(ordinal);

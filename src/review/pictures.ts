@@ -1,4 +1,11 @@
-/** Pictures for the page: cut out of the photograph, EXIF turned, and kept while they are likely to be asked for. */
+/**
+ * Pictures for the page: cut out of the photograph, EXIF turned, and kept while they are likely to be asked for.
+ *
+ * A file whose time or size changed is read anew, and the page says so: a picture of the same size may be another one.
+ * What changes neither goes unnoticed.
+ */
+import { stat } from "node:fs/promises";
+import { basename } from "node:path";
 import { ImageCache } from "../crop/image-cache.js";
 import type { DecodedImage, OpenedImage } from "../crop/open-image.js";
 import { openImage, prepareImageLibrary } from "../crop/open-image.js";
@@ -15,20 +22,46 @@ export const DEFAULT_VIEW = { margin: 0.5, side: 1600 } as const;
 
 type Problem = { readonly problem: string };
 
+export interface ShownImage extends OpenedImage {
+  /** Another one when the file was written again. */
+  readonly stamp: string;
+  /** For people, where the file was written after the run began. */
+  readonly notice?: string;
+}
+
 export class Pictures {
   private readonly decoded = new ImageCache(MOST_BYTES);
   /** The last used at the end. */
   private readonly made = new Map<string, Promise<Uint8Array | Problem>>();
+  /** By path: as it is, and whether it was otherwise before. */
+  private readonly seen = new Map<string, { readonly stamp: string; readonly isOther: boolean }>();
 
-  constructor() {
+  /** @param since when the run began: it saw the files as they were then */
+  constructor(private readonly since: Date) {
     prepareImageLibrary();
   }
 
   /** The image's header as it is now; a problem where it vanished or changed its size. */
-  async open({ record, location }: ReviewedImage): Promise<OpenedImage | Problem> {
+  async open({ record, location }: ReviewedImage): Promise<ShownImage | Problem> {
     if (location.kind === "failed") return { problem: location.failure.message };
-    const opened = await openImage(location.path, record, location.root);
-    return opened.kind === "opened" ? opened.image : { problem: opened.failure.message };
+    const { path, root } = location;
+    // Before the header, so that what is written in between shows at the next request. Why there is none, openImage says.
+    const found = await stat(path).catch(() => undefined);
+    const opened = await openImage(path, record, root);
+    if (opened.kind !== "opened") return { problem: opened.failure.message };
+    const stamp = `${found?.mtimeMs} ${found?.size}`;
+    const before = this.seen.get(path);
+    const isOther = before !== undefined && (before.isOther || before.stamp !== stamp);
+    if (before?.stamp !== stamp) this.decoded.forget(path);
+    this.seen.set(path, { stamp, isOther });
+    const isLater = found !== undefined && found.mtime > this.since;
+    if (!isOther && !isLater) return { ...opened.image, stamp };
+    const when = isOther ? "changed since this review began" : `was written after the run began`;
+    return {
+      ...opened.image,
+      stamp,
+      notice: `${basename(path)} ${when}: look whether the polygon belongs to this picture.`,
+    };
   }
 
   async decode(opened: OpenedImage): Promise<DecodedImage | Problem> {
@@ -40,8 +73,8 @@ export class Pictures {
     return viewAround(box, opened, format);
   }
 
-  async jpeg(opened: OpenedImage, view: ImageView): Promise<Uint8Array | Problem> {
-    const key = JSON.stringify([opened.path, view]);
+  async jpeg(opened: ShownImage, view: ImageView): Promise<Uint8Array | Problem> {
+    const key = JSON.stringify([opened.path, opened.stamp, view]);
     const known = this.made.get(key);
     this.made.delete(key);
     const picture = known ?? this.make(opened, view);

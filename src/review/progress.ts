@@ -1,8 +1,8 @@
 /** Where a review stands: counts by status, and the statistics of a whole run. */
-import type { Statistics, StatusCounts } from "./api.js";
+import type { Statistics, StatisticsRow, StatusCounts } from "./api.js";
 import type { ReviewedRun } from "./run.js";
 import { categoryName } from "./run.js";
-import { statisticsOf } from "./statistics.js";
+import { rowOf, statisticsOf } from "./statistics.js";
 
 /** @param size instances of the queue */
 export function countsOf({ review }: ReviewedRun, isIn: (ordinal: number) => boolean, size: number): StatusCounts {
@@ -17,15 +17,24 @@ export function countsOf({ review }: ReviewedRun, isIn: (ordinal: number) => boo
   return { ...counts, open: size - seen };
 }
 
-/** Over all decisions of the run, whatever the queue shows of it now. */
-export function statisticsOfRun(run: ReviewedRun, counts: StatusCounts): Statistics {
+/** @returns what the decisions of one session took: a person's own pace */
+export function paceOf({ review }: ReviewedRun, session: number): StatisticsRow {
+  const own = [...review.instances.keys()].flatMap((ordinal) => {
+    const decision = review.decisionOn(ordinal);
+    return decision?.session === session ? [{ decision }] : [];
+  });
+  return rowOf("own", own);
+}
+
+/** Over all decisions of the run, whatever the queue shows of it now. @param session whose decisions are one's own */
+export function statisticsOfRun(run: ReviewedRun, counts: StatusCounts, session?: number): Statistics {
   const { review } = run;
   const decided = [...review.instances.keys()].flatMap((ordinal) => {
     const decision = review.decisionOn(ordinal);
     if (decision === undefined) return [];
     return [{ ordinal, category: categoryName(run, decision.categoryId), decision }];
   });
-  return statisticsOf(decided, counts, review.revision);
+  return statisticsOf(decided, { counts, revision: review.revision, ...(session !== undefined && { session }) });
 }
 
 /** Of all instances of a run that a review may show. */

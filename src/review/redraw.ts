@@ -18,8 +18,10 @@ import { loadModelOf } from "./run.js";
 
 /** Encodings in memory: some MB each in the widest decoder. */
 export const MOST_ENCODINGS = 32;
+/** Windows on instances whose last request is remembered. */
+const MOST_ASKERS = 256;
 
-/** A newer request came. */
+/** A newer request came, or who asked has gone. */
 export class Superseded extends Error {
   override readonly name = "Superseded";
 }
@@ -32,6 +34,8 @@ interface Encoding {
 /** What is encoded: an instance with its box, and how its photograph is had. */
 export interface Subject {
   readonly instance: Instance;
+  /** Another one when the photograph is. */
+  readonly stamp: string;
   readonly image: () => Promise<DecodedImage>;
 }
 
@@ -43,10 +47,10 @@ export interface RedrawResult extends Redrawn {
 export class Network {
   /** The last used at the end. */
   private readonly encodings = new Map<string, Encoding>();
-  private readonly newest = new Map<number, number>();
+  private readonly newest = new Map<string, { readonly request: number; readonly work: AbortController }>();
   private readonly work = new Turns();
 
-  private constructor(
+  constructor(
     private readonly engine: Engine,
     private readonly context: number,
   ) {}
@@ -57,20 +61,22 @@ export class Network {
     return new Network(engine, context);
   }
 
-  /** @throws Superseded when a request with a higher number came meanwhile; E_DATA for a box outside of its image */
-  async redraw(subject: Subject, request: number, task: RedrawTask): Promise<RedrawResult> {
-    const { ordinal } = subject.instance;
-    if (request < (this.newest.get(ordinal) ?? 0)) throw new Superseded();
-    this.newest.set(ordinal, request);
+  /**
+   * @param task its signal says that who asked has gone
+   * @throws Superseded when a request with a higher number came meanwhile, and E_DATA for a box outside of its image
+   */
+  async redraw(
+    subject: Subject,
+    { request, window = "" }: { readonly request: number; readonly window?: string },
+    task: RedrawTask,
+  ): Promise<RedrawResult> {
+    const { signal: isCancelled } = this.replace(`${subject.instance.ordinal} ${window}`, request);
+    const signal = task.signal === undefined ? isCancelled : AbortSignal.any([isCancelled, task.signal]);
     return this.work.take(async () => {
-      const check = (): void => {
-        if (request < this.newest.get(ordinal)!) throw new Superseded();
-      };
-      check();
+      signal.throwIfAborted();
       const { encoded, frame } = await this.encodingOf(subject);
-      check();
-      const redrawn = await redrawRing(encoded, frame, task);
-      check();
+      const redrawn = await redrawRing(encoded, frame, { ...task, signal });
+      signal.throwIfAborted();
       return {
         ...redrawn,
         score: scoreOfRing(encoded, frame, redrawn.ring),
@@ -79,9 +85,17 @@ export class Network {
     });
   }
 
-  /** Forgets which requests on an instance were seen: a page that was reloaded counts from the start. */
-  forget(ordinal: number): void {
-    this.newest.delete(ordinal);
+  /** The newer request of one window takes the place of the older, which ends. */
+  private replace(asker: string, request: number): AbortController {
+    const before = this.newest.get(asker);
+    if (before !== undefined && request < before.request) throw new Superseded();
+    before?.work.abort(new Superseded());
+    const work = new AbortController();
+    this.newest.delete(asker);
+    this.newest.set(asker, { request, work });
+    const [oldest] = this.newest.keys();
+    if (this.newest.size > MOST_ASKERS && oldest !== undefined) this.newest.delete(oldest);
+    return work;
   }
 
   /** Expected IoU of a ring; undefined where the network has no mask. */
@@ -105,8 +119,8 @@ export class Network {
     });
   }
 
-  private async encodingOf({ instance, image }: Subject): Promise<Encoding> {
-    const key = JSON.stringify([instance.ordinal, instance.box]);
+  private async encodingOf({ instance, stamp, image }: Subject): Promise<Encoding> {
+    const key = JSON.stringify([instance.ordinal, instance.box, stamp]);
     const known = this.encodings.get(key);
     if (known !== undefined) {
       this.encodings.delete(key);

@@ -115,7 +115,7 @@ type Answer =
 
 async function answer(site: Site, request: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
-    const found = await route(site, request);
+    const found = await route(site, request, response);
     if (found.kind === "json") send(response, 200, "application/json", Buffer.from(JSON.stringify(found.value)));
     else send(response, 200, found.type, found.bytes);
   } catch (error) {
@@ -158,7 +158,7 @@ function statusOf(error: PolyrnnError): number {
   return error.code === "E_STALE" || error.code === "E_NO_MODEL" || error.code === "E_NOTHING_TO_UNDO" ? 409 : 400;
 }
 
-async function route(site: Site, request: IncomingMessage): Promise<Answer> {
+async function route(site: Site, request: IncomingMessage, response: ServerResponse): Promise<Answer> {
   checkHost(site, request);
   const url = new URL(request.url ?? "/", `http://${ADDRESS}:${site.port}`);
   const { pathname } = url;
@@ -184,12 +184,17 @@ async function route(site: Site, request: IncomingMessage): Promise<Answer> {
     const body = await readBody(request);
     return json(path === "undo" ? await session.undo(checkUndo(body)) : await session.export());
   }
-  return routeInstance(site, request, url, path);
+  return routeInstance(site, { request, response }, url, path);
 }
 
 const INSTANCE = /^instances\/(\d{1,12})(?:\/(picture|redraw))?$/;
 
-async function routeInstance({ session }: Site, request: IncomingMessage, url: URL, path: string): Promise<Answer> {
+async function routeInstance(
+  { session }: Site,
+  { request, response }: { readonly request: IncomingMessage; readonly response: ServerResponse },
+  url: URL,
+  path: string,
+): Promise<Answer> {
   const method = request.method ?? "";
   const [, digits, part] = INSTANCE.exec(path) ?? [];
   if (digits === undefined)
@@ -203,11 +208,20 @@ async function routeInstance({ session }: Site, request: IncomingMessage, url: U
   }
   if (part === "redraw") {
     if (method !== "POST") throw notAllowed(method, "POST");
-    return json(await session.redraw(ordinal, checkRedraw(await readBody(request))));
+    return json(await session.redraw(ordinal, checkRedraw(await readBody(request)), gone(response)));
   }
   if (method === "GET") return json(await session.instance(ordinal));
   if (method !== "PUT") throw notAllowed(method, "GET or PUT");
   return json(await session.decide(ordinal, checkDecision(await readBody(request))));
+}
+
+/** @returns aborted where who asked hangs up before the answer: a page that no longer waits for a way */
+function gone(response: ServerResponse): AbortSignal {
+  const work = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) work.abort(new Superseded());
+  });
+  return work.signal;
 }
 
 const json = (value: object): Answer => ({ kind: "json", value });

@@ -32,10 +32,11 @@ import type { Subject } from "./redraw.js";
 import { Network, networkFor, openNetworkOf } from "./redraw.js";
 import type { ReviewedRun } from "./run.js";
 import { automaticScore, boxOf, categoryName, checkRunFolder, openReviewedRun, outcomeOf } from "./run.js";
-import { countsOf, statisticsOfRun } from "./progress.js";
+import { countsOf, paceOf, statisticsOfRun } from "./progress.js";
 import { makeDecision } from "./make-decision.js";
 import { othersOf } from "./others.js";
 import { NotFound, sizeOf, Stale } from "./refusals.js";
+import { NOTHING_SPENT } from "./statistics.js";
 
 export interface ReviewOptions extends QueueOptions, ExportOptions {
   readonly folder: string;
@@ -48,7 +49,7 @@ const AHEAD = 2;
 export class ReviewSession {
   private readonly changes = new Turns();
   private readonly positions: Int32Array;
-  private readonly pictures = new Pictures();
+  private readonly pictures: Pictures;
 
   private constructor(
     private readonly options: ReviewOptions,
@@ -61,6 +62,7 @@ export class ReviewSession {
       readonly note: (line: string) => void;
     },
   ) {
+    this.pictures = new Pictures(new Date(run.record.startedAt));
     this.positions = new Int32Array(run.scores.length).fill(-1);
     parts.queue.forEach((ordinal, position) => {
       this.positions[ordinal] = position;
@@ -118,6 +120,7 @@ export class ReviewSession {
       order,
       arm,
       reviewer: reviewer ?? null,
+      own: paceOf(run, parts.id),
       next: this.nextOpen(-1),
       options: {
         ...(below !== undefined && { below }),
@@ -144,7 +147,6 @@ export class ReviewSession {
 
   async instance(ordinal: number): Promise<InstanceView> {
     const view = await this.viewOf(ordinal);
-    if (this.parts.network instanceof Network) this.parts.network.forget(ordinal);
     this.prepareAfter(view.position);
     return view;
   }
@@ -159,32 +161,34 @@ export class ReviewSession {
     return made;
   }
 
-  async redraw(ordinal: number, asked: RedrawRequest): Promise<RedrawAnswer> {
+  /** @param gone who asked waits no more */
+  async redraw(ordinal: number, asked: RedrawRequest, gone?: AbortSignal): Promise<RedrawAnswer> {
     const began = performance.now();
     this.positionOf(ordinal);
     await this.refuseStale(ordinal, asked.revision);
     const network = networkFor(this.parts.network, this.armOf(ordinal));
-    const { request, ring, pins, moved, give, length, box, candidate = 0 } = asked;
+    const { request, window, ring, pins, moved, give, length, box, candidate = 0 } = asked;
     const subject = await this.subjectOf(ordinal, box === undefined ? await this.boxInForce(ordinal) : fromXywh(box));
-    const redrawn = await network.redraw(subject, request, {
-      ring,
-      pins,
-      moved,
-      give,
-      candidate,
-      maxSteps: this.run.identity.maxSteps,
-      ...(length !== undefined && { length }),
-    });
-    const { ring: drawn, kept, pins: pinned, moved: movedTo, score, scoreBefore } = redrawn;
+    const redrawn = await network.redraw(
+      subject,
+      { request, ...(window !== undefined && { window }) },
+      {
+        ring,
+        pins,
+        moved,
+        give,
+        candidate,
+        maxSteps: this.run.identity.maxSteps,
+        ...(length !== undefined && { length }),
+        ...(gone !== undefined && { signal: gone }),
+      },
+    );
     return {
+      ...redrawn,
       revision: this.run.review.revisionOf(ordinal),
       request,
-      ring: drawn,
-      kept,
-      pins: pinned,
-      moved: movedTo,
-      score: score ?? null,
-      scoreBefore: scoreBefore ?? null,
+      score: redrawn.score ?? null,
+      scoreBefore: redrawn.scoreBefore ?? null,
       ms: Math.round(performance.now() - began),
     };
   }
@@ -199,6 +203,7 @@ export class ReviewSession {
         revision: this.run.review.revisionOf(ordinal),
         next: this.nextOpen(position),
         counts: this.counts(),
+        own: paceOf(this.run, this.parts.id),
       };
     });
   }
@@ -230,7 +235,7 @@ export class ReviewSession {
   }
 
   statistics(): Statistics {
-    return statisticsOfRun(this.run, this.counts());
+    return statisticsOfRun(this.run, this.counts(), this.parts.id);
   }
 
   async close(): Promise<void> {
@@ -297,12 +302,14 @@ export class ReviewSession {
       status: this.statusOf(ordinal),
       reason: known?.reason ?? null,
       revision: review.revisionOf(ordinal),
+      spent: review.instances.get(ordinal)?.spent ?? NOTHING_SPENT,
       imageWidth,
       imageHeight,
       view: { x, y, scale, width, height },
       others: await othersOf(run, ordinal),
       arm,
       ...("problem" in opened && { problem: opened.problem }),
+      ...("notice" in opened && { notice: opened.notice }),
       previous: position > 0 ? position - 1 : null,
       following: position + 1 < parts.queue.length ? position + 1 : null,
     };
@@ -324,7 +331,9 @@ export class ReviewSession {
   private async subjectOf(ordinal: number, box: Instance["box"]): Promise<Subject> {
     const outcome = await this.outcomeOf(ordinal);
     const { imageId, annotationId } = outcome;
+    const opened = await this.pictures.open(this.imageOf(ordinal));
     return {
+      stamp: "problem" in opened ? "" : opened.stamp,
       instance: {
         ordinal,
         annotationId: annotationId!,
@@ -334,7 +343,6 @@ export class ReviewSession {
         raw: {},
       },
       image: async () => {
-        const opened = await this.pictures.open(this.imageOf(ordinal));
         const decoded = "problem" in opened ? opened : await this.pictures.decode(opened);
         if ("problem" in decoded) throw invalidData(decoded.problem, "Put the image back, or skip the instance.");
         return decoded;

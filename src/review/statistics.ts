@@ -7,7 +7,7 @@ import { iouOfRles } from "../geometry/iou.js";
 import { polygonBounds } from "../geometry/ring.js";
 import { createRandom } from "../random.js";
 import type { Ring } from "../types.js";
-import type { ClickCounts, Statistics, StatisticsRow, StatusCounts } from "./api.js";
+import type { ClickCounts, Spent, Statistics, StatisticsRow } from "./api.js";
 import { CLICK_KINDS } from "./api.js";
 import type { KnownDecision } from "./journal.js";
 
@@ -30,12 +30,17 @@ export const NO_CLICKS = {
   category: 0,
   undo: 0,
 } satisfies ClickCounts;
+export const NOTHING_SPENT: Spent = { counts: NO_CLICKS, activeMs: 0, openMs: 0, networkMs: 0 };
 const RESAMPLES = 1000;
 /** Instances of each arm below which an interval says nothing. */
 const FEWEST_PER_ARM = 5;
 const DECILES = 10;
 
-export function statisticsOf(decided: readonly DecidedInstance[], counts: StatusCounts, revision: number): Statistics {
+/** @param session whose decisions are the person's own; undefined without one */
+export function statisticsOf(
+  decided: readonly DecidedInstance[],
+  { counts, revision, session }: Pick<Statistics, "counts" | "revision"> & { readonly session?: number },
+): Statistics {
   const finished = decided.filter(({ decision: { status } }) => status === "accepted" || status === "edited");
   const clicks = { ...NO_CLICKS };
   for (const { decision } of decided) for (const kind of CLICK_KINDS) clicks[kind] += decision.counts[kind];
@@ -43,6 +48,13 @@ export function statisticsOf(decided: readonly DecidedInstance[], counts: Status
     revision,
     counts,
     all: rowOf("all", decided),
+    own:
+      session === undefined
+        ? null
+        : rowOf(
+            "own",
+            decided.filter(({ decision }) => decision.session === session),
+          ),
     byCategory: groupBy(decided, ({ category }) => category),
     byScore: groupBy(decided, ({ decision }) => decileName(decision.before.score)).sort((a, b) =>
       a.name < b.name ? -1 : 1,
@@ -73,13 +85,14 @@ function decileName(score: number | null): string {
   return `${(decile / DECILES).toFixed(1)}-${((decile + 1) / DECILES).toFixed(1)}`;
 }
 
-function rowOf(name: string, group: readonly DecidedInstance[]): StatisticsRow {
+export function rowOf(name: string, group: readonly Pick<DecidedInstance, "decision">[]): StatisticsRow {
   const times = group.map(({ decision }) => seconds(decision.activeMs));
   const clicks = group.map(({ decision }) => clicksOf(decision.counts));
   const ious = group.flatMap(({ decision }) => (decision.before.iou === null ? [] : [decision.before.iou]));
   return {
     name,
     count: group.length,
+    secondsMean: mean(times),
     secondsMedian: quantile(times, 0.5),
     seconds90: quantile(times, 0.9),
     clicksMean: mean(clicks),

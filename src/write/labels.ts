@@ -73,6 +73,7 @@ const PASSED_OVER: Readonly<Record<SkipReason, "instance" | "region" | "none">> 
   category: "instance",
   crowd: "region",
   group: "region",
+  ignored: "region",
   deleted: "none",
   hidden: "none",
   "score-below-minimum": "none",

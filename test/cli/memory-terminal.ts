@@ -1,5 +1,5 @@
 /** A terminal in memory: what commands print, without a process. */
-import { Writable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import type { OutputStream, Terminal } from "../../src/cli/terminal.js";
 
 class MemoryStream extends Writable {
@@ -25,11 +25,12 @@ export interface MemoryTerminal extends Terminal {
 }
 
 export function memoryTerminal(
-  options: { readonly tty?: boolean; readonly env?: Record<string, string> } = {},
+  options: { readonly tty?: boolean; readonly env?: Record<string, string>; readonly stdin?: string } = {},
 ): MemoryTerminal {
   let now = 0;
   const stop = new AbortController();
   return {
+    stdin: Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]),
     stdout: new MemoryStream(false, 80),
     stderr: new MemoryStream(options.tty ?? false, 80),
     // The engine of several threads is started as a built file: the tests with processes have it.

@@ -239,7 +239,7 @@ test("required options may come from the config file, and are named when they co
   });
   await expect(resolveOptions<AnnotateFlags>(annotateTable, sources([]))).rejects.toThrow("IMAGES is missing");
   await expect(resolveOptions<AnnotateFlags>(annotateTable, sources(["x"]))).rejects.toThrow(
-    "--boxes FILE|DIR is missing",
+    "--boxes FILE|DIR|- is missing",
   );
 });
 

@@ -53,7 +53,7 @@ describe("what is no box file", () => {
       openDataset({ images, boxes: join(await folderWith({ "x.json": { shapes: [] } }), "x.json") }),
     );
     expect(error.message).toContain(
-      "expected a COCO file (lists images, annotations and categories), a COCO results list ([{ image_id, category_id, bbox, score }, ...]) or a Cityscapes file",
+      "expected a COCO file (lists images, annotations and categories), a COCO results list ([{ image_id, category_id, bbox, score }, ...]), a Cityscapes file",
     );
     expect(error.hint).toBe("Export the boxes in one of these formats, or pass another file.");
   });

@@ -1,6 +1,6 @@
 // The built command line in a process that stays open: runs what its parent sends, one line after the other or side by
 // side, and answers with what each said and the exit code it ended with. See command.ts.
-import { Writable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { run } from "../../dist/cli/run.js";
 
 class MemoryStream extends Writable {
@@ -24,7 +24,7 @@ process.on("message", async ({ id, args, env }) => {
   const [stdout, stderr] = [new MemoryStream({ decodeStrings: false }), new MemoryStream({ decodeStrings: false })];
   const stop = new AbortController();
   atWork.set(id, stop);
-  const terminal = { stdout, stderr, env, now: () => performance.now(), stopSignal: () => stop.signal };
+  const terminal = { stdin: Readable.from([]), stdout, stderr, env, now: () => performance.now(), stopSignal: () => stop.signal };
   const code = await run(args, terminal);
   atWork.delete(id);
   process.send({ id, code, stdout: stdout.text, stderr: stderr.text });

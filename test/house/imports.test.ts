@@ -71,9 +71,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const HOMES: Readonly<Record<string, RegExp>> = {
   yargs: /^cli\//,
   "cli-progress": /^cli\//,
-  yaml: /^cli\//,
   sharp: /^(crop|write)\//,
   "fast-glob": /^dataset\//,
+  "csv-parse": /^dataset\/foreign\//,
+  saxes: /^dataset\/foreign\//,
+  yaml: /^(cli|dataset\/foreign)\//,
   ajv: /^validate\.ts$/,
   "@tensorflow/tfjs": /^engine\/tfjs\//,
   "@tensorflow/tfjs-node": /^engine\/tfjs\//,

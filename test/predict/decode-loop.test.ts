@@ -3,7 +3,10 @@ import { describe, expect, test } from "vitest";
 import { CELL_COUNT, EOS } from "../../src/geometry/grid.js";
 import { decodeCorrected } from "../../src/predict/corrected.js";
 import { decodeGreedy } from "../../src/predict/decode.js";
+import type { Chooser } from "../../src/predict/choose-vertex.js";
+import { chooseBest } from "../../src/predict/choose-vertex.js";
 import type { Decision, DecodingRule } from "../../src/predict/decode-loop.js";
+import { decodeLoop } from "../../src/predict/decode-loop.js";
 import { fakeCrops, fakeEngine, mix, wholeFrames } from "./fake-engine.js";
 
 const cropsOf = (seeds: readonly number[]): Parameters<typeof decodeCorrected>[1] => ({
@@ -132,6 +135,21 @@ describe("the decode loop", () => {
     const { sequences } = await decodeGreedy(fakeEngine({ endsOneIn: 1e9 }), fakeCrops([3]), 1, 5);
     expect(sequences[0]).toMatchObject({ steps: 5, ended: false });
     expect(sequences[0]!.cells).toHaveLength(6);
+  });
+
+  test("ends before its next step once nobody waits any more, and frees what it held", async () => {
+    const engine = fakeEngine({ endsOneIn: 1e9 });
+    const encoded = await engine.encode(fakeCrops([3]), 1);
+    const gone = new AbortController();
+    const choose: Chooser = (logits, row) => {
+      if (engine.stepSizes.length === 3) gone.abort(new Error("nobody waits"));
+      return chooseBest(logits, row);
+    };
+    const rules = [[new Meddler("plain", 0, 0)]];
+    const way = decodeLoop(encoded.select([0]), rules, { maxSteps: 50, choose, signal: gone.signal });
+    await expect(way).rejects.toThrow("nobody waits");
+    encoded.dispose();
+    expect([engine.stepSizes.length, engine.held()]).toEqual([3, 0]);
   });
 
   test("a crop without rules takes no part", async () => {

@@ -9,8 +9,8 @@ import { accept, linesOf, newRun, openSession } from "./reviews.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 /** Accepts the first, moves a vertex of the second, rejects the third. @returns their annotation ids */
-async function decideThree(folder: string): Promise<number[]> {
-  const session = await openSession(folder);
+async function decideThree(folder: string, reviewer?: string): Promise<number[]> {
+  const session = await openSession(folder, reviewer === undefined ? {} : { reviewer });
   const views = await Promise.all(session.queuePage(-1, 3).rows.map(({ ordinal }) => session.instance(ordinal)));
   const [first, second, third] = views;
   const [start, ...rest] = second!.rings[0]!;
@@ -34,13 +34,15 @@ test("shards that several people reviewed merge, decisions included, and the mer
   const ids: number[] = [];
   for (const [at, out] of parts.entries()) {
     await runAnnotate({ out, candidates: 1, shard: { index: at + 1, count: 2 } });
-    ids.push(...(await decideThree(out)));
+    ids.push(...(await decideThree(out, ["ann", "bob"][at]!)));
   }
   const all = join(folder, "all");
   await mergeRuns({ parts, out: all, force: false }, { note: () => undefined });
   const { annotations } = await readCoco(all, "annotations.json");
   expect(marksOf(annotations, ids)).toEqual(["accepted", "edited", "absent", "accepted", "edited", "absent"]);
-  const session = await openSession(all);
+  const names = ids.map((wanted) => annotations.find(({ id }) => id === wanted)?.["polyrnn_reviewer"]);
+  expect(names).toEqual(["ann", "ann", undefined, "bob", "bob", undefined]);
+  const session = await openSession(all, { reviewer: "cleo" });
   expect(session.session().counts).toMatchObject({ accepted: 2, edited: 2, rejected: 2 });
   await session.export();
   expect((await readCoco(all, "annotations.json")).annotations).toEqual(annotations);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { DecisionRequest, InstanceView, QueuePage } from "../../src/review/api.js";
 import type { ReviewServer } from "../../src/review/server.js";
+import type { StaticFiles } from "../../src/review/static-files.js";
 import { startServer } from "../../src/review/server.js";
 import type { ReviewOptions } from "../../src/review/session.js";
 import { ReviewSession } from "../../src/review/session.js";
@@ -45,8 +46,11 @@ export async function openSession(folder: string, options: Partial<ReviewOptions
 
 const page = { type: "text/html; charset=utf-8", bytes: Buffer.from("<!doctype html>") };
 
-export async function openServer(session: ReviewSession): Promise<ReviewServer> {
-  const server = await startServer(session, { port: 0, files: new Map([["/", page]]), note: () => undefined });
+export async function openServer(
+  session: ReviewSession,
+  files: StaticFiles = new Map([["/", page]]),
+): Promise<ReviewServer> {
+  const server = await startServer(session, { port: 0, files, note: () => undefined });
   onTestFinished(() => server.close());
   return server;
 }

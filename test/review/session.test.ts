@@ -2,7 +2,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { exportRunFolder } from "../../src/review/export.js";
+import { Superseded } from "../../src/review/redraw.js";
 import { openReviewedRun } from "../../src/review/run.js";
+import { NO_CLICKS } from "../../src/review/statistics.js";
 import type { JsonObject } from "../../src/types.js";
 import { accept, firstOf, linesOf, newRun, openSession } from "./reviews.js";
 
@@ -160,20 +162,57 @@ test("a move is redrawn up to the next pin, and pinned vertices stay where they 
   }
 });
 
-test("a newer redraw cancels the older, and a stale one is refused", async () => {
+test("a newer redraw of one window ends the older in the middle, and so does a window that has gone", async () => {
   const session = await openSession(await newRun());
   const ordinal = firstOf(session.queuePage(-1, 1));
   const { rings } = await session.instance(ordinal);
-  const asked = { request: 1, revision: 0, ring: rings[0]!, pins: [], moved: 1, give: "tail" } as const;
-  const [older, newer] = await Promise.allSettled([
+  const asked = { request: 1, revision: 0, ring: rings[0]!, pins: [], moved: 1, give: "tail", window: "a" } as const;
+  const gone = new AbortController();
+  const left = session.redraw(ordinal, { ...asked, window: "gone" }, gone.signal);
+  gone.abort(new Superseded());
+  const [older, newer, other, lost] = await Promise.allSettled([
     session.redraw(ordinal, asked),
     session.redraw(ordinal, { ...asked, request: 2 }),
+    session.redraw(ordinal, { ...asked, window: "b" }),
+    left,
   ]);
   expect(older).toMatchObject({ status: "rejected", reason: { name: "Superseded" } });
   expect(newer).toMatchObject({ status: "fulfilled", value: { request: 2 } });
+  expect(other).toMatchObject({ status: "fulfilled", value: { request: 1 } });
+  expect(lost).toMatchObject({ status: "rejected", reason: { name: "Superseded" } });
   await expect(session.redraw(ordinal, { ...asked, revision: 5 })).rejects.toThrow(
     expect.objectContaining({ code: "E_STALE" }),
   );
+});
+
+test("who opens an instance again goes on with its clicks and seconds, and the pace is that of this session", async () => {
+  const folder = await newRun();
+  let session = await openSession(folder);
+  const [one, two] = session.queuePage(-1, 2).rows.map(({ ordinal }) => ordinal) as [number, number];
+  const begun = { counts: { ...NO_CLICKS, move: 3 }, activeMs: 7000, openMs: 9000, networkMs: 100 };
+  expect((await session.instance(one)).spent.activeMs).toBe(0);
+  await session.decide(one, accept(await session.instance(one), { ...begun, status: "draft" }));
+  expect(session.session().own.count).toBe(0);
+  await session.decide(two, accept(await session.instance(two), { activeMs: 2000 }));
+  expect(session.session()).toMatchObject({ revision: 1, own: { count: 1, secondsMean: 2, secondsMedian: 2 } });
+  await session.close();
+  session = await openSession(folder);
+  expect((await session.instance(one)).spent).toEqual(begun);
+  expect(session.statistics()).toMatchObject({ own: { count: 0, secondsMean: null }, all: { count: 1 } });
+  const { own } = await session.decide(one, accept(await session.instance(one), begun));
+  expect(own).toMatchObject({ count: 1, secondsMedian: 7, clicksMean: 3 });
+  const undone = await session.undo(session.session().revision);
+  expect([undone.status, undone.spent]).toEqual(["open", begun]);
+});
+
+test("a draft of another window does not stand in the way of an undo", async () => {
+  const session = await openSession(await newRun());
+  const [one, two] = session.queuePage(-1, 2).rows.map(({ ordinal }) => ordinal) as [number, number];
+  await session.decide(one, accept(await session.instance(one)));
+  const { revision } = session.session();
+  await session.decide(two, accept(await session.instance(two), { status: "draft" }));
+  expect(await session.undo(revision)).toMatchObject({ ordinal: one, status: "open" });
+  expect((await session.instance(two)).status).toBe("draft");
 });
 
 test("without the model of the run everything but redrawing works, and the page is told why", async () => {

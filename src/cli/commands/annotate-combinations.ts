@@ -17,6 +17,8 @@ export interface CombinedFlags {
   readonly simulateClicks?: readonly string[];
   readonly published: boolean;
   readonly dryRun: boolean;
+  readonly existing: "predict" | "keep";
+  readonly shard?: string;
 }
 
 /** @throws E_USAGE */
@@ -29,6 +31,7 @@ export function checkCombinations(flags: CombinedFlags): void {
     );
   }
   if (flags.dryRun) checkDryRun(flags);
+  if (flags.simulateClicks !== undefined) checkStudied(flags);
   if (flags.published && flags.simulateClicks === undefined)
     throw usageError("--published is for the report of --simulate-clicks", "Add --simulate-clicks, or leave it out.");
   if (flags.queue !== undefined) {
@@ -47,6 +50,28 @@ export function checkCombinations(flags: CombinedFlags): void {
     throw usageError(
       "--resume needs an output folder: a stream to standard output (--out -) leaves no run to go on with",
       "Name a folder with --out.",
+    );
+  }
+}
+
+/** What the report of simulated clicks says nothing about. */
+function checkStudied(flags: CombinedFlags): void {
+  if (flags.out === "-")
+    throw usageError(
+      "--simulate-clicks needs an output folder for its report: --out - has none",
+      "Name a folder with --out.",
+    );
+  if (flags.existing === "keep") {
+    throw usageError(
+      "--simulate-clicks and --existing keep exclude each other: " +
+        "kept polygons are the ground truth, and what is drawn has none",
+      "Leave one of them.",
+    );
+  }
+  if (flags.shard !== undefined) {
+    throw usageError(
+      "--simulate-clicks and --shard exclude each other: one part says nothing about the whole",
+      "Simulate on the joined run: polyrnn merge, then polyrnn simulate-clicks --run DIR.",
     );
   }
 }

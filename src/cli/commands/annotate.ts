@@ -4,7 +4,7 @@ import type { AnnotateHost, AnnotateOptions } from "../../annotate/options.js";
 import type { OpenPredictor } from "../../annotate/predictor.js";
 import { parseThresholds } from "../../clicks/options.js";
 import type { ClickSummary } from "../../clicks/tally.js";
-import { EXIT, usageError } from "../../errors.js";
+import { EXIT } from "../../errors.js";
 import { DEFAULT_CANDIDATES, MAX_STEPS } from "../../predict/options.js";
 import { parseImageAddress, parseRedisAddress } from "../../queue/address.js";
 import { hideInWord } from "../../secret.js";
@@ -73,12 +73,12 @@ export const annotateTable = {
   },
   boxes: {
     type: "text",
-    placeholder: "FILE|DIR",
+    placeholder: "FILE|DIR|-",
     group: "common",
     required: true,
-    describe: "Boxes to turn into polygons: COCO file, COCO results list, or Cityscapes folder",
+    describe: "Boxes to turn into polygons, in any format of docs/formats.md; - reads standard input",
   },
-  boxesAre: { ...boxesAreRow, whenAbsent: "pixels" },
+  boxesAre: { ...boxesAreRow, whenAbsent: "pixels; told by the files of Pascal VOC" },
   dataset: { ...datasetRow, whenAbsent: "image ids are taken as file names" },
   out: {
     type: "text",
@@ -223,8 +223,9 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
     },
   ],
   table: annotateTable,
-  async run(flags, terminal, args) {
-    checkCombinations(flags);
+  async run(asked, terminal, args) {
+    checkCombinations(asked);
+    const flags = asked.boxes === "-" ? { ...asked, boxes: await boxesOfInput(asked, terminal) } : asked;
     if (flags.maxFailed !== undefined) parseMaxFailed(flags.maxFailed);
     const options = await toAnnotateOptions(flags, terminal.env);
     const thresholds = await checkStudy(flags);
@@ -283,6 +284,14 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
   },
 });
 
+/** @returns the file that standard input was saved to */
+async function boxesOfInput({ out, force }: AnnotateFlags, terminal: Terminal): Promise<string> {
+  const { saveStandardInput } = await import("../standard-input.js");
+  const path = await saveStandardInput(terminal.stdin, out, force || out === "-");
+  terminal.stderr.write(`standard input was saved to ${printable(path)}\n`);
+  return path;
+}
+
 /** @returns undefined where this process predicts */
 async function openQueueIfAsked({
   queue,
@@ -334,31 +343,13 @@ async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Pr
 }
 
 /**
- * Before the run: what would fail after it fails now.
+ * Before the run: what would fail after it fails now; see also checkCombinations.
  * @returns the thresholds; undefined when no simulation is asked for
  * @throws E_USAGE and, where the boxes have no ground truth, E_DATA
  */
 async function checkStudy(flags: AnnotateFlags): Promise<readonly number[] | undefined> {
   if (flags.simulateClicks === undefined) return undefined;
   const thresholds = parseThresholds(flags.simulateClicks, "--simulate-clicks");
-  if (flags.out === "-")
-    throw usageError(
-      "--simulate-clicks needs an output folder for its report: --out - has none",
-      "Name a folder with --out.",
-    );
-  if (flags.existing === "keep") {
-    throw usageError(
-      "--simulate-clicks and --existing keep exclude each other: " +
-        "kept polygons are the ground truth, and what is drawn has none",
-      "Leave one of them.",
-    );
-  }
-  if (flags.shard !== undefined) {
-    throw usageError(
-      "--simulate-clicks and --shard exclude each other: one part says nothing about the whole",
-      "Simulate on the joined run: polyrnn merge, then polyrnn simulate-clicks --run DIR.",
-    );
-  }
   const { checkTruth } = await import("../../clicks/subjects.js");
   await checkTruth(flags.boxes, flags);
   return thresholds;

@@ -110,7 +110,7 @@ const evaluateTable = {
     whenAbsent: "the run's, else 0.15",
     describe: "Margin around the box, as a fraction of its longer side, for the grid ceiling",
   },
-  boxesAre: { ...boxesAreRow, whenAbsent: "pixels" },
+  boxesAre: { ...boxesAreRow, whenAbsent: "pixels; told by the files of Pascal VOC" },
   published: publishedRow,
   seed: seedRow,
   bootstrap: bootstrapRow,

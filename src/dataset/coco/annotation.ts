@@ -44,60 +44,81 @@ export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: An
   const raw = inPixels(asRead, place.scale);
   const annotationId = source.format === "coco-results" ? place.ordinal + 1 : idOf(raw, bytes);
   const where = whereIs(place, source, annotationId, raw);
-  const fail = (reason: FailReason, message: string): Rejected & { kind: "failed" } => ({
-    kind: "failed",
-    ordinal: place.ordinal,
-    annotationId: annotationId ?? null,
-    imageId: place.hasImageId ? place.image.id : null,
-    raw,
-    failure: { reason, message: `${message}. ${NEXT_STEP}` },
-  });
-
-  if (parsed.kind === "problem") return fail("annotation-invalid", `${where}, ${describeProblem(parsed)}`);
+  const subject = { ...place, where, raw, annotationId, categories: source.categories };
+  if (parsed.kind === "problem") return rejectAnnotation(subject, "annotation-invalid", describeProblem(parsed), ", ");
   const check = source.format === "coco" ? checkCocoAnnotation : checkCocoResult;
   const violation = check(parsed.value);
   if (violation !== undefined || annotationId === undefined)
-    return fail("annotation-invalid", `${where}: ${describeViolation(violation ?? MISSING_ID)}`);
-  if (place.firstWithSameId !== undefined) {
-    return fail(
+    return rejectAnnotation(subject, "annotation-invalid", describeViolation(violation ?? MISSING_ID));
+  if (place.firstWithSameId !== undefined)
+    return rejectAnnotation(
+      subject,
       "duplicate-id",
-      `${where}: expected every annotation id once, received the id of annotations[${place.firstWithSameId}]`,
+      `expected every annotation id once, received the id of annotations[${place.firstWithSameId}]`,
     );
-  }
-  if (raw["iscrowd"] === 1 || raw["iscrowd"] === true) {
-    return { kind: "skipped", ordinal: place.ordinal, annotationId, imageId: place.image.id, reason: "crowd", raw };
-  }
+  return judgeAnnotation({ ...subject, annotationId });
+}
+
+/** An annotation as COCO has them, wherever it was read. */
+export interface AnnotationSubject {
+  readonly ordinal: number;
+  readonly image: ImageRecord;
+  readonly hasImageId: boolean;
+  readonly scale?: AnnotationPlace["scale"];
+  /** File and place in it; opens messages. */
+  readonly where: string;
+  readonly annotationId: Id | undefined;
+  readonly raw: JsonObject;
+  /** Ids that have a category. */
+  readonly categories: ReadonlySet<Id>;
+}
+
+/** @param joint between the place and the message */
+export function rejectAnnotation(
+  { ordinal, annotationId, hasImageId, image, raw, where }: AnnotationSubject,
+  reason: FailReason,
+  message: string,
+  joint = ": ",
+): Rejected & { kind: "failed" } {
+  return {
+    kind: "failed",
+    ordinal,
+    annotationId: annotationId ?? null,
+    imageId: hasImageId ? image.id : null,
+    raw,
+    failure: { reason, message: `${where}${joint}${message}. ${NEXT_STEP}` },
+  };
+}
+
+/** The judgement of crowd, category, box and segmentation that all formats share. */
+export function judgeAnnotation(subject: AnnotationSubject & { readonly annotationId: Id }): Entry {
+  const { ordinal, annotationId, image, raw, where, categories } = subject;
+  if (raw["iscrowd"] === 1 || raw["iscrowd"] === true)
+    return { kind: "skipped", ordinal, annotationId, imageId: image.id, reason: "crowd", raw };
   const categoryId = asId(raw["category_id"]);
-  if (categoryId === undefined || !source.categories.has(categoryId)) {
-    return fail(
+  if (categoryId === undefined || !categories.has(categoryId))
+    return rejectAnnotation(
+      subject,
       "category-unknown",
-      `${where}: expected category_id to be ${oneOf(source.categories)}, received ${receivedIn(raw, "category_id")}`,
+      `expected category_id to be ${oneOf(categories)}, received ${receivedIn(raw, "category_id")}`,
     );
-  }
-  if (place.scale === "unknown") {
-    return fail(
+  if (subject.scale === "unknown")
+    return rejectAnnotation(
+      subject,
       "image-size",
-      `${where}: expected the image's width and height to scale a relative box by, received neither them nor an image file`,
+      "expected the image's width and height to scale a relative box by, received neither them nor an image file",
     );
-  }
-  const truth = readSegmentation(raw["segmentation"], where, place.image);
+  const truth = readSegmentation(raw["segmentation"], where, image);
   const checked = checkBox(raw["bbox"], where);
   if (checked.kind === "failed") {
-    const entry = fail(checked.failure.reason, checked.failure.message);
+    const { reason, message } = checked.failure;
+    const entry = rejectAnnotation({ ...subject, where: "" }, reason, message, "");
     // Nothing can be predicted from the box, but what a person drew there is still theirs.
     return truth.truth === undefined ? entry : { ...entry, hasTruth: true };
   }
   return {
     kind: "instance",
-    instance: {
-      ordinal: place.ordinal,
-      annotationId,
-      imageId: place.image.id,
-      categoryId,
-      box: checked.box,
-      ...truth,
-      raw,
-    },
+    instance: { ordinal, annotationId, imageId: image.id, categoryId, box: checked.box, ...truth, raw },
   };
 }
 

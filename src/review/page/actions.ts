@@ -16,6 +16,7 @@ export type ActionName =
   | "manual"
   | "category"
   | "hide"
+  | "pan"
   | "zoomIn"
   | "zoomOut"
   | "fit"
@@ -26,6 +27,7 @@ export type ActionName =
   | "take"
   | "leave"
   | "export"
+  | "figures"
   | "help";
 
 export interface Action {
@@ -64,13 +66,15 @@ export const ACTIONS: readonly Action[] = [
   row(["network", "tools"], ["g"], ["Network", "G"], "proposals on or off"),
   row(["add", "tools"], ["i"], ["Add", "I"], "a vertex behind this one; or click on an edge"),
   row(["delete", "tools"], ["Delete", "Backspace"], ["Delete", "Del"], "the vertex; or Alt+click"),
-  row(["box", "tools"], ["b"], ["Box", "B"], "drag a new box, or click two corners"),
-  row(["manual", "tools"], ["p"], ["Draw", "P"], "draw by hand: click, click, Enter"),
+  row(["box", "tools"], ["b"], ["Box", "B"], "a new box: drag it, click two corners, or arrows and Space"),
+  row(["manual", "tools"], ["p"], ["Draw", "P"], "draw by hand: click, click, Enter; or arrows and Space"),
   row(["hide", "tools"], ["t"], ["Hide", "T"], "hide the polygon while held"),
   row(["fit", "tools"], ["0"], ["Fit", "0"], "the whole picture"),
   row(["zoomIn", "tools"], ["+", "="], ["Larger", "+"], "zoom in; or the wheel"),
-  row(["zoomOut", "tools"], ["-"], ["Smaller", "-"], "zoom out; pan: Space held and drag, or the middle button"),
+  row(["zoomOut", "tools"], ["-"], ["Smaller", "-"], "zoom out; two fingers zoom and pan"),
+  row(["pan", "tools"], ["h"], ["Pan", "H"], "dragging moves the view; or Space held, the middle button, Shift+arrows"),
   row(["export", "tools"], [], ["Export", ""], "write the files with the decisions"),
+  row(["figures", "tools"], ["f"], ["Figures", "F"], "seconds, clicks, what changed"),
   row(["help", "tools"], ["?"], ["Keys", "?"], "this list"),
   row(["take", "elsewhere"], [" "], ["Take", "Space"], "take the network's way (dashed), or click on it"),
   row(["leave", "elsewhere"], ["Escape"], ["Leave", "Esc"], "leave it; end what was begun"),

@@ -53,16 +53,16 @@ export class Banner {
   /** Never the last writer wins: a person chooses. */
   private conflict(current: InstanceView): void {
     const { desk } = this;
-    const mine = desk.edit;
+    const [ring] = current.rings;
+    desk.meet(current);
     this.show(
-      `Another window changed this instance (now ${current.status}).`,
+      `Another window changed this instance (now ${current.status}, ${current.category}, ` +
+        `${ring === undefined ? "no polygon" : `${ring.length} vertices, dotted`}).`,
       this.button("Show theirs", () => {
         desk.open(new Edit(current));
       }),
       this.button("Go on with mine", () => {
-        if (mine === undefined) return;
-        mine.revision = current.revision;
-        mine.isDirty = true;
+        desk.goOnWithMine(current);
       }),
     );
   }

@@ -11,10 +11,15 @@ const MOST_ZOOM = 40;
 /** Half of 24 px, the smallest target. */
 const HIT_RADIUS = 12;
 const DOT_RADIUS = 4.5;
+const CROSS_RADIUS = 11;
+/** Pixels of the screen that a point in work keeps from the edge. */
+const EDGE = 28;
 
 export interface Drawing {
   readonly shape: Shape;
   readonly ghost: Ring | undefined;
+  /** Of another window. */
+  readonly theirs: Ring | undefined;
   /** Index of a vertex that was picked up by a click. */
   readonly picked: number | undefined;
   readonly isHidden: boolean;
@@ -22,6 +27,8 @@ export interface Drawing {
   readonly isOpen: boolean;
   readonly edgeDot: ImagePoint | undefined;
   readonly newBox: BoxXywh | undefined;
+  /** Where Space sets a corner or a vertex. */
+  readonly cross: ImagePoint | undefined;
 }
 
 export class Canvas {
@@ -32,10 +39,12 @@ export class Canvas {
   private readonly box = make("rect", "box");
   private readonly under = make("path", "under");
   private readonly outline = make("path", "outline");
+  private readonly theirs = make("path", "theirs");
   private readonly ghost = make("path", "ghost");
   private readonly ghostHit = make("path", "ghost-hit");
   private readonly dot = make("circle", "edge-dot");
   private readonly handles = make("g", "handles");
+  private readonly crosses = [make("path", "cross under"), make("path", "cross")];
   private view: InstanceView | undefined;
   private zoom = 1;
   private left = 0;
@@ -49,8 +58,8 @@ export class Canvas {
     clip.append(this.frame);
     this.others.setAttribute("clip-path", "url(#picture-frame)");
     svg.append(clip);
-    svg.append(this.image, this.others, this.box, this.under, this.outline, this.ghost, this.ghostHit, this.dot);
-    svg.append(this.handles);
+    svg.append(this.image, this.others, this.box, this.under, this.outline, this.theirs, this.ghost, this.ghostHit);
+    svg.append(this.dot, this.handles, ...this.crosses);
   }
 
   open(view: InstanceView): void {
@@ -93,6 +102,13 @@ export class Canvas {
     this.top -= dy / this.zoom;
   }
 
+  /** Moves the view as little as a point needs to be seen. */
+  reveal(point: ImagePoint): void {
+    const { x, y } = this.toScreen(point);
+    const lack = (at: number, size: number): number => Math.min(0, at - EDGE) + Math.max(0, at - (size - EDGE));
+    this.panBy(-lack(x, this.svg.clientWidth), -lack(y, this.svg.clientHeight));
+  }
+
   get scale(): number {
     return this.zoom;
   }
@@ -110,7 +126,7 @@ export class Canvas {
   draw(drawing: Drawing): void {
     const { view } = this;
     if (view === undefined) return;
-    const { shape, ghost, isHidden, edgeDot } = drawing;
+    const { shape, ghost, theirs, cross, isHidden, edgeDot } = drawing;
     const { x, y, scale, width, height } = view.view;
     for (const element of [this.image, this.frame]) this.rectangle(element, [x, y, width / scale, height / scale]);
     this.rectangle(this.box, drawing.newBox ?? shape.box);
@@ -127,6 +143,8 @@ export class Canvas {
     const way = ghost === undefined ? "" : this.path(ghost, true);
     this.ghost.setAttribute("d", way);
     this.ghostHit.setAttribute("d", way);
+    this.theirs.setAttribute("d", theirs === undefined ? "" : this.path(theirs, true));
+    for (const path of this.crosses) path.setAttribute("d", cross === undefined ? "" : this.cross(cross));
     this.svg.classList.toggle("hidden-shape", isHidden);
     this.dot.classList.toggle("away", edgeDot === undefined);
     if (edgeDot !== undefined) this.put(this.dot, edgeDot);
@@ -155,6 +173,12 @@ export class Canvas {
 
   private toScreen({ x, y }: ImagePoint): ImagePoint {
     return { x: (x - this.left) * this.zoom, y: (y - this.top) * this.zoom };
+  }
+
+  private cross(point: ImagePoint): string {
+    const { x, y } = this.toScreen(point);
+    const r = CROSS_RADIUS;
+    return `M${x - r} ${y}H${x + r}M${x} ${y - r}V${y + r}`;
   }
 
   private put(element: SVGElement, point: ImagePoint): void {

@@ -1,4 +1,6 @@
 /** Time on one instance. A gap above 60 s between two inputs is a pause; a hidden window is one, too. */
+import type { Spent } from "../api.js";
+
 const LONGEST_GAP_MS = 60_000;
 
 export class Clock {
@@ -6,6 +8,14 @@ export class Clock {
   private last: number | undefined;
   private active = 0;
   networkMs = 0;
+
+  /** @param before what the instance took when it was open before */
+  constructor(private before: Pick<Spent, "activeMs" | "openMs" | "networkMs">) {}
+
+  /** Another window worked on it meanwhile: its time counts, too. */
+  rebase(before: Spent): void {
+    this.before = before;
+  }
 
   /** The picture is there: what came before was loading, not work. */
   start(): void {
@@ -32,12 +42,12 @@ export class Clock {
   }
 
   get times(): { readonly activeMs: number; readonly openMs: number; readonly networkMs: number } {
-    const openMs = performance.now() - this.opened;
-    const most = 86_400_000;
+    const { before } = this;
+    const most = (value: number): number => Math.min(86_400_000, Math.round(value));
     return {
-      activeMs: Math.min(most, Math.round(this.active)),
-      openMs: Math.min(most, Math.round(openMs)),
-      networkMs: Math.min(most, Math.round(this.networkMs)),
+      activeMs: most(before.activeMs + this.active),
+      openMs: most(before.openMs + performance.now() - this.opened),
+      networkMs: most(before.networkMs + this.networkMs),
     };
   }
 }

@@ -20,6 +20,9 @@ import { get, Refusal, Unreachable, write } from "./server.js";
 
 const DRAFT_EVERY_MS = 5000;
 const MOST_CANDIDATES = 20;
+const NOTHING = { activeMs: 0, openMs: 0, networkMs: 0 };
+/** Requests are counted per window. */
+const WINDOW = Math.random().toString(36).slice(2);
 
 export interface Ghost extends Pick<RedrawAnswer, "ring" | "pins" | "score" | "scoreBefore"> {
   readonly added: number;
@@ -39,11 +42,14 @@ export class Desk {
   edit: Edit | undefined;
   ghost: Ghost | undefined;
   session: Session | undefined;
-  clock = new Clock();
+  clock = new Clock(NOTHING);
+  /** What another window made of the instance meanwhile: shown until this one is decided. */
+  theirs: InstanceView | undefined;
   isNetworkOn = true;
-  mode: "edit" | "box" | "draw" = "edit";
+  mode: "edit" | "box" | "draw" | "pan" = "edit";
   reason: RejectReason | null = null;
   private request = 0;
+  private asking: AbortController | undefined;
   private isDeciding = false;
   private opening = 0;
   private writes: Promise<unknown> = Promise.resolve();
@@ -91,8 +97,9 @@ export class Desk {
     this.edit = edit;
     this.ghost = undefined;
     this.redrawn = undefined;
-    this.request++;
-    this.clock = new Clock();
+    this.theirs = undefined;
+    this.supersede();
+    this.clock = new Clock(view.spent);
     this.reason = view.reason;
     this.mode = view.arm === "manual" && edit.shape.ring.length === 0 ? "draw" : "edit";
     this.screen.opened(view);
@@ -123,17 +130,37 @@ export class Desk {
 
   /** The same step goes on. */
   replace(next: Partial<Shape>): void {
-    this.request++;
+    this.supersede();
     this.edit?.replace(next);
     this.screen.refresh();
   }
 
   /** The plain move stands; an answer under way comes too late. */
   dropGhost(): void {
-    this.request++;
+    this.supersede();
     if (this.ghost === undefined) return;
     this.ghost = undefined;
     this.edit?.count("redrawLeft");
+    this.screen.refresh();
+  }
+
+  /** The server need not go on with what was asked. */
+  private supersede(): void {
+    this.request++;
+    this.asking?.abort();
+    this.asking = undefined;
+  }
+
+  /** Another window changed the instance: its polygon is shown beside this one. */
+  meet(current: InstanceView): void {
+    this.theirs = current;
+    this.screen.refresh();
+  }
+
+  /** Never the last writer wins: theirs stays in sight, and what this window did goes over it. */
+  goOnWithMine(current: InstanceView): void {
+    this.edit?.rebase(current);
+    this.clock.rebase(current.spent);
     this.screen.refresh();
   }
 
@@ -210,18 +237,17 @@ export class Desk {
   private async ask(asked: Omit<RedrawRequest, "request" | "revision">): Promise<RedrawAnswer | undefined> {
     const { edit, clock } = this;
     if (edit === undefined) return undefined;
-    const request = ++this.request;
+    this.supersede();
+    const { request } = this;
+    const asking = new AbortController();
+    this.asking = asking;
     const { revision } = edit;
     const { ordinal } = edit.view;
     const { box, ...rest } = asked;
     const began = performance.now();
     try {
-      const answer = await write<RedrawAnswer>("POST", `instances/${ordinal}/redraw`, {
-        ...rest,
-        ...(box !== undefined && { box }),
-        request,
-        revision,
-      });
+      const body = { ...rest, ...(box !== undefined && { box }), request, revision, window: WINDOW };
+      const answer = await write<RedrawAnswer>("POST", `instances/${ordinal}/redraw`, body, asking.signal);
       clock.networkMs += performance.now() - began;
       return request === this.request && edit === this.edit ? answer : undefined;
     } catch (error) {
@@ -296,8 +322,11 @@ export class Desk {
           ...this.clock.times,
         });
         edit.revision = answer.revision;
-        if (this.session !== undefined)
-          this.session = { ...this.session, counts: answer.counts, revision: this.session.revision + 1 };
+        const { session } = this;
+        if (session !== undefined) {
+          const { counts, own } = answer;
+          this.session = { ...session, counts, own, revision: session.revision + (status === "draft" ? 0 : 1) };
+        }
         this.screen.refresh();
         return answer;
       } catch (error) {

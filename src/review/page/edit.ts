@@ -1,5 +1,5 @@
 /** The polygon that a person works on: edits, each of which can be taken back, and how they are counted. No DOM. */
-import type { BoxXywh, ClickCounts, Id, ImagePoint, InstanceView, Ring } from "../api.js";
+import type { BoxXywh, ClickCounts, Id, ImagePoint, InstanceView, Ring, Spent } from "../api.js";
 import { CLICK_KINDS } from "../api.js";
 
 export type ClickKind = keyof ClickCounts;
@@ -23,19 +23,27 @@ export class Edit {
   isDirty = false;
   /** What the next change of the instance names. */
   revision: number;
+  /** What the instance took before it was opened here. */
+  private before: Spent;
 
   constructor(
     readonly view: InstanceView,
     public shape: Shape = shapeOf(view),
   ) {
     this.revision = view.revision;
+    this.before = view.spent;
+  }
+
+  /** Goes on over what another window did meanwhile: its clicks count, too. */
+  rebase({ revision, spent }: InstanceView): void {
+    this.revision = revision;
+    this.before = spent;
+    this.isDirty = true;
   }
 
   get counts(): ClickCounts {
-    return Object.fromEntries(CLICK_KINDS.map((kind) => [kind, this.clicks.get(kind) ?? 0])) as Record<
-      ClickKind,
-      number
-    >;
+    const all = CLICK_KINDS.map((kind) => [kind, this.before.counts[kind] + (this.clicks.get(kind) ?? 0)]);
+    return Object.fromEntries(all) as Record<ClickKind, number>;
   }
 
   count(kind: ClickKind): void {

@@ -1,15 +1,31 @@
-/** Pointers on the canvas: one gesture means one thing. The body of the polygon cannot be dragged. */
+/**
+ * Pointers on the canvas: one gesture means one thing. The body of the polygon cannot be dragged. Two fingers zoom and
+ * pan. A new box and an outline by hand also go with the keyboard: arrows move a cross, Space sets what it shows.
+ */
 import type { BoxXywh, ImagePoint, InstanceView } from "../api.js";
 import type { Canvas } from "./canvas.js";
 import type { Desk } from "./desk.js";
-import { inserted, moved, nearestOnEdge, removed } from "./edit.js";
+import type { Shape } from "./edit.js";
+import { FEWEST_VERTICES, inserted, moved, nearestOnEdge, removed } from "./edit.js";
 
 /** Pixels of the screen. */
 const EDGE_REACH = 10;
 const DRAG_FROM = 4;
+const FINE_STEP = 2;
+const COARSE_STEP = 20;
+
+/** What the modes tell a person when they begin. */
+export const BEGUN = {
+  box: "Drag the new box, or click two corners. Keys: arrows move the cross, Space sets a corner.",
+  draw: "Click around the object; Enter ends. Keys: arrows move the cross, Space sets a vertex.",
+  pan: "Dragging moves the view; H or Esc ends.",
+} as const;
 
 type Held =
   | { readonly kind: "pan"; last: ImagePoint }
+  | { readonly kind: "pinch" }
+  /** A vertex of an outline, or the new place of one that was picked up. */
+  | { readonly kind: "place" }
   | { readonly kind: "vertex"; readonly at: number; readonly start: ImagePoint; isDragged: boolean }
   | { readonly kind: "box"; readonly start: ImagePoint; readonly from: ImagePoint };
 
@@ -18,11 +34,17 @@ export class Gestures {
   picked: number | undefined;
   edgeDot: ImagePoint | undefined;
   newBox: BoxXywh | undefined;
+  /** Where Space sets a corner or a vertex; it follows the pointer. */
+  cross: ImagePoint | undefined;
   isSpaceHeld = false;
   /** The view was moved with Space held, so that letting it go takes nothing. */
   hasPanned = false;
   private held: Held | undefined;
   private corner: ImagePoint | undefined;
+  /** Fingers on the canvas, where they are. */
+  private readonly fingers = new Map<number, ImagePoint>();
+  /** What an outline by hand would replace. */
+  private replaced: Pick<Shape, "ring" | "pins"> | undefined;
 
   constructor(
     private readonly canvas: Canvas,
@@ -39,7 +61,8 @@ export class Gestures {
     svg.addEventListener("pointerup", (event) => {
       this.up(event);
     });
-    svg.addEventListener("pointercancel", () => {
+    svg.addEventListener("pointercancel", ({ pointerId }) => {
+      this.fingers.delete(pointerId);
       this.held = undefined;
     });
     svg.addEventListener("contextmenu", (event) => {
@@ -56,14 +79,73 @@ export class Gestures {
     );
   }
 
+  /** Begins a box or an outline; what was begun before ends. */
+  begin(mode: keyof typeof BEGUN): void {
+    const { desk, canvas } = this;
+    this.cancel();
+    desk.dropGhost();
+    desk.mode = mode;
+    if (mode === "pan" || desk.edit === undefined) return;
+    const { ring, pins, box } = desk.edit.shape;
+    const [left, top, width, height] = box;
+    this.cross = mode === "box" ? { x: left, y: top } : { x: left + width / 2, y: top + height / 2 };
+    canvas.reveal(this.cross);
+    if (mode === "box") return;
+    this.replaced = { ring, pins };
+    desk.change({ ring: [], pins: [] });
+  }
+
+  /** @returns whether the outline that was drawn is a polygon now */
+  closeOutline(): boolean {
+    const { desk } = this;
+    if (desk.mode !== "draw" || (desk.edit?.shape.ring.length ?? 0) < FEWEST_VERTICES) return false;
+    this.reset();
+    desk.mode = "edit";
+    return true;
+  }
+
   /** @returns whether there was something to end */
   cancel(): boolean {
-    const { held } = this;
-    const wasBusy = held !== undefined || this.picked !== undefined || this.desk.mode !== "edit";
-    if (held?.kind === "vertex" && held.isDragged) this.desk.edit?.undo();
+    const { held, desk, replaced } = this;
+    const wasBusy = held !== undefined || this.picked !== undefined || desk.mode !== "edit";
+    this.letGo();
+    // Two vertices are no polygon: what was there before stands.
+    if (desk.mode === "draw" && replaced !== undefined && !this.closeOutline()) desk.change(replaced);
     this.reset();
-    this.desk.mode = "edit";
+    desk.mode = "edit";
     return wasBusy;
+  }
+
+  /** A drag that was begun is undone. */
+  private letGo(): void {
+    const { held } = this;
+    this.held = undefined;
+    if (held?.kind === "vertex" && held.isDragged) this.desk.edit?.undo();
+  }
+
+  /** The cross moves, by pixels of the screen. */
+  moveCross([dx, dy]: readonly [number, number], isCoarse: boolean): void {
+    const { canvas, desk, cross } = this;
+    if (desk.edit === undefined || cross === undefined) return;
+    const step = (isCoarse ? COARSE_STEP : FINE_STEP) / canvas.scale;
+    this.point(onImage({ x: cross.x + dx * step, y: cross.y + dy * step }, desk.edit.view));
+    canvas.reveal(this.cross!);
+    this.refresh();
+  }
+
+  /** What a click at the cross does. */
+  setAtCross(): void {
+    const { desk, cross } = this;
+    if (cross === undefined) return;
+    if (desk.mode === "draw") this.place(cross);
+    else if (this.corner === undefined) this.corner = cross;
+    else this.endBox(this.corner, cross);
+    this.refresh();
+  }
+
+  private point(cross: ImagePoint): void {
+    this.cross = cross;
+    if (this.corner !== undefined) this.newBox = between(this.corner, cross);
   }
 
   reset(): void {
@@ -72,6 +154,8 @@ export class Gestures {
     this.corner = undefined;
     this.newBox = undefined;
     this.edgeDot = undefined;
+    this.cross = undefined;
+    this.replaced = undefined;
   }
 
   private down(event: PointerEvent): void {
@@ -80,7 +164,15 @@ export class Gestures {
     if (edit === undefined || event.button > 1) return;
     const place = canvas.place(event);
     canvas.svg.setPointerCapture(event.pointerId);
-    if (event.button === 1 || this.isSpaceHeld) {
+    if (event.pointerType === "touch") {
+      this.fingers.set(event.pointerId, place);
+      if (this.fingers.size > 1) {
+        this.letGo();
+        this.held = { kind: "pinch" };
+        return;
+      }
+    }
+    if (event.button === 1 || this.isSpaceHeld || desk.mode === "pan") {
       event.preventDefault();
       this.held = { kind: "pan", last: place };
       canvas.svg.classList.add("panning");
@@ -88,25 +180,19 @@ export class Gestures {
     }
     const point = onImage(canvas.toImage(place), edit.view);
     if (desk.mode === "box") {
-      if (this.corner === undefined) this.held = { kind: "box", start: place, from: point };
-      else this.endBox(this.corner, point);
+      this.held = { kind: "box", start: place, from: point };
     } else if (desk.mode === "draw") {
-      const { ring, pins } = edit.shape;
-      desk.change({ ring: [...ring, point], pins: [...pins, ring.length] }, "manual");
-    } else this.downOnShape(event, place, point);
+      this.held = { kind: "place" };
+    } else this.downOnShape(event, place);
   }
 
-  private downOnShape(event: PointerEvent, place: ImagePoint, point: ImagePoint): void {
-    const { desk, canvas } = this;
+  private downOnShape(event: PointerEvent, place: ImagePoint): void {
+    const { desk } = this;
     const { shape } = desk.edit!;
     const target = event.target instanceof Element ? event.target : undefined;
     const vertex = target?.closest("[data-vertex]")?.getAttribute("data-vertex");
     if (this.picked !== undefined && vertex !== String(this.picked)) {
-      const at = this.picked;
-      this.picked = undefined;
-      desk.change(moved(shape, at, point), "move");
-      canvas.focusVertex(at);
-      void desk.propose(at);
+      this.held = { kind: "place" };
     } else if (vertex !== undefined && vertex !== null) {
       const at = Number(vertex);
       if (event.altKey) this.remove(at);
@@ -120,6 +206,33 @@ export class Gestures {
       this.edgeDot = undefined;
       this.held = { kind: "vertex", at: edge.at, start: place, isDragged: true };
     }
+  }
+
+  /** The next vertex of an outline, or a picked vertex in its new place. */
+  private place(point: ImagePoint): void {
+    const { desk, canvas, picked } = this;
+    const { edit } = desk;
+    if (edit === undefined) return;
+    if (desk.mode === "draw") {
+      const { ring, pins } = edit.shape;
+      desk.change({ ring: [...ring, point], pins: [...pins, ring.length] }, "manual");
+    } else if (picked !== undefined) {
+      this.picked = undefined;
+      desk.change(moved(edit.shape, picked, point), "move");
+      canvas.focusVertex(picked);
+      void desk.propose(picked);
+    }
+  }
+
+  /** A vertex in the middle of the edge behind one. */
+  addBehind(vertex: number): void {
+    const { desk, canvas } = this;
+    const { edit } = desk;
+    const from = edit?.shape.ring[vertex];
+    if (edit === undefined || from === undefined || desk.mode !== "edit") return;
+    const to = edit.shape.ring[(vertex + 1) % edit.shape.ring.length]!;
+    desk.change(inserted(edit.shape, vertex + 1, { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 }), "add");
+    canvas.focusVertex(vertex + 1);
   }
 
   remove(at: number): void {
@@ -136,6 +249,9 @@ export class Gestures {
     const { edit } = desk;
     if (edit === undefined) return;
     const place = canvas.place(event);
+    if (held?.kind === "pinch") this.pinch(event.pointerId, place);
+    if (this.fingers.has(event.pointerId)) this.fingers.set(event.pointerId, place);
+    if (held?.kind === "pinch") return;
     if (held === undefined) {
       this.hover(event, place);
       return;
@@ -143,13 +259,14 @@ export class Gestures {
     if (held.kind === "pan") {
       canvas.panBy(place.x - held.last.x, place.y - held.last.y);
       held.last = place;
-      this.hasPanned = true;
+      this.hasPanned = this.isSpaceHeld;
       this.refresh();
       return;
     }
     const point = onImage(canvas.toImage(place), edit.view);
+    if (held.kind === "place") return;
     if (held.kind === "box") {
-      this.newBox = between(held.from, point);
+      this.newBox = between(this.corner ?? held.from, point);
       this.refresh();
       return;
     }
@@ -161,10 +278,23 @@ export class Gestures {
     }
   }
 
+  /** One finger of two moved: what lies under both stays under both. */
+  private pinch(id: number, place: ImagePoint): void {
+    const { canvas } = this;
+    const before = this.fingers.get(id);
+    const [other] = [...this.fingers].filter(([finger]) => finger !== id).map(([, at]) => at);
+    if (before === undefined || other === undefined) return;
+    const apart = (at: ImagePoint): number => Math.max(1, Math.hypot(at.x - other.x, at.y - other.y));
+    const middle = { x: (place.x + other.x) / 2, y: (place.y + other.y) / 2 };
+    canvas.panBy((place.x - before.x) / 2, (place.y - before.y) / 2);
+    canvas.zoomBy(apart(place) / apart(before), middle);
+    this.refresh();
+  }
+
   private hover(event: PointerEvent, place: ImagePoint): void {
     const { desk } = this;
-    if (this.corner !== undefined && desk.edit !== undefined)
-      this.newBox = between(this.corner, onImage(this.canvas.toImage(place), desk.edit.view));
+    if (this.cross !== undefined && desk.edit !== undefined)
+      this.point(onImage(this.canvas.toImage(place), desk.edit.view));
     const isOnVertex = event.target instanceof Element && event.target.closest("[data-vertex],[data-ghost]") !== null;
     const isFree = desk.mode === "edit" && this.picked === undefined && !isOnVertex && event.pointerType !== "touch";
     this.edgeDot = isFree ? this.edgeAt(place)?.point : undefined;
@@ -172,16 +302,27 @@ export class Gestures {
   }
 
   private up(event: PointerEvent): void {
-    const { desk, canvas, held } = this;
+    const { desk, canvas, held, corner } = this;
     this.held = undefined;
+    this.fingers.delete(event.pointerId);
     canvas.svg.classList.remove("panning");
     const { edit } = desk;
-    if (held === undefined || edit === undefined || held.kind === "pan") return;
+    if (held === undefined || edit === undefined || held.kind === "pan" || held.kind === "pinch") return;
+    const place = canvas.place(event);
+    const point = onImage(canvas.toImage(place), edit.view);
+    if (held.kind === "place") {
+      this.place(point);
+      this.refresh();
+      return;
+    }
     if (held.kind === "box") {
-      const place = canvas.place(event);
       const isDrag = Math.hypot(place.x - held.start.x, place.y - held.start.y) >= DRAG_FROM;
-      if (isDrag) this.endBox(held.from, onImage(canvas.toImage(place), edit.view));
-      else this.corner = held.from;
+      if (isDrag || corner !== undefined) this.endBox(corner ?? held.from, point);
+      else {
+        this.corner = held.from;
+        this.point(point);
+      }
+      this.refresh();
       return;
     }
     canvas.focusVertex(held.at);
@@ -192,8 +333,9 @@ export class Gestures {
 
   private endBox(from: ImagePoint, to: ImagePoint): void {
     const box = between(from, to);
+    if (box[2] < 1 || box[3] < 1) return;
     this.reset();
-    if (box[2] >= 1 && box[3] >= 1) void this.desk.newBox(box);
+    void this.desk.newBox(box);
   }
 
   private edgeAt(place: ImagePoint): ReturnType<typeof nearestOnEdge> {

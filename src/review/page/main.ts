@@ -6,15 +6,18 @@ import { actionOf, ACTIONS, isCharacter } from "./actions.js";
 import { Banner } from "./banner.js";
 import { Canvas } from "./canvas.js";
 import { Desk } from "./desk.js";
-import { inserted, moved } from "./edit.js";
+import { moved } from "./edit.js";
 import { byId, element } from "./elements.js";
-import { Gestures, onImage } from "./gestures.js";
+import { Figures, showProgress } from "./figures.js";
+import { BEGUN, Gestures, onImage } from "./gestures.js";
 import { takeToken, write } from "./server.js";
 import { Strip } from "./strip.js";
 
 const BURST_MS = 500;
 const FINE_STEP = 1;
 const COARSE_STEP = 10;
+/** Pixels of the screen. */
+const PAN_STEP = 80;
 const LETTERS_OFF = "polyrnn-letters-off";
 const ARROWS: Readonly<Record<string, readonly [number, number]>> = {
   ArrowLeft: [-1, 0],
@@ -29,6 +32,7 @@ const category = byId("category", HTMLSelectElement);
 const reason = byId("reason", HTMLSelectElement);
 const sliders = { brightness: byId("brightness", HTMLInputElement), contrast: byId("contrast", HTMLInputElement) };
 const help = byId("help", HTMLDialogElement);
+const figures = new Figures(byId("figures", HTMLDialogElement));
 const letters = byId("letters", HTMLInputElement);
 const proposal = byId("proposal", HTMLElement);
 const canvas = new Canvas(svg);
@@ -58,19 +62,11 @@ const banner = new Banner(byId("banner", HTMLElement), desk, say);
 
 function refresh(): void {
   const { edit, session, ghost } = desk;
-  if (session !== undefined) {
-    const { open, draft, accepted, edited, rejected, skipped } = session.counts;
-    const done = session.total - open - draft;
-    const bar = byId("progress", HTMLProgressElement);
-    bar.max = Math.max(1, session.total);
-    bar.value = done;
-    byId("run", HTMLElement).textContent = session.run;
-    byId("counts", HTMLElement).textContent =
-      `${done} of ${session.total} · ${accepted} accepted · ${edited} edited · ${rejected} rejected · ${skipped} skipped`;
-  }
+  if (session !== undefined) showProgress(session);
   press("network", desk.isNetworkOn && session?.model.available !== false);
   press("box", desk.mode === "box");
   press("manual", desk.mode === "draw");
+  press("pan", desk.mode === "pan");
   press("hide", isHidden);
   proposal.hidden = ghost === undefined;
   if (ghost !== undefined)
@@ -89,6 +85,8 @@ function refresh(): void {
   canvas.draw({
     shape,
     ghost: ghost?.ring,
+    theirs: desk.theirs?.rings[0],
+    cross: gestures.cross,
     picked: gestures.picked,
     isHidden,
     isOpen: desk.mode === "draw",
@@ -106,6 +104,9 @@ function opened(view: InstanceView): void {
   const problem = byId("problem", HTMLElement);
   problem.hidden = view.problem === undefined;
   problem.textContent = view.problem ?? "";
+  const notice = byId("notice", HTMLElement);
+  notice.hidden = view.notice === undefined;
+  notice.textContent = view.notice ?? "";
   canvas.open(view);
   refresh();
   svg.focus({ preventScroll: true });
@@ -131,24 +132,29 @@ const zoom = (factor: number): void => {
   refresh();
 };
 
-const setMode = (mode: "box" | "draw"): void => {
-  gestures.cancel();
-  desk.dropGhost();
-  desk.mode = mode;
-  if (mode === "draw") desk.change({ ring: [], pins: [] });
-  say(mode === "draw" ? "Click around the object; Enter ends." : "Drag the new box, or click two corners.");
+/** The same button begins and ends it. */
+const setMode = (mode: keyof typeof BEGUN): void => {
+  if (desk.mode === mode) gestures.cancel();
+  else {
+    gestures.begin(mode);
+    say(BEGUN[mode]);
+    svg.focus({ preventScroll: true });
+    // On a phone the buttons lie below the picture.
+    svg.scrollIntoView({ block: "nearest" });
+  }
   refresh();
 };
 
 const DO: Readonly<Record<ActionName, () => unknown>> = {
   accept: () => {
-    if (desk.mode === "draw" && (desk.edit?.shape.ring.length ?? 0) >= 3) {
-      desk.mode = "edit";
-      say("The outline is closed; Enter accepts it.");
-      refresh();
+    if (desk.mode === "box") {
+      gestures.setAtCross();
       return;
     }
-    return desk.decide("accepted");
+    if (desk.mode !== "draw") return desk.decide("accepted");
+    say(gestures.closeOutline() ? "The outline is closed; Enter accepts it." : "Three vertices at least; Esc ends.");
+    refresh();
+    return;
   },
   reject: () => desk.decide("rejected"),
   skip: () => desk.decide("skipped"),
@@ -170,9 +176,12 @@ const DO: Readonly<Record<ActionName, () => unknown>> = {
     desk.dropGhost();
     refresh();
   },
-  add: addBehind,
+  add: () => {
+    if (vertex !== undefined) gestures.addBehind(vertex);
+  },
   delete: () => {
-    if (vertex !== undefined) gestures.remove(vertex);
+    if (desk.mode === "draw") desk.edit?.undo();
+    else if (vertex !== undefined) gestures.remove(vertex);
   },
   box: () => {
     setMode("box");
@@ -186,6 +195,9 @@ const DO: Readonly<Record<ActionName, () => unknown>> = {
   hide: () => {
     isHidden = !isHidden;
     refresh();
+  },
+  pan: () => {
+    setMode("pan");
   },
   zoomIn: () => {
     zoom(1.25);
@@ -222,20 +234,11 @@ const DO: Readonly<Record<ActionName, () => unknown>> = {
       const { files } = await write<ExportAnswer>("POST", "export", {});
       say(`Written: ${files.join(", ")}`);
     }),
+  figures: () => desk.attempt(() => figures.show()),
   help: () => {
     help.showModal();
   },
 };
-
-function addBehind(): void {
-  const { edit } = desk;
-  if (edit === undefined || vertex === undefined) return;
-  const { ring } = edit.shape;
-  const [from, to] = [ring[vertex]!, ring[(vertex + 1) % ring.length]!];
-  const at = vertex + 1;
-  desk.change(inserted(edit.shape, at, { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 }), "add");
-  canvas.focusVertex(at);
-}
 
 function clearBurst(): void {
   if (burst !== undefined) clearTimeout(burst.timer);
@@ -259,9 +262,20 @@ function nudge(at: number, [dx, dy]: readonly [number, number], isCoarse: boolea
   burst = { vertex: at, timer };
 }
 
+/** @returns whether the arrow meant the cross, a vertex or the view */
+function onArrow(arrow: readonly [number, number], target: Element, isShift: boolean): boolean {
+  if (gestures.cross !== undefined) gestures.moveCross(arrow, isShift);
+  else if (vertex !== undefined && target.closest("[data-vertex]") !== null) nudge(vertex, arrow, isShift);
+  else if (isShift) {
+    canvas.panBy(-arrow[0] * PAN_STEP, -arrow[1] * PAN_STEP);
+    refresh();
+  } else return false;
+  return true;
+}
+
 function onKey(event: KeyboardEvent): void {
   const target = event.target instanceof Element ? event.target : document.body;
-  if (help.open || target.closest("input, select, dialog") !== null) return;
+  if (document.querySelector("dialog[open]") !== null || target.closest("input, select") !== null) return;
   // A focused button keeps what Enter and Space mean there.
   if (target instanceof HTMLButtonElement && (event.key === "Enter" || event.key === " ")) return;
   if (event.key === " ") {
@@ -270,9 +284,8 @@ function onKey(event: KeyboardEvent): void {
     return;
   }
   const arrow = ARROWS[event.key];
-  if (arrow !== undefined && vertex !== undefined && target.closest("[data-vertex]") !== null) {
+  if (arrow !== undefined && onArrow(arrow, target, event.shiftKey)) {
     event.preventDefault();
-    nudge(vertex, arrow, event.shiftKey);
     return;
   }
   if (!letters.checked && isCharacter(event)) return;
@@ -291,7 +304,10 @@ function onKey(event: KeyboardEvent): void {
 
 function wire(): void {
   for (const { name, place, label, key, about } of ACTIONS) {
-    if (key !== "") byId("keys", HTMLElement).append(keyRow(key, about));
+    if (key !== "")
+      byId("keys", HTMLElement).append(
+        element("tr", {}, element("td", {}, element("kbd", {}, key)), element("td", {}, about)),
+      );
     if (place === "elsewhere") continue;
     const mark = key === "" ? [] : [element("kbd", {}, key)];
     byId(place, HTMLElement).append(
@@ -327,19 +343,22 @@ function wire(): void {
   });
 }
 
-const keyRow = (key: string, about: string): HTMLElement =>
-  element("tr", {}, element("td", {}, element("kbd", {}, key)), element("td", {}, about));
-
 function listen(): void {
   svg.addEventListener("focusin", (event) => {
     const at = event.target instanceof Element ? event.target.getAttribute("data-vertex") : null;
     vertex = at === null ? undefined : Number(at);
+    const point = vertex === undefined ? undefined : desk.edit?.shape.ring[vertex];
+    // What the Tab key reaches is in sight at every zoom.
+    if (point === undefined || !(event.target as Element).matches(":focus-visible")) return;
+    canvas.reveal(point);
+    refresh();
   });
   document.addEventListener("keydown", onKey);
   document.addEventListener("keyup", ({ key }) => {
     if (key === " " && gestures.isSpaceHeld) {
       gestures.isSpaceHeld = false;
-      if (!gestures.hasPanned) desk.take();
+      if (!gestures.hasPanned && gestures.cross !== undefined) gestures.setAtCross();
+      else if (!gestures.hasPanned) desk.take();
       gestures.hasPanned = false;
     }
     if (key.toLowerCase() === "t" && isHidden) {

@@ -26,7 +26,7 @@ export function takeToken(): boolean {
   return true;
 }
 
-async function ask(path: string, method: string, body?: object): Promise<Response> {
+async function ask(path: string, method: string, body?: object, signal?: AbortSignal): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(`/api/${path}`, {
@@ -36,8 +36,10 @@ async function ask(path: string, method: string, body?: object): Promise<Respons
         ...(body !== undefined && { "content-type": "application/json" }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(signal !== undefined && { signal }),
     });
   } catch (error) {
+    if (signal?.aborted === true) throw error;
     throw new Unreachable(String(error));
   }
   if (response.ok) return response;
@@ -57,8 +59,9 @@ export async function get<T>(path: string): Promise<T> {
   return (await (await ask(path, "GET")).json()) as T;
 }
 
-export async function write<T>(method: "PUT" | "POST", path: string, body: object): Promise<T> {
-  return (await (await ask(path, method, body)).json()) as T;
+/** @param signal hangs up: the answer is not waited for any more */
+export async function write<T>(method: "PUT" | "POST", path: string, body: object, signal?: AbortSignal): Promise<T> {
+  return (await (await ask(path, method, body, signal)).json()) as T;
 }
 
 /** @returns address of the picture; the caller revokes it */

@@ -1,0 +1,106 @@
+/**
+ * LabelMe JSON, a file per image: rectangles are boxes; polygons are ground truth, and their bounding box is the box.
+ * Flags, group and description come out as attributes. Points, lines and circles are no boxes. Source: github.com/
+ * wkentaro/labelme, labelme/label_file.py.
+ */
+import { invalidData, receivedOf } from "../../errors.js";
+import { parseForeignJson, describeValue } from "../../foreign.js";
+import { whyNotJson } from "../../files/recognize.js";
+import type { JsonObject, JsonValue } from "../../types.js";
+import type { ForeignImage, ForeignObject } from "./dataset.js";
+import { lengthOf, stemOf } from "./text-file.js";
+
+/** @throws E_DATA for what is no LabelMe file */
+export function readLabelMe(text: string, path: string, name: string): Omit<ForeignImage, "sha256" | "path"> {
+  const file = objectOf(parse(text, path));
+  const shapes = file?.["shapes"];
+  if (file === undefined || !Array.isArray(shapes))
+    throw invalidData(
+      `${path}: expected a LabelMe file with shapes, received ${describeValue(file?.["shapes"] ?? null)}`,
+      "Leave the file out, or pass the folder of one kind.",
+    );
+  const { imagePath, imageWidth, imageHeight, flags } = file;
+  const stem = stemOf(name);
+  return {
+    name: typeof imagePath === "string" && imagePath !== "" ? withoutParents(imagePath) : { stem },
+    otherStem: stem,
+    ...(isSide(imageWidth) && isSide(imageHeight) && { width: imageWidth, height: imageHeight }),
+    fields: { ...(objectOf(flags) !== undefined && Object.keys(flags as JsonObject).length > 0 && { flags: flags! }) },
+    objects: shapes.map((shape, i) => readShape(shape, `shapes[${i}]`)),
+  };
+}
+
+function parse(text: string, path: string): unknown {
+  try {
+    return parseForeignJson(text.replace(/^\ufeff/u, ""));
+  } catch (error) {
+    throw invalidData(`${path}: expected JSON, ${whyNotJson(text, error)}`, "Export the file again.", error);
+  }
+}
+
+function objectOf(value: unknown): JsonObject | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
+}
+
+function isSide(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0;
+}
+
+/** The path starts at the JSON file, which lies beside or below the images. */
+function withoutParents(path: string): string {
+  return path.replaceAll("\\", "/").replace(/^(?:\.\.?\/)+/u, "");
+}
+
+function readShape(shape: JsonValue, at: string): ForeignObject {
+  const object = objectOf(shape);
+  const label = typeof object?.["label"] === "string" && object["label"] !== "" ? object["label"] : undefined;
+  const problem = (message: string): ForeignObject => ({
+    at,
+    label,
+    fields: {},
+    problem: { reason: "annotation-invalid", message },
+  });
+  if (object === undefined) return problem(`expected an object, received ${receivedOf(shape)}`);
+  const type = object["shape_type"] ?? "polygon";
+  if (type !== "rectangle" && type !== "polygon")
+    return problem(`expected a rectangle or a polygon, received ${receivedOf(type)}`);
+  const points = pointsOf(object["points"]);
+  if (typeof points === "string") return problem(points);
+  const least = type === "rectangle" ? 2 : 3;
+  if (points.length < least) return problem(`expected at least ${least} points, received ${points.length}`);
+  const xs = points.map(([x]) => x);
+  const ys = points.map(([, y]) => y);
+  const bounds = (values: readonly number[]): [number, number] =>
+    values.reduce<[number, number]>(
+      ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+      [Infinity, -Infinity],
+    );
+  const [[left, right], [top, bottom]] = [bounds(xs), bounds(ys)];
+  const attributes = attributesOf(object);
+  const fields: JsonObject = {
+    bbox: [left, top, lengthOf(left, right), lengthOf(top, bottom)],
+    ...(type === "polygon" && { segmentation: [points.flat()] }),
+    iscrowd: 0,
+    ...(Object.keys(attributes).length > 0 && { attributes }),
+  };
+  return { at, label, fields };
+}
+
+function pointsOf(value: JsonValue | undefined): (readonly [number, number])[] | string {
+  if (!Array.isArray(value)) return `expected points, received ${receivedOf(value)}`;
+  const points: (readonly [number, number])[] = [];
+  for (const [i, point] of value.entries()) {
+    if (!Array.isArray(point) || point.length !== 2 || !point.every((part) => Number.isFinite(part)))
+      return `expected points[${i}] to be two numbers, received ${describeValue(point)}`;
+    points.push(point as [number, number]);
+  }
+  return points;
+}
+
+function attributesOf({ flags, group_id: group, description }: JsonObject): JsonObject {
+  return {
+    ...objectOf(flags),
+    ...(group !== undefined && group !== null && { group_id: group }),
+    ...(typeof description === "string" && description !== "" && { description }),
+  };
+}

@@ -1,0 +1,162 @@
+/** Small box files, one per image: read whole, within limits, as UTF-8 text. And numbers as these formats write them. */
+import { createHash } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path/posix";
+import { count } from "../../count.js";
+import { invalidData, missingInput, PolyrnnError, reasonOf, receivedOf } from "../../errors.js";
+import { recognize } from "../../files/recognize.js";
+import type { ForeignImage } from "./dataset.js";
+
+/** Bytes; a file per image with more than this is something else. */
+const LARGEST_FILE = 64 * 1024 * 1024;
+
+export interface TextFile {
+  readonly text: string;
+  readonly sha256: string;
+}
+
+/** @throws E_MISSING, or E_DATA for what is no file, too large or no UTF-8 */
+export async function readTextFile(path: string, largest = LARGEST_FILE): Promise<TextFile> {
+  const bytes = await readBytes(path, largest);
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    if (text.includes("\0")) throw new TypeError("zeros, as binary files have them");
+    return { text, sha256: createHash("sha256").update(bytes).digest("hex") };
+  } catch (error) {
+    const found = recognize(bytes)?.what ?? (reasonOf(error).includes("zeros") ? reasonOf(error) : "other bytes");
+    throw invalidData(`${path}: expected text in UTF-8, received ${found}`, "Save the file as UTF-8.", error);
+  }
+}
+
+async function readBytes(path: string, largest: number): Promise<Buffer> {
+  let found;
+  try {
+    found = await stat(path);
+    if (found.isFile() && found.size <= largest) return await readFile(path);
+  } catch (error) {
+    throw missingInput(
+      `${path}: expected a file that can be read, received ${reasonOf(error)}`,
+      "Check its permissions.",
+      error,
+    );
+  }
+  const received = found.isFile() ? count(found.size, "byte") : "something else";
+  throw invalidData(
+    `${path}: expected a file of at most ${count(largest, "byte")}, received ${received}`,
+    "A box file holds the boxes of one image. Leave the file out, or export it again.",
+  );
+}
+
+/** What a format makes of the text of one file. @throws E_DATA when nothing in it can be read */
+export type ReadText = (text: string, path: string, name: string) => Omit<ForeignImage, "sha256" | "path">;
+
+/** @param names below the folder, "/" between parts, in the order they are walked */
+export async function* walkTextFiles(
+  folder: string,
+  names: readonly string[],
+  read: ReadText,
+): AsyncGenerator<ForeignImage> {
+  const ahead: Promise<TextFile | PolyrnnError>[] = [];
+  for (let at = 0; at < names.length; at++) {
+    while (ahead.length < FILES_AHEAD && at + ahead.length < names.length)
+      ahead.push(tryToRead(join(folder, names[at + ahead.length]!)));
+    const [name, file] = [names[at]!, await ahead.shift()!];
+    yield toImage(file, join(folder, name), name, read);
+  }
+}
+
+/** Reads in flight: waiting for one small file after the other takes most of the time. */
+const FILES_AHEAD = 32;
+
+async function tryToRead(path: string): Promise<TextFile | PolyrnnError> {
+  try {
+    return await readTextFile(path);
+  } catch (error) {
+    if (error instanceof PolyrnnError) return error;
+    throw error;
+  }
+}
+
+const UNREADABLE = createHash("sha256").update("unreadable").digest("hex");
+
+function toImage(file: TextFile | PolyrnnError, path: string, name: string, read: ReadText): ForeignImage {
+  const sha256 = file instanceof PolyrnnError ? UNREADABLE : file.sha256;
+  try {
+    if (file instanceof PolyrnnError) throw file;
+    return { ...read(file.text, path, name), path, sha256 };
+  } catch (error) {
+    if (!(error instanceof PolyrnnError)) throw error;
+    const failure = `${error.message}. ${error.hint}`;
+    return { name: { stem: stemOf(name) }, path, fields: {}, objects: [], failure, sha256 };
+  }
+}
+
+/** "labels/train/a.txt" -> "train/a": folders that only name the kind of file are not part of an image's name. */
+export function stemOf(name: string): string {
+  const end = name.lastIndexOf(".");
+  const parts = (end > name.lastIndexOf("/") ? name.slice(0, end) : name).split("/");
+  const last = parts.pop()!;
+  return [...parts.filter((part) => !KINDS.has(part.toLowerCase())), last].join("/");
+}
+
+const KINDS: ReadonlySet<string> = new Set([
+  "labels",
+  "label_2",
+  "annotations",
+  "annotation",
+  "labels_txt",
+  "json",
+  "xml",
+]);
+
+const LONGEST_NUMBER = 400;
+/** What Number takes besides ('', '0x1f', 'Infinity') is no coordinate; what it refuses ('.', 'e5') it refuses here. */
+const NUMBER = /^[+-]?\d*(?:\.\d*)?(?:e[+-]?\d+)?$/iu;
+
+/** @returns undefined for what is no finite number in digits ("nan", "1,5", "0x1f", "1e999") */
+export function numberOf(text: string | undefined): number | undefined {
+  if (text === undefined || text.length > LONGEST_NUMBER || !/\d/u.test(text) || !NUMBER.test(text)) return undefined;
+  const value = Number(text);
+  return Number.isFinite(value) ? value : undefined;
+}
+
+/** A box from two corners. @returns a problem where one is no number or they are swapped */
+export function boxOfCorners(
+  texts: readonly (string | undefined)[],
+  names: readonly [left: string, top: string, right: string, bottom: string],
+): { readonly corners: readonly [number, number, number, number] } | { readonly problem: string } {
+  const numbers = texts.map(numberOf);
+  const bad = numbers.indexOf(undefined);
+  if (bad >= 0) return { problem: `expected ${names[bad]!} to be a number, received ${receivedOf(texts[bad])}` };
+  const [left, top, right, bottom] = numbers as [number, number, number, number];
+  if (right < left) return { problem: `expected ${names[0]} to be at most ${names[2]}, received ${left} and ${right}` };
+  if (bottom < top) return { problem: `expected ${names[1]} to be at most ${names[3]}, received ${top} and ${bottom}` };
+  return { corners: [left, top, right, bottom] };
+}
+
+/** Length between two edges without the noise of a subtraction: 60.3 - 11.15 is 49.15. */
+export function lengthOf(from: number, to: number): number {
+  return Number((to - from).toFixed(6));
+}
+
+/** Takes the bytes of a file in pieces. */
+export class Utf8Reader {
+  private readonly decoder = new TextDecoder("utf-8", { fatal: true });
+
+  /** @param path opens messages */
+  constructor(private readonly path: string) {}
+
+  /** @param bytes the next ones; none at the end. @throws E_DATA for what is no UTF-8 */
+  decode(bytes: Uint8Array): string {
+    try {
+      return this.decoder.decode(bytes, { stream: bytes.length > 0 });
+    } catch (error) {
+      const found = recognize(bytes)?.what;
+      throw invalidData(
+        `${this.path}: expected text in UTF-8, received ${found ?? "other bytes"}`,
+        "Save the file as UTF-8.",
+        error,
+      );
+    }
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Pascal VOC: an XML file per image with `size` and an `object` for each box. The original counts pixels from 1 and
+ * includes the last one; labelImg and most tools after it count from 0. A file does not say which, so all files decide:
+ * a corner at 0 means from 0; without one, files of the VOC data set or a corner at 1 mean from 1. Source: Everingham et
+ * al., "The PASCAL Visual Object Classes Challenge 2012 development kit", section on annotations.
+ */
+import type { JsonObject } from "../../types.js";
+import type { ForeignImage, ForeignObject, ForeignReader } from "./dataset.js";
+import type { XmlElement } from "./xml.js";
+import { childOf, childText, parseXml } from "./xml.js";
+import { boxOfCorners, lengthOf, numberOf, stemOf, walkTextFiles } from "./text-file.js";
+
+export type FirstPixel = 0 | 1;
+
+interface VocSource {
+  /** As the user gave it. */
+  readonly boxes: string;
+  readonly folder: string;
+  readonly names: readonly string[];
+  /** Number of the first pixel; absent: found out from the files. */
+  readonly firstPixel?: FirstPixel;
+}
+
+export async function openVoc({ boxes, folder, names, firstPixel }: VocSource): Promise<ForeignReader> {
+  const first = firstPixel ?? (await findFirstPixel(folder, names));
+  return {
+    format: "voc",
+    source: boxes,
+    isRelative: false,
+    identity: `first pixel ${first}`,
+    walk: () => walkTextFiles(folder, names, (text, path, name) => readVoc(text, path, name, first)),
+    close: () => Promise.resolve(),
+  };
+}
+
+async function findFirstPixel(folder: string, names: readonly string[]): Promise<FirstPixel> {
+  let isFromOne = false;
+  for await (const { objects, fields } of walkTextFiles(folder, names, (text, path, name) =>
+    readVoc(text, path, name, 0),
+  )) {
+    if (/^The VOC\d{4} Database$/iu.test(databaseOf(fields))) isFromOne = true;
+    for (const { fields: object, problem } of objects) {
+      const bbox = object["bbox"];
+      if (problem !== undefined || !Array.isArray(bbox)) continue;
+      if (bbox[0] === 0 || bbox[1] === 0) return 0;
+      if (bbox[0] === 1 || bbox[1] === 1) isFromOne = true;
+    }
+  }
+  return isFromOne ? 1 : 0;
+}
+
+function databaseOf(fields: JsonObject): string {
+  const { database } = fields;
+  return typeof database === "string" ? database : "";
+}
+
+/** @throws E_DATA for what is no VOC annotation */
+
+export function readVoc(
+  text: string,
+  path: string,
+  name: string,
+  firstPixel: FirstPixel,
+): Omit<ForeignImage, "sha256" | "path"> {
+  const root = parseXml(text, path, "annotation");
+  const size = childOf(root, "size");
+  const [width, height] = [side(size, "width"), side(size, "height")];
+  const fileName = childText(root, "filename");
+  const stem = stemOf(name);
+  const database = childText(childOf(root, "source"), "database");
+  return {
+    name: fileName === undefined || fileName === "" ? { stem } : fileName,
+    otherStem: stem,
+    ...(width !== undefined && height !== undefined && { width, height }),
+    fields: { ...(database !== undefined && { database }) },
+    objects: root.children
+      .filter((child) => child.name === "object")
+      .map((object, i) => readObject(object, `object[${i}] (line ${object.line})`, firstPixel)),
+  };
+}
+
+/** Some exporters write 0 where they do not know. */
+function side(size: XmlElement | undefined, name: string): number | undefined {
+  const value = numberOf(childText(size, name));
+  return value !== undefined && Number.isInteger(value) && value > 0 ? value : undefined;
+}
+
+const ATTRIBUTES = ["pose", "truncated", "occluded", "difficult"] as const;
+
+function readObject(object: XmlElement, at: string, firstPixel: FirstPixel): ForeignObject {
+  const name = childText(object, "name");
+  const label = name === "" ? undefined : name;
+  const attributes: JsonObject = {};
+  for (const key of ATTRIBUTES) {
+    const value = childText(object, key);
+    if (value === undefined) continue;
+    attributes[key] = key === "pose" ? value : value === "1" || /^true$/iu.test(value);
+  }
+  const kept = Object.keys(attributes).length > 0 ? { attributes } : {};
+  const bndbox = childOf(object, "bndbox");
+  const corners = ["xmin", "ymin", "xmax", "ymax"] as const;
+  const box = boxOfCorners(
+    corners.map((corner) => childText(bndbox, corner)),
+    [...corners],
+  );
+  if ("problem" in box) return { at, label, fields: kept, problem: { reason: "box-invalid", message: box.problem } };
+  const [left, top, right, bottom] = box.corners;
+  const bbox = [
+    left - firstPixel,
+    top - firstPixel,
+    lengthOf(left, right) + firstPixel,
+    lengthOf(top, bottom) + firstPixel,
+  ];
+  return { at, label, fields: { bbox, iscrowd: 0, ...kept } };
+}

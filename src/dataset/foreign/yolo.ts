@@ -1,0 +1,168 @@
+/**
+ * YOLO text files, one per image: `class cx cy w h`, in shares of the image's size, with a confidence behind it in what
+ * detectors write. A line of a class and three points or more is an outline (segments, and oriented boxes as four
+ * points): its bounding box is the box, and the outline is ground truth. Names of the classes stand in `data.yaml` or
+ * `classes.txt`. Source: docs.ultralytics.com/datasets/detect, /segment, /obb.
+ */
+import { basename, dirname, join } from "node:path";
+import { isMap, parseDocument } from "yaml";
+import { invalidData, reasonOf, receivedOf } from "../../errors.js";
+import type { JsonObject } from "../../types.js";
+import type { ForeignImage, ForeignObject, ForeignReader } from "./dataset.js";
+import { numberOf, readTextFile, stemOf, walkTextFiles } from "./text-file.js";
+
+/** Bytes of data.yaml: a thousand classes take 30 KB. */
+const LARGEST_LIST = 1024 * 1024;
+/** A line is one object; an outline of ten thousand points takes 200 KB. */
+const LONGEST_LINE = 1024 * 1024;
+
+/** Where a share may lie: outlines and boxes reach over the border a little. */
+const [LOWEST, HIGHEST] = [-0.5, 1.5];
+
+interface YoloSource {
+  /** As the user gave it. */
+  readonly boxes: string;
+  readonly folder: string;
+  /** Label files below the folder. */
+  readonly names: readonly string[];
+  /** `data.yaml` or `classes.txt`, where there is one. */
+  readonly classList?: string;
+}
+
+/** @throws E_DATA for a list of classes that cannot be read */
+export async function openYolo({ boxes, folder, names, classList }: YoloSource): Promise<ForeignReader> {
+  const list = classList === undefined ? undefined : await readClassList(classList);
+  return {
+    format: "yolo",
+    source: boxes,
+    isRelative: true,
+    ...(list !== undefined && { classes: list.classes, identity: list.sha256 }),
+    walk: () => walkTextFiles(folder, names, (text, _, name) => readYolo(text, name)),
+    close: () => Promise.resolve(),
+  };
+}
+
+export function readYolo(text: string, name: string): Omit<ForeignImage, "sha256" | "path"> {
+  const objects: ForeignObject[] = [];
+  for (const [i, line] of text.split(/\r\n?|\n/u).entries()) {
+    const trimmed = line.trim();
+    if (trimmed !== "") objects.push(readLine(trimmed, `line ${i + 1}`));
+  }
+  return { name: { stem: stemOf(name) }, fields: {}, objects };
+}
+
+function readLine(line: string, at: string): ForeignObject {
+  const problem = (message: string, label?: number): ForeignObject => ({
+    at,
+    label,
+    fields: {},
+    problem: { reason: "annotation-invalid", message },
+  });
+  if (line.length > LONGEST_LINE)
+    return problem(`expected at most ${LONGEST_LINE} characters in a line, received ${line.length}`);
+  const parts = line.split(/\s+/u);
+  const [first, ...rest] = parts;
+  const label = /^\d{1,9}$/u.test(first!)
+    ? Number(first)
+    : /^\d{1,9}\.0+$/u.test(first!)
+      ? parseInt(first!, 10)
+      : undefined;
+  if (label === undefined) return problem(`expected the number of a class first, received ${receivedOf(first)}`);
+  const numbers = rest.map(numberOf);
+  const bad = numbers.indexOf(undefined);
+  if (bad >= 0) return problem(`expected a number in column ${bad + 2}, received ${receivedOf(rest[bad])}`, label);
+  const values = numbers as number[];
+  const isBox = values.length === 4 || values.length === 5;
+  if (!isBox && (values.length < 6 || values.length % 2 === 1))
+    return problem(
+      `expected class, center and size (5 numbers, a sixth for the confidence) or a class and points, ` +
+        `received ${parts.length} numbers`,
+      label,
+    );
+  const places = isBox ? values.slice(0, 4) : values;
+  const outside = places.find((value) => value < LOWEST || value > HIGHEST);
+  if (outside !== undefined) return problem(`expected shares of the image's size (0 to 1), received ${outside}`, label);
+  return { at, label, fields: isBox ? boxFields(values) : outlineFields(values) };
+}
+
+function boxFields([x, y, width, height, score]: readonly number[]): JsonObject {
+  const bbox = [x! - width! / 2, y! - height! / 2, width!, height!];
+  return { bbox, iscrowd: 0, ...(score !== undefined && { score }) };
+}
+
+function outlineFields(points: readonly number[]): JsonObject {
+  const xs = points.filter((_, i) => i % 2 === 0);
+  const ys = points.filter((_, i) => i % 2 === 1);
+  const [left, top, right, bottom] = [least(xs), least(ys), most(xs), most(ys)];
+  return { bbox: [left, top, right - left, bottom - top], segmentation: [[...points]], iscrowd: 0 };
+}
+
+function least(values: readonly number[]): number {
+  return values.reduce((a, b) => Math.min(a, b));
+}
+
+function most(values: readonly number[]): number {
+  return values.reduce((a, b) => Math.max(a, b));
+}
+
+interface ClassList {
+  readonly classes: ReadonlyMap<number, string>;
+  readonly sha256: string;
+}
+
+async function readClassList(path: string): Promise<ClassList> {
+  const { text, sha256 } = await readTextFile(path, LARGEST_LIST);
+  const isYaml = /\.ya?ml$/iu.test(path);
+  const names = isYaml ? namesOfYaml(text, path) : text.split(/\r\n?|\n/u).map((line) => line.trim());
+  while (!isYaml && names.at(-1) === "") names.pop();
+  return { classes: new Map(names.entries()), sha256 };
+}
+
+/** `names` is a list, or a mapping from number to name. */
+function namesOfYaml(text: string, path: string): string[] {
+  const wrong = (received: string): Error =>
+    invalidData(
+      `${path}: expected names, a list of class names or a mapping from number to name, received ${received}`,
+      "Write for example: names: [person, car]",
+    );
+  const document = parseDocument(text, { strict: true, uniqueKeys: true });
+  const [error] = document.errors;
+  if (error !== undefined) throw wrong(reasonOf(error).split("\n")[0]!);
+  let value: unknown;
+  try {
+    // No aliases: a few lines of them stand for gigabytes.
+    value = isMap(document.contents) ? document.toJS({ maxAliasCount: 0 }) : undefined;
+  } catch (error) {
+    throw wrong(reasonOf(error));
+  }
+  const names: unknown = (value as { names?: unknown } | undefined)?.names;
+  if (Array.isArray(names)) return names.map((name) => String(name));
+  if (typeof names !== "object" || names === null) throw wrong(receivedOf(names));
+  const list: string[] = [];
+  for (const [key, name] of Object.entries(names)) {
+    if (!/^\d{1,5}$/u.test(key)) throw wrong(`the key ${receivedOf(key)}`);
+    list[Number(key)] = String(name);
+  }
+  return Array.from(list, (name: string | undefined, i) => name ?? `class ${i}`);
+}
+
+/** Text files that are no labels. */
+const OTHER_TEXT =
+  /^(?:classes|labels|readme.*|licen[cs]e.*|notes?|train|val|valid|test|trainval|requirements)\.txt$/iu;
+
+/** Of all text files, those that may be labels. */
+export function labelFiles(names: readonly string[]): string[] {
+  return names.filter((name) => name.endsWith(".txt") && !OTHER_TEXT.test(basename(name)));
+}
+
+/** The list of classes beside labels: data.yaml at the top, in `classes.txt`, or a folder above. */
+export function classListIn(names: readonly string[], folder: string): string | undefined {
+  const found = names
+    .filter((name) => /(?:^|\/)(?:data|dataset)\.ya?ml$|(?:^|\/)classes\.txt$/iu.test(name))
+    .sort((a, b) => a.split("/").length - b.split("/").length || (a < b ? 1 : -1))[0];
+  return found === undefined ? undefined : join(folder, found);
+}
+
+export function folderOfYaml(path: string): string {
+  return dirname(path);
+}
