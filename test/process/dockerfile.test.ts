@@ -19,7 +19,7 @@ const steps = readFileSync(join(ROOT, "Dockerfile"), "utf8")
     return { word: line.slice(0, at), rest: line.slice(at + 1) };
   });
 const restOf = (word: string): string[] => steps.filter((step) => step.word === word).map(({ rest }) => rest);
-const allowed = readFileSync(join(ROOT, ".dockerignore"), "utf8").match(/(?<=^!).+/gm) ?? [];
+const allowed: readonly string[] = readFileSync(join(ROOT, ".dockerignore"), "utf8").match(/(?<=^!).+/gm) ?? [];
 
 test("what the Dockerfile copies is there and not ignored, and the image does not run as root", () => {
   const copied = restOf("COPY")
