@@ -134,7 +134,7 @@ function jsonKeys(text: string): Pick<Field, "key" | "line">[] {
   const keys: Pick<Field, "key" | "line">[] = [];
   let [line, level, last, lastLine] = [1, 0, "", 1];
   for (let i = 0; i < text.length; i++) {
-    switch (text[i]) {
+    switch (text.charAt(i)) {
       case "\n":
         line++;
         break;
