@@ -32,7 +32,7 @@ export const makeCompletionCommand = (commands: () => readonly Command[]): Comma
     path: ["completion"],
     summary: "print a script that completes commands and options in a shell",
     examples: [
-      { why: "bash, for this session", line: "source <(polyrnn completion bash)" },
+      { why: "bash: load it from ~/.bashrc with source", line: "polyrnn completion bash > ~/.polyrnn.bash" },
       { why: "zsh, in a folder of $fpath", line: "polyrnn completion zsh > ~/.zfunc/_polyrnn" },
       { why: "fish, for good", line: "polyrnn completion fish > ~/.config/fish/completions/polyrnn.fish" },
     ],
