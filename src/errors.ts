@@ -53,7 +53,7 @@ export function receivedOf(value: unknown): string {
   if (typeof value === "string") return describeValue(cutText(value, 40), 400);
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === "object" && value !== null) return "an object";
-  return String(value);
+  return describeValue(value);
 }
 
 export const usageError = (message: string, hint: string): PolyrnnError =>

@@ -15,7 +15,8 @@ const [QUOTE, BACKSLASH, OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x
  */
 export function parseForeignJson(text: string, mostLevels = MOST_LEVELS): unknown {
   if (isDeeper(text, mostLevels)) throw new SyntaxError(`brackets are deeper than ${mostLevels} levels`);
-  return JSON.parse(text);
+  // Editors on Windows begin a file with a byte order mark, which is no part of its text.
+  return JSON.parse(text.startsWith("\ufeff") ? text.slice(1) : text);
 }
 
 function isDeeper(text: string, mostLevels: number): boolean {

@@ -35,9 +35,12 @@ export class Secret {
   }
 }
 
-/** The whole address is the secret; what is shown of it has *** for user, password, query and fragment. */
+/**
+ * The whole address is the secret; what is shown of it has *** for user, password, query and fragment. Nothing is shown
+ * of a text that is no address: it may be a password in the wrong place.
+ */
 export function secretAddress(address: string): Secret {
-  return new Secret(address, hideInWord(address));
+  return new Secret(address, address.includes(BETWEEN) ? hideInWord(address) : HIDDEN);
 }
 
 /** What our own hints hold. */

@@ -28,6 +28,7 @@ describe("reading", () => {
   test("brackets within text are no levels", () => {
     const text = JSON.stringify(`"\\${"[{".repeat(2000)}`);
     expect(parseForeignJson(text, 1)).toBe(`"\\${"[{".repeat(2000)}`);
+    expect(parseForeignJson('\ufeff{"a":"\ufeff"}')).toEqual({ a: "\ufeff" });
   });
 
   test("up to the limit all is read", () => {

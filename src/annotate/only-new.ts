@@ -40,7 +40,10 @@ const ANNOTATIONS_FILE = "annotations.json";
  */
 export async function openEarlier(path: string, imageKey: Dataset["imageKey"] = nameKey): Promise<EarlierPolygons> {
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
-  const file = await openByteFile(isFolder ? join(path, ANNOTATIONS_FILE) : path, "annotations.json of an earlier run");
+  const file = await openByteFile(
+    isFolder ? join(path, ANNOTATIONS_FILE) : path,
+    "file of an earlier run's annotations",
+  );
   try {
     return await indexEarlier(file, imageKey);
   } catch (error) {

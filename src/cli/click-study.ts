@@ -76,6 +76,7 @@ function closingMessages(summary: ClickSummary, { exclusions }: Pick<ClickReport
     `${count(instances, "instance")}, match ${match}, metric ${metric}${atMost}; means over instances:`,
     ...aligned([HEAD, ["automatic", "0", decimals(summary.automaticIou, 3), "", ""], ...rows]),
     correctionsText(summary),
+    ...measuredLines(summary),
     `${durationText(wallSeconds)}${perClick}`,
   ];
   if (summary.excluded > 0) lines.push(`${summary.excluded} left out: ${listedReasons(exclusions)}`);
@@ -85,6 +86,21 @@ function closingMessages(summary: ClickSummary, { exclusions }: Pick<ClickReport
   }
   lines.push(`wrote ${inFolder(summary.out, summary.written)}`);
   return lines;
+}
+
+function measuredLines({ effort, reviewed }: ClickSummary): string[] {
+  if (reviewed === undefined) return [];
+  const measured = effort.find(({ who }) => who === "measured");
+  if (measured === undefined) return [`nothing that was simulated is reviewed in ${reviewed}`];
+  const work = (row: ClickSummary["effort"][number]): string => {
+    const proposals = row.redrawTaken === null ? "" : `, proposals taken ${row.redrawTaken}, left ${row.redrawLeft}`;
+    return `${decimals(row.clicksMean, 2)} clicks, IoU ${decimals(row.iouBefore, 3)} to ${decimals(row.iouAfter, 3)}${proposals}`;
+  };
+  return [
+    `on ${count(measured.instances, "instance")} that people reviewed in ${reviewed}:`,
+    `  people: ${work(measured)}`,
+    ...effort.filter(({ who }) => who === "simulated").map((row) => `  simulated, T = ${row.threshold}: ${work(row)}`),
+  ];
 }
 
 function correctionsText({ curveThreshold, noc }: ClickSummary): string {

@@ -1,5 +1,6 @@
 /** What a command is to the command line: its path, its help and options, and the work behind them. */
 import type { ExitCode } from "../errors.js";
+import { hideInWord } from "../secret.js";
 import type { AnyOptionTable, OptionTable } from "./option-table.js";
 import type { Presentation } from "./report-error.js";
 import type { Terminal } from "./terminal.js";
@@ -44,7 +45,7 @@ interface CommandDefinition<O> extends CommandHead {
   readonly table: OptionTable<O> & AnyOptionTable;
   /**
    * The work. What is heavy is imported here with `await import()`, never at the top of the file: help starts at once.
-   * @param args as typed, for messages that repeat the command
+   * @param args as typed but for the secrets of addresses, for messages that repeat the command
    */
   run(options: Readonly<O>, terminal: Terminal, args: readonly string[]): Promise<ExitCode>;
 }
@@ -69,7 +70,7 @@ export function defineCommand<O extends Partial<Presentation>>(definition: Comma
           verbose: options.verbose ?? false,
           color: options.color ?? "auto",
         },
-        run: (terminal) => definition.run(options, terminal, args),
+        run: (terminal) => definition.run(options, terminal, args.map(hideInWord)),
       };
     },
   };

@@ -85,7 +85,7 @@ function optionsOf(name: string, row: OptionRow): Option[] {
 
 function valueOf(row: OptionRow): Value {
   if (row.type === "flag") return { kind: "none" };
-  if (row.type === "number") return { kind: "other" };
+  if (row.type === "number" || row.type === "address") return { kind: "other" };
   if (row.choices !== undefined) return { kind: "words", words: row.choices, isList: row.type === "list" };
   return /FILE|DIR|IMAGES|PART/.test(row.placeholder ?? "") ? { kind: "path" } : { kind: "other" };
 }

@@ -5,7 +5,8 @@
  */
 import { open } from "node:fs/promises";
 import type { CST } from "yaml";
-import { invalidData, missingInput, PolyrnnError, reasonOf, receivedOf, usageError } from "../errors.js";
+import type { PolyrnnError } from "../errors.js";
+import { invalidData, missingInput, reasonOf, receivedOf, usageError } from "../errors.js";
 import { whyNotJson } from "../files/recognize.js";
 import { cutText, endOfString, parseForeignJson } from "../foreign.js";
 import { nearestName } from "../nearest.js";
@@ -43,8 +44,8 @@ export async function readConfigFile(path: string, table: AnyOptionTable): Promi
     if (name === "config") continue; // One file cannot point to the next.
     names.set(name, name).set(flagName(name), name);
   }
-  const text = await readText(path);
-  const fields = isJson(path, text) ? jsonFields(path, text) : await yamlFields(path, text);
+  const bytes = await readBytes(path);
+  const fields = isJson(path, bytes) ? jsonFields(path, bytes) : await yamlFields(path, decoded(path, bytes));
   const values = new Map<string, ConfigValue>();
   const first = new Map<string, Field>();
   for (const field of fields) {
@@ -70,31 +71,36 @@ export async function readConfigFile(path: string, table: AnyOptionTable): Promi
   return values;
 }
 
-async function readText(path: string): Promise<string> {
+async function readBytes(path: string): Promise<Buffer> {
   try {
     const file = await open(path, "r");
     try {
       const bytes = Buffer.allocUnsafe(MOST_BYTES + 1);
-      let length = 0;
-      for (;;) {
+      for (let length = 0; length <= MOST_BYTES;) {
         const { bytesRead } = await file.read(bytes, length, bytes.length - length, null);
-        if (bytesRead === 0) return new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, length));
+        if (bytesRead === 0) return bytes.subarray(0, length);
         length += bytesRead;
-        if (length > MOST_BYTES) throw tooLarge(path);
       }
     } finally {
       await file.close();
     }
   } catch (error) {
-    if (error instanceof PolyrnnError) throw error;
-    if (error instanceof TypeError)
-      throw invalidData(`${path}: expected text in UTF-8, received other bytes`, "Save the file as UTF-8.", error);
     const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
     throw missingInput(
       `${path}: expected a config file that can be read, received ${isAbsent ? "no such file" : reasonOf(error)}`,
       "Check the path given with --config or POLYRNN_CONFIG.",
       error,
     );
+  }
+  throw tooLarge(path);
+}
+
+/** Without the mark of its byte order. */
+function decoded(path: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw invalidData(`${path}: expected text in UTF-8, received other bytes`, "Save the file as UTF-8.", error);
   }
 }
 
@@ -106,19 +112,21 @@ function tooLarge(path: string): PolyrnnError {
 }
 
 /** By its name; any other name by its first character, because YAML's flow form of an object begins like JSON. */
-function isJson(path: string, text: string): boolean {
+function isJson(path: string, bytes: Buffer): boolean {
   if (/\.ya?ml$/i.test(path)) return false;
-  return /\.json$/i.test(path) || /^\s*[{[]/.test(text);
+  return /\.json$/i.test(path) || ["{", "["].includes(bytes.toString("utf8").trimStart().charAt(0));
 }
 
 const JSON_HINT = 'Write a JSON object such as {"model": "mobile", "batch-size": 8}.';
 
-function jsonFields(path: string, text: string): Field[] {
+function jsonFields(path: string, bytes: Buffer): Field[] {
+  const text = bytes.toString("utf8");
   let value: unknown;
   try {
     value = parseForeignJson(text);
   } catch (error) {
-    throw invalidData(`${path}: expected JSON but ${whyNotJson(text, error)}`, JSON_HINT, error);
+    const found = whyNotJson(bytes, error, JSON_HINT);
+    throw invalidData(`${path}: expected JSON but ${found.why}`, found.hint, error);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     const received = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;

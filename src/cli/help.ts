@@ -1,5 +1,6 @@
 /** Help texts, made from the option tables. Lines fit 100 columns. */
 import { EXIT } from "../errors.js";
+import { Secret } from "../secret.js";
 import { packageVersion } from "../version.js";
 import type { Command, CommandGroup } from "./command.js";
 import { commandsBelow } from "./find-command.js";
@@ -119,7 +120,7 @@ export function explanation(row: OptionRow): string {
 }
 
 function defaultText(value: NonNullable<OptionRow["default"]>): string {
-  if (typeof value !== "object") return String(value);
+  if (typeof value !== "object" || value instanceof Secret) return String(value);
   return value.length === 0 ? "all" : value.join(",");
 }
 
@@ -127,6 +128,7 @@ function placeholderOf(row: OptionRow): string {
   if (row.type === "flag") return "";
   if (row.type === "number") return "N";
   if (row.type === "list") return row.placeholder ?? "LIST";
+  if (row.type === "address") return row.placeholder;
   return row.placeholder ?? row.choices?.join("|") ?? "TEXT";
 }
 

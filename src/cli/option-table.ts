@@ -4,6 +4,8 @@
  * of the wrong type, a compile error.
  */
 
+import type { Secret } from "../secret.js";
+
 export type OptionGroup = "common" | "advanced" | "output";
 
 interface RowBase {
@@ -21,6 +23,12 @@ export interface TextRow<V extends string> extends RowBase {
   readonly choices?: readonly V[];
   /** What to say to words of other programs, in lower case, where the nearest choice would be another thing. */
   readonly otherWords?: Readonly<Record<string, string>>;
+}
+
+/** An address that may hold a password or a signature: held as a secret from here to the connection. */
+export interface AddressRow extends RowBase {
+  readonly type: "address";
+  readonly placeholder: string;
 }
 
 export interface NumberRow extends RowBase {
@@ -52,7 +60,9 @@ type RowOf<V> = V extends boolean
       ? ListRow<Item>
       : V extends string
         ? TextRow<V>
-        : never;
+        : V extends Secret
+          ? AddressRow
+          : never;
 
 /** An optional option may say what happens without it; the others have a default or are required. */
 type Presence<O, K extends keyof O> =
@@ -70,13 +80,13 @@ export type OptionTable<O> = {
 };
 
 /** A row seen without its command's type, as the parser and the help see it. */
-export type OptionRow = (TextRow<string> | NumberRow | FlagRow | ListRow<string>) & {
+export type OptionRow = (TextRow<string> | AddressRow | NumberRow | FlagRow | ListRow<string>) & {
   readonly default?: OptionValue;
   readonly required?: true;
   readonly whenAbsent?: string;
 };
 
-export type OptionValue = string | number | boolean | readonly string[];
+export type OptionValue = string | number | boolean | readonly string[] | Secret;
 
 /** Rows by camelCase name, in the order of the help. */
 export type AnyOptionTable = Readonly<Record<string, OptionRow>>;

@@ -3,9 +3,13 @@
  * (config file). Every error says which source gave the value.
  */
 import { usageError } from "../errors.js";
-import { nearestName } from "../nearest.js";
 import { describeValue } from "../foreign.js";
+import { nearestName } from "../nearest.js";
+import { secretAddress } from "../secret.js";
 import type { NumberRow, OptionRow, OptionValue } from "./option-table.js";
+
+/** Characters of a value in a message. */
+const LONGEST_SHOWN = 200;
 
 /**
  * A value written as text.
@@ -17,28 +21,28 @@ export function valueFromText(row: OptionRow, text: string, place: string): Opti
     case "flag":
       if (text === "true" || text === "1") return true;
       if (text === "false" || text === "0") return false;
-      throw refused(row, JSON.stringify(text), place);
+      throw refused(row, describeValue(text, LONGEST_SHOWN), place);
     case "number":
       // Number() alone would take "", " 8 ", "0x10" and "Infinity".
       return checkedNumber(
         row,
         /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN,
-        JSON.stringify(text),
+        describeValue(text, LONGEST_SHOWN),
         place,
       );
     case "text":
       return checkedText(row, text, place);
+    case "address":
+      if (text === "") throw nothing(row, place);
+      return secretAddress(text);
     case "list":
       return text.split(",").map((item) => checkedText(row, item.trim(), place));
   }
 }
 
-/** Characters of a value in a message. */
-const LONGEST_VALUE = 200;
-
 /** A value of a config file; its JSON type must fit, `"8"` is not a number. Same errors as valueFromText. */
 export function valueFromJson(row: OptionRow, value: unknown, place: string): OptionValue {
-  const received = describeValue(value, LONGEST_VALUE);
+  const received = describeValue(value, LONGEST_SHOWN);
   switch (row.type) {
     case "flag":
       if (typeof value === "boolean") return value;
@@ -51,6 +55,9 @@ export function valueFromJson(row: OptionRow, value: unknown, place: string): Op
         return checkedText(row, received, place);
       if (typeof value !== "string") throw refused(row, received, place);
       return checkedText(row, value, place);
+    case "address":
+      if (typeof value !== "string") throw refused(row, "another kind of value", place);
+      return valueFromText(row, value, place);
     case "list":
       if (typeof value === "string") return valueFromText(row, value, place);
       if (!Array.isArray(value)) throw refused(row, received, place);
@@ -72,6 +79,8 @@ export function expectation(row: OptionRow): string {
       return `${row.integer === true ? "a whole number" : "a number"} ${rangeOf(row)}`;
     case "text":
       return row.choices === undefined ? (row.placeholder ?? "a text") : `one of ${row.choices.join(", ")}`;
+    case "address":
+      return row.placeholder;
     case "list":
       return row.choices === undefined
         ? `a list of ${row.placeholder ?? "texts"}`
@@ -90,11 +99,7 @@ function checkedNumber(row: OptionRow & NumberRow, value: number, received: stri
 }
 
 function checkedText(row: OptionRow & { type: "text" | "list" }, text: string, place: string): string {
-  if (text === "")
-    throw usageError(
-      `${place}: expected ${expectation(row)} but received nothing`,
-      "Give it a value, or leave it out.",
-    );
+  if (text === "") throw nothing(row, place);
   if (text === "-" && row.placeholder === "DIR")
     throw usageError(
       `${place}: expected a folder but received -, which only polyrnn annotate --out takes for standard output`,
@@ -103,9 +108,18 @@ function checkedText(row: OptionRow & { type: "text" | "list" }, text: string, p
   if (row.choices !== undefined && !row.choices.includes(text)) {
     const advice = row.type === "text" ? ownValue(row.otherWords, text.toLowerCase()) : undefined;
     const suggestion = nearestName(text, row.choices);
-    throw refused(row, JSON.stringify(text), place, advice ?? (suggestion && `Did you mean ${suggestion}?`));
+    throw refused(
+      row,
+      describeValue(text, LONGEST_SHOWN),
+      place,
+      advice ?? (suggestion && `Did you mean ${suggestion}?`),
+    );
   }
   return text;
+}
+
+function nothing(row: OptionRow, place: string): Error {
+  return usageError(`${place}: expected ${expectation(row)} but received nothing`, "Give it a value, or leave it out.");
 }
 
 function ownValue(words: Readonly<Record<string, string>> | undefined, word: string): string | undefined {

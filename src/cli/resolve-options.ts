@@ -4,6 +4,7 @@
  * (`--config FILE`) is read by config-file.ts.
  */
 import { usageError } from "../errors.js";
+import { describeValue } from "../foreign.js";
 import type { ConfigValue } from "./config-file.js";
 import { readConfigFile } from "./config-file.js";
 import type { AnyOptionTable, OptionRow, OptionTable, OptionValue } from "./option-table.js";
@@ -90,7 +91,7 @@ function checkPositionals(rows: AnyOptionTable, { positionals, options }: GivenA
     ([name, row]) => row.position === undefined && row.required === true && !options.has(name),
   );
   throw usageError(
-    `unexpected argument ${JSON.stringify(extra)}: expected only ${names === "" ? "options" : `${names} and options`}`,
+    `unexpected argument ${describeValue(extra, 200)}: expected only ${names === "" ? "options" : `${names} and options`}`,
     missing === undefined
       ? `Quote names that contain spaces. Run "${help}" for examples.`
       : `Did you mean --${flagName(missing[0])} ${extra}? Run "${help}" for examples.`,
@@ -98,11 +99,11 @@ function checkPositionals(rows: AnyOptionTable, { positionals, options }: GivenA
 }
 
 function placeholderOf(name: string, row: OptionRow): string {
-  return row.type === "text" || row.type === "list" ? (row.placeholder ?? name) : name;
+  return "placeholder" in row ? (row.placeholder ?? name) : name;
 }
 
 function missingOption(name: string, row: OptionRow, help: string): Error {
-  const placeholder = row.type === "text" || row.type === "list" ? (row.placeholder ?? "VALUE") : "N";
+  const placeholder = row.type === "number" ? "N" : placeholderOf("VALUE", row);
   const what = row.position === undefined ? `--${flagName(name)} ${placeholder}` : placeholder;
   return usageError(`${what} is missing: ${row.describe}`, `Run "${help}" for examples.`);
 }

@@ -6,7 +6,7 @@ import type { Rasterizer } from "../geometry/iou.js";
 import { MAX_CANDIDATES, MAX_STEPS_RANGE, SURE_FROM } from "../predict/options.js";
 import type { OutputFormat } from "../write/writer.js";
 import { OUTPUT_FORMATS } from "../write/writer.js";
-import type { FlagRow, ListRow, NumberRow, TextRow } from "./option-table.js";
+import type { AddressRow, FlagRow, ListRow, NumberRow, TextRow } from "./option-table.js";
 
 // How a command reports.
 
@@ -265,11 +265,11 @@ export const bootstrapRow = {
 // Work over a queue.
 
 export const queueRow = {
-  type: "text",
+  type: "address",
   placeholder: "ADDRESS",
   group: "common",
   describe: "Redis server of the queue: redis://HOST:6379, or rediss://USER:PASSWORD@HOST for TLS",
-} as const satisfies TextRow<string>;
+} as const satisfies AddressRow;
 
 export const queueTimeoutRow = {
   type: "number",

@@ -7,7 +7,7 @@ import { AtomicFile } from "../files/atomic-file.js";
 import { toJsonText } from "../json-text.js";
 import type { DoneOutcome, JsonObject } from "../types.js";
 import { predictedAnnotation } from "../write/coco-annotation.js";
-import type { SimulatedInstance } from "./simulate-batch.js";
+import type { SimulatedInstance } from "./simulation.js";
 
 export class AutomaticFile {
   private isFirst = true;

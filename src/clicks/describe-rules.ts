@@ -1,5 +1,6 @@
 /** The rules of a click simulation for the report, a sentence or two each; clicks/rules.ts has the rules themselves. */
-import type { Simulation } from "./simulate-batch.js";
+import type { ClickMatch, ClickMetric } from "../report/types.js";
+import type { Simulation } from "./simulation.js";
 
 const METRICS = {
   chessboard: "chessboard distance, the larger of the column and row differences",
@@ -7,13 +8,18 @@ const METRICS = {
 } as const;
 
 export function describeRules(simulation: Simulation): string[] {
-  const { maxClicks, maxSteps, rasterizer } = simulation;
+  const { match, maxClicks, maxSteps, rasterizer } = simulation;
+  const measured =
+    "IoU is measured at image resolution against all parts of the truth, " +
+    `masks filled by ${rasterizer === "coco" ? "COCO's rule (pycocotools)" : "Pillow's rule"}; ` +
+    "a polygon with fewer than three different vertices counts as 0.";
+  if (match === "worst") return [...describeWorst(simulation), measured];
   const patience =
     maxClicks === Infinity
       ? "The annotator corrects as often as the rule asks"
       : `After ${maxClicks} ${maxClicks === 1 ? "click" : "clicks"} everything is accepted`;
   return [
-    ...describeMatch(simulation),
+    ...describeMatch(match, simulation.metric),
     "A click is one replaced proposal: a vertex put elsewhere, an end put in the place of a vertex, " +
       "or a vertex in the place of an end. The replacement is fed back to the network as the last vertex; " +
       "earlier vertices never change.",
@@ -22,13 +28,34 @@ export function describeRules(simulation: Simulation): string[] {
       "or the outline of its mask's largest part. Speed-up is the number of its vertices divided by the clicks.",
     "Outlines are measured as annotate writes them: a vertex, corrected or not, " +
       "lies where in its cell the network's mask map says (at the center, where a model has no such map).",
-    "IoU is measured at image resolution against all parts of the truth, " +
-      `masks filled by ${rasterizer === "coco" ? "COCO's rule (pycocotools)" : "Pillow's rule"}; ` +
-      "a polygon with fewer than three different vertices counts as 0.",
+    measured,
   ];
 }
 
-function describeMatch({ match, metric }: Simulation): string[] {
+const CHOICES = {
+  true: "is taken where its IoU with the ground truth is higher, which is the most that a person's eye could do",
+  never: "is never taken",
+  always: "is always taken",
+} as const;
+
+function describeWorst({ metric, choice, maxClicks, maxSteps }: Simulation): string[] {
+  const most = Math.min(maxClicks, maxSteps);
+  return [
+    "The annotator sees the whole polygon and corrects its worst place first: the vertex furthest from the true outline, " +
+      `or the true vertex furthest from the polygon (${METRICS[metric]}); nothing within T grid cells.`,
+    "A vertex moves to the closest place of the true outline, and is deleted where its neighbor is there already; where a true vertex was missed, " +
+      "the closest place of the polygon goes there, as a new vertex unless a wrong one is already there. " +
+      "A click is one vertex placed or deleted, and what was placed stays.",
+    "After each vertex placed the network proposes its way from that vertex to the next placed one, as in polyrnn review; " +
+      `it ${CHOICES[choice]}. Taking it is no click.`,
+    `The annotator stops after ${most} ${most === 1 ? "click" : "clicks"}. ` +
+      "Where the network gave no polygon, the outline is drawn by hand on the grid, a click per vertex.",
+    "The annotator follows one outline in image pixels: the largest polygon of an instance, " +
+      "or the outline of its mask's largest part. Speed-up is the number of its vertices on the grid divided by the clicks.",
+  ];
+}
+
+function describeMatch(match: Exclude<ClickMatch, "worst">, metric: ClickMetric): string[] {
   switch (match) {
     case "closest":
       return [

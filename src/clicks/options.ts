@@ -6,8 +6,9 @@ import type { DeviceChoice } from "../engine/devices.js";
 import { usageError } from "../errors.js";
 import type { Rasterizer } from "../geometry/iou.js";
 import type { ClickRow } from "../report/csv.js";
-import type { ClickMatch, ClickMetric, ClickReport, GroupBy } from "../report/types.js";
+import type { ClickChoice, ClickMatch, ClickMetric, ClickReport, GroupBy } from "../report/types.js";
 import type { FailReason, Id, Ring } from "../types.js";
+import type { ComparedReview } from "./effort.js";
 import type { SubjectOptions } from "./subjects.js";
 
 export interface SimulateOptions extends SubjectOptions {
@@ -35,6 +36,8 @@ export interface SimulateOptions extends SubjectOptions {
    */
   readonly thresholds: readonly number[];
   readonly match: ClickMatch;
+  /** With match "worst" only; "true" when absent. */
+  readonly choice?: ClickChoice;
   /** Absent: Manhattan for "ring", as in its source, else chessboard. */
   readonly metric?: ClickMetric;
   /** Clicks an annotator has per instance, 0 or more; no limit when absent. */
@@ -46,6 +49,8 @@ export interface SimulateOptions extends SubjectOptions {
   readonly resamples: number;
   /** Where the automatic polygons are written as a COCO file, for evaluation; nowhere when absent. */
   readonly automaticFile?: string;
+  /** A review of the same annotations, by image and annotation id; the caller closes it. */
+  readonly review?: ComparedReview;
 }
 
 export interface SimulateHost {

@@ -27,9 +27,11 @@ import type { ClickReport } from "../report/types.js";
 import type { Id, ImageRecord } from "../types.js";
 import { AutomaticFile } from "./automatic-file.js";
 import { describeRules } from "./describe-rules.js";
+import { EffortTally } from "./effort.js";
 import type { ClickStudy, CorrectedPolygon, SimulateHost, SimulateOptions } from "./options.js";
-import type { SimulatedInstance, Simulation } from "./simulate-batch.js";
-import { curveLength, simulateBatch, smallestThreshold } from "./simulate-batch.js";
+import { simulateBatch } from "./simulate-batch.js";
+import type { SimulatedInstance, Simulation } from "./simulation.js";
+import { curveLength, smallestThreshold } from "./simulation.js";
 import type { ClickSubjects } from "./subjects.js";
 import { chooseSubjects, nothingLeft } from "./subjects.js";
 import { ClickTally } from "./tally.js";
@@ -47,6 +49,7 @@ interface Study {
   readonly engine: Engine;
   readonly simulation: Simulation;
   readonly tally: ClickTally;
+  readonly effort: EffortTally;
   readonly context: number;
   readonly sources: SourceNames;
   readonly corrected: Map<Id, KeptPolygon>;
@@ -100,6 +103,7 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
         simulation,
         context: options.context ?? model.card.context,
         tally: new ClickTally(simulation.thresholds, curveLength(simulation)),
+        effort: new EffortTally(simulation.thresholds, simulation.rasterizer, options.review),
         sources,
         corrected: new Map(),
       };
@@ -130,6 +134,7 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
 function toSimulation({
   thresholds,
   match,
+  choice,
   metric,
   maxClicks,
   maxSteps,
@@ -147,6 +152,7 @@ function toSimulation({
   return {
     thresholds,
     match,
+    choice: choice ?? "true",
     maxSteps,
     candidates,
     ...(sure !== undefined && { sure }),
@@ -178,6 +184,7 @@ async function simulateAll(study: Study): Promise<{ milliseconds: number; finish
         if (result.kind === "excluded") subjects.exclusions.add(result.reason, annotationId, result.message);
         else {
           await host.row(record(study, result, images.get(ordinal)!));
+          await study.effort.add(result);
           await file?.add(result);
         }
       }
@@ -265,8 +272,8 @@ function record(study: Study, result: SimulatedInstance, image: ImageRecord): Cl
       threshold: thresholds[at]!,
       clicks: polygon.clicks,
       iou: polygon.iou,
-      vertices: polygon.sequence.cells.length,
-      ended: polygon.sequence.ended,
+      vertices: polygon.vertices,
+      ended: polygon.ended,
     })),
   };
 }
@@ -289,7 +296,7 @@ function correctedPolygon(
 }
 
 function reportOf(
-  { options, dataset, subjects, model, engine, simulation, tally, sources }: Study,
+  { options, dataset, subjects, model, engine, simulation, tally, effort, sources }: Study,
   milliseconds: number,
   wallSeconds: number,
 ): ClickReport {
@@ -300,10 +307,13 @@ function reportOf(
   return {
     metric: simulation.metric,
     match: simulation.match,
+    ...(simulation.match === "worst" && { choice: simulation.choice }),
     maxClicks: options.maxClicks ?? null,
     rules: describeRules(simulation),
     ...tally.numbers(groups, options.resamples, createRandom(options.seed).fork("clicks")),
     exclusions: subjects.exclusions.list(),
+    effort: effort.rows(),
+    ...(options.review !== undefined && { reviewed: options.review.folder }),
     curveThreshold: Math.min(...simulation.thresholds),
     secondsPerClick: tally.clicks === 0 ? null : milliseconds / 1000 / tally.clicks,
     wallSeconds,

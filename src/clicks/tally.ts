@@ -9,6 +9,7 @@ import { allRows, groupRows } from "../evaluate/summarize-methods.js";
 import type { Random } from "../random.js";
 import type {
   ClassClicks,
+  ClickChoice,
   ClickMatch,
   ClickMetric,
   ClickReport,
@@ -16,7 +17,7 @@ import type {
   NocReport,
   ThresholdReport,
 } from "../report/types.js";
-import type { SimulatedInstance } from "./simulate-batch.js";
+import type { SimulatedInstance } from "./simulation.js";
 
 /** NoC counts the corrections needed to reach each of these. */
 const NOC_TARGETS = [0.8, 0.85, 0.9] as const;
@@ -168,6 +169,8 @@ export interface ClickSummary {
   /** Annotations that took no part. */
   readonly excluded: number;
   readonly match: ClickMatch;
+  /** With match "worst" only. */
+  readonly choice?: ClickChoice;
   readonly metric: ClickMetric;
   readonly maxClicks: number | null;
   /** Mean IoU over instances without a click. */
@@ -185,6 +188,8 @@ export interface ClickSummary {
   readonly curveThreshold: number;
   readonly noc: readonly NocReport[];
   readonly iouAfterClicks: ClickReport["iouAfterClicks"];
+  readonly effort: ClickReport["effort"];
+  readonly reviewed?: string;
   readonly secondsPerClick: number | null;
   readonly wallSeconds: number;
   /** The limit of `--fail-over-clicks` and whether it was kept; absent without one. */
@@ -219,6 +224,7 @@ export function summarizeClicks(
     instances: clicks.instances,
     excluded: clicks.exclusions.reduce((sum, { count }) => sum + count, 0),
     match: clicks.match,
+    ...(clicks.choice !== undefined && { choice: clicks.choice }),
     metric: clicks.metric,
     maxClicks: clicks.maxClicks,
     automaticIou: clicks.iouAfterClicks[0]?.iou ?? null,
@@ -236,6 +242,8 @@ export function summarizeClicks(
     curveThreshold: clicks.curveThreshold,
     noc: clicks.noc,
     iouAfterClicks: clicks.iouAfterClicks,
+    effort: clicks.effort,
+    ...(clicks.reviewed !== undefined && { reviewed: clicks.reviewed }),
     secondsPerClick: clicks.secondsPerClick,
     wallSeconds: clicks.wallSeconds,
     ...(failOver !== undefined && {

@@ -11,6 +11,7 @@ import type { Metadata } from "sharp";
 import sharp from "sharp";
 import { count } from "../count.js";
 import { reasonOf, receivedOf } from "../errors.js";
+import { imageInput, isPacked, readPacked } from "../files/archive.js";
 import type { Recognized } from "../files/recognize.js";
 import { recognize, RECOGNIZED_BYTES } from "../files/recognize.js";
 import type { FailReason, Failure, ImageRecord } from "../types.js";
@@ -72,15 +73,20 @@ export async function openImage(
 ): Promise<OpenResult> {
   let metadata: Metadata;
   try {
-    await refuseSpecialFile(path);
-    if (root !== undefined && !(await realpath(path)).startsWith(root.endsWith(sep) ? root : `${root}${sep}`)) {
+    const input = await imageInput(path);
+    // A member of a zip file is read where it lies, and no link leads out of it.
+    if (
+      root !== undefined &&
+      input === path &&
+      !(await realpath(path)).startsWith(root.endsWith(sep) ? root : `${root}${sep}`)
+    ) {
       return failed(
         "image-outside",
         `${path}: expected a file inside ${root}, received a link that leads out of it. ` +
           "It was not opened; put the image back.",
       );
     }
-    metadata = await sharp(path, { limitInputPixels: false }).metadata();
+    metadata = await sharp(input, { limitInputPixels: false }).metadata();
   } catch (error) {
     return failed(...(await whyUnreadable(path, error)));
   }
@@ -131,8 +137,7 @@ export async function readImageSize(
  */
 export async function decodeImage({ path, width, height, isRotated }: OpenedImage): Promise<DecodeResult> {
   try {
-    await refuseSpecialFile(path);
-    const { data, info } = await sharp(path, {
+    const { data, info } = await sharp(await imageInput(path), {
       failOn: "warning",
       limitInputPixels: MAX_IMAGE_PIXELS,
       autoOrient: isRotated,
@@ -160,11 +165,6 @@ export async function decodeImage({ path, width, height, isRotated }: OpenedImag
   }
 }
 
-/** A pipe that took an image's place during the run would keep the library waiting for ever. */
-async function refuseSpecialFile(path: string): Promise<void> {
-  if (!(await stat(path)).isFile()) throw new Error("it is no regular file");
-}
-
 function opened(path: string, { width, height }: { width: number; height: number }, isRotated: boolean): OpenResult {
   return { kind: "opened", image: { path, width, height, isRotated } };
 }
@@ -182,6 +182,7 @@ function firstLine(error: unknown): string {
 
 /** Looks at what is there instead of an image. */
 async function whyUnreadable(path: string, error: unknown): Promise<[FailReason, string]> {
+  if (await isPacked(path)) return whyMemberUnreadable(path, error);
   try {
     const found = await stat(path);
     if (found.isDirectory())
@@ -190,24 +191,45 @@ async function whyUnreadable(path: string, error: unknown): Promise<[FailReason,
       return ["image-unreadable", `${path}: expected an image file, received a device or pipe. Name a regular file.`];
     if (found.size === 0)
       return ["image-unreadable", `${path}: expected an image, received an empty file (0 bytes). Fetch it again.`];
-    const start = await readStart(path);
-    const known = recognize(start);
-    if (known !== undefined && !isReadHere(known)) return ["image-unreadable", notReadHere(path, known)];
-    const text = asText(start.subarray(0, SHOWN_BYTES));
-    const what =
-      text === undefined
-        ? `${count(found.size, "byte")} that no image format begins with or whose header is damaged`
-        : `a text file that begins with ${receivedOf(text)}`;
-    return [
-      "image-unreadable",
-      `${path}: expected an image, received ${what} (${firstLine(error)}). ` +
-        "Fetch it again or convert it to JPEG or PNG.",
-    ];
+    return whyNoImage(path, await readStart(path), { size: found.size, error });
   } catch (error) {
     return isMissing(error)
       ? ["image-missing", await whatIsMissing(path)]
       : ["image-unreadable", `${path}: expected a readable file, received ${firstLine(error)}. Check its permissions.`];
   }
+}
+
+async function whyMemberUnreadable(path: string, error: unknown): Promise<[FailReason, string]> {
+  let bytes: Buffer;
+  try {
+    bytes = (await readPacked(path)) ?? Buffer.alloc(0);
+  } catch (error) {
+    return [
+      "image-unreadable",
+      `${path}: expected an image that can be unpacked, received ${firstLine(error)}. Unpack the zip file first.`,
+    ];
+  }
+  return whyNoImage(path, bytes.subarray(0, RECOGNIZED_BYTES), { size: bytes.length, error });
+}
+
+/** @param start the first bytes of the file */
+function whyNoImage(
+  path: string,
+  start: Uint8Array,
+  { size, error }: { readonly size: number; readonly error: unknown },
+): [FailReason, string] {
+  const known = recognize(start);
+  if (known !== undefined && !isReadHere(known)) return ["image-unreadable", notReadHere(path, known)];
+  const text = asText(start.subarray(0, SHOWN_BYTES));
+  const what =
+    text === undefined
+      ? `${count(size, "byte")} that no image format begins with or whose header is damaged`
+      : `a text file that begins with ${receivedOf(text)}`;
+  return [
+    "image-unreadable",
+    `${path}: expected an image, received ${what} (${firstLine(error)}). ` +
+      "Fetch it again or convert it to JPEG or PNG.",
+  ];
 }
 
 const SHOWN_BYTES = 64;
@@ -235,8 +257,9 @@ async function whatIsMissing(path: string): Promise<string> {
 }
 
 async function readStart(path: string): Promise<Uint8Array> {
-  await refuseSpecialFile(path);
-  const file = await open(path);
+  const input = await imageInput(path);
+  if (typeof input !== "string") return input.subarray(0, RECOGNIZED_BYTES);
+  const file = await open(input);
   try {
     const { buffer, bytesRead } = await file.read(new Uint8Array(RECOGNIZED_BYTES), 0, RECOGNIZED_BYTES, 0);
     return buffer.subarray(0, bytesRead);

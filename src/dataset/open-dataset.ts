@@ -159,10 +159,12 @@ async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promi
       return await openReader(openLabelMeFile(boxes), options, finder);
     }
     refuseFromOne(options, "coco");
-    if (index.outline.root === "list") return inUnit(await openResults(index, options, finder), index, options);
+    // Before another file is opened, which would stay open.
+    refuseRelative(index, options);
+    if (index.outline.root === "list") return inUnit(await openResults(index, options, finder), options);
     if (["images", "annotations", "categories"].every((name) => index.outline.counts.has(name))) {
       refuseDataset(options, "a COCO file");
-      return inUnit(readCoco(index, finder, sizeOfImage(options)), index, options);
+      return inUnit(readCoco(index, finder, sizeOfImage(options)), options);
     }
     const format = recognizeCityscapes(index, boxes);
     if (format === undefined) throw notRecognized(index);
@@ -179,13 +181,12 @@ async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promi
 }
 
 /** @throws E_DATA when the boxes look relative and nobody said what they are */
-function inUnit(
-  dataset: Dataset,
-  { boxes, file }: Pick<CocoIndex, "boxes" | "file">,
-  options: OpenDatasetOptions,
-): Dataset {
-  const problem = options.boxesAre === undefined ? boxes.problem(file.path) : undefined;
+function refuseRelative({ boxes, file }: CocoIndex, { boxesAre }: OpenDatasetOptions): void {
+  const problem = boxesAre === undefined ? boxes.problem(file.path) : undefined;
   if (problem !== undefined) throw problem;
+}
+
+function inUnit(dataset: Dataset, options: OpenDatasetOptions): Dataset {
   return options.boxesAre === "relative" ? { ...dataset, sha256: relativeHash(dataset.sha256) } : dataset;
 }
 

@@ -4,7 +4,8 @@
  */
 import type { PolyrnnError } from "../errors.js";
 import { invalidData } from "../errors.js";
-import type { JsonValue } from "../types.js";
+import { parseForeignJson } from "../foreign.js";
+import type { JsonObject, JsonValue } from "../types.js";
 
 /** "pixels-from-1": the first pixel is 1 and the last one belongs to the box, as in Pascal VOC. */
 export const BOX_UNITS = ["pixels", "pixels-from-1", "relative"] as const;
@@ -65,11 +66,84 @@ function isBox(value: unknown): value is readonly [number, number, number, numbe
   return Array.isArray(value) && value.length === 4 && value.every((part) => Number.isFinite(part));
 }
 
-/** @returns the box in pixels with two decimals, as files hold them; what is no box comes back as it is */
-export function scaleBox(
-  box: JsonValue | undefined,
-  { width, height }: { readonly width: number; readonly height: number },
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * An annotation with relative boxes as one in pixels: its boxes, and its segmentation and area where these are relative
+ * as well. What cannot be read comes back as it is, for its own reader to say so.
+ */
+export function annotationInPixels(raw: JsonObject, size: Size): JsonObject {
+  const scaled: Record<string, JsonValue> = {};
+  for (const name of ["bbox", "bboxVis"]) {
+    const box = Object.hasOwn(raw, name) ? raw[name] : undefined;
+    if (isBox(box)) scaled[name] = box.map((share, i) => inPixels(share, i % 2 === 0 ? size.width : size.height));
+  }
+  const segmentation = Object.hasOwn(raw, "segmentation") ? scaleOutlines(raw["segmentation"]!, size) : undefined;
+  if (segmentation !== undefined) {
+    scaled["segmentation"] = segmentation;
+    const { area } = raw;
+    if (typeof area === "number" && area >= 0 && area <= HIGHEST ** 2)
+      scaled["area"] = inPixels(area, size.width * size.height);
+  }
+  return Object.keys(scaled).length === 0 ? raw : { ...raw, ...scaled };
+}
+
+/** Two decimals, as files hold them. */
+function inPixels(share: number, side: number): number {
+  return Math.round(share * side * 100) / 100;
+}
+
+/** Lists around coordinates; the reader of segmentations opens no more. */
+const MOST_LISTS = 8;
+
+/**
+ * @returns undefined for a segmentation that holds anything but shares, such as a mask: it is in pixels whatever the
+ *   boxes are
+ */
+function scaleOutlines(segmentation: JsonValue, size: Size): JsonValue | undefined {
+  let value: unknown = segmentation;
+  if (typeof value === "string") {
+    try {
+      value = parseForeignJson(value);
+    } catch {
+      return undefined; // its reader says what is wrong
+    }
+  }
+  return Array.isArray(value) && value.length > 0 ? scaleList(value as readonly JsonValue[], size, 0) : undefined;
+}
+
+function scaleList(list: readonly JsonValue[], size: Size, depth: number): JsonValue[] | undefined {
+  const scaled: JsonValue[] = [];
+  for (const [i, item] of list.entries()) {
+    const next = scaleItem(item, { size, side: i % 2 === 0 ? size.width : size.height, depth });
+    if (next === undefined) return undefined;
+    scaled.push(next);
+  }
+  return scaled;
+}
+
+/** @param place the side that a number at this place of a list is a share of */
+function scaleItem(
+  item: JsonValue,
+  { size, side, depth }: { readonly size: Size; readonly side: number; readonly depth: number },
 ): JsonValue | undefined {
-  if (!isBox(box)) return box;
-  return box.map((share, i) => Math.round(share * (i % 2 === 0 ? width : height) * 100) / 100);
+  if (Array.isArray(item)) return depth < MOST_LISTS ? scaleList(item, size, depth + 1) : undefined;
+  if (typeof item === "object" && item !== null) {
+    if (!Object.hasOwn(item, "x") || !Object.hasOwn(item, "y")) return undefined;
+    const [x, y] = [shareOf(item["x"]), shareOf(item["y"])];
+    return x === undefined || y === undefined
+      ? undefined
+      : { ...item, x: inPixels(x, size.width), y: inPixels(y, size.height) };
+  }
+  const share = shareOf(item);
+  return share === undefined ? undefined : inPixels(share, side);
+}
+
+/** @returns undefined for what does not look relative */
+function shareOf(value: JsonValue | undefined): number | undefined {
+  const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+  return typeof number === "number" && number >= LOWEST && number <= HIGHEST ? number : undefined;
 }

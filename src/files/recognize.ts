@@ -58,9 +58,12 @@ const SIGNATURES: readonly Signature[] = [
   ["a PDF file", CONVERT, "%PDF-"],
   ["a NumPy file", CONVERT, "\x93NUMPY"],
   ["an HDF5 file", CONVERT, "\x89HDF\r\n\x1a\n"],
-  ["a Python pickle", "Export it as JSON.", "\x80\x04\x95"],
-  ["a Parquet file", "Export it as JSON.", "PAR1"],
-  ["an SQLite database", "Export it as JSON.", "SQLite format 3\0"],
+  ["a Python pickle", EXPORT, "\x80\x04\x95"],
+  ["a Python pickle", EXPORT, "\x80\x05\x95"],
+  // How PyTorch began its files before they were zip files.
+  ["a Python pickle", EXPORT, "\x80\x02\x8a\x0a"],
+  ["a Parquet file", EXPORT, "PAR1"],
+  ["an SQLite database", EXPORT, "SQLite format 3\0"],
   ["a Matroska or WebM video", "Cut it into single images first.", "\x1a\x45\xdf\xa3"],
 ];
 
@@ -139,8 +142,20 @@ function recognizeText(start: string): Recognized | undefined {
   return undefined;
 }
 
-/** For a text that was to be JSON and is not. @returns "received a YAML file", or what the parser said */
-export function whyNotJson(text: string, error: unknown): string {
-  const found = recognize(Buffer.from(text.slice(0, RECOGNIZED_BYTES)));
-  return found === undefined ? reasonOf(error) : `received ${found.what}`;
+/** Why a file that was to be JSON is none, and what to do about it. */
+export interface NotJson {
+  /** "received a YAML file", or what the parser said. */
+  readonly why: string;
+  readonly hint: string;
+}
+
+/**
+ * @param bytes of the file, not its text: what is no UTF-8 loses its signature as text
+ * @param error of the parser
+ * @param hint  for a file of no known kind, and for data of a kind that cannot have been meant
+ */
+export function whyNotJson(bytes: Uint8Array, error: unknown, hint: string): NotJson {
+  const found = recognize(bytes);
+  if (found === undefined) return { why: reasonOf(error), hint };
+  return { why: `received ${found.what}`, hint: found.kind === "any" ? found.advice : hint };
 }

@@ -1,10 +1,10 @@
 /** Where models are: the folders that come with the program, and the card in each. */
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { count } from "../count.js";
 import { PolyrnnError, unavailable } from "../errors.js";
 import { whyNotJson } from "../files/recognize.js";
+import { readRegularFile } from "../files/regular-file.js";
 import { describeValue, parseForeignJson } from "../foreign.js";
 import { nearestName } from "../nearest.js";
 import { describeViolation } from "../validate.js";
@@ -134,18 +134,14 @@ async function isFile(path: string): Promise<boolean> {
 export async function readCard(folder: string): Promise<ModelCard> {
   const path = join(folder, CARD_FILE);
   let card: unknown;
-  let text = "{";
+  let bytes: Uint8Array = Buffer.from("{");
   try {
-    const { size } = await stat(path);
-    if (size > MAX_CARD_BYTES) throw new Error(`it has ${count(size, "byte")}, more than ${MAX_CARD_BYTES}`);
-    text = await readFile(path, "utf8");
-    card = parseForeignJson(text);
+    const read = await readRegularFile(path, MAX_CARD_BYTES);
+    bytes = read;
+    card = parseForeignJson(read.toString("utf8"));
   } catch (error) {
-    throw unavailable(
-      `${path}: expected a model card in JSON (${whyNotJson(text, error)})`,
-      "The card is damaged. Fetch the model again.",
-      error,
-    );
+    const { why, hint } = whyNotJson(bytes, error, "The card is damaged. Fetch the model again.");
+    throw unavailable(`${path}: expected a model card in JSON (${why})`, hint, error);
   }
   const version = typeof card === "object" && card !== null && "formatVersion" in card ? card.formatVersion : undefined;
   if (version !== CARD_VERSION) {

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { count } from "../count.js";
 import { PolyrnnError, unavailable } from "../errors.js";
+import { describeValue } from "../foreign.js";
 import { describeNetwork } from "../network/build.js";
 import type { PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
@@ -13,7 +14,7 @@ import type { ModelCard } from "./card.js";
 import { findModelFolder, readCard } from "./folder.js";
 import { widenTensors } from "./quantized.js";
 import type { WeightTensor } from "./safetensors.js";
-import { firstNotFinite, parseSafetensors, readAndHash } from "./safetensors.js";
+import { firstNotFinite, parseSafetensors, readAndHash, refuseForeign } from "./safetensors.js";
 
 /** A network with all it needs to compute. */
 export interface WeightedNetwork {
@@ -114,6 +115,7 @@ async function addWeights(
   const path = join(folder, name);
   const expected = card.files[name]!;
   const { bytes, sha256 } = await readAndHash(path);
+  refuseForeign(bytes, path);
   if (sha256 !== expected.sha256 || bytes.byteLength !== expected.bytes) {
     throw unavailable(
       `${path}: expected sha256 ${expected.sha256.slice(0, 12)} (${count(expected.bytes, "byte")}) ` +
@@ -141,7 +143,7 @@ export function checkWeights(
   for (const [name, shape] of expected) {
     const tensor = weights.get(name)!;
     if (shape.join() !== tensor.shape.join()) {
-      throw misfit(`${where}: tensor ${name}`, `shape ${JSON.stringify(shape)}`, JSON.stringify(tensor.shape));
+      throw misfit(`${where}: tensor ${name}`, `shape ${describeValue(shape)}`, describeValue(tensor.shape));
     }
     const at = firstNotFinite(tensor.values);
     if (at >= 0) throw misfit(`${where}: tensor ${name}`, "finite values", `${tensor.values[at]!} at position ${at}`);

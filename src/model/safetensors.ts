@@ -5,10 +5,11 @@
  * every platform the engines exist for, and are viewed in place.
  */
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
 import { count } from "../count.js";
 import type { PolyrnnError } from "../errors.js";
 import { cannotWrite, missingInput, reasonOf, unavailable } from "../errors.js";
+import { recognize } from "../files/recognize.js";
+import { openRegularFile } from "../files/regular-file.js";
 import { describeValue, parseForeignJson } from "../foreign.js";
 import { bfloatsToFloats, floatsToHalves, halvesToFloats } from "./float16.js";
 
@@ -72,7 +73,7 @@ export async function readSafetensors(
  * @throws E_MISSING, or E_UNAVAILABLE above 2 GiB
  */
 export async function readAndHash(path: string): Promise<{ readonly bytes: Uint8Array; readonly sha256: string }> {
-  const file = await open(path, "r").catch((error: unknown) => {
+  const file = await openRegularFile(path).catch((error: unknown) => {
     throw missingInput(
       `${path}: expected a safetensors file but it cannot be opened (${reasonOf(error)})`,
       "Check the path and its permissions.",
@@ -108,8 +109,9 @@ export async function readAndHash(path: string): Promise<{ readonly bytes: Uint8
 
 /** @param where name of the file, for messages */
 export function parseSafetensors(bytes: Uint8Array, where: string): SafetensorsFile {
+  refuseForeign(bytes, where);
   if (bytes.byteLength < 8) throw bad(where, "at least 8 bytes", `${bytes.byteLength}`);
-  const headerBytes = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  const headerBytes = headerLength(bytes);
   const limit = Math.min(MAX_HEADER_BYTES, bytes.byteLength - 8);
   if (headerBytes > BigInt(limit))
     throw bad(where, `a header of at most ${count(limit, "byte")}`, `a header length of ${headerBytes}`);
@@ -128,6 +130,29 @@ export function parseSafetensors(bytes: Uint8Array, where: string): SafetensorsF
     entries.map(({ name, dtype, shape, begin, end }) => [name, { dtype, shape, bytes: data.subarray(begin, end) }]),
   );
   return { tensors, metadata };
+}
+
+/** A header begins with its length, which every other known file would begin with terabytes of. */
+const LEAST_FOREIGN_LENGTH = 2n ** 40n;
+const FROM_PYTHON = "Write the weights with the safetensors package, which PyTorch, Keras and NumPy have a part of.";
+/** Files that weights come in. */
+const WEIGHT_FILES: readonly string[] = ["a zip file", "an HDF5 file", "a NumPy file", "a Python pickle"];
+
+/** @throws E_UNAVAILABLE for a file of another kind, with its name. Asked before the hash: that one would be wrong, too */
+export function refuseForeign(bytes: Uint8Array, where: string): void {
+  const isLength = bytes.byteLength >= 8 && headerLength(bytes) < LEAST_FOREIGN_LENGTH;
+  const found = isLength ? undefined : recognize(bytes);
+  if (found === undefined) return;
+  const advice = WEIGHT_FILES.includes(found.what)
+    ? FROM_PYTHON
+    : found.kind === "any"
+      ? found.advice
+      : "Name the safetensors file itself.";
+  throw unavailable(`${where}: expected a safetensors file but received ${found.what}`, advice);
+}
+
+function headerLength(bytes: Uint8Array): bigint {
+  return new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
 }
 
 function parseHeader(bytes: Uint8Array, where: string): object {

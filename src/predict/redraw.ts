@@ -11,7 +11,7 @@
  */
 import type { CropFrame } from "../crop/crop.js";
 import type { EncodedBatch } from "../engine/engine.js";
-import { cellToIndex, CLASS_COUNT, gridToImagePoint, imagePointToCell } from "../geometry/grid.js";
+import { cellToIndex, CLASS_COUNT, EOS, gridToImagePoint, imagePointToCell } from "../geometry/grid.js";
 import { signedArea } from "../geometry/ring.js";
 import type { ImagePoint, Ring } from "../types.js";
 import { hasMap, mapOf } from "./candidates.js";
@@ -60,26 +60,70 @@ export interface Redrawn {
   readonly moved: number;
 }
 
+/** One of the rings that are redrawn together. */
+export interface RedrawRequest {
+  /** Row of the batch. */
+  readonly row: number;
+  readonly frame: CropFrame;
+  readonly task: Omit<RedrawTask, "signal">;
+}
+
 /** @param encoded a batch of one crop before its first step; it stays as it is */
 export async function redrawRing(encoded: EncodedBatch, frame: CropFrame, task: RedrawTask): Promise<Redrawn> {
-  if (task.give === "all" || task.ring.length === 0) return drawAnew(encoded, frame, task);
-  if (signedArea(task.ring) >= 0) return redrawClockwise(encoded, frame, task);
+  const [redrawn] = await redrawRings(encoded, [{ row: 0, frame, task }], task.signal);
+  return redrawn!;
+}
+
+/**
+ * Several rings of one batch. Each comes out as it would alone.
+ * @param encoded a batch before its first step; it stays as it is
+ * @param signal  as in the task of a single one
+ * @returns       one per request, in order
+ */
+export async function redrawRings(
+  encoded: EncodedBatch,
+  requests: readonly RedrawRequest[],
+  signal?: AbortSignal,
+): Promise<Redrawn[]> {
+  const plans = requests.map(({ row, frame, task }) => planOf({ encoded, row, frame }, task));
+  const sequences = await force(encoded, plans, signal);
+  return plans.map(({ finish }, at) => finish(sequences[at]!));
+}
+
+/** One row of a batch and where its crop lies. */
+interface Place {
+  readonly encoded: EncodedBatch;
+  readonly row: number;
+  readonly frame: CropFrame;
+}
+
+/** What is forced, and what becomes of the sequence that follows from it. */
+interface Plan extends Pick<RedrawTask, "maxSteps" | "candidate"> {
+  readonly row: number;
+  /** At least one cell. */
+  readonly prefix: readonly number[];
+  /** @param cells the whole sequence, what was forced included */
+  readonly finish: (cells: readonly number[]) => Redrawn;
+}
+
+function planOf(place: Place, task: RedrawRequest["task"]): Plan {
+  if (task.give === "all" || task.ring.length === 0) return planAnew(place, task);
+  if (signedArea(task.ring) >= 0) return planClockwise(place, task);
   // The network only knows clockwise rings.
   const last = task.ring.length - 1;
-  const redrawn = await redrawClockwise(encoded, frame, {
+  const plan = planClockwise(place, {
     ...task,
     ring: [...task.ring].reverse(),
     pins: task.pins.map((pin) => last - pin),
     moved: last - task.moved,
   });
-  const back = redrawn.ring.length - 1;
+  return { ...plan, finish: (cells) => turnedBack(plan.finish(cells)) };
+}
+
+function turnedBack({ ring, kept, pins, moved }: Redrawn): Redrawn {
+  const back = ring.length - 1;
   const turned = (indexes: readonly number[]): number[] => indexes.map((index) => back - index).reverse();
-  return {
-    ring: [...redrawn.ring].reverse(),
-    kept: turned(redrawn.kept),
-    pins: turned(redrawn.pins),
-    moved: back - redrawn.moved,
-  };
+  return { ring: [...ring].reverse(), kept: turned(kept), pins: turned(pins), moved: back - moved };
 }
 
 /** Expected IoU of a ring, 0..1; undefined where the network has no mask or the ring is none. */
@@ -88,36 +132,51 @@ export function scoreOfRing(encoded: EncodedBatch, frame: CropFrame, ring: Ring)
   return Math.round(expectedIoUOfRing(ring, frame, mapOf(encoded, 0)) * 1e4) / 1e4;
 }
 
-async function drawAnew(
-  encoded: EncodedBatch,
-  frame: CropFrame,
-  { candidate, maxSteps, signal }: RedrawTask,
-): Promise<Redrawn> {
-  const starts = firstVertices(encoded.firstVertexLogits, 0, candidate + 1);
-  const first = starts[Math.min(candidate, starts.length - 1)] ?? bestFirstVertices(encoded)[0]!;
-  const cells = await force(encoded, [first], { maxSteps, candidate: 0, ...(signal !== undefined && { signal }) });
-  const { ring } = sequenceToRing(cells, frame, hasMap(encoded) ? mapOf(encoded, 0) : undefined);
-  return { ring, kept: [], pins: [], moved: 0 };
+function planAnew({ encoded, row, frame }: Place, { candidate, maxSteps }: RedrawRequest["task"]): Plan {
+  const starts = firstVertices(encoded.firstVertexLogits, row, candidate + 1);
+  const first = starts[Math.min(candidate, starts.length - 1)] ?? bestFirstVertices(encoded)[row]!;
+  return {
+    row,
+    prefix: [first],
+    maxSteps,
+    candidate: 0,
+    finish: (cells) => {
+      const { ring } = sequenceToRing(cells, frame, hasMap(encoded) ? mapOf(encoded, row) : undefined);
+      return { ring, kept: [], pins: [], moved: 0 };
+    },
+  };
 }
 
-async function redrawClockwise(encoded: EncodedBatch, frame: CropFrame, task: RedrawTask): Promise<Redrawn> {
-  const { ring, moved } = task;
+function planClockwise(place: Place, task: RedrawRequest["task"]): Plan {
+  const { ring, maxSteps, candidate } = task;
   const size = ring.length;
   const { start, dropped } = wayOf(task);
   // Turned so that it begins behind what is redrawn and ends with the moved vertex.
   const keptFrom = Array.from({ length: size - dropped }, (_, at) => (start + at) % size);
   const prefix = cellsOf(
     keptFrom.map((index) => ring[index]!),
-    frame,
+    place.frame,
   );
-  const cells = await force(encoded, prefix, task);
-  const way = place(cells, prefix.length, { encoded, frame });
-  const pinned = new Set([...task.pins, moved]);
+  const finish = (cells: readonly number[]): Redrawn => joined(keptFrom, pointsFrom(cells, prefix.length, place), task);
+  return { row: place.row, prefix, maxSteps, candidate, finish };
+}
+
+/** @param keptFrom indexes into the old ring of the vertices that stay; the way comes behind them */
+function joined(
+  keptFrom: readonly number[],
+  way: readonly ImagePoint[],
+  { ring, pins, moved }: RedrawRequest["task"],
+): Redrawn {
+  const pinned = new Set([...pins, moved]);
+  // As in every ring that is predicted, no vertex of the way equals its neighbor.
+  const ends = { before: ring[keptFrom.at(-1)!]!, behind: ring[keptFrom[0]!]! };
+  const apart = way.filter((point, at) => !isSame(point, way[at - 1] ?? ends.before));
+  while (apart.length > 0 && isSame(apart.at(-1)!, ends.behind)) apart.pop();
   // Turned back: the first vertex that stays is the one that stood first before.
   const offset = Math.max(0, keptFrom.indexOf(Math.min(...keptFrom)));
   const vertices = [
     ...keptFrom.map((index) => ({ point: ring[index]!, isKept: true, isPinned: pinned.has(index), index })),
-    ...way.map((point) => ({ point, isKept: false, isPinned: false, index: -1 })),
+    ...apart.map((point) => ({ point, isKept: false, isPinned: false, index: -1 })),
   ];
   const turned = [...vertices.slice(offset), ...vertices.slice(0, offset)];
   const where = (test: (vertex: (typeof turned)[number]) => boolean): number[] =>
@@ -130,8 +189,12 @@ async function redrawClockwise(encoded: EncodedBatch, frame: CropFrame, task: Re
   };
 }
 
+function isSame(a: ImagePoint, b: ImagePoint): boolean {
+  return a.x === b.x && a.y === b.y;
+}
+
 /** @returns the first vertex that stays behind the way, and how many between it and the moved one are dropped */
-function wayOf({ ring, pins, moved, give, length }: RedrawTask): { start: number; dropped: number } {
+function wayOf({ ring, pins, moved, give, length }: RedrawRequest["task"]): { start: number; dropped: number } {
   const size = ring.length;
   if (give === "tail") return { start: 0, dropped: size - 1 - moved };
   const pinned = new Set(pins);
@@ -148,34 +211,51 @@ function cellsOf(points: readonly ImagePoint[], { window }: CropFrame): number[]
     .filter((cell, at, cells) => at === 0 || cell !== cells[at - 1]);
 }
 
-/** Takes what is forced while it lasts, then what the network proposes. */
+/** Takes what is forced while it lasts, then what the network proposes, up to the limit. */
 class Forced implements DecodingRule<Forced> {
-  constructor(private readonly prefix: readonly number[]) {}
+  constructor(
+    private readonly prefix: readonly number[],
+    private readonly limit: number,
+  ) {}
 
   decide(cells: readonly number[], proposed: number): Decision<Forced> {
-    return { taken: this.prefix[cells.length] ?? proposed };
+    return { taken: cells.length >= this.limit ? EOS : (this.prefix[cells.length] ?? proposed) };
   }
 }
 
-/** @returns the whole sequence, what was forced included */
+/** @returns the whole sequences, what was forced included */
 async function force(
   encoded: EncodedBatch,
-  prefix: readonly number[],
-  { maxSteps, candidate, signal }: Pick<RedrawTask, "maxSteps" | "candidate" | "signal">,
-): Promise<readonly number[]> {
-  let step = 0;
-  // The step that sees all that is forced chooses among its best classes; those after it take the best.
-  const choose: Chooser = (logits, row) => {
-    step++;
-    return step === prefix.length && candidate > 0 ? nextBest(logits, row, candidate) : chooseBest(logits, row);
+  plans: readonly Plan[],
+  signal: AbortSignal | undefined,
+): Promise<(readonly number[])[]> {
+  const sequences = plans.map((): readonly number[] => []);
+  const run = async (members: readonly number[], choose: Chooser): Promise<void> => {
+    const forced = members.map((at) => plans[at]!);
+    const polygons = await decodeLoop(
+      encoded.select(forced.map(({ row }) => row)),
+      // As many cells as the loop would allow each of them alone.
+      forced.map(({ prefix, maxSteps }) => [new Forced(prefix, prefix.length + maxSteps + 1)]),
+      {
+        maxSteps: Math.max(...forced.map(({ prefix, maxSteps }) => prefix.length + maxSteps)),
+        firsts: forced.map(({ prefix }) => prefix[0]!),
+        choose,
+        ...(signal !== undefined && { signal }),
+      },
+    );
+    for (const { crop, sequence } of polygons) sequences[members[crop]!] = sequence.cells;
   };
-  const [polygon] = await decodeLoop(encoded.select([0]), [[new Forced(prefix)]], {
-    maxSteps: prefix.length + maxSteps,
-    firsts: [prefix[0]!],
-    choose,
-    ...(signal !== undefined && { signal }),
-  });
-  return polygon!.sequence.cells;
+  const best = plans.flatMap(({ candidate }, at) => (candidate === 0 ? [at] : []));
+  if (best.length > 0) await run(best, chooseBest);
+  for (const [at, { prefix, candidate }] of plans.entries())
+    if (candidate > 0) await run([at], nextBestAt(prefix.length, candidate));
+  return sequences;
+}
+
+/** The step that sees all that is forced chooses among its best classes; those after it take the best. */
+function nextBestAt(last: number, candidate: number): Chooser {
+  let step = 0;
+  return (logits, row) => (++step === last ? nextBest(logits, row, candidate) : chooseBest(logits, row));
 }
 
 /** The class that is `place` behind the best. Each that is passed over is taken out. */
@@ -186,12 +266,8 @@ function nextBest(logits: Float32Array, row: number, place: number): ReturnType<
 }
 
 /** Image points of the cells from `from` on, within the box. The cells before them steer where these are placed. */
-function place(
-  cells: readonly number[],
-  from: number,
-  { encoded, frame }: { readonly encoded: EncodedBatch; readonly frame: CropFrame },
-): ImagePoint[] {
-  const map = hasMap(encoded) ? mapOf(encoded, 0) : undefined;
+function pointsFrom(cells: readonly number[], from: number, { encoded, row, frame }: Place): ImagePoint[] {
+  const map = hasMap(encoded) ? mapOf(encoded, row) : undefined;
   const placed =
     map !== undefined && isFineMap(map)
       ? placeOnFineMap(cells, map, fitOf(cells, frame, map).candidateScore)

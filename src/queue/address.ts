@@ -4,7 +4,7 @@
  */
 import { PolyrnnError, reasonOf, usageError } from "../errors.js";
 import { cutText } from "../foreign.js";
-import { hideSecrets, Secret, secretAddress } from "../secret.js";
+import { hideSecrets, Secret } from "../secret.js";
 
 const HINT =
   "Write redis://HOST:6379, or rediss://USER:PASSWORD@HOST:6380/0 for TLS; " +
@@ -22,10 +22,10 @@ export interface RedisAddress {
 }
 
 /** @throws E_USAGE without repeating what was received, because it may hold a password */
-export function parseRedisAddress(text: string): RedisAddress {
+export function parseRedisAddress(address: Secret): RedisAddress {
   let url: URL;
   try {
-    url = new URL(text);
+    url = new URL(address.open());
   } catch {
     throw usageError("--queue: expected an address of a Redis server but received text that is no address", HINT);
   }
@@ -67,7 +67,8 @@ function decoded(part: string): string {
  * The address of the image folder, from which workers fetch. A query, such as a signature, goes with every image.
  * @throws E_USAGE without repeating what was received, because it may hold a password
  */
-export function parseImageAddress(text: string): Secret {
+export function parseImageAddress(address: Secret): Secret {
+  const text = address.open();
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:")) {
     throw usageError(
@@ -75,7 +76,7 @@ export function parseImageAddress(text: string): Secret {
       "Give the address of the folder that holds the images.",
     );
   }
-  return secretAddress(text);
+  return address;
 }
 
 /** Characters of a reason that is told: whoever writes to the server decides what it says. */

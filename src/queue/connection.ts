@@ -147,6 +147,12 @@ function refused({ address, afterwards }: Asked, error: unknown): PolyrnnError {
       "Correct them in the address; special characters are written as %-escapes.",
     );
   }
+  if (reason.startsWith("WRONGTYPE")) {
+    return unavailable(
+      `${address.shown}: expected our keys (${KEY_PREFIX}:...) but one of them is another program's: ${reason}`,
+      `Name another database of the server, such as ${address.shown.replace(/\/\d+$/, "")}/1. ${afterwards}`,
+    );
+  }
   return unavailable(
     `${address.shown}: the server answered with an error: ${reason}`,
     `Check the Redis server. ${afterwards}`,

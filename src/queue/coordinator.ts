@@ -14,11 +14,13 @@
  *
  * Above 300 lines because the life of a job, from enqueued to journaled or failed, is followed in one place.
  */
+import { stat } from "node:fs/promises";
 import { BATCH_SIZES } from "../annotate/local-predictor.js";
 import type { AnnotateHost } from "../annotate/options.js";
 import type { PredictedInstance } from "../annotate/predict-batch.js";
 import type { OpenPredictor, Predictor, PredictRequest } from "../annotate/predictor.js";
 import { count } from "../count.js";
+import { usageError } from "../errors.js";
 import type { Model } from "../model/model.js";
 import type { PredictingEngine } from "../runs/run-file.js";
 import type { Secret } from "../secret.js";
@@ -66,6 +68,7 @@ const [FIRST_NOTE_POLLS, NEXT_NOTE_POLLS] = [5, 60];
 /** @returns the predictor for `annotate`; it connects when the model is loaded */
 export function openQueuePredictor(options: QueueRunOptions): OpenPredictor {
   return async (model, { images, resume }, host): Promise<Predictor> => {
+    await refuseFile(images);
     const connection = await connectToQueue({
       ...options,
       afterwards: "What was journaled is kept, and the same command with --resume goes on.",
@@ -100,6 +103,15 @@ export function openQueuePredictor(options: QueueRunOptions): OpenPredictor {
       },
     };
   };
+}
+
+/** @throws E_USAGE for a zip file, a list or one image: workers find images by their place below a folder */
+async function refuseFile(images: string): Promise<void> {
+  if ((await stat(images)).isDirectory()) return;
+  throw usageError(
+    `--queue: expected a folder of images that workers have as well, received a file (${images})`,
+    "Unpack the images, or name the folder they lie in.",
+  );
 }
 
 /** What the coordinator of one run works with. */

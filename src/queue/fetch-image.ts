@@ -190,15 +190,18 @@ async function save(response: IncomingMessage, path: string, maxBytes: number): 
       `expected at most ${count(maxBytes, "byte")} but received ${bytes}. Raise --max-image-bytes.`,
     );
   };
+  const encoding = response.headers["content-encoding"] ?? "identity";
+  if (!/^\s*identity\s*$/i.test(encoding))
+    throw new Refusal("image-unreadable", `${NO_IMAGE} one that the server has compressed once more. ${LOOK}`);
   const announced = Number(response.headers["content-length"] ?? 0);
   if (announced > maxBytes) throw tooLarge(String(announced));
-  const file = await open(path, "wx", 0o600);
+  const file = await open(path, "wx", 0o600).catch(noRoom);
   try {
     let bytes = 0;
     for await (const chunk of response as AsyncIterable<Buffer>) {
       bytes += chunk.length;
       if (bytes > maxBytes) throw tooLarge("more");
-      await file.appendFile(chunk);
+      await file.appendFile(chunk).catch(noRoom);
     }
     if (!response.complete)
       throw new Refusal(
@@ -209,6 +212,16 @@ async function save(response: IncomingMessage, path: string, maxBytes: number): 
   } finally {
     await file.close();
   }
+}
+
+/** The worker's own disk is at fault, and not the server. @throws Refusal */
+function noRoom(error: unknown): never {
+  throw new Refusal(
+    "image-unreadable",
+    `expected to keep the image in the worker's temporary folder, received ${(error as NodeJS.ErrnoException).code ?? reasonOf(error)}. ` +
+      "Make room there, or name another one with TMPDIR.",
+    true,
+  );
 }
 
 /** Addresses often carry a signature or a password. */

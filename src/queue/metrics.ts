@@ -1,8 +1,8 @@
 /** What a worker counts, and the Prometheus text endpoint that shows it. */
-import type { Server } from "node:http";
 import { createServer } from "node:http";
 import { Counter, Gauge, Registry } from "prom-client";
 import { cannotWrite, reasonOf } from "../errors.js";
+import { listen, REQUEST_LIMITS, targetOf } from "../serve.js";
 import type { JobResult } from "./job.js";
 
 export type JobFate = "done" | "failed" | "rejected" | "given-back";
@@ -76,8 +76,8 @@ export interface MetricsEndpoint {
 export async function serveMetrics(registry: Registry, host: string, port: number): Promise<MetricsEndpoint> {
   // Scrapes that come while one is answered get the same answer: each of them asks Redis.
   let answer: Promise<string> | undefined;
-  const server = createServer(LIMITS, (request, response) => {
-    const path = pathOf(request.url);
+  const server = createServer(REQUEST_LIMITS, (request, response) => {
+    const path = targetOf(request.url)?.pathname;
     if (path === undefined) {
       response.writeHead(400, PLAIN).end("Expected a path such as /metrics.\n");
       return;
@@ -98,7 +98,6 @@ export async function serveMetrics(registry: Registry, host: string, port: numbe
       },
     );
   });
-  server.maxConnections = MOST_CONNECTIONS;
   try {
     await listen(server, host, port);
   } catch (error) {
@@ -122,29 +121,3 @@ export async function serveMetrics(registry: Registry, host: string, port: numbe
 }
 
 const PLAIN = { "content-type": "text/plain" };
-/** Milliseconds and bytes that a client may take. A scrape is one line and a few headers. */
-const LIMITS = {
-  headersTimeout: 5_000,
-  requestTimeout: 10_000,
-  keepAliveTimeout: 5_000,
-  connectionsCheckingInterval: 1_000,
-  maxHeaderSize: 8_192,
-};
-const MOST_CONNECTIONS = 64;
-
-/** @returns undefined for what is no path: the request line may hold anything */
-function pathOf(target = ""): string | undefined {
-  const base = "http://worker";
-  return URL.canParse(target, base) ? new URL(target, base).pathname : undefined;
-}
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      // Later trouble, such as too many open files, costs a connection and not the worker.
-      server.off("error", reject).on("error", () => undefined);
-      resolve();
-    });
-  });
-}

@@ -5,7 +5,7 @@
  * Names in jobs are data from outside. An image lies inside the worker's image folder, or is fetched into a temporary
  * one; nothing beyond the image folder is opened, whatever links lie in it.
  */
-import { realpath, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { PredictedInstance } from "../annotate/predict-batch.js";
 import { predictInstances } from "../annotate/predict-batch.js";
@@ -13,20 +13,18 @@ import { StageClock } from "../annotate/summary.js";
 import type { CropResult } from "../crop/crop.js";
 import type { CropSource } from "../crop/read-crops.js";
 import { readCrops } from "../crop/read-crops.js";
-import { reasonOutside } from "../dataset/image-names.js";
-import { receivedOf } from "../errors.js";
-import { isInside } from "../files/folders.js";
 import type { BatchDecoder } from "../predict/outline.js";
-import type { FailReason, Instance } from "../types.js";
+import type { Instance } from "../types.js";
 import type { FetchLimits } from "./fetch-image.js";
 import { makeFetchFolder } from "./fetch-folders.js";
 import { fetchImage } from "./fetch-image.js";
 import type { Job, JobImage, JobInstance, JobOutcome, JobResult } from "./job.js";
 import { JOB_VERSION, MOST_INSTANCES } from "./job.js";
+import type { WorkerImages } from "./worker-images.js";
 
 export interface ImageAccess extends FetchLimits {
-  /** Folder that paths in jobs are relative to. */
-  readonly folder: string;
+  /** Where paths in jobs lead. */
+  readonly images: WorkerImages;
   /** True: a passing failure counts as one of the image, because nobody will try again. */
   readonly isLastAttempt: boolean;
 }
@@ -127,27 +125,10 @@ async function* openJobImages(
   for (const image of job.images) {
     const location =
       "path" in image
-        ? await locateInside(access.folder, image.path)
+        ? await access.images.locate(image.path)
         : await fetchInto(await files.next(), image.address, access);
     yield { image: sizeOf(image), location, instances: image.instances.map(toInstance) };
   }
-}
-
-async function locateInside(folder: string, path: string): Promise<Location> {
-  const outside = reasonOutside(path);
-  if (outside !== undefined) return failOutside(path, outside);
-  const full = join(folder, path);
-  try {
-    if (!isInside(await realpath(folder), await realpath(full)))
-      return failOutside(path, "a link that leads out of it");
-  } catch {
-    return failed(
-      "image-missing",
-      `${full}: expected an image file, received no file. ` +
-        "Check that the worker's --images is the folder the run was started with.",
-    );
-  }
-  return { kind: "file", path: full };
 }
 
 async function fetchInto(path: string, address: string, access: ImageAccess): Promise<Location> {
@@ -157,18 +138,6 @@ async function fetchInto(path: string, address: string, access: ImageAccess): Pr
   if (access.stop?.aborted === true || (fetched.isTransient && !access.isLastAttempt))
     throw new Error(fetched.failure.message);
   return { kind: "failed", failure: fetched.failure };
-}
-
-function failOutside(path: string, received: string): Location {
-  return failed(
-    "image-outside",
-    `image ${receivedOf(path)}: expected a path inside the worker's image folder, received ${received}. ` +
-      "It was not opened.",
-  );
-}
-
-function failed(reason: FailReason, message: string): Location {
-  return { kind: "failed", failure: { reason, message } };
 }
 
 function sizeOf({ width, height }: JobImage): CropSource["image"] {

@@ -33,6 +33,7 @@ import type { MetricsEndpoint } from "./metrics.js";
 import { serveMetrics, WorkerMetrics } from "./metrics.js";
 import { cutJob, predictJob } from "./predict-job.js";
 import { hideWorker, RENEW_CARD_MS, showWorker } from "./presence.js";
+import { WorkerImages } from "./worker-images.js";
 
 export interface WorkerOptions extends FetchLimits {
   readonly queue: RedisAddress;
@@ -124,10 +125,12 @@ class JobWorker {
   private readonly metrics: WorkerMetrics;
   private readonly atDecoder: Gate;
   private readonly trouble: TroubleLog;
+  private readonly images: WorkerImages;
   private counts = { jobs: 0, rejected: 0, givenBack: 0 };
 
   constructor(private readonly setup: WorkerSetup) {
-    const { host, connection, model, decoder } = setup;
+    const { options, host, connection, model, decoder } = setup;
+    this.images = new WorkerImages(options.images);
     this.atDecoder = new Gate(decoder.batchesAtOnce);
     this.queue = new Queue(queueNameOf(model.hash), {
       connection: connection.client,
@@ -223,10 +226,10 @@ class JobWorker {
 
   private async process(bull: BullJob, token: string | undefined): Promise<JobResult> {
     const job = this.receive(bull);
-    const { images: folder, maxBytes, timeoutMs, allowPrivateAddresses } = this.setup.options;
+    const { maxBytes, timeoutMs, allowPrivateAddresses } = this.setup.options;
     const isLastAttempt = bull.attemptsMade + 1 >= job.attempts;
     const { signal } = this.setup.host;
-    const access = { folder, maxBytes, timeoutMs, allowPrivateAddresses, isLastAttempt, stop: signal };
+    const access = { images: this.images, maxBytes, timeoutMs, allowPrivateAddresses, isLastAttempt, stop: signal };
     const cut = await cutJob(job, access).catch(async (error: unknown) => {
       if (signal.aborted) await this.giveBack(bull, token);
       throw error;

@@ -1,9 +1,9 @@
 /** The output folder of an evaluation or a click simulation: the names of its files, and what it must be to be used. */
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { count } from "../count.js";
 import { cannotWrite, PolyrnnError, reasonOf, usageError } from "../errors.js";
-import { makeFolder, removeLeftovers } from "../files/atomic-file.js";
+import { makeFolder, removeLeftovers, toWriteError, writeAtomic } from "../files/atomic-file.js";
 import { folderNotEmpty, realPathOf, takeBackFolder } from "../files/folders.js";
 
 export const REPORT_JSON = "report.json";
@@ -15,6 +15,12 @@ export const INSTANCES_FILE = "instances.csv";
 export const CLICKS_FILE = "clicks.csv";
 /** The polygons a click simulation begins with, as a COCO file. */
 export const AUTOMATIC_FILE = "automatic.json";
+/**
+ * Lies in the folder while a report is written. A folder that a kill has left is known by it: people may have files of
+ * the other names.
+ */
+const UNFINISHED_FILE = "report.unfinished";
+const UNFINISHED_TEXT = "A report was being written here. The same polyrnn command replaces what is there of it.\n";
 
 /**
  * Everything that is ever written there. Each is replaced when its successor is whole, so a failed evaluation leaves an
@@ -27,6 +33,7 @@ const OWN_FILES: readonly string[] = [
   INSTANCES_FILE,
   CLICKS_FILE,
   AUTOMATIC_FILE,
+  UNFINISHED_FILE,
 ];
 
 /** Where an evaluation goes when the user does not say: a folder beside the predictions. */
@@ -35,10 +42,10 @@ export function defaultReportFolder(predictions: string): string {
 }
 
 /**
- * Makes the folder ready.
+ * Makes the folder ready; `finishReportFolder` ends what begins here.
  * @param inputs files that are never written over
- * @returns what to call when there will be no report: a folder that was empty holds none of its files then, and one
- *   that was not there is gone
+ * @returns what to call when there will be no report: a folder that was empty, or that a kill had left, holds none of
+ *   its files then, and one that was not there is gone
  * @throws E_USAGE when an input is one of the files to be written; E_OUT_NOT_EMPTY without `force`; E_WRITE
  */
 export async function prepareReportFolder(
@@ -57,13 +64,17 @@ export async function prepareReportFolder(
   }
   try {
     const made = await makeFolder(out);
-    await removeLeftovers(out, OWN_FILES);
+    await removeLeftovers(out, [UNFINISHED_FILE]);
+    const isUnfinished = (await readdir(out)).includes(UNFINISHED_FILE);
+    if (isUnfinished) await removeLeftovers(out, OWN_FILES);
     const names = await readdir(out);
-    // Its own files without the one that is written last: a report that was cut off by a kill.
-    const isCutOff = !names.includes(REPORT_JSON) && names.every((name) => OWN_FILES.includes(name));
+    // Without the file that is written last, what was begun is no report.
+    const isCutOff = isUnfinished && !names.includes(REPORT_JSON) && names.every((name) => OWN_FILES.includes(name));
     if (names.length > 0 && !isCutOff && !force) throw notEmpty(out, names);
+    await writeAtomic(join(out, UNFINISHED_FILE), UNFINISHED_TEXT);
     // An earlier report is replaced file by file, and stays where there is no new one.
-    return names.length > 0 ? () => Promise.resolve() : () => takeBackFolder(out, made, OWN_FILES);
+    const written = names.length > 0 && !isCutOff ? [UNFINISHED_FILE] : OWN_FILES;
+    return () => takeBackFolder(out, made, written);
   } catch (error) {
     if (error instanceof PolyrnnError) throw error;
     throw cannotWrite(
@@ -72,6 +83,14 @@ export async function prepareReportFolder(
       error,
     );
   }
+}
+
+/** Says that the report is whole. @throws E_WRITE */
+export async function finishReportFolder(out: string): Promise<void> {
+  const path = join(out, UNFINISHED_FILE);
+  await rm(path, { force: true }).catch((error: unknown) => {
+    throw toWriteError(path, error);
+  });
 }
 
 function notEmpty(out: string, names: readonly string[]): PolyrnnError {

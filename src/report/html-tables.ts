@@ -228,10 +228,46 @@ function publishedCells(
 ): Fragment[] {
   if (published === undefined) return [];
   const row =
-    match === "area" && threshold !== null
+    (match === "area" || match === "worst") && threshold !== null
       ? undefined
       : published.rows.find((candidate) => candidate.threshold === threshold);
   return [oneDecimal(row?.clicks), row === undefined ? NOTHING : ratio(row.iou / 100)];
+}
+
+/** Simulated annotators, and people where a review was given. */
+export function effortTable({ effort, reviewed, match, choice }: ClickReport): Markup {
+  if (effort.length === 0) return html``;
+  const rule = choice === undefined ? match : `${match}, network's way ${choice}`;
+  return table(
+    reviewed === undefined
+      ? "Simulated work; a reviewed run (--reviewed) puts what people did beside it"
+      : [
+          html`Simulated and measured work, on instances accepted or edited in the review of ${shownText(reviewed)}; `,
+          "IoU with the ground truth",
+        ],
+    [
+      { head: "Annotator", isText: true },
+      { head: "Instances" },
+      { head: "Clicks, mean" },
+      { head: "Median" },
+      { head: "Proposals taken" },
+      { head: "Left" },
+      { head: "IoU before" },
+      { head: "IoU after" },
+      { head: "Seconds, median" },
+    ],
+    effort.map((row) => [
+      row.who === "measured" ? "people, measured" : `simulated (${rule}), T = ${row.threshold ?? NOTHING}`,
+      whole(row.instances),
+      row.clicksMean.toFixed(2),
+      row.clicksMedian,
+      row.redrawTaken === null ? NOTHING : whole(row.redrawTaken),
+      row.redrawLeft === null ? NOTHING : whole(row.redrawLeft),
+      ratio(row.iouBefore),
+      ratio(row.iouAfter),
+      row.secondsMedian === null ? NOTHING : oneDecimal(row.secondsMedian),
+    ]),
+  );
 }
 
 export function nocTable(clicks: ClickReport): Markup {

@@ -22,6 +22,7 @@ import {
 import {
   classTable,
   methodTable,
+  effortTable,
   nocTable,
   oneClassTable,
   publishedMethods,
@@ -149,6 +150,7 @@ function clickSection({ clicks, methods, inputs }: EvaluationReport): Markup {
 ${thresholdTable(clicks, methods[0], inputs.published === true)}
 ${oneClassTable(clicks, inputs.published === true)}
 ${nocTable(clicks)}
+${effortTable(clicks)}
 <p class="note">${perClick}${oneDecimal(clicks.wallSeconds)} s in all${on}.</p>`;
 }
 

@@ -209,6 +209,8 @@ function clickSections(clicks: ClickReport, isPublished: boolean): string[] {
     ...cars(clicks, isPublished),
     "",
     ...corrections(clicks),
+    "",
+    ...efforts(clicks),
   ];
 }
 
@@ -306,10 +308,50 @@ function corrections({ noc, iouAfterClicks, curveThreshold }: ClickReport): stri
   ];
 }
 
-/** None without a table. Published thresholds are distances and say nothing about an area. */
+function efforts({ effort, reviewed, match, choice }: ClickReport): string[] {
+  if (effort.length === 0) return [];
+  const rule = choice === undefined ? match : `${match}, network's way ${choice}`;
+  return [
+    reviewed === undefined ? "### Simulated work" : "### Simulated and measured work",
+    "",
+    ...table(
+      [
+        "Annotator",
+        "Instances",
+        "Clicks, mean",
+        "Median",
+        "Proposals taken",
+        "Left",
+        "IoU before",
+        "IoU after",
+        "Seconds, median",
+      ],
+      effort.map((row) => [
+        row.who === "measured" ? "people, measured" : `simulated (${rule}), T = ${row.threshold ?? NOTHING}`,
+        whole(row.instances),
+        row.clicksMean.toFixed(2),
+        String(row.clicksMedian),
+        row.redrawTaken === null ? NOTHING : whole(row.redrawTaken),
+        row.redrawLeft === null ? NOTHING : whole(row.redrawLeft),
+        ratio(row.iouBefore),
+        ratio(row.iouAfter),
+        row.secondsMedian === null ? NOTHING : oneDecimal(row.secondsMedian),
+      ]),
+    ),
+    "",
+    reviewed === undefined
+      ? "A reviewed run (--reviewed) puts what people did beside it."
+      : `Only instances that were accepted or edited in the review of ${plainText(reviewed)}; IoU with the ground truth.`,
+  ];
+}
+
+/** None without a table. Published thresholds are those of annotators who walk along the ring, and distances. */
 function publishedCells(table: PublishedClickTable | undefined, threshold: number, match: ClickMatch): string[] {
   if (table === undefined) return [];
-  const row = match === "area" ? undefined : table.rows.find((published) => published.threshold === threshold);
+  const row =
+    match === "area" || match === "worst"
+      ? undefined
+      : table.rows.find((published) => published.threshold === threshold);
   return row === undefined ? [NOTHING, NOTHING] : [oneDecimal(row.clicks), ratio(row.iou / 100)];
 }
 

@@ -242,12 +242,16 @@ export interface Example {
 }
 
 export type ClickMetric = "chessboard" | "manhattan";
-export type ClickMatch = "closest" | "ring" | "area";
+export type ClickMatch = "closest" | "ring" | "area" | "worst";
+/** Which of the network's proposals an annotator takes: those that are truly better, none, or all. */
+export type ClickChoice = "true" | "never" | "always";
 
 /** What the simulated annotator did. */
 export interface ClickReport {
   readonly metric: ClickMetric;
   readonly match: ClickMatch;
+  /** With match "worst" only. */
+  readonly choice?: ClickChoice;
   /** Most clicks per instance; null = no limit but that on the decoder's steps. */
   readonly maxClicks: number | null;
   /** The rules that were applied, for people: one sentence each. */
@@ -265,6 +269,10 @@ export interface ClickReport {
    * IoU.
    */
   readonly iouAfterClicks: readonly { readonly clicks: number; readonly iou: number }[];
+  /** Simulated annotators and the people of a review, on the same instances. */
+  readonly effort: readonly ClickEffort[];
+  /** Folder of the run whose review was compared; absent without one. */
+  readonly reviewed?: string;
   /** Threshold the NoC and the IoU after k corrections were taken at, grid cells. */
   readonly curveThreshold: number;
   /**
@@ -302,6 +310,26 @@ export interface ClassClicks {
   readonly iou: Interval;
   readonly truthVertices: number | null;
   readonly speedUp: number | null;
+}
+
+/** What one annotator did. */
+export interface ClickEffort {
+  /** "measured": people, in `polyrnn review`. */
+  readonly who: "simulated" | "measured";
+  /** null for people. */
+  readonly threshold: number | null;
+  readonly instances: number;
+  /** Per instance; vertices moved, added or deleted, boxes, vertices drawn by hand. */
+  readonly clicksMean: number;
+  readonly clicksMedian: number;
+  /** Proposals of the network, over all instances; null where none were made. */
+  readonly redrawTaken: number | null;
+  readonly redrawLeft: number | null;
+  /** Mean IoU with the ground truth of the automatic polygons, and of those at the end. */
+  readonly iouBefore: number;
+  readonly iouAfter: number;
+  /** Active seconds of people; null for simulated ones. */
+  readonly secondsMedian: number | null;
 }
 
 export interface NocReport {

@@ -8,7 +8,7 @@ import { cutPicture } from "../crop/picture.js";
 import { cannotWrite, reasonOf } from "../errors.js";
 import { writeAtomic } from "../files/atomic-file.js";
 import { withoutControls } from "../foreign.js";
-import { REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN } from "./folder.js";
+import { finishReportFolder, REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN } from "./folder.js";
 import { renderReportHtml } from "./html.js";
 import { reportMarkdown } from "./markdown.js";
 import type { Evaluation, Example } from "./types.js";
@@ -33,6 +33,7 @@ export async function writeReportFiles(
   await writeAtomic(join(out, REPORT_HTML), renderReportHtml(report, pictures));
   // Last: it says that the report is whole (report/folder.ts).
   await writeAtomic(join(out, REPORT_JSON), `${withoutControls(JSON.stringify(report, null, 1))}\n`);
+  await finishReportFolder(out);
   return [REPORT_HTML, REPORT_MARKDOWN, REPORT_JSON];
 }
 

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { open, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import type { RunInput } from "../annotate/input.js";
 import { openInput } from "../annotate/input.js";
 import type { JournalIndex } from "../annotate/plan.js";
@@ -13,6 +13,7 @@ import { parseShard } from "../annotate/shard.js";
 import { decide } from "../annotate/select.js";
 import type { ImageLocation } from "../dataset/dataset.js";
 import { invalidData, missingInput, reasonOf } from "../errors.js";
+import { openRegularFile } from "../files/regular-file.js";
 import { JOURNAL_FILE, REVIEW_FILE } from "../files/run-layout.js";
 import type { Model } from "../model/model.js";
 import { loadModel } from "../model/model.js";
@@ -218,7 +219,7 @@ async function readHeader(path: string): Promise<{ identity: RunIdentity; hash: 
 
 async function firstLine(path: string): Promise<string> {
   try {
-    const file = await open(path, "r");
+    const file = await openRegularFile(path);
     try {
       const { buffer, bytesRead } = await file.read(Buffer.alloc(LONGEST_HEADER), 0, LONGEST_HEADER, 0);
       const end = buffer.subarray(0, bytesRead).indexOf(0x0a);

@@ -5,11 +5,12 @@
  * pages hold no data; nothing that comes from outside becomes a path.
  */
 import { randomBytes, timingSafeEqual } from "node:crypto";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { PolyrnnError, reasonOf, receivedOf, usageError } from "../errors.js";
 import { parseForeignJson } from "../foreign.js";
+import { listen, REQUEST_LIMITS, targetOf } from "../serve.js";
 import { TOKEN_HEADER } from "./api.js";
 import { checkDecision, checkRedraw, checkUndo } from "./decision.js";
 import { DEFAULT_VIEW } from "./pictures.js";
@@ -51,10 +52,15 @@ export async function startServer(
 ): Promise<ReviewServer> {
   const token = randomBytes(TOKEN_BYTES).toString("hex");
   const site: Site = { session, token, ...options };
-  const server = createServer((request, response) => {
+  const server = createServer(REQUEST_LIMITS, (request, response) => {
     void answer(site, request, response);
   });
-  await listen(server, options.port);
+  await listen(server, ADDRESS, options.port).catch((error: unknown) => {
+    throw usageError(
+      `--port ${options.port}: expected a free port on this machine, received ${reasonOf(error)}`,
+      "Name another port, or leave --port out.",
+    );
+  });
   const { port } = server.address() as AddressInfo;
   site.port = port;
   return {
@@ -73,20 +79,6 @@ export async function startServer(
         }, 1000).unref();
       }),
   };
-}
-
-function listen(server: Server, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error) => {
-      reject(
-        usageError(
-          `--port ${port}: expected a free port on this machine, received ${reasonOf(error)}`,
-          "Name another port, or leave --port out.",
-        ),
-      );
-    });
-    server.listen(port, ADDRESS, resolve);
-  });
 }
 
 interface Site {
@@ -160,7 +152,9 @@ function statusOf(error: PolyrnnError): number {
 
 async function route(site: Site, request: IncomingMessage, response: ServerResponse): Promise<Answer> {
   checkHost(site, request);
-  const url = new URL(request.url ?? "/", `http://${ADDRESS}:${site.port}`);
+  const url = targetOf(request.url);
+  if (url === undefined)
+    throw new Refused(400, "E_TARGET", `expected a path, received ${receivedOf(request.url)}`, "Reload the page.");
   const { pathname } = url;
   const method = request.method ?? "";
   if (pathname !== "/api" && !pathname.startsWith("/api/")) {

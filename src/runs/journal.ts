@@ -16,6 +16,7 @@ import { crc32 } from "node:zlib";
 import { cannotWrite, invalidData, missingInput, reasonOf } from "../errors.js";
 import { toWriteError, writeAtomic } from "../files/atomic-file.js";
 import { pathExists } from "../files/folders.js";
+import { openRegularFile } from "../files/regular-file.js";
 import { cutText, parseForeignJson } from "../foreign.js";
 import { Turns } from "../turns.js";
 import type { Id, JsonObject, Outcome } from "../types.js";
@@ -310,7 +311,7 @@ function isId(value: unknown): boolean {
 
 async function openForReading(path: string): Promise<FileHandle> {
   try {
-    return await open(path, "r");
+    return await openRegularFile(path);
   } catch (error) {
     throw missingInput(
       `${path}: cannot read the journal: ${reasonOf(error)}`,

@@ -11,11 +11,12 @@
  * that a second run would get in. After a kill its lock blocks until it has aged, and it cannot name its holder.
  */
 import { randomUUID } from "node:crypto";
-import { open, readFile, rm, stat } from "node:fs/promises";
+import { open, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { EXIT, PolyrnnError } from "../errors.js";
 import { toWriteError } from "../files/atomic-file.js";
+import { readRegularFile } from "../files/regular-file.js";
 import { JOURNAL_FILE } from "../files/run-layout.js";
 import { sealLine, unsealLine } from "./journal.js";
 import type { Life, ProcessIdentity } from "./process-life.js";
@@ -139,11 +140,16 @@ async function removeFile(path: string): Promise<void> {
   });
 }
 
+/** Bytes; a name, a few numbers and a date. */
+const LONGEST_LOCK = 65_536;
+
 async function readText(path: string): Promise<string | undefined> {
-  return readFile(path, "utf8").catch((error: unknown) => {
+  try {
+    return (await readRegularFile(path, LONGEST_LOCK)).toString("utf8");
+  } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw toWriteError(path, error);
-  });
+  }
 }
 
 async function inUse(

@@ -110,7 +110,7 @@ export function generatorOf({ program, model }: Pick<RunRecord, "program" | "mod
 type Found =
   | { readonly kind: "found"; readonly run: JsonValue }
   /** There is none, or there is one that cannot be used. */
-  | { readonly kind: "absent" | "damaged"; readonly problem: string; readonly error?: unknown };
+  | { readonly kind: "absent" | "damaged"; readonly problem: string; readonly hint?: string; readonly error?: unknown };
 
 const LARGEST_RUN_FILE = 2 ** 20;
 
@@ -121,7 +121,7 @@ async function readJson(path: string, maxBytes = LARGEST_RUN_FILE): Promise<Foun
     problem: `expected a file that can be read, received ${reasonOf(error)}`,
     error,
   });
-  let text: string;
+  let bytes: Buffer;
   try {
     const found = await stat(path);
     if (!found.isFile()) return { kind: "damaged", problem: "expected a file, received something else" };
@@ -134,14 +134,15 @@ async function readJson(path: string, maxBytes = LARGEST_RUN_FILE): Promise<Foun
     return failed("absent", error);
   }
   try {
-    text = await readFile(path, "utf8");
+    bytes = await readFile(path);
   } catch (error) {
     return failed("damaged", error);
   }
   try {
-    return { kind: "found", run: parseForeignJson(text) as JsonValue };
+    return { kind: "found", run: parseForeignJson(bytes.toString("utf8")) as JsonValue };
   } catch (error) {
-    return { kind: "damaged", problem: `expected JSON but ${whyNotJson(text, error)}`, error };
+    const { why, hint } = whyNotJson(bytes, error, "");
+    return { kind: "damaged", problem: `expected JSON but ${why}`, ...(hint !== "" && { hint }), error };
   }
 }
 
@@ -205,7 +206,7 @@ export async function readRunFile(folder: string, expected: string, hint: string
   if (found.kind !== "found")
     throw found.kind === "absent"
       ? missingInput(`${await absenceOf(folder)} expected ${expected}`, hint, found.error)
-      : invalidData(`${path}: ${found.problem}`, hint, found.error);
+      : invalidData(`${path}: ${found.problem}`, found.hint ?? hint, found.error);
   const run: unknown = found.run;
   const violation = checkRecord(run);
   if (violation !== undefined) throw invalidData(`${path}: ${describeViolation(violation)}`, hint);

@@ -6,15 +6,18 @@
  *     checkpoint/state.json                  names that file with its sha256; replaced last, by a rename
  */
 import { createHash } from "node:crypto";
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { TrainerState } from "../engine/trainer.js";
 import { cannotWrite, missingInput, PolyrnnError, reasonOf, unavailable } from "../errors.js";
 import { PARTIAL_SUFFIX, writeAtomic } from "../files/atomic-file.js";
+import { whyNotJson } from "../files/recognize.js";
+import { readRegularFile } from "../files/regular-file.js";
 import { describeValue, parseForeignJson } from "../foreign.js";
 import type { WeightTensor } from "../model/safetensors.js";
-import { readSafetensors, serializeSafetensors, tensorValues } from "../model/safetensors.js";
+import { firstNotFinite, readSafetensors, serializeSafetensors, tensorValues } from "../model/safetensors.js";
 import type { Sums } from "./metrics.js";
+import { NO_SUMS } from "./metrics.js";
 
 export const CHECKPOINT_FOLDER = "checkpoint";
 const STATE_FILE = "state.json";
@@ -125,18 +128,55 @@ export async function readCheckpoint(folder: string): Promise<{ state: TrainerSt
   };
 }
 
+type Shapes = ReadonlyMap<string, readonly number[]>;
+
+/**
+ * The sum of a checkpoint may be right and its tensors another network's.
+ * @param network shapes of its weights, and of those that are trained
+ * @throws E_UNAVAILABLE naming the first tensor that does not fit
+ */
+export function checkFits(
+  state: TrainerState,
+  network: { readonly all: Shapes; readonly trained: Shapes },
+  folder: string,
+): void {
+  for (const [group, prefix] of Object.entries(GROUPS)) {
+    const tensors = state[group as keyof typeof GROUPS];
+    if (tensors === undefined) continue; // averages, where none were kept
+    for (const [name, shape] of group === "weights" ? network.all : network.trained) {
+      const tensor = tensors.get(name);
+      const wrong = (expected: string, received: string): PolyrnnError =>
+        unavailable(
+          `${join(folder, CHECKPOINT_FOLDER)}: tensor ${prefix}/${name}: expected ${expected} but received ${received}`,
+          "The checkpoint is not that of this run. Start anew from the model in the folder: --init.",
+        );
+      if (tensor?.shape.join() !== shape.join())
+        throw wrong(`shape ${describeValue(shape)}`, tensor === undefined ? "none" : describeValue(tensor.shape));
+      const at = firstNotFinite(tensor.values);
+      if (at >= 0) throw wrong("finite values", `${tensor.values[at]!} at position ${at}`);
+    }
+  }
+}
+
 /** A line takes some 500 bytes; the file is read as a whole. */
 const MOST_METRICS_BYTES = 2 ** 28;
+/** A state takes some 1,000 bytes. */
+const MOST_STATE_BYTES = 2 ** 20;
 
 function isSums(value: unknown): value is Sums {
-  return typeof value === "object" && value !== null && Object.values(value).every((sum) => typeof sum === "number");
+  if (typeof value !== "object" || value === null) return false;
+  // Of the sums of a run without an optional map of the network, none may be absent.
+  return (
+    Object.keys(NO_SUMS).every((name) => Object.hasOwn(value, name)) &&
+    Object.values(value).every((sum) => Number.isFinite(sum))
+  );
 }
 
 async function readState(place: string): Promise<StateFile> {
   const path = join(place, STATE_FILE);
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = await readFile(path, "utf8");
+    bytes = await readRegularFile(path, MOST_STATE_BYTES);
   } catch (error) {
     throw missingInput(
       `${path}: expected a checkpoint but it cannot be read (${reasonOf(error)})`,
@@ -145,7 +185,7 @@ async function readState(place: string): Promise<StateFile> {
     );
   }
   try {
-    const state = parseForeignJson(text) as StateFile;
+    const state = parseForeignJson(bytes.toString("utf8")) as StateFile;
     if (state.formatVersion !== VERSION)
       throw new Error(`formatVersion is ${describeValue(state.formatVersion)}, not ${VERSION}`);
     if (
@@ -163,10 +203,8 @@ async function readState(place: string): Promise<StateFile> {
     }
     return state;
   } catch (error) {
-    throw unavailable(
-      `${path}: expected the state of a training run (${reasonOf(error)})`,
-      "The checkpoint is damaged or of another version of polyrnn.",
-      error,
-    );
+    const damaged = "The checkpoint is damaged or of another version of polyrnn.";
+    const { why, hint } = whyNotJson(bytes, error, damaged);
+    throw unavailable(`${path}: expected the state of a training run (${why})`, hint, error);
   }
 }

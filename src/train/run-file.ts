@@ -1,9 +1,10 @@
 /** run.json of a training run: its options and its data, so that it can be repeated and resumed. */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { invalidData, missingInput, reasonOf } from "../errors.js";
 import { makeFolder, removeLeftovers, writeAtomic } from "../files/atomic-file.js";
 import { whyNotJson } from "../files/recognize.js";
+import { readRegularFile } from "../files/regular-file.js";
 import { folderNotEmpty } from "../files/folders.js";
 import { parseForeignJson } from "../foreign.js";
 import type { TrainOptions } from "./options.js";
@@ -69,12 +70,15 @@ export async function writeRun(folder: string, run: Omit<TrainingRun, "formatVer
   );
 }
 
+/** Bytes; every source of a run's data takes a few hundred. */
+const LARGEST_RUN_FILE = 2 ** 24;
+
 /** @throws E_MISSING when there is none, E_DATA when it is not that of a training run, or of a version before 2 */
 export async function readRun(folder: string): Promise<TrainingRun> {
   const path = join(folder, RUN_FILE);
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = await readFile(path, "utf8");
+    bytes = await readRegularFile(path, LARGEST_RUN_FILE);
   } catch (error) {
     throw missingInput(
       `${path}: expected a training run but it cannot be read (${reasonOf(error)})`,
@@ -83,7 +87,7 @@ export async function readRun(folder: string): Promise<TrainingRun> {
     );
   }
   try {
-    const run = parseForeignJson(text) as TrainingRun | RunOfVersion2;
+    const run = parseForeignJson(bytes.toString("utf8")) as TrainingRun | RunOfVersion2;
     // `type` keeps the run.json of other commands out.
     if ((run.type as unknown) === "training") {
       if (run.formatVersion === VERSION) return run;
@@ -91,11 +95,8 @@ export async function readRun(folder: string): Promise<TrainingRun> {
     }
     throw new Error("its type or version is another one");
   } catch (error) {
-    throw invalidData(
-      `${path}: expected the run.json of a training run (${whyNotJson(text, error)})`,
-      "Name the folder of a run of polyrnn train.",
-      error,
-    );
+    const { why, hint } = whyNotJson(bytes, error, "Name the folder of a run of polyrnn train.");
+    throw invalidData(`${path}: expected the run.json of a training run (${why})`, hint, error);
   }
 }
 

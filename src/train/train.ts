@@ -14,7 +14,7 @@ import { openTrainingDevice } from "../engine/open-trainer.js";
 import type { Trainer } from "../engine/trainer.js";
 import { frozenPrefix } from "../network/weights.js";
 import type { LoopState } from "./checkpoint.js";
-import { readCheckpoint } from "./checkpoint.js";
+import { checkFits, readCheckpoint } from "./checkpoint.js";
 import { checkOverlap } from "./data/overlap.js";
 import type { TrainingSet } from "./data/training-set.js";
 import { openTrainingSet } from "./data/training-set.js";
@@ -137,6 +137,10 @@ async function runLoop({
   const { options } = run;
   const { lossWeights, smoothing, truncate, weightDecay, clipNorm, ema, freeze } = options;
   const frozen = freeze === undefined ? new Set<string>() : frozenPrefix(network.network.weightShapes.keys(), freeze);
+  if (checkpoint !== undefined) {
+    const trained = [...network.network.weightShapes].filter(([name]) => !frozen.has(name));
+    checkFits(checkpoint.state, { all: network.network.weightShapes, trained: new Map(trained) }, folder);
+  }
   const trainer = device.openTrainer(
     { ...network, weights: start.weights },
     {

@@ -2,8 +2,9 @@
  * cvat.xml: "CVAT for images 1.1", one file for all images.
  *
  * Each image is an element with its name and size, and a polygon per ring, in pixels from the image's corner, cut at
- * its border. Several parts of one instance share a group_id. The attributes are polyrnn_score (0..1) and
- * polyrnn_valid ("false" where the polygon crosses or touches itself); polygons of people have neither. The labels of
+ * its border. Several parts of one instance share a group_id; else the instance keeps the one it came with. It keeps
+ * z_order, occlusion and those attributes that are text, numbers, true or false; an image keeps its tags. Attributes of
+ * this program are polyrnn_score (0..1) and polyrnn_valid ("false" where the polygon crosses or touches itself); polygons of people have neither. The labels of
  * the meta part declare both, so that readers that go by the declaration know them. CVAT's importer finds images by
  * name and leaves out attributes that its task does not have. Images without a polygon are in the file as well.
  * Source: CVAT's documentation, page "CVAT for image"; the importer's `_import_shape`.
@@ -11,9 +12,10 @@
 import { join } from "node:path";
 import { AtomicFile } from "../files/atomic-file.js";
 import { isValidRing } from "../geometry/valid-ring.js";
+import type { JsonObject, JsonValue } from "../types.js";
 import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
-import { categoryColor, nameCategories, regionsOf } from "./labels.js";
+import { categoryColor, groupOf, firstFreeGroup, nameCategories, regionsOf } from "./labels.js";
 import { clipRing, roundPixels } from "./rings.js";
 import type { AnnotationWriter, CategoryNames, ImageResult, WriteContext } from "./writer.js";
 import { escapeXml, toPlainText } from "./xml-text.js";
@@ -88,30 +90,63 @@ function imageElement(
   { context, regions }: { readonly context: WriteContext; readonly regions: readonly Region[] },
 ): string {
   const { size } = result;
+  const firstFree = firstFreeGroup(regions);
   const sized = size === undefined ? "" : ` width="${size.width}" height="${size.height}"`;
   return [
     `  <image id="${id}" name="${escapeXml(imageName(result, context))}"${sized}>`,
-    ...regions.flatMap((region) => polygonElements(region, size)),
+    ...regions.flatMap((region) => polygonElements(region, size, firstFree)),
+    ...tagElements(result.image.raw["tags"]),
     "  </image>",
     "",
   ].join("\n");
 }
 
-function polygonElements({ ordinal, label, polygon, score }: Region, size: ImageResult["size"]): string[] {
-  // CVAT takes 0 for "in no group".
-  const group = polygon.length > 1 ? ` group_id="${ordinal + 1}"` : "";
+/** @param firstFree number of a group that no region of the image came with, nor any higher one */
+function polygonElements(region: Region, size: ImageResult["size"], firstFree: number): string[] {
+  const { label, polygon, score } = region;
+  const { occluded, z_order: order, group_id: _, rotation: __, ...attributes } = region.attributes;
+  const place = `occluded="${isTrue(occluded) ? 1 : 0}"`;
+  // CVAT takes 0 for "in no group". Parts of one instance belong together before anything else.
+  const number = polygon.length > 1 ? firstFree + region.ordinal + 1 : (groupOf(region) ?? 0);
+  const group = number > 0 ? ` group_id="${number}"` : "";
+  const depth = `z_order="${typeof order === "number" && Number.isSafeInteger(order) ? order : 0}"${group}`;
   return polygon.flatMap((whole) => {
     const ring = size === undefined ? whole : clipRing(whole, size.width, size.height);
     if (ring === undefined) return [];
     const points = ring.map(({ x, y }) => `${roundPixels(x)},${roundPixels(y)}`).join(";");
     const source = score === undefined ? "manual" : "auto";
-    const opening = `    <polygon label="${escapeXml(label)}" source="${source}" occluded="0" points="${points}" z_order="0"${group}>`;
-    if (score === undefined) return [opening, "    </polygon>"];
+    const opening = `    <polygon label="${escapeXml(label)}" source="${source}" ${place} points="${points}" ${depth}>`;
+    const own = attributeElements(attributes);
+    if (score === undefined) return [opening, ...own, "    </polygon>"];
     return [
       opening,
+      ...own,
       `      <attribute name="${SCORE}">${score}</attribute>`,
       `      <attribute name="${VALID}">${isValidRing(whole)}</attribute>`,
       "    </polygon>",
     ];
+  });
+}
+
+function isTrue(value: JsonValue | undefined): boolean {
+  return value === true || value === 1;
+}
+
+/** What a line of text can hold; lists and objects are left out, as CVAT has none. */
+function attributeElements(attributes: JsonObject): string[] {
+  return Object.entries(attributes).flatMap(([name, value]) =>
+    name === SCORE || name === VALID || name === "" || value === null || typeof value === "object"
+      ? []
+      : [`      <attribute name="${escapeXml(name)}">${escapeXml(String(value))}</attribute>`],
+  );
+}
+
+/** @param tags as the CVAT reader keeps them: `label`, and the tag's attributes beside it */
+function tagElements(tags: JsonValue | undefined): string[] {
+  return (Array.isArray(tags) ? tags : []).flatMap((tag) => {
+    if (typeof tag !== "object" || tag === null || Array.isArray(tag)) return [];
+    const { label, ...attributes } = tag;
+    if (typeof label !== "string") return [];
+    return [`    <tag label="${escapeXml(label)}" source="manual">`, ...attributeElements(attributes), "    </tag>"];
   });
 }

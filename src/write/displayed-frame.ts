@@ -11,6 +11,7 @@
  */
 import type { Metadata } from "sharp";
 import sharp from "sharp";
+import { imageInput } from "../files/archive.js";
 import type { ImagePoint, Ring } from "../types.js";
 import type { ImageResult } from "./writer.js";
 
@@ -35,8 +36,8 @@ function isSize(a: Size, b: Size): boolean {
 export async function inDisplayedFrame(result: ImageResult): Promise<ImageResult> {
   const { path, size } = result;
   if (path === undefined || size === undefined) return result;
-  const metadata = await sharp(path, { limitInputPixels: false })
-    .metadata()
+  const metadata = await imageInput(path)
+    .then((input) => sharp(input, { limitInputPixels: false }).metadata())
     .catch(() => undefined);
   const move = metadata !== undefined && isAsStored(metadata, size) ? TURNS[metadata.orientation ?? 1] : undefined;
   if (move === undefined) return result;

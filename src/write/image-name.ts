@@ -2,8 +2,12 @@
 import { relative, resolve, sep } from "node:path";
 import type { ImageResult, WriteContext } from "./writer.js";
 
-/** @returns the name in the input where the photograph was not found or no folder is known */
+/**
+ * @returns the name in the input where the photograph was not found or no folder is known; and for photographs that were
+ *   listed or named one by one, as they lie below nothing that was given
+ */
 export function imageName({ image, path }: ImageResult, { images }: WriteContext): string {
   if (path === undefined || images === undefined) return image.fileName;
-  return relative(resolve(images), resolve(path)).replaceAll(sep, "/");
+  const way = relative(resolve(images), resolve(path));
+  return way === "" || way.startsWith(`..${sep}`) ? image.fileName : way.replaceAll(sep, "/");
 }

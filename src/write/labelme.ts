@@ -6,18 +6,21 @@
  * (geometry/pixel-outline.ts), else at that pixel's nearest edge: the mask is COCO's to within 1 % of the area, and
  * never reaches out of the box.
  *
- * imagePath leads from the file to the photograph, and imageData is null: LabelMe then reads the photograph itself and
+ * imagePath leads from the file to the photograph (of one in a zip file it is the name in there), and imageData is null: LabelMe then reads the photograph itself and
  * turns it by its EXIF orientation, as the boxes saw it. A polygon of several parts is several shapes with one
- * group_id, which is how LabelMe says that they are one instance. The score is in `description`, where the tool shows
- * it. Source: LabelMe's own example files and the format pages of tools that read them (version 5).
+ * group_id, which is how LabelMe says that they are one instance; else the instance keeps the group_id it came with, as
+ * it keeps its description and those attributes that are true or false, as flags. The score is in `description`, where
+ * the tool shows it. Source: LabelMe's own example files and the format pages of tools that read them (version 5).
  */
 import { dirname, join } from "node:path";
+import { isPacked } from "../files/archive.js";
 import { relativePath, writeAtomic } from "../files/atomic-file.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";
 import { toNamedPixels } from "../geometry/pixel-outline.js";
-import type { JsonObject, Ring } from "../types.js";
+import type { JsonObject, JsonValue, Ring } from "../types.js";
+import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
-import { isSettled, nameCategories, regionsOf } from "./labels.js";
+import { groupOf, firstFreeGroup, isSettled, nameCategories, regionsOf } from "./labels.js";
 import { roundPixels } from "./rings.js";
 import type { AnnotationWriter, ImageResult, WriteContext } from "./writer.js";
 
@@ -34,7 +37,9 @@ export function openLabelmeWriter(context: WriteContext): AnnotationWriter {
       const regions = regionsOf(result, names);
       if (!isSettled(result, regions)) return;
       const imagePath =
-        result.path === undefined ? result.image.fileName : await relativePath(dirname(path), result.path);
+        result.path === undefined || (await isPacked(result.path))
+          ? imageName(result, context)
+          : await relativePath(dirname(path), result.path);
       await writeAtomic(path, `${JSON.stringify(labelmeDocument(imagePath, result, regions), null, 2)}\n`);
     },
     finish: () => Promise.resolve([`${FOLDER}/`]),
@@ -42,11 +47,16 @@ export function openLabelmeWriter(context: WriteContext): AnnotationWriter {
   };
 }
 
+function flagsOf(flags: JsonValue | undefined): JsonObject {
+  return typeof flags === "object" && flags !== null && !Array.isArray(flags) ? flags : {};
+}
+
 function labelmeDocument(imagePath: string, result: ImageResult, regions: readonly Region[]): JsonObject {
+  const firstFree = firstFreeGroup(regions);
   return {
     version: FORMAT_VERSION,
-    flags: {},
-    shapes: regions.flatMap(toShapes),
+    flags: flagsOf(result.image.raw["flags"]),
+    shapes: regions.flatMap((region) => toShapes(region, firstFree)),
     imagePath,
     imageData: null,
     imageHeight: result.size?.height ?? null,
@@ -63,14 +73,19 @@ function namingPoints(ring: Ring): number[][] {
   return toNamedPixels(ring).map((pixel, i) => [inPixel(ring[i]!.x, pixel.x), inPixel(ring[i]!.y, pixel.y)]);
 }
 
-function toShapes({ ordinal, label, polygon, score }: Region): JsonObject[] {
+/** @param firstFree number of a group that no region of the image came with, nor any higher one */
+function toShapes(region: Region, firstFree: number): JsonObject[] {
+  const { ordinal, label, polygon, score } = region;
+  const { group_id: _, description, ...others } = region.attributes;
+  const said = typeof description === "string" ? [description] : [];
   return polygon.map((ring) => ({
     label,
     points: namingPoints(ring),
-    group_id: polygon.length > 1 ? ordinal : null,
-    description: score === undefined ? "" : `score ${score}`,
+    group_id: polygon.length > 1 ? firstFree + ordinal : (groupOf(region) ?? null),
+    description: [...said, ...(score === undefined ? [] : [`score ${score}`])].join(", "),
     shape_type: "polygon",
-    flags: {},
+    // LabelMe's flags are true or false.
+    flags: Object.fromEntries(Object.entries(others).filter(([, value]) => typeof value === "boolean")),
     mask: null,
   }));
 }

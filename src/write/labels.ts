@@ -34,6 +34,8 @@ export interface Region {
   readonly polygon: Polygon;
   /** 0..1; absent for a polygon that was in the input and goes out unchanged. */
   readonly score?: number;
+  /** `attributes` of the annotation as read; empty where it has none. */
+  readonly attributes: JsonObject;
 }
 
 /** In input order, in the frame of the result's size. */
@@ -52,10 +54,26 @@ export function regionOf(item: ResultItem, names: CategoryNames): Region | undef
   const { outcome } = item;
   const { categoryId, label } = categoryOf(item, names);
   if (categoryId === undefined) return undefined;
-  const region = { ordinal: outcome.ordinal, categoryId, label };
+  const region = { ordinal: outcome.ordinal, categoryId, label, attributes: attributesOf(rawOf(item)) };
   if (outcome.status === "done") return { ...region, polygon: [outcome.ring], score: outcome.score };
   const polygon = passedOver(item) === "instance" ? existingPolygon(item) : undefined;
   return polygon === undefined ? undefined : { ...region, polygon };
+}
+
+/** COCO has no such field; CVAT's and Datumaro's COCO files do, and readers of other formats put theirs there. */
+function attributesOf({ attributes }: JsonObject): JsonObject {
+  return typeof attributes === "object" && attributes !== null && !Array.isArray(attributes) ? attributes : {};
+}
+
+/** Number of the group that an annotation came with, as in CVAT and LabelMe; undefined where it is in none. */
+export function groupOf({ attributes }: Region): number | undefined {
+  const group = attributes["group_id"];
+  return typeof group === "number" && Number.isSafeInteger(group) && group >= 0 ? group : undefined;
+}
+
+/** The lowest number from which on groups are free for the parts of polygons: 0 where no region is in a group. */
+export function firstFreeGroup(regions: readonly Region[]): number {
+  return regions.reduce((free, region) => Math.max(free, (groupOf(region) ?? -1) + 1), 0);
 }
 
 /**
@@ -89,11 +107,12 @@ export function passedOver(item: ResultItem): "instance" | "region" | "none" {
   return item.outcome.status === "skipped" ? PASSED_OVER[item.outcome.reason] : "none";
 }
 
-/** True when a COCO annotation has a segmentation that pycocotools accepts: a list that is not empty, or a mask. */
+/** True when a COCO annotation has a segmentation in any spelling: it goes out as it came. */
 export function hasCocoSegmentation(raw: JsonObject): boolean {
-  const segmentation = raw["segmentation"];
+  const segmentation = Object.hasOwn(raw, "segmentation") ? raw["segmentation"] : null;
   if (Array.isArray(segmentation)) return segmentation.length > 0;
-  return typeof segmentation === "object" && segmentation !== null && Object.hasOwn(segmentation, "counts");
+  if (typeof segmentation === "string") return segmentation.trim() !== "";
+  return typeof segmentation === "object" ? Object.keys(segmentation ?? {}).length > 0 : segmentation !== undefined;
 }
 
 /**

@@ -4,11 +4,11 @@
  * Big photographs are shown at 1600 pixels along the long side, tiny ones at 640. A photograph that cannot be read is
  * left out with a reason, or silently where its annotations failed for the same reason.
  */
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Sharp } from "sharp";
 import sharp from "sharp";
 import { reasonOf } from "../errors.js";
+import { imageInput } from "../files/archive.js";
 import { writeAtomic } from "../files/atomic-file.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";
 import { polygonBounds } from "../geometry/ring.js";
@@ -149,11 +149,10 @@ async function openPhotograph(
   path: string,
   size: ImageResult["size"],
 ): Promise<{ photograph: Sharp; width: number; height: number }> {
-  // If a pipe has replaced the photograph meanwhile, the library would wait for ever.
-  if (!(await stat(path)).isFile()) throw new Error("it is no regular file");
-  const metadata = await sharp(path).metadata();
+  const input = await imageInput(path);
+  const metadata = await sharp(input).metadata();
   const isStored = size !== undefined && isAsStored(metadata, size);
-  const photograph = sharp(path, { failOn: "error", autoOrient: !isStored });
+  const photograph = sharp(input, { failOn: "error", autoOrient: !isStored });
   return {
     photograph,
     ...(isStored ? size : { width: metadata.autoOrient.width, height: metadata.autoOrient.height }),

@@ -6,7 +6,7 @@
  * parts of a polygon that people made are joined by bridges of no width. Classes are 0..n-1 in the order of the
  * categories.
  *
- * images/ has links to the photographs, or copies where the disk has no links. The trainer finds labels by replacing
+ * images/ has links to the photographs, or copies where the disk has no links or they lie in a zip file. The trainer finds labels by replacing
  * the last "/images/" of an image's path with "/labels/" and its ending with ".txt"; so no folder further down is
  * called "images". train.txt lists the images; data.yaml names it for train and val. An image whose instances all
  * failed is not listed, or the trainer would learn that there is nothing on it. Source: the pages "Instance
@@ -16,6 +16,7 @@ import { link, lstat, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cannotWrite } from "../errors.js";
 import { AtomicFile, copyAtomic, relativePath, toWriteError, writeAtomic } from "../files/atomic-file.js";
+import { readPacked } from "../files/archive.js";
 import type { SafePath } from "../files/safe-path.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";
 import type { Category, Id } from "../types.js";
@@ -134,6 +135,12 @@ async function linkPhotograph(photograph: string, path: string): Promise<void> {
     if (existing?.isDirectory() === true)
       throw cannotWrite(`${path}: expected to link a photograph here, received a folder`, "Remove that folder.");
     if (existing?.isSymbolicLink() === false) return;
+    // A link cannot lead into a zip file.
+    const packed = await readPacked(photograph);
+    if (packed !== undefined) {
+      await writeAtomic(path, packed);
+      return;
+    }
     await rm(path, { force: true });
     // Windows gives symbolic links to administrators only; hard links need one disk.
     await symlink(target, path)

@@ -1,11 +1,12 @@
 /** Inputs are read and never written, wherever the output folder lies. */
-import { cp, mkdir, readFile, rename, symlink } from "node:fs/promises";
+import { cp, mkdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import type { RunOptions } from "./runs.js";
 import {
   FIXTURES,
   HOSTILE,
+  IMAGES,
   copyOfSample,
   hashesOf,
   memoryHost,
@@ -15,6 +16,7 @@ import {
   resultsOf,
   runAnnotate,
 } from "./runs.js";
+import { zipFile } from "../helpers/zip-file.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const FORMATS = ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio", "cvat"] as const;
@@ -46,6 +48,23 @@ test("no byte of the sample changes, whatever is written in whatever way", async
   await runAnnotate({ ...input, out, force: true, existing: "keep" });
   await runAnnotate({ ...input, out: "-" });
   expect(await hashesOf(folder)).toEqual(before);
+});
+
+test("images in a zip file, in a list or in their folder give the same files", async () => {
+  const home = temporaryFolder();
+  const names = ["balloons.jpg", "park.jpg", "street.jpg"];
+  const members = names.map(async (name) => ({ name: `set/${name}`, bytes: await readFile(join(IMAGES, name)) }));
+  await writeFile(join(home, "photos.zip"), zipFile(await Promise.all(members)));
+  await writeFile(join(home, "list.txt"), names.map((name) => `${join(IMAGES, name)}\n`).join(""));
+  const formats = ["coco", "yolo-seg"] as const;
+  const filesFrom = async (images: string): Promise<string[]> => {
+    const { out, summary } = await runAnnotate({ maxSteps: 3, candidates: 1, images, formats });
+    expect(summary.done).toBeGreaterThan(10);
+    const files = ["annotations.json", "yolo-seg/labels/park.txt", "yolo-seg/images/park.jpg"];
+    return Promise.all(files.map((file) => readFile(join(out, file), "latin1")));
+  };
+  const fromList = await filesFrom(join(home, "list.txt"));
+  expect(await filesFrom(join(home, "photos.zip"))).toEqual(fromList);
 });
 
 test("no byte changes of inputs that go wrong either", async () => {

@@ -274,7 +274,7 @@ describe("refused", () => {
       why: "a file that is not there",
       make: () => Promise.resolve(join(temporaryFolder(), "none.json")),
       exitCode: 66,
-      message: "annotations.json of an earlier run",
+      message: "an earlier run's annotations",
     },
     {
       why: "a folder without annotations.json",

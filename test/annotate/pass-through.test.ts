@@ -7,7 +7,9 @@ import { readJson, runAnnotate } from "./runs.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const NUMBERS = '"track_id":9007199254740993,"attributes":{"hash":-1610521604143693812,"x":[1e400,1.10,-0]}';
-const IMAGE = `{"id":1,"file_name":"park.jpg","asset_id":1610521604143693812,"width":640.0,"height":480}`;
+/** With what LVIS says of an image: categories that are not on it, and those that are not all outlined. */
+const LVIS = '"neg_category_ids":[2,9],"not_exhaustive_category_ids":[7]';
+const IMAGE = `{"id":1,"file_name":"park.jpg","asset_id":1610521604143693812,"width":640.0,"height":480,${LVIS}}`;
 const DRAWN = `{"id":11,"image_id":1,"category_id":1,"bbox":[266.0,206,68,196],${NUMBERS}}`;
 const KEPT = `{"id":12,"image_id":1,"category_id":1,"bbox":[10,10,30,30.0],"segmentation":[[10,10.0,40,10,40,40]],${NUMBERS}}`;
 /** One without an id, whose place is that of another's id, and one of no image. */

@@ -1,14 +1,17 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { PolyrnnError } from "../../src/errors.js";
 import type { AnnotateFlags } from "../../src/cli/commands/annotate.js";
 import { annotateTable } from "../../src/cli/commands/annotate.js";
+import { defineCommand } from "../../src/cli/command.js";
 import type { OptionTable } from "../../src/cli/option-table.js";
 import { environmentName, flagName } from "../../src/cli/option-table.js";
 import { parseArguments } from "../../src/cli/parse-arguments.js";
 import { resolveOptions } from "../../src/cli/resolve-options.js";
+import { memoryTerminal } from "./memory-terminal.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const folder = temporaryFolder();
@@ -290,4 +293,49 @@ test("a table that does not fit its options does not compile", () => {
   // @ts-expect-error an option that is always there needs a default or must be required
   const noDefault = { size: bare, name } as const satisfies OptionTable<Options>;
   expect([fits, missing, wrongDefault, noDefault]).toHaveLength(4);
+});
+
+test.each([
+  {
+    given: { words: ["--queue", "rediss://u:HUSH@h/1", "--image-address", "http://u:HUSH@h/x?sig=HUSH"] },
+    why: "flags",
+  },
+  {
+    given: { env: { POLYRNN_QUEUE: "rediss://u:HUSH@h/1", POLYRNN_IMAGE_ADDRESS: "http://u:HUSH@h/x?sig=HUSH" } },
+    why: "environment",
+  },
+  {
+    given: { config: { queue: "rediss://u:HUSH@h/1", "image-address": "http://u:HUSH@h/x?sig=HUSH" } },
+    why: "config file",
+  },
+])("addresses are secrets as soon as they are options, from $why", async ({ given }) => {
+  const options = await resolve(given);
+  expect(options.queue?.open()).toBe("rediss://u:HUSH@h/1");
+  expect(options.imageAddress?.open()).toBe("http://u:HUSH@h/x?sig=HUSH");
+  const shown = [JSON.stringify(options), inspect(options, { depth: 9, showHidden: true }), String(options.queue)];
+  expect(shown.join("\n")).not.toContain("HUSH");
+  expect(shown[2]).toBe("rediss://***@h/1");
+});
+
+test("a password in the place of an address is not shown", async () => {
+  expect(String((await resolve({ words: ["--queue", "HUSH"] })).queue)).toBe("***");
+  const error = await refusal({ config: { queue: ["redis://u:HUSH@h"] } });
+  expect(error.message).toMatch(/queue: expected ADDRESS but received another kind of value$/);
+});
+
+test("a command sees what was typed without the secrets of addresses", async () => {
+  let seen: readonly string[] = [];
+  const command = defineCommand<Readonly<AnnotateFlags>>({
+    path: ["annotate"],
+    summary: "",
+    examples: [],
+    table: annotateTable,
+    run: (_options, _terminal, args) => {
+      seen = args;
+      return Promise.resolve(0);
+    },
+  });
+  const words = ["images", "--boxes", "b.json", "--queue", "redis://u:HUSH@h", "--image-address=http://h/x?sig=HUSH"];
+  await (await command.resolve(words, {})).run(memoryTerminal());
+  expect(seen.slice(-2)).toEqual(["redis://***@h", "--image-address=http://h/x?***"]);
 });

@@ -6,6 +6,9 @@ import type { ClickSummary } from "../../src/clicks/tally.js";
 import type { EvaluationReport } from "../../src/report/types.js";
 import { checkReport } from "../report/report-schema.js";
 import { annotation, useFolder, writeCoco, writeJson } from "../evaluate/small-dataset.js";
+import { NO_CLICKS } from "../../src/review/statistics.js";
+import { boxesWith, runAnnotate } from "../annotate/runs.js";
+import { accept, openSession } from "../review/reviews.js";
 import { memoryTerminal } from "./memory-terminal.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
@@ -55,6 +58,7 @@ describe("simulate-clicks", () => {
     expect(Object.keys(summary).sort()).toEqual([
       "automaticIou",
       "curveThreshold",
+      "effort",
       "excluded",
       "images",
       "instances",
@@ -150,6 +154,43 @@ describe("simulate-clicks", () => {
     );
   });
 
+  test("--reviewed puts what people did beside the simulation, in the messages and in every form of the report", async () => {
+    const boxes = await boxesWith((coco) => {
+      coco.annotations = coco.annotations.slice(0, 2);
+    });
+    const { out: reviewed } = await runAnnotate({ boxes, candidates: 1 });
+    const session = await openSession(reviewed, { order: "input" });
+    const view = await session.instance(0);
+    await session.decide(0, accept(view, { counts: { ...NO_CLICKS, move: 3, redrawTaken: 2, redrawLeft: 1 } }));
+    await session.close();
+    const worst = ["--match", "worst", "--choice", "never", "--max-clicks", "1", "--threshold", "1"];
+    const named = ["simulate-clicks", IMAGES, "--truth", BOXES, "--reviewed", reviewed, "--out", out(), "--json"];
+    const { code, stdout, stderr } = await polyrnn(...named, ...worst, ...FEW);
+    expect(code).toBe(0);
+    expect(stderr).toContain(`on 1 instance that people reviewed in ${reviewed}`);
+    expect(stderr).toMatch(/people: 3\.00 clicks, IoU .*, proposals taken 2, left 1/);
+    const summary = JSON.parse(stdout) as ClickSummary;
+    expect(summary).toMatchObject({ reviewed, choice: "never", instances: 2 });
+    const report = reportIn(out());
+    expect(checkReport(report)).toBeUndefined();
+    const { clicks } = report;
+    expect(clicks!.effort).toEqual(summary.effort);
+    expect(clicks!.effort).toMatchObject([
+      { who: "simulated", threshold: 1, instances: 1, clicksMean: 1, redrawTaken: 0, secondsMedian: null },
+      {
+        who: "measured",
+        threshold: null,
+        instances: 1,
+        clicksMean: 3,
+        redrawTaken: 2,
+        redrawLeft: 1,
+        secondsMedian: 4,
+      },
+    ]);
+    for (const file of ["report.md", "report.html"])
+      expect(readFileSync(join(out(), file), "utf8")).toContain("people, measured");
+  });
+
   test("without a run says so and takes the bundled sample", async () => {
     const { code, stdout, stderr } = await polyrnn(
       "simulate-clicks",
@@ -198,6 +239,18 @@ describe("simulate-clicks", () => {
   });
 
   test.each<{ why: string; words: string[]; code: number; says: string }>([
+    {
+      why: "a choice without the annotator who has one",
+      words: ["--choice", "never"],
+      code: 2,
+      says: "expected --match worst with it, received --match closest",
+    },
+    {
+      why: "a folder without a run as the reviewed one",
+      words: ["--reviewed", FIXTURES],
+      code: 66,
+      says: "the run folder of polyrnn annotate",
+    },
     {
       why: "a threshold that is a word",
       words: ["--threshold", "two"],

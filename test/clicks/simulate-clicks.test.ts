@@ -66,6 +66,18 @@ describe("a click simulation of the sample", () => {
     together = await study({});
   });
 
+  test("gives the same numbers whatever the batch size to annotators who go to the worst place first", async () => {
+    const worst = { match: "worst", maxClicks: 2 } as const;
+    const [many, single] = [await study(worst), await study({ ...worst, batchSize: 1 })];
+    const { secondsPerClick, wallSeconds } = many.report;
+    expect({ ...single.report, secondsPerClick, wallSeconds }).toEqual(many.report);
+    expect(single.rows).toEqual(many.rows);
+    expect(many.report).toMatchObject({ choice: "true", match: "worst" });
+    const [simulated] = many.report.effort;
+    expect(simulated).toMatchObject({ who: "simulated", threshold: 1, instances: 4, secondsMedian: null });
+    expect(simulated!.clicksMean).toBe(many.report.perThreshold[0]!.clicksInstanceMean.mean);
+  });
+
   test("gives the same numbers whatever the batch size, and one row per instance", async () => {
     const single = await study({ batchSize: 1 });
     const numbers = together.report;

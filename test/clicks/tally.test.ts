@@ -1,13 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ClickTally } from "../../src/clicks/tally.js";
-import type { MeasuredPolygon, SimulatedInstance } from "../../src/clicks/simulate-batch.js";
+import type { MeasuredPolygon, SimulatedInstance } from "../../src/clicks/simulation.js";
 import { createRandom } from "../../src/random.js";
 import { cropOf } from "./arbitraries.js";
 
 const GROUPS = { categories: ["car", "nothing", "person"] };
 const sequence = { cells: [], logProbability: 0, steps: 1, ended: true };
-const polygon = (clicks: number, iou: number): MeasuredPolygon => ({ sequence, ring: [], clicks, iou });
+const polygon = (clicks: number, iou: number): SimulatedInstance["automatic"] => ({
+  sequence,
+  vertices: 0,
+  ended: true,
+  ring: [],
+  clicks,
+  iou,
+});
 
 /** @param curve IoU after 0, 1, ... corrections */
 function instance(

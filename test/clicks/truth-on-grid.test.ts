@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { truthOnGrid } from "../../src/clicks/simulate-batch.js";
+import { truthOnGrid } from "../../src/clicks/simulation.js";
 import { rasterizePolygon } from "../../src/geometry/rasterize.js";
 import { ringToCells } from "../../src/geometry/quantize.js";
 import type { Ring } from "../../src/types.js";

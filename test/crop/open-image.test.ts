@@ -1,11 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { copyFile, mkdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { beforeAll, expect, test } from "vitest";
 import { decodeImage, openImage } from "../../src/crop/open-image.js";
 import type { FailReason } from "../../src/types.js";
 import { decode, hostile, psnr } from "./images.js";
+import { zipFile } from "../helpers/zip-file.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 let folder = "";
@@ -44,6 +45,35 @@ test("where the annotation file gives the size of the unrotated image, nothing i
     .raw()
     .toBuffer();
   expect(psnr(stored.pixels, upright)).toBeGreaterThan(34);
+});
+
+test("an image in a zip file is decoded as it is on disk, its header first", async () => {
+  const bytes = await readFile(hostile("rotated-6.jpg"));
+  const zip = join(folder, "photos.zip");
+  await writeFile(zip, zipFile([{ name: "a/b.jpg", bytes }]));
+  const packed = await decode(join(zip, "a", "b.jpg"), SIZE);
+  expect(Buffer.compare(packed.pixels, (await decode(hostile("rotated-6.jpg"), SIZE)).pixels)).toBe(0);
+});
+
+test.each([
+  {
+    name: "bomb.jpg",
+    member: { bytes: Buffer.alloc(1_000_000), claimedSize: 100 },
+    says: "expected an image that can be unpacked, received Cannot create a Buffer larger than 100 bytes",
+  },
+  {
+    name: "list.jpg",
+    member: { bytes: Buffer.from("image,xmin,ymin,xmax,ymax,label\na.jpg,1,2,3,4,x\n") },
+    says: "received a CSV file",
+  },
+  { name: "noise.jpg", member: { bytes: Buffer.from([1, 2, 3, 250]) }, says: "received 4 bytes that no image format" },
+  { name: "missing.jpg", member: { bytes: Buffer.alloc(0) }, path: "other.jpg", says: 'received no file "other.jpg"' },
+])("in a zip file, $name fails with what was found in its place", async ({ name, member, path, says }) => {
+  const zip = join(folder, `${name}.zip`);
+  await writeFile(zip, zipFile([{ name, ...member }]));
+  const opened = await openImage(join(zip, path ?? name), {}, await realpath(zip));
+  expect(opened).toMatchObject({ kind: "failed", failure: { reason: "image-unreadable" } });
+  expect(opened.kind === "failed" ? opened.failure.message : "").toContain(says);
 });
 
 test("a size that matches neither orientation is refused with both sizes", async () => {

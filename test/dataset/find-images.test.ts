@@ -225,10 +225,10 @@ describe("an image folder that cannot serve", () => {
   test("that does not exist", async () => {
     expect(await errorOf(findImages("/nowhere/at/all"))).toMatchObject({ exitCode: 66, code: "E_MISSING" });
   });
-  test("that is a file", async () => {
-    const error = await errorOf(findImages(join(await folderWith({ "a.jpg": "" }), "a.jpg")));
+  test("that is a file of no kind that names images", async () => {
+    const error = await errorOf(findImages(join(await folderWith({ "a.doc": "" }), "a.doc")));
     expect(error).toMatchObject({ exitCode: 66 });
-    expect(error.message).toContain("expected a folder with images, received a file");
+    expect(error.message).toContain("expected a folder with images, a zip file (.zip), a text file of paths (.txt)");
   });
   test("that holds no image", async () => {
     const error = await errorOf(findImages(await folderWith({ "a.txt": "" })));

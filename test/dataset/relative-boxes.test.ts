@@ -116,3 +116,72 @@ test("a large file in pixels is judged by its first boxes", () => {
   expect(counter.total).toBe(10_000);
   expect(counter.problem("file")).toBeUndefined();
 });
+
+const RING = [40, 30, 120, 30, 120, 90];
+const SHARES = [0.2, 0.25, 0.6, 0.25, 0.6, 0.75];
+
+test.each([
+  { why: "COCO's own form", segmentation: [SHARES], scaled: [RING], area: 2400 },
+  { why: "a flat list", segmentation: SHARES, scaled: RING, area: 2400 },
+  {
+    why: "a list of points",
+    segmentation: [
+      [0.2, 0.25],
+      [0.6, 0.25],
+      [0.6, 0.75],
+    ],
+    scaled: [
+      [40, 30],
+      [120, 30],
+      [120, 90],
+    ],
+    area: 2400,
+  },
+  {
+    why: "points with names",
+    segmentation: [
+      { x: 0.2, y: 0.25 },
+      { x: 0.6, y: 0.25 },
+      { x: 0.6, y: 0.75 },
+    ],
+    scaled: [
+      { x: 40, y: 30 },
+      { x: 120, y: 30 },
+      { x: 120, y: 90 },
+    ],
+    area: 2400,
+  },
+  { why: "numbers as text", segmentation: [SHARES.map(String)], scaled: [RING], area: 2400 },
+  { why: "JSON as text", segmentation: JSON.stringify([SHARES]), scaled: [RING], area: 2400 },
+  { why: "pixels beside relative boxes", segmentation: [RING], scaled: [RING], area: 0.1 },
+])("a segmentation is scaled with its box where it is relative, too: $why", async ({ segmentation, scaled, area }) => {
+  const boxes = await write("boxes.json", {
+    images: [{ id: 1, file_name: "a.jpg", width: 200, height: 120 }],
+    categories: [{ id: 1, name: "thing" }],
+    annotations: [{ id: 1, image_id: 1, category_id: 1, bbox: RELATIVE, segmentation, area: 0.1 }],
+  });
+  const ring = [0, 2, 4].map((i) => ({ x: RING[i]!, y: RING[i + 1]! }));
+  expect(await entriesOf({ boxes, boxesAre: "relative" })).toMatchObject([
+    { instance: { truth: { polygon: [ring] }, raw: { bbox: [40, 30, 80, 60], segmentation: scaled, area } } },
+  ]);
+});
+
+test("a mask is in pixels whatever its box is, and what cannot be read stays for its reader to name", async () => {
+  const segmentations = [{ size: [120, 200], counts: [0, 1, 23999] }, ["0.1", "x"], [[0.1, null]], { x: 0.1 }];
+  const boxes = await write("boxes.json", {
+    images: [{ id: 1, file_name: "a.jpg", width: 200, height: 120 }],
+    categories: [{ id: 1, name: "thing" }],
+    annotations: segmentations.map((segmentation, i) => ({
+      id: i + 1,
+      image_id: 1,
+      category_id: 1,
+      bbox: RELATIVE,
+      segmentation,
+      area: 0.5,
+    })),
+  });
+  const entries = await entriesOf({ boxes, boxesAre: "relative" });
+  expect(entries).toMatchObject(
+    segmentations.map((segmentation) => ({ instance: { raw: { segmentation, area: 0.5, bbox: PIXELS } } })),
+  );
+});

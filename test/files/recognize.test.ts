@@ -35,6 +35,7 @@ test.each([
   { bytes: latin("\0\0\0\x18ftypcrx \0\0\0\0"), what: "a raw photograph of a camera (Canon)" },
   { bytes: latin("\0\0\0\x18ftypisom\0\0\0\0"), what: "a video" },
   { bytes: latin("8BPS\0\x01"), what: "a Photoshop file" },
+  { bytes: latin("\x80\x02\x8a\x0al\xfc"), what: "a Python pickle" },
   { bytes: latin("\x76\x2f\x31\x01\x02"), what: "an OpenEXR image" },
   { bytes: latin(`${"\0".repeat(128)}DICM`), what: "a DICOM file" },
 ])("$what is named", ({ bytes, what }) => {
@@ -56,6 +57,12 @@ test("what the image library writes is named as what it is", async () => {
 });
 
 test("JSON readers say what was received, else what the parser said", () => {
-  expect(whyNotJson("model: mobile\n", new Error("Unexpected token"))).toBe("received a YAML file");
-  expect(whyNotJson("{oops", new Error("Unexpected token"))).toBe("Unexpected token");
+  const why = (text: string): unknown => whyNotJson(latin(text), new Error("Unexpected token"), "Write JSON.");
+  expect(why("model: mobile\n")).toEqual({ why: "received a YAML file", hint: "Write JSON." });
+  expect(why("{oops")).toEqual({ why: "Unexpected token", hint: "Write JSON." });
+  expect(why("\x1f\x8b\x08")).toEqual({ why: "received a gzip file", hint: "Unpack it first." });
+  expect(why("version https://git-lfs.github.com/spec/v1\n")).toEqual({
+    why: "received a Git LFS pointer",
+    hint: "Fetch the file itself with: git lfs pull",
+  });
 });

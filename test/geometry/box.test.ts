@@ -69,7 +69,7 @@ describe("checking a box from a file", () => {
       why: "one number short",
     },
     { value: { x: 1 }, reason: "box-invalid", says: "received an object", why: "an object" },
-    { value: undefined, reason: "box-invalid", says: "received undefined", why: "no box" },
+    { value: undefined, reason: "box-invalid", says: "received nothing", why: "no box" },
     {
       value: "1,2,3,4".repeat(1000),
       reason: "box-invalid",

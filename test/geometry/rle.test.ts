@@ -54,7 +54,7 @@ describe("reading masks", () => {
     { value: null, says: "expected a mask { size, counts }, received null", why: "null" },
     { value: [[1, 2]], says: "received a list of 1", why: "a list, as of polygons" },
     { value: "abc", says: 'received "abc"', why: "text" },
-    { value: { counts: [4] }, says: "expected the mask's size as [height, width], received undefined", why: "no size" },
+    { value: { counts: [4] }, says: "expected the mask's size as [height, width], received nothing", why: "no size" },
     { value: { size: [2, 2, 1], counts: [4] }, says: "received a list of 3", why: "three sizes" },
     {
       value: { size: [2, 2.5], counts: [5] },
@@ -69,7 +69,7 @@ describe("reading masks", () => {
       why: "a promised size no image has",
     },
     { value: { size: [1e200, 1e200], counts: [1] }, says: "received Infinity", why: "a size beyond numbers" },
-    { value: { size: [2, 2] }, says: "counts as a list or as text, received undefined", why: "no counts" },
+    { value: { size: [2, 2] }, says: "counts as a list or as text, received nothing", why: "no counts" },
     { value: { size: [2, 2], counts: {} }, says: "received an object", why: "counts as an object" },
     { value: { size: [2, 2], counts: [] }, says: "sum to height * width = 4, received 0", why: "no runs" },
     { value: { size: [2, 2], counts: [1, 2] }, says: "sum to height * width = 4, received 3", why: "too short" },

@@ -1,6 +1,7 @@
 import { cp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EXIT } from "../../src/errors.js";
@@ -154,6 +155,36 @@ describe("a model is refused with exit code 69", () => {
       spoil: notSafetensors,
       says: /expected a header of at most/,
       hint: /not a safetensors file/,
+    },
+    {
+      why: "a Git LFS pointer in place of the weights",
+      spoil: () => writeFile(join(folder, "model.safetensors"), "version https://git-lfs.github.com/spec/v1\noid sha"),
+      says: /expected a safetensors file but received a Git LFS pointer$/,
+      hint: /git lfs pull/,
+    },
+    {
+      why: "weights as PyTorch writes them",
+      spoil: () => writeFile(join(folder, "model.safetensors"), "PK\x03\x04\0\0\b\b\0\0"),
+      says: /expected a safetensors file but received a zip file$/,
+      hint: /Write the weights with the safetensors package/,
+    },
+    {
+      why: "a page of a site that asks for a login, in place of the weights",
+      spoil: () => writeFile(join(folder, "model.safetensors"), "<!DOCTYPE html><html>"),
+      says: /expected a safetensors file but received an HTML page$/,
+      hint: /asks for a login/,
+    },
+    {
+      why: "a Git LFS pointer in place of the card",
+      spoil: () => writeFile(join(folder, "model.json"), "version https://git-lfs.github.com/spec/v1\noid sha"),
+      says: /expected a model card in JSON \(received a Git LFS pointer\)/,
+      hint: /git lfs pull/,
+    },
+    {
+      why: "a card that is still packed",
+      spoil: () => writeFile(join(folder, "model.json"), gzipSync("{}")),
+      says: /expected a model card in JSON \(received a gzip file\)/,
+      hint: /Unpack/,
     },
     {
       why: "another format version",

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { parseRedisAddress } from "../../src/queue/address.js";
+import { Secret } from "../../src/secret.js";
 import type { QueueStatus } from "../../src/queue/operate.js";
 import { operateQueue } from "../../src/queue/operate.js";
 import { annotateArgs, differences, filesOf } from "../faults/small-run.js";
@@ -109,8 +110,8 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
       await endLeases(at);
       await until(
         async () =>
-          (await operateQueue("status", { queue: parseRedisAddress(url), timeoutMs: 60_000 })).coordinators.length ===
-          0,
+          (await operateQueue("status", { queue: parseRedisAddress(new Secret(url)), timeoutMs: 60_000 })).coordinators
+            .length === 0,
       );
       expect(await json(url, "drain")).toMatchObject({
         touched: JOBS,

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { inspect } from "node:util";
 import { parseImageAddress, parseRedisAddress, queueReason } from "../../src/queue/address.js";
+import { Secret, secretAddress } from "../../src/secret.js";
 
 test.each([
   {
@@ -21,7 +22,7 @@ test.each([
   },
   { text: "redis://[::1]:7000", parts: { host: "::1", port: 7000, shown: "redis://[::1]:7000" }, why: "IPv6" },
 ])("$why: $text", ({ text, parts }) => {
-  expect(parseRedisAddress(text)).toMatchObject(parts);
+  expect(parseRedisAddress(new Secret(text))).toMatchObject(parts);
 });
 
 test.each([
@@ -32,12 +33,12 @@ test.each([
   "redis://",
   "secret",
 ])("what is no address of a Redis server is refused without repeating it: %s", (text) => {
-  expect(() => parseRedisAddress(text)).toThrow(/--queue: expected/);
-  expect(() => parseRedisAddress(text)).not.toThrow(/secret/);
+  expect(() => parseRedisAddress(new Secret(text))).toThrow(/--queue: expected/);
+  expect(() => parseRedisAddress(new Secret(text))).not.toThrow(/secret/);
 });
 
 test("user and password open where they are used, and print as ***", () => {
-  const address = parseRedisAddress("rediss://ann:p%40ss@host:6380/2");
+  const address = parseRedisAddress(new Secret("rediss://ann:p%40ss@host:6380/2"));
   expect(address.username?.open()).toBe("ann");
   expect(address.password?.open()).toBe("p@ss");
   for (const text of [
@@ -51,7 +52,7 @@ test("user and password open where they are used, and print as ***", () => {
 });
 
 test("the address of the image folder opens for the jobs, and shows neither user nor query", () => {
-  const address = parseImageAddress("https://u:secret@host:8080/x?sig=secret#secret");
+  const address = parseImageAddress(secretAddress("https://u:secret@host:8080/x?sig=secret#secret"));
   expect(address.open()).toContain("secret");
   expect(String(address)).toBe("https://***@host:8080/x?***");
 });
@@ -59,8 +60,8 @@ test("the address of the image folder opens for the jobs, and shows neither user
 test.each(["ftp://u:secret@host", "http://", "https://u:secret@", "secret"])(
   "what is no address of an image folder is refused without repeating it: %s",
   (text) => {
-    expect(() => parseImageAddress(text)).toThrow(/^--image-address: expected/);
-    expect(() => parseImageAddress(text)).not.toThrow(/secret/);
+    expect(() => parseImageAddress(new Secret(text))).toThrow(/^--image-address: expected/);
+    expect(() => parseImageAddress(new Secret(text))).not.toThrow(/secret/);
   },
 );
 

@@ -145,6 +145,14 @@ const BAD_ANSWERS: readonly BadAnswer[] = [
     },
   },
   {
+    why: "an image that was compressed once more",
+    reason: "image-unreadable",
+    transient: false,
+    answer: (_, response) => {
+      response.writeHead(200, { "content-encoding": "gzip" }).end("image");
+    },
+  },
+  {
     why: "a redirect to a file",
     reason: "image-outside",
     transient: false,
@@ -284,4 +292,18 @@ test("a stop gives up at once, long before the time is over", async () => {
 
 test("what is no address is a failure, too", async () => {
   expect(await fetchImage("http://[", join(folder, "image"), OPEN)).toMatchObject({ kind: "failed" });
+});
+
+test("a temporary folder that takes no file is named, and not the server", async () => {
+  const server = createServer((_, response) => response.end("image")).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.jpg`;
+  const fetched = await fetchImage(address, join(folder, "gone", "0"), OPEN);
+  server.close();
+  expect(fetched).toMatchObject({
+    isTransient: true,
+    failure: {
+      message: expect.stringMatching(/in the worker's temporary folder, received ENOENT\. Make room/) as string,
+    },
+  });
 });

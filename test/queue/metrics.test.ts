@@ -49,7 +49,7 @@ test.each([
   { what: "headers of a megabyte", text: `GET / HTTP/1.1\r\nx: ${"y".repeat(1e6)}\r\n\r\n` },
   { what: "an upgrade", text: "GET // HTTP/1.1\r\nhost: x\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n" },
 ])("$what is answered with 4xx or nothing", async ({ text }) => {
-  expect(await send(text)).toMatch(/^(?:HTTP\/1.1 4\d\d .*)?/);
+  expect(await send(text)).toMatch(/^(?:HTTP\/1\.1 4\d\d [^]*)?$/);
 });
 
 test("CONNECT and half a request do no harm, and the endpoint still answers", async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { parseRedisAddress } from "../../src/queue/address.js";
+import { Secret } from "../../src/secret.js";
 import { LEASE_PATTERN } from "../../src/queue/lease.js";
 import type { ModelQueue } from "../../src/queue/operate.js";
 import { operateQueue } from "../../src/queue/operate.js";
@@ -111,7 +112,7 @@ export function queueWork(): QueueWork {
 }
 
 export async function queueOf(url: string): Promise<ModelQueue | undefined> {
-  return (await operateQueue("status", { queue: parseRedisAddress(url), timeoutMs: 60_000 })).queues[0];
+  return (await operateQueue("status", { queue: parseRedisAddress(new Secret(url)), timeoutMs: 60_000 })).queues[0];
 }
 
 export async function until(holds: () => Promise<boolean> | boolean): Promise<void> {

@@ -91,7 +91,8 @@ const classClicks = list(
 const clicks = object(
   {
     metric: { enum: ["chessboard", "manhattan"] },
-    match: { enum: ["closest", "ring", "area"] },
+    match: { enum: ["closest", "ring", "area", "worst"] },
+    choice: { enum: ["true", "never", "always"] },
     maxClicks: orNull(count),
     rules: list(text),
     instances: count,
@@ -114,6 +115,21 @@ const clicks = object(
     ),
     noc: list(object({ target: ratio, meanClicks: orNull(number), failures: count, cap: count })),
     iouAfterClicks: list(object({ clicks: count, iou: ratio })),
+    effort: list(
+      object({
+        who: { enum: ["simulated", "measured"] },
+        threshold: orNull(number),
+        instances: count,
+        clicksMean: number,
+        clicksMedian: number,
+        redrawTaken: orNull(count),
+        redrawLeft: orNull(count),
+        iouBefore: ratio,
+        iouAfter: ratio,
+        secondsMedian: orNull(number),
+      }),
+    ),
+    reviewed: text,
     curveThreshold: number,
     secondsPerClick: orNull(number),
     wallSeconds: number,
@@ -121,7 +137,7 @@ const clicks = object(
     engine: text,
     device: text,
   },
-  ["model", "engine", "device"],
+  ["choice", "reviewed", "model", "engine", "device"],
 );
 
 const REPORT_SCHEMA = object(

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { markdownCells } from "./markdown-cells.js";
 import { plainText } from "../../src/report/markdown.js";
-import { defaultReportFolder, prepareReportFolder } from "../../src/report/folder.js";
+import { defaultReportFolder, finishReportFolder, prepareReportFolder } from "../../src/report/folder.js";
 import { appendStepSummary, writeReportFiles } from "../../src/report/write-report.js";
 import { reportMarkdown } from "../../src/report/markdown.js";
 import { checkReport } from "./report-schema.js";
@@ -119,17 +119,18 @@ test("the report goes beside the predictions; a folder with something in it need
     exitCode: 73,
     message: expect.stringContaining("notes.txt") as string,
   });
-  await prepareReportFolder(out, [], true);
+  const takeBack = await prepareReportFolder(out, [], true);
+  await takeBack();
   expect(readdirSync(out)).toEqual(["notes.txt"]);
 });
 
 test("what a killed report has left is no report: it is replaced", async () => {
   const out = join(folder.path, "killed");
-  mkdirSync(out);
+  await prepareReportFolder(out, [], false); // and the process is killed
   for (const name of ["instances.csv.partial", "clicks.csv.partial", "report.json.partial"])
     writeFileSync(join(out, name), "half");
   await prepareReportFolder(out, [], false);
-  expect(readdirSync(out)).toEqual([]);
+  expect(readdirSync(out)).toEqual(["report.unfinished"]);
   for (const name of ["instances.csv", "automatic.json", "report.md", "report.html.partial"])
     writeFileSync(join(out, name), "cut off before report.json");
   await prepareReportFolder(out, [], false);
@@ -138,6 +139,30 @@ test("what a killed report has left is no report: it is replaced", async () => {
     await expect(prepareReportFolder(out, [], false)).rejects.toMatchObject({ code: "E_OUT_NOT_EMPTY" });
     rmSync(join(out, theirs));
   }
+});
+
+test("files of people stay, also where they have the names of a report's", async () => {
+  const out = join(folder.path, "theirs");
+  mkdirSync(out);
+  for (const name of ["instances.csv", "report.md", "report.json.partial"]) {
+    writeFileSync(join(out, name), "mine");
+    await expect(prepareReportFolder(out, [], false)).rejects.toMatchObject({ code: "E_OUT_NOT_EMPTY" });
+    expect(readFileSync(join(out, name), "utf8")).toBe("mine");
+    expect(readdirSync(out)).toEqual([name]);
+    rmSync(join(out, name));
+  }
+});
+
+test("a report that fails takes back what it began, and a whole one says that it is whole", async () => {
+  const out = join(folder.path, "begun", "deep");
+  const takeBack = await prepareReportFolder(out, [], false);
+  writeFileSync(join(out, "instances.csv"), "");
+  await takeBack();
+  expect(existsSync(join(folder.path, "begun"))).toBe(false);
+  await prepareReportFolder(out, [], false);
+  writeFileSync(join(out, "report.json"), "{}");
+  await finishReportFolder(out);
+  expect(readdirSync(out)).toEqual(["report.json"]);
 });
 
 test("an input is never written over, also when it is reached through a link", async () => {

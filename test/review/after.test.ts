@@ -1,9 +1,10 @@
 /** What is done with a review afterwards: merged, drawn on, evaluated, resumed, replaced. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { openMeasuredReview } from "../../src/review/measured.js";
 import { mergeRuns } from "../../src/merge/merge.js";
-import { newOut, readCoco, refusalOf, runAnnotate } from "../annotate/runs.js";
+import { BOXES, newOut, readCoco, refusalOf, runAnnotate } from "../annotate/runs.js";
 import type { CocoAnnotation } from "../annotate/runs.js";
 import { accept, linesOf, newRun, openSession } from "./reviews.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
@@ -21,6 +22,23 @@ async function decideThree(folder: string, reviewer?: string): Promise<number[]>
   await session.close();
   return views.map(({ annotationId }) => Number(annotationId));
 }
+
+test("what people did is told per instance, for those accepted or edited with the network at hand", async () => {
+  const folder = await newRun();
+  const ids = await decideThree(folder);
+  const review = await openMeasuredReview(folder, () => undefined);
+  onTestFinished(() => review.close());
+  expect(review.count).toBe(2);
+  const { annotations } = await readCoco(BOXES);
+  const [accepted, edited, rejected] = await Promise.all(
+    ids.map((id) => review.find(annotations.find((annotation) => annotation.id === id)!.image_id, id)),
+  );
+  expect(rejected).toBeUndefined();
+  expect(await review.find(-1, ids[0]!)).toBeUndefined();
+  expect(accepted).toMatchObject({ clicks: 0, redrawTaken: 0, activeSeconds: 4 });
+  expect(accepted!.decided).toEqual(accepted!.automatic);
+  expect(edited!.decided[0]!.y).toBe(edited!.automatic[0]!.y + 0.25);
+});
 
 const marksOf = (annotations: readonly CocoAnnotation[], ids: readonly number[]): unknown[] =>
   ids.map((wanted) => {

@@ -233,6 +233,27 @@ test("no path of a request reaches the file system", async () => {
     expect([path, (await send(server, `/api/${path}`)).status]).toEqual([path, 404]);
 });
 
+test("a target that is no path is answered with 400, and the review goes on", async () => {
+  const { server } = await served();
+  for (const target of ["//", "///", "//[", "http://", "http://[/api/session", "//:0x/api/session"]) {
+    const text = await raw(server.port, `GET ${target} HTTP/1.1\r\nhost: localhost:${server.port}\r\n`);
+    expect([target, text.slice(0, 12)]).toEqual([target, "HTTP/1.1 400"]);
+  }
+  expect((await send(server, "/api/session")).status).toBe(200);
+});
+
+/** @param head of a request; the end of the headers is added */
+function raw(port: number, head: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(`${head}connection: close\r\n\r\n`));
+    let received = "";
+    socket.on("data", (part) => (received += part.toString()));
+    socket.on("close", () => {
+      resolve(received);
+    });
+  });
+}
+
 test("the picture is a JPEG of box and margin, as large as asked for", async () => {
   const { server, ordinal, view } = await served();
   const { status, headers, body } = await send(server, `/api/instances/${ordinal}/picture?margin=0.5&side=1600`);

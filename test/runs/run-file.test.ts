@@ -39,7 +39,7 @@ test.each([
   {
     why: "without inputs",
     value: { ...RUN, inputs: undefined },
-    message: "run.json: expected an object inputs, received undefined",
+    message: "run.json: expected an object inputs, received nothing",
   },
   {
     why: "images that are a number",

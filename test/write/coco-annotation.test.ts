@@ -137,6 +137,24 @@ describe("a label of the input that was passed over", () => {
       segmentation: polygon,
       extra: { area: 0, iscrowd: 0 },
     },
+    { why: "JSON as text", reason: "kept", segmentation: "[[2,2,7,2,7,7]]", extra: { area: 33, iscrowd: 0 } },
+    { why: "a flat list", reason: "kept", segmentation: [2, 2, 7, 2, 7, 7], extra: { area: 33, iscrowd: 0 } },
+    {
+      why: "a list of points",
+      reason: "kept",
+      segmentation: [
+        { x: 2, y: 2 },
+        { x: 7, y: 2 },
+        { x: 7, y: 7 },
+      ],
+      extra: { area: 33, iscrowd: 0 },
+    },
+    {
+      why: "a crowd that nobody can read",
+      reason: "crowd",
+      segmentation: { polygon: 1 },
+      extra: { area: 3, iscrowd: 1 },
+    },
   ] as const)("goes out unchanged: $why", ({ reason, segmentation, extra }) => {
     const raw = {
       id: "a",

@@ -151,8 +151,10 @@ test.each([
   { segmentation: [], has: false },
   { segmentation: {}, has: false },
   { segmentation: null, has: false },
-  { segmentation: "text", has: false },
-])("pycocotools can be given the segmentation $segmentation: $has", ({ segmentation, has }) => {
+  { segmentation: " ", has: false },
+  { segmentation: "[[1, 2, 3, 4, 5, 6]]", has: true },
+  { segmentation: { polygon: [] }, has: true },
+])("something is there to go out as it came in the segmentation $segmentation: $has", ({ segmentation, has }) => {
   expect(hasCocoSegmentation({ segmentation })).toBe(has);
 });
 

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { lstat, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
+import { zipFile } from "../helpers/zip-file.js";
 import { openYoloSegWriter } from "../../src/write/yolo-seg.js";
 import type { ImageResult, WriteContext } from "../../src/write/writer.js";
 import {
@@ -39,6 +40,14 @@ const labelsOf = (image: string): string => {
   const cut = `/${image}`.lastIndexOf("/images/");
   return `${image.slice(0, cut)}labels/${image.slice(cut + 7)}`.replace(/\.[^.]*$/u, ".txt");
 };
+
+test("photographs in a zip file are copied out of it: a link cannot lead there", async () => {
+  await writeFile(at("photos.zip"), zipFile([{ name: "day/street.jpg", bytes: Buffer.from("packed pixels") }]));
+  photograph = join(at("photos.zip"), "day", "street.jpg");
+  await write([resultOf([done(instanceOf(0))], { fileName: "day/street.jpg" })]);
+  expect((await lstat(at("out/yolo-seg/images/day/street.jpg"))).isFile()).toBe(true);
+  expect(await text("images/day/street.jpg")).toBe("packed pixels");
+});
 
 test("a data set lies as the trainer reads it", async () => {
   await write([

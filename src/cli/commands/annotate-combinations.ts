@@ -1,6 +1,7 @@
 /** Options of `polyrnn annotate` that do not go together: refused before anything is read. */
 import { usageError } from "../../errors.js";
 import { parseImageAddress, parseRedisAddress } from "../../queue/address.js";
+import type { Secret } from "../../secret.js";
 import type { OutputFormat } from "../../write/writer.js";
 
 /** The flags of `annotate` that others depend on. */
@@ -12,8 +13,8 @@ export interface CombinedFlags {
   readonly force: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
-  readonly queue?: string;
-  readonly imageAddress?: string;
+  readonly queue?: Secret;
+  readonly imageAddress?: Secret;
   readonly simulateClicks?: readonly string[];
   readonly published: boolean;
   readonly dryRun: boolean;

@@ -7,7 +7,7 @@ import type { ClickSummary } from "../../clicks/tally.js";
 import { EXIT } from "../../errors.js";
 import { DEFAULT_CANDIDATES, MAX_STEPS } from "../../predict/options.js";
 import { parseImageAddress, parseRedisAddress } from "../../queue/address.js";
-import { hideInWord } from "../../secret.js";
+import type { Secret } from "../../secret.js";
 import { packageVersion } from "../../version.js";
 import type { OutputFormat } from "../../write/writer.js";
 import type { AskedStudy } from "../click-study.js";
@@ -50,8 +50,8 @@ export interface AnnotateFlags extends Omit<AnnotateOptions, "formats" | "shard"
   readonly published: boolean;
   /** As typed: I/N or auto. */
   readonly shard?: string;
-  readonly queue?: string;
-  readonly imageAddress?: string;
+  readonly queue?: Secret;
+  readonly imageAddress?: Secret;
   readonly attempts: number;
   readonly priority: number;
   readonly queueTimeout: number;
@@ -69,7 +69,7 @@ export const annotateTable = {
     placeholder: "IMAGES",
     group: "common",
     required: true,
-    describe: "Folder that is searched for images, at any depth",
+    describe: "Images: a folder (searched at any depth), a zip file, a text file of paths, or one image",
   },
   boxes: {
     type: "text",
@@ -164,7 +164,7 @@ export const annotateTable = {
   published: { ...publishedRow, describe: "With --simulate-clicks: show published figures of the papers as well" },
   queue: { ...queueRow, group: "advanced", whenAbsent: "this machine predicts" },
   imageAddress: {
-    type: "text",
+    type: "address",
     placeholder: "URL",
     group: "advanced",
     whenAbsent: "workers read their own --images folder",
@@ -261,7 +261,7 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
     const say = (messages: readonly string[]): void => {
       if (!flags.quiet) for (const line of messages) terminal.stderr.write(`${printable(line)}\n`);
     };
-    say(summaryMessages(summary, args.map(hideInWord), flags.verbose));
+    say(summaryMessages(summary, args, flags.verbose));
     const { appendStepSummary } = await import("../step-summary.js");
     await appendStepSummary(terminal.env, summary);
     let clicks: ClickSummary | undefined;

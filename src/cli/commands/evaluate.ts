@@ -163,10 +163,10 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
         progress.progress({ finished: seen, total, failed: 0, finishedNow: seen });
       },
     };
-    const csv = await InstancesCsv.open(join(out, INSTANCES_FILE));
     let evaluation: Evaluation;
     let written: readonly string[];
     try {
+      const csv = await InstancesCsv.open(join(out, INSTANCES_FILE));
       evaluation = await evaluateInto(csv, options, host);
       const { writeReportFiles, appendStepSummary } = await import("../../report/write-report.js");
       const { stepSummaryFile } = await import("../step-summary.js");

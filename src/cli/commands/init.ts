@@ -2,6 +2,7 @@
 import { lstat } from "node:fs/promises";
 import { EXIT, usageError } from "../../errors.js";
 import { nearestName } from "../../nearest.js";
+import { Secret } from "../../secret.js";
 import type { Command } from "../command.js";
 import { defineCommand } from "../command.js";
 import { explanation, GROUP_TITLES, GROUPS } from "../help.js";
@@ -121,7 +122,7 @@ export function configTemplate({ path, table }: Command, file: string): string {
 
 /** " 8", " [coco]"; nothing where there is no default: null is refused where an option is forgotten. */
 function defaultText({ default: value }: OptionRow): string {
-  if (value === undefined) return "";
+  if (value === undefined || value instanceof Secret) return "";
   if (typeof value === "object") return ` [${value.map(scalarText).join(", ")}]`;
   return ` ${typeof value === "string" ? scalarText(value) : String(value)}`;
 }

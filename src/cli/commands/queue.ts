@@ -3,6 +3,7 @@ import { count } from "../../count.js";
 import { EXIT } from "../../errors.js";
 import { parseRedisAddress } from "../../queue/address.js";
 import type { ModelQueue, QueueAction, QueueStatus } from "../../queue/operate.js";
+import type { Secret } from "../../secret.js";
 import type { Command, CommandGroup } from "../command.js";
 import { defineCommand } from "../command.js";
 import type { OptionTable } from "../option-table.js";
@@ -11,7 +12,7 @@ import { jsonRow, queueRow, queueTimeoutRow } from "../shared-rows.js";
 import { printable, writeJsonLine, writeLine } from "../terminal.js";
 
 interface QueueFlags extends JsonOption {
-  readonly queue: string;
+  readonly queue: Secret;
   readonly queueTimeout: number;
 }
 

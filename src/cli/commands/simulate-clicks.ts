@@ -6,10 +6,11 @@ import type { SimulateOptions } from "../../clicks/options.js";
 import { parseThresholds } from "../../clicks/options.js";
 import type { ClickSource } from "../../clicks/tally.js";
 import type { DeviceChoice } from "../../engine/devices.js";
-import { EXIT, usageError } from "../../errors.js";
+import { EXIT, invalidData, usageError } from "../../errors.js";
 import type { Rasterizer } from "../../geometry/iou.js";
 import { DEFAULT_CANDIDATES, MAX_STEPS } from "../../predict/options.js";
-import type { ClickMatch, ClickMetric } from "../../report/types.js";
+import type { ClickChoice, ClickMatch, ClickMetric } from "../../report/types.js";
+import type { MeasuredReview } from "../../review/measured.js";
 import type { LastRun } from "../../runs/run-file.js";
 import { packageVersion } from "../../version.js";
 import { defineCommand } from "../command.js";
@@ -46,9 +47,11 @@ interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly truth?: string;
   readonly threshold: readonly string[];
   readonly match: ClickMatch;
+  readonly choice?: ClickChoice;
   readonly metric?: ClickMetric;
   readonly maxClicks?: number;
   readonly run: string;
+  readonly reviewed?: string;
   readonly out?: string;
   readonly model?: string;
   readonly device: DeviceChoice;
@@ -81,7 +84,7 @@ const simulateClicksTable = {
     placeholder: "IMAGES",
     group: "common",
     whenAbsent: "those of the last run, or the bundled sample without one",
-    describe: "Folder that is searched for images, at any depth",
+    describe: "Images: a folder (searched at any depth), a zip file, a text file of paths, or one image",
   },
   truth: { ...truthRow, whenAbsent: "the boxes of the last run" },
   threshold: {
@@ -93,10 +96,19 @@ const simulateClicksTable = {
   },
   match: {
     type: "text",
-    choices: ["closest", "ring", "area"],
+    choices: ["closest", "ring", "area", "worst"],
     group: "common",
     default: "closest",
-    describe: "Judge a vertex by the closest true one, by its place in the ring, or by the area between",
+    describe:
+      "Judge a vertex by the closest true one, by its place in the ring, or by the area between; " +
+      "or correct whole polygons, the worst place first",
+  },
+  choice: {
+    type: "text",
+    choices: ["true", "never", "always"],
+    group: "common",
+    whenAbsent: "true with --match worst",
+    describe: "With --match worst: take the network's way where it is truly better, never, or always",
   },
   metric: {
     type: "text",
@@ -120,6 +132,13 @@ const simulateClicksTable = {
     group: "common",
     default: "polyrnn-out",
     describe: "Folder of the run to use when no images are named",
+  },
+  reviewed: {
+    type: "text",
+    placeholder: "DIR",
+    group: "common",
+    whenAbsent: "none",
+    describe: "Folder of a reviewed run: what people did stands beside the simulation, on the same instances",
   },
   out: {
     type: "text",
@@ -205,6 +224,11 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
   async run(flags, terminal) {
     const { quiet, verbose } = flags;
     if (quiet && verbose) throw usageError("--quiet and --verbose exclude each other", "Leave one of them.");
+    if (flags.choice !== undefined && flags.match !== "worst")
+      throw usageError(
+        `--choice ${flags.choice}: expected --match worst with it, received --match ${flags.match}`,
+        "Only that annotator is shown the network's way: add --match worst, or leave --choice out.",
+      );
     const { locateComparisons, parseComparisons } = await import("../../evaluate/methods/open-methods.js");
     const { prepareReportFolder } = await import("../../report/folder.js");
     const thresholds = parseThresholds(flags.threshold, "--threshold");
@@ -217,31 +241,52 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
     const out = flags.out ?? inputs.defaultOut;
     const compared = compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : []));
     const simulate = await toSimulateOptions(flags, inputs, thresholds);
-    const takeBack = await prepareReportFolder(out, [inputs.truth, ...compared], flags.force);
-
-    const asked = {
-      source: inputs.source,
-      simulate,
-      evaluate: { compare, minArea: 0, published: flags.published, generator: `polyrnn ${packageVersion()}` },
-      out,
-      ...(flags.failOverClicks !== undefined && { failOverClicks: flags.failOverClicks }),
-    };
     const paint = paintFor(terminal.stderr, terminal.env, flags.color);
     const { runStudy } = await import("../click-study.js");
-    const { summary, messages, failed } = await runStudy(asked, terminal, terminal.stopSignal(), {
-      quiet,
-      verbose,
-      paint,
-      now: () => terminal.now(),
-    }).catch(async (error: unknown) => {
-      await takeBack();
-      throw error;
+    const { summary, messages, failed } = await withReview(flags.reviewed, say, async (review) => {
+      const takeBack = await prepareReportFolder(out, [inputs.truth, ...compared], flags.force);
+      const asked = {
+        source: inputs.source,
+        simulate: review === undefined ? simulate : { ...simulate, review },
+        evaluate: { compare, minArea: 0, published: flags.published, generator: `polyrnn ${packageVersion()}` },
+        out,
+        ...(flags.failOverClicks !== undefined && { failOverClicks: flags.failOverClicks }),
+      };
+      return runStudy(asked, terminal, terminal.stopSignal(), {
+        quiet,
+        verbose,
+        paint,
+        now: () => terminal.now(),
+      }).catch(async (error: unknown) => {
+        await takeBack();
+        throw error;
+      });
     });
     for (const line of messages) say(line);
     if (flags.json) await writeJsonLine(terminal.stdout, summary);
     return failed > 0 || summary.failOverClicks?.passed === false ? EXIT.failures : EXIT.ok;
   },
 });
+
+/** @throws E_MISSING and E_DATA where there is no review to compare with; whatever the task throws */
+async function withReview<T>(
+  folder: string | undefined,
+  say: (line: string) => void,
+  task: (review: MeasuredReview | undefined) => Promise<T>,
+): Promise<T> {
+  if (folder === undefined) return task(undefined);
+  const { openMeasuredReview } = await import("../../review/measured.js");
+  const review = await openMeasuredReview(folder, say);
+  try {
+    if (review.count > 0) return await task(review);
+    throw invalidData(
+      `${folder}: expected a run with accepted or edited instances, received none`,
+      "Review it first: polyrnn review.",
+    );
+  } finally {
+    await review.close();
+  }
+}
 
 /** What is simulated on. */
 interface StudyInputs {
@@ -300,7 +345,7 @@ async function toSimulateOptions(
   thresholds: readonly number[],
 ): Promise<SimulateOptions> {
   const { parseGroupBy } = await import("../../evaluate/groups.js");
-  const { device, match, metric, maxClicks, batchSize, threads, rasterizer, seed } = flags;
+  const { device, match, choice, metric, maxClicks, batchSize, threads, rasterizer, seed } = flags;
   const context = flags.context ?? (flags.model === undefined ? run?.context : undefined);
   const limit = flags.limit ?? run?.limit;
   const boxesAre = flags.boxesAre ?? (run !== undefined && truth === run.boxes ? run.boxesAre : undefined);
@@ -319,6 +364,7 @@ async function toSimulateOptions(
     categories: flags.categories.length > 0 ? flags.categories : (run?.categories ?? []),
     groupBy: parseGroupBy(flags.groupBy),
     resamples: flags.bootstrap,
+    ...(choice !== undefined && { choice }),
     ...(metric !== undefined && { metric }),
     ...(maxClicks !== undefined && { maxClicks }),
     ...(batchSize !== undefined && { batchSize }),

@@ -3,6 +3,7 @@ import { count } from "../../count.js";
 import type { DeviceChoice } from "../../engine/devices.js";
 import { EXIT } from "../../errors.js";
 import { parseRedisAddress } from "../../queue/address.js";
+import type { Secret } from "../../secret.js";
 import { packageVersion } from "../../version.js";
 import { defineCommand } from "../command.js";
 import type { OptionTable } from "../option-table.js";
@@ -21,7 +22,7 @@ import {
 import { printable, writeJsonLine } from "../terminal.js";
 
 interface WorkerFlags extends JsonOption, ConfigOption {
-  readonly queue: string;
+  readonly queue: Secret;
   readonly images: string;
   readonly model: string;
   readonly device: DeviceChoice;

@@ -12,7 +12,7 @@ import type { PlacedImage } from "../coco/images.js";
 import type { Dataset, Entry, ImageGroup } from "../dataset.js";
 import type { ImageFinder, Located } from "../find-images.js";
 import type { BoxUnit } from "../relative-boxes.js";
-import { BoxCounter, scaleBox } from "../relative-boxes.js";
+import { annotationInPixels, BoxCounter } from "../relative-boxes.js";
 import type { CityscapesFile } from "./file.js";
 import { readCityscapesFile } from "./file.js";
 import { CITYPERSONS_CATEGORIES, CITYSCAPES_CATEGORIES } from "./labels.js";
@@ -150,8 +150,7 @@ function visibleBox(object: JsonValue): JsonValue | undefined {
 /** A person with both boxes in pixels. */
 function inPixels(object: JsonValue, size: CityscapesFile): JsonValue {
   if (typeof object !== "object" || object === null || Array.isArray(object)) return object;
-  const boxes = Object.entries(object).filter(([key]) => key === "bbox" || key === "bboxVis");
-  return { ...object, ...Object.fromEntries(boxes.map(([key, box]) => [key, scaleBox(box, size) ?? box])) };
+  return annotationInPixels(object, size);
 }
 
 async function placeImage(

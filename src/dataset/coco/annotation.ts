@@ -8,7 +8,7 @@ import { describeViolation } from "../../validate.js";
 import type { Entry, ImageLocation, ImageSize, Rejected } from "../dataset.js";
 import { asId, FieldSpotter } from "../json/fields.js";
 import { describeProblem, parseJsonBytes } from "../json/value.js";
-import { scaleBox } from "../relative-boxes.js";
+import { annotationInPixels } from "../relative-boxes.js";
 import { checkCocoAnnotation, checkCocoResult } from "./schema.js";
 
 export interface AnnotationSource {
@@ -41,7 +41,8 @@ const NEXT_STEP = "Correct or remove this annotation.";
 export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: AnnotationSource): Entry {
   const parsed = parseJsonBytes(bytes, place.offset);
   const asRead = parsed.kind === "value" && isObject(parsed.value) ? parsed.value : {};
-  const raw = inPixels(asRead, place.scale);
+  // What goes out says pixels as well, beside a polygon in pixels.
+  const raw = place.scale === undefined || place.scale === "unknown" ? asRead : annotationInPixels(asRead, place.scale);
   const annotationId = source.format === "coco-results" ? place.ordinal + 1 : idOf(raw, bytes);
   const where = whereIs(place, source, annotationId, raw);
   const subject = { ...place, where, raw, annotationId, categories: source.categories };
@@ -120,12 +121,6 @@ export function judgeAnnotation(subject: AnnotationSubject & { readonly annotati
     kind: "instance",
     instance: { ordinal, annotationId, imageId: image.id, categoryId, box: checked.box, ...truth, raw },
   };
-}
-
-/** What goes out says pixels as well, beside a polygon in pixels. */
-function inPixels(raw: JsonObject, scale: AnnotationPlace["scale"]): JsonObject {
-  const box = scale === undefined || scale === "unknown" ? undefined : scaleBox(raw["bbox"], scale);
-  return box === undefined ? raw : { ...raw, bbox: box };
 }
 
 function isObject(value: unknown): value is JsonObject {

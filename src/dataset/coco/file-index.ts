@@ -3,7 +3,7 @@
  * and the other top-level fields.
  */
 import { invalidData } from "../../errors.js";
-import { setField } from "../../json-text.js";
+import { receivedIn, setField } from "../../json-text.js";
 import type { Category, Id, JsonObject } from "../../types.js";
 import { describeViolation } from "../../validate.js";
 import type { ByteFile } from "../json/byte-file.js";
@@ -119,7 +119,7 @@ class CategoryReader implements ListHandler {
     const raw = parsed.value as JsonObject;
     const { id, name } = raw as { id: Id; name: string };
     if (this.categories.has(id))
-      this.problem = `${where}: expected every category id once, received ${JSON.stringify(id)} a second time`;
+      this.problem = `${where}: expected every category id once, received ${receivedIn(raw, "id")} a second time`;
     this.categories.set(id, { id, name, raw });
   }
 

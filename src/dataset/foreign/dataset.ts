@@ -6,11 +6,11 @@
 import { createHash } from "node:crypto";
 import { invalidData, receivedOf, usageError } from "../../errors.js";
 import { joinFields } from "../../json-text.js";
-import type { Category, FailReason, Id, ImageRecord, JsonObject, JsonValue, SkipReason } from "../../types.js";
+import type { Category, FailReason, Id, ImageRecord, JsonObject, SkipReason } from "../../types.js";
 import { judgeAnnotation, rejectAnnotation } from "../coco/annotation.js";
 import type { Dataset, DatasetFormat, Entry, ImageGroup, ImageSize, OpenDatasetOptions } from "../dataset.js";
 import type { ImageFinder, Located } from "../find-images.js";
-import { BoxCounter, scaleBox } from "../relative-boxes.js";
+import { annotationInPixels, BoxCounter } from "../relative-boxes.js";
 
 /** One box or outline, as COCO has them. */
 export interface ForeignObject {
@@ -181,7 +181,8 @@ async function readGroup(source: ForeignImage, place: GroupPlace): Promise<Image
     const where = `${source.path}: ${object.at}`;
     const id = place.categories.idOf(object.label);
     const own: JsonObject = { id: annotationId, image_id: image.id, ...(id !== undefined && { category_id: id }) };
-    const raw = joinFields(own, scaled(object.fields, scale));
+    const isScaled = scale !== undefined && scale !== "unknown";
+    const raw = joinFields(own, isScaled ? annotationInPixels(object.fields, scale) : object.fields);
     const subject = { ordinal, image, hasImageId: true, where, annotationId, raw, categories: place.categories.ids };
     if (object.problem !== undefined) return rejectAnnotation(subject, object.problem.reason, object.problem.message);
     if (object.skip !== undefined)
@@ -228,23 +229,6 @@ async function sizeOf(
 ): Promise<ImageSize | "unknown"> {
   if (width !== undefined && height !== undefined) return { width, height };
   return (await options.imageSize?.(location)) ?? "unknown";
-}
-
-function scaled(fields: JsonObject, scale: ImageSize | "unknown" | undefined): JsonObject {
-  if (scale === undefined || scale === "unknown") return fields;
-  const { bbox, segmentation } = fields;
-  return {
-    ...fields,
-    ...(bbox !== undefined && { bbox: scaleBox(bbox, scale)! }),
-    ...(Array.isArray(segmentation) && { segmentation: segmentation.map((ring) => scaledRing(ring, scale)) }),
-  };
-}
-
-function scaledRing(ring: JsonValue, { width, height }: ImageSize): JsonValue {
-  if (!Array.isArray(ring)) return ring;
-  return ring.map((share, i) =>
-    typeof share === "number" ? Math.round(share * (i % 2 === 0 ? width : height) * 100) / 100 : share,
-  );
 }
 
 /** Labels in order of first appearance, numbered from 1; or a reader's own numbers with their names. */

@@ -34,7 +34,8 @@ function parse(text: string, path: string): unknown {
   try {
     return parseForeignJson(text.replace(/^\ufeff/u, ""));
   } catch (error) {
-    throw invalidData(`${path}: expected JSON, ${whyNotJson(text, error)}`, "Export the file again.", error);
+    const { why, hint } = whyNotJson(Buffer.from(text), error, "Export the file again.");
+    throw invalidData(`${path}: expected JSON, ${why}`, hint, error);
   }
 }
 

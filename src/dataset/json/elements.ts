@@ -7,6 +7,7 @@
  * (bench/figures.md).
  */
 import { createHash } from "node:crypto";
+import { count } from "../../count.js";
 import { invalidData, receivedOf } from "../../errors.js";
 import { recognize, RECOGNIZED_BYTES } from "../../files/recognize.js";
 import type { JsonValue } from "../../types.js";
@@ -215,7 +216,8 @@ async function walkList(window: JsonWindow, name: string, handler: ListHandler):
     }
   };
   while (!scan())
-    if (!(await window.fill())) throw truncated(window, `the rest of ${name} (${element.index + 1} elements so far)`);
+    if (!(await window.fill()))
+      throw truncated(window, `the rest of ${name} (${count(element.index + 1, "element")} so far)`);
   return element.index + 1;
 }
 

@@ -347,7 +347,7 @@ describe("wrong numbers and labels cost their own annotation, with file and plac
       "VOC without box",
       "a.xml",
       "<annotation><filename>a.png</filename><object><name>x</name></object></annotation>",
-      "object[0] (line 1): expected xmin to be a number, received undefined",
+      "object[0] (line 1): expected xmin to be a number, received nothing",
     ],
     [
       "LabelMe, a circle",

@@ -164,7 +164,7 @@ describe("walking what is no sound JSON", () => {
     { text: "42", says: 'byte 0 (line 1): expected an object or a list, received "4"', why: "a number" },
     {
       text: '\n\n{"a": [1, 2',
-      says: "byte 13 (line 3): expected the rest of a (1 elements so far), received the end of the file",
+      says: "byte 13 (line 3): expected the rest of a (1 element so far), received the end of the file",
       why: "a file cut inside a list",
     },
     {
@@ -194,7 +194,7 @@ describe("walking what is no sound JSON", () => {
     },
     {
       text: '{"a": [{"id": 1}',
-      says: "byte 16 (line 1): expected the rest of a (1 elements so far), received the end of the file",
+      says: "byte 16 (line 1): expected the rest of a (1 element so far), received the end of the file",
       why: "a file cut between elements",
     },
     {
