@@ -14,6 +14,7 @@ export default function buildWhenStale(): void {
     [tsc, "-p", "tsconfig.build.json", "--noCheck"],
     [tsc, "-p", join("src", "review", "page"), "--noCheck"],
     [join("scripts", "copy-page.mjs")],
+    [join("scripts", "write-schemas.mjs")],
   ])
     execFileSync(process.execPath, step, { cwd: ROOT, stdio: "inherit" });
 }

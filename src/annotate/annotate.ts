@@ -49,7 +49,7 @@ interface Run extends Omit<RunInput, "close"> {
  * @param openPredictor who predicts; this process unless the caller says otherwise
  * @returns the summary, also when instances failed or the user stopped the run
  * @throws PolyrnnError when the run cannot begin (input, model, device, folder) or its output cannot be written; what
- *   the journal holds by then is kept
+ *   the journal holds by then is kept; the signal's reason when it is aborted while the input is opened
  */
 export async function annotate(
   options: AnnotateOptions,
@@ -58,8 +58,9 @@ export async function annotate(
 ): Promise<AnnotateSummary> {
   const clock = new StageClock();
   host.note(`reading ${options.boxes}`);
-  const input = await openInput(options);
+  const input = await openInput({ ...options, signal: host.signal });
   try {
+    for (const line of input.dataset.notes ?? []) host.note(line);
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
     const predictor = await openPredictor(model, options, host);

@@ -25,6 +25,8 @@ type InputOptions = Pick<
   "boxes" | "boxesAre" | "dataset" | "categories" | "existing" | "shard" | "onlyNew"
 > & {
   readonly images?: string;
+  /** Aborted: opening throws its reason. */
+  readonly signal?: AbortSignal;
 };
 
 /** @throws PolyrnnError when an input is missing or damaged as a whole */

@@ -20,7 +20,7 @@ export interface Presentation {
 /** @returns the exit code; never throws */
 export async function reportError(error: unknown, terminal: Terminal, presentation: Presentation): Promise<ExitCode> {
   if (error instanceof ClosedPipe) return EXIT.ok;
-  const expected = error instanceof PolyrnnError ? error : undefined;
+  const expected = error instanceof PolyrnnError ? error : isStop(error) ? stoppedEarly() : undefined;
   const paint = paintFor(terminal.stderr, terminal.env, presentation.color);
   const label = paint.error("polyrnn:");
   if (expected !== undefined) {
@@ -42,6 +42,15 @@ export async function reportError(error: unknown, terminal: Terminal, presentati
     await writeJsonLine(terminal.stdout, report).catch(() => undefined);
   }
   return expected?.exitCode ?? EXIT.bug;
+}
+
+/** What a signal's own reason looks like: the user stopped the command while its input was opened. */
+function isStop(error: unknown): boolean {
+  return error instanceof Error && error.name === "AbortError";
+}
+
+function stoppedEarly(): PolyrnnError {
+  return new PolyrnnError("stopped before the work began", "E_STOPPED", EXIT.stopped, "Run the command again.");
 }
 
 /** A mistyped command line may hold the address of a queue with its password. */

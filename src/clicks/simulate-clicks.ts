@@ -66,7 +66,7 @@ interface KeptPolygon {
 /**
  * @returns the study, also when the user stopped it
  * @throws PolyrnnError when it cannot begin (options, data set without usable truth, model, device) or the file cannot
- *   be written
+ *   be written; the signal's reason when it is aborted before anything is simulated
  */
 export async function simulateClicks(options: SimulateOptions, host: SimulateHost): Promise<ClickStudy> {
   const simulation = toSimulation(options);
@@ -77,11 +77,12 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
     images,
     boxes: truth,
     imageSize: readImageSize,
+    signal: host.signal,
     ...(boxesAre !== undefined && { boxesAre }),
   });
   try {
     const sources = new SourceNames(options.groupBy);
-    const subjects = await chooseSubjects(dataset, options, sources);
+    const subjects = await chooseSubjects(dataset, options, sources, host.signal);
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
     const { engine } = await openEngine(model, {

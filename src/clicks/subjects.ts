@@ -43,12 +43,13 @@ const HINT = "Pass the file with the ground truth segmentations; boxes alone say
  * Walks the data set once.
  * @param sources is told the images with something to simulate
  * @throws E_DATA when there is nothing to simulate, saying why; E_USAGE for an unknown category, and for images that
- *   cannot be grouped
+ *   cannot be grouped; the signal's reason once it is aborted
  */
 export async function chooseSubjects(
   dataset: Dataset,
   { categories, limit = Infinity }: SubjectOptions,
   sources?: SourceNames,
+  signal?: AbortSignal,
 ): Promise<ClickSubjects> {
   const { source } = dataset;
   if (dataset.annotationCount === 0)
@@ -59,6 +60,7 @@ export async function chooseSubjects(
   let asked = 0;
   let total = 0;
   for await (const { image, entries } of dataset.groups()) {
+    signal?.throwIfAborted();
     for (const entry of entries) {
       if (entry.kind !== "instance") {
         const { reason, message } = exclusionOf(entry);

@@ -1,5 +1,5 @@
 /**
- * Opens an image file: first the header (size, orientation, pixel limit), and the pixels only when they are needed.
+ * Opens an image, a file or its bytes: first the header (size, orientation, pixel limit), and the pixels only when they are needed.
  *
  * Boxes belong to the image as displayed, EXIF orientation applied. Where the width and height in the annotation file
  * match only the unrotated image, nothing is rotated. Where they match neither, the image is refused: a box in an
@@ -41,6 +41,8 @@ export interface OpenedImage {
   readonly height: number;
   /** True: EXIF orientation is applied while decoding. */
   readonly isRotated: boolean;
+  /** The encoded image, where it is no file; `path` is only its name then. */
+  readonly bytes?: Uint8Array;
 }
 
 export type OpenResult = { readonly kind: "opened"; readonly image: OpenedImage } | FailedImage;
@@ -90,6 +92,28 @@ export async function openImage(
   } catch (error) {
     return failed(...(await whyUnreadable(path, error)));
   }
+  return frameOf(path, metadata, record);
+}
+
+/**
+ * Reads the header of an encoded image in memory, in its displayed size.
+ * @param name stands for the path in messages
+ * @param bytes not to be written to until the image is decoded
+ * @returns the image's frame, or `image-unreadable`, `image-too-large`
+ */
+export async function openImageBytes(name: string, bytes: Uint8Array): Promise<OpenResult> {
+  if (bytes.length === 0)
+    return failed("image-unreadable", `${name}: expected an image, received 0 bytes. Read the file again.`);
+  try {
+    const result = frameOf(name, await sharp(bytes, { limitInputPixels: false }).metadata(), {});
+    return result.kind === "failed" ? result : { kind: "opened", image: { ...result.image, bytes } };
+  } catch (error) {
+    return failed(...whyNoImage(name, bytes.subarray(0, RECOGNIZED_BYTES), { size: bytes.length, error }));
+  }
+}
+
+/** The frame of an image whose header was read; see `openImage`. */
+function frameOf(path: string, metadata: Metadata, record: Pick<ImageRecord, "width" | "height">): OpenResult {
   const { width, height, autoOrient: displayed, format } = metadata;
   if (format === "svg") {
     return failed(
@@ -135,9 +159,9 @@ export async function readImageSize(
  * between JPEG segments.
  * @returns the pixels, or `image-unreadable`
  */
-export async function decodeImage({ path, width, height, isRotated }: OpenedImage): Promise<DecodeResult> {
+export async function decodeImage({ path, width, height, isRotated, bytes }: OpenedImage): Promise<DecodeResult> {
   try {
-    const { data, info } = await sharp(await imageInput(path), {
+    const { data, info } = await sharp(bytes ?? (await imageInput(path)), {
       failOn: "warning",
       limitInputPixels: MAX_IMAGE_PIXELS,
       autoOrient: isRotated,
@@ -156,7 +180,7 @@ export async function decodeImage({ path, width, height, isRotated }: OpenedImag
     return { kind: "decoded", image: { path, width, height, pixels: data } };
   } catch (error) {
     // Of some formats the header can be read and the pixels cannot.
-    const known = recognize(await readStart(path).catch(() => new Uint8Array(1)));
+    const known = recognize(bytes ?? (await readStart(path).catch(() => new Uint8Array(1))));
     if (known !== undefined && !isReadHere(known)) return failed("image-unreadable", notReadHere(path, known));
     return failed(
       "image-unreadable",

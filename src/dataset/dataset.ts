@@ -74,6 +74,8 @@ export interface Dataset {
   readonly annotationCount: number;
   /** sha256 of everything that was read to build the data set: the input's identity for --resume. */
   readonly sha256: string;
+  /** What the user should know of how the input was read, a line each. */
+  readonly notes?: readonly string[];
   /**
    * Images in input order, those without annotations included. Annotations whose image id points nowhere form groups of
    * their own at the end, their location failed with `image-unknown`. Can be walked more than once.
@@ -99,6 +101,8 @@ export interface OpenDatasetOptions {
   readonly boxesAre?: BoxUnit;
   /** Reads an image's displayed size from its header; relative boxes need it where the box file does not say. */
   readonly imageSize?: (location: ImageLocation) => Promise<ImageSize | undefined>;
+  /** Aborted while the data set is opened: opening throws the signal's reason. Walking it is the caller's to stop. */
+  readonly signal?: AbortSignal;
 }
 
 /** Pixels. */

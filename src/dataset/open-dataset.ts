@@ -2,9 +2,10 @@
 import { count } from "../count.js";
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import fastGlob from "fast-glob";
 import { invalidData, missingInput, reasonOf, receivedOf, usageError } from "../errors.js";
+import { recognize, RECOGNIZED_BYTES } from "../files/recognize.js";
 import { withoutRunOutputs } from "../files/run-layout.js";
 import type { JsonValue } from "../types.js";
 import type { CityscapesFormat } from "./cityscapes/dataset.js";
@@ -21,6 +22,7 @@ import { openForeignFile, openForeignFolder, openLabelMeFile, openTasks, refuseF
 import type { ImageFinder, Located } from "./find-images.js";
 import { findImages } from "./find-images.js";
 import { nameKey } from "./image-names.js";
+import type { ByteFile } from "./json/byte-file.js";
 import { isAbsent, openByteFile } from "./json/byte-file.js";
 
 const LOOKED_FOR =
@@ -33,7 +35,7 @@ const EXPORT_HINT = "Export the boxes in one of these formats, or pass another f
 /**
  * @throws E_MISSING when boxes, images or the `--dataset` file are not there or cannot be read; E_DATA when the format
  *   is not recognized or the file is damaged as a whole; E_USAGE when `dataset` is given with boxes that name their
- *   images themselves
+ *   images themselves; the signal's reason once it is aborted
  */
 export async function openDataset(options: OpenDatasetOptions): Promise<Dataset> {
   const { boxes } = options;
@@ -45,7 +47,9 @@ export async function openDataset(options: OpenDatasetOptions): Promise<Dataset>
       error,
     );
   });
+  options.signal?.throwIfAborted();
   const finder = options.images === undefined ? NO_IMAGES : await findImages(options.images);
+  options.signal?.throwIfAborted();
   if (found.isDirectory()) {
     refuseDataset(options, "a folder");
     return openFolder(options, finder);
@@ -91,14 +95,27 @@ async function openFolder(options: OpenDatasetOptions, finder: ImageFinder): Pro
     return openCityscapes({ boxes, format: "cityscapes", folder: boxes, names: polygons, ...unit }, finder);
   if (persons.length > 0)
     return openCityscapes({ boxes, format: "citypersons", folder: boxes, names: persons, ...unit }, finder);
-  const shown = names.slice(0, 3).map(receivedOf).join(", ");
+  const shown = all.slice(0, 3).map(receivedOf).join(", ");
   const others =
-    names.length === 0 ? "no JSON file" : `${names.length} other JSON file${names.length === 1 ? "" : "s"} (${shown})`;
+    all.length === 0 ? "no file" : `${count(all.length, "other file")} (${await whatIs(boxes, all, shown)})`;
   throw invalidData(
     `${boxes}: expected *${CITYSCAPES_ENDING.cityscapes}, *${COARSE_ENDING} or *${CITYSCAPES_ENDING.citypersons} ` +
       `at any depth, or boxes of YOLO, Pascal VOC, KITTI, LabelMe or CVAT, received ${others}`,
     "A COCO, CSV or Label Studio file is passed by its own name, not by its folder.",
   );
+}
+
+/** @param shown names of the first files; the first is described by its bytes where they say more */
+async function whatIs(folder: string, names: readonly string[], shown: string): Promise<string> {
+  const file = await openByteFile(join(folder, names[0]!), "box file");
+  try {
+    const bytes = Buffer.alloc(Math.min(RECOGNIZED_BYTES, file.size));
+    await file.read(bytes, 0);
+    const found = recognize(bytes);
+    return found === undefined ? shown : `${shown}; the first is ${found.what}`;
+  } finally {
+    await file.close();
+  }
 }
 
 /** @throws E_DATA or E_USAGE, after the reader's files were closed */
@@ -136,8 +153,16 @@ async function listFiles(folder: string): Promise<readonly string[]> {
 }
 
 async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promise<Dataset> {
-  const { boxes } = options;
-  const file = await openByteFile(boxes, "box file");
+  const { boxes, signal } = options;
+  const opened = await openByteFile(boxes, "box file");
+  let isOpening = true;
+  const file: ByteFile = {
+    ...opened,
+    read(target, offset) {
+      if (isOpening) signal?.throwIfAborted();
+      return opened.read(target, offset);
+    },
+  };
   try {
     const foreign = await openForeignFile(file, options, listFiles);
     if (foreign !== undefined) {
@@ -177,6 +202,8 @@ async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promi
   } catch (error) {
     await file.close();
     throw error;
+  } finally {
+    isOpening = false;
   }
 }
 

@@ -65,6 +65,7 @@ export async function evaluate(options: EvaluateOptions, host: EvaluateHost): Pr
   const dataset = await openDataset({
     boxes: options.truth,
     imageSize: readImageSize,
+    signal: host.signal,
     ...(options.boxesAre !== undefined && { boxesAre: options.boxesAre }),
     ...(searched !== undefined && { images: searched }),
   });

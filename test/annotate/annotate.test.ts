@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { isValidRing } from "../../src/geometry/valid-ring.js";
 import type { CocoAnnotation, Ran } from "./runs.js";
 import { BOXES, FIXTURES, IMAGES, boxesWith, journalOf, readCoco, readJson, runAnnotate } from "./runs.js";
+import { schemaProblems } from "../helpers/schemas.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const CITYSCAPES = join(FIXTURES, "cityscapes");
@@ -22,6 +23,12 @@ function isRing(ring: readonly number[], width: number, height: number): boolean
     ring.every((value, at) => value >= 0 && value <= (at % 2 === 0 ? width : height))
   );
 }
+
+test("what a run writes fits the schemas of the package", () => {
+  const { checked, problems } = schemaProblems(straight.out);
+  expect(problems).toEqual([]);
+  expect(checked).toBe(2 + 1 + 88); // run.json, summary.json, and the journal with its header
+});
 
 describe("COCO", () => {
   test("every annotation comes out with what it came with, and a polygon inside its image", async () => {

@@ -10,6 +10,7 @@ import type { FailReason } from "../../src/types.js";
 import type { Place } from "./bad-input.js";
 import { annotatePlace, half, newPlace, oneMore, promisingPng } from "./bad-input.js";
 import type { Coco } from "./runs.js";
+import { schemaProblems } from "../helpers/schemas.js";
 import { hashesOf, journalOf, readCoco, readJson } from "./runs.js";
 
 interface Case {
@@ -519,6 +520,7 @@ test("everything at once: each bad one under its id and reason, more than five o
   expect(words).toContain("... and 3 more with image-missing");
   expect(words).toContain("11 failed: ");
   expect(ids(await readCoco(place.out, "annotations.json"))).toEqual(good);
+  expect(schemaProblems(place.out).problems).toEqual([]); // Lines of failures, too.
 });
 
 test("hundreds of bad boxes are each in the journal, once, also after going on", async () => {

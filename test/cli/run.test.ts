@@ -163,6 +163,14 @@ test("a variable that looks like an option but is none is pointed out", async ()
   expect((await runInMemory(["models", "show", "mobile"], { POLYRNN_BATCH_SIZE: "8", NO_COLOR: "1" })).stderr).toBe("");
 });
 
+test("a signal's own reason is no bug: the user stopped while the input was opened", async () => {
+  const terminal = memoryTerminal();
+  const presentation = { json: true, verbose: false, color: "auto" } as const;
+  expect(await reportError(AbortSignal.abort().reason, terminal, presentation)).toBe(EXIT.stopped);
+  expect(terminal.stderr.text).toContain("stopped before the work began");
+  expect(JSON.parse(terminal.stdout.text)).toMatchObject({ code: "E_STOPPED" });
+});
+
 test("a bug shows its stack, where it ran, and exit code 70", async () => {
   const terminal = memoryTerminal();
   const code = await reportError(new TypeError("x is not a function"), terminal, {

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
 import type { ClickSummary } from "../../src/clicks/tally.js";
 import type { EvaluationReport } from "../../src/report/types.js";
-import { checkReport } from "../report/report-schema.js";
+import { checkReport } from "../report/check-report.js";
 import { annotation, useFolder, writeCoco, writeJson } from "../evaluate/small-dataset.js";
 import { NO_CLICKS } from "../../src/review/statistics.js";
 import { boxesWith, runAnnotate } from "../annotate/runs.js";

@@ -90,10 +90,10 @@ describe("what is not there", () => {
 
 describe("folders", () => {
   test.each([
-    { files: {}, says: "received no JSON file" },
+    { files: {}, says: "received no file" },
     {
       files: { "boxes.json": "[]", "sub/more.json": "[]" },
-      says: 'received 2 other JSON files ("boxes.json", "sub/more.json")',
+      says: 'received 2 other files ("boxes.json", "sub/more.json"',
     },
     {
       files: { "a_gtFine_polygons.json": "{}", "a_gtBboxCityPersons.json": "{}" },

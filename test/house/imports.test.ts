@@ -67,6 +67,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   clicks: [...RUNNING, "report", "evaluate"],
   queue: [...RUNNING, "annotate"],
   review: [...RUNNING, "annotate"],
+  library: [...RUNNING, "report", "annotate", "evaluate", "clicks", "review"],
+  // The door of the package: it passes on the library and the types of what it takes and gives.
+  index: ["library", "annotate", "clicks", "crop", "dataset", "errors", "report", "types", "write"],
   cli: [...RUNNING, "report", "annotate", "evaluate", "train", "merge", "clicks", "queue", "review"],
 };
 

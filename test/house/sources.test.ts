@@ -40,13 +40,22 @@ test("nothing is left undone", () => {
   expect(found(/\b(TODO|FIXME|XXX|HACK)\b/i, { comments: true })).toEqual([]);
 });
 
-test("no file is called utils or index, and all are in kebab case", () => {
-  const names = sources.map(({ file }) => basename(file));
+test("no file is called utils or index but the door of the package, and all are in kebab case", () => {
+  const names = sources.flatMap(({ file }) => (file === "index.ts" ? [] : [basename(file)]));
   expect(
     names.filter(
       (name) => /^(utils?|helpers?|index|misc|common)\.ts$/.test(name) || !/^[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(name),
     ),
   ).toEqual([]);
+});
+
+test("the door of the package only passes on what others define, and nothing inside goes through it", () => {
+  const [door] = sources.filter(({ file }) => file === "index.ts");
+  const statements = door!.text.replace(/\/\*[\s\S]*?\*\//g, "").split(";");
+  expect(statements.filter((text) => text.trim() !== "" && !/^\s*export (type )?\{[^}]*\} from "/.test(text))).toEqual(
+    [],
+  );
+  expect(found(/from "(\.\.?\/)+index\.js"/, { comments: false })).toEqual([]);
 });
 
 test("only the command line ends the process or writes to its streams", () => {

@@ -8,7 +8,7 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -201,13 +201,17 @@ describe.skipIf(!isAsked || !isCheckout)("with libtensorflow and CUDA out of rea
         "README.md",
         "npm-shrinkwrap.json",
         "scripts/before-install.mjs",
+        "scripts/slim-install.mjs",
+        "dist/index.d.ts",
+        "dist/schemas/run.json",
+        "dist/page/chart.LICENSES.txt",
       ]),
     );
     expect(
       paths.filter(
         (path) =>
           path.includes("/.") ||
-          !/^(bin|dist|models|fixtures\/images)\/|^fixtures\/boxes\.json$|^scripts\/before-install\.mjs$|^(package|npm-shrinkwrap)\.json$|^[A-Z]+(\.md)?$/.test(
+          !/^(bin|dist|models|fixtures\/images)\/|^fixtures\/boxes\.json$|^scripts\/(before|slim)-install\.mjs$|^(package|npm-shrinkwrap)\.json$|^[A-Z]+(\.md)?$/.test(
             path,
           ),
       ),
@@ -242,6 +246,25 @@ describe.skipIf(!isAsked || !isCheckout)("with libtensorflow and CUDA out of rea
     10 * MINUTES,
   );
 
+  test("the installation from the registry is 150 MB at most once other platforms are removed, draws charts, and is a library", () => {
+    const cwd = join(folder, "from-registry");
+    const node = (...words: string[]): string => {
+      const { status, stdout, stderr } = spawnSync(process.execPath, words, { cwd, encoding: "utf8" });
+      expect(status, stderr).toBe(0);
+      return stdout;
+    };
+    expect(node(join("node_modules", "polyrnn", "scripts", "slim-install.mjs"))).toMatch(/^removed \d+ MB/);
+    expect(bytesBelow(join(cwd, "node_modules"))).toBeLessThan(150e6);
+    for (const heavy of ["echarts", "@techstark"]) expect(existsSync(join(cwd, "node_modules", heavy))).toBe(false);
+    const program = `
+      import { openModel, writers } from "polyrnn";
+      import { drawChart } from "./node_modules/polyrnn/dist/page/chart.js";
+      const model = await openModel("mobile", { device: "cpu", threads: 1 });
+      await model.close();
+      console.log(model.name, Object.keys(writers).length > 4, JSON.stringify(drawChart({ name: "x" }, { name: "y" }, [])).includes("<svg"));`;
+    expect(node("--input-type=module", "-e", program)).toBe("mobile true true\n");
+  });
+
   // npm 10 comes with Node 20 and 22; the npm at hand may be a later one.
   test.each([
     { name: "npm", command: "npm", before: [] },
@@ -257,6 +280,12 @@ describe.skipIf(!isAsked || !isCheckout)("with libtensorflow and CUDA out of rea
     10 * MINUTES,
   );
 });
+
+function bytesBelow(place: string): number {
+  return readdirSync(place, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
+}
 
 function emptyProject(folder: string, name: string): string {
   const cwd = join(folder, name);

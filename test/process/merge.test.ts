@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import type { Ended } from "../helpers/command.js";
 import { endAll, runInHost, runToEnd } from "../helpers/command.js";
+import { schemaProblems } from "../helpers/schemas.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
@@ -66,6 +67,7 @@ test("0: the parts of a matrix, an indexed job and a parallel job merge to the b
   for (const name of ["annotations.json", "journal.ndjson"]) expect(fileOf("all", name)).toBe(fileOf("whole", name));
   expect(summaryOf(ended)).toMatchObject({ type: "summary", remaining: 0, merged: { count: 3, missing: [] } });
   expect(ended.stderr).toContain("3 of 3 shards");
+  for (const run of ["all", "part-2"]) expect(schemaProblems(join(folder, run)).problems).toEqual([]);
 });
 
 test("1: a missing shard is named, the rest is written, and what to do is said", async () => {

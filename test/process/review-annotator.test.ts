@@ -118,8 +118,8 @@ function topsAt(page: Page, places: readonly ImagePoint[]): Promise<string[]> {
     (all) =>
       all.map(({ x, y }) => {
         const element = document.elementFromPoint(x, y);
-        if (element?.closest("#canvas") == null) return "away";
-        return element.closest("[data-vertex]")?.getAttribute("data-vertex") ?? "free";
+        if ((element?.closest("#canvas") ?? null) === null) return "away";
+        return element!.closest("[data-vertex]")?.getAttribute("data-vertex") ?? "free";
       }),
     places.map(({ x, y }) => ({ x, y })),
   );

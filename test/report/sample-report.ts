@@ -151,7 +151,7 @@ export function sampleReport(): EvaluationReport {
       })),
       noc: [0.8, 0.85, 0.9].map((target) => ({ target, meanClicks: 4.2, failures: 10, cap: 20 })),
       iouAfterClicks: Array.from({ length: 11 }, (_, clicks) => ({ clicks, iou: 0.7 + clicks * 0.02 })),
-      reviewed: HOSTILE_NAMES[0]!,
+      reviewed: HOSTILE_NAMES[0],
       effort: (["simulated", "measured"] as const).map((who) => ({
         who,
         threshold: who === "measured" ? null : 1,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { checkReport } from "./report-schema.js";
+import { checkReport } from "./check-report.js";
 import { sampleReport } from "./sample-report.js";
 
 test("a report with every part filled fits the schema, also after a trip through JSON", () => {

@@ -15,7 +15,7 @@ import { plainText } from "../../src/report/markdown.js";
 import { defaultReportFolder, finishReportFolder, prepareReportFolder } from "../../src/report/folder.js";
 import { appendStepSummary, writeReportFiles } from "../../src/report/write-report.js";
 import { reportMarkdown } from "../../src/report/markdown.js";
-import { checkReport } from "./report-schema.js";
+import { checkReport } from "./check-report.js";
 import { HOSTILE_NAMES, sampleReport } from "./sample-report.js";
 import { annotation, evaluateFiles, useFolder, writeCoco } from "../evaluate/small-dataset.js";
 

@@ -52,7 +52,7 @@ test("shards that several people reviewed merge, decisions included, and the mer
   const ids: number[] = [];
   for (const [at, out] of parts.entries()) {
     await runAnnotate({ out, candidates: 1, shard: { index: at + 1, count: 2 } });
-    ids.push(...(await decideThree(out, ["ann", "bob"][at]!)));
+    ids.push(...(await decideThree(out, ["ann", "bob"][at])));
   }
   const all = join(folder, "all");
   await mergeRuns({ parts, out: all, force: false }, { note: () => undefined });

@@ -6,6 +6,7 @@ import { Superseded } from "../../src/review/redraw.js";
 import { openReviewedRun } from "../../src/review/run.js";
 import { NO_CLICKS } from "../../src/review/statistics.js";
 import type { JsonObject } from "../../src/types.js";
+import { schemaProblems } from "../helpers/schemas.js";
 import { accept, firstOf, linesOf, newRun, openSession } from "./reviews.js";
 
 const annotationsOf = async (folder: string): Promise<JsonObject[]> =>
@@ -84,6 +85,10 @@ test("an undo puts the decision before in force, also after a restart; drafts ar
     expect.objectContaining({ code: "E_NOTHING_TO_UNDO" }),
   );
   await expect(session.undo(1)).rejects.toThrow(expect.objectContaining({ code: "E_STALE" }));
+  await session.close();
+  const lines = await linesOf(folder);
+  expect(lines.filter((line) => /"type":"(review|session|decision|undo)"/.test(line)).length).toBe(1 + 2 + 3 + 2);
+  expect(schemaProblems(folder).problems).toEqual([]);
 });
 
 test("a torn end is cut off, and damage elsewhere is named with its line and costs only itself", async () => {

@@ -10,6 +10,7 @@ import { createReadStream } from "node:fs";
 import type { TransformCallback } from "node:stream";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { count } from "../../count.js";
 import { invalidData, reasonOf, receivedOf } from "../../errors.js";
 import type { JsonObject, SkipReason } from "../../types.js";
 import type { ByteFile } from "../json/byte-file.js";
@@ -76,7 +77,8 @@ export async function openCsv(file: ByteFile): Promise<ForeignReader> {
       if (table === undefined) table = tableOf(record, parser.options.delimiter, file.path);
       else {
         if (record.length > MOST_COLUMNS) throw tooMany(file.path, info.lines, record.length);
-        index.add(imageOf(record, table, `${file.path}, line ${info.lines}`), start, end - start);
+        if (record.every((text) => text.trim() === "")) continue;
+        index.add(imageOf(record, table), start, end - start);
         lines.push(info.lines);
       }
     }
@@ -89,6 +91,9 @@ export async function openCsv(file: ByteFile): Promise<ForeignReader> {
   if (table === undefined) throw invalidData(`${file.path}: expected a header line, received none`, EXAMPLE);
   const known = table;
   return {
+    // The same rows under other names of columns are other boxes.
+    identity: JSON.stringify([known.header, known.delimiter]),
+    notes: notesOf(known, file.path),
     format: "csv",
     source: file.path,
     isRelative: known.isRelative,
@@ -193,10 +198,8 @@ function cell(row: readonly string[], { columns }: Table, role: Role): string | 
   return text === "" ? undefined : text;
 }
 
-function imageOf(row: readonly string[], table: Table, where: string): RowImage {
-  const name = cell(row, table, "image");
-  if (name === undefined)
-    throw invalidData(`${where}: expected the name of an image, received none`, "Correct or remove this line.");
+function imageOf(row: readonly string[], table: Table): RowImage {
+  const name = cell(row, table, "image") ?? "";
   const [width, height] = (["width", "height"] as const).map((role) => numberOf(cell(row, table, role)));
   const isSize = (side: number | undefined): side is number => side !== undefined && Number.isInteger(side) && side > 0;
   return { name, ...(isSize(width) && isSize(height) && { width, height }) };
@@ -217,6 +220,13 @@ function toObject(row: readonly string[], table: Table, at: string): ForeignObje
   };
   // A table without such a column has one kind of object.
   const named = table.columns.has("label") ? label : "object";
+  if (cell(row, table, "image") === undefined)
+    return {
+      at,
+      label: named,
+      fields: others,
+      problem: { reason: "image-unknown", message: "expected the name of an image, received none" },
+    };
   const box = boxOf(texts, table);
   if (typeof box === "string")
     return { at, label: named, fields: others, problem: { reason: "box-invalid", message: box } };
@@ -256,6 +266,16 @@ function boxOfList(text: string | undefined): number[] | string {
   if (numbers.length !== 4 || numbers.includes(undefined))
     return `expected a box of four numbers, received ${receivedOf(text)}`;
   return numbers as number[];
+}
+
+/** One line on the columns that have no meaning here. */
+function notesOf({ header, columns }: Table, path: string): readonly string[] {
+  const known = new Set(columns.values());
+  const others = header.filter((name, i) => name !== "" && !known.has(i));
+  if (others.length === 0) return [];
+  const shown = others.slice(0, 10).map(receivedOf).join(", ");
+  const more = others.length > 10 ? ` and ${others.length - 10} more` : "";
+  return [`${path}: ${count(others.length, "column")} not understood, kept as attributes: ${shown}${more}`];
 }
 
 /** Columns without a role, as text. */

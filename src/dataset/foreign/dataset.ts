@@ -54,6 +54,8 @@ export interface ForeignReader {
   readonly classes?: ReadonlyMap<number, string>;
   /** What else decides about the boxes, such as the list of classes; part of the hash. */
   readonly identity?: string;
+  /** What the user should know of how the input was read, a line each. */
+  readonly notes?: readonly string[];
   /** Every image once, in the order of the input; the same each time. */
   walk(): AsyncIterable<ForeignImage>;
   close(): Promise<void>;
@@ -127,6 +129,7 @@ export async function openForeign(
     imageCount: digests.length,
     annotationCount,
     sha256: hash.digest("hex"),
+    ...(reader.notes !== undefined && { notes: reader.notes }),
     groups,
     imageKey: (fileName) => finder.keyOf(fileName),
     close: () => reader.close(),
@@ -243,7 +246,11 @@ class CategoryTable {
 
   get expected(): string {
     const { classes } = this.reader;
-    return classes === undefined ? "a label" : `the number of a class, 0 to ${classes.size - 1}`;
+    if (classes === undefined) return "a label";
+    const highest = [...classes.keys()].reduce((a, b) => Math.max(a, b), 0);
+    return highest === classes.size - 1
+      ? `the number of a class, 0 to ${highest}`
+      : `the number of a class, one of ${classes.size} in the list of classes`;
   }
 
   note(label: string | number): void {

@@ -25,8 +25,12 @@ import { classListIn, labelFiles, openYolo } from "./yolo.js";
 /** Bytes that decide about a file. */
 const PEEKED_BYTES = 16 * 1024;
 
-/** Files of a folder that are looked into before it is decided what the folder holds. */
+/** Files with contents that are looked into, evenly over a folder, before it is decided what it holds. */
 const MOST_PEEKED = 100;
+/** Files that are looked into to find these: images without objects have empty files. */
+const MOST_OPENED = 2000;
+/** Rows of a file that are looked at: one that is damaged does not say what the others are. */
+const MOST_ROWS = 20;
 
 /**
  * @param names of the files beside and below the file's folder; asked for only where a list of classes was given
@@ -112,6 +116,8 @@ export async function openForeignFolder(
         );
       return openCvat(await openByteFile(join(folder, only!), "box file"));
     }
+    case "coco": // Read by its own name alone.
+      return undefined;
   }
 }
 
@@ -137,7 +143,7 @@ export async function openTasks(file: ByteFile): Promise<ForeignReader | undefin
   return seen.other || tasks.length === 0 ? undefined : openLabelStudio(file, tasks);
 }
 
-type Kind = "yolo" | "voc" | "kitti" | "labelme" | "cvat";
+type Kind = "yolo" | "voc" | "kitti" | "labelme" | "cvat" | "coco";
 
 const TITLES: Readonly<Record<Kind, string>> = {
   yolo: "YOLO",
@@ -145,6 +151,7 @@ const TITLES: Readonly<Record<Kind, string>> = {
   kitti: "KITTI",
   labelme: "LabelMe",
   cvat: "CVAT",
+  coco: "COCO",
 };
 
 /** Each kind that was seen, with its files. */
@@ -156,23 +163,56 @@ async function kindsIn(names: readonly string[], folder: string): Promise<Map<Ki
     [ending(/\.xml$/iu), kindOfXml],
     [ending(/\.json$/iu), kindOfJson],
   ] as const) {
-    const seen = new Map<Kind, string[]>();
-    for (const name of files.slice(0, MOST_PEEKED)) {
-      const kind = kindOf(await peekAt(join(folder, name)));
-      if (kind !== undefined) seen.set(kind, [...(seen.get(kind) ?? []), name]);
-    }
+    const { seen, others } = await lookInto(files, folder, kindOf);
     // Where all that was looked into is of one kind the rest is taken for it; what is not fails by itself.
     for (const [kind, some] of seen) kinds.set(kind, seen.size === 1 && kindOf !== kindOfJson ? files : some);
-    if (seen.has("labelme")) kinds.set("labelme", [...seen.get("labelme")!, ...files.slice(MOST_PEEKED)]);
+    if (seen.has("labelme"))
+      kinds.set(
+        "labelme",
+        files.filter((name) => !others.has(name)),
+      );
   }
+  // Labels without a row in a readable file: images without objects, or damage that is listed line by line.
+  if (kinds.size === 0 && labelFiles(names).length > 0 && classListIn(names, folder) !== undefined)
+    kinds.set("yolo", labelFiles(names));
   return kinds;
 }
 
+/** @returns files by their kind, and those that are of another kind than LabelMe or of none */
+async function lookInto(
+  files: readonly string[],
+  folder: string,
+  kindOf: (text: string) => Kind | undefined,
+): Promise<{ readonly seen: ReadonlyMap<Kind, readonly string[]>; readonly others: ReadonlySet<string> }> {
+  const seen = new Map<Kind, string[]>();
+  const others = new Set<string>();
+  let peeked = 0;
+  for (const name of spread(files).slice(0, MOST_OPENED)) {
+    const text = await peekAt(join(folder, name));
+    if (text.trim() === "") continue;
+    const kind = kindOf(text);
+    if (kind !== undefined) seen.set(kind, [...(seen.get(kind) ?? []), name]);
+    if (kind !== "labelme") others.add(name);
+    if (++peeked === MOST_PEEKED) break;
+  }
+  return { seen, others };
+}
+
+/** All of a list in an order whose first part comes from everywhere in it, in step with no pattern. */
+function spread<T>(list: readonly T[]): readonly T[] {
+  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
+  let step = Math.max(1, Math.round(list.length * 0.618));
+  while (divisor(step, list.length) > 1) step++;
+  return list.map((_, i) => list[(i * step) % list.length]!);
+}
+
 function kindOfRows(text: string): "yolo" | "kitti" | undefined {
-  const line = text.split(/\r\n?|\n/u).find((one) => one.trim() !== "");
-  const parts = line?.trim().split(/\s+/u) ?? [];
-  if (/^[A-Za-z_]+$/u.test(parts[0] ?? "") && (parts.length === 15 || parts.length === 16)) return "kitti";
-  return parts.length >= 5 && parts.every((part) => /^[+-]?[\d.]+(?:e[+-]?\d+)?$/iu.test(part)) ? "yolo" : undefined;
+  const rows = text.split(/\r\n?|\n/u, MOST_ROWS).map((row) => row.trim().split(/\s+/u));
+  for (const row of rows) {
+    if (/^[A-Za-z_]+$/u.test(row[0]!) && (row.length === 15 || row.length === 16)) return "kitti";
+    if (row.length >= 5 && row.every((part) => /^[+-]?[\d.]+(?:e[+-]?\d+)?$/iu.test(part))) return "yolo";
+  }
+  return undefined;
 }
 
 function kindOfXml(text: string): "voc" | "cvat" | undefined {
@@ -180,8 +220,10 @@ function kindOfXml(text: string): "voc" | "cvat" | undefined {
   return root === "annotation" ? "voc" : root === "annotations" ? "cvat" : undefined;
 }
 
-function kindOfJson(text: string): "labelme" | undefined {
-  return /^\s*\{/u.test(text) && /"shapes"\s*:/u.test(text) ? "labelme" : undefined;
+function kindOfJson(text: string): "labelme" | "coco" | undefined {
+  if (!/^\s*\{/u.test(text)) return undefined;
+  if (/"shapes"\s*:/u.test(text)) return "labelme";
+  return /"(?:images|annotations|categories)"\s*:\s*\[/u.test(text) ? "coco" : undefined;
 }
 
 /** Name of the first element. */

@@ -28,6 +28,10 @@ export async function openVoc({ boxes, folder, names, firstPixel }: VocSource): 
     source: boxes,
     isRelative: false,
     identity: `first pixel ${first}`,
+    notes:
+      firstPixel === undefined
+        ? [`${boxes}: pixels are counted from ${first}, as the files look (--boxes-are says otherwise)`]
+        : [],
     walk: () => walkTextFiles(folder, names, (text, path, name) => readVoc(text, path, name, first)),
     close: () => Promise.resolve(),
   };

@@ -1,11 +1,13 @@
 /**
  * YOLO text files, one per image: `class cx cy w h`, in shares of the image's size, with a confidence behind it in what
  * detectors write. A line of a class and three points or more is an outline (segments, and oriented boxes as four
- * points): its bounding box is the box, and the outline is ground truth. Names of the classes stand in `data.yaml` or
- * `classes.txt`. Source: docs.ultralytics.com/datasets/detect, /segment, /obb.
+ * points), with a confidence behind it where their number is odd: its bounding box is the box, and the outline is ground
+ * truth. Names of the classes stand in `data.yaml` or `classes.txt`. Source: docs.ultralytics.com/datasets/detect,
+ * /segment, /obb, and `save_conf` in /modes/predict.
  */
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { isMap, parseDocument } from "yaml";
+import { count } from "../../count.js";
 import { invalidData, reasonOf, receivedOf } from "../../errors.js";
 import type { JsonObject } from "../../types.js";
 import type { ForeignImage, ForeignObject, ForeignReader } from "./dataset.js";
@@ -30,8 +32,8 @@ interface YoloSource {
 }
 
 /** @throws E_DATA for a list of classes that cannot be read */
-export async function openYolo({ boxes, folder, names, classList }: YoloSource): Promise<ForeignReader> {
-  const list = classList === undefined ? undefined : await readClassList(classList);
+export function openYolo({ boxes, folder, names, classList }: YoloSource): ForeignReader {
+  const list = classList === undefined ? undefined : readClassList(classList);
   return {
     format: "yolo",
     source: boxes,
@@ -72,29 +74,30 @@ function readLine(line: string, at: string): ForeignObject {
   const bad = numbers.indexOf(undefined);
   if (bad >= 0) return problem(`expected a number in column ${bad + 2}, received ${receivedOf(rest[bad])}`, label);
   const values = numbers as number[];
-  const isBox = values.length === 4 || values.length === 5;
-  if (!isBox && (values.length < 6 || values.length % 2 === 1))
+  if (values.length < 4)
     return problem(
       `expected class, center and size (5 numbers, a sixth for the confidence) or a class and points, ` +
-        `received ${parts.length} numbers`,
+        `received ${count(parts.length, "number")}`,
       label,
     );
-  const places = isBox ? values.slice(0, 4) : values;
-  const outside = places.find((value) => value < LOWEST || value > HIGHEST);
+  const score = values.length % 2 === 1 ? values.pop() : undefined;
+  const outside = values.find((value) => value < LOWEST || value > HIGHEST);
   if (outside !== undefined) return problem(`expected shares of the image's size (0 to 1), received ${outside}`, label);
-  return { at, label, fields: isBox ? boxFields(values) : outlineFields(values) };
+  if (score !== undefined && (score < 0 || score > 1))
+    return problem(`expected a confidence of 0 to 1 in the last column, received ${score}`, label);
+  const fields = values.length === 4 ? boxFields(values) : outlineFields(values);
+  return { at, label, fields: { ...fields, iscrowd: 0, ...(score !== undefined && { score }) } };
 }
 
-function boxFields([x, y, width, height, score]: readonly number[]): JsonObject {
-  const bbox = [x! - width! / 2, y! - height! / 2, width!, height!];
-  return { bbox, iscrowd: 0, ...(score !== undefined && { score }) };
+function boxFields([x, y, width, height]: readonly number[]): JsonObject {
+  return { bbox: [x! - width! / 2, y! - height! / 2, width!, height!] };
 }
 
 function outlineFields(points: readonly number[]): JsonObject {
   const xs = points.filter((_, i) => i % 2 === 0);
   const ys = points.filter((_, i) => i % 2 === 1);
   const [left, top, right, bottom] = [least(xs), least(ys), most(xs), most(ys)];
-  return { bbox: [left, top, right - left, bottom - top], segmentation: [[...points]], iscrowd: 0 };
+  return { bbox: [left, top, right - left, bottom - top], segmentation: [[...points]] };
 }
 
 function least(values: readonly number[]): number {
@@ -110,16 +113,16 @@ interface ClassList {
   readonly sha256: string;
 }
 
-async function readClassList(path: string): Promise<ClassList> {
-  const { text, sha256 } = await readTextFile(path, LARGEST_LIST);
-  const isYaml = /\.ya?ml$/iu.test(path);
-  const names = isYaml ? namesOfYaml(text, path) : text.split(/\r\n?|\n/u).map((line) => line.trim());
-  while (!isYaml && names.at(-1) === "") names.pop();
+function readClassList(path: string): ClassList {
+  const { text, sha256 } = readTextFile(path, LARGEST_LIST);
+  if (/\.ya?ml$/iu.test(path)) return { classes: namesOfYaml(text, path), sha256 };
+  const names = text.split(/\r\n?|\n/u).map((line) => line.trim());
+  while (names.at(-1) === "") names.pop();
   return { classes: new Map(names.entries()), sha256 };
 }
 
 /** `names` is a list, or a mapping from number to name. */
-function namesOfYaml(text: string, path: string): string[] {
+function namesOfYaml(text: string, path: string): ReadonlyMap<number, string> {
   const wrong = (received: string): Error =>
     invalidData(
       `${path}: expected names, a list of class names or a mapping from number to name, received ${received}`,
@@ -127,7 +130,7 @@ function namesOfYaml(text: string, path: string): string[] {
     );
   const document = parseDocument(text, { strict: true, uniqueKeys: true });
   const [error] = document.errors;
-  if (error !== undefined) throw wrong(reasonOf(error).split("\n")[0]!);
+  if (error !== undefined) throw wrong(reasonOf(error).split("\n")[0]!.replace(/:$/u, ""));
   let value: unknown;
   try {
     // No aliases: a few lines of them stand for gigabytes.
@@ -136,14 +139,16 @@ function namesOfYaml(text: string, path: string): string[] {
     throw wrong(reasonOf(error));
   }
   const names: unknown = (value as { names?: unknown } | undefined)?.names;
-  if (Array.isArray(names)) return names.map((name) => String(name));
   if (typeof names !== "object" || names === null) throw wrong(receivedOf(names));
-  const list: string[] = [];
-  for (const [key, name] of Object.entries(names)) {
-    if (!/^\d{1,5}$/u.test(key)) throw wrong(`the key ${receivedOf(key)}`);
-    list[Number(key)] = String(name);
+  const classes = new Map<number, string>();
+  for (const [key, name] of Object.entries(names) as [string, unknown][]) {
+    if (!/^\d{1,9}$/u.test(key)) throw wrong(`the key ${receivedOf(key)}`);
+    // Names such as 7 and yes are numbers and words of YAML.
+    if (!["string", "number", "boolean"].includes(typeof name))
+      throw wrong(`${receivedOf(name)} as the name of class ${key}`);
+    classes.set(Number(key), String(name));
   }
-  return Array.from(list, (name: string | undefined, i) => name ?? `class ${i}`);
+  return classes;
 }
 
 /** Text files that are no labels. */
@@ -161,8 +166,4 @@ export function classListIn(names: readonly string[], folder: string): string | 
     .filter((name) => /(?:^|\/)(?:data|dataset)\.ya?ml$|(?:^|\/)classes\.txt$/iu.test(name))
     .sort((a, b) => a.split("/").length - b.split("/").length || (a < b ? 1 : -1))[0];
   return found === undefined ? undefined : join(folder, found);
-}
-
-export function folderOfYaml(path: string): string {
-  return dirname(path);
 }

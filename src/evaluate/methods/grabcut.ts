@@ -7,7 +7,8 @@
  * mask enlarged again. With fewer pixels inside or outside the box than the color model has components, nothing can be
  * learned: the box is the answer then.
  *
- * OpenCV is WebAssembly (npm: @techstark/opencv-js), 8 MB of code that is loaded only when GrabCut is asked for.
+ * OpenCV is WebAssembly (npm: @techstark/opencv-js), 8 MB of code that is loaded only when GrabCut is asked for. It is
+ * an optional peer of the package: whoever wants GrabCut installs it.
  */
 import { createRequire } from "node:module";
 import type { DecodedImage } from "../../crop/open-image.js";
@@ -220,7 +221,7 @@ export async function loadOpenCv(): Promise<{ readonly cv: OpenCv }> {
     return { cv };
   } catch (error) {
     throw unavailable(
-      `GrabCut: expected the package @techstark/opencv-js to load, received ${reasonOf(error)}`,
+      `GrabCut: expected the package @techstark/opencv-js to load, received ${reasonOf(error).split("\n", 1)[0]!}`,
       "Install it with npm install @techstark/opencv-js, or leave grabcut out of --compare.",
       error,
     );

@@ -1,0 +1,125 @@
+/** `simulateClicks` of the library: how much an annotator would have to correct. */
+import type { ReportedFailure } from "../annotate/options.js";
+import type { ClickStudy } from "../clicks/options.js";
+import type { ClickRow } from "../report/csv.js";
+import type { ClickMatch, ClickMetric } from "../report/types.js";
+import type { BoxOptions, CallOptions, DeviceOptions, MeasureOptions, PredictingOptions } from "./options.js";
+import {
+  BOX_ROWS,
+  DEVICE_DEFAULT,
+  DEVICE_ROWS,
+  from,
+  ignore,
+  MEASURE_DEFAULTS,
+  MEASURE_ROWS,
+  MODEL_DEFAULT,
+  NAMES,
+  neverStops,
+  oneOf,
+  optionChecker,
+  PREDICTING_DEFAULTS,
+  PREDICTING_ROWS,
+  TEXT,
+} from "./options.js";
+
+/** Options of `simulateClicks`. */
+export interface SimulateClicksOptions
+  extends CallOptions, BoxOptions, PredictingOptions, DeviceOptions, MeasureOptions {
+  /** Folder that is searched for images, at any depth. */
+  readonly images: string;
+  /** Boxes with ground truth polygons or masks. */
+  readonly truth: string;
+  /** Name of a bundled model, or path of a model folder. Default: "mobile". */
+  readonly model?: string;
+  /** What annotators tolerate, in grid cells; with match "area" in cells of area. 1 to 16 different numbers of 0 or more. Default: 1, 2, 3, 4. */
+  readonly thresholds?: readonly number[];
+  /** Judge a vertex by the closest true one, by its place in the ring, or by the area between. Default: "closest". */
+  readonly match?: ClickMatch;
+  /** Absent: "manhattan" for match "ring", else "chessboard". */
+  readonly metric?: ClickMetric;
+  /** Clicks an annotator has per instance, 0 or more. Default: no limit. */
+  readonly maxClicks?: number;
+  /** Names or ids of categories; only these are simulated. Default: all. */
+  readonly categories?: readonly string[];
+  /** Simulate at most this many instances, in input order, 1 or more. */
+  readonly limit?: number;
+  /** Where the automatic polygons are written as a COCO file. Absent: nowhere. */
+  readonly automaticFile?: string;
+  /** Called after every batch. */
+  readonly onProgress?: (progress: {
+    readonly finished: number;
+    readonly total: number;
+    readonly failed: number;
+    readonly finishedNow: number;
+  }) => void;
+  /** An instance whose image or box gives no crop. */
+  readonly onFailure?: (failure: ReportedFailure) => void;
+  /** Every simulated instance, as it comes. Waits for the promise. */
+  readonly onRow?: (row: ClickRow) => void | Promise<void>;
+  /** One line for people. */
+  readonly onNote?: (line: string) => void;
+}
+
+export const SIMULATE_DEFAULTS = {
+  ...PREDICTING_DEFAULTS,
+  ...MEASURE_DEFAULTS,
+  model: MODEL_DEFAULT,
+  device: DEVICE_DEFAULT,
+  thresholds: [1, 2, 3, 4],
+  match: "closest",
+  categories: [],
+} as const;
+
+const check = optionChecker<SimulateClicksOptions>(
+  "simulateClicks",
+  {
+    ...BOX_ROWS,
+    ...PREDICTING_ROWS,
+    ...DEVICE_ROWS,
+    ...MEASURE_ROWS,
+    images: TEXT,
+    truth: TEXT,
+    model: TEXT,
+    thresholds: { type: "array", minItems: 1, maxItems: 16, uniqueItems: true, items: { type: "number", minimum: 0 } },
+    match: oneOf("closest", "ring", "area"),
+    metric: oneOf("chessboard", "manhattan"),
+    maxClicks: from(0),
+    categories: NAMES,
+    limit: from(1),
+    automaticFile: TEXT,
+  },
+  ["images", "truth"],
+);
+
+/**
+ * Simulates annotators who correct predicted polygons vertex by vertex. Writes nothing but `automaticFile`.
+ *
+ * When the signal is aborted, the batch under way is finished and the study says `stopped: true`; before anything is
+ * simulated it throws the signal's reason.
+ * @returns the study; `report` is what report.json holds under "clicks"
+ * @throws PolyrnnError E_USAGE for wrong options, E_MISSING and E_DATA for inputs without usable truth, E_UNAVAILABLE
+ *   for model and device, E_WRITE for `automaticFile`
+ */
+export async function simulateClicks(options: SimulateClicksOptions): Promise<ClickStudy> {
+  const { signal, onProgress, onFailure, onRow, onNote, groupBy, ...asked } = {
+    ...SIMULATE_DEFAULTS,
+    ...check(options),
+  };
+  signal?.throwIfAborted();
+  const [main, { parseGroupBy }] = await Promise.all([
+    import("../clicks/simulate-clicks.js"),
+    import("../evaluate/groups.js"),
+  ]);
+  return main.simulateClicks(
+    { ...asked, groupBy: parseGroupBy(groupBy) },
+    {
+      signal: signal ?? neverStops(),
+      note: onNote ?? ignore,
+      progress: onProgress ?? ignore,
+      failure: onFailure ?? ignore,
+      row: async (row) => {
+        await onRow?.(row);
+      },
+    },
+  );
+}
