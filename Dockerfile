@@ -10,7 +10,7 @@ COPY scripts ./scripts
 COPY src ./src
 RUN npm run build
 RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund
-RUN rm -rf node_modules/@tensorflow
+RUN rm -rf node_modules/@tensorflow && node scripts/slim-install.mjs
 
 FROM node:22-bookworm-slim
 ENV NODE_ENV=production
