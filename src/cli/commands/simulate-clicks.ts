@@ -40,7 +40,7 @@ import {
   threadsRow,
   truthRow,
 } from "../shared-rows.js";
-import { paintFor, printable, writeLine } from "../terminal.js";
+import { paintFor, printable, writeJsonLine } from "../terminal.js";
 
 interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly images?: string;
@@ -261,7 +261,7 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
       });
     });
     for (const line of messages) say(line);
-    if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));
+    if (flags.json) await writeJsonLine(terminal.stdout, summary);
     return failed > 0 || summary.failOverClicks?.passed === false ? EXIT.failures : EXIT.ok;
   },
 });
