@@ -55,6 +55,24 @@ test.skipIf(!has("bash"))("bash knows every option of every command", () => {
   });
 });
 
+test.skipIf(!has("fish"))("fish completes commands, options and their words, and says nothing else", () => {
+  const script = join(folder, "ask.fish");
+  const lines = [
+    "polyrnn ann",
+    "polyrnn queue ret",
+    "polyrnn annotate --device c",
+    "polyrnn annotate --device cpu --dry",
+  ];
+  const questions = lines.map((line) => `complete -C '${line}'`);
+  writeFileSync(script, [completionScript("fish", COMMANDS), ...questions].join("\n"));
+  const { stdout, stderr } = spawnSync("fish", ["--no-config", script], { encoding: "utf8" });
+  const words = stdout.split("\n").map((line) => line.split("\t")[0]);
+  expect({ words, stderr }).toEqual({
+    words: ["annotate", "retry-failed", "cpu", "cuda", "--dry-run", ""],
+    stderr: "",
+  });
+});
+
 describe.each(["zsh", "fish"] as const)("the script for %s", (shell) => {
   test.skipIf(!has(shell))("is one that the shell reads", () => {
     const script = join(folder, `polyrnn.${shell}`);
