@@ -244,11 +244,11 @@ function fishScript(entries: readonly Entry[]): string {
 function __polyrnn_is
     set -l path
     for word in (commandline -opc)[2..-1]
-        contains -- (string join -- ' ' $path $word) ${known.join(" ")}
+        contains -- (string trim -- "$path $word") ${known.join(" ")}
         or break
         set path $path $word
     end
-    test (string join -- ' ' $path '') = (string join -- ' ' $argv '')
+    test "$path" = "$argv[1]"
 end
 ${lines.join("\n")}
 `;
