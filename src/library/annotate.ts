@@ -3,8 +3,8 @@ import type { AnnotateProgress, ReportedFailure } from "../annotate/options.js";
 import type { AnnotateSummary } from "../annotate/summary.js";
 import { usageError } from "../errors.js";
 import type { Shard } from "../runs/identity.js";
-import type { OutputFormat } from "../write/writer.js";
-import { OUTPUT_FORMATS } from "../write/writer.js";
+import type { FormatOptions, OutputFormat } from "../write/writer.js";
+import { LINKS, MASK_KINDS, OUTPUT_FORMATS, SEGMENTATIONS } from "../write/writer.js";
 import type { BoxOptions, CallOptions, DeviceOptions, PredictingOptions } from "./options.js";
 import {
   BOX_ROWS,
@@ -36,6 +36,8 @@ export interface AnnotateOptions extends CallOptions, BoxOptions, PredictingOpti
   readonly out: string;
   /** Default: ["coco"]. */
   readonly formats?: readonly OutputFormat[];
+  /** Choices within formats: run lengths, which masks, how photographs are linked. */
+  readonly formatOptions?: FormatOptions;
   /** Name of a bundled model, or path of a model folder. Default: "mobile". */
   readonly model?: string;
   /** Polygons with a lower score are left out, 0 to 1. Default: 0. */
@@ -93,6 +95,17 @@ const check = optionChecker<AnnotateOptions>(
     dataset: TEXT,
     out: TEXT,
     formats: { type: "array", minItems: 1, items: { enum: OUTPUT_FORMATS } },
+    formatOptions: {
+      type: "object",
+      additionalProperties: false,
+      properties: {
+        segmentation: { enum: SEGMENTATIONS },
+        masks: { type: "array", minItems: 1, items: { enum: MASK_KINDS } },
+        link: { enum: LINKS },
+        labelStudioPrefix: TEXT,
+        embedImages: FLAG,
+      },
+    },
     model: TEXT,
     minScore: RATIO,
     simplify: { type: "number", minimum: 0 },

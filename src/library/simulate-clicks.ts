@@ -1,8 +1,9 @@
 /** `simulateClicks` of the library: how much an annotator would have to correct. */
 import type { ReportedFailure } from "../annotate/options.js";
 import type { ClickStudy } from "../clicks/options.js";
+import { usageError } from "../errors.js";
 import type { ClickRow } from "../report/csv.js";
-import type { ClickMatch, ClickMetric } from "../report/types.js";
+import type { ClickChoice, ClickMatch, ClickMetric } from "../report/types.js";
 import type { BoxOptions, CallOptions, DeviceOptions, MeasureOptions, PredictingOptions } from "./options.js";
 import {
   BOX_ROWS,
@@ -33,8 +34,13 @@ export interface SimulateClicksOptions
   readonly model?: string;
   /** What annotators tolerate, in grid cells; with match "area" in cells of area. 1 to 16 different numbers of 0 or more. Default: 1, 2, 3, 4. */
   readonly thresholds?: readonly number[];
-  /** Judge a vertex by the closest true one, by its place in the ring, or by the area between. Default: "closest". */
+  /**
+   * Judge a vertex by the closest true one, by its place in the ring, or by the area between; or correct whole polygons,
+   * the worst place first. Default: "closest".
+   */
   readonly match?: ClickMatch;
+  /** With match "worst" only: take the network's way where it is truly better, never, or always. Default: "true". */
+  readonly choice?: ClickChoice;
   /** Absent: "manhattan" for match "ring", else "chessboard". */
   readonly metric?: ClickMetric;
   /** Clicks an annotator has per instance, 0 or more. Default: no limit. */
@@ -81,7 +87,8 @@ const check = optionChecker<SimulateClicksOptions>(
     truth: TEXT,
     model: TEXT,
     thresholds: { type: "array", minItems: 1, maxItems: 16, uniqueItems: true, items: { type: "number", minimum: 0 } },
-    match: oneOf("closest", "ring", "area"),
+    match: oneOf("closest", "ring", "area", "worst"),
+    choice: oneOf("true", "never", "always"),
     metric: oneOf("chessboard", "manhattan"),
     maxClicks: from(0),
     categories: NAMES,
@@ -105,6 +112,12 @@ export async function simulateClicks(options: SimulateClicksOptions): Promise<Cl
     ...SIMULATE_DEFAULTS,
     ...check(options),
   };
+  if (asked.choice !== undefined && asked.match !== "worst") {
+    throw usageError(
+      `simulateClicks(): expected match "worst" with a choice but received ${JSON.stringify(asked.match)}`,
+      "Only that annotator is shown the network's way: add the match, or leave choice out.",
+    );
+  }
   signal?.throwIfAborted();
   const [main, { parseGroupBy }] = await Promise.all([
     import("../clicks/simulate-clicks.js"),

@@ -53,7 +53,11 @@ function defaultOf(name: string, value: unknown): readonly [string, unknown] {
 }
 
 test.each([
-  { command: "annotate", defaults: { ...ANNOTATE_DEFAULTS, overlays: "auto" }, less: ["out", "attempts", "priority"] },
+  {
+    command: "annotate",
+    defaults: { ...ANNOTATE_DEFAULTS, overlays: "auto" },
+    less: ["out", "attempts", "priority", "dryRun", "published"],
+  },
   { command: "evaluate", defaults: EVALUATE_DEFAULTS, less: ["published", "force"] },
   { command: "simulate-clicks", defaults: SIMULATE_DEFAULTS, less: ["published", "force", "run", "compare"] },
 ])("$command has the defaults of the command line, but for pictures", ({ command, defaults, less }) => {
@@ -68,8 +72,24 @@ test.each([
   expect(defaults).toMatchObject(Object.fromEntries(own));
 });
 
+const choices = (Object.keys(FUNCTIONS) as CommandName[]).flatMap((command) =>
+  Object.entries(COMMANDS.find(({ path }) => path.join(" ") === command)!.table).flatMap(([name, row]) =>
+    row.type === "text" && row.choices !== undefined && !["color", "segmentation", "link"].includes(name)
+      ? [{ command, name, words: row.choices }]
+      : [],
+  ),
+);
+
+test.each(choices)("$command: $name takes the words of the command line", async ({ command, name, words }) => {
+  const more = name === "choice" ? { match: "worst" } : {};
+  for (const word of words)
+    expect(await thrownBy(command, { ...more, [name]: word }), word).toMatchObject({ code: "E_MISSING" });
+  expect(await thrownBy(command, { ...more, [name]: "nonsense" })).toMatchObject({ code: "E_USAGE" });
+});
+
 test("numbers of the command line were found", () => {
   expect(numbers.length).toBeGreaterThan(20);
+  expect(choices.length).toBeGreaterThan(8);
 });
 
 test.each([

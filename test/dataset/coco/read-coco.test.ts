@@ -245,7 +245,7 @@ describe("ground truth", () => {
     },
     {
       segmentation: [[1, 2, 3, 4, 5, 6, 7]],
-      says: "expected pairs of coordinates, received 7 numbers",
+      says: "expected pairs of coordinates, received an odd number, 7",
       why: "half a point",
     },
     { segmentation: [[1, 2, 3, "x", 5, 6]], says: 'expected finite numbers, received "x"', why: "text for a number" },
