@@ -78,6 +78,10 @@ export interface AnnotateProgress {
   readonly failed: number;
   /** Instances finished by this process, for the rate. */
   readonly finishedNow: number;
+  /** Instances per second that are usual on such a device, until there is a rate; absent where nobody knows. */
+  readonly usualPerSecond?: number;
+  /** Share of the files that is written, 0 to 1; 1 when the last one is in place. Absent where none are written. */
+  readonly written?: number;
 }
 
 export interface ReportedFailure {

@@ -37,6 +37,8 @@ interface FinishedRun {
   readonly selection: Selection;
   readonly clock: StageClock;
   readonly reviewed?: Reviewed;
+  /** Hears how many images the writers have been given; the files are in place when finishRun returns. */
+  readonly onImage?: (done: number) => void;
 }
 
 /**
@@ -90,7 +92,7 @@ export async function finishRun(
 }
 
 async function writeFiles(
-  { options, dataset, selection, host, generator }: FinishedRun,
+  { options, dataset, selection, host, generator, onImage }: FinishedRun,
   { imageCount, remaining }: FinishedCounts,
   outcomes: Outcomes,
   tally: Tally,
@@ -113,8 +115,7 @@ async function writeFiles(
   const writers: AnnotationWriter[] = [await openWriters(options.formats, context), overlays];
   if (options.overlays !== "none") writers.push(openGallery(context, outcomes.index.size));
   try {
-    let predictable = 0,
-      journaled = 0;
+    let [predictable, journaled, imagesDone] = [0, 0, 0];
     const drawn = new Set<Id>();
     for await (const group of dataset.groups()) {
       const result = await resultOf(group, outcomes, tally);
@@ -125,6 +126,7 @@ async function writeFiles(
       for (const item of result.items)
         if (item.kind === "outcome" && item.outcome.status === "done") drawn.add(item.instance.categoryId);
       for (const writer of writers) await writer.image(result);
+      onImage?.(++imagesDone);
     }
     const wanted = Math.min(predictable, options.limit ?? Infinity) - remaining;
     if (journaled < wanted) throw incompleteJournal(join(options.out, JOURNAL_FILE), wanted - journaled);

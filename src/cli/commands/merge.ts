@@ -9,7 +9,7 @@ import { judgeRun, parseMaxFailed } from "../max-failed.js";
 import type { FormatFlags } from "../format-rows.js";
 import { formatRows, toFormatOptions } from "../format-rows.js";
 import type { OptionTable } from "../option-table.js";
-import { leftOut, shortcomings, writtenText } from "../run-summary.js";
+import { leftOut, lowestText, shortcomings, writtenText } from "../run-summary.js";
 import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 import {
   colorRow,
@@ -22,7 +22,7 @@ import {
   overlaysRow,
   quietRow,
 } from "../shared-rows.js";
-import { printable, writeLine } from "../terminal.js";
+import { printable, writeJsonLine } from "../terminal.js";
 
 interface MergeFlags extends Omit<MergeOptions, "formats" | "formatOptions">, FormatFlags, JsonOption, ConfigOption {
   readonly format?: readonly OutputFormat[];
@@ -104,8 +104,7 @@ export const mergeCommand = defineCommand<MergeFlags>({
     const { exitCode, message, maxFailed } = judgeRun(summary, flags.maxFailed);
     if (message !== undefined && (!flags.quiet || exitCode === EXIT.dataInvalid))
       terminal.stderr.write(`${printable(message)}\n`);
-    if (flags.json)
-      await writeLine(terminal.stdout, JSON.stringify({ ...summary, ...(maxFailed !== undefined && { maxFailed }) }));
+    if (flags.json) await writeJsonLine(terminal.stdout, { ...summary, ...(maxFailed !== undefined && { maxFailed }) });
     return exitCode;
   },
 });
@@ -135,7 +134,7 @@ export function mergeMessages(summary: AnnotateSummary): string[] {
   const lines = [`${count(done, "polygon")} of ${joined} (model ${model}, ${engineVersion}, ${device})`];
   if (device === "several")
     lines.push(`drawn on ${deviceText(merged)}: scores of different devices can differ in their last digit`);
-  lines.push(...leftOut(summary), ...shortcomings(summary), writtenText(summary));
+  lines.push(...leftOut(summary), ...shortcomings(summary), ...lowestText(summary), writtenText(summary));
   if (remaining > 0) {
     lines.push(
       "next: finish these shards and merge again, or draw the rest here with the command of the shards, " +

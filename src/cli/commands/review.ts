@@ -12,7 +12,7 @@ import { formatRows, toFormatOptions } from "../format-rows.js";
 import type { OptionTable } from "../option-table.js";
 import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 import { colorRow, configRow, formatRow, jsonRow, quietRow, threadsRow } from "../shared-rows.js";
-import { printable, writeLine } from "../terminal.js";
+import { printable, writeJsonLine } from "../terminal.js";
 
 interface ReviewFlags extends FormatFlags, JsonOption, ConfigOption {
   readonly run: string;
@@ -163,7 +163,7 @@ export const reviewCommand = defineCommand<ReviewFlags>({
       try {
         const statistics = statisticsOfRun(run, countsOfRun(run));
         for (const line of reportLines(statistics)) say(line);
-        if (flags.json) await writeLine(terminal.stdout, JSON.stringify({ type: "review-report", ...statistics }));
+        if (flags.json) await writeJsonLine(terminal.stdout, { type: "review-report", ...statistics });
       } finally {
         await run.close();
       }
@@ -173,11 +173,11 @@ export const reviewCommand = defineCommand<ReviewFlags>({
       const { exportRunFolder } = await import("../../review/export.js");
       const { files, counts } = await exportRunFolder(flags.run, exportOptions(flags), say);
       say(exportLine(flags.run, files, counts));
-      if (flags.json) await writeLine(terminal.stdout, JSON.stringify({ type: "review-export", files, counts }));
+      if (flags.json) await writeJsonLine(terminal.stdout, { type: "review-export", files, counts });
       return EXIT.ok;
     }
     return serve(flags, say, terminal.stopSignal(), async (value) => {
-      if (flags.json) await writeLine(terminal.stdout, JSON.stringify(value));
+      if (flags.json) await writeJsonLine(terminal.stdout, value);
     });
   },
 });
