@@ -40,8 +40,8 @@ function isDeeper(text: string, mostLevels: number): boolean {
   return false;
 }
 
-/** @returns index of the closing quote, or the length of the text */
-function endOfString(text: string, start: number): number {
+/** @param start of a JSON string's opening quote @returns index of the closing quote, or the length of the text */
+export function endOfString(text: string, start: number): number {
   for (let i = start + 1; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code === QUOTE) return i;
@@ -132,13 +132,15 @@ function quoted(text: string): string {
   return withoutControls(JSON.stringify(text));
 }
 
+/** Controls (C0 and C1), line separators, and the marks that turn the direction of text. */
+export const STEERING_CHARACTERS = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
 /**
  * Control characters and marks that turn the direction of text, as escapes that JSON reads as the same text. Line breaks
  * stay: within JSON they stand between values.
  */
 export function withoutControls(json: string): string {
-  return json.replace(
-    /(?!\n)[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  return json.replace(STEERING_CHARACTERS, (character) =>
+    character === "\n" ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }

@@ -9,8 +9,6 @@
  */
 import { join, resolve } from "node:path";
 import { count } from "../count.js";
-import type { CropSource } from "../crop/read-crops.js";
-import type { Dataset } from "../dataset/dataset.js";
 import { receivedOf } from "../errors.js";
 import { JOURNAL_FILE, SUMMARY_FILE } from "../files/run-layout.js";
 import type { Model } from "../model/model.js";
@@ -25,12 +23,13 @@ import type { Outcome } from "../types.js";
 import { passedOverLine, resultLine } from "../write/coco-annotation.js";
 import { nameCategories } from "../write/labels.js";
 import type { RunInput } from "./input.js";
+import { checkFormats } from "../write/open-writers.js";
 import { openInput } from "./input.js";
 import { openLocalPredictor } from "./local-predictor.js";
-import type { AnnotateHost, AnnotateOptions } from "./options.js";
+import type { AnnotateHost, AnnotateOptions, AnnotateProgress } from "./options.js";
 import { finishRun, resultItem } from "./outputs.js";
 import type { JournalIndex, Plan } from "./plan.js";
-import { NOT_NOW, planRun, recoverJournal } from "./plan.js";
+import { imagesToPredict, planRun, recoverJournal } from "./plan.js";
 import type { PredictedInstance } from "./predict-batch.js";
 import type { OpenPredictor, Predictor } from "./predictor.js";
 import type { AnnotateSummary } from "./summary.js";
@@ -62,6 +61,7 @@ export async function annotate(
   host.note(`reading ${options.boxes}`);
   const input = await openInput({ ...options, signal: host.signal });
   try {
+    if (options.out !== "-") checkFormats(options.formats, input.dataset.categories, options.formatOptions);
     for (const line of input.dataset.notes ?? []) host.note(line);
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
@@ -120,12 +120,19 @@ async function fillLockedFolder(run: Run, mode: "new" | "resume"): Promise<Annot
   }
   await run.predictor.close(); // Its memory is not needed for the files.
   const generator = generatorOf(record, run.model.hash);
-  const finished = await finishRun({ ...run, generator }, journalPath, predicted);
+  const showWritten = (written: number): void => {
+    host.progress({ ...predicted.last, written });
+  };
+  const onImage = (done: number): void => {
+    showWritten(Math.min(done, dataset.imageCount) / (dataset.imageCount + 1));
+  };
+  const finished = await finishRun({ ...run, generator, onImage }, journalPath, predicted);
   const summary = summarize(run, finished.tally, predicted, [
     ...finished.written,
     ...(predicted.stopped ? [] : [SUMMARY_FILE]),
   ]);
   await writeSummaryFile(options.out, summary);
+  if (!predicted.stopped) showWritten(1);
   return summary;
 }
 
@@ -174,7 +181,8 @@ async function streamPolygons(run: Run): Promise<AnnotateSummary> {
   const predicted = await predictPlan(run, plan, async (batch) => {
     for (const { instance, outcome } of batch) {
       tally.add(outcome);
-      if (outcome.status === "done") await host.data(resultLine(instance, outcome));
+      if (outcome.status === "done")
+        await host.data(resultLine(instance, outcome, options.formatOptions?.segmentation));
     }
   });
   return summarize(run, tally, predicted, []);
@@ -211,6 +219,8 @@ interface PredictedCounts {
   readonly remaining: number;
   readonly stopped: boolean;
   readonly imageCount: number;
+  /** What the host heard last. */
+  readonly last: AnnotateProgress;
 }
 
 /**
@@ -222,25 +232,34 @@ async function predictPlan(
   plan: Plan,
   keep: (batch: readonly PredictedInstance[]) => Promise<void>,
 ): Promise<PredictedCounts> {
-  const { host, predictor, dataset, identity, batchSize, clock } = run;
+  const { options, host, predictor, dataset, identity, batchSize, clock } = run;
   for (const line of planNotes(plan)) host.note(line);
-  let finished = plan.finishedBefore;
-  let failed = 0;
-  host.progress({ finished, total: plan.total, failed, finishedNow: 0 });
+  const { usualPerSecond } = predictor;
+  const { total } = plan;
+  let last: AnnotateProgress = {
+    finished: plan.finishedBefore,
+    total,
+    failed: 0,
+    finishedNow: 0,
+    ...(usualPerSecond !== undefined && { usualPerSecond }),
+    ...(options.out !== "-" && { written: 0 }),
+  };
+  host.progress(last);
   const sources = imagesToPredict(dataset, plan);
   for await (const batch of predictor.predict({ sources, plan, identity, batchSize, clock })) {
     await clock.time("write", () => keep(batch));
     for (const { outcome } of batch) report(host, outcome);
-    finished += batch.length;
-    failed += batch.filter(({ outcome }) => outcome.status === "failed").length;
-    host.progress({ finished, total: plan.total, failed, finishedNow: finished - plan.finishedBefore });
+    last = {
+      ...last,
+      finished: last.finished + batch.length,
+      failed: last.failed + batch.filter(({ outcome }) => outcome.status === "failed").length,
+      finishedNow: last.finishedNow + batch.length,
+    };
+    host.progress(last);
   }
-  return {
-    finishedNow: finished - plan.finishedBefore,
-    remaining: plan.total - finished,
-    stopped: finished < plan.total,
-    imageCount: plan.imageCount,
-  };
+  const { finished, finishedNow } = last;
+  const { imageCount } = plan;
+  return { finishedNow, remaining: total - finished, stopped: finished < total, imageCount, last };
 }
 
 /** What the plan found that is no failure and still should not go unsaid. */
@@ -260,16 +279,6 @@ function planNotes({ otherCase, keptInPart }: Plan): string[] {
     );
   }
   return lines;
-}
-
-/** The images with instances to predict, each with only these. */
-async function* imagesToPredict(dataset: Dataset, plan: Plan): AsyncGenerator<CropSource> {
-  for await (const { image, location, entries } of dataset.groups()) {
-    const instances = entries.flatMap((entry) =>
-      entry.kind === "instance" && plan.batchOf[entry.instance.ordinal] !== NOT_NOW ? [entry.instance] : [],
-    );
-    if (instances.length > 0) yield { image, location, instances };
-  }
 }
 
 function report(host: AnnotateHost, outcome: Outcome): void {

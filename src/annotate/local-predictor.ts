@@ -1,6 +1,7 @@
 /** Predicts in this process: crops are cut ahead while batches are decoded. */
 import type { CropResult } from "../crop/crop.js";
 import { readCrops } from "../crop/read-crops.js";
+import { countCores } from "../engine/cores.js";
 import type { Model } from "../model/model.js";
 import { openBatchDecoder } from "../predict/decoder.js";
 import type { Plan } from "./plan.js";
@@ -19,6 +20,18 @@ export const BATCH_SIZES = { cpu: 16, webgpu: 256, cuda: 256 } as const;
 const BATCH_SIZE_OF_MANY = 8;
 
 /**
+ * Instances per second of `mobile`, as measured (bench/README.md): a first guess at the time a run takes, until its
+ * first batch is done.
+ */
+const USUAL_PER_SECOND = { perCore: 24, gpu: 150 };
+
+/** @returns undefined for other architectures, whose rate was not measured on enough machines */
+function usualPerSecond(model: Model, device: "cpu" | "webgpu" | "cuda", cores: number): number | undefined {
+  if (model.card.architecture.name !== "mobile") return undefined;
+  return device === "cpu" ? cores * USUAL_PER_SECOND.perCore : USUAL_PER_SECOND.gpu;
+}
+
+/**
  * @param open opens the decoder; benchmarks pass another than the device's own
  * @throws E_UNAVAILABLE when no engine works on the device
  */
@@ -31,10 +44,12 @@ export async function openLocalPredictor(
   const { decoder, passedOver } = await open(model, options);
   const { batchesAtOnce } = decoder;
   let isOpen = true;
+  const usual = usualPerSecond(model, decoder.device, options.threads ?? countCores());
   host.note(`drawing with ${model.card.name} on ${decoder.device} (${decoder.version})`);
   return {
     batchSize: decoder.device === "cpu" && batchesAtOnce > 1 ? BATCH_SIZE_OF_MANY : BATCH_SIZES[decoder.device],
     passedOver,
+    ...(usual !== undefined && { usualPerSecond: usual }),
     engine: () => ({ name: decoder.name, device: decoder.device, version: decoder.version }),
     async *predict({ sources, plan, identity, batchSize, clock }: PredictRequest) {
       const crops = readCrops(sources, {

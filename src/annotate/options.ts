@@ -6,7 +6,7 @@ import type { BoxUnit } from "../dataset/relative-boxes.js";
 import type { DeviceChoice } from "../engine/devices.js";
 import type { Shard } from "../runs/identity.js";
 import type { FailReason, Id } from "../types.js";
-import type { OutputFormat } from "../write/writer.js";
+import type { FormatOptions, OutputFormat } from "../write/writer.js";
 
 export interface AnnotateOptions {
   /** Folder that is searched for images, at any depth. */
@@ -22,6 +22,7 @@ export interface AnnotateOptions {
    */
   readonly out: string;
   readonly formats: readonly OutputFormat[];
+  readonly formatOptions?: FormatOptions;
   /** Name of a bundled model or path of a model folder. */
   readonly model: string;
   readonly device: DeviceChoice;
@@ -77,6 +78,10 @@ export interface AnnotateProgress {
   readonly failed: number;
   /** Instances finished by this process, for the rate. */
   readonly finishedNow: number;
+  /** Instances per second that are usual on such a device, until there is a rate; absent where nobody knows. */
+  readonly usualPerSecond?: number;
+  /** Share of the files that is written, 0 to 1; 1 when the last one is in place. Absent where none are written. */
+  readonly written?: number;
 }
 
 export interface ReportedFailure {

@@ -27,7 +27,9 @@ import type { StageClock } from "./summary.js";
 import { Tally } from "./summary.js";
 
 interface FinishedRun {
-  readonly options: Pick<AnnotateOptions, "out" | "formats" | "overlays" | "limit"> & { readonly images?: string };
+  readonly options: Pick<AnnotateOptions, "out" | "formats" | "formatOptions" | "overlays" | "limit"> & {
+    readonly images?: string;
+  };
   readonly host: Pick<AnnotateHost, "note">;
   readonly dataset: Dataset;
   /** What made the polygons; see `generatorOf`. */
@@ -35,6 +37,8 @@ interface FinishedRun {
   readonly selection: Selection;
   readonly clock: StageClock;
   readonly reviewed?: Reviewed;
+  /** Hears how many images the writers have been given; the files are in place when finishRun returns. */
+  readonly onImage?: (done: number) => void;
 }
 
 /**
@@ -88,7 +92,7 @@ export async function finishRun(
 }
 
 async function writeFiles(
-  { options, dataset, selection, host, generator }: FinishedRun,
+  { options, dataset, selection, host, generator, onImage }: FinishedRun,
   { imageCount, remaining }: FinishedCounts,
   outcomes: Outcomes,
   tally: Tally,
@@ -98,6 +102,7 @@ async function writeFiles(
     categories: dataset.categories,
     header: dataset.header,
     generator,
+    ...(options.formatOptions !== undefined && { formatOptions: options.formatOptions }),
     ...(options.images !== undefined && { images: options.images }),
   };
   const overlays = openOverlays(context, {
@@ -110,8 +115,7 @@ async function writeFiles(
   const writers: AnnotationWriter[] = [await openWriters(options.formats, context), overlays];
   if (options.overlays !== "none") writers.push(openGallery(context, outcomes.index.size));
   try {
-    let predictable = 0,
-      journaled = 0;
+    let [predictable, journaled, imagesDone] = [0, 0, 0];
     const drawn = new Set<Id>();
     for await (const group of dataset.groups()) {
       const result = await resultOf(group, outcomes, tally);
@@ -122,6 +126,7 @@ async function writeFiles(
       for (const item of result.items)
         if (item.kind === "outcome" && item.outcome.status === "done") drawn.add(item.instance.categoryId);
       for (const writer of writers) await writer.image(result);
+      onImage?.(++imagesDone);
     }
     const wanted = Math.min(predictable, options.limit ?? Infinity) - remaining;
     if (journaled < wanted) throw incompleteJournal(join(options.out, JOURNAL_FILE), wanted - journaled);
@@ -135,7 +140,7 @@ async function writeFiles(
   }
 }
 
-/** Cityscapes has a fixed list of labels: with others, its tools stop and its reader here has failed instances. */
+/** Cityscapes has a fixed list of labels: with others its tools stop, and what it calls no instance is read as none. */
 function noteUnknownLabels({ categories }: Dataset, drawn: ReadonlySet<Id>, host: FinishedRun["host"]): void {
   const unknown = categories.filter(
     ({ id, name }) => drawn.has(id) && meaningOf(cityscapesLabel(name)).kind !== "thing",

@@ -5,6 +5,7 @@
  * again as a whole. So a resumed run computes exactly the batches of an undisturbed one and ends in the same bytes.
  * Memory: four bytes per annotation, plus thirteen for the place and state of its journal line.
  */
+import type { CropSource } from "../crop/read-crops.js";
 import type { Dataset, Entry } from "../dataset/dataset.js";
 import type { RunIdentity } from "../runs/identity.js";
 import { checkSameRun } from "../runs/identity.js";
@@ -158,4 +159,17 @@ export async function planRun(request: PlanRequest): Promise<Plan> {
   }
   if (batch.length > 0) closeBatch();
   return { batchOf, total, finishedBefore, imageCount, otherCase, keptInPart };
+}
+
+/** The images with instances to predict, each with only these. */
+export async function* imagesToPredict(
+  dataset: Dataset,
+  { batchOf }: Pick<Plan, "batchOf">,
+): AsyncGenerator<CropSource> {
+  for await (const { image, location, entries } of dataset.groups()) {
+    const instances = entries.flatMap((entry) =>
+      entry.kind === "instance" && batchOf[entry.instance.ordinal] !== NOT_NOW ? [entry.instance] : [],
+    );
+    if (instances.length > 0) yield { image, location, instances };
+  }
 }

@@ -26,6 +26,8 @@ export interface PredictRequest {
 export interface Predictor {
   /** Crops per batch when the user does not say. */
   readonly batchSize: number;
+  /** Instances per second that are usual for this model and device; absent where nobody knows. */
+  readonly usualPerSecond?: number;
   /** Better devices that were not taken, and why. */
   readonly passedOver: readonly PassedOver[];
   /** What does the work; a queue knows it only by the results that have come. */

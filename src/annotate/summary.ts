@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { withoutControls } from "../foreign.js";
 import { writeAtomic } from "../files/atomic-file.js";
 import { SUMMARY_FILE } from "../files/run-layout.js";
-import { isValidRing } from "../geometry/valid-ring.js";
+import { isValidOutline } from "../geometry/valid-ring.js";
 import { DOUBTFUL_BELOW } from "../predict/options.js";
 import type { Shard } from "../runs/identity.js";
 import type { PredictingEngine } from "../runs/run-file.js";
-import type { FailReason, Id, Outcome, SkipReason } from "../types.js";
+import type { DoneOutcome, FailReason, Id, Outcome, SkipReason } from "../types.js";
 import type { ReportedFailure } from "./options.js";
 import type { ShardSize } from "./shard.js";
 
@@ -66,6 +66,15 @@ export interface OutcomeCounts {
   readonly failures: readonly ReportedFailure[];
   /** 0..1, to four decimals; null without a polygon. */
   readonly meanScore: number | null;
+  /** The five polygons with the lowest scores, the lowest first; of equal ones, the earlier in the input. */
+  readonly lowestScores: readonly LowScore[];
+}
+
+export interface LowScore {
+  readonly annotationId: Id;
+  readonly imageId: Id;
+  /** 0..1 */
+  readonly score: number;
 }
 
 export type Stage = "decode" | "crop" | "encode" | "steps" | "write";
@@ -97,6 +106,9 @@ export async function writeSummaryFile(out: string, summary: AnnotateSummary): P
 /** Failures listed one by one in the summary; see `OutcomeCounts`. */
 const LISTED_FAILURES = 100;
 
+/** Polygons in `OutcomeCounts.lowestScores`. */
+const LOWEST_SCORES = 5;
+
 /** Counts outcomes, each instance once. */
 export class Tally {
   private done = 0;
@@ -110,6 +122,7 @@ export class Tally {
   private readonly failedByReason = new Map<FailReason, number>();
   private readonly skippedByReason = new Map<SkipReason, number>();
   private readonly failures: ReportedFailure[] = [];
+  private readonly lowest: DoneOutcome[] = [];
 
   add(outcome: Outcome): void {
     switch (outcome.status) {
@@ -117,9 +130,10 @@ export class Tally {
         this.done++;
         this.scoreSum += outcome.score;
         if (outcome.score < DOUBTFUL_BELOW) this.doubtful++;
+        this.keepLowest(outcome);
         if (outcome.clipped) this.clipped++;
         if (!outcome.ended) this.unended++;
-        if (!isValidRing(outcome.ring)) this.invalid++;
+        if (!isValidOutline(outcome.ring, { width: outcome.imageWidth, height: outcome.imageHeight })) this.invalid++;
         return;
       case "skipped":
         this.skipped++;
@@ -132,6 +146,16 @@ export class Tally {
         if (this.failures.length < LISTED_FAILURES) this.failures.push({ annotationId, imageId, reason, message });
       }
     }
+  }
+
+  /** By ordinal where scores are equal, so that the order in which a queue answers changes nothing. */
+  private keepLowest(outcome: DoneOutcome): void {
+    const isBelow = (other: DoneOutcome): boolean =>
+      outcome.score < other.score || (outcome.score === other.score && outcome.ordinal < other.ordinal);
+    const at = this.lowest.findIndex(isBelow);
+    if (at >= 0) this.lowest.splice(at, 0, outcome);
+    else this.lowest.push(outcome);
+    if (this.lowest.length > LOWEST_SCORES) this.lowest.pop();
   }
 
   counts(): OutcomeCounts {
@@ -147,6 +171,7 @@ export class Tally {
       skippedByReason: Object.fromEntries(this.skippedByReason),
       failures: this.failures,
       meanScore: this.done === 0 ? null : Math.round((this.scoreSum / this.done) * 1e4) / 1e4,
+      lowestScores: this.lowest.map(({ annotationId, imageId, score }) => ({ annotationId, imageId, score })),
     };
   }
 }

@@ -94,7 +94,7 @@ function measuredLines({ effort, reviewed }: ClickSummary): string[] {
   if (measured === undefined) return [`nothing that was simulated is reviewed in ${reviewed}`];
   const work = (row: ClickSummary["effort"][number]): string => {
     const proposals = row.redrawTaken === null ? "" : `, proposals taken ${row.redrawTaken}, left ${row.redrawLeft}`;
-    return `${decimals(row.clicksMean, 2)} clicks, IoU ${decimals(row.iouBefore, 3)} to ${decimals(row.iouAfter, 3)}${proposals}`;
+    return `clicks ${decimals(row.clicksMean, 2)}, IoU ${decimals(row.iouBefore, 3)} to ${decimals(row.iouAfter, 3)}${proposals}`;
   };
   return [
     `on ${count(measured.instances, "instance")} that people reviewed in ${reviewed}:`,

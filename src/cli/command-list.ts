@@ -1,9 +1,11 @@
 /** Every command, in the order of the main help. None imports its work before it runs, so that help starts at once. */
 import type { Command, CommandGroup } from "./command.js";
 import { annotateCommand } from "./commands/annotate.js";
+import { makeCompletionCommand } from "./commands/completion.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { evaluateCommand } from "./commands/evaluate.js";
 import { exportCommand } from "./commands/export.js";
+import { makeInitCommand } from "./commands/init.js";
 import { mergeCommand } from "./commands/merge.js";
 import { modelsCommands } from "./commands/models.js";
 import { queueCommands, queueGroup } from "./commands/queue.js";
@@ -24,6 +26,8 @@ export const COMMANDS: readonly Command[] = [
   ...queueCommands,
   doctorCommand,
   ...modelsCommands,
+  makeInitCommand(() => COMMANDS),
+  makeCompletionCommand(() => COMMANDS),
 ];
 
 /** Words that are no command themselves, but begin some. */

@@ -10,8 +10,8 @@ import { expectation } from "./option-values.js";
 import { wrap } from "./phrases.js";
 
 const LINE_WIDTH = 100;
-const GROUPS: readonly OptionGroup[] = ["common", "advanced", "output"];
-const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = {
+export const GROUPS: readonly OptionGroup[] = ["common", "advanced", "output"];
+export const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = {
   common: "Common",
   advanced: "Advanced",
   output: "Output",

@@ -33,7 +33,10 @@ export function showProgress(stderr: OutputStream, options: ProgressOptions): Pr
       if (!options.quiet) display.print(printable(line));
     },
     progress(progress) {
-      display.show(progress, progressMessage(progress, rate.update(progress)));
+      const perSecond = rate.update(progress);
+      const left = secondsLeft(progress, perSecond);
+      const isLong = left !== undefined && 1000 * left >= LINE_EVERY_MS;
+      display.show(shareDone(progress), progressMessage(progress, perSecond), isLong);
     },
     failure(failure) {
       const line = failures.line(failure);
@@ -60,16 +63,39 @@ class Rate {
   }
 }
 
-/** "120 of 1994 done, 12.3 per second, 2 min 32 s left, 3 failed" */
+/** Shares of the bar; the rest is for the moment when the last file is in place, and shows as one character. */
+const [PREDICTING_SHARE, WRITING_SHARE] = [0.93, 0.04];
+/** Steps of the bar. */
+const STEPS = 1000;
+
+/** Full only when the files are written. */
+function shareDone({ finished, total, written }: AnnotateProgress): { finished: number; total: number } {
+  if (written === undefined) return { finished, total };
+  const predicted = total === 0 ? 1 : finished / total;
+  const share = written === 1 ? 1 : PREDICTING_SHARE * predicted + WRITING_SHARE * written;
+  return { finished: Math.floor(STEPS * share), total: STEPS };
+}
+
+/** @returns undefined where nothing is known */
+function secondsLeft(progress: AnnotateProgress, perSecond: number | undefined): number | undefined {
+  const rate = perSecond ?? progress.usualPerSecond;
+  return rate === undefined ? undefined : (progress.total - progress.finished) / rate;
+}
+
+/**
+ * "120 of 1994 done, 12.3 per second, 2 min 32 s left, 3 failed"; before there is a rate, "about 2 min 40 s left at the
+ * usual speed"; at the end "1994 of 1994 done, files 40 % written".
+ */
 export function progressMessage(progress: AnnotateProgress, perSecond: number | undefined): string {
-  const parts = [`${progress.finished} of ${progress.total} done`];
-  if (perSecond !== undefined) {
-    parts.push(
-      `${perSecond.toFixed(perSecond < 10 ? 1 : 0)} per second`,
-      `${durationText((progress.total - progress.finished) / perSecond)} left`,
-    );
-  }
-  parts.push(`${progress.failed} failed`);
+  const { finished, total, failed, written } = progress;
+  const parts = [`${finished} of ${total} done`];
+  const left = secondsLeft(progress, perSecond);
+  if (written !== undefined && finished === total) parts.push(`files ${Math.floor(100 * written)} % written`);
+  else if (left !== undefined && perSecond === undefined)
+    parts.push(`about ${durationText(left)} left at the usual speed`);
+  else if (left !== undefined && perSecond !== undefined)
+    parts.push(`${perSecond.toFixed(perSecond < 10 ? 1 : 0)} per second`, `${durationText(left)} left`);
+  parts.push(`${failed} failed`);
   return parts.join(", ");
 }
 
@@ -78,7 +104,8 @@ export const BAR_COLUMNS = 27;
 
 export interface Display {
   print(line: string): void;
-  show(now: { readonly finished: number; readonly total: number }, message: string): void;
+  /** @param isLong the work takes longer than a line now and then: without a terminal, the first one comes at once */
+  show(now: { readonly finished: number; readonly total: number }, message: string, isLong?: boolean): void;
   /** Removes the bar. */
   end(): void;
 }
@@ -101,10 +128,12 @@ function silent(stderr: OutputStream): Display {
 
 function lines(stderr: OutputStream, { now, lineEveryMs }: DisplayOptions): Display {
   let last = now();
+  let isFirst = true;
   return {
     ...silent(stderr),
-    show(_, message) {
-      if (now() - last < lineEveryMs) return;
+    show(_, message, isLong = false) {
+      if (now() - last < lineEveryMs && !(isFirst && isLong)) return;
+      isFirst = false;
       last = now();
       stderr.write(`${message}\n`);
     },

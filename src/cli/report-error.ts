@@ -8,7 +8,7 @@ import { hideSecrets } from "../secret.js";
 import { packageVersion } from "../version.js";
 import type { ColorChoice } from "./shared-rows.js";
 import type { Terminal } from "./terminal.js";
-import { ClosedPipe, paintFor, printable as withoutControls, writeLine } from "./terminal.js";
+import { ClosedPipe, paintFor, printable as withoutControls, writeJsonLine } from "./terminal.js";
 
 /** How the user wants to be told; known in part before the options are. */
 export interface Presentation {
@@ -39,7 +39,7 @@ export async function reportError(error: unknown, terminal: Terminal, presentati
       hint: hideSecrets(expected?.hint ?? `${BUG_HINT} ${whereItRan()}`),
     };
     // Nobody reads any more, or the disk is full: only the exit code is left to report it.
-    await writeLine(terminal.stdout, JSON.stringify(report)).catch(() => undefined);
+    await writeJsonLine(terminal.stdout, report).catch(() => undefined);
   }
   return expected?.exitCode ?? EXIT.bug;
 }

@@ -1,13 +1,12 @@
 /**
  * The options of a command from its defaults, config file, environment and flags, each overriding the one before. The
  * parser knows no defaults, so that each layer can tell "not given" from "given as the default". The config file
- * (`--config FILE`) is a JSON object; its keys are option names as flags write them or in camelCase.
+ * (`--config FILE`) is read by config-file.ts.
  */
-import { readFile } from "node:fs/promises";
-import { invalidData, missingInput, reasonOf, usageError } from "../errors.js";
-import { whyNotJson } from "../files/recognize.js";
-import { describeValue, parseForeignJson } from "../foreign.js";
-import { nearestName } from "../nearest.js";
+import { usageError } from "../errors.js";
+import { describeValue } from "../foreign.js";
+import type { ConfigValue } from "./config-file.js";
+import { readConfigFile } from "./config-file.js";
 import type { AnyOptionTable, OptionRow, OptionTable, OptionValue } from "./option-table.js";
 import { environmentName, flagName } from "./option-table.js";
 import { valueFromJson, valueFromText } from "./option-values.js";
@@ -45,13 +44,12 @@ export async function resolveOptions<O>(
     }
   }
   const configPath = (flags.get("config") ?? environment.get("config")) as string | undefined;
-  const config = configPath === undefined ? new Map<string, unknown>() : await readConfigFile(configPath, table);
+  const config = configPath === undefined ? new Map<string, ConfigValue>() : await readConfigFile(configPath, table);
 
   const resolved: Record<string, OptionValue> = {};
   for (const [name, row] of Object.entries<OptionRow>(table)) {
-    const fromConfig = config.has(name)
-      ? valueFromJson(row, config.get(name), `${configPath ?? ""}: ${name}`)
-      : undefined;
+    const found = config.get(name);
+    const fromConfig = found === undefined ? undefined : valueFromJson(row, found.value, found.place);
     const value = flags.get(name) ?? environment.get(name) ?? fromConfig ?? row.default;
     if (value !== undefined)
       resolved[name] = Array.isArray(value) ? Object.freeze([...(value as readonly string[])]) : value;
@@ -108,62 +106,4 @@ function missingOption(name: string, row: OptionRow, help: string): Error {
   const placeholder = row.type === "number" ? "N" : placeholderOf("VALUE", row);
   const what = row.position === undefined ? `--${flagName(name)} ${placeholder}` : placeholder;
   return usageError(`${what} is missing: ${row.describe}`, `Run "${help}" for examples.`);
-}
-
-/**
- * @returns values by camelCase option name, unchecked
- * @throws E_MISSING (no such file), E_DATA (not a JSON object), E_USAGE (a key that is no option, or one given in both
- *   spellings)
- */
-async function readConfigFile(path: string, table: AnyOptionTable): Promise<ReadonlyMap<string, unknown>> {
-  const names = new Map<string, string>();
-  for (const name of Object.keys(table)) {
-    if (name === "config") continue; // One file cannot point to the next.
-    names.set(name, name).set(flagName(name), name);
-  }
-  const values = new Map<string, unknown>();
-  for (const [key, value] of Object.entries(parseObject(path, await readBytes(path)))) {
-    const name = names.get(key);
-    if (name === undefined) {
-      const suggestion = nearestName(key, [...names.keys()]);
-      const known = Object.keys(table).filter((option) => option !== "config");
-      throw usageError(
-        `${path}: ${describeValue(key, 200)} is not an option`,
-        suggestion === undefined ? `Known keys: ${known.join(", ")}.` : `Did you mean ${JSON.stringify(suggestion)}?`,
-      );
-    }
-    if (values.has(name))
-      throw usageError(`${path}: ${name} is given twice, as ${name} and as ${flagName(name)}`, "Remove one of them.");
-    values.set(name, value);
-  }
-  return values;
-}
-
-async function readBytes(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
-    throw missingInput(
-      `${path}: expected a config file that can be read, received ${isAbsent ? "no such file" : reasonOf(error)}`,
-      "Check the path given with --config or POLYRNN_CONFIG.",
-      error,
-    );
-  }
-}
-
-function parseObject(path: string, bytes: Buffer): object {
-  const hint = 'Write a JSON object such as {"model": "mobile", "batch-size": 8}.';
-  let value: unknown;
-  try {
-    value = parseForeignJson(bytes.toString("utf8"));
-  } catch (error) {
-    const found = whyNotJson(bytes, error, hint);
-    throw invalidData(`${path}: expected JSON but ${found.why}`, found.hint, error);
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    const received = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
-    throw invalidData(`${path}: expected a JSON object but received ${received}`, hint);
-  }
-  return value;
 }

@@ -1,11 +1,14 @@
 /** The closing messages of `polyrnn annotate`: what became of the instances, what was written, what to run next. */
 import type { AnnotateSummary } from "../annotate/summary.js";
 import { count } from "../count.js";
+import { cutText } from "../foreign.js";
 import { DOUBTFUL_BELOW } from "../predict/options.js";
 import { durationText, inFolder, pathIn, reasons } from "./phrases.js";
 
 /** Written paths named one by one; a data set in a format of one file per image has thousands. */
 const NAMED_PATHS = 6;
+/** Characters of an id; a file may have ids of a thousand. */
+const LONGEST_ID = 60;
 
 /**
  * @param args    the command line after `annotate`, for the command that goes on
@@ -19,6 +22,7 @@ export function summaryMessages(summary: AnnotateSummary, args: readonly string[
       `${count(summary.invalid, "polygon")} ${summary.invalid === 1 ? "crosses or touches itself" : "cross or touch themselves"} (polyrnn_valid: false)`,
     );
   if (summary.unended > 0) lines.push(`${count(summary.unended, "polygon")} ended at the step limit (--max-steps)`);
+  lines.push(...lowestText(summary));
   if (verbose) {
     const stages = Object.entries(summary.secondsPerStage).map(
       ([stage, seconds]) => `${stage} ${seconds.toFixed(2)} s`,
@@ -38,6 +42,15 @@ export function leftOut({ failed, failedByReason, skipped, skippedByReason }: An
   if (failed > 0) lines.push(`${failed} failed: ${reasons(failedByReason)}`);
   if (skipped > 0) lines.push(`${skipped} skipped: ${reasons(skippedByReason)}`);
   return lines;
+}
+
+/** "lowest scores: 0.12 (annotation 7), 0.31 (annotation 4)" */
+export function lowestText({ lowestScores }: Pick<AnnotateSummary, "lowestScores">): string[] {
+  if (lowestScores.length === 0) return [];
+  const texts = lowestScores.map(
+    ({ score, annotationId }) => `${score.toFixed(2)} (annotation ${cutText(String(annotationId), LONGEST_ID)})`,
+  );
+  return [`lowest ${lowestScores.length === 1 ? "score" : "scores"}: ${texts.join(", ")}`];
 }
 
 export function writtenText({ out, written }: Pick<AnnotateSummary, "out" | "written">): string {
@@ -102,15 +115,21 @@ function nextStep(summary: AnnotateSummary, args: readonly string[]): string | u
     const command = ["polyrnn", "annotate", ...again, ...(again.includes("--resume") ? [] : ["--resume"])];
     return `stopped with ${count(summary.remaining, "instance")} left; go on with: ${command.map(quoted).join(" ")}`;
   }
-  if (summary.failed > 0 && summary.out !== "-")
-    return `next: see the failures in ${pathIn(summary.out, "summary.json")}`;
-  if (summary.out !== "-" && summary.done > 0) {
-    // Of a folder whose name begins with a dash, the shell's reader would make an option.
-    const folder = quoted(summary.out.startsWith("-") ? `./${summary.out}` : summary.out);
-    return `next: polyrnn review ${folder} (${count(summary.doubtful, "polygon")} below ${DOUBTFUL_BELOW})`;
+  if (summary.out !== "-") {
+    const steps = [
+      ...(summary.failed > 0 ? [`see the failures in ${pathIn(summary.out, "summary.json")}`] : []),
+      ...(summary.done > 0 ? [reviewText(summary)] : []),
+    ];
+    if (steps.length > 0) return `next: ${steps.join("; then ")}`;
   }
   const pictures = summary.written.find((path) => path.startsWith("overlays"));
   return pictures === undefined ? undefined : `next: look at the pictures in ${pathIn(summary.out, pictures)}`;
+}
+
+function reviewText({ out, doubtful }: AnnotateSummary): string {
+  // Of a folder whose name begins with a dash, the shell's reader would make an option.
+  const folder = quoted(out.startsWith("-") ? `./${out}` : out);
+  return `polyrnn review ${folder} (${count(doubtful, "polygon")} below ${DOUBTFUL_BELOW})`;
 }
 
 /** An argument as a POSIX shell takes it. */

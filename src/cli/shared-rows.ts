@@ -48,7 +48,7 @@ export const configRow = {
   type: "text",
   group: "advanced",
   placeholder: "FILE",
-  describe: "JSON object with option names as keys; the environment and flags override it",
+  describe: "JSON or YAML file with option names as keys; the environment and flags override it",
 } as const satisfies TextRow<string>;
 
 // What predicts, and how.

@@ -5,6 +5,7 @@
  */
 import type { Readable, Writable } from "node:stream";
 import { cannotWrite, reasonOf } from "../errors.js";
+import { STEERING_CHARACTERS, withoutControls } from "../foreign.js";
 import type { ColorChoice } from "./shared-rows.js";
 
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
@@ -51,6 +52,16 @@ export function writeLine(stream: OutputStream, line: string): Promise<void> {
   });
 }
 
+/**
+ * One line of JSON: data for programs that may be shown on a terminal. What steers it comes out as escapes, which JSON
+ * reads as the same text.
+ * @param json text of one value; anything else is made into it
+ * @throws as writeLine
+ */
+export function writeJsonLine(stream: OutputStream, json: string | object): Promise<void> {
+  return writeLine(stream, withoutControls(typeof json === "string" ? json : JSON.stringify(json)));
+}
+
 function isClosed(stream: OutputStream, error: Error): boolean {
   const code = (error as NodeJS.ErrnoException).code;
   // EIO of a terminal: its window was closed. Of a file it is a failing disk.
@@ -88,8 +99,8 @@ export function paintFor(
  * overrides are shown as escapes, so that a name can neither move the cursor nor fake a line.
  */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) => {
+  return text.replace(STEERING_CHARACTERS, (character) => {
     const code = character.codePointAt(0)!;
-    return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
+    return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
   });
 }

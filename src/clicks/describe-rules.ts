@@ -1,4 +1,5 @@
 /** The rules of a click simulation for the report, a sentence or two each; clicks/rules.ts has the rules themselves. */
+import { count } from "../count.js";
 import type { ClickMatch, ClickMetric } from "../report/types.js";
 import type { Simulation } from "./simulation.js";
 
@@ -48,7 +49,7 @@ function describeWorst({ metric, choice, maxClicks, maxSteps }: Simulation): str
       "A click is one vertex placed or deleted, and what was placed stays.",
     "After each vertex placed the network proposes its way from that vertex to the next placed one, as in polyrnn review; " +
       `it ${CHOICES[choice]}. Taking it is no click.`,
-    `The annotator stops after ${most} ${most === 1 ? "click" : "clicks"}. ` +
+    `The annotator stops after ${count(most, "click")}. ` +
       "Where the network gave no polygon, the outline is drawn by hand on the grid, a click per vertex.",
     "The annotator follows one outline in image pixels: the largest polygon of an instance, " +
       "or the outline of its mask's largest part. Speed-up is the number of its vertices on the grid divided by the clicks.",

@@ -44,13 +44,13 @@ type StudySettings = "match" | "rasterizer" | "groupBy" | "seed" | "resamples";
  */
 export function studyOfRun(
   run: Omit<SimulateOptions, StudySettings>,
-  folder: Pick<StudyRequest, "out" | "predictions"> & { readonly generator: string },
+  report: Pick<StudyRequest, "out" | "predictions"> & { readonly generator: string; readonly published: boolean },
 ): StudyRequest {
-  const { generator, ...places } = folder;
+  const { generator, published, ...places } = report;
   return {
     ...places,
     simulate: { ...run, match: "closest", rasterizer: "coco", groupBy: { kind: "none" }, seed: 1, resamples: 1000 },
-    evaluate: { compare: SHAPE_BASELINES.map((name) => ({ kind: "shape", name })), minArea: 0, generator },
+    evaluate: { compare: SHAPE_BASELINES.map((name) => ({ kind: "shape", name })), minArea: 0, published, generator },
   };
 }
 

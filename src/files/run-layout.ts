@@ -15,7 +15,7 @@ export const GALLERY_FILE = "gallery.html";
 export const REVIEW_FILE = "review.ndjson";
 
 /** Folders `annotate` makes in its output folder. */
-export const OUTPUT_FOLDERS = ["cityscapes", "labelme", "overlays", "yolo-seg"] as const;
+export const OUTPUT_FOLDERS = ["cityscapes", "labelme", "masks", "overlays", "yolo-seg"] as const;
 
 /**
  * @param paths files below one folder, relative, "/" between parts; RUN_FILE and JOURNAL_FILE among them where there

@@ -3,6 +3,8 @@
  * share more than the vertex between neighbors. Geometry libraries refuse every other (OGC Simple Features, 6.1.11.1).
  */
 import type { ImagePoint, Ring } from "../types.js";
+import { rasterizePolygon } from "./rasterize.js";
+import { rleArea } from "./rle.js";
 import { countDistinct, signedArea } from "./ring.js";
 
 /** Files hold two decimals; in whole hundredths of a pixel every product below is exact. */
@@ -24,6 +26,17 @@ export function isValidRing(ring: Ring): boolean {
     }
   }
   return true;
+}
+
+/**
+ * Whether a ring is a valid outline of something in an image: a thin one can be valid and cover no pixel's middle, and
+ * then its mask is empty.
+ */
+export function isValidOutline(
+  ring: Ring,
+  { width, height }: { readonly width: number; readonly height: number },
+): boolean {
+  return isValidRing(ring) && rleArea(rasterizePolygon([ring], height, width)) > 0;
 }
 
 /** Whether the closed segments a-b and c-d have a point in common. */

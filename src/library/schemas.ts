@@ -113,6 +113,7 @@ const SUMMARY = object(
     skippedByReason: counts,
     failures: list(object({ annotationId: idOrNull, imageId: idOrNull, reason: text, message: text })),
     meanScore: ratioOrNull,
+    lowestScores: list(object({ annotationId: id, imageId: id, score: ratio })),
     engine: ENGINES,
     device: DEVICES,
     engineVersion: text,

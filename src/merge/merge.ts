@@ -14,7 +14,7 @@ import { finishRun } from "../annotate/outputs.js";
 import type { AnnotateSummary, MergedShards, Tally } from "../annotate/summary.js";
 import { peakMemoryMiB, StageClock, writeSummaryFile } from "../annotate/summary.js";
 import type { Dataset } from "../dataset/dataset.js";
-import { invalidData } from "../errors.js";
+import { invalidData, missingInput } from "../errors.js";
 import { pathExists } from "../files/folders.js";
 import { JOURNAL_FILE, RUN_FILE, SUMMARY_FILE } from "../files/run-layout.js";
 import { decisionsOf } from "../review/export.js";
@@ -24,7 +24,8 @@ import type { RunIdentity } from "../runs/identity.js";
 import { shardName } from "../runs/identity.js";
 import type { RunRecord } from "../runs/run-file.js";
 import { generatorOf, writeRunFile } from "../runs/run-file.js";
-import type { OutputFormat } from "../write/writer.js";
+import { checkFormats, formatsThatNeedImages } from "../write/open-writers.js";
+import type { FormatOptions, OutputFormat } from "../write/writer.js";
 import { gatherOutcomes } from "./gather-outcomes.js";
 import type { Part } from "./parts.js";
 import { checkParts, readPart } from "./parts.js";
@@ -40,6 +41,8 @@ export interface MergeOptions {
   readonly onlyNew?: string;
   /** Those of the parts when absent. */
   readonly formats?: readonly OutputFormat[];
+  /** Over those of the first part. */
+  readonly formatOptions?: FormatOptions;
   readonly overlays?: AnnotateOptions["overlays"];
   /** Replace a run that is already in the output folder. */
   readonly force: boolean;
@@ -76,6 +79,7 @@ export async function mergeRuns(options: MergeOptions, host: Pick<AnnotateHost, 
   try {
     const { dataset, selection } = input;
     checkInput("--boxes", resolved.boxes, dataset.sha256, identity.input);
+    checkFormats(resolved.formats, dataset.categories, resolved.formatOptions);
     checkInput("--only-new", onlyNew ?? "nothing", input.earlierHash, identity.onlyNew);
     const { lock } = await prepareRunFolder({ ...resolved, resume: false }, (line) => {
       host.note(line);
@@ -136,20 +140,34 @@ async function resolveFrom(
   const images = options.images ?? (await firstHere(({ inputs }) => inputs.images));
   const dataset = options.dataset ?? (await firstHere(({ inputs }) => inputs.dataset)) ?? run.inputs.dataset;
   const onlyNew = options.onlyNew ?? (await firstHere((part) => part.options.onlyNew)) ?? run.options.onlyNew;
-  if (images === undefined)
+  const formats = options.formats ?? run.options.formats;
+  if (images === undefined) {
+    refuseWithoutImages(formats, run.inputs.images);
     host.note(
       `${run.inputs.images}: the images are not here; ` +
         "without --images there are no overlays, and files point at images by their names",
     );
+  }
   return {
     ...options,
     boxes,
     ...(images !== undefined && { images }),
     ...(dataset !== undefined && { dataset }),
     ...(onlyNew !== undefined && { onlyNew }),
-    formats: options.formats ?? run.options.formats,
+    formats,
+    formatOptions: { ...run.options.formatOptions, ...options.formatOptions },
     overlays: images === undefined ? "none" : (options.overlays ?? run.options.overlays),
   };
+}
+
+/** A photograph may be stored turned, and only the photograph says so (write/displayed-frame.ts). */
+function refuseWithoutImages(formats: readonly OutputFormat[], images: string): void {
+  const needing = formatsThatNeedImages(formats);
+  if (needing.length === 0) return;
+  throw missingInput(
+    `${images}: expected the images, to know which way up ${needing.join(", ")} will show them; they are not here`,
+    "Name their folder with --images, or choose formats that follow the box file: --format coco,cityscapes,masks.",
+  );
 }
 
 function checkInput(option: string, path: string, found: string | undefined, expected: string | null): void {
@@ -165,11 +183,18 @@ function checkInput(option: string, path: string, found: string | undefined, exp
 /** run.json of the merged run: that of an unsharded one, and what it was merged from. */
 function mergedRecord(
   parts: readonly Part[],
-  { images, boxes, dataset, onlyNew, formats, overlays, out, force }: ResolvedMerge,
+  { images, boxes, dataset, onlyNew, formats, formatOptions = {}, overlays, out, force }: ResolvedMerge,
 ): RunRecord {
   const first = parts[0]!.run;
   const { shard, ...options }: RunRecord["options"] & { readonly shard?: unknown } = first.options;
-  const ofMerge = { out, formats, overlays, resume: false, force };
+  const ofMerge = {
+    out,
+    formats,
+    overlays,
+    resume: false,
+    force,
+    ...(Object.keys(formatOptions).length > 0 && { formatOptions }),
+  };
   return {
     ...first,
     inputs: {

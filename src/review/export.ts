@@ -13,8 +13,9 @@ import { JOURNAL_FILE, RUN_FILE } from "../files/run-layout.js";
 import { RunLock } from "../runs/lock.js";
 import { generatorOf } from "../runs/run-file.js";
 import type { JsonObject } from "../types.js";
+import { checkFormats } from "../write/open-writers.js";
 import type { ResultItem } from "../write/writer.js";
-import type { OutputFormat } from "../write/writer.js";
+import type { FormatOptions, OutputFormat } from "../write/writer.js";
 import type { StatusCounts } from "./api.js";
 import type { Decision } from "./decision.js";
 import type { ReviewJournal } from "./journal.js";
@@ -26,6 +27,8 @@ import { checkRunFolder, openReviewedRun } from "./run.js";
 export interface ExportOptions {
   /** Those of the run when absent. */
   readonly formats?: readonly OutputFormat[];
+  /** Over those of the run. */
+  readonly formatOptions?: FormatOptions;
   readonly keepRejected: boolean;
   /** Of those who decide now. Each decision goes out with the name of who made it, as `polyrnn_reviewer`. */
   readonly reviewer?: string;
@@ -39,12 +42,16 @@ export async function exportReview(
 ): Promise<readonly string[]> {
   const { folder, record, identity, input, images, index } = run;
   const asked = images.flatMap(({ ordinals }) => ordinals);
+  const formats = options.formats ?? record.options.formats;
+  const formatOptions = { ...record.options.formatOptions, ...options.formatOptions };
+  checkFormats(formats, input.dataset.categories, formatOptions);
   const journaled = asked.filter((ordinal) => index.get(ordinal) !== undefined).length;
   const { written } = await finishRun(
     {
       options: {
         out: folder,
-        formats: options.formats ?? record.options.formats,
+        formats,
+        formatOptions,
         overlays: "none",
         images: record.inputs.images,
         ...(identity.limit !== null && { limit: identity.limit }),

@@ -35,6 +35,7 @@ const OWN_FILES = [
   "label-studio.json",
   "label-studio-config.xml",
   "cvat.xml",
+  "via.json",
   GALLERY_FILE,
   // Written by --simulate-clicks.
   "report.json",

@@ -22,8 +22,8 @@ import type { ModelCard } from "../model/card.js";
 import type { JsonObject, JsonValue } from "../types.js";
 import { compileSchema, describeViolation, lazily } from "../validate.js";
 import { packageVersion } from "../version.js";
-import type { OutputFormat } from "../write/writer.js";
-import { OUTPUT_FORMATS } from "../write/writer.js";
+import type { FormatOptions, OutputFormat } from "../write/writer.js";
+import { LINKS, MASK_KINDS, OUTPUT_FORMATS, SEGMENTATIONS } from "../write/writer.js";
 
 /** What predicted: an engine of this process, or the workers of a queue. */
 export interface PredictingEngine {
@@ -47,6 +47,7 @@ export interface RunRecord {
   readonly engine: PredictingEngine;
   readonly options: {
     readonly formats: readonly OutputFormat[];
+    readonly formatOptions?: FormatOptions;
     readonly overlays: (typeof OVERLAYS)[number];
     readonly batchSize: number;
     readonly onlyNew?: string;
@@ -178,6 +179,16 @@ const checkRecord = lazily(() =>
         required: ["formats", "overlays", "batchSize"],
         properties: {
           formats: { type: "array", maxItems: 20, items: { enum: OUTPUT_FORMATS } },
+          formatOptions: {
+            type: "object",
+            properties: {
+              segmentation: { enum: SEGMENTATIONS },
+              masks: { type: "array", maxItems: 20, items: { enum: MASK_KINDS } },
+              link: { enum: LINKS },
+              labelStudioPrefix: shortText,
+              embedImages: { type: "boolean" },
+            },
+          },
           overlays: { enum: OVERLAYS },
           batchSize: { type: "integer", minimum: 1 },
           onlyNew: shortText,

@@ -2,6 +2,7 @@
  * What a training run may be asked, with defaults and ranges: data, network, start, optimizer, schedule, reports.
  * The command line imports this file alone, so it loads nothing heavy.
  */
+import type { BoxUnit } from "../dataset/relative-boxes.js";
 import type { CellName } from "../network/cells.js";
 import type { DeviceChoice } from "../engine/devices.js";
 import type { LearningRates } from "../engine/trainer.js";
@@ -39,6 +40,8 @@ export interface TruthOptions {
   readonly boxes: string;
   /** Folder of the images. */
   readonly images: string;
+  /** What the numbers of the boxes count; absent: pixels, and a file whose boxes look relative is refused. */
+  readonly boxesAre?: BoxUnit;
   /** What differs from `DEFAULT_RING_FILTER` and `DEFAULT_SEQUENCE_LIMITS`. */
   readonly filter?: Partial<RingFilter & SequenceLimits>;
   /** Names or ids; every one of them must appear. Absent: all. */

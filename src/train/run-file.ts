@@ -12,6 +12,11 @@ import type { StartWeights } from "./start-weights.js";
 
 export const RUN_FILE = "run.json";
 const VERSION = 3;
+/** Everything that a training run writes in its folder by way of a partial file. */
+const OWN_FILES: readonly string[] = [
+  RUN_FILE,
+  ...["metrics.ndjson", "training.html", "model.json", "model.safetensors", "model.new.safetensors"],
+];
 /** Options that version 2 called otherwise. Runs that were begun with it can still be resumed. */
 const RENAMED_SINCE_2: Readonly<Record<string, keyof TrainOptions>> = {
   rate: "learningRate",
@@ -41,10 +46,15 @@ export interface TrainingRun {
   readonly start: Pick<StartWeights, "description" | "sha256">;
 }
 
+/** Removes what a killed process left half written. @throws E_WRITE */
+export function clearLeftovers(folder: string): Promise<void> {
+  return removeLeftovers(folder, OWN_FILES);
+}
+
 /** Makes the folder. @throws E_OUT_NOT_EMPTY when there is something in it, E_WRITE */
 export async function prepareFolder(out: string): Promise<void> {
   await makeFolder(out);
-  await removeLeftovers(out, [RUN_FILE]); // the first file of a run; with no other, nothing was begun
+  await clearLeftovers(out); // of a killed process; without a whole file, nothing was begun
   const [name] = await readdir(out);
   if (name === undefined) return;
   throw folderNotEmpty(

@@ -24,7 +24,7 @@ import { METRICS_FILE, MetricsFile } from "./metrics.js";
 import type { TrainOptions } from "./options.js";
 import { checkOptions } from "./options.js";
 import type { DataFound, TrainingRun } from "./run-file.js";
-import { checkSameData, prepareFolder, readRun, writeRun } from "./run-file.js";
+import { checkSameData, clearLeftovers, prepareFolder, readRun, writeRun } from "./run-file.js";
 import type { NetworkToTrain, StartWeights } from "./start-weights.js";
 import { networkToTrain, startWeights } from "./start-weights.js";
 import type { ValidationSet } from "./validate.js";
@@ -82,6 +82,7 @@ export async function resumeTraining(
   const place = resolve(folder);
   const { options, data, start: begun } = await readRun(place);
   checkOptions(options);
+  await clearLeftovers(place);
   const checkpoint = await readCheckpoint(place);
   const device = host.device ?? (await openTrainingDevice(options.device, options.threads));
   const network = await networkToTrain(options);

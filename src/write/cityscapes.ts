@@ -34,7 +34,14 @@ import type { AnnotationWriter, CategoryNames, ResultItem, WriteContext } from "
 
 const FOLDER = "cityscapes";
 /** Objects of a Cityscapes file that this run passed over; they stay in the file. */
-const STAYS: ReadonlySet<SkipReason> = new Set<SkipReason>(["kept", "category", "group", "ignored", "deleted", "hidden"]);
+const STAYS: ReadonlySet<SkipReason> = new Set<SkipReason>([
+  "kept",
+  "category",
+  "group",
+  "ignored",
+  "deleted",
+  "hidden",
+]);
 
 /** CityPersons tells people on Cityscapes' pictures apart by what they do; a rider is a rider in both. */
 const CITYSCAPES_LABELS: ReadonlyMap<string, string> = new Map([

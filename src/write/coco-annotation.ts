@@ -3,12 +3,12 @@
  *
  * - Every field of the input goes out as it came in (ids, bbox, attributes, unknown ones), but for those below.
  * - segmentation: one polygon, [[x1, y1, x2, y2, ...]]; two decimals; never four numbers or fewer, which pycocotools
- *   takes for a box.
+ *   takes for a box. On request the run lengths of its mask: { size: [height, width], counts: text }.
  * - area: pixels of the mask, as pycocotools counts them (mask.area of the polygon filled by the COCO rule).
  * - iscrowd: 0.
  * - polyrnn_score: the polygon's score, 0..1, always under this name. score: the detector's if the input had one, else
  *   the same value. A score equal to the polyrnn_score beside it is an earlier run's, and is replaced.
- * - polyrnn_valid: false where the polygon crosses or touches itself, or has no area; absent otherwise.
+ * - polyrnn_valid: false where the polygon crosses or touches itself, or has no pixel; absent otherwise.
  * - Labels of the input that were passed over (see write/labels.ts) go out unchanged, if they have a segmentation;
  *   what COCO's readers need and they lack (bbox, area, iscrowd) is added; those of Cityscapes get COCO's fields, groups
  *   iscrowd: 1. Failed instances have no annotation; the summary lists them.
@@ -17,14 +17,16 @@ import { PolyrnnError } from "../errors.js";
 import { checkBox } from "../geometry/box.js";
 import { rasterizePolygon } from "../geometry/rasterize.js";
 import { polygonBounds } from "../geometry/ring.js";
-import { rleArea, rleBounds } from "../geometry/rle.js";
+import { encodeRleString, rleArea, rleBounds } from "../geometry/rle.js";
 import { isValidRing } from "../geometry/valid-ring.js";
 import { joinFields, selectFields, toJsonText } from "../json-text.js";
 import type { Box, DoneOutcome, ImageRecord, Instance, JsonObject, JsonValue, Polygon, Ring, Truth } from "../types.js";
 import { categoryOf, existingPolygon, existingShape, hasCocoSegmentation, passedOver, rawOf } from "./labels.js";
 import { roundPixels } from "./rings.js";
-import type { CategoryNames, ImageResult, ResultItem } from "./writer.js";
+import type { CategoryNames, FormatOptions, ImageResult, ResultItem } from "./writer.js";
 import { sizeOfRecord } from "./writer.js";
+
+type Segmentation = FormatOptions["segmentation"];
 
 /** An image whose size may be known. */
 interface Sized {
@@ -32,9 +34,14 @@ interface Sized {
 }
 
 /** @returns undefined when the item has no polygon to write */
-export function toCocoAnnotation(item: ResultItem, result: Sized, names: CategoryNames): JsonObject | undefined {
+export function toCocoAnnotation(
+  item: ResultItem,
+  result: Sized,
+  names: CategoryNames,
+  segmentation?: Segmentation,
+): JsonObject | undefined {
   if (item.kind === "outcome" && item.outcome.status === "done")
-    return predictedAnnotation(item.instance, item.outcome);
+    return predictedAnnotation(item.instance, item.outcome, segmentation);
   if (passedOver(item) === "none") return undefined;
   return hasCocoSegmentation(rawOf(item)) ? completed(item, result) : fromCityscapes(item, result, names);
 }
@@ -77,20 +84,30 @@ function boxArea(bbox: JsonValue | undefined): number {
 }
 
 /** The annotation of a predicted polygon. */
-export function predictedAnnotation(instance: Instance, outcome: DoneOutcome): JsonObject {
+export function predictedAnnotation(
+  instance: Instance,
+  outcome: DoneOutcome,
+  segmentation: Segmentation = "polygon",
+): JsonObject {
   const { polyrnn_valid: _, ...raw } = instance.raw;
+  const { imageWidth, imageHeight } = outcome;
+  const mask = rasterizePolygon([outcome.ring], imageHeight, imageWidth);
+  const area = rleArea(mask);
   return {
     ...raw,
     id: instance.annotationId,
     image_id: instance.imageId,
     category_id: instance.categoryId,
     bbox: raw["bbox"] ?? boxXywh(instance.box),
-    segmentation: [flatRing(outcome.ring)],
-    area: maskArea([outcome.ring], outcome.imageWidth, outcome.imageHeight),
+    segmentation:
+      segmentation === "rle"
+        ? { size: [imageHeight, imageWidth], counts: encodeRleString(mask) }
+        : [flatRing(outcome.ring)],
+    area,
     iscrowd: 0,
     score: detectorScore(raw) ?? outcome.score,
     polyrnn_score: outcome.score,
-    ...(!isValidRing(outcome.ring) && { polyrnn_valid: false }),
+    ...(!(area > 0 && isValidRing(outcome.ring)) && { polyrnn_valid: false }),
   };
 }
 
@@ -151,8 +168,8 @@ function maskArea(polygon: Polygon, width: number, height: number): number {
 }
 
 /** One line of the stream, without its line break. */
-export function resultLine(instance: Instance, outcome: DoneOutcome): string {
-  return toJsonText(predictedAnnotation(instance, outcome));
+export function resultLine(instance: Instance, outcome: DoneOutcome, segmentation?: Segmentation): string {
+  return toJsonText(predictedAnnotation(instance, outcome, segmentation));
 }
 
 /**

@@ -43,7 +43,7 @@ export async function openCocoWriter(context: WriteContext): Promise<AnnotationW
     async image(result) {
       if (result.isUnknown !== true) await images.add(imageObject(result));
       for (const item of result.items) {
-        const annotation = toCocoAnnotation(item, result, names);
+        const annotation = toCocoAnnotation(item, result, names, context.formatOptions?.segmentation);
         if (annotation !== undefined) await annotations.add(annotation);
       }
     },

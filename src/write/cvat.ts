@@ -11,7 +11,6 @@
  */
 import { join } from "node:path";
 import { AtomicFile } from "../files/atomic-file.js";
-import { isValidRing } from "../geometry/valid-ring.js";
 import type { JsonObject, JsonValue } from "../types.js";
 import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
@@ -103,7 +102,7 @@ function imageElement(
 
 /** @param firstFree number of a group that no region of the image came with, nor any higher one */
 function polygonElements(region: Region, size: ImageResult["size"], firstFree: number): string[] {
-  const { label, polygon, score } = region;
+  const { label, polygon, score, isInvalid } = region;
   const { occluded, z_order: order, group_id: _, rotation: __, ...attributes } = region.attributes;
   const place = `occluded="${isTrue(occluded) ? 1 : 0}"`;
   // CVAT takes 0 for "in no group". Parts of one instance belong together before anything else.
@@ -122,7 +121,7 @@ function polygonElements(region: Region, size: ImageResult["size"], firstFree: n
       opening,
       ...own,
       `      <attribute name="${SCORE}">${score}</attribute>`,
-      `      <attribute name="${VALID}">${isValidRing(whole)}</attribute>`,
+      `      <attribute name="${VALID}">${isInvalid !== true}</attribute>`,
       "    </polygon>",
     ];
   });

@@ -6,8 +6,9 @@
  * Its points are per cent of the image's width and height, cut at the border. A result is one outline: the parts of a
  * polygon that people made are joined by bridges of no width. Images without a polygon are tasks as well, so that
  * people find them. data.image is an address in Label Studio's local file storage, with
- * LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT set to the images' folder; a file name that is an address already (http, s3,
- * gs, azure-blob) stays. Source: Label Studio's documentation, pages "Import pre-annotated data", "PolygonLabels" and
+ * LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT set to the images' folder, or whatever prefix the user gives ("s3://bucket/");
+ * a file name that is an address already (http, s3, gs, azure-blob) stays. The set-up lists the labels that are used,
+ * or all where none is. A result has `meta` where its polygon crosses or touches itself. Source: Label Studio's documentation, pages "Import pre-annotated data", "PolygonLabels" and
  * "Local storage".
  */
 import { join } from "node:path";
@@ -29,17 +30,20 @@ const TO_NAME = "image";
 export async function openLabelStudioWriter(context: WriteContext): Promise<AnnotationWriter> {
   const names = nameCategories(context.categories);
   const file = await AtomicFile.open(join(context.out, FILE_NAME));
+  const used = new Set<string>();
   let separator = "[\n";
   return {
     async image(result) {
       if (result.isUnknown === true) return; // There is no picture to show.
-      await file.write(separator + JSON.stringify(toTask(result, regionsOf(result, names), context)));
+      const regions = regionsOf(result, names);
+      for (const { label } of regions) used.add(toPlainText(label));
+      await file.write(separator + JSON.stringify(toTask(result, regions, context)));
       separator = ",\n";
     },
     async finish() {
       await file.write(separator === "[\n" ? "[]\n" : "\n]\n");
       await file.commit();
-      await writeAtomic(join(context.out, CONFIG_NAME), labelConfig(names));
+      await writeAtomic(join(context.out, CONFIG_NAME), labelConfig(names, used));
       return [FILE_NAME, CONFIG_NAME];
     },
     abort: () => file.abort(),
@@ -60,7 +64,8 @@ function toTask(result: ImageResult, regions: readonly Region[], context: WriteC
   };
 }
 
-function toResult({ ordinal, label, polygon, score }: Region, { size }: ImageResult): JsonObject | undefined {
+function toResult(region: Region, { size }: ImageResult): JsonObject | undefined {
+  const { ordinal, label, polygon, score, isInvalid } = region;
   const ring = size && clipRing(joinRings(polygon), size.width, size.height);
   if (size === undefined || ring === undefined) return undefined;
   return {
@@ -77,6 +82,8 @@ function toResult({ ordinal, label, polygon, score }: Region, { size }: ImageRes
       closed: true,
     },
     ...(score === undefined ? {} : { score }),
+    // The tool shows `text` beside the region.
+    ...(isInvalid === true && { meta: { polyrnn_valid: false, text: ["polyrnn_valid: false"] } }),
   };
 }
 
@@ -85,19 +92,36 @@ function toPercent(share: number): number {
   return Number((share * 100).toFixed(4));
 }
 
+const LOCAL_FILES = "/data/local-files/?d=";
+
 function imageAddress(result: ImageResult, context: WriteContext): string {
-  if (/^(https?|s3|gs|azure-blob):\/\//u.test(result.image.fileName)) return result.image.fileName;
+  if (isAddress(result.image.fileName)) return result.image.fileName;
+  const prefix = context.formatOptions?.labelStudioPrefix ?? LOCAL_FILES;
+  const name = imageName(result, context);
+  // Label Studio takes the key of a bucket as it stands.
+  if (/^(s3|gs|azure-blob):/u.test(prefix)) return prefix + name;
   // Half a surrogate pair has no percent form.
-  return `/data/local-files/?d=${imageName(result, context)
-    .replace(/\p{Cs}/gu, "\ufffd")
-    .split("/")
-    .map(encodeURIComponent)
-    .join("/")}`;
+  return (
+    prefix +
+    name
+      .replace(/\p{Cs}/gu, "\ufffd")
+      .split("/")
+      .map(encodeURIComponent)
+      .join("/")
+  );
 }
 
-function labelConfig(names: CategoryNames): string {
-  const labels = [...new Set([...names.values()].map(toPlainText))].map(
-    (name, index) => `    <Label value="${escapeXml(name)}" background="${categoryColor(index)}"/>`,
+function isAddress(name: string): boolean {
+  return /^(https?|s3|gs|azure-blob):\/\//u.test(name);
+}
+
+/** In the order of the categories; then labels that the data set does not list. Colors stay with the categories. */
+function labelConfig(names: CategoryNames, used: ReadonlySet<string>): string {
+  const all = [...new Set([...names.values()].map(toPlainText).concat([...used]))];
+  const labels = all.flatMap((name, index) =>
+    used.size === 0 || used.has(name)
+      ? [`    <Label value="${escapeXml(name)}" background="${categoryColor(index)}"/>`]
+      : [],
   );
   return [
     "<View>",

@@ -6,11 +6,13 @@
  * (geometry/pixel-outline.ts), else at that pixel's nearest edge: the mask is COCO's to within 1 % of the area, and
  * never reaches out of the box.
  *
- * imagePath leads from the file to the photograph (of one in a zip file it is the name in there), and imageData is null: LabelMe then reads the photograph itself and
- * turns it by its EXIF orientation, as the boxes saw it. A polygon of several parts is several shapes with one
- * group_id, which is how LabelMe says that they are one instance; else the instance keeps the group_id it came with, as
- * it keeps its description and those attributes that are true or false, as flags. The score is in `description`, where
- * the tool shows it. Source: LabelMe's own example files and the format pages of tools that read them (version 5).
+ * imagePath leads from the file to the photograph (of one in a zip file it is the name in there), and imageData is
+ * null: LabelMe then reads the photograph itself and turns it by its EXIF orientation, as the boxes saw it. On request
+ * imageData is the photograph (write/embedded.ts). A polygon of several parts is several shapes with one group_id,
+ * which is how LabelMe says that they are one instance; else the instance keeps the group_id it came with, as it keeps
+ * its description and those attributes that are true or false, as flags. The score is in `description`, where the tool
+ * shows it. The flag polyrnn_valid is false, and else absent, where a predicted polygon crosses or touches itself.
+ * Source: LabelMe's own example files and the format pages of tools that read them (version 5).
  */
 import { dirname, join } from "node:path";
 import { isPacked } from "../files/archive.js";
@@ -18,6 +20,7 @@ import { relativePath, writeAtomic } from "../files/atomic-file.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";
 import { toNamedPixels } from "../geometry/pixel-outline.js";
 import type { JsonObject, JsonValue, Ring } from "../types.js";
+import { embedPhotograph } from "./embedded.js";
 import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
 import { groupOf, firstFreeGroup, isSettled, nameCategories, regionsOf } from "./labels.js";
@@ -40,7 +43,12 @@ export function openLabelmeWriter(context: WriteContext): AnnotationWriter {
         result.path === undefined || (await isPacked(result.path))
           ? imageName(result, context)
           : await relativePath(dirname(path), result.path);
-      await writeAtomic(path, `${JSON.stringify(labelmeDocument(imagePath, result, regions), null, 2)}\n`);
+      const imageData =
+        context.formatOptions?.embedImages === true && result.path !== undefined
+          ? ((await embedPhotograph(result.path)) ?? null)
+          : null;
+      const document = { ...labelmeDocument(imagePath, result, regions), imageData };
+      await writeAtomic(path, `${JSON.stringify(document, null, 2)}\n`);
     },
     finish: () => Promise.resolve([`${FOLDER}/`]),
     abort: () => Promise.resolve(),
@@ -75,17 +83,18 @@ function namingPoints(ring: Ring): number[][] {
 
 /** @param firstFree number of a group that no region of the image came with, nor any higher one */
 function toShapes(region: Region, firstFree: number): JsonObject[] {
-  const { ordinal, label, polygon, score } = region;
-  const { group_id: _, description, ...others } = region.attributes;
+  const { ordinal, label, polygon, score, isInvalid } = region;
+  const { group_id: _, description, polyrnn_valid: __, ...others } = region.attributes;
   const said = typeof description === "string" ? [description] : [];
+  // LabelMe's flags are true or false.
+  const flags = Object.fromEntries(Object.entries(others).filter(([, value]) => typeof value === "boolean"));
   return polygon.map((ring) => ({
     label,
     points: namingPoints(ring),
     group_id: polygon.length > 1 ? firstFree + ordinal : (groupOf(region) ?? null),
     description: [...said, ...(score === undefined ? [] : [`score ${score}`])].join(", "),
     shape_type: "polygon",
-    // LabelMe's flags are true or false.
-    flags: Object.fromEntries(Object.entries(others).filter(([, value]) => typeof value === "boolean")),
+    flags: isInvalid === true ? { ...flags, polyrnn_valid: false } : flags,
     mask: null,
   }));
 }

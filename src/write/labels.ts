@@ -9,6 +9,7 @@
 import { fromNamedPixels } from "../geometry/pixel-outline.js";
 import { signedArea } from "../geometry/ring.js";
 import { readSegmentation } from "../geometry/segmentation.js";
+import { isValidOutline } from "../geometry/valid-ring.js";
 import { traceMask } from "../geometry/trace-mask.js";
 import type {
   Category,
@@ -34,6 +35,11 @@ export interface Region {
   readonly polygon: Polygon;
   /** 0..1; absent for a polygon that was in the input and goes out unchanged. */
   readonly score?: number;
+  /**
+   * True for a predicted polygon that crosses or touches itself, or covers no pixel: `polyrnn_valid: false` of the
+   * formats. Polygons of people are not judged.
+   */
+  readonly isInvalid?: true;
   /** `attributes` of the annotation as read; empty where it has none. */
   readonly attributes: JsonObject;
 }
@@ -55,7 +61,10 @@ export function regionOf(item: ResultItem, names: CategoryNames): Region | undef
   const { categoryId, label } = categoryOf(item, names);
   if (categoryId === undefined) return undefined;
   const region = { ordinal: outcome.ordinal, categoryId, label, attributes: attributesOf(rawOf(item)) };
-  if (outcome.status === "done") return { ...region, polygon: [outcome.ring], score: outcome.score };
+  if (outcome.status === "done") {
+    const { ring, score, imageWidth: width, imageHeight: height } = outcome;
+    return { ...region, polygon: [ring], score, ...(!isValidOutline(ring, { width, height }) && { isInvalid: true }) };
+  }
   const polygon = passedOver(item) === "instance" ? existingPolygon(item) : undefined;
   return polygon === undefined ? undefined : { ...region, polygon };
 }

@@ -5,7 +5,9 @@ import { openCvatWriter } from "./cvat.js";
 import { inDisplayedFrame } from "./displayed-frame.js";
 import { openLabelStudioWriter } from "./label-studio.js";
 import { openLabelmeWriter } from "./labelme.js";
-import type { AnnotationWriter, OutputFormat, WriteContext } from "./writer.js";
+import { checkMasks, openMasksWriter } from "./masks.js";
+import { openViaWriter } from "./via.js";
+import type { AnnotationWriter, FormatOptions, OutputFormat, WriteContext } from "./writer.js";
 import { openYoloSegWriter } from "./yolo-seg.js";
 
 type Opener = (context: WriteContext) => AnnotationWriter | Promise<AnnotationWriter>;
@@ -17,10 +19,26 @@ const OPENERS = {
   "yolo-seg": openYoloSegWriter,
   "label-studio": openLabelStudioWriter,
   cvat: openCvatWriter,
+  via: openViaWriter,
+  masks: openMasksWriter,
 } satisfies Record<OutputFormat, Opener>;
 
 /** Their tools turn a photograph by its EXIF orientation. */
-const IN_DISPLAYED_FRAME: ReadonlySet<OutputFormat> = new Set(["labelme", "yolo-seg", "label-studio", "cvat"]);
+const IN_DISPLAYED_FRAME: ReadonlySet<OutputFormat> = new Set(["labelme", "yolo-seg", "label-studio", "cvat", "via"]);
+
+/** The formats of a list that need the photographs: without them it is not known which way up they are shown. */
+export function formatsThatNeedImages(formats: readonly OutputFormat[]): readonly OutputFormat[] {
+  return formats.filter((format) => IN_DISPLAYED_FRAME.has(format));
+}
+
+/** What a format cannot hold, found before any work is done. @throws E_DATA */
+export function checkFormats(
+  formats: readonly OutputFormat[],
+  categories: WriteContext["categories"],
+  options: FormatOptions | undefined,
+): void {
+  if (formats.includes("masks")) checkMasks(categories, options?.masks);
+}
 
 /**
  * @param formats a format named twice is written once

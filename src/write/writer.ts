@@ -36,6 +36,25 @@ export function sizeOfRecord({ width, height }: ImageRecord): ImageResult["size"
   return width === undefined || height === undefined ? undefined : { width, height };
 }
 
+/** Choices within the formats; absent: the first that is named. */
+export interface FormatOptions {
+  /** coco: polygons that this run made as coordinates, or as run lengths. */
+  readonly segmentation?: (typeof SEGMENTATIONS)[number];
+  /** masks: which pictures; absent: instances and semantic. */
+  readonly masks?: readonly MaskKind[];
+  /** yolo-seg: how images/ holds the photographs; absent: symlink, where that fails hard, where that fails copy. */
+  readonly link?: (typeof LINKS)[number];
+  /** label-studio: what stands before each image's name in data.image; absent: the local file storage. */
+  readonly labelStudioPrefix?: string;
+  /** labelme: photographs within the files. */
+  readonly embedImages?: boolean;
+}
+
+export const SEGMENTATIONS = ["polygon", "rle"] as const;
+export const LINKS = ["symlink", "hard", "copy"] as const;
+export const MASK_KINDS = ["instances", "semantic", "each"] as const;
+export type MaskKind = (typeof MASK_KINDS)[number];
+
 /** What is known of the run before the first image. */
 export interface WriteContext {
   /** Output folder; exists. */
@@ -47,6 +66,7 @@ export interface WriteContext {
   readonly header: JsonObject;
   /** "polyrnn 0.1.0, model mobile <hash>", for formats that have room for it. */
   readonly generator: string;
+  readonly formatOptions?: FormatOptions;
 }
 
 export interface AnnotationWriter {
@@ -57,7 +77,16 @@ export interface AnnotationWriter {
   abort(): Promise<void>;
 }
 
-export const OUTPUT_FORMATS = ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio", "cvat"] as const;
+export const OUTPUT_FORMATS = [
+  "coco",
+  "cityscapes",
+  "labelme",
+  "yolo-seg",
+  "label-studio",
+  "cvat",
+  "via",
+  "masks",
+] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 /** Names of the categories, by id. */

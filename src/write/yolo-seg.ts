@@ -6,13 +6,14 @@
  * parts of a polygon that people made are joined by bridges of no width. Classes are 0..n-1 in the order of the
  * categories.
  *
- * images/ has links to the photographs, or copies where the disk has no links or they lie in a zip file. The trainer finds labels by replacing
+ * images/ has links to the photographs, or copies where the disk has no links or they lie in a zip file; --link names
+ * one way for all that lie in no zip file. The trainer finds labels by replacing
  * the last "/images/" of an image's path with "/labels/" and its ending with ".txt"; so no folder further down is
  * called "images". train.txt lists the images; data.yaml names it for train and val. An image whose instances all
  * failed is not listed, or the trainer would learn that there is nothing on it. Source: the pages "Instance
  * Segmentation Datasets Overview" and "Dataset YAML format" of Ultralytics' documentation.
  */
-import { link, lstat, rm, symlink } from "node:fs/promises";
+import { link, lstat, realpath, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cannotWrite } from "../errors.js";
 import { AtomicFile, copyAtomic, relativePath, toWriteError, writeAtomic } from "../files/atomic-file.js";
@@ -23,7 +24,7 @@ import type { Category, Id } from "../types.js";
 import type { Region } from "./labels.js";
 import { isSettled, labelOf, nameCategories, regionsOf } from "./labels.js";
 import { clipRing, joinRings } from "./rings.js";
-import type { AnnotationWriter, CategoryNames, ImageResult, WriteContext } from "./writer.js";
+import type { AnnotationWriter, CategoryNames, FormatOptions, ImageResult, WriteContext } from "./writer.js";
 
 type ImageSize = NonNullable<ImageResult["size"]>;
 
@@ -47,7 +48,7 @@ export async function openYoloSegWriter(context: WriteContext): Promise<Annotati
       const lines = regions.flatMap((region) => toLine(region, classes.indexOf(region), size) ?? []);
       const imagePath = labelPath.replace(/\.txt$/u, path.extension);
       await writeAtomic(join(folder, "labels", labelPath), lines.map((line) => `${line}\n`).join(""));
-      await linkPhotograph(photograph, join(folder, "images", imagePath));
+      await putPhotograph(photograph, join(folder, "images", imagePath), context.formatOptions?.link);
       await list.write(`./images/${imagePath}\n`);
     },
     async finish() {
@@ -128,7 +129,7 @@ function escapeYaml(text: string): string {
  * Replaces only an older link. Anything else of that name stays: it may be the photograph itself, where someone has put
  * their own folder in place of images/.
  */
-async function linkPhotograph(photograph: string, path: string): Promise<void> {
+async function putPhotograph(photograph: string, path: string, way: FormatOptions["link"]): Promise<void> {
   try {
     const target = await relativePath(dirname(path), photograph);
     const existing = await lstat(path).catch(() => undefined);
@@ -142,10 +143,18 @@ async function linkPhotograph(photograph: string, path: string): Promise<void> {
       return;
     }
     await rm(path, { force: true });
+    const ways = {
+      symlink: () => symlink(target, path),
+      // Of the photograph, where what was found is itself a link to it.
+      hard: async () => link(await realpath(photograph), path),
+      copy: () => copyAtomic(photograph, path),
+    };
+    if (way !== undefined) {
+      await ways[way]();
+      return;
+    }
     // Windows gives symbolic links to administrators only; hard links need one disk.
-    await symlink(target, path)
-      .catch(() => link(photograph, path))
-      .catch(() => copyAtomic(photograph, path));
+    await ways.symlink().catch(ways.hard).catch(ways.copy);
   } catch (error) {
     throw toWriteError(path, error);
   }

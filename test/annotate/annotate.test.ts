@@ -76,8 +76,8 @@ describe("COCO", () => {
     }
     expect(summary.invalid).toBe(invalid);
     expect(host.lines).toEqual([]);
-    expect(host.progressed[0]).toEqual({ finished: 0, total: 88, failed: 0, finishedNow: 0 });
-    expect(host.progressed.at(-1)).toEqual({ finished: 88, total: 88, failed: 0, finishedNow: 88 });
+    expect(host.progressed[0]).toEqual({ finished: 0, total: 88, failed: 0, finishedNow: 0, written: 0 });
+    expect(host.progressed.at(-1)).toEqual({ finished: 88, total: 88, failed: 0, finishedNow: 88, written: 1 });
     expect(host.failures).toEqual(summary.failures);
   });
 

@@ -69,5 +69,5 @@ test("no group has the name of a command, and each has commands below it", () =>
 });
 
 test("a folder may be called help where a command takes names", async () => {
-  expect((await runInMemory(["annotate", "help"])).stderr).toContain("--boxes FILE|DIR is missing");
+  expect((await runInMemory(["annotate", "help"])).stderr).toContain("--boxes FILE|DIR|- is missing");
 });

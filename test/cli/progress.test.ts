@@ -29,7 +29,7 @@ const failure = (
   reason: ReportedFailure["reason"] = "image-missing",
 ): ReportedFailure => ({ annotationId, imageId: 1, reason, message: `${annotationId}.jpg is missing` });
 
-test("without a terminal there is one plain line every ten seconds, with rate, time left and failures", () => {
+test("without a terminal there is a plain line as soon as there is a rate, then one every ten seconds", () => {
   const terminal = memoryTerminal();
   const progress = start(terminal);
   progress.note("loading model mobile ...");
@@ -40,8 +40,9 @@ test("without a terminal there is one plain line every ten seconds, with rate, t
   progress.end();
   expect(terminal.stderr.text.split("\n")).toEqual([
     "loading model mobile ...",
-    "200 of 1000 done, 20 per second, 40 s left, 3 failed",
-    "400 of 1000 done, 20 per second, 30 s left, 3 failed",
+    "20 of 1000 done, 20 per second, 49 s left, 3 failed",
+    "220 of 1000 done, 20 per second, 39 s left, 3 failed",
+    "420 of 1000 done, 20 per second, 29 s left, 3 failed",
     "",
   ]);
 });
@@ -135,4 +136,36 @@ test.each([
 
 test("before anything is finished there is no rate to tell", () => {
   expect(progressMessage(at(0), undefined)).toBe("0 of 1000 done, 0 failed");
+});
+
+test("the time left is told from the first second on, where the usual speed is known", () => {
+  const terminal = memoryTerminal();
+  const progress = start(terminal);
+  progress.progress({ ...at(0), usualPerSecond: 50 });
+  expect(terminal.stderr.text).toBe("0 of 1000 done, about 20 s left at the usual speed, 0 failed\n");
+});
+
+test("a short run without a terminal has no line", () => {
+  const terminal = memoryTerminal();
+  start(terminal).progress({ ...at(0), total: 100, usualPerSecond: 50 });
+  expect(terminal.stderr.text).toBe("");
+});
+
+test("the bar is full only when the files are written", () => {
+  const terminal = memoryTerminal({ tty: true });
+  const progress = start(terminal);
+  for (const written of [0, 0.99, 1]) {
+    progress.progress({ ...at(1000), written });
+    progress.note("draws the bar anew at once");
+  }
+  progress.end();
+  const bars = [...terminal.stderr.text.matchAll(/\[([=-]+)\] 1000 of 1000 done, (files \d+ % written)/g)];
+  const drawn = new Map(bars.map(([, bar, words]) => [words, bar!.replace(/=/g, "").length]));
+  expect(drawn).toEqual(
+    new Map([
+      ["files 0 % written", 2],
+      ["files 99 % written", 1],
+      ["files 100 % written", 0],
+    ]),
+  );
 });

@@ -95,6 +95,8 @@ test("the defaults of annotate are the documented ones, and what has no default 
     color: "auto",
     attempts: 3,
     priority: 0,
+    dryRun: false,
+    published: false,
     queueTimeout: 60,
   });
 });
@@ -155,7 +157,7 @@ test.each([
   {
     given: { words: ["--format", "coco,yolo"] },
     message:
-      '--format: expected one or more of coco, cityscapes, labelme, yolo-seg, label-studio, cvat but received "yolo"',
+      '--format: expected one or more of coco, cityscapes, labelme, yolo-seg, label-studio, cvat, via, masks but received "yolo"',
   },
   {
     given: { words: ["--categories", "a,,b"] },
@@ -173,18 +175,18 @@ test.each([
   },
   {
     given: { config: { batchSize: "8" } },
-    message: '.json: batchSize: expected a whole number from 1 to 256 but received "8"',
+    message: '.json:1: batchSize: expected a whole number from 1 to 256 but received "8"',
   },
   {
     given: { config: { batchSize: null } },
-    message: ".json: batchSize: expected a whole number from 1 to 256 but received null",
+    message: ".json:1: batchSize: expected a whole number from 1 to 256 but received null",
   },
   { given: { config: { batchSize: 8, "batch-size": 9 } }, message: "batchSize is given twice" },
-  { given: { config: { model: 7 } }, message: ".json: model: expected NAME|DIR but received 7" },
-  { given: { config: { resume: "true" } }, message: '.json: resume: expected true or false but received "true"' },
+  { given: { config: { model: 7 } }, message: ".json:1: model: expected NAME|DIR but received 7" },
+  { given: { config: { resume: "true" } }, message: '.json:1: resume: expected true or false but received "true"' },
   {
     given: { config: { categories: [null] } },
-    message: ".json: categories: expected a list of NAME|ID but received [null]",
+    message: ".json:1: categories: expected a list of NAME|ID but received [null]",
   },
   { given: { config: { batchsize: 8 } }, message: '"batchsize" is not an option' },
   { given: { config: { config: "other.json" } }, message: '"config" is not an option' },

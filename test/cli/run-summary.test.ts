@@ -21,6 +21,7 @@ const SUMMARY: AnnotateSummary = {
   skippedByReason: {},
   failures: [],
   meanScore: 0.8,
+  lowestScores: [],
   engine: "onnxruntime",
   device: "cpu",
   engineVersion: "onnxruntime-node 1.30.0",
@@ -85,7 +86,9 @@ test("failures and skips are counted by reason, and the next step is to look at 
     "11 polygons cross or touch themselves (polyrnn_valid: false)",
     "2 polygons ended at the step limit (--max-steps)",
   ]);
-  expect(words.at(-1)).toBe("next: see the failures in polyrnn-out/summary.json");
+  expect(words.at(-1)).toBe(
+    "next: see the failures in polyrnn-out/summary.json; then polyrnn review polyrnn-out (12 polygons below 0.5)",
+  );
 });
 
 test.each([
@@ -131,6 +134,23 @@ test.each([
 test("a stopped stream has nothing to go on with", () => {
   expect(summaryMessages({ ...SUMMARY, stopped: true, remaining: 1, out: "-", written: [] }, REST, false).at(-1)).toBe(
     "stopped with 1 instance left",
+  );
+});
+
+test("where every instance failed there is nothing to review", () => {
+  const all = { done: 0, failed: 4, failedByReason: { "image-missing": 4 } } as const;
+  expect(summaryMessages({ ...SUMMARY, ...all }, REST, false).at(-1)).toBe(
+    "next: see the failures in polyrnn-out/summary.json",
+  );
+});
+
+test("the lowest scores are named with their annotations; an id of a thousand characters is cut", () => {
+  const lowestScores = [
+    { annotationId: 7, imageId: 1, score: 0.118 },
+    { annotationId: "x".repeat(1000), imageId: 1, score: 0.3 },
+  ];
+  expect(summaryMessages({ ...SUMMARY, lowestScores }, REST, false)).toContain(
+    `lowest scores: 0.12 (annotation 7), 0.30 (annotation ${"x".repeat(60)}...)`,
   );
 });
 

@@ -168,7 +168,7 @@ describe("simulate-clicks", () => {
     const { code, stdout, stderr } = await polyrnn(...named, ...worst, ...FEW);
     expect(code).toBe(0);
     expect(stderr).toContain(`on 1 instance that people reviewed in ${reviewed}`);
-    expect(stderr).toMatch(/people: 3\.00 clicks, IoU .*, proposals taken 2, left 1/);
+    expect(stderr).toMatch(/people: clicks 3\.00, IoU .*, proposals taken 2, left 1/);
     const summary = JSON.parse(stdout) as ClickSummary;
     expect(summary).toMatchObject({ reviewed, choice: "never", instances: 2 });
     const report = reportIn(out());

@@ -27,6 +27,7 @@ const summary: AnnotateSummary = {
   skippedByReason: { crowd: 1, "already-done": 1 },
   failures: [{ annotationId: 7, imageId: 1, reason: "image-missing", message: "</details><script>a|b.jpg" }],
   meanScore: 0.5,
+  lowestScores: [],
   engine: "onnxruntime",
   device: "cpu",
   engineVersion: "onnxruntime-node 1.30.0",

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { isValidRing } from "../../src/geometry/valid-ring.js";
+import { isValidOutline, isValidRing } from "../../src/geometry/valid-ring.js";
 import type { Ring } from "../../src/types.js";
 
 const ringOf = (...flat: number[]): Ring =>
@@ -41,4 +41,21 @@ test("rings around a center are valid", () => {
       expect(isValidRing(ring)).toBe(true);
     }),
   );
+});
+
+test("a thin ring between the middles of pixels is valid, and no outline of anything in an image", () => {
+  const thin = [
+    { x: 2.6, y: 1 },
+    { x: 2.8, y: 1 },
+    { x: 2.8, y: 9 },
+    { x: 2.6, y: 9 },
+  ];
+  expect(isValidRing(thin)).toBe(true);
+  expect(isValidOutline(thin, { width: 20, height: 20 })).toBe(false);
+  expect(
+    isValidOutline(
+      thin.map(({ x, y }) => ({ x: 10 * x - 20, y })),
+      { width: 20, height: 20 },
+    ),
+  ).toBe(true);
 });

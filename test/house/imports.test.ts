@@ -81,7 +81,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   yauzl: /^files\//,
   "csv-parse": /^dataset\/foreign\//,
   saxes: /^dataset\/foreign\//,
-  yaml: /^dataset\/foreign\//,
+  yaml: /^(cli|dataset\/foreign)\//,
   ajv: /^validate\.ts$/,
   "@tensorflow/tfjs": /^engine\/tfjs\//,
   "@tensorflow/tfjs-node": /^engine\/tfjs\//,

@@ -283,6 +283,11 @@ describe("where things lie", () => {
       run.inputs.images = join(dirname(part), "gone");
       await writeFile(join(part, "run.json"), JSON.stringify(run));
     }
+    // Only the photographs say which way up tools show them.
+    expect(await refusal(copies, { formats: ["coco", "labelme"] })).toMatchObject({
+      exitCode: 66,
+      message: expect.stringContaining("expected the images, to know which way up labelme will show them") as string,
+    });
     const { out, notes } = await merge(copies, { formats: ["coco"] });
     expect(notes.join("\n")).toContain("the images are not here");
     expect((await readCoco(out, "annotations.json")).annotations).toEqual(

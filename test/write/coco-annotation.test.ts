@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { rasterizePolygon } from "../../src/geometry/rasterize.js";
-import { rleArea } from "../../src/geometry/rle.js";
+import { decodeRle, rleArea } from "../../src/geometry/rle.js";
 import type { JsonObject } from "../../src/types.js";
 import { toCocoAnnotation } from "../../src/write/coco-annotation.js";
 import { nameCategories } from "../../src/write/labels.js";
@@ -270,6 +270,14 @@ test.each([
   },
 ])("an instance has no annotation when $why", ({ item }) => {
   expect(annotate(item)).toBeUndefined();
+});
+
+test("run lengths hold the same mask as the polygon, and read back", () => {
+  const item = done(instanceOf(0));
+  const { segmentation, area } = toCocoAnnotation(item, resultOf([item]), names, "rle")!;
+  const rle = decodeRle(segmentation, "");
+  expect([...rle.counts]).toEqual([...rasterizePolygon([TRIANGLE], 80, 100).counts]);
+  expect(area).toBe(rleArea(rle));
 });
 
 test("a line of the stream is the annotation of the file, on one line", () => {

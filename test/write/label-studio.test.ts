@@ -63,6 +63,15 @@ const areTasks = new Ajv().compile({
                   original_height: { type: "integer", minimum: 1 },
                   image_rotation: { const: 0 },
                   score: { type: "number", minimum: 0, maximum: 1 },
+                  meta: {
+                    type: "object",
+                    required: ["polyrnn_valid", "text"],
+                    additionalProperties: false,
+                    properties: {
+                      polyrnn_valid: { const: false },
+                      text: { type: "array", minItems: 1, items: { type: "string" } },
+                    },
+                  },
                   value: {
                     type: "object",
                     required: ["points", "polygonlabels", "closed"],
@@ -113,6 +122,39 @@ async function write(results: readonly ImageResult[], more: Partial<WriteContext
 }
 
 const config = (): Promise<string> => readFile(join(folder.path, "label-studio-config.xml"), "utf8");
+
+test("a prefix stands before each name: escaped in addresses, as it is in a bucket; whole addresses stay", async () => {
+  const results = ["a b.jpg", "s3://other/c.jpg"].map((fileName) => resultOf([done(instanceOf(0))], { fileName }));
+  const images = "/photos";
+  const addressesWith = async (labelStudioPrefix: string): Promise<string[]> =>
+    (await write(results, { images, formatOptions: { labelStudioPrefix } })).map(({ data }) => data.image);
+  expect(await addressesWith("https://example.org/p/")).toEqual([
+    "https://example.org/p/a%20b.jpg",
+    "s3://other/c.jpg",
+  ]);
+  expect(await addressesWith("s3://bucket/p/")).toEqual(["s3://bucket/p/a b.jpg", "s3://other/c.jpg"]);
+});
+
+test("the set-up lists the labels that are used, with their own colors; all where none is", async () => {
+  const labels = async (): Promise<string[]> =>
+    [...(await config()).matchAll(/<Label value="([^"]*)"/gu)].map(([, name]) => name!);
+  await write([resultOf([done(instanceOf(0, { categoryId: 17 })), done(instanceOf(1, { categoryId: 9 }))])]);
+  expect(await labels()).toEqual(["person", "category 9"]);
+  expect(await config()).toContain('value="person" background="#E69F00"');
+  await write([resultOf([failed(instanceOf(0))])]);
+  expect(await labels()).toEqual(["car", "person"]);
+});
+
+test("a polygon that crosses itself says so beside the region", async () => {
+  const bow = [
+    { x: 0, y: 0 },
+    { x: 9, y: 9 },
+    { x: 9, y: 0 },
+    { x: 0, y: 9 },
+  ];
+  const [task] = await write([resultOf([done(instanceOf(0), bow), done(instanceOf(1))])]);
+  expect(task!.predictions[0]!.result.map((result) => "meta" in result)).toEqual([true, false]);
+});
 
 describe("tasks", () => {
   test("hold a prediction with a result per polygon and the mean score", async () => {

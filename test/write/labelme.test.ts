@@ -3,10 +3,11 @@ import fc from "fast-check";
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import sharp from "sharp";
 import { expect, test } from "vitest";
 import { toNamedPixels } from "../../src/geometry/pixel-outline.js";
 import { openLabelmeWriter } from "../../src/write/labelme.js";
-import type { ImageResult } from "../../src/write/writer.js";
+import type { FormatOptions, ImageResult } from "../../src/write/writer.js";
 import {
   anyRing,
   contextOf,
@@ -32,7 +33,7 @@ const isLabelme = new Ajv().compile({
     version: { type: "string", pattern: "^5\\." },
     flags: { type: "object", additionalProperties: { type: "boolean" } },
     imagePath: { type: "string", minLength: 1 },
-    imageData: { type: "null" },
+    imageData: { type: ["string", "null"] },
     imageHeight: { type: "integer", minimum: 1 },
     imageWidth: { type: "integer", minimum: 1 },
     shapes: {
@@ -67,7 +68,11 @@ interface LabelmeFile {
 const folder = useFolder();
 
 async function write(...results: ImageResult[]): Promise<string[]> {
-  const writer = openLabelmeWriter(contextOf(join(folder.path, "out")));
+  return writeWith({}, ...results);
+}
+
+async function writeWith(formatOptions: FormatOptions, ...results: ImageResult[]): Promise<string[]> {
+  const writer = openLabelmeWriter(contextOf(join(folder.path, "out"), { formatOptions }));
   for (const result of results) await writer.image(result);
   expect(await writer.finish()).toEqual(["labelme/"]);
   await writer.abort();
@@ -168,4 +173,32 @@ test("the pixels under the points are those that Pillow is to be given", async (
     }),
     { numRuns: 20 },
   );
+});
+
+test("a polygon that crosses itself has a flag", async () => {
+  const bow = [
+    { x: 0, y: 0 },
+    { x: 9, y: 9 },
+    { x: 9, y: 0 },
+    { x: 0, y: 9 },
+  ];
+  const [path] = await write(resultOf([done(instanceOf(0), bow), done(instanceOf(1))]));
+  const { shapes } = await readJson<{ shapes: { flags: object }[] }>(folder.path, "out", path!);
+  expect(shapes.map(({ flags }) => flags)).toEqual([{ polyrnn_valid: false }, {}]);
+});
+
+test("on request the photograph is in the file: as it is, or turned as it is shown", async () => {
+  const image = sharp({ create: { width: 6, height: 4, channels: 3, background: "red" } });
+  const embedded = async (bytes: Buffer): Promise<Buffer> => {
+    const photograph = join(folder.path, "street.jpg");
+    await writeFile(photograph, bytes);
+    const [path] = await writeWith({ embedImages: true }, resultOf([done(instanceOf(0))], { path: photograph }));
+    const { imageData } = await readJson<{ imageData: string | null }>(folder.path, "out", path!);
+    return Buffer.from(imageData ?? "", "base64");
+  };
+  const upright = await image.clone().jpeg().toBuffer();
+  expect(await embedded(upright)).toEqual(upright);
+  const turned = await image.clone().jpeg().withMetadata({ orientation: 6 }).toBuffer();
+  expect(await sharp(await embedded(turned)).metadata()).toMatchObject({ format: "png", width: 4, height: 6 });
+  expect(await embedded(Buffer.from("no image"))).toEqual(Buffer.alloc(0));
 });

@@ -202,6 +202,20 @@ test("a kept polygon of several parts is one line, cut at the border; one outsid
   expect(values).toContain(0.7);
 });
 
+test.each(["symlink", "hard", "copy"] as const)("--link %s holds the photograph that way", async (way) => {
+  await write([resultOf([done(instanceOf(0))])], { formatOptions: { link: way } });
+  const held = await lstat(at("out/yolo-seg/images/street.jpg"));
+  expect(await text("images/street.jpg")).toBe("pixels");
+  expect([held.isSymbolicLink(), held.nlink]).toEqual([way === "symlink", way === "hard" ? 2 : 1]);
+});
+
+test("a copy takes the place of an earlier run's link, and the photograph stays", async () => {
+  await write([resultOf([done(instanceOf(0))])]);
+  await write([resultOf([done(instanceOf(0))])], { formatOptions: { link: "copy" } });
+  expect((await lstat(at("out/yolo-seg/images/street.jpg"))).isFile()).toBe(true);
+  expect(await readFile(photograph, "utf8")).toBe("pixels");
+});
+
 test("an abort takes the list back", async () => {
   const writer = await openYoloSegWriter(contextOf(at("out")));
   await writer.abort();

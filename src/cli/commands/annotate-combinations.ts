@@ -15,6 +15,11 @@ export interface CombinedFlags {
   readonly verbose: boolean;
   readonly queue?: Secret;
   readonly imageAddress?: Secret;
+  readonly simulateClicks?: readonly string[];
+  readonly published: boolean;
+  readonly dryRun: boolean;
+  readonly existing: "predict" | "keep";
+  readonly shard?: string;
 }
 
 /** @throws E_USAGE */
@@ -26,6 +31,10 @@ export function checkCombinations(flags: CombinedFlags): void {
       "Leave one of them.",
     );
   }
+  if (flags.dryRun) checkDryRun(flags);
+  if (flags.simulateClicks !== undefined) checkStudied(flags);
+  if (flags.published && flags.simulateClicks === undefined)
+    throw usageError("--published is for the report of --simulate-clicks", "Add --simulate-clicks, or leave it out.");
   if (flags.queue !== undefined) {
     parseRedisAddress(flags.queue);
     if (flags.out === "-")
@@ -42,6 +51,44 @@ export function checkCombinations(flags: CombinedFlags): void {
     throw usageError(
       "--resume needs an output folder: a stream to standard output (--out -) leaves no run to go on with",
       "Name a folder with --out.",
+    );
+  }
+}
+
+/** What the report of simulated clicks says nothing about. */
+function checkStudied(flags: CombinedFlags): void {
+  if (flags.out === "-")
+    throw usageError(
+      "--simulate-clicks needs an output folder for its report: --out - has none",
+      "Name a folder with --out.",
+    );
+  if (flags.existing === "keep") {
+    throw usageError(
+      "--simulate-clicks and --existing keep exclude each other: " +
+        "kept polygons are the ground truth, and what is drawn has none",
+      "Leave one of them.",
+    );
+  }
+  if (flags.shard !== undefined) {
+    throw usageError(
+      "--simulate-clicks and --shard exclude each other: one part says nothing about the whole",
+      "Simulate on the joined run: polyrnn merge, then polyrnn simulate-clicks --run DIR.",
+    );
+  }
+}
+
+/** What a trial on this machine, of the whole input, says nothing about. */
+function checkDryRun({ queue, resume }: CombinedFlags): void {
+  if (queue !== undefined) {
+    throw usageError(
+      "--dry-run and --queue exclude each other: what the workers need cannot be measured here",
+      "Leave --queue out to count the boxes and measure this machine.",
+    );
+  }
+  if (resume) {
+    throw usageError(
+      "--dry-run and --resume exclude each other: the trial is of the whole input",
+      "Leave one of them; summary.json of the run says how much is left.",
     );
   }
 }

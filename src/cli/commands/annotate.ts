@@ -4,12 +4,14 @@ import type { AnnotateHost, AnnotateOptions } from "../../annotate/options.js";
 import type { OpenPredictor } from "../../annotate/predictor.js";
 import { parseThresholds } from "../../clicks/options.js";
 import type { ClickSummary } from "../../clicks/tally.js";
-import { EXIT, usageError } from "../../errors.js";
+import { EXIT } from "../../errors.js";
 import { DEFAULT_CANDIDATES, MAX_STEPS } from "../../predict/options.js";
 import { parseImageAddress, parseRedisAddress } from "../../queue/address.js";
 import type { Secret } from "../../secret.js";
 import { packageVersion } from "../../version.js";
 import type { OutputFormat } from "../../write/writer.js";
+import type { FormatFlags } from "../format-rows.js";
+import { formatRows, toFormatOptions } from "../format-rows.js";
 import type { AskedStudy } from "../click-study.js";
 import { defineCommand } from "../command.js";
 import { judgeRun, parseMaxFailed } from "../max-failed.js";
@@ -34,18 +36,21 @@ import {
   maxStepsRow,
   modelRow,
   overlaysRow,
+  publishedRow,
   queueRow,
   queueTimeoutRow,
   quietRow,
   threadsRow,
 } from "../shared-rows.js";
 import type { Terminal } from "../terminal.js";
-import { paintFor, printable, writeLine } from "../terminal.js";
+import { paintFor, printable, writeJsonLine } from "../terminal.js";
 import { checkCombinations } from "./annotate-combinations.js";
 
-export interface AnnotateFlags extends Omit<AnnotateOptions, "formats" | "shard">, JsonOption, ConfigOption {
+export interface AnnotateFlags
+  extends Omit<AnnotateOptions, "formats" | "formatOptions" | "shard">, FormatFlags, JsonOption, ConfigOption {
   readonly format: readonly OutputFormat[];
   readonly simulateClicks?: readonly string[];
+  readonly published: boolean;
   /** As typed: I/N or auto. */
   readonly shard?: string;
   readonly queue?: Secret;
@@ -54,6 +59,7 @@ export interface AnnotateFlags extends Omit<AnnotateOptions, "formats" | "shard"
   readonly priority: number;
   readonly queueTimeout: number;
   readonly maxFailed?: string;
+  readonly dryRun: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly color: ColorChoice;
@@ -85,6 +91,7 @@ export const annotateTable = {
     describe: "Output folder; - streams one annotation per line to standard output",
   },
   format: { ...formatRow, default: ["coco"] },
+  ...formatRows,
   model: { ...modelRow, default: "mobile" },
   device: deviceRow,
   resume: {
@@ -92,6 +99,12 @@ export const annotateTable = {
     group: "common",
     default: false,
     describe: "Continue the run in the output folder; finished instances are kept",
+  },
+  dryRun: {
+    type: "flag",
+    group: "common",
+    default: false,
+    describe: "Write nothing: count boxes and images, and estimate time and memory from ten instances",
   },
   batchSize: batchSizeRow,
   threads: { ...threadsRow, whenAbsent: "all" },
@@ -152,6 +165,7 @@ export const annotateTable = {
     whenAbsent: "none",
     describe: "Given ground truth, also evaluate, and simulate annotators who tolerate T grid cells",
   },
+  published: { ...publishedRow, describe: "With --simulate-clicks: show published figures of the papers as well" },
   queue: { ...queueRow, group: "advanced", whenAbsent: "this machine predicts" },
   imageAddress: {
     type: "address",
@@ -236,8 +250,14 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
     const host: AnnotateHost = {
       ...progress,
       signal,
-      data: (line) => writeLine(terminal.stdout, line),
+      data: (line) => writeJsonLine(terminal.stdout, line),
     };
+    if (flags.dryRun) {
+      const { runDry } = await import("../dry-run.js");
+      return await runDry(options, flags, host, terminal).finally(() => {
+        progress.end();
+      });
+    }
     const { annotate } = await import("../../annotate/annotate.js");
     const summary = await annotate(options, host, await openQueueIfAsked(flags)).finally(() => {
       progress.end();
@@ -262,7 +282,7 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
       terminal.stderr.write(`${printable(message)}\n`);
     if (flags.json) {
       const asked = { ...(maxFailed !== undefined && { maxFailed }), ...(clicks !== undefined && { clicks }) };
-      await writeLine(terminal.stdout, JSON.stringify({ ...summary, ...asked }));
+      await writeJsonLine(terminal.stdout, { ...summary, ...asked });
     }
     return exitCode;
   },
@@ -298,6 +318,7 @@ async function openQueueIfAsked({
 async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Promise<AnnotateOptions> {
   const { parseShard } = await import("../../annotate/shard.js");
   const { boxesAre, dataset, batchSize, threads, context, sure, limit, shard, onlyNew } = flags;
+  const formatOptions = toFormatOptions(flags);
   return {
     images: flags.images,
     boxes: flags.boxes,
@@ -305,6 +326,7 @@ async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Pr
     ...(dataset !== undefined && { dataset }),
     out: flags.out,
     formats: flags.format,
+    ...(formatOptions !== undefined && { formatOptions }),
     model: flags.model,
     device: flags.device,
     ...(batchSize !== undefined && { batchSize }),
@@ -327,31 +349,13 @@ async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Pr
 }
 
 /**
- * Before the run: what would fail after it fails now.
+ * Before the run: what would fail after it fails now; see also checkCombinations.
  * @returns the thresholds; undefined when no simulation is asked for
  * @throws E_USAGE and, where the boxes have no ground truth, E_DATA
  */
 async function checkStudy(flags: AnnotateFlags): Promise<readonly number[] | undefined> {
   if (flags.simulateClicks === undefined) return undefined;
   const thresholds = parseThresholds(flags.simulateClicks, "--simulate-clicks");
-  if (flags.out === "-")
-    throw usageError(
-      "--simulate-clicks needs an output folder for its report: --out - has none",
-      "Name a folder with --out.",
-    );
-  if (flags.existing === "keep") {
-    throw usageError(
-      "--simulate-clicks and --existing keep exclude each other: " +
-        "kept polygons are the ground truth, and what is drawn has none",
-      "Leave one of them.",
-    );
-  }
-  if (flags.shard !== undefined) {
-    throw usageError(
-      "--simulate-clicks and --shard exclude each other: one part says nothing about the whole",
-      "Simulate on the joined run: polyrnn merge, then polyrnn simulate-clicks --run DIR.",
-    );
-  }
   const { checkTruth } = await import("../../clicks/subjects.js");
   await checkTruth(flags.boxes, flags);
   return thresholds;
@@ -382,6 +386,7 @@ async function toAskedStudy(flags: AnnotateFlags, thresholds: readonly number[])
       out,
       ...(flags.format.includes("coco") && { predictions: join(out, "annotations.json") }),
       generator: `polyrnn ${packageVersion()}`,
+      published: flags.published,
     },
   );
   return { ...request, source: "run" };

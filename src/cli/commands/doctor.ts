@@ -14,7 +14,7 @@ import { defineCommand } from "../command.js";
 import type { OptionTable } from "../option-table.js";
 import type { JsonOption } from "../shared-rows.js";
 import { jsonRow } from "../shared-rows.js";
-import { printable, writeLine } from "../terminal.js";
+import { printable, writeJsonLine, writeLine } from "../terminal.js";
 
 const doctorTable = { json: jsonRow } as const satisfies OptionTable<JsonOption>;
 
@@ -31,7 +31,7 @@ export const doctorCommand = defineCommand<JsonOption>({
   table: doctorTable,
   async run(options, terminal) {
     const report = await examine();
-    if (options.json) await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "doctor", ...report }));
+    if (options.json) await writeJsonLine(terminal.stdout, { version: 1, type: "doctor", ...report });
     else for (const line of reportLines(report)) await writeLine(terminal.stdout, line);
     return report.devices.some((device) => device.works) ? EXIT.ok : EXIT.unavailable;
   },

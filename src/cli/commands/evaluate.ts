@@ -29,7 +29,7 @@ import {
   seedRow,
   truthRow,
 } from "../shared-rows.js";
-import { paintFor, printable, writeLine } from "../terminal.js";
+import { paintFor, printable, writeJsonLine } from "../terminal.js";
 
 interface EvaluateFlags extends JsonOption, ConfigOption {
   readonly predictions: string;
@@ -184,7 +184,7 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
     if (!flags.quiet) {
       for (const line of evaluationMessages(evaluation.report, summary)) terminal.stderr.write(`${printable(line)}\n`);
     }
-    if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));
+    if (flags.json) await writeJsonLine(terminal.stdout, summary);
     return summary.failUnder?.passed === false ? EXIT.failures : EXIT.ok;
   },
 });

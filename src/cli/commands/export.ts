@@ -8,7 +8,7 @@ import { defineCommand } from "../command.js";
 import type { OptionTable } from "../option-table.js";
 import type { JsonOption } from "../shared-rows.js";
 import { jsonRow, modelPlaceRow } from "../shared-rows.js";
-import { printable, writeLine } from "../terminal.js";
+import { printable, writeJsonLine } from "../terminal.js";
 
 interface ExportFlags extends JsonOption {
   readonly model: string;
@@ -86,7 +86,7 @@ export const exportCommand = defineCommand<ExportFlags>({
       if (!isSound(check)) throw differs(out, check);
       if (json) {
         const result = { version: 1, type: "export", model: model.card.name, opset: ONNX_OPSET, files, check };
-        await writeLine(terminal.stdout, JSON.stringify(result));
+        await writeJsonLine(terminal.stdout, result);
       }
       for (const { path, bytes } of files)
         say(`wrote ${path} (${(bytes / 2 ** 20).toFixed(1)} MiB, opset ${ONNX_OPSET})`);

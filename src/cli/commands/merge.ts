@@ -6,8 +6,10 @@ import type { MergeOptions } from "../../merge/merge.js";
 import type { OutputFormat } from "../../write/writer.js";
 import { defineCommand } from "../command.js";
 import { judgeRun, parseMaxFailed } from "../max-failed.js";
+import type { FormatFlags } from "../format-rows.js";
+import { formatRows, toFormatOptions } from "../format-rows.js";
 import type { OptionTable } from "../option-table.js";
-import { leftOut, shortcomings, writtenText } from "../run-summary.js";
+import { leftOut, lowestText, shortcomings, writtenText } from "../run-summary.js";
 import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 import {
   colorRow,
@@ -20,9 +22,9 @@ import {
   overlaysRow,
   quietRow,
 } from "../shared-rows.js";
-import { printable, writeLine } from "../terminal.js";
+import { printable, writeJsonLine } from "../terminal.js";
 
-interface MergeFlags extends Omit<MergeOptions, "formats">, JsonOption, ConfigOption {
+interface MergeFlags extends Omit<MergeOptions, "formats" | "formatOptions">, FormatFlags, JsonOption, ConfigOption {
   readonly format?: readonly OutputFormat[];
   readonly maxFailed?: string;
   readonly quiet: boolean;
@@ -68,6 +70,7 @@ const mergeTable = {
     describe: "Earlier annotations the parts were predicted with; their content is checked",
   },
   format: { ...formatRow, group: "advanced", whenAbsent: "those of the first part" },
+  ...formatRows,
   overlays: { ...overlaysRow, group: "advanced", whenAbsent: "as in the first part" },
   maxFailed: maxFailedRow,
   config: configRow,
@@ -101,14 +104,14 @@ export const mergeCommand = defineCommand<MergeFlags>({
     const { exitCode, message, maxFailed } = judgeRun(summary, flags.maxFailed);
     if (message !== undefined && (!flags.quiet || exitCode === EXIT.dataInvalid))
       terminal.stderr.write(`${printable(message)}\n`);
-    if (flags.json)
-      await writeLine(terminal.stdout, JSON.stringify({ ...summary, ...(maxFailed !== undefined && { maxFailed }) }));
+    if (flags.json) await writeJsonLine(terminal.stdout, { ...summary, ...(maxFailed !== undefined && { maxFailed }) });
     return exitCode;
   },
 });
 
 function toMergeOptions(flags: MergeFlags): MergeOptions {
   const { parts, out, force, boxes, images, dataset, onlyNew, format, overlays } = flags;
+  const formatOptions = toFormatOptions(flags);
   return {
     parts,
     out,
@@ -118,6 +121,7 @@ function toMergeOptions(flags: MergeFlags): MergeOptions {
     ...(dataset !== undefined && { dataset }),
     ...(onlyNew !== undefined && { onlyNew }),
     ...(format !== undefined && { formats: format }),
+    ...(formatOptions !== undefined && { formatOptions }),
     ...(overlays !== undefined && { overlays }),
   };
 }
@@ -130,7 +134,7 @@ export function mergeMessages(summary: AnnotateSummary): string[] {
   const lines = [`${count(done, "polygon")} of ${joined} (model ${model}, ${engineVersion}, ${device})`];
   if (device === "several")
     lines.push(`drawn on ${deviceText(merged)}: scores of different devices can differ in their last digit`);
-  lines.push(...leftOut(summary), ...shortcomings(summary), writtenText(summary));
+  lines.push(...leftOut(summary), ...shortcomings(summary), ...lowestText(summary), writtenText(summary));
   if (remaining > 0) {
     lines.push(
       "next: finish these shards and merge again, or draw the rest here with the command of the shards, " +

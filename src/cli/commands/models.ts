@@ -12,10 +12,10 @@ import { wrap } from "../phrases.js";
 import type { JsonOption } from "../shared-rows.js";
 import { jsonRow, modelPlaceRow, seedRow } from "../shared-rows.js";
 import type { OutputStream, Terminal } from "../terminal.js";
-import { printable, writeLine } from "../terminal.js";
+import { printable, writeJsonLine, writeLine } from "../terminal.js";
 
 async function printJson(terminal: Terminal, value: object): Promise<void> {
-  await writeLine(terminal.stdout, JSON.stringify({ version: 1, ...value }));
+  await writeJsonLine(terminal.stdout, { version: 1, ...value });
 }
 
 async function printLines(terminal: Terminal, lines: readonly string[]): Promise<void> {

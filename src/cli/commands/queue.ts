@@ -9,7 +9,7 @@ import { defineCommand } from "../command.js";
 import type { OptionTable } from "../option-table.js";
 import type { JsonOption } from "../shared-rows.js";
 import { jsonRow, queueRow, queueTimeoutRow } from "../shared-rows.js";
-import { printable, writeLine } from "../terminal.js";
+import { printable, writeJsonLine, writeLine } from "../terminal.js";
 
 interface QueueFlags extends JsonOption {
   readonly queue: Secret;
@@ -58,7 +58,8 @@ export const queueCommands: readonly Command[] = ACTIONS.map(({ action, summary,
       const lines = flags.json
         ? [JSON.stringify(status)]
         : [...actionMessages(action, status.touched), ...statusMessages(status)];
-      for (const line of lines) await writeLine(terminal.stdout, flags.json ? line : printable(line));
+      for (const line of lines)
+        await (flags.json ? writeJsonLine(terminal.stdout, line) : writeLine(terminal.stdout, printable(line)));
       return EXIT.ok;
     },
   }),

@@ -2,16 +2,19 @@
 import { fileURLToPath } from "node:url";
 import { count } from "../../count.js";
 import { EXIT, unavailable } from "../../errors.js";
+import type { ExportOptions } from "../../review/export.js";
 import type { Statistics, StatusCounts } from "../../review/api.js";
 import type { ReviewOrder } from "../../review/order.js";
 import type { OutputFormat } from "../../write/writer.js";
 import { defineCommand } from "../command.js";
+import type { FormatFlags } from "../format-rows.js";
+import { formatRows, toFormatOptions } from "../format-rows.js";
 import type { OptionTable } from "../option-table.js";
 import type { ColorChoice, ConfigOption, JsonOption } from "../shared-rows.js";
 import { colorRow, configRow, formatRow, jsonRow, quietRow, threadsRow } from "../shared-rows.js";
-import { printable, writeLine } from "../terminal.js";
+import { printable, writeJsonLine } from "../terminal.js";
 
-interface ReviewFlags extends JsonOption, ConfigOption {
+interface ReviewFlags extends FormatFlags, JsonOption, ConfigOption {
   readonly run: string;
   readonly order: ReviewOrder;
   readonly below?: number;
@@ -80,6 +83,7 @@ const reviewTable = {
     describe: "Decides which sample is taken, and who is drawn by hand with --arm mixed",
   },
   format: { ...formatRow, group: "common", whenAbsent: "those of the run" },
+  ...formatRows,
   exportOnly: {
     type: "flag",
     group: "common",
@@ -159,7 +163,7 @@ export const reviewCommand = defineCommand<ReviewFlags>({
       try {
         const statistics = statisticsOfRun(run, countsOfRun(run));
         for (const line of reportLines(statistics)) say(line);
-        if (flags.json) await writeLine(terminal.stdout, JSON.stringify({ type: "review-report", ...statistics }));
+        if (flags.json) await writeJsonLine(terminal.stdout, { type: "review-report", ...statistics });
       } finally {
         await run.close();
       }
@@ -169,11 +173,11 @@ export const reviewCommand = defineCommand<ReviewFlags>({
       const { exportRunFolder } = await import("../../review/export.js");
       const { files, counts } = await exportRunFolder(flags.run, exportOptions(flags), say);
       say(exportLine(flags.run, files, counts));
-      if (flags.json) await writeLine(terminal.stdout, JSON.stringify({ type: "review-export", files, counts }));
+      if (flags.json) await writeJsonLine(terminal.stdout, { type: "review-export", files, counts });
       return EXIT.ok;
     }
     return serve(flags, say, terminal.stopSignal(), async (value) => {
-      if (flags.json) await writeLine(terminal.stdout, JSON.stringify(value));
+      if (flags.json) await writeJsonLine(terminal.stdout, value);
     });
   },
 });
@@ -234,14 +238,13 @@ function stopped(signal: AbortSignal): Promise<void> {
   });
 }
 
-function exportOptions({ format, keepRejected, reviewer }: ReviewFlags): {
-  formats?: readonly OutputFormat[];
-  keepRejected: boolean;
-  reviewer?: string;
-} {
+function exportOptions(flags: ReviewFlags): ExportOptions {
+  const { format, keepRejected, reviewer } = flags;
+  const formatOptions = toFormatOptions(flags);
   return {
     keepRejected,
     ...(format !== undefined && { formats: format }),
+    ...(formatOptions !== undefined && { formatOptions }),
     ...(reviewer !== undefined && { reviewer }),
   };
 }

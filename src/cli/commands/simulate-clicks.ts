@@ -40,7 +40,7 @@ import {
   threadsRow,
   truthRow,
 } from "../shared-rows.js";
-import { paintFor, printable, writeLine } from "../terminal.js";
+import { paintFor, printable, writeJsonLine } from "../terminal.js";
 
 interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly images?: string;
@@ -99,9 +99,7 @@ const simulateClicksTable = {
     choices: ["closest", "ring", "area", "worst"],
     group: "common",
     default: "closest",
-    describe:
-      "Judge a vertex by the closest true one, by its place in the ring, or by the area between; " +
-      "or correct whole polygons, the worst place first",
+    describe: "Judge vertices by closest true one, ring or area, or correct the worst place first",
   },
   choice: {
     type: "text",
@@ -138,7 +136,7 @@ const simulateClicksTable = {
     placeholder: "DIR",
     group: "common",
     whenAbsent: "none",
-    describe: "Folder of a reviewed run: what people did stands beside the simulation, on the same instances",
+    describe: "Reviewed run whose clicks stand beside the simulated ones, on the same instances",
   },
   out: {
     type: "text",
@@ -263,7 +261,7 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
       });
     });
     for (const line of messages) say(line);
-    if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));
+    if (flags.json) await writeJsonLine(terminal.stdout, summary);
     return failed > 0 || summary.failOverClicks?.passed === false ? EXIT.failures : EXIT.ok;
   },
 });

@@ -3,6 +3,7 @@
  * the same name. A resumed run takes everything from its folder; flags given with it must say the same.
  */
 import { basename, resolve } from "node:path";
+import type { BoxUnit } from "../../dataset/relative-boxes.js";
 import { receivedOf, usageError } from "../../errors.js";
 import { nearestName } from "../../nearest.js";
 import type { Augmentation, LossWeights, Recipe, TrainingData, TrainOptions } from "../../train/options.js";
@@ -57,6 +58,7 @@ export interface TrainFlags extends RecipeFlags, JsonOption, ConfigOption {
   readonly init?: string;
   readonly out?: string;
   readonly resume?: string;
+  readonly boxesAre?: BoxUnit;
   readonly device?: "auto" | "cuda" | "cpu";
   readonly lossWeight?: readonly string[];
   readonly augment?: readonly string[];
@@ -136,8 +138,8 @@ async function startOf(init: string | undefined, model: string): Promise<string 
 }
 
 /** What holds for training and validation alike. */
-function sharedData(flags: TrainFlags): Pick<TrainingData, "filter" | "sourceField" | "categories"> {
-  const { minArea, minShare, simplifyCells, maxVertices, sourceField, categories } = flags;
+function sharedData(flags: TrainFlags): Pick<TrainingData, "boxesAre" | "filter" | "sourceField" | "categories"> {
+  const { boxesAre, minArea, minShare, simplifyCells, maxVertices, sourceField, categories } = flags;
   const filter = {
     ...(minArea !== undefined && { minAreaPx: minArea }),
     ...(minShare !== undefined && { minLargestShare: minShare }),
@@ -145,6 +147,7 @@ function sharedData(flags: TrainFlags): Pick<TrainingData, "filter" | "sourceFie
     ...(maxVertices !== undefined && { maxVertices }),
   };
   return {
+    ...(boxesAre !== undefined && { boxesAre }),
     ...(Object.keys(filter).length > 0 && { filter }),
     ...(sourceField !== undefined && { sourceField }),
     ...(categories !== undefined && { categories }),
@@ -262,6 +265,7 @@ const PLACES: { readonly [K in RunFlag]: (options: TrainOptions) => unknown } = 
   valImages: ({ validation }) => validation?.images,
   model: ({ model }) => model,
   init: ({ init }) => init ?? RANDOM_START,
+  boxesAre: ({ data }) => data.boxesAre,
   lossWeight: ({ lossWeights }) => lossWeights,
   augment: ({ data }) => data.augmentation,
   sourceWeight: ({ data }) => data.sourceWeights,

@@ -18,7 +18,7 @@ import { packageVersion } from "../../version.js";
 import { durationText } from "../phrases.js";
 import { BAR_COLUMNS, openDisplay } from "../progress.js";
 import type { OutputStream, Terminal } from "../terminal.js";
-import { printable, writeLine } from "../terminal.js";
+import { printable, writeJsonLine } from "../terminal.js";
 
 /** A training run takes hours, so it prints fewer lines than other commands. */
 const LINE_EVERY_MS = 30_000;
@@ -301,6 +301,6 @@ export class RunReporter implements TrainEvents {
   }
 
   async #writeJson(line: object): Promise<void> {
-    if (this.isJson) await writeLine(this.terminal.stdout, JSON.stringify(line));
+    if (this.isJson) await writeJsonLine(this.terminal.stdout, line);
   }
 }

@@ -17,8 +17,8 @@ import { packageVersion } from "../../version.js";
 import { defineCommand } from "../command.js";
 import type { NumberRow, OptionTable } from "../option-table.js";
 import { flagName } from "../option-table.js";
-import { colorRow, configRow, jsonRow } from "../shared-rows.js";
-import { printable, writeLine } from "../terminal.js";
+import { boxesAreRow, colorRow, configRow, jsonRow } from "../shared-rows.js";
+import { printable, writeJsonLine } from "../terminal.js";
 import type { TrainFlags } from "./train-options.js";
 import { checkNewRun, DEFAULT_OUT, refuseContradictions, toTrainOptions } from "./train-options.js";
 import type { PreparedRun, RunReporter } from "./train-progress.js";
@@ -100,6 +100,7 @@ const trainTable = {
     group: "common",
     describe: "Continue the run in this folder; all other options are taken from it",
   },
+  boxesAre: { ...boxesAreRow, whenAbsent: "pixels" },
   steps: recipeRow("steps", "Training steps in total", { group: "common", unit: "steps" }),
   batchSize: recipeRow("batchSize", "Crops per step", { group: "common", unit: "crops" }),
   learningRate: recipeRow("learningRate", "Peak learning rate of everything but the encoder's backbone", {
@@ -338,8 +339,7 @@ export const trainCommand = defineCommand<TrainFlags>({
       for (const line of endedMessages(ended, run.typed, reporter.hasPage))
         terminal.stderr.write(`${printable(line)}\n`);
     }
-    if (flags.json)
-      await writeLine(terminal.stdout, JSON.stringify({ version: 1, type: "summary", command: "train", ...ended }));
+    if (flags.json) await writeJsonLine(terminal.stdout, { version: 1, type: "summary", command: "train", ...ended });
     return ended.reason === "stopped" ? EXIT.stopped : EXIT.ok;
   },
 });

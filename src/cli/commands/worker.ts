@@ -19,7 +19,7 @@ import {
   quietRow,
   threadsRow,
 } from "../shared-rows.js";
-import { printable, writeLine } from "../terminal.js";
+import { printable, writeJsonLine } from "../terminal.js";
 
 interface WorkerFlags extends JsonOption, ConfigOption {
   readonly queue: Secret;
@@ -181,7 +181,7 @@ export const workerCommand = defineCommand<WorkerFlags>({
       `stopped: ${count(jobs, "job")} with ${count(instances, "instance")} drawn, ${failed} failed, ` +
         `${count(rejected, "job")} rejected, ${givenBack} given back`,
     );
-    if (flags.json) await writeLine(terminal.stdout, JSON.stringify(summary));
+    if (flags.json) await writeJsonLine(terminal.stdout, summary);
     return EXIT.ok;
   },
 });

@@ -15,7 +15,7 @@ import type { BoxUnit } from "../relative-boxes.js";
 import { annotationInPixels, BoxCounter } from "../relative-boxes.js";
 import type { CityscapesFile } from "./file.js";
 import { readCityscapesFile } from "./file.js";
-import { CITYPERSONS_CATEGORIES, CITYSCAPES_CATEGORIES } from "./labels.js";
+import { CITYPERSONS_CATEGORIES, CITYSCAPES_CATEGORIES, OwnLabels } from "./labels.js";
 import { countCityPersonsObjects, readCityPersonsObjects } from "./read-citypersons.js";
 import { countCityscapesObjects, readCityscapesObjects } from "./read-cityscapes.js";
 
@@ -64,6 +64,7 @@ export async function openCityscapes(source: CityscapesSource, finder: ImageFind
       "Leave --boxes-are out.",
     );
   const boxes = new BoxCounter();
+  const ownLabels = new OwnLabels();
   const hash = createHash("sha256");
   const files: IndexedFile[] = [];
   let annotationCount = 0;
@@ -77,7 +78,9 @@ export async function openCityscapes(source: CityscapesSource, finder: ImageFind
     hash.update(`${name}\n${"sha256" in contents ? contents.sha256 : "unreadable"}\n`);
     annotationCount += read instanceof PolyrnnError ? 1 : format.count(read);
     if (!(read instanceof PolyrnnError) && source.format === "citypersons")
-      for (const object of read.objects) boxes.note(visibleBox(object));
+      for (const object of read.objects) boxes.note(fieldOf(object, "bboxVis"));
+    if (!(read instanceof PolyrnnError) && source.format === "cityscapes")
+      for (const object of read.objects) if (!isDeleted(object)) ownLabels.note(fieldOf(object, "label"));
   }
   if (firstError !== undefined && files.every(({ contents }) => "failure" in contents)) throw firstError;
   const problem = source.boxesAre === undefined ? boxes.problem(source.boxes) : undefined;
@@ -85,12 +88,12 @@ export async function openCityscapes(source: CityscapesSource, finder: ImageFind
   if (source.boxesAre === "relative") hash.update("relative boxes");
 
   async function* groups(): AsyncGenerator<ImageGroup> {
-    for (const [i, file] of files.entries()) yield readGroup(file, i + 1, source, finder);
+    for (const [i, file] of files.entries()) yield readGroup(file, i + 1, { ...source, ownLabels }, finder);
   }
   return {
     format: source.format,
     source: source.boxes,
-    categories: format.categories,
+    categories: [...format.categories, ...ownLabels.categories()],
     header: {},
     imageCount: files.length,
     annotationCount,
@@ -114,7 +117,7 @@ async function tryToRead(path: string): Promise<CityscapesFile | PolyrnnError> {
 async function readGroup(
   indexed: IndexedFile,
   imageId: number,
-  { format, boxesAre }: CityscapesSource,
+  { format, boxesAre, ownLabels }: CityscapesSource & { readonly ownLabels: OwnLabels },
   finder: ImageFinder,
 ): Promise<ImageGroup> {
   const { name, path, contents, firstOrdinal } = indexed;
@@ -139,12 +142,17 @@ async function readGroup(
   const scaled = boxesAre === "relative" ? { ...file, objects: file.objects.map((one) => inPixels(one, file)) } : file;
   return {
     ...(await placeImage(name, imageId, file, finder)),
-    entries: FORMATS[format].read(scaled, path, imageId, firstOrdinal),
+    entries: FORMATS[format].read({ ...scaled, ownLabels }, path, imageId, firstOrdinal),
   };
 }
 
-function visibleBox(object: JsonValue): JsonValue | undefined {
-  return typeof object === "object" && object !== null && !Array.isArray(object) ? object["bboxVis"] : undefined;
+function fieldOf(object: JsonValue, name: string): JsonValue | undefined {
+  return typeof object === "object" && object !== null && !Array.isArray(object) ? object[name] : undefined;
+}
+
+function isDeleted(object: JsonValue): boolean {
+  const deleted = fieldOf(object, "deleted");
+  return deleted === 1 || deleted === true;
 }
 
 /** A person with both boxes in pixels. */

@@ -8,6 +8,7 @@ import type { JsonObject, JsonValue } from "../../types.js";
 import { compileSchema, describeViolation, lazily } from "../../validate.js";
 import { openByteFile } from "../json/byte-file.js";
 import { walkJson } from "../json/elements.js";
+import type { OwnLabels } from "./labels.js";
 
 export interface CityscapesFile {
   readonly width: number;
@@ -16,6 +17,8 @@ export interface CityscapesFile {
   /** Everything but the objects. */
   readonly header: JsonObject;
   readonly sha256: string;
+  /** Labels that the data set adds to Cityscapes' own; absent: none. */
+  readonly ownLabels?: OwnLabels;
 }
 
 /** @throws E_MISSING or E_DATA */

@@ -64,7 +64,7 @@ export function meaningOf(label: string): LabelMeaning {
   if (id !== undefined) return { kind: "thing", id };
   if (STUFF.has(label)) return { kind: "stuff" };
   if (label === UNPAINTED) return { kind: "unpainted" };
-  return { kind: label.endsWith("group") && THING_IDS.has(label.slice(0, -"group".length)) ? "group" : "unknown" };
+  return { kind: label.endsWith(GROUP) && THING_IDS.has(singleOf(label)) ? "group" : "unknown" };
 }
 
 export const CITYSCAPES_CATEGORIES: readonly Category[] = THINGS.map(([name, id, supercategory]) => ({
@@ -72,6 +72,46 @@ export const CITYSCAPES_CATEGORIES: readonly Category[] = THINGS.map(([name, id,
   name,
   raw: { id, name, supercategory },
 }));
+
+/** Id of the first category that a data set adds: Cityscapes' own end at 33. */
+const FIRST_OWN_ID = 34;
+/** Labels that a data set may add; a file with more has something else in them. */
+const MOST_OWN_LABELS = 1000;
+const LONGEST_OWN_LABEL = 200;
+const GROUP = "group";
+
+/** Ids of the labels that files in Cityscapes' format have beside Cityscapes' own, in the order they are met. */
+export class OwnLabels {
+  readonly #ids = new Map<string, number>();
+
+  /** @param label of an object; anything but a new label of its own changes nothing */
+  note(label: unknown): void {
+    if (typeof label !== "string" || label.trim() === "" || label.length > LONGEST_OWN_LABEL) return;
+    if (this.#ids.has(label) || this.#ids.size === MOST_OWN_LABELS || meaningOf(label).kind !== "unknown") return;
+    // "skygroup": its single label is Cityscapes' and no thing.
+    if (label.endsWith(GROUP) && meaningOf(singleOf(label)).kind !== "unknown") return;
+    this.#ids.set(label, FIRST_OWN_ID + this.#ids.size);
+  }
+
+  /** Things, and groups of things whose single label is there as well ("dog", "doggroup"). */
+  meaningOf(label: string): LabelMeaning {
+    const known = meaningOf(label);
+    if (known.kind !== "unknown") return known;
+    if (label.endsWith(GROUP) && this.#ids.has(singleOf(label))) return { kind: "group" };
+    const id = this.#ids.get(label);
+    return id === undefined ? known : { kind: "thing", id };
+  }
+
+  categories(): readonly Category[] {
+    return [...this.#ids]
+      .filter(([name]) => this.meaningOf(name).kind === "thing")
+      .map(([name, id]) => ({ id, name, raw: { id, name } }));
+  }
+}
+
+function singleOf(label: string): string {
+  return label.slice(0, -GROUP.length);
+}
 
 /** Labels of CityPersons that become instances. */
 const PERSONS: readonly (readonly [name: string, id: number])[] = [

@@ -2,7 +2,7 @@
  * Cityscapes objects (`*_gtFine_polygons.json`) to entries. The box is that of the visible part, and the visible part
  * is the ground truth: later objects cover earlier ones, whatever their label.
  *
- * Things become instances. `...group` labels are skipped as groups, `deleted` objects as deleted, things that are
+ * Things become instances, and so do objects with labels that the data set adds (OwnLabels). `...group` labels are skipped as groups, `deleted` objects as deleted, things that are
  * wholly covered as hidden. Objects with other labels of Cityscapes (road, sky, caravan, ...) are no entries. `raw` is
  * the object as read, with the number the Cityscapes tools give it as `instanceId`: class id * 1000 + k, counted per
  * class in file order. Source: github.com/mcordts/cityscapesScripts, preparation/json2instanceImg.py.
@@ -13,6 +13,7 @@ import { describeViolation } from "../../validate.js";
 import type { Entry } from "../dataset.js";
 import type { CityscapesFile } from "./file.js";
 import { checkCityscapesObject } from "./file.js";
+import type { OwnLabels } from "./labels.js";
 import { meaningOf } from "./labels.js";
 import type { VisiblePart } from "./visible-parts.js";
 import { findVisibleParts, MAX_PAINTED_PIXELS } from "./visible-parts.js";
@@ -39,7 +40,7 @@ export function readCityscapesObjects(
   imageId: number,
   firstOrdinal: number,
 ): Entry[] {
-  const verdicts = file.objects.map((object, i) => judge(object, `${where}: objects[${i}]`));
+  const verdicts = file.objects.map((object, i) => judge(object, `${where}: objects[${i}]`, file.ownLabels));
   const parts = paint(verdicts, file);
   const instancesOfClass = new Map<number, number>();
   const entries: Entry[] = [];
@@ -63,10 +64,11 @@ export function readCityscapesObjects(
   return entries;
 }
 
-function judge(object: JsonValue, where: string): Verdict {
+function judge(object: JsonValue, where: string, ownLabels?: OwnLabels): Verdict {
   const raw = asObject(object);
   const { label, deleted } = raw;
-  const meaning = meaningOf(typeof label === "string" ? label : "");
+  const name = typeof label === "string" ? label : "";
+  const meaning = ownLabels?.meaningOf(name) ?? meaningOf(name);
   const coversOnly = meaning.kind === "stuff" || meaning.kind === "unpainted";
   if (deleted === 1 || deleted === true) return coversOnly ? { kind: "none" } : { kind: "skipped", reason: "deleted" };
   const violation = checkCityscapesObject(object);

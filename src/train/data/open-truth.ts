@@ -1,4 +1,5 @@
 /** Opens annotations as truth for training or validation: reads, filters, checks what was asked, takes a subset. */
+import { readImageSize } from "../../crop/open-image.js";
 import { openDataset } from "../../dataset/open-dataset.js";
 import { selectCategories } from "../../dataset/select-categories.js";
 import { invalidData, receivedOf, usageError } from "../../errors.js";
@@ -32,7 +33,13 @@ export async function openTruth(
   more: Pick<ReadTruthOptions, "taughtIn" | "onInstance">,
 ): Promise<OpenedTruth> {
   const limits = checkLimits({ ...DEFAULT_RING_FILTER, ...DEFAULT_SEQUENCE_LIMITS, ...options.filter });
-  const dataset = await openDataset({ boxes: options.boxes, images: options.images });
+  const { boxes, images, boxesAre } = options;
+  const dataset = await openDataset({
+    boxes,
+    images,
+    imageSize: readImageSize,
+    ...(boxesAre !== undefined && { boxesAre }),
+  });
   try {
     const categories = selectCategories(dataset.categories, options.categories ?? []);
     const names = new Map((options.excludeImages ?? []).map((name) => [dataset.imageKey(name), name]));

@@ -158,11 +158,21 @@ describe("objects of Cityscapes", () => {
     ]);
   });
 
+  test("a label that is not Cityscapes' is a category of the data set, and its group is a group", async () => {
+    const entries = await entriesOf([
+      { label: "zebra", polygon: square(0, 0, 3) },
+      { label: "zebragroup", polygon: square(4, 0, 3) },
+      { label: "car", polygon: square(8, 0, 3) },
+      { label: "gnu", polygon: square(12, 0, 3) },
+    ]);
+    expect(entries.map(summary)).toEqual([34, "group", 26, 36]);
+  });
+
   test.each([
     {
-      object: { label: "zebra", polygon: square(0, 0, 3) },
+      object: { label: " ", polygon: square(0, 0, 3) },
       reason: "category-unknown",
-      says: 'objects[0]: expected a label of Cityscapes, received "zebra"',
+      says: 'objects[0]: expected a label of Cityscapes, received " "',
     },
     { object: { label: "skygroup", polygon: square(0, 0, 3) }, reason: "category-unknown", says: '"skygroup"' },
     {
