@@ -4,7 +4,7 @@ import { CLICK_KINDS } from "../api.js";
 import { byId, element } from "./elements.js";
 import { get } from "./server.js";
 
-const COLUMNS = ["", "done", "median s", "90 % s", "clicks", "IoU before"];
+const COLUMNS = ["done", "median s", "90 % s", "clicks", "IoU before"];
 const SVG = "http://www.w3.org/2000/svg";
 const CHART = { width: 320, height: 96, left: 34, bottom: 16 };
 
@@ -79,7 +79,11 @@ function table(caption: string, rows: readonly StatisticsRow[]): HTMLElement {
     "table",
     { class: "figures" },
     element("caption", {}, caption),
-    element("thead", {}, element("tr", {}, ...COLUMNS.map((name) => element("th", { scope: "col" }, name)))),
+    element(
+      "thead",
+      {},
+      element("tr", {}, element("td", {}), ...COLUMNS.map((name) => element("th", { scope: "col" }, name))),
+    ),
     element(
       "tbody",
       {},
