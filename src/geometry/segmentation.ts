@@ -162,7 +162,8 @@ function pointsOfFlat(numbers: readonly unknown[], place: string): ImagePoint[] 
   const values = numbers.map(numberOf);
   const bad = values.indexOf(undefined);
   if (bad >= 0) return `${place}: expected finite numbers, received ${receivedOf(numbers[bad])}`;
-  if (numbers.length % 2 !== 0) return `${place}: expected pairs of coordinates, received an odd number, ${numbers.length}`;
+  if (numbers.length % 2 !== 0)
+    return `${place}: expected pairs of coordinates, received an odd number, ${numbers.length}`;
   for (let i = 0; i < values.length; i += 2) points.push({ x: values[i]!, y: values[i + 1]! });
   return points;
 }

@@ -24,7 +24,14 @@ process.on("message", async ({ id, args, env }) => {
   const [stdout, stderr] = [new MemoryStream({ decodeStrings: false }), new MemoryStream({ decodeStrings: false })];
   const stop = new AbortController();
   atWork.set(id, stop);
-  const terminal = { stdin: Readable.from([]), stdout, stderr, env, now: () => performance.now(), stopSignal: () => stop.signal };
+  const terminal = {
+    stdin: Readable.from([]),
+    stdout,
+    stderr,
+    env,
+    now: () => performance.now(),
+    stopSignal: () => stop.signal,
+  };
   const code = await run(args, terminal);
   atWork.delete(id);
   process.send({ id, code, stdout: stdout.text, stderr: stderr.text });

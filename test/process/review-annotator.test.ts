@@ -24,7 +24,9 @@ import type { ClickRow } from "../../src/report/csv.js";
 import type { InstanceView, RedrawAnswer } from "../../src/review/api.js";
 import { openMeasuredReview } from "../../src/review/measured.js";
 import { nearestOnEdge } from "../../src/review/page/edit.js";
+import type { ReviewServer } from "../../src/review/server.js";
 import { startServer } from "../../src/review/server.js";
+import type { ReviewSession } from "../../src/review/session.js";
 import { readStaticFiles } from "../../src/review/static-files.js";
 import type { Id, ImagePoint, Ring } from "../../src/types.js";
 import { boxesWith, IMAGES, newOut, runAnnotate } from "../annotate/runs.js";
@@ -234,14 +236,19 @@ interface Played {
   readonly ring: Ring;
 }
 
-/** Reviews a whole run. @returns in the order of the input */
-async function play(folder: string, subjects: ReadonlyMap<Id, Subject>, maxClicks: number): Promise<Played[]> {
+async function open(folder: string): Promise<{ session: ReviewSession; server: ReviewServer; page: Page }> {
   const session = await openSession(folder, { order: "input" });
   const files = await readStaticFiles(join(ROOT, "dist"));
   const server = await startServer(session, { port: 0, files, note: () => undefined });
   onTestFinished(() => server.close());
   const page = await browser.newPage({ viewport: { width: 1400, height: 1000 } });
   onTestFinished(() => page.close());
+  return { session, server, page };
+}
+
+/** Reviews a whole run. @returns in the order of the input */
+async function play(folder: string, subjects: ReadonlyMap<Id, Subject>, maxClicks: number): Promise<Played[]> {
+  const { session, server, page } = await open(folder);
   await page.goto(server.address);
   const played: Played[] = [];
   for (const { ordinal } of session.queuePage(-1, 200).rows) {
@@ -332,6 +339,35 @@ test.skipIf(!HAS_CHROMIUM)("the mouse in the page takes the clicks that the simu
     coco.annotations = coco.annotations.slice(0, 3);
   });
   await compare(IMAGES, boxes, 3);
+});
+
+test.skipIf(!HAS_CHROMIUM)("a move while a draft is being saved is answered by the network as any other", async () => {
+  const boxes = await boxesWith((coco) => {
+    coco.annotations = coco.annotations.slice(0, 1);
+  });
+  const { server, page } = await open((await runAnnotate({ boxes, ...OPTIONS })).out);
+  await page.clock.install();
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  let store: () => void = () => undefined;
+  const stored = new Promise<void>((resolve) => (store = resolve));
+  await page.route("**/api/instances/*", async (route) => {
+    if (route.request().method() !== "PUT") return route.continue();
+    const response = await route.fetch();
+    store();
+    await held;
+    return route.fulfill({ response });
+  });
+  await page.goto(server.address);
+  await page.waitForSelector("#canvas image[href]", { state: "attached" });
+  for (const key of ["g", "Tab", "ArrowRight", "g"]) await page.keyboard.press(key);
+  await page.clock.runFor(6000);
+  await stored;
+  const answered = page.waitForResponse((response) => response.url().endsWith("/redraw"));
+  await page.keyboard.press("Shift+ArrowDown");
+  await page.clock.runFor(1000);
+  release();
+  expect((await answered).status()).toBe(200);
 });
 
 if (DATA === undefined) console.log("twenty photographs skipped: POLYRNN_REVIEW_DATA names no folder with val.json");

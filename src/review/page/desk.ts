@@ -241,6 +241,8 @@ export class Desk {
     const { request } = this;
     const asking = new AbortController();
     this.asking = asking;
+    await this.writes; // a draft under way makes the revision that is named here
+    if (request !== this.request) return undefined;
     const { revision } = edit;
     const { ordinal } = edit.view;
     const { box, ...rest } = asked;
