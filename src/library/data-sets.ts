@@ -1,7 +1,6 @@
 /** `readDataset` and `writers` of the library: the formats by themselves, without a network. */
-import { mkdir } from "node:fs/promises";
 import type { Dataset, ImageGroup } from "../dataset/dataset.js";
-import { cannotWrite, reasonOf } from "../errors.js";
+import { makeFolder } from "../files/atomic-file.js";
 import { packageVersion } from "../version.js";
 import type { AnnotationWriter, OutputFormat, WriteContext } from "../write/writer.js";
 import { OUTPUT_FORMATS } from "../write/writer.js";
@@ -73,12 +72,6 @@ export const writers = Object.fromEntries(
 
 async function openWriter(format: OutputFormat, options: WriterOptions): Promise<AnnotationWriter> {
   const { openWriters } = await import("../write/open-writers.js");
-  await mkdir(options.out, { recursive: true }).catch((error: unknown) => {
-    throw cannotWrite(
-      `${options.out}: expected a folder that can be written, received ${reasonOf(error)}`,
-      "Name another folder, or make room.",
-      error,
-    );
-  });
+  await makeFolder(options.out);
   return openWriters([format], { header: {}, generator: `polyrnn ${packageVersion()}`, ...options });
 }

@@ -6,7 +6,7 @@ import type { CropFrame } from "../crop/crop.js";
 import type { Engine } from "../engine/engine.js";
 import type { GridPoint } from "../geometry/grid.js";
 import { FINE_SIZE, gridToImagePoint } from "../geometry/grid.js";
-import { orientClockwise, signedArea } from "../geometry/ring.js";
+import { orientClockwise } from "../geometry/ring.js";
 import { makeSimple } from "../geometry/simple-ring.js";
 import { simplifyRing } from "../geometry/simplify.js";
 import type { ImagePoint, Ring } from "../types.js";
@@ -106,9 +106,8 @@ const TOLERANCE = 0.5;
  */
 export function sequenceToRing(cells: readonly number[], frame: CropFrame, map: Float32Array | undefined): PlacedRing {
   if (map === undefined || !isFineMap(map)) {
-    const { ring: placed, distinct } = toRing(placeVertices(cells, map), frame);
-    const ring = orientClockwise(makeSimple(placed, (candidate) => Math.abs(signedArea(candidate))));
-    return { ring, distinct: Math.min(new Set(cells).size, distinct) };
+    const { ring, distinct } = toRing(placeVertices(cells, map), frame);
+    return { ring: orientClockwise(ring), distinct: Math.min(new Set(cells).size, distinct) };
   }
   const { candidateScore } = fitOf(cells, frame, map);
   const { ring: placed, distinct } = toRing(placeOnFineMap(cells, map, candidateScore), frame);

@@ -97,15 +97,15 @@ const BOX_FILES: readonly Case[] = [
     hint: /^Name the JSON file itself/,
   },
   {
-    why: "JSON of LabelMe",
-    make: json({ version: "5.5.0", flags: {}, shapes: [], imagePath: "park.jpg" }),
+    why: "JSON of LabelMe without its image",
+    make: json({ version: "5.5.0", flags: {}, shapes: [] }),
     code: 65,
     says: [
       "FOLDER/boxes.json",
       "expected a COCO file",
       "a COCO results list",
-      "or a Cityscapes file",
-      'received an object with "version", "flags", "shapes", "imagePath"',
+      "a Cityscapes file",
+      'received an object with "version", "flags", "shapes"',
     ],
     hint: FORMATS,
   },
@@ -182,7 +182,7 @@ const BOX_FILES: readonly Case[] = [
     says: [
       "FOLDER/boxes.json",
       "expected *_gtFine_polygons.json, *_gtCoarse_polygons.json or *_gtBboxCityPersons.json at any depth",
-      'received 1 other JSON file ("notes.json")',
+      'received 1 other file ("notes.json")',
     ],
     hint: /A COCO file is passed by its own name/,
   },
