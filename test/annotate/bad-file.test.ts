@@ -184,7 +184,7 @@ const BOX_FILES: readonly Case[] = [
       "expected *_gtFine_polygons.json, *_gtCoarse_polygons.json or *_gtBboxCityPersons.json at any depth",
       'received 1 other file ("notes.json")',
     ],
-    hint: /A COCO file is passed by its own name/,
+    hint: /A COCO, CSV or Label Studio file is passed by its own name/,
   },
 ];
 
