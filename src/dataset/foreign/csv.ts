@@ -17,7 +17,8 @@ import type { ByteFile } from "../json/byte-file.js";
 import type { ForeignObject, ForeignReader } from "./dataset.js";
 import type { RowImage } from "./rows.js";
 import { RowIndex } from "./rows.js";
-import { boxOfCorners, lengthOf, numberOf, Utf8Reader } from "./text-file.js";
+import { Utf8Reader } from "./text-file.js";
+import { boxOfCorners, lengthOf, numberOf, sideOf } from "./values.js";
 
 /** Characters of one row. */
 const LONGEST_ROW = 1024 * 1024;
@@ -200,9 +201,8 @@ function cell(row: readonly string[], { columns }: Table, role: Role): string | 
 
 function imageOf(row: readonly string[], table: Table): RowImage {
   const name = cell(row, table, "image") ?? "";
-  const [width, height] = (["width", "height"] as const).map((role) => numberOf(cell(row, table, role)));
-  const isSize = (side: number | undefined): side is number => side !== undefined && Number.isInteger(side) && side > 0;
-  return { name, ...(isSize(width) && isSize(height) && { width, height }) };
+  const [width, height] = (["width", "height"] as const).map((role) => sideOf(cell(row, table, role)));
+  return { name, ...(width !== undefined && height !== undefined && { width, height }) };
 }
 
 /** @returns undefined where a row has neither box nor label: the image has no objects */

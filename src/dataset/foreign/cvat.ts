@@ -9,9 +9,10 @@ import { receivedOf } from "../../errors.js";
 import type { JsonObject } from "../../types.js";
 import type { ByteFile } from "../json/byte-file.js";
 import type { ForeignImage, ForeignObject, ForeignReader } from "./dataset.js";
-import { boxOfCorners, lengthOf, numberOf, Utf8Reader } from "./text-file.js";
+import { Utf8Reader } from "./text-file.js";
 import type { XmlElement } from "./xml.js";
 import { XmlReader } from "./xml.js";
+import { boxAround, boxOfCorners, numberOf, sideOf } from "./values.js";
 
 const CHUNK_BYTES = 1 << 20;
 
@@ -49,8 +50,7 @@ const OTHER_SHAPES: ReadonlySet<string> = new Set(["polyline", "points", "mask",
 function toImage(element: XmlElement, path: string): ForeignImage {
   const { attributes, children, line } = element;
   const name = attributes.get("name") ?? "";
-  const [width, height] = ["width", "height"].map((key) => numberOf(attributes.get(key)));
-  const isSide = (side: number | undefined): side is number => side !== undefined && Number.isInteger(side) && side > 0;
+  const [width, height] = ["width", "height"].map((key) => sideOf(attributes.get(key)));
   const tags = children
     .filter((child) => child.name === "tag")
     .map((tag): JsonObject => ({ label: tag.attributes.get("label") ?? "", ...attributesOf(tag) }));
@@ -59,7 +59,7 @@ function toImage(element: XmlElement, path: string): ForeignImage {
   );
   const image = {
     name,
-    ...(isSide(width) && isSide(height) && { width, height }),
+    ...(width !== undefined && height !== undefined && { width, height }),
     path,
     fields: tags.length > 0 ? { tags } : {},
     objects: shapes.map((shape) => readShape(shape)),
@@ -94,7 +94,7 @@ function readShape(shape: XmlElement): ForeignObject {
     return {
       at,
       label,
-      fields: { bbox: bounds(turned([left, top, right, bottom], attributes.get("rotation"))), ...kept },
+      fields: { bbox: boxAround(turned([left, top, right, bottom], attributes.get("rotation"))), ...kept },
     };
   }
   if (name !== "polygon") return problem(`expected a box or a polygon, received a ${receivedOf(name).slice(1, -1)}`);
@@ -102,7 +102,7 @@ function readShape(shape: XmlElement): ForeignObject {
   if (points.length < 3 || points.some((point) => point.length !== 2 || point.includes(undefined)))
     return problem(`expected points as x,y;x,y;x,y, received ${receivedOf(attributes.get("points"))}`);
   const ring = points as [number, number][];
-  return { at, label, fields: { bbox: bounds(ring), segmentation: [ring.flat()], ...kept } };
+  return { at, label, fields: { bbox: boxAround(ring), segmentation: [ring.flat()], ...kept } };
 }
 
 /** Corners of a box that is turned about its middle, degrees clockwise. */
@@ -121,15 +121,6 @@ function turned(
   if (angle === 0) return corners;
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   return corners.map(([a, b]) => [x + (a - x) * cos - (b - y) * sin, y + (a - x) * sin + (b - y) * cos]);
-}
-
-function bounds(points: readonly (readonly [number, number])[]): number[] {
-  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (const [x, y] of points) {
-    [left, right] = [Math.min(left, x), Math.max(right, x)];
-    [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
-  }
-  return [left, top, lengthOf(left, right), lengthOf(top, bottom)];
 }
 
 function keptOf(shape: XmlElement): JsonObject {

@@ -4,7 +4,8 @@
  * labels. Source: the development kit's readme of the object benchmark, www.cvlibs.net/datasets/kitti
  */
 import type { ForeignImage, ForeignObject } from "./dataset.js";
-import { boxOfCorners, lengthOf, numberOf, stemOf } from "./text-file.js";
+import { stemOf } from "./text-file.js";
+import { boxOfCorners, lengthOf, numberOf } from "./values.js";
 
 const COLUMNS = 15;
 const LONGEST_LINE = 4096;

@@ -11,6 +11,7 @@ import type { JsonObject, JsonValue } from "../../types.js";
 import type { ByteFile, ByteRange } from "../json/byte-file.js";
 import { RangeReader } from "../json/byte-file.js";
 import type { ForeignImage, ForeignObject, ForeignReader } from "./dataset.js";
+import { boxAround, isSide, objectOf } from "./values.js";
 
 /** @param tasks byte ranges of the elements of the list, in order */
 export function openLabelStudio(file: ByteFile, tasks: readonly ByteRange[]): ForeignReader {
@@ -54,10 +55,6 @@ function toImage(bytes: Buffer, path: string, number: number): ForeignImage {
     objects: results.flatMap((result, i) => readResult(result, `${at}, result[${i}]`) ?? []),
     sha256,
   };
-}
-
-function objectOf(value: unknown): JsonObject | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
 }
 
 function isAddress(value: JsonValue): boolean {
@@ -115,26 +112,19 @@ function readResult(value: JsonValue, at: string): ForeignObject | undefined {
   const points = type === "polygonlabels" ? ringOf(shape["points"]) : cornersOf(shape, width / height);
   if (typeof points === "string") return problem(points);
   const pixels = points.map(([x, y]) => [round((x * width) / 100), round((y * height) / 100)] as const);
-  const xs = pixels.map(([x]) => x);
-  const ys = pixels.map(([, y]) => y);
-  const [left, top] = [Math.min(...xs), Math.min(...ys)];
   const { rotation } = shape;
   const attributes: JsonObject = {
     ...(typeof rotation === "number" && rotation !== 0 && { rotation }),
     ...(result["id"] !== undefined && { result_id: result["id"] }),
   };
   const fields: JsonObject = {
-    bbox: [left, top, round(Math.max(...xs) - left), round(Math.max(...ys) - top)],
+    bbox: boxAround(pixels),
     ...(type === "polygonlabels" && { segmentation: [pixels.flat()] }),
     iscrowd: 0,
     ...(typeof result["score"] === "number" && { score: result["score"] }),
     ...(Object.keys(attributes).length > 0 && { attributes }),
   };
   return { at, label: typeof label === "string" && label !== "" ? label : undefined, fields };
-}
-
-function isSide(value: JsonValue | undefined): value is number {
-  return typeof value === "number" && Number.isSafeInteger(value) && value > 0;
 }
 
 /** Of per cents of whole pixels, which were cut to some decimals. */

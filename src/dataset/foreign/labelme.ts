@@ -8,7 +8,8 @@ import { parseForeignJson, describeValue } from "../../foreign.js";
 import { whyNotJson } from "../../files/recognize.js";
 import type { JsonObject, JsonValue } from "../../types.js";
 import type { ForeignImage, ForeignObject } from "./dataset.js";
-import { lengthOf, stemOf } from "./text-file.js";
+import { stemOf } from "./text-file.js";
+import { boxAround, isSide, objectOf } from "./values.js";
 
 /** @throws E_DATA for what is no LabelMe file */
 export function readLabelMe(text: string, path: string, name: string): Omit<ForeignImage, "sha256" | "path"> {
@@ -39,14 +40,6 @@ function parse(text: string, path: string): unknown {
   }
 }
 
-function objectOf(value: unknown): JsonObject | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
-}
-
-function isSide(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) > 0;
-}
-
 /** The path starts at the JSON file, which lies beside or below the images. */
 function withoutParents(path: string): string {
   return path.replaceAll("\\", "/").replace(/^(?:\.\.?\/)+/u, "");
@@ -69,17 +62,9 @@ function readShape(shape: JsonValue, at: string): ForeignObject {
   if (typeof points === "string") return problem(points);
   const least = type === "rectangle" ? 2 : 3;
   if (points.length < least) return problem(`expected at least ${least} points, received ${points.length}`);
-  const xs = points.map(([x]) => x);
-  const ys = points.map(([, y]) => y);
-  const bounds = (values: readonly number[]): [number, number] =>
-    values.reduce<[number, number]>(
-      ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
-      [Infinity, -Infinity],
-    );
-  const [[left, right], [top, bottom]] = [bounds(xs), bounds(ys)];
   const attributes = attributesOf(object);
   const fields: JsonObject = {
-    bbox: [left, top, lengthOf(left, right), lengthOf(top, bottom)],
+    bbox: boxAround(points),
     ...(type === "polygon" && { segmentation: [points.flat()] }),
     iscrowd: 0,
     ...(Object.keys(attributes).length > 0 && { attributes }),

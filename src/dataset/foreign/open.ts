@@ -5,7 +5,7 @@
 import { basename, dirname, extname, join } from "node:path";
 import { count } from "../../count.js";
 import { invalidData, receivedOf, usageError } from "../../errors.js";
-import { recognize, RECOGNIZED_BYTES } from "../../files/recognize.js";
+import { recognize } from "../../files/recognize.js";
 import type { OpenDatasetOptions } from "../dataset.js";
 import type { ByteFile, ByteRange } from "../json/byte-file.js";
 import { openByteFile } from "../json/byte-file.js";
@@ -246,7 +246,7 @@ function isTable(start: string, ending: string): boolean {
 async function peek(file: ByteFile): Promise<string> {
   const bytes = Buffer.alloc(Math.min(PEEKED_BYTES, file.size));
   const read = await file.read(bytes, 0);
-  return bytes.toString("utf8", 0, Math.max(read, Math.min(RECOGNIZED_BYTES, read)));
+  return bytes.toString("utf8", 0, read);
 }
 
 async function peekAt(path: string): Promise<string> {

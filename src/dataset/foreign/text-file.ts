@@ -1,10 +1,10 @@
-/** Small box files, one per image: read whole, within limits, as UTF-8 text. And numbers as these formats write them. */
+/** Box files as UTF-8 text: small ones, one per image, read whole within limits, and large ones in pieces. */
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path/posix";
 import { setImmediate } from "node:timers/promises";
 import { count } from "../../count.js";
-import { invalidData, missingInput, PolyrnnError, reasonOf, receivedOf } from "../../errors.js";
+import { invalidData, missingInput, PolyrnnError, reasonOf } from "../../errors.js";
 import { recognize } from "../../files/recognize.js";
 import type { ForeignImage } from "./dataset.js";
 
@@ -133,36 +133,6 @@ const KINDS: ReadonlySet<string> = new Set([
   "json",
   "xml",
 ]);
-
-const LONGEST_NUMBER = 400;
-/** What Number takes besides ('', '0x1f', 'Infinity') is no coordinate; what it refuses ('.', 'e5') it refuses here. */
-const NUMBER = /^[+-]?\d*(?:\.\d*)?(?:e[+-]?\d+)?$/iu;
-
-/** @returns undefined for what is no finite number in digits ("nan", "1,5", "0x1f", "1e999") */
-export function numberOf(text: string | undefined): number | undefined {
-  if (text === undefined || text.length > LONGEST_NUMBER || !/\d/u.test(text) || !NUMBER.test(text)) return undefined;
-  const value = Number(text);
-  return Number.isFinite(value) ? value : undefined;
-}
-
-/** A box from two corners. @returns a problem where one is no number or they are swapped */
-export function boxOfCorners(
-  texts: readonly (string | undefined)[],
-  names: readonly [left: string, top: string, right: string, bottom: string],
-): { readonly corners: readonly [number, number, number, number] } | { readonly problem: string } {
-  const numbers = texts.map(numberOf);
-  const bad = numbers.indexOf(undefined);
-  if (bad >= 0) return { problem: `expected ${names[bad]!} to be a number, received ${receivedOf(texts[bad])}` };
-  const [left, top, right, bottom] = numbers as [number, number, number, number];
-  if (right < left) return { problem: `expected ${names[0]} to be at most ${names[2]}, received ${left} and ${right}` };
-  if (bottom < top) return { problem: `expected ${names[1]} to be at most ${names[3]}, received ${top} and ${bottom}` };
-  return { corners: [left, top, right, bottom] };
-}
-
-/** Length between two edges without the noise of a subtraction: 60.3 - 11.15 is 49.15. */
-export function lengthOf(from: number, to: number): number {
-  return Number((to - from).toFixed(6));
-}
 
 /** Takes the bytes of a file in pieces. */
 export class Utf8Reader {

@@ -8,7 +8,8 @@ import type { JsonObject } from "../../types.js";
 import type { ForeignImage, ForeignObject, ForeignReader } from "./dataset.js";
 import type { XmlElement } from "./xml.js";
 import { childOf, childText, parseXml } from "./xml.js";
-import { boxOfCorners, lengthOf, numberOf, stemOf, walkTextFiles } from "./text-file.js";
+import { stemOf, walkTextFiles } from "./text-file.js";
+import { boxOfCorners, lengthOf, sideOf } from "./values.js";
 
 export type FirstPixel = 0 | 1;
 
@@ -59,7 +60,6 @@ function databaseOf(fields: JsonObject): string {
 }
 
 /** @throws E_DATA for what is no VOC annotation */
-
 export function readVoc(
   text: string,
   path: string,
@@ -68,7 +68,7 @@ export function readVoc(
 ): Omit<ForeignImage, "sha256" | "path"> {
   const root = parseXml(text, path, "annotation");
   const size = childOf(root, "size");
-  const [width, height] = [side(size, "width"), side(size, "height")];
+  const [width, height] = [sideOf(childText(size, "width")), sideOf(childText(size, "height"))];
   const fileName = childText(root, "filename");
   const stem = stemOf(name);
   const database = childText(childOf(root, "source"), "database");
@@ -81,12 +81,6 @@ export function readVoc(
       .filter((child) => child.name === "object")
       .map((object, i) => readObject(object, `object[${i}] (line ${object.line})`, firstPixel)),
   };
-}
-
-/** Some exporters write 0 where they do not know. */
-function side(size: XmlElement | undefined, name: string): number | undefined {
-  const value = numberOf(childText(size, name));
-  return value !== undefined && Number.isInteger(value) && value > 0 ? value : undefined;
 }
 
 const ATTRIBUTES = ["pose", "truncated", "occluded", "difficult"] as const;

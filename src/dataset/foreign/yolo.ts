@@ -9,9 +9,11 @@ import { basename, join } from "node:path";
 import { isMap, parseDocument } from "yaml";
 import { count } from "../../count.js";
 import { invalidData, reasonOf, receivedOf } from "../../errors.js";
+import { ringBounds } from "../../geometry/ring.js";
 import type { JsonObject } from "../../types.js";
 import type { ForeignImage, ForeignObject, ForeignReader } from "./dataset.js";
-import { numberOf, readTextFile, stemOf, walkTextFiles } from "./text-file.js";
+import { readTextFile, stemOf, walkTextFiles } from "./text-file.js";
+import { numberOf } from "./values.js";
 
 /** Bytes of data.yaml: a thousand classes take 30 KB. */
 const LARGEST_LIST = 1024 * 1024;
@@ -94,18 +96,9 @@ function boxFields([x, y, width, height]: readonly number[]): JsonObject {
 }
 
 function outlineFields(points: readonly number[]): JsonObject {
-  const xs = points.filter((_, i) => i % 2 === 0);
-  const ys = points.filter((_, i) => i % 2 === 1);
-  const [left, top, right, bottom] = [least(xs), least(ys), most(xs), most(ys)];
-  return { bbox: [left, top, right - left, bottom - top], segmentation: [[...points]] };
-}
-
-function least(values: readonly number[]): number {
-  return values.reduce((a, b) => Math.min(a, b));
-}
-
-function most(values: readonly number[]): number {
-  return values.reduce((a, b) => Math.max(a, b));
+  const ring = Array.from({ length: points.length / 2 }, (_, i) => ({ x: points[2 * i]!, y: points[2 * i + 1]! }));
+  const { left, top, width, height } = ringBounds(ring)!;
+  return { bbox: [left, top, width, height], segmentation: [[...points]] };
 }
 
 interface ClassList {
