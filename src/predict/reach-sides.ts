@@ -1,0 +1,56 @@
+/**
+ * An object reaches all four sides of a box that was drawn around it. Where a polygon stops short of a side, its nearest
+ * vertex moves onto that side, straight ahead. Moving more of the polygon loses what this gains, and so does a new vertex
+ * where the refined mask is likeliest (bench/README.md).
+ *
+ * A loose box shows: around it the polygon stops short of every side, and nothing moves. So one side must be reached
+ * already, and most polygons of a tight box reach one, because what lies beyond the box was moved onto its border.
+ */
+import type { CropFrame } from "../crop/crop.js";
+import type { ImagePoint, Ring } from "../types.js";
+
+interface Side {
+  readonly axis: "x" | "y";
+  /** Where the side lies, image pixels. */
+  readonly at: number;
+  /** 1 where the object lies toward larger coordinates, else -1. */
+  readonly inward: 1 | -1;
+}
+
+/**
+ * @param ring        within the box, image pixels
+ * @param tolerancePx up to this distance a side counts as reached, 0 or more
+ * @returns           as many vertices in the same order; it may cross or touch itself where the ring did not
+ */
+export function reachSides(ring: Ring, { bounds }: Pick<CropFrame, "bounds">, tolerancePx: number): Ring {
+  const { left, top, width, height } = bounds;
+  const sides: readonly Side[] = [
+    { axis: "x", at: left, inward: 1 },
+    { axis: "x", at: left + width, inward: -1 },
+    { axis: "y", at: top, inward: 1 },
+    { axis: "y", at: top + height, inward: -1 },
+  ];
+  if (ring.length < 3 || !sides.some((side) => gapOf(ring, side) <= tolerancePx)) return ring;
+  return sides.reduce(withNearestOn, ring);
+}
+
+function withNearestOn(ring: Ring, side: Side): Ring {
+  const gap = gapOf(ring, side);
+  if (gap <= 0) return ring;
+  const at = roundToHundredth(side.at);
+  return ring.map((point) => (distanceTo(side, point) === gap ? { ...point, [side.axis]: at } : point));
+}
+
+/** How far the ring stays from a side, pixels; 0 or less where it reaches it. */
+function gapOf(ring: Ring, side: Side): number {
+  return Math.min(...ring.map((point) => distanceTo(side, point)));
+}
+
+function distanceTo({ axis, at, inward }: Side, point: ImagePoint): number {
+  return (point[axis] - at) * inward;
+}
+
+/** As every coordinate that is written. */
+function roundToHundredth(value: number): number {
+  return Math.round(value * 100) / 100;
+}

@@ -1,0 +1,49 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { reachSides } from "../../src/predict/reach-sides.js";
+
+const bounds = { left: 10, top: 20, width: 100, height: 60 };
+const ringOf = (...points: [number, number][]): { x: number; y: number }[] => points.map(([x, y]) => ({ x, y }));
+
+describe("a polygon that stops short of its box", () => {
+  test("reaches each side with its nearest vertex, straight ahead", () => {
+    const ring = ringOf([10, 50], [60, 26], [97, 50], [60, 71]);
+    expect(reachSides(ring, { bounds }, 0)).toEqual(ringOf([10, 50], [60, 20], [110, 50], [60, 80]));
+  });
+
+  test("moves both ends of an edge that runs along the side", () => {
+    const ring = ringOf([10, 30], [90, 25], [90, 75]);
+    expect(reachSides(ring, { bounds }, 0)).toEqual(ringOf([10, 30], [110, 20], [110, 80]));
+  });
+
+  test("stays as it is where it reaches none: the box is loose", () => {
+    const ring = ringOf([13, 23], [107, 23], [107, 77], [13, 77]);
+    expect(reachSides(ring, { bounds }, 2.9)).toEqual(ring);
+    expect(reachSides(ring, { bounds }, 3)).toEqual(ringOf([10, 20], [110, 20], [110, 80], [10, 80]));
+  });
+
+  test("stays as it is with fewer than three vertices, which are no polygon", () => {
+    for (const ring of [[], ringOf([10, 30]), ringOf([10, 30], [50, 50])])
+      expect(reachSides(ring, { bounds }, 0)).toEqual(ring);
+  });
+
+  test("keeps its vertices, never leaves the box and never moves away from a side", () => {
+    const point = fc.record({ x: fc.integer({ min: 10, max: 110 }), y: fc.integer({ min: 20, max: 80 }) });
+    fc.assert(
+      fc.property(
+        fc.array(point, { minLength: 3, maxLength: 20 }),
+        fc.integer({ min: 0, max: 9 }),
+        (ring, tolerance) => {
+          const reached = reachSides(ring, { bounds }, tolerance);
+          expect(reached).toHaveLength(ring.length);
+          const isAtSides = (points: typeof ring): boolean =>
+            Math.min(...points.map(({ x }) => x)) === 10 && Math.max(...points.map(({ y }) => y)) === 80;
+          reached.forEach(({ x, y }) => {
+            expect(x >= 10 && x <= 110 && y >= 20 && y <= 80).toBe(true);
+          });
+          expect(reached === ring || isAtSides([...reached])).toBe(true);
+        },
+      ),
+    );
+  });
+});
