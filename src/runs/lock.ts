@@ -17,6 +17,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { EXIT, PolyrnnError } from "../errors.js";
 import { toWriteError } from "../files/atomic-file.js";
 import { readRegularFile } from "../files/regular-file.js";
+import { cutText } from "../foreign.js";
 import { JOURNAL_FILE, LOCK_FILE, TAKEOVER_FILE } from "../files/run-layout.js";
 import { sealLine, unsealLine } from "./journal.js";
 import type { Life, ProcessIdentity } from "./process-life.js";
@@ -188,7 +189,9 @@ interface Taken {
 
 async function inUse({ out, path, again }: Taken, life: Life, holder?: ProcessIdentity): Promise<PolyrnnError> {
   const journal = await stat(join(out, JOURNAL_FILE)).catch(() => undefined);
-  const grew = journal === undefined ? "" : `; its journal last grew at ${journal.mtime.toISOString()}`;
+  // A time that is no date of JavaScript's is possible on some disks.
+  const isDated = journal !== undefined && !Number.isNaN(journal.mtime.getTime());
+  const grew = isDated ? `; its journal last grew at ${journal.mtime.toISOString()}` : "";
   const who = holder === undefined ? "a lock that cannot be read" : nameOf(holder);
   const advice = `When that run is certainly over, delete ${path} and ${again}.`;
   return new PolyrnnError(
@@ -202,5 +205,5 @@ async function inUse({ out, path, again }: Taken, life: Life, holder?: ProcessId
 }
 
 function nameOf({ pid, host, startedAt }: ProcessIdentity): string {
-  return `process ${pid} on ${host}, started ${startedAt}`;
+  return `process ${pid} on ${cutText(host, 100)}, started ${cutText(startedAt, 100)}`;
 }
