@@ -40,10 +40,16 @@ export class Strip {
     return rows;
   }
 
+  /** What became of the instance in work, without asking for the queue again. */
+  mark(ordinal: number, status: QueueRow["status"]): void {
+    const mark = this.nav.querySelector(`[data-ordinal="${ordinal}"] .mark`);
+    if (mark !== null) mark.textContent = MARKS[status];
+  }
+
   private tile({ position, ordinal, score, category, status }: QueueRow, isCurrent: boolean): HTMLElement {
     const address = this.kept.get(ordinal);
     const image = address === undefined ? element("span", { class: "blank" }) : thumbnail(address);
-    const words = `${MARKS[status]}${score === null ? "none" : score.toFixed(2)}`;
+    const mark = element("span", { class: "mark" }, MARKS[status]);
     const tile = element(
       "button",
       {
@@ -53,7 +59,7 @@ export class Strip {
         ...(isCurrent && { "aria-current": "true" }),
       },
       image,
-      element("span", {}, words),
+      element("span", {}, mark, score === null ? "none" : score.toFixed(2)),
       " ",
       element("span", {}, category),
     );
