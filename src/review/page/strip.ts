@@ -1,4 +1,4 @@
-/** The queue around the instance in work: thumbnails, two at a time over the network, and what was decided. */
+/** The queue around the instance in work: thumbnails, one at a time, and what was decided. */
 import type { QueuePage, QueueRow } from "../api.js";
 import { get, picture } from "./server.js";
 import { element } from "./elements.js";
@@ -6,7 +6,7 @@ import { element } from "./elements.js";
 const BEFORE = 5;
 const SHOWN = 30;
 const MOST_KEPT = 120;
-const AT_ONCE = 2;
+const AT_ONCE = 1;
 const MARKS: Readonly<Record<QueueRow["status"], string>> = {
   open: "",
   accepted: "✓ ",
