@@ -5,10 +5,13 @@
  * for image".
  */
 import { createHash } from "node:crypto";
-import { receivedOf } from "../../errors.js";
+import { join } from "node:path";
+import { invalidData, receivedOf } from "../../errors.js";
 import type { JsonObject } from "../../types.js";
 import type { ByteFile } from "../json/byte-file.js";
+import { openByteFile } from "../json/byte-file.js";
 import type { ForeignImage, ForeignObject, ForeignReader } from "./dataset.js";
+import type { FileStart, FolderInput, ForeignFormat } from "./format.js";
 import { Utf8Reader } from "./text-file.js";
 import type { XmlElement } from "./xml.js";
 import { XmlReader } from "./xml.js";
@@ -16,8 +19,27 @@ import { boxAround, boxOfCorners, numberOf, sideOf } from "./values.js";
 
 const CHUNK_BYTES = 1 << 20;
 
+const isCvat = ({ root }: FileStart): boolean => root === "annotations";
+
+export const CVAT: ForeignFormat = {
+  title: "CVAT",
+  isFile: isCvat,
+  openFile: ({ file }) => openCvat(file),
+  folder: { ending: ".xml", isOne: isCvat, open: openOnly },
+};
+
+/** One file holds all images: there is nothing that several could be. */
+async function openOnly({ folder, names }: FolderInput): Promise<ForeignReader> {
+  if (names.length > 1)
+    throw invalidData(
+      `${folder}: expected one CVAT file, received ${names.length} (${names.slice(0, 3).map(receivedOf).join(", ")})`,
+      "Pass one of the files by its own name.",
+    );
+  return openCvat(await openByteFile(join(folder, names[0]!), "box file"));
+}
+
 /** Walking reads the file again. */
-export function openCvat(file: ByteFile): ForeignReader {
+function openCvat(file: ByteFile): ForeignReader {
   return {
     format: "cvat",
     source: file.path,

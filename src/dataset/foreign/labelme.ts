@@ -8,11 +8,26 @@ import { parseForeignJson, describeValue } from "../../foreign.js";
 import { whyNotJson } from "../../files/recognize.js";
 import type { JsonObject, JsonValue } from "../../types.js";
 import type { ForeignImage, ForeignObject } from "./dataset.js";
-import { stemOf } from "./text-file.js";
+import type { ForeignFormat } from "./format.js";
+import { openAlone } from "./format.js";
+import { openPerImage, stemOf } from "./text-file.js";
 import { boxAround, isSide, objectOf } from "./values.js";
 
+const open = openPerImage("labelme", readLabelMe);
+
+export const LABELME: ForeignFormat = {
+  title: "LabelMe",
+  isJson: ({ keys }) => keys.includes("shapes") && keys.includes("imagePath"),
+  openFile: openAlone(open),
+  folder: {
+    ending: ".json",
+    isOne: ({ text }) => text.startsWith("{") && /"shapes"\s*:/u.test(text),
+    open,
+  },
+};
+
 /** @throws E_DATA for what is no LabelMe file */
-export function readLabelMe(text: string, path: string, name: string): Omit<ForeignImage, "sha256" | "path"> {
+function readLabelMe(text: string, path: string, name: string): Omit<ForeignImage, "sha256" | "path"> {
   const file = objectOf(parse(text, path));
   const shapes = file?.["shapes"];
   if (file === undefined || !Array.isArray(shapes))
