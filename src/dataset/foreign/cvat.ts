@@ -1,6 +1,6 @@
 /**
  * CVAT XML 1.1 "for images": an element per image with its size; boxes are boxes, polygons are ground truth and their
- * bounding box is the box. Attributes, group, z-order and occlusion come out as attributes, tags with the image.
+ * bounding box is the box; polygons of one label in one group are parts of one object. Attributes, group, z-order and occlusion come out as attributes, tags with the image.
  * Polylines, points and the rest are no boxes. The file is read as a stream. Source: CVAT's documentation, page "CVAT
  * for image".
  */
@@ -12,6 +12,7 @@ import type { ByteFile } from "../json/byte-file.js";
 import { openByteFile } from "../json/byte-file.js";
 import type { ForeignImage, ForeignObject, ForeignReader } from "./dataset.js";
 import type { FileStart, FolderInput, ForeignFormat } from "./format.js";
+import { joinParts } from "./parts.js";
 import { Utf8Reader } from "./text-file.js";
 import type { XmlElement } from "./xml.js";
 import { XmlReader } from "./xml.js";
@@ -84,7 +85,7 @@ function toImage(element: XmlElement, path: string): ForeignImage {
     ...(width !== undefined && height !== undefined && { width, height }),
     path,
     fields: tags.length > 0 ? { tags } : {},
-    objects: shapes.map((shape) => readShape(shape)),
+    objects: joinParts(shapes.map((shape) => readShape(shape))),
   };
   const sha256 = createHash("sha256")
     .update(JSON.stringify({ ...image, path: "" }))
@@ -153,7 +154,8 @@ function keptOf(shape: XmlElement): JsonObject {
   const kept: JsonObject = {
     ...attributesOf(shape),
     ...(attributes.get("occluded") === "1" && { occluded: true }),
-    ...(group !== undefined && { group_id: numberOf(group) ?? group }),
+    // 0 is no group.
+    ...(group !== undefined && group !== "0" && { group_id: numberOf(group) ?? group }),
     ...(order !== undefined && order !== 0 && { z_order: order }),
     ...(rotation !== undefined && rotation !== 0 && { rotation }),
   };

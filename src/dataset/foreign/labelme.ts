@@ -1,5 +1,6 @@
 /**
- * LabelMe JSON, a file per image: rectangles are boxes; polygons are ground truth, and their bounding box is the box.
+ * LabelMe JSON, a file per image: rectangles are boxes; polygons are ground truth, and their bounding box is the box;
+ * polygons of one label in one group are parts of one object.
  * Flags, group and description come out as attributes. Points, lines and circles are no boxes. Source: github.com/
  * wkentaro/labelme, labelme/label_file.py.
  */
@@ -10,6 +11,7 @@ import type { JsonObject, JsonValue } from "../../types.js";
 import type { ForeignImage, ForeignObject } from "./dataset.js";
 import type { ForeignFormat } from "./format.js";
 import { openAlone } from "./format.js";
+import { joinParts } from "./parts.js";
 import { openPerImage, stemOf } from "./text-file.js";
 import { boxAround, isSide, objectOf } from "./values.js";
 
@@ -42,7 +44,7 @@ function readLabelMe(text: string, path: string, name: string): Omit<ForeignImag
     otherStem: stem,
     ...(isSide(imageWidth) && isSide(imageHeight) && { width: imageWidth, height: imageHeight }),
     fields: { ...(objectOf(flags) !== undefined && Object.keys(flags as JsonObject).length > 0 && { flags: flags! }) },
-    objects: shapes.map((shape, i) => readShape(shape, `shapes[${i}]`)),
+    objects: joinParts(shapes.map((shape, i) => readShape(shape, `shapes[${i}]`))),
   };
 }
 
