@@ -24,7 +24,7 @@ import { embedPhotograph } from "./embedded.js";
 import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
 import { groupsOf, isSettled, nameCategories, regionsOf } from "./labels.js";
-import { roundPixels } from "./rings.js";
+import { roundPixels, withoutRepeats } from "./rings.js";
 import type { AnnotationWriter, ImageResult, WriteContext } from "./writer.js";
 
 const FOLDER = "labelme";
@@ -75,10 +75,15 @@ function labelmeDocument(imagePath: string, result: ImageResult, regions: readon
 /** The far edge of a pixel that still has its number. */
 const LAST_IN_PIXEL = 0.99;
 
+/** What covers a few pixels has vertices that name the same one: each is named once. */
 function namingPoints(ring: Ring): number[][] {
   const inPixel = (value: number, pixel: number): number =>
     roundPixels(Math.min(pixel + LAST_IN_PIXEL, Math.max(pixel, value)));
-  return toNamedPixels(ring).map((pixel, i) => [inPixel(ring[i]!.x, pixel.x), inPixel(ring[i]!.y, pixel.y)]);
+  const named = toNamedPixels(ring).map((pixel, i) => ({
+    x: inPixel(ring[i]!.x, pixel.x),
+    y: inPixel(ring[i]!.y, pixel.y),
+  }));
+  return withoutRepeats(named).map(({ x, y }) => [x, y]);
 }
 
 function toShapes(region: Region, group: number | undefined): JsonObject[] {
