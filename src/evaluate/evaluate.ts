@@ -22,7 +22,7 @@ import { collectExamples, locateExamples } from "./examples.js";
 import { SourceNames } from "./groups.js";
 import { InstanceTable } from "./instance-table.js";
 import type { OpenedMethods } from "./methods/open-methods.js";
-import { openMethods } from "./methods/open-methods.js";
+import { comparisonName, openMethods } from "./methods/open-methods.js";
 import type { EvaluateHost, EvaluateOptions } from "./options.js";
 import { summarizeMethods } from "./summarize-methods.js";
 import type { WalkSettings } from "./walk-truth.js";
@@ -51,15 +51,17 @@ export async function evaluate(options: EvaluateOptions, host: EvaluateHost): Pr
   const run = await readRunInfo(options.predictions, (line) => {
     host.note(line);
   });
-  const needsPixels = options.compare.some(({ kind }) => kind === "grabcut");
+  const pixelMethod = options.compare.find(({ kind }) => kind === "grabcut" || kind === "learned");
+  const needsPixels = pixelMethod !== undefined;
   const images = options.images ?? run.images;
   if (needsPixels && images === undefined) {
+    const name = comparisonName(pixelMethod);
     throw invalidData(
-      "grabcut: expected an image folder, received none",
-      "Name the image folder with --images, or leave grabcut out of --compare.",
+      `${name}: expected an image folder, received none`,
+      `Name the image folder with --images, or leave ${name} out of --compare.`,
     );
   }
-  // Searching for every image of the truth takes a while, and only GrabCut and truths without sizes need it.
+  // Searching for every image of the truth takes a while, and only methods that look at pixels and truths without sizes need it.
   const searched = needsPixels ? images : options.images;
   host.note(`reading ${options.truth}`);
   const dataset = await openDataset({
@@ -95,8 +97,11 @@ async function compare({ options, host, dataset, run, images, hasImages }: Work)
     ...(options.only !== undefined && { only: options.only }),
   };
   host.note(`reading ${options.predictions}`);
-  const methods = await openMethods(options, options.context ?? run.context ?? DEFAULT_CONTEXT, (prediction, method) =>
-    findings.excludePrediction(prediction, method),
+  const methods = await openMethods(
+    options,
+    options.context ?? run.context ?? DEFAULT_CONTEXT,
+    (prediction, method) => findings.excludePrediction(prediction, method),
+    { dataset, settings, signal: host.signal },
   );
   try {
     await host.methods(methods.all.map(({ name }) => name));

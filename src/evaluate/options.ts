@@ -7,12 +7,16 @@ import type { Rasterizer } from "../geometry/iou.js";
 import type { ResultRow } from "../report/csv.js";
 import type { GroupBy } from "../report/types.js";
 import type { ShapeBaseline } from "./methods/baselines.js";
+import type { LearnedName } from "./methods/learned-masks.js";
 import type { MatchBy } from "./methods/match-predictions.js";
 
 /** A method beside the predictions. */
 export type Comparison =
   | { readonly kind: "shape"; readonly name: ShapeBaseline }
   | { readonly kind: "grabcut" }
+  | { readonly kind: "mean-shape" }
+  /** Starts from the maps of `mobile`. */
+  | { readonly kind: "learned"; readonly name: LearnedName }
   | { readonly kind: "file"; readonly name: string; readonly path: string };
 
 export interface EvaluateOptions {
