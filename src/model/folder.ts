@@ -73,6 +73,16 @@ export async function absentModels(): Promise<readonly AbsentModel[]> {
     .map(([name, model]) => ({ name, ...model }));
 }
 
+/** @returns what to say where a model that the repository has is not here; undefined for any other name */
+export function whyAbsent(name: string): PolyrnnError | undefined {
+  const model = Object.hasOwn(IN_THE_REPOSITORY, name) ? IN_THE_REPOSITORY[name] : undefined;
+  if (model === undefined) return undefined;
+  return unavailable(
+    `model ${JSON.stringify(name)}: expected its folder with ${CARD_FILE} in this installation but there is none`,
+    model.how,
+  );
+}
+
 /** Networks that `polyrnn train --model` knows and that have no weights of their own: how to come by a model of one. */
 const WITHOUT_WEIGHTS: Readonly<Record<string, string>> = {
   tiny: "It is for trying out `polyrnn train --model tiny`; name the folder of such a run. `mobile` comes with weights.",
@@ -99,13 +109,8 @@ export async function findModelFolder(nameOrPath: string, extra: readonly string
   }
   const networks = bundled.map((folder) => basename(folder)).filter((name) => name !== HEADS_MODEL);
   const names = [...new Set([...networks, ...extra])];
-  const absent = Object.hasOwn(IN_THE_REPOSITORY, nameOrPath) ? IN_THE_REPOSITORY[nameOrPath] : undefined;
-  if (absent !== undefined) {
-    throw unavailable(
-      `model ${JSON.stringify(nameOrPath)}: expected its folder with ${CARD_FILE} in this installation but there is none`,
-      absent.how,
-    );
-  }
+  const absent = whyAbsent(nameOrPath);
+  if (absent !== undefined) throw absent;
   const withoutWeights = Object.hasOwn(WITHOUT_WEIGHTS, nameOrPath) ? WITHOUT_WEIGHTS[nameOrPath] : undefined;
   if (withoutWeights !== undefined) {
     throw unavailable(

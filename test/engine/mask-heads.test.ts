@@ -1,6 +1,8 @@
 /** DeepMask's and Dilation's heads of models/baselines on both engines: what PyTorch computes from the same weights. */
 import * as tf from "@tensorflow/tfjs";
-import { existsSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -11,15 +13,19 @@ import { headRoles, toTfjsLayout } from "../../src/engine/tfjs/layout.js";
 import { TfjsOps } from "../../src/engine/tfjs/ops.js";
 import type { MaskHeads, Model } from "../../src/model/model.js";
 import { loadMaskHeads, loadModel } from "../../src/model/model.js";
-import { readSafetensors, tensorValues } from "../../src/model/safetensors.js";
+import { whyAbsent } from "../../src/model/folder.js";
+import type { WeightTensor } from "../../src/model/safetensors.js";
+import { serializeSafetensors, readSafetensors, tensorValues } from "../../src/model/safetensors.js";
 import type { MaskHeadsOptions } from "../../src/network/mask-heads.js";
 import { deepMask, dilationContext, maskHeadShapes } from "../../src/network/mask-heads.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 import { distance, NORMALIZATION, randomWeights, syntheticCrops } from "./network-runner.js";
 
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const VECTORS = at("../shared/weights/polyrnn_mobile_refined.reference.safetensors");
 const isHere = existsSync(at("models/baselines/model.json"));
 if (!isHere || !existsSync(VECTORS)) console.log("models/baselines or its reference vectors skipped: not here");
+const CARD = JSON.parse(readFileSync(at("models/mobile/model.json"), "utf8")) as object;
 /** Of the range of the whole tensor. */
 const TOLERANCE = 1e-3;
 
@@ -79,6 +85,44 @@ describe.skipIf(!isHere)("models/baselines", () => {
       hint: expect.stringContaining("Name a model such as mobile") as string,
     });
   });
+});
+
+test("where the heads are not installed, the error says how to get them", () => {
+  expect(whyAbsent("baselines")).toMatchObject({
+    code: "E_UNAVAILABLE",
+    message: expect.stringContaining('model "baselines": expected its folder with model.json') as string,
+    hint: expect.stringMatching(/Copy models\/baselines .* or leave deepmask and dilation out of --compare/) as string,
+  });
+});
+
+test("heads with a tensor of another shape, or without one, are refused by its name", async () => {
+  const folder = temporaryFolder();
+  const architecture = {
+    name: "mask-heads" as const,
+    ...{ features: 3, reduced: 1, rank: 2, context: 2, model: "mobile", modelHash: "0".repeat(64) },
+  };
+  const shapes = maskHeadShapes(architecture);
+  const save = (change: (weights: Map<string, WeightTensor>) => void): void => {
+    const weights = new Map(
+      Array.from(shapes, ([name, shape]): [string, WeightTensor] => [
+        name,
+        { shape, values: new Float32Array(shape.reduce((a, b) => a * b, 1)) },
+      ]),
+    );
+    change(weights);
+    const bytes = serializeSafetensors(weights);
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    const files = { "model.safetensors": { sha256, bytes: bytes.byteLength } };
+    writeFileSync(join(folder, "model.safetensors"), bytes);
+    writeFileSync(join(folder, "model.json"), JSON.stringify({ ...CARD, architecture, files }));
+  };
+  const load = (): Promise<MaskHeads> => loadMaskHeads(folder, { hash: architecture.modelHash, folder: "mobile" });
+  save(() => undefined);
+  expect((await load()).weights.size).toBe(shapes.size);
+  save((weights) => weights.set("context.3.weight", { shape: [2, 2, 1, 1], values: new Float32Array(4) }));
+  await expect(load()).rejects.toThrow("tensor context.3.weight: expected shape [2,2,3,3] but received [2,2,1,1]");
+  save((weights) => weights.delete("deepmask.global_2.bias"));
+  await expect(load()).rejects.toThrow("a model without deepmask.global_2.bias");
 });
 
 test("both engines give the same maps of a small network with small heads", async () => {

@@ -51,8 +51,12 @@ export function crfMethod(masks: LearnedMasks): Method {
  * @returns      probabilities after the last iteration
  */
 export function meanField(map: Float32Array, colors: Float32Array, parameters: CrfParameters): Float32Array {
+  return iterate(map, bilateralKernel(colors, parameters), parameters);
+}
+
+/** The iterations alone, for whoever tries several weights on one kernel. @param kernel of `bilateralKernel` */
+export function iterate(map: Float32Array, kernel: Float32Array, parameters: CrfParameters): Float32Array {
   const { spatialWeight, bilateralWeight, iterations } = parameters;
-  const kernel = bilateralKernel(colors, parameters);
   const totals = messages(kernel, new Float32Array(CELLS).fill(1));
   const axis = gaussian(SIDE, parameters.spatialReach);
   const spatialTotals = blur(new Float32Array(CELLS).fill(1), axis);
@@ -84,8 +88,11 @@ function gaussian(length: number, reach: number): Float32Array {
 /** 39 MB, written anew for every crop: one after the other is computed. */
 const kernelSpace = { values: new Float32Array(0) };
 
-/** Symmetric, [3136, 3136]. */
-function bilateralKernel(colors: Float32Array, { bilateralReach, colorReach }: CrfParameters): Float32Array {
+/** Symmetric, [3136, 3136]. @returns values that the next call overwrites */
+export function bilateralKernel(
+  colors: Float32Array,
+  { bilateralReach, colorReach }: Pick<CrfParameters, "bilateralReach" | "colorReach">,
+): Float32Array {
   if (kernelSpace.values.length === 0) kernelSpace.values = new Float32Array(CELLS * CELLS);
   const kernel = kernelSpace.values;
   const place = gaussian(SIDE, bilateralReach);
