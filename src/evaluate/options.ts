@@ -8,6 +8,7 @@ import type { ResultRow } from "../report/csv.js";
 import type { GroupBy } from "../report/types.js";
 import type { ShapeBaseline } from "./methods/baselines.js";
 import type { LearnedName } from "./methods/learned-masks.js";
+import type { OracleChoice } from "./methods/open-methods.js";
 import type { MatchBy } from "./methods/match-predictions.js";
 
 /** A method beside the predictions. */
@@ -29,6 +30,8 @@ export interface EvaluateOptions {
   /** Image folder: for GrabCut, for pictures, and for the images' sizes where the truth does not give them. */
   readonly images?: string;
   readonly compare: readonly Comparison[];
+  /** Parts of the truth that the network is given, to see what each would gain; none when absent. */
+  readonly oracles?: readonly OracleChoice[];
   readonly rasterizer: Rasterizer;
   readonly groupBy: GroupBy;
   /** Parts of the truth below this area are left out of it, pixels; 0 keeps all. */

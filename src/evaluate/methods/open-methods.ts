@@ -18,6 +18,7 @@ import type { MatchBy } from "./match-predictions.js";
 import type { ShapeTruth } from "./mean-shape.js";
 import { meanShapeMethod } from "./mean-shape.js";
 import type { Method, OnExcluded } from "./method.js";
+import { ORACLE_NAMES, Oracles } from "./oracles.js";
 import type { PredictionFile } from "./prediction-file.js";
 import { openPredictions, predictionsAt } from "./prediction-file.js";
 import { sharpMaskMethod } from "./sharpmask.js";
@@ -96,8 +97,29 @@ function unknownMethod(arg: string): Error {
   );
 }
 
+/** "grid" is the method that is always there. */
+export const ORACLE_CHOICES = [...ORACLE_NAMES, "grid"] as const;
+export type OracleChoice = (typeof ORACLE_CHOICES)[number];
+
+/** @throws E_USAGE for an unknown oracle or one given twice */
+export function parseOracles(args: readonly string[]): OracleChoice[] {
+  const oracles = args.map((arg) => {
+    const oracle = ORACLE_CHOICES.find((name) => name === arg);
+    if (oracle !== undefined) return oracle;
+    const suggestion = nearestName(arg, ORACLE_CHOICES);
+    throw usageError(
+      `--oracle: expected ${ORACLE_CHOICES.join(", ")} but received ${JSON.stringify(arg)}`,
+      suggestion === undefined ? "Give some of them, with commas between." : `Did you mean ${suggestion}?`,
+    );
+  });
+  const twice = oracles.find((name, i) => oracles.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw usageError(`--oracle: expected every oracle once, received ${twice} twice`, "Leave one of them out.");
+  return oracles;
+}
+
 export interface OpenedMethods {
-  /** The predictions first, the grid ceiling last. */
+  /** The predictions first, then those compared with, then the oracles but "grid", the grid ceiling last. */
   readonly all: readonly Method[];
   readonly predictions: FileMethod;
   close(): Promise<void>;
@@ -116,9 +138,11 @@ export async function openMethods(
 ): Promise<OpenedMethods> {
   const opened: Method[] = [];
   let masks: LearnedMasks | undefined;
+  let oracles: Oracles | undefined;
   const close = async (): Promise<void> => {
     for (const method of opened) await method.close?.();
     await masks?.close();
+    await oracles?.close();
   };
   try {
     const learned = options.compare.flatMap((each) => (each.kind === "learned" ? [each.name] : []));
@@ -130,6 +154,11 @@ export async function openMethods(
         opened.push(await LEARNED[comparison.name](masks));
       } else if (comparison.kind === "mean-shape") opened.push(await meanShapeMethod(truth));
       else opened.push(await openComparison(comparison, options, onExcluded));
+    }
+    const asked = ORACLE_NAMES.filter((name) => options.oracles?.includes(name) === true);
+    if (asked.length > 0) {
+      oracles = await Oracles.open(asked, context, options.rasterizer);
+      opened.push(...oracles.methods());
     }
     opened.push(gridCeiling(context, options.rasterizer));
     return { all: opened, predictions, close };
