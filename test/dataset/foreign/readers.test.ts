@@ -296,6 +296,21 @@ describe("quirks of the real world", () => {
     ]);
   });
 
+  test.each([
+    ["image", "label"],
+    ["image_id", "category_name"],
+  ])("lines of JSON may be one list (%s, %s)", async (image, label) => {
+    const rows = ["a", "c"].map((name) => ({ [image]: name, [label]: "car", bbox: [10, 20, 50, 40], score: 0.5 }));
+    const { dataset, entries } = await readText("t.json", JSON.stringify(rows));
+    expect(dataset.categories).toMatchObject([{ name: "car" }]);
+    expect(entries.map(boxOf)).toEqual([
+      [10, 20, 50, 40],
+      [10, 20, 50, 40],
+    ]);
+    const bad = await errorOf(readText("t.json", JSON.stringify([...rows, { bbox: [1, 2, 3, 4] }])));
+    expect(bad.message).toContain("t.json, [2]: expected the name of an image");
+  });
+
   test("Label Studio: a turned rectangle gives its bounding box and keeps its angle", async () => {
     const value = { x: 50, y: 10, width: 20, height: 40, rotation: 90, rectanglelabels: ["x"] };
     const result = [{ type: "rectanglelabels", original_width: 200, original_height: 100, value }];
