@@ -3,6 +3,7 @@
  * decode-loop.test.ts.
  */
 import * as tf from "@tensorflow/tfjs";
+import { wasmTensorFlow } from "../helpers/tensorflow-wasm.js";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Crop } from "../../src/crop/crop.js";
@@ -72,7 +73,7 @@ describe.each([
     numRuns: 1,
     copies: 3,
     open: async () => {
-      await tf.setBackend("cpu");
+      await wasmTensorFlow();
       return openTfjsEngine(tf, model, {
         device: "cpu",
         version: "plain JavaScript",
