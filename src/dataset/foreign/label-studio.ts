@@ -5,7 +5,7 @@
  * tasks" and the tags RectangleLabels and PolygonLabels.
  */
 import { createHash } from "node:crypto";
-import { receivedOf } from "../../errors.js";
+import { reasonOf, receivedOf } from "../../errors.js";
 import { describeValue, parseForeignJson } from "../../foreign.js";
 import type { JsonObject, JsonValue } from "../../types.js";
 import type { ByteFile, ByteRange } from "../json/byte-file.js";
@@ -17,7 +17,7 @@ import { boxAround, isSide, objectOf } from "./values.js";
 
 export const LABEL_STUDIO: ForeignFormat = {
   title: "Label Studio",
-  isJson: ({ root, hasImageIds }) => root === "list" && !hasImageIds,
+  isJson: ({ root, isResults }) => root === "list" && !isResults,
   async openFile({ file }) {
     const tasks = await tasksIn(file);
     return tasks === undefined ? undefined : openLabelStudio(file, tasks);
@@ -64,8 +64,9 @@ function toImage(bytes: Buffer, path: string, number: number): ForeignImage {
   let task: JsonObject | undefined;
   try {
     task = objectOf(parseForeignJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
-  } catch {
-    // What is no JSON is no task; the message says where.
+  } catch (error) {
+    const failure = `${path}: ${at}: expected JSON, received ${reasonOf(error)}. Export the tasks again.`;
+    return { name: "", path, fields: {}, objects: [], failure, sha256 };
   }
   const data = objectOf(task?.["data"]);
   const address =
