@@ -18,9 +18,9 @@ const [boxes, images, size = "40"] = process.argv.slice(2);
 const SMALLEST_AREA = 1024;
 const GRID = {
   bilateralReach: [4, 8, 16],
-  colorReach: [8, 15, 25],
+  colorReach: [8, 20],
   spatialReach: [1],
-  spatialWeight: [0, 1, 2],
+  spatialWeight: [0, 1],
   bilateralWeight: [1, 2, 4],
 };
 const ITERATIONS = 5;
@@ -83,11 +83,12 @@ for (const bilateralReach of GRID.bilateralReach) {
         sums[at] += iouOf(each, iterate(each.map, kernel, parameters));
       });
     }
-    settings.forEach((parameters, at) => results.push({ ...parameters, iou: sums[at] / prepared.length }));
-    console.log(
-      `reach ${bilateralReach}, color ${colorReach}: best ${Math.max(...sums.map((sum) => sum / prepared.length)).toFixed(4)}`,
-    );
+    settings.forEach((parameters, at) => {
+      results.push({ ...parameters, iou: sums[at] / prepared.length });
+      console.log((sums[at] / prepared.length).toFixed(4), JSON.stringify(parameters));
+    });
   }
 }
+console.log("best:");
 results.sort((a, b) => b.iou - a.iou);
-for (const { iou, ...parameters } of results.slice(0, 8)) console.log(iou.toFixed(4), JSON.stringify(parameters));
+for (const { iou, ...parameters } of results.slice(0, 5)) console.log(iou.toFixed(4), JSON.stringify(parameters));

@@ -126,14 +126,19 @@ function colorTable(reach: number): Float32Array {
   return table;
 }
 
-/** The kernel times a map. */
+/** The kernel times a map. Four sums at a time: one alone would wait for each addition. */
 function messages(kernel: Float32Array, q: Float32Array): Float32Array {
   const sums = new Float32Array(CELLS);
   for (let i = 0; i < CELLS; i++) {
-    let sum = 0;
     const start = i * CELLS;
-    for (let j = 0; j < CELLS; j++) sum += kernel[start + j]! * q[j]!;
-    sums[i] = sum;
+    let [a, b, c, d] = [0, 0, 0, 0];
+    for (let j = 0; j < CELLS; j += 4) {
+      a += kernel[start + j]! * q[j]!;
+      b += kernel[start + j + 1]! * q[j + 1]!;
+      c += kernel[start + j + 2]! * q[j + 2]!;
+      d += kernel[start + j + 3]! * q[j + 3]!;
+    }
+    sums[i] = a + b + c + d;
   }
   return sums;
 }
