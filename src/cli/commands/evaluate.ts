@@ -154,7 +154,8 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
     const options = await toEvaluateOptions(flags);
     const out = flags.out ?? defaultReportFolder(options.predictions);
     const compared = options.compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : []));
-    const takeBack = await prepareReportFolder(out, [options.predictions, flags.truth, ...compared], flags.force);
+    const { lockFolder } = await import("../../runs/lock.js");
+    const inputs = [options.predictions, flags.truth, ...compared];
     const progress = showProgress(terminal.stderr, {
       quiet: flags.quiet,
       verbose: false,
@@ -171,6 +172,7 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
         progress.progress({ finished: seen, total, failed: 0, finishedNow: seen });
       },
     };
+    const folder = await prepareReportFolder(out, inputs, { force: flags.force, lock: lockFolder(note) });
     let evaluation: Evaluation;
     let written: readonly string[];
     try {
@@ -182,10 +184,11 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
       const stepSummary = stepSummaryFile(terminal.env);
       if (stepSummary !== undefined) await appendStepSummary(stepSummary, evaluation);
     } catch (error) {
-      await takeBack();
+      await folder.takeBack();
       throw error;
     } finally {
       progress.end();
+      await folder.release();
     }
     const { summarizeEvaluation } = await import("../../report/summary.js");
     const summary = summarizeEvaluation(evaluation.report, { out, written }, flags.failUnder);

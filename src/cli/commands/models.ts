@@ -293,8 +293,12 @@ const importCommand = defineCommand<ImportFlags>({
     const { makeFolder } = await import("../../files/atomic-file.js");
     const { importVgg16, writeModelFolder } = await import("../../model/import-vgg16.js");
     const { card, naming, weights } = await importVgg16(file, { name, peepholes, seed });
+    const { withFolderLock } = await import("../../runs/lock.js");
+    const note = (line: string): void => {
+      terminal.stderr.write(`${printable(line)}\n`);
+    };
     await makeFolder(out);
-    await writeModelFolder(out, { card, weights });
+    await withFolderLock(out, note, () => writeModelFolder(out, { card, weights }));
     if (json) {
       await printJson(terminal, { type: "imported", folder: out, naming, card });
     } else {
