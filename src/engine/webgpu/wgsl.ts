@@ -6,6 +6,7 @@
 import type { WeightedNetwork } from "../../model/model.js";
 import { EOS, GRID_SIZE } from "../../geometry/grid.js";
 import type { Kernel } from "./plan.js";
+import { ENDED } from "./plan.js";
 import type { PlanNode } from "./record.js";
 import { elements } from "./record.js";
 
@@ -90,6 +91,7 @@ class ShaderText {
     const main = `@compute @workgroup_size(${THREADS}) fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= ${total}u) { return; }
   let b = id.z;
+  ${this.passOver()}
   let tile = id.x % ${tiles}u;
   let row = (id.x / ${tiles}u) % ${height}u;
   let group = id.x / ${tiles * height}u;
@@ -137,11 +139,21 @@ fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
     const bias = this.weight(`${operation.weights}.bias`);
     const source = `B${this.buffers.indexOf(from[0]!)}`;
     const sums = range(DENSE_ROWS);
+    const { rows: ended } = this.kernel;
+    const rowsOf = ended && `B${this.buffers.indexOf(ended)}`;
+    const isEnded = (row: string): string => `${rowsOf}[min(${row}, batch - 1u)] >= ${ENDED}`;
+    // All rows of a workgroup at once, because its threads wait for one another.
+    const passOver =
+      rowsOf &&
+      `if (li == 0u) { live = select(1u, 0u, ${sums.map((r) => isEnded(`b0 + ${r}u`)).join(" && ")}); }
+  if (workgroupUniformLoad(&live) == 0u) { return; }`;
     const main = `var<workgroup> sums: array<f32, ${DENSE_ROWS * THREADS}>;
+var<workgroup> live: u32;
 @compute @workgroup_size(${THREADS}) fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) li: u32) {
   let batch = arrayLength(&${source}) / ${inputs}u;
   let o = group.x;
   let b0 = group.y * ${DENSE_ROWS}u;
+  ${passOver ?? ""}
   ${sums.map((r) => `var s${r} = 0.0; let at${r} = min(b0 + ${r}u, batch - 1u) * ${inputs}u;`).join("\n  ")}
   for (var k = li; k < ${inputs}u; k += ${THREADS}u) {
     let w = K[${rows}u + o * ${inputs}u + k];
@@ -165,10 +177,18 @@ fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
     const total = channels * height * width;
     const main = `@compute @workgroup_size(${THREADS}) fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= ${total}u) { return; }
-  let b = id.z; let c = id.x / ${height * width}u; let y = (id.x / ${width}u) % ${height}u; let x = id.x % ${width}u;
+  let b = id.z;
+  ${this.passOver()}
+  let c = id.x / ${height * width}u; let y = (id.x / ${width}u) % ${height}u; let x = id.x % ${width}u;
   ${this.store()}
 }`;
     return this.shader(main, new Float32Array(4), (batch) => [Math.ceil(total / THREADS), 1, batch]);
+  }
+
+  /** Statement that ends the thread of a row whose polygon has ended. */
+  private passOver(): string {
+    const { rows } = this.kernel;
+    return rows === undefined ? "" : `if (B${this.buffers.indexOf(rows)}[b] >= ${ENDED}) { return; }`;
   }
 
   private shader(main: string, vectors: Float32Array, groups: Shader["groups"]): Shader {
@@ -368,7 +388,7 @@ function elementOf({ operation }: PlanNode): string {
   return { float: "f32", index: "i32", pixels: "u32" }[operation.type];
 }
 
-function float(value: number): string {
+export function float(value: number): string {
   const text = String(Math.fround(value));
   return /[.e]/.test(text) ? text : `${text}.0`;
 }
