@@ -1,7 +1,8 @@
 /** Finds a WebGPU adapter through the optional package `webgpu`, and says what it is. */
 import type {} from "webgpu";
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { reasonOf, unavailable } from "../../errors.js";
 
 /** What `polyrnn doctor` shows of an adapter. */
@@ -25,6 +26,14 @@ let held: { gpu: GPU } | undefined;
 /** @throws E_UNAVAILABLE without the package or an adapter */
 export async function requestAdapter(): Promise<GPUAdapter> {
   held ??= { gpu: await loadGpu() };
+  const missing = missingVulkan();
+  if (missing !== undefined) {
+    throw unavailable(
+      `WebGPU: no Vulkan driver is installed (${missing})`,
+      "Install the GPU's driver with Vulkan support and the Vulkan loader (Debian and Ubuntu: libvulkan1). " +
+        "In a container with an NVIDIA GPU, add `graphics` to NVIDIA_DRIVER_CAPABILITIES.",
+    );
+  }
   const adapter = await held.gpu.requestAdapter({ powerPreference: "high-performance" });
   if (adapter !== null) return adapter;
   held = undefined; // another try may follow once there is a driver
@@ -52,6 +61,28 @@ export function reportOf({ info, limits }: GPUAdapter): AdapterReport {
       workgroupBytes: limits.maxComputeWorkgroupStorageSize,
     },
   };
+}
+
+/**
+ * Where drivers are looked for in vain, on Linux; undefined elsewhere and where there is one. Dawn would say so, too,
+ * but on standard error, past whoever formats messages.
+ */
+function missingVulkan(): string | undefined {
+  const { env, platform } = process;
+  if (platform !== "linux") return undefined;
+  if (["VK_ICD_FILENAMES", "VK_DRIVER_FILES", "VK_ADD_DRIVER_FILES"].some((name) => env[name])) return undefined;
+  const listed = (value: string | undefined, otherwise: string): string[] => (value || otherwise).split(":");
+  const roots = [
+    ...listed(env["XDG_CONFIG_DIRS"], "/etc/xdg"),
+    "/etc",
+    ...listed(env["XDG_DATA_DIRS"], "/usr/local/share:/usr/share"),
+    ...(env["HOME"] === undefined ? [] : [join(env["HOME"], ".local/share")]),
+  ];
+  const folders = roots.map((root) => join(root, "vulkan", "icd.d"));
+  const hasDriver = folders.some(
+    (folder) => existsSync(folder) && readdirSync(folder).some((name) => name.endsWith(".json")),
+  );
+  return hasDriver ? undefined : `no .json in ${folders.join(", ")}`;
 }
 
 async function loadGpu(): Promise<GPU> {
