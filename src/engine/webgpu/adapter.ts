@@ -5,6 +5,9 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { reasonOf, unavailable } from "../../errors.js";
 
+/** Bytes that one engine may hold on its device, unless a caller says otherwise. */
+export const MEMORY_BOUND = 3 * 2 ** 30;
+
 /** What `polyrnn doctor` shows of an adapter. */
 export interface AdapterReport {
   readonly name: string;
@@ -18,6 +21,8 @@ export interface AdapterReport {
     readonly buffersPerKernel: number;
     readonly workgroupBytes: number;
   };
+  /** Bytes of it that an engine takes at most. */
+  readonly memoryBound: number;
 }
 
 /** Dawn ends the process when this is collected while devices live (node-webgpu#18). */
@@ -60,6 +65,7 @@ export function reportOf({ info, limits }: GPUAdapter): AdapterReport {
       buffersPerKernel: limits.maxStorageBuffersPerShaderStage,
       workgroupBytes: limits.maxComputeWorkgroupStorageSize,
     },
+    memoryBound: MEMORY_BOUND,
   };
 }
 

@@ -6,14 +6,11 @@ import type {} from "webgpu";
 import { count } from "../../count.js";
 import { reasonOf, unavailable } from "../../errors.js";
 import type { AdapterReport } from "./adapter.js";
-import { reportOf, requestAdapter } from "./adapter.js";
+import { MEMORY_BOUND, reportOf, requestAdapter } from "./adapter.js";
 
 /** As in the specification of WebGPU; the names are global only in a browser. */
 const USAGE = { mapRead: 1, copySource: 4, copyTarget: 8, storage: 128 } as const;
 const MAP_READ = 1;
-
-/** Bytes that one engine may hold on its device, unless a caller says otherwise. */
-export const MEMORY_BOUND = 3 * 2 ** 30;
 
 export class Gpu {
   private failure: string | undefined;
