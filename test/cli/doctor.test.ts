@@ -51,7 +51,15 @@ test("where WebGPU works, doctor says with which kernels, on which adapter, and 
     limits: { bufferBytes: 2 ** 31, bindingBytes: 2 ** 31, buffersPerKernel: 16, workgroupBytes: 49152 },
     memoryBound: 3 * 2 ** 30,
   };
-  const machine = { polyrnn: "0", node: "v20", platform: "linux x64", cores: 2, memoryMiB: 1, packages: {}, models: [] };
+  const machine = {
+    polyrnn: "0",
+    node: "v20",
+    platform: "linux x64",
+    cores: 2,
+    memoryMiB: 1,
+    packages: {},
+    models: [],
+  };
   const lines = reportLines({
     ...machine,
     devices: [

@@ -86,7 +86,16 @@ function installedVersion(name: string): string | null {
 }
 
 /** For people. */
-export function reportLines({ polyrnn, node, platform, cores, memoryMiB, packages, models, devices }: Report): string[] {
+export function reportLines({
+  polyrnn,
+  node,
+  platform,
+  cores,
+  memoryMiB,
+  packages,
+  models,
+  devices,
+}: Report): string[] {
   const taken = devices.find((device) => device.works);
   const left = (name: string): string => `  ${name.padEnd(26)}`;
   return [
@@ -105,7 +114,8 @@ export function reportLines({ polyrnn, node, platform, cores, memoryMiB, package
     ...devices.flatMap((device) => {
       const name = left(`${device.device} by ${device.engine}`);
       const adapter = device.adapter === undefined ? [] : adapterLines(device.adapter).map(indented);
-      if (!device.works) return [`${name} no: ${printable(device.reason)}`, indented(printable(device.fix)), ...adapter];
+      if (!device.works)
+        return [`${name} no: ${printable(device.reason)}`, indented(printable(device.fix)), ...adapter];
       const first = devices.find((other) => other.works && other.device === device.device)!;
       const role =
         device === taken

@@ -64,15 +64,14 @@ export class Gpu {
     if (bytes > maxStorageBufferBindingSize) {
       throw this.unavailable(
         `a buffer needs ${count(bytes, "byte")} but the adapter binds ${maxStorageBufferBindingSize}`,
-        "Use a smaller --batch, or --device cpu.",
+        "Use a smaller --batch-size, or --device cpu.",
       );
     }
     return this.counted(Math.max(16, Math.ceil(bytes / 4) * 4), USAGE.storage | USAGE.copySource | USAGE.copyTarget);
   }
 
   upload(
-    values:
-      Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>,
+    values: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>,
   ): GPUBuffer {
     const buffer = this.buffer(values.byteLength);
     this.device.queue.writeBuffer(buffer, 0, values);
@@ -135,7 +134,7 @@ export class Gpu {
     if (this.used + size > this.memoryBound) {
       throw this.unavailable(
         `${count(size, "byte")} more than the ${this.used} in use would exceed the bound of ${this.memoryBound}`,
-        "Use a smaller --batch, or --device cpu.",
+        "Use a smaller --batch-size, or --device cpu.",
       );
     }
     const buffer = this.device.createBuffer({ size, usage });

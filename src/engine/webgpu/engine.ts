@@ -171,7 +171,11 @@ async function encode(shared: Shared, pixels: Uint8Array, count: number): Promis
   const cropBytes = pixels.length / count;
   const maps = MAPS.filter(([name]) => encoder.outputs.has(name));
   const hoisted = new HoistedRows(gpu, gpu.buffer(count * rowBytes.hoisted));
-  const outputs = maps.map(([name, values]) => ({ name, rowBytes: 4 * values, buffer: gpu.buffer(4 * values * count) }));
+  const outputs = maps.map(([name, values]) => ({
+    name,
+    rowBytes: 4 * values,
+    buffer: gpu.buffer(4 * values * count),
+  }));
   const crops = gpu.upload(Uint8Array.from(pixels));
   try {
     const whole = [

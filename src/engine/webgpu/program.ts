@@ -50,14 +50,12 @@ export class Program {
         return compileShader(gpu, shader.code, { readOnly, written: 2 + shader.buffers.length - readOnly });
       }),
     );
-    const stages = shaders.map(
-      (shader, at): Stage => ({
-        shader,
-        pipeline: pipelines[at]!,
-        vectors: gpu.upload(Float32Array.from(shader.vectors)),
-        constants: gpu.upload(Float32Array.from(shader.constants)),
-      }),
-    );
+    const stages = shaders.map((shader, at): Stage => ({
+      shader,
+      pipeline: pipelines[at]!,
+      vectors: gpu.upload(Float32Array.from(shader.vectors)),
+      constants: gpu.upload(Float32Array.from(shader.constants)),
+    }));
     gpu.check();
     return new Program(gpu, plan, stages);
   }
@@ -116,7 +114,9 @@ export class Program {
     const outputs = Object.entries(plan.outputs).map(
       ([name, { shape }]) => [name, gpu.buffer(4 * batch * elements(shape))] as const,
     );
-    const bindings = Object.fromEntries([...Object.entries(inputs), ...outputs].map(([name, buffer]) => [name, { buffer }]));
+    const bindings = Object.fromEntries(
+      [...Object.entries(inputs), ...outputs].map(([name, buffer]) => [name, { buffer }]),
+    );
     submit(gpu, [this.bind(batch, bindings)]);
     return new Map(outputs);
   }

@@ -82,7 +82,10 @@ export class Slots {
     const workspace = step.allocate(rows);
     const bindStep = (from: number): Bound => {
       const [before, after] = [this.states[from]!, this.states[1 - from]!];
-      const bindings: Record<string, GPUBufferBinding> = { hoisted: { buffer: this.hoisted }, logits: { buffer: logits } };
+      const bindings: Record<string, GPUBufferBinding> = {
+        hoisted: { buffer: this.hoisted },
+        logits: { buffer: logits },
+      };
       for (const [name, buffer] of Object.entries(this.vertices)) bindings[name] = { buffer };
       for (const name of STATE) bindings[name] = { buffer: before[name] };
       for (const name of STATE) bindings[`next_${name}`] = { buffer: after[name] };
