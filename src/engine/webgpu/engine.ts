@@ -33,6 +33,8 @@ export interface KernelOptions extends Partial<SlotOptions> {
   readonly encodedAtOnce?: number;
   /** Bytes on the device at most. */
   readonly memoryBound?: number;
+  /** Columns that a thread of a convolution computes. */
+  readonly tile?: number;
 }
 
 /** Layers of all crops that one run of the encoder computes. More crops fill a device better, to a point. */
@@ -106,8 +108,8 @@ export async function openKernels(model: KernelModel, options: KernelOptions = {
   const gpu = await Gpu.open(options);
   try {
     const [encoder, step, choose] = await Promise.all([
-      Program.compile(gpu, model.encoder, model.weights),
-      Program.compile(gpu, model.step, model.weights),
+      Program.compile(gpu, model.encoder, model.weights, options.tile),
+      Program.compile(gpu, model.step, model.weights, options.tile),
       compileChoice(gpu),
     ]);
     const kernels = { step, choose };

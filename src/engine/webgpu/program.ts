@@ -35,9 +35,10 @@ export class Program {
     ({ places: this.places, bytes: this.placeBytes } = placesOf(plan));
   }
 
-  static async compile(gpu: Gpu, plan: Plan, weights: WeightedNetwork["weights"]): Promise<Program> {
+  /** @param tile columns that a thread of a convolution computes */
+  static async compile(gpu: Gpu, plan: Plan, weights: WeightedNetwork["weights"], tile?: number): Promise<Program> {
     const limit = gpu.device.limits.maxStorageBuffersPerShaderStage;
-    const shaders = plan.kernels.map((kernel) => shaderOf(kernel, weights));
+    const shaders = plan.kernels.map((kernel) => shaderOf(kernel, weights, tile));
     for (const { buffers } of shaders) {
       if (buffers.length + 2 > limit) {
         throw new Error(`a kernel binds ${buffers.length + 2} buffers but the adapter allows ${limit}`);

@@ -1,6 +1,6 @@
 /**
  * A kernel of the plan as WGSL. Tensors are [B, C, H, W] float32. Every node of a kernel is a function of (batch,
- * channel, row, column); a stored one reads its buffer. A thread of a convolution computes TILE columns of four
+ * channel, row, column); a stored one reads its buffer. A thread of a convolution computes a few columns of four
  * channels, or of the parts that one channel of a cell is made of.
  */
 import type { WeightedNetwork } from "../../model/model.js";
@@ -22,8 +22,8 @@ export interface Shader {
   readonly groups: (batch: number) => readonly [number, number, number];
 }
 
-/** Columns a thread computes. */
-const TILE = 4;
+/** Columns a thread of a convolution computes, unless a trial on the device says otherwise (bench/card.mjs). */
+export const TILE = 4;
 const LANES = 4;
 const THREADS = 64;
 /** Rows of the batch that share one reading of a dense layer's weights. */
@@ -31,8 +31,8 @@ const DENSE_ROWS = 8;
 
 type Weights = WeightedNetwork["weights"];
 
-export function shaderOf(kernel: Kernel, weights: Weights): Shader {
-  const text = new ShaderText(kernel, weights);
+export function shaderOf(kernel: Kernel, weights: Weights, tile = TILE): Shader {
+  const text = new ShaderText(kernel, weights, tile);
   const { heavy } = kernel;
   if (heavy?.operation.kind === "conv") return text.convolution(heavy);
   if (heavy?.operation.kind === "dense") return text.dense(heavy);
@@ -50,6 +50,7 @@ class ShaderText {
   constructor(
     private readonly kernel: Kernel,
     private readonly weights: Weights,
+    private readonly tile: number,
   ) {
     this.buffers = [...kernel.reads, ...kernel.roots];
   }
@@ -61,11 +62,12 @@ class ShaderText {
     const [channels, height, width] = shape;
     const [inputs, inHeight, inWidth] = from[0]!.shape;
     const { parts } = this.kernel;
+    const { tile: columns } = this;
     const perThread = parts > 1 ? 1 : LANES;
     const groupCount = Math.ceil(channels / parts / perThread);
-    const tiles = Math.ceil(width / TILE);
+    const tiles = Math.ceil(width / columns);
     const total = groupCount * height * tiles;
-    const span = (TILE - 1) * stride + (size - 1) * dilation + 1;
+    const span = (columns - 1) * stride + (size - 1) * dilation + 1;
     const channelOf = (lane: number): string =>
       parts > 1 ? `(o0 + ${(lane * channels) / parts}u)` : `min(o0 + ${lane}u, ${channels - 1}u)`;
     const lanes = (value: (lane: number) => string): string =>
@@ -86,7 +88,7 @@ class ShaderText {
       : "near[i] = load(b, ci, y, x + i32(i));";
     const products = range(size).flatMap((kx) => [
       `let w${kx} = V[at + ${kx}u];`,
-      ...range(TILE).map((t) => `a[${t}] += w${kx} * near[${t * stride + kx * dilation}];`),
+      ...range(columns).map((t) => `a[${t}] += w${kx} * near[${t * stride + kx * dilation}];`),
     ]);
     const main = `@compute @workgroup_size(${THREADS}) fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= ${total}u) { return; }
@@ -97,11 +99,11 @@ class ShaderText {
   let group = id.x / ${tiles * height}u;
   let o0 = group * ${perThread}u;
   let start = ${start};
-  var a = array<vec4f, ${TILE}>(${range(TILE)
+  var a = array<vec4f, ${columns}>(${range(columns)
     .map(() => "start")
     .join(", ")});
   var near: array<${depthwise ? "vec4f" : "f32"}, ${span}>;
-  let x = i32(tile) * ${TILE * stride} - ${before};
+  let x = i32(tile) * ${columns * stride} - ${before};
   for (var ci = 0u; ci < ${depthwise ? 1 : inputs}u; ci++) {
     for (var ky = 0u; ky < ${size}u; ky++) {
       let y = i32(row) * ${stride} - ${before} + i32(ky) * ${dilation};
@@ -110,7 +112,7 @@ class ShaderText {
       ${products.join("\n      ")}
     }
   }
-  for (var t = 0u; t < ${TILE}u; t++) { finish(b, o0, row, tile * ${TILE}u + t, a[t]); }
+  for (var t = 0u; t < ${columns}u; t++) { finish(b, o0, row, tile * ${columns}u + t, a[t]); }
 }
 fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
   if (x >= ${width}u) { return; }
