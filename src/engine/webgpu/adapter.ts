@@ -28,17 +28,6 @@ export interface AdapterReport {
 /** Dawn ends the process when this is collected while devices live (node-webgpu#18). */
 let held: { gpu: GPU } | undefined;
 
-let dawnFlags: readonly string[] = [];
-
-/**
- * Options of Dawn, before the first adapter: for benchmarks. "backend=null" computes nothing, so that only the host's
- * part of the time is left.
- */
-export function useDawnFlags(flags: readonly string[]): void {
-  if (held !== undefined) throw new Error("Dawn has started: its options come before the first adapter");
-  dawnFlags = flags;
-}
-
 /** @throws E_UNAVAILABLE without the package or an adapter */
 export async function requestAdapter(): Promise<GPUAdapter> {
   held ??= { gpu: await loadGpu() };
@@ -86,7 +75,7 @@ export function reportOf({ info, limits }: GPUAdapter): AdapterReport {
  */
 function missingVulkan(): string | undefined {
   const { env, platform } = process;
-  if (platform !== "linux" || dawnFlags.length > 0) return undefined;
+  if (platform !== "linux") return undefined;
   if (["VK_ICD_FILENAMES", "VK_DRIVER_FILES", "VK_ADD_DRIVER_FILES"].some((name) => env[name])) return undefined;
   const listed = (value: string | undefined, otherwise: string): string[] => (value || otherwise).split(":");
   const roots = [
@@ -105,7 +94,7 @@ function missingVulkan(): string | undefined {
 async function loadGpu(): Promise<GPU> {
   try {
     const { create } = await import("webgpu");
-    return create([...dawnFlags]);
+    return create([]);
   } catch (error) {
     const text = reasonOf(error);
     const isMissing = /Cannot find (package|module) 'webgpu'/.test(text);

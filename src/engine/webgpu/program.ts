@@ -29,7 +29,7 @@ export class Program {
 
   private constructor(
     private readonly gpu: Gpu,
-    private readonly plan: Plan,
+    readonly plan: Plan,
     private readonly stages: readonly Stage[],
   ) {
     ({ places: this.places, bytes: this.placeBytes } = placesOf(plan));
