@@ -85,7 +85,7 @@ async function openOwnKernels({ model }: OpenKernelsRequest): Promise<Answers["o
   return { version: engine.version };
 }
 
-async function check({ reference }: CheckRequest): Promise<undefined> {
+async function check({ reference }: CheckRequest): Promise<void> {
   const { checkAgainst } = await import("../engine/self-check.js");
   await checkAgainst(engine!, reference);
 }
@@ -98,7 +98,8 @@ async function answer(request: Exclude<Request, { kind: "close" | "stop" }>): Pr
       case "openKernels":
         return { value: await openOwnKernels(request) };
       case "check":
-        return { value: await check(request) };
+        await check(request);
+        return { value: undefined };
       case "decode":
         return { value: await decodeOutlines(engine!, request.pixels, request.frames, request.options) };
     }

@@ -8,7 +8,7 @@ import type { Gpu } from "./device.js";
 import { ENDED } from "./plan.js";
 import type { Bound } from "./program.js";
 import { compileShader } from "./program.js";
-import { float } from "./wgsl.js";
+import { float } from "./wgsl-text.js";
 
 /** Bytes of a row's choice: the class as u32, the log-probability as f32. */
 export const CHOICE_BYTES = 8;

@@ -198,7 +198,6 @@ export class Slots {
     }
   }
 
-  // eslint-disable-next-line max-params -- a slot's choice in two numbers, millions of times
   private grow(task: Task, slot: number, index: number, logProbability: number): void {
     if (index > EOS || !(logProbability <= 0)) {
       throw unavailable(

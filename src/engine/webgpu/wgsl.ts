@@ -9,6 +9,7 @@ import type { Kernel } from "./plan.js";
 import { ENDED } from "./plan.js";
 import type { PlanNode } from "./record.js";
 import { elements } from "./record.js";
+import { elementOf, float, indexOf, range } from "./wgsl-text.js";
 
 export interface Shader {
   readonly code: string;
@@ -74,18 +75,23 @@ class ShaderText {
       `vec4f(${[0, 1, 2, 3].map((lane) => (lane < Math.max(parts, perThread) ? value(lane) : "0.0")).join(", ")})`;
     const bias = this.weights.has(`${operation.weights}.bias`) ? this.weight(`${operation.weights}.bias`) : undefined;
     const start = bias === undefined ? "vec4f()" : lanes((lane) => `K[${bias}u + ${channelOf(lane)}]`);
-    const input = this.call(from[0]!);
-    // No branch and one copy of each: drivers unroll short loops themselves, but SwiftShader needs minutes to compile
-    // nine inlined copies of a reading with branches.
-    const load = `fn load(b: u32, c: u32, y: i32, x: i32) -> f32 {
+    // Channels that lie side by side are read one source after the other, so that no reading has to ask whose they are:
+    // SwiftShader needs minutes to compile inlined copies of a reading with branches, and a step is mostly readings.
+    const sources = depthwise ? [{ node: from[0]!, start: 0 }] : this.sourcesOf(from[0]!);
+    const loads = sources.map(
+      (source, at) => `fn load${at}(b: u32, c: u32, y: i32, x: i32) -> f32 {
   let isInside = y >= 0 && x >= 0 && y < ${inHeight} && x < ${inWidth};
-  return select(0.0, ${input}(b, c, u32(clamp(y, 0, ${inHeight - 1})), u32(clamp(x, 0, ${inWidth - 1}))), isInside);
-}`;
-    const reading = depthwise
-      ? range(LANES)
-          .map((lane) => `near[i][${lane}] = load(b, ${channelOf(lane)}, y, x + i32(i));`)
-          .join(" ")
-      : "near[i] = load(b, ci, y, x + i32(i));";
+  let value = ${this.call(source.node)}(b, c, u32(clamp(y, 0, ${inHeight - 1})), u32(clamp(x, 0, ${inWidth - 1})));
+  return select(0.0, value, isInside);
+}`,
+    );
+    const readings = sources.map((_, at) =>
+      depthwise
+        ? range(LANES)
+            .map((lane) => `near[i][${lane}] = load${at}(b, ${channelOf(lane)}, y, x + i32(i));`)
+            .join(" ")
+        : `near[i] = load${at}(b, ci, y, x + i32(i));`,
+    );
     const products = range(size).flatMap((kx) => [
       `let w${kx} = V[at + ${kx}u];`,
       ...range(columns).map((t) => `a[${t}] += w${kx} * near[${t * stride + kx * dilation}];`),
@@ -104,14 +110,18 @@ class ShaderText {
     .join(", ")});
   var near: array<${depthwise ? "vec4f" : "f32"}, ${span}>;
   let x = i32(tile) * ${columns * stride} - ${before};
-  for (var ci = 0u; ci < ${depthwise ? 1 : inputs}u; ci++) {
+  ${sources
+    .map(
+      ({ node: source, start: first }, at) => `for (var ci = 0u; ci < ${depthwise ? 1 : source.shape[0]}u; ci++) {
     for (var ky = 0u; ky < ${size}u; ky++) {
       let y = i32(row) * ${stride} - ${before} + i32(ky) * ${dilation};
-      let at = ((group * ${depthwise ? 1 : inputs}u + ci) * ${size}u + ky) * ${size}u;
-      for (var i = 0u; i < ${span}u; i++) { ${reading} }
+      let at = ((group * ${depthwise ? 1 : inputs}u + ${first}u + ci) * ${size}u + ky) * ${size}u;
+      for (var i = 0u; i < ${span}u; i++) { ${readings[at]!} }
       ${products.join("\n      ")}
     }
-  }
+  }`,
+    )
+    .join("\n  ")}
   for (var t = 0u; t < ${columns}u; t++) { finish(b, o0, row, tile * ${columns}u + t, a[t]); }
 }
 fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
@@ -130,7 +140,16 @@ fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
       taps: size * size,
       parts,
     });
-    return this.shader(`${load}\n${main}`, vectors, (batch) => [Math.ceil(total / THREADS), 1, batch]);
+    return this.shader(`${loads.join("\n")}\n${main}`, vectors, (batch) => [Math.ceil(total / THREADS), 1, batch]);
+  }
+
+  /** What a concatenation that is not in memory is made of, and the first channel of each. */
+  private sourcesOf(node: PlanNode): { readonly node: PlanNode; readonly start: number }[] {
+    let start = 0;
+    return (node.operation.kind !== "concat" || this.kernel.reads.includes(node) ? [node] : node.from).map((part) => ({
+      node: part,
+      start: (start += part.shape[0]) - part.shape[0],
+    }));
   }
 
   dense(node: PlanNode): Shader {
@@ -378,23 +397,4 @@ export function packKernels(
     }
   }
   return packed;
-}
-
-function indexOf({ shape: [channels, height, width] }: PlanNode): string {
-  return `((b * ${channels}u + c) * ${height}u + y) * ${width}u + x`;
-}
-
-/** Element of a node's buffer. */
-function elementOf({ operation }: PlanNode): string {
-  if (operation.kind !== "input") return "f32";
-  return { float: "f32", index: "i32", pixels: "u32" }[operation.type];
-}
-
-export function float(value: number): string {
-  const text = String(Math.fround(value));
-  return /[.e]/.test(text) ? text : `${text}.0`;
-}
-
-function range(count: number): number[] {
-  return Array.from({ length: count }, (_, at) => at);
 }
