@@ -7,7 +7,7 @@
  * the good one without an error.
  */
 import type { FileHandle } from "node:fs/promises";
-import { constants, copyFile, mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { constants, copyFile, lstat, mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { cannotWrite, PolyrnnError, reasonOf } from "../errors.js";
 
@@ -21,6 +21,7 @@ const encoder = new TextEncoder();
 export class AtomicFile {
   readonly #partial: string;
   #handle: FileHandle | undefined;
+  #isWritten = false;
   /**
    * Encoded text that waits for the disk. One buffer for the life of the file: buffers lie outside V8's heap, where 64
    * MB of garbage can gather before it is collected.
@@ -98,9 +99,11 @@ export class AtomicFile {
     await this.#flush();
     await this.#guard(async (handle) => {
       await handle.sync();
+      if (!(await this.#isOurs(handle))) throw takenOver(this.path);
       await handle.close();
       this.#handle = undefined;
       await rename(this.#partial, this.path);
+      this.#isWritten = true;
     });
   }
 
@@ -110,11 +113,22 @@ export class AtomicFile {
     this.#handle = undefined;
     this.#pieceLength = 0;
     try {
+      if (this.#isWritten) return;
+      const isOurs = handle === undefined || (await this.#isOurs(handle));
       await handle?.close();
-      await rm(this.#partial, { force: true });
+      if (isOurs) await rm(this.#partial, { force: true });
     } catch (error) {
       throw toWriteError(this.path, error);
     }
+  }
+
+  /** False when another process has begun to write the same file: what has the name now is its, and half of a file. */
+  async #isOurs(handle: FileHandle): Promise<boolean> {
+    const [ours, named] = await Promise.all([
+      handle.stat({ bigint: true }),
+      lstat(this.#partial, { bigint: true }).catch(() => undefined), // renaming says what is wrong
+    ]);
+    return named === undefined || (named.ino === ours.ino && named.dev === ours.dev);
   }
 
   async #flush(): Promise<void> {
@@ -132,6 +146,13 @@ export class AtomicFile {
       throw toWriteError(this.path, error);
     }
   }
+}
+
+function takenOver(path: string): PolyrnnError {
+  return cannotWrite(
+    `${path}: expected to be the only one to write this file, but another process has begun to write it as well`,
+    "Let that one end, then run the command again; or name another place.",
+  );
 }
 
 /**

@@ -14,6 +14,13 @@ export const GALLERY_FILE = "gallery.html";
 /** Decisions of people, made by `polyrnn review`; no other command writes there. */
 export const REVIEW_FILE = "review.ndjson";
 
+/** Names the process at work in an output folder, while one is (runs/lock.ts). */
+export const LOCK_FILE = "run.lock";
+/** Held for the moment in which a lock of a dead process is replaced, so that two runs cannot both replace it. */
+export const TAKEOVER_FILE = "run.lock.takeover";
+/** What a killed process may leave of its lock: no content of a folder. */
+export const LOCK_FILES: readonly string[] = [LOCK_FILE, TAKEOVER_FILE];
+
 /** Folders `annotate` makes in its output folder. */
 export const OUTPUT_FOLDERS = ["cityscapes", "labelme", "masks", "overlays", "yolo-seg"] as const;
 

@@ -13,6 +13,7 @@ import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { cannotWrite, EXIT, invalidData, PolyrnnError, reasonOf } from "../errors.js";
 import { PARTIAL_SUFFIX, writeAtomic } from "../files/atomic-file.js";
+import { LOCK_FILES } from "../files/run-layout.js";
 import { DEFAULT_ARCHITECTURES, describeNetwork } from "../network/build.js";
 import type { Normalization } from "../network/tensor-ops.js";
 import { VGG16_BLOCKS } from "../network/vgg16.js";
@@ -169,7 +170,7 @@ function imported(
 }
 
 /** What a killed import leaves: the card comes last, and makes a model of the folder. */
-const OWN_LEFTOVERS = [WEIGHTS_FILE + PARTIAL_SUFFIX, CARD_FILE + PARTIAL_SUFFIX];
+const OWN_LEFTOVERS = [WEIGHTS_FILE + PARTIAL_SUFFIX, CARD_FILE + PARTIAL_SUFFIX, ...LOCK_FILES];
 
 /** @param out an existing folder, empty but for what a killed import left @throws E_OUT_NOT_EMPTY; E_WRITE */
 export async function writeModelFolder(

@@ -5,11 +5,13 @@
  * Events only make answers come early: they are lost when Redis loses its data or trims its stream. What counts is the
  * state of a job, which is polled.
  */
-import { count } from "../count.js";
+import { setTimeout as wait } from "node:timers/promises";
 import type { JobsOptions } from "bullmq";
-import { Job as BullJob, Queue, QueueEvents } from "bullmq";
+import { Queue } from "bullmq";
+import { count } from "../count.js";
 import { parseForeignJson } from "../foreign.js";
 import { queueReason } from "./address.js";
+import { readEvents, readField, readMembers } from "./bounded-reads.js";
 import type { QueueConnection } from "./connection.js";
 import { KEY_PREFIX, queueNameOf } from "./connection.js";
 import type { PlannedJob } from "./plan-jobs.js";
@@ -41,11 +43,17 @@ export interface JobEvents {
 interface Wires {
   readonly connection: QueueConnection;
   readonly queue: Queue;
-  readonly events: QueueEvents;
-  readonly listener: QueueConnection["client"];
 }
 
+/** How soon a new event is seen, milliseconds. */
+const EVENTS_MS = 50;
+/** After an error, as long as jobs are polled anyway. */
+const EVENTS_RETRY_MS = 1000;
+/** Events read at once, and bytes of a result that is taken from one; a longer result is read when its job is polled. */
+const EVENTS_STEP = { most: 100, longest: 1 << 18 };
+
 export class JobBoard {
+  private isClosed = false;
   private constructor(
     private readonly wires: Wires,
     private readonly priority: number,
@@ -63,21 +71,28 @@ export class JobBoard {
       prefix: KEY_PREFIX,
       streams: { events: { maxLen: MOST_EVENTS } },
     });
-    // A connection of its own: reading the stream blocks it.
-    const listener = connection.client.duplicate();
-    listener.on("error", () => undefined); // the main connection has the same trouble and reports it
-    const events = new QueueEvents(queueNameOf(model), { connection: listener, prefix: KEY_PREFIX });
-    queue.on("error", () => undefined);
-    events.on("error", () => undefined);
-    events.on("completed", ({ jobId, returnvalue }) => {
-      listeners.ended(jobId, returnvalue);
-    });
-    events.on("failed", ({ jobId }) => {
-      listeners.ended(jobId);
-    });
-    const board = new JobBoard({ connection, queue, events, listener }, priority);
+    queue.on("error", () => undefined); // `ask` reports it
+    const board = new JobBoard({ connection, queue }, priority);
     await connection.ask(queue.waitUntilReady());
+    void board.follow(listeners);
     return board;
+  }
+
+  /** BullMQ's own reader takes events of any size and number, and ends at the first that is not JSON. Never throws. */
+  private async follow(listeners: JobEvents): Promise<void> {
+    const { connection, queue } = this.wires;
+    let last: string | undefined;
+    while (!this.isClosed) {
+      try {
+        const events = await readEvents(connection, queue.keys["events"]!, last, EVENTS_STEP);
+        last = events.last;
+        for (const { id, result } of events.ended) listeners.ended(id, result);
+        if (events.ended.length === 0) await wait(EVENTS_MS, undefined, { ref: false });
+      } catch {
+        // Polling has the same trouble and reports it, or goes without events.
+        await wait(EVENTS_RETRY_MS, undefined, { ref: false });
+      }
+    }
   }
 
   /** A job that is on the queue already stays as it is. */
@@ -98,20 +113,24 @@ export class JobBoard {
     if (state === "delayed") return { kind: "delayed" };
     if (state !== "completed" && state !== "failed") return { kind: "open" };
     if (state === "failed") return { kind: "failed", why: await readReason(queue, id, connection) };
-    const text = await readField(queue, id, "returnvalue", connection);
+    const text = await readField(connection, queue.toKey(id), "returnvalue", MOST_FIELD_BYTES);
     if (text === undefined) {
       await this.remove([id]); // gone meanwhile
       return { kind: "lost" };
     }
-    return { kind: "done", value: parsed(text) };
+    return { kind: "done", value: typeof text === "number" ? tooLong(text) : parsed(text) };
   }
 
   /** Ends the wait for a retry: the worker whose clock set its time may be gone, and clocks differ. */
   async promote(id: string): Promise<void> {
     const { connection, queue } = this.wires;
-    const job = await readJob(queue, id, connection);
     // It fails where the wait ended by itself meanwhile.
-    await connection.ask((job?.promote() ?? Promise.resolve()).catch(() => undefined));
+    await connection.ask(
+      queue
+        .getBackend()
+        .promote(id)
+        .catch(() => undefined),
+    );
   }
 
   /** Jobs that a worker holds stay. */
@@ -131,46 +150,37 @@ export class JobBoard {
   /** Ids of all jobs that no worker holds and whose id begins with `start`. */
   async find(start: string): Promise<readonly string[]> {
     const { connection, queue } = this.wires;
-    // Ids only: the jobs of others may be of any size, and need not be JSON.
-    const ids = await connection.ask(queue.getRanges(["waiting", "prioritized", "delayed", "completed", "failed"]));
-    return ids.filter((id) => id.startsWith(start));
+    const ids: string[] = [];
+    for (const kind of ["wait", "paused", "prioritized", "delayed", "completed", "failed"]) {
+      for (let first = 0; ;) {
+        const { seen, names } = await readMembers(connection, queue.keys[kind]!, { first, last: Infinity, start });
+        if (seen === 0) break;
+        first += seen;
+        ids.push(...names);
+      }
+    }
+    return ids;
   }
 
   /** Closes without waiting for a server that may be gone. */
   close(): void {
-    const { queue, events, listener } = this.wires;
-    events.close().catch(() => undefined);
-    queue.close().catch(() => undefined);
-    listener.disconnect();
+    this.isClosed = true;
+    this.wires.queue.close().catch(() => undefined);
   }
 }
 
 /** Bytes of one field of a job that are read; the largest result of ours has some 6 MB. */
-const MOST_FIELD_BYTES = 1 << 26;
+export const MOST_FIELD_BYTES = 1 << 26;
+
+type Asking = Pick<QueueConnection, "client" | "ask">;
 
 /** What stands in place of a text that is too long to be read: no result of ours, and no reason of ours. */
 const tooLong = (bytes: number): string => `text of ${count(bytes, "byte")}, which was not read`;
 
-/** How long a field is is asked first: anyone who reaches the server can write there. */
-async function readField(
-  queue: Queue,
-  id: string,
-  field: string,
-  { client, ask }: Pick<QueueConnection, "client" | "ask">,
-): Promise<string | undefined> {
-  const key = queue.toKey(id);
-  const bytes = await ask(client.hstrlen(key, field));
-  if (bytes > MOST_FIELD_BYTES) return tooLong(bytes);
-  return (await ask(client.hget(key, field))) ?? undefined;
-}
-
 /** Why a job was set aside, in short. */
-export async function readReason(
-  queue: Queue,
-  id: string,
-  connection: Pick<QueueConnection, "client" | "ask">,
-): Promise<string> {
-  return queueReason((await readField(queue, id, "failedReason", connection)) ?? "it gave no reason");
+export async function readReason(queue: Queue, id: string, connection: Asking): Promise<string> {
+  const text = await readField(connection, queue.toKey(id), "failedReason", MOST_FIELD_BYTES);
+  return queueReason(typeof text === "number" ? tooLong(text) : (text ?? "it gave no reason"));
 }
 
 /** A result as BullMQ gives it, parsed or as text. What is no JSON is no result, and is refused as the text it is. */
@@ -184,27 +194,20 @@ export function parsed(value: unknown): unknown {
 }
 
 /**
- * A whole job as BullMQ keeps it.
+ * What a job was enqueued with.
  * @returns undefined when there is none of that id, when it is not JSON, or when it is too large to be one of ours
  */
 export async function readJob(
   queue: Queue,
   id: string,
-  { client, ask }: Pick<QueueConnection, "client" | "ask">,
-): Promise<BullJob | undefined> {
-  const key = queue.toKey(id);
-  const bytes = await ask(
-    Promise.all(
-      ["data", "opts", "returnvalue", "failedReason", "stacktrace"].map((field) => client.hstrlen(key, field)),
-    ),
-  );
-  if (bytes.some((length) => length > MOST_FIELD_BYTES)) return undefined;
-  return ask(BullJob.fromId(queue, id).catch(notJson));
-}
-
-/** For a `catch`: BullMQ parses what it reads, and a job of somebody else need not be JSON. */
-function notJson(error: unknown): undefined {
-  if (!(error instanceof SyntaxError)) throw error;
+  connection: Asking,
+): Promise<{ readonly data: unknown; readonly options: unknown } | undefined> {
+  const read = async (field: string): Promise<unknown> => {
+    const text = await readField(connection, queue.toKey(id), field, MOST_FIELD_BYTES);
+    return typeof text === "string" ? parsed(text) : undefined;
+  };
+  const [data, options] = [await read("data"), await read("opts")];
+  return data === undefined ? undefined : { data, options };
 }
 
 export function optionsOf(jobId: string, attempts: number, priority: number): JobsOptions {

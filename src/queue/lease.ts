@@ -14,6 +14,10 @@ import { KEY_PREFIX } from "./connection.js";
 const LEASE_LIVES_MS = 10_000;
 const RENEW_MS = 2_500;
 const POLL_MS = 250;
+/** What PTTL answers for a key without a time to live. */
+const NEVER_EXPIRES = -1;
+/** Bytes of a lease that are read; ours are far shorter. */
+const LONGEST_HOLDER = 10_000;
 
 export const LEASE_PATTERN = `${KEY_PREFIX}:run:*`;
 
@@ -43,11 +47,15 @@ export class Lease {
     const key = `${KEY_PREFIX}:run:${run}`;
     const holder = JSON.stringify({ run, host: hostname(), pid: process.pid, token: randomUUID() });
     let last = Infinity;
+    // A key of somebody else may live for ever, or for years.
+    const until = performance.now() + 2 * LEASE_LIVES_MS;
     for (;;) {
       if ((await connection.ask(connection.client.set(key, holder, "PX", LEASE_LIVES_MS, "NX"))) === "OK")
         return new Lease(connection, key, holder);
       const left = await connection.ask(connection.client.pttl(key));
-      if (left > last) throw inUse(run, await connection.ask(connection.client.get(key)));
+      const isTooLong = left === NEVER_EXPIRES || left > LEASE_LIVES_MS || performance.now() > until;
+      if (left > last || isTooLong)
+        throw inUse(run, await connection.ask(connection.client.getrange(key, 0, LONGEST_HOLDER)));
       if (last === Infinity)
         note("another coordinator had this run a moment ago; waiting for at most 10 s to see whether it is alive");
       last = left;

@@ -1,9 +1,9 @@
 /** What an operator does with the queues of a Redis server: look, pause, resume, drain, retry failed jobs. */
-import type { Job as BullJob } from "bullmq";
 import { Queue } from "bullmq";
 import { EXIT, PolyrnnError } from "../errors.js";
 import { cutText } from "../foreign.js";
 import type { RedisAddress } from "./address.js";
+import { readMembers } from "./bounded-reads.js";
 import type { QueueConnection } from "./connection.js";
 import { connectToQueue, KEY_PREFIX, queueNameOf } from "./connection.js";
 import { JOB_NAME, optionsOf, readJob, readReason } from "./job-board.js";
@@ -36,6 +36,8 @@ export interface QueueStatus {
   readonly queues: readonly ModelQueue[];
   /** Coordinators at work, as "process 4711 on box". */
   readonly coordinators: readonly string[];
+  /** Present when the server names more models than are read: queues of others were neither shown nor touched. */
+  readonly isCut?: true;
 }
 
 export const QUEUE_ACTIONS = ["status", "pause", "resume", "drain", "retry-failed"] as const;
@@ -56,7 +58,7 @@ export async function operateQueue(
 ): Promise<QueueStatus & { readonly touched: number }> {
   const connection = await connectToQueue({ ...options, afterwards: "Then run the command again." });
   try {
-    const models = await listModels(connection);
+    const { models, isWhole } = await listModels(connection);
     const coordinators = (await valuesOf(connection, LEASE_PATTERN)).map(nameOf);
     if (action === "drain" && coordinators.length > 0) {
       throw new PolyrnnError(
@@ -79,7 +81,16 @@ export async function operateQueue(
       touched += await act(action, queue, connection);
       queues.push(await look(model, queue, connection, workers));
     }
-    return { version: 1, type: "queue-status", server: connection.address.shown, queues, coordinators, touched };
+    const server = connection.address.shown;
+    return {
+      version: 1,
+      type: "queue-status",
+      server,
+      queues,
+      coordinators,
+      ...(isWhole ? {} : { isCut: true as const }),
+      touched,
+    };
   } finally {
     connection.close();
   }
@@ -100,37 +111,55 @@ async function act(action: QueueAction, queue: Queue, connection: QueueConnectio
       const before = await ask(queue.getJobCountByTypes("waiting", "prioritized", "delayed"));
       await ask(queue.drain(true));
       // Results and failures of runs that nobody waits for are removed as well.
-      const cleaned = [...(await ask(queue.clean(0, 0, "completed"))), ...(await ask(queue.clean(0, 0, "failed")))];
-      return before + cleaned.length;
+      return before + (await clean("completed", queue, connection)) + (await clean("failed", queue, connection));
     }
     case "retry-failed":
       return retryFailed(queue, connection);
   }
 }
 
+/** In steps, because the answer names every job. @returns how many were removed */
+async function clean(kind: "completed" | "failed", queue: Queue, { ask }: QueueConnection): Promise<number> {
+  let cleaned = 0;
+  for (;;) {
+    const ids = await ask(queue.clean(0, CHUNK, kind));
+    if (ids.length === 0) return cleaned;
+    cleaned += ids.length;
+  }
+}
+
 /** Failed jobs are enqueued anew, because BullMQ keeps the count of workers that died on a job it moves back. */
 async function retryFailed(queue: Queue, connection: QueueConnection): Promise<number> {
   const { ask } = connection;
-  const ids = await ask(queue.getRanges(["failed"], 0, CHUNK - 1));
-  let count = 0;
-  for (const id of ids) {
-    // One by one, so that a job that is not JSON, or very large, spoils no other.
-    const job = await readJob(queue, id, connection);
-    const data: unknown = job?.data;
-    // It would be rejected again; what is written back is ours, field for field.
-    if (job?.id === undefined || checkJob(data) !== undefined) continue;
-    const { attempts } = data as Job;
-    await ask(job.remove());
-    await ask(queue.add(JOB_NAME, data as Job, optionsOf(job.id, attempts, priorityOf(job))));
-    count++;
+  let [count, left] = [0, await ask(queue.getFailedCount())];
+  // Those that stay, because they are not ours, are passed over; those that fail again come after the last.
+  for (let kept = 0; left > 0;) {
+    const { seen, names } = await readMembers(connection, queue.keys["failed"]!, {
+      first: kept,
+      last: kept + left - 1,
+    });
+    if (seen === 0) break;
+    left -= seen;
+    kept += seen;
+    for (const id of names) {
+      // One by one, so that a job that is not JSON, or very large, spoils no other.
+      const job = await readJob(queue, id, connection);
+      // It would be rejected again; what is written back is ours, field for field.
+      if (job === undefined || checkJob(job.data) !== undefined) continue;
+      const data = job.data as Job;
+      await ask(queue.remove(id));
+      await ask(queue.add(JOB_NAME, data, optionsOf(id, data.attempts, priorityOf(job.options))));
+      count++;
+      kept--;
+    }
   }
   return count;
 }
 
 /** As BullMQ takes it. */
-function priorityOf({ opts }: BullJob): number {
-  const { priority } = opts;
-  return Number.isInteger(priority) && priority! >= 0 && priority! <= 2 ** 21 ? priority! : 0;
+function priorityOf(options: unknown): number {
+  const { priority } = (options ?? {}) as { priority?: unknown };
+  return Number.isInteger(priority) && Number(priority) >= 0 && Number(priority) <= 2 ** 21 ? Number(priority) : 0;
 }
 
 async function look(
@@ -143,7 +172,8 @@ async function look(
   const counts = await ask(queue.getJobCounts("waiting", "prioritized", "active", "delayed", "failed", "completed"));
   const of = (state: string): number => counts[state] ?? 0;
   const failedJobs: { id: string; reason: string }[] = [];
-  for (const id of await ask(queue.getRanges(["failed"], 0, LISTED_FAILURES - 1)))
+  const { names } = await readMembers(connection, queue.keys["failed"]!, { first: 0, last: LISTED_FAILURES - 1 });
+  for (const id of names)
     failedJobs.push({ id: cutText(id, 100), reason: cutText(await readReason(queue, id, connection), 300) });
   return {
     ...model,

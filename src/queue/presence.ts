@@ -4,6 +4,7 @@
  */
 import { cutText, parseForeignJson } from "../foreign.js";
 import type { QueueConnection } from "./connection.js";
+import { readFields, readValues } from "./bounded-reads.js";
 import { KEY_PREFIX } from "./connection.js";
 import type { WorkerCard } from "./job.js";
 import { checkWorkerCard } from "./job.js";
@@ -38,13 +39,26 @@ export interface NamedModel {
   readonly modelName: string;
 }
 
-/** Models that ever had a job or a worker on this server, by name. */
-export async function listModels(connection: QueueConnection): Promise<readonly NamedModel[]> {
-  const found = await connection.ask(connection.client.hgetall(MODELS_KEY));
-  return Object.entries(found)
+/** More than any server of ours has: each model ever used there has one line. */
+const MOST_MODELS = 1000;
+const LONGEST_MODEL_NAME = 200;
+/** Hex digits of a model's hash. */
+const HASH_DIGITS = 64;
+
+/**
+ * Models that ever had a job or a worker on this server, by name.
+ * @returns isWhole: false when there are more than are read
+ */
+export async function listModels(
+  connection: QueueConnection,
+): Promise<{ readonly models: readonly NamedModel[]; readonly isWhole: boolean }> {
+  const limits = { name: HASH_DIGITS, longest: 4 * LONGEST_MODEL_NAME, most: MOST_MODELS };
+  const { fields, isWhole } = await readFields(connection, MODELS_KEY, limits);
+  const models = [...fields]
     .filter(([model]) => /^[0-9a-f]{64}$/.test(model))
-    .map(([model, modelName]) => ({ model, modelName: cutText(modelName, 200) }))
+    .map(([model, modelName]) => ({ model, modelName: cutText(modelName, LONGEST_MODEL_NAME) }))
     .sort((a, b) => (a.modelName < b.modelName ? -1 : 1));
+  return { models, isWhole };
 }
 
 /** Workers alive now. Cards that are not ours are left out. */
@@ -58,24 +72,9 @@ const LONGEST_VALUE = 10_000;
 /** Keys that are looked at; the server may be anyone's, and hold any number. */
 const MOST_KEYS = 10_000;
 
-/** Values of all keys of a pattern, read in steps that do not block the server. Longer values are cut, and so damaged. */
+/** Values of all keys of a pattern; longer ones are cut, and so damaged. */
 export async function valuesOf(connection: QueueConnection, pattern: string): Promise<readonly string[]> {
-  const { client } = connection;
-  const values: string[] = [];
-  let cursor = "0";
-  do {
-    const [next, keys] = await connection.ask(client.scan(cursor, "MATCH", pattern, "COUNT", 1000));
-    cursor = next;
-    const reads = keys.map((key) => client.getrange(key, 0, LONGEST_VALUE).catch(wrongKind));
-    values.push(...(await connection.ask(Promise.all(reads))).filter((value) => value !== ""));
-  } while (cursor !== "0" && values.length < MOST_KEYS);
-  return values;
-}
-
-/** A list or a hash under a name of ours is somebody else's. */
-function wrongKind(error: unknown): string {
-  if (error instanceof Error && error.message.startsWith("WRONGTYPE")) return "";
-  throw error;
+  return readValues(connection, pattern, { longest: LONGEST_VALUE + 1, most: MOST_KEYS });
 }
 
 function parseCard(text: string): WorkerCard[] {

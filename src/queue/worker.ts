@@ -10,7 +10,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
-import type { Job as BullJob } from "bullmq";
+import type { Job as BullJob, WorkerOptions as BullOptions } from "bullmq";
 import { Queue, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import { count } from "../count.js";
 import { Gate } from "../crop/gate.js";
@@ -33,6 +33,7 @@ import type { MetricsEndpoint } from "./metrics.js";
 import { serveMetrics, WorkerMetrics } from "./metrics.js";
 import { cutJob, predictJob } from "./predict-job.js";
 import { hideWorker, RENEW_CARD_MS, showWorker } from "./presence.js";
+import { workerBackend } from "./worker-backend.js";
 import { WorkerImages } from "./worker-images.js";
 
 export interface WorkerOptions extends FetchLimits {
@@ -164,7 +165,7 @@ class JobWorker {
         this.trouble.add(error);
       });
     }, RENEW_CARD_MS);
-    const worker = new Worker(queueNameOf(model.hash), (job, token) => this.process(job, token), {
+    const settings: BullOptions = {
       connection: taker,
       prefix: KEY_PREFIX,
       name: this.id,
@@ -175,7 +176,9 @@ class JobWorker {
       runRetryDelay: RETRY_MS,
       drainDelay: 1,
       ...(options.rate === undefined ? {} : { limiter: { max: options.rate, duration: 1000 } }),
-    });
+    };
+    const process = (job: BullJob, token?: string): Promise<JobResult> => this.process(job, token);
+    const worker = new Worker(queueNameOf(model.hash), process, settings, workerBackend(connection));
     worker.on("error", (error) => {
       this.trouble.add(error);
     });

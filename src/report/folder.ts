@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { count } from "../count.js";
 import { cannotWrite, PolyrnnError, reasonOf, usageError } from "../errors.js";
 import { makeFolder, removeLeftovers, toWriteError, writeAtomic } from "../files/atomic-file.js";
+import { LOCK_FILES } from "../files/run-layout.js";
 import { folderNotEmpty, realPathOf, takeBackFolder } from "../files/folders.js";
 
 export const REPORT_JSON = "report.json";
@@ -41,18 +42,32 @@ export function defaultReportFolder(predictions: string): string {
   return join(dirname(predictions), "polyrnn-eval");
 }
 
+/** A folder to write a report in. */
+export interface ReadyReportFolder {
+  /**
+   * For when there will be no report: a folder that was empty, or that a kill had left, holds none of its files then,
+   * and one that was not there is gone.
+   */
+  takeBack(): Promise<void>;
+  /** Lets others write there. */
+  release(): Promise<void>;
+}
+
 /**
  * Makes the folder ready; `finishReportFolder` ends what begins here.
  * @param inputs files that are never written over
- * @returns what to call when there will be no report: a folder that was empty, or that a kill had left, holds none of
- *   its files then, and one that was not there is gone
- * @throws E_USAGE when an input is one of the files to be written; E_OUT_NOT_EMPTY without `force`; E_WRITE
+ * @param options force: replace an earlier report; lock: keeps others out of a folder that exists
+ * @throws E_USAGE when an input is one of the files to be written; E_OUT_NOT_EMPTY without `force`; E_WRITE;
+ *   whatever the lock throws
  */
 export async function prepareReportFolder(
   out: string,
   inputs: readonly string[],
-  force: boolean,
-): Promise<() => Promise<void>> {
+  {
+    force,
+    lock,
+  }: { readonly force: boolean; readonly lock: (out: string) => Promise<Pick<ReadyReportFolder, "release">> },
+): Promise<ReadyReportFolder> {
   const own = await Promise.all(OWN_FILES.map((name) => realPathOf(join(out, name))));
   for (const input of inputs) {
     if (own.includes(await realPathOf(input))) {
@@ -62,20 +77,26 @@ export async function prepareReportFolder(
       );
     }
   }
+  const made = await makeFolder(out);
+  const held = await lock(out);
   try {
-    const made = await makeFolder(out);
     await removeLeftovers(out, [UNFINISHED_FILE]);
     const isUnfinished = (await readdir(out)).includes(UNFINISHED_FILE);
     if (isUnfinished) await removeLeftovers(out, OWN_FILES);
-    const names = await readdir(out);
+    const names = (await readdir(out)).filter((name) => !LOCK_FILES.includes(name));
     // Without the file that is written last, what was begun is no report.
     const isCutOff = isUnfinished && !names.includes(REPORT_JSON) && names.every((name) => OWN_FILES.includes(name));
     if (names.length > 0 && !isCutOff && !force) throw notEmpty(out, names);
     await writeAtomic(join(out, UNFINISHED_FILE), UNFINISHED_TEXT);
     // An earlier report is replaced file by file, and stays where there is no new one.
     const written = names.length > 0 && !isCutOff ? [UNFINISHED_FILE] : OWN_FILES;
-    return () => takeBackFolder(out, made, written);
+    return {
+      // The lock goes last, so that nobody else has begun there before.
+      takeBack: () => takeBackFolder(out, made, [...written, ...LOCK_FILES]),
+      release: () => held.release(),
+    };
   } catch (error) {
+    await held.release();
     if (error instanceof PolyrnnError) throw error;
     throw cannotWrite(
       `--out ${out}: cannot make or read the output folder: ${reasonOf(error)}`,

@@ -19,12 +19,13 @@ import { folderNotEmpty, isInside, realPathOf } from "../files/folders.js";
 import {
   GALLERY_FILE,
   JOURNAL_FILE,
+  LOCK_FILES,
   OUTPUT_FOLDERS,
   REVIEW_FILE,
   RUN_FILE,
   SUMMARY_FILE,
 } from "../files/run-layout.js";
-import { LOCK_FILE, RunLock, TAKEOVER_FILE } from "./lock.js";
+import { RunLock } from "./lock.js";
 
 /** Everything `annotate` may write into its folder; `--force` removes these and nothing else. */
 const OWN_FILES = [
@@ -89,7 +90,7 @@ export async function prepareRunFolder(options: RunFolderOptions, note: (line: s
 
 async function clearRunFolder(options: RunFolderOptions): Promise<ReadyFolder["mode"]> {
   try {
-    const names = (await readdir(options.out)).filter((name) => name !== LOCK_FILE && name !== TAKEOVER_FILE);
+    const names = (await readdir(options.out)).filter((name) => !LOCK_FILES.includes(name));
     if (names.includes(JOURNAL_FILE) && options.resume && !options.force) return "resume";
     // What a run leaves that was killed before its first line.
     const others = names.filter((name) => !(options.resume && name === JOURNAL_FILE + PARTIAL_SUFFIX));

@@ -17,18 +17,20 @@ import { setTimeout as wait } from "node:timers/promises";
 import { EXIT, PolyrnnError } from "../errors.js";
 import { toWriteError } from "../files/atomic-file.js";
 import { readRegularFile } from "../files/regular-file.js";
-import { JOURNAL_FILE } from "../files/run-layout.js";
+import { cutText } from "../foreign.js";
+import { JOURNAL_FILE, LOCK_FILE, TAKEOVER_FILE } from "../files/run-layout.js";
 import { sealLine, unsealLine } from "./journal.js";
 import type { Life, ProcessIdentity } from "./process-life.js";
 import { identifyThisProcess, lifeOf, readProcessIdentity } from "./process-life.js";
 
-export const LOCK_FILE = "run.lock";
-/** Held for the moment in which a lock of a dead process is replaced, so that two runs cannot both replace it. */
-export const TAKEOVER_FILE = "run.lock.takeover";
-
 /** A lock is created and then written; one that stays empty for longer belongs to a process that was killed. */
 const EMPTY_WAIT_MS = 100;
 const ATTEMPTS = 20;
+
+/** Of commands with --resume. */
+export const AGAIN_RESUMED = "run again with --resume";
+/** Of those without. */
+const AGAIN_ANEW = "run the command again";
 
 export class RunLock {
   private constructor(
@@ -37,11 +39,12 @@ export class RunLock {
   ) {}
 
   /**
-   * @param out  an existing folder
-   * @param note receives a line when the lock of a dead process is taken over
+   * @param out   an existing folder
+   * @param note  receives a line when the lock of a dead process is taken over
+   * @param again how the work is taken up once a lock that cannot be judged is deleted
    * @throws E_OUT_IN_USE when another run is at work there, naming it; E_WRITE when the folder cannot be written
    */
-  static async take(out: string, note: (line: string) => void): Promise<RunLock> {
+  static async take(out: string, note: (line: string) => void, again = AGAIN_RESUMED): Promise<RunLock> {
     const path = join(out, LOCK_FILE);
     const content = newContent();
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -52,8 +55,9 @@ export class RunLock {
         await wait(EMPTY_WAIT_MS);
         continue;
       }
-      if (found.kind === "held" && found.life !== "dead") throw await inUse(out, path, found.holder, found.life);
-      if (found.kind === "foreign") throw await inUse(out, path, undefined, "elsewhere");
+      if (found.kind === "held" && found.life !== "dead")
+        throw await inUse({ out, path, again }, found.life, found.holder);
+      if (found.kind === "foreign") throw await inUse({ out, path, again }, "elsewhere");
       if (await replace(path, found.text, content)) {
         note(
           found.kind === "held"
@@ -64,13 +68,37 @@ export class RunLock {
       }
       await wait(EMPTY_WAIT_MS);
     }
-    throw await inUse(out, path, undefined, "elsewhere");
+    throw await inUse({ out, path, again }, "elsewhere");
   }
 
   /** Removes the lock, unless another one has taken its place. */
   async release(): Promise<void> {
     if ((await readText(this.path)) === this.content) await removeFile(this.path);
   }
+}
+
+/**
+ * Keeps every other run out of a folder that exists, for the time of a task.
+ * @param again see `RunLock.take`
+ * @throws as `RunLock.take`; whatever the task throws
+ */
+export async function withFolderLock<T>(
+  folder: string,
+  note: (line: string) => void,
+  task: () => Promise<T>,
+  again = AGAIN_ANEW,
+): Promise<T> {
+  const lock = await RunLock.take(folder, note, again);
+  try {
+    return await task();
+  } finally {
+    await lock.release();
+  }
+}
+
+/** @returns what keeps others out of a folder, for who makes folders ready and does not know runs */
+export function lockFolder(note: (line: string) => void): (folder: string) => Promise<RunLock> {
+  return (folder) => RunLock.take(folder, note, AGAIN_ANEW);
 }
 
 type FoundLock =
@@ -152,16 +180,20 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-async function inUse(
-  out: string,
-  path: string,
-  holder: ProcessIdentity | undefined,
-  life: Life,
-): Promise<PolyrnnError> {
+/** A folder that is taken, its lock, and how to go on once that is deleted. */
+interface Taken {
+  readonly out: string;
+  readonly path: string;
+  readonly again: string;
+}
+
+async function inUse({ out, path, again }: Taken, life: Life, holder?: ProcessIdentity): Promise<PolyrnnError> {
   const journal = await stat(join(out, JOURNAL_FILE)).catch(() => undefined);
-  const grew = journal === undefined ? "" : `; its journal last grew at ${journal.mtime.toISOString()}`;
+  // A time that is no date of JavaScript's is possible on some disks.
+  const isDated = journal !== undefined && !Number.isNaN(journal.mtime.getTime());
+  const grew = isDated ? `; its journal last grew at ${journal.mtime.toISOString()}` : "";
   const who = holder === undefined ? "a lock that cannot be read" : nameOf(holder);
-  const advice = `When that run is certainly over, delete ${path} and run again with --resume.`;
+  const advice = `When that run is certainly over, delete ${path} and ${again}.`;
   return new PolyrnnError(
     `--out ${out}: expected a folder no other run is writing to, received one in use by ${who}${grew}`,
     "E_OUT_IN_USE",
@@ -173,5 +205,5 @@ async function inUse(
 }
 
 function nameOf({ pid, host, startedAt }: ProcessIdentity): string {
-  return `process ${pid} on ${host}, started ${startedAt}`;
+  return `process ${pid} on ${cutText(host, 100)}, started ${cutText(startedAt, 100)}`;
 }

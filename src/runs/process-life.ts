@@ -23,7 +23,10 @@ export interface ProcessIdentity {
   readonly startTick?: string;
 }
 
-/** elsewhere: on another machine or in another container, where its number means nothing here. */
+/**
+ * elsewhere: on another machine or in another container, where its number means nothing here; or a process of that
+ * number is here, and whether it is the one cannot be told.
+ */
 export type Life = "alive" | "dead" | "elsewhere";
 
 /** Clocks are adjusted and uptime is rounded: only a start well before the boot counts as before it. */
@@ -71,7 +74,9 @@ export function lifeOf(other: ProcessIdentity): Life {
     if (other.boot !== self.boot) return "dead";
     if (other.namespace !== self.namespace) return "elsewhere";
   } else if (Date.parse(other.startedAt) < Date.now() - uptime() * 1000 - BOOT_MARGIN_MS) {
-    return "dead";
+    // Probably a number that was given out again. A clock that was put forward looks the same, so the time alone proves
+    // nothing.
+    return hasProcess(other.pid) ? "elsewhere" : "dead";
   }
   if (other.startTick !== undefined && self.startTick !== undefined)
     return startTickOf(other.pid) === other.startTick ? "alive" : "dead";

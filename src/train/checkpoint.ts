@@ -172,6 +172,17 @@ function isSums(value: unknown): value is Sums {
   );
 }
 
+/** A file of somebody else may hold a text, or a time before it began. */
+function isAmount(value: unknown): boolean {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
+}
+
+function isBest(value: unknown): boolean {
+  if (value === undefined) return true;
+  const { step, iou } = Object(value) as { step?: unknown; iou?: unknown };
+  return isAmount(step) && isAmount(iou);
+}
+
 async function readState(place: string): Promise<StateFile> {
   const path = join(place, STATE_FILE);
   let bytes: Buffer;
@@ -197,6 +208,8 @@ async function readState(place: string): Promise<StateFile> {
       state.step < 0 ||
       state.metricsBytes < 0 ||
       state.metricsBytes > MOST_METRICS_BYTES ||
+      !isAmount(state.seconds) ||
+      !isBest(state.best) ||
       !isSums(state.sums)
     ) {
       throw new Error("a field is missing or not sound");

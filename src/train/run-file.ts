@@ -2,10 +2,11 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { invalidData, missingInput, reasonOf } from "../errors.js";
-import { makeFolder, removeLeftovers, writeAtomic } from "../files/atomic-file.js";
+import { removeLeftovers, writeAtomic } from "../files/atomic-file.js";
 import { whyNotJson } from "../files/recognize.js";
 import { readRegularFile } from "../files/regular-file.js";
 import { folderNotEmpty } from "../files/folders.js";
+import { LOCK_FILES } from "../files/run-layout.js";
 import { parseForeignJson } from "../foreign.js";
 import type { TrainOptions } from "./options.js";
 import type { StartWeights } from "./start-weights.js";
@@ -51,11 +52,10 @@ export function clearLeftovers(folder: string): Promise<void> {
   return removeLeftovers(folder, OWN_FILES);
 }
 
-/** Makes the folder. @throws E_OUT_NOT_EMPTY when there is something in it, E_WRITE */
+/** @param out a folder that exists @throws E_OUT_NOT_EMPTY when there is something in it, E_WRITE */
 export async function prepareFolder(out: string): Promise<void> {
-  await makeFolder(out);
   await clearLeftovers(out); // of a killed process; without a whole file, nothing was begun
-  const [name] = await readdir(out);
+  const name = (await readdir(out)).find((found) => !LOCK_FILES.includes(found));
   if (name === undefined) return;
   throw folderNotEmpty(
     `${out}: expected an empty folder but there is ${name} in it`,

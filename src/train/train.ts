@@ -12,7 +12,9 @@ import { count } from "../count.js";
 import type { TrainingDevice } from "../engine/open-trainer.js";
 import { openTrainingDevice } from "../engine/open-trainer.js";
 import type { Trainer } from "../engine/trainer.js";
+import { makeFolder } from "../files/atomic-file.js";
 import { frozenPrefix } from "../network/weights.js";
+import { AGAIN_RESUMED, withFolderLock } from "../runs/lock.js";
 import type { LoopState } from "./checkpoint.js";
 import { checkFits, readCheckpoint } from "./checkpoint.js";
 import { checkOverlap } from "./data/overlap.js";
@@ -53,21 +55,29 @@ export async function train(options: TrainOptions, events: TrainEvents = {}, hos
   const network = await networkToTrain(settled);
   const start = await startWeights(network, settled);
   checkFreeze(network, settled);
-  await prepareFolder(folder);
-  return withData(
-    settled,
-    host,
-    async (training, validation) => {
-      const run = {
-        options: settled,
-        data: dataFound(training, validation),
-        start: { description: start.description, ...(start.sha256 && { sha256: start.sha256 }) },
-      };
-      await writeRun(folder, run);
-      return runLoop({ folder, run, network, device, start, training, validation, events, host });
-    },
-    events,
-  );
+  await makeFolder(folder);
+  return alone(folder, events, async () => {
+    await prepareFolder(folder);
+    return withData(
+      settled,
+      host,
+      async (training, validation) => {
+        const run = {
+          options: settled,
+          data: dataFound(training, validation),
+          start: { description: start.description, ...(start.sha256 && { sha256: start.sha256 }) },
+        };
+        await writeRun(folder, run);
+        return runLoop({ folder, run, network, device, start, training, validation, events, host });
+      },
+      events,
+    );
+  });
+}
+
+/** Two processes that train in one folder would overwrite each other's checkpoints. */
+function alone<T>(folder: string, events: TrainEvents, task: () => Promise<T>): Promise<T> {
+  return withFolderLock(folder, (line) => void events.note?.(line), task, AGAIN_RESUMED);
 }
 
 /**
@@ -80,7 +90,16 @@ export async function resumeTraining(
   host: TrainHost = {},
 ): Promise<RunEnded> {
   const place = resolve(folder);
-  const { options, data, start: begun } = await readRun(place);
+  const run = await readRun(place);
+  return alone(place, events, () => resumeIn(place, run, events, host));
+}
+
+async function resumeIn(
+  place: string,
+  { options, data, start: begun }: TrainingRun,
+  events: TrainEvents,
+  host: TrainHost,
+): Promise<RunEnded> {
   checkOptions(options);
   await clearLeftovers(place);
   const checkpoint = await readCheckpoint(place);

@@ -3,6 +3,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
+import { sealLine } from "../../src/runs/journal.js";
+import { RunLock } from "../../src/runs/lock.js";
+import { identifyThisProcess } from "../../src/runs/process-life.js";
 import { useFolder } from "../evaluate/small-dataset.js";
 import { memoryTerminal } from "./memory-terminal.js";
 
@@ -17,6 +20,45 @@ async function polyrnn(...words: string[]): Promise<{ code: number; stderr: stri
   const code = await run(words, terminal);
   return { code, stderr: terminal.stderr.text };
 }
+
+/** Commands that write a folder, which is the last word. Those that write runs: test/runs/lock.test.ts. */
+const WRITERS: Readonly<Record<string, readonly string[]>> = {
+  evaluate: ["evaluate", BOXES, "--truth", BOXES, "--out"],
+  "simulate-clicks": ["simulate-clicks", IMAGES, "--truth", BOXES, "--model", TINY, "--limit", "1", "--out"],
+  export: ["export", TINY, "--out"],
+};
+
+describe.each(Object.entries(WRITERS))("%s", (_, words) => {
+  test("refuses a folder that another process writes to, and leaves it as it is", async () => {
+    const out = join(folder.path, "out");
+    mkdirSync(out);
+    const lock = await RunLock.take(out, () => undefined);
+    const before = readFileSync(join(out, "run.lock"));
+    const { code, stderr } = await polyrnn(...words, out);
+    expect(code, stderr).toBe(73);
+    expect(stderr).toContain(
+      `expected a folder no other run is writing to, received one in use by process ${process.pid}`,
+    );
+    expect(readdirSync(out)).toEqual(["run.lock"]);
+    expect(readFileSync(join(out, "run.lock")).equals(before)).toBe(true);
+    await lock.release();
+  });
+});
+
+test.each(["evaluate", "export"])(
+  "%s takes over the lock of a process that was killed, and leaves none",
+  async (name) => {
+    const out = join(folder.path, "out");
+    mkdirSync(out);
+    const identity = { ...identifyThisProcess(), pid: 2 ** 22 + 1, startTick: "1" };
+    for (const file of ["run.lock", "run.lock.takeover"])
+      writeFileSync(join(out, file), `${sealLine({ type: "lock", ...identity })}\n`);
+    const { code, stderr } = await polyrnn(...WRITERS[name]!, out);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain("ended without a word; taking over");
+    expect(readdirSync(out).filter((file) => file.startsWith("run.lock"))).toEqual([]);
+  },
+);
 
 describe("export", () => {
   test("replaces an earlier export only when asked to", async () => {

@@ -48,6 +48,20 @@ describe("a file written at once", () => {
     expect(await readFile(join(folder.path, "a.json"), "utf8")).toBe("new");
   });
 
+  test("is not taken from another writer that has begun it as well: one of the two is refused, and neither half is kept", async () => {
+    const path = join(folder.path, "a.json");
+    const first = await AtomicFile.open(path);
+    await first.write("first");
+    const second = await AtomicFile.open(path);
+    await second.write("half of");
+    await expect(first.commit()).rejects.toThrow(/a\.json: expected to be the only one to write this file/u);
+    await first.abort();
+    await second.write(" the second");
+    await second.commit();
+    expect(await readFile(path, "utf8")).toBe("half of the second");
+    expect(await readdir(folder.path)).toEqual(["a.json"]);
+  });
+
   test("a full disk leaves the older file as it was", async (context) => {
     const path = join(folder.path, "a.json");
     await writeAtomic(path, "old");
@@ -142,11 +156,11 @@ describe("a file written as a stream", () => {
   });
 
   test("abort names the file when even removing fails", async () => {
-    const file = await AtomicFile.open(join(folder.path, "a"));
+    const file = await AtomicFile.open(join(folder.path, "in/a"));
     await file.writeBytes(Uint8Array.of(1));
     const { rm } = await import("node:fs/promises");
-    await rm(join(folder.path, "a.partial"));
-    await mkdir(join(folder.path, "a.partial"));
-    await expect(file.abort()).rejects.toThrow(join(folder.path, "a"));
+    await rm(join(folder.path, "in"), { recursive: true });
+    await writeFile(join(folder.path, "in"), "");
+    await expect(file.abort()).rejects.toThrow(join(folder.path, "in/a"));
   });
 });

@@ -18,17 +18,20 @@ test.runIf(process.platform === "linux")("folders of the dead go, those of the l
   };
   const { pid, startTick } = identifyThisProcess();
   const dead = basename(own).replace(`-${pid}-${startTick}-`, `-${pid}-1-`);
-  const leaves = [make(dead), make("polyrnn-worker-AbCdEf", 30), make("polyrnn-worker-00000000-1-1-AbCdEf", 30)];
+  const [, , host, boot, container] = basename(own).split("-");
+  const ofEarlierStart = `polyrnn-worker-${host}-00000000-${container}-${pid}-${startTick}-AbCdEf`;
+  const leaves = [make(dead), make(ofEarlierStart)];
   const stays = [
-    make(basename(own)),
-    make("polyrnn-worker-00000000-1-1-ZZZZZZ"),
-    make("polyrnn-worker-Abcdef"),
+    make(basename(own), 1e6),
+    make(`polyrnn-worker-00000000-${boot}-${container}-1-1-ZZZZZZ`, 1e6),
+    make(`polyrnn-worker-${host}-${boot}-00000000-1-1-ZZZZZZ`, 1e6),
+    make("polyrnn-worker-Abcdef", 30),
     make("polyrnn-worker-mine", 30),
     make("other", 30),
   ];
   symlinkSync(parent, join(parent, dead.replace(/......$/, "linked")));
   try {
-    expect(await removeLeftFolders(parent)).toBe(3);
+    expect(await removeLeftFolders(parent)).toBe(2);
     expect(leaves.filter(existsSync)).toEqual([]);
     expect(stays.filter(existsSync)).toEqual(stays);
   } finally {

@@ -19,6 +19,12 @@ import { checkReport } from "./check-report.js";
 import { HOSTILE_NAMES, sampleReport } from "./sample-report.js";
 import { annotation, evaluateFiles, useFolder, writeCoco } from "../evaluate/small-dataset.js";
 
+/** What keeps others out is looked at in test/cli/output-folders.test.ts. */
+function prepare(out: string, inputs: readonly string[], force: boolean): ReturnType<typeof prepareReportFolder> {
+  const lock = (): Promise<{ release: () => Promise<void> }> => Promise.resolve({ release: () => Promise.resolve() });
+  return prepareReportFolder(out, inputs, { force, lock });
+}
+
 const folder = useFolder();
 const CAR = annotation(11, 10, 10, 20, 10);
 
@@ -111,32 +117,32 @@ test("a report that GitHub would refuse for its size is replaced by a line that 
 test("the report goes beside the predictions; a folder with something in it needs --force, which keeps what is not a report's", async () => {
   const out = defaultReportFolder(join(folder.path, "annotations.json"));
   expect(out).toBe(join(folder.path, "polyrnn-eval"));
-  await prepareReportFolder(out, [], false);
-  await prepareReportFolder(out, [], false);
+  await prepare(out, [], false);
+  await prepare(out, [], false);
   writeFileSync(join(out, "notes.txt"), "mine");
-  await expect(prepareReportFolder(out, [], false)).rejects.toMatchObject({
+  await expect(prepare(out, [], false)).rejects.toMatchObject({
     code: "E_OUT_NOT_EMPTY",
     exitCode: 73,
     message: expect.stringContaining("notes.txt") as string,
   });
-  const takeBack = await prepareReportFolder(out, [], true);
-  await takeBack();
+  const ready = await prepare(out, [], true);
+  await ready.takeBack();
   expect(readdirSync(out)).toEqual(["notes.txt"]);
 });
 
 test("what a killed report has left is no report: it is replaced", async () => {
   const out = join(folder.path, "killed");
-  await prepareReportFolder(out, [], false); // and the process is killed
+  await prepare(out, [], false); // and the process is killed
   for (const name of ["instances.csv.partial", "clicks.csv.partial", "report.json.partial"])
     writeFileSync(join(out, name), "half");
-  await prepareReportFolder(out, [], false);
+  await prepare(out, [], false);
   expect(readdirSync(out)).toEqual(["report.unfinished"]);
   for (const name of ["instances.csv", "automatic.json", "report.md", "report.html.partial"])
     writeFileSync(join(out, name), "cut off before report.json");
-  await prepareReportFolder(out, [], false);
+  await prepare(out, [], false);
   for (const theirs of ["report.json", "notes.txt.partial"]) {
     writeFileSync(join(out, theirs), "{}");
-    await expect(prepareReportFolder(out, [], false)).rejects.toMatchObject({ code: "E_OUT_NOT_EMPTY" });
+    await expect(prepare(out, [], false)).rejects.toMatchObject({ code: "E_OUT_NOT_EMPTY" });
     rmSync(join(out, theirs));
   }
 });
@@ -146,7 +152,7 @@ test("files of people stay, also where they have the names of a report's", async
   mkdirSync(out);
   for (const name of ["instances.csv", "report.md", "report.json.partial"]) {
     writeFileSync(join(out, name), "mine");
-    await expect(prepareReportFolder(out, [], false)).rejects.toMatchObject({ code: "E_OUT_NOT_EMPTY" });
+    await expect(prepare(out, [], false)).rejects.toMatchObject({ code: "E_OUT_NOT_EMPTY" });
     expect(readFileSync(join(out, name), "utf8")).toBe("mine");
     expect(readdirSync(out)).toEqual([name]);
     rmSync(join(out, name));
@@ -155,11 +161,11 @@ test("files of people stay, also where they have the names of a report's", async
 
 test("a report that fails takes back what it began, and a whole one says that it is whole", async () => {
   const out = join(folder.path, "begun", "deep");
-  const takeBack = await prepareReportFolder(out, [], false);
+  const ready = await prepare(out, [], false);
   writeFileSync(join(out, "instances.csv"), "");
-  await takeBack();
+  await ready.takeBack();
   expect(existsSync(join(folder.path, "begun"))).toBe(false);
-  await prepareReportFolder(out, [], false);
+  await prepare(out, [], false);
   writeFileSync(join(out, "report.json"), "{}");
   await finishReportFolder(out);
   expect(readdirSync(out)).toEqual(["report.json"]);
@@ -171,13 +177,13 @@ test("an input is never written over, also when it is reached through a link", a
   const input = join(out, "report.json");
   writeFileSync(input, "[]");
   symlinkSync(out, join(folder.path, "link"));
-  await expect(prepareReportFolder(join(folder.path, "link"), [input], true)).rejects.toMatchObject({ exitCode: 2 });
+  await expect(prepare(join(folder.path, "link"), [input], true)).rejects.toMatchObject({ exitCode: 2 });
   expect(readFileSync(input, "utf8")).toBe("[]");
 });
 
 test.skipIf(process.getuid?.() === 0)("a folder that may not be written is said to be one", async () => {
   chmodSync(folder.path, 0o500);
-  await expect(prepareReportFolder(join(folder.path, "out"), [], false)).rejects.toMatchObject({ exitCode: 73 });
+  await expect(prepare(join(folder.path, "out"), [], false)).rejects.toMatchObject({ exitCode: 73 });
   expect(existsSync(join(folder.path, "out"))).toBe(false);
   chmodSync(folder.path, 0o700);
 });

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { sealLine, unsealLine } from "../../src/runs/journal.js";
 import type { ProcessIdentity } from "../../src/runs/process-life.js";
 import { identifyThisProcess, lifeOf } from "../../src/runs/process-life.js";
@@ -174,7 +174,25 @@ describe("a process", () => {
 
   test("from before the machine was started is dead where the kernel tells no more than its number", () => {
     const { pid, host } = identifyThisProcess();
-    expect(lifeOf({ pid, host, startedAt: "2001-01-01T00:00:00.000Z" })).toBe("dead");
+    expect(lifeOf({ pid: 2 ** 22 + 1, host, startedAt: "2001-01-01T00:00:00.000Z" })).toBe("dead");
     expect(lifeOf({ pid, host, startedAt: new Date().toISOString() })).toBe("alive");
+  });
+
+  test.each([
+    { why: "years ahead", now: Date.now() + 1e12 },
+    { why: "years behind", now: Date.now() - 1e12 },
+    { why: "at its beginning", now: 0 },
+  ])("that lives is never taken for dead when the clock is put $why", async ({ now }) => {
+    const { child, identity } = await otherProcess();
+    const { pid, host, startedAt } = identity;
+    const clock = vi.spyOn(Date, "now").mockReturnValue(now);
+    try {
+      expect(lifeOf(identity)).toBe("alive");
+      expect(lifeOf({ pid, host, startedAt })).not.toBe("dead");
+      await endOf(child);
+      expect([lifeOf(identity), lifeOf({ pid, host, startedAt })]).toEqual(["dead", "dead"]);
+    } finally {
+      clock.mockRestore();
+    }
   });
 });

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { TrainerState } from "../../src/engine/trainer.js";
@@ -77,3 +77,14 @@ test("a checkpoint that was never fetched is named as what it is", async () => {
     hint: "Fetch the file itself with: git lfs pull",
   });
 });
+
+test.each([{ seconds: -1 }, { seconds: "1" }, { seconds: null }, { best: { step: 1, iou: "0.5" } }, { best: null }])(
+  "times and scores of a state that no run wrote are refused: %j",
+  async (change) => {
+    const folder = temporaryFolder();
+    await writeCheckpoint(folder, state, { sums: NO_SUMS, metricsBytes: 0, seconds: 0 });
+    const path = join(folder, "checkpoint", "state.json");
+    writeFileSync(path, JSON.stringify({ ...(JSON.parse(readFileSync(path, "utf8")) as object), ...change }));
+    await expect(readCheckpoint(folder)).rejects.toThrow("a field is missing or not sound");
+  },
+);

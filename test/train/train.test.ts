@@ -7,6 +7,7 @@ import { PolyrnnError } from "../../src/errors.js";
 import { loadModel } from "../../src/model/model.js";
 import { serializeSafetensors } from "../../src/model/safetensors.js";
 import { loadTfjs } from "../../src/engine/tfjs/load.js";
+import { RunLock } from "../../src/runs/lock.js";
 import { readCheckpoint } from "../../src/train/checkpoint.js";
 import type { MetricsLine, RunStarted } from "../../src/train/events.js";
 import type { TrainOptions } from "../../src/train/options.js";
@@ -47,6 +48,22 @@ const undisturbed = (() => {
       return out;
     })());
 })();
+
+test("a folder that another process trains in is refused before anything in it is touched, new or resumed", async () => {
+  const out = join(home, "taken");
+  mkdirSync(out);
+  const lock = await RunLock.take(out, () => undefined);
+  const open = (): never => expect.unreachable("nothing is trained");
+  const device = { device: "cpu", version: "none", openTrainer: open, openEngine: open } as const;
+  const run = { formatVersion: 3, type: "training", options: { ...SMALL, out }, data: {}, start: {} };
+  writeFileSync(join(out, "run.json"), JSON.stringify(run));
+  writeFileSync(join(out, "model.json.partial"), "of the run under way");
+  const before = readdirSync(out);
+  for (const attempt of [train({ ...SMALL, out }, {}, { device }), resumeTraining(out, {}, { device })])
+    expect(await failureOf(attempt)).toMatchObject({ code: "E_OUT_IN_USE", exitCode: 73 });
+  expect(readdirSync(out)).toEqual(before);
+  await lock.release();
+});
 
 describe.skipIf(!("tf" in loaded))("a training run", () => {
   test("leaves a model folder whose card says data, recipe, seed, steps, scores and hashes, and nothing half-written", async () => {

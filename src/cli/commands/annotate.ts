@@ -273,7 +273,11 @@ export const annotateCommand = defineCommand<AnnotateFlags>({
       // What the study throws leaves the run as it is: its files are whole by now.
       const { runStudy } = await import("../click-study.js");
       const asked = await toAskedStudy(flags, thresholds);
-      const study = await runStudy(asked, terminal, signal, progressOptions);
+      const { withFolderLock } = await import("../../runs/lock.js");
+      const note = (line: string): void => {
+        say([line]);
+      };
+      const study = await withFolderLock(flags.out, note, () => runStudy(asked, terminal, signal, progressOptions));
       say(study.messages);
       clicks = study.summary;
     }

@@ -36,6 +36,7 @@ interface EvaluateFlags extends JsonOption, ConfigOption {
   readonly truth: string;
   readonly images?: string;
   readonly compare: readonly string[];
+  readonly oracle: readonly string[];
   readonly out?: string;
   readonly failUnder?: number;
   readonly groupBy: string;
@@ -70,6 +71,13 @@ const evaluateTable = {
     describe: "Image folder; also gives the image sizes that the ground truth lacks",
   },
   compare: { ...compareRow, group: "common" },
+  oracle: {
+    type: "list",
+    placeholder: "NAME",
+    group: "advanced",
+    default: [],
+    describe: "Show what the truth's first vertex, single steps, mask map or grid would gain: first,steps,map,grid",
+  },
   out: {
     type: "text",
     placeholder: "DIR",
@@ -146,7 +154,8 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
     const options = await toEvaluateOptions(flags);
     const out = flags.out ?? defaultReportFolder(options.predictions);
     const compared = options.compare.flatMap((comparison) => (comparison.kind === "file" ? [comparison.path] : []));
-    const takeBack = await prepareReportFolder(out, [options.predictions, flags.truth, ...compared], flags.force);
+    const { lockFolder } = await import("../../runs/lock.js");
+    const inputs = [options.predictions, flags.truth, ...compared];
     const progress = showProgress(terminal.stderr, {
       quiet: flags.quiet,
       verbose: false,
@@ -163,6 +172,7 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
         progress.progress({ finished: seen, total, failed: 0, finishedNow: seen });
       },
     };
+    const folder = await prepareReportFolder(out, inputs, { force: flags.force, lock: lockFolder(note) });
     let evaluation: Evaluation;
     let written: readonly string[];
     try {
@@ -174,10 +184,11 @@ export const evaluateCommand = defineCommand<EvaluateFlags>({
       const stepSummary = stepSummaryFile(terminal.env);
       if (stepSummary !== undefined) await appendStepSummary(stepSummary, evaluation);
     } catch (error) {
-      await takeBack();
+      await folder.takeBack();
       throw error;
     } finally {
       progress.end();
+      await folder.release();
     }
     const { summarizeEvaluation } = await import("../../report/summary.js");
     const summary = summarizeEvaluation(evaluation.report, { out, written }, flags.failUnder);
@@ -218,7 +229,7 @@ async function evaluateInto(
 
 async function toEvaluateOptions(flags: EvaluateFlags): Promise<EvaluateOptions> {
   const { parseGroupBy } = await import("../../evaluate/groups.js");
-  const { parseComparisons, locateComparisons } = await import("../../evaluate/methods/open-methods.js");
+  const { parseComparisons, parseOracles, locateComparisons } = await import("../../evaluate/methods/open-methods.js");
   const { predictionsAt } = await import("../../evaluate/methods/prediction-file.js");
   const { truth, images, rasterizer, matchBy, minArea, context, seed, boxesAre } = flags;
   return {
@@ -231,6 +242,7 @@ async function toEvaluateOptions(flags: EvaluateFlags): Promise<EvaluateOptions>
     ...(boxesAre !== undefined && { boxesAre }),
     ...(images !== undefined && { images }),
     compare: await locateComparisons(parseComparisons(flags.compare)),
+    oracles: parseOracles(flags.oracle),
     groupBy: parseGroupBy(flags.groupBy),
     ...(matchBy !== undefined && { matchBy }),
     ...(context !== undefined && { context }),

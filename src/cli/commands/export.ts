@@ -70,13 +70,18 @@ export const exportCommand = defineCommand<ExportFlags>({
     const { makeFolder } = await import("../../files/atomic-file.js");
     const { loadModel } = await import("../../model/model.js");
     const { checkExport } = await import("../../predict/check-export.js");
+    const { withFolderLock } = await import("../../runs/lock.js");
+    const { LOCK_FILES } = await import("../../files/run-layout.js");
     await refuseTakenFolder(out, force);
     const model = await loadModel(name);
     const made = await makeFolder(out);
-    const files = await exportOnnx(model, out).catch(async (error: unknown) => {
-      const { takeBackFolder } = await import("../../files/folders.js");
-      if (!force) await takeBackFolder(out, made, EXPORTED_FILES);
-      throw error;
+    const files = await withFolderLock(out, say, async () => {
+      await refuseTakenFolder(out, force); // somebody else may have written there meanwhile
+      return exportOnnx(model, out).catch(async (error: unknown) => {
+        const { takeBackFolder } = await import("../../files/folders.js");
+        if (!force) await takeBackFolder(out, made, [...EXPORTED_FILES, ...LOCK_FILES]);
+        throw error;
+      });
     });
     say("running the files and comparing them with the model");
     const engine = await openOnnxEngine(model, { device: "cpu" });
@@ -110,7 +115,8 @@ async function refuseTakenFolder(out: string, force: boolean): Promise<void> {
   const { EXPORTED_FILES } = await import("../../engine/onnx/export.js");
   const { PARTIAL_SUFFIX, toWriteError } = await import("../../files/atomic-file.js");
   const { folderNotEmpty } = await import("../../files/folders.js");
-  const own: readonly string[] = EXPORTED_FILES.flatMap((name) => [name, name + PARTIAL_SUFFIX]);
+  const { LOCK_FILES } = await import("../../files/run-layout.js");
+  const own: readonly string[] = [...EXPORTED_FILES.flatMap((name) => [name, name + PARTIAL_SUFFIX]), ...LOCK_FILES];
   const names = await readdir(out).catch((error: unknown) => {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code === "ENOENT" || code === "ENOTDIR") return []; // making the folder says what is wrong

@@ -82,7 +82,7 @@ function actionMessages(action: QueueAction, touched: number): string[] {
 
 const HEAD = ["model", "state", "waiting", "active", "delayed", "failed", "completed", "workers"];
 
-function statusMessages({ server, queues, coordinators }: QueueStatus): string[] {
+function statusMessages({ server, queues, coordinators, isCut }: QueueStatus): string[] {
   if (queues.length === 0) return [`${server}: no queue; nothing was ever handed out here and no worker was there`];
   const lines = aligned([HEAD, ...queues.map(rowOf)]);
   for (const { workers, failedJobs } of queues) {
@@ -93,6 +93,8 @@ function statusMessages({ server, queues, coordinators }: QueueStatus): string[]
     for (const { id, reason } of failedJobs) lines.push(`set aside: job ${id}: ${reason}`);
   }
   for (const coordinator of coordinators) lines.push(`coordinator: ${coordinator}`);
+  if (isCut === true)
+    lines.push(`only ${count(queues.length, "queue")}: the server names more models than were ever used on one`);
   return lines;
 }
 

@@ -242,7 +242,11 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
     const paint = paintFor(terminal.stderr, terminal.env, flags.color);
     const { runStudy } = await import("../click-study.js");
     const { summary, messages, failed } = await withReview(flags.reviewed, say, async (review) => {
-      const takeBack = await prepareReportFolder(out, [inputs.truth, ...compared], flags.force);
+      const { lockFolder } = await import("../../runs/lock.js");
+      const folder = await prepareReportFolder(out, [inputs.truth, ...compared], {
+        force: flags.force,
+        lock: lockFolder(say),
+      });
       const asked = {
         source: inputs.source,
         simulate: review === undefined ? simulate : { ...simulate, review },
@@ -255,10 +259,12 @@ export const simulateClicksCommand = defineCommand<SimulateClicksFlags>({
         verbose,
         paint,
         now: () => terminal.now(),
-      }).catch(async (error: unknown) => {
-        await takeBack();
-        throw error;
-      });
+      })
+        .catch(async (error: unknown) => {
+          await folder.takeBack();
+          throw error;
+        })
+        .finally(() => folder.release());
     });
     for (const line of messages) say(line);
     if (flags.json) await writeJsonLine(terminal.stdout, summary);

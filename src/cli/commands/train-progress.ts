@@ -4,7 +4,6 @@
  */
 import { count } from "../../count.js";
 import { PolyrnnError } from "../../errors.js";
-import type { RunLock } from "../../runs/lock.js";
 import type {
   LossParts,
   RunEnded,
@@ -215,14 +214,11 @@ export interface PreparedRun {
   /** The folder as it was typed. */
   readonly typed: string;
   readonly options: TrainOptions;
-  /** Held already; absent: taken when the run starts. */
-  readonly lock?: RunLock;
 }
 
-/** Shows progress, prints JSON lines, writes the page, and keeps other runs out of the folder. */
+/** Shows progress, prints JSON lines, writes the page. */
 export class RunReporter implements TrainEvents {
   #run: RunStarted | undefined;
-  #lock: RunLock | undefined;
   hasPage = false;
   /** Step of the last checkpoint that was written. */
   checkpointStep: number | undefined;
@@ -232,18 +228,10 @@ export class RunReporter implements TrainEvents {
     private readonly progress: TrainProgress,
     private readonly prepared: PreparedRun,
     private readonly isJson: boolean,
-  ) {
-    this.#lock = prepared.lock;
-  }
+  ) {}
 
   async started(run: RunStarted): Promise<void> {
     this.#run = run;
-    if (this.#lock === undefined) {
-      const { RunLock } = await import("../../runs/lock.js");
-      this.#lock = await RunLock.take(run.folder, (line) => {
-        this.note(line);
-      });
-    }
     await this.progress.started(run);
     await this.#writeJson({
       version: 1,
@@ -277,10 +265,6 @@ export class RunReporter implements TrainEvents {
 
   note(text: string): void {
     void this.progress.note(text);
-  }
-
-  async release(): Promise<void> {
-    await this.#lock?.release();
   }
 
   /** A page that cannot be written is no reason to end a run of hours. */

@@ -333,7 +333,6 @@ export const trainCommand = defineCommand<TrainFlags>({
       throw withCheckpointHint(error, reporter, run);
     } finally {
       progress.end();
-      await reporter.release();
     }
     if (!flags.quiet) {
       for (const line of endedMessages(ended, run.typed, reporter.hasPage))
@@ -358,9 +357,7 @@ async function prepareRun(flags: TrainFlags, note: (line: string) => void): Prom
   const folder = resolve(flags.resume);
   const { options } = await readRun(folder);
   await refuseContradictions(flags, folder, options);
-  // Two processes that resume the same run would overwrite each other's checkpoints.
-  const { RunLock } = await import("../../runs/lock.js");
-  return { isResumed: true, folder, typed: flags.resume, options, lock: await RunLock.take(folder, note) };
+  return { isResumed: true, folder, typed: flags.resume, options };
 }
 
 /** Adds to the hint of an error in the middle of a run where it can be resumed. */
