@@ -137,7 +137,7 @@ function adapterLines({ name, driver, isSoftware, limits, memoryBound }: Adapter
   return [
     `adapter ${printable(name)}, driver ${printable(driver)}${isSoftware ? ", computes on the CPU" : ""}`,
     `limits: ${mebibytes(limits.bindingBytes)} per binding, ${mebibytes(limits.bufferBytes)} per buffer, ` +
-      `${count(limits.buffersPerKernel, "buffer")} per kernel, ${limits.workgroupBytes} bytes per workgroup; ` +
+      `${count(limits.buffersPerKernel, "buffer")} per kernel, ${count(limits.workgroupBytes, "byte")} per workgroup; ` +
       `${mebibytes(memoryBound)} are used at most`,
   ];
 }

@@ -1,4 +1,5 @@
 /** A plan on a device: pipelines, constants, and the memory between kernels. */
+import { count } from "../../count.js";
 import type { WeightedNetwork } from "../../model/model.js";
 import type { Gpu } from "./device.js";
 import type { Plan } from "./plan.js";
@@ -41,7 +42,7 @@ export class Program {
     const shaders = plan.kernels.map((kernel) => shaderOf(kernel, weights, tile));
     for (const { buffers } of shaders) {
       if (buffers.length + 2 > limit) {
-        throw new Error(`a kernel binds ${buffers.length + 2} buffers but the adapter allows ${limit}`);
+        throw new Error(`a kernel binds ${count(buffers.length + 2, "buffer")} but the adapter allows ${limit}`);
       }
     }
     // All at once: drivers compile on threads of their own.
