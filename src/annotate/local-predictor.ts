@@ -31,6 +31,8 @@ function usualPerSecond(model: Model, device: "cpu" | "webgpu" | "cuda", cores: 
   return device === "cpu" ? cores * USUAL_PER_SECOND.perCore : USUAL_PER_SECOND.gpu;
 }
 
+const ENGINE_WORDS = { wgsl: "with own kernels", onnxruntime: "through onnxruntime", tfjs: "through TensorFlow.js" };
+
 /**
  * @param open opens the decoder; benchmarks pass another than the device's own
  * @throws E_UNAVAILABLE when no engine works on the device
@@ -45,6 +47,12 @@ export async function openLocalPredictor(
   const { batchesAtOnce } = decoder;
   let isOpen = true;
   const usual = usualPerSecond(model, decoder.device, options.threads ?? countCores());
+  // Other devices are doctor's matter; whoever gets the second best of this one should know what would change that.
+  for (const { candidate, reason, fix } of passedOver) {
+    if (candidate.device === decoder.device) {
+      host.note(`not ${ENGINE_WORDS[candidate.engine]} on ${candidate.device}: ${reason}. ${fix}`);
+    }
+  }
   host.note(`drawing with ${model.card.name} on ${decoder.device} (${decoder.version})`);
   return {
     batchSize: decoder.device === "cpu" && batchesAtOnce > 1 ? BATCH_SIZE_OF_MANY : BATCH_SIZES[decoder.device],

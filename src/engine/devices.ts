@@ -1,16 +1,19 @@
 /**
  * Which engine computes on which device. `auto` takes the first that works, in this order: CUDA through TensorFlow.js,
- * CUDA through onnxruntime, WebGPU on hardware, the CPU through onnxruntime, the CPU through TensorFlow.js. Each one
- * passed over is reported with the reason and with what would change that.
+ * CUDA through onnxruntime, WebGPU on hardware through kernels of our own, the same through onnxruntime, the CPU through
+ * onnxruntime, the CPU through TensorFlow.js. Each one passed over is reported with the reason and with what would
+ * change that.
  *
  * Loading a library takes up to two seconds, so each is imported only when its turn comes. `auto` first looks for the
- * files that drivers make. POLYRNN_ENGINE=tfjs|onnxruntime leaves only one engine to choose from, for comparing them.
+ * files that drivers make. POLYRNN_ENGINE=wgsl|tfjs|onnxruntime leaves only one engine to choose from, for comparing
+ * them.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { reasonOf, unavailable, usageError } from "../errors.js";
+import { PolyrnnError, reasonOf, unavailable, usageError } from "../errors.js";
 import type { WeightedNetwork } from "../model/model.js";
 import type { DeviceName, Engine, EngineName } from "./engine.js";
+import type { AdapterReport } from "./webgpu/adapter.js";
 
 export type DeviceChoice = "auto" | DeviceName;
 
@@ -32,6 +35,7 @@ export interface PassedOver extends Obstacle {
 const ORDER: readonly Candidate[] = [
   { engine: "tfjs", device: "cuda" },
   { engine: "onnxruntime", device: "cuda" },
+  { engine: "wgsl", device: "webgpu" },
   { engine: "onnxruntime", device: "webgpu" },
   { engine: "onnxruntime", device: "cpu" },
   { engine: "tfjs", device: "cpu" },
@@ -114,14 +118,19 @@ export function openFirst<W extends object>(
 }
 
 /** What `polyrnn doctor` shows for one candidate. */
-export type ProbeReport = Candidate & ({ readonly works: true } | ({ readonly works: false } & Obstacle));
+export type ProbeReport = Candidate & { readonly adapter?: AdapterReport } & (
+    { readonly works: true } | ({ readonly works: false } & Obstacle)
+  );
 
 /** Tries every candidate, in the order of `auto`; the first that works is the one `auto` takes. */
 export async function probeDevices(): Promise<readonly ProbeReport[]> {
   const reports: ProbeReport[] = [];
   for (const candidate of candidatesFor("auto", forcedEngine())) {
     const obstacle = await probe(candidate, "auto");
-    reports.push(obstacle === undefined ? { ...candidate, works: true } : { ...candidate, works: false, ...obstacle });
+    const isThere = candidate.engine === "wgsl" && missingHardware(candidate.device) === undefined;
+    const adapter = isThere ? await knownAdapter() : undefined;
+    const known = { ...candidate, ...(adapter !== undefined && { adapter }) };
+    reports.push(obstacle === undefined ? { ...known, works: true } : { ...known, works: false, ...obstacle });
   }
   return reports;
 }
@@ -129,9 +138,9 @@ export async function probeDevices(): Promise<readonly ProbeReport[]> {
 function forcedEngine(): EngineName | undefined {
   const name = process.env["POLYRNN_ENGINE"];
   if (name === undefined || name === "") return undefined;
-  if (name === "tfjs" || name === "onnxruntime") return name;
+  if (name === "tfjs" || name === "onnxruntime" || name === "wgsl") return name;
   throw usageError(
-    `POLYRNN_ENGINE: expected tfjs or onnxruntime but received ${JSON.stringify(name.slice(0, 80))}`,
+    `POLYRNN_ENGINE: expected wgsl, tfjs or onnxruntime but received ${JSON.stringify(name.slice(0, 80))}`,
     "Correct or unset the environment variable.",
   );
 }
@@ -144,6 +153,13 @@ async function probe(
 ): Promise<Obstacle | undefined> {
   const missing = missingHardware(device);
   if (asked === "auto" && missing !== undefined) return missing;
+  // What says so is the package `webgpu`: onnxruntime would take the same adapter but cannot tell.
+  if (asked === "auto" && device === "webgpu" && (await knownAdapter())?.isSoftware === true) {
+    return {
+      reason: "the only adapter computes on the CPU",
+      fix: "Install the GPU's own driver with Vulkan support; --device webgpu also takes a software driver.",
+    };
+  }
   const obstacle = await tryDevice(engine, device, threads);
   if (obstacle === undefined || missing === undefined) return obstacle;
   // What doctor says comes first: nothing else helps without a driver.
@@ -152,6 +168,7 @@ async function probe(
 
 async function tryDevice(engine: EngineName, device: DeviceName, threads?: number): Promise<Obstacle | undefined> {
   try {
+    if (engine === "wgsl") return await probeKernels();
     return engine === "tfjs"
       ? await probeTfjs(device, threads)
       : await (await import("./onnx/probe.js")).probeOnnx(device);
@@ -162,6 +179,26 @@ async function tryDevice(engine: EngineName, device: DeviceName, threads?: numbe
       fix: "Run npm ci again on this machine.",
     };
   }
+}
+
+async function probeKernels(): Promise<Obstacle | undefined> {
+  const { describeAdapter } = await import("./webgpu/adapter.js");
+  try {
+    await describeAdapter();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof PolyrnnError)) throw error;
+    return { reason: error.message.replace(/^WebGPU: /, ""), fix: error.hint };
+  }
+}
+
+/** The adapter of the package `webgpu`; undefined without the package, or where it finds none. */
+async function knownAdapter(): Promise<AdapterReport | undefined> {
+  const { describeAdapter } = await import("./webgpu/adapter.js");
+  return describeAdapter().catch((error: unknown) => {
+    if (error instanceof PolyrnnError) return undefined; // the probe of the kernels says why
+    throw error;
+  });
 }
 
 async function probeTfjs(device: DeviceName, threads?: number): Promise<Obstacle | undefined> {
@@ -181,6 +218,15 @@ export async function openCandidate(
   model: WeightedNetwork,
   { threads }: Pick<OpenEngineOptions, "threads">,
 ): Promise<Engine> {
+  if (engine === "wgsl") {
+    const [{ openWebGpuEngine }, { checkAgainst, referenceOf }] = await Promise.all([
+      import("./webgpu/engine.js"),
+      import("./self-check.js"),
+    ]);
+    const reference = referenceOf(model); // while the device compiles
+    reference.catch(() => undefined); // thrown where it is compared
+    return checkAgainst(await openWebGpuEngine(model), reference);
+  }
   if (engine === "onnxruntime") {
     const { openOnnxEngine } = await import("./onnx/engine.js");
     return openOnnxEngine(model, { device, ...(threads !== undefined && { threads }) });

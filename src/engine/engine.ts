@@ -4,6 +4,7 @@
  *     encode(crops)          -> a batch before its first step: first-vertex logits, zero state, hoisted gates
  *     decoding.step(y)       -> logits [B, 785]; the state moves on
  *     decoding.steps?(y)     -> several steps, each with the best class of the one before
+ *     decoding.decode?(y(1)) -> all steps of every row, each with the best class of the one before
  *     decoding.select(rows)  -> the Decoding of some of its rows
  */
 
@@ -28,6 +29,14 @@ export interface StepDecoded {
   readonly logits: Float32Array;
 }
 
+/** A row that was decoded to its end. */
+export interface DecodedRow {
+  /** Class of each step, 0..784; the last is 784 unless the step limit came before. */
+  readonly chosen: readonly number[];
+  /** Sum over the steps, as in predict/choose-vertex.ts; at most 0. */
+  readonly logProbability: number;
+}
+
 /** A batch in the middle of decoding. Whoever holds it disposes it; one call at a time. */
 export interface Decoding {
   /** Rows: instances in this batch. */
@@ -41,6 +50,13 @@ export interface Decoding {
    * the device. Absent where a call costs no more than its arithmetic.
    */
   readonly steps?: ((input: StepInput) => Promise<readonly StepDecoded[]>) | undefined;
+  /**
+   * Every row from its first vertex to its end, of a batch before its first step. Rows of several batches may share the
+   * device. Absent where the host chooses at every step.
+   * @param firsts   first vertex of each row, 0..783
+   * @param maxSteps decoder steps at most, at least 1
+   */
+  readonly decode?: ((firsts: readonly number[], maxSteps: number) => Promise<readonly DecodedRow[]>) | undefined;
   /**
    * A new Decoding made of the given rows of this one, features and state as they are now. Rows may repeat (a beam,
    * several thresholds of one instance). This one stays valid and is still to be disposed.

@@ -46,6 +46,7 @@ export async function decodeGreedy(
  * @returns       one sequence per row, in order
  */
 export async function decodeFrom(encoded: Decoding, firsts: readonly number[], maxSteps: number): Promise<Sequence[]> {
+  if (encoded.decode !== undefined) return decodeRows(encoded, firsts, maxSteps);
   if (encoded.steps !== undefined) return decodeGreedySteps(encoded, firsts, maxSteps);
   const sequences = Array<Sequence>(firsts.length);
   const rules = firsts.map(() => ACCEPT);
@@ -77,6 +78,20 @@ export async function encodeAndDecode<D>(
   };
   const decoded = await decode(await encode(pixels, count), encode);
   return { decoded, times: { encodeMs, stepsMs: performance.now() - started - encodeMs } };
+}
+
+/** The same on an engine that chooses by itself. */
+async function decodeRows(encoded: Decoding, firsts: readonly number[], maxSteps: number): Promise<Sequence[]> {
+  try {
+    const rows = await encoded.decode!(firsts, maxSteps);
+    return rows.map(({ chosen, logProbability }, at): Sequence => {
+      const ended = chosen.at(-1) === EOS;
+      const cells = [firsts[at]!, ...(ended ? chosen.slice(0, -1) : chosen)];
+      return { cells, logProbability, steps: chosen.length, ended };
+    });
+  } finally {
+    encoded.dispose();
+  }
 }
 
 /** A polygon that grows. */

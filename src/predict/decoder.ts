@@ -21,6 +21,10 @@ export async function openBatchDecoder(
   const { threads: cores = countCores() } = options;
   const { taken: decoder, passedOver } = await openFirst<BatchDecoder>(options, async (candidate) => {
     const { engine, device } = candidate;
+    if (engine === "wgsl") {
+      const { openKernelThread } = await import("./decoder-pool.js");
+      return openKernelThread(model);
+    }
     const hasThreads = engine === "onnxruntime" && (device === "webgpu" || (device === "cpu" && cores > 1));
     if (!hasThreads) return decoderOf(await openCandidate(candidate, model, options));
     const { openDecodeThreads } = await import("./decoder-pool.js");

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { reportLines } from "../../src/cli/commands/doctor.js";
 import { run } from "../../src/cli/run.js";
 import { memoryTerminal } from "./memory-terminal.js";
 
@@ -25,6 +26,7 @@ test("doctor names packages, models and every device, each with what works or wh
   expect(report.devices.map(({ engine, device }) => `${device} by ${engine}`)).toEqual([
     "cuda by tfjs",
     "cuda by onnxruntime",
+    "webgpu by wgsl",
     "webgpu by onnxruntime",
     "cpu by onnxruntime",
     "cpu by tfjs",
@@ -39,4 +41,38 @@ test("doctor names packages, models and every device, each with what works or wh
     if (!device.works) expect(text).toContain(device.fix);
   }
   expect(text.match(/--device auto takes this one/g)).toHaveLength(1);
+});
+
+test("where WebGPU works, doctor says with which kernels, on which adapter, and within which limits", () => {
+  const adapter = {
+    name: "nvidia h100",
+    driver: "NVIDIA: 580.1",
+    isSoftware: false,
+    limits: { bufferBytes: 2 ** 31, bindingBytes: 2 ** 31, buffersPerKernel: 16, workgroupBytes: 49152 },
+    memoryBound: 3 * 2 ** 30,
+  };
+  const machine = {
+    polyrnn: "0",
+    node: "v20",
+    platform: "linux x64",
+    cores: 2,
+    memoryMiB: 1,
+    packages: {},
+    models: [],
+  };
+  const lines = reportLines({
+    ...machine,
+    devices: [
+      { engine: "wgsl", device: "webgpu", works: true, adapter },
+      { engine: "onnxruntime", device: "webgpu", works: true },
+      { engine: "onnxruntime", device: "cpu", works: true },
+    ],
+  });
+  expect(lines.slice(-5).map((line) => line.trim().replace(/ {2,}/, " "))).toEqual([
+    "webgpu by wgsl works; --device auto takes this one",
+    "adapter nvidia h100, driver NVIDIA: 580.1",
+    "limits: 2048 MiB per binding, 2048 MiB per buffer, 16 buffers per kernel, 49152 bytes per workgroup; 3072 MiB are used at most",
+    "webgpu by onnxruntime works; for models that wgsl does not run there",
+    "cpu by onnxruntime works",
+  ]);
 });

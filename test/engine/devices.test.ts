@@ -16,11 +16,11 @@ test.each([
   {
     device: "auto",
     engine: undefined,
-    order: "tfjs/cuda onnxruntime/cuda onnxruntime/webgpu onnxruntime/cpu tfjs/cpu",
+    order: "tfjs/cuda onnxruntime/cuda wgsl/webgpu onnxruntime/webgpu onnxruntime/cpu tfjs/cpu",
     why: "CUDA, then WebGPU, then the CPU",
   },
   { device: "cuda", engine: undefined, order: "tfjs/cuda onnxruntime/cuda", why: "TensorFlow.js before onnxruntime" },
-  { device: "webgpu", engine: undefined, order: "onnxruntime/webgpu", why: "only onnxruntime has it" },
+  { device: "webgpu", engine: undefined, order: "wgsl/webgpu onnxruntime/webgpu", why: "own kernels first" },
   { device: "cpu", engine: undefined, order: "onnxruntime/cpu tfjs/cpu", why: "onnxruntime before TensorFlow.js" },
   { device: "auto", engine: "tfjs", order: "tfjs/cuda tfjs/cpu", why: "one engine left to choose from" },
   { device: "webgpu", engine: "tfjs", order: "", why: "nothing is left" },
@@ -42,6 +42,7 @@ describe("the first candidate that works is taken", () => {
     expect(passedOver.map(({ candidate, reason, fix }) => [shown([candidate]), reason, fix])).toEqual([
       ["tfjs/cuda", "no tfjs/cuda", "get tfjs/cuda"],
       ["onnxruntime/cuda", "no onnxruntime/cuda", "get onnxruntime/cuda"],
+      ["wgsl/webgpu", "no wgsl/webgpu", "get wgsl/webgpu"],
       ["onnxruntime/webgpu", "no onnxruntime/webgpu", "get onnxruntime/webgpu"],
     ]);
   });
@@ -119,7 +120,7 @@ describe("on this machine", () => {
     vi.stubEnv("POLYRNN_ENGINE", "torch");
     await expect(probeDevices()).rejects.toMatchObject({
       exitCode: EXIT.usage,
-      message: 'POLYRNN_ENGINE: expected tfjs or onnxruntime but received "torch"',
+      message: 'POLYRNN_ENGINE: expected wgsl, tfjs or onnxruntime but received "torch"',
     });
   });
 

@@ -2,6 +2,9 @@
  * The decoder of several threads, as it is built: the same outlines as one engine's, also when batches are in work
  * side by side.
  */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type * as Decoders from "../../src/predict/decoder.js";
@@ -88,14 +91,14 @@ test("whoever waits when the decoder is disposed hears of it; asking later too; 
 });
 
 test.skipIf(whyNoWebGpu !== undefined)(
-  "WebGPU gets one thread, and a batch that lies ready: the same polygons as on the CPU",
+  "WebGPU gets one thread, and batches that fill its slots: the same polygons as on the CPU",
   async () => {
     useSwiftShader();
     const tiny = await loadModel(join(ROOT, "fixtures", "models", "tiny-random"));
     const rings: Ring[][] = [];
     for (const device of ["cpu", "webgpu"] as const) {
       const { decoder } = await openBatchDecoder(tiny, { device, threads: 1 });
-      if (device === "webgpu") expect(decoder).toMatchObject({ device, batchesAtOnce: 2 });
+      if (device === "webgpu") expect(decoder).toMatchObject({ name: "wgsl", device, batchesAtOnce: 3 });
       const batches = await Promise.all(
         [1, 4].map((start) => decode(decoder, 1, start, { maxSteps: 4, candidates: 2 })),
       );
@@ -107,6 +110,29 @@ test.skipIf(whyNoWebGpu !== undefined)(
       const expected = rings[0]!.flat()[at]!;
       expect(Math.hypot(x - expected.x, y - expected.y)).toBeLessThan(0.1); // image pixels; a cell has 8
     });
+  },
+  SLOW_MS,
+);
+
+/** Without care Node ends the thread inside a call of Dawn, which aborts the process. */
+test.skipIf(whyNoWebGpu !== undefined)(
+  "a process that ends in the middle of a batch on WebGPU ends with its own exit code, and quietly",
+  () => {
+    useSwiftShader();
+    const script = `
+      const [{ openKernelThread }, { loadModel }] = await Promise.all(
+        ["predict/decoder-pool.js", "model/model.js"].map((path) => import("${join(ROOT, "dist")}/" + path)),
+      );
+      const decoder = await openKernelThread(await loadModel("${join(ROOT, "fixtures", "models", "tiny-random")}"));
+      const frame = ${JSON.stringify(FRAME)};
+      void decoder.decode(new Uint8Array(${CROP_BYTES}), [frame], { maxSteps: 70, candidates: 1 });
+      setTimeout(() => process.exit(3), 300);`;
+    const folder = mkdtempSync(join(tmpdir(), "polyrnn-test-"));
+    const file = join(folder, "ends.mjs");
+    writeFileSync(file, script);
+    const { status, signal, stderr } = spawnSync(process.execPath, [file], { encoding: "utf8" });
+    rmSync(folder, { recursive: true });
+    expect({ status, signal, stderr }).toEqual({ status: 3, signal: null, stderr: "" });
   },
   SLOW_MS,
 );

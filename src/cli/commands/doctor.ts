@@ -8,6 +8,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { count } from "../../count.js";
 import type { ProbeReport } from "../../engine/devices.js";
+import type { AdapterReport } from "../../engine/webgpu/adapter.js";
 import { EXIT } from "../../errors.js";
 import { packageVersion } from "../../version.js";
 import { defineCommand } from "../command.js";
@@ -19,7 +20,7 @@ import { printable, writeJsonLine, writeLine } from "../terminal.js";
 const doctorTable = { json: jsonRow } as const satisfies OptionTable<JsonOption>;
 
 /** What computes, and what decodes images: their versions decide what a bug report means. */
-const PACKAGES = ["onnxruntime-node", "@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node", "sharp"] as const;
+const PACKAGES = ["onnxruntime-node", "webgpu", "@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node", "sharp"] as const;
 
 export const doctorCommand = defineCommand<JsonOption>({
   path: ["doctor"],
@@ -37,7 +38,7 @@ export const doctorCommand = defineCommand<JsonOption>({
   },
 });
 
-interface Report {
+export interface Report {
   readonly polyrnn: string;
   readonly node: string;
   readonly platform: string;
@@ -84,7 +85,17 @@ function installedVersion(name: string): string | null {
   return null;
 }
 
-function reportLines({ polyrnn, node, platform, cores, memoryMiB, packages, models, devices }: Report): string[] {
+/** For people. */
+export function reportLines({
+  polyrnn,
+  node,
+  platform,
+  cores,
+  memoryMiB,
+  packages,
+  models,
+  devices,
+}: Report): string[] {
   const taken = devices.find((device) => device.works);
   const left = (name: string): string => `  ${name.padEnd(26)}`;
   return [
@@ -102,8 +113,31 @@ function reportLines({ polyrnn, node, platform, cores, memoryMiB, packages, mode
     "Devices, in the order of --device auto",
     ...devices.flatMap((device) => {
       const name = left(`${device.device} by ${device.engine}`);
-      if (device.works) return [`${name} works${device === taken ? "; --device auto takes this one" : ""}`];
-      return [`${name} no: ${printable(device.reason)}`, `${" ".repeat(29)}${printable(device.fix)}`];
+      const adapter = device.adapter === undefined ? [] : adapterLines(device.adapter).map(indented);
+      if (!device.works)
+        return [`${name} no: ${printable(device.reason)}`, indented(printable(device.fix)), ...adapter];
+      const first = devices.find((other) => other.works && other.device === device.device)!;
+      const role =
+        device === taken
+          ? "; --device auto takes this one"
+          : device === first
+            ? ""
+            : `; for models that ${first.engine} does not run there`;
+      return [`${name} works${role}`, ...adapter];
     }),
+  ];
+}
+
+function indented(line: string): string {
+  return `${" ".repeat(29)}${line}`;
+}
+
+function adapterLines({ name, driver, isSoftware, limits, memoryBound }: AdapterReport): string[] {
+  const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;
+  return [
+    `adapter ${printable(name)}, driver ${printable(driver)}${isSoftware ? ", computes on the CPU" : ""}`,
+    `limits: ${mebibytes(limits.bindingBytes)} per binding, ${mebibytes(limits.bufferBytes)} per buffer, ` +
+      `${count(limits.buffersPerKernel, "buffer")} per kernel, ${count(limits.workgroupBytes, "byte")} per workgroup; ` +
+      `${mebibytes(memoryBound)} are used at most`,
   ];
 }

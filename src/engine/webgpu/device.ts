@@ -1,26 +1,29 @@
 /**
  * A WebGPU device through the package `webgpu` (Dawn), which is optional. Whatever goes wrong on the device is kept and
- * thrown at the next call that waits for it.
+ * thrown at the next call that waits for it. Memory on the device is counted and bounded.
  */
 import type {} from "webgpu";
 import { count } from "../../count.js";
 import { reasonOf, unavailable } from "../../errors.js";
+import type { AdapterReport } from "./adapter.js";
+import { MEMORY_BOUND, reportOf, requestAdapter } from "./adapter.js";
 
 /** As in the specification of WebGPU; the names are global only in a browser. */
 const USAGE = { mapRead: 1, copySource: 4, copyTarget: 8, storage: 128 } as const;
 const MAP_READ = 1;
 
-/** Dawn ends the process when this is collected while devices live (node-webgpu#18). */
-let held: { gpu: GPU } | undefined;
-
 export class Gpu {
   private failure: string | undefined;
   private isClosing = false;
+  private used = 0;
+  private peak = 0;
+  /** Bytes of every buffer there is. */
+  private readonly sizes = new Map<GPUBuffer, number>();
 
   private constructor(
     readonly device: GPUDevice,
-    /** Name of the adapter, for messages. */
-    readonly adapterName: string,
+    readonly adapter: AdapterReport,
+    private readonly memoryBound: number,
   ) {
     void device.lost.then(({ message }) => {
       if (!this.isClosing) this.failure ??= `the device was lost (${firstLine(message)})`;
@@ -31,16 +34,9 @@ export class Gpu {
   }
 
   /** @throws E_UNAVAILABLE without the package, an adapter, or a device */
-  static async open(): Promise<Gpu> {
-    held ??= { gpu: await loadGpu() };
-    const adapter = await held.gpu.requestAdapter({ powerPreference: "high-performance" });
-    if (adapter === null) {
-      throw unavailable(
-        "WebGPU: expected an adapter but found none",
-        "Install the GPU's driver with Vulkan support and the Vulkan loader (Debian and Ubuntu: libvulkan1).",
-      );
-    }
-    const { limits, info } = adapter;
+  static async open({ memoryBound = MEMORY_BOUND }: { readonly memoryBound?: number } = {}): Promise<Gpu> {
+    const adapter = await requestAdapter();
+    const { limits } = adapter;
     const device = await adapter.requestDevice({
       requiredLimits: {
         maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
@@ -48,14 +44,17 @@ export class Gpu {
         maxBufferSize: limits.maxBufferSize,
       },
     });
-    return new Gpu(device, info.description || info.device || info.vendor);
+    return new Gpu(device, reportOf(adapter), memoryBound);
+  }
+
+  /** Bytes on the device: those of now, the most there were, and the bound. */
+  get memory(): { readonly used: number; readonly peak: number; readonly bound: number } {
+    return { used: this.used, peak: this.peak, bound: this.memoryBound };
   }
 
   /** @throws E_UNAVAILABLE when anything failed on the device since it was opened */
   check(): void {
-    if (this.failure !== undefined) {
-      throw unavailable(`WebGPU on ${this.adapterName}: ${this.failure}`, "Use --device cpu, or start the run again.");
-    }
+    if (this.failure !== undefined) throw this.unavailable(this.failure, "Use --device cpu, or start the run again.");
   }
 
   /** Filled with zeros. */
@@ -63,27 +62,51 @@ export class Gpu {
     this.check();
     const { maxStorageBufferBindingSize } = this.device.limits;
     if (bytes > maxStorageBufferBindingSize) {
-      throw unavailable(
-        `WebGPU on ${this.adapterName}: a buffer needs ${count(bytes, "byte")} but the adapter binds ${maxStorageBufferBindingSize}`,
-        "Use a smaller --batch, or --device cpu.",
+      throw this.unavailable(
+        `a buffer needs ${count(bytes, "byte")} but the adapter binds ${maxStorageBufferBindingSize}`,
+        "Use a smaller --batch-size, or --device cpu.",
       );
     }
-    const usage = USAGE.storage | USAGE.copySource | USAGE.copyTarget;
-    return this.device.createBuffer({ size: Math.max(16, Math.ceil(bytes / 4) * 4), usage });
+    return this.counted(Math.max(16, Math.ceil(bytes / 4) * 4), USAGE.storage | USAGE.copySource | USAGE.copyTarget);
   }
 
-  upload(values: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>): GPUBuffer {
+  upload(
+    values: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>,
+  ): GPUBuffer {
     const buffer = this.buffer(values.byteLength);
     this.device.queue.writeBuffer(buffer, 0, values);
     return buffer;
   }
 
-  /** @param bytes from the start of the buffer */
+  free(buffers: Iterable<GPUBuffer>): void {
+    for (const buffer of buffers) {
+      if (this.sizes.get(buffer) === undefined) continue;
+      this.used -= this.sizes.get(buffer)!;
+      this.sizes.delete(buffer);
+      buffer.destroy();
+    }
+  }
+
+  /** @param bytes from the start of the buffer, a multiple of 4 */
   async read(buffer: GPUBuffer, bytes: number): Promise<Float32Array> {
-    const target = this.device.createBuffer({ size: bytes, usage: USAGE.mapRead | USAGE.copyTarget });
+    const [values] = await this.readAll([{ buffer, bytes }]);
+    return new Float32Array(values!);
+  }
+
+  /** The same for several buffers, with one wait. */
+  async readAll(
+    parts: readonly { readonly buffer: GPUBuffer; readonly offset?: number; readonly bytes: number }[],
+  ): Promise<readonly ArrayBuffer[]> {
+    const total = parts.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.check();
+    const target = this.counted(total, USAGE.mapRead | USAGE.copyTarget);
     try {
       const encoder = this.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(buffer, 0, target, 0, bytes);
+      let at = 0;
+      for (const { buffer, offset = 0, bytes } of parts) {
+        encoder.copyBufferToBuffer(buffer, offset, target, at, bytes);
+        at += bytes;
+      }
       this.device.queue.submit([encoder.finish()]);
       try {
         await target.mapAsync(MAP_READ);
@@ -91,28 +114,38 @@ export class Gpu {
         this.failure ??= `reading failed (${firstLine(reasonOf(error))})`;
       }
       this.check();
-      return new Float32Array(target.getMappedRange().slice(0));
+      const mapped = target.getMappedRange();
+      let start = 0;
+      return parts.map(({ bytes }) => mapped.slice(start, (start += bytes)));
     } finally {
-      target.destroy();
+      this.free([target]);
     }
   }
 
+  /** Ends what is under way: whoever waits for it gets an error. */
   close(): void {
+    if (this.isClosing) return;
     this.isClosing = true;
     this.failure ??= "it was closed";
     this.device.destroy();
   }
-}
 
-async function loadGpu(): Promise<GPU> {
-  try {
-    const { create } = await import("webgpu");
-    return create([]);
-  } catch (error) {
-    throw unavailable(
-      `WebGPU: the package webgpu does not load (${firstLine(reasonOf(error))})`,
-      "Install it beside the program: npm install webgpu",
-    );
+  private counted(size: number, usage: number): GPUBuffer {
+    if (this.used + size > this.memoryBound) {
+      throw this.unavailable(
+        `${count(size, "byte")} more than the ${this.used} in use would exceed the bound of ${this.memoryBound}`,
+        "Use a smaller --batch-size, or --device cpu.",
+      );
+    }
+    const buffer = this.device.createBuffer({ size, usage });
+    this.sizes.set(buffer, size);
+    this.used += size;
+    this.peak = Math.max(this.peak, this.used);
+    return buffer;
+  }
+
+  private unavailable(what: string, hint: string): Error {
+    return unavailable(`WebGPU on ${this.adapter.name}: ${what}`, hint);
   }
 }
 

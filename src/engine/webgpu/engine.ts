@@ -1,23 +1,52 @@
 /**
  * Engine over kernels of our own (plan.ts, wgsl.ts) on WebGPU. The state of a batch never leaves the device: vertices
- * go in, logits come out.
+ * go in, logits or choices come out.
  */
 import { CELL_COUNT, CLASS_COUNT, CROP_SIZE, FINE_COUNT, GRID_SIZE } from "../../geometry/grid.js";
 import type { WeightedNetwork } from "../../model/model.js";
 import type { PolygonRnn } from "../../network/polygon-rnn.js";
-import type { Decoding, EncodedBatch, Engine, StepInput } from "../engine.js";
+import type { DecodedRow, Decoding, EncodedBatch, Engine, StepInput } from "../engine.js";
+import { dawnVersion } from "./adapter.js";
+import { compileChoice } from "./choose.js";
 import { Gpu } from "./device.js";
 import type { Plan } from "./plan.js";
-import { planKernels } from "./plan.js";
-import { Program } from "./program.js";
+import { passingOverEnded, planKernels } from "./plan.js";
+import { Program, submit } from "./program.js";
 import { RecordOps } from "./record.js";
+import type { RowBytes, SlotOptions, StepKernels } from "./slots.js";
+import { Slots } from "./slots.js";
 
-/** Crops in one run of the encoder: bounds the largest layers in memory, 5 MB per crop of `mobile`. */
-const ENCODED_AT_ONCE = 16;
+const STATE = ["h1", "c1", "h2", "c2"] as const;
+type PlaneName = (typeof STATE)[number] | "hoisted";
 
-const PLANES = ["hoisted", "h1", "c1", "h2", "c2"] as const;
-type PlaneName = (typeof PLANES)[number];
-type Planes = Readonly<Record<PlaneName, GPUBuffer>>;
+/** An engine's kernels and weights: data that another thread can take. */
+export interface KernelModel {
+  readonly encoder: Plan;
+  readonly step: Plan;
+  readonly weights: WeightedNetwork["weights"];
+  /** Bytes of one row of each plane. */
+  readonly rowBytes: RowBytes;
+}
+
+export interface KernelOptions extends Partial<SlotOptions> {
+  /** Crops in one run of the encoder, a multiple of 4. As many as ENCODER_BYTES hold when absent. */
+  readonly encodedAtOnce?: number;
+  /** Bytes on the device at most. */
+  readonly memoryBound?: number;
+  /** Columns that a thread of a convolution computes. */
+  readonly tile?: number;
+}
+
+/** Layers of all crops that one run of the encoder computes. More crops fill a device better, to a point. */
+const ENCODER_BYTES = 512 * 2 ** 20;
+const MOST_ENCODED_AT_ONCE = 64;
+/** Slots of a device's own memory. A driver on the CPU gets few: it fills no better with more. */
+const SLOT_BYTES = 512 * 2 ** 20;
+const MOST_SLOTS = 512;
+const MOST_SLOTS_OF_SOFTWARE = 32;
+const STEPS_AT_ONCE = 4;
+/** Bindings start at multiples of 256 bytes. Four rows of any tensor of the grid are one: 4 * 784 * 4 = 49 * 256. */
+const ROW_STEP = 4;
 
 /** Kernels of the encoder: pixels -> vertex, hoisted, and the masks the network has. */
 export function encoderPlan({ network, weights, normalization }: WeightedNetwork): Plan {
@@ -27,7 +56,7 @@ export function encoderPlan({ network, weights, normalization }: WeightedNetwork
   return planKernels({ vertex, hoisted, ...(mask && { mask }), ...(fineMask && { fineMask }) });
 }
 
-/** Kernels of a step: vertices, hoisted and state -> logits and the next state. */
+/** Kernels of a step: vertices, hoisted and state -> logits and the next state. Rows with ENDED stay as they are. */
 export function stepPlan({ network, weights }: Pick<WeightedNetwork, "network" | "weights">): Plan {
   const ops = new RecordOps(weights);
   const plane = (name: PlaneName): ReturnType<RecordOps["input"]> =>
@@ -43,37 +72,67 @@ export function stepPlan({ network, weights }: Pick<WeightedNetwork, "network" |
     { h: plane("h2"), c: plane("c2") },
   ]);
   const [one, two] = state;
-  return planKernels({ logits, h1: one.h, c1: one.c, h2: two.h, c2: two.c });
+  const plan = planKernels({ logits, next_h1: one.h, next_c1: one.c, next_h2: two.h, next_c2: two.c });
+  return passingOverEnded(plan, "previous");
 }
 
 function channelsOf({ widths: [one, two], hoistedChannels }: PolygonRnn): Readonly<Record<PlaneName, number>> {
   return { hoisted: hoistedChannels, h1: one, c1: one, h2: two, c2: two };
 }
 
+export function kernelModelOf(model: WeightedNetwork): KernelModel {
+  const channels = channelsOf(model.network);
+  const rowBytes = mapPlanes((name) => 4 * CELL_COUNT * channels[name]);
+  return { encoder: encoderPlan(model), step: stepPlan(model), weights: model.weights, rowBytes };
+}
+
 /** What every batch of an engine shares. */
-interface Shared {
+interface Shared extends StepKernels {
   readonly gpu: Gpu;
-  readonly step: Program;
-  /** Bytes of one row of each plane. */
-  readonly rowBytes: Readonly<Record<PlaneName, number>>;
+  readonly encoder: Program;
+  readonly encodedAtOnce: number;
+  readonly rowBytes: RowBytes;
+  /** Opened when the first batch is decoded in them. */
+  readonly slots: () => Slots;
+}
+
+/** An engine that tells what it holds. */
+export interface KernelEngine extends Engine {
+  readonly memory: Gpu["memory"];
+  /** Kernels of one run. */
+  readonly dispatches: { readonly encoder: number; readonly step: number };
 }
 
 /** @throws E_UNAVAILABLE without the package, an adapter or what the kernels need of it */
-export async function openWebGpuEngine(model: WeightedNetwork): Promise<Engine> {
-  const gpu = await Gpu.open();
+export async function openKernels(model: KernelModel, options: KernelOptions = {}): Promise<KernelEngine> {
+  const gpu = await Gpu.open(options);
   try {
-    const encoder = await Program.compile(gpu, encoderPlan(model), model.weights);
-    const step = await Program.compile(gpu, stepPlan(model), model.weights);
-    const rowBytes = mapPlanes((name) => 4 * CELL_COUNT * channelsOf(model.network)[name]);
-    const shared: Shared = { gpu, step, rowBytes };
+    const [encoder, step, choose] = await Promise.all([
+      Program.compile(gpu, model.encoder, model.weights, options.tile),
+      Program.compile(gpu, model.step, model.weights, options.tile),
+      compileChoice(gpu),
+    ]);
+    const kernels = { step, choose };
+    const { rowBytes } = model;
+    let slots: Slots | undefined;
+    const shared: Shared = {
+      ...kernels,
+      gpu,
+      encoder,
+      encodedAtOnce: options.encodedAtOnce ?? cropsAtOnce(encoder),
+      rowBytes,
+      slots: () => (slots ??= new Slots(gpu, kernels, rowBytes, slotOptions(gpu, rowBytes, options))),
+    };
     return {
       name: "wgsl",
       device: "webgpu",
-      version: `own kernels on ${gpu.adapterName}`,
-      encode: (pixels, count) => encode(shared, encoder, pixels, count),
+      version: `own kernels, webgpu ${dawnVersion()} on ${gpu.adapter.name}`,
+      get memory() {
+        return gpu.memory;
+      },
+      dispatches: { encoder: encoder.dispatches, step: step.dispatches },
+      encode: (pixels, count) => encode(shared, pixels, count),
       dispose() {
-        encoder.dispose();
-        step.dispose();
         gpu.close();
         return Promise.resolve();
       },
@@ -84,43 +143,22 @@ export async function openWebGpuEngine(model: WeightedNetwork): Promise<Engine> 
   }
 }
 
-async function encode(shared: Shared, encoder: Program, pixels: Uint8Array, count: number): Promise<EncodedBatch> {
-  const { gpu, rowBytes } = shared;
-  const planes = mapPlanes((name) => gpu.buffer(count * rowBytes[name]));
-  const maps = new Map<string, Float32Array>();
-  const bytes = pixels.length / count;
-  try {
-    for (let start = 0; start < count; start += ENCODED_AT_ONCE) {
-      const size = Math.min(ENCODED_AT_ONCE, count - start);
-      const crops = gpu.upload(Uint8Array.from(pixels.subarray(start * bytes, (start + size) * bytes)));
-      const outputs = encoder.run(size, { pixels: crops });
-      try {
-        copy(gpu, [[outputs.get("hoisted")!, 0, planes.hoisted, start * rowBytes.hoisted, size * rowBytes.hoisted]]);
-        for (const [name, values] of MAPS) {
-          const buffer = outputs.get(name);
-          if (buffer === undefined) continue;
-          const map = maps.get(name) ?? new Float32Array(count * values);
-          map.set(await gpu.read(buffer, 4 * size * values), start * values);
-          maps.set(name, map);
-        }
-      } finally {
-        for (const buffer of [crops, ...outputs.values()]) buffer.destroy();
-      }
-    }
-  } catch (error) {
-    destroy(planes);
-    throw error;
-  }
-  return new WebGpuDecoding(
-    shared,
-    {
-      size: count,
-      firstVertexLogits: maps.get("vertex")!,
-      maskLogits: maps.get("mask"),
-      fineMaskLogits: maps.get("fineMask"),
-    },
-    planes,
-  );
+/** The same in one go. */
+export function openWebGpuEngine(model: WeightedNetwork, options?: KernelOptions): Promise<KernelEngine> {
+  return openKernels(kernelModelOf(model), options);
+}
+
+function cropsAtOnce({ workspaceBytes }: Program): number {
+  const fitting = Math.floor(ENCODER_BYTES / workspaceBytes / ROW_STEP) * ROW_STEP;
+  return Math.min(MOST_ENCODED_AT_ONCE, Math.max(ROW_STEP, fitting));
+}
+
+function slotOptions({ adapter }: Gpu, rowBytes: RowBytes, asked: Partial<SlotOptions>): SlotOptions {
+  const { stepsAtOnce = STEPS_AT_ONCE } = asked;
+  const fitting = Math.floor(SLOT_BYTES / Slots.bytesOf(rowBytes, { rows: 1, stepsAtOnce }));
+  const most = adapter.isSoftware ? MOST_SLOTS_OF_SOFTWARE : MOST_SLOTS;
+  const bound = Math.floor(adapter.limits.bindingBytes / Math.max(...Object.values(rowBytes)));
+  return { stepsAtOnce, rows: asked.rows ?? Math.min(most, fitting, bound) };
 }
 
 /** Maps that come back from the encoder, and their values per crop. */
@@ -130,75 +168,158 @@ const MAPS = [
   ["fineMask", FINE_COUNT],
 ] as const;
 
+async function encode(shared: Shared, pixels: Uint8Array, count: number): Promise<EncodedBatch> {
+  const { gpu, encoder, encodedAtOnce, rowBytes } = shared;
+  const cropBytes = pixels.length / count;
+  const maps = MAPS.filter(([name]) => encoder.outputs.has(name));
+  const hoisted = new HoistedRows(gpu, gpu.buffer(count * rowBytes.hoisted));
+  const outputs = maps.map(([name, values]) => ({
+    name,
+    rowBytes: 4 * values,
+    buffer: gpu.buffer(4 * values * count),
+  }));
+  const crops = gpu.upload(Uint8Array.from(pixels));
+  try {
+    const whole = [
+      { name: "pixels", rowBytes: cropBytes, buffer: crops },
+      { name: "hoisted", rowBytes: rowBytes.hoisted, buffer: hoisted.buffer },
+      ...outputs,
+    ];
+    for (let start = 0; start < count; start += encodedAtOnce) {
+      const rows = Math.min(encodedAtOnce, count - start);
+      const piece = whole.map(({ name, rowBytes, buffer }) => {
+        const binding: GPUBufferBinding = { buffer, offset: start * rowBytes, size: rows * rowBytes };
+        return [name, binding] as const;
+      });
+      submit(gpu, [encoder.bind(rows, Object.fromEntries(piece))]);
+    }
+    const read = await gpu.readAll(outputs.map(({ buffer, rowBytes }) => ({ buffer, bytes: count * rowBytes })));
+    const [vertex, mask, fineMask] = MAPS.map(([name]) => {
+      const at = maps.findIndex(([known]) => known === name);
+      return at < 0 ? undefined : new Float32Array(read[at]!);
+    });
+    return new WebGpuDecoding(
+      shared,
+      { firstVertexLogits: vertex!, maskLogits: mask, fineMaskLogits: fineMask },
+      hoisted,
+      Array.from({ length: count }, (_, row) => row),
+    );
+  } catch (error) {
+    hoisted.release();
+    throw error;
+  } finally {
+    gpu.free([crops, ...outputs.map(({ buffer }) => buffer)]);
+  }
+}
+
+/** The image's part of a batch. Rows taken out of it share it: it is freed when the last of them is. */
+class HoistedRows {
+  private holders = 1;
+
+  constructor(
+    private readonly gpu: Gpu,
+    readonly buffer: GPUBuffer,
+  ) {}
+
+  hold(): this {
+    this.holders++;
+    return this;
+  }
+
+  release(): void {
+    if (--this.holders === 0) this.gpu.free([this.buffer]);
+  }
+}
+
+type Planes = Readonly<Record<PlaneName, GPUBuffer>>;
+
 class WebGpuDecoding implements EncodedBatch {
   readonly size: number;
   readonly firstVertexLogits: Float32Array;
   readonly maskLogits: Float32Array | undefined;
   readonly fineMaskLogits: Float32Array | undefined;
+  /** Absent before the first step: the rows are those of `hoisted` then, and the state is zero. */
+  private planes: Planes | undefined;
+  private isDisposed = false;
 
+  // eslint-disable-next-line max-params -- what it shares, what it knows, what it holds
   constructor(
     private readonly shared: Shared,
-    maps: Pick<EncodedBatch, "size" | "firstVertexLogits" | "maskLogits" | "fineMaskLogits">,
-    private planes: Planes,
+    maps: Pick<EncodedBatch, "firstVertexLogits" | "maskLogits" | "fineMaskLogits">,
+    private readonly hoisted: HoistedRows,
+    private readonly rows: readonly number[],
+    planes?: Planes,
   ) {
-    this.size = maps.size;
+    this.size = rows.length;
     this.firstVertexLogits = maps.firstVertexLogits;
     this.maskLogits = maps.maskLogits;
     this.fineMaskLogits = maps.fineMaskLogits;
+    this.planes = planes;
   }
 
-  async step({ first, previous, beforePrevious }: StepInput): Promise<Float32Array> {
+  async decode(firsts: readonly number[], maxSteps: number): Promise<readonly DecodedRow[]> {
+    if (this.planes !== undefined) throw new Error("a batch that has stepped is not decoded from its start");
+    this.hoisted.hold();
+    try {
+      return await this.shared.slots().decode(this.hoisted.buffer, this.rows, firsts, maxSteps);
+    } finally {
+      this.hoisted.release();
+    }
+  }
+
+  async step(input: StepInput): Promise<Float32Array> {
     const { gpu, step } = this.shared;
-    const { hoisted, ...state } = this.planes;
+    const { hoisted, ...before } = (this.planes ??= this.takePlanes(this.rows));
     const vertices = {
-      first: gpu.upload(Int32Array.from(first)),
-      previous: gpu.upload(Int32Array.from(previous)),
-      beforePrevious: gpu.upload(Int32Array.from(beforePrevious)),
+      first: gpu.upload(Int32Array.from(input.first)),
+      previous: gpu.upload(Int32Array.from(input.previous)),
+      beforePrevious: gpu.upload(Int32Array.from(input.beforePrevious)),
     };
-    const outputs = step.run(this.size, { ...vertices, hoisted, ...state });
+    const outputs = step.run(this.size, { ...vertices, hoisted, ...before });
     const logits = outputs.get("logits")!;
-    this.planes = mapPlanes((name) => (name === "hoisted" ? hoisted : outputs.get(name)!));
+    this.planes = mapPlanes((name) => (name === "hoisted" ? hoisted : outputs.get(`next_${name}`)!));
     // Destroyed buffers live until the work that was submitted before has ended.
-    for (const buffer of [...Object.values(vertices), ...Object.values(state)]) buffer.destroy();
+    gpu.free([...Object.values(vertices), ...Object.values(before)]);
     try {
       return await gpu.read(logits, 4 * this.size * CLASS_COUNT);
     } finally {
-      logits.destroy();
+      gpu.free([logits]);
     }
   }
 
   select(rows: readonly number[]): Decoding {
-    const { gpu, rowBytes } = this.shared;
-    const taken = mapPlanes((name) => gpu.buffer(rows.length * rowBytes[name]));
-    copy(
-      gpu,
-      PLANES.flatMap((name) => {
-        const bytes = rowBytes[name];
-        return rows.map((row, at) => [this.planes[name], row * bytes, taken[name], at * bytes, bytes] as const);
-      }),
-    );
     const firstVertexLogits = new Float32Array(rows.length * CELL_COUNT);
     rows.forEach((row, at) => {
       firstVertexLogits.set(this.firstVertexLogits.subarray(row * CELL_COUNT, (row + 1) * CELL_COUNT), at * CELL_COUNT);
     });
-    return new WebGpuDecoding(this.shared, { size: rows.length, firstVertexLogits }, taken);
+    const taken = rows.map((row) => this.rows[row]!);
+    const planes = this.planes && this.takePlanes(rows);
+    return new WebGpuDecoding(this.shared, { firstVertexLogits }, this.hoisted.hold(), taken, planes);
   }
 
   dispose(): void {
-    destroy(this.planes);
+    if (this.isDisposed) return;
+    this.isDisposed = true;
+    this.hoisted.release();
+    if (this.planes !== undefined) this.shared.gpu.free(Object.values(this.planes));
   }
-}
 
-type Copy = readonly [source: GPUBuffer, from: number, target: GPUBuffer, to: number, bytes: number];
-
-function copy(gpu: Gpu, copies: readonly Copy[]): void {
-  const encoder = gpu.device.createCommandEncoder();
-  for (const [source, from, target, to, bytes] of copies) encoder.copyBufferToBuffer(source, from, target, to, bytes);
-  gpu.device.queue.submit([encoder.finish()]);
-}
-
-function destroy(planes: Planes): void {
-  for (const buffer of Object.values(planes)) buffer.destroy();
+  /** Rows of the planes, or of the batch with a state of zeros where it has not stepped. */
+  private takePlanes(rows: readonly number[]): Planes {
+    const { gpu, rowBytes } = this.shared;
+    const from: Partial<Planes> = this.planes ?? { hoisted: this.hoisted.buffer };
+    const taken = mapPlanes((name) => gpu.buffer(rows.length * rowBytes[name]));
+    const encoder = gpu.device.createCommandEncoder();
+    for (const name of [...STATE, "hoisted"] as const) {
+      const [source, bytes] = [from[name], rowBytes[name]];
+      if (source === undefined) continue;
+      rows.forEach((row, at) => {
+        encoder.copyBufferToBuffer(source, row * bytes, taken[name], at * bytes, bytes);
+      });
+    }
+    gpu.device.queue.submit([encoder.finish()]);
+    return taken;
+  }
 }
 
 function mapPlanes<V>(valueOf: (name: PlaneName) => V): Readonly<Record<PlaneName, V>> {

@@ -6,6 +6,7 @@
  * residual, a whole LSTM cell) is computed before the result is stored. What only moves values (concatenation, slices,
  * vertex lookup, normalization) is computed while they are read. Only the rest goes through memory.
  */
+import { CLASS_COUNT } from "../../geometry/grid.js";
 import type { Operation, PlanNode } from "./record.js";
 
 export interface Kernel {
@@ -20,7 +21,12 @@ export interface Kernel {
   readonly parts: number;
   /** Stored values and inputs that are read. */
   readonly reads: readonly PlanNode[];
+  /** Input of indices, one of `reads`, that holds ENDED for rows of the batch which are left as they are. */
+  readonly rows?: PlanNode;
 }
+
+/** In place of a vertex: the row's polygon has ended, or the row is free. */
+export const ENDED = CLASS_COUNT;
 
 export interface Plan {
   /** In an order in which they can run. */
@@ -68,6 +74,18 @@ export function planKernels(outputs: Readonly<Record<string, PlanNode>>): Plan {
     if (node.operation.kind !== "input" && !kernelOf.has(node)) kernelOf.set(node, { roots: [node], parts: 1 });
   }
   return { kernels: inOrder(kernelOf, stored, Object.values(outputs)), stored, outputs };
+}
+
+/** The same plan, whose kernels pass over rows that hold ENDED in an input of indices. */
+export function passingOverEnded(plan: Plan, input: string): Plan {
+  const rows = [...plan.stored].find(({ operation }) => operation.kind === "input" && operation.name === input);
+  if (rows?.operation.kind !== "input" || rows.operation.type !== "index") throw new Error(`no indices ${input}`);
+  const kernels = plan.kernels.map((kernel) => ({
+    ...kernel,
+    reads: kernel.reads.includes(rows) ? kernel.reads : [...kernel.reads, rows],
+    rows,
+  }));
+  return { ...plan, kernels };
 }
 
 /** In the order of recording. */

@@ -1,4 +1,5 @@
-/** A plan on a device: pipelines, constants, and the buffers between kernels. */
+/** A plan on a device: pipelines, constants, and the memory between kernels. */
+import { count } from "../../count.js";
 import type { WeightedNetwork } from "../../model/model.js";
 import type { Gpu } from "./device.js";
 import type { Plan } from "./plan.js";
@@ -12,50 +13,51 @@ interface Stage {
   readonly pipeline: GPUComputePipeline;
   readonly vectors: GPUBuffer;
   readonly constants: GPUBuffer;
-  /** Buffers that nothing reads after this stage. */
-  readonly last: readonly PlanNode[];
+}
+
+/** A program with all its buffers, which may run often. */
+export interface Bound {
+  /** @param rows of the batch that are computed, the first ones; all when absent */
+  record(pass: GPUComputePassEncoder, rows?: number): void;
 }
 
 export class Program {
+  /** Place of what lies between kernels; several nodes take turns in one. */
+  private readonly places: ReadonlyMap<PlanNode, number>;
+  /** Bytes of each place, per row. */
+  private readonly placeBytes: readonly number[];
+  private workspace: { readonly batch: number; readonly buffers: readonly GPUBuffer[] } | undefined;
+
   private constructor(
     private readonly gpu: Gpu,
-    private readonly plan: Plan,
+    readonly plan: Plan,
     private readonly stages: readonly Stage[],
-  ) {}
+  ) {
+    ({ places: this.places, bytes: this.placeBytes } = placesOf(plan));
+  }
 
-  static async compile(gpu: Gpu, plan: Plan, weights: WeightedNetwork["weights"]): Promise<Program> {
-    const outputs = new Set(Object.values(plan.outputs));
-    const stages: Stage[] = [];
-    for (const [at, kernel] of plan.kernels.entries()) {
-      const shader = shaderOf(kernel, weights);
-      const limit = gpu.device.limits.maxStorageBuffersPerShaderStage;
-      if (shader.buffers.length + 2 > limit) {
-        throw new Error(`a kernel binds ${shader.buffers.length + 2} buffers but the adapter allows ${limit}`);
+  /** @param tile columns that a thread of a convolution computes */
+  static async compile(gpu: Gpu, plan: Plan, weights: WeightedNetwork["weights"], tile?: number): Promise<Program> {
+    const limit = gpu.device.limits.maxStorageBuffersPerShaderStage;
+    const shaders = plan.kernels.map((kernel) => shaderOf(kernel, weights, tile));
+    for (const { buffers } of shaders) {
+      if (buffers.length + 2 > limit) {
+        throw new Error(`a kernel binds ${count(buffers.length + 2, "buffer")} but the adapter allows ${limit}`);
       }
-      const entries = Array.from({ length: shader.buffers.length + 2 }, (_, binding) => ({
-        binding,
-        visibility: 4, // compute
-        buffer: { type: binding < kernel.reads.length + 2 ? "read-only-storage" : "storage" } as const,
-      }));
-      const layout = gpu.device.createPipelineLayout({
-        bindGroupLayouts: [gpu.device.createBindGroupLayout({ entries })],
-      });
-      const pipeline = await gpu.device.createComputePipelineAsync({
-        layout,
-        compute: { module: gpu.device.createShaderModule({ code: shader.code }), entryPoint: "main" },
-      });
-      const isLast = (node: PlanNode): boolean =>
-        node.operation.kind !== "input" &&
-        !outputs.has(node) &&
-        !plan.kernels.slice(at + 1).some(({ reads }) => reads.includes(node));
-      stages.push({
-        shader,
-        pipeline,
-        vectors: gpu.upload(Float32Array.from(shader.vectors)),
-        constants: gpu.upload(Float32Array.from(shader.constants)),
-        last: shader.buffers.filter(isLast),
-      });
     }
+    // All at once: drivers compile on threads of their own.
+    const pipelines = await Promise.all(
+      shaders.map((shader, at) => {
+        const readOnly = 2 + plan.kernels[at]!.reads.length;
+        return compileShader(gpu, shader.code, { readOnly, written: 2 + shader.buffers.length - readOnly });
+      }),
+    );
+    const stages = shaders.map((shader, at): Stage => ({
+      shader,
+      pipeline: pipelines[at]!,
+      vectors: gpu.upload(Float32Array.from(shader.vectors)),
+      constants: gpu.upload(Float32Array.from(shader.constants)),
+    }));
     gpu.check();
     return new Program(gpu, plan, stages);
   }
@@ -65,50 +67,138 @@ export class Program {
     return this.stages.length;
   }
 
-  /** @param inputs buffers by name @returns the outputs' buffers, which the caller destroys */
-  run<N extends string>(batch: number, inputs: Readonly<Record<N, GPUBuffer>>): ReadonlyMap<string, GPUBuffer> {
+  get outputs(): ReadonlySet<string> {
+    return new Set(Object.keys(this.plan.outputs));
+  }
+
+  /** Bytes between kernels, per row of a batch. */
+  get workspaceBytes(): number {
+    return this.placeBytes.reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  /**
+   * @param batch     rows at most
+   * @param bindings  buffers of all inputs and outputs, by name
+   * @param workspace of `allocate`, for what is run more than once; absent: one that the next call may take
+   */
+  bind(
+    batch: number,
+    bindings: Readonly<Record<string, GPUBufferBinding>>,
+    workspace = this.workspaceFor(batch),
+  ): Bound {
+    const { device } = this.gpu;
+    const outer = new Map<PlanNode, GPUBufferBinding>();
+    for (const node of this.plan.stored) {
+      if (node.operation.kind === "input") outer.set(node, bindings[node.operation.name]!);
+    }
+    for (const [name, node] of Object.entries(this.plan.outputs)) outer.set(node, bindings[name]!);
+    const resourceOf = (node: PlanNode): GPUBufferBinding =>
+      outer.get(node) ?? { buffer: workspace[this.places.get(node)!]!, size: 4 * batch * elements(node.shape) };
+    const bound = this.stages.map(({ shader, pipeline, vectors, constants }) => {
+      const resources = [{ buffer: vectors }, { buffer: constants }, ...shader.buffers.map(resourceOf)];
+      const entries = resources.map((resource, binding) => ({ binding, resource }));
+      return { shader, pipeline, group: device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }) };
+    });
+    return {
+      record(pass, rows = batch) {
+        for (const { shader, pipeline, group } of bound) {
+          pass.setPipeline(pipeline);
+          pass.setBindGroup(0, group);
+          pass.dispatchWorkgroups(...shader.groups(rows));
+        }
+      },
+    };
+  }
+
+  /** One run by itself. @param inputs buffers by name @returns the outputs' buffers, which the caller frees */
+  run(batch: number, inputs: Readonly<Record<string, GPUBuffer>>): ReadonlyMap<string, GPUBuffer> {
     const { gpu, plan } = this;
-    const buffers = new Map<PlanNode, GPUBuffer>();
-    const spare = new Map<number, GPUBuffer[]>(); // by bytes
-    for (const node of plan.stored) {
-      const { operation } = node;
-      if (operation.kind === "input") buffers.set(node, inputs[operation.name as N]);
-    }
-    const bytesOf = (node: PlanNode): number => 4 * batch * elements(node.shape);
-    const encoder = gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (const { shader, pipeline, vectors, constants, last } of this.stages) {
-      const bound = shader.buffers.map((node) => {
-        const buffer = buffers.get(node) ?? spare.get(bytesOf(node))?.pop() ?? gpu.buffer(bytesOf(node));
-        buffers.set(node, buffer);
-        return buffer;
-      });
-      const resources = [vectors, constants, ...bound];
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(
-        0,
-        gpu.device.createBindGroup({
-          layout: pipeline.getBindGroupLayout(0),
-          entries: resources.map((buffer, binding) => ({ binding, resource: { buffer } })),
-        }),
-      );
-      pass.dispatchWorkgroups(...shader.groups(batch));
-      for (const node of last) {
-        const list = spare.get(bytesOf(node)) ?? [];
-        spare.set(bytesOf(node), list);
-        list.push(buffers.get(node)!);
-      }
-    }
-    pass.end();
-    gpu.device.queue.submit([encoder.finish()]);
-    for (const list of spare.values()) for (const buffer of list) buffer.destroy();
-    return new Map(Object.entries(plan.outputs).map(([name, node]) => [name, buffers.get(node)!]));
+    const outputs = Object.entries(plan.outputs).map(
+      ([name, { shape }]) => [name, gpu.buffer(4 * batch * elements(shape))] as const,
+    );
+    const bindings = Object.fromEntries(
+      [...Object.entries(inputs), ...outputs].map(([name, buffer]) => [name, { buffer }]),
+    );
+    submit(gpu, [this.bind(batch, bindings)]);
+    return new Map(outputs);
   }
 
   dispose(): void {
-    for (const { vectors, constants } of this.stages) {
-      vectors.destroy();
-      constants.destroy();
+    this.gpu.free(this.stages.flatMap(({ vectors, constants }) => [vectors, constants]));
+    this.gpu.free(this.workspace?.buffers ?? []);
+    this.workspace = undefined;
+  }
+
+  /** Memory between kernels, the caller's to free. */
+  allocate(batch: number): readonly GPUBuffer[] {
+    return this.placeBytes.map((bytes) => this.gpu.buffer(batch * bytes));
+  }
+
+  /** Kept for the next run: a device does what is submitted in order, so that runs may share it. */
+  private workspaceFor(batch: number): readonly GPUBuffer[] {
+    if (this.workspace === undefined || this.workspace.batch < batch) {
+      this.gpu.free(this.workspace?.buffers ?? []); // lives until the work that was submitted before has ended
+      this.workspace = { batch, buffers: this.allocate(batch) };
+    }
+    return this.workspace.buffers;
+  }
+}
+
+/** One after the other, in one submission. */
+export function submit(gpu: Gpu, programs: readonly Bound[]): void {
+  const encoder = gpu.device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  for (const program of programs) program.record(pass);
+  pass.end();
+  gpu.device.queue.submit([encoder.finish()]);
+}
+
+/** @param buffers from binding 0 on, those that are only read first */
+export function compileShader(
+  { device }: Gpu,
+  code: string,
+  { readOnly, written }: { readonly readOnly: number; readonly written: number },
+): Promise<GPUComputePipeline> {
+  const entries = Array.from({ length: readOnly + written }, (_, binding) => ({
+    binding,
+    visibility: 4, // compute
+    buffer: { type: binding < readOnly ? "read-only-storage" : "storage" } as const,
+  }));
+  return device.createComputePipelineAsync({
+    layout: device.createPipelineLayout({ bindGroupLayouts: [device.createBindGroupLayout({ entries })] }),
+    compute: { module: device.createShaderModule({ code }), entryPoint: "main" },
+  });
+}
+
+/** Nodes whose lives do not overlap share a place. */
+function placesOf({ kernels, outputs }: Plan): {
+  readonly places: ReadonlyMap<PlanNode, number>;
+  readonly bytes: readonly number[];
+} {
+  const isOutput = new Set(Object.values(outputs));
+  const lastRead = new Map<PlanNode, number>();
+  for (const [at, { reads }] of kernels.entries()) for (const node of reads) lastRead.set(node, at);
+  const places = new Map<PlanNode, number>();
+  const bytes: number[] = [];
+  const free = new Set<number>();
+  for (const [at, { roots, reads }] of kernels.entries()) {
+    for (const root of roots.filter((node) => !isOutput.has(node))) {
+      const needed = 4 * elements(root.shape);
+      const place = bestPlace(free, bytes, needed);
+      free.delete(place);
+      bytes[place] = Math.max(bytes[place] ?? 0, needed);
+      places.set(root, place);
+    }
+    for (const node of reads) {
+      const place = places.get(node);
+      if (place !== undefined && lastRead.get(node) === at) free.add(place);
     }
   }
+  return { places, bytes };
+}
+
+/** The smallest free place that is large enough, else the largest, which grows; a new one where none is free. */
+function bestPlace(free: ReadonlySet<number>, bytes: readonly number[], needed: number): number {
+  const bySize = [...free].sort((a, b) => bytes[a]! - bytes[b]!);
+  return bySize.find((place) => bytes[place]! >= needed) ?? bySize.at(-1) ?? bytes.length;
 }

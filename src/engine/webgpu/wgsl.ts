@@ -1,13 +1,15 @@
 /**
  * A kernel of the plan as WGSL. Tensors are [B, C, H, W] float32. Every node of a kernel is a function of (batch,
- * channel, row, column); a stored one reads its buffer. A thread of a convolution computes TILE columns of four
+ * channel, row, column); a stored one reads its buffer. A thread of a convolution computes a few columns of four
  * channels, or of the parts that one channel of a cell is made of.
  */
 import type { WeightedNetwork } from "../../model/model.js";
 import { EOS, GRID_SIZE } from "../../geometry/grid.js";
 import type { Kernel } from "./plan.js";
+import { ENDED } from "./plan.js";
 import type { PlanNode } from "./record.js";
 import { elements } from "./record.js";
+import { elementOf, float, indexOf, range } from "./wgsl-text.js";
 
 export interface Shader {
   readonly code: string;
@@ -21,8 +23,8 @@ export interface Shader {
   readonly groups: (batch: number) => readonly [number, number, number];
 }
 
-/** Columns a thread computes. */
-const TILE = 4;
+/** Columns a thread of a convolution computes, unless a trial on the device says otherwise (bench/card.mjs). */
+export const TILE = 4;
 const LANES = 4;
 const THREADS = 64;
 /** Rows of the batch that share one reading of a dense layer's weights. */
@@ -30,8 +32,8 @@ const DENSE_ROWS = 8;
 
 type Weights = WeightedNetwork["weights"];
 
-export function shaderOf(kernel: Kernel, weights: Weights): Shader {
-  const text = new ShaderText(kernel, weights);
+export function shaderOf(kernel: Kernel, weights: Weights, tile = TILE): Shader {
+  const text = new ShaderText(kernel, weights, tile);
   const { heavy } = kernel;
   if (heavy?.operation.kind === "conv") return text.convolution(heavy);
   if (heavy?.operation.kind === "dense") return text.dense(heavy);
@@ -49,6 +51,7 @@ class ShaderText {
   constructor(
     private readonly kernel: Kernel,
     private readonly weights: Weights,
+    private readonly tile: number,
   ) {
     this.buffers = [...kernel.reads, ...kernel.roots];
   }
@@ -60,55 +63,66 @@ class ShaderText {
     const [channels, height, width] = shape;
     const [inputs, inHeight, inWidth] = from[0]!.shape;
     const { parts } = this.kernel;
+    const { tile: columns } = this;
     const perThread = parts > 1 ? 1 : LANES;
     const groupCount = Math.ceil(channels / parts / perThread);
-    const tiles = Math.ceil(width / TILE);
+    const tiles = Math.ceil(width / columns);
     const total = groupCount * height * tiles;
-    const span = (TILE - 1) * stride + (size - 1) * dilation + 1;
+    const span = (columns - 1) * stride + (size - 1) * dilation + 1;
     const channelOf = (lane: number): string =>
       parts > 1 ? `(o0 + ${(lane * channels) / parts}u)` : `min(o0 + ${lane}u, ${channels - 1}u)`;
     const lanes = (value: (lane: number) => string): string =>
       `vec4f(${[0, 1, 2, 3].map((lane) => (lane < Math.max(parts, perThread) ? value(lane) : "0.0")).join(", ")})`;
     const bias = this.weights.has(`${operation.weights}.bias`) ? this.weight(`${operation.weights}.bias`) : undefined;
     const start = bias === undefined ? "vec4f()" : lanes((lane) => `K[${bias}u + ${channelOf(lane)}]`);
-    const input = this.call(from[0]!);
-    // No branch and one copy of each: drivers unroll short loops themselves, but SwiftShader needs minutes to compile
-    // nine inlined copies of a reading with branches.
-    const load = `fn load(b: u32, c: u32, y: i32, x: i32) -> f32 {
+    // Channels that lie side by side are read one source after the other, so that no reading has to ask whose they are:
+    // SwiftShader needs minutes to compile inlined copies of a reading with branches, and a step is mostly readings.
+    const sources = depthwise ? [{ node: from[0]!, start: 0 }] : this.sourcesOf(from[0]!);
+    const loads = sources.map(
+      (source, at) => `fn load${at}(b: u32, c: u32, y: i32, x: i32) -> f32 {
   let isInside = y >= 0 && x >= 0 && y < ${inHeight} && x < ${inWidth};
-  return select(0.0, ${input}(b, c, u32(clamp(y, 0, ${inHeight - 1})), u32(clamp(x, 0, ${inWidth - 1}))), isInside);
-}`;
-    const reading = depthwise
-      ? range(LANES)
-          .map((lane) => `near[i][${lane}] = load(b, ${channelOf(lane)}, y, x + i32(i));`)
-          .join(" ")
-      : "near[i] = load(b, ci, y, x + i32(i));";
+  let value = ${this.call(source.node)}(b, c, u32(clamp(y, 0, ${inHeight - 1})), u32(clamp(x, 0, ${inWidth - 1})));
+  return select(0.0, value, isInside);
+}`,
+    );
+    const readings = sources.map((_, at) =>
+      depthwise
+        ? range(LANES)
+            .map((lane) => `near[i][${lane}] = load${at}(b, ${channelOf(lane)}, y, x + i32(i));`)
+            .join(" ")
+        : `near[i] = load${at}(b, ci, y, x + i32(i));`,
+    );
     const products = range(size).flatMap((kx) => [
       `let w${kx} = V[at + ${kx}u];`,
-      ...range(TILE).map((t) => `a[${t}] += w${kx} * near[${t * stride + kx * dilation}];`),
+      ...range(columns).map((t) => `a[${t}] += w${kx} * near[${t * stride + kx * dilation}];`),
     ]);
     const main = `@compute @workgroup_size(${THREADS}) fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= ${total}u) { return; }
   let b = id.z;
+  ${this.passOver()}
   let tile = id.x % ${tiles}u;
   let row = (id.x / ${tiles}u) % ${height}u;
   let group = id.x / ${tiles * height}u;
   let o0 = group * ${perThread}u;
   let start = ${start};
-  var a = array<vec4f, ${TILE}>(${range(TILE)
+  var a = array<vec4f, ${columns}>(${range(columns)
     .map(() => "start")
     .join(", ")});
   var near: array<${depthwise ? "vec4f" : "f32"}, ${span}>;
-  let x = i32(tile) * ${TILE * stride} - ${before};
-  for (var ci = 0u; ci < ${depthwise ? 1 : inputs}u; ci++) {
+  let x = i32(tile) * ${columns * stride} - ${before};
+  ${sources
+    .map(
+      ({ node: source, start: first }, at) => `for (var ci = 0u; ci < ${depthwise ? 1 : source.shape[0]}u; ci++) {
     for (var ky = 0u; ky < ${size}u; ky++) {
       let y = i32(row) * ${stride} - ${before} + i32(ky) * ${dilation};
-      let at = ((group * ${depthwise ? 1 : inputs}u + ci) * ${size}u + ky) * ${size}u;
-      for (var i = 0u; i < ${span}u; i++) { ${reading} }
+      let at = ((group * ${depthwise ? 1 : inputs}u + ${first}u + ci) * ${size}u + ky) * ${size}u;
+      for (var i = 0u; i < ${span}u; i++) { ${readings[at]!} }
       ${products.join("\n      ")}
     }
-  }
-  for (var t = 0u; t < ${TILE}u; t++) { finish(b, o0, row, tile * ${TILE}u + t, a[t]); }
+  }`,
+    )
+    .join("\n  ")}
+  for (var t = 0u; t < ${columns}u; t++) { finish(b, o0, row, tile * ${columns}u + t, a[t]); }
 }
 fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
   if (x >= ${width}u) { return; }
@@ -126,7 +140,16 @@ fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
       taps: size * size,
       parts,
     });
-    return this.shader(`${load}\n${main}`, vectors, (batch) => [Math.ceil(total / THREADS), 1, batch]);
+    return this.shader(`${loads.join("\n")}\n${main}`, vectors, (batch) => [Math.ceil(total / THREADS), 1, batch]);
+  }
+
+  /** What a concatenation that is not in memory is made of, and the first channel of each. */
+  private sourcesOf(node: PlanNode): { readonly node: PlanNode; readonly start: number }[] {
+    let start = 0;
+    return (node.operation.kind !== "concat" || this.kernel.reads.includes(node) ? [node] : node.from).map((part) => ({
+      node: part,
+      start: (start += part.shape[0]) - part.shape[0],
+    }));
   }
 
   dense(node: PlanNode): Shader {
@@ -137,11 +160,21 @@ fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
     const bias = this.weight(`${operation.weights}.bias`);
     const source = `B${this.buffers.indexOf(from[0]!)}`;
     const sums = range(DENSE_ROWS);
+    const { rows: ended } = this.kernel;
+    const rowsOf = ended && `B${this.buffers.indexOf(ended)}`;
+    const isEnded = (row: string): string => `${rowsOf}[min(${row}, batch - 1u)] >= ${ENDED}`;
+    // All rows of a workgroup at once, because its threads wait for one another.
+    const passOver =
+      rowsOf &&
+      `if (li == 0u) { live = select(1u, 0u, ${sums.map((r) => isEnded(`b0 + ${r}u`)).join(" && ")}); }
+  if (workgroupUniformLoad(&live) == 0u) { return; }`;
     const main = `var<workgroup> sums: array<f32, ${DENSE_ROWS * THREADS}>;
+var<workgroup> live: u32;
 @compute @workgroup_size(${THREADS}) fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) li: u32) {
   let batch = arrayLength(&${source}) / ${inputs}u;
   let o = group.x;
   let b0 = group.y * ${DENSE_ROWS}u;
+  ${passOver ?? ""}
   ${sums.map((r) => `var s${r} = 0.0; let at${r} = min(b0 + ${r}u, batch - 1u) * ${inputs}u;`).join("\n  ")}
   for (var k = li; k < ${inputs}u; k += ${THREADS}u) {
     let w = K[${rows}u + o * ${inputs}u + k];
@@ -165,10 +198,18 @@ fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
     const total = channels * height * width;
     const main = `@compute @workgroup_size(${THREADS}) fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= ${total}u) { return; }
-  let b = id.z; let c = id.x / ${height * width}u; let y = (id.x / ${width}u) % ${height}u; let x = id.x % ${width}u;
+  let b = id.z;
+  ${this.passOver()}
+  let c = id.x / ${height * width}u; let y = (id.x / ${width}u) % ${height}u; let x = id.x % ${width}u;
   ${this.store()}
 }`;
     return this.shader(main, new Float32Array(4), (batch) => [Math.ceil(total / THREADS), 1, batch]);
+  }
+
+  /** Statement that ends the thread of a row whose polygon has ended. */
+  private passOver(): string {
+    const { rows } = this.kernel;
+    return rows === undefined ? "" : `if (B${this.buffers.indexOf(rows)}[b] >= ${ENDED}) { return; }`;
   }
 
   private shader(main: string, vectors: Float32Array, groups: Shader["groups"]): Shader {
@@ -356,23 +397,4 @@ export function packKernels(
     }
   }
   return packed;
-}
-
-function indexOf({ shape: [channels, height, width] }: PlanNode): string {
-  return `((b * ${channels}u + c) * ${height}u + y) * ${width}u + x`;
-}
-
-/** Element of a node's buffer. */
-function elementOf({ operation }: PlanNode): string {
-  if (operation.kind !== "input") return "f32";
-  return { float: "f32", index: "i32", pixels: "u32" }[operation.type];
-}
-
-function float(value: number): string {
-  const text = String(Math.fround(value));
-  return /[.e]/.test(text) ? text : `${text}.0`;
-}
-
-function range(count: number): number[] {
-  return Array.from({ length: count }, (_, at) => at);
 }

@@ -1,0 +1,277 @@
+/**
+ * What a graphics card does with the kernels of our own, in at most six minutes: times, numbers beside the CPU, a trial
+ * of tile sizes, annotate from files to files, and PyTorch on the same card where there is one (bench/card_torch.py).
+ *
+ *     npm run build && node bench/card.mjs                 on a card
+ *     npm run build && node bench/card.mjs --quick         that every part runs, also on a software driver
+ *
+ * A part that would begin after its minute is left out, and says so.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { openOnnxEngine } from "../dist/engine/onnx/engine.js";
+import { Gpu } from "../dist/engine/webgpu/device.js";
+import { openWebGpuEngine, stepPlan } from "../dist/engine/webgpu/engine.js";
+import { Program } from "../dist/engine/webgpu/program.js";
+import { checkAgainst, referenceOf } from "../dist/engine/self-check.js";
+import { loadModel } from "../dist/model/model.js";
+import { decodeGreedy } from "../dist/predict/decode.js";
+import { decodeOutlines } from "../dist/predict/outline.js";
+import { MAX_STEPS } from "../dist/predict/options.js";
+import { stackPixels } from "../dist/predict/predict.js";
+import { describeMachine, machineLines, markdownTable, median, timed } from "./harness.mjs";
+import { PHOTOGRAPHS, TINY_MODEL, annotateInProcess, readAllCrops, writeBoxes } from "./inputs.mjs";
+
+const { values: options } = parseArgs({
+  options: { quick: { type: "boolean", default: false } },
+});
+/** Seconds after which no further part begins. */
+const BUDGET_S = 300;
+const ROUNDS = options.quick ? 1 : 5;
+const BATCH = options.quick ? 4 : 256;
+const STEPS = options.quick ? 4 : MAX_STEPS;
+const began = performance.now();
+
+const folder = mkdtempSync(join(tmpdir(), "polyrnn-card-"));
+const rows = [];
+const row = (what, value) => {
+  rows.push([what, value]);
+  process.stderr.write(`${what}: ${value}\n`);
+};
+const milliseconds = (seconds) => `${(1000 * seconds).toFixed(3)} ms`;
+
+try {
+  const modelName = options.quick ? TINY_MODEL : "mobile";
+  const model = await loadModel(modelName);
+  const boxes = join(folder, "boxes.json");
+  writeBoxes(boxes, BATCH);
+  const crops = await readAllCrops(boxes, model.card.context);
+  const pixels = stackPixels(crops);
+
+  await part("open, and self-check", async () => {
+    const { value: engine, seconds } = await timed(() => openWebGpuEngine(model));
+    row("adapter", engine.version);
+    row("kernels of a run: encoder, step", `${engine.dispatches.encoder}, ${engine.dispatches.step} and the choice`);
+    row("open, all shaders compiled", milliseconds(seconds));
+    const { value: reference, seconds: onCpu } = await timed(() => referenceOf(model));
+    row("self-check: the CPU's numbers, while shaders compile", milliseconds(onCpu));
+    row("self-check: on the device", milliseconds((await timed(() => checkAgainst(engine, reference))).seconds));
+    await engine.dispose();
+  });
+  await withEngine(model, {}, async (engine) => {
+    await part("encoder and loop", () => loopTimes(engine, model, crops, pixels));
+    await part("batch 1", () => singleTimes(engine, pixels));
+    row("memory on the device, most", `${Math.round(engine.memory.peak / 2 ** 20)} MiB`);
+  });
+  await part("host", () => hostTimes(model));
+  await part("numbers", () => compareNumbers(model));
+  await part("tiles", () => tileTrial(model, pixels));
+  await part("vgg16", vggTimes);
+  await part("annotate", () => annotateTimes(modelName));
+  await part("PyTorch", torchTimes);
+} finally {
+  rmSync(folder, { recursive: true });
+}
+process.stdout.write(
+  `${machineLines(describeMachine()).join("\n")}\n\n${markdownTable(["What", "Measured"], rows).join("\n")}\n`,
+);
+
+/** One part fails or is left out without the others. */
+async function part(name, work) {
+  if (performance.now() - began > 1000 * BUDGET_S) {
+    row(name, "left out: the time is used up");
+    return;
+  }
+  try {
+    await work();
+  } catch (error) {
+    row(name, `failed: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+async function withEngine(model, engineOptions, work) {
+  const engine = await openWebGpuEngine(model, engineOptions);
+  try {
+    await work(engine);
+  } finally {
+    await engine.dispose();
+  }
+}
+
+/** Median over the rounds, after one that is not counted. */
+async function medianOf(work) {
+  const each = [];
+  for (let round = -1; round < ROUNDS; round++) {
+    const result = await timed(work);
+    if (round >= 0) each.push(result);
+  }
+  return {
+    seconds: median(each.map(({ seconds }) => seconds)),
+    cpuSeconds: median(each.map(({ cpuSeconds }) => cpuSeconds)),
+  };
+}
+
+async function loopTimes(engine, model, crops, pixels) {
+  const encoded = await medianOf(async () => (await engine.encode(pixels, BATCH)).dispose());
+  row(`encoder at ${BATCH}, per instance`, milliseconds(encoded.seconds / BATCH));
+  const whole = await medianOf(() => decodeGreedy(engine, pixels, BATCH, STEPS));
+  row(`encoder and loop at ${BATCH}, instances/s`, (BATCH / whole.seconds).toFixed(1));
+  const two = await medianOf(() => Promise.all([1, 2].map(() => decodeGreedy(engine, pixels, BATCH, STEPS))));
+  row("the same, two batches in the slots", ((2 * BATCH) / two.seconds).toFixed(1));
+  // All rows take all steps: a limit of two numbers of steps leaves the steps between them.
+  const batch = await engine.encode(pixels, BATCH);
+  const firsts = Array.from({ length: BATCH }, (_, at) => at % 784);
+  const input = {
+    first: Int32Array.from(firsts),
+    previous: Int32Array.from(firsts),
+    beforePrevious: new Int32Array(BATCH).fill(784),
+  };
+  const stepped = await medianOf(() => batch.step(input));
+  row(`a step at ${BATCH} that gives logits, per instance`, milliseconds(stepped.seconds / BATCH));
+  batch.dispose();
+  const fresh = await engine.encode(pixels, BATCH);
+  let steps = 0;
+  const slots = await medianOf(async () => {
+    const decoded = await fresh.decode(firsts, STEPS);
+    steps = decoded.reduce((sum, { chosen }) => sum + chosen.length, 0);
+  });
+  row(`a step in slots at ${BATCH}, per row and step that counts`, milliseconds(slots.seconds / steps));
+  row("processor time of that, all threads of the process", milliseconds(slots.cpuSeconds / steps));
+  fresh.dispose();
+  const frames = crops.map(({ window, bounds }) => ({ window, bounds }));
+  const judged = await medianOf(() => decodeOutlines(engine, pixels, frames, { maxSteps: STEPS, candidates: 4 }));
+  row(`judged and placed as annotate does, at ${BATCH}, instances/s`, (BATCH / judged.seconds).toFixed(1));
+  row("processor time of that, per instance", milliseconds(judged.cpuSeconds / BATCH));
+}
+
+async function singleTimes(engine, pixels) {
+  const one = pixels.subarray(0, pixels.length / BATCH);
+  const { seconds } = await medianOf(async () => {
+    const encoded = await engine.encode(one, 1);
+    await encoded.decode([400], options.quick ? 2 : 20);
+    encoded.dispose();
+  });
+  row("batch 1: encode and 20 steps, or to its end", milliseconds(seconds));
+}
+
+/** What the host spends on kernels, whatever the device does meanwhile. */
+async function hostTimes(model) {
+  const gpu = await Gpu.open();
+  try {
+    const step = await Program.compile(gpu, stepPlan(model), model.weights);
+    const plane = ({ shape: [channels, height, width] }) => gpu.buffer(4 * channels * height * width);
+    const bindings = {};
+    for (const node of step.plan.stored) {
+      if (node.operation.kind === "input") bindings[node.operation.name] = { buffer: plane(node) };
+    }
+    for (const [name, node] of Object.entries(step.plan.outputs)) bindings[name] = { buffer: plane(node) };
+    const bound = step.bind(1, bindings);
+    const bind = [];
+    const each = [];
+    for (let round = 0; round < 50; round++) {
+      bind.push((await timed(() => step.bind(1, bindings))).seconds);
+      const started = performance.now();
+      const encoder = gpu.device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      for (let steps = 0; steps < 4; steps++) bound.record(pass);
+      pass.end();
+      gpu.device.queue.submit([encoder.finish()]);
+      each.push((performance.now() - started) / 1000 / (4 * step.dispatches));
+      await gpu.read(bindings.logits.buffer, 4);
+    }
+    row("host: a kernel recorded and submitted, 4 steps at once", `${(1e6 * median(each)).toFixed(1)} us`);
+    row("host: a step's kernels bound to their buffers, once per engine", `${(1e6 * median(bind)).toFixed(0)} us`);
+  } finally {
+    gpu.close();
+  }
+}
+
+/** Real photographs where they lie beside the checkout, else the drawn scenes. */
+async function compareNumbers(model) {
+  const isReal = existsSync(PHOTOGRAPHS.boxes) && !options.quick;
+  const boxes = join(folder, "compared.json");
+  const wanted = options.quick ? 4 : 200;
+  writeBoxes(boxes, wanted, 6, isReal ? { from: PHOTOGRAPHS.boxes } : {});
+  const crops = await readAllCrops(boxes, model.card.context, isReal ? PHOTOGRAPHS.images : undefined);
+  const pixels = stackPixels(crops);
+  const cpu = await openOnnxEngine(model, { device: "cpu" });
+  await withEngine(model, {}, async (engine) => {
+    const [expected, received] = [await cpu.encode(pixels, crops.length), await engine.encode(pixels, crops.length)];
+    for (const name of ["firstVertexLogits", "maskLogits", "fineMaskLogits"]) {
+      if (expected[name] === undefined) continue;
+      row(`${name}: largest difference, share of the range`, largestDifference(expected[name], received[name]));
+    }
+    for (const encoded of [expected, received]) encoded.dispose();
+    const [on, off] = [
+      await decodeGreedy(cpu, pixels, crops.length, STEPS),
+      await decodeGreedy(engine, pixels, crops.length, STEPS),
+    ];
+    const same = on.sequences.filter(({ cells }, at) => String(cells) === String(off.sequences[at].cells)).length;
+    row(`polygons with the CPU's cells, ${isReal ? "val.json" : "drawn scenes"}`, `${same} of ${crops.length}`);
+  });
+  await cpu.dispose();
+}
+
+function largestDifference(expected, received) {
+  let [low, high, worst] = [Infinity, -Infinity, 0];
+  for (const [at, value] of expected.entries()) {
+    [low, high] = [Math.min(low, value), Math.max(high, value)];
+    worst = Math.max(worst, Math.abs(value - received[at]));
+  }
+  return (worst / (high - low)).toExponential(1);
+}
+
+async function tileTrial(model, pixels) {
+  for (const tile of options.quick ? [4] : [2, 4, 7, 8]) {
+    await withEngine(model, { tile }, async (engine) => {
+      const encoded = await medianOf(async () => (await engine.encode(pixels, BATCH)).dispose());
+      const whole = await medianOf(() => decodeGreedy(engine, pixels, BATCH, STEPS));
+      row(
+        `${tile} columns per thread: encoder, encoder and loop, per instance`,
+        `${milliseconds(encoded.seconds / BATCH)}, ${milliseconds(whole.seconds / BATCH)}`,
+      );
+    });
+  }
+}
+
+async function vggTimes() {
+  if (options.quick) return;
+  const model = await loadModel("vgg16");
+  const boxes = join(folder, "vgg16.json");
+  writeBoxes(boxes, 64);
+  const pixels = stackPixels(await readAllCrops(boxes, model.card.context));
+  await withEngine(model, {}, async (engine) => {
+    const { seconds } = await medianOf(() => decodeGreedy(engine, pixels, 64, STEPS));
+    row("vgg16: encoder and loop at 64, instances/s", (64 / seconds).toFixed(1));
+  });
+}
+
+async function annotateTimes(model) {
+  const count = options.quick ? 8 : 3072;
+  for (const device of ["webgpu", "cpu"]) {
+    const instances = device === "cpu" ? Math.min(count, 768) : count;
+    const boxes = join(folder, `annotate-${device}.json`);
+    writeBoxes(boxes, instances);
+    const out = join(folder, `out-${device}`);
+    const batchSize = device === "cpu" ? 8 : BATCH;
+    const { summary } = await annotateInProcess({ boxes, out, model, device, batchSize, maxSteps: STEPS });
+    row(`annotate on ${device}, ${instances} boxes, 6 per image, instances/s`, summary.instancesPerSecond.toFixed(1));
+  }
+}
+
+function torchTimes() {
+  const { status, stdout, stderr, error } = spawnSync(
+    "python3",
+    [join(import.meta.dirname, "card_torch.py"), String(BATCH), String(ROUNDS)],
+    { encoding: "utf8", timeout: 90_000 },
+  );
+  if (status !== 0) {
+    row("PyTorch", `not measured: ${(error?.message ?? stderr.trim().split("\n").at(-1)).slice(0, 120)}`);
+    return;
+  }
+  for (const line of stdout.trim().split("\n")) row(...line.split("\t"));
+}
