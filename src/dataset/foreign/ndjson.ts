@@ -4,7 +4,7 @@
  */
 import { invalidData, receivedOf } from "../../errors.js";
 import { parseForeignJson } from "../../foreign.js";
-import { parseJsonText, selectFields } from "../../json-text.js";
+import { joinFields, numberText, parseJsonText, renamedField, selectFields } from "../../json-text.js";
 import type { JsonObject } from "../../types.js";
 import type { ByteFile } from "../json/byte-file.js";
 import type { ForeignObject, ForeignReader } from "./dataset.js";
@@ -39,7 +39,7 @@ export async function openNdjson(file: ByteFile, source = file.path): Promise<Fo
           `received ${receivedOf(image)}`,
         'Write for example: {"image": "a.jpg", "bbox": [10, 20, 30, 40], "label": "car"}',
       );
-    index.add({ name: String(image) }, row.offset, row.bytes.length);
+    index.add({ name: nameIn(object) }, row.offset, row.bytes.length);
     lines.push(row.line);
   }
   return {
@@ -63,7 +63,9 @@ function parse(text: string, where: string): JsonObject {
     value = parseJsonText(text);
   } catch (error) {
     throw invalidData(
-      `${where}: expected a JSON object, received ${receivedOf(text.trim())}`,
+      error instanceof SyntaxError && error.message.includes("levels")
+        ? `${where}: expected a JSON object, but its ${error.message}`
+        : `${where}: expected a JSON object, received ${receivedOf(text.trim())}`,
       "Write one JSON object per line.",
       error,
     );
@@ -75,6 +77,12 @@ function parse(text: string, where: string): JsonObject {
   );
 }
 
+/** A number names an image as it is written. */
+function nameIn(object: JsonObject): string {
+  const key = IMAGE_FIELDS.find((one) => Object.hasOwn(object, one) && object[one] !== null)!;
+  return numberText(object, key) ?? (object[key] as string);
+}
+
 function firstOf(object: JsonObject, names: readonly string[]): unknown {
   const name = names.find((one) => Object.hasOwn(object, one) && object[one] !== null);
   return name === undefined ? undefined : object[name];
@@ -83,15 +91,14 @@ function firstOf(object: JsonObject, names: readonly string[]): unknown {
 function toObject(object: JsonObject, at: string): ForeignObject {
   const label = firstOf(object, LABEL_FIELDS);
   const box = firstOf(object, BOX_FIELDS);
-  const { id } = object;
   const others = selectFields(object, (key) => !READ.has(key));
-  const fields = {
-    ...others,
-    ...(box !== undefined && { bbox: box as JsonObject[string] }),
+  const fields = joinFields(
+    others,
+    box === undefined ? {} : { bbox: box as JsonObject[string] },
     // The file's own id stays beside the number that it has here.
-    ...(id !== undefined && { source_id: id }),
-    iscrowd: object["iscrowd"] ?? 0,
-  };
+    renamedField(object, "id", "source_id"),
+    { iscrowd: object["iscrowd"] ?? 0 },
+  );
   if (label === undefined) return { at, label: undefined, fields };
   if (typeof label === "string" && label !== "") return { at, label, fields };
   if (typeof label === "number" && Number.isSafeInteger(label)) return { at, label, fields };
