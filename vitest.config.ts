@@ -44,6 +44,8 @@ export default defineConfig({
         test: {
           name: "process",
           retry: 1,
+          // They share the process that runs commands one after the other (test/helpers/command.ts).
+          isolate: false,
           include: ["test/process/**/*.test.ts"],
           globalSetup: "test/global-setup.ts",
         },
@@ -54,6 +56,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "faults",
+          isolate: false,
           retry: process.env["FAULTS"] === "full" ? 0 : 1,
           include: ["test/faults/**/*.test.ts"],
           globalSetup: "test/faults/global-setup.ts",

@@ -1,11 +1,16 @@
 /**
- * Runs before the install scripts of the dependencies (npm runs every `preinstall` first), so that nobody downloads
- * CUDA who did not ask for it. onnxruntime-node's own script fetches hundreds of megabytes from a NuGet feed on Linux
- * and fails the whole installation where that is out of reach; the libraries for CPU and WebGPU are in its package.
+ * Runs before the install scripts of the dependencies (npm runs every `preinstall` first, when all packages are on the
+ * disk), and makes of onnxruntime-node what most people want:
  *
- * The lock files settle this where npm reads them (scripts/write-shrinkwrap.mjs). It reads none of a packed tarball
- * that is installed by its path. There, the script is moved beside itself and runs only when it is asked for by the
- * settings that it documents. Where a project depends on onnxruntime-node itself, its script is left as it is.
+ * - Nobody downloads CUDA who did not ask for it. The package's own script fetches hundreds of megabytes from a NuGet
+ *   feed on Linux and fails the whole installation where that is out of reach; the libraries for CPU and WebGPU are in
+ *   the package. The script is moved beside itself and runs only when the settings that it documents ask for it.
+ * - The libraries of four other platforms, 255 MB, are removed. POLYRNN_KEEP_PLATFORMS=1 keeps them, for a folder that
+ *   machines of different kinds share. `npm install --os --cpu` is followed.
+ *
+ * In a checkout, the lock file holds back the script, and nothing is removed. Where a project depends on onnxruntime-node
+ * itself, the package is left as it is. A shrinkwrap of our own would pin versions, but npm then installs sharp's
+ * libraries for all platforms.
  *
  * Nothing here may fail an installation.
  */
@@ -13,6 +18,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { removeOtherPlatforms } from "./other-platforms.mjs";
 
 const PACKAGE = "onnxruntime-node";
 const HOME = fileURLToPath(new URL("..", import.meta.url));
@@ -28,9 +34,14 @@ if (isAsked) require("./install-from-nuget.js");
 
 try {
   const folder = findPackage();
-  if (folder !== undefined && !isCheckout() && !isOfProject()) askFirst(join(folder, "script"));
+  if (folder !== undefined && !isCheckout() && !isOfProject()) {
+    askFirst(join(folder, "script"));
+    const { POLYRNN_KEEP_PLATFORMS: keep, npm_config_os: platform, npm_config_cpu: arch } = process.env;
+    if (!keep) removeOtherPlatforms(folder, { platform: platform || process.platform, arch: arch || process.arch });
+  }
 } catch (error) {
-  process.stderr.write(`polyrnn: ${PACKAGE} may download CUDA: ${error instanceof Error ? error.message : error}\n`);
+  const message = error instanceof Error ? error.message : error;
+  process.stderr.write(`polyrnn: ${PACKAGE} stays as it is, and may download CUDA: ${message}\n`);
 }
 
 /** As an import in this package would find it. */

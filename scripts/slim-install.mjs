@@ -1,28 +1,13 @@
 /**
- * Removes what other platforms would need from the onnxruntime-node that polyrnn uses: its package carries the libraries
- * of five, some 290 MB, and has no setting for that. Only by hand, because the package is another's and a project may
- * share its folder between machines:
+ * Takes the libraries of other platforms out of the onnxruntime-node that polyrnn uses, by hand: in an image that is
+ * built from a checkout, or after an installation without install scripts.
  *
  *     node node_modules/polyrnn/scripts/slim-install.mjs
- *
- * After another `npm install` of onnxruntime-node they are back.
  */
-import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
+import { removeOtherPlatforms } from "./other-platforms.mjs";
 
-const from = createRequire(import.meta.url).resolve("onnxruntime-node/package.json");
-let removed = 0;
-for (const napi of readdirSync(join(dirname(from), "bin")).map((name) => join(dirname(from), "bin", name))) {
-  const own = join(napi, process.platform, process.arch);
-  // Where there is nothing for this machine, nothing is taken away either.
-  if (!existsSync(own)) continue;
-  for (const platform of readdirSync(napi).map((name) => join(napi, name)))
-    for (const folder of readdirSync(platform).map((name) => join(platform, name))) if (folder !== own) remove(folder);
-}
-process.stdout.write(`removed ${Math.round(removed / 1e6)} MB of other platforms from ${dirname(from)}\n`);
-
-function remove(folder) {
-  for (const entry of readdirSync(folder, { recursive: true })) removed += statSync(join(folder, entry)).size;
-  rmSync(folder, { recursive: true });
-}
+const folder = dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json"));
+const removed = removeOtherPlatforms(folder, process);
+process.stdout.write(`removed ${Math.round(removed / 1e6)} MB of other platforms from ${folder}\n`);

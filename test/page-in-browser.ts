@@ -13,6 +13,20 @@ import { temporaryFolder } from "./helpers/temporary-folder.js";
 
 const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
+/** Without what a browser does on its own: asking for updates, drawing on a graphics card. */
+export const launchBrowser = (): Promise<Browser> =>
+  chromium.launch({
+    executablePath: EXECUTABLE,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--no-first-run",
+    ],
+  });
+
 /** Tests skip, and say why, where this is false. */
 export const HAS_CHROMIUM = existsSync(EXECUTABLE);
 if (!HAS_CHROMIUM) console.log(`page tests skipped: no Chromium at ${EXECUTABLE} (Debian: apt-get install chromium)`);
@@ -35,17 +49,7 @@ export async function placeInBrowser(html: string): Promise<PageInBrowser> {
   const folder = temporaryFolder();
   const file = join(folder, "page.html");
   await writeFile(file, html);
-  const browser = await chromium.launch({
-    executablePath: EXECUTABLE,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      "--no-first-run",
-    ],
-  });
+  const browser = await launchBrowser();
   return {
     browser,
     address: pathToFileURL(file).href,

@@ -215,7 +215,8 @@ export const compareRow = {
   type: "list",
   placeholder: "NAME|NAME=FILE",
   default: ["box", "square", "ellipse"],
-  describe: "Compare with box, square, ellipse, grabcut, result files as name=other.json, or none",
+  describe:
+    "Compare with box, square, ellipse, mean-shape, grabcut, grabcut-mask, deepmask, sharpmask, dilation, crf, result files as name=other.json, or none",
 } as const satisfies Omit<ListRow<string>, "group"> & { default: readonly string[] };
 
 export const publishedRow = {

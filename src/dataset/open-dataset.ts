@@ -18,7 +18,7 @@ import { readCocoResults } from "./coco/read-results.js";
 import type { Dataset, OpenDatasetOptions } from "./dataset.js";
 import type { ForeignReader } from "./foreign/dataset.js";
 import { openForeign } from "./foreign/dataset.js";
-import { openForeignFile, openForeignFolder, openLabelMeFile, openTasks, refuseFromOne } from "./foreign/open.js";
+import { openForeignFile, openForeignFolder, openForeignJson, refuseFromOne } from "./foreign/open.js";
 import type { ImageFinder, Located } from "./find-images.js";
 import { findImages } from "./find-images.js";
 import { nameKey } from "./image-names.js";
@@ -164,24 +164,19 @@ async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promi
     },
   };
   try {
-    const foreign = await openForeignFile(file, options, listFiles);
+    const input = { file, options, below: listFiles };
+    const foreign = await openForeignFile(input);
     if (foreign !== undefined) {
       refuseDataset(options, `a file of ${foreign.format}`);
       return await openReader(foreign, options, finder);
     }
     const index = await indexCoco(file);
     refuseForeign(index);
-    if (index.outline.root === "list" && index.imageIds.count === 0) {
-      const tasks = await openTasks(file);
-      if (tasks !== undefined) {
-        refuseDataset(options, "tasks of Label Studio");
-        return await openReader(tasks, options, finder);
-      }
-    }
-    if (index.outline.keys.includes("shapes") && index.outline.keys.includes("imagePath")) {
-      refuseDataset(options, "a LabelMe file");
-      await file.close();
-      return await openReader(openLabelMeFile(boxes), options, finder);
+    const { root, keys } = index.outline;
+    const other = await openForeignJson(input, { root, keys, hasImageIds: index.imageIds.count > 0 });
+    if (other !== undefined) {
+      refuseDataset(options, `a file of ${other.format}`);
+      return await openReader(other, options, finder);
     }
     refuseFromOne(options, "coco");
     // Before another file is opened, which would stay open.

@@ -22,8 +22,10 @@ import { collectExamples, locateExamples } from "./examples.js";
 import { SourceNames } from "./groups.js";
 import { InstanceTable } from "./instance-table.js";
 import type { OpenedMethods } from "./methods/open-methods.js";
-import { openMethods } from "./methods/open-methods.js";
+import { comparisonName, openMethods } from "./methods/open-methods.js";
+import { ORACLE_MODEL, ORACLE_NAMES } from "./methods/oracles.js";
 import type { EvaluateHost, EvaluateOptions } from "./options.js";
+import { oracleShares } from "./oracle-shares.js";
 import { summarizeMethods } from "./summarize-methods.js";
 import type { WalkSettings } from "./walk-truth.js";
 import { Findings, walkTruth } from "./walk-truth.js";
@@ -51,15 +53,23 @@ export async function evaluate(options: EvaluateOptions, host: EvaluateHost): Pr
   const run = await readRunInfo(options.predictions, (line) => {
     host.note(line);
   });
-  const needsPixels = options.compare.some(({ kind }) => kind === "grabcut");
+  const pixelMethod = options.compare.find(({ kind }) => kind === "grabcut" || kind === "learned");
+  const oracle = options.oracles?.find((name) => name !== "grid");
+  const needsPixels = pixelMethod !== undefined || oracle !== undefined;
   const images = options.images ?? run.images;
+  if (oracle !== undefined && run.model !== undefined && run.model !== ORACLE_MODEL)
+    host.note(
+      `oracles give parts of the truth to ${ORACLE_MODEL}; the predictions are of ${run.model}: two networks are compared`,
+    );
   if (needsPixels && images === undefined) {
+    const name = pixelMethod === undefined ? `oracle ${oracle!}` : comparisonName(pixelMethod);
+    const option = pixelMethod === undefined ? "--oracle" : "--compare";
     throw invalidData(
-      "grabcut: expected an image folder, received none",
-      "Name the image folder with --images, or leave grabcut out of --compare.",
+      `${name}: expected an image folder, received none`,
+      `Name the image folder with --images, or leave it out of ${option}.`,
     );
   }
-  // Searching for every image of the truth takes a while, and only GrabCut and truths without sizes need it.
+  // Searching for every image of the truth takes a while, and only methods that look at pixels and truths without sizes need it.
   const searched = needsPixels ? images : options.images;
   host.note(`reading ${options.truth}`);
   const dataset = await openDataset({
@@ -82,7 +92,9 @@ export async function evaluate(options: EvaluateOptions, host: EvaluateHost): Pr
 }
 
 async function compare({ options, host, dataset, run, images, hasImages }: Work): Promise<Evaluation> {
-  const table = new InstanceTable(options.compare.length + 2);
+  const { oracles = [] } = options;
+  const networkOracles = ORACLE_NAMES.filter((name) => oracles.includes(name));
+  const table = new InstanceTable(1 + options.compare.length + networkOracles.length + 1);
   const findings = new Findings(table, host);
   const sources = new SourceNames(options.groupBy);
   const settings: WalkSettings = {
@@ -95,8 +107,11 @@ async function compare({ options, host, dataset, run, images, hasImages }: Work)
     ...(options.only !== undefined && { only: options.only }),
   };
   host.note(`reading ${options.predictions}`);
-  const methods = await openMethods(options, options.context ?? run.context ?? DEFAULT_CONTEXT, (prediction, method) =>
-    findings.excludePrediction(prediction, method),
+  const methods = await openMethods(
+    options,
+    options.context ?? run.context ?? DEFAULT_CONTEXT,
+    (prediction, method) => findings.excludePrediction(prediction, method),
+    { dataset, settings, signal: host.signal },
   );
   try {
     await host.methods(methods.all.map(({ name }) => name));
@@ -114,14 +129,23 @@ async function compare({ options, host, dataset, run, images, hasImages }: Work)
       ...numbers.methods[i]!,
       ...(method.seconds !== undefined && { seconds: method.seconds() }),
     }));
+    const firstOracle = 1 + options.compare.length;
     const report: EvaluationReport = {
       version: REPORT_VERSION,
       generator: options.generator,
       inputs: inputsOf(options, run),
       counts: countsOf(dataset, findings),
-      methods: reports.slice(0, -1),
+      methods: reports.slice(0, firstOracle),
       gridCeiling: reports.at(-1)!,
       ...numbers.distributions,
+      ...(oracles.length > 0 && {
+        oracle: oracleShares(
+          table,
+          oracles,
+          (name) => (name === "grid" ? table.methods - 1 : firstOracle + networkOracles.indexOf(name)),
+          { resamples: options.resamples, random: createRandom(options.seed).fork("oracles") },
+        ),
+      }),
       examples,
     };
     return { report, imagePaths: images === undefined ? new Map() : await locateExamples(examples, images) };

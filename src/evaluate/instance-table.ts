@@ -27,6 +27,8 @@ export interface InstanceRow {
   readonly score?: number;
   /** Of the predicted polygon; 0 without one. */
   readonly vertices: number;
+  /** Vertices of the truth on the grid, all outlines together; 0 where none is large enough. */
+  readonly truthVertices: number;
   /** The predictions first, then the other methods, the grid ceiling last. */
   readonly scores: readonly MethodScore[];
 }
@@ -38,6 +40,7 @@ export class InstanceTable {
   private readonly areas = new NumberColumn(Float64Array);
   private readonly scores = new NumberColumn(Float64Array);
   private readonly vertexCounts = new NumberColumn(Int32Array);
+  private readonly truthVertexCounts = new NumberColumn(Int32Array);
   private readonly hasPrediction = new NumberColumn(Int32Array);
   private readonly ious = new NumberColumn(Float64Array);
   /** By method. */
@@ -55,6 +58,7 @@ export class InstanceTable {
     this.areas.push(row.area);
     this.scores.push(row.score ?? NaN);
     this.vertexCounts.push(row.vertices);
+    this.truthVertexCounts.push(row.truthVertices);
     this.hasPrediction.push(row.scores[0]?.failed === false ? 1 : 0);
     for (const [method, score] of row.scores.entries()) {
       this.ious.push(score.iou);
@@ -87,6 +91,10 @@ export class InstanceTable {
   /** 0 without a polygon. */
   get vertices(): Int32Array {
     return this.vertexCounts.view();
+  }
+  /** As in InstanceRow. */
+  get truthVertices(): Int32Array {
+    return this.truthVertexCounts.view();
   }
   /** 1 where there is a usable prediction. */
   get predicted(): Int32Array {

@@ -7,12 +7,17 @@ import type { Rasterizer } from "../geometry/iou.js";
 import type { ResultRow } from "../report/csv.js";
 import type { GroupBy } from "../report/types.js";
 import type { ShapeBaseline } from "./methods/baselines.js";
+import type { LearnedName } from "./methods/learned-masks.js";
+import type { OracleChoice } from "./methods/open-methods.js";
 import type { MatchBy } from "./methods/match-predictions.js";
 
 /** A method beside the predictions. */
 export type Comparison =
   | { readonly kind: "shape"; readonly name: ShapeBaseline }
   | { readonly kind: "grabcut" }
+  | { readonly kind: "mean-shape" }
+  /** Starts from the maps of `mobile`. */
+  | { readonly kind: "learned"; readonly name: LearnedName }
   | { readonly kind: "file"; readonly name: string; readonly path: string };
 
 export interface EvaluateOptions {
@@ -25,6 +30,8 @@ export interface EvaluateOptions {
   /** Image folder: for GrabCut, for pictures, and for the images' sizes where the truth does not give them. */
   readonly images?: string;
   readonly compare: readonly Comparison[];
+  /** Parts of the truth that the network is given, to see what each would gain; none when absent. */
+  readonly oracles?: readonly OracleChoice[];
   readonly rasterizer: Rasterizer;
   readonly groupBy: GroupBy;
   /** Parts of the truth below this area are left out of it, pixels; 0 keeps all. */

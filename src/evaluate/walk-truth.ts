@@ -94,7 +94,7 @@ export async function walkTruth({ dataset, methods, findings, settings, host }: 
     const scores = compareMasks(results, truth);
     const own = results[0]!;
     const area = rleArea(truth);
-    const vertices = own.kind === "mask" ? (own.polygon ?? []).reduce((sum, ring) => sum + ring.length, 0) : 0;
+    const vertices = verticesOf(own);
     const score = own.kind === "mask" ? own.score : undefined;
     const category = categoryNumbers.get(instance.categoryId)!;
     noteOwn(findings, own, instance.annotationId);
@@ -106,6 +106,7 @@ export async function walkTruth({ dataset, methods, findings, settings, host }: 
       source: settings.sources.numberOf(image),
       area,
       vertices,
+      truthVertices: verticesOf(results.at(-1)!),
       scores,
       ...(score !== undefined && { score }),
     });
@@ -124,6 +125,11 @@ export async function walkTruth({ dataset, methods, findings, settings, host }: 
       ...(score !== undefined && { score }),
     });
   }
+}
+
+/** Of a polygon; 0 of a mask and of a failure. */
+function verticesOf(result: MaskResult): number {
+  return result.kind === "mask" ? (result.polygon ?? []).reduce((sum, ring) => sum + ring.length, 0) : 0;
 }
 
 /** Computes the border of the truth once for all methods. */

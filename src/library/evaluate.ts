@@ -25,7 +25,10 @@ export interface EvaluateOptions extends CallOptions, BoxOptions, MeasureOptions
   readonly truth: string;
   /** Image folder, for GrabCut and for image sizes that the truth lacks. Absent: the run's. */
   readonly images?: string;
-  /** "box", "square", "ellipse", "grabcut", and result files as "name=file.json". Default: box, square, ellipse. */
+  /**
+   * "box", "square", "ellipse", "mean-shape", "grabcut", "grabcut-mask", "deepmask", "sharpmask", "dilation", "crf", and
+   * result files as "name=file.json". Default: box, square, ellipse.
+   */
   readonly compare?: readonly string[];
   /** Parts of the truth below this area in pixels are left out of it, 0 or more. Default: 0. */
   readonly minArea?: number;

@@ -4,6 +4,7 @@
  * refused: it would mean another network.
  */
 import { CELL_NAMES, KERNEL_SIZES } from "../network/cells.js";
+import type { MaskHeadsOptions } from "../network/mask-heads.js";
 import type { ArchitectureOptions } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
 import { compileSchema, lazily } from "../validate.js";
@@ -11,13 +12,18 @@ import { compileSchema, lazily } from "../validate.js";
 /** The version this program reads and writes. */
 export const CARD_VERSION = 1;
 
-export interface ModelCard {
+/** The card of a network that predicts polygons. */
+export type ModelCard = CardOf<ArchitectureOptions>;
+/** The card of heads that give masks on another model's features (network/mask-heads.ts). */
+export type HeadsCard = CardOf<MaskHeadsOptions>;
+
+interface CardOf<A> {
   readonly formatVersion: typeof CARD_VERSION;
   readonly name: string;
   /** Semantic version of the weights. */
   readonly version: string;
   readonly description: string;
-  readonly architecture: ArchitectureOptions;
+  readonly architecture: A;
   /** Cells along one side. */
   readonly grid: 28;
   /** Pixels along one side of a crop. */
@@ -91,6 +97,14 @@ const architectures = Object.entries(OPTIONS).map(([name, options]) => {
   };
 });
 
+const headProperties = {
+  name: { const: "mask-heads" },
+  ...{ features: channels, reduced: channels, rank: channels, context: channels },
+  model: { type: "string", minLength: 1, maxLength: 64 },
+  modelHash: { type: "string", pattern: "^[0-9a-f]{64}$" },
+};
+const heads = { properties: headProperties, required: Object.keys(headProperties), additionalProperties: false };
+
 const SCHEMA = {
   type: "object",
   required: [
@@ -114,7 +128,12 @@ const SCHEMA = {
     name: { type: "string", pattern: "^[a-z0-9][a-z0-9._-]{0,63}$" },
     version: { type: "string", pattern: "^[0-9]+\\.[0-9]+\\.[0-9]+(-[0-9A-Za-z.-]+)?$" },
     description: text,
-    architecture: { type: "object", discriminator: { propertyName: "name" }, required: ["name"], oneOf: architectures },
+    architecture: {
+      type: "object",
+      discriminator: { propertyName: "name" },
+      required: ["name"],
+      oneOf: [...architectures, heads],
+    },
     grid: { const: 28 },
     cropSize: { const: 224 },
     context: ratio,

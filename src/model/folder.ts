@@ -8,7 +8,7 @@ import { readRegularFile } from "../files/regular-file.js";
 import { describeValue, parseForeignJson } from "../foreign.js";
 import { nearestName } from "../nearest.js";
 import { describeViolation } from "../validate.js";
-import type { ModelCard } from "./card.js";
+import type { HeadsCard, ModelCard } from "./card.js";
 import { CARD_VERSION, checkModelCard } from "./card.js";
 
 export const CARD_FILE = "model.json";
@@ -21,7 +21,7 @@ const MODEL_FOLDERS = [join(PACKAGE_ROOT, "models"), join(PACKAGE_ROOT, "fixture
 
 /** A model that comes with the program; `problem` in place of a card that cannot be used. */
 export type ListedModel =
-  | { readonly name: string; readonly folder: string; readonly card: ModelCard }
+  | { readonly name: string; readonly folder: string; readonly card: ModelCard | HeadsCard }
   | { readonly name: string; readonly folder: string; readonly problem: PolyrnnError };
 
 /** Every model that comes with the program, cards read, weights not. */
@@ -29,7 +29,7 @@ export async function listModels(): Promise<readonly ListedModel[]> {
   const models: ListedModel[] = [];
   for (const folder of await bundledFolders()) {
     try {
-      models.push({ name: basename(folder), folder, card: await readCard(folder) });
+      models.push({ name: basename(folder), folder, card: await readAnyCard(folder) });
     } catch (error) {
       if (!(error instanceof PolyrnnError)) throw error;
       models.push({ name: basename(folder), folder, problem: error });
@@ -38,6 +38,9 @@ export async function listModels(): Promise<readonly ListedModel[]> {
   return models;
 }
 
+/** The heads of other systems (network/mask-heads.ts); no network to predict with. */
+export const HEADS_MODEL = "baselines";
+
 /** Models that the repository holds and the npm package does not: they are large. */
 const IN_THE_REPOSITORY: Readonly<Record<string, { readonly description: string; readonly how: string }>> = {
   vgg16: {
@@ -45,6 +48,12 @@ const IN_THE_REPOSITORY: Readonly<Record<string, { readonly description: string;
     how:
       "Its weights are in the repository and not in the npm package. Copy models/vgg16 from a checkout of the " +
       "repository, and name that folder with --model DIR.",
+  },
+  [HEADS_MODEL]: {
+    description: "heads of DeepMask and Dilation for evaluate --compare deepmask,dilation, 8 MiB",
+    how:
+      "Its weights are in the repository and not in the npm package. Copy models/baselines from a checkout of the " +
+      "repository into the folder models of this installation, or leave deepmask and dilation out of --compare.",
   },
 };
 
@@ -62,6 +71,16 @@ export async function absentModels(): Promise<readonly AbsentModel[]> {
   return Object.entries(IN_THE_REPOSITORY)
     .filter(([name]) => !present.has(name))
     .map(([name, model]) => ({ name, ...model }));
+}
+
+/** @returns what to say where a model that the repository has is not here; undefined for any other name */
+export function whyAbsent(name: string): PolyrnnError | undefined {
+  const model = Object.hasOwn(IN_THE_REPOSITORY, name) ? IN_THE_REPOSITORY[name] : undefined;
+  if (model === undefined) return undefined;
+  return unavailable(
+    `model ${JSON.stringify(name)}: expected its folder with ${CARD_FILE} in this installation but there is none`,
+    model.how,
+  );
 }
 
 /** Networks that `polyrnn train --model` knows and that have no weights of their own: how to come by a model of one. */
@@ -88,14 +107,10 @@ export async function findModelFolder(nameOrPath: string, extra: readonly string
       "Check the path; `polyrnn models` lists the models that need none.",
     );
   }
-  const names = [...new Set([...bundled.map((folder) => basename(folder)), ...extra])];
-  const absent = Object.hasOwn(IN_THE_REPOSITORY, nameOrPath) ? IN_THE_REPOSITORY[nameOrPath] : undefined;
-  if (absent !== undefined) {
-    throw unavailable(
-      `model ${JSON.stringify(nameOrPath)}: expected its folder with ${CARD_FILE} in this installation but there is none`,
-      absent.how,
-    );
-  }
+  const networks = bundled.map((folder) => basename(folder)).filter((name) => name !== HEADS_MODEL);
+  const names = [...new Set([...networks, ...extra])];
+  const absent = whyAbsent(nameOrPath);
+  if (absent !== undefined) throw absent;
   const withoutWeights = Object.hasOwn(WITHOUT_WEIGHTS, nameOrPath) ? WITHOUT_WEIGHTS[nameOrPath] : undefined;
   if (withoutWeights !== undefined) {
     throw unavailable(
@@ -130,8 +145,24 @@ async function isFile(path: string): Promise<boolean> {
   return found?.isFile() ?? false;
 }
 
-/** @throws E_UNAVAILABLE for a card that cannot be read, is of another version, or breaks the schema */
+/** As `readAnyCard`. @throws E_UNAVAILABLE also for heads, which predict no polygons */
 export async function readCard(folder: string): Promise<ModelCard> {
+  const card = await readAnyCard(folder);
+  if (isHeadsCard(card)) {
+    throw unavailable(
+      `${join(folder, CARD_FILE)}: expected a network that predicts polygons but received mask-heads`,
+      "Heads only serve polyrnn evaluate --compare deepmask,dilation. Name a model such as mobile.",
+    );
+  }
+  return card;
+}
+
+export function isHeadsCard(card: ModelCard | HeadsCard): card is HeadsCard {
+  return card.architecture.name === "mask-heads";
+}
+
+/** @throws E_UNAVAILABLE for a card that cannot be read, is of another version, or breaks the schema */
+export async function readAnyCard(folder: string): Promise<ModelCard | HeadsCard> {
   const path = join(folder, CARD_FILE);
   let card: unknown;
   let bytes: Uint8Array = Buffer.from("{");
@@ -154,8 +185,9 @@ export async function readCard(folder: string): Promise<ModelCard> {
   const violation = checkModelCard(card);
   if (violation)
     throw unavailable(`${path}: ${describeViolation(violation)}`, "Correct the card or fetch the model again.");
-  checkPeepholes(card as ModelCard, path);
-  return card as ModelCard;
+  const checked = card as ModelCard | HeadsCard;
+  if (!isHeadsCard(checked)) checkPeepholes(checked, path);
+  return checked;
 }
 
 /** Only an LSTM has peepholes. */

@@ -8,10 +8,12 @@ import { count } from "../count.js";
 import { PolyrnnError, unavailable } from "../errors.js";
 import { describeValue } from "../foreign.js";
 import { describeNetwork } from "../network/build.js";
+import type { MaskHeadsOptions } from "../network/mask-heads.js";
+import { maskHeadShapes } from "../network/mask-heads.js";
 import type { PolygonRnn } from "../network/polygon-rnn.js";
 import type { Normalization } from "../network/tensor-ops.js";
-import type { ModelCard } from "./card.js";
-import { findModelFolder, readCard } from "./folder.js";
+import type { HeadsCard, ModelCard } from "./card.js";
+import { findModelFolder, isHeadsCard, readAnyCard, readCard } from "./folder.js";
 import { widenTensors } from "./quantized.js";
 import type { WeightTensor } from "./safetensors.js";
 import { firstNotFinite, parseSafetensors, readAndHash, refuseForeign } from "./safetensors.js";
@@ -40,10 +42,51 @@ export async function loadModel(nameOrPath: string): Promise<Model> {
   const folder = await findModelFolder(nameOrPath);
   const card = await readCard(folder);
   const network = describeNetwork(card.architecture);
+  const weights = await readWeights(card, folder, network.weightShapes);
+  return { card, network, weights, normalization: card.normalization, hash: predictionHash(card), folder };
+}
+
+/** Heads that give masks on the features of one model. */
+export interface MaskHeads {
+  readonly options: MaskHeadsOptions;
+  /** Exactly the heads' weights, as in WeightedNetwork. */
+  readonly weights: ReadonlyMap<string, WeightTensor>;
+}
+
+/**
+ * @param model whose features the heads see
+ * @throws E_UNAVAILABLE: as `loadModel`; a card of something else than heads; heads of another model
+ */
+export async function loadMaskHeads(nameOrPath: string, model: Pick<Model, "hash" | "folder">): Promise<MaskHeads> {
+  const folder = await findModelFolder(nameOrPath);
+  const card = await readAnyCard(folder);
+  if (!isHeadsCard(card)) {
+    throw unavailable(
+      `${folder}: expected a card of mask-heads but received one of ${card.architecture.name}`,
+      "DeepMask and Dilation are in the model called baselines.",
+    );
+  }
+  const options = card.architecture;
+  if (options.modelHash !== model.hash) {
+    throw unavailable(
+      `${folder}: expected heads for the features of ${model.folder} (hash ${model.hash.slice(0, 12)}) but received ` +
+        `heads for ${JSON.stringify(options.model)} (hash ${options.modelHash.slice(0, 12)})`,
+      "Features and heads were trained together. Fetch models/baselines and the model it names from one version.",
+    );
+  }
+  return { options, weights: await readWeights(card, folder, maskHeadShapes(options)) };
+}
+
+/** All files of a model together, checked. */
+async function readWeights(
+  card: ModelCard | HeadsCard,
+  folder: string,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): Promise<Map<string, WeightTensor>> {
   const weights = new Map<string, WeightTensor>();
   for (const name of Object.keys(card.files)) await addWeights(weights, card, folder, name);
-  checkWeights(weights, network.weightShapes, whereOf(folder, card));
-  return { card, network, weights, normalization: card.normalization, hash: predictionHash(card), folder };
+  checkWeights(weights, shapes, whereOf(folder, card));
+  return weights;
 }
 
 /**
@@ -51,7 +94,7 @@ export async function loadModel(nameOrPath: string): Promise<Model> {
  * scores or default context. Equal hashes predict equal polygons from equal crops, so that a run may be resumed.
  * @returns sha256, hex
  */
-export function predictionHash(card: ModelCard): string {
+export function predictionHash(card: ModelCard | HeadsCard): string {
   const { architecture, grid, cropSize, normalization, files } = card;
   const hashes = Object.values(files)
     .map((file) => file.sha256)
@@ -68,7 +111,7 @@ export interface FileCheck {
 }
 
 export interface ModelCheck {
-  readonly card: ModelCard;
+  readonly card: ModelCard | HeadsCard;
   readonly folder: string;
   readonly files: readonly FileCheck[];
   /** What is wrong with the tensors of all files together; looked at only when every file is sound. */
@@ -81,7 +124,7 @@ export interface ModelCheck {
  */
 export async function verifyModel(nameOrPath: string): Promise<ModelCheck> {
   const folder = await findModelFolder(nameOrPath);
-  const card = await readCard(folder);
+  const card = await readAnyCard(folder);
   const weights = new Map<string, WeightTensor>();
   const files: FileCheck[] = [];
   for (const name of Object.keys(card.files)) {
@@ -90,7 +133,10 @@ export async function verifyModel(nameOrPath: string): Promise<ModelCheck> {
   }
   if (files.some((file) => file.problem)) return { card, folder, files };
   const weightsProblem = await problemOf(() => {
-    checkWeights(weights, describeNetwork(card.architecture).weightShapes, whereOf(folder, card));
+    const shapes = isHeadsCard(card)
+      ? maskHeadShapes(card.architecture)
+      : describeNetwork(card.architecture).weightShapes;
+    checkWeights(weights, shapes, whereOf(folder, card));
   });
   return { card, folder, files, ...(weightsProblem && { weightsProblem }) };
 }
@@ -108,7 +154,7 @@ async function problemOf(check: () => void | Promise<void>): Promise<PolyrnnErro
 /** Reads one file, holds it against the card, and adds its tensors. */
 async function addWeights(
   weights: Map<string, WeightTensor>,
-  card: ModelCard,
+  card: ModelCard | HeadsCard,
   folder: string,
   name: string,
 ): Promise<void> {
@@ -151,7 +197,7 @@ export function checkWeights(
 }
 
 /** Names the options too: one of them may be what does not fit. */
-function whereOf(folder: string, { architecture }: ModelCard): string {
+function whereOf(folder: string, { architecture }: ModelCard | HeadsCard): string {
   const options = Object.entries(architecture).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
   return `${folder} (${options.join(", ")})`;
 }

@@ -6,7 +6,7 @@ import type { CropFrame } from "../crop/crop.js";
 import type { Engine } from "../engine/engine.js";
 import type { GridPoint } from "../geometry/grid.js";
 import { FINE_SIZE, gridToImagePoint } from "../geometry/grid.js";
-import { orientClockwise } from "../geometry/ring.js";
+import { orientClockwise, signedArea } from "../geometry/ring.js";
 import { makeSimple } from "../geometry/simple-ring.js";
 import { simplifyRing } from "../geometry/simplify.js";
 import type { ImagePoint, Ring } from "../types.js";
@@ -100,14 +100,17 @@ const TOLERANCE = 0.5;
  * and a cell is a twenty-fourth of the box's long side. That alone gains IoU (bench/README.md), and it keeps points on
  * the image, outside of which labeling tools refuse them. Vertices equal to their neighbor are dropped.
  *
- * With a refined mask the ring does not cross or touch itself either, and has no vertices that carry no shape.
+ * The ring does not cross or touch itself; with a refined mask it has no vertices that carry no shape, either.
  * @param map logits, [784] or [12544]; undefined where the network has no mask
  * @returns the ring and its number of distinct vertices; with fewer than three it is no polygon
  */
 export function sequenceToRing(cells: readonly number[], frame: CropFrame, map: Float32Array | undefined): PlacedRing {
   if (map === undefined || !isFineMap(map)) {
-    const { ring, distinct } = toRing(placeVertices(cells, map), frame);
-    return { ring: orientClockwise(ring), distinct: Math.min(new Set(cells).size, distinct) };
+    const { ring: placed, distinct } = toRing(placeVertices(cells, map), frame);
+    const worthOf = (ring: Ring): number =>
+      map === undefined ? Math.abs(signedArea(ring)) : expectedIoUOfRing(ring, frame, map);
+    const ring = orientClockwise(makeSimple(placed, worthOf));
+    return { ring, distinct: Math.min(new Set(cells).size, distinct) };
   }
   const { candidateScore } = fitOf(cells, frame, map);
   const { ring: placed, distinct } = toRing(placeOnFineMap(cells, map, candidateScore), frame);

@@ -107,23 +107,7 @@ interface Plan extends Pick<RedrawTask, "maxSteps" | "candidate"> {
 }
 
 function planOf(place: Place, task: RedrawRequest["task"]): Plan {
-  if (task.give === "all" || task.ring.length === 0) return planAnew(place, task);
-  if (signedArea(task.ring) >= 0) return planClockwise(place, task);
-  // The network only knows clockwise rings.
-  const last = task.ring.length - 1;
-  const plan = planClockwise(place, {
-    ...task,
-    ring: [...task.ring].reverse(),
-    pins: task.pins.map((pin) => last - pin),
-    moved: last - task.moved,
-  });
-  return { ...plan, finish: (cells) => turnedBack(plan.finish(cells)) };
-}
-
-function turnedBack({ ring, kept, pins, moved }: Redrawn): Redrawn {
-  const back = ring.length - 1;
-  const turned = (indexes: readonly number[]): number[] => indexes.map((index) => back - index).reverse();
-  return { ring: [...ring].reverse(), kept: turned(kept), pins: turned(pins), moved: back - moved };
+  return task.give === "all" || task.ring.length === 0 ? planAnew(place, task) : planWay(place, task);
 }
 
 /** Expected IoU of a ring, 0..1; undefined where the network has no mask or the ring is none. */
@@ -147,17 +131,20 @@ function planAnew({ encoded, row, frame }: Place, { candidate, maxSteps }: Redra
   };
 }
 
-function planClockwise(place: Place, task: RedrawRequest["task"]): Plan {
+function planWay(place: Place, task: RedrawRequest["task"]): Plan {
   const { ring, maxSteps, candidate } = task;
   const size = ring.length;
   const { start, dropped } = wayOf(task);
   // Turned so that it begins behind what is redrawn and ends with the moved vertex.
   const keptFrom = Array.from({ length: size - dropped }, (_, at) => (start + at) % size);
+  // The network only knows clockwise rings: of others it is shown what stays, and draws the way, from the other end.
+  const inTurn = <T>(list: readonly T[]): readonly T[] => (signedArea(ring) >= 0 ? list : [...list].reverse());
   const prefix = cellsOf(
-    keptFrom.map((index) => ring[index]!),
+    inTurn(keptFrom).map((index) => ring[index]!),
     place.frame,
   );
-  const finish = (cells: readonly number[]): Redrawn => joined(keptFrom, pointsFrom(cells, prefix.length, place), task);
+  const finish = (cells: readonly number[]): Redrawn =>
+    joined(keptFrom, inTurn(pointsFrom(cells, prefix.length, place)), task);
   return { row: place.row, prefix, maxSteps, candidate, finish };
 }
 

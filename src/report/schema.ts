@@ -53,6 +53,7 @@ const method = object(
   ["file", "perSource", "seconds"],
 );
 
+const oracleName = { enum: ["first", "steps", "map", "grid"] };
 const bins = list(object({ low: number, high: orNull(number), count }));
 
 const example = object(
@@ -191,8 +192,20 @@ export const REPORT_SCHEMA = object(
       sample: points,
       rankCorrelation: orNull(number),
     }),
+    oracle: object({
+      oracles: list(object({ name: oracleName, words: text })),
+      groups: list(
+        object({
+          kind: { enum: ["all", "size", "vertices"] },
+          name: text,
+          count,
+          now: interval,
+          shares: list(object({ oracle: oracleName, gain: interval, ofError: orNull(number) })),
+        }),
+      ),
+    }),
     examples: object({ worst: list(example), median: list(example), best: list(example) }),
     clicks,
   },
-  ["iouByScore", "clicks"],
+  ["iouByScore", "oracle", "clicks"],
 );

@@ -44,6 +44,8 @@ export interface EvaluationReport {
   /** IoU of the predictions against their score; absent when the predictions carry no scores. */
   readonly iouByScore?: IouByScore;
   readonly examples: Examples;
+  /** Absent when no oracle was asked for. */
+  readonly oracle?: OracleReport;
   /** Absent when no click simulation was asked for. */
   readonly clicks?: ClickReport;
 }
@@ -129,7 +131,7 @@ export interface GroupScore {
 }
 
 export interface MethodReport {
-  /** "polyrnn", "box", "square", "ellipse", "grabcut", "grid-ceiling", or the name given to --compare. */
+  /** "polyrnn", "grid-ceiling", a method's own name such as "box", or the name given to --compare. */
   readonly name: string;
   /** What the method does and with which settings, for people. */
   readonly words: string;
@@ -213,6 +215,32 @@ export interface Examples {
   readonly best: readonly Example[];
 }
 export const EXAMPLES = 6;
+
+/** Where the error comes from: the network given parts of the truth, against the predictions, on the same instances. */
+export interface OracleReport {
+  readonly oracles: readonly { readonly name: OracleShare["oracle"]; readonly words: string }[];
+  /** All instances, then the three sizes, then groups by the truth's vertices on the grid; none is left out. */
+  readonly groups: readonly OracleGroup[];
+}
+
+export interface OracleGroup {
+  readonly kind: "all" | "size" | "vertices";
+  /** "all", a SizeName, or a range of vertices, for people: "9 to 16". */
+  readonly name: string;
+  readonly count: number;
+  /** IoU of the predictions. */
+  readonly now: Interval;
+  /** In the order of `oracles`. */
+  readonly shares: readonly OracleShare[];
+}
+
+export interface OracleShare {
+  readonly oracle: "first" | "steps" | "map" | "grid";
+  /** IoU over that of the predictions, paired. */
+  readonly gain: Interval;
+  /** Gain as a part of the error, 1 - IoU; negative where the truth hurts; null without an error. */
+  readonly ofError: number | null;
+}
 
 /** [x, y] pairs in image pixels; open (the first vertex is not repeated). */
 export type ReportRing = readonly (readonly [number, number])[];

@@ -11,12 +11,15 @@ import type { DecodedImage, OpenedImage } from "../crop/open-image.js";
 import { openImage, prepareImageLibrary } from "../crop/open-image.js";
 import type { ImageView } from "../crop/view.js";
 import { encodeView, viewAround } from "../crop/view.js";
+import { Turns } from "../turns.js";
 import type { Box } from "../types.js";
 import type { ReviewedImage } from "./run.js";
 
 /** Bytes of decoded photographs: one of 8,000 x 6,000 pixels has 144 MB. */
 const MOST_BYTES = 256 * 2 ** 20;
 const MOST_PICTURES = 64;
+/** Pixels of a picture for the strip, at most. */
+const SMALL_SIDE = 200;
 
 export const DEFAULT_VIEW = { margin: 0.5, side: 1600 } as const;
 
@@ -35,6 +38,10 @@ export class Pictures {
   private readonly made = new Map<string, Promise<Uint8Array | Problem>>();
   /** By path: as it is, and whether it was otherwise before. */
   private readonly seen = new Map<string, { readonly stamp: string; readonly isOther: boolean }>();
+  /** Headers, each as long as its file stays the same. */
+  private readonly opened = new WeakMap<ReviewedImage, { readonly stamp: string; readonly image: OpenedImage }>();
+  /** One large and one small picture at a time: the others of the few threads are for the network and the files. */
+  private readonly turns = { large: new Turns(), small: new Turns() };
 
   /** @param since when the run began: it saw the files as they were then */
   constructor(private readonly since: Date) {
@@ -42,14 +49,18 @@ export class Pictures {
   }
 
   /** The image's header as it is now; a problem where it vanished or changed its size. */
-  async open({ record, location }: ReviewedImage): Promise<ShownImage | Problem> {
+  async open(image: ReviewedImage): Promise<ShownImage | Problem> {
+    const { record, location } = image;
     if (location.kind === "failed") return { problem: location.failure.message };
     const { path, root } = location;
     // Before the header, so that what is written in between shows at the next request. Why there is none, openImage says.
     const found = await stat(path).catch(() => undefined);
-    const opened = await openImage(path, record, root);
+    const stamp = `${path} ${found?.mtimeMs} ${found?.size}`;
+    const known = this.opened.get(image);
+    const isKnown = found !== undefined && known?.stamp === stamp;
+    const opened = isKnown ? ({ kind: "opened", image: known.image } as const) : await openImage(path, record, root);
     if (opened.kind !== "opened") return { problem: opened.failure.message };
-    const stamp = `${found?.mtimeMs} ${found?.size}`;
+    this.opened.set(image, { stamp, image: opened.image });
     const before = this.seen.get(path);
     const isOther = before !== undefined && (before.isOther || before.stamp !== stamp);
     if (before?.stamp !== stamp) this.decoded.forget(path);
@@ -90,7 +101,10 @@ export class Pictures {
   }
 
   private async make(opened: OpenedImage, view: ImageView): Promise<Uint8Array | Problem> {
-    const image = await this.decode(opened);
-    return "problem" in image ? image : encodeView(image, view);
+    const { large, small } = this.turns;
+    return (Math.max(view.width, view.height) > SMALL_SIDE ? large : small).take(async () => {
+      const image = await this.decode(opened);
+      return "problem" in image ? image : encodeView(image, view);
+    });
   }
 }

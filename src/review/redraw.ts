@@ -1,11 +1,13 @@
 /**
- * The network in a review: encodings of the last instances are kept, and one thing is computed at a time. A newer
- * request on an instance cancels those before it that still wait or work.
+ * The network in a review: encodings of the last instances are kept, and one thing is computed at a time. What a person
+ * waits for goes before what is made ahead, and a newer request on an instance cancels those before it that still wait
+ * or work. Photographs are decoded and cut before the network's turn: nobody waits for that of another instance.
  */
 import { cutCrop } from "../crop/read-crops.js";
-import type { CropFrame } from "../crop/crop.js";
+import type { Crop, CropFrame } from "../crop/crop.js";
 import type { DecodedImage } from "../crop/open-image.js";
 import type { EncodedBatch, Engine } from "../engine/engine.js";
+import { countCores } from "../engine/cores.js";
 import { openEngine } from "../engine/devices.js";
 import { EXIT, invalidData, PolyrnnError } from "../errors.js";
 import type { Model } from "../model/model.js";
@@ -55,9 +57,13 @@ export class Network {
     private readonly context: number,
   ) {}
 
-  /** @throws E_UNAVAILABLE when no engine works */
-  static async open(model: Model, context: number, threads?: number): Promise<Network> {
-    const { engine } = await openEngine(model, { device: "cpu", ...(threads !== undefined && { threads }) });
+  /**
+   * @param threads one core is left to the browser and the pictures when absent: a step for one polygon gains little from
+   *   another thread, and waits for it where the core is busy
+   * @throws E_UNAVAILABLE when no engine works
+   */
+  static async open(model: Model, context: number, threads = Math.max(1, countCores() - 1)): Promise<Network> {
+    const { engine } = await openEngine(model, { device: "cpu", threads });
     return new Network(engine, context);
   }
 
@@ -72,9 +78,10 @@ export class Network {
   ): Promise<RedrawResult> {
     const { signal: isCancelled } = this.replace(`${subject.instance.ordinal} ${window}`, request);
     const signal = task.signal === undefined ? isCancelled : AbortSignal.any([isCancelled, task.signal]);
-    return this.work.take(async () => {
+    const crop = await this.cropOf(subject);
+    return this.work.takeFirst(async () => {
       signal.throwIfAborted();
-      const { encoded, frame } = await this.encodingOf(subject);
+      const { encoded, frame } = await this.encodingOf(subject, crop);
       const redrawn = await redrawRing(encoded, frame, { ...task, signal });
       signal.throwIfAborted();
       return {
@@ -99,16 +106,18 @@ export class Network {
   }
 
   /** Expected IoU of a ring; undefined where the network has no mask. */
-  scoreOf(subject: Subject, ring: Ring): Promise<number | undefined> {
-    return this.work.take(async () => {
-      const { encoded, frame } = await this.encodingOf(subject);
+  async scoreOf(subject: Subject, ring: Ring): Promise<number | undefined> {
+    const crop = await this.cropOf(subject);
+    return this.work.takeFirst(async () => {
+      const { encoded, frame } = await this.encodingOf(subject, crop);
       return scoreOfRing(encoded, frame, ring);
     });
   }
 
-  /** Encodes now what will be asked for soon. */
+  /** Encodes what will be asked for soon, when nothing else is to be done. */
   async prepare(subject: Subject): Promise<void> {
-    await this.work.take(() => this.encodingOf(subject));
+    const crop = await this.cropOf(subject);
+    await this.work.take(() => this.encodingOf(subject, crop));
   }
 
   async close(): Promise<void> {
@@ -119,17 +128,25 @@ export class Network {
     });
   }
 
-  private async encodingOf({ instance, stamp, image }: Subject): Promise<Encoding> {
-    const key = JSON.stringify([instance.ordinal, instance.box, stamp]);
+  /** @returns undefined where the encoding is there already */
+  private async cropOf(subject: Subject): Promise<Crop | undefined> {
+    if (this.encodings.has(keyOf(subject))) return undefined;
+    const cut = await cutCrop(await subject.image(), subject.instance, this.context);
+    if (cut.kind === "failed") throw invalidData(cut.failure.message, "Draw the box on the image.");
+    return cut.crop;
+  }
+
+  /** @param crop absent where the encoding was there before the turn came */
+  private async encodingOf(subject: Subject, crop: Crop | undefined): Promise<Encoding> {
+    const key = keyOf(subject);
     const known = this.encodings.get(key);
     if (known !== undefined) {
       this.encodings.delete(key);
       this.encodings.set(key, known);
       return known;
     }
-    const cut = await cutCrop(await image(), instance, this.context);
-    if (cut.kind === "failed") throw invalidData(cut.failure.message, "Draw the box on the image.");
-    const { pixels, window, bounds } = cut.crop;
+    // It may have been dropped while this waited.
+    const { pixels, window, bounds } = crop ?? (await this.cropOf(subject))!;
     const encoding = { encoded: await this.engine.encode(pixels, 1), frame: { window, bounds } };
     this.encodings.set(key, encoding);
     for (const [oldest, { encoded }] of this.encodings) {
@@ -139,6 +156,10 @@ export class Network {
     }
     return encoding;
   }
+}
+
+function keyOf({ instance, stamp }: Subject): string {
+  return JSON.stringify([instance.ordinal, instance.box, stamp]);
 }
 
 /** The network of a run, or why it cannot help. */

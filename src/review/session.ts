@@ -50,6 +50,7 @@ export class ReviewSession {
   private readonly changes = new Turns();
   private readonly positions: Int32Array;
   private readonly pictures: Pictures;
+  private preparing = 0;
 
   private constructor(
     private readonly options: ReviewOptions,
@@ -147,7 +148,7 @@ export class ReviewSession {
 
   async instance(ordinal: number): Promise<InstanceView> {
     const view = await this.viewOf(ordinal);
-    this.prepareAfter(view.position);
+    void this.prepareFrom(view.position);
     return view;
   }
 
@@ -167,22 +168,11 @@ export class ReviewSession {
     this.positionOf(ordinal);
     await this.refuseStale(ordinal, asked.revision);
     const network = networkFor(this.parts.network, this.armOf(ordinal));
-    const { request, window, ring, pins, moved, give, length, box, candidate = 0 } = asked;
+    const { request, box, candidate = 0 } = asked;
     const subject = await this.subjectOf(ordinal, box === undefined ? await this.boxInForce(ordinal) : fromXywh(box));
-    const redrawn = await network.redraw(
-      subject,
-      { request, ...(window !== undefined && { window }) },
-      {
-        ring,
-        pins,
-        moved,
-        give,
-        candidate,
-        maxSteps: this.run.identity.maxSteps,
-        ...(length !== undefined && { length }),
-        ...(gone !== undefined && { signal: gone }),
-      },
-    );
+    const { maxSteps } = this.run.identity;
+    const task = { ...asked, candidate, maxSteps, ...(gone !== undefined && { signal: gone }) };
+    const redrawn = await network.redraw(subject, asked, task);
     return {
       ...redrawn,
       revision: this.run.review.revisionOf(ordinal),
@@ -239,6 +229,7 @@ export class ReviewSession {
   }
 
   async close(): Promise<void> {
+    this.preparing++;
     await this.changes.idle();
     const { network, lock } = this.parts;
     if (network instanceof Network) await network.close();
@@ -315,17 +306,21 @@ export class ReviewSession {
     };
   }
 
-  /** Pictures and encodings of the next ones; what goes wrong is met when they are asked for. */
-  private prepareAfter(position: number): void {
-    const { network, queue } = this.parts;
-    for (const ordinal of queue.subarray(position + 1, position + 1 + AHEAD)) {
-      const prepare = async (): Promise<void> => {
-        await this.picture(ordinal, DEFAULT_VIEW);
-        if (network instanceof Network && this.armOf(ordinal) === "assist")
-          await network.prepare(await this.subjectOf(ordinal, await this.boxInForce(ordinal)));
-      };
-      prepare().catch(() => undefined);
+  /** Picture and encoding of this one and the next, one after the other, until somebody goes on. */
+  private async prepareFrom(position: number): Promise<void> {
+    const mine = ++this.preparing;
+    for (const ordinal of this.parts.queue.subarray(position, position + 1 + AHEAD)) {
+      // What goes wrong is met when it is asked for.
+      await this.prepare(ordinal).catch(() => undefined);
+      if (mine !== this.preparing) return;
     }
+  }
+
+  private async prepare(ordinal: number): Promise<void> {
+    const { network } = this.parts;
+    await this.picture(ordinal, DEFAULT_VIEW);
+    if (network instanceof Network && this.armOf(ordinal) === "assist")
+      await network.prepare(await this.subjectOf(ordinal, await this.boxInForce(ordinal)));
   }
 
   private async subjectOf(ordinal: number, box: Instance["box"]): Promise<Subject> {

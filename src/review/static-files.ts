@@ -21,7 +21,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** Built files that the page loads, relative to the build. */
 const PAGE = "review/page";
-const API = "review/api.js";
+const SHARED = ["review/api.js", "turns.js"];
 
 /**
  * @param root the built program
@@ -33,8 +33,10 @@ export async function readStaticFiles(root: string): Promise<StaticFiles> {
     const file = await read(join(root, PAGE, name), name);
     if (file !== undefined) files.set(name === "index.html" ? "/" : `/${PAGE}/${name}`, file);
   }
-  const api = await read(join(root, API), API);
-  if (api !== undefined) files.set(`/${API}`, api);
+  for (const name of SHARED) {
+    const file = await read(join(root, name), name);
+    if (file !== undefined) files.set(`/${name}`, file);
+  }
   return files;
 }
 

@@ -24,12 +24,11 @@ import { writeAtomic } from "../files/atomic-file.js";
 import type { SafePath } from "../files/safe-path.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";
 import { toNamedPixels } from "../geometry/pixel-outline.js";
-import { removeRepeated } from "../geometry/ring.js";
 import { toJsonText } from "../json-text.js";
-import type { JsonObject, Ring, SkipReason } from "../types.js";
+import type { JsonObject, SkipReason } from "../types.js";
 import type { Region } from "./labels.js";
 import { categoryOf, existingPolygon, isSettled, nameCategories, passedOver, rawOf, regionOf } from "./labels.js";
-import { joinRings } from "./rings.js";
+import { joinRings, withoutRepeats } from "./rings.js";
 import type { AnnotationWriter, CategoryNames, ResultItem, WriteContext } from "./writer.js";
 
 const FOLDER = "cityscapes";
@@ -99,12 +98,5 @@ function regionObject({ label, polygon, score }: Region, user: string): JsonObje
 }
 
 function pairs(polygon: Region["polygon"]): number[][] {
-  return joinRings(polygon.map(namedPixels)).map(({ x, y }) => [x, y]);
-}
-
-/** Three pixels at least, as readers want them, though they may be the same. */
-function namedPixels(ring: Ring): Ring {
-  const pixels = toNamedPixels(ring);
-  const distinct = removeRepeated(pixels);
-  return distinct.length >= 3 ? distinct : pixels;
+  return joinRings(polygon.map((ring) => withoutRepeats(toNamedPixels(ring)))).map(({ x, y }) => [x, y]);
 }

@@ -15,7 +15,7 @@ import { numberText } from "../json-text.js";
 import type { JsonObject, JsonValue } from "../types.js";
 import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
-import { categoryColor, groupOf, firstFreeGroup, nameCategories, regionsOf } from "./labels.js";
+import { categoryColor, groupsOf, nameCategories, regionsOf } from "./labels.js";
 import { clipRing, roundPixels } from "./rings.js";
 import type { AnnotationWriter, CategoryNames, ImageResult, WriteContext } from "./writer.js";
 import { escapeXml, toPlainText } from "./xml-text.js";
@@ -90,25 +90,23 @@ function imageElement(
   { context, regions }: { readonly context: WriteContext; readonly regions: readonly Region[] },
 ): string {
   const { size } = result;
-  const firstFree = firstFreeGroup(regions);
+  const groupFor = groupsOf(regions);
   const sized = size === undefined ? "" : ` width="${size.width}" height="${size.height}"`;
   return [
     `  <image id="${id}" name="${escapeXml(imageName(result, context))}"${sized}>`,
-    ...regions.flatMap((region) => polygonElements(region, size, firstFree)),
+    ...regions.flatMap((region) => polygonElements(region, size, groupFor(region))),
     ...tagElements(result.image.raw["tags"]),
     "  </image>",
     "",
   ].join("\n");
 }
 
-/** @param firstFree number of a group that no region of the image came with, nor any higher one */
-function polygonElements(region: Region, size: ImageResult["size"], firstFree: number): string[] {
+/** @param groupNumber CVAT takes 0 for "in no group" */
+function polygonElements(region: Region, size: ImageResult["size"], groupNumber = 0): string[] {
   const { label, polygon, score, isInvalid } = region;
   const { occluded, z_order: order, group_id: _, rotation: __, ...attributes } = region.attributes;
   const place = `occluded="${isTrue(occluded) ? 1 : 0}"`;
-  // CVAT takes 0 for "in no group". Parts of one instance belong together before anything else.
-  const number = polygon.length > 1 ? firstFree + region.ordinal + 1 : (groupOf(region) ?? 0);
-  const group = number > 0 ? ` group_id="${number}"` : "";
+  const group = groupNumber > 0 ? ` group_id="${groupNumber}"` : "";
   const depth = `z_order="${typeof order === "number" && Number.isSafeInteger(order) ? order : 0}"${group}`;
   return polygon.flatMap((whole) => {
     const ring = size === undefined ? whole : clipRing(whole, size.width, size.height);

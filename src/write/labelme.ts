@@ -23,8 +23,8 @@ import type { JsonObject, JsonValue, Ring } from "../types.js";
 import { embedPhotograph } from "./embedded.js";
 import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
-import { groupOf, firstFreeGroup, isSettled, nameCategories, regionsOf } from "./labels.js";
-import { roundPixels } from "./rings.js";
+import { groupsOf, isSettled, nameCategories, regionsOf } from "./labels.js";
+import { roundPixels, withoutRepeats } from "./rings.js";
 import type { AnnotationWriter, ImageResult, WriteContext } from "./writer.js";
 
 const FOLDER = "labelme";
@@ -60,11 +60,11 @@ function flagsOf(flags: JsonValue | undefined): JsonObject {
 }
 
 function labelmeDocument(imagePath: string, result: ImageResult, regions: readonly Region[]): JsonObject {
-  const firstFree = firstFreeGroup(regions);
+  const groupFor = groupsOf(regions);
   return {
     version: FORMAT_VERSION,
     flags: flagsOf(result.image.raw["flags"]),
-    shapes: regions.flatMap((region) => toShapes(region, firstFree)),
+    shapes: regions.flatMap((region) => toShapes(region, groupFor(region))),
     imagePath,
     imageData: null,
     imageHeight: result.size?.height ?? null,
@@ -75,15 +75,19 @@ function labelmeDocument(imagePath: string, result: ImageResult, regions: readon
 /** The far edge of a pixel that still has its number. */
 const LAST_IN_PIXEL = 0.99;
 
+/** What covers a few pixels has vertices that name the same one: each is named once. */
 function namingPoints(ring: Ring): number[][] {
   const inPixel = (value: number, pixel: number): number =>
     roundPixels(Math.min(pixel + LAST_IN_PIXEL, Math.max(pixel, value)));
-  return toNamedPixels(ring).map((pixel, i) => [inPixel(ring[i]!.x, pixel.x), inPixel(ring[i]!.y, pixel.y)]);
+  const named = toNamedPixels(ring).map((pixel, i) => ({
+    x: inPixel(ring[i]!.x, pixel.x),
+    y: inPixel(ring[i]!.y, pixel.y),
+  }));
+  return withoutRepeats(named).map(({ x, y }) => [x, y]);
 }
 
-/** @param firstFree number of a group that no region of the image came with, nor any higher one */
-function toShapes(region: Region, firstFree: number): JsonObject[] {
-  const { ordinal, label, polygon, score, isInvalid } = region;
+function toShapes(region: Region, group: number | undefined): JsonObject[] {
+  const { label, polygon, score, isInvalid } = region;
   const { group_id: _, description, polyrnn_valid: __, ...others } = region.attributes;
   const said = typeof description === "string" ? [description] : [];
   // LabelMe's flags are true or false.
@@ -91,7 +95,7 @@ function toShapes(region: Region, firstFree: number): JsonObject[] {
   return polygon.map((ring) => ({
     label,
     points: namingPoints(ring),
-    group_id: polygon.length > 1 ? firstFree + ordinal : (groupOf(region) ?? null),
+    group_id: group ?? null,
     description: [...said, ...(score === undefined ? [] : [`score ${score}`])].join(", "),
     shape_type: "polygon",
     flags: isInvalid === true ? { ...flags, polyrnn_valid: false } : flags,

@@ -77,14 +77,28 @@ function attributesOf(raw: JsonObject): JsonObject {
 }
 
 /** Number of the group that an annotation came with, as in CVAT and LabelMe; undefined where it is in none. */
-export function groupOf({ attributes }: Region): number | undefined {
+function groupOf({ attributes }: Region): number | undefined {
   const group = attributes["group_id"];
   return typeof group === "number" && Number.isSafeInteger(group) && group >= 0 ? group : undefined;
 }
 
-/** The lowest number from which on groups are free for the parts of polygons: 0 where no region is in a group. */
-export function firstFreeGroup(regions: readonly Region[]): number {
-  return regions.reduce((free, region) => Math.max(free, (groupOf(region) ?? -1) + 1), 0);
+/**
+ * The number of each region's group, in an image. The parts of one polygon are a group that no other region is in: the
+ * one they came with, else one with a number that is free.
+ */
+export function groupsOf(regions: readonly Region[]): (region: Region) => number | undefined {
+  const given = new Map<number, number>();
+  for (const region of regions) {
+    const group = groupOf(region);
+    if (group !== undefined) given.set(group, (given.get(group) ?? 0) + 1);
+  }
+  const firstFree = [...given.keys()].reduce((free, group) => Math.max(free, group + 1), 1);
+  return (region) => {
+    const own = groupOf(region);
+    if (region.polygon.length < 2) return own;
+    const isAlone = own !== undefined && own > 0 && given.get(own) === 1;
+    return isAlone ? own : firstFree + region.ordinal;
+  };
 }
 
 /**

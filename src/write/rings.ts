@@ -2,7 +2,7 @@
  * Rings and their coordinates as files hold them: the rings of a polygon joined by bridges where a format has room for
  * one ring, a ring cut at the image's border, numbers rounded.
  */
-import { removeCollinear } from "../geometry/ring.js";
+import { removeCollinear, removeRepeated } from "../geometry/ring.js";
 import type { ImagePoint, Polygon, Ring } from "../types.js";
 
 /**
@@ -49,6 +49,12 @@ export function clipRing(ring: Ring, width: number, height: number): Ring | unde
   ].reduce(clipAtBorder, ring);
   const kept = removeCollinear(clipped);
   return isFlat(kept) ? undefined : kept.map((p) => clampToImage(p, width, height));
+}
+
+/** Without vertices equal to the one before; where fewer than three are left, filled up to three: formats want them. */
+export function withoutRepeats(ring: Ring): Ring {
+  const kept = removeRepeated(ring);
+  return kept.length < 3 ? [...kept, ...ring].slice(0, 3) : kept;
 }
 
 /** Whether all vertices are in line. The area would not tell: a ring that crosses itself can have area 0. */

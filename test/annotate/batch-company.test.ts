@@ -16,6 +16,8 @@ import { loadModel } from "../../src/model/model.js";
 import { BOXES, IMAGES } from "./runs.js";
 
 const CROPS = 24;
+/** Every step computes alike. */
+const STEPS = 20;
 let engine: Engine;
 let crops: Crop[];
 let alone: readonly (readonly [string, number])[];
@@ -37,7 +39,7 @@ async function draw(order: readonly number[], size: number): Promise<(readonly [
   const drawn: (readonly [string, number])[] = [];
   for (let start = 0; start < order.length; start += size) {
     const batch = order.slice(start, start + size);
-    const { sequences } = await decodeGreedy(engine, stackPixels(batch.map((at) => crops[at]!)), batch.length, 71);
+    const { sequences } = await decodeGreedy(engine, stackPixels(batch.map((at) => crops[at]!)), batch.length, STEPS);
     batch.forEach((at, i) => {
       drawn[at] = [sequences[i]!.cells.join(" "), sequences[i]!.logProbability];
     });

@@ -1,6 +1,7 @@
 /** Each cell of the decoder computes what PyTorch computes (fixtures/reference/cells.py), on both engines. */
 import { readFile } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs";
+import { wasmTensorFlow } from "../helpers/tensorflow-wasm.js";
 import { beforeAll, expect, test } from "vitest";
 import { describeNetwork } from "../../src/network/build.js";
 import type { ArchitectureOf } from "../../src/network/polygon-rnn.js";
@@ -25,7 +26,7 @@ const SEEN = [
 ] as const;
 
 beforeAll(async () => {
-  await tf.setBackend("cpu");
+  await wasmTensorFlow();
 });
 
 function seedOf(name: string): number {

@@ -3,6 +3,7 @@
  * only on small networks. parity-native.test.ts does the same with libtensorflow for the full ones.
  */
 import * as tf from "@tensorflow/tfjs";
+import { wasmTensorFlow } from "../helpers/tensorflow-wasm.js";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { ArchitectureOptions } from "../../src/network/polygon-rnn.js";
 import { describeNetwork } from "../../src/network/build.js";
@@ -15,7 +16,7 @@ import type { NetworkRunner, Weights } from "./network-runner.js";
 import { expectSameNetwork, expectSameStep } from "./parity-cases.js";
 
 beforeAll(async () => {
-  await tf.setBackend("cpu");
+  await wasmTensorFlow();
 });
 
 const open: NetworkRunner[] = [];

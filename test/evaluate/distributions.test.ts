@@ -19,6 +19,7 @@ function tableOf(
       source: 0,
       area,
       vertices,
+      truthVertices: 4,
       scores: [{ iou, boundaryIou: iou, failed: false }],
       ...(score !== undefined && { score }),
     });

@@ -18,15 +18,18 @@ import { hashed } from "../helpers/hashed.js";
 const PAPER: ArchitectureOptions = { name: "vgg16", widths: [16, 16], peepholes: true };
 const NORMALIZATION: Normalization = { channelOrder: "BGR", mean: [103.939, 116.779, 123.68], std: [60, 61, 62] };
 
-function hashedWeights(): Map<string, WeightTensor> {
+let made: ReadonlyMap<string, WeightTensor> | undefined;
+
+/** Made once: some forty million numbers. */
+function hashedWeights(): ReadonlyMap<string, WeightTensor> {
   let seed = 0;
-  return new Map(
+  return (made ??= new Map(
     [...describeNetwork(PAPER).weightShapes].map(([name, shape]) => {
       const count = shape.reduce((product, side) => product * side, 1);
       const scale = name.includes("peephole") ? 0.5 : shape.length === 1 ? 0.1 : Math.sqrt(24 / (count / shape[0]!));
       return [name, { shape, values: hashed(count, ++seed, scale) }];
     }),
-  );
+  ));
 }
 
 interface Golden {

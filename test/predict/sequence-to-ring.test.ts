@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CELL_COUNT, cellToIndex } from "../../src/geometry/grid.js";
 import { signedArea } from "../../src/geometry/ring.js";
+import { isSimple } from "../../src/geometry/simple-ring.js";
 import { sequenceToRing } from "../../src/predict/outline.js";
 
 const frame = { window: { left: 100, top: 50, side: 280 }, bounds: { left: 100, top: 50, width: 280, height: 280 } };
@@ -54,6 +55,23 @@ describe("from cells to image pixels", () => {
         },
       ),
     );
+  });
+
+  test("whatever the network named, a ring of three vertices or more neither crosses nor touches itself", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: CELL_COUNT - 1 }), { minLength: 3, maxLength: 71 }),
+        anyMap,
+        (sequence, map) => {
+          const { ring } = sequenceToRing(sequence, frame, map);
+          if (ring.length > 3) expect(isSimple(ring)).toBe(true);
+        },
+      ),
+      { numRuns: 50 },
+    );
+    const bowTie = cells([0, 0], [9, 9], [9, 0], [0, 9]);
+    expect(sequenceToRing(bowTie, frame, undefined).ring).toHaveLength(4);
+    expect(isSimple(sequenceToRing(bowTie, frame, undefined).ring)).toBe(true);
   });
 
   test.each([

@@ -1,5 +1,6 @@
 /** Several steps in one call give what single steps give, on real engines with real crops. */
 import * as tf from "@tensorflow/tfjs";
+import { wasmTensorFlow } from "../helpers/tensorflow-wasm.js";
 import { beforeAll, expect, test } from "vitest";
 import { decodeGreedy } from "../../src/predict/decode.js";
 import { stackPixels } from "../../src/predict/predict.js";
@@ -81,7 +82,7 @@ test.each([
 );
 
 test("TensorFlow.js predicts the same with several steps in one call, and leaves no tensor behind", async () => {
-  await tf.setBackend("cpu");
+  await wasmTensorFlow();
   const model = await loadModel("tiny-random");
   const open = (stepsAtOnce: number): Engine =>
     openTfjsEngine(tf, model, {

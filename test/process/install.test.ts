@@ -171,7 +171,7 @@ describe.skipIf(!isAsked || !isCheckout)("with libtensorflow and CUDA out of rea
   }, 10 * MINUTES);
   afterAll(() => {
     rmSync(folder, { recursive: true, force: true });
-  }, 2 * MINUTES); // three installations of half a gigabyte
+  }, 2 * MINUTES); // three installations
 
   test("npm ci in a clone succeeds, leaves tfjs-node-gpu out, builds, and asks nothing of the user", () => {
     expectSuccess(installed);
@@ -199,8 +199,8 @@ describe.skipIf(!isAsked || !isCheckout)("with libtensorflow and CUDA out of rea
         "fixtures/boxes.json",
         "LICENSE",
         "README.md",
-        "npm-shrinkwrap.json",
         "scripts/before-install.mjs",
+        "scripts/other-platforms.mjs",
         "scripts/slim-install.mjs",
         "dist/index.d.ts",
         "dist/schemas/run.json",
@@ -211,26 +211,23 @@ describe.skipIf(!isAsked || !isCheckout)("with libtensorflow and CUDA out of rea
       paths.filter(
         (path) =>
           path.includes("/.") ||
-          !/^(bin|dist|models|fixtures\/images)\/|^fixtures\/boxes\.json$|^scripts\/(before|slim)-install\.mjs$|^(package|npm-shrinkwrap)\.json$|^[A-Z]+(\.md)?$/.test(
+          !/^(bin|dist|models|fixtures\/images)\/|^fixtures\/boxes\.json$|^scripts\/(before-install|slim-install|other-platforms)\.mjs$|^package\.json$|^[A-Z]+(\.md)?$/.test(
             path,
           ),
       ),
     ).toEqual([]);
     expect(packed.size).toBeLessThan(12e6);
-    expect(existsSync(join(clone, "npm-shrinkwrap.json"))).toBe(false);
   });
 
+  // npm 10 comes with Node 20 and 22; the npm at hand may be a later one.
   test(
-    "npm install from a registry succeeds, and version, doctor and annotate work",
+    "npm 10 installs from a registry, and version, doctor and annotate work",
     async () => {
       const registry = await startRegistry(join(folder, packed.filename));
       const cwd = emptyProject(folder, "from-registry");
       try {
-        expectSuccess(
-          await run("npm", ["install", "polyrnn", "--registry", registry.url, "--no-audit", "--no-fund"], cwd, {
-            npm_config_noproxy: "127.0.0.1",
-          }),
-        );
+        const words = ["--yes", "npm@10", "install", "polyrnn", "--registry", registry.url, "--no-audit", "--no-fund"];
+        expectSuccess(await run("npx", words, cwd, { npm_config_noproxy: "127.0.0.1" }));
       } finally {
         registry.server.close();
       }
@@ -246,41 +243,38 @@ describe.skipIf(!isAsked || !isCheckout)("with libtensorflow and CUDA out of rea
     10 * MINUTES,
   );
 
-  test("the installation from the registry is 150 MB at most once other platforms are removed, draws charts, and is a library", () => {
-    const cwd = join(folder, "from-registry");
-    const node = (...words: string[]): string => {
-      const { status, stdout, stderr } = spawnSync(process.execPath, words, { cwd, encoding: "utf8" });
-      expect(status, stderr).toBe(0);
-      return stdout;
-    };
-    expect(node(join("node_modules", "polyrnn", "scripts", "slim-install.mjs"))).toMatch(/^removed \d+ MB/);
-    // TensorFlow.js is optional: it trains, and reaches CUDA.
-    const optional = join(cwd, "node_modules", "@tensorflow");
-    const bytes = bytesBelow(join(cwd, "node_modules")) - (existsSync(optional) ? bytesBelow(optional) : 0);
-    expect(bytes).toBeLessThan(150e6);
-    for (const heavy of ["echarts", "@techstark"]) expect(existsSync(join(cwd, "node_modules", heavy))).toBe(false);
-    const program = `
+  test(
+    "npm installs the packed tarball without the NuGet feed, and the command works",
+    async () => {
+      const cwd = emptyProject(folder, "from-tarball");
+      expectSuccess(await run("npm", ["install", join(folder, packed.filename), "--no-audit", "--no-fund"], cwd));
+      await expectPolygons(cwd, join("node_modules", "polyrnn", "fixtures"));
+    },
+    10 * MINUTES,
+  );
+
+  test.each(["from-registry", "from-tarball"])(
+    "the installation %s is 150 MB at most, draws charts, and is a library",
+    (name) => {
+      const cwd = join(folder, name);
+      const node = (...words: string[]): string => {
+        const { status, stdout, stderr } = spawnSync(process.execPath, words, { cwd, encoding: "utf8" });
+        expect(status, stderr).toBe(0);
+        return stdout;
+      };
+      // TensorFlow.js is optional: it trains, and reaches CUDA.
+      const optional = join(cwd, "node_modules", "@tensorflow");
+      const bytes = bytesBelow(join(cwd, "node_modules")) - (existsSync(optional) ? bytesBelow(optional) : 0);
+      expect(bytes).toBeLessThan(150e6);
+      for (const heavy of ["echarts", "@techstark"]) expect(existsSync(join(cwd, "node_modules", heavy))).toBe(false);
+      const program = `
       import { openModel, writers } from "polyrnn";
       import { drawChart } from "./node_modules/polyrnn/dist/page/chart.js";
       const model = await openModel("mobile", { device: "cpu", threads: 1 });
       await model.close();
       console.log(model.name, Object.keys(writers).length > 4, JSON.stringify(drawChart({ name: "x" }, { name: "y" }, [])).includes("<svg"));`;
-    expect(node("--input-type=module", "-e", program)).toBe("mobile true true\n");
-  });
-
-  // npm 10 comes with Node 20 and 22; the npm at hand may be a later one.
-  test.each([
-    { name: "npm", command: "npm", before: [] },
-    { name: "npm 10", command: "npx", before: ["--yes", "npm@10"] },
-  ] as const)(
-    "$name install of the packed tarball succeeds without the NuGet feed, and the command works",
-    async ({ name, command, before }) => {
-      const cwd = emptyProject(folder, `from-tarball-${name.replace(" ", "-")}`);
-      const words = [...before, "install", join(folder, packed.filename), "--no-audit", "--no-fund"];
-      expectSuccess(await run(command, words, cwd));
-      await expectPolygons(cwd, join("node_modules", "polyrnn", "fixtures"));
+      expect(node("--input-type=module", "-e", program)).toBe("mobile true true\n");
     },
-    10 * MINUTES,
   );
 });
 
@@ -317,7 +311,7 @@ async function startRegistry(tarball: string): Promise<{ readonly server: Server
       const described = {
         name: "polyrnn",
         "dist-tags": { latest: version },
-        versions: { [version]: { ...rest, version, _hasShrinkwrap: true, dist } },
+        versions: { [version]: { ...rest, version, dist } },
       };
       response.setHeader("content-type", "application/json").end(JSON.stringify(described));
     } else if (request.url?.startsWith("/polyrnn/-/") === true) {

@@ -8,7 +8,6 @@
  */
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
-import { chromium } from "playwright-core";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { simulateClicks } from "../../src/clicks/simulate-clicks.js";
 import { outlineOf } from "../../src/clicks/simulation.js";
@@ -30,7 +29,7 @@ import type { ReviewSession } from "../../src/review/session.js";
 import { readStaticFiles } from "../../src/review/static-files.js";
 import type { Id, ImagePoint, Ring } from "../../src/types.js";
 import { boxesWith, IMAGES, newOut, runAnnotate } from "../annotate/runs.js";
-import { HAS_CHROMIUM } from "../page-in-browser.js";
+import { HAS_CHROMIUM, launchBrowser } from "../page-in-browser.js";
 import { linesOf, openSession } from "../review/reviews.js";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -41,11 +40,7 @@ const OPTIONS = { model: MODEL, maxSteps: 71, candidates: 1 } as const;
 let browser: Browser;
 
 beforeAll(async () => {
-  if (HAS_CHROMIUM)
-    browser = await chromium.launch({
-      executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
-      args: ["--no-sandbox", "--disable-gpu"],
-    });
+  if (HAS_CHROMIUM) browser = await launchBrowser();
 });
 afterAll(async () => {
   if (HAS_CHROMIUM) await browser.close();

@@ -29,11 +29,16 @@ export async function newRun(): Promise<string> {
   return copy;
 }
 
-export async function openSession(folder: string, options: Partial<ReviewOptions> = {}): Promise<ReviewSession> {
-  const session = await ReviewSession.open(
+/** The caller closes it. */
+export function openReview(folder: string, options: Partial<ReviewOptions> = {}): Promise<ReviewSession> {
+  return ReviewSession.open(
     { folder, order: "score", categories: [], seed: 0, arm: "assist", keepRejected: false, threads: 1, ...options },
     () => undefined,
   );
+}
+
+export async function openSession(folder: string, options: Partial<ReviewOptions> = {}): Promise<ReviewSession> {
+  const session = await openReview(folder, options);
   let isOpen = true;
   const close = session.close.bind(session);
   session.close = async () => {

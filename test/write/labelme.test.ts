@@ -127,7 +127,7 @@ test("the parts of a kept polygon are one group", async () => {
   const [path] = await write(resultOf([rejected(raw, { status: "skipped", reason: "kept", ordinal: 7 })]));
   const file = await read(path!);
   expect(isLabelme(file), JSON.stringify(isLabelme.errors)).toBe(true);
-  expect(file.shapes.map(({ group_id }) => group_id)).toEqual([7, 7]);
+  expect(file.shapes.map(({ group_id }) => group_id)).toEqual([8, 8]);
 });
 
 test("images that differ only in their ending get files of their own", async () => {

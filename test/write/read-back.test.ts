@@ -44,8 +44,8 @@ interface Back {
   readonly images: readonly ImageRecord[];
 }
 
-async function readBack(path: string): Promise<Back> {
-  const dataset = await openDataset({ images, boxes: join(out, path), imageSize: readImageSize });
+async function readBack(path: string, folder = out): Promise<Back> {
+  const dataset = await openDataset({ images, boxes: join(folder, path), imageSize: readImageSize });
   const names = new Map(dataset.categories.map(({ id, name }) => [id, name]));
   const entries: Back["entries"][number][] = [];
   const records: ImageRecord[] = [];
@@ -127,7 +127,7 @@ const ROWS: readonly Row[] = [
   {
     format: "cvat",
     path: "cvat.xml",
-    outlines: [whole, ...parts.map((ring) => [ring])],
+    outlines: [whole, parts],
     least: 0.99,
     attributes: { ...ATTRIBUTES, checked: "true", age: "4", polyrnn_score: "0.8125", polyrnn_valid: "true" },
     hasIds: false,
@@ -137,7 +137,7 @@ const ROWS: readonly Row[] = [
   {
     format: "labelme",
     path: "labelme",
-    outlines: [whole, ...parts.map((ring) => [ring])],
+    outlines: [whole, parts],
     // LabelMe counts the outline in: vertices lie up to a pixel further in.
     least: 0.85,
     attributes: { checked: true, occluded: true, group_id: 7, description: "score 0.8125" },
@@ -195,13 +195,37 @@ describe.each(ROWS)("$format", (row) => {
   });
 });
 
-test("the parts of one polygon share a group that no other annotation of the image is in", async () => {
+test("the parts of one polygon are one annotation again, in a group that no other annotation of the image is in", async () => {
   for (const path of ["cvat.xml", "labelme"]) {
-    const groups = (await readBack(path)).entries.map(
-      ({ instance }) => (instance.raw["attributes"] as JsonObject)["group_id"],
-    );
+    const { entries } = await readBack(path);
+    expect(entries.map(({ instance }) => instance.truth?.kind === "polygon" && instance.truth.polygon.length)).toEqual([
+      1, 2,
+    ]);
+    const groups = entries.map(({ instance }) => (instance.raw["attributes"] as JsonObject)["group_id"]);
     expect(groups[0]).toBe(7);
-    expect(groups[1]).toBe(groups[2]);
     expect(groups[1]).not.toBe(7);
   }
 });
+
+test.each(["cvat", "labelme"] as const)(
+  "%s: what was read from a file is written with the same groups",
+  async (format) => {
+    const again = join(root, `again-${format}`);
+    await mkdir(again);
+    const path = format === "cvat" ? "cvat.xml" : "labelme";
+    const dataset = await openDataset({ images, boxes: join(out, path), imageSize: readImageSize });
+    const writer = await openWriters([format], { ...contextOf(again, { images }), categories: dataset.categories });
+    for await (const { image, entries } of dataset.groups()) {
+      const items = entries.flatMap(
+        (entry) =>
+      entry.kind === "instance" ? [rejected(entry.instance.raw, { ordinal: entry.instance.ordinal, status: "skipped", reason: "kept" })] : [], // prettier-ignore
+      );
+      await writer.image(resultOf(items, { image, path: join(images, image.fileName), isEmpty: items.length === 0 }));
+    }
+    await writer.finish();
+    await dataset.close();
+    const groupsIn = (back: Back): unknown[] =>
+      back.entries.map(({ instance }) => (instance.raw["attributes"] as JsonObject)["group_id"]);
+    expect(groupsIn(await readBack(path, again))).toEqual(groupsIn(await readBack(path)));
+  },
+);

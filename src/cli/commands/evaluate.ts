@@ -36,6 +36,7 @@ interface EvaluateFlags extends JsonOption, ConfigOption {
   readonly truth: string;
   readonly images?: string;
   readonly compare: readonly string[];
+  readonly oracle: readonly string[];
   readonly out?: string;
   readonly failUnder?: number;
   readonly groupBy: string;
@@ -70,6 +71,13 @@ const evaluateTable = {
     describe: "Image folder; also gives the image sizes that the ground truth lacks",
   },
   compare: { ...compareRow, group: "common" },
+  oracle: {
+    type: "list",
+    placeholder: "NAME",
+    group: "advanced",
+    default: [],
+    describe: "Show what the truth's first vertex, single steps, mask map or grid would gain: first,steps,map,grid",
+  },
   out: {
     type: "text",
     placeholder: "DIR",
@@ -221,7 +229,7 @@ async function evaluateInto(
 
 async function toEvaluateOptions(flags: EvaluateFlags): Promise<EvaluateOptions> {
   const { parseGroupBy } = await import("../../evaluate/groups.js");
-  const { parseComparisons, locateComparisons } = await import("../../evaluate/methods/open-methods.js");
+  const { parseComparisons, parseOracles, locateComparisons } = await import("../../evaluate/methods/open-methods.js");
   const { predictionsAt } = await import("../../evaluate/methods/prediction-file.js");
   const { truth, images, rasterizer, matchBy, minArea, context, seed, boxesAre } = flags;
   return {
@@ -234,6 +242,7 @@ async function toEvaluateOptions(flags: EvaluateFlags): Promise<EvaluateOptions>
     ...(boxesAre !== undefined && { boxesAre }),
     ...(images !== undefined && { images }),
     compare: await locateComparisons(parseComparisons(flags.compare)),
+    oracles: parseOracles(flags.oracle),
     groupBy: parseGroupBy(flags.groupBy),
     ...(matchBy !== undefined && { matchBy }),
     ...(context !== undefined && { context }),

@@ -2,7 +2,7 @@
 import { count } from "../../count.js";
 import type { PolyrnnError } from "../../errors.js";
 import { EXIT, usageError } from "../../errors.js";
-import type { ModelCard } from "../../model/card.js";
+import type { HeadsCard, ModelCard } from "../../model/card.js";
 import type { ListedModel } from "../../model/folder.js";
 import type { ModelCheck } from "../../model/model.js";
 import type { Command } from "../command.js";
@@ -70,10 +70,10 @@ const showCommand = defineCommand<ShowFlags>({
   ],
   table: { name: { ...modelPlaceRow, required: true }, json: jsonRow } as const satisfies OptionTable<ShowFlags>,
   async run(options, terminal) {
-    const { findModelFolder, readCard } = await import("../../model/folder.js");
+    const { findModelFolder, readAnyCard } = await import("../../model/folder.js");
     const { predictionHash } = await import("../../model/model.js");
     const folder = await findModelFolder(options.name);
-    const card = await readCard(folder);
+    const card = await readAnyCard(folder);
     const hash = predictionHash(card);
     if (options.json) await printJson(terminal, { type: "model", folder, hash, card });
     else await printLines(terminal, cardLines({ card, folder, hash }, lineWidth(terminal.stdout)));
@@ -88,7 +88,7 @@ function lineWidth({ isTTY, columns }: OutputStream): number {
 }
 
 interface ShownModel {
-  readonly card: ModelCard;
+  readonly card: ModelCard | HeadsCard;
   readonly folder: string;
   readonly hash: string;
 }

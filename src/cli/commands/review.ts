@@ -130,7 +130,7 @@ const reviewTable = {
     default: true,
     describe: "Open the browser; --no-open only prints the address",
   },
-  threads: threadsRow,
+  threads: { ...threadsRow, whenAbsent: "all but one" },
   config: configRow,
   json: jsonRow,
   quiet: quietRow,

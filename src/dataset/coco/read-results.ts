@@ -137,7 +137,7 @@ async function namesFromFiles(index: CocoIndex, finder: ImageFinder): Promise<Na
     );
   }
   const categories = index.categoryIds.all().map((id): Category => {
-    const name = `category ${id}`;
+    const name = typeof id === "string" && id.trim() !== "" ? id : `category ${id}`;
     return { id, name, raw: { id, name } };
   });
   const images: ImageSource = { count: placed.length, load: (from, to) => Promise.resolve(placed.slice(from, to)) };

@@ -12,9 +12,11 @@ import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { count } from "../../count.js";
 import { invalidData, reasonOf, receivedOf } from "../../errors.js";
+import { recognize } from "../../files/recognize.js";
 import type { JsonObject, SkipReason } from "../../types.js";
 import type { ByteFile } from "../json/byte-file.js";
 import type { ForeignObject, ForeignReader } from "./dataset.js";
+import type { FileStart, ForeignFormat } from "./format.js";
 import type { RowImage } from "./rows.js";
 import { RowIndex } from "./rows.js";
 import { Utf8Reader } from "./text-file.js";
@@ -55,8 +57,21 @@ interface Table {
   readonly delimiter: string;
 }
 
+export const CSV: ForeignFormat = {
+  title: "CSV",
+  isFile: isTable,
+  openFile: ({ file }) => openCsv(file),
+};
+
+function isTable({ text, ending, root }: FileStart): boolean {
+  if (root !== undefined) return false;
+  if (ending === ".csv" || ending === ".tsv") return true;
+  const what = recognize(Buffer.from(text))?.what;
+  return what === "a CSV file" || what === "a TSV file";
+}
+
 /** @throws E_DATA for a table whose columns or quotes cannot be read, with the line */
-export async function openCsv(file: ByteFile): Promise<ForeignReader> {
+async function openCsv(file: ByteFile): Promise<ForeignReader> {
   const index = new RowIndex(file);
   const lines: number[] = [];
   let table: Table | undefined;

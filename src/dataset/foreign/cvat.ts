@@ -1,15 +1,19 @@
 /**
  * CVAT XML 1.1 "for images": an element per image with its size; boxes are boxes, polygons are ground truth and their
- * bounding box is the box. Attributes, group, z-order and occlusion come out as attributes, tags with the image.
+ * bounding box is the box; polygons of one label in one group are parts of one object. Attributes, group, z-order and occlusion come out as attributes, tags with the image.
  * Polylines, points and the rest are no boxes. The file is read as a stream. Source: CVAT's documentation, page "CVAT
  * for image".
  */
 import { createHash } from "node:crypto";
-import { receivedOf } from "../../errors.js";
+import { join } from "node:path";
+import { invalidData, receivedOf } from "../../errors.js";
 import { joinFields, setField } from "../../json-text.js";
 import type { JsonObject } from "../../types.js";
 import type { ByteFile } from "../json/byte-file.js";
+import { openByteFile } from "../json/byte-file.js";
 import type { ForeignImage, ForeignObject, ForeignReader } from "./dataset.js";
+import type { FileStart, FolderInput, ForeignFormat } from "./format.js";
+import { joinParts } from "./parts.js";
 import { Utf8Reader } from "./text-file.js";
 import type { XmlElement } from "./xml.js";
 import { XmlReader } from "./xml.js";
@@ -17,8 +21,27 @@ import { boxAround, boxOfCorners, numberOf, sideOf } from "./values.js";
 
 const CHUNK_BYTES = 1 << 20;
 
+const isCvat = ({ root }: FileStart): boolean => root === "annotations";
+
+export const CVAT: ForeignFormat = {
+  title: "CVAT",
+  isFile: isCvat,
+  openFile: ({ file }) => openCvat(file),
+  folder: { ending: ".xml", isOne: isCvat, open: openOnly },
+};
+
+/** One file holds all images: there is nothing that several could be. */
+async function openOnly({ folder, names }: FolderInput): Promise<ForeignReader> {
+  if (names.length > 1)
+    throw invalidData(
+      `${folder}: expected one CVAT file, received ${names.length} (${names.slice(0, 3).map(receivedOf).join(", ")})`,
+      "Pass one of the files by its own name.",
+    );
+  return openCvat(await openByteFile(join(folder, names[0]!), "box file"));
+}
+
 /** Walking reads the file again. */
-export function openCvat(file: ByteFile): ForeignReader {
+function openCvat(file: ByteFile): ForeignReader {
   return {
     format: "cvat",
     source: file.path,
@@ -63,7 +86,7 @@ function toImage(element: XmlElement, path: string): ForeignImage {
     ...(width !== undefined && height !== undefined && { width, height }),
     path,
     fields: tags.length > 0 ? { tags } : {},
-    objects: shapes.map((shape) => readShape(shape)),
+    objects: joinParts(shapes.map((shape) => readShape(shape))),
   };
   const sha256 = createHash("sha256")
     .update(JSON.stringify({ ...image, path: "" }))
@@ -132,7 +155,8 @@ function keptOf(shape: XmlElement): JsonObject {
   const kept: JsonObject = joinFields(
     attributesOf(shape),
     attributes.get("occluded") === "1" ? { occluded: true } : {},
-    group === undefined ? {} : numberField("group_id", group),
+    // 0 is no group.
+    group === undefined || group === "0" ? {} : numberField("group_id", group),
     order === undefined || order === 0 ? {} : numberField("z_order", attributes.get("z_order")!),
     rotation !== undefined && rotation !== 0 ? { rotation } : {},
   );

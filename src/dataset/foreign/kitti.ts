@@ -4,13 +4,29 @@
  * labels. Source: the development kit's readme of the object benchmark, www.cvlibs.net/datasets/kitti
  */
 import type { ForeignImage, ForeignObject } from "./dataset.js";
-import { stemOf } from "./text-file.js";
+import type { FileStart, ForeignFormat } from "./format.js";
+import { firstRows, openAlone } from "./format.js";
+import { openPerImage, stemOf } from "./text-file.js";
 import { boxOfCorners, lengthOf, numberOf } from "./values.js";
 
 const COLUMNS = 15;
 const LONGEST_LINE = 4096;
 
-export function readKitti(text: string, _path: string, name: string): Omit<ForeignImage, "sha256" | "path"> {
+const isKitti = ({ text }: FileStart): boolean =>
+  firstRows(text).some(
+    (row) => /^[A-Za-z_]+$/u.test(row[0]!) && (row.length === COLUMNS || row.length === COLUMNS + 1),
+  );
+
+const open = openPerImage("kitti", readKitti);
+
+export const KITTI: ForeignFormat = {
+  title: "KITTI",
+  isFile: (start) => start.ending === ".txt" && isKitti(start),
+  openFile: openAlone(open),
+  folder: { ending: ".txt", isOne: isKitti, open },
+};
+
+function readKitti(text: string, _path: string, name: string): Omit<ForeignImage, "sha256" | "path"> {
   const objects: ForeignObject[] = [];
   for (const [i, line] of text.split(/\r\n?|\n/u).entries())
     if (line.trim() !== "") objects.push(readLine(line.trim(), `line ${i + 1}`));

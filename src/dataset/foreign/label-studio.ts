@@ -11,11 +11,38 @@ import { childOf, joinFields, parseJsonText, renamedField } from "../../json-tex
 import type { JsonObject, JsonValue } from "../../types.js";
 import type { ByteFile, ByteRange } from "../json/byte-file.js";
 import { RangeReader } from "../json/byte-file.js";
+import { walkJson } from "../json/elements.js";
 import type { ForeignImage, ForeignObject, ForeignReader } from "./dataset.js";
+import type { ForeignFormat } from "./format.js";
 import { boxAround, isSide, objectOf } from "./values.js";
 
+export const LABEL_STUDIO: ForeignFormat = {
+  title: "Label Studio",
+  isJson: ({ root, hasImageIds }) => root === "list" && !hasImageIds,
+  async openFile({ file }) {
+    const tasks = await tasksIn(file);
+    return tasks === undefined ? undefined : openLabelStudio(file, tasks);
+  },
+};
+
+/** @returns undefined where elements of the list are no tasks */
+async function tasksIn(file: ByteFile): Promise<readonly ByteRange[] | undefined> {
+  const tasks: ByteRange[] = [];
+  const seen = { other: false };
+  await walkJson(file, {
+    root: {
+      fields: ["data", "annotations", "predictions"],
+      element({ offset, length, fields }) {
+        if (!fields.has(0) || !(fields.has(1) || fields.has(2))) seen.other = true;
+        tasks.push({ offset, length });
+      },
+    },
+  });
+  return seen.other || tasks.length === 0 ? undefined : tasks;
+}
+
 /** @param tasks byte ranges of the elements of the list, in order */
-export function openLabelStudio(file: ByteFile, tasks: readonly ByteRange[]): ForeignReader {
+function openLabelStudio(file: ByteFile, tasks: readonly ByteRange[]): ForeignReader {
   return {
     format: "label-studio",
     source: file.path,

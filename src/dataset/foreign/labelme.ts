@@ -1,5 +1,6 @@
 /**
- * LabelMe JSON, a file per image: rectangles are boxes; polygons are ground truth, and their bounding box is the box.
+ * LabelMe JSON, a file per image: rectangles are boxes; polygons are ground truth, and their bounding box is the box;
+ * polygons of one label in one group are parts of one object.
  * Flags, group and description come out as attributes. Points, lines and circles are no boxes. Source: github.com/
  * wkentaro/labelme, labelme/label_file.py.
  */
@@ -9,11 +10,27 @@ import { childOf, joinFields, parseJsonText, renamedField } from "../../json-tex
 import { whyNotJson } from "../../files/recognize.js";
 import type { JsonObject, JsonValue } from "../../types.js";
 import type { ForeignImage, ForeignObject } from "./dataset.js";
-import { stemOf } from "./text-file.js";
+import type { ForeignFormat } from "./format.js";
+import { openAlone } from "./format.js";
+import { joinParts } from "./parts.js";
+import { openPerImage, stemOf } from "./text-file.js";
 import { boxAround, isSide, objectOf } from "./values.js";
 
+const open = openPerImage("labelme", readLabelMe);
+
+export const LABELME: ForeignFormat = {
+  title: "LabelMe",
+  isJson: ({ keys }) => keys.includes("shapes") && keys.includes("imagePath"),
+  openFile: openAlone(open),
+  folder: {
+    ending: ".json",
+    isOne: ({ text }) => text.startsWith("{") && /"shapes"\s*:/u.test(text),
+    open,
+  },
+};
+
 /** @throws E_DATA for what is no LabelMe file */
-export function readLabelMe(text: string, path: string, name: string): Omit<ForeignImage, "sha256" | "path"> {
+function readLabelMe(text: string, path: string, name: string): Omit<ForeignImage, "sha256" | "path"> {
   const file = objectOf(parse(text, path));
   const shapes = file === undefined ? undefined : childOf(file, "shapes");
   if (file === undefined || !Array.isArray(shapes))
@@ -29,7 +46,7 @@ export function readLabelMe(text: string, path: string, name: string): Omit<Fore
     otherStem: stem,
     ...(isSide(imageWidth) && isSide(imageHeight) && { width: imageWidth, height: imageHeight }),
     fields: { ...(flags !== undefined && Object.keys(flags).length > 0 && { flags }) },
-    objects: shapes.map((shape, i) => readShape(shape, `shapes[${i}]`)),
+    objects: joinParts(shapes.map((shape, i) => readShape(shape, `shapes[${i}]`))),
   };
 }
 

@@ -3,11 +3,13 @@
  * "label": "car", "score": 0.9}`. Names of the fields are those of COCO or of common detectors; others come out again.
  */
 import { invalidData, receivedOf } from "../../errors.js";
+import { recognize } from "../../files/recognize.js";
 import { parseForeignJson } from "../../foreign.js";
 import { joinFields, numberText, parseJsonText, renamedField, selectFields } from "../../json-text.js";
 import type { JsonObject } from "../../types.js";
 import type { ByteFile } from "../json/byte-file.js";
 import type { ForeignObject, ForeignReader } from "./dataset.js";
+import type { FileStart, ForeignFormat } from "./format.js";
 import { linesOf, RowIndex } from "./rows.js";
 import { Utf8Reader } from "./text-file.js";
 
@@ -19,8 +21,20 @@ const LABEL_FIELDS = ["label", "category", "category_name", "class_name", "class
 const BOX_FIELDS = ["bbox", "box"] as const;
 const READ: ReadonlySet<string> = new Set<string>([...IMAGE_FIELDS, ...LABEL_FIELDS, ...BOX_FIELDS, "id"]);
 
+export const NDJSON: ForeignFormat = {
+  title: "lines of JSON",
+  isFile: isLines,
+  openFile: ({ file }) => openNdjson(file),
+};
+
+export function isLines({ text, ending }: FileStart): boolean {
+  if (ending === ".ndjson" || ending === ".jsonl") return true;
+  return recognize(Buffer.from(text))?.what === "one JSON object per line";
+}
+
 /** @throws E_DATA for a line that is no object or names no image */
-export async function openNdjson(file: ByteFile, source = file.path): Promise<ForeignReader> {
+async function openNdjson(file: ByteFile): Promise<ForeignReader> {
+  const source = file.path;
   const index = new RowIndex(file);
   const lines: number[] = [];
   for await (const row of linesOf(file, LONGEST_LINE)) {

@@ -1,26 +1,18 @@
 /**
- * Which format of another tool a file or folder is in, by what it holds, and its reader. JSON of COCO and Cityscapes is
- * told apart in open-dataset.ts.
+ * Which format of another tool a file or folder is in, by what it holds: each format of foreign/formats.ts is asked. JSON
+ * of COCO and Cityscapes is told apart in open-dataset.ts.
  */
-import { basename, dirname, extname, join } from "node:path";
+import { join } from "node:path";
 import { count } from "../../count.js";
 import { invalidData, receivedOf, usageError } from "../../errors.js";
-import { recognize } from "../../files/recognize.js";
 import type { OpenDatasetOptions } from "../dataset.js";
-import type { ByteFile, ByteRange } from "../json/byte-file.js";
+import type { ByteFile } from "../json/byte-file.js";
 import { openByteFile } from "../json/byte-file.js";
-import { walkJson } from "../json/elements.js";
-import { openCsv } from "./csv.js";
-import { openCvat } from "./cvat.js";
 import type { ForeignReader } from "./dataset.js";
-import { readKitti } from "./kitti.js";
-import { openLabelStudio } from "./label-studio.js";
-import { readLabelMe } from "./labelme.js";
-import { openNdjson } from "./ndjson.js";
-import type { ReadText } from "./text-file.js";
-import { walkTextFiles } from "./text-file.js";
-import { openVoc } from "./voc.js";
-import { classListIn, labelFiles, openYolo } from "./yolo.js";
+import type { FileInput, FileStart, FolderForm, FolderInput, ForeignFormat, JsonTop } from "./format.js";
+import { startOf } from "./format.js";
+import { FOREIGN_FORMATS } from "./formats.js";
+import { isLines } from "./ndjson.js";
 
 /** Bytes that decide about a file. */
 const PEEKED_BYTES = 16 * 1024;
@@ -29,170 +21,106 @@ const PEEKED_BYTES = 16 * 1024;
 const MOST_PEEKED = 100;
 /** Files that are looked into to find these: images without objects have empty files. */
 const MOST_OPENED = 2000;
-/** Rows of a file that are looked at: one that is damaged does not say what the others are. */
-const MOST_ROWS = 20;
 
-/**
- * @param names of the files beside and below the file's folder; asked for only where a list of classes was given
- * @returns undefined for JSON, which is left to the caller
- */
-export async function openForeignFile(
-  file: ByteFile,
-  options: OpenDatasetOptions,
-  names: (folder: string) => Promise<readonly string[]>,
-): Promise<ForeignReader | undefined> {
-  const start = await peek(file);
-  const { boxes } = options;
-  const [folder, name] = [dirname(boxes), basename(boxes)];
-  const ending = extname(boxes).toLowerCase();
-  const text = start.replace(/^\ufeff/u, "").trimStart();
-  if (ending !== ".txt" && ending !== ".xml" && /^(?:\{|\[)/u.test(text) && !isLines(text, ending)) return undefined;
-  if (isLines(text, ending)) return openNdjson(file);
-  if (ending === ".yaml" || ending === ".yml") {
-    await file.close();
-    const labels = labelFiles(await names(folder));
-    if (labels.length === 0)
-      throw invalidData(
-        `${boxes}: expected YOLO label files (*.txt) beside or below it, received none`,
-        "Pass the data.yaml of the folder that holds labels/.",
-      );
-    return openYolo({ boxes, folder, names: labels, classList: boxes });
-  }
-  const root = rootOf(text);
-  if (root === "annotations") return openCvat(file);
-  if (root === "annotation") {
-    await file.close();
-    return openVoc({ boxes, folder, names: [name], ...firstPixelOf(options) });
-  }
-  if (root !== undefined)
-    throw invalidData(
-      `${boxes}: expected XML of Pascal VOC (<annotation>) or CVAT for images (<annotations>), received <${root}>`,
-      "Export the boxes in one of these formats, or pass another file.",
-    );
-  if (isTable(start, ending)) return openCsv(file);
-  if (ending !== ".txt") return undefined;
-  // What is no row of KITTI fails line by line.
-  const kind = kindOfRows(text) ?? "yolo";
-  await file.close();
-  return kind === "yolo"
-    ? openYolo({ boxes, folder, names: [name], ...classListBeside(await names(folder), folder) })
-    : perImage("kitti", boxes, { folder, names: [name], read: readKitti });
+/** @returns undefined for JSON and for what no format takes, which are left to the caller */
+export async function openForeignFile(input: FileInput): Promise<ForeignReader | undefined> {
+  const { boxes } = input.options;
+  const start = startOf(await peek(input.file), boxes);
+  const { text, ending, root } = start;
+  if (ending !== ".txt" && ending !== ".xml" && /^[{[]/u.test(text) && !isLines(start)) return undefined;
+  const format = FOREIGN_FORMATS.find(({ isFile }) => isFile?.(start) === true);
+  if (format !== undefined) return format.openFile(input);
+  if (root === undefined) return undefined;
+  throw invalidData(
+    `${boxes}: expected XML of Pascal VOC (<annotation>) or CVAT for images (<annotations>), received <${root}>`,
+    "Export the boxes in one of these formats, or pass another file.",
+  );
 }
 
-/** @param names files below the folder, in a fixed order */
+/** @returns undefined where the file is not JSON of another tool */
+export async function openForeignJson(input: FileInput, top: JsonTop): Promise<ForeignReader | undefined> {
+  for (const { isJson, openFile } of FOREIGN_FORMATS) {
+    const reader = isJson?.(top) === true ? await openFile(input) : undefined;
+    if (reader !== undefined) return reader;
+  }
+  return undefined;
+}
+
+/** @param all files below the folder, in a fixed order */
 export async function openForeignFolder(
-  names: readonly string[],
+  all: readonly string[],
   options: OpenDatasetOptions,
 ): Promise<ForeignReader | undefined> {
   const folder = options.boxes;
-  const kinds = await kindsIn(names, folder);
-  if (kinds.size === 0) return undefined;
-  if (kinds.size > 1) {
-    const received = [...kinds].map(
-      ([kind, files]) => `${count(files.length, "file")} of ${TITLES[kind]} (${receivedOf(files[0])})`,
+  const found = await formatsIn({ boxes: folder, folder, all, options });
+  if (found.length > 1) {
+    const received = found.map(
+      ({ title, names }) => `${count(names.length, "file")} of ${title} (${receivedOf(names[0])})`,
     );
     throw invalidData(
       `${folder}: expected files of one format, received ${received.join(" and ")}`,
       "Pass the folder of one of them.",
     );
   }
-  const [[kind, files]] = [...kinds] as [[Kind, readonly string[]]];
-  const source = { boxes: folder, folder, names: files };
-  switch (kind) {
-    case "yolo":
-      return openYolo({ ...source, ...classListBeside(names, folder) });
-    case "voc":
-      return openVoc({ ...source, ...firstPixelOf(options) });
-    case "kitti":
-      return perImage("kitti", folder, { folder, names: files, read: readKitti });
-    case "labelme":
-      return perImage("labelme", folder, { folder, names: files, read: readLabelMe });
-    case "cvat": {
-      const [only, ...others] = files;
-      if (others.length > 0)
-        throw invalidData(
-          `${folder}: expected one CVAT file, received ${files.length} (${files.slice(0, 3).map(receivedOf).join(", ")})`,
-          "Pass one of the files by its own name.",
-        );
-      return openCvat(await openByteFile(join(folder, only!), "box file"));
+  const [only] = found;
+  return only?.form?.open({ boxes: folder, folder, names: only.names, all, options });
+}
+
+interface Found {
+  readonly title: string;
+  readonly names: readonly string[];
+  /** Absent for COCO, which is read by its own name alone. */
+  readonly form?: FolderForm;
+}
+
+/** A format that its files are asked for. */
+type Asked = Omit<ForeignFormat, "folder" | "openFile"> & { readonly folder: FolderForm };
+
+/** Each format that was seen, with its files. */
+async function formatsIn(input: Omit<FolderInput, "names">): Promise<readonly Found[]> {
+  const formats = FOREIGN_FORMATS.filter((format): format is ForeignFormat & Asked => format.folder !== undefined);
+  const found: Found[] = [];
+  for (const ending of [".txt", ".xml", ".json"] as const) {
+    const own = formats.filter(({ folder }) => folder.ending === ending);
+    const files = own.reduce<readonly string[]>(
+      (names, { folder }) => folder.boxFiles?.(names) ?? names,
+      input.all.filter((name) => name.toLowerCase().endsWith(ending)),
+    );
+    const { seen, others } = await lookInto(files, input.folder, own);
+    // Where all that was looked into is of one format the rest is taken for it; what is not fails by itself. JSON is
+    // used for anything: what was seen to be something else is left out.
+    const rest = ending === ".json" ? files.filter((name) => !others.has(name)) : files;
+    for (const [title, some] of seen) {
+      const form = own.find((format) => format.title === title)?.folder;
+      const names = form !== undefined && (seen.size === 1 || ending === ".json") ? rest : some;
+      found.push({ title, names, ...(form !== undefined && { form }) });
     }
-    case "coco": // Read by its own name alone.
-      return undefined;
+    // Files without a row that can be read: images without objects, or damage that is listed line by line.
+    if (seen.size > 0 || files.length === 0) continue;
+    const told = own.find(({ folder }) => folder.isToldBySide?.(input) === true);
+    if (told !== undefined) found.push({ title: told.title, names: files, form: told.folder });
   }
+  return found;
 }
 
-/** For a JSON object with `shapes`: one file of LabelMe. */
-export function openLabelMeFile(boxes: string): ForeignReader {
-  const source = { folder: dirname(boxes), names: [basename(boxes)], read: readLabelMe };
-  return perImage("labelme", boxes, source);
+interface Seen {
+  /** Files by the title of their format. */
+  readonly seen: ReadonlyMap<string, readonly string[]>;
+  /** Files of none of the formats that were asked for. */
+  readonly others: ReadonlySet<string>;
 }
 
-/** @returns undefined where the elements of the list are no tasks */
-export async function openTasks(file: ByteFile): Promise<ForeignReader | undefined> {
-  const tasks: ByteRange[] = [];
-  const seen = { other: false };
-  await walkJson(file, {
-    root: {
-      fields: ["data", "annotations", "predictions"],
-      element({ offset, length, fields }) {
-        if (!fields.has(0) || !(fields.has(1) || fields.has(2))) seen.other = true;
-        tasks.push({ offset, length });
-      },
-    },
-  });
-  return seen.other || tasks.length === 0 ? undefined : openLabelStudio(file, tasks);
-}
-
-type Kind = "yolo" | "voc" | "kitti" | "labelme" | "cvat" | "coco";
-
-const TITLES: Readonly<Record<Kind, string>> = {
-  yolo: "YOLO",
-  voc: "Pascal VOC",
-  kitti: "KITTI",
-  labelme: "LabelMe",
-  cvat: "CVAT",
-  coco: "COCO",
-};
-
-/** Each kind that was seen, with its files. */
-async function kindsIn(names: readonly string[], folder: string): Promise<Map<Kind, readonly string[]>> {
-  const kinds = new Map<Kind, readonly string[]>();
-  const ending = (pattern: RegExp): string[] => names.filter((name) => pattern.test(name));
-  for (const [files, kindOf] of [
-    [labelFiles(names), kindOfRows],
-    [ending(/\.xml$/iu), kindOfXml],
-    [ending(/\.json$/iu), kindOfJson],
-  ] as const) {
-    const { seen, others } = await lookInto(files, folder, kindOf);
-    // Where all that was looked into is of one kind the rest is taken for it; what is not fails by itself.
-    for (const [kind, some] of seen) kinds.set(kind, seen.size === 1 && kindOf !== kindOfJson ? files : some);
-    if (seen.has("labelme"))
-      kinds.set(
-        "labelme",
-        files.filter((name) => !others.has(name)),
-      );
-  }
-  // Labels without a row in a readable file: images without objects, or damage that is listed line by line.
-  if (kinds.size === 0 && labelFiles(names).length > 0 && classListIn(names, folder) !== undefined)
-    kinds.set("yolo", labelFiles(names));
-  return kinds;
-}
-
-/** @returns files by their kind, and those that are of another kind than LabelMe or of none */
-async function lookInto(
-  files: readonly string[],
-  folder: string,
-  kindOf: (text: string) => Kind | undefined,
-): Promise<{ readonly seen: ReadonlyMap<Kind, readonly string[]>; readonly others: ReadonlySet<string> }> {
-  const seen = new Map<Kind, string[]>();
+async function lookInto(files: readonly string[], folder: string, formats: readonly Asked[]): Promise<Seen> {
+  const seen = new Map<string, string[]>();
   const others = new Set<string>();
   let peeked = 0;
   for (const name of spread(files).slice(0, MOST_OPENED)) {
-    const text = await peekAt(join(folder, name));
-    if (text.trim() === "") continue;
-    const kind = kindOf(text);
-    if (kind !== undefined) seen.set(kind, [...(seen.get(kind) ?? []), name]);
-    if (kind !== "labelme") others.add(name);
+    const start = startOf(await peekAt(join(folder, name)), name);
+    if (start.text.trim() === "") continue;
+    const known = formats.find((format) => format.folder.isOne(start));
+    const title = known?.title ?? (isCoco(start) ? "COCO" : undefined);
+    if (title !== undefined) seen.set(title, [...(seen.get(title) ?? []), name]);
+    if (known === undefined) others.add(name);
     if (++peeked === MOST_PEEKED) break;
   }
   return { seen, others };
@@ -206,41 +134,8 @@ function spread<T>(list: readonly T[]): readonly T[] {
   return list.map((_, i) => list[(i * step) % list.length]!);
 }
 
-function kindOfRows(text: string): "yolo" | "kitti" | undefined {
-  const rows = text.split(/\r\n?|\n/u, MOST_ROWS).map((row) => row.trim().split(/\s+/u));
-  for (const row of rows) {
-    if (/^[A-Za-z_]+$/u.test(row[0]!) && (row.length === 15 || row.length === 16)) return "kitti";
-    if (row.length >= 5 && row.every((part) => /^[+-]?[\d.]+(?:e[+-]?\d+)?$/iu.test(part))) return "yolo";
-  }
-  return undefined;
-}
-
-function kindOfXml(text: string): "voc" | "cvat" | undefined {
-  const root = rootOf(text);
-  return root === "annotation" ? "voc" : root === "annotations" ? "cvat" : undefined;
-}
-
-function kindOfJson(text: string): "labelme" | "coco" | undefined {
-  if (!/^\s*\{/u.test(text)) return undefined;
-  if (/"shapes"\s*:/u.test(text)) return "labelme";
-  return /"(?:images|annotations|categories)"\s*:\s*\[/u.test(text) ? "coco" : undefined;
-}
-
-/** Name of the first element. */
-function rootOf(text: string): string | undefined {
-  if (!text.trimStart().startsWith("<")) return undefined;
-  return /<([A-Za-z_][\w.-]{0,60})[\s>/]/u.exec(text.replace(/<!--[^]*?-->/gu, ""))?.[1];
-}
-
-function isLines(text: string, ending: string): boolean {
-  if (ending === ".ndjson" || ending === ".jsonl") return true;
-  return recognize(Buffer.from(text))?.what === "one JSON object per line";
-}
-
-function isTable(start: string, ending: string): boolean {
-  if (ending === ".csv" || ending === ".tsv") return true;
-  const what = recognize(Buffer.from(start))?.what;
-  return what === "a CSV file" || what === "a TSV file";
+function isCoco({ text, ending }: FileStart): boolean {
+  return ending === ".json" && text.startsWith("{") && /"(?:images|annotations|categories)"\s*:\s*\[/u.test(text);
 }
 
 async function peek(file: ByteFile): Promise<string> {
@@ -256,30 +151,6 @@ async function peekAt(path: string): Promise<string> {
   } finally {
     await file.close();
   }
-}
-
-function classListBeside(names: readonly string[], folder: string): { readonly classList?: string } {
-  const classList = classListIn(names, folder);
-  return classList === undefined ? {} : { classList };
-}
-
-function firstPixelOf({ boxesAre }: OpenDatasetOptions): { readonly firstPixel?: 0 | 1 } {
-  if (boxesAre === "pixels-from-1") return { firstPixel: 1 };
-  return boxesAre === undefined ? {} : { firstPixel: 0 };
-}
-
-function perImage(
-  format: "kitti" | "labelme",
-  source: string,
-  { folder, names, read }: { readonly folder: string; readonly names: readonly string[]; readonly read: ReadText },
-): ForeignReader {
-  return {
-    format,
-    source,
-    isRelative: false,
-    walk: () => walkTextFiles(folder, names, read),
-    close: () => Promise.resolve(),
-  };
 }
 
 /** @throws E_USAGE where pixels are counted from 1 and the format counts them from 0 */

@@ -6,7 +6,8 @@ import { setImmediate } from "node:timers/promises";
 import { count } from "../../count.js";
 import { invalidData, missingInput, PolyrnnError, reasonOf } from "../../errors.js";
 import { recognize } from "../../files/recognize.js";
-import type { ForeignImage } from "./dataset.js";
+import type { ForeignImage, ForeignReader } from "./dataset.js";
+import type { FolderInput } from "./format.js";
 
 /** Bytes; a file per image with more than this is something else. */
 const LARGEST_FILE = 64 * 1024 * 1024;
@@ -75,6 +76,17 @@ function readWhole(path: string, largest: number): Uint8Array {
   } finally {
     closeSync(handle);
   }
+}
+
+/** A reader of files that each say everything about their own image. */
+export function openPerImage(format: ForeignReader["format"], read: ReadText) {
+  return ({ boxes, folder, names }: FolderInput): ForeignReader => ({
+    format,
+    source: boxes,
+    isRelative: false,
+    walk: () => walkTextFiles(folder, names, read),
+    close: () => Promise.resolve(),
+  });
 }
 
 /** Files after which signals, timers and locks get their turn. */

@@ -5,7 +5,10 @@
  * al., "The PASCAL Visual Object Classes Challenge 2012 development kit", section on annotations.
  */
 import type { JsonObject } from "../../types.js";
+import type { BoxUnit } from "../relative-boxes.js";
 import type { ForeignImage, ForeignObject, ForeignReader } from "./dataset.js";
+import type { FileStart, FolderInput, ForeignFormat } from "./format.js";
+import { openAlone } from "./format.js";
 import type { XmlElement } from "./xml.js";
 import { childOf, childText, parseXml } from "./xml.js";
 import { stemOf, walkTextFiles } from "./text-file.js";
@@ -13,16 +16,17 @@ import { boxOfCorners, lengthOf, sideOf } from "./values.js";
 
 export type FirstPixel = 0 | 1;
 
-interface VocSource {
-  /** As the user gave it. */
-  readonly boxes: string;
-  readonly folder: string;
-  readonly names: readonly string[];
-  /** Number of the first pixel; absent: found out from the files. */
-  readonly firstPixel?: FirstPixel;
-}
+const isVoc = ({ root }: FileStart): boolean => root === "annotation";
 
-export async function openVoc({ boxes, folder, names, firstPixel }: VocSource): Promise<ForeignReader> {
+export const VOC: ForeignFormat = {
+  title: "Pascal VOC",
+  isFile: isVoc,
+  openFile: openAlone(openVoc),
+  folder: { ending: ".xml", isOne: isVoc, open: openVoc },
+};
+
+async function openVoc({ boxes, folder, names, options }: FolderInput): Promise<ForeignReader> {
+  const firstPixel = saidFirstPixel(options.boxesAre);
   const first = firstPixel ?? (await findFirstPixel(folder, names));
   return {
     format: "voc",
@@ -36,6 +40,12 @@ export async function openVoc({ boxes, folder, names, firstPixel }: VocSource): 
     walk: () => walkTextFiles(folder, names, (text, path, name) => readVoc(text, path, name, first)),
     close: () => Promise.resolve(),
   };
+}
+
+/** @returns undefined where it is to be found out from the files */
+function saidFirstPixel(boxesAre: BoxUnit | undefined): FirstPixel | undefined {
+  if (boxesAre === undefined) return undefined;
+  return boxesAre === "pixels-from-1" ? 1 : 0;
 }
 
 async function findFirstPixel(folder: string, names: readonly string[]): Promise<FirstPixel> {

@@ -228,7 +228,7 @@ export function onnxSessionOptions({ device, threads }: OnnxEngineOptions): Infe
   };
 }
 
-function onnxruntimeVersion(): string {
+export function onnxruntimeVersion(): string {
   const file = createRequire(import.meta.url).resolve("onnxruntime-node/package.json");
   const { version } = JSON.parse(readFileSync(file, "utf8")) as { version: string };
   return version;

@@ -8,6 +8,8 @@
  */
 import { CROP_SIZE, GRID_SIZE } from "../../geometry/grid.js";
 import type { WeightTensor } from "../../model/safetensors.js";
+import type { MaskHeadsOptions } from "../../network/mask-heads.js";
+import { deepMask, dilationContext, maskHeadShapes } from "../../network/mask-heads.js";
 import type { DecoderState, PolygonRnn } from "../../network/polygon-rnn.js";
 import type { Conv2dOptions, TensorOps, VertexTable } from "../../network/tensor-ops.js";
 
@@ -29,6 +31,15 @@ export function weightRoles(network: PolygonRnn): ReadonlyMap<string, WeightRole
     { h: plane(network.widths[1]), c: plane(network.widths[1]) },
   ];
   network.step(ops, hoisted, { first: [], previous: [], beforePrevious: [] }, state);
+  return ops.roles;
+}
+
+/** The same of heads. */
+export function headRoles(options: MaskHeadsOptions): ReadonlyMap<string, WeightRole> {
+  const ops = new ShapeOps(maskHeadShapes(options));
+  const features = [options.features, GRID_SIZE, GRID_SIZE];
+  deepMask(ops, features);
+  dilationContext(ops, features);
   return ops.roles;
 }
 

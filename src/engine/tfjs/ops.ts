@@ -25,6 +25,8 @@ export class TfjsOps implements TensorOps<tfjs.Tensor> {
   constructor(
     private readonly tf: Tfjs,
     private readonly lookUpWeight: WeightLookup,
+    /** Whether gradients will be asked for; without them dilated convolutions take the short way. */
+    private readonly hasGradients = true,
   ) {}
 
   /** Frees the vertex tables. */
@@ -45,11 +47,12 @@ export class TfjsOps implements TensorOps<tfjs.Tensor> {
     { stride = 1, padding = "same", depthwise = false, dilation = 1 }: Conv2dOptions = {},
   ): tfjs.Tensor {
     const stored = this.weight(`${name}.weight`) as tfjs.Tensor4D; // [H, W, I, O] or [H, W, C, 1]
-    const kernel = dilation === 1 ? stored : this.spread(stored, dilation);
+    const isSpread = dilation > 1 && this.hasGradients;
+    const kernel = isSpread ? this.spread(stored, dilation) : stored;
     const [padded, pad] = this.pad(x as tfjs.Tensor4D, kernel.shape[0], stride, padding);
     const y = depthwise
       ? this.tf.depthwiseConv2d(padded, kernel, stride, pad)
-      : this.tf.conv2d(padded, kernel, stride, pad);
+      : this.tf.conv2d(padded, kernel, stride, pad, "NHWC", isSpread ? 1 : dilation);
     const bias = this.lookUpWeight(`${name}.bias`);
     return bias === undefined ? y : this.tf.add(y, bias);
   }

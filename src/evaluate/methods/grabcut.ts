@@ -12,16 +12,17 @@
  */
 import { createRequire } from "node:module";
 import type { DecodedImage } from "../../crop/open-image.js";
-import { CHANNELS, decodeImage, openImage, prepareImageLibrary } from "../../crop/open-image.js";
+import { CHANNELS, prepareImageLibrary } from "../../crop/open-image.js";
 import { reasonOf, unavailable } from "../../errors.js";
 import { clipBox } from "../../geometry/box.js";
 import type { PixelWindow } from "../../geometry/rle-window.js";
 import { rleFromWindow } from "../../geometry/rle-window.js";
 import { rleArea } from "../../geometry/rle.js";
 import type { Box, Instance } from "../../types.js";
-import type { MaskResult, Method, SubjectImage } from "./method.js";
+import type { MaskResult, Method } from "./method.js";
+import { decodeSubject } from "./subject-pixels.js";
 
-const ITERATIONS = 5;
+export const ITERATIONS = 5;
 /** Part of the box's long side that is examined beyond the box. */
 const MARGIN = 0.5;
 /** Long side of the region, pixels. */
@@ -31,7 +32,7 @@ const FOREGROUND_BIT = 1;
 /** OpenCV's random numbers start the color clusters; with a fixed seed the order of instances does not matter. */
 const SEED = 1;
 /** Components of OpenCV's color model. */
-const FEWEST_PIXELS = 5;
+export const FEWEST_PIXELS = 5;
 
 /** @throws E_UNAVAILABLE when OpenCV does not load */
 export async function grabCutMethod(): Promise<Method> {
@@ -45,7 +46,7 @@ export async function grabCutMethod(): Promise<Method> {
       `around it, at most ${LONGEST_SIDE} px long; ` +
       `the box itself where fewer than ${FEWEST_PIXELS} px lie inside or outside of it`,
     async masksOf(image) {
-      const decoded = await decode(image);
+      const decoded = await decodeSubject(image);
       if (!("pixels" in decoded)) return image.instances.map(() => decoded);
       const start = performance.now();
       const results = image.instances.map((instance) => maskOf(cv, decoded, instance));
@@ -56,25 +57,10 @@ export async function grabCutMethod(): Promise<Method> {
   };
 }
 
-type Failed = MaskResult & { readonly kind: "failed" };
-
-/** The pixels, or the failure of all instances of the image. */
-async function decode({ image, location, width, height, instances }: SubjectImage): Promise<DecodedImage | Failed> {
-  const fail = (message: string): Failed => ({ kind: "failed", reason: "image-unreadable", message });
-  if (instances.length === 0) return fail("no instance");
-  if (location.kind === "failed") return fail(location.failure.message);
-  const opened = await openImage(location.path, { ...image, width, height }, location.root);
-  if (opened.kind === "failed") return fail(opened.failure.message);
-  const decoded = await decodeImage(opened.image);
-  return decoded.kind === "failed" ? fail(decoded.failure.message) : decoded.image;
-}
-
 function maskOf(cv: OpenCv, image: DecodedImage, instance: Instance): MaskResult {
   const clipped = clipBox(instance.box, image.width, image.height);
   if (clipped.kind === "outside") return { kind: "failed", reason: "box-outside" };
-  const box = wholePixels(clipped.box, 0, image);
-  const region = wholePixels(clipped.box, MARGIN * Math.max(clipped.box.width, clipped.box.height), image);
-  const shrunk = shrink(region, box);
+  const { box, region, shrunk } = examine(clipped.box, image);
   const inside = shrunk.box.columns * shrunk.box.rows;
   const outside = shrunk.columns * shrunk.rows - inside;
   if (inside < FEWEST_PIXELS || outside < FEWEST_PIXELS) {
@@ -83,9 +69,22 @@ function maskOf(cv: OpenCv, image: DecodedImage, instance: Instance): MaskResult
       mask: rleFromWindow(new Uint8Array(box.columns * box.rows).fill(1), box, image.height, image.width),
     };
   }
-  const bitmap = segment(cv, image, region, shrunk);
+  const bitmap = segment(cv, image, { box, region, shrunk });
   const mask = rleFromWindow(bitmap, region, image.height, image.width);
   return rleArea(mask) > 0 ? { kind: "mask", mask } : { kind: "failed", reason: "polygon-empty" };
+}
+
+/** The box in whole pixels, the region examined for it, and both as GrabCut sees them. */
+export function examine(box: Box, image: DecodedImage): Examined {
+  const inside = wholePixels(box, 0, image);
+  const region = wholePixels(box, MARGIN * Math.max(box.width, box.height), image);
+  return { box: inside, region, shrunk: shrink(region, inside) };
+}
+
+export interface Examined {
+  readonly box: PixelWindow;
+  readonly region: PixelWindow;
+  readonly shrunk: Shrunk;
 }
 
 /** Pixels a box touches, `margin` more on every side, cut at the image's border. */
@@ -124,8 +123,19 @@ function shrink(region: PixelWindow, box: PixelWindow): Shrunk {
   };
 }
 
-/** @returns the region's mask, column-major, 0 and 1 */
-function segment(cv: OpenCv, image: DecodedImage, region: PixelWindow, { columns, rows, box }: Shrunk): Uint8Array {
+/** What GrabCut is told, or says, of a pixel: odd is foreground. */
+export const LABELS = { background: 0, foreground: 1, probableBackground: 2, probableForeground: 3 } as const;
+
+/**
+ * @param guess LABELS of the shrunk region's pixels, row by row, to start from; the box when absent
+ * @returns the region's mask, column-major, 0 and 1
+ */
+export function segment(
+  cv: OpenCv,
+  image: DecodedImage,
+  { region, shrunk: { columns, rows, box } }: Examined,
+  guess?: Uint8Array,
+): Uint8Array {
   const mats: Mat[] = [];
   const own = (mat: Mat): Mat => {
     mats.push(mat);
@@ -136,10 +146,12 @@ function segment(cv: OpenCv, image: DecodedImage, region: PixelWindow, { columns
     copyRegion(image, region, whole.data);
     const shrunk = own(new cv.Mat());
     cv.resize(whole, shrunk, new cv.Size(columns, rows), 0, 0, cv.INTER_AREA);
-    const mask = own(new cv.Mat());
+    const mask = own(guess === undefined ? new cv.Mat() : new cv.Mat(rows, columns, cv.CV_8UC1));
+    if (guess !== undefined) mask.data.set(guess);
     cv.setRNGSeed(SEED);
     const rect = new cv.Rect(box.left, box.top, box.columns, box.rows);
-    cv.grabCut(shrunk, mask, rect, own(new cv.Mat()), own(new cv.Mat()), ITERATIONS, cv.GC_INIT_WITH_RECT);
+    const start = guess === undefined ? cv.GC_INIT_WITH_RECT : cv.GC_INIT_WITH_MASK;
+    cv.grabCut(shrunk, mask, rect, own(new cv.Mat()), own(new cv.Mat()), ITERATIONS, start);
     const enlarged = own(new cv.Mat());
     cv.resize(mask, enlarged, new cv.Size(region.columns, region.rows), 0, 0, cv.INTER_NEAREST);
     return foregroundOf(enlarged.data, region);
@@ -179,11 +191,13 @@ interface Mat {
   delete(): void;
 }
 
-interface OpenCv {
+export interface OpenCv {
   readonly Mat: new (rows?: number, cols?: number, type?: number) => Mat;
   readonly Rect: new (x: number, y: number, width: number, height: number) => object;
   readonly Size: new (width: number, height: number) => object;
+  readonly CV_8UC1: number;
   readonly CV_8UC3: number;
+  readonly GC_INIT_WITH_MASK: number;
   readonly GC_INIT_WITH_RECT: number;
   readonly INTER_AREA: number;
   readonly INTER_NEAREST: number;
@@ -222,7 +236,7 @@ export async function loadOpenCv(): Promise<{ readonly cv: OpenCv }> {
   } catch (error) {
     throw unavailable(
       `GrabCut: expected the package @techstark/opencv-js to load, received ${reasonOf(error).split("\n", 1)[0]!}`,
-      "Install it with npm install @techstark/opencv-js, or leave grabcut out of --compare.",
+      "Install it with npm install @techstark/opencv-js, or leave grabcut and grabcut-mask out of --compare.",
       error,
     );
   } finally {

@@ -6,27 +6,39 @@ import { usageError } from "../../errors.js";
 import { nearestName } from "../../nearest.js";
 import type { Comparison, EvaluateOptions } from "../options.js";
 import { gridCeiling, SHAPE_BASELINES, shapeBaseline } from "./baselines.js";
+import { crfMethod } from "./crf.js";
+import { deepMaskMethod } from "./deepmask.js";
+import { dilationMethod } from "./dilation.js";
 import { FileMethod } from "./file-method.js";
+import { grabCutMaskMethod } from "./grabcut-mask.js";
 import { grabCutMethod } from "./grabcut.js";
+import type { LearnedName } from "./learned-masks.js";
+import { LEARNED_NAMES, LearnedMasks } from "./learned-masks.js";
 import type { MatchBy } from "./match-predictions.js";
+import type { ShapeTruth } from "./mean-shape.js";
+import { meanShapeMethod } from "./mean-shape.js";
 import type { Method, OnExcluded } from "./method.js";
+import { ORACLE_NAMES, Oracles } from "./oracles.js";
 import type { PredictionFile } from "./prediction-file.js";
 import { openPredictions, predictionsAt } from "./prediction-file.js";
+import { sharpMaskMethod } from "./sharpmask.js";
 
 /** Name of the predictions file's method. */
 export const OWN_METHOD = "polyrnn";
 
 const GRABCUT = "grabcut";
+const MEAN_SHAPE = "mean-shape";
 const NONE = "none";
 /** Names the report uses itself. */
-const TAKEN: readonly string[] = [OWN_METHOD, "grid-ceiling", ...SHAPE_BASELINES, GRABCUT, NONE];
+const BUILT_IN: readonly string[] = [...SHAPE_BASELINES, MEAN_SHAPE, GRABCUT, ...LEARNED_NAMES];
+const TAKEN: readonly string[] = [OWN_METHOD, "grid-ceiling", ...BUILT_IN, NONE];
 const LONGEST_NAME = 40;
 
 /** @throws E_USAGE for an unknown method, a name that is taken, or one given twice */
 export function parseComparisons(args: readonly string[]): Comparison[] {
   if (args.length === 1 && args[0] === NONE) return [];
   const comparisons = args.map(parseComparison);
-  const names = comparisons.map((comparison) => (comparison.kind === "grabcut" ? GRABCUT : comparison.name));
+  const names = comparisons.map(comparisonName);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
     throw usageError(
@@ -34,6 +46,11 @@ export function parseComparisons(args: readonly string[]): Comparison[] {
       "Give each file a name of its own: name=file.json.",
     );
   return comparisons;
+}
+
+/** Its name in the report. */
+export function comparisonName(comparison: Comparison): string {
+  return "name" in comparison ? comparison.name : comparison.kind;
 }
 
 /** Run folders become the files in them. @throws E_MISSING for a folder without one */
@@ -48,7 +65,9 @@ export function locateComparisons(comparisons: readonly Comparison[]): Promise<C
 function parseComparison(arg: string): Comparison {
   const shape = SHAPE_BASELINES.find((name) => name === arg);
   if (shape !== undefined) return { kind: "shape", name: shape };
-  if (arg === GRABCUT) return { kind: "grabcut" };
+  if (arg === GRABCUT || arg === MEAN_SHAPE) return { kind: arg };
+  const learned = LEARNED_NAMES.find((name) => name === arg);
+  if (learned !== undefined) return { kind: "learned", name: learned };
   const equals = arg.indexOf("=");
   if (equals < 0) throw unknownMethod(arg);
   const name = arg.slice(0, equals).trim();
@@ -69,18 +88,38 @@ function parseComparison(arg: string): Comparison {
 }
 
 function unknownMethod(arg: string): Error {
-  const methods = [...SHAPE_BASELINES, GRABCUT];
-  const suggestion = nearestName(arg, methods);
+  const suggestion = nearestName(arg, BUILT_IN);
   return usageError(
-    `--compare: expected ${methods.join(", ")}, none, or name=file.json but received ${JSON.stringify(arg)}`,
+    `--compare: expected ${BUILT_IN.join(", ")}, none, or name=file.json but received ${JSON.stringify(arg)}`,
     suggestion === undefined
       ? `A file is given with a name for the report: ${JSON.stringify(`other=${arg}`)}.`
       : `Did you mean ${suggestion}?`,
   );
 }
 
+/** "grid" is the method that is always there. */
+export const ORACLE_CHOICES = [...ORACLE_NAMES, "grid"] as const;
+export type OracleChoice = (typeof ORACLE_CHOICES)[number];
+
+/** @throws E_USAGE for an unknown oracle or one given twice */
+export function parseOracles(args: readonly string[]): OracleChoice[] {
+  const oracles = args.map((arg) => {
+    const oracle = ORACLE_CHOICES.find((name) => name === arg);
+    if (oracle !== undefined) return oracle;
+    const suggestion = nearestName(arg, ORACLE_CHOICES);
+    throw usageError(
+      `--oracle: expected ${ORACLE_CHOICES.join(", ")} but received ${JSON.stringify(arg)}`,
+      suggestion === undefined ? "Give some of them, with commas between." : `Did you mean ${suggestion}?`,
+    );
+  });
+  const twice = oracles.find((name, i) => oracles.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw usageError(`--oracle: expected every oracle once, received ${twice} twice`, "Leave one of them out.");
+  return oracles;
+}
+
 export interface OpenedMethods {
-  /** The predictions first, the grid ceiling last. */
+  /** The predictions first, then those compared with, then the oracles but "grid", the grid ceiling last. */
   readonly all: readonly Method[];
   readonly predictions: FileMethod;
   close(): Promise<void>;
@@ -88,21 +127,39 @@ export interface OpenedMethods {
 
 /**
  * @param context extra part of the box's long side in the network's square
- * @throws what opening a file throws; E_UNAVAILABLE for GrabCut; whatever was open by then is closed
+ * @param truth   walked only for mean-shape
+ * @throws what opening a file throws; E_UNAVAILABLE where a package or model is missing; what was open by then is closed
  */
 export async function openMethods(
   options: EvaluateOptions,
   context: number,
   onExcluded: OnExcluded,
+  truth: ShapeTruth,
 ): Promise<OpenedMethods> {
   const opened: Method[] = [];
+  let masks: LearnedMasks | undefined;
+  let oracles: Oracles | undefined;
   const close = async (): Promise<void> => {
     for (const method of opened) await method.close?.();
+    await masks?.close();
+    await oracles?.close();
   };
   try {
+    const learned = options.compare.flatMap((each) => (each.kind === "learned" ? [each.name] : []));
     const predictions = await openFile(OWN_METHOD, options.predictions, options, onExcluded);
     opened.push(predictions);
-    for (const comparison of options.compare) opened.push(await openComparison(comparison, options, onExcluded));
+    for (const comparison of options.compare) {
+      if (comparison.kind === "learned") {
+        masks ??= await LearnedMasks.open(context, learned);
+        opened.push(await LEARNED[comparison.name](masks));
+      } else if (comparison.kind === "mean-shape") opened.push(await meanShapeMethod(truth));
+      else opened.push(await openComparison(comparison, options, onExcluded));
+    }
+    const asked = ORACLE_NAMES.filter((name) => options.oracles?.includes(name) === true);
+    if (asked.length > 0) {
+      oracles = await Oracles.open(asked, context, options.rasterizer);
+      opened.push(...oracles.methods());
+    }
     opened.push(gridCeiling(context, options.rasterizer));
     return { all: opened, predictions, close };
   } catch (error) {
@@ -111,8 +168,16 @@ export async function openMethods(
   }
 }
 
+const LEARNED: Readonly<Record<LearnedName, (masks: LearnedMasks) => Method | Promise<Method>>> = {
+  deepmask: deepMaskMethod,
+  sharpmask: sharpMaskMethod,
+  dilation: dilationMethod,
+  "grabcut-mask": grabCutMaskMethod,
+  crf: crfMethod,
+};
+
 function openComparison(
-  comparison: Comparison,
+  comparison: Exclude<Comparison, { readonly kind: "learned" | "mean-shape" }>,
   options: EvaluateOptions,
   onExcluded: OnExcluded,
 ): Method | Promise<Method> {

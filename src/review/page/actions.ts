@@ -15,6 +15,7 @@ export type ActionName =
   | "box"
   | "manual"
   | "category"
+  | "reason"
   | "hide"
   | "pan"
   | "zoomIn"
@@ -52,10 +53,20 @@ export const ACTIONS: readonly Action[] = [
   row(["accept", "decisions"], ["Enter"], ["Accept", "Enter"], "accept what is shown, go on"),
   row(["reject", "decisions"], ["x"], ["Reject", "X"], "leave the instance out of the files; the reason is optional"),
   row(["skip", "decisions"], ["s"], ["Skip", "S"], "leave it open"),
-  row(["previous", "decisions"], ["a", "ArrowLeft"], ["Previous", "A"], "without a decision; changes are kept"),
-  row(["next", "decisions"], ["d", "ArrowRight"], ["Next", "D"], "without a decision; changes are kept"),
+  row(
+    ["previous", "decisions"],
+    ["a", "ArrowLeft"],
+    ["Previous", "A"],
+    "the instance before this one, nothing decided; changes are kept",
+  ),
+  row(
+    ["next", "decisions"],
+    ["d", "ArrowRight"],
+    ["Next", "D"],
+    "the next instance, nothing decided; changes are kept",
+  ),
   row(["undo", "tools"], ["Ctrl+z"], ["Undo", "Ctrl+Z"], "take back an edit; when none is left, the last decision"),
-  row(["redo", "tools"], ["Ctrl+Z", "Ctrl+y"], ["Redo", "Ctrl+⇧Z"], "do it again"),
+  row(["redo", "tools"], ["Ctrl+Z", "Ctrl+y"], ["Redo", "Ctrl+Y"], "do again what was taken back; or Ctrl+Shift+Z"),
   row(
     ["redraw", "tools"],
     ["r"],
@@ -67,7 +78,7 @@ export const ACTIONS: readonly Action[] = [
   row(["add", "tools"], ["i"], ["Add", "I"], "a vertex behind this one; or click on an edge"),
   row(["delete", "tools"], ["Delete", "Backspace"], ["Delete", "Del"], "the vertex; or Alt+click"),
   row(["box", "tools"], ["b"], ["Box", "B"], "a new box: drag it, click two corners, or arrows and Space"),
-  row(["manual", "tools"], ["p"], ["Draw", "P"], "draw by hand: click, click, Enter; or arrows and Space"),
+  row(["manual", "tools"], ["p"], ["Draw", "P"], "draw by hand: click, click, Enter; the network offers the rest"),
   row(["hide", "tools"], ["t"], ["Hide", "T"], "hide the polygon while held"),
   row(["fit", "tools"], ["0"], ["Fit", "0"], "the whole picture"),
   row(["zoomIn", "tools"], ["+", "="], ["Larger", "+"], "zoom in; or the wheel"),
@@ -79,10 +90,11 @@ export const ACTIONS: readonly Action[] = [
   row(["take", "elsewhere"], [" "], ["Take", "Space"], "take the network's way (dashed), or click on it"),
   row(["leave", "elsewhere"], ["Escape"], ["Leave", "Esc"], "leave it; end what was begun"),
   row(["category", "elsewhere"], ["c"], ["Category", "C, 1-9"], "choose a category"),
-  row(["darker", "elsewhere"], ["["], ["Darker", "[ ]"], "brightness"),
-  row(["brighter", "elsewhere"], ["]"], ["Brighter", "]"], "brightness"),
-  row(["flatter", "elsewhere"], ["{"], ["Flatter", "{ }"], "contrast"),
-  row(["crisper", "elsewhere"], ["}"], ["Crisper", "}"], "contrast"),
+  row(["reason", "elsewhere"], ["X"], ["Reason", "⇧X"], "choose why the instance will be rejected: 1 to 5"),
+  row(["darker", "elsewhere"], ["["], ["Darker", "["], "the picture"),
+  row(["brighter", "elsewhere"], ["]"], ["Brighter", "]"], "the picture"),
+  row(["flatter", "elsewhere"], ["{"], ["Flatter", "{"], "the picture: less contrast"),
+  row(["crisper", "elsewhere"], ["}"], ["Crisper", "}"], "the picture: more contrast"),
 ];
 
 const BY_KEY = new Map(ACTIONS.flatMap(({ name, keys }) => keys.map((key) => [key, name] as const)));

@@ -6,6 +6,7 @@ const LONGEST_GAP_MS = 60_000;
 export class Clock {
   private opened = performance.now();
   private last: number | undefined;
+  private isStarted = false;
   private active = 0;
   networkMs = 0;
 
@@ -19,6 +20,7 @@ export class Clock {
 
   /** The picture is there: what came before was loading, not work. */
   start(): void {
+    this.isStarted = true;
     this.opened = performance.now();
     this.last = this.opened;
   }
@@ -38,7 +40,7 @@ export class Clock {
   }
 
   resume(): void {
-    this.last = performance.now();
+    if (this.isStarted) this.last = performance.now();
   }
 
   get times(): { readonly activeMs: number; readonly openMs: number; readonly networkMs: number } {

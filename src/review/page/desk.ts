@@ -1,4 +1,4 @@
-/** The instance in work and what is asked of the server about it. A person never waits for an answer to go on. */
+/** The instance in work: how it is opened, changed, kept and decided. A person never waits for an answer to go on. */
 import type {
   BoxXywh,
   DecidedStatus,
@@ -6,28 +6,19 @@ import type {
   Id,
   InstanceView,
   QueuePage,
-  RedrawAnswer,
-  RedrawRequest,
   RejectReason,
-  Ring,
   Session,
 } from "../api.js";
+import { Turns } from "../../turns.js";
 import { Clock } from "./clock.js";
 import type { ClickKind, Shape } from "./edit.js";
-import { Edit, FEWEST_VERTICES, mirrored, sameRing } from "./edit.js";
+import { Edit, FEWEST_VERTICES } from "./edit.js";
+import { Network } from "./network.js";
 import { Pictures } from "./pictures.js";
 import { get, Refusal, Unreachable, write } from "./server.js";
 
 const DRAFT_EVERY_MS = 5000;
-const MOST_CANDIDATES = 20;
 const NOTHING = { activeMs: 0, openMs: 0, networkMs: 0 };
-/** Requests are counted per window. */
-const WINDOW = Math.random().toString(36).slice(2);
-
-export interface Ghost extends Pick<RedrawAnswer, "ring" | "pins" | "score" | "scoreBefore"> {
-  readonly added: number;
-}
-
 /** What the page shows of it. */
 export interface Screen {
   refresh(): void;
@@ -40,23 +31,20 @@ export interface Screen {
 
 export class Desk {
   edit: Edit | undefined;
-  ghost: Ghost | undefined;
   session: Session | undefined;
   clock = new Clock(NOTHING);
   /** What another window made of the instance meanwhile: shown until this one is decided. */
   theirs: InstanceView | undefined;
-  isNetworkOn = true;
-  mode: "edit" | "box" | "draw" | "pan" = "edit";
+  /** "edit": vertices, and the outline that is open. */
+  tool: "edit" | "box" | "pan" = "edit";
+  readonly network = new Network(this);
   reason: RejectReason | null = null;
-  private request = 0;
-  private asking: AbortController | undefined;
   private isDeciding = false;
   private opening = 0;
-  private writes: Promise<unknown> = Promise.resolve();
-  private redrawn: { readonly from: Shape; readonly ring: Ring; readonly candidate: number } | undefined;
+  private readonly writes = new Turns();
   private readonly pictures = new Pictures();
 
-  constructor(private readonly screen: Screen) {
+  constructor(readonly screen: Screen) {
     setInterval(() => {
       void this.saveDraft();
     }, DRAFT_EVERY_MS);
@@ -68,15 +56,15 @@ export class Desk {
     if (this.session.next === null) this.screen.say("All are decided. Export writes the files.");
   }
 
-  get canAsk(): boolean {
-    const { edit, session } = this;
-    return this.isNetworkOn && session?.model.available === true && edit?.view.arm === "assist";
+  /** What the pointer does. */
+  get mode(): "edit" | "box" | "draw" | "pan" {
+    return this.tool === "edit" && this.edit?.shape.isOpen === true ? "draw" : this.tool;
   }
 
   /** Leaves without a decision: what was changed is kept as a draft first. */
   async leaveTo(position: number | null): Promise<void> {
     if (position === null || this.isDeciding) return;
-    this.dropGhost();
+    this.network.drop();
     if (await this.saveDraft()) await this.attempt(() => this.go(position));
   }
 
@@ -95,13 +83,11 @@ export class Desk {
   open(edit: Edit): void {
     const { view } = edit;
     this.edit = edit;
-    this.ghost = undefined;
-    this.redrawn = undefined;
+    this.network.reset();
     this.theirs = undefined;
-    this.supersede();
     this.clock = new Clock(view.spent);
     this.reason = view.reason;
-    this.mode = view.arm === "manual" && edit.shape.ring.length === 0 ? "draw" : "edit";
+    this.tool = "edit";
     this.screen.opened(view);
     // Keys act from here on; picture and queue follow.
     void this.attempt(() => Promise.all([this.showPicture(view), this.showQueue(view)]));
@@ -123,32 +109,16 @@ export class Desk {
   }
 
   change(next: Partial<Shape>, kind?: ClickKind): void {
-    this.dropGhost();
+    this.network.drop();
     this.edit?.change(next, kind);
     this.screen.refresh();
   }
 
   /** The same step goes on. */
   replace(next: Partial<Shape>): void {
-    this.supersede();
+    this.network.supersede();
     this.edit?.replace(next);
     this.screen.refresh();
-  }
-
-  /** The plain move stands; an answer under way comes too late. */
-  dropGhost(): void {
-    this.supersede();
-    if (this.ghost === undefined) return;
-    this.ghost = undefined;
-    this.edit?.count("redrawLeft");
-    this.screen.refresh();
-  }
-
-  /** The server need not go on with what was asked. */
-  private supersede(): void {
-    this.request++;
-    this.asking?.abort();
-    this.asking = undefined;
   }
 
   /** Another window changed the instance: its polygon is shown beside this one. */
@@ -164,104 +134,14 @@ export class Desk {
     this.screen.refresh();
   }
 
-  take(): void {
-    const { ghost, edit } = this;
-    if (ghost === undefined || edit === undefined) return;
-    this.ghost = undefined;
-    edit.change({ ring: ghost.ring, pins: ghost.pins }, "redrawTaken");
-    this.screen.say(`Taken: ${edit.shape.ring.length} vertices.`);
-    this.screen.refresh();
-  }
-
-  /** Asks for the network's way from a vertex to the next pinned one. */
-  async propose(moved: number): Promise<void> {
-    const { edit } = this;
-    if (edit === undefined || !this.canAsk || edit.shape.ring.length < FEWEST_VERTICES) return;
-    const { ring, pins, box } = edit.shape;
-    const answer = await this.ask({ ring, pins, moved, give: "pin", box });
-    if (answer === undefined) return;
-    if (sameRing(answer.ring, ring)) {
-      this.screen.say("The network would draw the same.");
-      return;
-    }
-    const added = answer.ring.length - answer.kept.length;
-    this.ghost = { ...answer, added };
-    this.screen.say(`Vertex ${moved + 1} moved. The network would redraw ${added}${scores(answer)}: Space takes it.`);
-    this.screen.refresh();
-  }
-
-  /** The rule of the paper: all behind (or before) the vertex is drawn anew; again gives the next way. */
-  async redraw(vertex: number | undefined, isBefore: boolean): Promise<void> {
-    const { edit, redrawn } = this;
-    if (edit === undefined) return;
-    if (!this.canAsk) {
-      this.screen.say(`The network is off${this.offReason()}.`);
-      return;
-    }
-    this.dropGhost();
-    const isAgain = redrawn !== undefined && redrawn.ring === edit.shape.ring;
-    const from = isAgain ? redrawn.from : edit.shape;
-    const candidate = isAgain ? Math.min(MOST_CANDIDATES, redrawn.candidate + 1) : 0;
-    const isAll = from.ring.length < FEWEST_VERTICES;
-    const at = Math.min(vertex ?? 0, Math.max(0, from.ring.length - 1));
-    const turned = isBefore ? mirrored(from) : from;
-    const moved = isAll ? 0 : isBefore ? from.ring.length - 1 - at : at;
-    const asked = isAll ? { ring: [], pins: [] } : { ring: turned.ring, pins: turned.pins };
-    const answer = await this.ask({ ...asked, moved, give: isAll ? "all" : "tail", box: from.box, candidate });
-    if (answer === undefined) return;
-    const next = isBefore ? mirrored({ ring: answer.ring, pins: answer.pins }) : answer;
-    const shape = { ring: next.ring, pins: next.pins };
-    if (isAgain) edit.replace(shape);
-    else edit.change(shape, "redraw");
-    this.redrawn = { from, ring: shape.ring, candidate };
-    this.screen.say(`Redrawn: ${shape.ring.length} vertices${scores(answer)}. Again: the next way.`);
-    this.screen.refresh();
-  }
-
   async newBox(box: BoxXywh): Promise<void> {
-    this.mode = "edit";
-    this.change({ box }, "box");
-    const { edit } = this;
-    if (edit === undefined || !this.canAsk) {
-      this.screen.say(`The box is changed, the polygon is not: the network is off${this.offReason()}.`);
-      return;
-    }
-    const answer = await this.ask({ ring: [], pins: [], moved: 0, give: "all", box });
-    if (answer === undefined) return;
-    edit.replace({ ring: answer.ring, pins: answer.pins });
-    this.screen.say(`Drawn in the new box: ${answer.ring.length} vertices.`);
-    this.screen.refresh();
+    this.tool = "edit";
+    this.change({ ...this.edit?.standing, box }, "box");
+    await this.network.drawIn(box);
   }
 
-  /** @returns undefined where a newer request or another edit came in between */
-  private async ask(asked: Omit<RedrawRequest, "request" | "revision">): Promise<RedrawAnswer | undefined> {
-    const { edit, clock } = this;
-    if (edit === undefined) return undefined;
-    this.supersede();
-    const { request } = this;
-    const asking = new AbortController();
-    this.asking = asking;
-    await this.writes; // a draft under way makes the revision that is named here
-    if (request !== this.request) return undefined;
-    const { revision } = edit;
-    const { ordinal } = edit.view;
-    const { box, ...rest } = asked;
-    const began = performance.now();
-    try {
-      const body = { ...rest, ...(box !== undefined && { box }), request, revision, window: WINDOW };
-      const answer = await write<RedrawAnswer>("POST", `instances/${ordinal}/redraw`, body, asking.signal);
-      clock.networkMs += performance.now() - began;
-      return request === this.request && edit === this.edit ? answer : undefined;
-    } catch (error) {
-      if (!(error instanceof Refusal && error.status === 499) && request === this.request) this.screen.failed(error);
-      return undefined;
-    }
-  }
-
-  private offReason(): string {
-    const reason = this.session?.model.reason;
-    if (this.edit?.view.arm === "manual") return ": this one is drawn by hand, to measure";
-    return reason === undefined ? "" : `: ${reason}`;
+  idle(): Promise<void> {
+    return this.writes.idle();
   }
 
   setCategory(categoryId: Id): void {
@@ -276,7 +156,7 @@ export class Desk {
       this.screen.say("There is no polygon to accept: P draws one, X rejects the instance.");
       return;
     }
-    this.dropGhost();
+    this.network.drop();
     this.isDeciding = true;
     try {
       await this.attempt(async () => {
@@ -298,17 +178,16 @@ export class Desk {
   /** @returns false where it could not be kept */
   private async saveDraft(): Promise<boolean> {
     const { edit } = this;
-    const size = edit?.shape.ring.length ?? 0;
-    if (edit?.isDirty !== true || (size > 0 && size < FEWEST_VERTICES) || edit.view.problem !== undefined) return true;
+    if (edit?.isDirty !== true || edit.view.problem !== undefined) return true;
     if (this.isDeciding) return false;
     return this.attempt(() => this.save(edit, "draft"));
   }
 
   /** One after the other: each names the revision that the one before it made. */
   private save(edit: Edit, status: DecidedStatus): Promise<DecisionAnswer> {
-    const task = async (): Promise<DecisionAnswer> => {
-      const { shape, counts, view } = edit;
-      const { ring, pins, box, categoryId } = shape;
+    return this.writes.take(async () => {
+      const { standing, counts, view } = edit;
+      const { ring, pins, box, categoryId } = standing;
       const hasRing = ring.length >= FEWEST_VERTICES;
       edit.isDirty = false;
       try {
@@ -323,7 +202,7 @@ export class Desk {
           counts,
           ...this.clock.times,
         });
-        edit.revision = answer.revision;
+        edit.saved(answer.revision, status);
         const { session } = this;
         if (session !== undefined) {
           const { counts, own } = answer;
@@ -335,15 +214,12 @@ export class Desk {
         edit.isDirty = true;
         throw error;
       }
-    };
-    const result = this.writes.then(task);
-    this.writes = result.catch(() => undefined); // the caller meets the error
-    return result;
+    });
   }
 
   async undo(): Promise<void> {
     if (this.isDeciding) return;
-    this.dropGhost();
+    this.network.drop();
     if (this.edit?.undo() === true) {
       this.screen.refresh();
       return;
@@ -391,8 +267,4 @@ export class Desk {
       throw error;
     }
   }
-}
-
-function scores({ score, scoreBefore }: Pick<RedrawAnswer, "score" | "scoreBefore">): string {
-  return score === null || scoreBefore === null ? "" : `, score ${scoreBefore.toFixed(2)} to ${score.toFixed(2)}`;
 }

@@ -4,12 +4,17 @@ import { CLICK_KINDS } from "../api.js";
 
 export type ClickKind = keyof ClickCounts;
 
-export interface Shape {
+export interface Outline {
   readonly ring: Ring;
   /** Indexes of vertices that a person placed. */
   readonly pins: readonly number[];
+}
+
+export interface Shape extends Outline {
   readonly box: BoxXywh;
   readonly categoryId: Id;
+  /** An outline that is being drawn by hand. */
+  readonly isOpen: boolean;
 }
 
 const MOST_STEPS = 100;
@@ -23,6 +28,8 @@ export class Edit {
   isDirty = false;
   /** What the next change of the instance names. */
   revision: number;
+  /** As the server has it. */
+  status: InstanceView["status"];
   /** What the instance took before it was opened here. */
   private before: Spent;
 
@@ -31,14 +38,21 @@ export class Edit {
     public shape: Shape = shapeOf(view),
   ) {
     this.revision = view.revision;
+    this.status = view.status;
     this.before = view.spent;
   }
 
   /** Goes on over what another window did meanwhile: its clicks count, too. */
-  rebase({ revision, spent }: InstanceView): void {
+  rebase({ revision, spent, status }: InstanceView): void {
     this.revision = revision;
+    this.status = status;
     this.before = spent;
     this.isDirty = true;
+  }
+
+  saved(revision: number, status: InstanceView["status"]): void {
+    this.revision = revision;
+    this.status = status;
   }
 
   get counts(): ClickCounts {
@@ -64,6 +78,13 @@ export class Edit {
     this.isDirty = true;
   }
 
+  /** What stands until an outline by hand is a polygon: what was there before it was begun. */
+  get standing(): Shape {
+    if (!this.shape.isOpen || this.shape.ring.length >= FEWEST_VERTICES) return this.shape;
+    const { box, categoryId } = this.shape;
+    return { ring: [], pins: [], ...this.past.findLast(({ isOpen }) => !isOpen), box, categoryId, isOpen: false };
+  }
+
   undo(): boolean {
     return this.walk(this.past, this.future);
   }
@@ -83,22 +104,24 @@ export class Edit {
 }
 
 export function shapeOf(view: InstanceView): Shape {
-  return { ring: view.rings[0] ?? [], pins: view.pins[0] ?? [], box: view.box, categoryId: view.categoryId };
+  const { rings, box, categoryId, arm } = view;
+  const ring = rings[0] ?? [];
+  return { ring, pins: view.pins[0] ?? [], box, categoryId, isOpen: arm === "manual" && ring.length === 0 };
 }
 
 /** The vertex in its new place, pinned. */
-export function moved({ ring, pins }: Shape, at: number, point: ImagePoint): Pick<Shape, "ring" | "pins"> {
+export function moved({ ring, pins }: Outline, at: number, point: ImagePoint): Outline {
   return { ring: ring.with(at, point), pins: pins.includes(at) ? pins : [...pins, at].sort((a, b) => a - b) };
 }
 
 /** @param at index of the new vertex, which is pinned */
-export function inserted({ ring, pins }: Shape, at: number, point: ImagePoint): Pick<Shape, "ring" | "pins"> {
+export function inserted({ ring, pins }: Outline, at: number, point: ImagePoint): Outline {
   const shifted = pins.map((pin) => (pin >= at ? pin + 1 : pin));
   return { ring: ring.toSpliced(at, 0, point), pins: [...shifted, at].sort((a, b) => a - b) };
 }
 
 /** @returns undefined where no polygon would be left */
-export function removed({ ring, pins }: Shape, at: number): Pick<Shape, "ring" | "pins"> | undefined {
+export function removed({ ring, pins }: Outline, at: number): Outline | undefined {
   if (ring.length <= FEWEST_VERTICES) return undefined;
   return {
     ring: ring.toSpliced(at, 1),
@@ -107,9 +130,9 @@ export function removed({ ring, pins }: Shape, at: number): Pick<Shape, "ring" |
 }
 
 /** The same outline walked the other way; index i becomes n - 1 - i. */
-export function mirrored<T extends { readonly ring: Ring; readonly pins: readonly number[] }>(shape: T): T {
-  const last = shape.ring.length - 1;
-  return { ...shape, ring: shape.ring.toReversed(), pins: shape.pins.map((pin) => last - pin).toReversed() };
+export function mirrored({ ring, pins }: Outline): Outline {
+  const last = ring.length - 1;
+  return { ring: ring.toReversed(), pins: pins.map((pin) => last - pin).toReversed() };
 }
 
 export interface EdgePoint {

@@ -20,11 +20,11 @@ export function showProgress({ run, total, counts, own }: Session): void {
   byId("pace", HTMLElement).textContent = paceText(own, counts);
 }
 
-/** @returns "you: 12, 6.4 s each, about 8 min left", or nothing before the first decision */
+/** @returns "you: 12, median 6.4 s, about 8 min left", or nothing before the first decision; what is left goes by the mean */
 function paceText({ count, secondsMedian, secondsMean }: StatisticsRow, { open, draft }: StatusCounts): string {
   if (count === 0 || secondsMedian === null || secondsMean === null) return "";
   const left = (secondsMean * (open + draft)) / 60;
-  return `you: ${count}, ${secondsMedian.toFixed(1)} s each${open + draft > 0 ? `, about ${minutes(left)} left` : ""}`;
+  return `you: ${count}, median ${secondsMedian.toFixed(1)} s${open + draft > 0 ? `, about ${minutes(left)} left` : ""}`;
 }
 
 function minutes(value: number): string {
@@ -62,7 +62,7 @@ function figuresOf({ counts, all, own, byCategory, byScore, ...rest }: Statistic
         ? "saved against drawing by hand: not known; --arm mixed measures it"
         : `saved against drawing by hand: ${saved.mean.toFixed(1)} s each (${saved.low.toFixed(1)} to ${saved.high.toFixed(1)})`,
     ),
-    ...(curve.length > 1 ? [chart(curve)] : []),
+    ...(curve.some(({ meanIoU }) => meanIoU < 1) ? [chart(curve)] : []),
   ];
 }
 

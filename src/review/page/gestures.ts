@@ -5,7 +5,7 @@
 import type { BoxXywh, ImagePoint, InstanceView } from "../api.js";
 import type { Canvas } from "./canvas.js";
 import type { Desk } from "./desk.js";
-import type { Shape } from "./edit.js";
+import type { BEGUN } from "./words.js";
 import { FEWEST_VERTICES, inserted, moved, nearestOnEdge, removed } from "./edit.js";
 
 /** Pixels of the screen. */
@@ -13,13 +13,6 @@ const EDGE_REACH = 10;
 const DRAG_FROM = 4;
 const FINE_STEP = 2;
 const COARSE_STEP = 20;
-
-/** What the modes tell a person when they begin. */
-export const BEGUN = {
-  box: "Drag the new box, or click two corners. Keys: arrows move the cross, Space sets a corner.",
-  draw: "Click around the object; Enter ends. Keys: arrows move the cross, Space sets a vertex.",
-  pan: "Dragging moves the view; H or Esc ends.",
-} as const;
 
 type Held =
   | { readonly kind: "pan"; last: ImagePoint }
@@ -43,8 +36,6 @@ export class Gestures {
   private corner: ImagePoint | undefined;
   /** Fingers on the canvas, where they are. */
   private readonly fingers = new Map<number, ImagePoint>();
-  /** What an outline by hand would replace. */
-  private replaced: Pick<Shape, "ring" | "pins"> | undefined;
 
   constructor(
     private readonly canvas: Canvas,
@@ -79,20 +70,28 @@ export class Gestures {
     );
   }
 
-  /** Begins a box or an outline; what was begun before ends. */
+  /** Begins a box or an outline, which ends what was begun before; the view can be moved in between. */
   begin(mode: keyof typeof BEGUN): void {
-    const { desk, canvas } = this;
-    this.cancel();
-    desk.dropGhost();
-    desk.mode = mode;
-    if (mode === "pan" || desk.edit === undefined) return;
-    const { ring, pins, box } = desk.edit.shape;
-    const [left, top, width, height] = box;
-    this.cross = mode === "box" ? { x: left, y: top } : { x: left + width / 2, y: top + height / 2 };
-    canvas.reveal(this.cross);
-    if (mode === "box") return;
-    this.replaced = { ring, pins };
-    desk.change({ ring: [], pins: [] });
+    const { desk } = this;
+    if (mode !== "pan") this.cancel();
+    desk.network.drop();
+    if (mode !== "draw") desk.tool = mode;
+    else if (desk.edit?.shape.isOpen === false) desk.change({ ring: [], pins: [], isOpen: true });
+    this.placeCross();
+    if (this.cross !== undefined) this.canvas.reveal(this.cross);
+  }
+
+  /** In a box or an outline there is always a cross, also where an edit that was taken back leads into one. */
+  placeCross(): void {
+    const { desk, cross } = this;
+    const { edit, mode } = desk;
+    if (mode === "edit" || mode === "pan") this.cross = undefined;
+    else if (cross === undefined && edit !== undefined) {
+      const { box, ring } = edit.shape;
+      const [left, top, width, height] = box;
+      const middle = { x: left + width / 2, y: top + height / 2 };
+      this.cross = onImage(mode === "box" ? { x: left, y: top } : (ring.at(-1) ?? middle), edit.view);
+    }
   }
 
   /** @returns whether the outline that was drawn is a polygon now */
@@ -100,19 +99,19 @@ export class Gestures {
     const { desk } = this;
     if (desk.mode !== "draw" || (desk.edit?.shape.ring.length ?? 0) < FEWEST_VERTICES) return false;
     this.reset();
-    desk.mode = "edit";
+    desk.change({ isOpen: false });
     return true;
   }
 
   /** @returns whether there was something to end */
   cancel(): boolean {
-    const { held, desk, replaced } = this;
+    const { held, desk } = this;
     const wasBusy = held !== undefined || this.picked !== undefined || desk.mode !== "edit";
     this.letGo();
     // Two vertices are no polygon: what was there before stands.
-    if (desk.mode === "draw" && replaced !== undefined && !this.closeOutline()) desk.change(replaced);
+    if (desk.mode === "draw" && !this.closeOutline() && desk.edit !== undefined) desk.change(desk.edit.standing);
     this.reset();
-    desk.mode = "edit";
+    desk.tool = "edit";
     return wasBusy;
   }
 
@@ -128,6 +127,8 @@ export class Gestures {
     const { canvas, desk, cross } = this;
     if (desk.edit === undefined || cross === undefined) return;
     const step = (isCoarse ? COARSE_STEP : FINE_STEP) / canvas.scale;
+    // Whoever goes on drawing leaves what is proposed, and Space means the next vertex.
+    desk.network.drop();
     this.point(onImage({ x: cross.x + dx * step, y: cross.y + dy * step }, desk.edit.view));
     canvas.reveal(this.cross!);
     this.refresh();
@@ -155,7 +156,6 @@ export class Gestures {
     this.newBox = undefined;
     this.edgeDot = undefined;
     this.cross = undefined;
-    this.replaced = undefined;
   }
 
   private down(event: PointerEvent): void {
@@ -197,8 +197,8 @@ export class Gestures {
       const at = Number(vertex);
       if (event.altKey) this.remove(at);
       else this.held = { kind: "vertex", at, start: place, isDragged: false };
-    } else if (target?.closest("[data-ghost]") !== null && desk.ghost !== undefined) {
-      desk.take();
+    } else if (target?.closest("[data-ghost]") !== null && desk.network.ghost !== undefined) {
+      desk.network.take();
     } else {
       const edge = this.edgeAt(place);
       if (edge === undefined) return;
@@ -216,11 +216,12 @@ export class Gestures {
     if (desk.mode === "draw") {
       const { ring, pins } = edit.shape;
       desk.change({ ring: [...ring, point], pins: [...pins, ring.length] }, "manual");
+      void desk.network.propose(ring.length);
     } else if (picked !== undefined) {
       this.picked = undefined;
       desk.change(moved(edit.shape, picked, point), "move");
       canvas.focusVertex(picked);
-      void desk.propose(picked);
+      void desk.network.propose(picked);
     }
   }
 
@@ -326,7 +327,7 @@ export class Gestures {
       return;
     }
     canvas.focusVertex(held.at);
-    if (held.isDragged) void desk.propose(held.at);
+    if (held.isDragged) void desk.network.propose(held.at);
     else this.picked = this.picked === held.at ? undefined : held.at;
     this.refresh();
   }

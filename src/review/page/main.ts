@@ -2,30 +2,19 @@
 import type { ExportAnswer, InstanceView, RejectReason } from "../api.js";
 import { REJECT_REASONS } from "../api.js";
 import type { ActionName } from "./actions.js";
-import { actionOf, ACTIONS, isCharacter } from "./actions.js";
+import { ACTIONS } from "./actions.js";
 import { Banner } from "./banner.js";
 import { Canvas } from "./canvas.js";
 import { Desk } from "./desk.js";
-import { moved } from "./edit.js";
 import { byId, element } from "./elements.js";
 import { Figures, showProgress } from "./figures.js";
-import { BEGUN, Gestures, onImage } from "./gestures.js";
+import { Gestures } from "./gestures.js";
+import { Keyboard } from "./keyboard.js";
 import { takeToken, write } from "./server.js";
 import { Strip } from "./strip.js";
+import { BEGUN, factsOf, hintOn, wordsOn } from "./words.js";
 
-const BURST_MS = 500;
-const FINE_STEP = 1;
-const COARSE_STEP = 10;
-/** Pixels of the screen. */
-const PAN_STEP = 80;
 const LETTERS_OFF = "polyrnn-letters-off";
-const ARROWS: Readonly<Record<string, readonly [number, number]>> = {
-  ArrowLeft: [-1, 0],
-  ArrowRight: [1, 0],
-  ArrowUp: [0, -1],
-  ArrowDown: [0, 1],
-};
-
 const svg = document.querySelector<SVGSVGElement>("#canvas")!;
 const status = byId("status", HTMLElement);
 const category = byId("category", HTMLSelectElement);
@@ -37,8 +26,6 @@ const letters = byId("letters", HTMLInputElement);
 const proposal = byId("proposal", HTMLElement);
 const canvas = new Canvas(svg);
 let isHidden = false;
-let vertex: number | undefined;
-let burst: { readonly vertex: number; timer: ReturnType<typeof setTimeout> } | undefined;
 
 const say = (text: string): void => {
   status.textContent = text;
@@ -58,28 +45,38 @@ const desk = new Desk({
 });
 const strip = new Strip(byId("strip", HTMLElement), (position) => void desk.leaveTo(position));
 const gestures = new Gestures(canvas, desk, refresh);
+const keyboard = new Keyboard(desk, canvas, gestures, {
+  refresh,
+  areLettersOn: () => letters.checked,
+  act(action) {
+    if (typeof action !== "number") return void DO[action]();
+    const chosen = desk.session?.categories[action - 1];
+    if (chosen !== undefined) desk.setCategory(chosen.id);
+  },
+  hide(isNow) {
+    if (isNow === isHidden) return;
+    isHidden = isNow;
+    refresh();
+  },
+});
 const banner = new Banner(byId("banner", HTMLElement), desk, say);
 
 function refresh(): void {
-  const { edit, session, ghost } = desk;
+  const { edit, session, network } = desk;
+  const { ghost } = network;
+  gestures.placeCross();
   if (session !== undefined) showProgress(session);
-  press("network", desk.isNetworkOn && session?.model.available !== false);
+  press("network", network.isOn && session?.model.available !== false);
   press("box", desk.mode === "box");
   press("manual", desk.mode === "draw");
   press("pan", desk.mode === "pan");
   press("hide", isHidden);
   proposal.hidden = ghost === undefined;
-  if (ghost !== undefined)
-    byId("proposal-scores", HTMLElement).textContent =
-      ghost.score === null || ghost.scoreBefore === null
-        ? "The network's way"
-        : `Network: ${ghost.scoreBefore.toFixed(2)} → ${ghost.score.toFixed(2)}`;
+  if (ghost !== undefined) byId("proposal-scores", HTMLElement).textContent = wordsOn(ghost);
   if (edit === undefined) return;
-  const { view, shape } = edit;
-  const score = view.score === null ? "no score" : `score ${view.score.toFixed(2)}`;
-  byId("facts", HTMLElement).textContent =
-    `${view.position + 1} of ${session?.total ?? "?"} · ${score} · ${view.status}${edit.isDirty ? " · changed" : ""} · ` +
-    `${shape.ring.length} vertices · image ${view.imageId}`;
+  const { shape } = edit;
+  byId("facts", HTMLElement).textContent = factsOf(edit, session?.total ?? 0);
+  strip.mark(edit.view.ordinal, edit.status);
   category.selectedIndex = session?.categories.findIndex(({ id }) => id === shape.categoryId) ?? -1;
   reason.value = desk.reason ?? "";
   canvas.draw({
@@ -89,7 +86,7 @@ function refresh(): void {
     cross: gestures.cross,
     picked: gestures.picked,
     isHidden,
-    isOpen: desk.mode === "draw",
+    isOpen: shape.isOpen,
     edgeDot: gestures.edgeDot,
     newBox: gestures.newBox,
   });
@@ -97,8 +94,7 @@ function refresh(): void {
 
 function opened(view: InstanceView): void {
   gestures.reset();
-  vertex = undefined;
-  clearBurst();
+  keyboard.reset();
   if (category.options.length === 0)
     category.append(...(desk.session?.categories ?? []).map(({ name }) => element("option", {}, name)));
   const problem = byId("problem", HTMLElement);
@@ -110,11 +106,7 @@ function opened(view: InstanceView): void {
   canvas.open(view);
   refresh();
   svg.focus({ preventScroll: true });
-  say(
-    view.arm === "manual"
-      ? "Drawn by hand, to measure: click around the object, Enter ends."
-      : "Drag a vertex, or click it and then its place. Click on an edge to add one, Alt+click to delete.",
-  );
+  say(hintOn(view));
 }
 
 function press(name: ActionName, isOn: boolean): void {
@@ -137,7 +129,7 @@ const setMode = (mode: keyof typeof BEGUN): void => {
   if (desk.mode === mode) gestures.cancel();
   else {
     gestures.begin(mode);
-    say(BEGUN[mode]);
+    if (desk.mode === mode) say(BEGUN[mode]);
     svg.focus({ preventScroll: true });
     // On a phone the buttons lie below the picture.
     svg.scrollIntoView({ block: "nearest" });
@@ -165,23 +157,25 @@ const DO: Readonly<Record<ActionName, () => unknown>> = {
     return desk.undo();
   },
   redo: () => {
-    desk.dropGhost();
+    desk.network.drop();
     desk.edit?.redo();
     refresh();
   },
-  redraw: () => desk.redraw(vertex, false),
-  redrawBefore: () => desk.redraw(vertex, true),
+  redraw: () => desk.network.redraw(keyboard.vertex, false),
+  redrawBefore: () => desk.network.redraw(keyboard.vertex, true),
   network: () => {
-    desk.isNetworkOn = !desk.isNetworkOn;
-    desk.dropGhost();
+    desk.network.isOn = !desk.network.isOn;
+    desk.network.drop();
     refresh();
   },
   add: () => {
-    if (vertex !== undefined) gestures.addBehind(vertex);
+    if (keyboard.vertex !== undefined) gestures.addBehind(keyboard.vertex);
   },
   delete: () => {
-    if (desk.mode === "draw") desk.edit?.undo();
-    else if (vertex !== undefined) gestures.remove(vertex);
+    const isDrawing = desk.mode === "draw";
+    if (isDrawing && (desk.edit?.shape.ring.length ?? 0) > 0) return desk.undo();
+    if (!isDrawing && keyboard.vertex !== undefined) gestures.remove(keyboard.vertex);
+    return undefined;
   },
   box: () => {
     setMode("box");
@@ -191,6 +185,9 @@ const DO: Readonly<Record<ActionName, () => unknown>> = {
   },
   category: () => {
     category.focus();
+  },
+  reason: () => {
+    reason.focus();
   },
   hide: () => {
     isHidden = !isHidden;
@@ -222,10 +219,13 @@ const DO: Readonly<Record<ActionName, () => unknown>> = {
     slide("contrast", 1);
   },
   take: () => {
-    desk.take();
+    desk.network.take();
   },
   leave: () => {
-    if (!gestures.cancel()) desk.dropGhost();
+    // An outline that is being drawn goes on without the proposal.
+    if (desk.network.ghost !== undefined && desk.mode === "draw") desk.network.drop();
+    else if (!gestures.cancel()) desk.network.drop();
+    else if (desk.edit !== undefined) say(hintOn(desk.edit.view));
     refresh();
   },
   export: () =>
@@ -240,73 +240,11 @@ const DO: Readonly<Record<ActionName, () => unknown>> = {
   },
 };
 
-function clearBurst(): void {
-  if (burst !== undefined) clearTimeout(burst.timer);
-  burst = undefined;
-}
-
-/** Arrow keys in quick succession are one move. */
-function nudge(at: number, [dx, dy]: readonly [number, number], isCoarse: boolean): void {
-  const { edit } = desk;
-  const point = edit?.shape.ring[at];
-  if (edit === undefined || point === undefined) return;
-  const step = isCoarse ? COARSE_STEP : FINE_STEP;
-  const shape = moved(edit.shape, at, onImage({ x: point.x + dx * step, y: point.y + dy * step }, edit.view));
-  if (burst?.vertex === at) desk.replace(shape);
-  else desk.change(shape, "move");
-  clearBurst();
-  const timer = setTimeout(() => {
-    burst = undefined;
-    void desk.propose(at);
-  }, BURST_MS);
-  burst = { vertex: at, timer };
-}
-
-/** @returns whether the arrow meant the cross, a vertex or the view */
-function onArrow(arrow: readonly [number, number], target: Element, isShift: boolean): boolean {
-  if (gestures.cross !== undefined) gestures.moveCross(arrow, isShift);
-  else if (vertex !== undefined && target.closest("[data-vertex]") !== null) nudge(vertex, arrow, isShift);
-  else if (isShift) {
-    canvas.panBy(-arrow[0] * PAN_STEP, -arrow[1] * PAN_STEP);
-    refresh();
-  } else return false;
-  return true;
-}
-
-function onKey(event: KeyboardEvent): void {
-  const target = event.target instanceof Element ? event.target : document.body;
-  if (document.querySelector("dialog[open]") !== null || target.closest("input, select") !== null) return;
-  // A focused button keeps what Enter and Space mean there.
-  if (target instanceof HTMLButtonElement && (event.key === "Enter" || event.key === " ")) return;
-  if (event.key === " ") {
-    event.preventDefault();
-    gestures.isSpaceHeld = true;
-    return;
-  }
-  const arrow = ARROWS[event.key];
-  if (arrow !== undefined && onArrow(arrow, target, event.shiftKey)) {
-    event.preventDefault();
-    return;
-  }
-  if (!letters.checked && isCharacter(event)) return;
-  const action = actionOf(event);
-  if (action === undefined || (event.repeat && (action === "accept" || action === "reject" || action === "hide")))
-    return;
-  event.preventDefault();
-  if (typeof action === "number") {
-    const chosen = desk.session?.categories[action - 1];
-    if (chosen !== undefined) desk.setCategory(chosen.id);
-  } else if (action === "hide") {
-    isHidden = true;
-    refresh();
-  } else void DO[action]();
-}
-
 function wire(): void {
   for (const { name, place, label, key, about } of ACTIONS) {
     if (key !== "")
       byId("keys", HTMLElement).append(
-        element("tr", {}, element("td", {}, element("kbd", {}, key)), element("td", {}, about)),
+        element("tr", {}, element("td", {}, element("kbd", {}, key)), element("td", {}, `${label}: ${about}`)),
       );
     if (place === "elsewhere") continue;
     const mark = key === "" ? [] : [element("kbd", {}, key)];
@@ -317,15 +255,18 @@ function wire(): void {
   for (const button of document.querySelectorAll<HTMLButtonElement>("[data-action]"))
     button.addEventListener("click", (event) => {
       // After a click with the pointer, keys mean the polygon again.
-      const hadVertex = vertex;
+      const { vertex } = keyboard;
       if (event.detail > 0) svg.focus({ preventScroll: true });
-      vertex = hadVertex;
+      keyboard.vertex = vertex;
       void DO[button.dataset["action"] as ActionName]();
     });
   reason.append(element("option", { value: "" }, "none"));
-  for (const name of REJECT_REASONS) reason.append(element("option", { value: name }, name.replace("-", " ")));
+  // The number in front is what a key chooses.
+  for (const [at, name] of REJECT_REASONS.entries())
+    reason.append(element("option", { value: name }, `${at + 1} ${name.replace("-", " ")}`));
   reason.addEventListener("change", () => {
     desk.reason = reason.value === "" ? null : (reason.value as RejectReason);
+    svg.focus({ preventScroll: true });
   });
   category.addEventListener("change", () => {
     const chosen = desk.session?.categories[category.selectedIndex];
@@ -346,25 +287,13 @@ function wire(): void {
 function listen(): void {
   svg.addEventListener("focusin", (event) => {
     const at = event.target instanceof Element ? event.target.getAttribute("data-vertex") : null;
-    vertex = at === null ? undefined : Number(at);
+    const vertex = at === null ? undefined : Number(at);
+    keyboard.vertex = vertex;
     const point = vertex === undefined ? undefined : desk.edit?.shape.ring[vertex];
     // What the Tab key reaches is in sight at every zoom.
     if (point === undefined || !(event.target as Element).matches(":focus-visible")) return;
     canvas.reveal(point);
     refresh();
-  });
-  document.addEventListener("keydown", onKey);
-  document.addEventListener("keyup", ({ key }) => {
-    if (key === " " && gestures.isSpaceHeld) {
-      gestures.isSpaceHeld = false;
-      if (!gestures.hasPanned && gestures.cross !== undefined) gestures.setAtCross();
-      else if (!gestures.hasPanned) desk.take();
-      gestures.hasPanned = false;
-    }
-    if (key.toLowerCase() === "t" && isHidden) {
-      isHidden = false;
-      refresh();
-    }
   });
   for (const name of ["pointerdown", "pointermove", "keydown", "wheel"])
     document.addEventListener(

@@ -1,4 +1,4 @@
-/** The queue around the instance in work: thumbnails, two at a time over the network, and what was decided. */
+/** The queue around the instance in work: thumbnails, one at a time, and what was decided. */
 import type { QueuePage, QueueRow } from "../api.js";
 import { get, picture } from "./server.js";
 import { element } from "./elements.js";
@@ -6,7 +6,7 @@ import { element } from "./elements.js";
 const BEFORE = 5;
 const SHOWN = 30;
 const MOST_KEPT = 120;
-const AT_ONCE = 2;
+const AT_ONCE = 1;
 const MARKS: Readonly<Record<QueueRow["status"], string>> = {
   open: "",
   accepted: "✓ ",
@@ -40,10 +40,16 @@ export class Strip {
     return rows;
   }
 
+  /** What became of the instance in work, without asking for the queue again. */
+  mark(ordinal: number, status: QueueRow["status"]): void {
+    const mark = this.nav.querySelector(`[data-ordinal="${ordinal}"] .mark`);
+    if (mark !== null) mark.textContent = MARKS[status];
+  }
+
   private tile({ position, ordinal, score, category, status }: QueueRow, isCurrent: boolean): HTMLElement {
     const address = this.kept.get(ordinal);
     const image = address === undefined ? element("span", { class: "blank" }) : thumbnail(address);
-    const words = `${MARKS[status]}${score === null ? "none" : score.toFixed(2)}`;
+    const mark = element("span", { class: "mark" }, MARKS[status]);
     const tile = element(
       "button",
       {
@@ -53,7 +59,7 @@ export class Strip {
         ...(isCurrent && { "aria-current": "true" }),
       },
       image,
-      element("span", {}, words),
+      element("span", {}, mark, score === null ? "none" : score.toFixed(2)),
       " ",
       element("span", {}, category),
     );

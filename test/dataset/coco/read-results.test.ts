@@ -210,7 +210,11 @@ describe("without a COCO file", () => {
       [139, 1],
     ]);
     expect(dataset.categories).toEqual(
-      [7, 3, "x"].map((id) => ({ id, name: `category ${id}`, raw: { id, name: `category ${id}` } })),
+      [7, 3, "x"].map((id) => ({
+        id,
+        name: id === "x" ? "x" : `category ${id}`,
+        raw: { id, name: id === "x" ? "x" : `category ${id}` },
+      })),
     );
     expect(dataset.header).toEqual({});
   });

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { wasmTensorFlow } from "../../helpers/tensorflow-wasm.js";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Decoding, Engine, StepInput } from "../../../src/engine/engine.js";
 import { loadModel } from "../../../src/model/model.js";
@@ -6,7 +7,7 @@ import { openTfjsEngine } from "../../../src/engine/tfjs/engine.js";
 import { distance, syntheticCrops } from "../network-runner.js";
 
 beforeAll(async () => {
-  await tf.setBackend("cpu");
+  await wasmTensorFlow();
 });
 
 async function openTiny(): Promise<Engine> {
