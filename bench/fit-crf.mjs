@@ -16,13 +16,7 @@ import { createRandom } from "../dist/random.js";
 
 const [boxes, images, size = "40"] = process.argv.slice(2);
 const SMALLEST_AREA = 1024;
-const GRID = {
-  bilateralReach: [4, 8, 16],
-  colorReach: [8, 15, 25],
-  spatialReach: [1],
-  spatialWeight: [0, 1, 2],
-  bilateralWeight: [1, 2, 4],
-};
+const GRID = { reach: [2, 3, 4, 6], colorReach: [15, 25], weight: [0.5, 1, 1.5] };
 const ITERATIONS = 5;
 
 const random = createRandom(1).fork("fit-crf");
@@ -67,27 +61,22 @@ const iouOf = ({ crop, size, truth }, map) => {
 const before = prepared.reduce((sum, each) => sum + iouOf(each, each.map), 0) / prepared.length;
 console.log(`${prepared.length} instances; the mask map alone ${before.toFixed(4)}`);
 const results = [];
-for (const bilateralReach of GRID.bilateralReach) {
+for (const reach of GRID.reach) {
   for (const colorReach of GRID.colorReach) {
-    const settings = GRID.spatialReach.flatMap((spatialReach) =>
-      GRID.spatialWeight.flatMap((spatialWeight) =>
-        GRID.bilateralWeight.map((bilateralWeight) => ({
-          ...{ spatialWeight, bilateralWeight, spatialReach, bilateralReach, colorReach, iterations: ITERATIONS },
-        })),
-      ),
-    );
+    const settings = GRID.weight.map((weight) => ({ weight, reach, colorReach, iterations: ITERATIONS }));
     const sums = settings.map(() => 0);
     for (const each of prepared) {
-      const kernel = bilateralKernel(each.colors, { bilateralReach, colorReach });
+      const kernel = bilateralKernel(each.colors, { reach, colorReach });
       settings.forEach((parameters, at) => {
         sums[at] += iouOf(each, iterate(each.map, kernel, parameters));
       });
     }
-    settings.forEach((parameters, at) => results.push({ ...parameters, iou: sums[at] / prepared.length }));
-    console.log(
-      `reach ${bilateralReach}, color ${colorReach}: best ${Math.max(...sums.map((sum) => sum / prepared.length)).toFixed(4)}`,
-    );
+    settings.forEach((parameters, at) => {
+      results.push({ ...parameters, iou: sums[at] / prepared.length });
+      console.log((sums[at] / prepared.length).toFixed(4), JSON.stringify(parameters));
+    });
   }
 }
+console.log("best:");
 results.sort((a, b) => b.iou - a.iou);
-for (const { iou, ...parameters } of results.slice(0, 8)) console.log(iou.toFixed(4), JSON.stringify(parameters));
+for (const { iou, ...parameters } of results.slice(0, 5)) console.log(iou.toFixed(4), JSON.stringify(parameters));

@@ -215,8 +215,7 @@ export const compareRow = {
   type: "list",
   placeholder: "NAME|NAME=FILE",
   default: ["box", "square", "ellipse"],
-  describe:
-    "Compare with box, square, ellipse, mean-shape, grabcut, grabcut-mask, deepmask, sharpmask, dilation, crf, result files as name=other.json, or none",
+  describe: "Beside box,square,ellipse,mean-shape,grabcut[-mask],crf,deepmask,sharpmask,dilation,files",
 } as const satisfies Omit<ListRow<string>, "group"> & { default: readonly string[] };
 
 export const publishedRow = {

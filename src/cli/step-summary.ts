@@ -3,7 +3,7 @@ import { appendFile } from "node:fs/promises";
 import type { AnnotateSummary } from "../annotate/summary.js";
 import { count } from "../count.js";
 import { cannotWrite, reasonOf } from "../errors.js";
-import { plainText, table, WHOLE } from "../report/markdown.js";
+import { plainText, table, WHOLE } from "../report/markdown-text.js";
 import { durationText } from "./phrases.js";
 import { shortcomings } from "./run-summary.js";
 import type { Terminal } from "./terminal.js";

@@ -7,8 +7,10 @@ import { EXIT, PolyrnnError } from "../errors.js";
 import { evaluate } from "../evaluate/evaluate.js";
 import { readableRings } from "../evaluate/examples.js";
 import { SHAPE_BASELINES } from "../evaluate/methods/baselines.js";
+import { NEEDS_HEADS } from "../evaluate/methods/learned-masks.js";
 import { openPredictions } from "../evaluate/methods/prediction-file.js";
 import type { EvaluateOptions } from "../evaluate/options.js";
+import { findModelFolder, HEADS_MODEL } from "../model/folder.js";
 import { ClicksCsv, InstancesCsv } from "../report/csv.js";
 import { AUTOMATIC_FILE, CLICKS_FILE, INSTANCES_FILE } from "../report/folder.js";
 import type { Evaluation, Example } from "../report/types.js";
@@ -74,8 +76,10 @@ export async function studyClicks(request: StudyRequest, host: StudyHost): Promi
   return { evaluation, study, written };
 }
 
-/** A result file that cannot be read is found before the simulation, not after it. */
+/** A result file or a model that is not there is found before the simulation, not after it. */
 async function checkComparisons({ compare }: StudyRequest["evaluate"]): Promise<void> {
+  const needsHeads = compare.some((each) => each.kind === "learned" && NEEDS_HEADS.includes(each.name));
+  if (needsHeads) await findModelFolder(HEADS_MODEL);
   for (const comparison of compare)
     if (comparison.kind === "file") await (await openPredictions(comparison.path)).close();
 }

@@ -173,7 +173,8 @@ async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promi
     const index = await indexCoco(file);
     refuseForeign(index);
     const { root, keys } = index.outline;
-    const other = await openForeignJson(input, { root, keys, hasImageIds: index.imageIds.count > 0 });
+    const isResults = index.imageIds.count > 0 && index.categoryIds.count > 0;
+    const other = await openForeignJson(input, { root, keys, isResults });
     if (other !== undefined) {
       refuseDataset(options, `a file of ${other.format}`);
       return await openReader(other, options, finder);

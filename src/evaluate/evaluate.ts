@@ -126,6 +126,7 @@ async function compare({ options, host, dataset, run, images, hasImages }: Work)
       name: method.name,
       words: method.words,
       ...(method.file !== undefined && { file: method.file }),
+      ...(method.comparedAs !== undefined && { comparedAs: method.comparedAs }),
       ...numbers.methods[i]!,
       ...(method.seconds !== undefined && { seconds: method.seconds() }),
     }));

@@ -14,7 +14,9 @@ const VERTEX_STEPS = [0, 9, 17, 33] as const;
 
 const WORDS: Readonly<Record<OracleChoice, string>> = {
   ...ORACLE_WORDS,
-  grid: "the truth itself through the centers of the grid's cells: what cells alone allow",
+  grid:
+    "always the right cells: the truth itself through their centers, before vertices are placed; " +
+    "the rest of the error is the grid's",
 };
 
 /**

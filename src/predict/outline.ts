@@ -17,6 +17,7 @@ import type { DecodeTimes } from "./decode.js";
 import { expectedIoUOfRing, fitOf, isFineMap } from "./mask-agreement.js";
 import type { DecodeOptions } from "./options.js";
 import { placeOnFineMap, placeVertices } from "./place-vertices.js";
+import { reachSides } from "./reach-sides.js";
 
 /** One polygon in image pixels. */
 export interface Outline {
@@ -100,7 +101,8 @@ const TOLERANCE = 0.5;
  * and a cell is a twenty-fourth of the box's long side. That alone gains IoU (bench/README.md), and it keeps points on
  * the image, outside of which labeling tools refuse them. Vertices equal to their neighbor are dropped.
  *
- * The ring does not cross or touch itself; with a refined mask it has no vertices that carry no shape, either.
+ * The ring does not cross or touch itself. With a refined mask it also reaches the sides of its box
+ * (predict/reach-sides.ts) and has no vertices that carry no shape.
  * @param map logits, [784] or [12544]; undefined where the network has no mask
  * @returns the ring and its number of distinct vertices; with fewer than three it is no polygon
  */
@@ -116,7 +118,8 @@ export function sequenceToRing(cells: readonly number[], frame: CropFrame, map: 
   const { ring: placed, distinct } = toRing(placeOnFineMap(cells, map, candidateScore), frame);
   const worthOf = (ring: Ring): number => expectedIoUOfRing(ring, frame, map);
   const tolerancePx = (TOLERANCE / FINE_SIZE) * frame.window.side;
-  const ring = orientClockwise(makeSimple(simplifyRing(makeSimple(placed, worthOf), tolerancePx), worthOf));
+  const simplified = simplifyRing(makeSimple(placed, worthOf), tolerancePx);
+  const ring = orientClockwise(makeSimple(reachSides(simplified, frame, tolerancePx), worthOf));
   return { ring, distinct: Math.min(new Set(cells).size, distinct), expectedIoU: worthOf(ring) };
 }
 

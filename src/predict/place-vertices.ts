@@ -12,7 +12,7 @@
  * vertices move more slowly (bench/README.md).
  */
 import type { GridPoint } from "../geometry/grid.js";
-import { cellCenter, GRID_SIZE, indexToCell } from "../geometry/grid.js";
+import { cellCenter, FINE_PER_CELL, GRID_SIZE, indexToCell } from "../geometry/grid.js";
 import { crossingEdges, signedArea } from "../geometry/ring.js";
 import type { Ring } from "../types.js";
 import { sideOfMap } from "./mask-agreement.js";
@@ -28,9 +28,13 @@ interface Placing {
   readonly level: number;
   /** Cells that a vertex moves per turn where the map is sure. */
   readonly rate: number;
+  /** How far outward of an edge the map is read, in cells. */
+  readonly margin: number;
 }
 
-const ON_COARSE_MAP: Placing = { level: 0.43, rate: 3 };
+const ON_COARSE_MAP: Placing = { level: 0.43, rate: 3, margin: 0 };
+/** By how much the refined mask is wider than its object, in cells of the grid (bench/README.md). */
+const FINE_MARGIN = 0.25 / FINE_PER_CELL;
 
 /**
  * On a map of 28 x 28 cells.
@@ -56,15 +60,16 @@ export function placeOnFineMap(
 ): readonly GridPoint[] {
   const centers = cells.map((index) => cellCenter(indexToCell(index)));
   if (cells.length < 3) return centers;
-  return untangle(climb(centers, fineLogits, { level: candidateScore / (1 + candidateScore), rate: 1 }), centers);
+  const level = candidateScore / (1 + candidateScore);
+  return untangle(climb(centers, fineLogits, { level, rate: 1, margin: FINE_MARGIN }), centers);
 }
 
-function climb(centers: readonly GridPoint[], logits: Float32Array, { level, rate }: Placing): GridPoint[] {
+function climb(centers: readonly GridPoint[], logits: Float32Array, { level, rate, margin }: Placing): GridPoint[] {
   const map: ProbabilityMap = { logits, side: sideOfMap(logits) };
   const outward = signedArea(asRing(centers)) >= 0 ? 1 : -1;
   let points = [...centers];
   for (let turn = 0; turn < TURNS; turn++) {
-    const moves = movesOf(points, map, level);
+    const moves = movesOf(points, map, level, outward * margin);
     points = points.map(({ gridX, gridY }, at) => ({
       gridX: within(gridX + outward * rate * moves[at]!.gridX, centers[at]!.gridX),
       gridY: within(gridY + outward * rate * moves[at]!.gridY, centers[at]!.gridY),
@@ -92,23 +97,26 @@ function untangle(placed: readonly GridPoint[], centers: readonly GridPoint[]): 
 /**
  * For each vertex, how far outward its edges ask it to move, as a part of the rate. The outside of a clockwise ring is to
  * the left of its edges on screen.
+ * @param margin how far to the left of an edge the map is read, in cells
  */
-function movesOf(points: readonly GridPoint[], map: ProbabilityMap, level: number): GridPoint[] {
+function movesOf(points: readonly GridPoint[], map: ProbabilityMap, level: number, margin: number): GridPoint[] {
   const count = points.length;
   const [x, y, lengths] = [new Float64Array(count), new Float64Array(count), new Float64Array(count)];
   for (let from = 0; from < count; from++) {
     const to = (from + 1) % count;
     const [a, b] = [points[from]!, points[to]!];
     const [dx, dy] = [b.gridX - a.gridX, b.gridY - a.gridY];
+    // (dy, -dx) points outward and is as long as the edge.
+    const aside = margin / (Math.hypot(dx, dy) || 1);
+    const [fromX, fromY] = [a.gridX + aside * dy, a.gridY - aside * dx];
     let atFrom = 0;
     let atTo = 0;
     for (let sample = 0; sample < SAMPLES; sample++) {
       const along = (sample + 0.5) / SAMPLES;
-      const gain = (mapAt(map, a.gridX + dx * along, a.gridY + dy * along) - level) / SAMPLES;
+      const gain = (mapAt(map, fromX + dx * along, fromY + dy * along) - level) / SAMPLES;
       atFrom += gain * (1 - along);
       atTo += gain * along;
     }
-    // (dy, -dx) points outward and is as long as the edge.
     x[from]! += atFrom * dy;
     y[from]! -= atFrom * dx;
     x[to]! += atTo * dy;

@@ -1,15 +1,18 @@
 /** Charts of report.html: clicks, histograms, IoU against size and against score. */
-import type { Chart } from "../page/chart.js";
-import { BLUE, drawChart, GREEN, ORANGE } from "../page/chart.js";
+import type { Chart, Legend } from "../page/chart.js";
+import { BLUE, drawChart, GREEN, LINE_COLORS, ORANGE } from "../page/chart.js";
 import type { Markup } from "../page/markup.js";
+import { cutText } from "../page/markup.js";
 import { PUBLISHED_CLICKS } from "./published.js";
-import type { ClickReport, EvaluationReport, HistogramBin } from "./types.js";
+import type { ClickReport, EvaluationReport, HistogramBin, MethodReport } from "./types.js";
 
 /**
  * Figure 5 of the paper: what corrections buy.
  * @param isPublished whether the paper's line is drawn as well, which was measured on other images
  */
-export function iouAgainstClicks(clicks: ClickReport, automaticIou: number | null, isPublished: boolean): Chart {
+export function iouAgainstClicks(clicks: ClickReport, methods: readonly MethodReport[], isPublished: boolean): Chart {
+  const automaticIou = methods[0]?.instanceMean.mean ?? null;
+  const others = levelsOf(methods);
   const measured = clicks.perThreshold
     .map(({ threshold, clicksInstanceMean, iouInstanceMean }) => ({
       threshold,
@@ -30,12 +33,16 @@ export function iouAgainstClicks(clicks: ClickReport, automaticIou: number | nul
     title: "What corrections buy",
     words:
       "Mean IoU against clicks per instance, one point per threshold T (grid cells)." +
+      (others.length > 0 ? " Level lines are methods without an annotator." : "") +
       (isPublished ? " The dashed line is the paper's, on Cityscapes: other images, other classes." : ""),
     svg: drawChart(
       { name: "clicks per instance", min: 0 },
       {
         name: "mean IoU",
-        min: floorTo(Math.min(1, ...[...points, ...published].map(({ value }) => value[1]!)), 0.1),
+        min: floorTo(
+          Math.min(1, ...[...points, ...published].map(({ value }) => value[1]!), ...others.map(({ iou }) => iou)),
+          0.1,
+        ),
         max: 1,
       },
       [
@@ -43,8 +50,9 @@ export function iouAgainstClicks(clicks: ClickReport, automaticIou: number | nul
         ...(isPublished
           ? [labeledLine(published, { name: PUBLISHED_LINE, color: ORANGE, type: "dashed", position: "bottom" })]
           : []),
+        ...others.map((level) => levelLine(level, Math.max(1, ...points.map(({ value }) => value[0] ?? 0)))),
       ],
-      { names: isPublished ? ["measured here", PUBLISHED_LINE] : [] },
+      legendOf(["measured here", ...(isPublished ? [PUBLISHED_LINE] : [])], others),
     ),
   };
 }
@@ -79,14 +87,74 @@ function labeledLine(points: readonly LabeledPoint[], { name, color, type, posit
   };
 }
 
-export function iouAfterCorrections(clicks: ClickReport): Chart {
+/** A method that needs no annotator, and its mean IoU. */
+interface Level {
+  /** Fixed text: names from files are no keys of a chart. */
+  readonly key: string;
+  readonly name: string;
+  readonly color: string;
+  readonly iou: number;
+}
+
+/** More lines than this are told apart by nobody. */
+const MOST_LEVELS = 10;
+const LEGEND_NAMES_PER_LINE = 3;
+
+function levelsOf(methods: readonly MethodReport[]): Level[] {
+  return methods.slice(1, 1 + MOST_LEVELS).flatMap(({ name, instanceMean: { mean } }, at) => {
+    const color = LINE_COLORS[(at + 1) % LINE_COLORS.length]!;
+    return mean === null ? [] : [{ key: `method ${at + 1}`, name, color, iou: mean }];
+  });
+}
+
+function levelLine({ key, color, iou }: Level, to: number): object {
+  return {
+    name: key,
+    type: "line",
+    symbol: "none",
+    color,
+    lineStyle: { width: 1.5, type: "dotted" },
+    data: [
+      [0, iou],
+      [to, iou],
+    ],
+  };
+}
+
+function legendOf(own: readonly string[], levels: readonly Level[]): Legend {
+  const names = [...own, ...levels.map(({ key }) => key)];
+  if (names.length === 1) return { names: [] };
+  const shown = new Map(levels.map(({ key, name }) => [key, cutText(name, LONGEST_LEGEND_NAME, "...")]));
+  return {
+    names,
+    words: (name) => shown.get(name) ?? name,
+    lines: Math.ceil(names.length / LEGEND_NAMES_PER_LINE),
+  };
+}
+
+const LONGEST_LEGEND_NAME = 20;
+
+export function iouAfterCorrections(clicks: ClickReport, methods: readonly MethodReport[]): Chart {
+  const others = levelsOf(methods);
+  const last = Math.max(1, ...clicks.iouAfterClicks.map(({ clicks: k }) => k));
+  const least = Math.min(1, ...clicks.iouAfterClicks.map(({ iou }) => iou), ...others.map(({ iou }) => iou));
+  const name = "after corrections";
   return {
     title: "IoU after k corrections",
-    words: `Mean IoU when the annotator stops after k corrections, at T = ${clicks.curveThreshold}.`,
+    words:
+      `Mean IoU when the annotator stops after k corrections, at T = ${clicks.curveThreshold} (the paper's Figure 5).` +
+      (others.length > 0 ? " Level lines are methods without an annotator." : ""),
     svg: drawChart(
       { name: "corrections allowed per instance", min: 0 },
-      { name: "mean IoU", max: 1, min: floorTo(Math.min(...clicks.iouAfterClicks.map(({ iou }) => iou), 1), 0.1) },
-      [{ type: "line", color: BLUE, symbolSize: 6, data: clicks.iouAfterClicks.map(({ clicks: k, iou }) => [k, iou]) }],
+      { name: "mean IoU", max: 1, min: floorTo(least, 0.1) },
+      [
+        {
+          ...{ name, type: "line", color: BLUE, symbolSize: 6 },
+          data: clicks.iouAfterClicks.map(({ clicks: k, iou }) => [k, iou]),
+        },
+        ...others.map((level) => levelLine(level, last)),
+      ],
+      legendOf([name], others),
     ),
   };
 }

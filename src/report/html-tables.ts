@@ -27,6 +27,7 @@ export function methodTable(report: EvaluationReport): Markup {
     "Mean IoU of every method on the same instances, with 95 % bootstrap intervals",
     [
       { head: "Method", isText: true },
+      { head: "Compared as", isText: true },
       { head: "Mean of class means" },
       { head: "Mean over instances" },
       { head: "Boundary IoU" },
@@ -35,6 +36,7 @@ export function methodTable(report: EvaluationReport): Markup {
     ],
     methods.map((method) => [
       shownText(method.name),
+      comparedAs(method),
       withRange(method.classMean),
       withRange(method.instanceMean),
       withRange(method.boundaryInstanceMean),
@@ -44,29 +46,35 @@ export function methodTable(report: EvaluationReport): Markup {
   );
 }
 
-/**
- * The paper's Table 3 transposed: a row per class, a column per method, the published mean where the class is theirs.
- */
+/** Polygons are drawn before they are filled; a mask is compared as it is, without the loss that drawing means. */
+function comparedAs({ comparedAs, file }: MethodReport): string {
+  return comparedAs ?? (file === undefined ? "polygon" : "as in its file");
+}
+
+/** The paper's Table 3; published rows where a class is theirs. */
 export function classTable(report: EvaluationReport): Markup {
-  const published = PUBLISHED_CITYSCAPES.rows.find(({ method }) => method === "Polygon-RNN")!;
+  const { classes, rows } = PUBLISHED_CITYSCAPES;
   const isShared =
     report.inputs.published === true &&
-    (report.methods[0]?.perClass.some(({ name }) => PUBLISHED_CITYSCAPES.classes.includes(name.toLowerCase())) ??
-      false);
-  const publishedOf = (name: string): Fragment => {
-    const at = PUBLISHED_CITYSCAPES.classes.indexOf(name.toLowerCase());
-    return at === -1 ? NOTHING : ratio(published.perClass[at]! / 100);
-  };
-  return groupTable(report.methods, {
+    (report.methods[0]?.perClass.some(({ name }) => classes.includes(name.toLowerCase())) ?? false);
+  const published = rows.map(({ method, perClass, mean }): PublishedRow => ({
+    name: `Published on Cityscapes: ${method}`,
+    valueOf: (name) => {
+      const value = perClass[classes.indexOf(name.toLowerCase())];
+      return value === undefined ? NOTHING : ratio(value / 100);
+    },
+    mean: ratio(mean / 100),
+  }));
+  return groupTable(report, {
     caption: "Mean IoU per class (the paper's Table 3)",
     head: "Class",
     groupsOf: ({ perClass }) => perClass,
-    ...(isShared && { extra: { head: "Published: Polygon-RNN on Cityscapes", cell: publishedOf } }),
+    means: { published: isShared ? published : [] },
   });
 }
 
 export function sizeTable(report: EvaluationReport): Markup {
-  return groupTable(report.methods, {
+  return groupTable(report, {
     caption: "Mean IoU per object size (COCO: small below 32², medium below 96² pixels of area)",
     head: "Size",
     groupsOf: ({ perSize }) => perSize,
@@ -75,43 +83,118 @@ export function sizeTable(report: EvaluationReport): Markup {
 
 export function sourceTable(report: EvaluationReport): Markup {
   if (report.methods[0]?.perSource === undefined) return html``;
-  return groupTable(report.methods, {
+  return groupTable(report, {
     caption: "Mean IoU per source",
     head: "Source",
     groupsOf: ({ perSource }) => perSource ?? [],
   });
 }
 
-interface GroupColumns {
-  readonly caption: string;
-  /** Heads the column of the groups' names. */
-  readonly head: string;
-  readonly groupsOf: (method: MethodReport) => readonly GroupScore[];
-  /** Last column; its cells by the group's name. */
-  readonly extra?: { readonly head: string; readonly cell: (name: string) => Fragment };
+interface PublishedRow {
+  readonly name: string;
+  /** By the group's name. */
+  readonly valueOf: (group: string) => Fragment;
+  readonly mean: string;
 }
 
-/** A row per group, a column per method. */
-function groupTable(methods: readonly MethodReport[], { caption, head, groupsOf, extra }: GroupColumns): Markup {
-  const [main, ...others] = methods;
+interface GroupColumns {
+  readonly caption: string;
+  /** Heads the column of the groups' names, where they are rows. */
+  readonly head: string;
+  readonly groupsOf: (method: MethodReport) => readonly GroupScore[];
+  /** Of classes: their mean is shown, and rows of papers where given. */
+  readonly means?: { readonly published: readonly PublishedRow[] };
+}
+
+/** More groups than this do not fit beside each other. */
+const MOST_COLUMNS = 12;
+
+/** A row per method and a column per group, as in the paper's Table 3; of many groups a row per group. */
+function groupTable(report: EvaluationReport, groups: GroupColumns): Markup {
+  const [main] = report.methods;
   if (main === undefined) return html``;
+  const { groupsOf } = groups;
+  return groupsOf(main).length > MOST_COLUMNS ? tallTable(report, groups) : wideTable(report, groups);
+}
+
+function wideTable({ methods, gridCeiling }: EvaluationReport, { caption, groupsOf, means }: GroupColumns): Markup {
+  const groups = groupsOf(methods[0]!);
+  const ofGroups = (method: MethodReport): Fragment[] => groupsOf(method).map(({ iou }) => withRange(iou));
+  return table(
+    caption,
+    [
+      { head: "Method", isText: true },
+      { head: "Compared as", isText: true },
+      ...groups.map(({ name }) => ({ head: shownText(name) })),
+      ...(means === undefined ? [] : [{ head: "Mean of classes" }]),
+    ],
+    [
+      ["Instances", "", ...groups.map(({ iou }) => whole(iou.count)), ...(means === undefined ? [] : [""])],
+      ...[...methods, gridCeiling].map((method) => [
+        shownText(method.name),
+        comparedAs(method),
+        ...ofGroups(method),
+        ...(means === undefined ? [] : [ratio(method.classMean.mean)]),
+      ]),
+      ...(means?.published ?? []).map(({ name, valueOf, mean }) => [
+        name,
+        "",
+        ...groups.map((group) => valueOf(group.name)),
+        mean,
+      ]),
+    ],
+  );
+}
+
+function tallTable({ methods }: EvaluationReport, { caption, head, groupsOf, means }: GroupColumns): Markup {
+  const published = means?.published ?? [];
   const columns: Column[] = [
     { head, isText: true },
     { head: "Instances" },
     ...methods.map(({ name }) => ({ head: shownText(name) })),
+    ...published.map(({ name }) => ({ head: name })),
   ];
-  if (extra !== undefined) columns.push({ head: extra.head });
   return table(
     caption,
     columns,
-    groupsOf(main).map((group) => [
+    groupsOf(methods[0]!).map((group) => [
       shownText(group.name),
       whole(group.iou.count),
       withRange(group.iou),
-      ...others.map((method) => ratio(groupsOf(method).find(({ name }) => name === group.name)?.iou.mean)),
-      ...(extra === undefined ? [] : [extra.cell(group.name)]),
+      ...methods.slice(1).map((method) => ratio(groupsOf(method).find(({ name }) => name === group.name)?.iou.mean)),
+      ...published.map(({ valueOf }) => valueOf(group.name)),
     ]),
   );
+}
+
+/** What each part of the truth would gain, by size and by the truth's vertices. */
+export function oracleTable({ oracle }: EvaluationReport): Markup {
+  if (oracle === undefined) return html``;
+  const { oracles, groups } = oracle;
+  const signed = (value: number | null): string =>
+    value === null ? NOTHING : `${value > 0 ? "+" : ""}${ratio(value)}`;
+  const words = oracles.map(({ name, words }) => html`<li><b>${name}</b>: ${words}</li>`);
+  return html`<h2>Where the error comes from</h2>
+${table(
+  "IoU gained over the predictions when the network is given one part of the truth, and its share of the error, 1 - IoU",
+  [
+    { head: "Instances with", isText: true },
+    { head: "Number" },
+    { head: "IoU now" },
+    ...oracles.map(({ name }) => ({ head: name })),
+  ],
+  groups.map(({ kind, name, count, now, shares }) => [
+    kind === "vertices" ? `${name} truth vertices` : kind === "size" ? `${name} area` : name,
+    whole(count),
+    withRange(now),
+    ...shares.map(({ gain, ofError }) => [
+      withRange(gain, signed),
+      ofError === null ? "" : html`<small>${Math.round(ofError * 100)} % of the error</small>`,
+    ]),
+  ]),
+)}
+<ul>${words}</ul>
+<p class="note">Shares do not add up: parts help each other.</p>`;
 }
 
 /** The paper's Table 3 as published, folded away. */
@@ -130,7 +213,7 @@ export function publishedMethods(): Markup {
 }
 
 /** The paper's Table 4: a row per threshold, all classes. */
-export function thresholdTable(clicks: ClickReport, automatic: MethodReport | undefined, isPublished: boolean): Markup {
+export function thresholdTable(clicks: ClickReport, methods: readonly MethodReport[], isPublished: boolean): Markup {
   const published = isPublished ? PUBLISHED_CLICKS[0] : undefined;
   const rows: Fragment[][] = clicks.perThreshold.map((row) => [
     row.threshold,
@@ -142,18 +225,16 @@ export function thresholdTable(clicks: ClickReport, automatic: MethodReport | un
     timesFaster(row.speedUp),
     ...publishedCells(published, row.threshold, clicks.match),
   ]);
-  if (automatic !== undefined) {
-    rows.unshift([
-      "automatic",
-      "0",
-      "0",
-      withRange(automatic.instanceMean),
-      withRange(automatic.classMean),
-      NOTHING,
-      NOTHING,
-      ...publishedCells(published, null, clicks.match),
-    ]);
-  }
+  const automatic = methods.map((method, at) => [
+    withoutClicks(method, at),
+    "0",
+    "0",
+    withRange(method.instanceMean),
+    withRange(method.classMean),
+    NOTHING,
+    NOTHING,
+    ...publishedCells(published, at === 0 ? null : undefined, clicks.match),
+  ]);
   return table(
     "Annotator in the loop, all classes (the paper's Table 4)",
     [
@@ -166,12 +247,12 @@ export function thresholdTable(clicks: ClickReport, automatic: MethodReport | un
       { head: "Speed-up" },
       ...(isPublished ? [{ head: "Published clicks (Cityscapes)" }, { head: "Published IoU (Cityscapes)" }] : []),
     ],
-    rows,
+    [...automatic, ...rows],
   );
 }
 
 /** The paper's Tables 5 and 6: one class alone. Cars when the data has them, else the class with most instances. */
-export function oneClassTable(clicks: ClickReport, isPublished: boolean): Markup {
+export function oneClassTable(clicks: ClickReport, methods: readonly MethodReport[], isPublished: boolean): Markup {
   const [, cityscapes, kitti] = isPublished ? PUBLISHED_CLICKS : [];
   const classes = clicks.perThreshold[0]?.perClass ?? [];
   const chosen =
@@ -196,18 +277,33 @@ export function oneClassTable(clicks: ClickReport, isPublished: boolean): Markup
           ]
         : []),
     ],
-    clicks.perThreshold.map((row) => {
-      const own = row.perClass.find(({ name }) => name === chosen.name);
-      return [
-        row.threshold,
-        own === undefined ? NOTHING : withRange(own.clicks, oneDecimal),
-        own === undefined ? NOTHING : withRange(own.iou),
-        timesFaster(own?.speedUp ?? null),
-        ...publishedCells(cityscapes, row.threshold, clicks.match),
-        ...publishedCells(kitti, row.threshold, clicks.match),
-      ];
-    }),
+    [
+      ...methods.flatMap((method, at) => {
+        const own = method.perClass.find(({ name }) => name === chosen.name);
+        if (own === undefined) return [];
+        const published = [cityscapes, kitti].flatMap((paper) =>
+          publishedCells(paper, at === 0 ? null : undefined, clicks.match),
+        );
+        return [[withoutClicks(method, at), "0", withRange(own.iou), NOTHING, ...published]];
+      }),
+      ...clicks.perThreshold.map((row) => {
+        const own = row.perClass.find(({ name }) => name === chosen.name);
+        return [
+          row.threshold,
+          own === undefined ? NOTHING : withRange(own.clicks, oneDecimal),
+          own === undefined ? NOTHING : withRange(own.iou),
+          timesFaster(own?.speedUp ?? null),
+          ...publishedCells(cityscapes, row.threshold, clicks.match),
+          ...publishedCells(kitti, row.threshold, clicks.match),
+        ];
+      }),
+    ],
   );
+}
+
+/** How a method without an annotator is called in a column of thresholds. */
+function withoutClicks({ name }: MethodReport, at: number): Fragment {
+  return at === 0 ? "automatic" : [shownText(name), ", automatic"];
 }
 
 function timesFaster(speedUp: number | null): string {
@@ -223,7 +319,7 @@ function thresholdHead({ match }: ClickReport): string {
  */
 function publishedCells(
   published: PublishedClickTable | undefined,
-  threshold: number | null,
+  threshold: number | null | undefined,
   match: ClickMatch,
 ): Fragment[] {
   if (published === undefined) return [];

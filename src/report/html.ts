@@ -25,6 +25,7 @@ import {
   effortTable,
   nocTable,
   oneClassTable,
+  oracleTable,
   publishedMethods,
   reasonTable,
   sizeTable,
@@ -41,10 +42,7 @@ export function renderReportHtml(report: EvaluationReport, pictures: ExamplePict
   const clickCharts =
     clicks === undefined
       ? []
-      : [
-          iouAgainstClicks(clicks, report.methods[0]?.instanceMean.mean ?? null, isPublished),
-          iouAfterCorrections(clicks),
-        ];
+      : [iouAgainstClicks(clicks, report.methods, isPublished), iouAfterCorrections(clicks, report.methods)];
   const charts = [
     ...clickCharts,
     iouHistogram(report),
@@ -62,6 +60,7 @@ ${methodTable(report)}
 <p class="note">${CEILING_NOTE}
 ${isPublished ? publishedSince() : ""}</p>
 ${clickSection(report)}
+${oracleTable(report)}
 <h2>Charts</h2>
 <div class="charts">${charts.map(chartFigure)}</div>
 <h2>Pictures</h2>
@@ -147,8 +146,8 @@ function clickSection({ clicks, methods, inputs }: EvaluationReport): Markup {
   return html`<h2>Clicks</h2>
 <p>A simulated annotator corrected ${count(clicks.instances, "instance", "instances", whole)}; a click is one replaced vertex.</p>
 <ul>${clicks.rules.map((rule) => html`<li>${rule}</li>`)}</ul>
-${thresholdTable(clicks, methods[0], inputs.published === true)}
-${oneClassTable(clicks, inputs.published === true)}
+${thresholdTable(clicks, methods, inputs.published === true)}
+${oneClassTable(clicks, methods, inputs.published === true)}
 ${nocTable(clicks)}
 ${effortTable(clicks)}
 <p class="note">${perClick}${oneDecimal(clicks.wallSeconds)} s in all${on}.</p>`;

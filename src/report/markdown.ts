@@ -1,21 +1,19 @@
 /**
  * report.md: the report for a pull request or the summary of a CI job. Tables have the shape of the paper's, the click
  * simulation that of its Tables 4, 5 and 6; published numbers have columns named as such. Every name is escaped.
- *
- * More than 300 lines: the sections share their columns and their escaping.
  */
 import { count } from "../count.js";
-import { cutText, NOTHING, oneDecimal, rangeOf, ratio, whole } from "../page/markup.js";
-import type { PublishedClickTable, PublishedTable } from "./published.js";
-import { PUBLISHED_CITYSCAPES, PUBLISHED_CLICKS } from "./published.js";
+import { NOTHING, ratio, whole } from "../page/markup.js";
+import { clickSections } from "./markdown-clicks.js";
+import { folded, plainText, sourceOf, table, WHOLE, withRange } from "./markdown-text.js";
+import { PUBLISHED_CITYSCAPES } from "./published.js";
 import type {
-  ClickMatch,
-  ClickReport,
   EvaluationReport,
   GroupScore,
   Interval,
   ListedReason,
   MethodReport,
+  OracleReport,
   ReportInputs,
 } from "./types.js";
 
@@ -38,7 +36,8 @@ export function reportMarkdown(report: EvaluationReport): string {
     report.methods[0]?.perSource === undefined
       ? []
       : groupSection("## By source", "Mean IoU over instances.", report, ({ perSource }) => perSource ?? []),
-    report.clicks === undefined ? [] : clickSections(report.clicks, report.inputs.published === true),
+    report.oracle === undefined ? [] : oracleSection(report.oracle),
+    report.clicks === undefined ? [] : clickSections(report, report.clicks),
     listSection("## Counted as IoU 0", report.counts.failures),
     listSection("## Left out of every mean", report.counts.exclusions),
     listSection("## Evaluated, but looks wrong", report.counts.remarks),
@@ -90,6 +89,7 @@ function methodSection(report: EvaluationReport): string[] {
   const own: Readonly<Record<string, string>> = { polyrnn: "Polygon-RNN", square: "Square box" };
   const rows = columnsOf(report).map((method) => [
     plainText(method.name),
+    comparedAs(method),
     withRange(method.classMean),
     withRange(method.instanceMean),
     withRange(method.boundaryClassMean),
@@ -103,6 +103,7 @@ function methodSection(report: EvaluationReport): string[] {
     ...table(
       [
         "Method",
+        "Compared as",
         "IoU, mean of classes",
         "IoU, mean of instances",
         "Boundary IoU, classes",
@@ -118,43 +119,79 @@ function methodSection(report: EvaluationReport): string[] {
   ];
 }
 
-/** The paper's Table 3 with classes as rows. */
+/** The paper's Table 3: a row per method, a column per class. Many classes are folded, a row each. */
 function classSection(report: EvaluationReport): string[] {
-  const columns = columnsOf(report);
   const isPublished = report.inputs.published === true;
-  const paper = PUBLISHED_CITYSCAPES.rows.at(-1)!;
-  const published = (percent: number | undefined): string[] => (isPublished ? [publishedRatio(percent)] : []);
-  const classes = report.methods[0]?.perClass ?? [];
-  const rows = classes.map(({ name, iou }, i) => [
-    plainText(name),
-    whole(iou.count),
-    ...columns.map(({ perClass }) => withRange(perClass[i]!.iou)),
-    ...published(paper.perClass[PUBLISHED_CITYSCAPES.classes.indexOf(name.toLowerCase())]),
-  ]);
-  rows.push([
-    "Mean of classes",
-    String(classes.length),
-    ...columns.map(({ classMean }) => ratio(classMean.mean)),
-    ...published(paper.mean),
-  ]);
-  const lines = table(
-    [
-      "Class",
-      "Instances",
-      ...columns.map(({ name }) => plainText(name)),
-      ...(isPublished ? ["Published, other data*"] : []),
-    ],
-    rows,
-  );
-  const source = `\\* Polygon-RNN on Cityscapes: ${plainText(PUBLISHED_CITYSCAPES.source, WHOLE)}.`;
-  const note = isPublished ? ["", source] : [];
+  const { classes, rows, source } = PUBLISHED_CITYSCAPES;
+  const published = rows.map(({ method, perClass, mean }) => ({
+    name: `Published, other data: ${method}*`,
+    valueOf: (name: string) => publishedRatio(perClass[classes.indexOf(name.toLowerCase())]),
+    mean: publishedRatio(mean),
+  }));
+  const groups = report.methods[0]?.perClass ?? [];
+  const lines = groupTable(report, ({ perClass }) => perClass, isPublished ? published : []);
+  const note = isPublished ? ["", `\\* On Cityscapes: ${plainText(source, WHOLE)}.`] : [];
   return [
     "## IoU by class",
     "",
-    ...(classes.length > OPEN_CLASSES
-      ? folded(count(classes.length, "class", "classes"), [...lines, ...note])
+    ...(groups.length > OPEN_CLASSES
+      ? folded(count(groups.length, "class", "classes"), [...lines, ...note])
       : [...lines, ...note]),
   ];
+}
+
+/** Of a paper; cells by the group's name. */
+interface PublishedRow {
+  readonly name: string;
+  readonly valueOf: (group: string) => string;
+  readonly mean: string;
+}
+
+/**
+ * A row per method and a column per group, as in the paper's Table 3; with more groups than fit beside each other a row
+ * per group. The mean of the groups is shown for classes.
+ */
+function groupTable(
+  report: EvaluationReport,
+  groupsOf: (method: MethodReport) => readonly GroupScore[],
+  published?: readonly PublishedRow[],
+): string[] {
+  const methods = columnsOf(report);
+  const groups = groupsOf(methods[0]!);
+  const meanOf = ({ classMean }: MethodReport): string[] => (published === undefined ? [] : [ratio(classMean.mean)]);
+  const others = published ?? [];
+  if (groups.length <= OPEN_CLASSES) {
+    return table(
+      [
+        "Method",
+        "Compared as",
+        ...groups.map(({ name }) => plainText(name)),
+        ...(published ? ["Mean of classes"] : []),
+      ],
+      [
+        ["Instances", "", ...groups.map(({ iou }) => whole(iou.count)), ...(published ? [""] : [])],
+        ...methods.map((method) => [
+          plainText(method.name),
+          comparedAs(method),
+          ...groupsOf(method).map(({ iou }) => withRange(iou)),
+          ...meanOf(method),
+        ]),
+        ...others.map(({ name, valueOf, mean }) => [name, "", ...groups.map((group) => valueOf(group.name)), mean]),
+      ],
+    );
+  }
+  const rows = groups.map(({ name, iou }, i) => [
+    plainText(name),
+    whole(iou.count),
+    ...methods.map((method) => withRange(groupsOf(method)[i]!.iou)),
+    ...others.map(({ valueOf }) => valueOf(name)),
+  ]);
+  if (published !== undefined) {
+    const means = [...methods.flatMap(meanOf), ...others.map(({ mean }) => mean)];
+    rows.push(["Mean of classes", String(groups.length), ...means]);
+  }
+  const names = [...methods.map(({ name }) => plainText(name)), ...others.map(({ name }) => name)];
+  return table(["", "Instances", ...names], rows);
 }
 
 function groupSection(
@@ -163,13 +200,40 @@ function groupSection(
   report: EvaluationReport,
   groupsOf: (method: MethodReport) => readonly GroupScore[],
 ): string[] {
-  const columns = columnsOf(report);
-  const rows = groupsOf(columns[0]!).map(({ name, iou }, i) => [
-    plainText(name),
-    whole(iou.count),
-    ...columns.map((method) => withRange(groupsOf(method)[i]!.iou)),
+  return [heading, "", ...groupTable(report, groupsOf), "", words];
+}
+
+/** What each part of the truth would gain. */
+function oracleSection({ oracles, groups }: OracleReport): string[] {
+  const kinds = { all: "", size: "", vertices: "vertices " } as const;
+  const rows = groups.map(({ kind, name, count, now, shares }) => [
+    `${kinds[kind]}${plainText(name)}`,
+    whole(count),
+    withRange(now),
+    ...shares.map(({ gain, ofError }) => `${withSign(gain)}${shareOf(ofError)}`),
   ]);
-  return [heading, "", ...table(["", "Instances", ...columns.map(({ name }) => plainText(name))], rows), "", words];
+  return [
+    "## Where the error comes from",
+    "",
+    "IoU gained over the predictions when the network is given one part of the truth, and that as a share of the error " +
+      "(1 - IoU). Shares do not add up: parts help each other.",
+    "",
+    ...table(["", "Instances", "IoU now", ...oracles.map(({ name }) => name)], rows),
+    "",
+    ...oracles.map(({ name, words }) => `- ${name}: ${plainText(words, WHOLE)}`),
+  ];
+}
+
+function withSign(gain: Interval): string {
+  return withRange(gain, (value) => (value === null ? NOTHING : `${value > 0 ? "+" : ""}${ratio(value)}`));
+}
+
+function shareOf(part: number | null): string {
+  return part === null ? "" : `, ${Math.round(part * 100)} %`;
+}
+
+function comparedAs({ comparedAs, file }: MethodReport): string {
+  return comparedAs ?? (file === undefined ? "polygon" : "as in its file");
 }
 
 function listSection(heading: string, reasons: readonly ListedReason[]): string[] {
@@ -188,208 +252,4 @@ function listSection(heading: string, reasons: readonly ListedReason[]): string[
 /** The papers give per cent; here everything is a ratio. */
 function publishedRatio(percent: number | undefined): string {
   return percent === undefined ? NOTHING : ratio(percent / 100);
-}
-
-/** Corrections whose IoU is shown; all are in report.json. */
-const SHOWN_CORRECTIONS = [0, 1, 2, 3, 5, 10, 15, 20];
-
-function clickSections(clicks: ClickReport, isPublished: boolean): string[] {
-  const cap = clicks.maxClicks === null ? "no cap on clicks" : `at most ${count(clicks.maxClicks, "click")}`;
-  const setting = `metric ${clicks.metric}, match ${clicks.match}, ${cap}`;
-  const perClick =
-    clicks.secondsPerClick === null ? "" : `${clicks.secondsPerClick.toFixed(3)} s of computing per click; `;
-  return [
-    "## Annotator in the loop, simulated",
-    "",
-    `${instances(clicks.instances)}; ${setting}. ${perClick}${oneDecimal(clicks.wallSeconds)} s in all.`,
-    ...clicks.rules.map((rule) => `- ${plainText(rule, WHOLE)}`),
-    "",
-    ...allClasses(clicks, isPublished),
-    "",
-    ...cars(clicks, isPublished),
-    "",
-    ...corrections(clicks),
-    "",
-    ...efforts(clicks),
-  ];
-}
-
-/** The paper's Table 4. */
-function allClasses({ perThreshold, match }: ClickReport, isPublished: boolean): string[] {
-  const [published] = isPublished ? PUBLISHED_CLICKS : [];
-  const rows = perThreshold.map((measured) => [
-    String(measured.threshold),
-    withRange(measured.clicksClassMean, oneDecimal),
-    withRange(measured.iouClassMean),
-    withRange(measured.clicksInstanceMean, oneDecimal),
-    withRange(measured.iouInstanceMean),
-    oneDecimal(measured.truthVertices),
-    timesFaster(measured.speedUp),
-    ...publishedCells(published, measured.threshold, match),
-  ]);
-  return [
-    "### All classes",
-    "",
-    ...table(
-      [
-        "T",
-        "Clicks, mean of classes",
-        "IoU, mean of classes",
-        "Clicks, mean of instances",
-        "IoU, mean of instances",
-        "Truth vertices",
-        "Speed-up",
-        ...(isPublished ? ["Published, other data: clicks*", "IoU*"] : []),
-      ],
-      rows,
-    ),
-    ...(published === undefined ? [] : ["", `\\* ${sourceOf(published)}`]),
-  ];
-}
-
-/** The paper's Tables 5 and 6 are about cars. */
-function cars({ perThreshold, match }: ClickReport, isPublished: boolean): string[] {
-  const [, cityscapes, kitti] = isPublished ? PUBLISHED_CLICKS : [];
-  const rows = perThreshold.flatMap(({ threshold, perClass }) => {
-    const car = perClass.find(({ name }) => name.toLowerCase() === "car");
-    if (car === undefined) return [];
-    return [
-      [
-        String(threshold),
-        withRange(car.clicks, oneDecimal),
-        withRange(car.iou),
-        oneDecimal(car.truthVertices),
-        timesFaster(car.speedUp),
-        ...publishedCells(cityscapes, threshold, match),
-        ...publishedCells(kitti, threshold, match),
-      ],
-    ];
-  });
-  if (rows.length === 0) return [];
-  return [
-    "### Cars",
-    "",
-    ...table(
-      [
-        "T",
-        "Clicks",
-        "IoU",
-        "Truth vertices",
-        "Speed-up",
-        ...(isPublished ? ["Published, Cityscapes: clicks*", "IoU*", "Published, KITTI: clicks**", "IoU**"] : []),
-      ],
-      rows,
-    ),
-    ...(cityscapes === undefined || kitti === undefined
-      ? []
-      : ["", `\\* ${sourceOf(cityscapes)}  `, `\\*\\* ${sourceOf(kitti)}`]),
-  ];
-}
-
-function corrections({ noc, iouAfterClicks, curveThreshold }: ClickReport): string[] {
-  const shown = iouAfterClicks.filter(({ clicks }) => SHOWN_CORRECTIONS.includes(clicks));
-  return [
-    `### Corrections at T = ${curveThreshold}`,
-    "",
-    ...table(
-      ["IoU to reach", "Corrections, mean", "Never reached", "Cap"],
-      noc.map(({ target, meanClicks, failures, cap }) => [
-        String(target),
-        oneDecimal(meanClicks),
-        whole(failures),
-        String(cap),
-      ]),
-    ),
-    "",
-    ...table(
-      ["After corrections", ...shown.map(({ clicks }) => String(clicks))],
-      [["IoU", ...shown.map(({ iou }) => ratio(iou))]],
-    ),
-  ];
-}
-
-function efforts({ effort, reviewed, match, choice }: ClickReport): string[] {
-  if (effort.length === 0) return [];
-  const rule = choice === undefined ? match : `${match}, network's way ${choice}`;
-  return [
-    reviewed === undefined ? "### Simulated work" : "### Simulated and measured work",
-    "",
-    ...table(
-      [
-        "Annotator",
-        "Instances",
-        "Clicks, mean",
-        "Median",
-        "Proposals taken",
-        "Left",
-        "IoU before",
-        "IoU after",
-        "Seconds, median",
-      ],
-      effort.map((row) => [
-        row.who === "measured" ? "people, measured" : `simulated (${rule}), T = ${row.threshold ?? NOTHING}`,
-        whole(row.instances),
-        row.clicksMean.toFixed(2),
-        String(row.clicksMedian),
-        row.redrawTaken === null ? NOTHING : whole(row.redrawTaken),
-        row.redrawLeft === null ? NOTHING : whole(row.redrawLeft),
-        ratio(row.iouBefore),
-        ratio(row.iouAfter),
-        row.secondsMedian === null ? NOTHING : oneDecimal(row.secondsMedian),
-      ]),
-    ),
-    "",
-    reviewed === undefined
-      ? "A reviewed run (--reviewed) puts what people did beside it."
-      : `Only instances that were accepted or edited in the review of ${plainText(reviewed)}; IoU with the ground truth.`,
-  ];
-}
-
-/** None without a table. Published thresholds are those of annotators who walk along the ring, and distances. */
-function publishedCells(table: PublishedClickTable | undefined, threshold: number, match: ClickMatch): string[] {
-  if (table === undefined) return [];
-  const row =
-    match === "area" || match === "worst"
-      ? undefined
-      : table.rows.find((published) => published.threshold === threshold);
-  return row === undefined ? [NOTHING, NOTHING] : [oneDecimal(row.clicks), ratio(row.iou / 100)];
-}
-
-function sourceOf({ source, data }: PublishedTable): string {
-  return `${plainText(source, WHOLE)} ${plainText(data, WHOLE)}.`;
-}
-
-function timesFaster(speedUp: number | null): string {
-  return speedUp === null ? NOTHING : `x ${speedUp.toFixed(2)}`;
-}
-
-/** Longer texts from outside are cut. */
-const LONGEST_NAME = 120;
-/** For sentences of our own. */
-export const WHOLE = Infinity;
-
-/** Text that stays text: one line, without control characters, and everything escaped that Markdown or HTML acts on. */
-export function plainText(text: string, longest = LONGEST_NAME): string {
-  const line = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu, " ");
-  return cutText(line, longest, "...").replace(/[\\`*_{}[\]()#!|~@$<>&:^]/g, "\\$&");
-}
-
-/** A table; the first column is aligned left, the others right. @param cells escaped already */
-export function table(heading: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  return [
-    `| ${heading.join(" | ")} |`,
-    `|${heading.map((_, i) => (i === 0 ? " :-- |" : " --: |")).join("")}`,
-    ...rows.map((row) => `| ${row.join(" | ")} |`),
-  ];
-}
-
-/** Lines that unfold at a click. @param summary escaped already */
-function folded(summary: string, lines: readonly string[]): string[] {
-  return [`<details><summary>${summary}</summary>`, "", ...lines, "", "</details>"];
-}
-
-/** "0.614 (0.596–0.632)"; without ends just the mean. */
-function withRange(interval: Interval, format: (value: number | null) => string = ratio): string {
-  const range = rangeOf(interval, format);
-  return range === "" ? format(interval.mean) : `${format(interval.mean)} (${range})`;
 }

@@ -40,6 +40,7 @@ const method = object(
     name: text,
     words: text,
     file: text,
+    comparedAs: { const: "mask" },
     classMean: interval,
     instanceMean: interval,
     boundaryClassMean: interval,
@@ -50,7 +51,7 @@ const method = object(
     perSource: groups,
     seconds: number,
   },
-  ["file", "perSource", "seconds"],
+  ["file", "comparedAs", "perSource", "seconds"],
 );
 
 const oracleName = { enum: ["first", "steps", "map", "grid"] };

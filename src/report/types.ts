@@ -137,6 +137,8 @@ export interface MethodReport {
   readonly words: string;
   /** The file for methods that come from one. */
   readonly file?: string;
+  /** "mask" where a mask is compared that no polygon was made of; absent for polygons and for files. */
+  readonly comparedAs?: "mask";
   /** Mean of the class means, and mean over instances. */
   readonly classMean: Interval;
   readonly instanceMean: Interval;

@@ -121,22 +121,28 @@ const undoProblem = lazily(() =>
   }),
 );
 
+/** Of an image that is opened, and within what can be filled. */
+const MOST_PIXELS = 2 ** 28;
+const LINE_FIELDS = [
+  ...Object.keys(asked),
+  "score",
+  "ordinal",
+  "session",
+  "arm",
+  "before",
+  "isChanged",
+  "imageWidth",
+  "imageHeight",
+  "at",
+];
+
 const lineProblem = lazily(() =>
   compileSchema({
     type: "object",
-    required: [
-      ...Object.keys(asked),
-      "score",
-      "ordinal",
-      "session",
-      "arm",
-      "before",
-      "isChanged",
-      "imageWidth",
-      "imageHeight",
-    ],
+    required: LINE_FIELDS,
     properties: {
       ...asked,
+      at: { type: "string", maxLength: 100 },
       score,
       ordinal: whole(2 ** 40),
       session: whole(2 ** 31),
@@ -147,17 +153,28 @@ const lineProblem = lazily(() =>
         properties: { score, iou: score },
       },
       isChanged: { type: "boolean" },
-      imageWidth: whole(REACH),
-      imageHeight: whole(REACH),
+      imageWidth: whole(MOST_PIXELS),
+      imageHeight: whole(MOST_PIXELS),
     },
   }),
 );
 
-/** A decision from a line of the journal; undefined for one that no version of this program wrote. */
+/**
+ * A decision from a line of the journal; undefined for one that no version of this program wrote, whatever its checksum
+ * says. Other fields are left behind.
+ */
 export function readDecision(value: JsonObject): Decision | undefined {
-  const { type: _, ...decision } = value;
-  const unchecked: unknown = decision;
-  return lineProblem(decision) === undefined ? (unchecked as Decision) : undefined;
+  const known: unknown = Object.fromEntries(LINE_FIELDS.map((name) => [name, value[name]]));
+  if (lineProblem(known) !== undefined) return undefined;
+  const decision = known as Decision;
+  const { status, rings, pins, box, imageWidth, imageHeight } = decision;
+  // What was rejected or skipped may be of an image that was gone, whose size nobody knew.
+  const isOnImage =
+    status === "rejected" ||
+    status === "skipped" ||
+    rings.every((ring) => ring.every(({ x, y }) => x >= 0 && y >= 0 && x <= imageWidth && y <= imageHeight));
+  const arePins = pins.every((list, at) => list.every((pin) => pin < (rings[at]?.length ?? 0)));
+  return isOnImage && arePins && isBox(box) ? decision : undefined;
 }
 
 /** @throws E_DATA naming the field that is wrong */
@@ -190,8 +207,11 @@ export function checkUndo(body: unknown): number {
   return (body as { revision: number }).revision;
 }
 
-function checkBox([, , width, height]: BoxXywh): void {
-  if (!(width >= 1 && height >= 1))
+const isBox = ([, , width, height]: BoxXywh): boolean => width >= 1 && height >= 1;
+
+function checkBox(box: BoxXywh): void {
+  const [, , width, height] = box;
+  if (!isBox(box))
     throw wrong(`expected a box of at least 1 x 1 pixels, received ${width} x ${height}`, "Draw a larger box.");
 }
 

@@ -68,6 +68,9 @@ export interface ReviewedInstance {
   spent: Spent;
 }
 
+/** A line may name any number; the next session's has to be one that is read back. */
+const MOST_SESSIONS = 2 ** 30;
+
 const NOT_OURS = "Name the folder of the run it was made for, or move the file away to begin a new review.";
 
 export class ReviewJournal {
@@ -81,6 +84,7 @@ export class ReviewJournal {
   private changes = 0;
   /** Names of those who decided, by session; null for the nameless. */
   private readonly reviewers = new Map<number, string | null>();
+  private lastSession = 0;
   private isBroken = false;
 
   private constructor(readonly path: string) {}
@@ -117,10 +121,15 @@ export class ReviewJournal {
 
   /** Somebody begins to decide. @returns what their decisions name */
   async addSession(session: ReviewSessionStart): Promise<number> {
-    const id = Math.max(0, ...this.reviewers.keys()) + 1;
+    const id = this.lastSession + 1;
     await this.write({ type: "session", id, ...session });
-    this.reviewers.set(id, session.reviewer);
+    this.knowSession(id, session.reviewer);
     return id;
+  }
+
+  private knowSession(id: number, reviewer: string | null): void {
+    this.reviewers.set(id, reviewer);
+    this.lastSession = Math.max(this.lastSession, id);
   }
 
   /** @returns null for somebody without a name */
@@ -152,9 +161,12 @@ export class ReviewJournal {
     this.apply(decision, line);
   }
 
-  /** @returns the instance whose decision was taken back; undefined when there is none left */
-  async undo(session: number): Promise<number | undefined> {
-    const ordinal = this.decided.at(-1);
+  /**
+   * @param isShown whether an instance is in the queue: nobody takes back what they cannot see
+   * @returns the instance whose decision was taken back; undefined when there is none left
+   */
+  async undo(session: number, isShown: (ordinal: number) => boolean): Promise<number | undefined> {
+    const ordinal = this.decided.findLast(isShown);
     if (ordinal === undefined) return undefined;
     const revision = this.revisionOf(ordinal) + 1;
     await this.write({ type: "undo", ordinal, revision, session, at: new Date().toISOString() });
@@ -187,12 +199,12 @@ export class ReviewJournal {
   /** @returns false for a line that no version of this program wrote */
   private replay(value: JsonObject, line: LineRange): boolean {
     const { type, ordinal, id, reviewer } = value;
-    if (type === "session" && typeof id === "number" && Number.isSafeInteger(id)) {
-      this.reviewers.set(id, typeof reviewer === "string" ? reviewer : null);
+    if (type === "session" && Number.isSafeInteger(id) && (id as number) > 0 && (id as number) < MOST_SESSIONS) {
+      this.knowSession(id as number, typeof reviewer === "string" ? reviewer : null);
       return true;
     }
-    if (type === "undo" && typeof ordinal === "number") {
-      this.takeBack(ordinal);
+    if (type === "undo" && Number.isSafeInteger(ordinal)) {
+      this.takeBack(ordinal as number);
       return true;
     }
     const decision = type === "decision" ? readDecision(value) : undefined;

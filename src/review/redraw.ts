@@ -7,7 +7,6 @@ import { cutCrop } from "../crop/read-crops.js";
 import type { Crop, CropFrame } from "../crop/crop.js";
 import type { DecodedImage } from "../crop/open-image.js";
 import type { EncodedBatch, Engine } from "../engine/engine.js";
-import { countCores } from "../engine/cores.js";
 import { openEngine } from "../engine/devices.js";
 import { EXIT, invalidData, PolyrnnError } from "../errors.js";
 import type { Model } from "../model/model.js";
@@ -57,13 +56,9 @@ export class Network {
     private readonly context: number,
   ) {}
 
-  /**
-   * @param threads one core is left to the browser and the pictures when absent: a step for one polygon gains little from
-   *   another thread, and waits for it where the core is busy
-   * @throws E_UNAVAILABLE when no engine works
-   */
-  static async open(model: Model, context: number, threads = Math.max(1, countCores() - 1)): Promise<Network> {
-    const { engine } = await openEngine(model, { device: "cpu", threads });
+  /** @throws E_UNAVAILABLE when no engine works */
+  static async open(model: Model, context: number, threads?: number): Promise<Network> {
+    const { engine } = await openEngine(model, { device: "cpu", ...(threads !== undefined && { threads }) });
     return new Network(engine, context);
   }
 

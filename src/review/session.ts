@@ -203,7 +203,7 @@ export class ReviewSession {
     return this.changes.take(async () => {
       const { review } = this.run;
       if (revision !== review.revision) throw new Stale(undefined);
-      const ordinal = await review.undo(this.parts.id);
+      const ordinal = await review.undo(this.parts.id, (each) => this.isShown(each));
       if (ordinal === undefined)
         throw new PolyrnnError(
           "expected a decision to take back, received none",
@@ -380,7 +380,12 @@ export class ReviewSession {
   }
 
   private counts(): StatusCounts {
-    return countsOf(this.run, (ordinal) => this.positions[ordinal] !== -1, this.parts.queue.length);
+    return countsOf(this.run, (ordinal) => this.isShown(ordinal), this.parts.queue.length);
+  }
+
+  /** A review may speak of instances that are not in the queue, or that no run has. */
+  private isShown(ordinal: number): boolean {
+    return (this.positions[ordinal] ?? -1) !== -1;
   }
 
   private nextOpen(position: number): number | null {

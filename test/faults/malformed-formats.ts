@@ -79,7 +79,7 @@ function damaged(random: Random, text: string): Buffer {
       // Each is a box that is drawn: ten thousand take longer than the limit, and rightly so.
       const lines = text.split("\n");
       const line = random.pick(lines);
-      return Buffer.from([...lines, ...Array.from({ length: random.pick([10, 100, 300]) }, () => line)].join("\n"));
+      return Buffer.from([...lines, ...Array.from({ length: random.pick([10, 40, 100]) }, () => line)].join("\n"));
     }
   }
 }

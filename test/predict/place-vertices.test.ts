@@ -1,9 +1,9 @@
 /** Where in their cells vertices lie: by the mask map, never outside the cell. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { CELL_COUNT, GRID_SIZE, cellToIndex, indexToCell } from "../../src/geometry/grid.js";
+import { CELL_COUNT, FINE_COUNT, FINE_SIZE, GRID_SIZE, cellToIndex, indexToCell } from "../../src/geometry/grid.js";
 import { crossesItself, signedArea } from "../../src/geometry/ring.js";
-import { placeVertices } from "../../src/predict/place-vertices.js";
+import { placeOnFineMap, placeVertices } from "../../src/predict/place-vertices.js";
 import type { ImagePoint } from "../../src/types.js";
 
 /** Logits of a map that is sure of what lies inside a disk, with a soft border one cell wide. */
@@ -44,6 +44,21 @@ describe("placing vertices in their cells", () => {
         });
       }),
     );
+  });
+
+  test("on a refined mask they rest a quarter of a fine cell inside its border: it is taught too wide", () => {
+    // A square from 6.5 to 21.5 cells, with a border that is soft over a fine cell.
+    const square = Float32Array.from({ length: FINE_COUNT }, (_, at) => {
+      const [x, y] = [at % FINE_SIZE, Math.floor(at / FINE_SIZE)].map((part) => (part + 0.5) / 4);
+      return 8 * (7.5 - Math.max(Math.abs(x! - 14), Math.abs(y! - 14)));
+    });
+    const corners = [6, 21].flatMap((row) => [6, 21].map((col) => cellToIndex({ col, row })));
+    const cells = [corners[0]!, corners[1]!, corners[3]!, corners[2]!];
+    for (const { gridX, gridY } of placeOnFineMap(cells, square, 1)) {
+      expect(7.5 - Math.abs(gridX - 14)).toBeCloseTo(0.25 / 4, 1);
+      expect(7.5 - Math.abs(gridY - 14)).toBeCloseTo(0.25 / 4, 1);
+      expect(Math.abs(gridX - 14)).toBeLessThan(7.48);
+    }
   });
 
   test("without a map, and with fewer than three vertices, they lie at the centers", () => {

@@ -1,6 +1,13 @@
 /** A report with every part filled and names as hostile as files can hold, for the page's tests. */
 import { createRandom } from "../../src/random.js";
-import type { EvaluationReport, Example, GroupScore, Interval, MethodReport } from "../../src/report/types.js";
+import type {
+  EvaluationReport,
+  Example,
+  GroupScore,
+  Interval,
+  MethodReport,
+  OracleShare,
+} from "../../src/report/types.js";
 
 export const HOSTILE_NAMES = [
   "<script>document.title='owned'</script>",
@@ -30,6 +37,7 @@ function method(name: string): MethodReport {
   return {
     name,
     words: `method ${name}`,
+    ...(name === "grabcut" && { comparedAs: "mask" as const }),
     classMean: interval(0.7),
     instanceMean: interval(0.72),
     boundaryClassMean: interval(0.5),
@@ -40,6 +48,13 @@ function method(name: string): MethodReport {
     perSource: ["coco", "<b>people</b>"].map(group),
   };
 }
+
+const EMPTY = { mean: null, low: null, high: null, count: 0 };
+const ORACLE_SHARES: readonly OracleShare[] = [
+  { oracle: "map", gain: interval(-0.01), ofError: -0.03 },
+  { oracle: "grid", gain: interval(0.05), ofError: 0.17 },
+];
+const emptyShare = ({ oracle }: OracleShare): OracleShare => ({ oracle, gain: EMPTY, ofError: null });
 
 function example(id: number): Example {
   const ring = [
@@ -124,6 +139,17 @@ export function sampleReport(): EvaluationReport {
       sample: Array.from({ length: 300 }, () => [random.next(), random.next()] as const),
       rankCorrelation: 0.5,
     },
+    oracle: {
+      oracles: [
+        { name: "map", words: "the truth's mask" },
+        { name: "grid", words: "the grid alone" },
+      ],
+      groups: [
+        { kind: "all", name: "all", count: 10, now: interval(0.7), shares: ORACLE_SHARES },
+        { kind: "size", name: "small", count: 0, now: EMPTY, shares: ORACLE_SHARES.map(emptyShare) },
+        { kind: "vertices", name: "9 to 16", count: 10, now: interval(0.7), shares: ORACLE_SHARES },
+      ],
+    },
     examples: { worst: [1, 2, 3, 4, 5, 6].map(example), median: [7, 8].map(example), best: [9].map(example) },
     clicks: {
       metric: "chessboard",
@@ -196,6 +222,17 @@ export function emptyReport(): EvaluationReport {
     gridCeiling: none,
     histograms: { iou: [], vertices: [] },
     iouBySize: { bins: [], sample: [] },
+    oracle: {
+      oracles: [
+        { name: "map", words: "the truth's mask" },
+        { name: "grid", words: "the grid alone" },
+      ],
+      groups: [
+        { kind: "all", name: "all", count: 10, now: interval(0.7), shares: ORACLE_SHARES },
+        { kind: "size", name: "small", count: 0, now: EMPTY, shares: ORACLE_SHARES.map(emptyShare) },
+        { kind: "vertices", name: "9 to 16", count: 10, now: interval(0.7), shares: ORACLE_SHARES },
+      ],
+    },
     examples: { worst: [], median: [], best: [] },
   };
 }

@@ -11,7 +11,7 @@ import {
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { markdownCells } from "./markdown-cells.js";
-import { plainText } from "../../src/report/markdown.js";
+import { plainText } from "../../src/report/markdown-text.js";
 import { defaultReportFolder, finishReportFolder, prepareReportFolder } from "../../src/report/folder.js";
 import { appendStepSummary, writeReportFiles } from "../../src/report/write-report.js";
 import { reportMarkdown } from "../../src/report/markdown.js";
@@ -47,7 +47,7 @@ test("an evaluation becomes report.json, report.md and report.html; the JSON fit
   expect(json).toEqual(evaluation.report);
   expect(readFileSync(join(folder.path, "report.html"), "utf8")).toContain("<!doctype html>");
   const markdown = readFileSync(join(folder.path, "report.md"), "utf8");
-  expect(markdown).toContain("| polyrnn | 1.000 (–) |");
+  expect(markdown).toContain("| polyrnn | as in its file | 1.000 (–) |");
   expect(markdown).toContain("COCO's rule");
 });
 
@@ -64,6 +64,18 @@ test("the Markdown has the paper's tables, with the published numbers in columns
   ]) {
     expect(markdown).toContain(`${heading}\n`);
   }
+  expect(markdown).toContain("\n## Where the error comes from\n");
+  expect(markdown).toMatch(/\n\| vertices 9 to 16 \| 10 \| 0\.70\d .*\| \+0\.05\d .*, 17 % \|\n/);
+  // Table 3's shape: methods are rows, groups are columns; masks say so.
+  const sizes = markdown
+    .split("## By object size")[1]!
+    .split("\n")
+    .filter((line) => line.startsWith("|"));
+  expect(sizes[0]).toBe("| Method | Compared as | small | medium | large |");
+  expect(sizes.find((line) => line.startsWith("| grabcut |"))).toContain("| mask |");
+  // Methods without an annotator stand in Table 4 and beside Figure 5's numbers.
+  expect(markdown.match(/\n\| grabcut, automatic \| 0 \|/g)).toHaveLength(2);
+  expect(markdown.match(/\n\| grabcut, automatic \| 0\.720 \| – \|/g)).toHaveLength(1);
   const table = markdown
     .split("### All classes")[1]!
     .split("\n")

@@ -6,7 +6,6 @@ import { onTestFinished } from "vitest";
 import type { DecisionRequest, InstanceView, QueuePage } from "../../src/review/api.js";
 import type { ReviewServer } from "../../src/review/server.js";
 import type { StaticFiles } from "../../src/review/static-files.js";
-import { startServer } from "../../src/review/server.js";
 import type { ReviewOptions } from "../../src/review/session.js";
 import { ReviewSession } from "../../src/review/session.js";
 import { runAnnotate } from "../annotate/runs.js";
@@ -49,16 +48,10 @@ export async function openSession(folder: string, options: Partial<ReviewOptions
   return session;
 }
 
-const page = { type: "text/html; charset=utf-8", bytes: Buffer.from("<!doctype html>") };
-
-export async function openServer(
-  session: ReviewSession,
-  files: StaticFiles = new Map([["/", page]]),
-): Promise<ReviewServer> {
-  const server = await startServer(session, { port: 0, files, note: () => undefined });
-  onTestFinished(() => server.close());
-  return server;
-}
+/** In the place of the built page. */
+export const ONE_PAGE: StaticFiles = new Map([
+  ["/", { type: "text/html; charset=utf-8", bytes: Buffer.from("<!doctype html>") }],
+]);
 
 /** The instance as it is, accepted. */
 export function accept(view: InstanceView, change: Partial<DecisionRequest> = {}): DecisionRequest {

@@ -1,28 +1,36 @@
 /** Every row of the security table with raw requests: what a hostile web site or page could send. */
 import { connect } from "node:net";
-import { expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import type { InstanceView } from "../../src/review/api.js";
-import { MOST_BODY_BYTES } from "../../src/review/server.js";
-import { accept, firstOf, linesOf, newRun, openServer, openSession, send } from "./reviews.js";
+import type { ReviewServer } from "../../src/review/server.js";
+import { MOST_BODY_BYTES, startServer } from "../../src/review/server.js";
+import type { ReviewSession } from "../../src/review/session.js";
+import { accept, firstOf, linesOf, newRun, ONE_PAGE, openReview, send } from "./reviews.js";
 
 const bodyOf = (received: { body: Buffer }): Record<string, unknown> =>
   JSON.parse(received.body.toString()) as Record<string, unknown>;
 
-async function served(): Promise<{
-  folder: string;
-  server: Awaited<ReturnType<typeof openServer>>;
-  ordinal: number;
-  view: InstanceView;
-}> {
-  const folder = await newRun();
-  const session = await openSession(folder);
-  const ordinal = firstOf(session.queuePage(-1, 1));
-  const view = await session.instance(ordinal);
-  return { folder, server: await openServer(session), ordinal, view };
+let session: ReviewSession;
+let server: ReviewServer;
+let folder: string;
+
+beforeAll(async () => {
+  folder = await newRun();
+  session = await openReview(folder);
+  server = await startServer(session, { port: 0, files: ONE_PAGE, note: () => undefined });
+});
+afterAll(async () => {
+  await server.close();
+  await session.close();
+});
+
+/** An instance that nobody has touched, and how many lines the review has. */
+async function openInstance(): Promise<{ ordinal: number; view: InstanceView; lines: number }> {
+  const ordinal = firstOf(session.queuePage(session.session().next! - 1, 1));
+  return { ordinal, view: await session.instance(ordinal), lines: (await linesOf(folder)).length };
 }
 
 test("only this machine's own names are answered, on pages as on data", async () => {
-  const { server } = await served();
   const good = [`127.0.0.1:${server.port}`, `localhost:${server.port}`];
   const bad = [
     "evil.example",
@@ -42,7 +50,6 @@ test("only this machine's own names are answered, on pages as on data", async ()
 });
 
 test("a request without a Host is refused", async () => {
-  const { server } = await served();
   const text = await new Promise<string>((resolve) => {
     const socket = connect(server.port, "127.0.0.1", () => socket.write("GET /api/session HTTP/1.0\r\n\r\n"));
     let received = "";
@@ -55,7 +62,6 @@ test("a request without a Host is refused", async () => {
 });
 
 test("the server listens on 127.0.0.1 and on nothing else", async () => {
-  const { server } = await served();
   const fails = await new Promise<boolean>((resolve) => {
     const socket = connect(server.port, "::1", () => {
       resolve(false);
@@ -69,7 +75,7 @@ test("the server listens on 127.0.0.1 and on nothing else", async () => {
 });
 
 test("data needs the token, whole and in its header; the page needs none and holds no data", async () => {
-  const { server, ordinal } = await served();
+  const { ordinal } = await openInstance();
   const { token } = server;
   expect(token).toMatch(/^[0-9a-f]{32}$/);
   expect(server.address).toBe(`http://127.0.0.1:${server.port}/#t=${token}`);
@@ -91,7 +97,7 @@ test("data needs the token, whole and in its header; the page needs none and hol
 });
 
 test("requests of other sites are refused even with the token", async () => {
-  const { server, ordinal, view } = await served();
+  const { ordinal, view } = await openInstance();
   const body = JSON.stringify(accept(view));
   const origin = `http://127.0.0.1:${server.port}`;
   for (const headers of [
@@ -108,7 +114,6 @@ test("requests of other sites are refused even with the token", async () => {
 });
 
 test("no answer invites another site, and every answer carries the page's rules", async () => {
-  const { server } = await served();
   for (const path of ["/", "/api/session", "/nothing", "/api/nothing"]) {
     const { headers } = await send(server, path, { headers: { origin: `http://localhost:${server.port}` } });
     expect(Object.keys(headers).filter((name) => name.startsWith("access-control"))).toEqual([]);
@@ -127,7 +132,7 @@ test("no answer invites another site, and every answer carries the page's rules"
 });
 
 test("writes are JSON, as a form or a plain text cannot send it", async () => {
-  const { server, ordinal, view, folder } = await served();
+  const { ordinal, view, lines } = await openInstance();
   const body = JSON.stringify(accept(view));
   for (const type of [
     "text/plain",
@@ -142,11 +147,11 @@ test("writes are JSON, as a form or a plain text cannot send it", async () => {
     });
     expect([type, refused.status]).toEqual([type, 415]);
   }
-  expect(await linesOf(folder)).toHaveLength(2);
+  expect(await linesOf(folder)).toHaveLength(lines);
 });
 
 test("a body that is too long, too deep or no JSON is refused and changes nothing", async () => {
-  const { server, ordinal, folder } = await served();
+  const { ordinal, lines } = await openInstance();
   const path = `/api/instances/${ordinal}`;
   const long = await send(server, path, { method: "PUT", body: `"${"x".repeat(MOST_BODY_BYTES)}"` });
   expect([long.status, bodyOf(long)["code"]]).toEqual([413, "E_BODY"]);
@@ -157,11 +162,11 @@ test("a body that is too long, too deep or no JSON is refused and changes nothin
     ]);
   for (const body of ["null", "[]", "{}", "7"])
     expect((await send(server, path, { method: "PUT", body })).status).toBe(422);
-  expect(await linesOf(folder)).toHaveLength(2);
+  expect(await linesOf(folder)).toHaveLength(lines);
 });
 
 test("every number is checked: none that is too large, missing or no number is taken", async () => {
-  const { server, ordinal, view, folder } = await served();
+  const { ordinal, view, lines } = await openInstance();
   const good = { ...accept(view) };
   const point = { x: 1, y: 1 };
   const changes: Record<string, unknown>[] = [
@@ -207,11 +212,10 @@ test("every number is checked: none that is too large, missing or no number is t
       422,
     ]);
   }
-  expect(await linesOf(folder)).toHaveLength(2);
+  expect(await linesOf(folder)).toHaveLength(lines);
 });
 
 test("no path of a request reaches the file system", async () => {
-  const { server } = await served();
   for (const path of [
     "/../package.json",
     "/%2e%2e/package.json",
@@ -234,7 +238,6 @@ test("no path of a request reaches the file system", async () => {
 });
 
 test("a target that is no path is answered with 400, and the review goes on", async () => {
-  const { server } = await served();
   for (const target of ["//", "///", "//[", "http://", "http://[/api/session", "//:0x/api/session"]) {
     const text = await raw(server.port, `GET ${target} HTTP/1.1\r\nhost: localhost:${server.port}\r\n`);
     expect([target, text.slice(0, 12)]).toEqual([target, "HTTP/1.1 400"]);
@@ -255,7 +258,7 @@ function raw(port: number, head: string): Promise<string> {
 }
 
 test("the picture is a JPEG of box and margin, as large as asked for", async () => {
-  const { server, ordinal, view } = await served();
+  const { ordinal, view } = await openInstance();
   const { status, headers, body } = await send(server, `/api/instances/${ordinal}/picture?margin=0.5&side=1600`);
   expect([status, headers["content-type"]]).toEqual([200, "image/jpeg"]);
   const { default: sharp } = await import("sharp");
@@ -265,7 +268,7 @@ test("the picture is a JPEG of box and margin, as large as asked for", async () 
 });
 
 test("a stale decision is answered with what is in force, an older redraw with 499", async () => {
-  const { server, ordinal, view } = await served();
+  const { ordinal, view } = await openInstance();
   const path = `/api/instances/${ordinal}`;
   const ring = view.rings[0];
   const redraw = (request: number): ReturnType<typeof send> =>
@@ -281,6 +284,7 @@ test("a stale decision is answered with what is in force, an older redraw with 4
   const stale = await send(server, path, { method: "PUT", body });
   expect([stale.status, bodyOf(stale)]).toMatchObject([409, { code: "E_STALE", current: { revision: 1 } }]);
   expect((await send(server, path, { method: "DELETE", body: "{}" })).status).toBe(405);
-  const undone = await send(server, "/api/undo", { method: "POST", body: '{"revision":1}' });
+  const { revision } = session.session();
+  const undone = await send(server, "/api/undo", { method: "POST", body: JSON.stringify({ revision }) });
   expect(bodyOf(undone)).toMatchObject({ ordinal, status: "open", revision: 2 });
 });

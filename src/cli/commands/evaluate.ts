@@ -76,7 +76,7 @@ const evaluateTable = {
     placeholder: "NAME",
     group: "advanced",
     default: [],
-    describe: "Show what the truth's first vertex, single steps, mask map or grid would gain: first,steps,map,grid",
+    describe: "Gains of first,steps,map,grid: what each part of the truth would bring",
   },
   out: {
     type: "text",

@@ -130,7 +130,7 @@ const reviewTable = {
     default: true,
     describe: "Open the browser; --no-open only prints the address",
   },
-  threads: { ...threadsRow, whenAbsent: "all but one" },
+  threads: threadsRow,
   config: configRow,
   json: jsonRow,
   quiet: quietRow,

@@ -42,8 +42,8 @@ export interface FileStart {
 export interface JsonTop {
   readonly root: "object" | "list";
   readonly keys: readonly string[];
-  /** Whether elements of the list have an `image_id`, as results of COCO have. */
-  readonly hasImageIds: boolean;
+  /** Whether elements of the list have `image_id` and `category_id`, as results of COCO have. */
+  readonly isResults: boolean;
 }
 
 export interface FileInput {

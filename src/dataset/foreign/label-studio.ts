@@ -5,7 +5,7 @@
  * tasks" and the tags RectangleLabels and PolygonLabels.
  */
 import { createHash } from "node:crypto";
-import { receivedOf } from "../../errors.js";
+import { reasonOf, receivedOf } from "../../errors.js";
 import { describeValue, parseForeignJson } from "../../foreign.js";
 import { childOf, joinFields, parseJsonText, renamedField } from "../../json-text.js";
 import type { JsonObject, JsonValue } from "../../types.js";
@@ -18,7 +18,7 @@ import { boxAround, isSide, objectOf } from "./values.js";
 
 export const LABEL_STUDIO: ForeignFormat = {
   title: "Label Studio",
-  isJson: ({ root, hasImageIds }) => root === "list" && !hasImageIds,
+  isJson: ({ root, isResults }) => root === "list" && !isResults,
   async openFile({ file }) {
     const tasks = await tasksIn(file);
     return tasks === undefined ? undefined : openLabelStudio(file, tasks);
@@ -67,8 +67,9 @@ function toImage(bytes: Buffer, path: string, number: number): ForeignImage {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     parseForeignJson(text); // within limits of depth
     task = objectOf(parseJsonText(text));
-  } catch {
-    // What is no JSON is no task; the message says where.
+  } catch (error) {
+    const failure = `${path}: ${at}: expected JSON, received ${reasonOf(error)}. Export the tasks again.`;
+    return { name: "", path, fields: {}, objects: [], failure, sha256 };
   }
   const data = objectOf(task?.["data"]);
   const address =

@@ -1,13 +1,14 @@
 /**
- * Lines of JSON, an object per box, as detectors print them: `{"image": "a.jpg", "bbox": [x, y, width, height],
+ * Lines of JSON (or one list), an object per box, as detectors print them: `{"image": "a.jpg", "bbox": [x, y, width, height],
  * "label": "car", "score": 0.9}`. Names of the fields are those of COCO or of common detectors; others come out again.
  */
-import { invalidData, receivedOf } from "../../errors.js";
+import { invalidData, reasonOf, receivedOf } from "../../errors.js";
 import { recognize } from "../../files/recognize.js";
 import { parseForeignJson } from "../../foreign.js";
 import { joinFields, numberText, parseJsonText, renamedField, selectFields } from "../../json-text.js";
 import type { JsonObject } from "../../types.js";
 import type { ByteFile } from "../json/byte-file.js";
+import { walkJson } from "../json/elements.js";
 import type { ForeignObject, ForeignReader } from "./dataset.js";
 import type { FileStart, ForeignFormat } from "./format.js";
 import { linesOf, RowIndex } from "./rows.js";
@@ -24,8 +25,14 @@ const READ: ReadonlySet<string> = new Set<string>([...IMAGE_FIELDS, ...LABEL_FIE
 export const NDJSON: ForeignFormat = {
   title: "lines of JSON",
   isFile: isLines,
-  openFile: ({ file }) => openNdjson(file),
+  isJson: ({ root, isResults }) => root === "list" && !isResults,
+  openFile: async ({ file }) => ((await isList(file)) ? openList(file) : openNdjson(file)),
 };
+
+async function isList(file: ByteFile): Promise<boolean> {
+  const bytes = Buffer.alloc(64);
+  return /^(?:\ufeff)?\s*\[/u.test(bytes.toString("utf8", 0, await file.read(bytes, 0)));
+}
 
 export function isLines({ text, ending }: FileStart): boolean {
   if (ending === ".ndjson" || ending === ".jsonl") return true;
@@ -34,35 +41,77 @@ export function isLines({ text, ending }: FileStart): boolean {
 
 /** @throws E_DATA for a line that is no object or names no image */
 async function openNdjson(file: ByteFile): Promise<ForeignReader> {
-  const source = file.path;
-  const index = new RowIndex(file);
-  const lines: number[] = [];
+  const rows = new Rows(file);
   for await (const row of linesOf(file, LONGEST_LINE)) {
     if ("tooLong" in row)
       throw invalidData(
-        `${source}, line ${row.tooLong}: expected at most ${LONGEST_LINE} bytes in a line, received more`,
+        `${file.path}, line ${row.tooLong}: expected at most ${LONGEST_LINE} bytes in a line, received more`,
         "Write one JSON object per line.",
       );
-    const text = textOf(row.bytes, `${source}, line ${row.line}`);
-    if (text.trim() === "") continue;
-    const object = parse(text, `${source}, line ${row.line}`);
+    rows.add(row.bytes, row.offset, `line ${row.line}`);
+  }
+  return rows.reader();
+}
+
+/**
+ * The same objects in a list.
+ * @returns undefined where the first one names no image and no label: another format
+ */
+async function openList(file: ByteFile): Promise<ForeignReader | undefined> {
+  const rows = new Rows(file);
+  const names = [...IMAGE_FIELDS, ...LABEL_FIELDS.filter((name) => name !== "category_id")];
+  const first = { isOther: false };
+  await walkJson(file, {
+    root: {
+      fields: names,
+      element({ bytes, start, length, offset, index, fields }) {
+        const has = (some: readonly string[]): boolean => names.some((name, i) => some.includes(name) && fields.has(i));
+        if (index === 0) first.isOther = !has(IMAGE_FIELDS) || !has(LABEL_FIELDS);
+        if (!first.isOther) rows.add(bytes.subarray(start, start + length), offset, `[${index}]`);
+      },
+    },
+  });
+  return first.isOther || rows.count === 0 ? undefined : rows.reader();
+}
+
+class Rows {
+  private readonly index: RowIndex;
+  private readonly places: string[] = [];
+
+  constructor(private readonly file: ByteFile) {
+    this.index = new RowIndex(file);
+  }
+
+  get count(): number {
+    return this.places.length;
+  }
+
+  /** @param place of the row in the file, for messages */
+  add(bytes: Buffer, offset: number, place: string): void {
+    const where = `${this.file.path}, ${place}`;
+    const text = textOf(bytes, where);
+    if (text.trim() === "") return;
+    const object = parse(text, where);
     const image = firstOf(object, IMAGE_FIELDS);
     if (typeof image !== "string" && typeof image !== "number")
       throw invalidData(
-        `${source}, line ${row.line}: expected the name of an image (${IMAGE_FIELDS.join(", ")}), ` +
-          `received ${receivedOf(image)}`,
+        `${where}: expected the name of an image (${IMAGE_FIELDS.join(", ")}), received ${receivedOf(image)}`,
         'Write for example: {"image": "a.jpg", "bbox": [10, 20, 30, 40], "label": "car"}',
       );
-    index.add({ name: nameIn(object) }, row.offset, row.bytes.length);
-    lines.push(row.line);
+    this.index.add({ name: nameIn(object) }, offset, bytes.length);
+    this.places.push(place);
   }
-  return {
-    format: "ndjson",
-    source,
-    isRelative: false,
-    walk: () => index.walk((bytes, row) => toObject(parse(textOf(bytes, source), source), `line ${lines[row]!}`)),
-    close: () => file.close(),
-  };
+
+  reader(): ForeignReader {
+    const { path } = this.file;
+    return {
+      format: "ndjson",
+      source: path,
+      isRelative: false,
+      walk: () => this.index.walk((bytes, row) => toObject(parse(textOf(bytes, path), path), this.places[row]!)),
+      close: () => this.file.close(),
+    };
+  }
 }
 
 function textOf(bytes: Buffer, where: string): string {
@@ -77,9 +126,7 @@ function parse(text: string, where: string): JsonObject {
     value = parseJsonText(text);
   } catch (error) {
     throw invalidData(
-      error instanceof SyntaxError && error.message.includes("levels")
-        ? `${where}: expected a JSON object, but its ${error.message}`
-        : `${where}: expected a JSON object, received ${receivedOf(text.trim())}`,
+      `${where}: expected a JSON object, received ${receivedOf(text.trim())} (${reasonOf(error)})`,
       "Write one JSON object per line.",
       error,
     );

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { count } from "../../count.js";
 import { invalidData, receivedOf, usageError } from "../../errors.js";
+import { recognize } from "../../files/recognize.js";
 import type { OpenDatasetOptions } from "../dataset.js";
 import type { ByteFile } from "../json/byte-file.js";
 import { openByteFile } from "../json/byte-file.js";
@@ -30,10 +31,11 @@ export async function openForeignFile(input: FileInput): Promise<ForeignReader |
   if (ending !== ".txt" && ending !== ".xml" && /^[{[]/u.test(text) && !isLines(start)) return undefined;
   const format = FOREIGN_FORMATS.find(({ isFile }) => isFile?.(start) === true);
   if (format !== undefined) return format.openFile(input);
-  if (root === undefined) return undefined;
+  if (root === undefined && ending !== ".xml") return undefined;
+  const received = root === undefined ? (recognize(await firstBytes(input.file))?.what ?? "no element") : `<${root}>`;
   throw invalidData(
-    `${boxes}: expected XML of Pascal VOC (<annotation>) or CVAT for images (<annotations>), received <${root}>`,
-    "Export the boxes in one of these formats, or pass another file.",
+    `${boxes}: expected XML of Pascal VOC (<annotation>) or CVAT for images (<annotations>), received ${received}`,
+    "Export the boxes in one of these formats as UTF-8, or pass another file.",
   );
 }
 
@@ -139,9 +141,12 @@ function isCoco({ text, ending }: FileStart): boolean {
 }
 
 async function peek(file: ByteFile): Promise<string> {
+  return (await firstBytes(file)).toString("utf8");
+}
+
+async function firstBytes(file: ByteFile): Promise<Buffer> {
   const bytes = Buffer.alloc(Math.min(PEEKED_BYTES, file.size));
-  const read = await file.read(bytes, 0);
-  return bytes.toString("utf8", 0, read);
+  return bytes.subarray(0, await file.read(bytes, 0));
 }
 
 async function peekAt(path: string): Promise<string> {

@@ -15,6 +15,9 @@ const LARGEST_FILE = 64 * 1024 * 1024;
 /** Drops a mark at the beginning. */
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
+/** What was recognized as text has only a byte somewhere that is none: its kind would say nothing. */
+const IS_TEXT = /CSV|TSV|XML|YAML|JSON|rows/u;
+
 export interface TextFile {
   readonly text: string;
   readonly sha256: string;
@@ -28,8 +31,10 @@ export function readTextFile(path: string, largest = LARGEST_FILE): TextFile {
     if (text.includes("\0")) throw new TypeError("zeros, as binary files have them");
     return { text, sha256: createHash("sha256").update(bytes).digest("hex") };
   } catch (error) {
-    const found = recognize(bytes)?.what ?? (reasonOf(error).includes("zeros") ? reasonOf(error) : "other bytes");
-    throw invalidData(`${path}: expected text in UTF-8, received ${found}`, "Save the file as UTF-8.", error);
+    const found = reasonOf(error).includes("zeros") ? reasonOf(error) : "other bytes";
+    const what = recognize(bytes)?.what;
+    const received = what === undefined || IS_TEXT.test(what) ? found : what;
+    throw invalidData(`${path}: expected text in UTF-8, received ${received}`, "Save the file as UTF-8.", error);
   }
 }
 
@@ -149,21 +154,26 @@ const KINDS: ReadonlySet<string> = new Set([
 /** Takes the bytes of a file in pieces. */
 export class Utf8Reader {
   private readonly decoder = new TextDecoder("utf-8", { fatal: true });
+  private isFirst = true;
 
   /** @param path opens messages */
   constructor(private readonly path: string) {}
 
   /** @param bytes the next ones; none at the end. @throws E_DATA for what is no UTF-8 */
   decode(bytes: Uint8Array): string {
+    // Letters in UTF-16 without a mark are UTF-8, with a zero after each.
+    if (this.isFirst && recognize(bytes)?.what === "text in UTF-16") throw this.wrong(bytes);
+    this.isFirst = false;
     try {
       return this.decoder.decode(bytes, { stream: bytes.length > 0 });
     } catch (error) {
-      const found = recognize(bytes)?.what;
-      throw invalidData(
-        `${this.path}: expected text in UTF-8, received ${found ?? "other bytes"}`,
-        "Save the file as UTF-8.",
-        error,
-      );
+      throw this.wrong(bytes, error);
     }
+  }
+
+  private wrong(bytes: Uint8Array, cause?: unknown): Error {
+    const what = recognize(bytes)?.what;
+    const received = what === undefined || IS_TEXT.test(what) ? "other bytes" : what;
+    return invalidData(`${this.path}: expected text in UTF-8, received ${received}`, "Save the file as UTF-8.", cause);
   }
 }

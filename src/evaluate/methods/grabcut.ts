@@ -45,6 +45,7 @@ export async function grabCutMethod(): Promise<Method> {
       `GrabCut (OpenCV) from the box: ${ITERATIONS} iterations on the box and ${MARGIN * 100} % of its long side ` +
       `around it, at most ${LONGEST_SIDE} px long; ` +
       `the box itself where fewer than ${FEWEST_PIXELS} px lie inside or outside of it`,
+    comparedAs: "mask",
     async masksOf(image) {
       const decoded = await decodeSubject(image);
       if (!("pixels" in decoded)) return image.instances.map(() => decoded);

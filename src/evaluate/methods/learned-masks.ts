@@ -74,6 +74,7 @@ export class LearnedMasks {
     return {
       name,
       words: `${words}; features and maps of ${MODEL}`,
+      comparedAs: "mask",
       masksOf: async (image) => (await this.resultsOf(image))[at]!,
       ...(isTimed && { seconds: () => member.milliseconds / 1000 }),
     };

@@ -9,6 +9,8 @@ export interface Method {
   readonly words: string;
   /** The file it comes from. */
   readonly file?: string;
+  /** "mask" where no polygon is made of its masks. */
+  readonly comparedAs?: "mask";
   /** One result per instance, in their order. Masks have the image's size. */
   masksOf(image: SubjectImage): Promise<readonly MaskResult[]>;
   /** Called after the last image: lists what is left over. */

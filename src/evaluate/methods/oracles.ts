@@ -76,7 +76,8 @@ export class Oracles {
   /** @throws E_UNAVAILABLE where the model or an engine is missing */
   static async open(names: readonly OracleName[], context: number, rule: Rasterizer): Promise<Oracles> {
     prepareImageLibrary();
-    const { engine } = await openEngine(await loadModel(ORACLE_MODEL), { device: "cpu" });
+    // Steps of single polygons are too small to share among cores.
+    const { engine } = await openEngine(await loadModel(ORACLE_MODEL), { device: "cpu", threads: 1 });
     return new Oracles(engine, names, context, rule);
   }
 

@@ -1,9 +1,11 @@
 /** What data.yaml of YOLO says about where labels lie is followed, and never out of its own folder. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Dataset } from "../../../src/dataset/dataset.js";
 import { openDataset } from "../../../src/dataset/open-dataset.js";
+import { PolyrnnError } from "../../../src/errors.js";
 import { errorOf, folderWith } from "../temporary-folder.js";
 
 const BOX = "0 0.5 0.5 0.2 0.2\n";
@@ -101,4 +103,44 @@ describe("what cannot be followed is an error that says what to do", () => {
     expect(error.message).toContain(expected);
     expect(error.hint).not.toBe("");
   });
+});
+
+test("whatever its splits say, nothing but the house's errors is thrown", async () => {
+  const part = fc.constantFrom(
+    "images",
+    "labels",
+    "train",
+    "..",
+    ".",
+    "",
+    "/",
+    "~",
+    "a\\b",
+    "\0",
+    "list.txt",
+    "[",
+    "{",
+    "é",
+  );
+  const folder = await folderWith({ ...LABELS, "list.txt": "./images/val/c.jpg\n" });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom("path", "train", "val", "test"),
+      fc.array(part, { maxLength: 5 }).map((parts) => parts.join("/")),
+      fc.constantFrom("%", "'%'", '"%"', "[%]", "[images/val, '%']", "{a: %}"),
+      async (key, text, form) => {
+        writeFileSync(
+          join(folder, "data.yaml"),
+          `train: images/train\n${NAMES}${key}: ${form.replace("%", () => text)}\n`,
+        );
+        try {
+          await (await openDataset({ boxes: join(folder, "data.yaml") })).close();
+        } catch (error) {
+          if (!(error instanceof PolyrnnError)) throw error;
+          expect([65, 66]).toContain(error.exitCode);
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
 });

@@ -67,6 +67,6 @@ test("a line of NDJSON that is too deep is named as that", async () => {
   const path = join(home, "deep.ndjson");
   writeFileSync(path, `{"image":"a.png","bbox":[5,5,30,30],"label":"car","x":${"[".repeat(600)}${"]".repeat(600)}}\n`);
   await expect(openDataset({ boxes: path, images: join(home, "images") })).rejects.toThrow(
-    "line 1: expected a JSON object, but its brackets are deeper than 512 levels",
+    /line 1: expected a JSON object.*brackets are deeper than 512 levels/,
   );
 });
