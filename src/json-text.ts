@@ -65,6 +65,28 @@ export function setField(object: JsonObject, key: string, value: JsonValue, text
   else attach(object, before === undefined ? [part] : [before as string, part]);
 }
 
+/**
+ * A field that holds an object or a list: the object, or those in the list, carry their numbers as they were read, as
+ * if each had been read by parseJsonText.
+ */
+export function childOf(object: JsonObject, key: string): JsonValue | undefined {
+  const value = Object.hasOwn(object, key) ? object[key] : undefined;
+  if (typeof value !== "object" || value === null) return value;
+  const text = writtenFields(object)?.get(key);
+  if (text === undefined) return value;
+  if (Array.isArray(value)) keepElementTexts(value, text);
+  else keepText(value, text);
+  return value;
+}
+
+/** One field of an object under another name, with its numbers as they were read; nothing where there is none. */
+export function renamedField(object: JsonObject, key: string, name = key): JsonObject {
+  const renamed: JsonObject = {};
+  const value = Object.hasOwn(object, key) ? object[key] : undefined;
+  if (value !== undefined) setField(renamed, name, value, () => writtenFields(object)?.get(key) ?? textOf(value));
+  return renamed;
+}
+
 /** As JSON.stringify, with numbers as they were read. */
 export function toJsonText(value: JsonValue): string {
   return holdsWritten(value) ? textOf(value) : JSON.stringify(value);

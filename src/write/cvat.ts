@@ -11,6 +11,7 @@
  */
 import { join } from "node:path";
 import { AtomicFile } from "../files/atomic-file.js";
+import { numberText } from "../json-text.js";
 import type { JsonObject, JsonValue } from "../types.js";
 import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
@@ -134,7 +135,9 @@ function attributeElements(attributes: JsonObject): string[] {
   return Object.entries(attributes).flatMap(([name, value]) =>
     name === SCORE || name === VALID || name === "" || value === null || typeof value === "object"
       ? []
-      : [`      <attribute name="${escapeXml(name)}">${escapeXml(String(value))}</attribute>`],
+      : [
+          `      <attribute name="${escapeXml(name)}">${escapeXml(numberText(attributes, name) ?? String(value))}</attribute>`,
+        ],
   );
 }
 

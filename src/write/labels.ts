@@ -11,6 +11,7 @@ import { signedArea } from "../geometry/ring.js";
 import { readSegmentation } from "../geometry/segmentation.js";
 import { isValidOutline } from "../geometry/valid-ring.js";
 import { traceMask } from "../geometry/trace-mask.js";
+import { childOf } from "../json-text.js";
 import type {
   Category,
   Id,
@@ -70,7 +71,8 @@ export function regionOf(item: ResultItem, names: CategoryNames): Region | undef
 }
 
 /** COCO has no such field; CVAT's and Datumaro's COCO files do, and readers of other formats put theirs there. */
-function attributesOf({ attributes }: JsonObject): JsonObject {
+function attributesOf(raw: JsonObject): JsonObject {
+  const attributes = childOf(raw, "attributes");
   return typeof attributes === "object" && attributes !== null && !Array.isArray(attributes) ? attributes : {};
 }
 

@@ -23,21 +23,31 @@ export interface Place {
 }
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-type Kind = (random: Random, place: Place) => Partial<AnnotateOptions>;
+export type Kind = (random: Random, place: Place) => Partial<AnnotateOptions>;
 
 export const WIDTH = 48,
   HEIGHT = 32;
 const FORMATS = ["coco", "cityscapes", "labelme", "yolo-seg", "label-studio", "cvat"] as const;
 
-/** Writes input number `number` into the place. @returns its kind and the options of the run */
-export function writeInput(number: number, random: Random, place: Place): { kind: string; options: AnnotateOptions } {
-  const names = Object.keys(KINDS);
+/**
+ * Writes input number `number` into the place.
+ * @param more kinds beside those of this file
+ * @returns its kind and the options of the run
+ */
+export function writeInput(
+  number: number,
+  random: Random,
+  place: Place,
+  more: Readonly<Record<string, Kind>> = {},
+): { kind: string; options: AnnotateOptions } {
+  const kinds: Readonly<Record<string, Kind>> = { ...KINDS, ...more };
+  const names = Object.keys(kinds);
   const kind = names[number % names.length]!;
   const images = join(place.given, "images");
   mkdirSync(images, { recursive: true });
   writeFileSync(join(images, "a.jpg"), place.photograph);
   writeFileSync(join(images, "b.jpg"), place.photograph);
-  const special = KINDS[kind]!(random, place);
+  const special = kinds[kind]!(random, place);
   return {
     kind,
     options: {
@@ -125,7 +135,7 @@ const HOSTILE_KEYS = [
   "length",
   "then",
 ];
-const HOSTILE_TEXTS = [
+export const HOSTILE_TEXTS = [
   "",
   "\0",
   "a\0b.jpg",
@@ -165,7 +175,7 @@ const HOSTILE_TEXTS = [
   "NaN",
   "null",
 ];
-const HOSTILE_NUMBERS = [
+export const HOSTILE_NUMBERS = [
   0,
   -0,
   -1,
@@ -186,7 +196,7 @@ const HOSTILE_NUMBERS = [
   1e9,
 ];
 /** Not JSON, or numbers JSON.parse turns into something else. */
-const RAW_TOKENS = [
+export const RAW_TOKENS = [
   "NaN",
   "Infinity",
   "-Infinity",

@@ -4,6 +4,7 @@ import sharp from "sharp";
 import { afterAll, expect, test } from "vitest";
 import { createRandom } from "../../src/random.js";
 import { FaultCase, IS_FULL, count, timeFor } from "./ledger.js";
+import { FORMAT_KINDS } from "./malformed-formats.js";
 import type { Place } from "./malformed-inputs.js";
 import { HEIGHT, KIND_NAMES, WIDTH, writeInput } from "./malformed-inputs.js";
 import type { Result } from "./malformed-runner.js";
@@ -50,7 +51,7 @@ function outside(place: Place): string {
 
 /** A rejection says which file, annotation or option it is about. */
 const SAYS_WHERE =
-  /boxes\.json|dataset\.json|polygons\.json|CityPersons\.json|polygons:|model\.json|\.safetensors|\/model|annotation|images?\b|--[a-z]/;
+  /boxes\.json|boxes\.(?:zip|csv|ndjson)|tasks\.json|cvat\.xml|given\/(?:labels|xml|label_2|json)|dataset\.json|polygons\.json|CityPersons\.json|polygons:|model\.json|\.safetensors|\/model|annotation|images?\b|--[a-z]/;
 
 function problemsOf(result: Result, place: Place, before: string): string[] {
   if (result.kind === "hung") return [`no end within ${TIME_LIMIT_MS} ms`];
@@ -84,7 +85,9 @@ test(
   async () => {
     const wanted = count(10_000, 225);
     const workers = IS_FULL ? 2 : 1;
-    const faults = new Map(KIND_NAMES.map((kind) => [kind, new FaultCase(`malformed: ${kind}`)]));
+    const faults = new Map(
+      [...KIND_NAMES, ...Object.keys(FORMAT_KINDS)].map((kind) => [kind, new FaultCase(`malformed: ${kind}`)]),
+    );
     const slowest = new Map<string, number>(),
       largest = new Map<string, number>();
     const isTime = timeFor(55);
@@ -95,7 +98,7 @@ test(
       for (let number = next++; number < wanted && isTime(); number = next++) {
         rmSync(place.given, { recursive: true, force: true });
         mkdirSync(place.given);
-        const { kind, options } = writeInput(number, createRandom(`input ${number}`), place);
+        const { kind, options } = writeInput(number, createRandom(`input ${number}`), place, FORMAT_KINDS);
         const before = outside(place);
         let result = await runner.run(options, TIME_LIMIT_MS);
         if (result.kind === "hung") {

@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { invalidData, receivedOf } from "../../errors.js";
+import { joinFields, setField } from "../../json-text.js";
 import type { JsonObject } from "../../types.js";
 import type { ByteFile } from "../json/byte-file.js";
 import { openByteFile } from "../json/byte-file.js";
@@ -151,15 +152,27 @@ function keptOf(shape: XmlElement): JsonObject {
   const group = attributes.get("group_id");
   const order = numberOf(attributes.get("z_order"));
   const rotation = numberOf(attributes.get("rotation"));
-  const kept: JsonObject = {
-    ...attributesOf(shape),
-    ...(attributes.get("occluded") === "1" && { occluded: true }),
+  const kept: JsonObject = joinFields(
+    attributesOf(shape),
+    attributes.get("occluded") === "1" ? { occluded: true } : {},
     // 0 is no group.
-    ...(group !== undefined && group !== "0" && { group_id: numberOf(group) ?? group }),
-    ...(order !== undefined && order !== 0 && { z_order: order }),
-    ...(rotation !== undefined && rotation !== 0 && { rotation }),
-  };
+    group === undefined || group === "0" ? {} : numberField("group_id", group),
+    order === undefined || order === 0 ? {} : numberField("z_order", attributes.get("z_order")!),
+    rotation !== undefined && rotation !== 0 ? { rotation } : {},
+  );
   return { iscrowd: 0, ...(Object.keys(kept).length > 0 && { attributes: kept }) };
+}
+
+/** As in JSON. */
+const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?$/iu;
+
+/** A number as it is written, where JSON can write it so; other text stays text. */
+function numberField(key: string, text: string): JsonObject {
+  const value = numberOf(text);
+  const field: JsonObject = {};
+  if (value === undefined) return { [key]: text };
+  setField(field, key, value, () => (JSON_NUMBER.test(text) ? text : String(value)));
+  return field;
 }
 
 function attributesOf({ children }: XmlElement): JsonObject {

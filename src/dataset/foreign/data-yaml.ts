@@ -40,6 +40,8 @@ function fieldsOf(text: string, path: string): Fields {
       `${path}: expected names of classes in YAML, received ${received}`,
       "Write for example: names: [person, car]",
     );
+  const deepest = deepestLevel(text);
+  if (deepest > MOST_LEVELS) throw wrong(`more than ${MOST_LEVELS} levels of lists and objects`);
   const document = parseDocument(text, { strict: true, uniqueKeys: true });
   const [error] = document.errors;
   if (error !== undefined) throw wrong(reasonOf(error).split("\n")[0]!.replace(/:$/u, ""));
@@ -50,6 +52,33 @@ function fieldsOf(text: string, path: string): Fields {
   } catch (error) {
     throw wrong(reasonOf(error));
   }
+}
+
+/** Of lists and objects. */
+const MOST_LEVELS = 16;
+
+/**
+ * At most this many levels a YAML text can have: its parser calls itself at every one, until the process ends. Indents,
+ * brackets, and the signs that open a level of their own on a line are counted, in texts and comments as well.
+ */
+function deepestLevel(text: string): number {
+  let deepest = 0;
+  let brackets = 0;
+  const indents: number[] = [];
+  for (const line of text.split("\n")) {
+    const own = /^[\s?:-]*/u.exec(line)![0].replace(/\s/gu, "").length;
+    const indent = line.length - line.trimStart().length;
+    if (indent < line.length && line[indent] !== "#") {
+      while (indents.length > 0 && indents.at(-1)! >= indent) indents.pop();
+      indents.push(indent);
+    }
+    for (const sign of line) {
+      if (sign === "[" || sign === "{") brackets++;
+      else if (sign === "]" || sign === "}") brackets = Math.max(0, brackets - 1);
+      deepest = Math.max(deepest, brackets + indents.length, own);
+    }
+  }
+  return deepest;
 }
 
 /** `names` is a list, or a mapping from number to name. */

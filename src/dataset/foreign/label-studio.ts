@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { reasonOf, receivedOf } from "../../errors.js";
 import { describeValue, parseForeignJson } from "../../foreign.js";
+import { childOf, joinFields, parseJsonText, renamedField } from "../../json-text.js";
 import type { JsonObject, JsonValue } from "../../types.js";
 import type { ByteFile, ByteRange } from "../json/byte-file.js";
 import { RangeReader } from "../json/byte-file.js";
@@ -63,7 +64,9 @@ function toImage(bytes: Buffer, path: string, number: number): ForeignImage {
   const at = `task[${number}]`;
   let task: JsonObject | undefined;
   try {
-    task = objectOf(parseForeignJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    parseForeignJson(text); // within limits of depth
+    task = objectOf(parseJsonText(text));
   } catch (error) {
     const failure = `${path}: ${at}: expected JSON, received ${reasonOf(error)}. Export the tasks again.`;
     return { name: "", path, fields: {}, objects: [], failure, sha256 };
@@ -79,7 +82,7 @@ function toImage(bytes: Buffer, path: string, number: number): ForeignImage {
   return {
     name: nameOfAddress(typeof data!["file_name"] === "string" ? data!["file_name"] : address),
     path,
-    fields: { ...(task["id"] !== undefined && { task_id: task["id"] }) },
+    fields: renamedField(task, "id", "task_id"),
     objects: results.flatMap((result, i) => readResult(result, `${at}, result[${i}]`) ?? []),
     sha256,
   };
@@ -96,8 +99,9 @@ function resultsOf(task: JsonObject): readonly JsonValue[] {
       const object = objectOf(one);
       return object === undefined || object["was_cancelled"] === true ? [] : [object];
     });
-  const last = sound(task["annotations"]).at(-1) ?? sound(task["predictions"]).at(-1);
-  return Array.isArray(last?.["result"]) ? last["result"] : [];
+  const last = sound(childOf(task, "annotations")).at(-1) ?? sound(childOf(task, "predictions")).at(-1);
+  const results = last === undefined ? undefined : childOf(last, "result");
+  return Array.isArray(results) ? results : [];
 }
 
 /** "/data/local-files/?d=a%2Fb.jpg", "s3://bucket/a/b.jpg", "/data/upload/1/a.jpg" -> the path in it */
@@ -141,17 +145,20 @@ function readResult(value: JsonValue, at: string): ForeignObject | undefined {
   if (typeof points === "string") return problem(points);
   const pixels = points.map(([x, y]) => [round((x * width) / 100), round((y * height) / 100)] as const);
   const { rotation } = shape;
-  const attributes: JsonObject = {
-    ...(typeof rotation === "number" && rotation !== 0 && { rotation }),
-    ...(result["id"] !== undefined && { result_id: result["id"] }),
-  };
-  const fields: JsonObject = {
-    bbox: boxAround(pixels),
-    ...(type === "polygonlabels" && { segmentation: [pixels.flat()] }),
-    iscrowd: 0,
-    ...(typeof result["score"] === "number" && { score: result["score"] }),
-    ...(Object.keys(attributes).length > 0 && { attributes }),
-  };
+  const attributes = joinFields(
+    typeof rotation === "number" && rotation !== 0 ? { rotation } : {},
+    renamedField(result, "id", "result_id"),
+  );
+  const score = typeof result["score"] === "number" ? renamedField(result, "score") : {};
+  const fields: JsonObject = joinFields(
+    {
+      bbox: boxAround(pixels),
+      ...(type === "polygonlabels" && { segmentation: [pixels.flat()] }),
+      iscrowd: 0,
+    },
+    score,
+    Object.keys(attributes).length > 0 ? { attributes } : {},
+  );
   return { at, label: typeof label === "string" && label !== "" ? label : undefined, fields };
 }
 

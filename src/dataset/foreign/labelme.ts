@@ -5,7 +5,8 @@
  * wkentaro/labelme, labelme/label_file.py.
  */
 import { invalidData, receivedOf } from "../../errors.js";
-import { parseForeignJson, describeValue } from "../../foreign.js";
+import { describeValue, parseForeignJson } from "../../foreign.js";
+import { childOf, joinFields, parseJsonText, renamedField } from "../../json-text.js";
 import { whyNotJson } from "../../files/recognize.js";
 import type { JsonObject, JsonValue } from "../../types.js";
 import type { ForeignImage, ForeignObject } from "./dataset.js";
@@ -31,26 +32,29 @@ export const LABELME: ForeignFormat = {
 /** @throws E_DATA for what is no LabelMe file */
 function readLabelMe(text: string, path: string, name: string): Omit<ForeignImage, "sha256" | "path"> {
   const file = objectOf(parse(text, path));
-  const shapes = file?.["shapes"];
+  const shapes = file === undefined ? undefined : childOf(file, "shapes");
   if (file === undefined || !Array.isArray(shapes))
     throw invalidData(
       `${path}: expected a LabelMe file with shapes, received ${describeValue(file?.["shapes"] ?? null)}`,
       "Leave the file out, or pass the folder of one kind.",
     );
-  const { imagePath, imageWidth, imageHeight, flags } = file;
+  const { imagePath, imageWidth, imageHeight } = file;
+  const flags = objectOf(childOf(file, "flags"));
   const stem = stemOf(name);
   return {
     name: typeof imagePath === "string" && imagePath !== "" ? withoutParents(imagePath) : { stem },
     otherStem: stem,
     ...(isSide(imageWidth) && isSide(imageHeight) && { width: imageWidth, height: imageHeight }),
-    fields: { ...(objectOf(flags) !== undefined && Object.keys(flags as JsonObject).length > 0 && { flags: flags! }) },
+    fields: { ...(flags !== undefined && Object.keys(flags).length > 0 && { flags }) },
     objects: joinParts(shapes.map((shape, i) => readShape(shape, `shapes[${i}]`))),
   };
 }
 
 function parse(text: string, path: string): unknown {
   try {
-    return parseForeignJson(text.replace(/^\ufeff/u, ""));
+    const json = text.replace(/^\ufeff/u, "");
+    parseForeignJson(json); // within limits of depth
+    return parseJsonText(json);
   } catch (error) {
     const { why, hint } = whyNotJson(Buffer.from(text), error, "Export the file again.");
     throw invalidData(`${path}: expected JSON, ${why}`, hint, error);
@@ -100,10 +104,11 @@ function pointsOf(value: JsonValue | undefined): (readonly [number, number])[] |
   return points;
 }
 
-function attributesOf({ flags, group_id: group, description }: JsonObject): JsonObject {
-  return {
-    ...objectOf(flags),
-    ...(group !== undefined && group !== null && { group_id: group }),
-    ...(typeof description === "string" && description !== "" && { description }),
-  };
+function attributesOf(shape: JsonObject): JsonObject {
+  const { group_id: group, description } = shape;
+  return joinFields(
+    objectOf(childOf(shape, "flags")) ?? {},
+    group === null ? {} : renamedField(shape, "group_id"),
+    typeof description === "string" && description !== "" ? { description } : {},
+  );
 }

@@ -5,7 +5,7 @@
 import { invalidData, reasonOf, receivedOf } from "../../errors.js";
 import { recognize } from "../../files/recognize.js";
 import { parseForeignJson } from "../../foreign.js";
-import { parseJsonText, selectFields } from "../../json-text.js";
+import { joinFields, numberText, parseJsonText, renamedField, selectFields } from "../../json-text.js";
 import type { JsonObject } from "../../types.js";
 import type { ByteFile } from "../json/byte-file.js";
 import { walkJson } from "../json/elements.js";
@@ -98,7 +98,7 @@ class Rows {
         `${where}: expected the name of an image (${IMAGE_FIELDS.join(", ")}), received ${receivedOf(image)}`,
         'Write for example: {"image": "a.jpg", "bbox": [10, 20, 30, 40], "label": "car"}',
       );
-    this.index.add({ name: String(image) }, offset, bytes.length);
+    this.index.add({ name: nameIn(object) }, offset, bytes.length);
     this.places.push(place);
   }
 
@@ -138,6 +138,12 @@ function parse(text: string, where: string): JsonObject {
   );
 }
 
+/** A number names an image as it is written. */
+function nameIn(object: JsonObject): string {
+  const key = IMAGE_FIELDS.find((one) => Object.hasOwn(object, one) && object[one] !== null)!;
+  return numberText(object, key) ?? (object[key] as string);
+}
+
 function firstOf(object: JsonObject, names: readonly string[]): unknown {
   const name = names.find((one) => Object.hasOwn(object, one) && object[one] !== null);
   return name === undefined ? undefined : object[name];
@@ -146,15 +152,14 @@ function firstOf(object: JsonObject, names: readonly string[]): unknown {
 function toObject(object: JsonObject, at: string): ForeignObject {
   const label = firstOf(object, LABEL_FIELDS);
   const box = firstOf(object, BOX_FIELDS);
-  const { id } = object;
   const others = selectFields(object, (key) => !READ.has(key));
-  const fields = {
-    ...others,
-    ...(box !== undefined && { bbox: box as JsonObject[string] }),
+  const fields = joinFields(
+    others,
+    box === undefined ? {} : { bbox: box as JsonObject[string] },
     // The file's own id stays beside the number that it has here.
-    ...(id !== undefined && { source_id: id }),
-    iscrowd: object["iscrowd"] ?? 0,
-  };
+    renamedField(object, "id", "source_id"),
+    { iscrowd: object["iscrowd"] ?? 0 },
+  );
   if (label === undefined) return { at, label: undefined, fields };
   if (typeof label === "string" && label !== "") return { at, label, fields };
   if (typeof label === "number" && Number.isSafeInteger(label)) return { at, label, fields };

@@ -3,6 +3,7 @@
  * converters to COCO make one instance of the shapes of one label in one group. Only polygons are joined: boxes of a
  * group stay objects of their own, as do polygons of this program with scores of their own.
  */
+import { numberText } from "../../json-text.js";
 import type { JsonObject, JsonValue } from "../../types.js";
 import type { ForeignObject } from "./dataset.js";
 import { boxAround, objectOf } from "./values.js";
@@ -29,7 +30,14 @@ function keyOf({ label, fields, problem }: ForeignObject): string | undefined {
   const attributes = objectOf(fields["attributes"]);
   const group = attributes?.["group_id"];
   if (problem !== undefined || fields["segmentation"] === undefined || group === undefined) return undefined;
-  return JSON.stringify([label ?? null, group, attributes?.["polyrnn_score"] ?? attributes?.["description"] ?? null]);
+  // Two numbers above 2^53 may be one double, and are two groups.
+  const written = numberText(attributes!, "group_id") ?? group;
+  return JSON.stringify([
+    label ?? null,
+    typeof group,
+    written,
+    attributes?.["polyrnn_score"] ?? attributes?.["description"] ?? null,
+  ]);
 }
 
 function join(parts: readonly ForeignObject[]): ForeignObject {
