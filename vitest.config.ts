@@ -21,6 +21,7 @@ export default defineConfig({
     maxWorkers: availableParallelism() + 2,
     // TensorFlow's threads wait for one another actively, on cores that the other tests need.
     env: { TF_NUM_INTRAOP_THREADS: "1", TF_NUM_INTEROP_THREADS: "1" },
+    globalSetup: ["./test/helpers/temporary-home.ts"],
     sequence: { sequencer: LongestFirst },
     reporters: ["default", "./test/helpers/slowest-reporter.ts"],
     coverage: { provider: "v8", include: ["src/**"], reporter: ["text-summary", "text"] },

@@ -215,7 +215,7 @@ export const compareRow = {
   type: "list",
   placeholder: "NAME|NAME=FILE",
   default: ["box", "square", "ellipse"],
-  describe: "Beside box,square,ellipse,mean-shape,grabcut[-mask],crf,deepmask,sharpmask,dilation,files",
+  describe: "Compare with box, grabcut, deepmask or another method (a wrong name lists all), or none",
 } as const satisfies Omit<ListRow<string>, "group"> & { default: readonly string[] };
 
 export const publishedRow = {

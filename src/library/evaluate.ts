@@ -30,6 +30,11 @@ export interface EvaluateOptions extends CallOptions, BoxOptions, MeasureOptions
    * result files as "name=file.json". Default: box, square, ellipse.
    */
   readonly compare?: readonly string[];
+  /**
+   * Parts of the truth to give the network one at a time, for the share of each in the error: "first", "steps", "map",
+   * "grid". Predicts each instance again, with the images. Default: none.
+   */
+  readonly oracle?: readonly string[];
   /** Parts of the truth below this area in pixels are left out of it, 0 or more. Default: 0. */
   readonly minArea?: number;
   /** How predictions find their instance. Absent: by id where the file has ids, else by box. */
@@ -44,7 +49,12 @@ export interface EvaluateOptions extends CallOptions, BoxOptions, MeasureOptions
   readonly onNote?: (line: string) => void;
 }
 
-export const EVALUATE_DEFAULTS = { ...MEASURE_DEFAULTS, compare: ["box", "square", "ellipse"], minArea: 0 } as const;
+export const EVALUATE_DEFAULTS = {
+  ...MEASURE_DEFAULTS,
+  compare: ["box", "square", "ellipse"],
+  oracle: [],
+  minArea: 0,
+} as const;
 
 const check = optionChecker<EvaluateOptions>(
   "evaluate",
@@ -55,6 +65,7 @@ const check = optionChecker<EvaluateOptions>(
     truth: TEXT,
     images: TEXT,
     compare: NAMES,
+    oracle: NAMES,
     minArea: { type: "number", minimum: 0 },
     matchBy: oneOf("id", "box"),
     context: RATIO,
@@ -69,22 +80,24 @@ const check = optionChecker<EvaluateOptions>(
  *   compare; E_UNAVAILABLE for GrabCut without its package; the signal's reason once it is aborted
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluationReport> {
-  const { signal, onProgress, onRow, onNote, resamples, groupBy, ...asked } = {
+  const { signal, onProgress, onRow, onNote, resamples, groupBy, oracle, ...asked } = {
     ...EVALUATE_DEFAULTS,
     ...check(options),
   };
   signal?.throwIfAborted();
-  const [main, { parseGroupBy }, { parseComparisons, locateComparisons }, { predictionsAt }] = await Promise.all([
-    import("../evaluate/evaluate.js"),
-    import("../evaluate/groups.js"),
-    import("../evaluate/methods/open-methods.js"),
-    import("../evaluate/methods/prediction-file.js"),
-  ]);
+  const [main, { parseGroupBy }, { parseComparisons, parseOracles, locateComparisons }, { predictionsAt }] =
+    await Promise.all([
+      import("../evaluate/evaluate.js"),
+      import("../evaluate/groups.js"),
+      import("../evaluate/methods/open-methods.js"),
+      import("../evaluate/methods/prediction-file.js"),
+    ]);
   const { report } = await main.evaluate(
     {
       ...asked,
       predictions: await predictionsAt(asked.predictions),
       compare: await locateComparisons(parseComparisons(asked.compare)),
+      oracles: parseOracles(oracle),
       groupBy: parseGroupBy(groupBy),
       resamples,
       generator: `polyrnn ${packageVersion()}`,

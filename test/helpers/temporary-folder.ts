@@ -1,18 +1,9 @@
-/** Folders for one test file. All of them are gone after its last test. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll } from "vitest";
+import { TEMPORARY_HOME } from "./temporary-home.js";
 
-const folders: string[] = [];
-
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-});
-
-/** An empty folder of its own. */
+/** An empty folder of its own. It is gone after the last test of the run. */
 export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "polyrnn-test-"));
-  folders.push(folder);
-  return folder;
+  return mkdtempSync(join(process.env[TEMPORARY_HOME] ?? tmpdir(), "polyrnn-test-"));
 }

@@ -3,8 +3,7 @@
  * side by side.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type * as Decoders from "../../src/predict/decoder.js";
@@ -12,6 +11,7 @@ import type { BatchDecoder, OutlinedBatch } from "../../src/predict/outline.js";
 import type * as Threads from "../../src/predict/decoder-pool.js";
 import type * as Models from "../../src/model/model.js";
 import type { Ring } from "../../src/types.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 import { syntheticCrops } from "../engine/network-runner.js";
 import { SLOW_MS, useSwiftShader, whyNoWebGpu } from "../swiftshader.js";
 
@@ -127,11 +127,9 @@ test.skipIf(whyNoWebGpu !== undefined)(
       const frame = ${JSON.stringify(FRAME)};
       void decoder.decode(new Uint8Array(${CROP_BYTES}), [frame], { maxSteps: 70, candidates: 1 });
       setTimeout(() => process.exit(3), 300);`;
-    const folder = mkdtempSync(join(tmpdir(), "polyrnn-test-"));
-    const file = join(folder, "ends.mjs");
+    const file = join(temporaryFolder(), "ends.mjs");
     writeFileSync(file, script);
     const { status, signal, stderr } = spawnSync(process.execPath, [file], { encoding: "utf8" });
-    rmSync(folder, { recursive: true });
     expect({ status, signal, stderr }).toEqual({ status: 3, signal: null, stderr: "" });
   },
   SLOW_MS,
