@@ -73,7 +73,11 @@ export class Network {
     const { ring, pins, box, isOpen } = edit.shape;
     if (ring.length < (isOpen ? 1 : FEWEST_VERTICES)) return;
     const answer = await this.ask({ ring, pins, moved: vertex, give: isOpen ? "tail" : "pin", box });
-    if (answer === undefined || answer.ring.length < FEWEST_VERTICES) return;
+    if (answer === undefined) return;
+    if (answer.ring.length < FEWEST_VERTICES) {
+      screen.say("The network finds no way from here.");
+      return;
+    }
     if (sameRing(answer.ring, ring)) {
       screen.say("The network would draw the same.");
       return;
