@@ -231,10 +231,12 @@ export async function openCandidate(
     const { openOnnxEngine } = await import("./onnx/engine.js");
     return openOnnxEngine(model, { device, ...(threads !== undefined && { threads }) });
   }
-  const [{ loadTfjs }, { openTfjsEngine }] = await Promise.all([import("./tfjs/load.js"), import("./tfjs/engine.js")]);
-  const loaded = loadTfjs(device === "cuda" ? "cuda" : "cpu", threads);
-  if (!("tf" in loaded)) throw new Error("TensorFlow.js was there a moment ago");
-  return openTfjsEngine(loaded.tf, model, { device, version: loaded.version });
+  const [{ loadFoundTfjs }, { openTfjsEngine }] = await Promise.all([
+    import("./tfjs/load.js"),
+    import("./tfjs/engine.js"),
+  ]);
+  const { tf, version } = loadFoundTfjs(device === "cuda" ? "cuda" : "cpu", threads);
+  return openTfjsEngine(tf, model, { device, version });
 }
 
 /** Files that stand for a driver, by platform; "dxg" is the GPU inside WSL, "nvhost" the one of a Jetson. */

@@ -48,10 +48,12 @@ export function encodeMasks<T>(
 export async function openMaskEngine(network: MaskNetwork): Promise<MaskEngine> {
   const { taken } = await openFirst<MaskEngine>({ device: "cpu" }, async ({ engine }) => {
     if (engine === "onnxruntime") return (await import("./onnx/masks.js")).openOnnxMasks(network);
-    const [{ loadTfjs }, { openTfjsMasks }] = await Promise.all([import("./tfjs/load.js"), import("./tfjs/masks.js")]);
-    const loaded = loadTfjs("cpu");
-    if (!("tf" in loaded)) throw new Error("TensorFlow.js was there a moment ago");
-    return openTfjsMasks(loaded.tf, network, loaded.version);
+    const [{ loadFoundTfjs }, { openTfjsMasks }] = await Promise.all([
+      import("./tfjs/load.js"),
+      import("./tfjs/masks.js"),
+    ]);
+    const { tf, version } = loadFoundTfjs("cpu");
+    return openTfjsMasks(tf, network, version);
   });
   return taken;
 }

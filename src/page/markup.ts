@@ -63,6 +63,11 @@ export function ratio(value: number | null | undefined): string {
   return value === null || value === undefined ? NOTHING : value.toFixed(3);
 }
 
+/** 0.0123 -> "+0.012" */
+export function signedRatio(value: number | null): string {
+  return `${value !== null && value > 0 ? "+" : ""}${ratio(value)}`;
+}
+
 /** 12.345 -> "12.3" */
 export function oneDecimal(value: number | null | undefined): string {
   return value === null || value === undefined ? NOTHING : value.toFixed(1);

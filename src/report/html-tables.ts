@@ -1,7 +1,7 @@
 /** Tables of report.html, in the shape of the paper's Tables 3 to 6. Published numbers have columns named as such. */
 import { count } from "../count.js";
 import type { Column, Fragment, Markup } from "../page/markup.js";
-import { html, NOTHING, oneDecimal, rangeOf, ratio, shownText, table, whole } from "../page/markup.js";
+import { html, NOTHING, oneDecimal, rangeOf, ratio, shownText, signedRatio, table, whole } from "../page/markup.js";
 import type { PublishedClickTable } from "./published.js";
 import { PUBLISHED_CITYSCAPES, PUBLISHED_CLICKS } from "./published.js";
 import type {
@@ -13,6 +13,7 @@ import type {
   ListedReason,
   MethodReport,
 } from "./types.js";
+import { comparedAs } from "./types.js";
 
 /** The mean, and below it the interval in small print. */
 function withRange(interval: Interval, format: (value: number | null) => string = ratio): Markup {
@@ -44,11 +45,6 @@ export function methodTable(report: EvaluationReport): Markup {
       method.words,
     ]),
   );
-}
-
-/** Polygons are drawn before they are filled; a mask is compared as it is, without the loss that drawing means. */
-function comparedAs({ comparedAs, file }: MethodReport): string {
-  return comparedAs ?? (file === undefined ? "polygon" : "as in its file");
 }
 
 /** The paper's Table 3; published rows where a class is theirs. */
@@ -171,8 +167,6 @@ function tallTable({ methods }: EvaluationReport, { caption, head, groupsOf, mea
 export function oracleTable({ oracle }: EvaluationReport): Markup {
   if (oracle === undefined) return html``;
   const { oracles, groups } = oracle;
-  const signed = (value: number | null): string =>
-    value === null ? NOTHING : `${value > 0 ? "+" : ""}${ratio(value)}`;
   const words = oracles.map(({ name, words }) => html`<li><b>${name}</b>: ${words}</li>`);
   return html`<h2>Where the error comes from</h2>
 ${table(
@@ -188,7 +182,7 @@ ${table(
     whole(count),
     withRange(now),
     ...shares.map(({ gain, ofError }) => [
-      withRange(gain, signed),
+      withRange(gain, signedRatio),
       ofError === null ? "" : html`<small>${Math.round(ofError * 100)} % of the error</small>`,
     ]),
   ]),

@@ -3,19 +3,12 @@
  * simulation that of its Tables 4, 5 and 6; published numbers have columns named as such. Every name is escaped.
  */
 import { count } from "../count.js";
-import { NOTHING, ratio, whole } from "../page/markup.js";
+import { NOTHING, ratio, signedRatio, whole } from "../page/markup.js";
 import { clickSections } from "./markdown-clicks.js";
 import { folded, plainText, sourceOf, table, WHOLE, withRange } from "./markdown-text.js";
 import { PUBLISHED_CITYSCAPES } from "./published.js";
-import type {
-  EvaluationReport,
-  GroupScore,
-  Interval,
-  ListedReason,
-  MethodReport,
-  OracleReport,
-  ReportInputs,
-} from "./types.js";
+import type { EvaluationReport, GroupScore, ListedReason, MethodReport, OracleReport, ReportInputs } from "./types.js";
+import { comparedAs } from "./types.js";
 
 /** Classes shown without a click. */
 const OPEN_CLASSES = 12;
@@ -210,7 +203,7 @@ function oracleSection({ oracles, groups }: OracleReport): string[] {
     `${kinds[kind]}${plainText(name)}`,
     whole(count),
     withRange(now),
-    ...shares.map(({ gain, ofError }) => `${withSign(gain)}${shareOf(ofError)}`),
+    ...shares.map(({ gain, ofError }) => `${withRange(gain, signedRatio)}${shareOf(ofError)}`),
   ]);
   return [
     "## Where the error comes from",
@@ -224,16 +217,8 @@ function oracleSection({ oracles, groups }: OracleReport): string[] {
   ];
 }
 
-function withSign(gain: Interval): string {
-  return withRange(gain, (value) => (value === null ? NOTHING : `${value > 0 ? "+" : ""}${ratio(value)}`));
-}
-
 function shareOf(part: number | null): string {
   return part === null ? "" : `, ${Math.round(part * 100)} %`;
-}
-
-function comparedAs({ comparedAs, file }: MethodReport): string {
-  return comparedAs ?? (file === undefined ? "polygon" : "as in its file");
 }
 
 function listSection(heading: string, reasons: readonly ListedReason[]): string[] {

@@ -371,3 +371,8 @@ export interface NocReport {
   readonly failures: number;
   readonly cap: number;
 }
+
+/** Polygons are drawn before they are filled; a mask is compared as it is, without the loss that drawing means. */
+export function comparedAs({ comparedAs, file }: MethodReport): string {
+  return comparedAs ?? (file === undefined ? "polygon" : "as in its file");
+}

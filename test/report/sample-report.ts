@@ -222,17 +222,6 @@ export function emptyReport(): EvaluationReport {
     gridCeiling: none,
     histograms: { iou: [], vertices: [] },
     iouBySize: { bins: [], sample: [] },
-    oracle: {
-      oracles: [
-        { name: "map", words: "the truth's mask" },
-        { name: "grid", words: "the grid alone" },
-      ],
-      groups: [
-        { kind: "all", name: "all", count: 10, now: interval(0.7), shares: ORACLE_SHARES },
-        { kind: "size", name: "small", count: 0, now: EMPTY, shares: ORACLE_SHARES.map(emptyShare) },
-        { kind: "vertices", name: "9 to 16", count: 10, now: interval(0.7), shares: ORACLE_SHARES },
-      ],
-    },
     examples: { worst: [], median: [], best: [] },
   };
 }

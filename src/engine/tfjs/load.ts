@@ -35,6 +35,16 @@ const require = createRequire(import.meta.url);
 let loaded: LoadedTfjs | undefined;
 
 /**
+ * Where `loadTfjs` has found the library before.
+ * @throws Error where it does not
+ */
+export function loadFoundTfjs(device: "cpu" | "cuda", threads?: number): LoadedTfjs {
+  const found = loadTfjs(device, threads);
+  if ("tf" in found) return found;
+  throw new Error("TensorFlow.js was there a moment ago");
+}
+
+/**
  * @param device  where operations have to run
  * @param threads for one operation; only the first load of a process can set it
  * @returns the library, or every package that was tried with its obstacle
