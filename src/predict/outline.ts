@@ -104,7 +104,8 @@ const TOLERANCE = 0.5;
  * The ring does not cross or touch itself. With a refined mask it also reaches the sides of its box
  * (predict/reach-sides.ts) and has no vertices that carry no shape.
  * @param map logits, [784] or [12544]; undefined where the network has no mask
- * @returns the ring and its number of distinct vertices; with fewer than three it is no polygon
+ * @returns the ring and its number of distinct vertices; with fewer than three it is no polygon, as where all vertices
+ *   move onto one side of the box and a simple ring keeps too few of them
  */
 export function sequenceToRing(cells: readonly number[], frame: CropFrame, map: Float32Array | undefined): PlacedRing {
   if (map === undefined || !isFineMap(map)) {
@@ -112,7 +113,7 @@ export function sequenceToRing(cells: readonly number[], frame: CropFrame, map: 
     const worthOf = (ring: Ring): number =>
       map === undefined ? Math.abs(signedArea(ring)) : expectedIoUOfRing(ring, frame, map);
     const ring = orientClockwise(makeSimple(placed, worthOf));
-    return { ring, distinct: Math.min(new Set(cells).size, distinct) };
+    return { ring, distinct: distinctIn(ring, Math.min(new Set(cells).size, distinct)) };
   }
   const { candidateScore } = fitOf(cells, frame, map);
   const { ring: placed, distinct } = toRing(placeOnFineMap(cells, map, candidateScore), frame);
@@ -120,7 +121,12 @@ export function sequenceToRing(cells: readonly number[], frame: CropFrame, map: 
   const tolerancePx = (TOLERANCE / FINE_SIZE) * frame.window.side;
   const simplified = simplifyRing(makeSimple(placed, worthOf), tolerancePx);
   const ring = orientClockwise(makeSimple(reachSides(simplified, frame, tolerancePx), worthOf));
-  return { ring, distinct: Math.min(new Set(cells).size, distinct), expectedIoU: worthOf(ring) };
+  return { ring, distinct: distinctIn(ring, Math.min(new Set(cells).size, distinct)), expectedIoU: worthOf(ring) };
+}
+
+/** @param named distinct vertices before the ring was made simple; below three that is what a person is told */
+function distinctIn(ring: Ring, named: number): number {
+  return named < 3 ? named : Math.min(named, ring.length);
 }
 
 function toRing(points: readonly GridPoint[], { window, bounds }: CropFrame): { ring: Ring; distinct: number } {

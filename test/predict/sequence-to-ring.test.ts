@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { CELL_COUNT, cellToIndex } from "../../src/geometry/grid.js";
+import { CELL_COUNT, cellToIndex, FINE_COUNT } from "../../src/geometry/grid.js";
 import { signedArea } from "../../src/geometry/ring.js";
 import { isSimple } from "../../src/geometry/simple-ring.js";
 import { sequenceToRing } from "../../src/predict/outline.js";
@@ -72,6 +72,22 @@ describe("from cells to image pixels", () => {
     const bowTie = cells([0, 0], [9, 9], [9, 0], [0, 9]);
     expect(sequenceToRing(bowTie, frame, undefined).ring).toHaveLength(4);
     expect(isSimple(sequenceToRing(bowTie, frame, undefined).ring)).toBe(true);
+  });
+
+  test("a ring is never shorter than it says: vertices that all move onto one side of the box are no polygon", () => {
+    const toTheLeft = { ...frame, bounds: { ...frame.bounds, width: 20 } };
+    const thereAndBack = cells([20, 3], [21, 9], [22, 14], [21, 9]);
+    expect(sequenceToRing(thereAndBack, toTheLeft, undefined).distinct).toBeLessThan(3);
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: CELL_COUNT - 1 }), { minLength: 3, maxLength: 12 }),
+        fc.oneof(anyMap, fc.constant(new Float32Array(FINE_COUNT).map((_, at) => Math.sin(at)))),
+        (sequence, map) => {
+          const { ring, distinct } = sequenceToRing(sequence, toTheLeft, map);
+          if (distinct >= 3) expect(ring.length).toBeGreaterThanOrEqual(distinct);
+        },
+      ),
+    );
   });
 
   test.each([
