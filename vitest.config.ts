@@ -4,10 +4,17 @@ import LongestFirst from "./test/helpers/longest-first.js";
 
 /** What a library takes from the environment once, or keeps for the whole process, is looked at in a process of its own. */
 const OWN_PROCESS = [
-  "test/engine/**/*.test.ts",
-  "test/predict/several-steps.test.ts",
-  "test/train/**/*.test.ts",
+  "test/engine/{cores,devices,parity-native,webgpu*}.test.ts",
+  "test/engine/tfjs/{load,refined-loss,trainer}.test.ts",
+  "test/train/{overfit,train}.test.ts",
   "test/write/no-fonts.test.ts",
+];
+
+/** TensorFlow.js in JavaScript and WebAssembly: the native one would overwrite its kernels. */
+const TENSORFLOW = [
+  "test/engine/{cells-reference,mask-heads,parity}.test.ts",
+  "test/engine/tfjs/{engine,layout,ops}.test.ts",
+  "test/predict/several-steps.test.ts",
 ];
 
 export default defineConfig({
@@ -34,9 +41,10 @@ export default defineConfig({
           name: "parts",
           isolate: false,
           include: ["test/**/*.test.ts"],
-          exclude: ["test/process/**", "test/faults/**", ...OWN_PROCESS],
+          exclude: ["test/process/**", "test/faults/**", ...OWN_PROCESS, ...TENSORFLOW],
         },
       },
+      { extends: true, test: { name: "tensorflow", isolate: false, include: TENSORFLOW } },
       { extends: true, test: { name: "alone", include: OWN_PROCESS } },
       // These start the built command; only they need a build. They wait for real processes with time limits: a machine
       // that stood still for a while may try once more. A run that loses something on both tries has failed.

@@ -1,16 +1,14 @@
 /** Training teaches the refined mask: its loss and a gradient that can be worked out by hand. */
-import * as tf from "@tensorflow/tfjs";
-import { beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { describeNetwork } from "../../../src/network/build.js";
 import { FIGURES } from "../../../src/engine/tfjs/losses.js";
+import { trainingTensorFlow } from "../../helpers/tensorflow-training.js";
 import { NORMALIZATION, tfjsRunner } from "../network-runner.js";
 import { hashedWeights, NETWORKS, openReferenceTrainer, referenceBatch } from "../training-reference.js";
 
 const OPTIONS = { ...NETWORKS.tiny, refine: true } as const;
 
-beforeAll(async () => {
-  await tf.setBackend("cpu");
-});
+const { tf } = await trainingTensorFlow();
 
 test("the last bias of the refined mask learns the mean of probability less share inside the outline", async () => {
   const batch = {

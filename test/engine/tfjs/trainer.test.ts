@@ -1,14 +1,16 @@
-/** Training on the plain JavaScript backend, which has every gradient: slow, so with the tiny network. */
-import * as tf from "@tensorflow/tfjs";
-import { beforeAll, expect, test } from "vitest";
+/** Training against PyTorch: with the backbone of `mobile` over libtensorflow, without it the tiny network alone. */
+import { expect, test } from "vitest";
 import { smoothedTargets } from "../../../src/engine/tfjs/losses.js";
+import { trainingTensorFlow } from "../../helpers/tensorflow-training.js";
 import { describeTraining } from "../training-cases.js";
 
-beforeAll(async () => {
-  await tf.setBackend("cpu");
-});
-
-describeTraining(tf, "tiny", "gradient");
+const { tf, isNative } = await trainingTensorFlow();
+if (isNative) {
+  describeTraining(tf, "mobile", "short");
+  describeTraining(tf, "tiny", "all");
+} else {
+  describeTraining(tf, "tiny", "gradient");
+}
 
 test("a target has its weight at the cell, half of it at each 4-neighbor on the grid, and sums to one", () => {
   const table = smoothedTargets(0.5);
