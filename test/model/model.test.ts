@@ -139,7 +139,7 @@ describe("a model is refused with exit code 69", () => {
     {
       why: "one byte of the weights changed",
       spoil: flipByte,
-      says: /model\.safetensors: expected sha256 7f922bf96759 \(53854 bytes\) but received [0-9a-f]{12} \(53854 bytes\)/,
+      says: /model\.safetensors: expected sha256 4c329f008f1c \(53854 bytes\) but received [0-9a-f]{12} \(53854 bytes\)/,
       hint: /Fetch it again/,
     },
     {

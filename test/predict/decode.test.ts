@@ -61,7 +61,7 @@ describe.each([
     engineName: "onnxruntime",
     open: () => openOnnxEngine(model, { device: "cpu" }),
     every: 1,
-    maxSteps: MAX_STEPS,
+    maxSteps: 16,
     numRuns: 8,
     copies: 6,
   },
@@ -69,7 +69,7 @@ describe.each([
     // Plain JavaScript: slow, so few crops and short polygons.
     engineName: "TensorFlow.js",
     every: 7,
-    maxSteps: 10,
+    maxSteps: 6,
     numRuns: 1,
     copies: 3,
     open: async () => {
