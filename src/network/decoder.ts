@@ -125,18 +125,18 @@ function listLightDecoder(list: WeightList, layers: LayerOptions, options: Light
 }
 
 /** The paper's form: a one-hot grid. [785, 1, 28, 28]; the end-of-sequence row is all zeros. */
-export function oneHotTable(): VertexTable {
+export const oneHotTable = madeOnce(() => {
   const values = new Float32Array(CLASS_COUNT * CELL_COUNT);
   for (let cell = 0; cell < CELL_COUNT; cell++) values[cell * CELL_COUNT + cell] = 1;
   return { name: "vertex.one_hot", channels: 1, values };
-}
+});
 
 /**
  * One-hot grid and two planes of relative coordinates, (col - col of v) / 14 and (row - row of v) / 14. [785, 3, 28,
  * 28]; the end-of-sequence row is all zeros. Not in the paper: from these planes every 3 x 3 convolution knows where
  * the last vertex is. A one-hot cell spreads by one cell per step.
  */
-export function relativeTable(): VertexTable {
+export const relativeTable = madeOnce(() => {
   const values = new Float32Array(CLASS_COUNT * 3 * CELL_COUNT);
   for (let cell = 0; cell < CELL_COUNT; cell++) {
     const start = cell * 3 * CELL_COUNT;
@@ -148,4 +148,10 @@ export function relativeTable(): VertexTable {
     }
   }
   return { name: "vertex.relative", channels: 3, values };
+});
+
+/** A table is two million numbers that no network changes: all networks of a process share it. */
+function madeOnce(make: () => VertexTable): () => VertexTable {
+  let table: VertexTable | undefined;
+  return () => (table ??= make());
 }
