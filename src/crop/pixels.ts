@@ -28,12 +28,14 @@ const ROW = CROP_SIZE * CHANNELS;
 /** Exchanges left and right. @param crops one or more, [any, 224, 224, 3] */
 export function flipPixels(crops: Uint8Array): void {
   for (let start = 0; start < crops.length; start += ROW) {
-    for (let a = start, b = start + ROW - CHANNELS; a < b; a += CHANNELS, b -= CHANNELS) {
-      for (let channel = 0; channel < CHANNELS; channel++) {
-        const kept = crops[a + channel]!;
-        crops[a + channel] = crops[b + channel]!;
-        crops[b + channel] = kept;
-      }
+    for (let a = start, b = start + ROW - 3; a < b; a += 3, b -= 3) {
+      const [red, green, blue] = [crops[a]!, crops[a + 1]!, crops[a + 2]!];
+      crops[a] = crops[b]!;
+      crops[a + 1] = crops[b + 1]!;
+      crops[a + 2] = crops[b + 2]!;
+      crops[b] = red;
+      crops[b + 1] = green;
+      crops[b + 2] = blue;
     }
   }
 }

@@ -70,12 +70,12 @@ function enlargeSquare(square: Uint8Array, side: number, size: number): Uint8Arr
   const width = size * CHANNELS;
   const widened = (y: number, row: Float64Array): void => {
     for (let x = 0, at = 0; x < size; x++) {
-      const left = (y * side + before[x]!) * CHANNELS;
-      const right = (y * side + after[x]!) * CHANNELS;
+      const left = (y * side + before[x]!) * 3;
+      const right = (y * side + after[x]!) * 3;
       const u = weight[x]!;
-      for (let channel = 0; channel < CHANNELS; channel++) {
-        row[at++] = square[left + channel]! * (1 - u) + square[right + channel]! * u;
-      }
+      row[at++] = square[left]! * (1 - u) + square[right]! * u;
+      row[at++] = square[left + 1]! * (1 - u) + square[right + 1]! * u;
+      row[at++] = square[left + 2]! * (1 - u) + square[right + 2]! * u;
     }
   };
   // Each source row is widened once, for the output rows on both its sides.

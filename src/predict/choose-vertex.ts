@@ -40,20 +40,26 @@ const masses = new Float64Array(CLASS_COUNT);
 const across = new Float64Array(CELL_COUNT);
 const scores = new Float32Array(CLASS_COUNT);
 
-/** Scores of the masses, [785]; their common factor is arbitrary. */
+/**
+ * Scores of the masses, [785]; their common factor is arbitrary. The edges of the grid stand outside the loops, which
+ * then have no condition in them.
+ */
 function vertexScores(): Float32Array {
-  for (let rowStart = 0; rowStart < CELL_COUNT; rowStart += GRID_SIZE) {
-    for (let at = rowStart; at < rowStart + GRID_SIZE; at++) {
-      const left = at > rowStart ? masses[at - 1]! : 0;
-      const right = at < rowStart + GRID_SIZE - 1 ? masses[at + 1]! : 0;
-      across[at] = masses[at]! + NEIGHBOR_WEIGHT * (left + right);
+  const [side, cells, weight, scale] = [GRID_SIZE, CELL_COUNT, NEIGHBOR_WEIGHT, SCORE_SCALE];
+  for (let first = 0; first < cells; first += side) {
+    const last = first + side - 1;
+    across[first] = masses[first]! + weight * masses[first + 1]!;
+    for (let at = first + 1; at < last; at++) {
+      across[at] = masses[at]! + weight * (masses[at - 1]! + masses[at + 1]!);
     }
+    across[last] = masses[last]! + weight * masses[last - 1]!;
   }
-  for (let at = 0; at < CELL_COUNT; at++) {
-    const above = at >= GRID_SIZE ? across[at - GRID_SIZE]! : 0;
-    const below = at < CELL_COUNT - GRID_SIZE ? across[at + GRID_SIZE]! : 0;
-    scores[at] = SCORE_SCALE * (across[at]! + NEIGHBOR_WEIGHT * (above + below));
+  const lastRow = cells - side;
+  for (let at = 0; at < side; at++) scores[at] = scale * (across[at]! + weight * across[at + side]!);
+  for (let at = side; at < lastRow; at++) {
+    scores[at] = scale * (across[at]! + weight * (across[at - side]! + across[at + side]!));
   }
+  for (let at = lastRow; at < cells; at++) scores[at] = scale * (across[at]! + weight * across[at - side]!);
   scores[EOS] = masses[EOS]!;
   return scores;
 }
@@ -65,10 +71,10 @@ export function chosenClass(logits: Float32Array, row: number, index: number): C
 
 /** Probabilities of one row, up to a common factor, into `masses`. @returns their sum */
 function fillMasses(logits: Float32Array, row: number): number {
-  const start = row * CLASS_COUNT;
-  const largest = logits[start + indexOfLargest(logits, start, CLASS_COUNT)]!;
+  const [start, count] = [row * CLASS_COUNT, CLASS_COUNT];
+  const largest = logits[start + indexOfLargest(logits, start, count)]!;
   let all = 0;
-  for (let at = 0; at < CLASS_COUNT; at++) all += masses[at] = Math.exp(logits[start + at]! - largest);
+  for (let at = 0; at < count; at++) all += masses[at] = Math.exp(logits[start + at]! - largest);
   return all;
 }
 
@@ -95,9 +101,9 @@ function withinOneCell(index: number): number[] {
  * Offset from `start` of the largest of `length` values; the first wins a tie. A value that is not a number never wins.
  */
 export function indexOfLargest(values: Float32Array, start: number, length: number): number {
-  let best = 0;
-  for (let at = 1; at < length; at++) if (values[start + at]! > values[start + best]!) best = at;
-  return best;
+  let best = start;
+  for (let at = start + 1; at < start + length; at++) if (values[at]! > values[best]!) best = at;
+  return best - start;
 }
 
 /**
