@@ -96,7 +96,7 @@ describe("COCO", () => {
       },
       model: { name: "tiny-random", hash: summary.modelHash },
       engine: { name: "onnxruntime", device: "cpu" },
-      options: { batchSize: 2, context: 0.15, limit: 5, simplify: 1.5, maxSteps: 20, existing: "predict" },
+      options: { batchSize: 2, context: 0.15, limit: 5, simplify: 1.5, maxSteps: 12, existing: "predict" },
     });
     expect(await readJson(out, "summary.json")).toEqual(summary);
     const { secondsPerStage } = summary;

@@ -68,7 +68,7 @@ const DEFAULTS: Omit<AnnotateOptions, "out"> = {
   device: "cpu",
   threads: 1,
   batchSize: 16,
-  maxSteps: 20,
+  maxSteps: 12,
   candidates: 3,
   minScore: 0,
   simplify: 0,
