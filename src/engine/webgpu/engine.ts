@@ -33,6 +33,8 @@ export interface KernelOptions extends Partial<SlotOptions> {
   readonly encodedAtOnce?: number;
   /** Bytes on the device at most. */
   readonly memoryBound?: number;
+  /** A device of the caller's, which stays open when the engine is disposed. One of its own when absent. */
+  readonly gpu?: Gpu;
   /** Columns that a thread of a convolution computes. */
   readonly tile?: number;
 }
@@ -105,7 +107,8 @@ export interface KernelEngine extends Engine {
 
 /** @throws E_UNAVAILABLE without the package, an adapter or what the kernels need of it */
 export async function openKernels(model: KernelModel, options: KernelOptions = {}): Promise<KernelEngine> {
-  const gpu = await Gpu.open(options);
+  const gpu = options.gpu ?? (await Gpu.open(options));
+  const isOwn = options.gpu === undefined;
   try {
     const [encoder, step, choose] = await Promise.all([
       Program.compile(gpu, model.encoder, model.weights, options.tile),
@@ -133,12 +136,13 @@ export async function openKernels(model: KernelModel, options: KernelOptions = {
       dispatches: { encoder: encoder.dispatches, step: step.dispatches },
       encode: (pixels, count) => encode(shared, pixels, count),
       dispose() {
-        gpu.close();
+        if (isOwn) gpu.close();
+        else for (const part of [encoder, step, slots]) part?.dispose();
         return Promise.resolve();
       },
     };
   } catch (error) {
-    gpu.close();
+    if (isOwn) gpu.close();
     throw error;
   }
 }

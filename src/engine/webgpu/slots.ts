@@ -59,6 +59,7 @@ export class Slots {
   /** Bytes from one step's choices to the next one's; bindings start at multiples of 256. */
   private readonly stride: number;
   private readonly steps: readonly Bound[];
+  private readonly buffers: readonly GPUBuffer[];
 
   constructor(
     private readonly gpu: Gpu,
@@ -91,6 +92,9 @@ export class Slots {
       for (const name of STATE) bindings[`next_${name}`] = { buffer: after[name] };
       return step.bind(rows, bindings, workspace);
     };
+    this.buffers = [this.hoisted, this.choices, logits, ...workspace].concat(
+      [this.vertices, ...this.states].flatMap((named): GPUBuffer[] => Object.values(named)),
+    );
     const turns = [bindStep(0), bindStep(1)];
     this.steps = Array.from({ length: stepsAtOnce }, (_, at): readonly Bound[] => [
       turns[at % 2]!,
@@ -212,6 +216,11 @@ export class Slots {
     this.tasks[slot] = undefined;
     if (index !== EOS) this.write("previous", slot, ENDED);
     task.done();
+  }
+
+  /** Nothing is under way. */
+  dispose(): void {
+    this.gpu.free(this.buffers);
   }
 
   /** Bytes that this keeps on the device. */

@@ -1,5 +1,8 @@
-/** Pieces of WGSL that several kernels are written with. */
+/** Pieces of WGSL that several kernels are written with, and how weights lie for them. */
 import type { PlanNode } from "./record.js";
+
+/** Of a vector. */
+export const LANES = 4;
 
 /** Of a value at (b, c, y, x) in its buffer. */
 export function indexOf({ shape: [channels, height, width] }: PlanNode): string {
@@ -19,4 +22,30 @@ export function float(value: number): string {
 
 export function range(count: number): number[] {
   return Array.from({ length: count }, (_, at) => at);
+}
+
+/**
+ * OIHW -> [group][input][tap][lane]. A group is four channels, or the parts of one: lane p of group c is then channel
+ * p * C + c. Lanes beyond the last channel are zero.
+ */
+export function packKernels(
+  weights: Float32Array,
+  {
+    channels,
+    inputs,
+    taps,
+    parts,
+  }: { readonly channels: number; readonly inputs: number; readonly taps: number; readonly parts: number },
+): Float32Array {
+  const each = channels / parts;
+  const groups = parts > 1 ? each : Math.ceil(channels / LANES);
+  const packed = new Float32Array(groups * inputs * taps * LANES);
+  for (let channel = 0; channel < channels; channel++) {
+    const [group, lane] =
+      parts > 1 ? [channel % each, Math.floor(channel / each)] : [Math.floor(channel / LANES), channel % LANES];
+    for (let at = 0; at < inputs * taps; at++) {
+      packed[(group * inputs * taps + at) * LANES + lane] = weights[channel * inputs * taps + at]!;
+    }
+  }
+  return packed;
 }

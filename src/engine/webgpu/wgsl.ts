@@ -9,7 +9,7 @@ import type { Kernel } from "./plan.js";
 import { ENDED } from "./plan.js";
 import type { PlanNode } from "./record.js";
 import { elements } from "./record.js";
-import { elementOf, float, indexOf, range } from "./wgsl-text.js";
+import { LANES, elementOf, float, indexOf, packKernels, range } from "./wgsl-text.js";
 
 export interface Shader {
   readonly code: string;
@@ -25,7 +25,6 @@ export interface Shader {
 
 /** Columns a thread of a convolution computes, unless a trial on the device says otherwise (bench/card.mjs). */
 export const TILE = 4;
-const LANES = 4;
 const THREADS = 64;
 /** Rows of the batch that share one reading of a dense layer's weights. */
 const DENSE_ROWS = 8;
@@ -46,6 +45,8 @@ class ShaderText {
   private readonly offsets = new Map<string, number>();
   /** By name. */
   private readonly functions = new Map<string, string>();
+  /** In the order of use: kernels that do the same have the same text, which a device compiles once. */
+  private readonly numbers = new Map<PlanNode, number>();
   private readonly buffers: readonly PlanNode[];
 
   constructor(
@@ -248,7 +249,14 @@ var<workgroup> live: u32;
 
   /** Name of the function that computes a root. */
   private computed(root: PlanNode): string {
-    return root === this.kernel.heavy ? this.call(root) : this.declare(`compute${root.id}`, () => this.body(root));
+    return root === this.kernel.heavy
+      ? this.call(root)
+      : this.declare(`compute${this.number(root)}`, () => this.body(root));
+  }
+
+  private number(node: PlanNode): number {
+    if (!this.numbers.has(node)) this.numbers.set(node, this.numbers.size);
+    return this.numbers.get(node)!;
   }
 
   private declare(name: string, body: () => string): string {
@@ -261,7 +269,7 @@ var<workgroup> live: u32;
 
   /** Name of the function that gives a node's value. */
   private call(node: PlanNode): string {
-    return this.declare(`v${node.id}`, () => {
+    return this.declare(`v${this.number(node)}`, () => {
       const { heavy, parts, roots, reads } = this.kernel;
       if (node === heavy) return `return ${parts === 1 ? "acc.x" : `acc[c / ${node.shape[0] / parts}u]`};`;
       if (roots.includes(node)) return `return root${roots.indexOf(node)};`;
@@ -371,30 +379,4 @@ var<workgroup> live: u32;
     this.constantCount += values.length;
     return start;
   }
-}
-
-/**
- * OIHW -> [group][input][tap][lane]. A group is four channels, or the parts of one: lane p of group c is then channel
- * p * C + c. Lanes beyond the last channel are zero.
- */
-export function packKernels(
-  weights: Float32Array,
-  {
-    channels,
-    inputs,
-    taps,
-    parts,
-  }: { readonly channels: number; readonly inputs: number; readonly taps: number; readonly parts: number },
-): Float32Array {
-  const each = channels / parts;
-  const groups = parts > 1 ? each : Math.ceil(channels / LANES);
-  const packed = new Float32Array(groups * inputs * taps * LANES);
-  for (let channel = 0; channel < channels; channel++) {
-    const [group, lane] =
-      parts > 1 ? [channel % each, Math.floor(channel / each)] : [Math.floor(channel / LANES), channel % LANES];
-    for (let at = 0; at < inputs * taps; at++) {
-      packed[(group * inputs * taps + at) * LANES + lane] = weights[channel * inputs * taps + at]!;
-    }
-  }
-  return packed;
 }
