@@ -162,7 +162,8 @@ export function iouAfterCorrections(clicks: ClickReport, methods: readonly Metho
 export function iouHistogram(report: EvaluationReport): Chart {
   return {
     title: "IoU of the instances",
-    words: "How many instances reach which IoU, in steps of 0.05; failed ones are in the first bar.",
+    words:
+      "How many instances reach which IoU, in steps of 0.05, named by their lower ends; failed ones are in the first bar.",
     svg: histogram(report.histograms.iou, { name: "IoU", label: (low) => low.toFixed(2) }, 3),
   };
 }
