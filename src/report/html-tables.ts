@@ -232,7 +232,7 @@ export function thresholdTable(clicks: ClickReport, methods: readonly MethodRepo
   return table(
     "Annotator in the loop, all classes (the paper's Table 4)",
     [
-      { head: thresholdHead(clicks) },
+      { head: thresholdHead(clicks), isText: true },
       { head: "Clicks per instance" },
       { head: "Clicks, mean of classes" },
       { head: "IoU, instances" },
@@ -258,7 +258,7 @@ export function oneClassTable(clicks: ClickReport, methods: readonly MethodRepor
       isPublished ? html`(the paper's Tables 5 and 6 are of cars)` : "",
     ],
     [
-      { head: thresholdHead(clicks) },
+      { head: thresholdHead(clicks), isText: true },
       { head: "Clicks" },
       { head: "IoU" },
       { head: "Speed-up" },
@@ -321,7 +321,7 @@ function publishedCells(
     (match === "area" || match === "worst") && threshold !== null
       ? undefined
       : published.rows.find((candidate) => candidate.threshold === threshold);
-  return [oneDecimal(row?.clicks), row === undefined ? NOTHING : ratio(row.iou / 100)];
+  return [threshold === null ? "0" : oneDecimal(row?.clicks), row === undefined ? NOTHING : ratio(row.iou / 100)];
 }
 
 /** Simulated annotators, and people where a review was given. */

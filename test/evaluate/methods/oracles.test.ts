@@ -15,7 +15,7 @@ test("each oracle has its share, by size and by the truth's vertices, and no row
   const { report, names } = await evaluateFiles(BOXES, BOXES, {
     images: IMAGES,
     oracles: ["first", "steps", "teacher", "map", "grid"],
-    only: (ordinal) => ordinal < 1,
+    only: (ordinal) => ordinal === 2,
   });
   expect(checkReport(report)).toBeUndefined();
   expect(names).toEqual(["polyrnn", "oracle-first", "oracle-steps", "oracle-teacher", "oracle-map", "grid-ceiling"]);
