@@ -50,7 +50,7 @@ caption { text-align: left; padding: 0.3rem 0; }
 caption span { position: sticky; left: 0; display: inline-block; max-width: min(60rem, calc(100vw - 1.5rem)); }
 th, td { padding: 0.3rem 0.7rem; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: normal; }
 .number { text-align: right; }
-.text { text-align: left; overflow-wrap: anywhere; min-width: 6.5rem; max-width: 14rem; }
+.text { text-align: left; overflow-wrap: anywhere; min-width: 8rem; max-width: 14rem; }
 td.text:last-child, thead th.text:not(:first-child):last-child { min-width: 15rem; max-width: 34rem; }
 thead th { font-weight: 600; background: var(--panel); }
 tbody th { font-weight: 400; }

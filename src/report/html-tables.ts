@@ -54,7 +54,7 @@ export function classTable(report: EvaluationReport): Markup {
     report.inputs.published === true &&
     (report.methods[0]?.perClass.some(({ name }) => classes.includes(name.toLowerCase())) ?? false);
   const published = rows.map(({ method, perClass, mean }): PublishedRow => ({
-    name: `Published on Cityscapes: ${method}`,
+    name: method,
     valueOf: (name) => {
       const value = perClass[classes.indexOf(name.toLowerCase())];
       return value === undefined ? NOTHING : ratio(value / 100);
@@ -87,6 +87,7 @@ export function sourceTable(report: EvaluationReport): Markup {
 }
 
 interface PublishedRow {
+  /** Of the method in the paper. */
   readonly name: string;
   /** By the group's name. */
   readonly valueOf: (group: string) => Fragment;
@@ -133,7 +134,7 @@ function wideTable({ methods, gridCeiling }: EvaluationReport, { caption, groups
         ...(means === undefined ? [] : [ratio(method.classMean.mean)]),
       ]),
       ...(means?.published ?? []).map(({ name, valueOf, mean }) => [
-        name,
+        `Published on Cityscapes: ${name}`,
         "",
         ...groups.map((group) => valueOf(group.name)),
         mean,
@@ -148,10 +149,10 @@ function tallTable({ methods }: EvaluationReport, { caption, head, groupsOf, mea
     { head, isText: true },
     { head: "Instances" },
     ...methods.map(({ name }) => ({ head: shownText(name) })),
-    ...published.map(({ name }) => ({ head: name })),
+    ...published.map(({ name }) => ({ head: `${name}, published` })),
   ];
   return table(
-    caption,
+    published.length === 0 ? caption : `${caption}; what is published was measured on Cityscapes, on other images`,
     columns,
     groupsOf(methods[0]!).map((group) => [
       shownText(group.name),

@@ -74,6 +74,7 @@ ${isPublished ? publishedMethods() : ""}
 ${sizeTable(report)}
 ${sourceTable(report)}
 <h2>What was counted, and what was not</h2>
+${counts.failures.length + counts.exclusions.length === 0 ? ALL_COUNTED : ""}
 ${reasonTable("Instances without a usable prediction, counted as IoU 0", counts.failures)}
 ${reasonTable("Annotations and predictions that take no part in any mean", counts.exclusions)}
 ${reasonTable("Evaluated, but worth a look", counts.remarks)}
@@ -86,6 +87,8 @@ ${inputList(report)}`,
 const CEILING_NOTE =
   "grid-ceiling is the truth itself through the centers of the 28 × 28 grid. Masks and vertices that are placed " +
   "within their cells are not bound to those centers and can lie above it.";
+
+const ALL_COUNTED = html`<p>Every annotation and every prediction took part.</p>`;
 
 function publishedSince(): Markup {
   const scores = PUBLISHED_LATER.rows.map(({ method, iou }) => `${method} ${ratio(iou / 100)}`).join(", ");
