@@ -84,7 +84,11 @@ function labeledLine(points: readonly LabeledPoint[], { name, color, type, posit
     labelLayout: { hideOverlap: true },
     data: points.map(({ value, label }) => ({
       value,
-      label: { show: true, formatter: label, position, color: "currentColor", fontSize: 11 },
+      label: {
+        ...{ show: true, formatter: label, color: "currentColor", fontSize: 11 },
+        // At the axis the name begins at the point, on the other side: it would cover the axis' numbers.
+        ...(value[0] === 0 ? { position: position === "top" ? "bottom" : "top", align: "left" } : { position }),
+      },
     })),
   };
 }
