@@ -16,7 +16,7 @@ import { createRandom } from "../dist/random.js";
 
 const [boxes, images, size = "40"] = process.argv.slice(2);
 const SMALLEST_AREA = 1024;
-const GRID = { reach: [2, 3, 4, 6], colorReach: [15, 25], weight: [0.5, 1, 1.5] };
+const GRID = { reach: [3, 4, 6, 9], colorReach: [10, 15, 20, 30], weight: [0.5, 1, 1.5, 2] };
 const ITERATIONS = 5;
 
 const random = createRandom(1).fork("fit-crf");

@@ -6,24 +6,18 @@
  * Bare onnxruntime runs twice, on as many threads: one batch after the other with all threads inside each operation,
  * and as annotate does it, a batch per thread.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DEFAULT_CANDIDATES, MAX_STEPS } from "../dist/predict/options.js";
 import { predictBatch } from "../dist/predict/predict.js";
-import { createRandom } from "../dist/random.js";
 import { openEngine } from "../dist/engine/devices.js";
-import { importVgg16, writeModelFolder } from "../dist/model/import-vgg16.js";
 import { loadModel } from "../dist/model/model.js";
-import { serializeSafetensors } from "../dist/model/safetensors.js";
-import { VGG16_BLOCKS } from "../dist/network/vgg16.js";
 import { timeBare, timeBareThreads } from "./bare.mjs";
 import { interleaved, limitRow, median, ratio, ratioRow, seconds, timed } from "./harness.mjs";
 import { annotateInProcess, readAllCrops, recordCalls, writeBoxes } from "./inputs.mjs";
 
 const BOXES_PER_IMAGE = 6;
-/** Random weights never say end-of-sequence; they stop at about the length that trained ones draw. */
-const VGG16_STEPS = 15;
 const STAGES = ["decode", "crop", "encode", "steps", "write"];
 
 export async function* measure({ quick }) {
@@ -38,13 +32,12 @@ export async function* measure({ quick }) {
       wanted: 0.85,
       rateWanted: 25,
     });
-    const vgg16 = await makeVgg16(folder);
     yield await measureModel(folder, {
       name: "vgg16",
-      model: vgg16,
+      model: "vgg16",
       instances: quick ? 6 : 48,
       rounds: quick ? 1 : 3,
-      maxSteps: VGG16_STEPS,
+      maxSteps: MAX_STEPS,
       wanted: 0.95,
     });
   } finally {
@@ -151,31 +144,4 @@ async function recordBatches(model, boxes, batchSize, maxSteps) {
   }
   await engine.dispose();
   return batches;
-}
-
-/** The paper's network with random trunks, by way of the import of torchvision's names. @returns the model's folder */
-async function makeVgg16(folder) {
-  const random = createRandom("vgg16");
-  const tensors = new Map();
-  let index = 0;
-  let inputs = 3;
-  for (const { convolutions, channels } of VGG16_BLOCKS) {
-    for (let layer = 0; layer < convolutions; layer++) {
-      const deviation = Math.sqrt(2 / (9 * inputs));
-      tensors.set(`features.${index}.weight`, {
-        shape: [channels, inputs, 3, 3],
-        values: new Float32Array(channels * inputs * 9).map(() => random.normal() * deviation),
-      });
-      tensors.set(`features.${index}.bias`, { shape: [channels], values: new Float32Array(channels) });
-      inputs = channels;
-      index += 2; // a ReLU follows
-    }
-    index++; // pooling
-  }
-  const file = join(folder, "torchvision.safetensors");
-  writeFileSync(file, serializeSafetensors(tensors, { dtype: "F32" }));
-  const out = join(folder, "vgg16");
-  mkdirSync(out);
-  await writeModelFolder(out, await importVgg16(file, { name: "vgg16-random", peepholes: false, seed: 1 }));
-  return out;
 }

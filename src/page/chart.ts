@@ -6,11 +6,12 @@ import { BarChart, LineChart, ScatterChart } from "echarts/charts";
 import { GridComponent, LegendComponent, MarkLineComponent } from "echarts/components";
 import type { EChartsCoreOption } from "echarts/core";
 import { init, use } from "echarts/core";
+import { LabelLayout } from "echarts/features";
 import { SVGRenderer } from "echarts/renderers";
 import type { Markup } from "./markup.js";
 import { html, trusted } from "./markup.js";
 
-use([BarChart, LineChart, ScatterChart, GridComponent, LegendComponent, MarkLineComponent, SVGRenderer]);
+use([BarChart, LineChart, ScatterChart, GridComponent, LabelLayout, LegendComponent, MarkLineComponent, SVGRenderer]);
 
 export const BLUE = "#0072b2";
 export const ORANGE = "#d55e00";
@@ -23,6 +24,10 @@ const WIDTH = 420;
 const HEIGHT = 300;
 /** Height of a line of the legend. */
 const LEGEND_LINE = 20;
+/** Between the names of a legend: text is wider in some fonts than ECharts takes it to be. */
+const LEGEND_GAP = 24;
+/** Width left for the names of lines at their ends. */
+const END_NAMES = 96;
 
 export interface Chart {
   readonly title: string;
@@ -46,6 +51,8 @@ export interface Legend {
   readonly words?: (name: string) => string;
   /** Lines of text to leave room for; 1 by default. */
   readonly lines?: number;
+  /** Leaves room right of the chart for the names of lines at their ends. */
+  readonly atEnds?: boolean;
 }
 
 /** @param series in ECharts' format; those named in the legend are shown there */
@@ -53,7 +60,7 @@ export function drawChart(
   x: Axis,
   y: Axis,
   series: readonly object[],
-  { names, words, lines = 1 }: Legend = { names: [] },
+  { names, words, lines = 1, atEnds = false }: Legend = { names: [] },
 ): Markup {
   const chart = init(null, null, {
     renderer: "svg",
@@ -64,12 +71,18 @@ export function drawChart(
   const option: EChartsCoreOption = {
     animation: false,
     textStyle: { color: "currentColor", fontFamily: "inherit" },
-    grid: { left: 58, right: 16, top: names.length > 0 ? 14 + lines * LEGEND_LINE : 14, bottom: 48 },
+    grid: {
+      left: 58,
+      right: atEnds ? END_NAMES : 16,
+      top: names.length > 0 ? 14 + lines * LEGEND_LINE : 14,
+      bottom: 48,
+    },
     ...(names.length > 0
       ? {
           legend: {
             data: names,
             top: 0,
+            itemGap: LEGEND_GAP,
             textStyle: { color: "currentColor" },
             formatter: (name: string) => measurable(words?.(name) ?? name),
           },
@@ -86,7 +99,7 @@ export function drawChart(
 }
 
 /** zrender caches text widths in a plain object: the text "__proto__" would change every object of this process. */
-function measurable(text: string): string {
+export function measurable(text: string): string {
   return text in Object.prototype ? `"${text}"` : text;
 }
 

@@ -50,15 +50,15 @@ caption { text-align: left; padding: 0.3rem 0; }
 caption span { position: sticky; left: 0; display: inline-block; max-width: min(60rem, calc(100vw - 1.5rem)); }
 th, td { padding: 0.3rem 0.7rem; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: normal; }
 .number { text-align: right; }
-.text { text-align: left; overflow-wrap: anywhere; min-width: 6.5rem; max-width: 14rem; }
-td.text, thead th.text:not(:first-child) { min-width: 15rem; max-width: 26rem; }
+.text { text-align: left; overflow-wrap: anywhere; min-width: 8rem; max-width: 14rem; }
+td.text:last-child, thead th.text:not(:first-child):last-child { min-width: 15rem; max-width: 34rem; }
 thead th { font-weight: 600; background: var(--panel); }
 tbody th { font-weight: 400; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 380px), 1fr)); gap: 1rem; }
 .charts figure { margin: 0; background: var(--panel); border-radius: 0.5rem; padding: 0.8rem; }
 .charts svg { width: 100%; height: auto; max-width: 560px; display: block; margin: 0 auto; }
 .charts h3 { margin: 0 0 0.4rem; }
-.examples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 190px), 1fr)); gap: 0.8rem; }
+.examples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 160px), 1fr)); gap: 0.8rem; }
 .examples figure { margin: 0; min-width: 0; }
 .examples svg { width: 100%; height: auto; background: #444; border-radius: 0.4rem; display: block; }
 .examples figcaption { font-size: 0.85rem; }

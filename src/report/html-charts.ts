@@ -1,6 +1,6 @@
 /** Charts of report.html: clicks, histograms, IoU against size and against score. */
-import type { Chart, Legend } from "../page/chart.js";
-import { BLUE, drawChart, GREEN, LINE_COLORS, ORANGE } from "../page/chart.js";
+import type { Chart } from "../page/chart.js";
+import { BLUE, drawChart, GREEN, LINE_COLORS, measurable, ORANGE } from "../page/chart.js";
 import type { Markup } from "../page/markup.js";
 import { cutText } from "../page/markup.js";
 import { PUBLISHED_CLICKS } from "./published.js";
@@ -29,6 +29,7 @@ export function iouAgainstClicks(clicks: ClickReport, methods: readonly MethodRe
       label: threshold === null ? "automatic" : `T=${threshold}`,
     }))
     .sort((a, b) => a.value[0]! - b.value[0]!);
+  const last = Math.ceil(1.06 * Math.max(1, ...[...points, ...published].map(({ value }) => value[0] ?? 0)));
   return {
     title: "What corrections buy",
     words:
@@ -36,7 +37,7 @@ export function iouAgainstClicks(clicks: ClickReport, methods: readonly MethodRe
       (others.length > 0 ? " Level lines are methods without an annotator." : "") +
       (isPublished ? " The dashed line is the paper's, on Cityscapes: other images, other classes." : ""),
     svg: drawChart(
-      { name: "clicks per instance", min: 0 },
+      { name: "clicks per instance", min: 0, max: last },
       {
         name: "mean IoU",
         min: floorTo(
@@ -50,9 +51,9 @@ export function iouAgainstClicks(clicks: ClickReport, methods: readonly MethodRe
         ...(isPublished
           ? [labeledLine(published, { name: PUBLISHED_LINE, color: ORANGE, type: "dashed", position: "bottom" })]
           : []),
-        ...others.map((level) => levelLine(level, Math.max(1, ...points.map(({ value }) => value[0] ?? 0)))),
+        ...others.map((level) => levelLine(level, last)),
       ],
-      legendOf(["measured here", ...(isPublished ? [PUBLISHED_LINE] : [])], others),
+      { names: isPublished ? ["measured here", PUBLISHED_LINE] : [], atEnds: others.length > 0 },
     ),
   };
 }
@@ -80,9 +81,14 @@ function labeledLine(points: readonly LabeledPoint[], { name, color, type, posit
     color,
     lineStyle: { type, width: 2 },
     itemStyle: { color },
+    labelLayout: { hideOverlap: true },
     data: points.map(({ value, label }) => ({
       value,
-      label: { show: true, formatter: label, position, color: "currentColor", fontSize: 11 },
+      label: {
+        ...{ show: true, formatter: label, color: "currentColor", fontSize: 11 },
+        // At the axis the name begins at the point, on the other side: it would cover the axis' numbers.
+        ...(value[0] === 0 ? { position: position === "top" ? "bottom" : "top", align: "left" } : { position }),
+      },
     })),
   };
 }
@@ -98,7 +104,7 @@ interface Level {
 
 /** More lines than this are told apart by nobody. */
 const MOST_LEVELS = 10;
-const LEGEND_NAMES_PER_LINE = 3;
+const LONGEST_LEVEL_NAME = 13;
 
 function levelsOf(methods: readonly MethodReport[]): Level[] {
   return methods.slice(1, 1 + MOST_LEVELS).flatMap(({ name, instanceMean: { mean } }, at) => {
@@ -107,32 +113,23 @@ function levelsOf(methods: readonly MethodReport[]): Level[] {
   });
 }
 
-function levelLine({ key, color, iou }: Level, to: number): object {
+/** Its name stands at its end: a legend of ten lines in six colors would be a riddle. */
+function levelLine({ key, name, color, iou }: Level, to: number): object {
+  const shown = measurable(cutText(name, LONGEST_LEVEL_NAME, "..."));
   return {
     name: key,
     type: "line",
     symbol: "none",
     color,
     lineStyle: { width: 1.5, type: "dotted" },
+    endLabel: { show: true, formatter: () => shown, color: "currentColor", fontSize: 11 },
+    labelLayout: { moveOverlap: "shiftY" },
     data: [
       [0, iou],
       [to, iou],
     ],
   };
 }
-
-function legendOf(own: readonly string[], levels: readonly Level[]): Legend {
-  const names = [...own, ...levels.map(({ key }) => key)];
-  if (names.length === 1) return { names: [] };
-  const shown = new Map(levels.map(({ key, name }) => [key, cutText(name, LONGEST_LEGEND_NAME, "...")]));
-  return {
-    names,
-    words: (name) => shown.get(name) ?? name,
-    lines: Math.ceil(names.length / LEGEND_NAMES_PER_LINE),
-  };
-}
-
-const LONGEST_LEGEND_NAME = 20;
 
 export function iouAfterCorrections(clicks: ClickReport, methods: readonly MethodReport[]): Chart {
   const others = levelsOf(methods);
@@ -145,7 +142,7 @@ export function iouAfterCorrections(clicks: ClickReport, methods: readonly Metho
       `Mean IoU when the annotator stops after k corrections, at T = ${clicks.curveThreshold} (the paper's Figure 5).` +
       (others.length > 0 ? " Level lines are methods without an annotator." : ""),
     svg: drawChart(
-      { name: "corrections allowed per instance", min: 0 },
+      { name: "corrections allowed per instance", min: 0, max: last },
       { name: "mean IoU", max: 1, min: floorTo(least, 0.1) },
       [
         {
@@ -154,7 +151,7 @@ export function iouAfterCorrections(clicks: ClickReport, methods: readonly Metho
         },
         ...others.map((level) => levelLine(level, last)),
       ],
-      legendOf([name], others),
+      { names: [], atEnds: others.length > 0 },
     ),
   };
 }
@@ -162,7 +159,8 @@ export function iouAfterCorrections(clicks: ClickReport, methods: readonly Metho
 export function iouHistogram(report: EvaluationReport): Chart {
   return {
     title: "IoU of the instances",
-    words: "How many instances reach which IoU, in steps of 0.05; failed ones are in the first bar.",
+    words:
+      "How many instances reach which IoU, in steps of 0.05, named by their lower ends; failed ones are in the first bar.",
     svg: histogram(report.histograms.iou, { name: "IoU", label: (low) => low.toFixed(2) }, 3),
   };
 }

@@ -54,7 +54,7 @@ export function classTable(report: EvaluationReport): Markup {
     report.inputs.published === true &&
     (report.methods[0]?.perClass.some(({ name }) => classes.includes(name.toLowerCase())) ?? false);
   const published = rows.map(({ method, perClass, mean }): PublishedRow => ({
-    name: `Published on Cityscapes: ${method}`,
+    name: method,
     valueOf: (name) => {
       const value = perClass[classes.indexOf(name.toLowerCase())];
       return value === undefined ? NOTHING : ratio(value / 100);
@@ -87,6 +87,7 @@ export function sourceTable(report: EvaluationReport): Markup {
 }
 
 interface PublishedRow {
+  /** Of the method in the paper. */
   readonly name: string;
   /** By the group's name. */
   readonly valueOf: (group: string) => Fragment;
@@ -133,7 +134,7 @@ function wideTable({ methods, gridCeiling }: EvaluationReport, { caption, groups
         ...(means === undefined ? [] : [ratio(method.classMean.mean)]),
       ]),
       ...(means?.published ?? []).map(({ name, valueOf, mean }) => [
-        name,
+        `Published on Cityscapes: ${name}`,
         "",
         ...groups.map((group) => valueOf(group.name)),
         mean,
@@ -148,10 +149,10 @@ function tallTable({ methods }: EvaluationReport, { caption, head, groupsOf, mea
     { head, isText: true },
     { head: "Instances" },
     ...methods.map(({ name }) => ({ head: shownText(name) })),
-    ...published.map(({ name }) => ({ head: name })),
+    ...published.map(({ name }) => ({ head: `${name}, published` })),
   ];
   return table(
-    caption,
+    published.length === 0 ? caption : `${caption}; what is published was measured on Cityscapes, on other images`,
     columns,
     groupsOf(methods[0]!).map((group) => [
       shownText(group.name),
@@ -232,7 +233,7 @@ export function thresholdTable(clicks: ClickReport, methods: readonly MethodRepo
   return table(
     "Annotator in the loop, all classes (the paper's Table 4)",
     [
-      { head: thresholdHead(clicks) },
+      { head: thresholdHead(clicks), isText: true },
       { head: "Clicks per instance" },
       { head: "Clicks, mean of classes" },
       { head: "IoU, instances" },
@@ -258,7 +259,7 @@ export function oneClassTable(clicks: ClickReport, methods: readonly MethodRepor
       isPublished ? html`(the paper's Tables 5 and 6 are of cars)` : "",
     ],
     [
-      { head: thresholdHead(clicks) },
+      { head: thresholdHead(clicks), isText: true },
       { head: "Clicks" },
       { head: "IoU" },
       { head: "Speed-up" },
@@ -321,7 +322,7 @@ function publishedCells(
     (match === "area" || match === "worst") && threshold !== null
       ? undefined
       : published.rows.find((candidate) => candidate.threshold === threshold);
-  return [oneDecimal(row?.clicks), row === undefined ? NOTHING : ratio(row.iou / 100)];
+  return [threshold === null ? "0" : oneDecimal(row?.clicks), row === undefined ? NOTHING : ratio(row.iou / 100)];
 }
 
 /** Simulated annotators, and people where a review was given. */

@@ -64,7 +64,7 @@ ${oracleTable(report)}
 <h2>Charts</h2>
 <div class="charts">${charts.map(chartFigure)}</div>
 <h2>Pictures</h2>
-<p>${STROKES.map(strokeKey)}</p>
+<p>${STROKES.filter(({ name }) => clicks !== undefined || name !== CORRECTED).map(strokeKey)}</p>
 ${exampleRow("Worst", examples.worst, pictures)}
 ${exampleRow("Around the median", examples.median, pictures)}
 ${exampleRow("Best", examples.best, pictures)}
@@ -74,6 +74,7 @@ ${isPublished ? publishedMethods() : ""}
 ${sizeTable(report)}
 ${sourceTable(report)}
 <h2>What was counted, and what was not</h2>
+${counts.failures.length + counts.exclusions.length === 0 ? ALL_COUNTED : ""}
 ${reasonTable("Instances without a usable prediction, counted as IoU 0", counts.failures)}
 ${reasonTable("Annotations and predictions that take no part in any mean", counts.exclusions)}
 ${reasonTable("Evaluated, but worth a look", counts.remarks)}
@@ -84,18 +85,22 @@ ${inputList(report)}`,
 }
 
 const CEILING_NOTE =
-  "grid-ceiling is the truth itself sent through the 28 × 28 grid: no network with these crops can do better.";
+  "grid-ceiling is the truth itself through the centers of the 28 × 28 grid. Masks and vertices that are placed " +
+  "within their cells are not bound to those centers and can lie above it.";
+
+const ALL_COUNTED = html`<p>Every annotation and every prediction took part.</p>`;
 
 function publishedSince(): Markup {
   const scores = PUBLISHED_LATER.rows.map(({ method, iou }) => `${method} ${ratio(iou / 100)}`).join(", ");
   return html`Published on Cityscapes since (${PUBLISHED_LATER.source}): ${scores}.`;
 }
 
+const CORRECTED = "after corrections";
 /** Strokes of the outlines in the pictures; the colors are those of page/page.ts. */
 const STROKES = [
   { name: "truth", style: "border-color:#999;border-top-style:dashed" },
   { name: "automatic", style: "border-color:#e69f00" },
-  { name: "after corrections", style: "border-color:#56b4e9" },
+  { name: CORRECTED, style: "border-color:#56b4e9" },
 ] as const;
 
 function strokeKey({ name, style }: (typeof STROKES)[number]): Markup {

@@ -40,7 +40,7 @@ const method = object(
     name: text,
     words: text,
     file: text,
-    comparedAs: { const: "mask" },
+    comparedAs: { enum: ["polygon", "mask", "polygons and masks"] },
     classMean: interval,
     instanceMean: interval,
     boundaryClassMean: interval,
@@ -54,7 +54,7 @@ const method = object(
   ["file", "comparedAs", "perSource", "seconds"],
 );
 
-const oracleName = { enum: ["first", "steps", "map", "grid"] };
+const oracleName = { enum: ["first", "steps", "teacher", "map", "grid"] };
 const bins = list(object({ low: number, high: orNull(number), count }));
 
 const example = object(

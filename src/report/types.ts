@@ -138,7 +138,7 @@ export interface MethodReport {
   /** The file for methods that come from one. */
   readonly file?: string;
   /** "mask" where a mask is compared that no polygon was made of; absent for polygons and for files. */
-  readonly comparedAs?: "mask";
+  readonly comparedAs?: ComparedAs;
   /** Mean of the class means, and mean over instances. */
   readonly classMean: Interval;
   readonly instanceMean: Interval;
@@ -237,7 +237,7 @@ export interface OracleGroup {
 }
 
 export interface OracleShare {
-  readonly oracle: "first" | "steps" | "map" | "grid";
+  readonly oracle: "first" | "steps" | "teacher" | "map" | "grid";
   /** IoU over that of the predictions, paired. */
   readonly gain: Interval;
   /** Gain as a part of the error, 1 - IoU; negative where the truth hurts; null without an error. */
@@ -371,6 +371,9 @@ export interface NocReport {
   readonly failures: number;
   readonly cap: number;
 }
+
+/** In what shape a method's results were compared; a file may hold both. */
+export type ComparedAs = "polygon" | "mask" | "polygons and masks";
 
 /** Polygons are drawn before they are filled; a mask is compared as it is, without the loss that drawing means. */
 export function comparedAs({ comparedAs, file }: MethodReport): string {

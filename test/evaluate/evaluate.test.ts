@@ -456,4 +456,5 @@ test("Cityscapes truth is evaluated by its visible parts", async () => {
   expect(report.counts.evaluated).toBe(predictions.length);
   expect(predictions.length).toBeGreaterThan(0);
   expect(report.methods[0]!.classMean.mean).toBe(1);
+  expect(report.methods[0]!.comparedAs).toBe("mask");
 });

@@ -22,6 +22,24 @@ test("an evaluation of nothing gives a page of dashes, never a 0 or NaN", () => 
   expect(page).not.toMatch(/NaN|Infinity|undefined|null/);
 });
 
+test("a method without an annotator has its name at the end of its line, whatever it is called", () => {
+  const report = sampleReport();
+  const [own, other] = report.methods;
+  const names = ["sharpmask", "__proto__"];
+  const methods = [own!, ...names.map((name) => ({ ...other!, name }))];
+  const page = renderReportHtml({ ...report, methods }, new Map());
+  for (const name of ["sharpmask", "&quot;__proto__&quot;"]) {
+    expect(page.match(new RegExp(`<text [^>]*>${name}</text>`, "g")), name).toHaveLength(2);
+  }
+  expect(Object.keys(Object.prototype)).toEqual([]);
+});
+
+test("outlines after corrections have a key only where clicks were simulated", () => {
+  const { clicks, ...report } = sampleReport();
+  expect(renderReportHtml({ ...report, clicks: clicks! }, new Map())).toContain("</span>after corrections");
+  expect(renderReportHtml(report, new Map())).not.toContain("</span>after corrections");
+});
+
 describe.skipIf(!HAS_CHROMIUM)("the report page", () => {
   let placed: PageInBrowser;
   let round: PageInBrowser;

@@ -47,7 +47,7 @@ test("an evaluation becomes report.json, report.md and report.html; the JSON fit
   expect(json).toEqual(evaluation.report);
   expect(readFileSync(join(folder.path, "report.html"), "utf8")).toContain("<!doctype html>");
   const markdown = readFileSync(join(folder.path, "report.md"), "utf8");
-  expect(markdown).toContain("| polyrnn | as in its file | 1.000 (–) |");
+  expect(markdown).toContain("| polyrnn | polygon | 1.000 (–) |");
   expect(markdown).toContain("COCO's rule");
 });
 

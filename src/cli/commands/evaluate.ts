@@ -76,7 +76,7 @@ const evaluateTable = {
     placeholder: "NAME",
     group: "advanced",
     default: [],
-    describe: "Gains of first,steps,map,grid: what each part of the truth would bring",
+    describe: "Gains of first,steps,teacher,map,grid: what each part of the truth would bring",
   },
   out: {
     type: "text",

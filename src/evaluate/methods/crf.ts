@@ -26,9 +26,9 @@ export interface CrfParameters {
 }
 
 /**
- * The best of a small grid on 24 random training instances (bench/fit-crf.mjs): mean IoU .858, the map alone .855. Wider
- * filters and larger weights lowered it, and so did the filter by place alone that both sources have besides: it is left
- * out.
+ * The best of a small grid on 24 random training instances (bench/fit-crf.mjs). Wider filters and larger weights were
+ * worse there, and so was the filter by place alone that both sources have besides: it is left out. On other instances
+ * these parameters gain nothing (docs/quality.md): a fit on many is missing.
  */
 export const CRF_PARAMETERS: CrfParameters = { weight: 1, reach: 4, colorReach: 20, iterations: 5 };
 

@@ -4,6 +4,7 @@ import { PolyrnnError } from "../../errors.js";
 import type { Rasterizer } from "../../geometry/iou.js";
 import { iouOfRles, rasterizeTruth } from "../../geometry/iou.js";
 import { readSegmentation } from "../../geometry/segmentation.js";
+import type { ComparedAs } from "../../report/types.js";
 import type { ImageRecord, Instance, JsonObject, Rle } from "../../types.js";
 import type { LeftOverReason } from "../reasons.js";
 import type { LeftOver, MatchBy, Matches } from "./match-predictions.js";
@@ -29,6 +30,7 @@ export class FileMethod implements Method {
   readonly file: string;
   /** Predictions that found their instance. */
   matched = 0;
+  private readonly usable = { polygons: 0, masks: 0 };
 
   constructor(
     private readonly predictions: PredictionFile,
@@ -39,12 +41,24 @@ export class FileMethod implements Method {
     this.file = predictions.path;
   }
 
+  get comparedAs(): ComparedAs | undefined {
+    const { polygons, masks } = this.usable;
+    if (polygons > 0 && masks > 0) return "polygons and masks";
+    return polygons > 0 ? "polygon" : masks > 0 ? "mask" : undefined;
+  }
+
   async masksOf(image: SubjectImage): Promise<MaskResult[]> {
     const records = await this.predictions.forImage(image.image.id);
     const matches = this.match(image, records);
     this.matched += matches.byInstance.size;
     for (const leftOver of matches.leftOver) await this.list(leftOver, image);
-    return image.instances.map((instance) => this.maskOf(instance, matches.byInstance.get(instance.ordinal), image));
+    const results = image.instances.map((instance) =>
+      this.maskOf(instance, matches.byInstance.get(instance.ordinal), image),
+    );
+    for (const result of results) {
+      if (result.kind === "mask") this.usable[result.polygon === undefined ? "masks" : "polygons"]++;
+    }
+    return results;
   }
 
   /** The same masks for an image that was seen before; lists and counts nothing. */

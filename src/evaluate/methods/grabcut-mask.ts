@@ -20,8 +20,7 @@ export async function grabCutMaskMethod(masks: LearnedMasks): Promise<Method> {
   const { cv } = await loadOpenCv();
   const words =
     `GrabCut (OpenCV) from the refined mask: certain above ${SURE_OBJECT} and below ${SURE_BACKGROUND}, ` +
-    `${ITERATIONS} iterations on the region of grabcut, the mask itself where one side has no pixels; ` +
-    "compared as a mask, no polygon";
+    `${ITERATIONS} iterations on the region of grabcut, the mask itself where one side has no pixels`;
   return masks.method({ name: "grabcut-mask", words, isTimed: true }, (seen) => {
     const { crop, image } = seen;
     const examined = examine(crop.bounds, image);

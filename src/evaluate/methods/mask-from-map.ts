@@ -14,7 +14,7 @@ import type { ImageSize } from "./read-prediction.js";
 const CUT = 0.5;
 
 /** For the report: how masks are made of maps. */
-export const MASK_WORDS = "compared as a mask: cut at one half inside the box, no polygon";
+export const MASK_WORDS = "cut at one half inside the box";
 
 /** @param logits any numbers @returns probabilities, 0..1 */
 export function probabilitiesOf(logits: Float32Array): Float32Array {

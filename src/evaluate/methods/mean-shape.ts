@@ -84,7 +84,7 @@ export async function meanShapeMethod({ dataset, settings, signal }: ShapeTruth)
     name: "mean-shape",
     words:
       `no image: mean truth mask of the category and the box's aspect ratio (else of all categories), of this data set ` +
-      `in ${FOLDS} folds of images, never of the own fold; compared as a mask, no polygon`,
+      `in ${FOLDS} folds of images, never of the own fold`,
     comparedAs: "mask",
     masksOf: ({ image, instances, width, height }) =>
       Promise.resolve(

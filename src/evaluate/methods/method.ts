@@ -1,6 +1,7 @@
 /** What a segmentation method is to the evaluation: boxes of one image in, masks out. Files, baselines, GrabCut. */
 import type { ImageLocation } from "../../dataset/dataset.js";
 import type { Id, ImageRecord, Instance, JsonObject, Polygon, Rle } from "../../types.js";
+import type { ComparedAs } from "../../report/types.js";
 import type { LeftOverReason, MaskFailure, RemarkReason } from "../reasons.js";
 
 export interface Method {
@@ -9,8 +10,8 @@ export interface Method {
   readonly words: string;
   /** The file it comes from. */
   readonly file?: string;
-  /** "mask" where no polygon is made of its masks. */
-  readonly comparedAs?: "mask";
+  /** "mask" where no polygon is made of its masks; of a file known when it was walked. Absent: polygons. */
+  readonly comparedAs?: ComparedAs | undefined;
   /** One result per instance, in their order. Masks have the image's size. */
   masksOf(image: SubjectImage): Promise<readonly MaskResult[]>;
   /** Called after the last image: lists what is left over. */

@@ -2,10 +2,12 @@
  * Where the error comes from: the network's polygons once more, each time with one part of the truth given to it. What
  * an instance gains over its prediction is the share of that part.
  *
- *     first  polygons start at vertices of the truth
- *     steps  and each answer is moved to the truth's outline before the next step sees it, and the
- *            polygon is made of the answers as they were: the error of single steps, without what follows from it
- *     map    the truth's mask takes the place of the network's where polygons are judged and vertices placed
+ *     first    polygons start at vertices of the truth
+ *     steps    and each answer is moved to the truth's outline before the next step sees it, and the
+ *              polygon is made of the answers as they were: the error of single steps, without what follows from it
+ *     teacher  strict teacher forcing, as in training: every step sees the truth's own vertices before it, and the
+ *              polygon is made of the answers; it ends with the truth's
+ *     map      the truth's mask takes the place of the network's where polygons are judged and vertices placed
  *
  * What the grid alone costs is the method `grid-ceiling`. Everything else is the rule of prediction, unchanged: an
  * engine that gives the truth where it is asked for stands in the place of the network's.
@@ -37,7 +39,7 @@ import type { MaskResult, Method, SubjectImage } from "./method.js";
 import type { ImageSize } from "./read-prediction.js";
 import { decodeSubject } from "./subject-pixels.js";
 
-export const ORACLE_NAMES = ["first", "steps", "map"] as const;
+export const ORACLE_NAMES = ["first", "steps", "teacher", "map"] as const;
 export type OracleName = (typeof ORACLE_NAMES)[number];
 
 /** As in the report. */
@@ -46,6 +48,9 @@ export const ORACLE_WORDS: Readonly<Record<OracleName, string>> = {
   steps:
     "polygons start there too, and every step sees the vertices before it on the truth's outline, " +
     "while the polygon is made of the answers as given",
+  teacher:
+    "polygons start there too, every step sees the truth's own vertices before it as in training, " +
+    "and the polygon is made of the answers, as many as the truth has vertices",
   map: "the truth's mask judges polygons and places vertices",
 };
 
@@ -129,7 +134,10 @@ export class Oracles {
     try {
       const results: MaskResult[] = [];
       for (const name of this.names) {
-        const ring = name === "steps" ? await forcedRing(one) : await predictedRing(this.engine, one, name);
+        const ring =
+          name === "steps" || name === "teacher"
+            ? await forcedRing(one, name)
+            : await predictedRing(this.engine, one, name);
         results.push(toMask(ring, size, this.rule));
       }
       return results;
@@ -226,20 +234,25 @@ function withMap({ crop, truth }: Case, isFlipped: boolean): Pick<EncodedBatch, 
   return { fineMaskLogits };
 }
 
+/** A rule that decides what the next step sees, and keeps what the network answered. */
+interface ForcedRule extends DecodingRule<ForcedRule> {
+  readonly proposed: readonly number[];
+}
+
 /** Answers this close to the outline, in cells, count as on it: neighbors do, also across corners. */
 const NEAR = 1.5;
 
 /**
- * Moves every vertex to the closest cell of the truth's outline and keeps what the network proposed. The truth's own
- * vertices would not do: an outline can be divided in many ways, and where the network puts a corner in two steps, all
- * later answers would stand in the place of another vertex.
+ * Moves every vertex to the closest cell of the truth's outline. Unlike the truth's own vertices these leave the network
+ * its way of dividing an outline: where it takes two steps around a corner, all later answers would stand in the place
+ * of another vertex.
  */
-class OnOutline implements DecodingRule<OnOutline> {
+class OnOutline implements ForcedRule {
   readonly proposed: number[] = [];
 
   constructor(private readonly outline: readonly GridCell[]) {}
 
-  decide(cells: readonly number[], proposed: number): Decision<OnOutline> {
+  decide(cells: readonly number[], proposed: number): Decision<ForcedRule> {
     if (proposed === EOS) return { taken: EOS };
     this.proposed.push(proposed);
     const from = indexToCell(proposed);
@@ -254,15 +267,33 @@ class OnOutline implements DecodingRule<OnOutline> {
   }
 }
 
+/** Strict teacher forcing: the truth's vertices in their order, whatever the network answers. */
+export class AsTaught implements ForcedRule {
+  readonly proposed: number[] = [];
+
+  /** @param vertices of the truth, cell indices, the first one first */
+  constructor(private readonly vertices: readonly number[]) {}
+
+  decide(cells: readonly number[], proposed: number): Decision<ForcedRule> {
+    const taught = this.vertices[cells.length];
+    // An answer of end-of-sequence before the truth's own names no vertex.
+    if (taught !== undefined && proposed !== EOS) this.proposed.push(proposed);
+    return { taken: taught ?? EOS };
+  }
+}
+
 /** As many polygons as prediction may draw, from vertices of the truth; the network's own map judges and places. */
-async function forcedRing(one: Case): Promise<Ring> {
+async function forcedRing(one: Case, name: "steps" | "teacher"): Promise<Ring> {
   const encoded = await one.encode(one.crop.pixels);
   const map = mapOf(encoded, 0);
   const outline = cellsAlong(one.cells);
+  const vertices = one.cells.map(cellToIndex);
   let best: { readonly cells: readonly number[]; readonly worth: number } = { cells: [], worth: -1 };
   const { firstVertexLogits } = withFirst(encoded, one, false);
   for (const first of firstVertices(firstVertexLogits, 0, DEFAULT_CANDIDATES)) {
-    const rule = new OnOutline(outline);
+    const start = vertices.indexOf(first);
+    const rule: ForcedRule =
+      name === "steps" ? new OnOutline(outline) : new AsTaught([...vertices.slice(start), ...vertices.slice(0, start)]);
     await decodeLoop(encoded.select([0]), [[rule]], { maxSteps: MAX_STEPS, firsts: [first] });
     const worth = fitOf(rule.proposed, one.crop, map).candidateScore;
     if (worth > best.worth) best = { cells: rule.proposed, worth };

@@ -95,6 +95,6 @@ test("a box beside the image and an image that is none fail, the instance beside
   );
 });
 
-test("the words of a mask method say that no polygon is compared", () => {
-  for (const { words } of methods.values()) expect(words).toMatch(/compared as a mask.*no polygon/);
+test("a mask method says that its masks are compared, without polygons", () => {
+  for (const { comparedAs } of methods.values()) expect(comparedAs).toBe("mask");
 });
