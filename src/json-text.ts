@@ -10,6 +10,7 @@
  * One text per object, and nothing for what is nested in it: a file of 64 MB of such numbers must not need gigabytes.
  */
 import { receivedOf } from "./errors.js";
+import { WrittenNumber } from "./foreign.js";
 import type { JsonObject, JsonValue } from "./types.js";
 
 const WRITTEN = Symbol("fields as written");
@@ -40,13 +41,35 @@ export function parseJsonText(text: string): JsonValue {
 /** As parseJsonText does for one object, for the objects in a list. @param text of the list, which JSON.parse has taken */
 export function keepElementTexts(list: readonly JsonValue[], text: string): void {
   if (!hasUnusualNumber(text)) return;
-  let at = text.indexOf("[") + 1;
-  for (const element of list) {
-    const start = skipSpace(text, at);
-    const end = endOfValue(text, start);
-    keepText(element, text.slice(start, end));
-    at = skipSpace(text, end) + 1;
+  const texts = elementTexts(text);
+  for (const element of list) keepText(element, texts.next().value ?? "");
+}
+
+/** @param text of a list, which JSON.parse has taken */
+function* elementTexts(text: string): Generator<string, undefined> {
+  let at = skipSpace(text, text.indexOf("[") + 1);
+  while (text.charCodeAt(at) !== CLOSE_LIST) {
+    const end = endOfValue(text, at);
+    yield text.slice(at, end);
+    at = skipSpace(text, end);
+    if (text.charCodeAt(at) === COMMA) at = skipSpace(text, at + 1);
   }
+  return undefined;
+}
+
+/**
+ * The fields of an object that parseJsonText has read, and the lists in them, with each number that JavaScript would
+ * write otherwise as a WrittenNumber.
+ */
+export function withWrittenNumbers(object: JsonObject): Map<string, unknown> {
+  return new Map(fieldTexts(object).map(([key, text]) => [key, writtenValue(object[key]!, text)]));
+}
+
+function writtenValue(value: JsonValue, text: string): unknown {
+  if (typeof value === "number") return String(value) === text ? value : new WrittenNumber(text);
+  if (!Array.isArray(value)) return value;
+  const texts = elementTexts(text);
+  return value.map((item) => writtenValue(item, texts.next().value ?? ""));
 }
 
 /**
