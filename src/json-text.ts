@@ -26,6 +26,7 @@ const QUOTE = 0x22,
   CLOSE_LIST = 0x5d,
   OPEN_OBJECT = 0x7b,
   CLOSE_OBJECT = 0x7d,
+  COLON = 0x3a,
   COMMA = 0x2c;
 
 /**
@@ -113,6 +114,42 @@ export function renamedField(object: JsonObject, key: string, name = key): JsonO
 /** As JSON.stringify, with numbers as they were read. */
 export function toJsonText(value: JsonValue): string {
   return holdsWritten(value) ? textOf(value) : JSON.stringify(value);
+}
+
+/** As JSON.stringify with two spaces a level, with numbers as they were read. */
+export function toIndentedJson(value: JsonValue): string {
+  return holdsWritten(value) ? indented(textOf(value)) : JSON.stringify(value, null, 2);
+}
+
+/** @param text JSON without white space */
+function indented(text: string): string {
+  let [out, level] = ["", 0];
+  const line = (): string => `\n${"  ".repeat(level)}`;
+  for (let i = 0; i < text.length;) {
+    const code = text.charCodeAt(i);
+    const sign = text[i]!;
+    const next = text.charCodeAt(i + 1);
+    if (code === QUOTE) {
+      const end = endOfString(text, i);
+      out += text.slice(i, end);
+      i = end;
+      continue;
+    }
+    if (code === OPEN_LIST || code === OPEN_OBJECT) {
+      const isEmpty = next === CLOSE_LIST || next === CLOSE_OBJECT;
+      if (!isEmpty) level++;
+      out += isEmpty ? text.slice(i, i + 2) : sign + line();
+      i += isEmpty ? 2 : 1;
+      continue;
+    }
+    if (code === CLOSE_LIST || code === CLOSE_OBJECT) {
+      level--;
+      out += line() + sign;
+    } else if (code === COMMA) out += sign + line();
+    else out += code === COLON ? ": " : sign;
+    i++;
+  }
+  return out;
 }
 
 /** The fields of an object, each with its value as JSON text. */
