@@ -39,8 +39,16 @@ test("a run folder stands for its annotations.json, for the predictions and for 
 test.each([
   { why: "is no JSON", text: '{"model"', received: "run.json: expected JSON but" },
   { why: "is a list", text: "[]", received: "run.json: expected an object, received a list of 0" },
-  { why: "has a context that is a text", text: '{"options":{"context":"0.2"}}', received: "expected a number options.c" },
-  { why: "has a model without a name", text: '{"model":{"name":7}}', received: "expected a text model.name, received 7" },
+  {
+    why: "has a context that is a text",
+    text: '{"options":{"context":"0.2"}}',
+    received: "expected a number options.c",
+  },
+  {
+    why: "has a model without a name",
+    text: '{"model":{"name":7}}',
+    received: "expected a text model.name, received 7",
+  },
 ])("a run folder whose run.json $why is refused; the predictions alone are not", async ({ text, received }) => {
   await evaluate();
   writeFileSync(join(folder.path, "run.json"), text);
