@@ -50,6 +50,25 @@ export function endOfString(text: string, start: number): number {
   return text.length;
 }
 
+/**
+ * A number that JavaScript would write otherwise (9007199254740993, 1.10, 1e400), in place of the double it became: for
+ * readers whose values end in a message or in a name.
+ */
+export class WrittenNumber {
+  readonly value: number;
+  /** @param value what the text stands for, where Number does not know */
+  constructor(
+    readonly text: string,
+    value = Number(text),
+  ) {
+    this.value = value;
+  }
+
+  toString(): string {
+    return this.text;
+  }
+}
+
 /** Levels of brackets that a description shows. */
 const SHOWN_LEVELS = 4;
 
@@ -71,6 +90,9 @@ export function cutText(text: string, longest: number): string {
   return `${text.slice(0, code >= 0xd800 && code < 0xdc00 ? longest - 1 : longest)}...`;
 }
 
+/** A number may have a thousand digits. */
+const LONGEST_NUMBER = 40;
+
 class Sketch {
   private written = "";
   constructor(private readonly longest: number) {}
@@ -82,6 +104,7 @@ class Sketch {
   add(value: unknown, level: number): void {
     if (typeof value === "string") this.write(quoted(value.slice(0, this.longest + 1)));
     else if (typeof value === "number" || typeof value === "boolean" || value === null) this.write(String(value));
+    else if (value instanceof WrittenNumber) this.write(withoutControls(cutText(value.text, LONGEST_NUMBER)));
     else if (Array.isArray(value)) this.addAll(value as readonly unknown[], "[]", level);
     else if (typeof value === "object") this.addAll(fieldsOf(value), "{}", level);
     else this.write(value === undefined ? "nothing" : typeof value);

@@ -10,6 +10,7 @@
  * One text per object, and nothing for what is nested in it: a file of 64 MB of such numbers must not need gigabytes.
  */
 import { receivedOf } from "./errors.js";
+import { WrittenNumber } from "./foreign.js";
 import type { JsonObject, JsonValue } from "./types.js";
 
 const WRITTEN = Symbol("fields as written");
@@ -25,6 +26,7 @@ const QUOTE = 0x22,
   CLOSE_LIST = 0x5d,
   OPEN_OBJECT = 0x7b,
   CLOSE_OBJECT = 0x7d,
+  COLON = 0x3a,
   COMMA = 0x2c;
 
 /**
@@ -40,13 +42,35 @@ export function parseJsonText(text: string): JsonValue {
 /** As parseJsonText does for one object, for the objects in a list. @param text of the list, which JSON.parse has taken */
 export function keepElementTexts(list: readonly JsonValue[], text: string): void {
   if (!hasUnusualNumber(text)) return;
-  let at = text.indexOf("[") + 1;
-  for (const element of list) {
-    const start = skipSpace(text, at);
-    const end = endOfValue(text, start);
-    keepText(element, text.slice(start, end));
-    at = skipSpace(text, end) + 1;
+  const texts = elementTexts(text);
+  for (const element of list) keepText(element, texts.next().value ?? "");
+}
+
+/** @param text of a list, which JSON.parse has taken */
+function* elementTexts(text: string): Generator<string, undefined> {
+  let at = skipSpace(text, text.indexOf("[") + 1);
+  while (text.charCodeAt(at) !== CLOSE_LIST) {
+    const end = endOfValue(text, at);
+    yield text.slice(at, end);
+    at = skipSpace(text, end);
+    if (text.charCodeAt(at) === COMMA) at = skipSpace(text, at + 1);
   }
+  return undefined;
+}
+
+/**
+ * The fields of an object that parseJsonText has read, and the lists in them, with each number that JavaScript would
+ * write otherwise as a WrittenNumber.
+ */
+export function withWrittenNumbers(object: JsonObject): Map<string, unknown> {
+  return new Map(fieldTexts(object).map(([key, text]) => [key, writtenValue(object[key]!, text)]));
+}
+
+function writtenValue(value: JsonValue, text: string): unknown {
+  if (typeof value === "number") return String(value) === text ? value : new WrittenNumber(text);
+  if (!Array.isArray(value)) return value;
+  const texts = elementTexts(text);
+  return value.map((item) => writtenValue(item, texts.next().value ?? ""));
 }
 
 /**
@@ -90,6 +114,42 @@ export function renamedField(object: JsonObject, key: string, name = key): JsonO
 /** As JSON.stringify, with numbers as they were read. */
 export function toJsonText(value: JsonValue): string {
   return holdsWritten(value) ? textOf(value) : JSON.stringify(value);
+}
+
+/** As JSON.stringify with two spaces a level, with numbers as they were read. */
+export function toIndentedJson(value: JsonValue): string {
+  return holdsWritten(value) ? indented(textOf(value)) : JSON.stringify(value, null, 2);
+}
+
+/** @param text JSON without white space */
+function indented(text: string): string {
+  let [out, level] = ["", 0];
+  const line = (): string => `\n${"  ".repeat(level)}`;
+  for (let i = 0; i < text.length;) {
+    const code = text.charCodeAt(i);
+    const sign = text[i]!;
+    const next = text.charCodeAt(i + 1);
+    if (code === QUOTE) {
+      const end = endOfString(text, i);
+      out += text.slice(i, end);
+      i = end;
+      continue;
+    }
+    if (code === OPEN_LIST || code === OPEN_OBJECT) {
+      const isEmpty = next === CLOSE_LIST || next === CLOSE_OBJECT;
+      if (!isEmpty) level++;
+      out += isEmpty ? text.slice(i, i + 2) : sign + line();
+      i += isEmpty ? 2 : 1;
+      continue;
+    }
+    if (code === CLOSE_LIST || code === CLOSE_OBJECT) {
+      level--;
+      out += line() + sign;
+    } else if (code === COMMA) out += sign + line();
+    else out += code === COLON ? ": " : sign;
+    i++;
+  }
+  return out;
 }
 
 /** The fields of an object, each with its value as JSON text. */

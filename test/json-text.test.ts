@@ -8,6 +8,7 @@ import {
   parseJsonText,
   selectFields,
   setField,
+  toIndentedJson,
   toJsonText,
 } from "../src/json-text.js";
 import type { JsonObject, JsonValue } from "../src/types.js";
@@ -53,6 +54,17 @@ test("what was read is written back to the last character", () => {
       expect(toJsonText(parseJsonText(object))).toBe(object);
     }),
     { numRuns: 2000 },
+  );
+});
+
+test("indented, the layout is that of JSON.stringify and the numbers are as they were read", () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      const text = `{"a":${JSON.stringify(value)},"b":1e400}`;
+      const expected = JSON.stringify({ a: value, b: 0 }, null, 2).replace(/0\n\}$/, "1e400\n}");
+      expect(toIndentedJson(parseJsonText(text))).toBe(expected);
+    }),
+    { numRuns: 500 },
   );
 });
 

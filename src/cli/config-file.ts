@@ -8,8 +8,10 @@ import type { CST } from "yaml";
 import type { PolyrnnError } from "../errors.js";
 import { invalidData, missingInput, reasonOf, receivedOf, usageError } from "../errors.js";
 import { whyNotJson } from "../files/recognize.js";
-import { cutText, endOfString, parseForeignJson } from "../foreign.js";
+import { cutText, endOfString, parseForeignJson, WrittenNumber } from "../foreign.js";
+import { parseJsonText, withWrittenNumbers } from "../json-text.js";
 import { nearestName } from "../nearest.js";
+import type { JsonValue } from "../types.js";
 import type { AnyOptionTable } from "./option-table.js";
 import { flagName } from "./option-table.js";
 
@@ -19,7 +21,7 @@ const MOST_BYTES = 1 << 16;
 const MOST_LEVELS = 4;
 
 export interface ConfigValue {
-  /** Unchecked. */
+  /** Unchecked. A number that JavaScript would write otherwise is a WrittenNumber. */
   readonly value: unknown;
   /** For messages: "polyrnn.yaml:3: device". */
   readonly place: string;
@@ -121,9 +123,10 @@ const JSON_HINT = 'Write a JSON object such as {"model": "mobile", "batch-size":
 
 function jsonFields(path: string, bytes: Buffer): Field[] {
   const text = bytes.toString("utf8");
-  let value: unknown;
+  let value: JsonValue;
   try {
-    value = parseForeignJson(text);
+    parseForeignJson(text); // within limits of depth
+    value = parseJsonText(text.replace(/^\ufeff/u, ""));
   } catch (error) {
     const found = whyNotJson(bytes, error, JSON_HINT);
     throw invalidData(`${path}: expected JSON but ${found.why}`, found.hint, error);
@@ -132,9 +135,9 @@ function jsonFields(path: string, bytes: Buffer): Field[] {
     const received = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
     throw invalidData(`${path}: expected a JSON object but received ${received}`, JSON_HINT);
   }
-  const found: object = value;
+  const found = withWrittenNumbers(value);
   // JSON.parse keeps the last of two equal keys in silence: all of them are looked for in the text.
-  return jsonKeys(text).map(({ key, line }) => ({ key, value: found[key as keyof typeof found], line }));
+  return jsonKeys(text).map(({ key, line }) => ({ key, value: found.get(key), line }));
 }
 
 /** Keys of the outermost object, each once for every time it is there. @param text JSON that has been parsed */
@@ -174,7 +177,12 @@ const YAML_HINT = 'Write one option per line, such as "batch-size: 8"; "polyrnn 
 type Refuse = (offset: number, received: string, cause?: unknown) => PolyrnnError;
 
 async function yamlFields(path: string, text: string): Promise<Field[]> {
-  const { Composer, isMap, isScalar, LineCounter, Parser } = await import("yaml");
+  const { Composer, isMap, isScalar, isSeq, LineCounter, Parser } = await import("yaml");
+  const written = (value: unknown, node: unknown): unknown => {
+    if (Array.isArray(value) && isSeq(node)) return value.map((item, i) => written(item, node.items[i]));
+    if (typeof value !== "number" || !isScalar(node) || node.source === undefined) return value ?? null;
+    return String(value) === node.source ? value : new WrittenNumber(node.source, value);
+  };
   const lines = new LineCounter();
   const lineAt = (offset: number): number => Math.max(1, lines.linePos(offset).line);
   const refuse: Refuse = (offset, received, cause) =>
@@ -190,7 +198,7 @@ async function yamlFields(path: string, text: string): Promise<Field[]> {
   if (!isMap(contents)) throw refuse(contents.range[0], isScalar(contents) ? "a single value" : "a list");
   return contents.items.map(({ key, value }) => {
     if (!isScalar(key)) throw refuse(key.range[0], "a key that is a list or an object");
-    return { key: String(key.value), value: (value?.toJS(document) ?? null) as unknown, line: lineAt(key.range[0]) };
+    return { key: String(key.value), value: written(value?.toJS(document), value), line: lineAt(key.range[0]) };
   });
 }
 

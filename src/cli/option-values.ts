@@ -3,7 +3,7 @@
  * (config file). Every error says which source gave the value.
  */
 import { usageError } from "../errors.js";
-import { describeValue } from "../foreign.js";
+import { describeValue, WrittenNumber } from "../foreign.js";
 import { nearestName } from "../nearest.js";
 import { secretAddress } from "../secret.js";
 import type { NumberRow, OptionRow, OptionValue } from "./option-table.js";
@@ -41,8 +41,9 @@ export function valueFromText(row: OptionRow, text: string, place: string): Opti
 }
 
 /** A value of a config file; its JSON type must fit, `"8"` is not a number. Same errors as valueFromText. */
-export function valueFromJson(row: OptionRow, value: unknown, place: string): OptionValue {
-  const received = describeValue(value, LONGEST_SHOWN);
+export function valueFromJson(row: OptionRow, given: unknown, place: string): OptionValue {
+  const received = describeValue(given, LONGEST_SHOWN);
+  const value = given instanceof WrittenNumber ? given.value : given;
   switch (row.type) {
     case "flag":
       if (typeof value === "boolean") return value;
@@ -52,7 +53,7 @@ export function valueFromJson(row: OptionRow, value: unknown, place: string): Op
     case "text":
       // A count is a number in JSON; only the other form, such as 5%, is a text.
       if (typeof value === "number" && row.placeholder?.startsWith("N|") === true)
-        return checkedText(row, received, place);
+        return checkedText(row, idText(given instanceof WrittenNumber ? given : value), place);
       if (typeof value !== "string") throw refused(row, received, place);
       return checkedText(row, value, place);
     case "address":
@@ -61,13 +62,20 @@ export function valueFromJson(row: OptionRow, value: unknown, place: string): Op
     case "list":
       if (typeof value === "string") return valueFromText(row, value, place);
       if (!Array.isArray(value)) throw refused(row, received, place);
-      return value.map((item: unknown) => {
+      return value.map((item: unknown): string => {
         // A category id is a number in most files.
-        if (typeof item === "number" && row.choices === undefined) return String(item);
+        if (row.choices === undefined && (typeof item === "number" || item instanceof WrittenNumber))
+          return checkedText(row, idText(item), place);
         if (typeof item !== "string") throw refused(row, received, place);
         return checkedText(row, item, place);
       });
   }
+}
+
+/** 1.0 and 0x10 name the ids 1 and 16; an id above 2^53 is its digits. */
+function idText(number: number | WrittenNumber): string {
+  if (typeof number === "number") return String(number);
+  return Number.isSafeInteger(number.value) ? String(number.value) : number.text;
 }
 
 /** What the row takes, in words: "a whole number from 1 to 256", "one of auto, cuda, webgpu, cpu". */

@@ -3,7 +3,6 @@ import { count } from "../count.js";
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import fastGlob from "fast-glob";
 import { invalidData, missingInput, reasonOf, receivedOf, usageError } from "../errors.js";
 import { recognize, RECOGNIZED_BYTES } from "../files/recognize.js";
 import { withoutRunOutputs } from "../files/run-layout.js";
@@ -24,6 +23,7 @@ import { findImages } from "./find-images.js";
 import { nameKey } from "./image-names.js";
 import type { ByteFile } from "./json/byte-file.js";
 import { isAbsent, openByteFile } from "./json/byte-file.js";
+import { walkFolder } from "./walk-folder.js";
 
 const LOOKED_FOR =
   "a COCO file (lists images, annotations and categories), " +
@@ -132,17 +132,9 @@ async function openReader(reader: ForeignReader, options: OpenDatasetOptions, fi
 /** Files at any depth, relative, in a fixed order, without those that an earlier run wrote. */
 async function listFiles(folder: string): Promise<readonly string[]> {
   try {
-    const entries = await fastGlob("**", {
-      cwd: folder,
-      objectMode: true,
-      onlyFiles: false,
-      followSymbolicLinks: false,
-    });
-    const paths = entries
-      .filter(({ dirent }) => dirent.isFile() || dirent.isSymbolicLink())
-      .map(({ path }) => path)
-      .sort();
-    return withoutRunOutputs(paths);
+    const paths: string[] = [];
+    for await (const { path } of walkFolder(folder)) paths.push(path);
+    return withoutRunOutputs(paths.sort());
   } catch (error) {
     throw missingInput(
       `${folder}: expected folders that can be read, received ${reasonOf(error)}`,

@@ -4,7 +4,6 @@
  */
 import { readFile, realpath, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import fastGlob from "fast-glob";
 import { count } from "../count.js";
 import { invalidData, missingInput, reasonOf, receivedOf } from "../errors.js";
 import { isZipName, memberPath, openArchive } from "../files/archive.js";
@@ -13,6 +12,7 @@ import { JOURNAL_FILE, RUN_FILE, withoutRunOutputs } from "../files/run-layout.j
 import type { FailReason, Failure } from "../types.js";
 import { ImageIndex } from "./image-index.js";
 import { isAbsent } from "./json/byte-file.js";
+import { walkFolder } from "./walk-folder.js";
 
 /** File name endings sharp reads in every installation. */
 const IMAGE_EXTENSIONS = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "gif", "avif"] as const;
@@ -84,16 +84,9 @@ async function searchFolder(folder: string): Promise<ImageIndex> {
   const paths: string[] = [];
   const others = new Map<string, number>();
   try {
-    const entries = fastGlob.stream("**", {
-      cwd: folder,
-      objectMode: true,
-      onlyFiles: false,
-      followSymbolicLinks: false,
-    });
-    for await (const entry of entries as AsyncIterable<unknown> as AsyncIterable<fastGlob.Entry>) {
-      if (!entry.dirent.isFile() && !entry.dirent.isSymbolicLink()) continue;
-      if (isImageName(entry.name) || entry.name === RUN_FILE || entry.name === JOURNAL_FILE) paths.push(entry.path);
-      const extension = extensionOf(entry.name);
+    for await (const { path, name } of walkFolder(folder)) {
+      if (isImageName(name) || name === RUN_FILE || name === JOURNAL_FILE) paths.push(path);
+      const extension = extensionOf(name);
       if (UNREAD_EXTENSIONS.has(extension)) others.set(extension, (others.get(extension) ?? 0) + 1);
     }
   } catch (error) {
@@ -103,9 +96,9 @@ async function searchFolder(folder: string): Promise<ImageIndex> {
       error,
     );
   }
-  const index = indexOf(withoutRunOutputs(paths));
+  const index = indexOf(withoutRunOutputs(paths.sort()));
   if (index.count > 0) return index;
-  const unread = [...others].map(([extension, count]) => `${count} *.${extension}`);
+  const unread = [...others].sort().map(([extension, count]) => `${count} *.${extension}`);
   throw missingInput(
     `${folder}: expected images (${IMAGE_EXTENSIONS.join(", ")}) at any depth, received ${unread.length === 0 ? "none" : `${unread.join(", ")}, which are not read here`}`,
     unread.length === 0 ? "Pass the folder the images lie in." : "Convert them to PNG or JPEG.",

@@ -50,8 +50,11 @@ interface Work {
  *   AbortError when the host's signal asks for a stop
  */
 export async function evaluate(options: EvaluateOptions, host: EvaluateHost): Promise<Evaluation> {
-  const run = await readRunInfo(options.predictions, (line) => {
-    host.note(line);
+  const run = await readRunInfo(options.predictions, (problem, cause) => {
+    if (options.isRunFolder === true)
+      return invalidData(problem, `Name the predictions alone, as ${options.predictions}, to do without it.`, cause);
+    host.note(`not used: ${problem}`);
+    return undefined;
   });
   const pixelMethod = options.compare.find(({ kind }) => kind === "grabcut" || kind === "learned");
   const oracle = options.oracles?.find((name) => name !== "grid");

@@ -23,6 +23,8 @@ export type Comparison =
 export interface EvaluateOptions {
   /** COCO file with annotations (annotations.json of a run), or COCO results list with segmentations. */
   readonly predictions: string;
+  /** The run folder was named, not the file in it: its run.json has to be sound. */
+  readonly isRunFolder?: boolean;
   /** Whatever the data set readers open. */
   readonly truth: string;
   /** What the numbers of the truth's boxes count; see `OpenDatasetOptions`. */

@@ -103,6 +103,11 @@ function data(what: string, advice: string): Recognized {
   return { what, advice, kind: "data" };
 }
 
+/** For what is read where boxes are named, and was met where they are not, or in a form that no reader knows. */
+function onlyAsBoxes(what: string): string {
+  return `Boxes and ground truth may be ${what}; in any other place convert it to JSON first (boxes: to COCO).`;
+}
+
 /** Offset 14 holds the size of the second header: 12, 40, 52, 56, 64, 108 or 124. */
 function isBitmapHeader(bytes: Uint8Array): boolean {
   return bytes.length >= 18 && [12, 16, 40, 52, 56, 64, 108, 124].includes(bytes[14]!) && bytes[15] === 0;
@@ -122,22 +127,22 @@ function recognizeText(start: string): Recognized | undefined {
     return { what: "an HTML page", advice: FETCH_AGAIN, kind: "any" };
   if (/^<svg\b/i.test(text)) return image("an SVG drawing");
   if (/^<(?:\?xml|!--|!doctype|annotations?\b|[a-z_][\w.-]*[\s>/])/i.test(text)) {
-    return data("an XML file", "Convert it to COCO first, as for Pascal VOC, CVAT and others.");
+    return data("an XML file", onlyAsBoxes("XML of Pascal VOC or CVAT"));
   }
   if (/^(?:---|%YAML)/.test(text) || /^[a-z_][\w-]*:(?:\s|$)/i.test(text))
-    return data("a YAML file", "Convert it to JSON; boxes go into a COCO file.");
+    return data("a YAML file", onlyAsBoxes("the data.yaml of a YOLO data set"));
   const [first = "", second] = text.split(/\r?\n/);
   if (/^\{.*\}\s*$/.test(first) && second !== undefined && /^\{/.test(second))
-    return data("one JSON object per line", "Join them into one list, for example with: jq -s .");
+    return data("one JSON object per line", onlyAsBoxes("lines of JSON objects"));
   if (/^-?[\d.]+(?:\s+-?[\d.]+){4,}\s*$/.test(first))
-    return data("rows of numbers, as YOLO labels are", "Convert the labels to COCO first.");
+    return data("rows of numbers, as YOLO labels are", onlyAsBoxes("YOLO labels in files that end in .txt"));
   for (const [separator, what] of [
     [",", "a CSV file"],
     ["\t", "a TSV file"],
     [";", "a CSV file"],
   ] as const) {
     const columns = first.split(separator).length;
-    if (columns >= 3 && /^[^[{]/.test(first)) return data(what, "Convert the table to COCO first, as for OpenImages.");
+    if (columns >= 3 && /^[^[{]/.test(first)) return data(what, onlyAsBoxes("a table"));
   }
   return undefined;
 }

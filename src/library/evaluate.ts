@@ -92,10 +92,12 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRepo
       import("../evaluate/methods/open-methods.js"),
       import("../evaluate/methods/prediction-file.js"),
     ]);
+  const predictions = await predictionsAt(asked.predictions);
   const { report } = await main.evaluate(
     {
       ...asked,
-      predictions: await predictionsAt(asked.predictions),
+      predictions,
+      isRunFolder: predictions !== asked.predictions,
       compare: await locateComparisons(parseComparisons(asked.compare)),
       oracles: parseOracles(oracle),
       groupBy: parseGroupBy(groupBy),

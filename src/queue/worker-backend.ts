@@ -12,6 +12,52 @@ import type { QueueConnection } from "./connection.js";
 import { JOB_NAME, MOST_FIELD_BYTES, optionsOf } from "./job-board.js";
 import { MOST_ATTEMPTS } from "./job.js";
 
+/** Fields by which a job acts on other keys: another job, a parent, a schedule, a key against doubles. */
+const NEVER_OURS = ["id", "parent", "parentKey", "rjk", "deid"];
+
+/** Fields of a job that are taken. */
+const TAKEN = ["data", "opts", "timestamp", "processedOn", "atm", "ats", "stc", "defa"];
+
+/** How BullMQ's scripts read the job that they hand to a worker: whole, and Redis takes 512 MB in one field. */
+const WHOLE_JOB = 'rcall("HGETALL", jobKey)';
+
+/** The same within limits: fields that are taken, and the names of those that never are ours. Sizes come first. */
+const JOB_WITHIN_LIMITS = `(function()
+  local flat = {}
+  for _, name in ipairs({${luaTexts(TAKEN)}}) do
+    local bytes = rcall("HSTRLEN", jobKey, name)
+    if bytes > ${MOST_FIELD_BYTES} then
+      flat[#flat + 1] = name
+      flat[#flat + 1] = "text of " .. bytes .. " bytes, which was not read"
+    elseif bytes > 0 then
+      flat[#flat + 1] = name
+      flat[#flat + 1] = rcall("HGET", jobKey, name)
+    end
+  end
+  for _, name in ipairs({${luaTexts(NEVER_OURS)}}) do
+    if rcall("HEXISTS", jobKey, name) == 1 then
+      flat[#flat + 1] = name
+      flat[#flat + 1] = ""
+    end
+  end
+  return flat
+end)()`;
+
+function luaTexts(names: readonly string[]): string {
+  return names.map((name) => JSON.stringify(name)).join(", ");
+}
+
+/**
+ * Of every job that BullMQ's scripts bring through this client, no more is sent than is taken. BullMQ defines its
+ * scripts on the client that it is given; a version that reads jobs in another way is noticed by the test of this.
+ */
+export function readJobsWithinLimits(client: QueueConnection["client"]): void {
+  const define = client.defineCommand.bind(client);
+  client.defineCommand = (name, definition) => {
+    define(name, { ...definition, lua: definition.lua.replaceAll(WHOLE_JOB, JOB_WITHIN_LIMITS) });
+  };
+}
+
 /** @param connection for what BullMQ has no command for @returns what BullMQ's Worker takes as its last argument */
 export function workerBackend({ client: own }: Pick<QueueConnection, "client">): BackendFactory<RedisQueueBackend> {
   return (name, options, more) => {
@@ -43,9 +89,6 @@ export function workerBackend({ client: own }: Pick<QueueConnection, "client">):
 
 /** Active jobs that are looked at. */
 const MOST_ACTIVE = 10_000;
-
-/** Fields by which a job acts on other keys: another job, a parent, a schedule, a key against doubles. */
-const NEVER_OURS = ["id", "parent", "parentKey", "rjk", "deid"];
 
 /** An answer that begins with a job's fields, by name and value, and its id. */
 function bringsJob(answer: unknown): answer is [unknown[], unknown, ...unknown[]] {

@@ -33,7 +33,7 @@ import type { MetricsEndpoint } from "./metrics.js";
 import { serveMetrics, WorkerMetrics } from "./metrics.js";
 import { cutJob, predictJob } from "./predict-job.js";
 import { hideWorker, RENEW_CARD_MS, showWorker } from "./presence.js";
-import { workerBackend } from "./worker-backend.js";
+import { readJobsWithinLimits, workerBackend } from "./worker-backend.js";
 import { WorkerImages } from "./worker-images.js";
 
 export interface WorkerOptions extends FetchLimits {
@@ -153,6 +153,7 @@ class JobWorker {
     const { options, host, connection, decoder, model } = this.setup;
     const endpoint = await this.openEndpoint();
     const taker = connection.client.duplicate();
+    readJobsWithinLimits(taker);
     taker.on("error", (error: unknown) => {
       this.trouble.add(error);
     });

@@ -204,13 +204,32 @@ export class ReviewJournal {
       return true;
     }
     if (type === "undo" && Number.isSafeInteger(ordinal)) {
-      this.takeBack(ordinal as number);
+      // It may have taken back a decision that is lost: then the one before that one stays in force.
+      if (this.skipLost(ordinal as number, value["revision"]) > 0) this.changes++;
+      else this.takeBack(ordinal as number);
       return true;
     }
     const decision = type === "decision" ? readDecision(value) : undefined;
     if (decision === undefined) return false;
+    this.skipLost(decision.ordinal, decision.revision, 1);
     this.apply(decision, line);
     return true;
+  }
+
+  /**
+   * Counts the lines on an instance that stood where the file is damaged, as the next line on it tells.
+   * @param revision of that line
+   * @param own how many of them that line adds itself
+   * @returns how many are lost
+   */
+  private skipLost(ordinal: number, revision: unknown, own = 0): number {
+    const known = this.instances.get(ordinal);
+    if (known === undefined || typeof revision !== "number" || !Number.isSafeInteger(revision)) return 0;
+    const lost = revision - known.revision - 1;
+    // No more than there are: the number comes from a file.
+    if (lost <= 0 || lost > this.damaged.length) return 0;
+    known.revision = revision - own;
+    return lost;
   }
 
   private apply(decision: Decision, { offset, length }: LineRange): void {

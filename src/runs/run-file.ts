@@ -307,30 +307,40 @@ export interface RunInfo {
 }
 
 /**
- * The view of `evaluate`: what is there and sound.
+ * The view of `evaluate`: what is there.
  * @param predictions file of the run
- * @param note receives a line when there is a run.json that cannot be read: the evaluation goes on without it
+ * @param damaged receives what is wrong with a run.json that cannot be used; what it returns is thrown, and without that
+ *   the evaluation goes on as if there were none
  */
-export async function readRunInfo(predictions: string, note: (line: string) => void): Promise<RunInfo> {
+export async function readRunInfo(
+  predictions: string,
+  damaged: (problem: string, cause?: unknown) => Error | undefined,
+): Promise<RunInfo> {
   const path = join(dirname(predictions), RUN_FILE);
   const found = await readJson(path);
-  if (found.kind === "damaged") note(`${path}: not used: ${found.problem}`);
-  if (found.kind !== "found") return {};
-  const text = (name: string): string | undefined => {
-    const value = fieldAt(found.run, name);
-    return isText(value) ? value : undefined;
+  if (found.kind === "absent" && isMissing(found.error)) return {};
+  const refuse = (problem: string, cause?: unknown): RunInfo => {
+    const error = damaged(`${path}: ${problem}`, cause);
+    if (error !== undefined) throw error;
+    return {};
   };
-  const model = text("model.name"),
-    engine = text("engine.name"),
-    device = text("engine.device"),
-    images = text("inputs.images");
-  const context = fieldAt(found.run, "options.context");
-  const hasImages = images !== undefined && (await stat(images).catch(() => undefined))?.isDirectory() === true;
+  if (found.kind !== "found") return refuse(found.problem, found.error);
+  const { run } = found;
+  if (!isObject(run)) return refuse(`expected an object, received ${receivedOf(run)}`);
+  const names = ["model.name", "engine.name", "engine.device", "inputs.images"] as const;
+  const [model, engine, device, images] = names.map((name) => fieldAt(run, name));
+  for (const [i, value] of [model, engine, device, images].entries())
+    if (value !== undefined && !isText(value))
+      return refuse(`expected a text ${names[i]!}, received ${receivedOf(value)}`);
+  const context = fieldAt(run, "options.context");
+  if (context !== undefined && !(typeof context === "number" && context >= 0 && context <= 1))
+    return refuse(`expected a number options.context from 0 to 1, received ${receivedOf(context)}`);
+  const hasImages = isText(images) && (await stat(images).catch(() => undefined))?.isDirectory() === true;
   return {
-    ...(model !== undefined && { model }),
-    ...(engine !== undefined && { engine }),
-    ...(device !== undefined && { device }),
-    ...(typeof context === "number" && context >= 0 && context <= 1 && { context }),
+    ...(isText(model) && { model }),
+    ...(isText(engine) && { engine }),
+    ...(isText(device) && { device }),
+    ...(context !== undefined && { context }),
     ...(hasImages && { images }),
   };
 }

@@ -102,12 +102,13 @@ function imageElement(
 }
 
 /** @param groupNumber CVAT takes 0 for "in no group" */
-function polygonElements(region: Region, size: ImageResult["size"], groupNumber = 0): string[] {
+function polygonElements(region: Region, size: ImageResult["size"], groupNumber = "0"): string[] {
   const { label, polygon, score, isInvalid } = region;
   const { occluded, z_order: order, group_id: _, rotation: __, ...attributes } = region.attributes;
   const place = `occluded="${isTrue(occluded) ? 1 : 0}"`;
-  const group = groupNumber > 0 ? ` group_id="${groupNumber}"` : "";
-  const depth = `z_order="${typeof order === "number" && Number.isSafeInteger(order) ? order : 0}"${group}`;
+  const group = groupNumber === "0" ? "" : ` group_id="${groupNumber}"`;
+  const written = typeof order === "number" ? numberText(region.attributes, "z_order")! : "0";
+  const depth = `z_order="${/^-?\d+$/u.test(written) ? written : 0}"${group}`;
   return polygon.flatMap((whole) => {
     const ring = size === undefined ? whole : clipRing(whole, size.width, size.height);
     if (ring === undefined) return [];

@@ -19,7 +19,8 @@ import { isPacked } from "../files/archive.js";
 import { relativePath, writeAtomic } from "../files/atomic-file.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";
 import { toNamedPixels } from "../geometry/pixel-outline.js";
-import type { JsonObject, JsonValue, Ring } from "../types.js";
+import { childOf, setField, toIndentedJson } from "../json-text.js";
+import type { JsonObject, Ring } from "../types.js";
 import { embedPhotograph } from "./embedded.js";
 import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
@@ -48,14 +49,15 @@ export function openLabelmeWriter(context: WriteContext): AnnotationWriter {
           ? ((await embedPhotograph(result.path)) ?? null)
           : null;
       const document = { ...labelmeDocument(imagePath, result, regions), imageData };
-      await writeAtomic(path, `${JSON.stringify(document, null, 2)}\n`);
+      await writeAtomic(path, `${toIndentedJson(document)}\n`);
     },
     finish: () => Promise.resolve([`${FOLDER}/`]),
     abort: () => Promise.resolve(),
   };
 }
 
-function flagsOf(flags: JsonValue | undefined): JsonObject {
+function flagsOf(raw: JsonObject): JsonObject {
+  const flags = childOf(raw, "flags");
   return typeof flags === "object" && flags !== null && !Array.isArray(flags) ? flags : {};
 }
 
@@ -63,7 +65,7 @@ function labelmeDocument(imagePath: string, result: ImageResult, regions: readon
   const groupFor = groupsOf(regions);
   return {
     version: FORMAT_VERSION,
-    flags: flagsOf(result.image.raw["flags"]),
+    flags: flagsOf(result.image.raw),
     shapes: regions.flatMap((region) => toShapes(region, groupFor(region))),
     imagePath,
     imageData: null,
@@ -86,19 +88,21 @@ function namingPoints(ring: Ring): number[][] {
   return withoutRepeats(named).map(({ x, y }) => [x, y]);
 }
 
-function toShapes(region: Region, group: number | undefined): JsonObject[] {
+function toShapes(region: Region, group: string | undefined): JsonObject[] {
   const { label, polygon, score, isInvalid } = region;
   const { group_id: _, description, polyrnn_valid: __, ...others } = region.attributes;
   const said = typeof description === "string" ? [description] : [];
   // LabelMe's flags are true or false.
   const flags = Object.fromEntries(Object.entries(others).filter(([, value]) => typeof value === "boolean"));
-  return polygon.map((ring) => ({
-    label,
-    points: namingPoints(ring),
-    group_id: group ?? null,
-    description: [...said, ...(score === undefined ? [] : [`score ${score}`])].join(", "),
-    shape_type: "polygon",
-    flags: isInvalid === true ? { ...flags, polyrnn_valid: false } : flags,
-    mask: null,
-  }));
+  return polygon.map((ring) => {
+    const shape: JsonObject = { label, points: namingPoints(ring), group_id: null };
+    if (group !== undefined) setField(shape, "group_id", Number(group), () => group);
+    return {
+      ...shape,
+      description: [...said, ...(score === undefined ? [] : [`score ${score}`])].join(", "),
+      shape_type: "polygon",
+      flags: isInvalid === true ? { ...flags, polyrnn_valid: false } : flags,
+      mask: null,
+    };
+  });
 }

@@ -11,7 +11,7 @@ import { signedArea } from "../geometry/ring.js";
 import { readSegmentation } from "../geometry/segmentation.js";
 import { isValidOutline } from "../geometry/valid-ring.js";
 import { traceMask } from "../geometry/trace-mask.js";
-import { childOf } from "../json-text.js";
+import { childOf, numberText } from "../json-text.js";
 import type {
   Category,
   Id,
@@ -76,28 +76,35 @@ function attributesOf(raw: JsonObject): JsonObject {
   return typeof attributes === "object" && attributes !== null && !Array.isArray(attributes) ? attributes : {};
 }
 
+/** A whole number of any size, as it was written. */
+const WHOLE = /^-?(?:0|[1-9]\d*)$/u;
+
 /** Number of the group that an annotation came with, as in CVAT and LabelMe; undefined where it is in none. */
-function groupOf({ attributes }: Region): number | undefined {
-  const group = attributes["group_id"];
-  return typeof group === "number" && Number.isSafeInteger(group) && group >= 0 ? group : undefined;
+function groupOf({ attributes }: Region): string | undefined {
+  const group = numberText(attributes, "group_id");
+  return group !== undefined && WHOLE.test(group) ? group : undefined;
 }
 
 /**
- * The number of each region's group, in an image. The parts of one polygon are a group that no other region is in: the
- * one they came with, else one with a number that is free.
+ * The number of each region's group, in an image, as text: it may be beyond 2^53. The parts of one polygon are a group
+ * that no other region is in: the one they came with, else one with a number that is free.
  */
-export function groupsOf(regions: readonly Region[]): (region: Region) => number | undefined {
-  const given = new Map<number, number>();
+export function groupsOf(regions: readonly Region[]): (region: Region) => string | undefined {
+  const given = new Map<string, number>();
   for (const region of regions) {
     const group = groupOf(region);
     if (group !== undefined) given.set(group, (given.get(group) ?? 0) + 1);
   }
-  const firstFree = [...given.keys()].reduce((free, group) => Math.max(free, group + 1), 1);
+  // Others leave the numbers after theirs free; those beyond 2^53 are far from where ours begin.
+  const firstFree = [...given.keys()]
+    .map(Number)
+    .filter(Number.isSafeInteger)
+    .reduce((free, group) => Math.max(free, group + 1), 1);
   return (region) => {
     const own = groupOf(region);
     if (region.polygon.length < 2) return own;
-    const isAlone = own !== undefined && own > 0 && given.get(own) === 1;
-    return isAlone ? own : firstFree + region.ordinal;
+    const isAlone = own !== undefined && own !== "0" && given.get(own) === 1;
+    return isAlone ? own : String(firstFree + region.ordinal);
   };
 }
 

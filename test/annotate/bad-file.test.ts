@@ -38,7 +38,7 @@ const BOX_FILES: readonly Case[] = [
     make: written("boxes: 12\n"),
     code: 65,
     says: ["FOLDER/boxes.json: byte 0 (line 1)", "expected JSON", "received a YAML file"],
-    hint: /^Convert it to JSON; boxes go into a COCO file/,
+    hint: /^Boxes and ground truth may be the data.yaml of a YOLO data set; in any other place convert it to JSON first/,
   },
   {
     why: "an empty file",

@@ -1,9 +1,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { readConfigFile } from "../../src/cli/config-file.js";
 import { annotateTable } from "../../src/cli/commands/annotate.js";
+import type { OptionRow } from "../../src/cli/option-table.js";
+import { valueFromJson } from "../../src/cli/option-values.js";
 import { EXIT, PolyrnnError } from "../../src/errors.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
@@ -109,6 +111,42 @@ test.each([
   expect(error.message).toContain(message);
   expect(error.exitCode).toBe(exitCode);
   expect(error.message.length).toBeLessThan(600);
+});
+
+describe("numbers that a double rounds", () => {
+  const table: Record<string, OptionRow> = annotateTable;
+  const resolved = async (text: string, ending: string): Promise<unknown[]> => {
+    const found = await readConfigFile(fileWith(text, ending), annotateTable);
+    return [...found].map(([name, { value, place }]) => valueFromJson(table[name]!, value, place));
+  };
+
+  test.each(["9007199254740993", "1e400", "-0.50", "100000000000000000000000", "257.0"])(
+    "%s is refused as it is written, in JSON and in YAML",
+    async (number) => {
+      for (const [ending, text] of [
+        ["json", `{"batchSize": ${number}}`],
+        ["yaml", `batch-size: ${number}\n`],
+      ] as const) {
+        const expected = `expected a whole number from 1 to 256 but received ${number}`;
+        await expect(resolved(text, ending)).rejects.toThrow(expected);
+      }
+    },
+  );
+
+  test("a list shows them as they are written, and a category keeps every digit of its id", async () => {
+    await expect(resolved('{"format": [9007199254740993]}', "json")).rejects.toThrow("received [9007199254740993]");
+    await expect(resolved("format: [1.10]\n", "yaml")).rejects.toThrow("received [1.10]");
+    for (const [ending, text] of [
+      ["json", '{"categories": [9007199254740993, 7, 1.0]}'],
+      ["yaml", "categories:\n  - 9007199254740993\n  - 7\n  - 0x1\n"],
+    ] as const)
+      expect(await resolved(text, ending)).toEqual([["9007199254740993", "7", "1"]]);
+  });
+
+  test("other spellings of a number that fits are that number", async () => {
+    expect(await resolved("batch-size: 0x10\nmin-score: 5e-1\nmax-failed: 1e1\n", "yaml")).toEqual([16, 0.5, "10"]);
+    expect(await resolved('{"batchSize": 8.0, "minScore": 0.50}', "json")).toEqual([8, 0.5]);
+  });
 });
 
 test("whatever the file holds, options come out or an expected error", async () => {

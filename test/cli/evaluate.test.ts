@@ -37,6 +37,30 @@ test("a run folder stands for its annotations.json, for the predictions and for 
 });
 
 test.each([
+  { why: "is no JSON", text: '{"model"', received: "run.json: expected JSON but" },
+  { why: "is a list", text: "[]", received: "run.json: expected an object, received a list of 0" },
+  {
+    why: "has a context that is a text",
+    text: '{"options":{"context":"0.2"}}',
+    received: "expected a number options.c",
+  },
+  {
+    why: "has a model without a name",
+    text: '{"model":{"name":7}}',
+    received: "expected a text model.name, received 7",
+  },
+])("a run folder whose run.json $why is refused; the predictions alone are not", async ({ text, received }) => {
+  await evaluate();
+  writeFileSync(join(folder.path, "run.json"), text);
+  const [terminal, alone] = [memoryTerminal({}), memoryTerminal({})];
+  const args = ["--truth", join(folder.path, "gt.json"), "--bootstrap", "0", "--force"];
+  expect(await run(["evaluate", folder.path, ...args], terminal)).toBe(65);
+  expect(terminal.stderr.text).toContain(received);
+  expect(await run(["evaluate", join(folder.path, "annotations.json"), ...args], alone)).toBe(0);
+  expect(alone.stderr.text).toContain(received);
+});
+
+test.each([
   { why: "a run that wrote no COCO file", files: ["run.json"], received: "received a run without it" },
   { why: "a folder that is no run", files: [], received: "received a folder without it" },
 ])("$why is refused with what to do", async ({ files, received }) => {

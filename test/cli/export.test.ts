@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
@@ -20,6 +20,18 @@ test("export writes three ONNX files that draw what the model draws", async () =
   };
   expect(result).toMatchObject({ type: "export", opset: 17, check: { sequences: 3, sameSequences: 3 } });
   expect(result.check.vertexDifference).toBeLessThan(1e-4);
+});
+
+test("what a killed export has left is replaced by the same command; a whole export and files of people are not", async () => {
+  const out = join(folder, "onnx");
+  await mkdir(out);
+  for (const name of ["encoder.onnx", "polyrnn.onnx.partial"]) await writeFile(join(out, name), "half");
+  const again = async (): Promise<number> => run(["export", "tiny-random", "--out", out], memoryTerminal());
+  expect(await again()).toBe(73);
+  await writeFile(join(out, "export.unfinished"), "");
+  expect(await again()).toBe(0);
+  expect((await readdir(out)).sort()).toEqual(["encoder.onnx", "polyrnn.onnx", "step.onnx"]);
+  expect(await again()).toBe(73);
 });
 
 test("export says which models there are when the name is mistyped", async () => {

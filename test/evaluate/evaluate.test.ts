@@ -429,7 +429,9 @@ test("run.json beside the predictions gives model, engine and image folder to th
   writeJson(folder.path, "run.json", "{ broken");
   const { report, notes } = await evaluateFiles(file, truth([CAR]));
   expect(report.inputs.model).toBeUndefined();
-  expect(notes.some((line) => line.includes("run.json: not used"))).toBe(true);
+  expect(notes.some((line) => line.startsWith("not used: ") && line.includes("run.json: expected JSON but"))).toBe(
+    true,
+  );
 });
 
 test("Cityscapes truth is evaluated by its visible parts", async () => {

@@ -373,7 +373,8 @@ describe.skipIf(!HAS_REDIS)("whoever writes to Redis or serves an image cannot s
         const before = performance.now();
         const ended = await start(["queue", action, "--queue", at.url]).ended;
         const problems = ended.code === 0 ? [] : [`${action} ended with ${ended.code ?? "a signal"}: ${ended.stderr}`];
-        if (performance.now() - before > 20_000) problems.push(`${action} took ${performance.now() - before} ms`);
+        // Two seconds of computing; other tests run beside, and what is quadratic takes minutes.
+        if (performance.now() - before > 60_000) problems.push(`${action} took ${performance.now() - before} ms`);
         if (ended.stdout.length > 20_000 || ended.stdout.includes("\u001b")) problems.push(`${action} printed it all`);
         survives(`foreign failures, cards and leases: queue ${action}`, problems);
       }

@@ -66,6 +66,19 @@ describe.skipIf(!HAS_REDIS)("a server that others write to", () => {
       await client.hset(key(id), ...fields);
       await client.lpush(key("wait"), id);
     }
+    // Made on the server: 64 MB and a byte, and 10,000 fields that nobody asked for.
+    const huge = 2 ** 26 + 1;
+    await client.eval(
+      `redis.call('HSET', KEYS[1], 'data', string.rep('x', ARGV[1]))
+       for i = 1, 10000 do redis.call('HSET', KEYS[1], 'field' .. i, string.rep('y', 1000)) end`,
+      1,
+      key("huge"),
+      huge,
+    );
+    await client.lpush(key("wait"), "huge");
+    const sent = async (): Promise<number> =>
+      Number(/total_net_output_bytes:(\d+)/u.exec(await client.info("stats"))![1]);
+    const sentBefore = await sent();
     await client.set(key("a string"), "x");
     await client.lpush(key("a list"), "x");
     await client.lpush(key("wait"), "a string", "a list", "nothing there");
@@ -98,7 +111,9 @@ describe.skipIf(!HAS_REDIS)("a server that others write to", () => {
     expect(await client.lrange(key("active"), 0, -1)).toEqual([]);
     expect((await client.zrange(key("completed"), "0", "-1")).sort()).toEqual(["sound-1", "sound-2"]);
     const failed = await client.zrange(key("failed"), "0", "-1");
-    expect(failed.sort()).toEqual([...Object.keys(foreign), "nothing there"].sort());
+    expect(failed.sort()).toEqual([...Object.keys(foreign), "nothing there", "huge"].sort());
+    expect(await client.hget(key("huge"), "failedReason")).toContain(`text of ${huge} bytes, which was not read`);
+    expect((await sent()) - sentBefore).toBeLessThan(2_000_000);
     for (const id of failed) expect(await client.hget(key(id), "failedReason")).toMatch(/^rejected: .*expected/);
     expect(notes.some((line) => line.includes("job not json: rejected: "))).toBe(true);
   });

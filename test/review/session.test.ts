@@ -57,6 +57,23 @@ test("a decision is on disk before the answer, and is there after a restart", as
   expect(await again.instance(ordinal)).toMatchObject({ status: "accepted", revision: 1 });
 });
 
+test("an undo whose decision is lost takes no other decision back", async () => {
+  const folder = await newRun();
+  const session = await openSession(folder);
+  const ordinal = firstOf(session.queuePage(-1, 1));
+  await session.decide(ordinal, accept(await session.instance(ordinal)));
+  await session.decide(ordinal, accept(await session.instance(ordinal), { status: "rejected", reason: "other" }));
+  await session.undo(session.session().revision);
+  await session.close();
+  const path = join(folder, "review.ndjson");
+  const lines = (await readFile(path, "utf8")).split("\n");
+  expect(lines[3]).toContain('"status":"rejected"');
+  lines[3] = lines[3]!.replace("rejected", "accepted"); // its checksum is another now
+  await writeFile(path, lines.join("\n"));
+  const again = await openSession(folder);
+  expect(await again.instance(ordinal)).toMatchObject({ status: "accepted", revision: 3 });
+});
+
 test("two windows cannot overwrite each other", async () => {
   const session = await openSession(await newRun());
   const ordinal = firstOf(session.queuePage(-1, 1));

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { SaxesParser } from "saxes";
 import { expect, test } from "vitest";
 import { openCvatWriter } from "../../src/write/cvat.js";
-import type { ImageResult } from "../../src/write/writer.js";
+import { parseJsonText } from "../../src/json-text.js";
+import type { JsonObject } from "../../src/types.js";
+import type { ImageResult, ResultItem } from "../../src/write/writer.js";
 import { anyRing, contextOf, done, failed, instanceOf, rejected, resultOf, useFolder } from "./results.js";
 
 interface Shape {
@@ -82,6 +84,33 @@ test("the parts of a kept polygon are one group, also in the first instance, and
     ["1", {}],
     ["1", {}],
   ]);
+});
+
+test("group and depth are those of the input, digit for digit; parts get a group that is free", async () => {
+  const ring = [0, 0, 4, 0, 4, 4];
+  const kept = (fields: string, segmentation: number[][], ordinal: number): ResultItem =>
+    rejected(
+      parseJsonText(
+        `{"category_id":3,"segmentation":${JSON.stringify(segmentation)},"attributes":${fields}}`,
+      ) as JsonObject,
+      { status: "skipped", reason: "kept", ordinal },
+    );
+  const [image] = await write(
+    resultOf([
+      kept('{"group_id":900719925474099312345,"z_order":9007199254740993}', [ring], 0),
+      kept('{"group_id":900719925474099312346}', [ring], 1),
+      kept('{"group_id":7}', [ring], 2),
+      kept("{}", [ring, ring.map((value) => value + 20)], 3),
+    ]),
+  );
+  expect(image!.shapes.map(({ group }) => group)).toEqual([
+    "900719925474099312345",
+    "900719925474099312346",
+    "7",
+    "11",
+    "11",
+  ]);
+  expect(await readFile(join(folder.path, "cvat.xml"), "utf8")).toContain('z_order="9007199254740993"');
 });
 
 test("images without a polygon are in the file; images that only annotations name are not", async () => {

@@ -1,11 +1,13 @@
 import { Ajv } from "ajv";
 import fc from "fast-check";
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import { toNamedPixels } from "../../src/geometry/pixel-outline.js";
+import { parseJsonText } from "../../src/json-text.js";
+import type { JsonObject } from "../../src/types.js";
 import { openLabelmeWriter } from "../../src/write/labelme.js";
 import type { FormatOptions, ImageResult } from "../../src/write/writer.js";
 import {
@@ -128,6 +130,18 @@ test("the parts of a kept polygon are one group", async () => {
   const file = await read(path!);
   expect(isLabelme(file), JSON.stringify(isLabelme.errors)).toBe(true);
   expect(file.shapes.map(({ group_id }) => group_id)).toEqual([8, 8]);
+});
+
+test("group ids and flags of the image are those of the input, digit for digit", async () => {
+  const group = "900719925474099312345";
+  const raw = parseJsonText(`{"category_id":3,"segmentation":[[0,0,4,0,4,4]],"attributes":{"group_id":${group}}}`);
+  const kept = rejected(raw as JsonObject, { status: "skipped", reason: "kept" });
+  const image = parseJsonText('{"flags":{"taken":9007199254740993}}') as JsonObject;
+  const result = resultOf([kept, done(instanceOf(1))]);
+  const [path] = await write({ ...result, image: { ...result.image, raw: image } });
+  const text = await readFile(join(folder.path, "out", path!), "utf8");
+  expect(text).toContain(`\n      "group_id": ${group},\n`);
+  expect(text).toContain('"taken": 9007199254740993');
 });
 
 test("images that differ only in their ending get files of their own", async () => {

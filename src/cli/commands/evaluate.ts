@@ -232,8 +232,10 @@ async function toEvaluateOptions(flags: EvaluateFlags): Promise<EvaluateOptions>
   const { parseComparisons, parseOracles, locateComparisons } = await import("../../evaluate/methods/open-methods.js");
   const { predictionsAt } = await import("../../evaluate/methods/prediction-file.js");
   const { truth, images, rasterizer, matchBy, minArea, context, seed, boxesAre } = flags;
+  const predictions = await predictionsAt(flags.predictions);
   return {
-    predictions: await predictionsAt(flags.predictions),
+    predictions,
+    isRunFolder: predictions !== flags.predictions,
     truth,
     rasterizer,
     minArea,

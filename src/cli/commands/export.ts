@@ -1,5 +1,5 @@
 /** `polyrnn export`: writes ONNX files, runs them, and compares them with the model before it says they are written. */
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { count } from "../../count.js";
 import { EXIT, PolyrnnError, receivedOf } from "../../errors.js";
@@ -42,6 +42,13 @@ const exportTable = {
   json: jsonRow,
 } as const satisfies OptionTable<ExportFlags>;
 
+/**
+ * Lies in the folder until the files are written and checked. A folder that a kill has left is known by it: people may
+ * have files of the other names.
+ */
+const UNFINISHED_FILE = "export.unfinished";
+const UNFINISHED_TEXT = "An export was being written here. The same polyrnn command replaces what is there of it.\n";
+
 /** Logits may differ by this share of their largest value: the same graph, optimized with other outputs. */
 const TOLERANCE = 1e-4;
 
@@ -67,7 +74,7 @@ export const exportCommand = defineCommand<ExportFlags>({
     const { openOnnxEngine } = await import("../../engine/onnx/engine.js");
     const { exportOnnx, EXPORTED_FILES } = await import("../../engine/onnx/export.js");
     const { ONNX_OPSET } = await import("../../engine/onnx/proto.js");
-    const { makeFolder } = await import("../../files/atomic-file.js");
+    const { makeFolder, toWriteError, writeAtomic } = await import("../../files/atomic-file.js");
     const { loadModel } = await import("../../model/model.js");
     const { checkExport } = await import("../../predict/check-export.js");
     const { withFolderLock } = await import("../../runs/lock.js");
@@ -77,11 +84,14 @@ export const exportCommand = defineCommand<ExportFlags>({
     const made = await makeFolder(out);
     const files = await withFolderLock(out, say, async () => {
       await refuseTakenFolder(out, force); // somebody else may have written there meanwhile
-      return exportOnnx(model, out).catch(async (error: unknown) => {
+      try {
+        await writeAtomic(join(out, UNFINISHED_FILE), UNFINISHED_TEXT);
+        return await exportOnnx(model, out);
+      } catch (error) {
         const { takeBackFolder } = await import("../../files/folders.js");
-        if (!force) await takeBackFolder(out, made, [...EXPORTED_FILES, ...LOCK_FILES]);
+        if (!force) await takeBackFolder(out, made, [...EXPORTED_FILES, UNFINISHED_FILE, ...LOCK_FILES]);
         throw error;
-      });
+      }
     });
     say("running the files and comparing them with the model");
     const engine = await openOnnxEngine(model, { device: "cpu" });
@@ -89,6 +99,10 @@ export const exportCommand = defineCommand<ExportFlags>({
       const paths = { encoder: join(out, "encoder.onnx"), loop: join(out, "polyrnn.onnx") };
       const check = await checkExport(engine, paths);
       if (!isSound(check)) throw differs(out, check);
+      const unfinished = join(out, UNFINISHED_FILE);
+      await rm(unfinished, { force: true }).catch((error: unknown) => {
+        throw toWriteError(unfinished, error);
+      });
       if (json) {
         const result = { version: 1, type: "export", model: model.card.name, opset: ONNX_OPSET, files, check };
         await writeJsonLine(terminal.stdout, result);
@@ -116,8 +130,9 @@ async function refuseTakenFolder(out: string, force: boolean): Promise<void> {
   const { PARTIAL_SUFFIX, toWriteError } = await import("../../files/atomic-file.js");
   const { folderNotEmpty } = await import("../../files/folders.js");
   const { LOCK_FILES } = await import("../../files/run-layout.js");
-  const own: readonly string[] = [...EXPORTED_FILES.flatMap((name) => [name, name + PARTIAL_SUFFIX]), ...LOCK_FILES];
-  const names = await readdir(out).catch((error: unknown) => {
+  const written: readonly string[] = [...EXPORTED_FILES, UNFINISHED_FILE];
+  const own: readonly string[] = [...written.flatMap((name) => [name, name + PARTIAL_SUFFIX]), ...LOCK_FILES];
+  const names: readonly string[] = await readdir(out).catch((error: unknown) => {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code === "ENOENT" || code === "ENOTDIR") return []; // making the folder says what is wrong
     throw toWriteError(out, error);
@@ -130,7 +145,9 @@ async function refuseTakenFolder(out: string, force: boolean): Promise<void> {
       "Name another folder with --out: an export has one of its own, and --force replaces nothing else.",
     );
   }
-  if (names.some((name) => EXPORTED_FILES.some((file) => file === name)) && !force) {
+  const isUnfinished = names.includes(UNFINISHED_FILE);
+  const exported: readonly string[] = EXPORTED_FILES;
+  if (names.some((name) => exported.includes(name)) && !isUnfinished && !force) {
     throw folderNotEmpty(
       `--out ${out}: expected an empty folder, received an earlier export`,
       "Replace it with --force, or name another folder with --out.",

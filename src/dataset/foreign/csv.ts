@@ -49,12 +49,20 @@ type Columns = ReadonlyMap<Role, number>;
 
 const EXAMPLE = "Name the columns in the first line, for example: image,xmin,ymin,xmax,ymax,label";
 
-interface Table {
+/** What stands between cells and between rows. */
+interface Signs {
+  readonly delimiter: string;
+  /** One of them, where the beginning of the file says which. */
+  readonly lineEnds: string[];
+}
+
+interface Table extends Signs {
   readonly columns: Columns;
   readonly header: readonly string[];
   readonly kind: "corners" | "size" | "list";
   readonly isRelative: boolean;
-  readonly delimiter: string;
+  /** Columns that are not understood, and where they stand. */
+  readonly others: readonly (readonly [name: string, at: number])[];
 }
 
 export const CSV: ForeignFormat = {
@@ -76,8 +84,11 @@ async function openCsv(file: ByteFile): Promise<ForeignReader> {
   const lines: number[] = [];
   let table: Table | undefined;
   let end = 0;
+  const signs = await signsOf(file);
   const parser = parseStream({
-    delimiter: await delimiterOf(file),
+    delimiter: signs.delimiter,
+    // Left to the parser, it costs a microsecond for every byte of a long header.
+    record_delimiter: signs.lineEnds,
     info: true,
     bom: true,
     relax_column_count: true,
@@ -90,7 +101,7 @@ async function openCsv(file: ByteFile): Promise<ForeignReader> {
     for await (const { record, info } of parser as AsyncIterable<CsvRow>) {
       const start = end;
       end = info.bytes;
-      if (table === undefined) table = tableOf(record, parser.options.delimiter, file.path);
+      if (table === undefined) table = tableOf(record, signs, file.path);
       else {
         if (record.length > MOST_COLUMNS) throw tooMany(file.path, info.lines, record.length);
         if (record.every((text) => text.trim() === "")) continue;
@@ -145,25 +156,43 @@ interface CsvRow {
   readonly info: { readonly bytes: number; readonly lines: number };
 }
 
-function rowOf(bytes: Buffer, { delimiter }: Table, path: string): readonly string[] {
+function rowOf(bytes: Buffer, { delimiter, lineEnds }: Table, path: string): readonly string[] {
   try {
-    const [row] = parseSync(bytes, { delimiter, relax_column_count: true, skip_empty_lines: true, bom: true });
+    const [row] = parseSync(bytes, {
+      delimiter,
+      record_delimiter: lineEnds,
+      relax_column_count: true,
+      skip_empty_lines: true,
+      bom: true,
+    });
     return row ?? [];
   } catch (error) {
     throw errorOf(error, path);
   }
 }
 
-/** Of comma, semicolon and tab the one that the first line has most of. */
-async function delimiterOf(file: ByteFile): Promise<string> {
+/** The delimiter: of comma, semicolon and tab the one that the first line has most of. */
+async function signsOf(file: ByteFile): Promise<Signs> {
   const start = Buffer.alloc(Math.min(file.size, 64 * 1024));
   await file.read(start, 0);
-  const first = start.toString("utf8").split(/\r?\n/u, 1)[0]!;
+  const text = start.toString("utf8");
+  const first = text.split(/\r?\n/u, 1)[0]!;
   const counts = [",", ";", "\t"].map((sign) => [sign, first.split(sign).length] as const);
-  return counts.reduce((a, b) => (b[1] > a[1] ? b : a))[0];
+  return { delimiter: counts.reduce((a, b) => (b[1] > a[1] ? b : a))[0], lineEnds: lineEndsOf(text) };
 }
 
-function tableOf(header: readonly string[], delimiter: unknown, path: string): Table {
+/** @param text the beginning of the file. @returns the first that stands outside of quotes, else all there are */
+function lineEndsOf(text: string): string[] {
+  let isQuoted = false;
+  for (let i = 0; i < text.length; i++) {
+    const sign = text[i]!;
+    if (sign === '"') isQuoted = !isQuoted;
+    else if (!isQuoted && (sign === "\n" || sign === "\r")) return [text.startsWith("\r\n", i) ? "\r\n" : sign];
+  }
+  return ["\r\n", "\n", "\r"];
+}
+
+function tableOf(header: readonly string[], signs: Signs, path: string): Table {
   if (header.length > MOST_COLUMNS) throw tooMany(path, 1, header.length);
   const plain = header.map((name) => name.toLowerCase().replace(/[^a-z0-9]/gu, ""));
   const columns = new Map<Role, number>();
@@ -199,13 +228,20 @@ function tableOf(header: readonly string[], delimiter: unknown, path: string): T
     header,
     kind,
     isRelative,
-    delimiter: typeof delimiter === "string" ? delimiter : firstOf(delimiter),
+    ...signs,
+    others: othersOf(header, columns),
   };
 }
 
-function firstOf(delimiter: unknown): string {
-  const [first] = Array.isArray(delimiter) ? (delimiter as unknown[]) : [];
-  return first instanceof Uint8Array ? Buffer.from(first).toString() : ",";
+/** Columns without a role. A name that is there again says which column it is: neither may hide the other. */
+function othersOf(header: readonly string[], columns: Columns): Table["others"] {
+  const [known, seen] = [new Set(columns.values()), new Set<string>()];
+  return header.flatMap((name, at) => {
+    if (known.has(at) || name === "") return [];
+    const own = seen.has(name) ? `${name} (column ${at + 1})` : name;
+    seen.add(name);
+    return [[own, at] as const];
+  });
 }
 
 function cell(row: readonly string[], { columns }: Table, role: Role): string | undefined {
@@ -284,22 +320,24 @@ function boxOfList(text: string | undefined): number[] | string {
 }
 
 /** One line on the columns that have no meaning here. */
-function notesOf({ header, columns }: Table, path: string): readonly string[] {
-  const known = new Set(columns.values());
-  const others = header.filter((name, i) => name !== "" && !known.has(i));
+function notesOf({ others }: Table, path: string): readonly string[] {
   if (others.length === 0) return [];
-  const shown = others.slice(0, 10).map(receivedOf).join(", ");
+  const shown = others
+    .slice(0, 10)
+    .map(([name]) => receivedOf(name))
+    .join(", ");
   const more = others.length > 10 ? ` and ${others.length - 10} more` : "";
   return [`${path}: ${count(others.length, "column")} not understood, kept as attributes: ${shown}${more}`];
 }
 
 /** Columns without a role, as text. */
-function attributesOf(row: readonly string[], { header, columns }: Table): JsonObject {
-  const known = new Set(columns.values());
-  const entries = header.flatMap((name, i) =>
-    known.has(i) || name === "" || row[i] === undefined || row[i] === "" ? [] : [[name, row[i]] as const],
-  );
-  return Object.fromEntries(entries);
+function attributesOf(row: readonly string[], { others }: Table): JsonObject {
+  const attributes = new Map<string, string>();
+  for (const [name, at] of others) {
+    const text = row[at];
+    if (text !== undefined && text !== "") attributes.set(name, text);
+  }
+  return Object.fromEntries(attributes);
 }
 
 function tooMany(path: string, line: number, received: number): Error {

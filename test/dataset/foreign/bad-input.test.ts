@@ -92,6 +92,12 @@ describe("what cannot be read at all is an error with its place", () => {
       "expected a table in CSV, received Quote Not Closed",
     ],
     [
+      "a header of 20,000 columns",
+      "t.csv",
+      `image,x,y,w,h${Array.from({ length: 20_000 }, (_, i) => `,a column that is named ${i}`).join("")}\n`,
+      "t.csv, line 1: expected at most 1000 columns, received 20005",
+    ],
+    [
       "columns that say nothing",
       "t.csv",
       "a,b,c,d,e\n1,2,3,4,5\n",

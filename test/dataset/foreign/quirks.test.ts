@@ -93,9 +93,19 @@ describe("quirks of the real world", () => {
     ["a list in one column", 'image_id,bbox\na,"[10.0, 20, 50, 40]"\n', [10, 20, 50, 40]],
     ["corner and size", "path,x,y,width,height\na.png,10,20,50,40\n", [10, 20, 50, 40]],
     ["Windows line ends, no line at the end", "image,x1,y1,x2,y2,class\r\na.png,10,20,60,60,car", [10, 20, 50, 40]],
+    ["line ends of old Macs", "image,x1,y1,x2,y2,class\ra.png,10,20,60,60,car\r", [10, 20, 50, 40]],
+    ["a line end within a name of a column", 'image,x1,y1,x2,y2,"a\r\nb"\na.png,10,20,60,60,c\n', [10, 20, 50, 40]],
   ])("CSV: %s", async (_, text, expected) => {
     const { entries } = await readText("t.csv", text);
     expect(boxOf(entries[0]!)).toEqual(expected);
+  });
+
+  test("CSV: a return within a cell stays there, and columns of one name are all kept", async () => {
+    const { entries } = await readText("t.csv", "image,x,y,w,h,note,note\na.png,1,2,30,40,one\rline,two\n");
+    expect(entries).toHaveLength(1);
+    expect(entries[0]).toMatchObject({
+      instance: { raw: { attributes: { note: "one\rline", "note (column 7)": "two" } } },
+    });
   });
 
   test("YOLO: a confidence behind the box is its score; without names, classes have numbers", async () => {
