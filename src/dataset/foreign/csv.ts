@@ -4,6 +4,7 @@
  * that are not understood come out as attributes. Source of Open Images' columns:
  * storage.googleapis.com/openimages/web/download_v7.html, "Data formats".
  */
+import type { Options as ParserOptions } from "csv-parse";
 import { CsvError, parse as parseStream } from "csv-parse";
 import { parse as parseSync } from "csv-parse/sync";
 import { createReadStream } from "node:fs";
@@ -17,7 +18,7 @@ import type { JsonObject, SkipReason } from "../../types.js";
 import type { ByteFile } from "../json/byte-file.js";
 import type { ForeignObject, ForeignReader } from "./dataset.js";
 import type { FileStart, ForeignFormat } from "./format.js";
-import type { RowImage } from "./rows.js";
+import type { Row, RowImage } from "./rows.js";
 import { RowIndex } from "./rows.js";
 import { Utf8Reader } from "./text-file.js";
 import { boxOfCorners, lengthOf, numberOf, sideOf } from "./values.js";
@@ -55,6 +56,8 @@ interface Table {
   readonly kind: "corners" | "size" | "list";
   readonly isRelative: boolean;
   readonly delimiter: string;
+  /** As the parser found it in the first line. */
+  readonly lineEnd: Pick<ParserOptions, "record_delimiter">;
 }
 
 export const CSV: ForeignFormat = {
@@ -73,7 +76,6 @@ function isTable({ text, ending, root }: FileStart): boolean {
 /** @throws E_DATA for a table whose columns or quotes cannot be read, with the line */
 async function openCsv(file: ByteFile): Promise<ForeignReader> {
   const index = new RowIndex(file);
-  const lines: number[] = [];
   let table: Table | undefined;
   let end = 0;
   const parser = parseStream({
@@ -90,12 +92,11 @@ async function openCsv(file: ByteFile): Promise<ForeignReader> {
     for await (const { record, info } of parser as AsyncIterable<CsvRow>) {
       const start = end;
       end = info.bytes;
-      if (table === undefined) table = tableOf(record, parser.options.delimiter, file.path);
+      if (table === undefined) table = tableOf(record, parser.options, file.path);
       else {
         if (record.length > MOST_COLUMNS) throw tooMany(file.path, info.lines, record.length);
         if (record.every((text) => text.trim() === "")) continue;
-        index.add(imageOf(record, table), start, end - start);
-        lines.push(info.lines);
+        index.add(imageOf(record, table), { offset: start, length: end - start, number: info.lines });
       }
     }
   } catch (error) {
@@ -113,7 +114,10 @@ async function openCsv(file: ByteFile): Promise<ForeignReader> {
     format: "csv",
     source: file.path,
     isRelative: known.isRelative,
-    walk: () => index.walk((bytes, row) => toObject(rowOf(bytes, known, file.path), known, `line ${lines[row]!}`)),
+    walk: () =>
+      index.walk((rows) =>
+        recordsOf(rows, known, file.path).map((record, i) => toObject(record, known, `line ${rows[i]!.number}`)),
+      ),
     close: () => file.close(),
   };
 }
@@ -145,13 +149,26 @@ interface CsvRow {
   readonly info: { readonly bytes: number; readonly lines: number };
 }
 
-function rowOf(bytes: Buffer, { delimiter }: Table, path: string): readonly string[] {
+/** All rows of an image at once: for each one alone, setting up the parser takes longer than parsing. */
+function recordsOf(rows: readonly Row[], { delimiter, lineEnd }: Table, path: string): readonly (readonly string[])[] {
+  // Only the last row of the file may lack its end, and no row of its image comes behind it.
+  const text = Buffer.concat(rows.map(({ bytes }) => bytes));
   try {
-    const [row] = parseSync(bytes, { delimiter, relax_column_count: true, skip_empty_lines: true, bom: true });
-    return row ?? [];
+    const records = parseSync(text, {
+      delimiter,
+      ...lineEnd,
+      relax_column_count: true,
+      skip_empty_lines: true,
+      bom: true,
+    });
+    if (records.length === rows.length) return records;
   } catch (error) {
     throw errorOf(error, path);
   }
+  throw invalidData(
+    `${path}: expected the file to stay as it was when the run began, received other rows`,
+    "Something writes to the file: let it finish, then run again.",
+  );
 }
 
 /** Of comma, semicolon and tab the one that the first line has most of. */
@@ -163,7 +180,7 @@ async function delimiterOf(file: ByteFile): Promise<string> {
   return counts.reduce((a, b) => (b[1] > a[1] ? b : a))[0];
 }
 
-function tableOf(header: readonly string[], delimiter: unknown, path: string): Table {
+function tableOf(header: readonly string[], found: ParserOptions, path: string): Table {
   if (header.length > MOST_COLUMNS) throw tooMany(path, 1, header.length);
   const plain = header.map((name) => name.toLowerCase().replace(/[^a-z0-9]/gu, ""));
   const columns = new Map<Role, number>();
@@ -199,7 +216,8 @@ function tableOf(header: readonly string[], delimiter: unknown, path: string): T
     header,
     kind,
     isRelative,
-    delimiter: typeof delimiter === "string" ? delimiter : firstOf(delimiter),
+    delimiter: typeof found.delimiter === "string" ? found.delimiter : firstOf(found.delimiter),
+    lineEnd: found.record_delimiter === undefined ? {} : { record_delimiter: found.record_delimiter },
   };
 }
 
