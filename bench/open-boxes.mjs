@@ -2,6 +2,7 @@
  * Opens boxes of one format in a process of its own, or only reads their bytes, and prints time, processor time and peak
  * memory.
  */
+import { Buffer } from "node:buffer";
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";

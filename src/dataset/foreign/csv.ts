@@ -4,7 +4,6 @@
  * that are not understood come out as attributes. Source of Open Images' columns:
  * storage.googleapis.com/openimages/web/download_v7.html, "Data formats".
  */
-import type { Options as ParserOptions } from "csv-parse";
 import { CsvError, parse as parseStream } from "csv-parse";
 import { parse as parseSync } from "csv-parse/sync";
 import { createReadStream } from "node:fs";
@@ -26,6 +25,14 @@ import { boxOfCorners, lengthOf, numberOf, sideOf } from "./values.js";
 /** Characters of one row. */
 const LONGEST_ROW = 1024 * 1024;
 const MOST_COLUMNS = 1000;
+
+/** For opening and for walking, which have to see the same rows. Tools that edit each other's tables mix line ends. */
+const AS_WRITTEN = {
+  record_delimiter: ["\r\n", "\n", "\r"],
+  bom: true,
+  relax_column_count: true,
+  skip_empty_lines: true,
+};
 
 /** What a column may be called, without case and signs. */
 const NAMES = {
@@ -56,8 +63,6 @@ interface Table {
   readonly kind: "corners" | "size" | "list";
   readonly isRelative: boolean;
   readonly delimiter: string;
-  /** As the parser found it in the first line. */
-  readonly lineEnd: Pick<ParserOptions, "record_delimiter">;
 }
 
 export const CSV: ForeignFormat = {
@@ -79,11 +84,9 @@ async function openCsv(file: ByteFile): Promise<ForeignReader> {
   let table: Table | undefined;
   let end = 0;
   const parser = parseStream({
+    ...AS_WRITTEN,
     delimiter: await delimiterOf(file),
     info: true,
-    bom: true,
-    relax_column_count: true,
-    skip_empty_lines: true,
     max_record_size: LONGEST_ROW,
   });
   const input = createReadStream(file.path);
@@ -92,7 +95,7 @@ async function openCsv(file: ByteFile): Promise<ForeignReader> {
     for await (const { record, info } of parser as AsyncIterable<CsvRow>) {
       const start = end;
       end = info.bytes;
-      if (table === undefined) table = tableOf(record, parser.options, file.path);
+      if (table === undefined) table = tableOf(record, parser.options.delimiter, file.path);
       else {
         if (record.length > MOST_COLUMNS) throw tooMany(file.path, info.lines, record.length);
         if (record.every((text) => text.trim() === "")) continue;
@@ -150,17 +153,11 @@ interface CsvRow {
 }
 
 /** All rows of an image at once: for each one alone, setting up the parser takes longer than parsing. */
-function recordsOf(rows: readonly Row[], { delimiter, lineEnd }: Table, path: string): readonly (readonly string[])[] {
+function recordsOf(rows: readonly Row[], { delimiter }: Table, path: string): readonly (readonly string[])[] {
   // Only the last row of the file may lack its end, and no row of its image comes behind it.
   const text = Buffer.concat(rows.map(({ bytes }) => bytes));
   try {
-    const records = parseSync(text, {
-      delimiter,
-      ...lineEnd,
-      relax_column_count: true,
-      skip_empty_lines: true,
-      bom: true,
-    });
+    const records = parseSync(text, { ...AS_WRITTEN, delimiter });
     if (records.length === rows.length) return records;
   } catch (error) {
     throw errorOf(error, path);
@@ -180,7 +177,7 @@ async function delimiterOf(file: ByteFile): Promise<string> {
   return counts.reduce((a, b) => (b[1] > a[1] ? b : a))[0];
 }
 
-function tableOf(header: readonly string[], found: ParserOptions, path: string): Table {
+function tableOf(header: readonly string[], delimiter: unknown, path: string): Table {
   if (header.length > MOST_COLUMNS) throw tooMany(path, 1, header.length);
   const plain = header.map((name) => name.toLowerCase().replace(/[^a-z0-9]/gu, ""));
   const columns = new Map<Role, number>();
@@ -216,8 +213,7 @@ function tableOf(header: readonly string[], found: ParserOptions, path: string):
     header,
     kind,
     isRelative,
-    delimiter: typeof found.delimiter === "string" ? found.delimiter : firstOf(found.delimiter),
-    lineEnd: found.record_delimiter === undefined ? {} : { record_delimiter: found.record_delimiter },
+    delimiter: typeof delimiter === "string" ? delimiter : firstOf(delimiter),
   };
 }
 
@@ -259,6 +255,17 @@ function toObject(row: readonly string[], table: Table, at: string): ForeignObje
       label: named,
       fields: others,
       problem: { reason: "image-unknown", message: "expected the name of an image, received none" },
+    };
+  const { length } = table.header;
+  if (row.slice(length).some((text) => text.trim() !== ""))
+    return {
+      at,
+      label: named,
+      fields: others,
+      problem: {
+        reason: "annotation-invalid",
+        message: `expected ${count(length, "column")}, as the first line names, received ${row.length}`,
+      },
     };
   const box = boxOf(texts, table);
   if (typeof box === "string")

@@ -27,15 +27,25 @@ export interface TextFile {
 export function readTextFile(path: string, largest = LARGEST_FILE): TextFile {
   const bytes = readBytes(path, largest);
   try {
-    const text = decoder.decode(bytes);
-    if (text.includes("\0")) throw new TypeError("zeros, as binary files have them");
-    return { text, sha256: hash("sha256", bytes) };
+    return { text: withoutZeros(decoder.decode(bytes)), sha256: hash("sha256", bytes) };
   } catch (error) {
-    const found = reasonOf(error).includes("zeros") ? reasonOf(error) : "other bytes";
-    const what = recognize(bytes)?.what;
-    const received = what === undefined || IS_TEXT.test(what) ? found : what;
-    throw invalidData(`${path}: expected text in UTF-8, received ${received}`, "Save the file as UTF-8.", error);
+    throw notUtf8(path, bytes, error);
   }
+}
+
+const ZEROS = "zeros, as binary files have them";
+
+/** @throws TypeError for a text that no tool writes */
+function withoutZeros(text: string): string {
+  if (text.includes("\0")) throw new TypeError(ZEROS);
+  return text;
+}
+
+function notUtf8(path: string, bytes: Uint8Array, cause?: unknown): PolyrnnError {
+  const found = cause !== undefined && reasonOf(cause) === ZEROS ? ZEROS : "other bytes";
+  const what = recognize(bytes)?.what;
+  const received = what === undefined || IS_TEXT.test(what) ? found : what;
+  return invalidData(`${path}: expected text in UTF-8, received ${received}`, "Save the file as UTF-8.", cause);
 }
 
 /** Opening a named pipe would wait until somebody writes to it; systems without the flag have no such pipes. */
@@ -165,18 +175,12 @@ export class Utf8Reader {
   /** @param bytes the next ones; none at the end. @throws E_DATA for what is no UTF-8 */
   decode(bytes: Uint8Array): string {
     // Letters in UTF-16 without a mark are UTF-8, with a zero after each.
-    if (this.isFirst && recognize(bytes)?.what === "text in UTF-16") throw this.wrong(bytes);
+    if (this.isFirst && recognize(bytes)?.what === "text in UTF-16") throw notUtf8(this.path, bytes);
     this.isFirst = false;
     try {
-      return this.decoder.decode(bytes, { stream: bytes.length > 0 });
+      return withoutZeros(this.decoder.decode(bytes, { stream: bytes.length > 0 }));
     } catch (error) {
-      throw this.wrong(bytes, error);
+      throw notUtf8(this.path, bytes, error);
     }
-  }
-
-  private wrong(bytes: Uint8Array, cause?: unknown): Error {
-    const what = recognize(bytes)?.what;
-    const received = what === undefined || IS_TEXT.test(what) ? "other bytes" : what;
-    return invalidData(`${this.path}: expected text in UTF-8, received ${received}`, "Save the file as UTF-8.", cause);
   }
 }
