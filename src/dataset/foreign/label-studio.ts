@@ -185,6 +185,7 @@ function cornersOf(shape: JsonObject, ratio: number): (readonly [number, number]
   const bad = numbers.findIndex((number) => typeof number !== "number" || !Number.isFinite(number));
   if (bad >= 0) return `expected ${names[bad]!} to be a number, received ${describeValue(numbers[bad] ?? null)}`;
   const [left, top, w, h, degrees] = numbers as [number, number, number, number, number];
+  if (w < 0 || h < 0) return `expected width and height of 0 or more, received ${w} and ${h}`;
   const [cos, sin] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
   const corner = (a: number, b: number): readonly [number, number] => [
     left + a * cos - (b * sin) / ratio,
