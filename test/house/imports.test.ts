@@ -44,7 +44,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   random: ["types", "errors"],
   nearest: [],
   turns: [],
-  "json-text": ["types", "errors"],
+  "json-text": ["types", "foreign", "errors"],
   validate: ["types", "foreign", "errors", "json-text"],
   version: [],
   serve: [],
