@@ -25,6 +25,7 @@ const MEASURES = [
   "memory",
   "cost",
   "read",
+  "readers",
   "queue",
   "devices",
   "drawing",

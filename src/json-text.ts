@@ -10,7 +10,7 @@
  * One text per object, and nothing for what is nested in it: a file of 64 MB of such numbers must not need gigabytes.
  */
 import { receivedOf } from "./errors.js";
-import { WrittenNumber } from "./foreign.js";
+import { parseForeignJson, WrittenNumber } from "./foreign.js";
 import type { JsonObject, JsonValue } from "./types.js";
 
 const WRITTEN = Symbol("fields as written");
@@ -35,6 +35,13 @@ const QUOTE = 0x22,
  */
 export function parseJsonText(text: string): JsonValue {
   const value = JSON.parse(text) as JsonValue;
+  keepText(value, text);
+  return value;
+}
+
+/** As parseJsonText, within limits of depth. @throws SyntaxError as parseForeignJson does */
+export function parseForeignJsonText(text: string): JsonValue {
+  const value = parseForeignJson(text) as JsonValue;
   keepText(value, text);
   return value;
 }

@@ -1,33 +1,15 @@
 /** `annotate` of the library: a whole data set to a run folder, as the command does it. */
-import type { AnnotateProgress, ReportedFailure } from "../annotate/options.js";
+import type { AnnotateProgress } from "../annotate/options.js";
 import type { AnnotateSummary } from "../annotate/summary.js";
 import { usageError } from "../errors.js";
 import type { Shard } from "../runs/identity.js";
 import type { FormatOptions, OutputFormat } from "../write/writer.js";
 import { LINKS, MASK_KINDS, OUTPUT_FORMATS, SEGMENTATIONS } from "../write/writer.js";
-import type { BoxOptions, CallOptions, DeviceOptions, PredictingOptions } from "./options.js";
-import {
-  BOX_ROWS,
-  DEVICE_DEFAULT,
-  DEVICE_ROWS,
-  FLAG,
-  from,
-  ignore,
-  MODEL_DEFAULT,
-  NAMES,
-  neverStops,
-  oneOf,
-  optionChecker,
-  PREDICTING_DEFAULTS,
-  PREDICTING_ROWS,
-  RATIO,
-  TEXT,
-} from "./options.js";
+import type { DataSetOptions } from "./options.js";
+import { DATA_SET_DEFAULTS, DATA_SET_ROWS, FLAG, from, hostOf, oneOf, optionChecker, RATIO, TEXT } from "./options.js";
 
 /** Options of `annotate`. Paths are relative to the working folder of the process. */
-export interface AnnotateOptions extends CallOptions, BoxOptions, PredictingOptions, DeviceOptions {
-  /** Folder that is searched for images, at any depth. */
-  readonly images: string;
+export interface AnnotateOptions extends DataSetOptions<AnnotateProgress> {
   /** Box file or folder in any format that is read (docs/formats.md). */
   readonly boxes: string;
   /** COCO file with the images and categories of a results list. */
@@ -38,20 +20,14 @@ export interface AnnotateOptions extends CallOptions, BoxOptions, PredictingOpti
   readonly formats?: readonly OutputFormat[];
   /** Choices within formats: run lengths, which masks, how photographs are linked. */
   readonly formatOptions?: FormatOptions;
-  /** Name of a bundled model, or path of a model folder. Default: "mobile". */
-  readonly model?: string;
   /** Polygons with a lower score are left out, 0 to 1. Default: 0. */
   readonly minScore?: number;
   /** Douglas-Peucker tolerance in image pixels, 0 or more; 0, the default, keeps every vertex. */
   readonly simplify?: number;
-  /** Names or ids of categories; only these are predicted. Default: all. */
-  readonly categories?: readonly string[];
   /** "keep": polygons that the input has go out unchanged. Default: "predict". */
   readonly existing?: "predict" | "keep";
   /** Pictures and gallery.html. "auto": up to 50. Default: "none". */
   readonly overlays?: "auto" | "all" | "none";
-  /** Predict at most this many instances, in input order, 1 or more. */
-  readonly limit?: number;
   /** Part `index` (from 1) of `count` parts of the images, for `polyrnn merge`. */
   readonly shard?: Shard;
   /** Earlier annotations.json or its run folder: boxes that did not change keep their polygons. */
@@ -60,24 +36,15 @@ export interface AnnotateOptions extends CallOptions, BoxOptions, PredictingOpti
   readonly resume?: boolean;
   /** Replace the run that is already in the output folder. Default: false. */
   readonly force?: boolean;
-  /** Called after every batch. */
-  readonly onProgress?: (progress: AnnotateProgress) => void;
-  /** Called for every instance without a polygon; failures do not end a run. */
-  readonly onFailure?: (failure: ReportedFailure) => void;
-  /** One line for people: a stage begins, or a warning. */
-  readonly onNote?: (line: string) => void;
   /** With `out: "-"`: one annotation as JSON. The run waits for the promise. */
   readonly onLine?: (line: string) => void | Promise<void>;
 }
 
 export const ANNOTATE_DEFAULTS = {
-  ...PREDICTING_DEFAULTS,
+  ...DATA_SET_DEFAULTS,
   formats: ["coco"],
-  model: MODEL_DEFAULT,
-  device: DEVICE_DEFAULT,
   minScore: 0,
   simplify: 0,
-  categories: [],
   existing: "predict",
   overlays: "none",
   resume: false,
@@ -87,10 +54,7 @@ export const ANNOTATE_DEFAULTS = {
 const check = optionChecker<AnnotateOptions>(
   "annotate",
   {
-    ...BOX_ROWS,
-    ...PREDICTING_ROWS,
-    ...DEVICE_ROWS,
-    images: TEXT,
+    ...DATA_SET_ROWS,
     boxes: TEXT,
     dataset: TEXT,
     out: TEXT,
@@ -106,13 +70,10 @@ const check = optionChecker<AnnotateOptions>(
         embedImages: FLAG,
       },
     },
-    model: TEXT,
     minScore: RATIO,
     simplify: { type: "number", minimum: 0 },
-    categories: NAMES,
     existing: oneOf("predict", "keep"),
     overlays: oneOf("auto", "all", "none"),
-    limit: from(1),
     shard: {
       type: "object",
       required: ["index", "count"],
@@ -150,10 +111,7 @@ export async function annotate(options: AnnotateOptions): Promise<AnnotateSummar
   return main.annotate(
     { ...ANNOTATE_DEFAULTS, ...asked },
     {
-      signal: signal ?? neverStops(),
-      note: onNote ?? ignore,
-      progress: onProgress ?? ignore,
-      failure: onFailure ?? ignore,
+      ...hostOf({ signal, onNote, onProgress, onFailure }),
       data: async (line) => {
         await onLine?.(line);
       },

@@ -3,6 +3,7 @@
  * JavaScript and pass on what their own users typed, so types alone promise nothing. Ranges are those of the command
  * line; test/library holds both, and the defaults, against its option tables.
  */
+import type { ReportedFailure } from "../annotate/options.js";
 import type { BoxUnit } from "../dataset/relative-boxes.js";
 import { BOX_UNITS } from "../dataset/relative-boxes.js";
 import type { Rasterizer } from "../geometry/iou.js";
@@ -60,10 +61,34 @@ export interface DeviceOptions {
   readonly threads?: number;
 }
 
+/** Options of the functions that predict a whole data set, and what they call on the way. */
+export interface DataSetOptions<Progress> extends CallOptions, BoxOptions, PredictingOptions, DeviceOptions {
+  /** Folder that is searched for images, at any depth. */
+  readonly images: string;
+  /** Name of a bundled model, or path of a model folder. Default: "mobile". */
+  readonly model?: string;
+  /** Names or ids of categories; only these are predicted. Default: all. */
+  readonly categories?: readonly string[];
+  /** Predict at most this many instances, in input order, 1 or more. */
+  readonly limit?: number;
+  /** Called after every batch. */
+  readonly onProgress?: (progress: Progress) => void;
+  /** Called for every instance without a polygon; failures do not end a run. */
+  readonly onFailure?: (failure: ReportedFailure) => void;
+  /** One line for people: a stage begins, or a warning. */
+  readonly onNote?: (line: string) => void;
+}
+
 export const PREDICTING_DEFAULTS = { maxSteps: MAX_STEPS, candidates: DEFAULT_CANDIDATES } as const;
 export const MEASURE_DEFAULTS = { rasterizer: "coco", groupBy: "none", seed: 1, resamples: 1000 } as const;
 export const DEVICE_DEFAULT = "auto";
 export const MODEL_DEFAULT = "mobile";
+export const DATA_SET_DEFAULTS = {
+  ...PREDICTING_DEFAULTS,
+  model: MODEL_DEFAULT,
+  device: DEVICE_DEFAULT,
+  categories: [],
+} as const;
 
 /** JSON schemas of options, for `optionChecker`. */
 export const TEXT = { type: "string", minLength: 1 } as const;
@@ -92,6 +117,38 @@ export const PREDICTING_ROWS = {
   sure: RATIO,
   batchSize: from(1, 256),
 };
+
+export const DATA_SET_ROWS = {
+  ...BOX_ROWS,
+  ...PREDICTING_ROWS,
+  ...DEVICE_ROWS,
+  images: TEXT,
+  model: TEXT,
+  categories: NAMES,
+  limit: from(1),
+};
+
+/** The callbacks of a call, with something in place of those that were not given. */
+export function hostOf<Progress>({
+  signal,
+  onNote,
+  onProgress,
+  onFailure,
+}: {
+  readonly [K in "signal" | "onNote" | "onProgress" | "onFailure"]: DataSetOptions<Progress>[K] | undefined;
+}): {
+  readonly signal: AbortSignal;
+  readonly note: (line: string) => void;
+  readonly progress: (progress: Progress) => void;
+  readonly failure: (failure: ReportedFailure) => void;
+} {
+  return {
+    signal: signal ?? neverStops(),
+    note: onNote ?? ignore,
+    progress: onProgress ?? ignore,
+    failure: onFailure ?? ignore,
+  };
+}
 
 /**
  * @param call     name of the function, opens the message

@@ -8,6 +8,7 @@
 import { BOX_UNITS } from "../dataset/relative-boxes.js";
 import { REPORT_SCHEMA, object } from "../report/schema.js";
 import { CLICK_KINDS, REJECT_REASONS } from "../review/api.js";
+import { IDENTITY_FIELDS } from "../runs/identity.js";
 import { OUTPUT_FORMATS } from "../write/writer.js";
 
 const text = { type: "string" };
@@ -147,27 +148,7 @@ const outcome = { type: { const: "outcome" }, ordinal: count, check };
 const JOURNAL_LINE = {
   type: "object",
   oneOf: [
-    object(
-      {
-        type: { const: "run" },
-        version: { const: 1 },
-        input: sha256,
-        model: sha256,
-        context: ratio,
-        maxSteps: count,
-        candidates: count,
-        sure: ratio,
-        minScore: ratio,
-        simplify: positive,
-        categories: list(text),
-        existing: { enum: ["predict", "keep"] },
-        limit: { type: ["integer", "null"], minimum: 1 },
-        shard: { ...shardName, type: ["string", "null"] },
-        onlyNew: { ...sha256, type: ["string", "null"] },
-        check,
-      },
-      ["sure"],
-    ),
+    object({ ...IDENTITY_FIELDS, check }, ["sure"]),
     object({
       ...outcome,
       annotationId: id,

@@ -1,37 +1,33 @@
 /** `simulateClicks` of the library: how much an annotator would have to correct. */
-import type { ReportedFailure } from "../annotate/options.js";
 import type { ClickStudy } from "../clicks/options.js";
 import { usageError } from "../errors.js";
 import type { ClickRow } from "../report/csv.js";
 import type { ClickChoice, ClickMatch, ClickMetric } from "../report/types.js";
-import type { BoxOptions, CallOptions, DeviceOptions, MeasureOptions, PredictingOptions } from "./options.js";
+import type { DataSetOptions, MeasureOptions } from "./options.js";
 import {
-  BOX_ROWS,
-  DEVICE_DEFAULT,
-  DEVICE_ROWS,
+  DATA_SET_DEFAULTS,
+  DATA_SET_ROWS,
   from,
-  ignore,
+  hostOf,
   MEASURE_DEFAULTS,
   MEASURE_ROWS,
-  MODEL_DEFAULT,
-  NAMES,
-  neverStops,
   oneOf,
   optionChecker,
-  PREDICTING_DEFAULTS,
-  PREDICTING_ROWS,
   TEXT,
 } from "./options.js";
 
+/** Truth annotations so far, of how many; without a polygon; and those of this call. */
+interface ClickProgress {
+  readonly finished: number;
+  readonly total: number;
+  readonly failed: number;
+  readonly finishedNow: number;
+}
+
 /** Options of `simulateClicks`. */
-export interface SimulateClicksOptions
-  extends CallOptions, BoxOptions, PredictingOptions, DeviceOptions, MeasureOptions {
-  /** Folder that is searched for images, at any depth. */
-  readonly images: string;
+export interface SimulateClicksOptions extends DataSetOptions<ClickProgress>, MeasureOptions {
   /** Boxes with ground truth polygons or masks. */
   readonly truth: string;
-  /** Name of a bundled model, or path of a model folder. Default: "mobile". */
-  readonly model?: string;
   /** What annotators tolerate, in grid cells; with match "area" in cells of area. 1 to 16 different numbers of 0 or more. Default: 1, 2, 3, 4. */
   readonly thresholds?: readonly number[];
   /**
@@ -45,54 +41,30 @@ export interface SimulateClicksOptions
   readonly metric?: ClickMetric;
   /** Clicks an annotator has per instance, 0 or more. Default: no limit. */
   readonly maxClicks?: number;
-  /** Names or ids of categories; only these are simulated. Default: all. */
-  readonly categories?: readonly string[];
-  /** Simulate at most this many instances, in input order, 1 or more. */
-  readonly limit?: number;
   /** Where the automatic polygons are written as a COCO file. Absent: nowhere. */
   readonly automaticFile?: string;
-  /** Called after every batch. */
-  readonly onProgress?: (progress: {
-    readonly finished: number;
-    readonly total: number;
-    readonly failed: number;
-    readonly finishedNow: number;
-  }) => void;
-  /** An instance whose image or box gives no crop. */
-  readonly onFailure?: (failure: ReportedFailure) => void;
   /** Every simulated instance, as it comes. Waits for the promise. */
   readonly onRow?: (row: ClickRow) => void | Promise<void>;
-  /** One line for people. */
-  readonly onNote?: (line: string) => void;
 }
 
 export const SIMULATE_DEFAULTS = {
-  ...PREDICTING_DEFAULTS,
+  ...DATA_SET_DEFAULTS,
   ...MEASURE_DEFAULTS,
-  model: MODEL_DEFAULT,
-  device: DEVICE_DEFAULT,
   thresholds: [1, 2, 3, 4],
   match: "closest",
-  categories: [],
 } as const;
 
 const check = optionChecker<SimulateClicksOptions>(
   "simulateClicks",
   {
-    ...BOX_ROWS,
-    ...PREDICTING_ROWS,
-    ...DEVICE_ROWS,
+    ...DATA_SET_ROWS,
     ...MEASURE_ROWS,
-    images: TEXT,
     truth: TEXT,
-    model: TEXT,
     thresholds: { type: "array", minItems: 1, maxItems: 16, uniqueItems: true, items: { type: "number", minimum: 0 } },
     match: oneOf("closest", "ring", "area", "worst"),
     choice: oneOf("true", "never", "always"),
     metric: oneOf("chessboard", "manhattan"),
     maxClicks: from(0),
-    categories: NAMES,
-    limit: from(1),
     automaticFile: TEXT,
   },
   ["images", "truth"],
@@ -126,10 +98,7 @@ export async function simulateClicks(options: SimulateClicksOptions): Promise<Cl
   return main.simulateClicks(
     { ...asked, groupBy: parseGroupBy(groupBy) },
     {
-      signal: signal ?? neverStops(),
-      note: onNote ?? ignore,
-      progress: onProgress ?? ignore,
-      failure: onFailure ?? ignore,
+      ...hostOf({ signal, onNote, onProgress, onFailure }),
       row: async (row) => {
         await onRow?.(row);
       },

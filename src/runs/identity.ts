@@ -141,7 +141,8 @@ const sha256 = { type: "string", pattern: "^[0-9a-f]{64}$" };
 const ratio = { type: "number", minimum: 0, maximum: 1 };
 const count = { type: "integer", minimum: 1 };
 
-const FIELDS: Readonly<Record<keyof RunIdentity, object>> = {
+/** JSON schema of each field; `library/schemas.ts` publishes them. */
+export const IDENTITY_FIELDS: Readonly<Record<keyof RunIdentity, object>> = {
   type: { const: "run" },
   version: { const: JOURNAL_VERSION },
   input: sha256,
@@ -154,8 +155,8 @@ const FIELDS: Readonly<Record<keyof RunIdentity, object>> = {
   simplify: { type: "number", minimum: 0 },
   categories: { type: "array", items: { type: "string" } },
   existing: { enum: ["predict", "keep"] },
-  limit: { type: ["integer", "null"] },
-  shard: { type: ["string", "null"] },
+  limit: { ...count, type: ["integer", "null"] },
+  shard: { type: ["string", "null"], pattern: "^[0-9]+/[0-9]+$" },
   onlyNew: { ...sha256, type: ["string", "null"] },
 };
 
@@ -163,7 +164,7 @@ const FIELDS: Readonly<Record<keyof RunIdentity, object>> = {
 export const checkIdentity = lazily(() =>
   compileSchema({
     type: "object",
-    required: Object.keys(FIELDS).filter((field) => field !== "sure"),
-    properties: FIELDS,
+    required: Object.keys(IDENTITY_FIELDS).filter((field) => field !== "sure"),
+    properties: IDENTITY_FIELDS,
   }),
 );

@@ -77,6 +77,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   yargs: /^cli\//,
   "cli-progress": /^cli\//,
   sharp: /^(crop|write)\//,
+  "fast-glob": /^dataset\//,
   yauzl: /^files\//,
   "csv-parse": /^dataset\/foreign\//,
   saxes: /^dataset\/foreign\//,

@@ -1,11 +1,11 @@
 /** Pixels and boxes to polygons, without files; the tiny model, one thread. */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import sharp from "sharp";
 import { openDataset } from "../../src/dataset/open-dataset.js";
 import type { OpenedModel, PredictedPolygon } from "../../src/index.js";
-import { annotate, openModel, predict, readDataset, writers } from "../../src/index.js";
+import { annotate, evaluate, openModel, predict, readDataset, simulateClicks, writers } from "../../src/index.js";
 import type { Box } from "../../src/types.js";
 import { BOXES, IMAGES, TINY, boxesWith, readCoco } from "../annotate/runs.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
@@ -102,6 +102,49 @@ test("the signal stops each of the functions with its own reason", async () => {
   };
   await expect(walk()).rejects.toThrow(late.signal.reason as Error);
   await dataset.close();
+});
+
+describe("a signal that is aborted before and in the middle", () => {
+  const DATA = { images: IMAGES, model: TINY, device: "cpu", threads: 1, batchSize: 1, limit: 3, ...QUICK } as const;
+
+  test("annotate: nothing is written, or the batches under way are kept and resume goes on", async () => {
+    const out = join(temporaryFolder(), "run");
+    const asked = { ...DATA, boxes: BOXES, out } as const;
+    await expect(annotate({ ...asked, signal: AbortSignal.abort(new Error("before")) })).rejects.toThrow("before");
+    const stop = new AbortController();
+    const onProgress = (): void => {
+      stop.abort();
+    };
+    const half = await annotate({ ...asked, signal: stop.signal, onProgress });
+    expect(half).toMatchObject({ stopped: true });
+    expect(half.done).toBeLessThan(3);
+    expect(await annotate({ ...asked, resume: true })).toMatchObject({ stopped: false, done: 3 });
+  });
+
+  test("simulateClicks: its reason, or a study that says that it was stopped", async () => {
+    const asked = { ...DATA, truth: BOXES, thresholds: [2], resamples: 0 } as const;
+    const before = simulateClicks({ ...asked, signal: AbortSignal.abort(new Error("before")) });
+    await expect(before).rejects.toThrow("before");
+    const stop = new AbortController();
+    const onProgress = (): void => {
+      stop.abort();
+    };
+    expect(await simulateClicks({ ...asked, signal: stop.signal, onProgress })).toMatchObject({ stopped: true });
+  });
+
+  test("evaluate: its reason both times", async () => {
+    const asked = { predictions: BOXES, truth: BOXES, compare: ["box"], resamples: 0 } as const;
+    const before = evaluate({ ...asked, signal: AbortSignal.abort(new Error("before")) });
+    await expect(before).rejects.toThrow("before");
+    const stop = new AbortController();
+    let rows = 0;
+    const onRow = (): void => {
+      rows++;
+      stop.abort(new Error("in the middle"));
+    };
+    await expect(evaluate({ ...asked, signal: stop.signal, onRow })).rejects.toThrow("in the middle");
+    expect(rows).toBeLessThan(50);
+  });
 });
 
 test("a model that is closed during a call says so, and closing twice is fine", async () => {

@@ -17,7 +17,7 @@ import type { JsonObject, SkipReason } from "../../types.js";
 import type { ByteFile } from "../json/byte-file.js";
 import type { ForeignObject, ForeignReader } from "./dataset.js";
 import type { FileStart, ForeignFormat } from "./format.js";
-import type { RowImage } from "./rows.js";
+import type { Row, RowImage } from "./rows.js";
 import { RowIndex } from "./rows.js";
 import { Utf8Reader } from "./text-file.js";
 import { boxOfCorners, lengthOf, numberOf, sideOf } from "./values.js";
@@ -25,6 +25,14 @@ import { boxOfCorners, lengthOf, numberOf, sideOf } from "./values.js";
 /** Characters of one row. */
 const LONGEST_ROW = 1024 * 1024;
 const MOST_COLUMNS = 1000;
+
+/** For opening and for walking, which have to see the same rows. Tools that edit each other's tables mix line ends. */
+const AS_WRITTEN = {
+  record_delimiter: ["\r\n", "\n", "\r"],
+  bom: true,
+  relax_column_count: true,
+  skip_empty_lines: true,
+};
 
 /** What a column may be called, without case and signs. */
 const NAMES = {
@@ -49,14 +57,8 @@ type Columns = ReadonlyMap<Role, number>;
 
 const EXAMPLE = "Name the columns in the first line, for example: image,xmin,ymin,xmax,ymax,label";
 
-/** What stands between cells and between rows. */
-interface Signs {
+interface Table {
   readonly delimiter: string;
-  /** One of them, where the beginning of the file says which. */
-  readonly lineEnds: string[];
-}
-
-interface Table extends Signs {
   readonly columns: Columns;
   readonly header: readonly string[];
   readonly kind: "corners" | "size" | "list";
@@ -81,18 +83,13 @@ function isTable({ text, ending, root }: FileStart): boolean {
 /** @throws E_DATA for a table whose columns or quotes cannot be read, with the line */
 async function openCsv(file: ByteFile): Promise<ForeignReader> {
   const index = new RowIndex(file);
-  const lines: number[] = [];
   let table: Table | undefined;
   let end = 0;
-  const signs = await signsOf(file);
+  const delimiter = await delimiterOf(file);
   const parser = parseStream({
-    delimiter: signs.delimiter,
-    // Left to the parser, it costs a microsecond for every byte of a long header.
-    record_delimiter: signs.lineEnds,
+    ...AS_WRITTEN,
+    delimiter,
     info: true,
-    bom: true,
-    relax_column_count: true,
-    skip_empty_lines: true,
     max_record_size: LONGEST_ROW,
   });
   const input = createReadStream(file.path);
@@ -101,12 +98,11 @@ async function openCsv(file: ByteFile): Promise<ForeignReader> {
     for await (const { record, info } of parser as AsyncIterable<CsvRow>) {
       const start = end;
       end = info.bytes;
-      if (table === undefined) table = tableOf(record, signs, file.path);
+      if (table === undefined) table = tableOf(record, delimiter, file.path);
       else {
         if (record.length > MOST_COLUMNS) throw tooMany(file.path, info.lines, record.length);
         if (record.every((text) => text.trim() === "")) continue;
-        index.add(imageOf(record, table), start, end - start);
-        lines.push(info.lines);
+        index.add(imageOf(record, table), { offset: start, length: end - start, number: info.lines });
       }
     }
   } catch (error) {
@@ -124,7 +120,10 @@ async function openCsv(file: ByteFile): Promise<ForeignReader> {
     format: "csv",
     source: file.path,
     isRelative: known.isRelative,
-    walk: () => index.walk((bytes, row) => toObject(rowOf(bytes, known, file.path), known, `line ${lines[row]!}`)),
+    walk: () =>
+      index.walk((rows) =>
+        recordsOf(rows, known, file.path).map((record, i) => toObject(record, known, `line ${rows[i]!.number}`)),
+      ),
     close: () => file.close(),
   };
 }
@@ -156,43 +155,32 @@ interface CsvRow {
   readonly info: { readonly bytes: number; readonly lines: number };
 }
 
-function rowOf(bytes: Buffer, { delimiter, lineEnds }: Table, path: string): readonly string[] {
+/** All rows of an image at once: for each one alone, setting up the parser takes longer than parsing. */
+function recordsOf(rows: readonly Row[], { delimiter }: Table, path: string): readonly (readonly string[])[] {
+  // Only the last row of the file may lack its end, and no row of its image comes behind it.
+  const text = Buffer.concat(rows.map(({ bytes }) => bytes));
   try {
-    const [row] = parseSync(bytes, {
-      delimiter,
-      record_delimiter: lineEnds,
-      relax_column_count: true,
-      skip_empty_lines: true,
-      bom: true,
-    });
-    return row ?? [];
+    const records = parseSync(text, { ...AS_WRITTEN, delimiter });
+    if (records.length === rows.length) return records;
   } catch (error) {
     throw errorOf(error, path);
   }
+  throw invalidData(
+    `${path}: expected the file to stay as it was when the run began, received other rows`,
+    "Something writes to the file: let it finish, then run again.",
+  );
 }
 
-/** The delimiter: of comma, semicolon and tab the one that the first line has most of. */
-async function signsOf(file: ByteFile): Promise<Signs> {
+/** Of comma, semicolon and tab the one that the first line has most of. */
+async function delimiterOf(file: ByteFile): Promise<string> {
   const start = Buffer.alloc(Math.min(file.size, 64 * 1024));
   await file.read(start, 0);
-  const text = start.toString("utf8");
-  const first = text.split(/\r?\n/u, 1)[0]!;
+  const first = start.toString("utf8").split(/\r?\n/u, 1)[0]!;
   const counts = [",", ";", "\t"].map((sign) => [sign, first.split(sign).length] as const);
-  return { delimiter: counts.reduce((a, b) => (b[1] > a[1] ? b : a))[0], lineEnds: lineEndsOf(text) };
+  return counts.reduce((a, b) => (b[1] > a[1] ? b : a))[0];
 }
 
-/** @param text the beginning of the file. @returns the first that stands outside of quotes, else all there are */
-function lineEndsOf(text: string): string[] {
-  let isQuoted = false;
-  for (let i = 0; i < text.length; i++) {
-    const sign = text[i]!;
-    if (sign === '"') isQuoted = !isQuoted;
-    else if (!isQuoted && (sign === "\n" || sign === "\r")) return [text.startsWith("\r\n", i) ? "\r\n" : sign];
-  }
-  return ["\r\n", "\n", "\r"];
-}
-
-function tableOf(header: readonly string[], signs: Signs, path: string): Table {
+function tableOf(header: readonly string[], delimiter: string, path: string): Table {
   if (header.length > MOST_COLUMNS) throw tooMany(path, 1, header.length);
   const plain = header.map((name) => name.toLowerCase().replace(/[^a-z0-9]/gu, ""));
   const columns = new Map<Role, number>();
@@ -228,7 +216,7 @@ function tableOf(header: readonly string[], signs: Signs, path: string): Table {
     header,
     kind,
     isRelative,
-    ...signs,
+    delimiter,
     others: othersOf(header, columns),
   };
 }
@@ -277,6 +265,17 @@ function toObject(row: readonly string[], table: Table, at: string): ForeignObje
       label: named,
       fields: others,
       problem: { reason: "image-unknown", message: "expected the name of an image, received none" },
+    };
+  const { length } = table.header;
+  if (row.slice(length).some((text) => text.trim() !== ""))
+    return {
+      at,
+      label: named,
+      fields: others,
+      problem: {
+        reason: "annotation-invalid",
+        message: `expected ${count(length, "column")}, as the first line names, received ${row.length}`,
+      },
     };
   const box = boxOf(texts, table);
   if (typeof box === "string")

@@ -56,6 +56,8 @@ export interface ForeignReader {
   readonly identity?: string;
   /** What the user should know of how the input was read, a line each. */
   readonly notes?: readonly string[];
+  /** The same two in their place, where only all files together tell: asked once, after the first whole walk. */
+  readonly learned?: () => { readonly identity: string; readonly notes: readonly string[] };
   /** Every image once, in the order of the input; the same each time. */
   walk(): AsyncIterable<ForeignImage>;
   close(): Promise<void>;
@@ -83,12 +85,12 @@ export async function openForeign(
   const boxes = new BoxCounter();
   const hash = createHash("sha256").update(`${reader.format}\n${isRelative ? "relative" : "pixels"}\n`);
   if (reader.identity !== undefined) hash.update(`${reader.identity}\n`);
-  const digests: Buffer[] = [];
+  const digests = new Digests();
   let annotationCount = 0;
   let firstFailure: string | undefined;
   let failed = 0;
   for await (const image of reader.walk()) {
-    digests.push(Buffer.from(image.sha256, "hex").subarray(0, 8));
+    digests.add(image.sha256);
     hash.update(`${receivedName(image)}\n${image.sha256}\n`);
     annotationCount += image.failure === undefined ? image.objects.length : 1;
     if (image.failure !== undefined) {
@@ -100,17 +102,20 @@ export async function openForeign(
       if (problem === undefined) boxes.note(fields["bbox"]);
     }
   }
-  if (firstFailure !== undefined && failed === digests.length)
+  if (firstFailure !== undefined && failed === digests.count)
     throw invalidData(firstFailure, "Export the boxes again, or pass another file.");
   const problem = !isRelative && options.boxesAre === undefined ? boxes.problem(reader.source) : undefined;
   if (problem !== undefined) throw problem;
+
+  const learned = reader.learned?.();
+  if (learned !== undefined) hash.update(`${learned.identity}\n`);
+  const notes = reader.notes ?? learned?.notes;
 
   async function* groups(): AsyncGenerator<ImageGroup> {
     let number = 0;
     let ordinal = 0;
     for await (const image of reader.walk()) {
-      const digest = digests[number];
-      if (digest === undefined || !digest.equals(Buffer.from(image.sha256, "hex").subarray(0, 8)))
+      if (!digests.holds(number, image.sha256))
         throw invalidData(
           `${image.path}: expected the file to stay as it was when the run began, received other contents`,
           "Something writes to the file: let it finish, then run again.",
@@ -126,14 +131,35 @@ export async function openForeign(
     source: reader.source,
     categories: categories.all(),
     header: {},
-    imageCount: digests.length,
+    imageCount: digests.count,
     annotationCount,
     sha256: hash.digest("hex"),
-    ...(reader.notes !== undefined && { notes: reader.notes }),
+    ...(notes !== undefined && { notes }),
     groups,
     imageKey: (fileName) => finder.keyOf(fileName),
     close: () => reader.close(),
   };
+}
+
+/** Bytes of a hash that are kept of each image. */
+const KEPT_BYTES = 8;
+
+/** Beginnings of the images' hashes, one after the other: a buffer for each would take ten times the memory. */
+class Digests {
+  private bytes = Buffer.alloc(1024 * KEPT_BYTES);
+  count = 0;
+
+  add(sha256: string): void {
+    const at = this.count * KEPT_BYTES;
+    if (at === this.bytes.length) this.bytes = Buffer.concat([this.bytes, Buffer.alloc(at)]);
+    this.bytes.write(sha256.slice(0, 2 * KEPT_BYTES), at, "hex");
+    this.count++;
+  }
+
+  holds(number: number, sha256: string): boolean {
+    const at = number * KEPT_BYTES;
+    return number < this.count && this.bytes.toString("hex", at, at + KEPT_BYTES) === sha256.slice(0, 2 * KEPT_BYTES);
+  }
 }
 
 interface GroupPlace {

@@ -6,8 +6,8 @@
  */
 import { createHash } from "node:crypto";
 import { reasonOf, receivedOf } from "../../errors.js";
-import { describeValue, parseForeignJson } from "../../foreign.js";
-import { childOf, joinFields, parseJsonText, renamedField } from "../../json-text.js";
+import { describeValue } from "../../foreign.js";
+import { childOf, joinFields, parseForeignJsonText, renamedField } from "../../json-text.js";
 import type { JsonObject, JsonValue } from "../../types.js";
 import type { ByteFile, ByteRange } from "../json/byte-file.js";
 import { RangeReader } from "../json/byte-file.js";
@@ -64,9 +64,7 @@ function toImage(bytes: Buffer, path: string, number: number): ForeignImage {
   const at = `task[${number}]`;
   let task: JsonObject | undefined;
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    parseForeignJson(text); // within limits of depth
-    task = objectOf(parseJsonText(text));
+    task = objectOf(parseForeignJsonText(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
   } catch (error) {
     const failure = `${path}: ${at}: expected JSON, received ${reasonOf(error)}. Export the tasks again.`;
     return { name: "", path, fields: {}, objects: [], failure, sha256 };
@@ -187,6 +185,7 @@ function cornersOf(shape: JsonObject, ratio: number): (readonly [number, number]
   const bad = numbers.findIndex((number) => typeof number !== "number" || !Number.isFinite(number));
   if (bad >= 0) return `expected ${names[bad]!} to be a number, received ${describeValue(numbers[bad] ?? null)}`;
   const [left, top, w, h, degrees] = numbers as [number, number, number, number, number];
+  if (w < 0 || h < 0) return `expected width and height of 0 or more, received ${w} and ${h}`;
   const [cos, sin] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
   const corner = (a: number, b: number): readonly [number, number] => [
     left + a * cos - (b * sin) / ratio,

@@ -5,8 +5,8 @@
  * wkentaro/labelme, labelme/label_file.py.
  */
 import { invalidData, receivedOf } from "../../errors.js";
-import { describeValue, parseForeignJson } from "../../foreign.js";
-import { childOf, joinFields, parseJsonText, renamedField } from "../../json-text.js";
+import { describeValue } from "../../foreign.js";
+import { childOf, joinFields, parseForeignJsonText, renamedField } from "../../json-text.js";
 import { whyNotJson } from "../../files/recognize.js";
 import type { JsonObject, JsonValue } from "../../types.js";
 import type { ForeignImage, ForeignObject } from "./dataset.js";
@@ -52,9 +52,7 @@ function readLabelMe(text: string, path: string, name: string): Omit<ForeignImag
 
 function parse(text: string, path: string): unknown {
   try {
-    const json = text.replace(/^\ufeff/u, "");
-    parseForeignJson(json); // within limits of depth
-    return parseJsonText(json);
+    return parseForeignJsonText(text);
   } catch (error) {
     const { why, hint } = whyNotJson(Buffer.from(text), error, "Export the file again.");
     throw invalidData(`${path}: expected JSON, ${why}`, hint, error);

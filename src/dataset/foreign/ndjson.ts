@@ -4,8 +4,7 @@
  */
 import { invalidData, reasonOf, receivedOf } from "../../errors.js";
 import { recognize } from "../../files/recognize.js";
-import { parseForeignJson } from "../../foreign.js";
-import { joinFields, numberText, parseJsonText, renamedField, selectFields } from "../../json-text.js";
+import { joinFields, numberText, parseForeignJsonText, renamedField, selectFields } from "../../json-text.js";
 import type { JsonObject } from "../../types.js";
 import type { ByteFile } from "../json/byte-file.js";
 import { walkJson } from "../json/elements.js";
@@ -41,14 +40,14 @@ export function isLines({ text, ending }: FileStart): boolean {
 
 /** @throws E_DATA for a line that is no object or names no image */
 async function openNdjson(file: ByteFile): Promise<ForeignReader> {
-  const rows = new Rows(file);
+  const rows = new Rows(file, (line) => `line ${line}`);
   for await (const row of linesOf(file, LONGEST_LINE)) {
     if ("tooLong" in row)
       throw invalidData(
         `${file.path}, line ${row.tooLong}: expected at most ${LONGEST_LINE} bytes in a line, received more`,
         "Write one JSON object per line.",
       );
-    rows.add(row.bytes, row.offset, `line ${row.line}`);
+    rows.add(row.bytes, row.offset, row.line);
   }
   return rows.reader();
 }
@@ -58,7 +57,7 @@ async function openNdjson(file: ByteFile): Promise<ForeignReader> {
  * @returns undefined where the first one names no image and no label: another format
  */
 async function openList(file: ByteFile): Promise<ForeignReader | undefined> {
-  const rows = new Rows(file);
+  const rows = new Rows(file, (index) => `[${index}]`);
   const names = [...IMAGE_FIELDS, ...LABEL_FIELDS.filter((name) => name !== "category_id")];
   const first = { isOther: false };
   await walkJson(file, {
@@ -67,7 +66,7 @@ async function openList(file: ByteFile): Promise<ForeignReader | undefined> {
       element({ bytes, start, length, offset, index, fields }) {
         const has = (some: readonly string[]): boolean => names.some((name, i) => some.includes(name) && fields.has(i));
         if (index === 0) first.isOther = !has(IMAGE_FIELDS) || !has(LABEL_FIELDS);
-        if (!first.isOther) rows.add(bytes.subarray(start, start + length), offset, `[${index}]`);
+        if (!first.isOther) rows.add(bytes.subarray(start, start + length), offset, index);
       },
     },
   });
@@ -76,19 +75,21 @@ async function openList(file: ByteFile): Promise<ForeignReader | undefined> {
 
 class Rows {
   private readonly index: RowIndex;
-  private readonly places: string[] = [];
 
-  constructor(private readonly file: ByteFile) {
+  /** @param placeOf names a row of the file for messages, by its line or its place in the list */
+  constructor(
+    private readonly file: ByteFile,
+    private readonly placeOf: (number: number) => string,
+  ) {
     this.index = new RowIndex(file);
   }
 
   get count(): number {
-    return this.places.length;
+    return this.index.count;
   }
 
-  /** @param place of the row in the file, for messages */
-  add(bytes: Buffer, offset: number, place: string): void {
-    const where = `${this.file.path}, ${place}`;
+  add(bytes: Buffer, offset: number, number: number): void {
+    const where = `${this.file.path}, ${this.placeOf(number)}`;
     const text = textOf(bytes, where);
     if (text.trim() === "") return;
     const object = parse(text, where);
@@ -98,8 +99,7 @@ class Rows {
         `${where}: expected the name of an image (${IMAGE_FIELDS.join(", ")}), received ${receivedOf(image)}`,
         'Write for example: {"image": "a.jpg", "bbox": [10, 20, 30, 40], "label": "car"}',
       );
-    this.index.add({ name: nameIn(object) }, offset, bytes.length);
-    this.places.push(place);
+    this.index.add({ name: nameIn(object) }, { offset, length: bytes.length, number });
   }
 
   reader(): ForeignReader {
@@ -108,7 +108,10 @@ class Rows {
       format: "ndjson",
       source: path,
       isRelative: false,
-      walk: () => this.index.walk((bytes, row) => toObject(parse(textOf(bytes, path), path), this.places[row]!)),
+      walk: () =>
+        this.index.walk((rows) =>
+          rows.map(({ bytes, number }) => toObject(parse(textOf(bytes, path), path), this.placeOf(number))),
+        ),
       close: () => this.file.close(),
     };
   }
@@ -122,8 +125,7 @@ function textOf(bytes: Buffer, where: string): string {
 function parse(text: string, where: string): JsonObject {
   let value: unknown;
   try {
-    parseForeignJson(text);
-    value = parseJsonText(text);
+    value = parseForeignJsonText(text);
   } catch (error) {
     throw invalidData(
       `${where}: expected a JSON object, received ${receivedOf(text.trim())} (${reasonOf(error)})`,

@@ -23,12 +23,15 @@ const MOST_PEEKED = 100;
 /** Files that are looked into to find these: images without objects have empty files. */
 const MOST_OPENED = 2000;
 
+/** Endings of files that are no JSON, whatever they begin with. */
+const NO_JSON: ReadonlySet<string> = new Set([".txt", ".xml", ".yaml", ".yml"]);
+
 /** @returns undefined for JSON and for what no format takes, which are left to the caller */
 export async function openForeignFile(input: FileInput): Promise<ForeignReader | undefined> {
   const { boxes } = input.options;
   const start = startOf(await peek(input.file), boxes);
   const { text, ending, root } = start;
-  if (ending !== ".txt" && ending !== ".xml" && /^[{[]/u.test(text) && !isLines(start)) return undefined;
+  if (!NO_JSON.has(ending) && /^[{[]/u.test(text) && !isLines(start)) return undefined;
   const format = FOREIGN_FORMATS.find(({ isFile }) => isFile?.(start) === true);
   if (format !== undefined) return format.openFile(input);
   if (root === undefined && ending !== ".xml") return undefined;

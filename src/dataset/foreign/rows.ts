@@ -1,6 +1,6 @@
 /**
  * One file with a row per box, as tables and lines of JSON are. Rows of an image need not stand together: where each
- * begins is noted in one pass (16 bytes per row and the names of the images), and rows are read again image by image.
+ * begins is noted in one pass (20 bytes per row and the names of the images), and rows are read again image by image.
  */
 import { createHash } from "node:crypto";
 import type { ByteFile, ByteRange } from "../json/byte-file.js";
@@ -15,44 +15,64 @@ export interface RowImage {
   readonly height?: number;
 }
 
+/** Where a row stands. */
+export interface RowPlace {
+  /** First byte in the file. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly length: number;
+  /** Of the line, or within the list: for messages. */
+  readonly number: number;
+}
+
+export interface Row {
+  readonly bytes: Buffer;
+  readonly number: number;
+}
+
 export class RowIndex {
   private readonly numbers = new Map<string, number>();
   private readonly images: RowImage[] = [];
   private offsets = new Float64Array(1024);
   private lengths = new Int32Array(1024);
   private owners = new Int32Array(1024);
-  private count = 0;
+  private places = new Int32Array(1024);
+  count = 0;
 
   constructor(private readonly file: ByteFile) {}
 
-  /** @param offset first byte of the row in the file */
-  add(image: RowImage, offset: number, length: number): void {
-    let number = this.numbers.get(image.name);
-    if (number === undefined) {
-      number = this.images.push(image) - 1;
-      this.numbers.set(image.name, number);
+  add(image: RowImage, { offset, length, number }: RowPlace): void {
+    let owner = this.numbers.get(image.name);
+    if (owner === undefined) {
+      owner = this.images.push(image) - 1;
+      this.numbers.set(image.name, owner);
     }
     if (this.count === this.offsets.length) this.grow();
     this.offsets[this.count] = offset;
     this.lengths[this.count] = length;
-    this.owners[this.count] = number;
+    this.owners[this.count] = owner;
+    this.places[this.count] = number;
     this.count++;
   }
 
   private grow(): void {
     const size = this.count * 2;
-    const [offsets, lengths, owners] = [new Float64Array(size), new Int32Array(size), new Int32Array(size)];
+    const grown = (numbers: Int32Array): Int32Array<ArrayBuffer> => {
+      const more = new Int32Array(size);
+      more.set(numbers);
+      return more;
+    };
+    const offsets = new Float64Array(size);
     offsets.set(this.offsets);
-    lengths.set(this.lengths);
-    owners.set(this.owners);
-    [this.offsets, this.lengths, this.owners] = [offsets, lengths, owners];
+    this.offsets = offsets;
+    [this.lengths, this.owners, this.places] = [grown(this.lengths), grown(this.owners), grown(this.places)];
   }
 
   /**
    * Images in order of first appearance, each with its rows in the order of the file.
-   * @param read an object per row, or undefined for a row that only names its image; `row` counts from 0
+   * @param read from the rows of an image an object per row, or undefined for one that only names its image
    */
-  async *walk(read: (bytes: Buffer, row: number) => ForeignObject | undefined): AsyncGenerator<ForeignImage> {
+  async *walk(read: (rows: readonly Row[]) => readonly (ForeignObject | undefined)[]): AsyncGenerator<ForeignImage> {
     await this.file.checkUnchanged();
     const reader = new RangeReader(this.file);
     const { starts, rows } = this.sorted();
@@ -65,18 +85,14 @@ export class RowIndex {
       }));
       const parts = await reader.read(ranges);
       const hash = createHash("sha256");
-      const objects: ForeignObject[] = [];
-      for (const [i, bytes] of parts.entries()) {
-        hash.update(bytes);
-        const object = read(bytes, own[i]!);
-        if (object !== undefined) objects.push(object);
-      }
+      for (const bytes of parts) hash.update(bytes);
+      const objects = read(parts.map((bytes, i) => ({ bytes, number: this.places[own[i]!]! })));
       yield {
         name: /\.[a-z][a-z0-9]{1,4}$/iu.test(name) ? name : { stem: name },
         ...(width !== undefined && height !== undefined && { width, height }),
         path: this.file.path,
         fields: {},
-        objects,
+        objects: objects.filter((object) => object !== undefined),
         sha256: hash.digest("hex"),
       };
     }

@@ -1,6 +1,6 @@
 /** Box files as UTF-8 text: small ones, one per image, read whole within limits, and large ones in pieces. */
-import { createHash } from "node:crypto";
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { hash } from "node:crypto";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path/posix";
 import { setImmediate } from "node:timers/promises";
 import { count } from "../../count.js";
@@ -27,27 +27,45 @@ export interface TextFile {
 export function readTextFile(path: string, largest = LARGEST_FILE): TextFile {
   const bytes = readBytes(path, largest);
   try {
-    const text = decoder.decode(bytes);
-    if (text.includes("\0")) throw new TypeError("zeros, as binary files have them");
-    return { text, sha256: createHash("sha256").update(bytes).digest("hex") };
+    return { text: withoutZeros(decoder.decode(bytes)), sha256: hash("sha256", bytes) };
   } catch (error) {
-    const found = reasonOf(error).includes("zeros") ? reasonOf(error) : "other bytes";
-    const what = recognize(bytes)?.what;
-    const received = what === undefined || IS_TEXT.test(what) ? found : what;
-    throw invalidData(`${path}: expected text in UTF-8, received ${received}`, "Save the file as UTF-8.", error);
+    throw notUtf8(path, bytes, error);
   }
 }
 
+const ZEROS = "zeros, as binary files have them";
+
+/** @throws TypeError for a text that no tool writes */
+function withoutZeros(text: string): string {
+  if (text.includes("\0")) throw new TypeError(ZEROS);
+  return text;
+}
+
+function notUtf8(path: string, bytes: Uint8Array, cause?: unknown): PolyrnnError {
+  const found = cause !== undefined && reasonOf(cause) === ZEROS ? ZEROS : "other bytes";
+  const what = recognize(bytes)?.what;
+  const received = what === undefined || IS_TEXT.test(what) ? found : what;
+  return invalidData(`${path}: expected text in UTF-8, received ${received}`, "Save the file as UTF-8.", cause);
+}
+
+/** Opening a named pipe would wait until somebody writes to it; systems without the flag have no such pipes. */
+const WITHOUT_WAITING = constants.O_RDONLY | constants.O_NONBLOCK;
+
 /**
- * In the calling thread: five calls through the thread pool take ten times as long as reading a small file does.
+ * In the calling thread: four calls through the thread pool take ten times as long as reading a small file does.
  * @returns bytes that the next call may overwrite
  */
 function readBytes(path: string, largest: number): Uint8Array {
-  let found;
+  let received: string;
   try {
-    // Asked before opening: opening a named pipe waits until somebody writes to it.
-    found = statSync(path);
-    if (found.isFile() && found.size <= largest) return readWhole(path, largest);
+    const handle = openSync(path, WITHOUT_WAITING);
+    try {
+      const found = fstatSync(handle);
+      if (found.isFile() && found.size <= largest) return readOpened(handle, found.size);
+      received = found.isFile() ? count(found.size, "byte") : "something else";
+    } finally {
+      closeSync(handle);
+    }
   } catch (error) {
     throw missingInput(
       `${path}: expected a file that can be read, received ${reasonOf(error)}`,
@@ -55,33 +73,25 @@ function readBytes(path: string, largest: number): Uint8Array {
       error,
     );
   }
-  const received = found.isFile() ? count(found.size, "byte") : "something else";
   throw invalidData(
     `${path}: expected a file of at most ${count(largest, "byte")}, received ${received}`,
     "A box file holds the boxes of one image. Leave the file out, or export it again.",
   );
 }
 
-/** What a format makes of the text of one file. @throws E_DATA when nothing in it can be read */
-export type ReadText = (text: string, path: string, name: string) => Omit<ForeignImage, "sha256" | "path">;
-
 /** Takes small files one after the other, so that reading a folder of them makes no garbage. */
 const shared = Buffer.allocUnsafeSlow(64 * 1024);
 
-function readWhole(path: string, largest: number): Uint8Array {
-  const handle = openSync(path, "r");
-  try {
-    const { size } = fstatSync(handle);
-    if (size > largest) throw new RangeError(count(size, "byte"));
-    const bytes = size <= shared.length ? shared : Buffer.allocUnsafeSlow(size);
-    let filled = 0;
-    for (let read = -1; read !== 0 && filled < size; filled += read)
-      read = readSync(handle, bytes, filled, size - filled, filled);
-    return bytes.subarray(0, filled);
-  } finally {
-    closeSync(handle);
-  }
+function readOpened(handle: number, size: number): Uint8Array {
+  const bytes = size <= shared.length ? shared : Buffer.allocUnsafeSlow(size);
+  let filled = 0;
+  for (let read = -1; read !== 0 && filled < size; filled += read)
+    read = readSync(handle, bytes, filled, size - filled, filled);
+  return bytes.subarray(0, filled);
 }
+
+/** What a format makes of the text of one file. @throws E_DATA when nothing in it can be read */
+export type ReadText = (text: string, path: string, name: string) => Omit<ForeignImage, "sha256" | "path">;
 
 /** A reader of files that each say everything about their own image. */
 export function openPerImage(format: ForeignReader["format"], read: ReadText) {
@@ -103,8 +113,9 @@ export async function* walkTextFiles(
   names: readonly string[],
   read: ReadText,
 ): AsyncGenerator<ForeignImage> {
-  for (const [at, name] of names.entries()) {
+  for (let at = 0; at < names.length; at++) {
     if (at % FILES_PER_TURN === 0) await setImmediate();
+    const name = names[at]!;
     const path = join(folder, name);
     yield toImage(tryToRead(path), path, name, read);
   }
@@ -119,7 +130,7 @@ function tryToRead(path: string): TextFile | PolyrnnError {
   }
 }
 
-const UNREADABLE = createHash("sha256").update("unreadable").digest("hex");
+const UNREADABLE = hash("sha256", "unreadable");
 
 function toImage(file: TextFile | PolyrnnError, path: string, name: string, read: ReadText): ForeignImage {
   const sha256 = file instanceof PolyrnnError ? UNREADABLE : file.sha256;
@@ -136,7 +147,9 @@ function toImage(file: TextFile | PolyrnnError, path: string, name: string, read
 /** "labels/train/a.txt" -> "train/a": folders that only name the kind of file are not part of an image's name. */
 export function stemOf(name: string): string {
   const end = name.lastIndexOf(".");
-  const parts = (end > name.lastIndexOf("/") ? name.slice(0, end) : name).split("/");
+  const whole = end > name.lastIndexOf("/") ? name.slice(0, end) : name;
+  if (!whole.includes("/")) return whole;
+  const parts = whole.split("/");
   const last = parts.pop()!;
   return [...parts.filter((part) => !KINDS.has(part.toLowerCase())), last].join("/");
 }
@@ -162,18 +175,12 @@ export class Utf8Reader {
   /** @param bytes the next ones; none at the end. @throws E_DATA for what is no UTF-8 */
   decode(bytes: Uint8Array): string {
     // Letters in UTF-16 without a mark are UTF-8, with a zero after each.
-    if (this.isFirst && recognize(bytes)?.what === "text in UTF-16") throw this.wrong(bytes);
+    if (this.isFirst && recognize(bytes)?.what === "text in UTF-16") throw notUtf8(this.path, bytes);
     this.isFirst = false;
     try {
-      return this.decoder.decode(bytes, { stream: bytes.length > 0 });
+      return withoutZeros(this.decoder.decode(bytes, { stream: bytes.length > 0 }));
     } catch (error) {
-      throw this.wrong(bytes, error);
+      throw notUtf8(this.path, bytes, error);
     }
-  }
-
-  private wrong(bytes: Uint8Array, cause?: unknown): Error {
-    const what = recognize(bytes)?.what;
-    const received = what === undefined || IS_TEXT.test(what) ? "other bytes" : what;
-    return invalidData(`${this.path}: expected text in UTF-8, received ${received}`, "Save the file as UTF-8.", cause);
   }
 }

@@ -4,12 +4,12 @@ import { ringBounds } from "../../geometry/ring.js";
 import type { JsonObject } from "../../types.js";
 
 const LONGEST_NUMBER = 400;
-/** What Number takes besides ('', '0x1f', 'Infinity') is no coordinate; what it refuses ('.', 'e5') it refuses here. */
+/** What Number takes besides ('0x1f', 'Infinity') is no coordinate; what it refuses ('.', 'e5') it refuses here. */
 const NUMBER = /^[+-]?\d*(?:\.\d*)?(?:e[+-]?\d+)?$/iu;
 
 /** @returns undefined for what is no finite number in digits ("nan", "1,5", "0x1f", "1e999") */
 export function numberOf(text: string | undefined): number | undefined {
-  if (text === undefined || text.length > LONGEST_NUMBER || !/\d/u.test(text) || !NUMBER.test(text)) return undefined;
+  if (text === undefined || text === "" || text.length > LONGEST_NUMBER || !NUMBER.test(text)) return undefined;
   const value = Number(text);
   return Number.isFinite(value) ? value : undefined;
 }

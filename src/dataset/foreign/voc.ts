@@ -25,19 +25,31 @@ export const VOC: ForeignFormat = {
   folder: { ending: ".xml", isOne: isVoc, open: openVoc },
 };
 
-async function openVoc({ boxes, folder, names, options }: FolderInput): Promise<ForeignReader> {
-  const firstPixel = saidFirstPixel(options.boxesAre);
-  const first = firstPixel ?? (await findFirstPixel(folder, names));
+function openVoc({ boxes, folder, names, options }: FolderInput): ForeignReader {
+  const said = saidFirstPixel(options.boxesAre);
+  let first = said;
   return {
     format: "voc",
     source: boxes,
     isRelative: false,
-    identity: `first pixel ${first}`,
-    notes:
-      firstPixel === undefined
-        ? [`${boxes}: pixels are counted from ${first}, as the files look (--boxes-are says otherwise)`]
-        : [],
-    walk: () => walkTextFiles(folder, names, (text, path, name) => readVoc(text, path, name, first)),
+    learned: () => ({
+      identity: `first pixel ${first ?? 0}`,
+      notes:
+        said === undefined
+          ? [`${boxes}: pixels are counted from ${first ?? 0}, as the files look (--boxes-are says otherwise)`]
+          : [],
+    }),
+    // The first walk, which counts and hashes, is as well the one that finds out.
+    async *walk() {
+      const search = first === undefined ? new FirstPixelSearch() : undefined;
+      for await (const image of walkTextFiles(folder, names, (text, path, name) =>
+        readVoc(text, path, name, first ?? 0),
+      )) {
+        search?.look(image);
+        yield image;
+      }
+      if (search !== undefined) first = search.found;
+    },
     close: () => Promise.resolve(),
   };
 }
@@ -48,20 +60,24 @@ function saidFirstPixel(boxesAre: BoxUnit | undefined): FirstPixel | undefined {
   return boxesAre === "pixels-from-1" ? 1 : 0;
 }
 
-async function findFirstPixel(folder: string, names: readonly string[]): Promise<FirstPixel> {
-  let isFromOne = false;
-  for await (const { objects, fields } of walkTextFiles(folder, names, (text, path, name) =>
-    readVoc(text, path, name, 0),
-  )) {
-    if (/^The VOC\d{4} Database$/iu.test(databaseOf(fields))) isFromOne = true;
+class FirstPixelSearch {
+  private hasZero = false;
+  private hasOne = false;
+
+  get found(): FirstPixel {
+    return this.hasOne && !this.hasZero ? 1 : 0;
+  }
+
+  /** @param image read as if pixels were counted from 0 */
+  look({ objects, fields }: ForeignImage): void {
+    if (/^The VOC\d{4} Database$/iu.test(databaseOf(fields))) this.hasOne = true;
     for (const { fields: object, problem } of objects) {
       const bbox = object["bbox"];
       if (problem !== undefined || !Array.isArray(bbox)) continue;
-      if (bbox[0] === 0 || bbox[1] === 0) return 0;
-      if (bbox[0] === 1 || bbox[1] === 1) isFromOne = true;
+      if (bbox[0] === 0 || bbox[1] === 0) this.hasZero = true;
+      if (bbox[0] === 1 || bbox[1] === 1) this.hasOne = true;
     }
   }
-  return isFromOne ? 1 : 0;
 }
 
 function databaseOf(fields: JsonObject): string {

@@ -23,7 +23,7 @@ interface Growing extends XmlElement {
 const MOST_LEVELS = 64;
 /** Elements inside one that is handed out as a whole: the boxes of one image. */
 const MOST_ELEMENTS = 2_000_000;
-/** Characters of text or of one attribute. */
+/** Characters of text, or of one tag with its attributes. */
 const LONGEST_TEXT = 16 * 1024 * 1024;
 
 export interface XmlHandler {
@@ -41,6 +41,8 @@ export class XmlReader {
   private readonly open: Growing[] = [];
   private level = 0;
   private elements = 0;
+  /** Characters since the parser last told of a tag or text: what it holds until the next one ends. */
+  private held = 0;
 
   /** @param path opens messages */
   constructor(
@@ -48,7 +50,7 @@ export class XmlReader {
     private readonly handler: XmlHandler,
   ) {
     this.parser.on("error", (error) => {
-      throw this.wrong("XML", error.message.replace(/^\d+:\d+: /u, ""));
+      throw this.wrong("XML", error.message.replace(/^\d+:\d+: |\.$/gu, ""));
     });
     this.parser.on("doctype", (text) => {
       if (text.includes("[")) throw this.wrong("XML without declarations", "a document type with declarations");
@@ -60,6 +62,7 @@ export class XmlReader {
       this.closeTag();
     });
     const add = (text: string): void => {
+      this.held = 0;
       const last = this.open.at(-1);
       if (last === undefined) return;
       if (last.text.length + text.length > LONGEST_TEXT)
@@ -72,7 +75,9 @@ export class XmlReader {
 
   /** @throws E_DATA with file and line */
   write(text: string): void {
+    this.held += text.length;
     this.parser.write(text);
+    if (this.held > LONGEST_TEXT) throw this.wrong(`at most ${LONGEST_TEXT} characters in a tag`, "more");
   }
 
   /** @throws E_DATA when the document is not complete */
@@ -81,6 +86,7 @@ export class XmlReader {
   }
 
   private openTag(name: string, attributes: Record<string, unknown>): void {
+    this.held = 0;
     if (this.level === 0) this.handler.root?.(name);
     if (++this.level > MOST_LEVELS) throw this.wrong(`elements at most ${MOST_LEVELS} levels deep`, "deeper ones");
     if (this.open.length === 0 && name !== this.handler.unit) return;
@@ -99,6 +105,7 @@ export class XmlReader {
   }
 
   private closeTag(): void {
+    this.held = 0;
     this.level--;
     const element = this.open.pop();
     if (element === undefined) return;

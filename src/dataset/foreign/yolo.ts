@@ -42,6 +42,9 @@ const alone = openAlone((input) => openYolo(input, classListIn(input.all, input.
 
 const NUMBER = /^[+-]?[\d.]+(?:e[+-]?\d+)?$/iu;
 
+/** Anything between columns but one blank. */
+const OTHER_SPACE = /[^\S ]| {2}/u;
+
 function isYaml({ ending }: Pick<FileStart, "ending">): boolean {
   return ending === ".yaml" || ending === ".yml";
 }
@@ -71,8 +74,9 @@ function openYolo({ boxes, folder, names }: FolderInput, classList: string | und
 
 function readYolo(text: string, name: string): Omit<ForeignImage, "sha256" | "path"> {
   const objects: ForeignObject[] = [];
-  for (const [i, line] of text.split(/\r\n?|\n/u).entries()) {
-    const trimmed = line.trim();
+  const lines = text.split(text.includes("\r") ? /\r\n?|\n/u : "\n");
+  for (let i = 0; i < lines.length; i++) {
+    const trimmed = lines[i]!.trim();
     if (trimmed !== "") objects.push(readLine(trimmed, `line ${i + 1}`));
   }
   return { name: { stem: stemOf(name) }, fields: {}, objects };
@@ -87,18 +91,21 @@ function readLine(line: string, at: string): ForeignObject {
   });
   if (line.length > LONGEST_LINE)
     return problem(`expected at most ${LONGEST_LINE} characters in a line, received ${line.length}`);
-  const parts = line.split(/\s+/u);
-  const [first, ...rest] = parts;
-  const label = /^\d{1,9}$/u.test(first!)
+  const parts = line.split(OTHER_SPACE.test(line) ? /\s+/u : " ");
+  const first = parts[0]!;
+  const label = /^\d{1,9}$/u.test(first)
     ? Number(first)
-    : /^\d{1,9}\.0+$/u.test(first!)
-      ? parseInt(first!, 10)
+    : /^\d{1,9}\.0+$/u.test(first)
+      ? parseInt(first, 10)
       : undefined;
   if (label === undefined) return problem(`expected the number of a class first, received ${receivedOf(first)}`);
-  const numbers = rest.map(numberOf);
-  const bad = numbers.indexOf(undefined);
-  if (bad >= 0) return problem(`expected a number in column ${bad + 2}, received ${receivedOf(rest[bad])}`, label);
-  const values = numbers as number[];
+  const values: number[] = [];
+  for (let i = 1; i < parts.length; i++) {
+    const value = numberOf(parts[i]);
+    if (value === undefined)
+      return problem(`expected a number in column ${i + 1}, received ${receivedOf(parts[i])}`, label);
+    values.push(value);
+  }
   if (values.length < 4)
     return problem(
       `expected class, center and size (5 numbers, a sixth for the confidence) or a class and points, ` +

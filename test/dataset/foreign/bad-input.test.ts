@@ -23,6 +23,33 @@ describe("wrong numbers and labels cost their own annotation, with file and plac
     ["NaN", ...csv("nan,20,10,60,car"), 'expected xmin to be a number, received "nan"'],
     ["too large", ...csv("1e999,20,10,60,car"), 'expected xmin to be a number, received "1e999"'],
     ["empty box", ...csv("10,20,10,60,car"), "expected a box width of at least 1 pixel, received 0"],
+    [
+      "a cell too many, as an unquoted comma gives",
+      ...csv("10,20,20,60,car, red"),
+      "t.csv: line 2: expected 6 columns, as the first line names, received 7",
+    ],
+    [
+      "Label Studio, a width below 0",
+      "t.json",
+      JSON.stringify([
+        {
+          data: { image: "a.png" },
+          annotations: [
+            {
+              result: [
+                {
+                  type: "rectanglelabels",
+                  original_width: 200,
+                  original_height: 100,
+                  value: { x: 50, y: 50, width: -20, height: 10, rectanglelabels: ["x"] },
+                },
+              ],
+            },
+          ],
+        },
+      ]),
+      "task[0], result[0]: expected width and height of 0 or more, received -20 and 10",
+    ],
     ["no label", ...csv("10,20,20,60,"), "expected a label, received none"],
     ["YOLO in pixels", "a.txt", "0 100 50 20 20\n", "expected shares of the image's size (0 to 1), received 100"],
     ["YOLO, a column too few", "a.txt", "0 0.1 0.1 0.1\n0 0.5 0.5 0.1 0.1", "received 4 numbers"],
@@ -84,6 +111,18 @@ describe("what cannot be read at all is an error with its place", () => {
       "expected elements at most 64 levels deep, received deeper ones",
     ],
     ["half a document", "a.xml", "<annotations><image name='a.png'>", "expected XML, received unclosed tag: image"],
+    [
+      "an attribute without end",
+      "a.xml",
+      `<annotations><image name='${"x".repeat(2 ** 24 + 2 ** 21)}`,
+      "expected at most 16777216 characters in a tag, received more",
+    ],
+    [
+      "a table with zeros",
+      "t.csv",
+      "image,x,y,w,h\na\0.png,1,2,3,4\n",
+      "t.csv: expected text in UTF-8, received zeros, as binary files have them",
+    ],
     ["another kind of XML", "a.xml", "<kml></kml>", "received <kml>"],
     [
       "quotes without end",

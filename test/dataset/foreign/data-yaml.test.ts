@@ -54,6 +54,12 @@ describe("the splits of data.yaml", () => {
     expect(await namesIn(await open(files))).toEqual(["set/train/a", "set/val/c"]);
   });
 
+  test("a file that is written in braces is YAML as well", async () => {
+    expect(await namesIn(await open({ ...LABELS, "data.yaml": "{train: images/train, names: {0: car}}" }))).toEqual(
+      await namesIn(await open({ ...LABELS, "data.yaml": `train: images/train\n${NAMES}` })),
+    );
+  });
+
   test("Roboflow's ../train/images lies beside data.yaml", async () => {
     const files = {
       "train/labels/a.txt": BOX,

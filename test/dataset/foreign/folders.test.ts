@@ -152,6 +152,20 @@ describe("CSV", () => {
     expect((await read({ "t.csv": `${HEADER}\na.png,1,2,30,40,car\n` }, "t.csv")).dataset.notes).toEqual([]);
   });
 
+  test("lines that end in different ways are rows of their own", async () => {
+    const rows = ["a.png,1,2,30,40,car\n", "b.png,5,6,30,40,car\r\n", "a.png,7,8,30,40,bus\r", "b.png,9,9,30,40,car"];
+    for (const end of ["\r\n", "\n", "\r"]) {
+      const { dataset, entries } = await read({ "t.csv": `${HEADER}${end}${rows.join("")}` }, "t.csv");
+      expect(dataset.annotationCount).toBe(4);
+      expect(entries.map((entry) => (entry.kind === "instance" ? entry.instance.raw["bbox"] : entry.kind))).toEqual([
+        [1, 2, 29, 38],
+        [7, 8, 23, 32],
+        [5, 6, 25, 34],
+        [9, 9, 21, 31],
+      ]);
+    }
+  });
+
   test("a row without an image costs itself, and a row of nothing is none", async () => {
     const rows = "a.png,1,2,30,40,car\n,1,2,30,40,car\n,,,,,\na.png,5,6,30,40,car\n";
     const { dataset, entries } = await read({ "t.csv": `${HEADER}\n${rows}` }, "t.csv");
