@@ -77,11 +77,25 @@ export async function openImages(given: string): Promise<ImagePlace> {
 }
 
 async function openFolder(folder: string, root: string): Promise<ImagePlace> {
-  return { given: folder, index: await searchFolder(folder), take: (name) => takeFile(name, { given: folder, root }) };
+  const { index, files } = await searchFolder(folder);
+  return {
+    given: folder,
+    index,
+    // Two questions to the disk for each of 100,000 images take longer than reading their boxes. Whoever opens one
+    // looks again.
+    take: (name) =>
+      files.has(name)
+        ? Promise.resolve({ kind: "file", path: join(folder, name), root, name })
+        : takeFile(name, { given: folder, root }),
+  };
 }
 
-async function searchFolder(folder: string): Promise<ImageIndex> {
+/** @returns `files`: images that are no links, in folders that are none */
+async function searchFolder(
+  folder: string,
+): Promise<{ readonly index: ImageIndex; readonly files: ReadonlySet<string> }> {
   const paths: string[] = [];
+  const links = new Set<string>();
   const others = new Map<string, number>();
   try {
     const entries = fastGlob.stream("**", {
@@ -92,6 +106,7 @@ async function searchFolder(folder: string): Promise<ImageIndex> {
     });
     for await (const entry of entries as AsyncIterable<unknown> as AsyncIterable<fastGlob.Entry>) {
       if (!entry.dirent.isFile() && !entry.dirent.isSymbolicLink()) continue;
+      if (!entry.dirent.isFile()) links.add(entry.path);
       if (isImageName(entry.name) || entry.name === RUN_FILE || entry.name === JOURNAL_FILE) paths.push(entry.path);
       const extension = extensionOf(entry.name);
       if (UNREAD_EXTENSIONS.has(extension)) others.set(extension, (others.get(extension) ?? 0) + 1);
@@ -103,8 +118,9 @@ async function searchFolder(folder: string): Promise<ImageIndex> {
       error,
     );
   }
-  const index = indexOf(withoutRunOutputs(paths));
-  if (index.count > 0) return index;
+  const images = withoutRunOutputs(paths).filter(isImageName);
+  const index = indexOf(images);
+  if (index.count > 0) return { index, files: new Set(images.filter((path) => !links.has(path))) };
   const unread = [...others].map(([extension, count]) => `${count} *.${extension}`);
   throw missingInput(
     `${folder}: expected images (${IMAGE_EXTENSIONS.join(", ")}) at any depth, received ${unread.length === 0 ? "none" : `${unread.join(", ")}, which are not read here`}`,

@@ -43,7 +43,7 @@ export function groupAnnotations({ file, index, imageIds, images, positionOf, so
     const entries = async (group: number, { image, location }: PlacedImage): Promise<Entry[]> => {
       if (annotations.group(group).length === 0) return [];
       const scale = source.sizeOf === undefined ? undefined : ((await source.sizeOf(image, location)) ?? "unknown");
-      return readEntries(parts, group, { image, ...(scale !== undefined && { scale }) });
+      return readEntries(parts, group, { image, scale });
     };
     for (let from = 0; from < images.count; from += IMAGES_AT_ONCE) {
       await file.checkUnchanged();
@@ -84,20 +84,14 @@ async function readEntries(
     offset: annotations.offsets[ordinal]!,
     length: annotations.lengths[ordinal]!,
   }));
+  const { image, scale } = place;
+  const hasImageId = image !== NO_IMAGE;
   const parts = await reader.read(ranges);
   return parts.map((bytes, i) => {
     const ordinal = ordinals[i]!;
-    return readAnnotation(
-      bytes,
-      {
-        ...place,
-        ordinal,
-        offset: ranges[i]!.offset,
-        hasImageId: place.image !== NO_IMAGE,
-        firstWithSameId: annotations.firstWithSameId(ordinal),
-      },
-      source,
-    );
+    const { offset } = ranges[i]!;
+    const firstWithSameId = annotations.firstWithSameId(ordinal);
+    return readAnnotation(bytes, { ordinal, offset, image, scale, hasImageId, firstWithSameId }, source);
   });
 }
 
