@@ -132,7 +132,7 @@ export async function planRun(request: PlanRequest): Promise<Plan> {
     else for (const ordinal of batch) batchOf[ordinal] = Math.floor((total - 1) / batchSize);
     batch = [];
   };
-  for await (const group of dataset.groups()) {
+  for await (const group of dataset.groups("boxes")) {
     const totalBefore = total;
     for (const entry of group.entries) {
       const decision = decide(entry, selection);

@@ -116,7 +116,7 @@ function describeShards(
 async function shardOfEachAnnotation(dataset: Dataset, count: number): Promise<Uint32Array> {
   const names: string[] = [];
   const groupOf = new Uint32Array(dataset.annotationCount);
-  for await (const { image, entries } of dataset.groups()) {
+  for await (const { image, entries } of dataset.groups("boxes")) {
     for (const entry of entries)
       groupOf[entry.kind === "instance" ? entry.instance.ordinal : entry.ordinal] = names.length;
     names.push(image.fileName);

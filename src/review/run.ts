@@ -138,7 +138,7 @@ type BoundRun = Omit<ReviewedRun, "index" | "readOutcome" | "close"> & { readonl
 async function indexInstances(run: BoundRun): Promise<void> {
   const { input, images, imageOf, categoryOf, boxes } = run;
   const places = new Map<Id, number>(run.categories.map(({ id }, at) => [id, at]));
-  for await (const { image, location, entries } of input.dataset.groups()) {
+  for await (const { image, location, entries } of input.dataset.groups("boxes")) {
     const ordinals: number[] = [];
     for (const entry of entries) {
       const decision = decide(entry, input.selection);

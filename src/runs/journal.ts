@@ -187,28 +187,22 @@ export async function* readJournal(path: string): AsyncGenerator<JournalLine> {
 export interface JournalHead extends LineRange {
   /** From 1, as editors count. */
   readonly number: number;
-  /** Of line 1 alone; absent when it is damaged. */
-  readonly header?: JsonObject;
-  /** Of the other lines; absent when the line is damaged, or no outcome. */
-  readonly outcome?: OutcomeHead;
+  /** Of line 1 alone; undefined when it is damaged. */
+  readonly header: JsonObject | undefined;
+  /** Of the other lines; undefined when the line is damaged, or no outcome. */
+  readonly outcome: OutcomeHead | undefined;
 }
 
-/** As `readJournal`, in a fraction of its time: no polygon is built. A call per line, because a promise per line costs. */
+/** As `readJournal`, in a fraction of its time: no polygon is built, and no promise per line. */
 export async function walkJournal(path: string, onLine: (line: JournalHead) => void): Promise<void> {
   for await (const { bytes, lines } of readBlocks(path))
     for (const { number, offset, length, start } of lines) {
-      const place = { number, offset, length };
-      const known = start === TOO_LONG || number === 1 ? undefined : readDoneLine(bytes, start, start + length);
-      const value =
-        known !== undefined || start === TOO_LONG
-          ? undefined
-          : unsealLine(bytes.toString("utf8", start, start + length));
-      if (number === 1) onLine(value === undefined ? place : { ...place, header: value });
-      else {
-        const parsed = value === undefined ? undefined : toOutcome(value);
-        const outcome = known ?? (parsed === undefined ? undefined : headOf(parsed));
-        onLine(outcome === undefined ? place : { ...place, outcome });
-      }
+      const line = start === TOO_LONG ? undefined : bytes.subarray(start, start + length);
+      const known = line !== undefined && number > 1 ? readDoneLine(line) : undefined;
+      const value = line !== undefined && known === undefined ? unsealLine(line.toString()) : undefined;
+      const parsed = value === undefined || number === 1 ? undefined : toOutcome(value);
+      const outcome = parsed === undefined ? known : headOf(parsed);
+      onLine({ number, offset, length, header: number === 1 ? value : undefined, outcome });
     }
 }
 
