@@ -193,8 +193,11 @@ export interface DecisionRequest extends Spent {
   readonly revision: number;
   /** "accepted" or "edited": the server names it by whether ring, box or category changed. */
   readonly status: DecidedStatus;
-  /** One ring at most, its vertices on the image (0..imageWidth, 0..imageHeight); anything else is refused. */
-  readonly rings: readonly Ring[];
+  /**
+   * One ring at most, its vertices on the image (0..imageWidth, 0..imageHeight); anything else is refused. Absent: ring
+   * and pins stay as they are, which a polygon of more vertices than a request may have can be accepted by.
+   */
+  readonly rings?: readonly Ring[];
   readonly pins?: readonly (readonly number[])[];
   readonly box: BoxXywh;
   readonly categoryId: Id;
