@@ -71,10 +71,10 @@ export function makeRun(folder, instances) {
 }
 
 /** @returns seconds from the start of the process */
-export async function open(run) {
+async function open(run) {
   const from = performance.now();
   const since = () => (performance.now() - from) / 1000;
-  const child = spawn(process.execPath, [process.env.POLY ?? COMMAND, "review", run, "--no-open"], { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(process.execPath, [COMMAND, "review", run, "--no-open"], { stdio: ["ignore", "ignore", "pipe"] });
   try {
     const { origin, hash } = new URL(await addressOf(child));
     const ask = (path) => fetch(`${origin}/api/${path}`, { headers: { "x-polyrnn-token": hash.slice("#t=".length) } });

@@ -30,6 +30,7 @@ const MEASURES = [
   "drawing",
   "options",
   "review",
+  "opening",
 ];
 
 const { values: options, positionals } = parseArgs({
