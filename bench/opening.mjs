@@ -56,11 +56,18 @@ export function makeRun(folder, instances) {
   const run = join(folder, "run");
   writeBoxes(boxes, instances);
   const words = ["--boxes", boxes, "--out", run, "--model", TINY_MODEL, "--max-steps", "20", "--candidates", "1"];
-  execFileSync(process.execPath, [COMMAND, "annotate", IMAGES, ...words, "--limit", String(PREDICTED), "--overlays", "none"], {
-    stdio: "ignore",
-  });
+  execFileSync(
+    process.execPath,
+    [COMMAND, "annotate", IMAGES, ...words, "--limit", String(PREDICTED), "--overlays", "none"],
+    {
+      stdio: "ignore",
+    },
+  );
   const journal = join(run, "journal.ndjson");
-  const predicted = readFileSync(journal, "utf8").split("\n").slice(1, -1).map((line) => JSON.parse(line));
+  const predicted = readFileSync(journal, "utf8")
+    .split("\n")
+    .slice(1, -1)
+    .map((line) => JSON.parse(line));
   let text = "";
   for (let ordinal = predicted.length; ordinal < instances; ordinal++) {
     const { check: _check, ...outcome } = predicted[ordinal % predicted.length];

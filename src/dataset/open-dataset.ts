@@ -18,6 +18,7 @@ import { readCocoResults } from "./coco/read-results.js";
 import type { Dataset, OpenDatasetOptions } from "./dataset.js";
 import type { ForeignReader } from "./foreign/dataset.js";
 import { openForeign } from "./foreign/dataset.js";
+import type * as Formats from "./foreign/open.js";
 import { PEEKED_BYTES, startOf } from "./foreign/format.js";
 import { isLines } from "./foreign/ndjson.js";
 import type { ImageFinder, Located } from "./find-images.js";
@@ -208,9 +209,7 @@ async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promi
 }
 
 /** The formats of other tools come with parsers that take a while to load. */
-function formats(): Promise<typeof import("./foreign/open.js")> {
-  return import("./foreign/open.js");
-}
+const formats = async (): Promise<typeof Formats> => import("./foreign/open.js");
 
 /** Whether a file begins as one JSON document. */
 async function isWholeJson(file: ByteFile): Promise<boolean> {

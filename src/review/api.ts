@@ -270,7 +270,8 @@ export interface Statistics {
   readonly clicks: ClickCounts;
   readonly networkSeconds: number;
   /** Seconds of an instance by hand minus with help; null until both arms have five. */
-  readonly saved: (Interval & { readonly manual: ArmSeconds; readonly assist: ArmSeconds; readonly times: Interval }) | null;
+  readonly saved:
+    (Interval & { readonly manual: ArmSeconds; readonly assist: ArmSeconds; readonly times: Interval }) | null;
   /** Mean IoU of the whole queue (the accepted as truth) after the first n from the lowest score. */
   readonly curve: readonly { readonly reviewed: number; readonly meanIoU: number }[];
 }

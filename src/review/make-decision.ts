@@ -23,7 +23,8 @@ export interface DecisionContext extends Pick<Decision, "ordinal" | "session" | 
 
 /** @throws E_DATA for what cannot be the polygon of an instance on its image */
 export async function makeDecision(asked: DecisionRequest, context: DecisionContext): Promise<Decision> {
-  const { rings, pins = [] } = asked.rings === undefined ? await context.standing() : { rings: asked.rings, pins: asked.pins };
+  const { rings, pins = [] } =
+    asked.rings === undefined ? await context.standing() : { rings: asked.rings, pins: asked.pins };
   const { box, categoryId, reason, counts, activeMs, openMs, networkMs } = asked;
   const { ordinal, session, arm, outcome, image, scoreOf } = context;
   if (!context.categories.some(({ id }) => id === categoryId))
@@ -40,10 +41,7 @@ export async function makeDecision(asked: DecisionRequest, context: DecisionCont
   const isChanged = !isSameRing || !isEqual(box, context.box) || categoryId !== context.categoryId;
   const isKept = asked.status === "accepted" || asked.status === "edited";
   if (isKept && ring === undefined)
-    throw invalidData(
-      "expected a polygon with an accepted instance, received none",
-      "Draw one, reject or skip it.",
-    );
+    throw invalidData("expected a polygon with an accepted instance, received none", "Draw one, reject or skip it.");
   const newScore = isKept && ring !== undefined && !isSameRing ? await scoreOf(ring) : undefined;
   return {
     ordinal,
