@@ -31,6 +31,7 @@ const MEASURES = [
   "drawing",
   "options",
   "review",
+  "opening",
 ];
 
 const { values: options, positionals } = parseArgs({

@@ -10,7 +10,8 @@ import type { Dataset, Entry } from "../dataset/dataset.js";
 import type { RunIdentity } from "../runs/identity.js";
 import { checkSameRun } from "../runs/identity.js";
 import type { LineRange } from "../runs/journal.js";
-import { readJournal, toOutcome } from "../runs/journal.js";
+import { walkJournal } from "../runs/journal.js";
+import type { OutcomeHead } from "../runs/outcome-line.js";
 import type { ImageRecord, Outcome } from "../types.js";
 import type { Selection } from "./select.js";
 import { decide } from "./select.js";
@@ -66,24 +67,22 @@ export async function recoverJournal(
   path: string,
   identity: RunIdentity | undefined,
   annotationCount: number,
-  onOutcome?: (outcome: Outcome) => void,
+  onOutcome?: (outcome: OutcomeHead) => void,
 ): Promise<RecoveredJournal> {
   const index = new JournalIndex(annotationCount);
   const damagedLines: number[] = [];
   let length = 0;
-  for await (const line of readJournal(path)) {
+  await walkJournal(path, (line) => {
+    const { number, outcome } = line;
     length = line.offset + line.length + 1;
-    if (line.number === 1) {
-      if (identity !== undefined) checkSameRun(path, line.value, identity);
-      continue;
-    }
-    const outcome = line.value === undefined ? undefined : toOutcome(line.value);
-    if (outcome === undefined) damagedLines.push(line.number);
+    if (number === 1) {
+      if (identity !== undefined) checkSameRun(path, line.header, identity);
+    } else if (outcome === undefined) damagedLines.push(number);
     else if (outcome.ordinal < annotationCount) {
       index.set(outcome.ordinal, line, outcome.status === "failed");
       onOutcome?.(outcome);
     }
-  }
+  });
   // Not even the first line was written: the same as a damaged header.
   if (length === 0 && identity !== undefined) checkSameRun(path, undefined, identity);
   return { index, length, damagedLines };
@@ -133,7 +132,7 @@ export async function planRun(request: PlanRequest): Promise<Plan> {
     else for (const ordinal of batch) batchOf[ordinal] = Math.floor((total - 1) / batchSize);
     batch = [];
   };
-  for await (const group of dataset.groups()) {
+  for await (const group of dataset.groups("boxes")) {
     const totalBefore = total;
     for (const entry of group.entries) {
       const decision = decide(entry, selection);

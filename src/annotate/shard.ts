@@ -11,7 +11,7 @@
  * Shards count from 1, as test runners and GitLab do; Kubernetes counts jobs from 0, Slurm from where the user says.
  */
 import { createHash } from "node:crypto";
-import type { Dataset, ImageGroup } from "../dataset/dataset.js";
+import type { Dataset, ImageGroup, WalkedParts } from "../dataset/dataset.js";
 import { receivedOf, usageError } from "../errors.js";
 import type { Shard } from "../runs/identity.js";
 
@@ -163,7 +163,7 @@ export function shardsOf(names: readonly string[], count: number): Uint32Array {
 export async function cutShard(dataset: Dataset, { index, count }: Shard): Promise<ShardedDataset> {
   const names: string[] = [];
   const sizes: number[] = [];
-  for await (const { image, entries } of dataset.groups()) {
+  for await (const { image, entries } of dataset.groups("boxes")) {
     names.push(image.fileName);
     sizes.push(entries.length);
   }
@@ -179,13 +179,17 @@ export async function cutShard(dataset: Dataset, { index, count }: Shard): Promi
     annotationCount,
     sha256,
     shardSize: { images: own.length, annotations: own.reduce((sum, size) => sum + size, 0) },
-    groups: () => groupsWhere(dataset, (position) => shards[position] === index),
+    groups: (parts) => groupsWhere(dataset, (position) => shards[position] === index, parts),
     imageKey: (fileName) => dataset.imageKey(fileName),
     close: () => dataset.close(),
   };
 }
 
-async function* groupsWhere(dataset: Dataset, isOwn: (position: number) => boolean): AsyncGenerator<ImageGroup> {
+async function* groupsWhere(
+  dataset: Dataset,
+  isOwn: (position: number) => boolean,
+  parts?: WalkedParts,
+): AsyncGenerator<ImageGroup> {
   let position = 0;
-  for await (const group of dataset.groups()) if (isOwn(position++)) yield group;
+  for await (const group of dataset.groups(parts)) if (isOwn(position++)) yield group;
 }

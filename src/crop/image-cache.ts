@@ -1,5 +1,5 @@
 /**
- * Decoded images for those who ask again and again in any order: the least recently used go first, bounded by bytes.
+ * Decoded images for those who ask again and again in any order: the least recently used go first, bounded by bytes and number.
  */
 import type { DecodeResult, OpenedImage } from "./open-image.js";
 import { CHANNELS, decodeImage } from "./open-image.js";
@@ -9,8 +9,14 @@ export class ImageCache {
   private readonly held = new Map<string, { readonly bytes: number; readonly result: Promise<DecodeResult> }>();
   private used = 0;
 
-  /** @param maxBytes of decoded pixels; a larger image is decoded at every request and not kept */
-  constructor(private readonly maxBytes: number) {}
+  /**
+   * @param maxBytes of decoded pixels; a larger image is decoded at every request and not kept
+   * @param maxImages held at once
+   */
+  constructor(
+    private readonly maxBytes: number,
+    private readonly maxImages = Infinity,
+  ) {}
 
   /** Bytes of the images held, those still being decoded included. */
   get bytes(): number {
@@ -31,7 +37,7 @@ export class ImageCache {
     this.held.set(image.path, { bytes, result });
     this.used += bytes;
     for (const [path, oldest] of this.held) {
-      if (this.used <= this.maxBytes) break;
+      if (this.used <= this.maxBytes && this.held.size <= this.maxImages) break;
       this.held.delete(path);
       this.used -= oldest.bytes;
     }

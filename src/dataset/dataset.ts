@@ -60,6 +60,8 @@ export interface ImageGroup {
   readonly entries: readonly Entry[];
 }
 
+export type WalkedParts = "boxes";
+
 export interface Dataset {
   readonly format: DatasetFormat;
   /** Box file or folder, as the user gave it. */
@@ -79,8 +81,9 @@ export interface Dataset {
   /**
    * Images in input order, those without annotations included. Annotations whose image id points nowhere form groups of
    * their own at the end, their location failed with `image-unknown`. Can be walked more than once.
+   * @param parts "boxes" where `raw` of the instances is not wanted: it may be empty then, and the walk is faster
    */
-  groups(): AsyncIterable<ImageGroup>;
+  groups(parts?: WalkedParts): AsyncIterable<ImageGroup>;
   /** The same text for all file names that mean one image; see `ImageFinder`. */
   imageKey(fileName: string): string;
   /** Frees open file handles. */

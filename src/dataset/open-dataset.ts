@@ -17,7 +17,9 @@ import { readCocoResults } from "./coco/read-results.js";
 import type { Dataset, OpenDatasetOptions } from "./dataset.js";
 import type { ForeignReader } from "./foreign/dataset.js";
 import { openForeign } from "./foreign/dataset.js";
-import { openForeignFile, openForeignFolder, openForeignJson, refuseFromOne } from "./foreign/open.js";
+import type * as Formats from "./foreign/open.js";
+import { PEEKED_BYTES, startOf } from "./foreign/format.js";
+import { isLines } from "./foreign/ndjson.js";
 import type { ImageFinder, Located } from "./find-images.js";
 import { findImages } from "./find-images.js";
 import { nameKey } from "./image-names.js";
@@ -80,6 +82,7 @@ async function openFolder(options: OpenDatasetOptions, finder: ImageFinder): Pro
     );
   }
   const [ours] = found;
+  const { openForeignFolder } = await formats();
   const foreign = await openForeignFolder(all, options);
   if (foreign !== undefined && ours !== undefined) {
     await foreign.close();
@@ -157,7 +160,7 @@ async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promi
   };
   try {
     const input = { file, options, below: listFiles };
-    const foreign = await openForeignFile(input);
+    const foreign = (await isWholeJson(file)) ? undefined : await (await formats()).openForeignFile(input);
     if (foreign !== undefined) {
       refuseDataset(options, `a file of ${foreign.format}`);
       return await openReader(foreign, options, finder);
@@ -166,7 +169,9 @@ async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promi
     refuseForeign(index);
     const { root, keys } = index.outline;
     const isResults = index.imageIds.count > 0 && index.categoryIds.count > 0;
-    const other = await openForeignJson(input, { root, keys, isResults });
+    const isCoco = ["images", "annotations", "categories"].every((name) => index.outline.counts.has(name));
+    const isOther = !isCoco && !isResults;
+    const other = isOther ? await (await formats()).openForeignJson(input, { root, keys, isResults }) : undefined;
     if (other !== undefined) {
       refuseDataset(options, `a file of ${other.format}`);
       return await openReader(other, options, finder);
@@ -175,7 +180,7 @@ async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promi
     // Before another file is opened, which would stay open.
     refuseRelative(index, options);
     if (index.outline.root === "list") return inUnit(await openResults(index, options, finder), options);
-    if (["images", "annotations", "categories"].every((name) => index.outline.counts.has(name))) {
+    if (isCoco) {
       refuseDataset(options, "a COCO file");
       return inUnit(readCoco(index, finder, sizeOfImage(options)), options);
     }
@@ -193,6 +198,25 @@ async function openFile(options: OpenDatasetOptions, finder: ImageFinder): Promi
   } finally {
     isOpening = false;
   }
+}
+
+/** The formats of other tools come with parsers that take a while to load. */
+const formats = async (): Promise<typeof Formats> => import("./foreign/open.js");
+
+/** Whether a file begins as one JSON document. */
+async function isWholeJson(file: ByteFile): Promise<boolean> {
+  const bytes = Buffer.alloc(Math.min(PEEKED_BYTES, file.size));
+  const start = startOf(bytes.toString("utf8", 0, await file.read(bytes, 0)), file.path);
+  return start.ending === ".json" && /^[{[]/u.test(start.text) && !isLines(start);
+}
+
+/** @throws E_USAGE where pixels are counted from 1 and the format counts them from 0 */
+export function refuseFromOne({ boxesAre, boxes }: OpenDatasetOptions, format: string): void {
+  if (boxesAre !== "pixels-from-1" || format === "voc") return;
+  throw usageError(
+    `--boxes-are pixels-from-1: expected only with Pascal VOC, received together with ${boxes}`,
+    "Leave --boxes-are out.",
+  );
 }
 
 /** @throws E_DATA when the boxes look relative and nobody said what they are */

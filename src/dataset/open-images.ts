@@ -77,14 +77,29 @@ export async function openImages(given: string): Promise<ImagePlace> {
 }
 
 async function openFolder(folder: string, root: string): Promise<ImagePlace> {
-  return { given: folder, index: await searchFolder(folder), take: (name) => takeFile(name, { given: folder, root }) };
+  const { index, files } = await searchFolder(folder);
+  return {
+    given: folder,
+    index,
+    // Two questions to the disk for each of 100,000 images take longer than reading their boxes. Whoever opens one
+    // looks again.
+    take: (name) =>
+      files.has(name)
+        ? Promise.resolve({ kind: "file", path: join(folder, name), root, name })
+        : takeFile(name, { given: folder, root }),
+  };
 }
 
-async function searchFolder(folder: string): Promise<ImageIndex> {
+/** @returns `files`: images that are no links, in folders that are none */
+async function searchFolder(
+  folder: string,
+): Promise<{ readonly index: ImageIndex; readonly files: ReadonlySet<string> }> {
   const paths: string[] = [];
+  const links = new Set<string>();
   const others = new Map<string, number>();
   try {
-    for await (const { path, name } of walkFolder(folder)) {
+    for await (const { path, name, isLink } of walkFolder(folder)) {
+      if (isLink) links.add(path);
       if (isImageName(name) || name === RUN_FILE || name === JOURNAL_FILE) paths.push(path);
       const extension = extensionOf(name);
       if (UNREAD_EXTENSIONS.has(extension)) others.set(extension, (others.get(extension) ?? 0) + 1);
@@ -96,8 +111,9 @@ async function searchFolder(folder: string): Promise<ImageIndex> {
       error,
     );
   }
-  const index = indexOf(withoutRunOutputs(paths.sort()));
-  if (index.count > 0) return index;
+  const images = withoutRunOutputs(paths.sort()).filter(isImageName);
+  const index = indexOf(images);
+  if (index.count > 0) return { index, files: new Set(images.filter((path) => !links.has(path))) };
   const unread = [...others].sort().map(([extension, count]) => `${count} *.${extension}`);
   throw missingInput(
     `${folder}: expected images (${IMAGE_EXTENSIONS.join(", ")}) at any depth, received ${unread.length === 0 ? "none" : `${unread.join(", ")}, which are not read here`}`,

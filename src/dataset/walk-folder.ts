@@ -10,6 +10,7 @@ export interface FoundFile {
   readonly path: string;
   /** The last part. */
   readonly name: string;
+  readonly isLink: boolean;
 }
 
 /** Any name; a star does not match a line break at the beginning. */
@@ -33,7 +34,7 @@ export async function* walkFolder(folder: string): AsyncGenerator<FoundFile> {
       const { name, dirent } = entry;
       const path = below === "" ? name : `${below}/${name}`;
       if (dirent.isDirectory()) waiting.push(path);
-      else if (dirent.isFile() || dirent.isSymbolicLink()) yield { path, name };
+      else if (dirent.isFile() || dirent.isSymbolicLink()) yield { path, name, isLink: dirent.isSymbolicLink() };
     }
   }
 }

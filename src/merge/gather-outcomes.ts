@@ -15,7 +15,8 @@ import { invalidData } from "../errors.js";
 import { JOURNAL_FILE } from "../files/run-layout.js";
 import type { RunIdentity } from "../runs/identity.js";
 import { shardName } from "../runs/identity.js";
-import { JournalReader, JournalWriter, readJournal, toOutcome } from "../runs/journal.js";
+import type { LineRange } from "../runs/journal.js";
+import { JournalReader, JournalWriter, walkJournal } from "../runs/journal.js";
 import type { Id, Outcome } from "../types.js";
 import type { Part } from "./parts.js";
 import { missingShards } from "./parts.js";
@@ -115,7 +116,7 @@ function describeShards(
 async function shardOfEachAnnotation(dataset: Dataset, count: number): Promise<Uint32Array> {
   const names: string[] = [];
   const groupOf = new Uint32Array(dataset.annotationCount);
-  for await (const { image, entries } of dataset.groups()) {
+  for await (const { image, entries } of dataset.groups("boxes")) {
     for (const entry of entries)
       groupOf[entry.kind === "instance" ? entry.instance.ordinal : entry.ordinal] = names.length;
     names.push(image.fileName);
@@ -142,19 +143,24 @@ async function openParts(
   const readers = new Map<number, JournalReader>();
   for (const { journalPath, shard } of parts) {
     const damagedLines: number[] = [];
-    for await (const line of readJournal(journalPath)) {
-      if (line.number === 1) continue; // Checked when the part was read.
-      const outcome = line.value === undefined ? undefined : toOutcome(line.value);
-      if (outcome === undefined) damagedLines.push(line.number);
-      else if (shards[outcome.ordinal] !== shard.index)
-        throw foreignInstance(journalPath, outcome, shardName(shard), shards[outcome.ordinal]);
+    let foreign: LineRange | undefined;
+    await walkJournal(journalPath, (line) => {
+      const { number, outcome } = line;
+      if (number === 1) return; // Checked when the part was read.
+      if (outcome === undefined) damagedLines.push(number);
+      else if (shards[outcome.ordinal] !== shard.index) foreign ??= line;
       else index.set(outcome.ordinal, line, outcome.status === "failed");
+    });
+    const reader = await JournalReader.open(journalPath);
+    readers.set(shard.index, reader);
+    if (foreign !== undefined) {
+      const outcome = await reader.read(foreign);
+      throw foreignInstance(journalPath, outcome, shardName(shard), shards[outcome.ordinal]);
     }
     if (damagedLines.length > 0)
       host.note(
         `${journalPath}: ${count(damagedLines.length, "damaged line")} (${damagedLines.slice(0, 10).join(", ")}); what stood there is missing`,
       );
-    readers.set(shard.index, await JournalReader.open(journalPath));
   }
   return {
     shardOf: (ordinal) => shards[ordinal]!,

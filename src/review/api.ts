@@ -193,8 +193,11 @@ export interface DecisionRequest extends Spent {
   readonly revision: number;
   /** "accepted" or "edited": the server names it by whether ring, box or category changed. */
   readonly status: DecidedStatus;
-  /** One ring at most, its vertices on the image (0..imageWidth, 0..imageHeight); anything else is refused. */
-  readonly rings: readonly Ring[];
+  /**
+   * One ring at most, its vertices on the image (0..imageWidth, 0..imageHeight); anything else is refused. Absent: ring
+   * and pins stay as they are, which a polygon of more vertices than a request may have can be accepted by.
+   */
+  readonly rings?: readonly Ring[];
   readonly pins?: readonly (readonly number[])[];
   readonly box: BoxXywh;
   readonly categoryId: Id;
@@ -241,6 +244,19 @@ export interface StatisticsRow {
   readonly iouBefore: number | null;
 }
 
+/** With its 95 % interval. */
+export interface Interval {
+  readonly mean: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** What one arm took: instances, and mean seconds of each. */
+export interface ArmSeconds {
+  readonly count: number;
+  readonly secondsMean: number;
+}
+
 export interface Statistics {
   readonly revision: number;
   readonly counts: StatusCounts;
@@ -253,8 +269,9 @@ export interface Statistics {
   readonly acceptedUnchanged: number;
   readonly clicks: ClickCounts;
   readonly networkSeconds: number;
-  /** Seconds of an instance by hand minus with help, 95 % interval; null until both arms have five. */
-  readonly saved: { readonly mean: number; readonly low: number; readonly high: number } | null;
+  /** Seconds of an instance by hand minus with help; null until both arms have five. */
+  readonly saved:
+    (Interval & { readonly manual: ArmSeconds; readonly assist: ArmSeconds; readonly times: Interval }) | null;
   /** Mean IoU of the whole queue (the accepted as truth) after the first n from the lowest score. */
   readonly curve: readonly { readonly reviewed: number; readonly meanIoU: number }[];
 }

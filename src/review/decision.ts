@@ -29,18 +29,20 @@ export interface Decision extends Spent {
   readonly at: string;
 }
 
-/** More than any step limit makes, few enough for a body of 64 KiB. */
+/** Of a ring that is sent: more than any step limit makes, few enough for a body of 64 KiB. */
 export const MOST_VERTICES = 500;
+/** Of a ring that was accepted as it was. */
+const MOST_KEPT_VERTICES = 2 ** 20;
 const REACH = 2 ** 31;
 const DAY_MS = 86_400_000;
 
 const whole = (maximum: number): object => ({ type: "integer", minimum: 0, maximum });
 const coordinate = { type: "number", minimum: -REACH, maximum: REACH };
 const pinList = { type: "array", maxItems: MOST_VERTICES, items: whole(MOST_VERTICES - 1) };
-const ringSchema = (minItems: number): object => ({
+const ringSchema = (minItems: number, maxItems = MOST_VERTICES): object => ({
   type: "array",
   minItems,
-  maxItems: MOST_VERTICES,
+  maxItems,
   items: {
     type: "object",
     required: ["x", "y"],
@@ -86,7 +88,7 @@ const asked = {
 const decisionProblem = lazily(() =>
   compileSchema({
     type: "object",
-    required: ["revision", "status", "rings", "box", "categoryId", "counts", "activeMs", "openMs", "networkMs"],
+    required: ["revision", "status", "box", "categoryId", "counts", "activeMs", "openMs", "networkMs"],
     additionalProperties: false,
     properties: asked,
   }),
@@ -142,6 +144,7 @@ const lineProblem = lazily(() =>
     required: LINE_FIELDS,
     properties: {
       ...asked,
+      rings: { type: "array", maxItems: 1, items: ringSchema(3, MOST_KEPT_VERTICES) },
       at: { type: "string", maxLength: 100 },
       score,
       ordinal: whole(2 ** 40),
@@ -181,11 +184,9 @@ export function readDecision(value: JsonObject): Decision | undefined {
 export function checkDecision(body: unknown): DecisionRequest {
   refuse(decisionProblem(body));
   const request = body as DecisionRequest;
-  const { status, rings, pins = [], box } = request;
-  if ((status === "accepted" || status === "edited") && rings.length === 0)
-    throw wrong("expected a polygon with an accepted instance, received none", "Draw one, reject or skip it.");
+  const { rings, pins = [], box } = request;
   checkBox(box);
-  for (const [at, list] of pins.entries()) checkPins(list, rings[at]?.length ?? 0);
+  for (const [at, list] of pins.entries()) checkPins(list, rings?.[at]?.length ?? 0);
   return request;
 }
 

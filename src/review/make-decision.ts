@@ -13,6 +13,8 @@ export interface DecisionContext extends Pick<Decision, "ordinal" | "session" | 
   /** Of the input. */
   readonly categoryId: Id | undefined;
   readonly box: BoxXywh;
+  /** What is in force, as the page was given it. */
+  readonly standing: () => Promise<Pick<Decision, "rings" | "pins">>;
   readonly outcome: Outcome;
   readonly image: OpenedImage | { readonly problem: string };
   /** Expected IoU of a ring in the box of the request. */
@@ -21,7 +23,9 @@ export interface DecisionContext extends Pick<Decision, "ordinal" | "session" | 
 
 /** @throws E_DATA for what cannot be the polygon of an instance on its image */
 export async function makeDecision(asked: DecisionRequest, context: DecisionContext): Promise<Decision> {
-  const { rings, pins = [], box, categoryId, reason, counts, activeMs, openMs, networkMs } = asked;
+  const { rings, pins = [] } =
+    asked.rings === undefined ? await context.standing() : { rings: asked.rings, pins: asked.pins };
+  const { box, categoryId, reason, counts, activeMs, openMs, networkMs } = asked;
   const { ordinal, session, arm, outcome, image, scoreOf } = context;
   if (!context.categories.some(({ id }) => id === categoryId))
     throw invalidData(`expected a category of the data set, received ${String(categoryId)}`, "Choose another.");
@@ -36,6 +40,8 @@ export async function makeDecision(asked: DecisionRequest, context: DecisionCont
   const isSameRing = ring !== undefined && automatic !== undefined && isEqual(ring, automatic.ring);
   const isChanged = !isSameRing || !isEqual(box, context.box) || categoryId !== context.categoryId;
   const isKept = asked.status === "accepted" || asked.status === "edited";
+  if (isKept && ring === undefined)
+    throw invalidData("expected a polygon with an accepted instance, received none", "Draw one, reject or skip it.");
   const newScore = isKept && ring !== undefined && !isSameRing ? await scoreOf(ring) : undefined;
   return {
     ordinal,

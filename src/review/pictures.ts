@@ -17,6 +17,8 @@ import type { ReviewedImage } from "./run.js";
 
 /** Bytes of decoded photographs: one of 8,000 x 6,000 pixels has 144 MB. */
 const MOST_BYTES = 256 * 2 ** 20;
+/** Those of this instance, the last ones and the next: in the order of scores a photograph hardly comes back. */
+const MOST_PHOTOGRAPHS = 16;
 const MOST_PICTURES = 64;
 /** Pixels of a picture for the strip, at most. */
 const SMALL_SIDE = 200;
@@ -33,7 +35,7 @@ export interface ShownImage extends OpenedImage {
 }
 
 export class Pictures {
-  private readonly decoded = new ImageCache(MOST_BYTES);
+  private readonly decoded = new ImageCache(MOST_BYTES, MOST_PHOTOGRAPHS);
   /** The last used at the end. */
   private readonly made = new Map<string, Promise<Uint8Array | Problem>>();
   /** By path: as it is, and whether it was otherwise before. */

@@ -21,6 +21,7 @@ import type { RunIdentity } from "../runs/identity.js";
 import { checkIdentity } from "../runs/identity.js";
 import type { LineRange } from "../runs/journal.js";
 import { JournalReader, unsealLine } from "../runs/journal.js";
+import type { OutcomeHead } from "../runs/outcome-line.js";
 import type { RunRecord } from "../runs/run-file.js";
 import { readRunFile } from "../runs/run-file.js";
 import type { Box, Category, Id, ImageRecord, Outcome } from "../types.js";
@@ -137,7 +138,7 @@ type BoundRun = Omit<ReviewedRun, "index" | "readOutcome" | "close"> & { readonl
 async function indexInstances(run: BoundRun): Promise<void> {
   const { input, images, imageOf, categoryOf, boxes } = run;
   const places = new Map<Id, number>(run.categories.map(({ id }, at) => [id, at]));
-  for await (const { image, location, entries } of input.dataset.groups()) {
+  for await (const { image, location, entries } of input.dataset.groups("boxes")) {
     const ordinals: number[] = [];
     for (const entry of entries) {
       const decision = decide(entry, input.selection);
@@ -159,7 +160,7 @@ async function indexInstances(run: BoundRun): Promise<void> {
 }
 
 /** What failed for want of vertices can be drawn by hand; what has no image cannot. */
-function scoreOf(outcome: Outcome): number {
+function scoreOf(outcome: OutcomeHead): number {
   if (outcome.status === "done") return outcome.score;
   return outcome.status === "failed" && outcome.reason === "too-few-vertices" ? -1 : NaN;
 }

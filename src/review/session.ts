@@ -253,6 +253,7 @@ export class ReviewSession {
       categories: run.categories,
       categoryId: run.categories[run.categoryOf[ordinal]!]?.id,
       box: toXywh(boxOf(run, ordinal)),
+      standing: () => this.viewOf(ordinal),
       outcome: await this.outcomeOf(ordinal),
       image: opened,
       scoreOf: async (ring) => (parts.network instanceof Network ? parts.network.scoreOf(subject, ring) : undefined),

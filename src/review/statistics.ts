@@ -7,7 +7,7 @@ import { iouOfRles } from "../geometry/iou.js";
 import { polygonBounds } from "../geometry/ring.js";
 import { createRandom } from "../random.js";
 import type { Ring } from "../types.js";
-import type { ClickCounts, Spent, Statistics, StatisticsRow } from "./api.js";
+import type { ClickCounts, Interval, Spent, Statistics, StatisticsRow } from "./api.js";
 import { CLICK_KINDS } from "./api.js";
 import type { KnownDecision } from "./journal.js";
 
@@ -129,11 +129,19 @@ function savedSeconds(finished: readonly DecidedInstance[]): Statistics["saved"]
   if (Math.min(manual.length, assist.length) < FEWEST_PER_ARM) return null;
   const random = createRandom("review arms");
   const resample = (values: readonly number[]): number => mean(values.map(() => random.pick(values)))!;
-  const differences = Array.from({ length: RESAMPLES }, () => resample(manual) - resample(assist));
+  const drawn = Array.from({ length: RESAMPLES }, () => [resample(manual), resample(assist)] as const);
+  const byHand = mean(manual)!,
+    helped = mean(assist)!;
+  const interval = (of: (byHand: number, helped: number) => number): Interval => {
+    const values = drawn.map(([a, b]) => of(a, b));
+    return { mean: of(byHand, helped), low: quantile(values, 0.025)!, high: quantile(values, 0.975)! };
+  };
   return {
-    mean: mean(manual)! - mean(assist)!,
-    low: quantile(differences, 0.025)!,
-    high: quantile(differences, 0.975)!,
+    ...interval((a, b) => a - b),
+    manual: { count: manual.length, secondsMean: byHand },
+    assist: { count: assist.length, secondsMean: helped },
+    // Nothing counts as a millisecond, so that the quotient stays finite.
+    times: interval((a, b) => a / Math.max(b, 0.001)),
   };
 }
 

@@ -20,6 +20,8 @@ import { openRegularFile } from "../files/regular-file.js";
 import { cutText, parseForeignJson } from "../foreign.js";
 import { Turns } from "../turns.js";
 import type { Id, JsonObject, Outcome } from "../types.js";
+import type { OutcomeHead } from "./outcome-line.js";
+import { headOf, readDoneLine } from "./outcome-line.js";
 
 export const JOURNAL_VERSION = 1;
 
@@ -174,6 +176,46 @@ const LINE_BREAK = 0x0a;
 
 /** Walks a journal from its start, whole lines only: a torn end is not yielded. Memory: one block and one line. */
 export async function* readJournal(path: string): AsyncGenerator<JournalLine> {
+  for await (const { bytes, lines } of readBlocks(path))
+    for (const { number, offset, length, start } of lines) {
+      const value = start === TOO_LONG ? undefined : unsealLine(bytes.toString("utf8", start, start + length));
+      yield { number, offset, length, ...(value === undefined ? {} : { value }) };
+    }
+}
+
+/** A line of the journal as an index needs it. */
+export interface JournalHead extends LineRange {
+  /** From 1, as editors count. */
+  readonly number: number;
+  /** Of line 1 alone; undefined when it is damaged. */
+  readonly header: JsonObject | undefined;
+  /** Of the other lines; undefined when the line is damaged, or no outcome. */
+  readonly outcome: OutcomeHead | undefined;
+}
+
+/** As `readJournal`, in a fraction of its time: no polygon is built, and no promise per line. */
+export async function walkJournal(path: string, onLine: (line: JournalHead) => void): Promise<void> {
+  for await (const { bytes, lines } of readBlocks(path))
+    for (const { number, offset, length, start } of lines) {
+      const line = start === TOO_LONG ? undefined : bytes.subarray(start, start + length);
+      const known = line !== undefined && number > 1 ? readDoneLine(line) : undefined;
+      const value = line !== undefined && known === undefined ? unsealLine(line.toString()) : undefined;
+      const parsed = value === undefined || number === 1 ? undefined : toOutcome(value);
+      const outcome = parsed === undefined ? known : headOf(parsed);
+      onLine({ number, offset, length, header: number === 1 ? value : undefined, outcome });
+    }
+}
+
+/** Start of a line that is not held because it is longer than any of ours. */
+const TOO_LONG = -1;
+
+interface Block {
+  /** Overwritten by the next block. */
+  readonly bytes: Buffer;
+  readonly lines: readonly (LineRange & { readonly number: number; readonly start: number })[];
+}
+
+async function* readBlocks(path: string): AsyncGenerator<Block> {
   const file = await openForReading(path);
   try {
     // One buffer for the whole walk: a new one per block would pile up until garbage is collected.
@@ -188,17 +230,18 @@ export async function* readJournal(path: string): AsyncGenerator<JournalLine> {
       if (bytesRead === 0) return;
       held += bytesRead;
       let start = 0;
+      const lines: Block["lines"][number][] = [];
       for (let end = nextLineBreak(buffer, start, held); end !== -1; end = nextLineBreak(buffer, start, held)) {
-        const value = passed > 0 ? undefined : unsealLine(buffer.toString("utf8", start, end));
-        yield {
+        lines.push({
           number: ++number,
           offset: offset + start - passed,
           length: end - start + passed,
-          ...(value === undefined ? {} : { value }),
-        };
+          start: passed > 0 ? TOO_LONG : start,
+        });
         start = end + 1;
         passed = 0;
       }
+      yield { bytes: buffer, lines };
       buffer.copyWithin(0, start, held);
       held -= start;
       offset += start;
@@ -215,8 +258,9 @@ export async function* readJournal(path: string): AsyncGenerator<JournalLine> {
 }
 
 function nextLineBreak(buffer: Buffer, start: number, end: number): number {
-  const at = buffer.subarray(start, end).indexOf(LINE_BREAK);
-  return at === -1 ? -1 : start + at;
+  const at = buffer.indexOf(LINE_BREAK, start);
+  // Behind `end` lies what an earlier block left.
+  return at < end ? at : -1;
 }
 
 /** Reads single lines of a finished journal, one call at a time; neighboring lines come from one block. */

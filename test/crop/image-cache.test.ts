@@ -35,6 +35,15 @@ test("never holds more than its limit, and lets go of what was used longest ago"
   expect(cache.bytes).toBeLessThanOrEqual(limit);
 });
 
+test("never holds more images than it may", async () => {
+  const cache = new ImageCache(2 ** 30, 2);
+  const first = await cache.get(one);
+  await cache.get(two);
+  await cache.get(three);
+  expect(cache.bytes).toBe(bytesOf(two) + bytesOf(three));
+  expect((await cache.get(one)) === first).toBe(false);
+});
+
 test("an image above the limit is decoded and not held", async () => {
   const cache = new ImageCache(1000);
   expect((await cache.get(one)).kind).toBe("decoded");

@@ -1,11 +1,13 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { checkDecision } from "../../src/review/decision.js";
 import { exportRunFolder } from "../../src/review/export.js";
 import { Superseded } from "../../src/review/redraw.js";
 import { openReviewedRun } from "../../src/review/run.js";
 import { NO_CLICKS } from "../../src/review/statistics.js";
 import type { JsonObject } from "../../src/types.js";
+import { sealLine, unsealLine } from "../../src/runs/journal.js";
 import { schemaProblems } from "../helpers/schemas.js";
 import { accept, firstOf, linesOf, newRun, openSession } from "./reviews.js";
 
@@ -72,6 +74,36 @@ test("an undo whose decision is lost takes no other decision back", async () => 
   await writeFile(path, lines.join("\n"));
   const again = await openSession(folder);
   expect(await again.instance(ordinal)).toMatchObject({ status: "accepted", revision: 3 });
+});
+
+test("a polygon of more vertices than a request may have is accepted as it is, and is there after a restart", async () => {
+  const folder = await newRun();
+  const path = join(folder, "journal.ndjson");
+  const lines = (await readFile(path, "utf8")).split("\n");
+  const at = lines.findIndex((line) => line.includes('"status":"done"'));
+  const ring = Array.from({ length: 2000 }, (_, i) => ({
+    x: Math.round((60 + 50 * Math.cos((i * Math.PI) / 1000)) * 100) / 100,
+    y: Math.round((60 + 50 * Math.sin((i * Math.PI) / 1000)) * 100) / 100,
+  }));
+  const { ordinal, ...outcome } = unsealLine(lines[at]!)!;
+  lines[at] = sealLine({ type: "outcome", ordinal, ...outcome, ring });
+  await writeFile(path, lines.join("\n"));
+  const session = await openSession(folder);
+  const { rings, ...asked } = accept(await session.instance(ordinal as number));
+  expect(rings).toEqual([ring]);
+  expect(() => checkDecision({ ...asked, rings })).toThrow("/rings/0");
+  const answer = await session.decide(ordinal as number, checkDecision(asked));
+  expect(answer).toMatchObject({ counts: { accepted: 1 } });
+  await session.close();
+  const again = await openSession(folder);
+  expect(await again.instance(ordinal as number)).toMatchObject({ status: "accepted", rings: [ring] });
+});
+
+test("an instance without a polygon is not accepted by saying nothing of it", async () => {
+  const session = await openSession(await newRun(), { arm: "manual" });
+  const ordinal = firstOf(session.queuePage(-1, 1));
+  const { rings: _rings, ...asked } = accept(await session.instance(ordinal));
+  await expect(session.decide(ordinal, checkDecision(asked))).rejects.toThrow("expected a polygon");
 });
 
 test("two windows cannot overwrite each other", async () => {

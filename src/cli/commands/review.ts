@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { count } from "../../count.js";
 import { EXIT, unavailable } from "../../errors.js";
 import type { ExportOptions } from "../../review/export.js";
-import type { Statistics, StatusCounts } from "../../review/api.js";
+import type { Interval, Statistics, StatusCounts } from "../../review/api.js";
 import type { ReviewOrder } from "../../review/order.js";
 import type { OutputFormat } from "../../write/writer.js";
 import { defineCommand } from "../command.js";
@@ -257,6 +257,11 @@ function statusText({ accepted, edited, rejected, skipped, draft, open }: Status
   return `${accepted} accepted, ${edited} edited, ${rejected} rejected, ${skipped} skipped, ${open + draft} open`;
 }
 
+/** With its interval. */
+function between({ mean, low, high }: Interval, digits: number): string {
+  return `${mean.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
+}
+
 /** The report for people. */
 export function reportLines({ counts, all, byCategory, byScore, ...rest }: Statistics): string[] {
   const { acceptedUnchanged, clicks, saved, networkSeconds } = rest;
@@ -273,6 +278,8 @@ export function reportLines({ counts, all, byCategory, byScore, ...rest }: Stati
     ...(byScore.length > 0 ? ["by score:", ...byScore.map(row)] : []),
     saved === null
       ? "saved against drawing by hand: not known; --arm mixed measures it"
-      : `saved against drawing by hand: ${saved.mean.toFixed(1)} s per instance (${saved.low.toFixed(1)} to ${saved.high.toFixed(1)})`,
+      : `saved against drawing by hand: ${between(saved, 1)} s per instance; ${between(saved.times, 2)} times as fast: ` +
+        `${saved.manual.secondsMean.toFixed(1)} s by hand (${saved.manual.count}), ` +
+        `${saved.assist.secondsMean.toFixed(1)} s with the network (${saved.assist.count})`,
   ];
 }

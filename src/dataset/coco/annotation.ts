@@ -3,7 +3,7 @@ import { receivedOf } from "../../errors.js";
 import { checkBox } from "../../geometry/box.js";
 import { readSegmentation } from "../../geometry/segmentation.js";
 import { receivedIn } from "../../json-text.js";
-import type { FailReason, Id, ImageRecord, JsonObject } from "../../types.js";
+import type { FailReason, Id, ImageRecord, Instance, JsonObject } from "../../types.js";
 import { describeViolation } from "../../validate.js";
 import type { Entry, ImageLocation, ImageSize, Rejected } from "../dataset.js";
 import { asId, FieldSpotter } from "../json/fields.js";
@@ -26,8 +26,8 @@ export interface AnnotationPlace {
   /** Bytes from the start of the file. */
   readonly offset: number;
   readonly image: ImageRecord;
-  /** Pixels that a relative box is scaled by; "unknown" where it cannot be. Absent: boxes are in pixels. */
-  readonly scale?: ImageSize | "unknown";
+  /** Pixels that a relative box is scaled by; "unknown" where it cannot be. Undefined: boxes are in pixels. */
+  readonly scale: ImageSize | "unknown" | undefined;
   /** False where the annotation names no image, and `image` stands for none. */
   readonly hasImageId: boolean;
   /** Ordinal of an earlier annotation with the same id. */
@@ -39,25 +39,55 @@ const NEXT_STEP = "Correct or remove this annotation.";
 
 /** Never throws: whatever is wrong with an annotation costs only that annotation. */
 export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: AnnotationSource): Entry {
+  const { scale, firstWithSameId } = place;
   const parsed = parseJsonBytes(bytes, place.offset);
   const asRead = parsed.kind === "value" && isObject(parsed.value) ? parsed.value : {};
   // What goes out says pixels as well, beside a polygon in pixels.
-  const raw = place.scale === undefined || place.scale === "unknown" ? asRead : annotationInPixels(asRead, place.scale);
+  const raw = scale === undefined || scale === "unknown" ? asRead : annotationInPixels(asRead, scale);
   const annotationId = source.format === "coco-results" ? place.ordinal + 1 : idOf(raw, bytes);
-  const where = whereIs(place, source, annotationId, raw);
-  const subject = { ...place, where, raw, annotationId, categories: source.categories };
+  const subject = new CocoSubject(place, source, annotationId, raw);
   if (parsed.kind === "problem") return rejectAnnotation(subject, "annotation-invalid", describeProblem(parsed), ", ");
   const check = source.format === "coco" ? checkCocoAnnotation : checkCocoResult;
   const violation = check(parsed.value);
   if (violation !== undefined || annotationId === undefined)
     return rejectAnnotation(subject, "annotation-invalid", describeViolation(violation ?? MISSING_ID));
-  if (place.firstWithSameId !== undefined)
+  if (firstWithSameId !== undefined)
     return rejectAnnotation(
       subject,
       "duplicate-id",
-      `expected every annotation id once, received the id of annotations[${place.firstWithSameId}]`,
+      `expected every annotation id once, received the id of annotations[${firstWithSameId}]`,
     );
-  return judgeAnnotation({ ...subject, annotationId });
+  return judgeAnnotation(subject, annotationId);
+}
+
+/** Copies no object and words no place before it is needed: there may be a million annotations. */
+class CocoSubject implements AnnotationSubject {
+  readonly ordinal: number;
+  readonly image: ImageRecord;
+  readonly hasImageId: boolean;
+  readonly scale: AnnotationPlace["scale"];
+  readonly categories: ReadonlySet<Id>;
+
+  constructor(
+    place: AnnotationPlace,
+    private readonly source: AnnotationSource,
+    readonly annotationId: Id | undefined,
+    readonly raw: JsonObject,
+  ) {
+    this.ordinal = place.ordinal;
+    this.image = place.image;
+    this.hasImageId = place.hasImageId;
+    this.scale = place.scale;
+    this.categories = source.categories;
+  }
+
+  get where(): string {
+    const { source, ordinal, annotationId, raw } = this;
+    if (source.format === "coco-results") return `${source.file}: element ${ordinal}`;
+    const unusable = Object.hasOwn(raw, "id") ? `id ${receivedIn(raw, "id")}` : "no id";
+    const named = annotationId === undefined ? unusable : `id ${receivedOf(annotationId)}`;
+    return `${source.file}: annotations[${ordinal}] (${named})`;
+  }
 }
 
 /** An annotation as COCO has them, wherever it was read. */
@@ -65,7 +95,7 @@ export interface AnnotationSubject {
   readonly ordinal: number;
   readonly image: ImageRecord;
   readonly hasImageId: boolean;
-  readonly scale?: AnnotationPlace["scale"];
+  readonly scale: AnnotationPlace["scale"];
   /** File and place in it; opens messages. */
   readonly where: string;
   readonly annotationId: Id | undefined;
@@ -92,8 +122,8 @@ export function rejectAnnotation(
 }
 
 /** The judgement of crowd, category, box and segmentation that all formats share. */
-export function judgeAnnotation(subject: AnnotationSubject & { readonly annotationId: Id }): Entry {
-  const { ordinal, annotationId, image, raw, where, categories } = subject;
+export function judgeAnnotation(subject: AnnotationSubject, annotationId: Id): Entry {
+  const { ordinal, image, raw, categories } = subject;
   if (raw["iscrowd"] === 1 || raw["iscrowd"] === true)
     return { kind: "skipped", ordinal, annotationId, imageId: image.id, reason: "crowd", raw };
   const categoryId = asId(raw["category_id"]);
@@ -109,18 +139,22 @@ export function judgeAnnotation(subject: AnnotationSubject & { readonly annotati
       "image-size",
       "expected the image's width and height to scale a relative box by, received neither them nor an image file",
     );
-  const truth = readSegmentation(raw["segmentation"], where, image);
-  const checked = checkBox(raw["bbox"], where);
+  const segmentation = raw["segmentation"];
+  const truth = segmentation === undefined ? undefined : readSegmentation(segmentation, subject.where, image);
+  const checked = checkBox(raw["bbox"], "");
   if (checked.kind === "failed") {
     const { reason, message } = checked.failure;
-    const entry = rejectAnnotation({ ...subject, where: "" }, reason, message, "");
+    const entry = rejectAnnotation(subject, reason, message, "");
     // Nothing can be predicted from the box, but what a person drew there is still theirs.
-    return truth.truth === undefined ? entry : { ...entry, hasTruth: true };
+    return truth?.truth === undefined ? entry : { ...entry, hasTruth: true };
   }
-  return {
-    kind: "instance",
-    instance: { ordinal, annotationId, imageId: image.id, categoryId, box: checked.box, ...truth, raw },
-  };
+  const { box } = checked;
+  // A spread takes longer than the rest of this function, and most annotations have no segmentation.
+  const instance: Instance =
+    truth === undefined
+      ? { ordinal, annotationId, imageId: image.id, categoryId, box, raw }
+      : { ordinal, annotationId, imageId: image.id, categoryId, box, ...truth, raw };
+  return { kind: "instance", instance };
 }
 
 function isObject(value: unknown): value is JsonObject {
@@ -133,13 +167,6 @@ function idOf(raw: JsonObject, bytes: Buffer): Id | undefined {
   const spotter = new FieldSpotter(["id"]);
   spotter.endOf(bytes, 0, bytes.length);
   return spotter.id(0, bytes);
-}
-
-function whereIs(place: AnnotationPlace, source: AnnotationSource, id: Id | undefined, raw: JsonObject): string {
-  if (source.format === "coco-results") return `${source.file}: element ${place.ordinal}`;
-  const unusable = Object.hasOwn(raw, "id") ? `id ${receivedIn(raw, "id")}` : "no id";
-  const named = id === undefined ? unusable : `id ${receivedOf(id)}`;
-  return `${source.file}: annotations[${place.ordinal}] (${named})`;
 }
 
 function oneOf(ids: ReadonlySet<Id>): string {

@@ -1,13 +1,14 @@
 /** Images with their annotations, one group at a time: the walk over an indexed COCO file or results list. */
 import { receivedOf } from "../../errors.js";
 import type { Failure, Id, ImageRecord } from "../../types.js";
-import type { Entry, ImageGroup } from "../dataset.js";
+import type { Entry, ImageGroup, WalkedParts } from "../dataset.js";
 import type { ByteFile, ByteRange } from "../json/byte-file.js";
 import { RangeReader } from "../json/byte-file.js";
 import type { AnnotationPlace, AnnotationSource } from "./annotation.js";
 import { readAnnotation } from "./annotation.js";
 import type { AnnotationIndex, GroupedAnnotations, IdNumbers } from "./columns.js";
 import type { ImageSource, PlacedImage } from "./images.js";
+import { readPlainAnnotation } from "./plain-annotation.js";
 
 /** Image records read together: they are small and usually side by side. */
 const IMAGES_AT_ONCE = 64;
@@ -26,7 +27,8 @@ export interface CocoParts {
 
 export interface CocoGroups {
   readonly annotationCount: number;
-  walk(): AsyncGenerator<ImageGroup>;
+  /** @param parts see `Dataset.groups` */
+  walk(parts?: WalkedParts): AsyncGenerator<ImageGroup>;
 }
 
 /** Sorts annotations under their images. */
@@ -38,12 +40,12 @@ export function groupAnnotations({ file, index, imageIds, images, positionOf, so
   const withoutId = images.count + unknownIds.length;
   const annotations = index.finish(groups, withoutId + 1);
 
-  async function* walk(): AsyncGenerator<ImageGroup> {
-    const parts = { reader: new RangeReader(file), annotations, source };
+  async function* walk(wanted?: WalkedParts): AsyncGenerator<ImageGroup> {
+    const parts = { reader: new RangeReader(file), annotations, source, wanted };
     const entries = async (group: number, { image, location }: PlacedImage): Promise<Entry[]> => {
       if (annotations.group(group).length === 0) return [];
       const scale = source.sizeOf === undefined ? undefined : ((await source.sizeOf(image, location)) ?? "unknown");
-      return readEntries(parts, group, { image, ...(scale !== undefined && { scale }) });
+      return readEntries(parts, group, { image, scale });
     };
     for (let from = 0; from < images.count; from += IMAGES_AT_ONCE) {
       await file.checkUnchanged();
@@ -71,11 +73,12 @@ interface EntryParts {
   readonly reader: RangeReader;
   readonly annotations: GroupedAnnotations;
   readonly source: AnnotationSource;
+  readonly wanted: WalkedParts | undefined;
 }
 
 /** Entries of one group, in file order. */
 async function readEntries(
-  { reader, annotations, source }: EntryParts,
+  { reader, annotations, source, wanted }: EntryParts,
   group: number,
   place: Pick<AnnotationPlace, "image" | "scale">,
 ): Promise<Entry[]> {
@@ -84,20 +87,20 @@ async function readEntries(
     offset: annotations.offsets[ordinal]!,
     length: annotations.lengths[ordinal]!,
   }));
+  const { image, scale } = place;
+  const hasImageId = image !== NO_IMAGE;
+  const mayBePlain = wanted === "boxes" && source.format === "coco" && hasImageId && scale === undefined;
   const parts = await reader.read(ranges);
-  return parts.map((bytes, i) => {
+  return parts.map((bytes, i): Entry => {
     const ordinal = ordinals[i]!;
-    return readAnnotation(
-      bytes,
-      {
-        ...place,
-        ordinal,
-        offset: ranges[i]!.offset,
-        hasImageId: place.image !== NO_IMAGE,
-        firstWithSameId: annotations.firstWithSameId(ordinal),
-      },
-      source,
-    );
+    const { offset } = ranges[i]!;
+    const firstWithSameId = annotations.firstWithSameId(ordinal);
+    const plain = mayBePlain && firstWithSameId === undefined ? readPlainAnnotation(bytes) : undefined;
+    if (plain !== undefined && source.categories.has(plain.categoryId)) {
+      const { id: annotationId, categoryId, box } = plain;
+      return { kind: "instance", instance: { ordinal, annotationId, imageId: image.id, categoryId, box, raw: {} } };
+    }
+    return readAnnotation(bytes, { ordinal, offset, image, scale, hasImageId, firstWithSameId }, source);
   });
 }
 

@@ -36,7 +36,7 @@ export function recordedImages(file: ByteFile, table: ImageTable, finder: ImageF
             image,
             location:
               problem === undefined
-                ? await locate(image, `${file.path}: images[${position}]`, finder)
+                ? await locate(image, finder, () => `${file.path}: images[${position}]`)
                 : { kind: "failed", failure: problem },
           };
         }),
@@ -59,11 +59,11 @@ export async function readRecords(file: ByteFile, table: ImageTable, from: numbe
 }
 
 /** Adds to the finder's message where in the box file the name is. */
-async function locate(image: ImageRecord, where: string, finder: ImageFinder): Promise<ImageLocation> {
+async function locate(image: ImageRecord, finder: ImageFinder, where: () => string): Promise<ImageLocation> {
   const located = await finder.locate(image.fileName);
   if (located.kind === "file") return located;
   const { reason, message } = located.failure;
-  return { kind: "failed", failure: { reason, message: `${where} (id ${receivedOf(image.id)}): ${message}` } };
+  return { kind: "failed", failure: { reason, message: `${where()} (id ${receivedOf(image.id)}): ${message}` } };
 }
 
 /** Why the image cannot be named: annotations cannot say which of two records with one id they mean. */
@@ -114,11 +114,10 @@ const NEXT_STEP = "Correct this image record.";
 
 /** Never throws: a broken record costs only its own annotations. */
 export function readImageRecord(bytes: Buffer, { file, position, offset, id }: RecordPlace): ReadRecord {
-  const where = `${file}: images[${position}] (id ${receivedOf(id)})`;
-  const fail = (image: ImageRecord, reason: FailReason, message: string): ReadRecord => ({
-    image,
-    failure: { reason, message: `${where}${message}. ${NEXT_STEP}` },
-  });
+  const fail = (image: ImageRecord, reason: FailReason, message: string): ReadRecord => {
+    const where = `${file}: images[${position}] (id ${receivedOf(id)})`;
+    return { image, failure: { reason, message: `${where}${message}. ${NEXT_STEP}` } };
+  };
   const parsed = parseJsonBytes(bytes, offset);
   if (parsed.kind === "problem")
     return fail({ id, fileName: "", raw: {} }, "image-missing", `, ${describeProblem(parsed)}`);

@@ -32,7 +32,7 @@ export function readCoco(index: CocoIndex, finder: ImageFinder, sizeOf?: Annotat
     imageCount: table.count,
     annotationCount: groups.annotationCount,
     sha256: index.outline.sha256,
-    groups: () => groups.walk(),
+    groups: (parts) => groups.walk(parts),
     imageKey: (fileName) => finder.keyOf(fileName),
     close: () => file.close(),
   };

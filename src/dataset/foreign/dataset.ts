@@ -212,7 +212,8 @@ async function readGroup(source: ForeignImage, place: GroupPlace): Promise<Image
     const own: JsonObject = { id: annotationId, image_id: image.id, ...(id !== undefined && { category_id: id }) };
     const isScaled = scale !== undefined && scale !== "unknown";
     const raw = joinFields(own, isScaled ? annotationInPixels(object.fields, scale) : object.fields);
-    const subject = { ordinal, image, hasImageId: true, where, annotationId, raw, categories: place.categories.ids };
+    const categories = place.categories.ids;
+    const subject = { ordinal, image, hasImageId: true, where, annotationId, raw, categories, scale };
     if (object.problem !== undefined) return rejectAnnotation(subject, object.problem.reason, object.problem.message);
     if (object.skip !== undefined)
       return { kind: "skipped", ordinal, annotationId, imageId: image.id, reason: object.skip, raw };
@@ -227,7 +228,7 @@ async function readGroup(source: ForeignImage, place: GroupPlace): Promise<Image
     // An image that is not there has a reason of its own, and no size.
     if (scale === "unknown" && located.kind === "failed")
       return { kind: "failed", ordinal, annotationId, imageId: image.id, raw, failure: located.failure };
-    return judgeAnnotation({ ...subject, ...(scale !== undefined && { scale }) });
+    return judgeAnnotation(subject, annotationId);
   }
 }
 

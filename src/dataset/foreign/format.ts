@@ -4,6 +4,9 @@ import type { OpenDatasetOptions } from "../dataset.js";
 import type { ByteFile } from "../json/byte-file.js";
 import type { ForeignReader } from "./dataset.js";
 
+/** Bytes that decide about a file. */
+export const PEEKED_BYTES = 16 * 1024;
+
 export interface ForeignFormat {
   /** As its users call it. */
   readonly title: string;

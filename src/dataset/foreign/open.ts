@@ -4,19 +4,16 @@
  */
 import { join } from "node:path";
 import { count } from "../../count.js";
-import { invalidData, receivedOf, usageError } from "../../errors.js";
+import { invalidData, receivedOf } from "../../errors.js";
 import { recognize } from "../../files/recognize.js";
 import type { OpenDatasetOptions } from "../dataset.js";
 import type { ByteFile } from "../json/byte-file.js";
 import { openByteFile } from "../json/byte-file.js";
 import type { ForeignReader } from "./dataset.js";
 import type { FileInput, FileStart, FolderForm, FolderInput, ForeignFormat, JsonTop } from "./format.js";
-import { startOf } from "./format.js";
+import { PEEKED_BYTES, startOf } from "./format.js";
 import { FOREIGN_FORMATS } from "./formats.js";
 import { isLines } from "./ndjson.js";
-
-/** Bytes that decide about a file. */
-const PEEKED_BYTES = 16 * 1024;
 
 /** Files with contents that are looked into, evenly over a folder, before it is decided what it holds. */
 const MOST_PEEKED = 100;
@@ -159,13 +156,4 @@ async function peekAt(path: string): Promise<string> {
   } finally {
     await file.close();
   }
-}
-
-/** @throws E_USAGE where pixels are counted from 1 and the format counts them from 0 */
-export function refuseFromOne({ boxesAre, boxes }: OpenDatasetOptions, format: string): void {
-  if (boxesAre !== "pixels-from-1" || format === "voc") return;
-  throw usageError(
-    `--boxes-are pixels-from-1: expected only with Pascal VOC, received together with ${boxes}`,
-    "Leave --boxes-are out.",
-  );
 }

@@ -194,15 +194,14 @@ export class Desk {
         const answer = await write<DecisionAnswer>("PUT", `instances/${view.ordinal}`, {
           revision: edit.revision,
           status,
-          rings: hasRing ? [ring] : [],
-          ...(hasRing && { pins: [pins] }),
+          ...(!edit.isStored(ring) && { rings: hasRing ? [ring] : [], ...(hasRing && { pins: [pins] }) }),
           box,
           categoryId,
           reason: status === "rejected" ? this.reason : null,
           counts,
           ...this.clock.times,
         });
-        edit.saved(answer.revision, status);
+        edit.saved(answer.revision, status, ring);
         const { session } = this;
         if (session !== undefined) {
           const { counts, own } = answer;

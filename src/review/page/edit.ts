@@ -28,8 +28,9 @@ export class Edit {
   isDirty = false;
   /** What the next change of the instance names. */
   revision: number;
-  /** As the server has it. */
+  /** As the server has them. */
   status: InstanceView["status"];
+  private stored: Ring | undefined;
   /** What the instance took before it was opened here. */
   private before: Spent;
 
@@ -39,6 +40,7 @@ export class Edit {
   ) {
     this.revision = view.revision;
     this.status = view.status;
+    this.stored = this.shape.ring;
     this.before = view.spent;
   }
 
@@ -47,12 +49,19 @@ export class Edit {
     this.revision = revision;
     this.status = status;
     this.before = spent;
+    this.stored = undefined;
     this.isDirty = true;
   }
 
-  saved(revision: number, status: InstanceView["status"]): void {
+  saved(revision: number, status: InstanceView["status"], ring: Ring): void {
     this.revision = revision;
     this.status = status;
+    this.stored = ring;
+  }
+
+  /** Whether the server has this very ring: it need not be sent, and may have more vertices than can be. */
+  isStored(ring: Ring): boolean {
+    return ring === this.stored;
   }
 
   get counts(): ClickCounts {
