@@ -146,7 +146,9 @@ async function loopTimes(engine, model, crops, pixels) {
   row("processor time of that, all threads of the process", milliseconds(slots.cpuSeconds / steps));
   fresh.dispose();
   const frames = crops.map(({ window, bounds }) => ({ window, bounds }));
-  const judged = await medianOf(() => decodeOutlines(engine, pixels, frames, { maxSteps: STEPS, candidates: CANDIDATES }));
+  const judged = await medianOf(() =>
+    decodeOutlines(engine, pixels, frames, { maxSteps: STEPS, candidates: CANDIDATES }),
+  );
   row(`judged and placed as annotate does, at ${BATCH}, instances/s`, (BATCH / judged.seconds).toFixed(1));
   row("processor time of that, per instance", milliseconds(judged.cpuSeconds / BATCH));
 }
