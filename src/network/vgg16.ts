@@ -18,6 +18,8 @@ import { WeightList } from "./weights.js";
 type Vgg16Options = ArchitectureOf<"vgg16"> & {
   /** Channels of each skip after its own convolution, and of the fused features. */
   readonly features: number;
+  /** The published ones when absent. Narrower ones make a network of the same plan that a test can run. */
+  readonly blocks?: Blocks;
 };
 
 export function vgg16(options: Vgg16Options): PolygonRnn {
@@ -28,16 +30,16 @@ export function vgg16(options: Vgg16Options): PolygonRnn {
     hoistedChannels: 4 * options.widths[0],
     weightShapes: listWeights(options, layers).shapes,
     vertexTable: table,
-    encode,
+    encode: (ops, pixels, normalization) => encode(ops, pixels, normalization, options.blocks),
     advance: advanceLayers(layers),
     head: (ops, hidden) => ops.dense(hidden, "decoder.head"), // [N, 785]
   });
 }
 
-function encode<T>(ops: TensorOps<T>, pixels: T, normalization: Normalization): Encoded<T> {
+function encode<T>(ops: TensorOps<T>, pixels: T, normalization: Normalization, blocks?: Blocks): Encoded<T> {
   const x = ops.normalize(pixels, normalization); // [B, 3, 224, 224]
-  const features = vgg16Features(ops, x, "encoder"); // [B, 128, 28, 28]
-  const firstFeatures = vgg16Features(ops, x, "first"); // [B, 128, 28, 28], weights of its own
+  const features = vgg16Features(ops, x, "encoder", blocks); // [B, 128, 28, 28]
+  const firstFeatures = vgg16Features(ops, x, "first", blocks); // [B, 128, 28, 28], weights of its own
   // The paper gives the branches' purpose, not their layers: one 3 x 3 convolution each, the vertex branch on features
   // and edges. Logits, [B, 1, 28, 28] both.
   const edge = ops.conv2d(firstFeatures, "first.edge");
@@ -46,10 +48,9 @@ function encode<T>(ops: TensorOps<T>, pixels: T, normalization: Normalization): 
   return { features, edge, vertex, hoisted };
 }
 
-function listWeights({ widths, features, peepholes }: Vgg16Options, layers: LayerOptions): WeightList {
+function listWeights({ widths, features, peepholes, blocks }: Vgg16Options, layers: LayerOptions): WeightList {
   const list = new WeightList();
-  listVgg16(list, "encoder", features);
-  listVgg16(list, "first", features);
+  for (const prefix of ["encoder", "first"]) listVgg16(list, prefix, features, blocks);
   list.conv("first.edge", 1, features, 3).conv("first.vertex", 1, features + 1, 3);
   listGates(list, layers, features);
   list.dense("decoder.head", CLASS_COUNT, widths[1] * CELL_COUNT);
@@ -66,11 +67,14 @@ export const VGG16_BLOCKS = [
   { convolutions: 3, channels: 512 },
 ] as const;
 
+type Blocks = readonly { readonly convolutions: number; readonly channels: number }[];
+
+/** Block that each skip comes from. */
 const SKIPS = [
-  { name: "pool2", channels: 128 },
-  { name: "pool3", channels: 256 },
-  { name: "conv4_3", channels: 512 },
-  { name: "conv5_3", channels: 512 },
+  { name: "pool2", block: 2 },
+  { name: "pool3", block: 3 },
+  { name: "conv4_3", block: 4 },
+  { name: "conv5_3", block: 5 },
 ] as const;
 
 /**
@@ -82,15 +86,15 @@ const SKIPS = [
  * @param prefix "encoder" or "first": the two backbones of the paper do not share weights
  * @returns      [B, 128, 28, 28], after ReLU
  */
-function vgg16Features<T>(ops: TensorOps<T>, x: T, prefix: string): T {
+function vgg16Features<T>(ops: TensorOps<T>, x: T, prefix: string, blocks: Blocks = VGG16_BLOCKS): T {
   const taps = new Map<string, T>();
-  VGG16_BLOCKS.forEach(({ convolutions }, at) => {
+  blocks.forEach(({ convolutions }, at) => {
     const block = at + 1;
     for (let layer = 1; layer <= convolutions; layer++) {
       x = ops.relu(ops.conv2d(x, `${prefix}.conv${block}_${layer}`));
       taps.set(`conv${block}_${layer}`, x);
     }
-    if (block === VGG16_BLOCKS.length) return; // pool5 is left out
+    if (block === blocks.length) return; // pool5 is left out
     x = ops.maxPool(x, 2);
     taps.set(`pool${block}`, x);
   });
@@ -105,14 +109,16 @@ function vgg16Features<T>(ops: TensorOps<T>, x: T, prefix: string): T {
   return ops.relu(ops.conv2d(ops.concatChannels(skips), `${prefix}.fuse`)); // [B, 512, 28, 28] -> [B, 128, 28, 28]
 }
 
-function listVgg16(list: WeightList, prefix: string, features: number): void {
+function listVgg16(list: WeightList, prefix: string, features: number, blocks: Blocks = VGG16_BLOCKS): void {
   let inputs = 3;
-  VGG16_BLOCKS.forEach(({ convolutions, channels }, at) => {
+  blocks.forEach(({ convolutions, channels }, at) => {
     for (let layer = 1; layer <= convolutions; layer++) {
       list.conv(`${prefix}.conv${at + 1}_${layer}`, channels, inputs, 3);
       inputs = channels;
     }
   });
-  for (const { name, channels } of SKIPS) list.conv(`${prefix}.skip.${name}`, features, channels, 3);
+  for (const { name, block } of SKIPS) {
+    list.conv(`${prefix}.skip.${name}`, features, blocks[block - 1]!.channels, 3);
+  }
   list.conv(`${prefix}.fuse`, features, SKIPS.length * features, 3);
 }

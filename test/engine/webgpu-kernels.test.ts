@@ -2,8 +2,10 @@
 import { describe, expect, test, beforeAll, afterAll } from "vitest";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { describeNetwork } from "../../src/network/build.js";
-import type { ArchitectureOptions } from "../../src/network/polygon-rnn.js";
+import { CELL_NAMES, KERNEL_SIZES } from "../../src/network/cells.js";
+import type { ArchitectureOptions, PolygonRnn } from "../../src/network/polygon-rnn.js";
 import type { TensorOps } from "../../src/network/tensor-ops.js";
+import { VGG16_BLOCKS, vgg16 } from "../../src/network/vgg16.js";
 import type { WeightedNetwork } from "../../src/model/model.js";
 import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
 import { OnnxGraphOps } from "../../src/engine/onnx/graph-ops.js";
@@ -22,7 +24,10 @@ import { NORMALIZATION, randomWeights, syntheticCrops } from "./network-runner.j
 /** A processor that plays a graphics card is slow: large batches and the large network wait for KERNELS=full. */
 const IS_FULL = process.env["KERNELS"] === "full";
 const BATCHES = IS_FULL ? [1, 7, 64, 256] : [1, 7];
-if (!IS_FULL) console.log("skipped: own kernels at large batches and of mobile (KERNELS=full runs them)");
+if (!IS_FULL)
+  console.log(
+    "skipped: own kernels at large batches, every cell and kernel, mobile and vgg16 (KERNELS=full runs them)",
+  );
 
 const random = createRandom("own kernels");
 const noise = (...shape: number[]): { shape: readonly number[]; values: Float32Array } => ({
@@ -139,28 +144,45 @@ describe.skipIf(whyNoWebGpu !== undefined)("own kernels compute what the CPU com
     await session.release();
   });
 
+  const small = { name: "tiny", widths: [5, 3], features: 6, rank: 6, peepholes: false } as const;
   const NETWORKS: readonly ArchitectureOptions[] = [
     { name: "tiny", widths: [8, 8], features: 8, rank: 8, peepholes: false, refine: true },
-    { name: "tiny", widths: [5, 3], features: 6, rank: 6, peepholes: true },
-    { name: "tiny", widths: [5, 3], features: 6, rank: 6, peepholes: false, cell: "convgru", kernel: 5 },
-    { name: "tiny", widths: [5, 3], features: 6, rank: 6, peepholes: false, cell: "elman", dilation: 2 },
-    { name: "tiny", widths: [5, 3], features: 6, rank: 6, peepholes: false, cell: "jordan" },
+    { ...small, peepholes: true },
+    { ...small, cell: "convgru", kernel: 5 },
+    { ...small, cell: "elman", dilation: 2 },
+    { ...small, cell: "jordan" },
   ];
   test.each(NETWORKS)(
     "a whole network: %j",
     async (options) => {
-      await expectSameEngine(gpu, options, 2);
+      await expectSameEngine(gpu, describeNetwork(options), 2);
     },
     SLOW_MS,
   );
 
-  test.runIf(IS_FULL)(
-    "mobile with the refined mask",
+  test(
+    "vgg16 with few channels: two backbones, pooling twice in a row, skips of four sizes, a dense head",
     async () => {
-      const card = { widths: [24, 16], features: 96, skip: 32, rank: 128, peepholes: false } as const;
-      await expectSameEngine(gpu, { name: "mobile", ...card, refine: true }, 1);
+      const blocks = VGG16_BLOCKS.map(({ convolutions }, at) => ({ convolutions, channels: 2 + at }));
+      await expectSameEngine(gpu, vgg16({ name: "vgg16", widths: [4, 3], peepholes: false, features: 5, blocks }), 1);
     },
     SLOW_MS,
+  );
+
+  const OTHER_NETWORKS: readonly ArchitectureOptions[] = [
+    ...CELL_NAMES.flatMap((cell) => KERNEL_SIZES.map((kernel) => ({ ...small, cell, kernel }))),
+    ...CELL_NAMES.map((cell) => ({ ...small, cell, dilation: 4 })),
+    { ...small, kernel: 7, dilation: 3, peepholes: true },
+    { ...small, widths: [1, 33] },
+    { name: "mobile", widths: [24, 16], features: 96, skip: 32, rank: 128, peepholes: false, refine: true },
+    { name: "vgg16", widths: [16, 16], peepholes: true },
+  ];
+  test.runIf(IS_FULL).each(OTHER_NETWORKS)(
+    "every cell and kernel, and the large networks: %j",
+    async (options) => {
+      await expectSameEngine(gpu, describeNetwork(options), 1);
+    },
+    4 * SLOW_MS,
   );
 
   test("after the device is closed every call says so", async () => {
@@ -190,17 +212,17 @@ test("a whole layer and its cell are one kernel each", () => {
 });
 
 /** Maps, logits of steps and of selected rows, and greedy cells. Kernels that networks share are compiled once. */
-async function expectSameEngine(gpu: Gpu, options: ArchitectureOptions, count: number): Promise<void> {
-  const network = describeNetwork(options);
+async function expectSameEngine(gpu: Gpu, network: PolygonRnn, count: number): Promise<void> {
   const model = { network, weights: randomWeights(network, "own"), normalization: NORMALIZATION };
   const cpu = await openOnnxEngine(model, { device: "cpu" });
   const own = await openWebGpuEngine(model, { gpu, stepsAtOnce: 2 });
   const crops = syntheticCrops(count);
   const [expected, actual] = [await cpu.encode(crops, count), await own.encode(crops, count)];
   expectSameTensor("vertex", actual.firstVertexLogits, expected.firstVertexLogits);
-  expectSameTensor("mask", actual.maskLogits!, expected.maskLogits!);
-  expect(actual.fineMaskLogits === undefined).toBe(expected.fineMaskLogits === undefined);
-  if (expected.fineMaskLogits) expectSameTensor("fine mask", actual.fineMaskLogits!, expected.fineMaskLogits);
+  for (const name of ["maskLogits", "fineMaskLogits"] as const) {
+    expect(actual[name] === undefined).toBe(expected[name] === undefined);
+    if (expected[name]) expectSameTensor(name, actual[name]!, expected[name]);
+  }
   const cells = (...values: number[]): Int32Array => Int32Array.from({ length: count }, (_, at) => values[at]!);
   const input = { first: cells(400, 5), previous: cells(401, 783), beforePrevious: cells(784, 0) };
   for (let step = 0; step < 2; step++) {
