@@ -246,7 +246,7 @@ describe("what does not belong together is refused by name", () => {
     {
       why: "the header names no shard",
       change: (part) => changeHeader(part, (header) => ({ ...header, shard: "auto" })),
-      message: 'expected a shard such as 3/16, received "auto"',
+      message: 'expected /shard to be text of the form ^[0-9]+/[0-9]+$ but received "auto"',
     },
     {
       why: "the journal is gone",

@@ -100,8 +100,8 @@ describe("quirks of the real world", () => {
     expect(boxOf(entries[0]!)).toEqual(expected);
   });
 
-  test("CSV: a return within a cell stays there, and columns of one name are all kept", async () => {
-    const { entries } = await readText("t.csv", "image,x,y,w,h,note,note\na.png,1,2,30,40,one\rline,two\n");
+  test("CSV: a return within a quoted cell stays there, and columns of one name are all kept", async () => {
+    const { entries } = await readText("t.csv", 'image,x,y,w,h,note,note\na.png,1,2,30,40,"one\rline",two\n');
     expect(entries).toHaveLength(1);
     expect(entries[0]).toMatchObject({
       instance: { raw: { attributes: { note: "one\rline", "note (column 7)": "two" } } },
