@@ -7,9 +7,7 @@ import { cutCrop } from "../crop/read-crops.js";
 import type { Crop, CropFrame } from "../crop/crop.js";
 import type { DecodedImage } from "../crop/open-image.js";
 import type { EncodedBatch, Engine } from "../engine/engine.js";
-import { openEngine } from "../engine/devices.js";
-import { EXIT, invalidData, PolyrnnError } from "../errors.js";
-import type { Model } from "../model/model.js";
+import { EXIT, invalidData, PolyrnnError, reasonOf } from "../errors.js";
 import type { Redrawn, RedrawTask } from "../predict/redraw.js";
 import { redrawRing, scoreOfRing } from "../predict/redraw.js";
 import { Turns } from "../turns.js";
@@ -50,17 +48,14 @@ export class Network {
   private readonly encodings = new Map<string, Encoding>();
   private readonly newest = new Map<string, { readonly request: number; readonly work: AbortController }>();
   private readonly work = new Turns();
+  private engine: Promise<Engine> | undefined;
+  private failure: string | undefined;
 
+  /** @param open called once, when the network is needed for the first time */
   constructor(
-    private readonly engine: Engine,
+    private readonly open: () => Promise<Engine>,
     private readonly context: number,
   ) {}
-
-  /** @throws E_UNAVAILABLE when no engine works */
-  static async open(model: Model, context: number, threads?: number): Promise<Network> {
-    const { engine } = await openEngine(model, { device: "cpu", ...(threads !== undefined && { threads }) });
-    return new Network(engine, context);
-  }
 
   /**
    * @param task its signal says that who asked has gone
@@ -100,13 +95,23 @@ export class Network {
     return work;
   }
 
-  /** Expected IoU of a ring; undefined where the network has no mask. */
+  /** Why no engine works; known once one was needed. */
+  get problem(): string | undefined {
+    return this.failure;
+  }
+
+  /** Expected IoU of a ring; undefined where the network has no mask, or where no engine works. */
   async scoreOf(subject: Subject, ring: Ring): Promise<number | undefined> {
     const crop = await this.cropOf(subject);
-    return this.work.takeFirst(async () => {
-      const { encoded, frame } = await this.encodingOf(subject, crop);
-      return scoreOfRing(encoded, frame, ring);
-    });
+    try {
+      return await this.work.takeFirst(async () => {
+        const { encoded, frame } = await this.encodingOf(subject, crop);
+        return scoreOfRing(encoded, frame, ring);
+      });
+    } catch (error) {
+      if (this.failure !== undefined) return undefined;
+      throw error;
+    }
   }
 
   /** Encodes what will be asked for soon, when nothing else is to be done. */
@@ -119,7 +124,7 @@ export class Network {
     await this.work.take(async () => {
       for (const { encoded } of this.encodings.values()) encoded.dispose();
       this.encodings.clear();
-      await this.engine.dispose();
+      await (await this.engine?.catch(() => undefined))?.dispose();
     });
   }
 
@@ -142,7 +147,7 @@ export class Network {
     }
     // It may have been dropped while this waited.
     const { pixels, window, bounds } = crop ?? (await this.cropOf(subject))!;
-    const encoding = { encoded: await this.engine.encode(pixels, 1), frame: { window, bounds } };
+    const encoding = { encoded: await (await this.engineOf()).encode(pixels, 1), frame: { window, bounds } };
     this.encodings.set(key, encoding);
     for (const [oldest, { encoded }] of this.encodings) {
       if (this.encodings.size <= MOST_ENCODINGS) break;
@@ -151,27 +156,42 @@ export class Network {
     }
     return encoding;
   }
+
+  private engineOf(): Promise<Engine> {
+    return (this.engine ??= this.open().catch((error: unknown) => {
+      this.failure = reasonOf(error);
+      throw error;
+    }));
+  }
 }
 
 function keyOf({ instance, stamp }: Subject): string {
   return JSON.stringify([instance.ordinal, instance.box, stamp]);
 }
 
-/** The network of a run, or why it cannot help. */
+/**
+ * The network of a run, or why it cannot help. Its engine is opened when it is needed: the first picture need not wait
+ * for it.
+ * @param note told once where no engine works
+ */
 export async function openNetworkOf(
   run: ReviewedRun,
   { arm, threads }: { readonly arm: string; readonly threads?: number },
+  note: (line: string) => void,
 ): Promise<Network | { readonly reason: string }> {
   if (arm === "manual") return { reason: "--arm manual: everything is drawn by hand" };
   const model = await loadModelOf(run);
   if ("reason" in model) return model;
-  try {
-    return await Network.open(model, run.identity.context, threads);
-  } catch (error) {
-    if (error instanceof PolyrnnError && error.exitCode === EXIT.unavailable)
-      return { reason: `${error.message}; review goes on without the network` };
-    throw error;
-  }
+  const open = async (): Promise<Engine> => {
+    const { openEngine } = await import("../engine/devices.js");
+    try {
+      return (await openEngine(model, { device: "cpu", ...(threads !== undefined && { threads }) })).engine;
+    } catch (error) {
+      note(`${reasonOf(error)}; review goes on without the network`);
+      throw error;
+    }
+  };
+  return new Network(open, run.identity.context);
 }
 
 /** @throws E_NO_MODEL where an instance is drawn without the network */

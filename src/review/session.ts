@@ -23,7 +23,6 @@ import type {
 } from "./api.js";
 import type { Decision } from "./decision.js";
 import type { ExportOptions } from "./export.js";
-import { exportReview } from "./export.js";
 import { fromXywh, toXywh } from "./journal.js";
 import type { QueueOptions } from "./order.js";
 import { armFor, nextWhere, queueOf } from "./order.js";
@@ -81,7 +80,7 @@ export class ReviewSession {
     try {
       run = await openReviewedRun(options.folder, note);
       const queue = queueOf(run, options);
-      const network = await openNetworkOf(run, options);
+      const network = await openNetworkOf(run, options, note);
       if ("reason" in network) note(network.reason);
       const id = await run.review.begin(
         {
@@ -106,14 +105,14 @@ export class ReviewSession {
     const { run, options, parts } = this;
     const { network } = parts;
     const { order, arm, reviewer, below, categories, sample, seed } = options;
-    const isAvailable = network instanceof Network;
+    const reason = network instanceof Network ? network.problem : network.reason;
     return {
       revision: run.review.revision,
       run: basename(resolve(run.folder)),
       model: {
         name: run.record.model.name,
-        available: isAvailable,
-        ...(!isAvailable && { reason: network.reason }),
+        available: reason === undefined,
+        ...(reason !== undefined && { reason }),
       },
       categories: run.categories.map(({ id, name }) => ({ id, name })),
       total: parts.queue.length,
@@ -218,7 +217,7 @@ export class ReviewSession {
   /** Decisions wait while the files are written. */
   export(): Promise<ExportAnswer> {
     return this.changes.take(async () => ({
-      files: await exportReview(this.run, this.options, this.parts.note),
+      files: await (await import("./export.js")).exportReview(this.run, this.options, this.parts.note),
       revision: this.run.review.revision,
       counts: this.counts(),
     }));

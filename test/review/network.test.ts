@@ -56,7 +56,7 @@ const ring = [
 
 async function openNetwork(onStep?: () => void): Promise<{ network: Network; subject: Subject }> {
   const { engine } = await openEngine(await loadModel(TINY), { device: "cpu", threads: 1 });
-  const network = new Network(withoutMask(engine, onStep), 0.15);
+  const network = new Network(() => Promise.resolve(withoutMask(engine, onStep)), 0.15);
   onTestFinished(() => network.close());
   const opened = await openImage(join(IMAGES, "street.jpg"), {});
   const decoded = opened.kind === "opened" ? await decodeImage(opened.image) : opened;

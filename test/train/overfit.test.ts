@@ -115,7 +115,9 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
     }
     const { user, system } = process.cpuUsage(began);
     trainer.dispose();
-    console.log(`overfit: mean IoU ${iou.toFixed(3)} after ${taken} steps, ${((user + system) / 1e6).toFixed(1)} s of processor time`);
+    console.log(
+      `overfit: mean IoU ${iou.toFixed(3)} after ${taken} steps, ${((user + system) / 1e6).toFixed(1)} s of processor time`,
+    );
     expect(iou).toBeGreaterThan(0.9);
   }, 300_000);
 });
