@@ -7,8 +7,7 @@ import { join } from "node:path";
 import { stat } from "node:fs/promises";
 import type { RunInput } from "../annotate/input.js";
 import { openInput } from "../annotate/input.js";
-import type { JournalIndex } from "../annotate/plan.js";
-import { recoverJournal } from "../annotate/plan.js";
+import { JournalIndex } from "../annotate/plan.js";
 import { parseShard } from "../annotate/shard.js";
 import { decide } from "../annotate/select.js";
 import type { ImageLocation } from "../dataset/dataset.js";
@@ -21,12 +20,12 @@ import type { RunIdentity } from "../runs/identity.js";
 import { checkIdentity } from "../runs/identity.js";
 import type { LineRange } from "../runs/journal.js";
 import { JournalReader, unsealLine } from "../runs/journal.js";
-import type { OutcomeHead } from "../runs/outcome-line.js";
 import type { RunRecord } from "../runs/run-file.js";
 import { readRunFile } from "../runs/run-file.js";
 import type { Box, Category, Id, ImageRecord, Outcome } from "../types.js";
 import { describeViolation } from "../validate.js";
 import { ReviewJournal } from "./journal.js";
+import { readHeadsAside } from "./journal-heads.js";
 
 /** One image with its instances, without what the files need of it. */
 export interface ReviewedImage {
@@ -69,6 +68,8 @@ const HINT = "Name the folder that polyrnn annotate wrote with --out.";
 export async function openReviewedRun(folder: string, note: (line: string) => void): Promise<ReviewedRun> {
   const record = await readRunFile(folder, "the run folder of polyrnn annotate", HINT);
   const journalPath = join(folder, JOURNAL_FILE);
+  const reading = readHeadsAside(journalPath);
+  reading.catch(() => undefined); // told below, where nothing before it fails
   const { identity, hash } = await readHeader(journalPath);
   const review = await ReviewJournal.read(join(folder, REVIEW_FILE), hash);
   if (review.damaged.length > 0) note(damageOf(review));
@@ -97,8 +98,13 @@ export async function openReviewedRun(folder: string, note: (line: string) => vo
       hash,
     };
     await indexInstances(run);
-    const { index, damagedLines } = await recoverJournal(journalPath, undefined, size, (outcome) => {
-      if (run.imageOf[outcome.ordinal] !== -1) run.scores[outcome.ordinal] = scoreOf(outcome);
+    const heads = await reading;
+    const { damagedLines } = heads;
+    const index = new JournalIndex(size);
+    heads.ordinals.forEach((ordinal, at) => {
+      if (ordinal >= size) return;
+      index.set(ordinal, { offset: heads.offsets[at]!, length: heads.lengths[at]! }, heads.failures[at] === 1);
+      if (run.imageOf[ordinal] !== -1) run.scores[ordinal] = heads.scores[at]!;
     });
     if (damagedLines.length > 0)
       note(
@@ -157,12 +163,6 @@ async function indexInstances(run: BoundRun): Promise<void> {
       ordinals,
     });
   }
-}
-
-/** What failed for want of vertices can be drawn by hand; what has no image cannot. */
-function scoreOf(outcome: OutcomeHead): number {
-  if (outcome.status === "done") return outcome.score;
-  return outcome.status === "failed" && outcome.reason === "too-few-vertices" ? -1 : NaN;
 }
 
 /** Of the automatic polygon, four decimals; null where none came out. */
