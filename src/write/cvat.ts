@@ -18,7 +18,7 @@ import type { Region } from "./labels.js";
 import { categoryColor, groupsOf, nameCategories, regionsOf } from "./labels.js";
 import { clipRing, roundPixels } from "./rings.js";
 import type { AnnotationWriter, CategoryNames, ImageResult, WriteContext } from "./writer.js";
-import { escapeXml, toPlainText } from "./xml-text.js";
+import { escapeXmlData } from "./xml-text.js";
 
 const FILE_NAME = "cvat.xml";
 const FORMAT_VERSION = "1.1";
@@ -53,7 +53,7 @@ function head(names: CategoryNames): string {
     "  <meta>",
     "    <task>",
     "      <labels>",
-    ...[...new Set([...names.values()].map(toPlainText))].map(labelElement),
+    ...[...new Set([...names.values()].map(escapeXmlData))].map(labelElement),
     "      </labels>",
     "    </task>",
     "  </meta>",
@@ -61,10 +61,11 @@ function head(names: CategoryNames): string {
   ].join("\n");
 }
 
+/** @param name escaped */
 function labelElement(name: string, index: number): string {
   return [
     "        <label>",
-    `          <name>${escapeXml(name)}</name>`,
+    `          <name>${name}</name>`,
     `          <color>${categoryColor(index)}</color>`,
     "          <type>any</type>",
     "          <attributes>",
@@ -93,7 +94,7 @@ function imageElement(
   const groupFor = groupsOf(regions);
   const sized = size === undefined ? "" : ` width="${size.width}" height="${size.height}"`;
   return [
-    `  <image id="${id}" name="${escapeXml(imageName(result, context))}"${sized}>`,
+    `  <image id="${id}" name="${escapeXmlData(imageName(result, context))}"${sized}>`,
     ...regions.flatMap((region) => polygonElements(region, size, groupFor(region))),
     ...tagElements(result.image.raw["tags"]),
     "  </image>",
@@ -114,7 +115,7 @@ function polygonElements(region: Region, size: ImageResult["size"], groupNumber 
     if (ring === undefined) return [];
     const points = ring.map(({ x, y }) => `${roundPixels(x)},${roundPixels(y)}`).join(";");
     const source = score === undefined ? "manual" : "auto";
-    const opening = `    <polygon label="${escapeXml(label)}" source="${source}" ${place} points="${points}" ${depth}>`;
+    const opening = `    <polygon label="${escapeXmlData(label)}" source="${source}" ${place} points="${points}" ${depth}>`;
     const own = attributeElements(attributes);
     if (score === undefined) return [opening, ...own, "    </polygon>"];
     return [
@@ -137,7 +138,7 @@ function attributeElements(attributes: JsonObject): string[] {
     name === SCORE || name === VALID || name === "" || value === null || typeof value === "object"
       ? []
       : [
-          `      <attribute name="${escapeXml(name)}">${escapeXml(numberText(attributes, name) ?? String(value))}</attribute>`,
+          `      <attribute name="${escapeXmlData(name)}">${escapeXmlData(numberText(attributes, name) ?? String(value))}</attribute>`,
         ],
   );
 }
@@ -148,6 +149,10 @@ function tagElements(tags: JsonValue | undefined): string[] {
     if (typeof tag !== "object" || tag === null || Array.isArray(tag)) return [];
     const { label, ...attributes } = tag;
     if (typeof label !== "string") return [];
-    return [`    <tag label="${escapeXml(label)}" source="manual">`, ...attributeElements(attributes), "    </tag>"];
+    return [
+      `    <tag label="${escapeXmlData(label)}" source="manual">`,
+      ...attributeElements(attributes),
+      "    </tag>",
+    ];
   });
 }

@@ -6,6 +6,8 @@
  */
 // eslint-disable-next-line no-control-regex -- control characters are what is searched for
 const NOT_XML = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufffe\uffff]|\p{Cs}/gu;
+/** Of these, what XML can hold as a reference: nothing obeys it there, and whoever parses it has the character. */
+const AS_REFERENCE = /[\t\n\r\u007f-\u009f\u2028-\u202e\u2066-\u2069]/u;
 const ENTITIES: Readonly<Record<string, string>> = {
   "&": "&amp;",
   "<": "&lt;",
@@ -22,4 +24,12 @@ export function toPlainText(text: string): string {
 /** For text and for attributes in either kind of quotes. */
 export function escapeXml(text: string): string {
   return toPlainText(text).replace(/[&<>"']/gu, (character) => ENTITIES[character]!);
+}
+
+/** For data, which comes out as it came in: only what XML cannot hold in any way becomes a space. */
+export function escapeXmlData(text: string): string {
+  return text
+    .replace(NOT_XML, (mark) => (AS_REFERENCE.test(mark) ? mark : " "))
+    .replace(/[&<>"']/gu, (character) => ENTITIES[character]!)
+    .replace(NOT_XML, (mark) => (mark === " " ? mark : `&#x${mark.codePointAt(0)!.toString(16).toUpperCase()};`));
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { escapeXml, toPlainText } from "../../src/write/xml-text.js";
+import { SaxesParser } from "saxes";
+import { escapeXml, escapeXmlData, toPlainText } from "../../src/write/xml-text.js";
 
 test.each([
   {
@@ -24,4 +25,19 @@ test("escaped text has no mark that could end an attribute or an element, and re
       expect(escaped.replace(/&(\w+);/gu, (_, name: string) => entities[name]!)).toBe(toPlainText(text));
     }),
   );
+});
+
+test("data reads back as it was, but for what XML cannot hold at all", () => {
+  const impossible = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Cs}/gu; // eslint-disable-line no-control-regex -- looked for
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), (text) => {
+      const read: string[] = [];
+      const parser = new SaxesParser();
+      parser.on("opentag", ({ attributes }) => read.push(attributes["name"]!));
+      parser.write(`<image name="${escapeXmlData(text)}"/>`).close();
+      expect(read).toEqual([text.replace(impossible, " ")]);
+    }),
+    { examples: [["a\u202eb\u2028\r\n\tc\u0085d"], ["a\u0000\ud800\ufffeb"], ["<&>\"'"]] },
+  );
+  expect(escapeXmlData("turned \u202e")).toBe("turned &#x202E;");
 });
