@@ -11,7 +11,6 @@ import type { RunIdentity } from "../runs/identity.js";
 import { checkSameRun } from "../runs/identity.js";
 import type { LineRange } from "../runs/journal.js";
 import { walkJournal } from "../runs/journal.js";
-import type { OutcomeHead } from "../runs/outcome-line.js";
 import type { ImageRecord, Outcome } from "../types.js";
 import type { Selection } from "./select.js";
 import { decide } from "./select.js";
@@ -60,14 +59,12 @@ export interface RecoveredJournal {
 /**
  * Reads a journal back.
  * @param identity of the run that continues it; undefined where that has been checked
- * @param onOutcome is shown every outcome of the input's instances, the later ones of an instance last
  * @throws E_RESUME when the journal belongs to another run
  */
 export async function recoverJournal(
   path: string,
   identity: RunIdentity | undefined,
   annotationCount: number,
-  onOutcome?: (outcome: OutcomeHead) => void,
 ): Promise<RecoveredJournal> {
   const index = new JournalIndex(annotationCount);
   const damagedLines: number[] = [];
@@ -78,10 +75,7 @@ export async function recoverJournal(
     if (number === 1) {
       if (identity !== undefined) checkSameRun(path, line.header, identity);
     } else if (outcome === undefined) damagedLines.push(number);
-    else if (outcome.ordinal < annotationCount) {
-      index.set(outcome.ordinal, line, outcome.status === "failed");
-      onOutcome?.(outcome);
-    }
+    else if (outcome.ordinal < annotationCount) index.set(outcome.ordinal, line, outcome.status === "failed");
   });
   // Not even the first line was written: the same as a damaged header.
   if (length === 0 && identity !== undefined) checkSameRun(path, undefined, identity);

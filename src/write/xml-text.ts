@@ -23,13 +23,16 @@ export function toPlainText(text: string): string {
 
 /** For text and for attributes in either kind of quotes. */
 export function escapeXml(text: string): string {
-  return toPlainText(text).replace(/[&<>"']/gu, (character) => ENTITIES[character]!);
+  return escapeMarks(toPlainText(text));
 }
 
 /** For data, which comes out as it came in: only what XML cannot hold in any way becomes a space. */
 export function escapeXmlData(text: string): string {
-  return text
-    .replace(NOT_XML, (mark) => (AS_REFERENCE.test(mark) ? mark : " "))
-    .replace(/[&<>"']/gu, (character) => ENTITIES[character]!)
-    .replace(NOT_XML, (mark) => (mark === " " ? mark : `&#x${mark.codePointAt(0)!.toString(16).toUpperCase()};`));
+  return escapeMarks(text).replace(NOT_XML, (character) =>
+    AS_REFERENCE.test(character) ? `&#x${character.codePointAt(0)!.toString(16).toUpperCase()};` : " ",
+  );
+}
+
+function escapeMarks(text: string): string {
+  return text.replace(/[&<>"']/gu, (character) => ENTITIES[character]!);
 }
