@@ -8,8 +8,8 @@ import type { CST } from "yaml";
 import type { PolyrnnError } from "../errors.js";
 import { invalidData, missingInput, reasonOf, receivedOf, usageError } from "../errors.js";
 import { whyNotJson } from "../files/recognize.js";
-import { cutText, endOfString, parseForeignJson, WrittenNumber } from "../foreign.js";
-import { parseJsonText, withWrittenNumbers } from "../json-text.js";
+import { cutText, endOfString, WrittenNumber } from "../foreign.js";
+import { parseForeignJsonText, withWrittenNumbers } from "../json-text.js";
 import { nearestName } from "../nearest.js";
 import type { JsonValue } from "../types.js";
 import type { AnyOptionTable } from "./option-table.js";
@@ -125,8 +125,7 @@ function jsonFields(path: string, bytes: Buffer): Field[] {
   const text = bytes.toString("utf8");
   let value: JsonValue;
   try {
-    parseForeignJson(text); // within limits of depth
-    value = parseJsonText(text.replace(/^\ufeff/u, ""));
+    value = parseForeignJsonText(text.replace(/^\ufeff/u, ""));
   } catch (error) {
     const found = whyNotJson(bytes, error, JSON_HINT);
     throw invalidData(`${path}: expected JSON but ${found.why}`, found.hint, error);

@@ -15,7 +15,7 @@ import { numberText } from "../json-text.js";
 import type { JsonObject, JsonValue } from "../types.js";
 import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
-import { categoryColor, groupsOf, nameCategories, regionsOf } from "./labels.js";
+import { categoryColor, groupsOf, nameCategories, regionsOf, wholeText } from "./labels.js";
 import { clipRing, roundPixels } from "./rings.js";
 import type { AnnotationWriter, CategoryNames, ImageResult, WriteContext } from "./writer.js";
 import { escapeXmlData } from "./xml-text.js";
@@ -105,11 +105,10 @@ function imageElement(
 /** @param groupNumber CVAT takes 0 for "in no group" */
 function polygonElements(region: Region, size: ImageResult["size"], groupNumber = "0"): string[] {
   const { label, polygon, score, isInvalid } = region;
-  const { occluded, z_order: order, group_id: _, rotation: __, ...attributes } = region.attributes;
+  const { occluded, z_order: ___, group_id: _, rotation: __, ...attributes } = region.attributes;
   const place = `occluded="${isTrue(occluded) ? 1 : 0}"`;
   const group = groupNumber === "0" ? "" : ` group_id="${groupNumber}"`;
-  const written = typeof order === "number" ? numberText(region.attributes, "z_order")! : "0";
-  const depth = `z_order="${/^-?\d+$/u.test(written) ? written : 0}"${group}`;
+  const depth = `z_order="${wholeText(region.attributes, "z_order") ?? 0}"${group}`;
   return polygon.flatMap((whole) => {
     const ring = size === undefined ? whole : clipRing(whole, size.width, size.height);
     if (ring === undefined) return [];

@@ -81,8 +81,14 @@ const WHOLE = /^-?(?:0|[1-9]\d*)$/u;
 
 /** Number of the group that an annotation came with, as in CVAT and LabelMe; undefined where it is in none. */
 function groupOf({ attributes }: Region): string | undefined {
-  const group = numberText(attributes, "group_id");
-  return group !== undefined && WHOLE.test(group) ? group : undefined;
+  return wholeText(attributes, "group_id");
+}
+
+/** The whole number in a field, as it was written; 1.0 and 1e2 without their point and exponent. */
+export function wholeText(object: JsonObject, key: string): string | undefined {
+  const text = numberText(object, key);
+  if (text === undefined || WHOLE.test(text)) return text;
+  return Number.isSafeInteger(Number(text)) ? String(Number(text)) : undefined;
 }
 
 /**

@@ -101,6 +101,7 @@ test("group and depth are those of the input, digit for digit; parts get a group
       kept('{"group_id":900719925474099312346}', [ring], 1),
       kept('{"group_id":7}', [ring], 2),
       kept("{}", [ring, ring.map((value) => value + 20)], 3),
+      kept('{"group_id":6.0,"z_order":2e1}', [ring], 4),
     ]),
   );
   expect(image!.shapes.map(({ group }) => group)).toEqual([
@@ -109,8 +110,11 @@ test("group and depth are those of the input, digit for digit; parts get a group
     "7",
     "11",
     "11",
+    "6",
   ]);
-  expect(await readFile(join(folder.path, "cvat.xml"), "utf8")).toContain('z_order="9007199254740993"');
+  const text = await readFile(join(folder.path, "cvat.xml"), "utf8");
+  expect(text).toContain('z_order="9007199254740993"');
+  expect(text).toContain('z_order="20"');
 });
 
 test("images without a polygon are in the file; images that only annotations name are not", async () => {
