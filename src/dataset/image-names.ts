@@ -40,11 +40,15 @@ export function reasonOutside(name: string): string | undefined {
   return undefined;
 }
 
+/** A backslash, or a part that is "." or empty. */
+const UNTIDY = /\\|(?:^|\/)\.?(?:\/|$)/u;
+
 /**
  * The ways a safe name may be meant, most literal first: as it is, and with backslashes as separators. Without "." and
  * empty parts.
  */
 export function readingsOf(name: string): readonly string[] {
+  if (!UNTIDY.test(name)) return [name];
   const literal = tidy(name);
   const slashes = tidy(name.replaceAll("\\", "/"));
   return [...new Set([literal, slashes])].filter((reading) => reading !== "");

@@ -57,7 +57,8 @@ export class BoxCounter {
     );
   }
 
-  private isSettled(): boolean {
+  /** Whether further boxes change nothing. */
+  isSettled(): boolean {
     return this.total >= FIRST_BOXES && this.relative < this.total / 2;
   }
 }

@@ -22,7 +22,7 @@ import type { LineRange } from "../runs/journal.js";
 import { JournalReader, unsealLine } from "../runs/journal.js";
 import type { RunRecord } from "../runs/run-file.js";
 import { readRunFile } from "../runs/run-file.js";
-import type { Box, Category, Id, ImageRecord, Outcome } from "../types.js";
+import type { Box, Category, Id, ImageRecord, Outcome, Ring } from "../types.js";
 import { describeViolation } from "../validate.js";
 import { ReviewJournal } from "./journal.js";
 import { readHeadsAside } from "./journal-heads.js";
@@ -183,6 +183,25 @@ export function boxOf({ boxes }: Pick<ReviewedRun, "boxes">, ordinal: number): B
 export async function outcomeOf({ index, readOutcome }: ReviewedRun, ordinal: number): Promise<Outcome | undefined> {
   const line = index.get(ordinal);
   return line === undefined ? undefined : readOutcome(line);
+}
+
+const MOST_OTHERS = 300;
+
+/** The other polygons of an image as they are now, for thin lines around the reviewed one; without those rejected. */
+export async function othersOf(run: ReviewedRun, ordinal: number): Promise<Ring[]> {
+  const { review } = run;
+  const others: Ring[] = [];
+  for (const other of run.images[run.imageOf[ordinal]!]!.ordinals) {
+    if (other === ordinal || others.length >= MOST_OTHERS) continue;
+    const known = review.decisionOn(other);
+    if (known?.status === "rejected") continue;
+    if (known !== undefined && known.status !== "skipped") others.push(...(await review.load(known)).rings);
+    else {
+      const outcome = await outcomeOf(run, other);
+      if (outcome?.status === "done") others.push(outcome.ring);
+    }
+  }
+  return others;
 }
 
 async function openInputOf({ inputs, options }: RunRecord, identity: RunIdentity): Promise<RunInput> {

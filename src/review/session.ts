@@ -30,10 +30,9 @@ import { DEFAULT_VIEW, Pictures } from "./pictures.js";
 import type { Subject } from "./redraw.js";
 import { Network, networkFor, openNetworkOf } from "./redraw.js";
 import type { ReviewedRun } from "./run.js";
-import { automaticScore, boxOf, categoryName, checkRunFolder, openReviewedRun, outcomeOf } from "./run.js";
+import { automaticScore, boxOf, categoryName, checkRunFolder, openReviewedRun, othersOf, outcomeOf } from "./run.js";
 import { countsOf, paceOf, statisticsOfRun } from "./progress.js";
 import { makeDecision } from "./make-decision.js";
-import { othersOf } from "./others.js";
 import { NotFound, sizeOf, Stale } from "./refusals.js";
 import { NOTHING_SPENT } from "./statistics.js";
 

@@ -13,11 +13,11 @@ import { join } from "node:path";
 import { AtomicFile } from "../files/atomic-file.js";
 import { numberText } from "../json-text.js";
 import type { JsonObject, JsonValue } from "../types.js";
-import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
 import { categoryColor, groupsOf, nameCategories, regionsOf, wholeText } from "./labels.js";
 import { clipRing, roundPixels } from "./rings.js";
 import type { AnnotationWriter, CategoryNames, ImageResult, WriteContext } from "./writer.js";
+import { imageName } from "./writer.js";
 import { escapeXmlData } from "./xml-text.js";
 
 const FILE_NAME = "cvat.xml";

@@ -14,11 +14,11 @@
 import { join } from "node:path";
 import { AtomicFile, writeAtomic } from "../files/atomic-file.js";
 import type { JsonObject } from "../types.js";
-import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
 import { categoryColor, nameCategories, regionsOf } from "./labels.js";
 import { clipRing, joinRings } from "./rings.js";
 import type { AnnotationWriter, CategoryNames, ImageResult, WriteContext } from "./writer.js";
+import { imageName } from "./writer.js";
 import { escapeXml, toPlainText } from "./xml-text.js";
 
 const FILE_NAME = "label-studio.json";

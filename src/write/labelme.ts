@@ -22,11 +22,11 @@ import { toNamedPixels } from "../geometry/pixel-outline.js";
 import { childOf, setField, toIndentedJson } from "../json-text.js";
 import type { JsonObject, Ring } from "../types.js";
 import { embedPhotograph } from "./embedded.js";
-import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
 import { groupsOf, isSettled, nameCategories, regionsOf } from "./labels.js";
 import { roundPixels, withoutRepeats } from "./rings.js";
 import type { AnnotationWriter, ImageResult, WriteContext } from "./writer.js";
+import { imageName } from "./writer.js";
 
 const FOLDER = "labelme";
 /** Version of the format; LabelMe only compares the first number. */

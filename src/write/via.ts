@@ -12,11 +12,11 @@ import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { AtomicFile } from "../files/atomic-file.js";
 import type { JsonObject } from "../types.js";
-import { imageName } from "./image-name.js";
 import type { Region } from "./labels.js";
 import { nameCategories, regionsOf } from "./labels.js";
 import { clipRing, roundPixels } from "./rings.js";
 import type { AnnotationWriter, CategoryNames, ImageResult, WriteContext } from "./writer.js";
+import { imageName } from "./writer.js";
 
 const FILE_NAME = "via.json";
 const FORMAT_VERSION = "2.0.10";

@@ -2,6 +2,7 @@
  * What every output format does: it receives each image with what became of its instances, in input order, and then
  * finishes. Memory stays bounded: a writer keeps nothing per instance except what its format requires.
  */
+import { relative, resolve, sep } from "node:path";
 import type { Category, Id, ImageRecord, Instance, JsonObject, Outcome, Ring } from "../types.js";
 
 /** One annotation of the input with what became of it. `kept`: its polygon goes out unchanged (--existing keep). */
@@ -91,3 +92,14 @@ export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 /** Names of the categories, by id. */
 export type CategoryNames = ReadonlyMap<Id, string>;
+
+/**
+ * The name of an image as tools look for it: below the folder of the images, with slashes.
+ * @returns the name in the input where the photograph was not found or no folder is known; and for photographs that were
+ *   listed or named one by one, as they lie below nothing that was given
+ */
+export function imageName({ image, path }: ImageResult, { images }: WriteContext): string {
+  if (path === undefined || images === undefined) return image.fileName;
+  const way = relative(resolve(images), resolve(path));
+  return way === "" || way.startsWith(`..${sep}`) ? image.fileName : way.replaceAll(sep, "/");
+}

@@ -62,7 +62,7 @@ beforeAll(async () => {
     crops.map((_, at) => at),
     1,
   );
-}, 60_000);
+});
 afterAll(async () => {
   await engine.dispose();
 });

@@ -35,7 +35,7 @@ beforeAll(async () => {
   }, few);
   earlier = (await runAnnotate({ ...SHORT, boxes: await sampleWith(withoutNew) })).out;
   whole = (await runAnnotate({ ...SHORT, boxes: sample })).out;
-}, 60_000);
+});
 
 const sampleWith = (change: (coco: Coco) => void): Promise<string> => boxesWith(change, sample);
 

@@ -75,7 +75,7 @@ beforeAll(async () => {
   boxes = await difficult();
   whole = (await runAnnotate({ ...SHORT, boxes })).out;
   parts = await drawShards({ ...SHORT, boxes });
-}, 60_000);
+});
 
 test("the merged folder equals that of the unsharded run, byte for byte, the journal included", async () => {
   const { out, summary } = await merge([...parts].reverse());

@@ -1,4 +1,5 @@
 /** `polyrnn review`: people go through a run, the doubtful polygons first; the work is in review/. */
+import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { count } from "../../count.js";
 import { EXIT, unavailable } from "../../errors.js";
@@ -217,7 +218,6 @@ async function serve(
     say("everything is saved at once; Ctrl+C ends");
     await print({ type: "review", address: server.address, total, counts });
     if (flags.open) {
-      const { openBrowser } = await import("../open-browser.js");
       openBrowser(server.address);
     }
     await stopped(signal);
@@ -282,4 +282,21 @@ export function reportLines({ counts, all, byCategory, byScore, ...rest }: Stati
         `${saved.manual.secondsMean.toFixed(1)} s by hand (${saved.manual.count}), ` +
         `${saved.assist.secondsMean.toFixed(1)} s with the network (${saved.assist.count})`,
   ];
+}
+
+const OPENERS: Readonly<Record<string, readonly [string, ...string[]]>> = {
+  darwin: ["open"],
+  win32: ["rundll32", "url.dll,FileProtocolHandler"],
+};
+
+/**
+ * Opens an address in the user's browser, where there is one; the address is printed in any case.
+ * @param address made by this program: it holds nothing of the user's files
+ */
+function openBrowser(address: string): void {
+  const [command, ...args] = OPENERS[process.platform] ?? ["xdg-open"];
+  const child = spawn(command, [...args, address], { stdio: "ignore", detached: true });
+  // No browser on this machine: the printed address is what remains.
+  child.on("error", () => undefined);
+  child.unref();
 }

@@ -92,6 +92,7 @@ export class AnnotationIndex {
 
 /** Sorting a copy finds equal ids with 8 bytes each; a Set would need several times that. */
 function noteRepeats(ids: Float64Array, repeats: Map<number, number>): void {
+  if (ids.every((id, at) => at === 0 || id > ids[at - 1]!)) return;
   const sorted = ids.slice().sort();
   const firstOf = new Map<number, number | undefined>();
   for (let i = 1; i < sorted.length; i++) if (sorted[i] === sorted[i - 1]) firstOf.set(sorted[i]!, undefined);
@@ -177,6 +178,8 @@ export class ImageTableBuilder {
 export class IdNumbers {
   private readonly numbers = new Map<Id, number>();
   private readonly list: Id[] = [];
+  private last: Id = "";
+  private lastNumber = 0;
 
   get count(): number {
     return this.list.length;
@@ -184,8 +187,15 @@ export class IdNumbers {
 
   /** Number of an id, 0 for the first one seen; 1 and "1" are two ids. */
   of(id: Id): number {
-    const known = this.numbers.get(id);
-    if (known !== undefined) return known;
+    // The annotations of an image usually follow one another.
+    if (id !== this.last || this.list.length === 0) {
+      this.last = id;
+      this.lastNumber = this.numbers.get(id) ?? this.take(id);
+    }
+    return this.lastNumber;
+  }
+
+  private take(id: Id): number {
     this.numbers.set(id, this.list.length);
     return this.list.push(id) - 1;
   }

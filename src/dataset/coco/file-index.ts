@@ -57,11 +57,10 @@ export async function indexCoco(file: ByteFile, parts: "all" | "images" = "all")
               annotations.noteUnusableImageId(fields.received(1, bytes));
             const category = fields.id(2, bytes);
             if (category !== undefined) categoryIds.of(category);
-            const box = fields.text(3, bytes);
-            boxes.noteText(box);
-            if (box !== undefined) return;
-            if (fields.text(4, bytes) !== undefined) foreign.segments_info++;
-            else if (fields.text(5, bytes) !== undefined) foreign.caption++;
+            if (!boxes.isSettled()) boxes.noteText(fields.text(3, bytes));
+            if (fields.has(3)) return;
+            if (fields.has(4)) foreign.segments_info++;
+            else if (fields.has(5)) foreign.caption++;
           },
         };
   const imageHandler: ListHandler = {

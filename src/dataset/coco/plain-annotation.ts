@@ -27,7 +27,10 @@ const [ID, IMAGE_ID, CATEGORY_ID, CROWD, , , BBOX] = NAMES.keys();
 export function readPlainAnnotation(bytes: Uint8Array): PlainAnnotation | undefined {
   const reader = new PlainReader(bytes);
   /** The last of equal names counts, as in JSON.parse. */
-  const values: (number | undefined)[] = [undefined, undefined, undefined, 0];
+  let id = NaN,
+    imageId = NaN,
+    categoryId = NaN,
+    crowd = 0;
   let box: readonly number[] | undefined;
   if (!reader.take(OPEN_OBJECT)) return undefined;
   do {
@@ -36,16 +39,17 @@ export function readPlainAnnotation(bytes: Uint8Array): PlainAnnotation | undefi
     if (name === BBOX) {
       box = reader.four();
       if (box === undefined) return undefined;
-    } else {
-      const value = reader.number();
-      if (value === undefined || (name <= CATEGORY_ID! && !Number.isInteger(value))) return undefined;
-      if (name <= CROWD!) values[name] = value;
+      continue;
     }
+    const value = reader.number();
+    if (Number.isNaN(value)) return undefined;
+    if (name === ID) id = value;
+    else if (name === IMAGE_ID) imageId = value;
+    else if (name === CATEGORY_ID) categoryId = value;
+    else if (name === CROWD) crowd = value;
   } while (reader.take(COMMA));
   if (!reader.take(CLOSE_OBJECT) || !reader.isAtEnd()) return undefined;
-  const id = values[ID!],
-    categoryId = values[CATEGORY_ID!];
-  if (id === undefined || categoryId === undefined || values[IMAGE_ID!] === undefined || values[CROWD!] !== 0)
+  if (!Number.isInteger(id) || !Number.isInteger(imageId) || !Number.isInteger(categoryId) || crowd !== 0)
     return undefined;
   const checked = checkBox(box, "");
   return checked.kind === "box" ? { id, categoryId, box: checked.box } : undefined;
@@ -57,9 +61,13 @@ class PlainReader {
   constructor(private readonly bytes: Uint8Array) {}
 
   take(byte: number): boolean {
-    this.at = skipSpace(this.bytes, this.at, this.bytes.length);
-    if (this.bytes[this.at] !== byte) return false;
-    this.at++;
+    const { bytes } = this;
+    let { at } = this;
+    if (bytes[at] !== byte) {
+      at = skipSpace(bytes, at, bytes.length);
+      if (bytes[at] !== byte) return false;
+    }
+    this.at = at + 1;
     return true;
   }
 
@@ -82,8 +90,8 @@ class PlainReader {
     return -1;
   }
 
-  /** @returns undefined for what is no number, or one that takes a second look */
-  number(): number | undefined {
+  /** @returns NaN for what is no number, or one that takes a second look */
+  number(): number {
     const { bytes } = this;
     let at = skipSpace(bytes, this.at, bytes.length);
     const isNegative = bytes[at] === MINUS;
@@ -92,16 +100,16 @@ class PlainReader {
     let value = 0;
     for (; isDigit(bytes[at]); at++) value = 10 * value + (bytes[at]! - ZERO);
     let digits = at - first;
-    if (digits === 0 || (digits > 1 && bytes[first] === ZERO)) return undefined;
+    if (digits === 0 || (digits > 1 && bytes[first] === ZERO)) return NaN;
     let decimals = 0;
     if (bytes[at] === POINT) {
       const point = at++;
       for (; isDigit(bytes[at]); at++) value = 10 * value + (bytes[at]! - ZERO);
       decimals = at - point - 1;
-      if (decimals === 0) return undefined;
+      if (decimals === 0) return NaN;
       digits += decimals;
     }
-    if (digits > MOST_DIGITS) return undefined;
+    if (digits > MOST_DIGITS) return NaN;
     this.at = at;
     const size = value / POWERS[decimals]!;
     return isNegative ? -size : size;
@@ -113,7 +121,7 @@ class PlainReader {
     if (!this.take(OPEN_LIST)) return undefined;
     do {
       const value = this.number();
-      if (value === undefined || list.push(value) > 4) return undefined;
+      if (Number.isNaN(value) || list.push(value) > 4) return undefined;
     } while (this.take(COMMA));
     return this.take(CLOSE_LIST) ? list : undefined;
   }

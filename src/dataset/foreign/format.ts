@@ -1,4 +1,4 @@
-/** What a format of another tool consists of here. The list of them is foreign/formats.ts. */
+/** What a format of another tool consists of here. The list of them is foreign/open.ts. */
 import { basename, dirname, extname } from "node:path";
 import type { OpenDatasetOptions } from "../dataset.js";
 import type { ByteFile } from "../json/byte-file.js";

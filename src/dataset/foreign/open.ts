@@ -1,6 +1,6 @@
 /**
- * Which format of another tool a file or folder is in, by what it holds: each format of foreign/formats.ts is asked. JSON
- * of COCO and Cityscapes is told apart in open-dataset.ts.
+ * Which format of another tool a file or folder is in, by what it holds: each format is asked. JSON of COCO and
+ * Cityscapes is told apart in open-dataset.ts.
  */
 import { join } from "node:path";
 import { count } from "../../count.js";
@@ -9,11 +9,23 @@ import { recognize } from "../../files/recognize.js";
 import type { OpenDatasetOptions } from "../dataset.js";
 import type { ByteFile } from "../json/byte-file.js";
 import { openByteFile } from "../json/byte-file.js";
+import { CSV } from "./csv.js";
+import { CVAT } from "./cvat.js";
 import type { ForeignReader } from "./dataset.js";
 import type { FileInput, FileStart, FolderForm, FolderInput, ForeignFormat, JsonTop } from "./format.js";
 import { PEEKED_BYTES, startOf } from "./format.js";
-import { FOREIGN_FORMATS } from "./formats.js";
-import { isLines } from "./ndjson.js";
+import { KITTI } from "./kitti.js";
+import { LABEL_STUDIO } from "./label-studio.js";
+import { LABELME } from "./labelme.js";
+import { NDJSON, isLines } from "./ndjson.js";
+import { VOC } from "./voc.js";
+import { YOLO } from "./yolo.js";
+
+/**
+ * Every format of other tools that is read. A new one is a file with a `ForeignFormat` (foreign/format.ts) and a place
+ * here. They are asked in this order: a format that is told by little stands behind those that are told by more.
+ */
+const FOREIGN_FORMATS: readonly ForeignFormat[] = [NDJSON, CVAT, VOC, LABELME, LABEL_STUDIO, CSV, KITTI, YOLO];
 
 /** Files with contents that are looked into, evenly over a folder, before it is decided what it holds. */
 const MOST_PEEKED = 100;

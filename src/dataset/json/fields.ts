@@ -103,14 +103,14 @@ export class FieldSpotter {
 
   /** @returns position of the key between `start` and `end` among the names, or -1 */
   private fieldOf(bytes: Uint8Array, start: number, end: number): number {
+    for (let field = 0; field < this.names.length; field++)
+      if (equals(bytes, start, end, this.names[field]!)) return field;
     for (let i = start; i < end; i++) {
       if (bytes[i] !== BACKSLASH) continue;
       // "\u0069d" is "id" to JSON.parse, so it has to be here.
       const key = parseToken(bytes.subarray(start - 1, end + 1));
       return typeof key === "string" ? this.texts.indexOf(key) : -1;
     }
-    for (let field = 0; field < this.names.length; field++)
-      if (equals(bytes, start, end, this.names[field]!)) return field;
     return -1;
   }
 }

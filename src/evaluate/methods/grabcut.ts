@@ -20,7 +20,7 @@ import { rleFromWindow } from "../../geometry/rle-window.js";
 import { rleArea } from "../../geometry/rle.js";
 import type { Box, Instance } from "../../types.js";
 import type { MaskResult, Method } from "./method.js";
-import { decodeSubject } from "./subject-pixels.js";
+import { decodeSubject } from "./method.js";
 
 export const ITERATIONS = 5;
 /** Part of the box's long side that is examined beyond the box. */

@@ -15,7 +15,7 @@ import { stackPixels } from "../../predict/predict.js";
 import type { Instance } from "../../types.js";
 import { probabilitiesOf } from "./mask-from-map.js";
 import type { MaskResult, Method, SubjectImage } from "./method.js";
-import { decodeSubject } from "./subject-pixels.js";
+import { decodeSubject } from "./method.js";
 
 /** Methods that start from the network's maps; some need heads of other systems too (models/baselines). */
 export const LEARNED_NAMES = ["deepmask", "sharpmask", "dilation", "grabcut-mask", "crf"] as const;

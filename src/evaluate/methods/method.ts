@@ -1,4 +1,6 @@
 /** What a segmentation method is to the evaluation: boxes of one image in, masks out. Files, baselines, GrabCut. */
+import type { DecodedImage } from "../../crop/open-image.js";
+import { decodeImage, openImage } from "../../crop/open-image.js";
 import type { ImageLocation } from "../../dataset/dataset.js";
 import type { Id, ImageRecord, Instance, JsonObject, Polygon, Rle } from "../../types.js";
 import type { ComparedAs } from "../../report/types.js";
@@ -66,3 +68,22 @@ export interface ExcludedPrediction {
 
 /** Is called once for each. @param method name of the method the prediction is from */
 export type OnExcluded = (prediction: ExcludedPrediction, method: string) => Promise<void>;
+
+export type FailedMask = MaskResult & { readonly kind: "failed" };
+
+/** Pixels of an image, for methods that look at them, or the failure of all its instances. */
+export async function decodeSubject({
+  image,
+  location,
+  width,
+  height,
+  instances,
+}: SubjectImage): Promise<DecodedImage | FailedMask> {
+  const fail = (message: string): FailedMask => ({ kind: "failed", reason: "image-unreadable", message });
+  if (instances.length === 0) return fail("no instance");
+  if (location.kind === "failed") return fail(location.failure.message);
+  const opened = await openImage(location.path, { ...image, width, height }, location.root);
+  if (opened.kind === "failed") return fail(opened.failure.message);
+  const decoded = await decodeImage(opened.image);
+  return decoded.kind === "failed" ? fail(decoded.failure.message) : decoded.image;
+}

@@ -37,7 +37,7 @@ import type { GridCell, Instance, Ring, Rle } from "../../types.js";
 import { outlinesOf } from "./baselines.js";
 import type { MaskResult, Method, SubjectImage } from "./method.js";
 import type { ImageSize } from "./read-prediction.js";
-import { decodeSubject } from "./subject-pixels.js";
+import { decodeSubject } from "./method.js";
 
 export const ORACLE_NAMES = ["first", "steps", "teacher", "map"] as const;
 export type OracleName = (typeof ORACLE_NAMES)[number];
