@@ -199,18 +199,24 @@ async function tryOut({ input, predictor, identity, survey, options, host }: Tri
   const ordinals = await spreadOrdinals(input, size, { toPredict, limit: options.limit });
   const cores = predictor.engine().device === "cpu" ? (options.threads ?? countCores()) : 1;
   const batchSize = Math.min(options.batchSize ?? predictor.batchSize, Math.max(1, Math.ceil(size / cores)));
-  const predict = async (some: readonly number[]): Promise<Map<FailReason, number>> => {
-    const plan = planOf(some, batchSize, input.dataset.annotationCount);
+  const predict = async (some: readonly number[], inBatch: number): Promise<Map<FailReason, number>> => {
+    const plan = planOf(some, inBatch, input.dataset.annotationCount);
     const sources = imagesToPredict(input.dataset, plan);
     const failed = new Map<FailReason, number>();
-    for await (const batch of predictor.predict({ sources, plan, identity, batchSize, clock: new StageClock() }))
+    for await (const batch of predictor.predict({
+      sources,
+      plan,
+      identity,
+      batchSize: inBatch,
+      clock: new StageClock(),
+    }))
       for (const { outcome } of batch) if (outcome.status === "failed") increment(failed, outcome.reason);
     return failed;
   };
-  // The first call of an engine also makes it ready: it is not measured.
-  await predict(ordinals.slice(0, 1));
+  // The first call of an engine also makes it ready, and starts a thread on each core: that is not measured.
+  await predict(ordinals.slice(0, cores), 1);
   const clock = new StageClock();
-  const failed = await predict(ordinals);
+  const failed = await predict(ordinals, batchSize);
   const seconds = clock.elapsed();
   if (host.signal.aborted) return undefined;
   return {

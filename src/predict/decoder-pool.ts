@@ -11,10 +11,10 @@ import { mapModels } from "../engine/onnx/engine.js";
 import { onnxModelsFor } from "../engine/onnx/models.js";
 import { referenceOf } from "../engine/self-check.js";
 import { kernelModelOf } from "../engine/webgpu/engine.js";
-import { PolyrnnError } from "../errors.js";
+import { PolyrnnError, reasonOf } from "../errors.js";
 import type { WeightedNetwork } from "../model/model.js";
 import type { Answer, Answers, Request, ThreadData, ThreadError } from "./decoder-thread.js";
-import type { BatchDecoder } from "./outline.js";
+import type { BatchDecoder, OutlinedBatch } from "./outline.js";
 
 /**
  * Threads on a CPU at most: each holds the weights and the working memory of a batch. Further cores work inside the
@@ -79,16 +79,19 @@ interface OpeningThread {
   readonly thread: DecodeThread;
   /** Version of its engine. */
   readonly opened: Promise<string>;
+  /** Batches that it was given and has not answered. */
+  batches: number;
 }
 
 /**
  * Threads with an engine each. The first starts at once, and each further one when a batch finds all others at work:
- * starting one takes as long as a small run.
+ * starting one takes as long as a small run. A further one that cannot start leaves its batch and the rest to the others.
  */
 class ThreadPool {
   /** Version of the first thread's engine. */
   readonly first: Promise<string>;
   private readonly threads: OpeningThread[] = [];
+  private isDisposed = false;
   /** undefined once all threads are started. */
   private open: ((thread: DecodeThread) => Promise<string>) | undefined;
 
@@ -104,40 +107,59 @@ class ThreadPool {
   /** @param known awaited: an error ends the threads */
   async decoder(known: () => Promise<Omit<BatchDecoder, "decode" | "dispose">>): Promise<BatchDecoder> {
     const dispose = async (): Promise<void> => {
+      this.isDisposed = true;
       await Promise.all(this.threads.map(({ thread }) => thread.close()));
     };
     try {
-      return {
-        ...(await known()),
-        dispose,
-        decode: async (pixels, frames, options) => {
-          const { thread, opened } = this.leastBusy();
-          // Handed over, not copied; a view into something larger would take that along.
-          const isWhole = pixels.buffer instanceof ArrayBuffer && pixels.byteLength === pixels.buffer.byteLength;
-          const plainFrames = frames.map(({ window, bounds }) => ({ window, bounds }));
-          const decoded = thread.ask(
-            { kind: "decode", pixels, frames: plainFrames, options },
-            isWhole ? [pixels.buffer] : [],
-          );
-          decoded.catch(() => undefined); // without an engine it has none to tell: `opened` says why
-          await opened;
-          return decoded;
-        },
-      };
+      return { ...(await known()), dispose, decode: (...batch) => this.decode(...batch) };
     } catch (error) {
       await dispose();
       throw error;
     }
   }
 
+  private async decode(...[pixels, frames, options]: Parameters<BatchDecoder["decode"]>): Promise<OutlinedBatch> {
+    const taken = this.leastBusy();
+    taken.batches++;
+    try {
+      if (!(await this.isOpen(taken))) return await this.decode(pixels, frames, options);
+      // Handed over, not copied; a view into something larger would take that along.
+      const isWhole = pixels.buffer instanceof ArrayBuffer && pixels.byteLength === pixels.buffer.byteLength;
+      const plainFrames = frames.map(({ window, bounds }) => ({ window, bounds }));
+      return await taken.thread.ask(
+        { kind: "decode", pixels, frames: plainFrames, options },
+        isWhole ? [pixels.buffer] : [],
+      );
+    } finally {
+      taken.batches--;
+    }
+  }
+
+  /** False: it could not start, and is no longer among the threads. */
+  private async isOpen(opening: OpeningThread): Promise<boolean> {
+    try {
+      await opening.opened;
+      return true;
+    } catch (error) {
+      if (opening === this.threads[0] || this.isDisposed) throw error;
+      const at = this.threads.indexOf(opening);
+      if (at === -1) return false; // another batch has found out
+      this.threads.splice(at, 1);
+      this.open = undefined;
+      process.emitWarning(`a thread that draws could not start, the others go on: ${reasonOf(error)}`);
+      await opening.thread.close();
+      return false;
+    }
+  }
+
   private leastBusy(): OpeningThread {
-    const least = this.threads.reduce((one, other) => (other.thread.waiting < one.thread.waiting ? other : one));
-    return least.thread.waiting === 0 || this.open === undefined ? least : this.start(this.open);
+    const least = this.threads.reduce((one, other) => (other.batches < one.batches ? other : one));
+    return least.batches === 0 || this.open === undefined ? least : this.start(this.open);
   }
 
   private start(open: (thread: DecodeThread) => Promise<string>): OpeningThread {
     const thread = new DecodeThread();
-    const started = { thread, opened: open(thread) };
+    const started = { thread, opened: open(thread), batches: 0 };
     started.opened.catch(() => undefined); // thrown where it is awaited
     // Nobody else is opened: what they would be opened with can go.
     if (this.threads.push(started) === this.most) this.open = undefined;
@@ -188,11 +210,6 @@ class DecodeThread {
         resolve();
       });
     });
-  }
-
-  /** Requests that are not answered yet. */
-  get waiting(): number {
-    return this.askers.length;
   }
 
   /** @param handedOver buffers of the request, which the caller gives up */

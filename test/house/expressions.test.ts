@@ -8,7 +8,7 @@ import ts from "typescript";
 import { expect, test } from "vitest";
 
 const SRC = join(import.meta.dirname, "..", "..", "src");
-const LENGTH = 8_000;
+const LENGTH = 12_000;
 /** What takes less is not looked at again. */
 const WORTH_A_LOOK_MS = 8;
 /** Four times the length: linear time grows by 4, quadratic by 16. */

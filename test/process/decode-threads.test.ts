@@ -5,7 +5,9 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
+import { syncBuiltinESMExports } from "node:module";
+import type { WorkerOptions } from "node:worker_threads";
+import workerThreads, { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type * as Decoders from "../../src/predict/decoder.js";
 import type { BatchDecoder, OutlinedBatch } from "../../src/predict/outline.js";
@@ -82,6 +84,38 @@ test("a further thread starts when a batch finds the others at work, and no more
   expect((await threadsStarted()) - before).toBe(2);
   await Promise.all([1, 2, 3, 4, 5].map((start) => decode(decoder, 1, start)));
   expect((await threadsStarted()) - before).toBe(5);
+  await decoder.dispose();
+});
+
+/** Threads that are started meanwhile have next to no memory. */
+async function withoutMemory<T>(work: () => Promise<T>): Promise<T> {
+  const Whole = workerThreads.Worker;
+  workerThreads.Worker = class extends Whole {
+    constructor(file: string | URL, options: WorkerOptions) {
+      super(file, { ...options, resourceLimits: { maxOldGenerationSizeMb: 1, maxYoungGenerationSizeMb: 1 } });
+    }
+  };
+  syncBuiltinESMExports();
+  try {
+    return await work();
+  } finally {
+    workerThreads.Worker = Whole;
+    syncBuiltinESMExports();
+  }
+}
+
+test("a further thread that cannot start is said, and leaves its batch to the others", async () => {
+  const decoder = await openDecodeThreads(model, "cpu", 3);
+  const warnings: string[] = [];
+  const note = ({ message }: Error): number => warnings.push(message);
+  process.on("warning", note);
+  const starts = [1, 2, 3, 4, 5];
+  const batches = await withoutMemory(() => Promise.all(starts.map((start) => decode(decoder, 2, start))));
+  for (const [at, start] of starts.entries())
+    expect(batches[at]!.outlines).toEqual((await decode(one, 2, start)).outlines);
+  process.off("warning", note);
+  expect(warnings.length).toBeGreaterThan(0);
+  for (const warning of warnings) expect(warning).toMatch(/could not start, the others go on: .*memory/);
   await decoder.dispose();
 });
 

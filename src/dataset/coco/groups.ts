@@ -8,11 +8,12 @@ import type { AnnotationPlace, AnnotationSource } from "./annotation.js";
 import { readAnnotation } from "./annotation.js";
 import type { AnnotationIndex, GroupedAnnotations, IdNumbers } from "./columns.js";
 import type { ImageSource, PlacedImage } from "./images.js";
-import { IMAGES_BETWEEN_CHECKS } from "./images.js";
 import { readPlainAnnotation } from "./plain-annotation.js";
 
-/** Image records read together: they are small and usually side by side. Divides IMAGES_BETWEEN_CHECKS. */
+/** Image records read together: they are small and usually side by side. */
 const IMAGES_AT_ONCE = 64;
+/** Bytes of annotations that are read before the file is asked whether it is as it was, and before they are handed on. */
+const BYTES_AT_ONCE = 2 ** 18;
 
 export interface CocoParts {
   /** Holds the annotations. */
@@ -49,15 +50,25 @@ export function groupAnnotations({ file, index, imageIds, images, positionOf, so
       return readEntries(parts, group, { image, scale });
     };
     for (let from = 0; from < images.count; from += IMAGES_AT_ONCE) {
-      if (from % IMAGES_BETWEEN_CHECKS === 0) await file.checkUnchanged();
       const some = await images.load(from, Math.min(images.count, from + IMAGES_AT_ONCE));
-      for (const [i, { image, location }] of some.entries())
-        yield { image, location, entries: await entries(from + i, { image, location }) };
+      let read: ImageGroup[] = [];
+      let bytes = 0;
+      for (const [i, placed] of some.entries()) {
+        read.push({ ...placed, entries: await entries(from + i, placed) });
+        for (const ordinal of annotations.group(from + i)) bytes += annotations.lengths[ordinal]!;
+        if (bytes < BYTES_AT_ONCE && i + 1 < some.length) continue;
+        await file.checkUnchanged();
+        yield* read;
+        read = [];
+        bytes = 0;
+      }
     }
     for (const [i, id] of unknownIds.entries()) {
       const failure = pointsNowhere(file, id, positionOf);
       const placed: PlacedImage = { image: unknownImage(id), location: { kind: "failed", failure } };
-      yield { ...placed, entries: await entries(images.count + i, placed) };
+      const group = { ...placed, entries: await entries(images.count + i, placed) };
+      await file.checkUnchanged();
+      yield group;
     }
     if (annotations.group(withoutId).length === 0) return;
     const message =
@@ -65,7 +76,9 @@ export function groupAnnotations({ file, index, imageIds, images, positionOf, so
       "received annotations without. Correct or remove them.";
     const failure: Failure = { reason: "image-unknown", message };
     const placed: PlacedImage = { image: NO_IMAGE, location: { kind: "failed", failure } };
-    yield { ...placed, entries: await entries(withoutId, placed) };
+    const last = { ...placed, entries: await entries(withoutId, placed) };
+    await file.checkUnchanged();
+    yield last;
   }
   return { annotationCount: annotations.count, walk };
 }

@@ -10,9 +10,6 @@ import { describeProblem, parseJsonBytes } from "../json/value.js";
 import type { ImageTable } from "./columns.js";
 import { checkCocoImage, checkCocoImageSize } from "./schema.js";
 
-/** In a walk the file is asked so often whether it is as it was. */
-export const IMAGES_BETWEEN_CHECKS = 256;
-
 export interface PlacedImage {
   readonly image: ImageRecord;
   readonly location: ImageLocation;
@@ -29,8 +26,8 @@ export function recordedImages(file: ByteFile, table: ImageTable, finder: ImageF
   return {
     count: table.count,
     async load(from, to) {
-      if (from % IMAGES_BETWEEN_CHECKS === 0) await file.checkUnchanged();
       const records = await readRecords(file, table, from, to);
+      await file.checkUnchanged(); // after reading: what is handed on is from the file as it was
       return Promise.all(
         records.map(async ({ image, failure }, i) => {
           const position = from + i;

@@ -45,7 +45,7 @@ function fieldsOf(text: string, path: string): Fields {
   if (deepest > MOST_LEVELS) throw wrong(`more than ${MOST_LEVELS} levels of lists and objects`);
   const lines = new LineCounter();
   const document = parseYaml(text, lines);
-  const fault = document.errors[0] ?? repeatedKey(document);
+  const [fault] = [...document.errors.slice(0, 1), ...repeatedKey(document)].sort((a, b) => a.pos[0] - b.pos[0]);
   if (fault !== undefined) {
     const { line, col } = lines.linePos(fault.pos[0]);
     throw wrong(`${fault.message.split("\n")[0]!} at line ${line}, column ${col}`);
@@ -68,22 +68,30 @@ function parseYaml(text: string, lineCounter: LineCounter): Document.Parsed {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {
-    return parseDocument(text, { strict: true, uniqueKeys: false, prettyErrors: false, lineCounter });
+    return parseDocument(text, {
+      strict: true,
+      uniqueKeys: false,
+      prettyErrors: false,
+      resolveKnownTags: false, // !!omap compares each key with all others as well
+      lineCounter,
+    });
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }
 }
 
-/** The first key that stands in its mapping a second time. */
-function repeatedKey(document: Document.Parsed): Pick<YAMLParseError, "message" | "pos"> | undefined {
-  let found: Pick<YAMLParseError, "message" | "pos"> | undefined;
+type Fault = Pick<YAMLParseError, "message" | "pos">;
+
+/** The first key that stands in its mapping a second time, if any. */
+function repeatedKey(document: Document.Parsed): readonly Fault[] {
+  const found: Fault[] = [];
   visit(document, {
     Map(_, { items }) {
       const seen = new Set<unknown>();
       for (const { key } of items) {
         if (!isScalar(key)) continue;
         if (seen.has(key.value)) {
-          found = { message: "Map keys must be unique", pos: [key.range?.[0] ?? 0, key.range?.[1] ?? 0] };
+          found.push({ message: "Map keys must be unique", pos: [key.range?.[0] ?? 0, key.range?.[1] ?? 0] });
           return visit.BREAK;
         }
         seen.add(key.value);
