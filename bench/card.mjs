@@ -242,7 +242,7 @@ async function tileTrial(model, pixels) {
     tryCandidates(gpu, options.quick ? { budgetMs: 0, batch: 1, side: 4, roundMs: 0 } : { budgetMs: 10_000 }),
   ).finally(() => gpu.close());
   for (const { tiles, milliseconds: each } of value.tried)
-    row(`trial, ${tileName(tiles)}: its layers at 32 crops`, `${each.toFixed(3)} ms`);
+    row(`trial, ${tileName(tiles)}: its layers`, `${each.toFixed(3)} ms`);
   if (value.leftOut.length > 0) row("trial: left out", value.leftOut.map(tileName).join("; "));
   row("trial: taken, after", `${tileName(value.tiles)}, ${milliseconds(seconds)}`);
   const byTime = [...value.tried].sort((a, b) => a.milliseconds - b.milliseconds).map(({ tiles }) => tiles);
