@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { openOnnxEngine } from "../dist/engine/onnx/engine.js";
+import { openOnnxEngine } from "../dist/engine/onnx/models.js";
 import { describeAdapter } from "../dist/engine/webgpu/adapter.js";
 import { Gpu } from "../dist/engine/webgpu/device.js";
 import { openWebGpuEngine, stepPlan } from "../dist/engine/webgpu/engine.js";

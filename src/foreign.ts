@@ -4,6 +4,8 @@
  * out of stack at some 5,000 levels.
  */
 
+import type { JsonObject } from "./types.js";
+
 /** Levels of brackets that are read; the same limit as that of the scanner in dataset/json. */
 export const MOST_LEVELS = 512;
 
@@ -17,6 +19,11 @@ export function parseForeignJson(text: string, mostLevels = MOST_LEVELS): unknow
   if (isDeeper(text, mostLevels)) throw new SyntaxError(`brackets are deeper than ${mostLevels} levels`);
   // Editors on Windows begin a file with a byte order mark, which is no part of its text.
   return JSON.parse(text.startsWith("\ufeff") ? text.slice(1) : text);
+}
+
+/** An object of JSON: neither null nor a list. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isDeeper(text: string, mostLevels: number): boolean {

@@ -10,7 +10,7 @@
  * One text per object, and nothing for what is nested in it: a file of 64 MB of such numbers must not need gigabytes.
  */
 import { receivedOf } from "./errors.js";
-import { parseForeignJson, WrittenNumber } from "./foreign.js";
+import { isJsonObject, parseForeignJson, WrittenNumber } from "./foreign.js";
 import type { JsonObject, JsonValue } from "./types.js";
 
 const WRITTEN = Symbol("fields as written");
@@ -214,7 +214,7 @@ function define(object: JsonObject, key: string, value: JsonValue): void {
 }
 
 function keepText(value: JsonValue, text: string): void {
-  if (typeof value !== "object" || value === null || Array.isArray(value) || !hasUnusualNumber(text)) return;
+  if (!isJsonObject(value) || !hasUnusualNumber(text)) return;
   attach(value, text.slice(text.indexOf("{") + 1, text.lastIndexOf("}")));
 }
 

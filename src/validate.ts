@@ -1,9 +1,8 @@
 /** Checks JSON against a schema, with a message that says where, what was expected and what was received. */
 import type { ErrorObject, Schema } from "ajv";
 import { Ajv } from "ajv";
-import { cutText, describeValue, withoutControls } from "./foreign.js";
+import { cutText, describeValue, isJsonObject, withoutControls } from "./foreign.js";
 import { numberText, shortNumber } from "./json-text.js";
-import type { JsonObject } from "./types.js";
 
 export interface Violation {
   /** Where in the document, as a JSON pointer: "/scores/0/meanIoU"; empty for the document itself. */
@@ -100,8 +99,8 @@ function violationAt(error: ErrorObject, expected: string, root: unknown): Viola
 /** The number in a field of the document as it was written there: beyond 2^53 JavaScript has another one. */
 function writtenAt(root: unknown, path: string): string | undefined {
   const key = path.slice(1);
-  if (key.includes("/") || typeof root !== "object" || root === null || Array.isArray(root)) return undefined;
-  const text = numberText(root as JsonObject, key.replaceAll("~1", "/").replaceAll("~0", "~"));
+  if (key.includes("/") || !isJsonObject(root)) return undefined;
+  const text = numberText(root, key.replaceAll("~1", "/").replaceAll("~0", "~"));
   return text === undefined ? undefined : shortNumber(text);
 }
 

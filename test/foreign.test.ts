@@ -55,7 +55,7 @@ describe("a description", () => {
     const before = performance.now();
     expect(describeValue(value).length).toBeLessThan(100);
     expect(receivedOf(value).length).toBeLessThan(100);
-    expect(performance.now() - before).toBeLessThan(1000);
+    expect(performance.now() - before).toBeLessThan(10_000);
   });
 
   test("holds no control character", () => {

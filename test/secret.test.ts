@@ -58,6 +58,6 @@ describe("in a text", () => {
     const before = performance.now();
     hideSecrets(text);
     hideInWord(text);
-    expect(performance.now() - before).toBeLessThan(1000);
+    expect(performance.now() - before).toBeLessThan(10_000);
   });
 });

@@ -24,6 +24,7 @@ import { asId } from "../dataset/json/fields.js";
 import { nameKey } from "../dataset/image-names.js";
 import { parseJsonBytes } from "../dataset/json/value.js";
 import { invalidData } from "../errors.js";
+import { isJsonObject } from "../foreign.js";
 import { readSegmentation } from "../geometry/segmentation.js";
 import { parseJsonText } from "../json-text.js";
 import type { Id, Instance, JsonObject, JsonValue } from "../types.js";
@@ -220,7 +221,7 @@ async function readImages(file: ByteFile, imageKey: Dataset["imageKey"]): Promis
 function objectOf({ bytes, start, length, offset }: ListElement): JsonObject | undefined {
   const parsed = parseJsonBytes(bytes.subarray(start, start + length), offset);
   const value = parsed.kind === "value" ? parsed.value : undefined;
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
+  return isJsonObject(value) ? value : undefined;
 }
 
 function isCrowd(raw: JsonObject): boolean {

@@ -8,7 +8,7 @@ import type { CST } from "yaml";
 import type { PolyrnnError } from "../errors.js";
 import { invalidData, missingInput, reasonOf, receivedOf, usageError } from "../errors.js";
 import { whyNotJson } from "../files/recognize.js";
-import { cutText, endOfString, WrittenNumber } from "../foreign.js";
+import { cutText, endOfString, isJsonObject, WrittenNumber } from "../foreign.js";
 import { parseForeignJsonText, withWrittenNumbers } from "../json-text.js";
 import { nearestName } from "../nearest.js";
 import type { JsonValue } from "../types.js";
@@ -130,7 +130,7 @@ function jsonFields(path: string, bytes: Buffer): Field[] {
     const found = whyNotJson(bytes, error, JSON_HINT);
     throw invalidData(`${path}: expected JSON but ${found.why}`, found.hint, error);
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+  if (!isJsonObject(value)) {
     const received = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
     throw invalidData(`${path}: expected a JSON object but received ${received}`, JSON_HINT);
   }

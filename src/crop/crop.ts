@@ -3,8 +3,11 @@ import type { CropWindow } from "../geometry/grid.js";
 import { CROP_SIZE } from "../geometry/grid.js";
 import type { Box, Failure, Instance } from "../types.js";
 
+/** Channels of a decoded image: RGB. */
+export const CHANNELS = 3;
+
 /** Bytes of one crop, [224, 224, 3]. */
-export const CROP_BYTES = CROP_SIZE * CROP_SIZE * 3;
+export const CROP_BYTES = CROP_SIZE * CROP_SIZE * CHANNELS;
 
 /** Where a crop and its box lie, image pixels. */
 export interface CropFrame {

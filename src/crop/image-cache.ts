@@ -1,8 +1,9 @@
 /**
  * Decoded images for those who ask again and again in any order: the least recently used go first, bounded by bytes and number.
  */
+import { CHANNELS } from "./crop.js";
 import type { DecodeResult, OpenedImage } from "./open-image.js";
-import { CHANNELS, decodeImage } from "./open-image.js";
+import { decodeImage } from "./open-image.js";
 
 export class ImageCache {
   /** In order of use, the longest unused first. */

@@ -15,15 +15,13 @@ import { imageInput, isPacked, readPacked } from "../files/archive.js";
 import type { Recognized } from "../files/recognize.js";
 import { recognize, RECOGNIZED_BYTES } from "../files/recognize.js";
 import type { FailReason, Failure, ImageRecord } from "../types.js";
+import { CHANNELS } from "./crop.js";
 
 /**
  * Largest image that is opened, pixels: sharp's own limit (16383 x 16383), checked here so that the message can name
  * the size.
  */
 export const MAX_IMAGE_PIXELS = 0x3fff * 0x3fff;
-
-/** Channels of a decoded image: RGB. */
-export const CHANNELS = 3;
 
 /** Pixels of an image as the annotation file counts them. */
 export interface DecodedImage {

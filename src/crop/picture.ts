@@ -3,7 +3,8 @@ import sharp from "sharp";
 import { squareWindow } from "../geometry/box.js";
 import type { CropWindow } from "../geometry/grid.js";
 import type { Box, Failure, ImageRecord } from "../types.js";
-import { CHANNELS, decodeImage, openImage } from "./open-image.js";
+import { CHANNELS } from "./crop.js";
+import { decodeImage, openImage } from "./open-image.js";
 import { resampleWindow } from "./resample-window.js";
 
 const QUALITY = 80;

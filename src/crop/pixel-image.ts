@@ -1,7 +1,8 @@
 /** Pixels that a program already has in memory, as the image that crops are cut from. */
 import { invalidData, receivedOf } from "../errors.js";
+import { CHANNELS } from "./crop.js";
 import type { DecodedImage } from "./open-image.js";
-import { CHANNELS, MAX_IMAGE_PIXELS } from "./open-image.js";
+import { MAX_IMAGE_PIXELS } from "./open-image.js";
 
 /** Pixels in memory, in rows from the top left. The canvas' `ImageData` is one. */
 export interface Pixels {

@@ -1,10 +1,9 @@
 /**
- * Changes of the pixels of finished crops: flips, tone, gray, erased squares, blur. In place, but for the blur, and on
- * [224, 224, 3] uint8, RGB.
+ * Changes of the pixels of finished crops: flips, tone, gray, erased squares; in place, on [224, 224, 3] uint8,
+ * RGB. Threads that predict flip crops: nothing here loads the image library.
  */
-import sharp from "sharp";
 import { CROP_SIZE } from "../geometry/grid.js";
-import { CHANNELS } from "./open-image.js";
+import { CHANNELS } from "./crop.js";
 
 /** What happens to the pixels of one crop after it is cut; which of it is for train/ to sample. */
 export interface Look {
@@ -74,16 +73,4 @@ export function erasePixels(crop: Uint8Array, { left, top, side, value }: NonNul
   const right = Math.min(CROP_SIZE, left + side);
   const bottom = Math.min(CROP_SIZE, top + side);
   for (let y = top; y < bottom; y++) crop.fill(value, y * ROW + left * CHANNELS, y * ROW + right * CHANNELS);
-}
-
-/**
- * Gaussian blur, in the image library's own threads.
- * @param sigma pixels, 0.3 to 1000
- * @returns     a new buffer
- */
-export async function blurPixels(crop: Uint8Array, sigma: number): Promise<Uint8Array> {
-  return sharp(crop, { raw: { width: CROP_SIZE, height: CROP_SIZE, channels: CHANNELS } })
-    .blur(sigma)
-    .raw()
-    .toBuffer();
 }

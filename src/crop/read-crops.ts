@@ -9,9 +9,10 @@ import { clipBox, squareWindow } from "../geometry/box.js";
 import { CROP_SIZE } from "../geometry/grid.js";
 import type { Failure, ImageRecord, Instance } from "../types.js";
 import type { CropResult } from "./crop.js";
+import { CHANNELS } from "./crop.js";
 import { Gate } from "./gate.js";
 import type { DecodedImage, DecodeResult, OpenedImage } from "./open-image.js";
-import { CHANNELS, decodeImage, openImage, prepareImageLibrary } from "./open-image.js";
+import { decodeImage, openImage, prepareImageLibrary } from "./open-image.js";
 import { resampleWindow } from "./resample-window.js";
 
 /** One image with its boxes. */

@@ -14,8 +14,8 @@
  */
 import sharp from "sharp";
 import type { CropWindow } from "../geometry/grid.js";
+import { CHANNELS } from "./crop.js";
 import type { DecodedImage } from "./open-image.js";
-import { CHANNELS } from "./open-image.js";
 
 /** Largest window that is copied, pixels along a side: 12 MB, about nine image pixels per crop pixel and axis. */
 const MAX_COPIED_SIDE = 2048;

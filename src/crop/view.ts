@@ -1,8 +1,8 @@
 /** A part of a photograph as a JPEG for people, in the frame that the boxes are in: box and margin, made smaller. */
 import sharp from "sharp";
 import type { Box } from "../types.js";
+import { CHANNELS } from "./crop.js";
 import type { DecodedImage } from "./open-image.js";
-import { CHANNELS } from "./open-image.js";
 
 /** Part of an image, whole pixels, and the size at which it is shown. */
 export interface ImageView {

@@ -236,7 +236,7 @@ export async function openCandidate(
     return checkAgainst(await openWebGpuEngine(model), reference);
   }
   if (engine === "onnxruntime") {
-    const { openOnnxEngine } = await import("./onnx/engine.js");
+    const { openOnnxEngine } = await import("./onnx/models.js");
     return openOnnxEngine(model, { device, ...(threads !== undefined && { threads }) });
   }
   const [{ loadFoundTfjs }, { openTfjsEngine }] = await Promise.all([

@@ -14,7 +14,7 @@ const TOLERANCE = 1e-3;
 
 /** The numbers that every engine has to give, from onnxruntime on the CPU. */
 export async function referenceOf(model: WeightedNetwork): Promise<Reference> {
-  const { openOnnxEngine } = await import("./onnx/engine.js");
+  const { openOnnxEngine } = await import("./onnx/models.js");
   const engine = await openOnnxEngine(model, { device: "cpu" });
   try {
     return await numbersOf(engine);

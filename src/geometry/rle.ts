@@ -3,6 +3,7 @@
  * 0. Only `rleToBitmap` allocates height * width. Source: the COCO format; checked against pycocotools.
  */
 import { invalidData, receivedOf } from "../errors.js";
+import { isJsonObject } from "../foreign.js";
 import type { Box, Rle } from "../types.js";
 import { formatCounts, parseCounts } from "./rle-string.js";
 
@@ -22,10 +23,10 @@ const HINT = "Export the mask again, or remove this segmentation from the file."
  *   non-negative integers that sum to height * width
  */
 export function decodeRle(value: unknown, where: string): Rle {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+  if (!isJsonObject(value)) {
     throw invalidData(`${where}: expected a mask { size, counts }, received ${receivedOf(value)}`, HINT);
   }
-  const { size, counts } = value as { readonly size?: unknown; readonly counts?: unknown };
+  const { size, counts } = value;
   const [height, width] = checkSize(size, where);
   return { height, width, counts: checkCounts(listOfCounts(counts, where), height * width, where) };
 }

@@ -4,6 +4,7 @@ import type { DecodedImage } from "../crop/open-image.js";
 import { Gate } from "../crop/gate.js";
 import type { Pixels } from "../crop/pixel-image.js";
 import { invalidData, receivedOf, usageError } from "../errors.js";
+import { isJsonObject } from "../foreign.js";
 import { checkBox } from "../geometry/box.js";
 import type { BatchDecoder } from "../predict/outline.js";
 import type { Box, DoneOutcome, Failure, Instance, Outcome } from "../types.js";
@@ -176,10 +177,7 @@ function closed(): Error {
 /** @returns the instance, or why the box cannot be one */
 function toInstance(box: Box, at: number): Instance | Extract<CropResult, { kind: "failed" }> {
   const given: unknown = box;
-  const sides =
-    typeof given === "object" && given !== null && !Array.isArray(given)
-      ? [box.left, box.top, box.width, box.height]
-      : given;
+  const sides = isJsonObject(given) ? [box.left, box.top, box.width, box.height] : given;
   const name = `boxes[${at}]`;
   const checked = checkBox(sides, name);
   const of = (sound: Box): Instance => ({

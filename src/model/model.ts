@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { count } from "../count.js";
 import { PolyrnnError, unavailable } from "../errors.js";
-import { describeValue } from "../foreign.js";
+import { describeValue, isJsonObject } from "../foreign.js";
 import { describeNetwork } from "../network/build.js";
 import type { MaskHeadsOptions } from "../network/mask-heads.js";
 import { maskHeadShapes } from "../network/mask-heads.js";
@@ -220,8 +220,6 @@ function misfit(where: string, expected: string, received: string): PolyrnnError
 /** JSON with sorted keys: the same content gives the same text, however the file was laid out. */
 function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, item: unknown) =>
-    typeof item === "object" && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
+    isJsonObject(item) ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1))) : item,
   );
 }

@@ -10,7 +10,7 @@ import type { PolyrnnError } from "../errors.js";
 import { cannotWrite, missingInput, reasonOf, unavailable } from "../errors.js";
 import { recognize } from "../files/recognize.js";
 import { openRegularFile } from "../files/regular-file.js";
-import { describeValue, parseForeignJson } from "../foreign.js";
+import { describeValue, isJsonObject, parseForeignJson } from "../foreign.js";
 import { bfloatsToFloats, floatsToHalves, halvesToFloats } from "./float16.js";
 
 /** Bytes per element of every type the format knows with whole bytes. */
@@ -162,12 +162,12 @@ function parseHeader(bytes: Uint8Array, where: string): object {
   } catch (error) {
     throw bad(where, "a JSON header", `text that is none (${reasonOf(error)})`, error);
   }
-  if (!isRecord(header)) throw bad(where, "a JSON object as header", describe(header));
+  if (!isJsonObject(header)) throw bad(where, "a JSON object as header", describe(header));
   return header;
 }
 
 function readMetadata(value: unknown, into: Map<string, string>, where: string): void {
-  if (!isRecord(value)) throw bad(where, "__metadata__ to be an object of strings", describe(value));
+  if (!isJsonObject(value)) throw bad(where, "__metadata__ to be an object of strings", describe(value));
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== "string") throw bad(where, `__metadata__ ${describe(key)} to be a string`, describe(text));
     into.set(key, text);
@@ -183,7 +183,7 @@ interface Entry {
 
 /** @param dataBytes bytes behind the header, which every tensor must lie within */
 function readEntry(value: unknown, dataBytes: number, where: string): Entry {
-  if (!isRecord(value)) throw bad(where, "an object with dtype, shape and data_offsets", describe(value));
+  if (!isJsonObject(value)) throw bad(where, "an object with dtype, shape and data_offsets", describe(value));
   const { dtype, shape, data_offsets: offsets } = value;
   const size = typeof dtype === "string" ? DTYPE_BYTES.get(dtype) : undefined;
   if (typeof dtype !== "string" || size === undefined)
@@ -310,10 +310,6 @@ function encode(name: string, { shape, values }: WeightTensor, dtype: "F32" | "F
 
 function bad(where: string, expected: string, received: string, cause?: unknown): PolyrnnError {
   return unavailable(`${where}: expected ${expected} but received ${received}`, REFETCH, cause);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isWholeNumbers(value: unknown): value is number[] {

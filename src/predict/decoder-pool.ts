@@ -6,7 +6,9 @@
  */
 import { Worker } from "node:worker_threads";
 import type { DeviceName } from "../engine/engine.js";
-import { mapModels, onnxModelsFor } from "../engine/onnx/engine.js";
+import type { OnnxModels } from "../engine/onnx/engine.js";
+import { mapModels } from "../engine/onnx/engine.js";
+import { onnxModelsFor } from "../engine/onnx/models.js";
 import { referenceOf } from "../engine/self-check.js";
 import { kernelModelOf } from "../engine/webgpu/engine.js";
 import { PolyrnnError } from "../errors.js";
@@ -30,10 +32,16 @@ export async function openDecodeThreads(
   cores: number,
 ): Promise<BatchDecoder> {
   const count = device === "cpu" ? Math.min(cores, MOST_THREADS) : 1;
-  return openThreads(count, async (threads) => ({
+  const { widths } = model.network;
+  const models = sharedModels(model, device);
+  const pool = new ThreadPool(count, async (thread) => {
+    const { version } = await thread.ask({ kind: "open", device, widths, models, threads: Math.floor(cores / count) });
+    return version;
+  });
+  return pool.decoder(async () => ({
     name: "onnxruntime",
     device,
-    version: await openEngines(threads, model, device, Math.floor(cores / count)),
+    version: await pool.first,
     batchesAtOnce: 2 * count, // one is decoded, one lies ready
   }));
 }
@@ -46,56 +54,95 @@ const BATCHES_IN_SLOTS = 3;
  * @throws Error when the network does not run there, or gives other numbers
  */
 export function openKernelThread(model: WeightedNetwork): Promise<BatchDecoder> {
-  return openThreads(1, async ([thread]) => {
+  const pool = new ThreadPool(1, async (thread) => {
     const reference = referenceOf(model); // here, while the thread compiles
     reference.catch(() => undefined); // thrown below
-    thread!.holdsDevice();
-    const { version } = await thread!.ask({ kind: "openKernels", model: kernelModelOf(model) });
-    await thread!.ask({ kind: "check", reference: await reference });
-    return { name: "wgsl", device: "webgpu", version, batchesAtOnce: BATCHES_IN_SLOTS };
+    thread.holdsDevice();
+    const { version } = await thread.ask({ kind: "openKernels", model: kernelModelOf(model) });
+    await thread.ask({ kind: "check", reference: await reference });
+    return version;
   });
+  return pool.decoder(async () => ({
+    name: "wgsl",
+    device: "webgpu",
+    version: await pool.first,
+    batchesAtOnce: BATCHES_IN_SLOTS,
+  }));
 }
 
-/** @param open opens an engine in each thread */
-async function openThreads(
-  count: number,
-  open: (threads: readonly DecodeThread[]) => Promise<Omit<BatchDecoder, "decode" | "dispose">>,
-): Promise<BatchDecoder> {
-  const threads = Array.from({ length: count }, () => new DecodeThread());
-  const dispose = async (): Promise<void> => {
-    await Promise.all(threads.map((thread) => thread.close()));
-  };
-  try {
-    return {
-      ...(await open(threads)),
-      dispose,
-      decode(pixels, frames, options) {
-        const free = threads.reduce((least, other) => (other.waiting < least.waiting ? other : least));
-        // Handed over, not copied; a view into something larger would take that along.
-        const isWhole = pixels.buffer instanceof ArrayBuffer && pixels.byteLength === pixels.buffer.byteLength;
-        const plainFrames = frames.map(({ window, bounds }) => ({ window, bounds }));
-        return free.ask({ kind: "decode", pixels, frames: plainFrames, options }, isWhole ? [pixels.buffer] : []);
-      },
-    };
-  } catch (error) {
-    await dispose();
-    throw error;
+/** In memory that all threads share. A function of its own, so that nothing that lives on keeps a copy. */
+function sharedModels(model: WeightedNetwork, device: DeviceName): OnnxModels<Uint8Array> {
+  return mapModels(onnxModelsFor(model, { device }), (make) => shared(make()));
+}
+
+interface OpeningThread {
+  readonly thread: DecodeThread;
+  /** Version of its engine. */
+  readonly opened: Promise<string>;
+}
+
+/**
+ * Threads with an engine each. The first starts at once, and each further one when a batch finds all others at work:
+ * starting one takes as long as a small run.
+ */
+class ThreadPool {
+  /** Version of the first thread's engine. */
+  readonly first: Promise<string>;
+  private readonly threads: OpeningThread[] = [];
+  /** undefined once all threads are started. */
+  private open: ((thread: DecodeThread) => Promise<string>) | undefined;
+
+  /** @param open opens the engine of a thread. @returns its version */
+  constructor(
+    private readonly most: number,
+    open: (thread: DecodeThread) => Promise<string>,
+  ) {
+    this.open = open;
+    this.first = this.start(open).opened;
   }
-}
 
-/** A function of its own, so that nothing that lives on keeps the ONNX models. @returns the engines' version */
-async function openEngines(
-  threads: readonly DecodeThread[],
-  model: WeightedNetwork,
-  device: DeviceName,
-  inside: number,
-): Promise<string> {
-  const { widths } = model.network;
-  const models = mapModels(onnxModelsFor(model, { device }), (make) => shared(make()));
-  const opened = await Promise.all(
-    threads.map((thread) => thread.ask({ kind: "open", device, widths, models, threads: inside })),
-  );
-  return opened[0]!.version;
+  /** @param known awaited: an error ends the threads */
+  async decoder(known: () => Promise<Omit<BatchDecoder, "decode" | "dispose">>): Promise<BatchDecoder> {
+    const dispose = async (): Promise<void> => {
+      await Promise.all(this.threads.map(({ thread }) => thread.close()));
+    };
+    try {
+      return {
+        ...(await known()),
+        dispose,
+        decode: async (pixels, frames, options) => {
+          const { thread, opened } = this.leastBusy();
+          // Handed over, not copied; a view into something larger would take that along.
+          const isWhole = pixels.buffer instanceof ArrayBuffer && pixels.byteLength === pixels.buffer.byteLength;
+          const plainFrames = frames.map(({ window, bounds }) => ({ window, bounds }));
+          const decoded = thread.ask(
+            { kind: "decode", pixels, frames: plainFrames, options },
+            isWhole ? [pixels.buffer] : [],
+          );
+          decoded.catch(() => undefined); // without an engine it has none to tell: `opened` says why
+          await opened;
+          return decoded;
+        },
+      };
+    } catch (error) {
+      await dispose();
+      throw error;
+    }
+  }
+
+  private leastBusy(): OpeningThread {
+    const least = this.threads.reduce((one, other) => (other.thread.waiting < one.thread.waiting ? other : one));
+    return least.thread.waiting === 0 || this.open === undefined ? least : this.start(this.open);
+  }
+
+  private start(open: (thread: DecodeThread) => Promise<string>): OpeningThread {
+    const thread = new DecodeThread();
+    const started = { thread, opened: open(thread) };
+    started.opened.catch(() => undefined); // thrown where it is awaited
+    // Nobody else is opened: what they would be opened with can go.
+    if (this.threads.push(started) === this.most) this.open = undefined;
+    return started;
+  }
 }
 
 function shared(bytes: Uint8Array): Uint8Array {

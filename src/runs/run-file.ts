@@ -17,9 +17,9 @@ import { invalidData, missingInput, reasonOf, receivedOf } from "../errors.js";
 import { writeAtomic } from "../files/atomic-file.js";
 import { whyNotJson } from "../files/recognize.js";
 import { RUN_FILE } from "../files/run-layout.js";
-import { parseForeignJson } from "../foreign.js";
+import { isJsonObject, parseForeignJson } from "../foreign.js";
 import type { ModelCard } from "../model/card.js";
-import type { JsonObject, JsonValue } from "../types.js";
+import type { JsonValue } from "../types.js";
 import { compileSchema, describeViolation, lazily } from "../validate.js";
 import { packageVersion } from "../version.js";
 import type { FormatOptions, OutputFormat } from "../write/writer.js";
@@ -264,8 +264,8 @@ export async function readLastRun(folder: string): Promise<LastRun | undefined> 
   const wrong = (expected: string, value: JsonValue | undefined): Error =>
     damaged(`expected ${expected}, received ${receivedOf(value)}`);
   for (const name of ["inputs", "options", "model"]) {
-    const value = isObject(run) ? fieldAt(run, name) : run;
-    if (!isObject(value)) throw wrong(`an object ${name}`, value);
+    const value = isJsonObject(run) ? fieldAt(run, name) : run;
+    if (!isJsonObject(value)) throw wrong(`an object ${name}`, value);
   }
   const text = (name: string, value = fieldAt(run, name)): string => {
     if (isText(value)) return value;
@@ -326,7 +326,7 @@ export async function readRunInfo(
   };
   if (found.kind !== "found") return refuse(found.problem, found.error);
   const { run } = found;
-  if (!isObject(run)) return refuse(`expected an object, received ${receivedOf(run)}`);
+  if (!isJsonObject(run)) return refuse(`expected an object, received ${receivedOf(run)}`);
   const names = ["model.name", "engine.name", "engine.device", "inputs.images"] as const;
   const [model, engine, device, images] = names.map((name) => fieldAt(run, name));
   for (const [i, value] of [model, engine, device, images].entries())
@@ -349,14 +349,10 @@ export async function readRunInfo(
 function fieldAt(run: JsonValue, name: string): JsonValue | undefined {
   let found: JsonValue | undefined = run;
   for (const part of name.split(".")) {
-    if (!isObject(found) || !Object.hasOwn(found, part)) return undefined;
+    if (!isJsonObject(found) || !Object.hasOwn(found, part)) return undefined;
     found = found[part];
   }
   return found;
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isText(value: JsonValue | undefined): value is string {

@@ -11,6 +11,7 @@
  */
 import { join } from "node:path";
 import { AtomicFile } from "../files/atomic-file.js";
+import { isJsonObject } from "../foreign.js";
 import { numberText } from "../json-text.js";
 import type { JsonObject, JsonValue } from "../types.js";
 import type { Region } from "./labels.js";
@@ -145,7 +146,7 @@ function attributeElements(attributes: JsonObject): string[] {
 /** @param tags as the CVAT reader keeps them: `label`, and the tag's attributes beside it */
 function tagElements(tags: JsonValue | undefined): string[] {
   return (Array.isArray(tags) ? tags : []).flatMap((tag) => {
-    if (typeof tag !== "object" || tag === null || Array.isArray(tag)) return [];
+    if (!isJsonObject(tag)) return [];
     const { label, ...attributes } = tag;
     if (typeof label !== "string") return [];
     return [

@@ -18,6 +18,7 @@ import { dirname, join } from "node:path";
 import { isPacked } from "../files/archive.js";
 import { relativePath, writeAtomic } from "../files/atomic-file.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";
+import { isJsonObject } from "../foreign.js";
 import { toNamedPixels } from "../geometry/pixel-outline.js";
 import { childOf, setField, toIndentedJson } from "../json-text.js";
 import type { JsonObject, Ring } from "../types.js";
@@ -58,7 +59,7 @@ export function openLabelmeWriter(context: WriteContext): AnnotationWriter {
 
 function flagsOf(raw: JsonObject): JsonObject {
   const flags = childOf(raw, "flags");
-  return typeof flags === "object" && flags !== null && !Array.isArray(flags) ? flags : {};
+  return isJsonObject(flags) ? flags : {};
 }
 
 function labelmeDocument(imagePath: string, result: ImageResult, regions: readonly Region[]): JsonObject {

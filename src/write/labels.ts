@@ -6,6 +6,7 @@
  * goes out unchanged wherever the format can hold it. An annotation that failed, or whose polygon scored below the
  * limit, was this run's to predict and has no polygon; the summary lists it.
  */
+import { isJsonObject } from "../foreign.js";
 import { fromNamedPixels } from "../geometry/pixel-outline.js";
 import { signedArea } from "../geometry/ring.js";
 import { readSegmentation } from "../geometry/segmentation.js";
@@ -73,7 +74,7 @@ export function regionOf(item: ResultItem, names: CategoryNames): Region | undef
 /** COCO has no such field; CVAT's and Datumaro's COCO files do, and readers of other formats put theirs there. */
 function attributesOf(raw: JsonObject): JsonObject {
   const attributes = childOf(raw, "attributes");
-  return typeof attributes === "object" && attributes !== null && !Array.isArray(attributes) ? attributes : {};
+  return isJsonObject(attributes) ? attributes : {};
 }
 
 /** A whole number of any size, as it was written. */

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { describeNetwork } from "../../src/network/build.js";
 import { decodeGreedy } from "../../src/predict/decode.js";
 import { loadModel } from "../../src/model/model.js";
-import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
+import { openOnnxEngine } from "../../src/engine/onnx/models.js";
 import { openTfjsEngine } from "../../src/engine/tfjs/engine.js";
 import { loadTfjs } from "../../src/engine/tfjs/load.js";
 import { weightsOutOfReach } from "./gradient-reach.js";

@@ -9,7 +9,7 @@ import type { ArchitectureOptions } from "../../src/network/polygon-rnn.js";
 import { describeNetwork } from "../../src/network/build.js";
 import { decodeGreedy } from "../../src/predict/decode.js";
 import { loadModel } from "../../src/model/model.js";
-import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
+import { openOnnxEngine } from "../../src/engine/onnx/models.js";
 import { openTfjsEngine } from "../../src/engine/tfjs/engine.js";
 import { onnxRunner, randomWeights, syntheticCrops, tfjsRunner } from "./network-runner.js";
 import type { NetworkRunner, Weights } from "./network-runner.js";

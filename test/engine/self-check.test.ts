@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Engine } from "../../src/engine/engine.js";
-import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
+import { openOnnxEngine } from "../../src/engine/onnx/models.js";
 import type { Reference } from "../../src/engine/self-check.js";
 import { checkAgainst, referenceOf } from "../../src/engine/self-check.js";
 import { loadModel } from "../../src/model/model.js";

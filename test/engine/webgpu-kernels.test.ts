@@ -7,7 +7,7 @@ import type { ArchitectureOptions, PolygonRnn } from "../../src/network/polygon-
 import type { TensorOps } from "../../src/network/tensor-ops.js";
 import { VGG16_BLOCKS, vgg16 } from "../../src/network/vgg16.js";
 import type { WeightedNetwork } from "../../src/model/model.js";
-import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
+import { openOnnxEngine } from "../../src/engine/onnx/models.js";
 import { OnnxGraphOps } from "../../src/engine/onnx/graph-ops.js";
 import { encodeOnnxModel } from "../../src/engine/onnx/proto.js";
 import { Gpu } from "../../src/engine/webgpu/device.js";

@@ -8,7 +8,7 @@ import { createRandom } from "../../src/random.js";
 import type { WeightedNetwork } from "../../src/model/model.js";
 import { loadModel } from "../../src/model/model.js";
 import type { Engine } from "../../src/engine/engine.js";
-import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
+import { openOnnxEngine } from "../../src/engine/onnx/models.js";
 import type { GraphValue } from "../../src/engine/onnx/graph-ops.js";
 import { OnnxGraphOps } from "../../src/engine/onnx/graph-ops.js";
 import { encodeOnnxModel } from "../../src/engine/onnx/proto.js";

@@ -9,7 +9,7 @@ import type { Normalization } from "../../src/network/tensor-ops.js";
 import { importVgg16, writeModelFolder } from "../../src/model/import-vgg16.js";
 import { loadModel } from "../../src/model/model.js";
 import { buildEncoderModel } from "../../src/engine/onnx/models.js";
-import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
+import { openOnnxEngine } from "../../src/engine/onnx/models.js";
 import type { WeightTensor } from "../../src/model/safetensors.js";
 import { serializeSafetensors } from "../../src/model/safetensors.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";

@@ -15,7 +15,7 @@ import { meanOfBoth, flipCrops, flipSequence } from "../../src/predict/flip.js";
 import { stackPixels } from "../../src/predict/predict.js";
 import type { Decoding, Engine } from "../../src/engine/engine.js";
 import { loadModel } from "../../src/model/model.js";
-import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
+import { openOnnxEngine } from "../../src/engine/onnx/models.js";
 import { fakeCrops, fakeEngine } from "./fake-engine.js";
 import { realCrops } from "./real-crops.js";
 import { recites } from "./reciting-engine.js";

@@ -15,7 +15,7 @@ import { predictBatch, stackPixels } from "../../src/predict/predict.js";
 import type { Engine } from "../../src/engine/engine.js";
 import type { Model } from "../../src/model/model.js";
 import { loadModel } from "../../src/model/model.js";
-import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
+import { openOnnxEngine } from "../../src/engine/onnx/models.js";
 import { openTfjsEngine } from "../../src/engine/tfjs/engine.js";
 import { realCrops } from "./real-crops.js";
 

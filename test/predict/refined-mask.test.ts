@@ -1,7 +1,7 @@
 /** Polygons of a network with a refined mask: which map judges, what is written, and what older networks keep. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Engine } from "../../src/engine/engine.js";
-import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
+import { openOnnxEngine } from "../../src/engine/onnx/models.js";
 import { crossesItself } from "../../src/geometry/ring.js";
 import { isSimple } from "../../src/geometry/simple-ring.js";
 import { describeNetwork } from "../../src/network/build.js";

@@ -6,7 +6,7 @@ import { decodeGreedy } from "../../src/predict/decode.js";
 import { stackPixels } from "../../src/predict/predict.js";
 import type { Decoding, Engine } from "../../src/engine/engine.js";
 import { loadModel } from "../../src/model/model.js";
-import { openOnnxEngine } from "../../src/engine/onnx/engine.js";
+import { openOnnxEngine } from "../../src/engine/onnx/models.js";
 import { openTfjsEngine } from "../../src/engine/tfjs/engine.js";
 import { realCrops } from "./real-crops.js";
 

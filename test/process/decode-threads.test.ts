@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type * as Decoders from "../../src/predict/decoder.js";
 import type { BatchDecoder, OutlinedBatch } from "../../src/predict/outline.js";
@@ -26,7 +27,7 @@ beforeAll(async () => {
   ({ openDecodeThreads } = await built<typeof Threads>("predict/decoder-pool.js"));
   ({ openBatchDecoder } = await built<typeof Decoders>("predict/decoder.js"));
   ({ loadModel } = await built<typeof Models>("model/model.js"));
-  model = await loadModel("mobile");
+  model = await loadModel(join(ROOT, "fixtures", "models", "tiny-random"));
   ({ decoder: one } = await openBatchDecoder(model, { device: "cpu", threads: 1 }));
   ({ decoder: two } = await openBatchDecoder(model, { device: "cpu", threads: 2 }));
 });
@@ -66,6 +67,24 @@ test("side by side, more batches than threads: everybody gets what was asked for
     expect(together[at]!.outlines).toEqual((await decode(one, 2 + (start % 3), start)).outlines);
 });
 
+/** Threads that Node has started, this one's probe included. */
+async function threadsStarted(): Promise<number> {
+  const probe = new Worker("", { eval: true });
+  const id = probe.threadId;
+  await probe.terminate();
+  return id;
+}
+
+test("a further thread starts when a batch finds the others at work, and no more than there are cores", async () => {
+  const before = await threadsStarted();
+  const decoder = await openDecodeThreads(model, "cpu", 3);
+  for (const start of [1, 2]) await decode(decoder, 1, start);
+  expect((await threadsStarted()) - before).toBe(2);
+  await Promise.all([1, 2, 3, 4, 5].map((start) => decode(decoder, 1, start)));
+  expect((await threadsStarted()) - before).toBe(5);
+  await decoder.dispose();
+});
+
 test("an error in a thread is the asker's, and the thread works on", async () => {
   await expect(
     Promise.all([1, 2, 3].map(() => two.decode(new Uint8Array(10), [FRAME, FRAME], OPTIONS))),
@@ -94,10 +113,9 @@ test.skipIf(whyNoWebGpu !== undefined)(
   "WebGPU gets one thread, and batches that fill its slots: the same polygons as on the CPU",
   async () => {
     useSwiftShader();
-    const tiny = await loadModel(join(ROOT, "fixtures", "models", "tiny-random"));
     const rings: Ring[][] = [];
     for (const device of ["cpu", "webgpu"] as const) {
-      const { decoder } = await openBatchDecoder(tiny, { device, threads: 1 });
+      const { decoder } = await openBatchDecoder(model, { device, threads: 1 });
       if (device === "webgpu") expect(decoder).toMatchObject({ name: "wgsl", device, batchesAtOnce: 3 });
       const batches = await Promise.all(
         [1, 4].map((start) => decode(decoder, 1, start, { maxSteps: 4, candidates: 2 })),

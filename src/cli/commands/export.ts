@@ -71,7 +71,7 @@ export const exportCommand = defineCommand<ExportFlags>({
       if (!json) terminal.stderr.write(`${printable(line)}\n`);
     };
     say(`loading model ${name}`);
-    const { openOnnxEngine } = await import("../../engine/onnx/engine.js");
+    const { openOnnxEngine } = await import("../../engine/onnx/models.js");
     const { exportOnnx, EXPORTED_FILES } = await import("../../engine/onnx/export.js");
     const { ONNX_OPSET } = await import("../../engine/onnx/proto.js");
     const { makeFolder, toWriteError, writeAtomic } = await import("../../files/atomic-file.js");

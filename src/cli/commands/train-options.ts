@@ -5,6 +5,7 @@
 import { basename, resolve } from "node:path";
 import type { BoxUnit } from "../../dataset/relative-boxes.js";
 import { receivedOf, usageError } from "../../errors.js";
+import { isJsonObject } from "../../foreign.js";
 import { nearestName } from "../../nearest.js";
 import type { Augmentation, LossWeights, Recipe, TrainingData, TrainOptions } from "../../train/options.js";
 import { checkAugmentation, DEFAULT_AUGMENTATION, DEFAULT_RECIPE, NO_AUGMENTATION } from "../../train/options.js";
@@ -319,7 +320,7 @@ export async function refuseContradictions(flags: TrainFlags, folder: string, ru
 /** Objects have their keys in order, so that equal options give equal text. */
 function shown(value: unknown): string {
   if (value === undefined) return "not given";
-  return typeof value !== "object" || value === null || Array.isArray(value)
+  return !isJsonObject(value)
     ? JSON.stringify(value)
     : JSON.stringify(Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))));
 }

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { basename, dirname } from "node:path/posix";
 import { invalidData, PolyrnnError, usageError } from "../../errors.js";
+import { isJsonObject } from "../../foreign.js";
 import type { Failure, JsonValue } from "../../types.js";
 import type { PlacedImage } from "../coco/images.js";
 import type { Dataset, Entry, ImageGroup } from "../dataset.js";
@@ -147,7 +148,7 @@ async function readGroup(
 }
 
 function fieldOf(object: JsonValue, name: string): JsonValue | undefined {
-  return typeof object === "object" && object !== null && !Array.isArray(object) ? object[name] : undefined;
+  return isJsonObject(object) ? object[name] : undefined;
 }
 
 function isDeleted(object: JsonValue): boolean {
@@ -157,7 +158,7 @@ function isDeleted(object: JsonValue): boolean {
 
 /** A person with both boxes in pixels. */
 function inPixels(object: JsonValue, size: CityscapesFile): JsonValue {
-  if (typeof object !== "object" || object === null || Array.isArray(object)) return object;
+  if (!isJsonObject(object)) return object;
   return annotationInPixels(object, size);
 }
 

@@ -8,6 +8,7 @@
  * class in file order. Source: github.com/mcordts/cityscapesScripts, preparation/json2instanceImg.py.
  */
 import { receivedOf } from "../../errors.js";
+import { isJsonObject } from "../../foreign.js";
 import type { Failure, JsonObject, JsonValue, Ring, SkipReason } from "../../types.js";
 import { describeViolation } from "../../validate.js";
 import type { Entry } from "../dataset.js";
@@ -136,5 +137,5 @@ function toEntry(base: EntryBase, classId: number, part: VisiblePart | Failure |
 }
 
 function asObject(value: JsonValue): JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
+  return isJsonObject(value) ? value : {};
 }

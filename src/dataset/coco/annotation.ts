@@ -1,5 +1,6 @@
 /** One annotation of a COCO file or results list, from bytes to an entry: an instance, or why it is none. */
 import { receivedOf } from "../../errors.js";
+import { isJsonObject } from "../../foreign.js";
 import { checkBox } from "../../geometry/box.js";
 import { readSegmentation } from "../../geometry/segmentation.js";
 import { receivedIn } from "../../json-text.js";
@@ -41,7 +42,7 @@ const NEXT_STEP = "Correct or remove this annotation.";
 export function readAnnotation(bytes: Buffer, place: AnnotationPlace, source: AnnotationSource): Entry {
   const { scale, firstWithSameId } = place;
   const parsed = parseJsonBytes(bytes, place.offset);
-  const asRead = parsed.kind === "value" && isObject(parsed.value) ? parsed.value : {};
+  const asRead = parsed.kind === "value" && isJsonObject(parsed.value) ? parsed.value : {};
   // What goes out says pixels as well, beside a polygon in pixels.
   const raw = scale === undefined || scale === "unknown" ? asRead : annotationInPixels(asRead, scale);
   const annotationId = source.format === "coco-results" ? place.ordinal + 1 : idOf(raw, bytes);
@@ -155,10 +156,6 @@ export function judgeAnnotation(subject: AnnotationSubject, annotationId: Id): E
       ? { ordinal, annotationId, imageId: image.id, categoryId, box, raw }
       : { ordinal, annotationId, imageId: image.id, categoryId, box, ...truth, raw };
   return { kind: "instance", instance };
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The file's id, also of an annotation that is not valid JSON. */

@@ -3,14 +3,15 @@ import { receivedOf } from "../../errors.js";
 import type { Failure, Id, ImageRecord } from "../../types.js";
 import type { Entry, ImageGroup, WalkedParts } from "../dataset.js";
 import type { ByteFile, ByteRange } from "../json/byte-file.js";
-import { RangeReader } from "../json/byte-file.js";
+import { RangeReader, readRanges } from "../json/byte-file.js";
 import type { AnnotationPlace, AnnotationSource } from "./annotation.js";
 import { readAnnotation } from "./annotation.js";
 import type { AnnotationIndex, GroupedAnnotations, IdNumbers } from "./columns.js";
 import type { ImageSource, PlacedImage } from "./images.js";
+import { IMAGES_BETWEEN_CHECKS } from "./images.js";
 import { readPlainAnnotation } from "./plain-annotation.js";
 
-/** Image records read together: they are small and usually side by side. */
+/** Image records read together: they are small and usually side by side. Divides IMAGES_BETWEEN_CHECKS. */
 const IMAGES_AT_ONCE = 64;
 
 export interface CocoParts {
@@ -48,7 +49,7 @@ export function groupAnnotations({ file, index, imageIds, images, positionOf, so
       return readEntries(parts, group, { image, scale });
     };
     for (let from = 0; from < images.count; from += IMAGES_AT_ONCE) {
-      await file.checkUnchanged();
+      if (from % IMAGES_BETWEEN_CHECKS === 0) await file.checkUnchanged();
       const some = await images.load(from, Math.min(images.count, from + IMAGES_AT_ONCE));
       for (const [i, { image, location }] of some.entries())
         yield { image, location, entries: await entries(from + i, { image, location }) };
@@ -82,26 +83,38 @@ async function readEntries(
   group: number,
   place: Pick<AnnotationPlace, "image" | "scale">,
 ): Promise<Entry[]> {
+  const { offsets, lengths } = annotations;
   const ordinals = annotations.group(group);
-  const ranges: ByteRange[] = [];
-  // A loop, as below: the iterators of typed arrays take as long as reading a plain annotation.
-  for (let i = 0; i < ordinals.length; i++)
-    ranges.push({ offset: annotations.offsets[ordinals[i]!]!, length: annotations.lengths[ordinals[i]!]! });
   const { image, scale } = place;
   const hasImageId = image !== NO_IMAGE;
   const mayBePlain = wanted === "boxes" && source.format === "coco" && hasImageId && scale === undefined;
-  const parts = await reader.read(ranges);
-  return parts.map((bytes, i): Entry => {
-    const ordinal = ordinals[i]!;
-    const { offset } = ranges[i]!;
+  const entryOf = (ordinal: number, bytes: Buffer, start: number, end: number): Entry => {
     const firstWithSameId = annotations.firstWithSameId(ordinal);
-    const plain = mayBePlain && firstWithSameId === undefined ? readPlainAnnotation(bytes) : undefined;
+    const plain = mayBePlain && firstWithSameId === undefined ? readPlainAnnotation(bytes, start, end) : undefined;
     if (plain !== undefined && source.categories.has(plain.categoryId)) {
       const { id: annotationId, categoryId, box } = plain;
       return { kind: "instance", instance: { ordinal, annotationId, imageId: image.id, categoryId, box, raw: {} } };
     }
-    return readAnnotation(bytes, { ordinal, offset, image, scale, hasImageId, firstWithSameId }, source);
-  });
+    const known = { ordinal, offset: offsets[ordinal]!, image, scale, hasImageId, firstWithSameId };
+    return readAnnotation(bytes.subarray(start, end), known, source);
+  };
+  const [first, last] = [ordinals[0]!, ordinals.at(-1)!];
+  const part = await reader.part(offsets[first]!, offsets[last]! + lengths[last]!);
+  if (part !== undefined) {
+    const entries: Entry[] = [];
+    // By index: the iterators of typed arrays take as long as reading a plain annotation.
+    for (let i = 0; i < ordinals.length; i++) {
+      const start = offsets[ordinals[i]!]! - part.base;
+      entries.push(entryOf(ordinals[i]!, part.bytes, start, start + lengths[ordinals[i]!]!));
+    }
+    return entries;
+  }
+  const ranges = Array.from(ordinals, (ordinal): ByteRange => ({
+    offset: offsets[ordinal]!,
+    length: lengths[ordinal]!,
+  }));
+  const read = await readRanges(reader.file, ranges);
+  return read.map((bytes, i) => entryOf(ordinals[i]!, bytes, 0, bytes.length));
 }
 
 /** The record of an image id that no image has: there is nothing to pass through. */

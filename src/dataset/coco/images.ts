@@ -10,6 +10,9 @@ import { describeProblem, parseJsonBytes } from "../json/value.js";
 import type { ImageTable } from "./columns.js";
 import { checkCocoImage, checkCocoImageSize } from "./schema.js";
 
+/** In a walk the file is asked so often whether it is as it was. */
+export const IMAGES_BETWEEN_CHECKS = 256;
+
 export interface PlacedImage {
   readonly image: ImageRecord;
   readonly location: ImageLocation;
@@ -26,7 +29,7 @@ export function recordedImages(file: ByteFile, table: ImageTable, finder: ImageF
   return {
     count: table.count,
     async load(from, to) {
-      await file.checkUnchanged();
+      if (from % IMAGES_BETWEEN_CHECKS === 0) await file.checkUnchanged();
       const records = await readRecords(file, table, from, to);
       return Promise.all(
         records.map(async ({ image, failure }, i) => {
@@ -132,6 +135,8 @@ export function readImageRecord(bytes: Buffer, { file, position, offset, id }: R
   const wrongSize = checkCocoImageSize(raw);
   if (wrongSize !== undefined) return fail(named, "image-size", `: ${describeViolation(wrongSize)}`);
   const { width, height } = raw;
+  // Spread once where both are known, as they nearly always are: there may be a million records.
+  if (typeof width === "number" && typeof height === "number") return { image: { ...named, width, height } };
   return {
     image: { ...named, ...(typeof width === "number" && { width }), ...(typeof height === "number" && { height }) },
   };

@@ -23,9 +23,12 @@ const POWERS = Array.from({ length: MOST_DIGITS + 1 }, (_, power) => 10 ** power
 const NAMES = ["id", "image_id", "category_id", "iscrowd", "area", "score", "bbox"].map((name) => Buffer.from(name));
 const [ID, IMAGE_ID, CATEGORY_ID, CROWD, , , BBOX] = NAMES.keys();
 
-/** @returns undefined for what is not as plain, or is no instance with a box */
-export function readPlainAnnotation(bytes: Uint8Array): PlainAnnotation | undefined {
-  const reader = new PlainReader(bytes);
+/**
+ * @param start of the annotation in `bytes`, and `end` after it
+ * @returns undefined for what is not as plain, or is no instance with a box
+ */
+export function readPlainAnnotation(bytes: Uint8Array, start = 0, end = bytes.length): PlainAnnotation | undefined {
+  const reader = new PlainReader(bytes, start, end);
   /** The last of equal names counts, as in JSON.parse. */
   let id = NaN,
     imageId = NaN,
@@ -57,22 +60,25 @@ export function readPlainAnnotation(bytes: Uint8Array): PlainAnnotation | undefi
 
 /** Takes what it is asked for after white space, or says that something else is there. */
 class PlainReader {
-  private at = 0;
-  constructor(private readonly bytes: Uint8Array) {}
+  constructor(
+    private readonly bytes: Uint8Array,
+    private at: number,
+    private readonly end: number,
+  ) {}
 
   take(byte: number): boolean {
     const { bytes } = this;
     let { at } = this;
     if (bytes[at] !== byte) {
-      at = skipSpace(bytes, at, bytes.length);
-      if (bytes[at] !== byte) return false;
+      at = skipSpace(bytes, at, this.end);
+      if (at === this.end || bytes[at] !== byte) return false;
     }
     this.at = at + 1;
     return true;
   }
 
   isAtEnd(): boolean {
-    return this.at === this.bytes.length;
+    return this.at === this.end;
   }
 
   /** @returns the position of a key in NAMES; -1 for another one */
@@ -93,7 +99,7 @@ class PlainReader {
   /** @returns NaN for what is no number, or one that takes a second look */
   number(): number {
     const { bytes } = this;
-    let at = skipSpace(bytes, this.at, bytes.length);
+    let at = skipSpace(bytes, this.at, this.end);
     const isNegative = bytes[at] === MINUS;
     if (isNegative) at++;
     const first = at;

@@ -7,7 +7,8 @@
  */
 import { realpathSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
-import { isMap, parseDocument } from "yaml";
+import type { Document, YAMLParseError } from "yaml";
+import { isMap, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import { count } from "../../count.js";
 import { invalidData, reasonOf, receivedOf } from "../../errors.js";
 import { readTextFile } from "./text-file.js";
@@ -42,9 +43,13 @@ function fieldsOf(text: string, path: string): Fields {
     );
   const deepest = deepestLevel(text);
   if (deepest > MOST_LEVELS) throw wrong(`more than ${MOST_LEVELS} levels of lists and objects`);
-  const document = parseDocument(text, { strict: true, uniqueKeys: true });
-  const [error] = document.errors;
-  if (error !== undefined) throw wrong(reasonOf(error).split("\n")[0]!.replace(/:$/u, ""));
+  const lines = new LineCounter();
+  const document = parseYaml(text, lines);
+  const fault = document.errors[0] ?? repeatedKey(document);
+  if (fault !== undefined) {
+    const { line, col } = lines.linePos(fault.pos[0]);
+    throw wrong(`${fault.message.split("\n")[0]!} at line ${line}, column ${col}`);
+  }
   if (!isMap(document.contents)) throw wrong("no mapping");
   try {
     // No aliases: a few lines of them stand for gigabytes.
@@ -52,6 +57,41 @@ function fieldsOf(text: string, path: string): Fields {
   } catch (error) {
     throw wrong(reasonOf(error));
   }
+}
+
+/**
+ * A file of nothing but faults has as many as characters. The library would draw each of them with its line, which takes
+ * the square of their number, and looks for a repeated key by comparing each with all others; V8 would note for each
+ * where it was made. So none of the three is asked for.
+ */
+function parseYaml(text: string, lineCounter: LineCounter): Document.Parsed {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return parseDocument(text, { strict: true, uniqueKeys: false, prettyErrors: false, lineCounter });
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+/** The first key that stands in its mapping a second time. */
+function repeatedKey(document: Document.Parsed): Pick<YAMLParseError, "message" | "pos"> | undefined {
+  let found: Pick<YAMLParseError, "message" | "pos"> | undefined;
+  visit(document, {
+    Map(_, { items }) {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (seen.has(key.value)) {
+          found = { message: "Map keys must be unique", pos: [key.range?.[0] ?? 0, key.range?.[1] ?? 0] };
+          return visit.BREAK;
+        }
+        seen.add(key.value);
+      }
+      return undefined;
+    },
+  });
+  return found;
 }
 
 /** Of lists and objects. */

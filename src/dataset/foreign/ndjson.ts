@@ -4,6 +4,7 @@
  */
 import { invalidData, reasonOf, receivedOf } from "../../errors.js";
 import { recognize } from "../../files/recognize.js";
+import { isJsonObject } from "../../foreign.js";
 import { joinFields, numberText, parseForeignJsonText, renamedField, selectFields } from "../../json-text.js";
 import type { JsonObject } from "../../types.js";
 import type { ByteFile } from "../json/byte-file.js";
@@ -133,7 +134,7 @@ function parse(text: string, where: string): JsonObject {
       error,
     );
   }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+  if (isJsonObject(value)) return value;
   throw invalidData(
     `${where}: expected a JSON object, received ${receivedOf(value)}`,
     "Write one JSON object per line.",

@@ -1,5 +1,6 @@
 /** Numbers, boxes and sizes as the formats of other tools write them. */
 import { receivedOf } from "../../errors.js";
+import { isJsonObject } from "../../foreign.js";
 import { ringBounds } from "../../geometry/ring.js";
 import type { JsonObject } from "../../types.js";
 
@@ -51,5 +52,5 @@ export function isSide(value: unknown): value is number {
 }
 
 export function objectOf(value: unknown): JsonObject | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
+  return isJsonObject(value) ? value : undefined;
 }

@@ -147,7 +147,7 @@ export class RangeReader {
   /** Where the last ranges ended. */
   private reached = 0;
 
-  constructor(private readonly file: ByteFile) {}
+  constructor(readonly file: ByteFile) {}
 
   /**
    * @param ranges in ascending order, apart from each other
@@ -157,14 +157,24 @@ export class RangeReader {
     const first = ranges[0];
     const last = ranges.at(-1);
     if (first === undefined || last === undefined) return [];
-    const gap = first.offset - this.reached;
-    const end = last.offset + last.length;
+    const part = await this.part(first.offset, last.offset + last.length);
+    if (part === undefined) return readRanges(this.file, ranges);
+    return ranges.map(({ offset, length }) => part.bytes.subarray(offset - part.base, offset - part.base + length));
+  }
+
+  /**
+   * Bytes of the file around a stretch of it, without a view for each range.
+   * @returns the bytes, overwritten by the next call, and the place of the first in the file; undefined where the walk
+   *   jumps about, or the stretch is long: its ranges are to be read
+   */
+  async part(offset: number, end: number): Promise<{ readonly bytes: Buffer; readonly base: number } | undefined> {
+    const gap = offset - this.reached;
     this.reached = end;
-    if (first.offset < this.from || end > this.to) {
+    if (offset < this.from || end > this.to) {
       const goesOn = gap >= 0 && gap <= LARGEST_GAP;
-      if (!goesOn || !(await this.fill(first.offset, end))) return readRanges(this.file, ranges);
+      if (!goesOn || !(await this.fill(offset, end))) return undefined;
     }
-    return ranges.map(({ offset, length }) => this.buffer!.subarray(offset - this.from, offset - this.from + length));
+    return { bytes: this.buffer!, base: this.from };
   }
 
   /** @returns false when the range does not fit, or is no longer in the file */

@@ -6,7 +6,9 @@ import type { InferenceSession } from "onnxruntime-node";
 import { Tensor } from "onnxruntime-node";
 import { CELL_COUNT } from "../../geometry/grid.js";
 import type { Decoding, EncodedBatch, StepDecoded, StepInput } from "../engine.js";
-import type { PLANES } from "./models.js";
+
+/** What a decoding holds for each of its rows, by graph input name. */
+export const PLANES = ["hoisted", "h1", "c1", "h2", "c2"] as const;
 
 /** Graph input name -> tensor. Each decoding has its own. */
 export type Planes = Readonly<Record<(typeof PLANES)[number], Tensor>>;

@@ -7,20 +7,11 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { CELL_COUNT, CROP_SIZE, GRID_SIZE } from "../../geometry/grid.js";
-import type { WeightedNetwork } from "../../model/model.js";
 import type { StateWidths } from "../../network/polygon-rnn.js";
 import { countCores } from "../cores.js";
 import type { DeviceName, Engine } from "../engine.js";
 import type { DecoderSessions } from "./decoding.js";
-import { floatsOf, OnnxDecoding } from "./decoding.js";
-import {
-  buildEncoderModel,
-  buildJoinModel,
-  buildSelectModel,
-  buildStepModel,
-  buildStepsModel,
-  PLANES,
-} from "./models.js";
+import { floatsOf, OnnxDecoding, PLANES } from "./decoding.js";
 
 export interface OnnxEngineOptions {
   readonly device: DeviceName;
@@ -36,7 +27,7 @@ export interface OnnxEngineOptions {
  * On a CPU a call costs nothing beyond its arithmetic, and steps after a polygon's end would be wasted. A GPU waits for
  * the host between calls. Polygons have about 15 steps, so that 8 at a time leave two waits and few wasted steps.
  */
-const STEPS_AT_ONCE: Record<DeviceName, number> = { cpu: 1, webgpu: 8, cuda: 8 };
+export const STEPS_AT_ONCE: Record<DeviceName, number> = { cpu: 1, webgpu: 8, cuda: 8 };
 
 /**
  * Crops in one call of the encoder, on a CPU per thread. Larger calls are no quicker per crop, but hold the largest
@@ -51,7 +42,7 @@ const NEXT_STATE = ["next_h1", "next_c1", "next_h2", "next_c2"];
  * Devices on which onnxruntime-node can leave a tensor. It cannot with CUDA, where the state comes back after every
  * call.
  */
-const KEEPS_TENSORS: Record<DeviceName, boolean> = { cpu: false, webgpu: true, cuda: false };
+export const KEEPS_TENSORS: Record<DeviceName, boolean> = { cpu: false, webgpu: true, cuda: false };
 
 /** The ONNX models of an engine, by what they do; those a device has no use for are absent. */
 export interface OnnxModels<M> {
@@ -81,25 +72,7 @@ export function mapModels<A, B>(
   };
 }
 
-export function openOnnxEngine(model: WeightedNetwork, options: OnnxEngineOptions): Promise<Engine> {
-  return openOnnxModels(model.network.widths, onnxModelsFor(model, options), options);
-}
-
-/** What an engine on the device is opened with. */
-export function onnxModelsFor(
-  model: WeightedNetwork,
-  { device, stepsAtOnce = STEPS_AT_ONCE[device] }: Pick<OnnxEngineOptions, "device" | "stepsAtOnce">,
-): OnnxModelsToMake {
-  const { network } = model;
-  const graphOptions = { padConvInputs: device === "webgpu" };
-  return {
-    encoder: () => buildEncoderModel(model, "decoding", graphOptions),
-    step: () => buildStepModel(model, graphOptions),
-    ...(stepsAtOnce > 1 && { steps: () => buildStepsModel(model, stepsAtOnce, graphOptions) }),
-    ...(KEEPS_TENSORS[device] && { select: () => buildSelectModel(network), join: () => buildJoinModel(network) }),
-  };
-}
-
+/** Opens what `onnxModelsFor` (engine/onnx/models.ts) makes: whoever is handed models needs nothing that builds them. */
 export async function openOnnxModels(
   widths: StateWidths,
   models: OnnxModelsToMake,

@@ -23,11 +23,34 @@ import { CELL_COUNT, CLASS_COUNT, CROP_SIZE, EOS, GRID_SIZE } from "../../geomet
 import type { WeightedNetwork } from "../../model/model.js";
 import type { DecoderState, PolygonRnn, StateWidths } from "../../network/polygon-rnn.js";
 import { vertexScoreKernel } from "../../network/vertex-score.js";
+import type { Engine } from "../engine.js";
+import type { PLANES } from "./decoding.js";
+import type { OnnxEngineOptions, OnnxModelsToMake } from "./engine.js";
+import { KEEPS_TENSORS, openOnnxModels, STEPS_AT_ONCE } from "./engine.js";
 import type { GraphOptions, GraphValue } from "./graph-ops.js";
 import { OnnxGraphOps } from "./graph-ops.js";
 import { DATA_TYPE, encodeOnnxModel, graphAttribute, intAttribute, intsAttribute } from "./proto.js";
 
 type Weighted = Pick<WeightedNetwork, "network" | "weights">;
+
+export function openOnnxEngine(model: WeightedNetwork, options: OnnxEngineOptions): Promise<Engine> {
+  return openOnnxModels(model.network.widths, onnxModelsFor(model, options), options);
+}
+
+/** What an engine on the device is opened with. */
+export function onnxModelsFor(
+  model: WeightedNetwork,
+  { device, stepsAtOnce = STEPS_AT_ONCE[device] }: Pick<OnnxEngineOptions, "device" | "stepsAtOnce">,
+): OnnxModelsToMake {
+  const { network } = model;
+  const graphOptions = { padConvInputs: device === "webgpu" };
+  return {
+    encoder: () => buildEncoderModel(model, "decoding", graphOptions),
+    step: () => buildStepModel(model, graphOptions),
+    ...(stepsAtOnce > 1 && { steps: () => buildStepsModel(model, stepsAtOnce, graphOptions) }),
+    ...(KEEPS_TENSORS[device] && { select: () => buildSelectModel(network), join: () => buildJoinModel(network) }),
+  };
+}
 
 /** `all` adds the edge logits and the features to what decoding needs: for looking inside and for exported models. */
 export type EncoderOutputs = "decoding" | "all";
@@ -49,9 +72,6 @@ export function buildEncoderModel(
   }
   return encodeOnnxModel(ops.build());
 }
-
-/** What a decoding holds for each of its rows, by graph input name. */
-export const PLANES = ["hoisted", "h1", "c1", "h2", "c2"] as const;
 
 export function buildStepModel({ network, weights }: Weighted, options: GraphOptions = {}): Uint8Array {
   const ops = new OnnxGraphOps("polyrnn_step", weights, options);

@@ -11,8 +11,9 @@
  * an optional peer of the package: whoever wants GrabCut installs it.
  */
 import { createRequire } from "node:module";
+import { CHANNELS } from "../../crop/crop.js";
 import type { DecodedImage } from "../../crop/open-image.js";
-import { CHANNELS, prepareImageLibrary } from "../../crop/open-image.js";
+import { prepareImageLibrary } from "../../crop/open-image.js";
 import { reasonOf, unavailable } from "../../errors.js";
 import { clipBox } from "../../geometry/box.js";
 import type { PixelWindow } from "../../geometry/rle-window.js";

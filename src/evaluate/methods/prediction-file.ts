@@ -18,6 +18,7 @@ import { describeProblem, parseJsonBytes } from "../../dataset/json/value.js";
 import { invalidData, missingInput } from "../../errors.js";
 import { pathExists } from "../../files/folders.js";
 import { RUN_FILE } from "../../files/run-layout.js";
+import { isJsonObject } from "../../foreign.js";
 import type { Id, JsonObject } from "../../types.js";
 
 /** One prediction as read; nothing in it is checked yet. */
@@ -155,8 +156,7 @@ class IndexedPredictions implements PredictionFile {
     const parsed = parseJsonBytes(bytes, offset);
     if (parsed.kind === "problem") return { ordinal, raw: {}, problem: describeProblem(parsed) };
     const { value } = parsed;
-    if (typeof value !== "object" || value === null || Array.isArray(value))
-      return { ordinal, raw: {}, problem: "expected an object" };
+    if (!isJsonObject(value)) return { ordinal, raw: {}, problem: "expected an object" };
     const id = this.kind === "annotations" && Object.hasOwn(value, "id") ? asId(value["id"]) : undefined;
     const firstWithSameId = this.kind === "annotations" ? this.annotations.firstWithSameId(ordinal) : undefined;
     return {

@@ -7,11 +7,10 @@
  * An image whose header was sound can still be damaged further on. Its samples are replaced by others of the same batch
  * and it is reported: one file does not end a run of many hours, and a resumed run sees the same batches.
  */
-import { CROP_BYTES } from "../../crop/crop.js";
+import { CHANNELS, CROP_BYTES } from "../../crop/crop.js";
 import { Gate } from "../../crop/gate.js";
 import type { ImageCache } from "../../crop/image-cache.js";
 import type { DecodedImage } from "../../crop/open-image.js";
-import { CHANNELS } from "../../crop/open-image.js";
 import type { TrainingBatch } from "../../engine/trainer.js";
 import { invalidData, receivedOf, usageError } from "../../errors.js";
 import { CELL_COUNT, cellToIndex, EOS, FINE_COUNT } from "../../geometry/grid.js";

@@ -54,6 +54,15 @@ describe("the splits of data.yaml", () => {
     expect(await namesIn(await open(files))).toEqual(["set/train/a", "set/val/c"]);
   });
 
+  test.each([
+    ["a text that ends again and again", `names:\n  0: ${'"'.repeat(100_000)}`, "line 2, column 8"],
+    ["commas with nothing between", `names: [${",".repeat(100_000)}]`, "line 1, column 10"],
+    ["a key again and again", "a: 1\n".repeat(50_000), "unique at line 2, column 1"],
+    ["as many keys as lines", Array.from({ length: 40_000 }, (_, i) => `key${i}: 1\n`).join(""), "expected names"],
+  ])("a file of faults is refused by the first of them: %s", async (_, text, message) => {
+    expect((await errorOf(open({ ...LABELS, "data.yaml": text }))).message).toContain(message);
+  });
+
   test("a file that is written in braces is YAML as well", async () => {
     expect(await namesIn(await open({ ...LABELS, "data.yaml": "{train: images/train, names: {0: car}}" }))).toEqual(
       await namesIn(await open({ ...LABELS, "data.yaml": `train: images/train\n${NAMES}` })),

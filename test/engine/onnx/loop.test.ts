@@ -4,7 +4,7 @@ import { EOS } from "../../../src/geometry/grid.js";
 import { decodeGreedy } from "../../../src/predict/decode.js";
 import { createRandom } from "../../../src/random.js";
 import { loadModel } from "../../../src/model/model.js";
-import { openOnnxEngine } from "../../../src/engine/onnx/engine.js";
+import { openOnnxEngine } from "../../../src/engine/onnx/models.js";
 import { buildLoopModel } from "../../../src/engine/onnx/models.js";
 
 test.each(["tiny-random", "mobile"])(
