@@ -26,11 +26,11 @@ export interface CrfParameters {
 }
 
 /**
- * The best of a small grid on 24 random training instances (bench/fit-crf.mjs). Wider filters and larger weights were
- * worse there, and so was the filter by place alone that both sources have besides: it is left out. On other instances
- * these parameters gain nothing (docs/quality.md): a fit on many is missing.
+ * The best of 64 settings on 60 random training instances (bench/fit-crf.mjs; what they gain: docs/quality.md). Wider
+ * filters and larger weights were worse there. So was, on 24 of their kind, the filter by place alone that both sources
+ * have besides: it is left out.
  */
-export const CRF_PARAMETERS: CrfParameters = { weight: 1, reach: 4, colorReach: 20, iterations: 5 };
+export const CRF_PARAMETERS: CrfParameters = { weight: 0.5, reach: 3, colorReach: 15, iterations: 5 };
 
 export function crfMethod(masks: LearnedMasks): Method {
   const { iterations } = CRF_PARAMETERS;
