@@ -108,29 +108,95 @@ describe("what the cache may hold instead is as good as nothing, and is replaced
     writeFileSync(path, content);
   };
   test.each<{ what: string; put: (path: string) => void; problem: RegExp }>([
-    { what: "nothing in the file", put: (path) => { write(path, ""); }, problem: /JSON/ },
-    { what: "half a file", put: (path) => { write(path, kept({}).slice(0, 60)); }, problem: /JSON/ },
-    { what: "bytes", put: (path) => { write(path, "\u0000\u0001"); }, problem: /JSON/ },
+    {
+      what: "nothing in the file",
+      put: (path) => {
+        write(path, "");
+      },
+      problem: /JSON/,
+    },
+    {
+      what: "half a file",
+      put: (path) => {
+        write(path, kept({}).slice(0, 60));
+      },
+      problem: /JSON/,
+    },
+    {
+      what: "bytes",
+      put: (path) => {
+        write(path, "\u0000\u0001");
+      },
+      problem: /JSON/,
+    },
     {
       what: "a file without end",
-      put: (path) => { write(path, " ".repeat(1e5)); },
+      put: (path) => {
+        write(path, " ".repeat(1e5));
+      },
       problem: /100000 bytes, more than 4096/,
     },
-    { what: "deep brackets", put: (path) => { write(path, "[".repeat(2000)); }, problem: /deeper than 4 levels/ },
-    { what: "another JSON", put: (path) => { write(path, "null"); }, problem: /null is no trial/ },
-    { what: "a list", put: (path) => { write(path, "[]"); }, problem: /version was nothing/ },
-    { what: "a later version", put: (path) => { write(path, kept({ version: 2 })); }, problem: /version was 2/ },
-    { what: "other kernels", put: (path) => { write(path, kept({ kernels: "x" })); }, problem: /kernels was "x"/ },
-    { what: "another adapter", put: (path) => { write(path, kept({ adapter: "y" })); }, problem: /adapter was "y"/ },
-    { what: "no tiles", put: (path) => { write(path, kept({ tiles: null })); }, problem: /tiles null are none/ },
+    {
+      what: "deep brackets",
+      put: (path) => {
+        write(path, "[".repeat(2000));
+      },
+      problem: /deeper than 4 levels/,
+    },
+    {
+      what: "another JSON",
+      put: (path) => {
+        write(path, "null");
+      },
+      problem: /null is no trial/,
+    },
+    {
+      what: "a list",
+      put: (path) => {
+        write(path, "[]");
+      },
+      problem: /version was nothing/,
+    },
+    {
+      what: "a later version",
+      put: (path) => {
+        write(path, kept({ version: 2 }));
+      },
+      problem: /version was 2/,
+    },
+    {
+      what: "other kernels",
+      put: (path) => {
+        write(path, kept({ kernels: "x" }));
+      },
+      problem: /kernels was "x"/,
+    },
+    {
+      what: "another adapter",
+      put: (path) => {
+        write(path, kept({ adapter: "y" }));
+      },
+      problem: /adapter was "y"/,
+    },
+    {
+      what: "no tiles",
+      put: (path) => {
+        write(path, kept({ tiles: null }));
+      },
+      problem: /tiles null are none/,
+    },
     {
       what: "tiles that nobody tries",
-      put: (path) => { write(path, kept({ tiles: { columns: 1e9, groups: 1, threads: 64 } })); },
+      put: (path) => {
+        write(path, kept({ tiles: { columns: 1e9, groups: 1, threads: 64 } }));
+      },
       problem: /columns.*are none that are tried/,
     },
     {
       what: "tiles that are code",
-      put: (path) => { write(path, kept({ tiles: { columns: "4); }", groups: 1, threads: 64 } })); },
+      put: (path) => {
+        write(path, kept({ tiles: { columns: "4); }", groups: 1, threads: 64 } }));
+      },
       problem: /are none that are tried/,
     },
     {
