@@ -14,6 +14,7 @@
  */
 import sharp from "sharp";
 import type { CropWindow } from "../geometry/grid.js";
+import { CROP_SIZE } from "../geometry/grid.js";
 import { CHANNELS } from "./crop.js";
 import type { DecodedImage } from "./open-image.js";
 
@@ -130,4 +131,16 @@ async function reduceLargeWindow(image: DecodedImage, window: CropWindow, size: 
     out.set(reduced.subarray(y * width * CHANNELS, (y + 1) * width * CHANNELS), ((atY + y) * size + atX) * CHANNELS);
   }
   return out;
+}
+
+/**
+ * Gaussian blur of a finished crop, in the image library's own threads.
+ * @param sigma pixels, 0.3 to 1000
+ * @returns     a new buffer
+ */
+export async function blurPixels(crop: Uint8Array, sigma: number): Promise<Uint8Array> {
+  return sharp(crop, { raw: { width: CROP_SIZE, height: CROP_SIZE, channels: CHANNELS } })
+    .blur(sigma)
+    .raw()
+    .toBuffer();
 }

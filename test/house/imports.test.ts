@@ -38,7 +38,7 @@ const RUNNING = [...GROUND, ...STAGES, "model", "engine", "predict", "runs"];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   count: [],
   types: [],
-  foreign: [],
+  foreign: ["types"],
   secret: [],
   errors: ["types", "foreign"],
   random: ["types", "errors"],

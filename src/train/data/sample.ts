@@ -2,12 +2,10 @@
  * One training example: which instance, seen how, and the sequence it teaches; then its pixels. The plan is a pure
  * function of data and random stream, so that a resumed run sees the same examples.
  */
-import sharp from "sharp";
-import { CHANNELS } from "../../crop/crop.js";
 import type { DecodedImage } from "../../crop/open-image.js";
 import type { Look } from "../../crop/pixels.js";
 import { erasePixels, grayPixels, flipPixels, tonePixels, flipPixelsVertically } from "../../crop/pixels.js";
-import { resampleWindow } from "../../crop/resample-window.js";
+import { blurPixels, resampleWindow } from "../../crop/resample-window.js";
 import { clipBox, squareWindow } from "../../geometry/box.js";
 import type { CropWindow } from "../../geometry/grid.js";
 import { CROP_SIZE, flipCells, flipCellsVertically } from "../../geometry/grid.js";
@@ -159,16 +157,4 @@ async function cut(image: DecodedImage, window: CropWindow, detail = CROP_SIZE):
     { left: 0, top: 0, side: detail },
     CROP_SIZE,
   );
-}
-
-/**
- * Gaussian blur, in the image library's own threads.
- * @param sigma pixels, 0.3 to 1000
- * @returns     a new buffer
- */
-async function blurPixels(crop: Uint8Array, sigma: number): Promise<Uint8Array> {
-  return sharp(crop, { raw: { width: CROP_SIZE, height: CROP_SIZE, channels: CHANNELS } })
-    .blur(sigma)
-    .raw()
-    .toBuffer();
 }
