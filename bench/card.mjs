@@ -14,9 +14,12 @@ import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { openOnnxEngine } from "../dist/engine/onnx/models.js";
+import { describeAdapter } from "../dist/engine/webgpu/adapter.js";
 import { Gpu } from "../dist/engine/webgpu/device.js";
 import { openWebGpuEngine, stepPlan } from "../dist/engine/webgpu/engine.js";
 import { Program } from "../dist/engine/webgpu/program.js";
+import { SAFE_TILES } from "../dist/engine/webgpu/tiles.js";
+import { tilesFor, tryCandidates } from "../dist/engine/webgpu/trial.js";
 import { checkAgainst, referenceOf } from "../dist/engine/self-check.js";
 import { loadModel } from "../dist/model/model.js";
 import { decodeGreedy } from "../dist/predict/decode.js";
@@ -58,6 +61,8 @@ try {
   await part("open, and self-check", async () => {
     const { value: engine, seconds } = await timed(() => openWebGpuEngine(model));
     row("adapter", engine.version);
+    const { from, note } = await tilesFor(await describeAdapter());
+    row("tiles", `${tileName(engine.tiles)} (${from}${note === undefined ? "" : `: ${note}`})`);
     row("kernels of a run: encoder, step", `${engine.dispatches.encoder}, ${engine.dispatches.step} and the choice`);
     row("open, all shaders compiled", milliseconds(seconds));
     const { value: reference, seconds: onCpu } = await timed(() => referenceOf(model));
@@ -230,17 +235,31 @@ function largestDifference(expected, received) {
   return (worst / (high - low)).toExponential(1);
 }
 
+/** The trial as an engine makes it, without its limit of time; then whether its choice is right for the network. */
 async function tileTrial(model, pixels) {
-  for (const tile of options.quick ? [4] : [2, 4, 7, 8]) {
-    await withEngine(model, { tile }, async (engine) => {
+  const gpu = await Gpu.open();
+  const { seconds, value } = await timed(() =>
+    tryCandidates(gpu, options.quick ? { budgetMs: 0, batch: 1, side: 4, roundMs: 0 } : { budgetMs: 10_000 }),
+  ).finally(() => gpu.close());
+  for (const { tiles, milliseconds: each } of value.tried)
+    row(`trial, ${tileName(tiles)}: its layers`, `${each.toFixed(3)} ms`);
+  if (value.leftOut.length > 0) row("trial: left out", value.leftOut.map(tileName).join("; "));
+  row("trial: taken, after", `${tileName(value.tiles)}, ${milliseconds(seconds)}`);
+  const byTime = [...value.tried].sort((a, b) => a.milliseconds - b.milliseconds).map(({ tiles }) => tiles);
+  for (const tiles of options.quick ? [SAFE_TILES] : new Set([SAFE_TILES, ...byTime.slice(0, 2), byTime.at(-1)])) {
+    await withEngine(model, { tiles }, async (engine) => {
       const encoded = await medianOf(async () => (await engine.encode(pixels, BATCH)).dispose());
       const whole = await medianOf(() => decodeGreedy(engine, pixels, BATCH, STEPS));
       row(
-        `${tile} columns per thread: encoder, encoder and loop, per instance`,
+        `${tileName(tiles)}: encoder, encoder and loop, per instance`,
         `${milliseconds(encoded.seconds / BATCH)}, ${milliseconds(whole.seconds / BATCH)}`,
       );
     });
   }
+}
+
+function tileName({ columns, groups, threads }) {
+  return `${columns} x ${4 * groups} values per thread, ${threads} threads`;
 }
 
 async function vggTimes() {

@@ -28,6 +28,7 @@ const MEASURES = [
   "readers",
   "queue",
   "devices",
+  "host",
   "drawing",
   "options",
   "review",

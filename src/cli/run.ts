@@ -78,8 +78,8 @@ async function print(terminal: Terminal, text: string): Promise<ExitCode> {
   return EXIT.ok;
 }
 
-/** Read outside the options; see engine/devices.ts and engine/tfjs/load.ts. */
-const OTHER_VARIABLES = ["POLYRNN_ENGINE", "POLYRNN_TFJS_NODE"];
+/** Read outside the options; see engine/devices.ts, engine/webgpu/trial.ts and engine/tfjs/load.ts. */
+const OTHER_VARIABLES = ["POLYRNN_ENGINE", "POLYRNN_TILES", "POLYRNN_TFJS_NODE"];
 
 /** POLYRNN_BATCHSIZE would be ignored in silence; an option of another command is fine. */
 function warnOfUnknownVariables(terminal: Terminal): void {

@@ -14,6 +14,7 @@ import { PolyrnnError, reasonOf, unavailable, usageError } from "../errors.js";
 import type { WeightedNetwork } from "../model/model.js";
 import type { DeviceName, Engine, EngineName } from "./engine.js";
 import type { AdapterReport } from "./webgpu/adapter.js";
+import type { ChosenTiles } from "./webgpu/trial.js";
 
 export type DeviceChoice = "auto" | DeviceName;
 
@@ -118,7 +119,7 @@ export function openFirst<W extends object>(
 }
 
 /** What `polyrnn doctor` shows for one candidate. */
-export type ProbeReport = Candidate & { readonly adapter?: AdapterReport } & (
+export type ProbeReport = Candidate & { readonly adapter?: AdapterReport; readonly tiles?: ChosenTiles } & (
     { readonly works: true } | ({ readonly works: false } & Obstacle)
   );
 
@@ -129,7 +130,9 @@ export async function probeDevices(): Promise<readonly ProbeReport[]> {
     const obstacle = await probe(candidate, "auto");
     const isThere = candidate.engine === "wgsl" && missingHardware(candidate.device) === undefined;
     const adapter = isThere ? await knownAdapter() : undefined;
-    const known = { ...candidate, ...(adapter !== undefined && { adapter }) };
+    // Where there was no trial yet, it is made here: a run would choose the same.
+    const tiles = adapter !== undefined && obstacle === undefined ? await tilesOf(adapter) : undefined;
+    const known = { ...candidate, ...(adapter && { adapter }), ...(tiles && { tiles }) };
     reports.push(obstacle === undefined ? { ...known, works: true } : { ...known, works: false, ...obstacle });
   }
   return reports;
@@ -199,6 +202,11 @@ async function knownAdapter(): Promise<AdapterReport | undefined> {
     if (error instanceof PolyrnnError) return undefined; // the probe of the kernels says why
     throw error;
   });
+}
+
+async function tilesOf(adapter: AdapterReport): Promise<ChosenTiles> {
+  const { tilesFor } = await import("./webgpu/trial.js");
+  return tilesFor(adapter);
 }
 
 async function probeTfjs(device: DeviceName, threads?: number): Promise<Obstacle | undefined> {

@@ -114,28 +114,41 @@ function boxCoverageOf(points: readonly { x: number; y: number }[], { x0, x1, y0
 }
 
 /** Sums of a map within a box: a map is asked for them at every candidate, and again when vertices are placed. */
-const known = new WeakMap<Float32Array, { readonly y0: number; readonly y1: number; readonly sums: Float64Array }>();
+const known = new WeakMap<Float32Array, { readonly box: FineBox; readonly sums: Float64Array }>();
 
 /**
  * Probabilities summed from the top, so that a run of the filled polygon costs two look-ups however long it is.
  * @returns value col * (112 + 1) + y: the sum over the fine pixels above y, in a fine column of that column of the map.
- *   Each counts as far as it lies between the box's upper and lower border
+ *   Each counts as far as it lies between the box's upper and lower border. Columns beside the box count nothing and
+ *   stay zero: an exponential per cell is most of what judging costs
  */
-function sumsDownColumns(map: Float32Array, { y0, y1 }: FineBox): Float64Array {
+function sumsDownColumns(map: Float32Array, box: FineBox): Float64Array {
+  const { x0, x1, y0, y1 } = box;
   const before = known.get(map);
-  if (before?.y0 === y0 && before.y1 === y1) return before.sums;
+  if (before !== undefined && isSameBox(before.box, box)) return before.sums;
   const side = sideOfMap(map);
   const perCell = SIDE / side;
   const sums = new Float64Array(side * (SIDE + 1));
   const shares = Float64Array.from({ length: SIDE }, (_, y) => shareOf(y, y0, y1));
-  for (let cell = 0; cell < map.length; cell++) {
-    const probability = sigmoid(map[cell]!);
-    const top = Math.floor(cell / side) * perCell;
-    const column = (cell % side) * (SIDE + 1);
-    for (let y = top; y < top + perCell; y++) sums[column + y + 1] = sums[column + y]! + shares[y]! * probability;
+  const lastRow = Math.ceil(y1 / perCell);
+  for (let col = Math.floor(x0 / perCell); col < Math.ceil(x1 / perCell); col++) {
+    const column = col * (SIDE + 1);
+    let sum = 0;
+    for (let row = Math.floor(y0 / perCell); row < lastRow; row++) {
+      const probability = sigmoid(map[row * side + col]!);
+      for (let y = row * perCell; y < (row + 1) * perCell; y++) {
+        sum += shares[y]! * probability;
+        sums[column + y + 1] = sum;
+      }
+    }
+    sums.fill(sum, column + lastRow * perCell + 1, column + SIDE + 1);
   }
-  known.set(map, { y0, y1, sums });
+  known.set(map, { box, sums });
   return sums;
+}
+
+function isSameBox(a: FineBox, b: FineBox): boolean {
+  return a.x0 === b.x0 && a.x1 === b.x1 && a.y0 === b.y0 && a.y1 === b.y1;
 }
 
 function fineBox({ window, bounds }: CropFrame): FineBox {

@@ -43,7 +43,7 @@ test("doctor names packages, models and every device, each with what works or wh
   expect(text.match(/--device auto takes this one/g)).toHaveLength(1);
 });
 
-test("where WebGPU works, doctor says with which kernels, on which adapter, and within which limits", () => {
+test("where WebGPU works, doctor says with which kernels, on which adapter, within which limits, with which tiles", () => {
   const adapter = {
     name: "nvidia h100",
     driver: "NVIDIA: 580.1",
@@ -63,15 +63,22 @@ test("where WebGPU works, doctor says with which kernels, on which adapter, and 
   const lines = reportLines({
     ...machine,
     devices: [
-      { engine: "wgsl", device: "webgpu", works: true, adapter },
+      {
+        engine: "wgsl",
+        device: "webgpu",
+        works: true,
+        adapter,
+        tiles: { tiles: { columns: 7, groups: 2, threads: 64 }, from: "cache" },
+      },
       { engine: "onnxruntime", device: "webgpu", works: true },
       { engine: "onnxruntime", device: "cpu", works: true },
     ],
   });
-  expect(lines.slice(-5).map((line) => line.trim().replace(/ {2,}/, " "))).toEqual([
+  expect(lines.slice(-6).map((line) => line.trim().replace(/ {2,}/, " "))).toEqual([
     "webgpu by wgsl works; --device auto takes this one",
     "adapter nvidia h100, driver NVIDIA: 580.1",
     "limits: 2048 MiB per binding, 2048 MiB per buffer, 16 buffers per kernel, 49152 bytes per workgroup; 3072 MiB are used at most",
+    "tiles: 7 x 8 values per thread, 64 threads per workgroup; chosen by an earlier trial",
     "webgpu by onnxruntime works; for models that wgsl does not run there",
     "cpu by onnxruntime works",
   ]);

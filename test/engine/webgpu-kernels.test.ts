@@ -16,6 +16,8 @@ import { planKernels } from "../../src/engine/webgpu/plan.js";
 import { Program } from "../../src/engine/webgpu/program.js";
 import { RecordOps } from "../../src/engine/webgpu/record.js";
 import { decodeGreedy } from "../../src/predict/decode.js";
+import { SAFE_TILES, TILE_CANDIDATES } from "../../src/engine/webgpu/tiles.js";
+import { tryCandidates } from "../../src/engine/webgpu/trial.js";
 import { createRandom } from "../../src/random.js";
 import { SLOW_MS, useSwiftShader, whyNoWebGpu } from "../swiftshader.js";
 import { expectSameTensor } from "./parity-cases.js";
@@ -142,6 +144,51 @@ describe.skipIf(whyNoWebGpu !== undefined)("own kernels compute what the CPU com
     }
     program.dispose();
     await session.release();
+  });
+
+  test("every candidate of tiles gives the CPU's numbers: a stride, a depthwise layer, a cell of its gates", async () => {
+    const shape = [5, 9, 9] as const;
+    const weights: WeightedNetwork["weights"] = new Map([
+      ["w.weight", noise(13, 5, 3, 3)],
+      ["w.bias", noise(13)],
+      ["deep.weight", noise(13, 1, 3, 3)],
+      ["gates.weight", noise(20, 13, 1, 1)],
+      ["gates.bias", noise(20)],
+    ]);
+    const build = <T>(ops: TensorOps<T>, x: T): T => {
+      const wide = ops.relu(ops.conv2d(x, "w", { stride: 2 }));
+      const deep = ops.conv2d(wide, "deep", { depthwise: true });
+      const [a, b, c, d] = ops.splitChannels(ops.conv2d(deep, "gates"), 4);
+      return ops.add(ops.multiply(ops.sigmoid(a!), ops.tanh(b!)), ops.multiply(ops.sigmoid(c!), d!));
+    };
+    const record = new RecordOps(weights);
+    const plan = planKernels({ y: build(record, record.input("x", "float", shape)) });
+    const graph = new OnnxGraphOps("one", weights);
+    graph.output(build(graph, graph.input("x", "float", shape)), "y");
+    const session = await InferenceSession.create(encodeOnnxModel(graph.build()));
+    const { values } = noise(3, ...shape);
+    const expected = (await session.run({ x: new Tensor("float32", values, [3, ...shape]) }))["y"]!.data;
+    const programs = await Promise.all(TILE_CANDIDATES.map((tiles) => Program.compile(gpu, plan, weights, tiles)));
+    for (const [at, program] of programs.entries()) {
+      const out = program.run(3, { x: gpu.upload(Float32Array.from(values)) }).get("y")!;
+      expectSameTensor(
+        JSON.stringify(TILE_CANDIDATES[at]),
+        await gpu.read(out, 4 * expected.length),
+        expected as Float32Array,
+      );
+      program.dispose();
+    }
+    await session.release();
+  });
+
+  test("a trial without time measures the safe tiles alone; with time, none of the candidates gives other numbers", async () => {
+    const none = await tryCandidates(gpu, { budgetMs: 0, batch: 1, side: 4, roundMs: 0 });
+    expect(none.tried.map(({ tiles }) => tiles)).toEqual([SAFE_TILES]);
+    expect(none).toMatchObject({ tiles: SAFE_TILES, leftOut: TILE_CANDIDATES.slice(1) });
+    if (!IS_FULL) return;
+    const all = await tryCandidates(gpu, { budgetMs: 1e6, batch: 1, side: 4, roundMs: 0 });
+    expect(all.tried.map(({ tiles }) => tiles)).toEqual(TILE_CANDIDATES);
+    expect(TILE_CANDIDATES).toContain(all.tiles);
   });
 
   const small = { name: "tiny", widths: [5, 3], features: 6, rank: 6, peepholes: false } as const;

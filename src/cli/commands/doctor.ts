@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { count } from "../../count.js";
 import type { ProbeReport } from "../../engine/devices.js";
 import type { AdapterReport } from "../../engine/webgpu/adapter.js";
+import type { ChosenTiles } from "../../engine/webgpu/trial.js";
 import { EXIT } from "../../errors.js";
 import { packageVersion } from "../../version.js";
 import { defineCommand } from "../command.js";
@@ -113,7 +114,10 @@ export function reportLines({
     "Devices, in the order of --device auto",
     ...devices.flatMap((device) => {
       const name = left(`${device.device} by ${device.engine}`);
-      const adapter = device.adapter === undefined ? [] : adapterLines(device.adapter).map(indented);
+      const adapter = [
+        ...(device.adapter === undefined ? [] : adapterLines(device.adapter)),
+        ...(device.tiles === undefined ? [] : [tilesLine(device.tiles)]),
+      ].map(indented);
       if (!device.works)
         return [`${name} no: ${printable(device.reason)}`, indented(printable(device.fix)), ...adapter];
       const first = devices.find((other) => other.works && other.device === device.device)!;
@@ -130,6 +134,16 @@ export function reportLines({
 
 function indented(line: string): string {
   return `${" ".repeat(29)}${line}`;
+}
+
+function tilesLine({ tiles, from, note }: ChosenTiles): string {
+  const source = {
+    default: "the safe default",
+    trial: "chosen by a trial just now",
+    cache: "chosen by an earlier trial",
+  }[from];
+  const { columns, groups, threads } = tiles;
+  return `tiles: ${columns} x ${4 * groups} values per thread, ${threads} threads per workgroup; ${source}${note === undefined ? "" : `: ${printable(note)}`}`;
 }
 
 function adapterLines({ name, driver, isSoftware, limits, memoryBound }: AdapterReport): string[] {

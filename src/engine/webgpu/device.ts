@@ -47,6 +47,11 @@ export class Gpu {
     return new Gpu(device, reportOf(adapter), memoryBound);
   }
 
+  /** Over a device of the caller's: one that only records, for measuring what the host does (bench/host.mjs). */
+  static over(device: GPUDevice, adapter: AdapterReport): Gpu {
+    return new Gpu(device, adapter, MEMORY_BOUND);
+  }
+
   /** Bytes on the device: those of now, the most there were, and the bound. */
   get memory(): { readonly used: number; readonly peak: number; readonly bound: number } {
     return { used: this.used, peak: this.peak, bound: this.memoryBound };

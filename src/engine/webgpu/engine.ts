@@ -15,6 +15,8 @@ import { Program, submit } from "./program.js";
 import { RecordOps } from "./record.js";
 import type { RowBytes, SlotOptions, StepKernels } from "./slots.js";
 import { Slots } from "./slots.js";
+import type { Tiles } from "./tiles.js";
+import { tilesFor } from "./trial.js";
 
 const STATE = ["h1", "c1", "h2", "c2"] as const;
 type PlaneName = (typeof STATE)[number] | "hoisted";
@@ -35,8 +37,8 @@ export interface KernelOptions extends Partial<SlotOptions> {
   readonly memoryBound?: number;
   /** A device of the caller's, which stays open when the engine is disposed. One of its own when absent. */
   readonly gpu?: Gpu;
-  /** Columns that a thread of a convolution computes. */
-  readonly tile?: number;
+  /** Of convolutions; those that a trial on the adapter chose when absent. */
+  readonly tiles?: Tiles;
 }
 
 /** Layers of all crops that one run of the encoder computes. More crops fill a device better, to a point. */
@@ -103,6 +105,7 @@ export interface KernelEngine extends Engine {
   readonly memory: Gpu["memory"];
   /** Kernels of one run. */
   readonly dispatches: { readonly encoder: number; readonly step: number };
+  readonly tiles: Tiles;
 }
 
 /** @throws E_UNAVAILABLE without the package, an adapter or what the kernels need of it */
@@ -110,9 +113,10 @@ export async function openKernels(model: KernelModel, options: KernelOptions = {
   const gpu = options.gpu ?? (await Gpu.open(options));
   const isOwn = options.gpu === undefined;
   try {
+    const { tiles } = options.tiles === undefined ? await tilesFor(gpu.adapter) : { tiles: options.tiles };
     const [encoder, step, choose] = await Promise.all([
-      Program.compile(gpu, model.encoder, model.weights, options.tile),
-      Program.compile(gpu, model.step, model.weights, options.tile),
+      Program.compile(gpu, model.encoder, model.weights, tiles),
+      Program.compile(gpu, model.step, model.weights, tiles),
       compileChoice(gpu),
     ]);
     const kernels = { step, choose };
@@ -134,6 +138,7 @@ export async function openKernels(model: KernelModel, options: KernelOptions = {
         return gpu.memory;
       },
       dispatches: { encoder: encoder.dispatches, step: step.dispatches },
+      tiles,
       encode: (pixels, count) => encode(shared, pixels, count),
       dispose() {
         if (isOwn) gpu.close();
@@ -182,7 +187,8 @@ async function encode(shared: Shared, pixels: Uint8Array, count: number): Promis
     rowBytes: 4 * values,
     buffer: gpu.buffer(4 * values * count),
   }));
-  const crops = gpu.upload(Uint8Array.from(pixels));
+  // Taken over by Dawn before the call returns. A copy of our own would be .2 ms per crop.
+  const crops = gpu.upload(isUnshared(pixels) ? pixels : Uint8Array.from(pixels));
   try {
     const whole = [
       { name: "pixels", rowBytes: cropBytes, buffer: crops },
@@ -214,6 +220,10 @@ async function encode(shared: Shared, pixels: Uint8Array, count: number): Promis
   } finally {
     gpu.free([crops, ...outputs.map(({ buffer }) => buffer)]);
   }
+}
+
+function isUnshared(pixels: Uint8Array): pixels is Uint8Array<ArrayBuffer> {
+  return pixels.buffer instanceof ArrayBuffer;
 }
 
 /** The image's part of a batch. Rows taken out of it share it: it is freed when the last of them is. */

@@ -5,6 +5,7 @@ import type { Gpu } from "./device.js";
 import type { Plan } from "./plan.js";
 import type { PlanNode } from "./record.js";
 import { elements } from "./record.js";
+import type { Tiles } from "./tiles.js";
 import type { Shader } from "./wgsl.js";
 import { shaderOf } from "./wgsl.js";
 
@@ -36,10 +37,10 @@ export class Program {
     ({ places: this.places, bytes: this.placeBytes } = placesOf(plan));
   }
 
-  /** @param tile columns that a thread of a convolution computes */
-  static async compile(gpu: Gpu, plan: Plan, weights: WeightedNetwork["weights"], tile?: number): Promise<Program> {
+  /** @param tiles the safe ones when absent */
+  static async compile(gpu: Gpu, plan: Plan, weights: WeightedNetwork["weights"], tiles?: Tiles): Promise<Program> {
     const limit = gpu.device.limits.maxStorageBuffersPerShaderStage;
-    const shaders = plan.kernels.map((kernel) => shaderOf(kernel, weights, tile));
+    const shaders = plan.kernels.map((kernel) => shaderOf(kernel, weights, tiles));
     for (const { buffers } of shaders) {
       if (buffers.length + 2 > limit) {
         throw new Error(`a kernel binds ${count(buffers.length + 2, "buffer")} but the adapter allows ${limit}`);

@@ -1,7 +1,7 @@
 /**
  * A kernel of the plan as WGSL. Tensors are [B, C, H, W] float32. Every node of a kernel is a function of (batch,
- * channel, row, column); a stored one reads its buffer. A thread of a convolution computes a few columns of four
- * channels, or of the parts that one channel of a cell is made of.
+ * channel, row, column); a stored one reads its buffer. A thread of a convolution computes a few columns (tiles.ts) of
+ * groups of channels: four, or the parts that one channel of a cell is made of.
  */
 import type { WeightedNetwork } from "../../model/model.js";
 import { EOS, GRID_SIZE } from "../../geometry/grid.js";
@@ -9,6 +9,8 @@ import type { Kernel } from "./plan.js";
 import { ENDED } from "./plan.js";
 import type { PlanNode } from "./record.js";
 import { elements } from "./record.js";
+import type { Tiles } from "./tiles.js";
+import { SAFE_TILES } from "./tiles.js";
 import { LANES, elementOf, float, indexOf, packKernels, range } from "./wgsl-text.js";
 
 export interface Shader {
@@ -23,16 +25,14 @@ export interface Shader {
   readonly groups: (batch: number) => readonly [number, number, number];
 }
 
-/** Columns a thread of a convolution computes, unless a trial on the device says otherwise (bench/card.mjs). */
-export const TILE = 4;
 const THREADS = 64;
 /** Rows of the batch that share one reading of a dense layer's weights. */
 const DENSE_ROWS = 8;
 
 type Weights = WeightedNetwork["weights"];
 
-export function shaderOf(kernel: Kernel, weights: Weights, tile = TILE): Shader {
-  const text = new ShaderText(kernel, weights, tile);
+export function shaderOf(kernel: Kernel, weights: Weights, tiles = SAFE_TILES): Shader {
+  const text = new ShaderText(kernel, weights, tiles);
   const { heavy } = kernel;
   if (heavy?.operation.kind === "conv") return text.convolution(heavy);
   if (heavy?.operation.kind === "dense") return text.dense(heavy);
@@ -52,7 +52,7 @@ class ShaderText {
   constructor(
     private readonly kernel: Kernel,
     private readonly weights: Weights,
-    private readonly tile: number,
+    private readonly tiles: Tiles,
   ) {
     this.buffers = [...kernel.reads, ...kernel.roots];
   }
@@ -64,18 +64,21 @@ class ShaderText {
     const [channels, height, width] = shape;
     const [inputs, inHeight, inWidth] = from[0]!.shape;
     const { parts } = this.kernel;
-    const { tile: columns } = this;
-    const perThread = parts > 1 ? 1 : LANES;
-    const groupCount = Math.ceil(channels / parts / perThread);
-    const tiles = Math.ceil(width / columns);
-    const total = groupCount * height * tiles;
+    const { columns, threads } = this.tiles;
+    const perGroup = parts > 1 ? 1 : LANES;
+    const groupCount = Math.ceil(channels / parts / perGroup);
+    // What a depthwise group reads serves no other.
+    const groups = range(depthwise ? 1 : Math.min(this.tiles.groups, groupCount));
+    const across = Math.ceil(width / columns);
+    const total = Math.ceil(groupCount / groups.length) * height * across;
     const span = (columns - 1) * stride + (size - 1) * dilation + 1;
-    const channelOf = (lane: number): string =>
-      parts > 1 ? `(o0 + ${(lane * channels) / parts}u)` : `min(o0 + ${lane}u, ${channels - 1}u)`;
+    const channelOf = (lane: number, group = 0): string =>
+      parts > 1 ? `(o${group} + ${(lane * channels) / parts}u)` : `min(o${group} + ${lane}u, ${channels - 1}u)`;
     const lanes = (value: (lane: number) => string): string =>
-      `vec4f(${[0, 1, 2, 3].map((lane) => (lane < Math.max(parts, perThread) ? value(lane) : "0.0")).join(", ")})`;
+      `vec4f(${[0, 1, 2, 3].map((lane) => (lane < Math.max(parts, perGroup) ? value(lane) : "0.0")).join(", ")})`;
     const bias = this.weights.has(`${operation.weights}.bias`) ? this.weight(`${operation.weights}.bias`) : undefined;
-    const start = bias === undefined ? "vec4f()" : lanes((lane) => `K[${bias}u + ${channelOf(lane)}]`);
+    const startOf = (group: number): string =>
+      bias === undefined ? "vec4f()" : lanes((lane) => `K[${bias}u + ${channelOf(lane, group)}]`);
     // Channels that lie side by side are read one source after the other, so that no reading has to ask whose they are:
     // SwiftShader needs minutes to compile inlined copies of a reading with branches, and a step is mostly readings.
     const sources = depthwise ? [{ node: from[0]!, start: 0 }] : this.sourcesOf(from[0]!);
@@ -93,22 +96,30 @@ class ShaderText {
             .join(" ")
         : `near[i] = load${at}(b, ci, y, x + i32(i));`,
     );
-    const products = range(size).flatMap((kx) => [
-      `let w${kx} = V[at + ${kx}u];`,
-      ...range(columns).map((t) => `a[${t}] += w${kx} * near[${t * stride + kx * dilation}];`),
-    ]);
-    const main = `@compute @workgroup_size(${THREADS}) fn main(@builtin(global_invocation_id) id: vec3u) {
+    const inputsOfGroup = depthwise ? 1 : inputs;
+    const products = range(size).flatMap((kx) =>
+      groups.flatMap((g) => [
+        `let w${g}_${kx} = V[at + ${g * inputsOfGroup * size * size + kx}u];`,
+        ...range(columns).map((t) => `a${g}[${t}] += w${g}_${kx} * near[${t * stride + kx * dilation}];`),
+      ]),
+    );
+    const main = `@compute @workgroup_size(${threads}) fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= ${total}u) { return; }
   let b = id.z;
   ${this.passOver()}
-  let tile = id.x % ${tiles}u;
-  let row = (id.x / ${tiles}u) % ${height}u;
-  let group = id.x / ${tiles * height}u;
-  let o0 = group * ${perThread}u;
-  let start = ${start};
-  var a = array<vec4f, ${columns}>(${range(columns)
-    .map(() => "start")
-    .join(", ")});
+  let tile = id.x % ${across}u;
+  let row = (id.x / ${across}u) % ${height}u;
+  let own = id.x / ${across * height}u * ${groups.length}u;
+  let group = min(own, ${groupCount - groups.length}u);
+  ${groups
+    .map(
+      (g) => `let o${g} = (group + ${g}u) * ${perGroup}u;
+  let start${g} = ${startOf(g)};
+  var a${g} = array<vec4f, ${columns}>(${range(columns)
+    .map(() => `start${g}`)
+    .join(", ")});`,
+    )
+    .join("\n  ")}
   var near: array<${depthwise ? "vec4f" : "f32"}, ${span}>;
   let x = i32(tile) * ${columns * stride} - ${before};
   ${sources
@@ -116,14 +127,16 @@ class ShaderText {
       ({ node: source, start: first }, at) => `for (var ci = 0u; ci < ${depthwise ? 1 : source.shape[0]}u; ci++) {
     for (var ky = 0u; ky < ${size}u; ky++) {
       let y = i32(row) * ${stride} - ${before} + i32(ky) * ${dilation};
-      let at = ((group * ${depthwise ? 1 : inputs}u + ${first}u + ci) * ${size}u + ky) * ${size}u;
+      let at = ((group * ${inputsOfGroup}u + ${first}u + ci) * ${size}u + ky) * ${size}u;
       for (var i = 0u; i < ${span}u; i++) { ${readings[at]!} }
       ${products.join("\n      ")}
     }
   }`,
     )
     .join("\n  ")}
-  for (var t = 0u; t < ${columns}u; t++) { finish(b, o0, row, tile * ${columns}u + t, a[t]); }
+  for (var t = 0u; t < ${columns}u; t++) {
+    ${groups.map((g) => `if (group + ${g}u >= own) { finish(b, o${g}, row, tile * ${columns}u + t, a${g}[t]); }`).join(" ")}
+  }
 }
 fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
   if (x >= ${width}u) { return; }
@@ -141,7 +154,7 @@ fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
       taps: size * size,
       parts,
     });
-    return this.shader(`${loads.join("\n")}\n${main}`, vectors, (batch) => [Math.ceil(total / THREADS), 1, batch]);
+    return this.shader(`${loads.join("\n")}\n${main}`, vectors, (batch) => [Math.ceil(total / threads), 1, batch]);
   }
 
   /** What a concatenation that is not in memory is made of, and the first channel of each. */
