@@ -1,5 +1,5 @@
 /** COCO instances files: order, pass-through, truth, and what bad annotations and images become. */
-import { appendFile } from "node:fs/promises";
+import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
@@ -187,6 +187,33 @@ describe("a sound file", () => {
     );
     await dataset.close();
   });
+
+  test.each(["all", "boxes"] as const)(
+    "of a file rewritten during a walk over %s nothing new is handed on",
+    async (parts) => {
+      const records = Array.from({ length: 300 }, (_, id) => ({ id, file_name: "a.jpg" }));
+      const written = (width: number): string =>
+        JSON.stringify({
+          images: records,
+          categories,
+          annotations: records.map(({ id }) => ({ id, image_id: id, category_id: 3, bbox: [1, 1, width, 9] })),
+        });
+      const folder = await folderWith({ "images/a.jpg": "", "boxes.json": written(40) });
+      const boxes = join(folder, "boxes.json");
+      const dataset = await openDataset({ images: join(folder, "images"), boxes });
+      const widths: unknown[] = [];
+      const walk = async (): Promise<void> => {
+        for await (const { entries } of dataset.groups(parts === "boxes" ? parts : undefined)) {
+          for (const entry of entries) widths.push(entry.kind === "instance" && entry.instance.box.width);
+          if (widths.length === 10) await writeFile(boxes, written(50));
+        }
+      };
+      expect((await errorOf(walk())).message).toContain("expected the file to stay as it was when it was opened");
+      expect(new Set(widths)).toEqual(new Set([40]));
+      expect(widths.length).toBeGreaterThanOrEqual(10);
+      await dataset.close();
+    },
+  );
 });
 
 describe("ground truth", () => {
