@@ -81,7 +81,8 @@ export interface Dataset {
   /**
    * Images in input order, those without annotations included. Annotations whose image id points nowhere form groups of
    * their own at the end, their location failed with `image-unknown`. Can be walked more than once.
-   * @param parts "boxes" where `raw` of the instances is not wanted: it may be empty then, and the walk is faster
+   * @param parts "boxes" where `raw` of the instances is not wanted: it may be empty then, and the walk is faster; a
+   *   file that was written to meanwhile may only be noticed at its end
    */
   groups(parts?: WalkedParts): AsyncIterable<ImageGroup>;
   /** The same text for all file names that mean one image; see `ImageFinder`. */

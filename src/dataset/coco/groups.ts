@@ -10,10 +10,8 @@ import type { AnnotationIndex, GroupedAnnotations, IdNumbers } from "./columns.j
 import type { ImageSource, PlacedImage } from "./images.js";
 import { readPlainAnnotation } from "./plain-annotation.js";
 
-/** Image records read together: they are small and usually side by side. */
-const IMAGES_AT_ONCE = 64;
-/** Bytes of annotations that are read before the file is asked whether it is as it was, and before they are handed on. */
-const BYTES_AT_ONCE = 2 ** 18;
+/** Image records read together: they are small and usually side by side, and each call of the system waits for a thread. */
+const IMAGES_AT_ONCE = 256;
 
 export interface CocoParts {
   /** Holds the annotations. */
@@ -49,36 +47,30 @@ export function groupAnnotations({ file, index, imageIds, images, positionOf, so
       const scale = source.sizeOf === undefined ? undefined : ((await source.sizeOf(image, location)) ?? "unknown");
       return readEntries(parts, group, { image, scale });
     };
+    /** After reading, so that nothing is handed on but from the file as it was; a walk over boxes counts once it ends. */
+    const checked = async (placed: PlacedImage, group: number): Promise<ImageGroup> => {
+      const { image, location } = placed;
+      const read = { image, location, entries: await entries(group, placed) };
+      if (wanted !== "boxes" && read.entries.length > 0) await file.checkUnchanged();
+      return read;
+    };
     for (let from = 0; from < images.count; from += IMAGES_AT_ONCE) {
       const some = await images.load(from, Math.min(images.count, from + IMAGES_AT_ONCE));
-      let read: ImageGroup[] = [];
-      let bytes = 0;
-      for (const [i, placed] of some.entries()) {
-        read.push({ ...placed, entries: await entries(from + i, placed) });
-        for (const ordinal of annotations.group(from + i)) bytes += annotations.lengths[ordinal]!;
-        if (bytes < BYTES_AT_ONCE && i + 1 < some.length) continue;
-        await file.checkUnchanged();
-        yield* read;
-        read = [];
-        bytes = 0;
-      }
+      for (const [i, placed] of some.entries()) yield await checked(placed, from + i);
     }
     for (const [i, id] of unknownIds.entries()) {
       const failure = pointsNowhere(file, id, positionOf);
       const placed: PlacedImage = { image: unknownImage(id), location: { kind: "failed", failure } };
-      const group = { ...placed, entries: await entries(images.count + i, placed) };
-      await file.checkUnchanged();
-      yield group;
+      yield await checked(placed, images.count + i);
     }
-    if (annotations.group(withoutId).length === 0) return;
-    const message =
-      `${file.path}: expected an image_id (text, or an integer up to 2^53) in every annotation, ` +
-      "received annotations without. Correct or remove them.";
-    const failure: Failure = { reason: "image-unknown", message };
-    const placed: PlacedImage = { image: NO_IMAGE, location: { kind: "failed", failure } };
-    const last = { ...placed, entries: await entries(withoutId, placed) };
-    await file.checkUnchanged();
-    yield last;
+    if (annotations.group(withoutId).length > 0) {
+      const message =
+        `${file.path}: expected an image_id (text, or an integer up to 2^53) in every annotation, ` +
+        "received annotations without. Correct or remove them.";
+      const failure: Failure = { reason: "image-unknown", message };
+      yield await checked({ image: NO_IMAGE, location: { kind: "failed", failure } }, withoutId);
+    }
+    if (wanted === "boxes") await file.checkUnchanged();
   }
   return { annotationCount: annotations.count, walk };
 }
