@@ -336,7 +336,7 @@ describe("--overlays", () => {
 
   test("auto shows 50 of more than 50 images with boxes, spread evenly; none of an image without boxes", async () => {
     const { images, boxes, names } = await many(108); // 72 with boxes.
-    const { summary, out } = await runAnnotate({ images, boxes, overlays: "auto", maxSteps: 3 });
+    const { summary, out } = await runAnnotate({ images, boxes, overlays: "auto", maxSteps: 3, candidates: 1 });
     const shown = (await readdir(join(out, "overlays"))).map((name) => basename(name)).sort();
     expect(summary.images).toBe(108);
     expect(shown).toHaveLength(50);
