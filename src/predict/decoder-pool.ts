@@ -6,7 +6,6 @@
  */
 import { Worker } from "node:worker_threads";
 import type { DeviceName } from "../engine/engine.js";
-import type { OnnxModels } from "../engine/onnx/engine.js";
 import { mapModels } from "../engine/onnx/engine.js";
 import { onnxModelsFor } from "../engine/onnx/models.js";
 import { referenceOf } from "../engine/self-check.js";
@@ -14,7 +13,7 @@ import { kernelModelOf } from "../engine/webgpu/engine.js";
 import { PolyrnnError, reasonOf } from "../errors.js";
 import type { WeightedNetwork } from "../model/model.js";
 import type { Answer, Answers, Request, ThreadData, ThreadError } from "./decoder-thread.js";
-import type { BatchDecoder, OutlinedBatch } from "./outline.js";
+import type { BatchDecoder } from "./outline.js";
 
 /**
  * Threads on a CPU at most: each holds the weights and the working memory of a batch. Further cores work inside the
@@ -33,17 +32,13 @@ export async function openDecodeThreads(
 ): Promise<BatchDecoder> {
   const count = device === "cpu" ? Math.min(cores, MOST_THREADS) : 1;
   const { widths } = model.network;
-  const models = sharedModels(model, device);
+  const models = mapModels(onnxModelsFor(model, { device }), (make) => shared(make()));
   const pool = new ThreadPool(count, async (thread) => {
     const { version } = await thread.ask({ kind: "open", device, widths, models, threads: Math.floor(cores / count) });
     return version;
   });
-  return pool.decoder(async () => ({
-    name: "onnxruntime",
-    device,
-    version: await pool.first,
-    batchesAtOnce: 2 * count, // one is decoded, one lies ready
-  }));
+  // One batch is decoded in each, one lies ready.
+  return pool.decoder({ name: "onnxruntime", device, batchesAtOnce: 2 * count });
 }
 
 /** Batches whose rows may be in the slots of a device together, and one that is encoded meanwhile. */
@@ -62,17 +57,7 @@ export function openKernelThread(model: WeightedNetwork): Promise<BatchDecoder> 
     await thread.ask({ kind: "check", reference: await reference });
     return version;
   });
-  return pool.decoder(async () => ({
-    name: "wgsl",
-    device: "webgpu",
-    version: await pool.first,
-    batchesAtOnce: BATCHES_IN_SLOTS,
-  }));
-}
-
-/** In memory that all threads share. A function of its own, so that nothing that lives on keeps a copy. */
-function sharedModels(model: WeightedNetwork, device: DeviceName): OnnxModels<Uint8Array> {
-  return mapModels(onnxModelsFor(model, { device }), (make) => shared(make()));
+  return pool.decoder({ name: "wgsl", device: "webgpu", batchesAtOnce: BATCHES_IN_SLOTS });
 }
 
 interface OpeningThread {
@@ -88,8 +73,6 @@ interface OpeningThread {
  * starting one takes as long as a small run. A further one that cannot start leaves its batch and the rest to the others.
  */
 class ThreadPool {
-  /** Version of the first thread's engine. */
-  readonly first: Promise<string>;
   private readonly threads: OpeningThread[] = [];
   private isDisposed = false;
   /** undefined once all threads are started. */
@@ -101,24 +84,27 @@ class ThreadPool {
     open: (thread: DecodeThread) => Promise<string>,
   ) {
     this.open = open;
-    this.first = this.start(open).opened;
+    this.start(open);
   }
 
-  /** @param known awaited: an error ends the threads */
-  async decoder(known: () => Promise<Omit<BatchDecoder, "decode" | "dispose">>): Promise<BatchDecoder> {
+  /**
+   * @param known of the decoder
+   * @throws Error when the first thread cannot start, after it has ended
+   */
+  async decoder(known: Pick<BatchDecoder, "name" | "device" | "batchesAtOnce">): Promise<BatchDecoder> {
     const dispose = async (): Promise<void> => {
       this.isDisposed = true;
       await Promise.all(this.threads.map(({ thread }) => thread.close()));
     };
     try {
-      return { ...(await known()), dispose, decode: (...batch) => this.decode(...batch) };
+      return { ...known, version: await this.threads[0]!.opened, decode: this.decode, dispose };
     } catch (error) {
       await dispose();
       throw error;
     }
   }
 
-  private async decode(...[pixels, frames, options]: Parameters<BatchDecoder["decode"]>): Promise<OutlinedBatch> {
+  private readonly decode: BatchDecoder["decode"] = async (pixels, frames, options) => {
     const taken = this.leastBusy();
     taken.batches++;
     try {
@@ -133,7 +119,7 @@ class ThreadPool {
     } finally {
       taken.batches--;
     }
-  }
+  };
 
   /** False: it could not start, and is no longer among the threads. */
   private async isOpen(opening: OpeningThread): Promise<boolean> {
@@ -167,6 +153,7 @@ class ThreadPool {
   }
 }
 
+/** In memory that all threads share. */
 function shared(bytes: Uint8Array): Uint8Array {
   const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
   copy.set(bytes);
