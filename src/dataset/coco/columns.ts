@@ -178,7 +178,7 @@ export class ImageTableBuilder {
 export class IdNumbers {
   private readonly numbers = new Map<Id, number>();
   private readonly list: Id[] = [];
-  private last: Id = "";
+  private last: Id | undefined;
   private lastNumber = 0;
 
   get count(): number {
@@ -188,7 +188,7 @@ export class IdNumbers {
   /** Number of an id, 0 for the first one seen; 1 and "1" are two ids. */
   of(id: Id): number {
     // The annotations of an image usually follow one another.
-    if (id !== this.last || this.list.length === 0) {
+    if (id !== this.last) {
       this.last = id;
       this.lastNumber = this.numbers.get(id) ?? this.take(id);
     }
