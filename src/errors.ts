@@ -70,3 +70,8 @@ export const unavailable = (message: string, hint: string, cause?: unknown): Pol
 
 export const cannotWrite = (message: string, hint: string, cause?: unknown): PolyrnnError =>
   new PolyrnnError(message, "E_WRITE", EXIT.cannotWrite, hint, { cause });
+
+/** Whether the file system said that there is nothing of that name. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}

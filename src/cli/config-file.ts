@@ -6,7 +6,7 @@
 import { open } from "node:fs/promises";
 import type { CST } from "yaml";
 import type { PolyrnnError } from "../errors.js";
-import { invalidData, missingInput, reasonOf, receivedOf, usageError } from "../errors.js";
+import { invalidData, isAbsent, missingInput, reasonOf, receivedOf, usageError } from "../errors.js";
 import { whyNotJson } from "../files/recognize.js";
 import { cutText, endOfString, isJsonObject, WrittenNumber } from "../foreign.js";
 import { parseForeignJsonText, withWrittenNumbers } from "../json-text.js";
@@ -87,9 +87,8 @@ async function readBytes(path: string): Promise<Buffer> {
       await file.close();
     }
   } catch (error) {
-    const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
     throw missingInput(
-      `${path}: expected a config file that can be read, received ${isAbsent ? "no such file" : reasonOf(error)}`,
+      `${path}: expected a config file that can be read, received ${isAbsent(error) ? "no such file" : reasonOf(error)}`,
       "Check the path given with --config or POLYRNN_CONFIG.",
       error,
     );

@@ -3,7 +3,7 @@ import { count } from "../count.js";
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { invalidData, missingInput, reasonOf, receivedOf, usageError } from "../errors.js";
+import { invalidData, isAbsent, missingInput, reasonOf, receivedOf, usageError } from "../errors.js";
 import { recognize, RECOGNIZED_BYTES } from "../files/recognize.js";
 import { withoutRunOutputs } from "../files/run-layout.js";
 import type { JsonValue } from "../types.js";
@@ -24,7 +24,7 @@ import type { ImageFinder, Located } from "./find-images.js";
 import { findImages } from "./find-images.js";
 import { nameKey } from "./image-names.js";
 import type { ByteFile } from "./json/byte-file.js";
-import { isAbsent, openByteFile } from "./json/byte-file.js";
+import { openByteFile } from "./json/byte-file.js";
 import { walkFolder } from "./walk-folder.js";
 
 const LOOKED_FOR =

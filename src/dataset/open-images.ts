@@ -5,13 +5,12 @@
 import { readFile, realpath, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { count } from "../count.js";
-import { invalidData, missingInput, reasonOf, receivedOf } from "../errors.js";
+import { invalidData, isAbsent, missingInput, reasonOf, receivedOf } from "../errors.js";
 import { isZipName, memberPath, openArchive } from "../files/archive.js";
 import { isInside } from "../files/folders.js";
 import { JOURNAL_FILE, RUN_FILE, withoutRunOutputs } from "../files/run-layout.js";
 import type { FailReason, Failure } from "../types.js";
 import { ImageIndex } from "./image-index.js";
-import { isAbsent } from "./json/byte-file.js";
 import { walkFolder } from "./walk-folder.js";
 
 /** File name endings sharp reads in every installation. */

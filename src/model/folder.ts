@@ -2,7 +2,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PolyrnnError, unavailable } from "../errors.js";
+import { isAbsent, PolyrnnError, unavailable } from "../errors.js";
 import { whyNotJson } from "../files/recognize.js";
 import { readRegularFile } from "../files/regular-file.js";
 import { describeValue, parseForeignJson } from "../foreign.js";
@@ -130,7 +130,7 @@ async function bundledFolders(): Promise<string[]> {
   for (const parent of MODEL_FOLDERS) {
     const names = await readdir(parent).catch((error: unknown) => {
       // fixtures/ may be left out of an installed package
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+      if (isAbsent(error)) return [];
       throw error;
     });
     for (const name of names.sort()) {

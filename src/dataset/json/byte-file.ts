@@ -3,7 +3,7 @@
  * file is changed meanwhile.
  */
 import { open, stat } from "node:fs/promises";
-import { invalidData, missingInput, reasonOf } from "../../errors.js";
+import { invalidData, isAbsent, missingInput, reasonOf } from "../../errors.js";
 
 export interface ByteFile {
   /** As the user gave it. */
@@ -94,11 +94,6 @@ function unreadable(path: string, role: string, error: unknown): Error {
       : "Check the permissions of the file and of its folders.",
     error,
   );
-}
-
-/** Whether the file system said that there is nothing of that name. */
-export function isAbsent(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 export interface ByteRange {

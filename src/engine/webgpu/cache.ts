@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
-import { PolyrnnError, reasonOf } from "../../errors.js";
+import { isAbsent, PolyrnnError, reasonOf } from "../../errors.js";
 import { writeAtomic } from "../../files/atomic-file.js";
 import { readRegularFile } from "../../files/regular-file.js";
 import { describeValue, parseForeignJson } from "../../foreign.js";
@@ -70,7 +70,7 @@ export async function readTiles(
       ? { problem: `${path}: tiles ${describeValue(fields["tiles"])} are none that are tried` }
       : { tiles };
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (isAbsent(error)) return undefined;
     return { problem: `${path}: ${reasonOf(error)}` };
   }
 }
