@@ -94,6 +94,7 @@ class ThreadPool {
   async decoder(known: Pick<BatchDecoder, "name" | "device" | "batchesAtOnce">): Promise<BatchDecoder> {
     const dispose = async (): Promise<void> => {
       this.isDisposed = true;
+      this.open = undefined; // no thread starts any more
       await Promise.all(this.threads.map(({ thread }) => thread.close()));
     };
     try {
