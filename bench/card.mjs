@@ -4,16 +4,16 @@
  *
  *     npm run build && node bench/card.mjs                 on a card
  *     npm run build && node bench/card.mjs --quick         that every part runs, also on a software driver
+ *     npm run build && node bench/card.mjs --numbers       only numbers beside the CPU; --model, --crops, --precision
  *
  * A part that would begin after its minute is left out, and says so.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { openOnnxEngine } from "../dist/engine/onnx/models.js";
 import { describeAdapter } from "../dist/engine/webgpu/adapter.js";
 import { Gpu } from "../dist/engine/webgpu/device.js";
 import { openWebGpuEngine, stepPlan } from "../dist/engine/webgpu/engine.js";
@@ -27,10 +27,17 @@ import { decodeOutlines } from "../dist/predict/outline.js";
 import { MAX_STEPS } from "../dist/predict/options.js";
 import { stackPixels } from "../dist/predict/predict.js";
 import { describeMachine, machineLines, markdownTable, median, timed } from "./harness.mjs";
-import { PHOTOGRAPHS, TINY_MODEL, annotateInProcess, readAllCrops, writeBoxes } from "./inputs.mjs";
+import { TINY_MODEL, annotateInProcess, readAllCrops, sampleCrops, writeBoxes } from "./inputs.mjs";
+import { compareWithCpu } from "./numbers.mjs";
 
 const { values: options } = parseArgs({
-  options: { quick: { type: "boolean", default: false } },
+  options: {
+    quick: { type: "boolean", default: false },
+    numbers: { type: "boolean", default: false },
+    model: { type: "string" },
+    crops: { type: "string" },
+    precision: { type: "string", default: "float32" },
+  },
 });
 /** Seconds after which no further part begins. A software driver may take longer: there every part has to run. */
 const BUDGET_S = options.quick ? Infinity : 300;
@@ -51,7 +58,17 @@ const row = (what, value) => {
 const milliseconds = (seconds) => `${(1000 * seconds).toFixed(3)} ms`;
 
 try {
-  const modelName = options.quick ? TINY_MODEL : "mobile";
+  if (options.numbers) await compareNumbers(await loadModel(options.model ?? "mobile"));
+  else await allParts();
+} finally {
+  rmSync(folder, { recursive: true });
+}
+process.stdout.write(
+  `${machineLines(describeMachine()).join("\n")}\n\n${markdownTable(["What", "Measured"], rows).join("\n")}\n`,
+);
+
+async function allParts() {
+  const modelName = options.model ?? (options.quick ? TINY_MODEL : "mobile");
   const model = await loadModel(modelName);
   const boxes = join(folder, "boxes.json");
   writeBoxes(boxes, BATCH);
@@ -81,12 +98,7 @@ try {
   await part("vgg16", vggTimes);
   await part("annotate", () => annotateTimes(modelName));
   await part("PyTorch", torchTimes);
-} finally {
-  rmSync(folder, { recursive: true });
 }
-process.stdout.write(
-  `${machineLines(describeMachine()).join("\n")}\n\n${markdownTable(["What", "Measured"], rows).join("\n")}\n`,
-);
 
 /** One part fails or is left out without the others. */
 async function part(name, work) {
@@ -200,39 +212,22 @@ async function hostTimes(model) {
   }
 }
 
-/** Real photographs where they lie beside the checkout, else the drawn scenes. */
+/** On photographs where they lie beside the checkout, else on the drawn scenes. */
 async function compareNumbers(model) {
-  const isReal = existsSync(PHOTOGRAPHS.boxes) && !options.quick;
-  const boxes = join(folder, "compared.json");
-  const wanted = options.quick ? BATCH : 200;
-  writeBoxes(boxes, wanted, 6, isReal ? { from: PHOTOGRAPHS.boxes } : {});
-  const crops = await readAllCrops(boxes, model.card.context, isReal ? PHOTOGRAPHS.images : undefined);
-  const pixels = stackPixels(crops);
-  const cpu = await openOnnxEngine(model, { device: "cpu" });
-  await withEngine(model, {}, async (engine) => {
-    const [expected, received] = [await cpu.encode(pixels, crops.length), await engine.encode(pixels, crops.length)];
-    for (const name of ["firstVertexLogits", "maskLogits", "fineMaskLogits"]) {
-      if (expected[name] === undefined) continue;
-      row(`${name}: largest difference, share of the range`, largestDifference(expected[name], received[name]));
-    }
-    for (const encoded of [expected, received]) encoded.dispose();
-    const [on, off] = [
-      await decodeGreedy(cpu, pixels, crops.length, STEPS),
-      await decodeGreedy(engine, pixels, crops.length, STEPS),
-    ];
-    const same = on.sequences.filter(({ cells }, at) => String(cells) === String(off.sequences[at].cells)).length;
-    row(`polygons with the CPU's cells, ${isReal ? "val.json" : "drawn scenes"}`, `${same} of ${crops.length}`);
+  const wanted = Number(options.crops ?? (options.quick ? BATCH : 200));
+  const { crops, from } = await sampleCrops(model.card.context, wanted);
+  row("numbers", `${model.card.name}, ${options.precision}, ${crops.length} of ${from}`);
+  await withEngine(model, { precision: options.precision }, async (engine) => {
+    const progress = (done, { steps, sameSteps }) =>
+      process.stderr.write(`${done} crops, ${sameSteps} of ${steps} steps\n`);
+    const found = await compareWithCpu(engine, model, crops, { maxSteps: STEPS, progress });
+    for (const [name, share] of Object.entries(found.tensors))
+      row(`${name}: largest difference, share of the range`, share.toExponential(1));
+    const of = (same, all) => `${same} of ${all} (${((100 * same) / all).toFixed(3)} %)`;
+    row("first vertices as on the CPU", of(found.sameFirsts, found.polygons));
+    row("steps that choose the CPU's class, each from the CPU's vertices", of(found.sameSteps, found.steps));
+    row("polygons with the CPU's cells, chosen on the device", of(found.samePolygons, found.polygons));
   });
-  await cpu.dispose();
-}
-
-function largestDifference(expected, received) {
-  let [low, high, worst] = [Infinity, -Infinity, 0];
-  for (const [at, value] of expected.entries()) {
-    [low, high] = [Math.min(low, value), Math.max(high, value)];
-    worst = Math.max(worst, Math.abs(value - received[at]));
-  }
-  return (worst / (high - low)).toExponential(1);
 }
 
 /** The trial as an engine makes it, without its limit of time; then whether its choice is right for the network. */

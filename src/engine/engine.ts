@@ -10,6 +10,8 @@
 
 export type EngineName = "onnxruntime" | "tfjs" | "wgsl";
 export type DeviceName = "cpu" | "webgpu" | "cuda";
+/** Of weights and of what lies between layers. Sums are float32 in any case. */
+export type Precision = "float32" | "float16";
 
 /** The vertices a step sees, one entry per row, each 0..784; 784 means no vertex (an all-zero grid). */
 export interface StepInput {
@@ -76,8 +78,10 @@ export interface EncodedBatch extends Decoding {
 export interface Engine {
   readonly name: EngineName;
   readonly device: DeviceName;
-  /** Library and version for the run summary, for example "onnxruntime-node 1.30.0". */
+  /** Library and version for the run summary, for example "onnxruntime-node 1.30.0"; float16 is named there. */
   readonly version: string;
+  /** float32 when absent. */
+  readonly precision?: Precision;
   /** @param pixels [count, 224, 224, 3] uint8 RGB */
   encode(pixels: Uint8Array, count: number): Promise<EncodedBatch>;
   dispose(): Promise<void>;

@@ -5,6 +5,7 @@
 import type {} from "webgpu";
 import { count } from "../../count.js";
 import { reasonOf, unavailable } from "../../errors.js";
+import type { Precision } from "../engine.js";
 import type { AdapterReport } from "./adapter.js";
 import { MEMORY_BOUND, reportOf, requestAdapter } from "./adapter.js";
 
@@ -34,10 +35,12 @@ export class Gpu {
   }
 
   /** @throws E_UNAVAILABLE without the package, an adapter, or a device */
-  static async open({ memoryBound = MEMORY_BOUND }: { readonly memoryBound?: number } = {}): Promise<Gpu> {
+  static async open(options: { readonly memoryBound?: number; readonly precision?: Precision } = {}): Promise<Gpu> {
+    const { memoryBound = MEMORY_BOUND, precision } = options;
     const adapter = await requestAdapter();
     const { limits } = adapter;
     const device = await adapter.requestDevice({
+      requiredFeatures: precision === "float16" ? ["shader-f16"] : [],
       requiredLimits: {
         maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
         maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
@@ -76,7 +79,7 @@ export class Gpu {
   }
 
   upload(
-    values: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>,
+    values: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint8Array<ArrayBuffer>,
   ): GPUBuffer {
     const buffer = this.buffer(values.byteLength);
     this.device.queue.writeBuffer(buffer, 0, values);

@@ -5,12 +5,12 @@
 import { CELL_COUNT, CLASS_COUNT, CROP_SIZE, FINE_COUNT, GRID_SIZE } from "../../geometry/grid.js";
 import type { WeightedNetwork } from "../../model/model.js";
 import type { PolygonRnn } from "../../network/polygon-rnn.js";
-import type { DecodedRow, Decoding, EncodedBatch, Engine, StepInput } from "../engine.js";
+import type { DecodedRow, Decoding, EncodedBatch, Engine, Precision, StepInput } from "../engine.js";
 import { dawnVersion } from "./adapter.js";
 import { compileChoice } from "./choose.js";
 import { Gpu } from "./device.js";
 import type { Plan } from "./plan.js";
-import { passingOverEnded, planKernels } from "./plan.js";
+import { inFloat16, passingOverEnded, planKernels } from "./plan.js";
 import { Program, submit } from "./program.js";
 import { RecordOps } from "./record.js";
 import type { RowBytes, SlotOptions, StepKernels } from "./slots.js";
@@ -26,12 +26,13 @@ export interface KernelModel {
   readonly encoder: Plan;
   readonly step: Plan;
   readonly weights: WeightedNetwork["weights"];
+  readonly precision: Precision;
   /** Bytes of one row of each plane. */
   readonly rowBytes: RowBytes;
 }
 
 export interface KernelOptions extends Partial<SlotOptions> {
-  /** Crops in one run of the encoder, a multiple of 4. As many as ENCODER_BYTES hold when absent. */
+  /** Crops in one run of the encoder, a multiple of 8. As many as ENCODER_BYTES hold when absent. */
   readonly encodedAtOnce?: number;
   /** Bytes on the device at most. */
   readonly memoryBound?: number;
@@ -49,8 +50,10 @@ const SLOT_BYTES = 512 * 2 ** 20;
 const MOST_SLOTS = 512;
 const MOST_SLOTS_OF_SOFTWARE = 32;
 const STEPS_AT_ONCE = 4;
-/** Bindings start at multiples of 256 bytes. Four rows of any tensor of the grid are one: 4 * 784 * 4 = 49 * 256. */
-const ROW_STEP = 4;
+/** Bindings start at multiples of 256 bytes. Eight rows of any tensor of the grid are one: 8 * 784 * 2 = 49 * 256. */
+const ROW_STEP = 8;
+/** Inputs and outputs in float16. What is added to at every step stays float32, and so does what is judged. */
+const HALVES: ReadonlySet<string> = new Set<PlaneName>(["hoisted"]);
 
 /** Kernels of the encoder: pixels -> vertex, hoisted, and the masks the network has. */
 export function encoderPlan({ network, weights, normalization }: WeightedNetwork): Plan {
@@ -84,10 +87,14 @@ function channelsOf({ widths: [one, two], hoistedChannels }: PolygonRnn): Readon
   return { hoisted: hoistedChannels, h1: one, c1: one, h2: two, c2: two };
 }
 
-export function kernelModelOf(model: WeightedNetwork): KernelModel {
+export function kernelModelOf(model: WeightedNetwork, precision: Precision = "float32"): KernelModel {
+  const [encoder, step] = [encoderPlan(model), stepPlan(model)].map((plan) =>
+    precision === "float16" ? inFloat16(plan, HALVES) : plan,
+  ) as [Plan, Plan];
   const channels = channelsOf(model.network);
-  const rowBytes = mapPlanes((name) => 4 * CELL_COUNT * channels[name]);
-  return { encoder: encoderPlan(model), step: stepPlan(model), weights: model.weights, rowBytes };
+  const isHalf = (name: PlaneName): boolean => precision === "float16" && HALVES.has(name);
+  const rowBytes = mapPlanes((name) => (isHalf(name) ? 2 : 4) * CELL_COUNT * channels[name]);
+  return { encoder, step, weights: model.weights, precision, rowBytes };
 }
 
 /** What every batch of an engine shares. */
@@ -110,7 +117,8 @@ export interface KernelEngine extends Engine {
 
 /** @throws E_UNAVAILABLE without the package, an adapter or what the kernels need of it */
 export async function openKernels(model: KernelModel, options: KernelOptions = {}): Promise<KernelEngine> {
-  const gpu = options.gpu ?? (await Gpu.open(options));
+  const { precision } = model;
+  const gpu = options.gpu ?? (await Gpu.open({ ...options, precision }));
   const isOwn = options.gpu === undefined;
   try {
     const { tiles } = options.tiles === undefined ? await tilesFor(gpu.adapter) : { tiles: options.tiles };
@@ -133,7 +141,8 @@ export async function openKernels(model: KernelModel, options: KernelOptions = {
     return {
       name: "wgsl",
       device: "webgpu",
-      version: `own kernels, webgpu ${dawnVersion()} on ${gpu.adapter.name}`,
+      precision,
+      version: `own kernels${precision === "float16" ? " in float16" : ""}, webgpu ${dawnVersion()} on ${gpu.adapter.name}`,
       get memory() {
         return gpu.memory;
       },
@@ -153,8 +162,11 @@ export async function openKernels(model: KernelModel, options: KernelOptions = {
 }
 
 /** The same in one go. */
-export function openWebGpuEngine(model: WeightedNetwork, options?: KernelOptions): Promise<KernelEngine> {
-  return openKernels(kernelModelOf(model), options);
+export function openWebGpuEngine(
+  model: WeightedNetwork,
+  { precision, ...options }: KernelOptions & { readonly precision?: Precision } = {},
+): Promise<KernelEngine> {
+  return openKernels(kernelModelOf(model, precision), options);
 }
 
 function cropsAtOnce({ workspaceBytes }: Program): number {

@@ -8,6 +8,7 @@
  */
 import { CLASS_COUNT } from "../../geometry/grid.js";
 import type { Operation, PlanNode } from "./record.js";
+import { elements } from "./record.js";
 
 export interface Kernel {
   /** Absent: a kernel of values alone. */
@@ -34,6 +35,8 @@ export interface Plan {
   /** Nodes that lie in memory: inputs and roots. */
   readonly stored: ReadonlySet<PlanNode>;
   readonly outputs: Readonly<Record<string, PlanNode>>;
+  /** Nodes that lie in memory as float16; weights do, too, then. Absent: everything is float32. */
+  readonly halves?: ReadonlySet<PlanNode>;
 }
 
 /** Parts that fit one vector of a shader. */
@@ -86,6 +89,27 @@ export function passingOverEnded(plan: Plan, input: string): Plan {
     rows,
   }));
   return { ...plan, kernels };
+}
+
+/**
+ * The same plan, with weights and whatever lies between kernels in float16; sums stay float32.
+ * @param names of inputs and outputs that are float16 as well
+ */
+export function inFloat16(plan: Plan, names: ReadonlySet<string>): Plan {
+  const outer = new Map(Object.entries(plan.outputs).map(([name, node]) => [node, name]));
+  const isHalf = (node: PlanNode): boolean => {
+    const { operation, shape } = node;
+    if (elements(shape) === 1) return false; // two of the batch would share a word
+    if (operation.kind === "input") return operation.type === "float" && names.has(operation.name);
+    const name = outer.get(node);
+    return name === undefined || names.has(name);
+  };
+  return { ...plan, halves: new Set([...plan.stored].filter(isHalf)) };
+}
+
+/** Bytes of a row of the batch. */
+export function bytesOf({ halves }: Plan, node: PlanNode): number {
+  return (halves?.has(node) === true ? 2 : 4) * elements(node.shape);
 }
 
 /** In the order of recording. */

@@ -3,8 +3,8 @@ import { count } from "../../count.js";
 import type { WeightedNetwork } from "../../model/model.js";
 import type { Gpu } from "./device.js";
 import type { Plan } from "./plan.js";
+import { bytesOf } from "./plan.js";
 import type { PlanNode } from "./record.js";
-import { elements } from "./record.js";
 import type { Tiles } from "./tiles.js";
 import type { Shader } from "./wgsl.js";
 import { shaderOf } from "./wgsl.js";
@@ -40,7 +40,7 @@ export class Program {
   /** @param tiles the safe ones when absent */
   static async compile(gpu: Gpu, plan: Plan, weights: WeightedNetwork["weights"], tiles?: Tiles): Promise<Program> {
     const limit = gpu.device.limits.maxStorageBuffersPerShaderStage;
-    const shaders = plan.kernels.map((kernel) => shaderOf(kernel, weights, tiles));
+    const shaders = plan.kernels.map((kernel) => shaderOf(kernel, weights, tiles, plan.halves));
     for (const { buffers } of shaders) {
       if (buffers.length + 2 > limit) {
         throw new Error(`a kernel binds ${count(buffers.length + 2, "buffer")} but the adapter allows ${limit}`);
@@ -56,7 +56,7 @@ export class Program {
     const stages = shaders.map((shader, at): Stage => ({
       shader,
       pipeline: pipelines[at]!,
-      vectors: gpu.upload(Float32Array.from(shader.vectors)),
+      vectors: gpu.upload(packed(shader.vectors)),
       constants: gpu.upload(Float32Array.from(shader.constants)),
     }));
     gpu.check();
@@ -94,7 +94,10 @@ export class Program {
     }
     for (const [name, node] of Object.entries(this.plan.outputs)) outer.set(node, bindings[name]!);
     const resourceOf = (node: PlanNode): GPUBufferBinding =>
-      outer.get(node) ?? { buffer: workspace[this.places.get(node)!]!, size: 4 * batch * elements(node.shape) };
+      outer.get(node) ?? {
+        buffer: workspace[this.places.get(node)!]!,
+        size: inWords(batch * bytesOf(this.plan, node)),
+      };
     const bound = this.stages.map(({ shader, pipeline, vectors, constants }) => {
       const resources = [{ buffer: vectors }, { buffer: constants }, ...shader.buffers.map(resourceOf)];
       const entries = resources.map((resource, binding) => ({ binding, resource }));
@@ -115,7 +118,7 @@ export class Program {
   run(batch: number, inputs: Readonly<Record<string, GPUBuffer>>): ReadonlyMap<string, GPUBuffer> {
     const { gpu, plan } = this;
     const outputs = Object.entries(plan.outputs).map(
-      ([name, { shape }]) => [name, gpu.buffer(4 * batch * elements(shape))] as const,
+      ([name, node]) => [name, gpu.buffer(batch * bytesOf(plan, node))] as const,
     );
     const bindings = Object.fromEntries(
       [...Object.entries(inputs), ...outputs].map(([name, buffer]) => [name, { buffer }]),
@@ -171,11 +174,25 @@ export function compileShader(
   });
 }
 
+/** Devices take and bind whole words of four bytes. */
+function inWords(bytes: number): number {
+  return Math.ceil(bytes / 4) * 4;
+}
+
+/** For uploading. */
+function packed(values: Float32Array | Uint16Array): Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> {
+  if (values instanceof Float32Array) return Float32Array.from(values);
+  const whole = new Uint16Array(inWords(2 * values.length) / 2);
+  whole.set(values);
+  return whole;
+}
+
 /** Nodes whose lives do not overlap share a place. */
-function placesOf({ kernels, outputs }: Plan): {
+function placesOf(plan: Plan): {
   readonly places: ReadonlyMap<PlanNode, number>;
   readonly bytes: readonly number[];
 } {
+  const { kernels, outputs } = plan;
   const isOutput = new Set(Object.values(outputs));
   const lastRead = new Map<PlanNode, number>();
   for (const [at, { reads }] of kernels.entries()) for (const node of reads) lastRead.set(node, at);
@@ -184,7 +201,7 @@ function placesOf({ kernels, outputs }: Plan): {
   const free = new Set<number>();
   for (const [at, { roots, reads }] of kernels.entries()) {
     for (const root of roots.filter((node) => !isOutput.has(node))) {
-      const needed = 4 * elements(root.shape);
+      const needed = bytesOf(plan, root);
       const place = bestPlace(free, bytes, needed);
       free.delete(place);
       bytes[place] = Math.max(bytes[place] ?? 0, needed);

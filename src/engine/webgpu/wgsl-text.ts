@@ -10,7 +10,8 @@ export function indexOf({ shape: [channels, height, width] }: PlanNode): string 
 }
 
 /** Element of a node's buffer. */
-export function elementOf({ operation }: PlanNode): string {
+export function elementOf({ operation }: PlanNode, isHalf: boolean): string {
+  if (isHalf) return "f16";
   if (operation.kind !== "input") return "f32";
   return { float: "f32", index: "i32", pixels: "u32" }[operation.type];
 }

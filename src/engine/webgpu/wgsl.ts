@@ -1,22 +1,26 @@
 /**
- * A kernel of the plan as WGSL. Tensors are [B, C, H, W] float32. Every node of a kernel is a function of (batch,
+ * A kernel of the plan as WGSL. Tensors are [B, C, H, W], float32 or in part float16; sums are float32. Every node of a kernel is a function of (batch,
  * channel, row, column); a stored one reads its buffer. A thread of a convolution computes a few columns (tiles.ts) of
  * groups of channels: four, or the parts that one channel of a cell is made of.
  */
 import type { WeightedNetwork } from "../../model/model.js";
 import { EOS, GRID_SIZE } from "../../geometry/grid.js";
-import type { Kernel } from "./plan.js";
+import type { Kernel, Plan } from "./plan.js";
 import { ENDED } from "./plan.js";
 import type { PlanNode } from "./record.js";
 import { elements } from "./record.js";
 import type { Tiles } from "./tiles.js";
 import { SAFE_TILES } from "./tiles.js";
+import { LARGEST_FLOAT16, toFloat16 } from "./float16.js";
 import { LANES, elementOf, float, indexOf, packKernels, range } from "./wgsl-text.js";
 
 export interface Shader {
   readonly code: string;
-  /** Kernels of convolutions, four lanes a vector; empty where there are none. Binding 0. */
-  readonly vectors: Float32Array;
+  /**
+   * Kernels of convolutions, four lanes a vector; empty where there are none. In float16 also the rows of dense layers.
+   * Binding 0.
+   */
+  readonly vectors: Float32Array | Uint16Array;
   /** Biases, dense rows, maps and tables. Binding 1. */
   readonly constants: Float32Array;
   /** Buffers from binding 2 on: what is read, then what is stored. */
@@ -31,8 +35,9 @@ const DENSE_ROWS = 8;
 
 type Weights = WeightedNetwork["weights"];
 
-export function shaderOf(kernel: Kernel, weights: Weights, tiles = SAFE_TILES): Shader {
-  const text = new ShaderText(kernel, weights, tiles);
+/** @param halves nodes in float16, as in Plan */
+export function shaderOf(kernel: Kernel, weights: Weights, tiles = SAFE_TILES, halves?: Plan["halves"]): Shader {
+  const text = new ShaderText(kernel, weights, tiles, halves);
   const { heavy } = kernel;
   if (heavy?.operation.kind === "conv") return text.convolution(heavy);
   if (heavy?.operation.kind === "dense") return text.dense(heavy);
@@ -53,6 +58,7 @@ class ShaderText {
     private readonly kernel: Kernel,
     private readonly weights: Weights,
     private readonly tiles: Tiles,
+    private readonly halves: Plan["halves"],
   ) {
     this.buffers = [...kernel.reads, ...kernel.roots];
   }
@@ -99,7 +105,7 @@ class ShaderText {
     const inputsOfGroup = depthwise ? 1 : inputs;
     const products = range(size).flatMap((kx) =>
       groups.flatMap((g) => [
-        `let w${g}_${kx} = V[at + ${g * inputsOfGroup * size * size + kx}u];`,
+        `let w${g}_${kx} = vec4f(V[at + ${g * inputsOfGroup * size * size + kx}u]);`,
         ...range(columns).map((t) => `a${g}[${t}] += w${g}_${kx} * near[${t * stride + kx * dilation}];`),
       ]),
     );
@@ -170,7 +176,9 @@ fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
     const { operation, from, shape } = node;
     if (operation.kind !== "dense") throw new Error("not a dense layer");
     const inputs = elements(from[0]!.shape);
-    const rows = this.weight(`${operation.weights}.weight`);
+    const isHalf = this.halves !== undefined;
+    const values = this.valuesOf(`${operation.weights}.weight`);
+    const rows = isHalf ? undefined : this.weight(`${operation.weights}.weight`);
     const bias = this.weight(`${operation.weights}.bias`);
     const source = `B${this.buffers.indexOf(from[0]!)}`;
     const sums = range(DENSE_ROWS);
@@ -191,8 +199,8 @@ var<workgroup> live: u32;
   ${passOver ?? ""}
   ${sums.map((r) => `var s${r} = 0.0; let at${r} = min(b0 + ${r}u, batch - 1u) * ${inputs}u;`).join("\n  ")}
   for (var k = li; k < ${inputs}u; k += ${THREADS}u) {
-    let w = K[${rows}u + o * ${inputs}u + k];
-    ${sums.map((r) => `s${r} += w * ${source}[at${r} + k];`).join("\n    ")}
+    let w = ${rows === undefined ? `f32(V[o * ${inputs}u + k])` : `K[${rows}u + o * ${inputs}u + k]`};
+    ${sums.map((r) => `s${r} += w * f32(${source}[at${r} + k]);`).join("\n    ")}
   }
   ${sums.map((r) => `sums[${r * THREADS}u + li] = s${r};`).join(" ")}
   workgroupBarrier();
@@ -204,7 +212,8 @@ var<workgroup> live: u32;
   let c = o; let y = 0u; let x = 0u;
   ${this.store()}
 }`;
-    return this.shader(main, new Float32Array(4), (batch) => [shape[0], Math.ceil(batch / DENSE_ROWS), 1]);
+    const groups: Shader["groups"] = (batch) => [shape[0], Math.ceil(batch / DENSE_ROWS), 1];
+    return this.shader(main, isHalf ? values : new Float32Array(4), groups, isHalf ? "f16" : undefined);
   }
 
   values(): Shader {
@@ -226,7 +235,13 @@ var<workgroup> live: u32;
     return rows === undefined ? "" : `if (B${this.buffers.indexOf(rows)}[b] >= ${ENDED}) { return; }`;
   }
 
-  private shader(main: string, vectors: Float32Array, groups: Shader["groups"]): Shader {
+  /** @param element of `vectors`; as usual when absent */
+  private shader(
+    main: string,
+    vectors: Float32Array,
+    groups: Shader["groups"],
+    element = this.halves === undefined ? "vec4f" : "vec4h",
+  ): Shader {
     const constants = new Float32Array(Math.max(1, this.constantCount));
     let at = 0;
     for (const values of this.constants) {
@@ -235,10 +250,11 @@ var<workgroup> live: u32;
     }
     const bindings = this.buffers.map((node, at) => {
       const access = at < this.kernel.reads.length ? "read" : "read_write";
-      return `@group(0) @binding(${at + 2}) var<storage, ${access}> B${at}: array<${elementOf(node)}>;`;
+      return `@group(0) @binding(${at + 2}) var<storage, ${access}> B${at}: array<${elementOf(node, this.isHalf(node))}>;`;
     });
     const code = [
-      "@group(0) @binding(0) var<storage, read> V: array<vec4f>;",
+      ...(this.halves === undefined ? [] : ["enable f16;"]),
+      `@group(0) @binding(0) var<storage, read> V: array<${element}>;`,
       "@group(0) @binding(1) var<storage, read> K: array<f32>;",
       ...bindings,
       "var<private> acc: vec4f;",
@@ -246,7 +262,17 @@ var<workgroup> live: u32;
       ...this.functions.values(),
       main,
     ].join("\n");
-    return { code, vectors, constants, buffers: this.buffers, groups };
+    return {
+      code,
+      vectors: this.halves === undefined ? vectors : toFloat16(vectors),
+      constants,
+      buffers: this.buffers,
+      groups,
+    };
+  }
+
+  private isHalf(node: PlanNode): boolean {
+    return this.halves?.has(node) === true;
   }
 
   /** Statements that compute and store every root at (b, c, y, x). */
@@ -255,7 +281,8 @@ var<workgroup> live: u32;
       .map((root, at) => {
         const index = indexOf(root);
         const buffer = `B${this.kernel.reads.length + at}`;
-        return `root${at} = ${this.computed(root)}(b, c, y, x); ${buffer}[${index}] = root${at};`;
+        const value = this.isHalf(root) ? `f16(clamp(root${at}, -${LARGEST_FLOAT16}.0, ${LARGEST_FLOAT16}.0))` : `root${at}`;
+        return `root${at} = ${this.computed(root)}(b, c, y, x); ${buffer}[${index}] = ${value};`;
       })
       .join(" ");
   }
@@ -286,7 +313,10 @@ var<workgroup> live: u32;
       const { heavy, parts, roots, reads } = this.kernel;
       if (node === heavy) return `return ${parts === 1 ? "acc.x" : `acc[c / ${node.shape[0] / parts}u]`};`;
       if (roots.includes(node)) return `return root${roots.indexOf(node)};`;
-      if (reads.includes(node)) return `return B${reads.indexOf(node)}[${indexOf(node)}];`;
+      if (reads.includes(node)) {
+        const value = `B${reads.indexOf(node)}[${indexOf(node)}]`;
+        return `return ${this.isHalf(node) ? `f32(${value})` : value};`;
+      }
       return this.body(node);
     });
   }
