@@ -29,6 +29,7 @@ const ADAPTER = {
   name: "none, for measuring",
   driver: "records and computes nothing",
   isSoftware: false,
+  float16: "absent",
   limits: { bufferBytes: 2 ** 32, bindingBytes: 2 ** 31, buffersPerKernel: 16, workgroupBytes: 2 ** 15 },
   memoryBound: 2 ** 40,
 };

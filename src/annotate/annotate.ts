@@ -68,7 +68,7 @@ export async function annotate(
     const predictor = await openPredictor(model, options, host);
     try {
       const identity = identifyRun(
-        { ...options, context: options.context ?? model.card.context },
+        { ...options, context: options.context ?? model.card.context, precision: predictor.precision },
         { input: input.dataset.sha256, model: model.hash, onlyNew: input.earlierHash },
       );
       const batchSize = options.batchSize ?? predictor.batchSize;

@@ -89,7 +89,7 @@ export async function dryRun(options: AnnotateOptions, host: AnnotateHost): Prom
     const predictor = await openLocalPredictor(model, options, host);
     try {
       const identity = identifyRun(
-        { ...options, context: options.context ?? model.card.context },
+        { ...options, context: options.context ?? model.card.context, precision: predictor.precision },
         { input: input.dataset.sha256, model: model.hash, onlyNew: input.earlierHash },
       );
       const trial = await tryOut({ input, predictor, identity, survey, options, host });

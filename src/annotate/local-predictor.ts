@@ -2,6 +2,7 @@
 import type { CropResult } from "../crop/crop.js";
 import { readCrops } from "../crop/read-crops.js";
 import { countCores } from "../engine/cores.js";
+import { engineText } from "../engine/precision.js";
 import type { Model } from "../model/model.js";
 import { openBatchDecoder } from "../predict/decoder.js";
 import type { Plan } from "./plan.js";
@@ -53,10 +54,11 @@ export async function openLocalPredictor(
       host.note(`not ${ENGINE_WORDS[candidate.engine]} on ${candidate.device}: ${reason}. ${fix}`);
     }
   }
-  host.note(`drawing with ${model.card.name} on ${decoder.device} (${decoder.version})`);
+  host.note(`drawing with ${model.card.name} on ${decoder.device} (${engineText(decoder)})`);
   return {
     batchSize: decoder.device === "cpu" && batchesAtOnce > 1 ? BATCH_SIZE_OF_MANY : BATCH_SIZES[decoder.device],
     passedOver,
+    ...(decoder.precision === "float16" && { precision: decoder.precision }),
     ...(usual !== undefined && { usualPerSecond: usual }),
     engine: () => ({ name: decoder.name, device: decoder.device, version: decoder.version }),
     async *predict({ sources, plan, identity, batchSize, clock }: PredictRequest) {

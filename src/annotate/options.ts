@@ -4,6 +4,7 @@
  */
 import type { BoxUnit } from "../dataset/relative-boxes.js";
 import type { DeviceChoice } from "../engine/devices.js";
+import type { PrecisionChoice } from "../engine/precision.js";
 import type { Shard } from "../runs/identity.js";
 import type { FailReason, Id } from "../types.js";
 import type { FormatOptions, OutputFormat } from "../write/writer.js";
@@ -26,6 +27,8 @@ export interface AnnotateOptions {
   /** Name of a bundled model or path of a model folder. */
   readonly model: string;
   readonly device: DeviceChoice;
+  /** Of kernels on a GPU; auto when absent. */
+  readonly precision?: PrecisionChoice;
   /** Crops per model call, 1 to 256; chosen from the device when absent. */
   readonly batchSize?: number;
   /** Cores to compute on where the CPU does, 1 to 256; all when absent. */

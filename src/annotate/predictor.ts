@@ -28,6 +28,8 @@ export interface Predictor {
   readonly batchSize: number;
   /** Instances per second that are usual for this model and device; absent where nobody knows. */
   readonly usualPerSecond?: number;
+  /** Absent: float32, or nobody knows (the workers of a queue). */
+  readonly precision?: "float16";
   /** Better devices that were not taken, and why. */
   readonly passedOver: readonly PassedOver[];
   /** What does the work; a queue knows it only by the results that have come. */

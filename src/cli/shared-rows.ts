@@ -2,6 +2,7 @@
 import type { BoxUnit } from "../dataset/relative-boxes.js";
 import { BOX_UNITS } from "../dataset/relative-boxes.js";
 import type { DeviceChoice } from "../engine/devices.js";
+import type { PrecisionChoice } from "../engine/precision.js";
 import type { Rasterizer } from "../geometry/iou.js";
 import { MAX_CANDIDATES, MAX_STEPS_RANGE, SURE_FROM } from "../predict/options.js";
 import type { OutputFormat } from "../write/writer.js";
@@ -71,6 +72,20 @@ export const deviceRow = {
   default: "auto",
   describe: "Where to compute; auto takes the first that works, see polyrnn doctor",
 } as const satisfies TextRow<DeviceChoice> & { default: DeviceChoice };
+
+export const precisionRow = {
+  type: "text",
+  choices: ["auto", "float32", "float16"],
+  otherWords: {
+    ...{ fp16: "Use float16.", half: "Use float16.", f16: "Use float16." },
+    ...{ fp32: "Use float32.", single: "Use float32.", f32: "Use float32." },
+  },
+  group: "advanced",
+  default: "auto",
+  describe:
+    "Numbers of weights and layers on a GPU through WebGPU; auto takes float16 where the card offers it and the model " +
+    "passes its self-check, else float32",
+} as const satisfies TextRow<PrecisionChoice> & { default: PrecisionChoice };
 
 export const threadsRow = {
   type: "number",

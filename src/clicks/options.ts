@@ -3,6 +3,7 @@
  * programs may as well.
  */
 import type { DeviceChoice } from "../engine/devices.js";
+import type { PrecisionChoice } from "../engine/precision.js";
 import { usageError } from "../errors.js";
 import type { Rasterizer } from "../geometry/iou.js";
 import type { ClickRow } from "../report/csv.js";
@@ -19,6 +20,8 @@ export interface SimulateOptions extends SubjectOptions {
   /** Name of a bundled model or path of a model folder. */
   readonly model: string;
   readonly device: DeviceChoice;
+  /** Of kernels on a GPU; auto when absent. */
+  readonly precision?: PrecisionChoice;
   /** Crops per encoder call, 1 to 256; chosen from the device when absent. */
   readonly batchSize?: number;
   /** Cores to compute on where the CPU computes, 1 to 256; all when absent. */

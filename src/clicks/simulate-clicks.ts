@@ -17,6 +17,7 @@ import { readImageSize } from "../crop/open-image.js";
 import { openDataset } from "../dataset/open-dataset.js";
 import { openEngine } from "../engine/devices.js";
 import type { Engine } from "../engine/engine.js";
+import { engineText } from "../engine/precision.js";
 import { usageError } from "../errors.js";
 import { SourceNames } from "../evaluate/groups.js";
 import type { Model } from "../model/model.js";
@@ -87,12 +88,13 @@ export async function simulateClicks(options: SimulateOptions, host: SimulateHos
     const model = await loadModel(options.model);
     const { engine } = await openEngine(model, {
       device: options.device,
+      ...(options.precision !== undefined && { precision: options.precision }),
       ...(options.threads !== undefined && { threads: options.threads }),
     });
     try {
       host.note(
         `simulating clicks on ${count(subjects.total, "instance")} with ${model.card.name} ` +
-          `on ${engine.device} (${engine.version})`,
+          `on ${engine.device} (${engineText(engine)})`,
       );
       const study: Study = {
         options,

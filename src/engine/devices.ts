@@ -12,7 +12,9 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { PolyrnnError, reasonOf, unavailable, usageError } from "../errors.js";
 import type { WeightedNetwork } from "../model/model.js";
-import type { DeviceName, Engine, EngineName } from "./engine.js";
+import type { DeviceName, Engine, EngineName, Precision } from "./engine.js";
+import type { PrecisionChoice } from "./precision.js";
+import { openInPrecision, precisionsFor } from "./precision.js";
 import type { AdapterReport } from "./webgpu/adapter.js";
 import type { ChosenTiles } from "./webgpu/trial.js";
 
@@ -82,6 +84,8 @@ export interface OpenEngineOptions {
   readonly device: DeviceChoice;
   /** Cores to compute on, for the CPU; all of them when absent. */
   readonly threads?: number;
+  /** Of kernels on a GPU; auto when absent. */
+  readonly precision?: PrecisionChoice;
 }
 
 /**
@@ -103,25 +107,37 @@ export async function openEngine(
  * @param open on a candidate that works
  */
 export function openFirst<W extends object>(
-  { device, threads }: OpenEngineOptions,
+  { device, threads, precision }: OpenEngineOptions,
   open: (candidate: Candidate) => Promise<W>,
 ): Promise<{ readonly taken: W; readonly passedOver: readonly PassedOver[] }> {
   return takeFirst(device, candidatesFor(device, forcedEngine()), async (candidate) => {
-    const obstacle = await probe(candidate, device, threads);
+    const obstacle = whyNotIn(precision, candidate) ?? (await probe(candidate, device, threads));
     if (obstacle !== undefined) return obstacle;
     try {
       return await open(candidate);
     } catch (error) {
       if (candidate.device === "cpu") throw error; // nothing about the machine explains this
+      if (precision === "float16" && error instanceof PolyrnnError) return { reason: error.message, fix: error.hint };
       return { reason: `the model does not run there (${reasonOf(error)})`, fix: "Use --device cpu." };
     }
   });
 }
 
+function whyNotIn(precision: PrecisionChoice | undefined, { engine }: Candidate): Obstacle | undefined {
+  if (precision !== "float16" || engine === "wgsl") return undefined;
+  return {
+    reason: "it computes in float32 only",
+    fix: "Use --precision auto, or --device webgpu on a graphics card that offers float16.",
+  };
+}
+
 /** What `polyrnn doctor` shows for one candidate. */
-export type ProbeReport = Candidate & { readonly adapter?: AdapterReport; readonly tiles?: ChosenTiles } & (
-    { readonly works: true } | ({ readonly works: false } & Obstacle)
-  );
+export type ProbeReport = Candidate & {
+  readonly adapter?: AdapterReport;
+  readonly tiles?: ChosenTiles;
+  /** What `auto` tries first, and why where it is float32. */
+  readonly precision?: { readonly first: Precision; readonly why?: string };
+} & ({ readonly works: true } | ({ readonly works: false } & Obstacle));
 
 /** Tries every candidate, in the order of `auto`; the first that works is the one `auto` takes. */
 export async function probeDevices(): Promise<readonly ProbeReport[]> {
@@ -132,10 +148,21 @@ export async function probeDevices(): Promise<readonly ProbeReport[]> {
     const adapter = isThere ? await knownAdapter() : undefined;
     // Where there was no trial yet, it is made here: a run would choose the same.
     const tiles = adapter !== undefined && obstacle === undefined ? await tilesOf(adapter) : undefined;
-    const known = { ...candidate, ...(adapter && { adapter }), ...(tiles && { tiles }) };
+    const precision = adapter && autoPrecision(adapter);
+    const known = {
+      ...candidate,
+      ...(adapter && { adapter }),
+      ...(tiles && { tiles }),
+      ...(precision && { precision }),
+    };
     reports.push(obstacle === undefined ? { ...known, works: true } : { ...known, works: false, ...obstacle });
   }
   return reports;
+}
+
+function autoPrecision(adapter: AdapterReport): ProbeReport["precision"] {
+  const { tries, why } = precisionsFor("auto", adapter);
+  return { first: tries[0], ...(why !== undefined && { why }) };
 }
 
 function forcedEngine(): EngineName | undefined {
@@ -224,16 +251,20 @@ async function probeTfjs(device: DeviceName, threads?: number): Promise<Obstacle
 export async function openCandidate(
   { engine, device }: Candidate,
   model: WeightedNetwork,
-  { threads }: Pick<OpenEngineOptions, "threads">,
+  { threads, precision: choice = "auto" }: Pick<OpenEngineOptions, "threads" | "precision">,
 ): Promise<Engine> {
   if (engine === "wgsl") {
-    const [{ openWebGpuEngine }, { checkAgainst, referenceOf }] = await Promise.all([
+    const [{ openWebGpuEngine }, { checkAgainst, referenceOf }, { describeAdapter }] = await Promise.all([
       import("./webgpu/engine.js"),
       import("./self-check.js"),
+      import("./webgpu/adapter.js"),
     ]);
     const reference = referenceOf(model); // while the device compiles
     reference.catch(() => undefined); // thrown where it is compared
-    return checkAgainst(await openWebGpuEngine(model), reference);
+    const { opened, remark } = await openInPrecision(choice, await describeAdapter(), async (precision) =>
+      checkAgainst(await openWebGpuEngine(model, { precision }), reference),
+    );
+    return Object.assign(opened, { remark });
   }
   if (engine === "onnxruntime") {
     const { openOnnxEngine } = await import("./onnx/models.js");

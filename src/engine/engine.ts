@@ -82,6 +82,8 @@ export interface Engine {
   readonly version: string;
   /** float32 when absent. */
   readonly precision?: Precision;
+  /** For people: the precision that was chosen, and why. */
+  readonly remark?: string | undefined;
   /** @param pixels [count, 224, 224, 3] uint8 RGB */
   encode(pixels: Uint8Array, count: number): Promise<EncodedBatch>;
   dispose(): Promise<void>;

@@ -57,6 +57,8 @@ export interface MeasureOptions {
 export interface DeviceOptions {
   /** Default: "auto", the first of CUDA, WebGPU and CPU that works here. */
   readonly device?: "auto" | "cpu" | "webgpu" | "cuda";
+  /** Of kernels on a GPU through WebGPU. Default: "auto", float16 where the card offers it and the model passes. */
+  readonly precision?: "auto" | "float32" | "float16";
   /** CPU cores to compute on, 1 to 256. Absent: all. Does not change a polygon. */
   readonly threads?: number;
 }
@@ -109,7 +111,11 @@ export const MEASURE_ROWS = {
   seed: from(0, 2 ** 32 - 1),
   resamples: from(0, 100_000),
 };
-export const DEVICE_ROWS = { device: oneOf("auto", "cpu", "webgpu", "cuda"), threads: from(1, 256) };
+export const DEVICE_ROWS = {
+  device: oneOf("auto", "cpu", "webgpu", "cuda"),
+  precision: oneOf("auto", "float32", "float16"),
+  threads: from(1, 256),
+};
 export const PREDICTING_ROWS = {
   context: RATIO,
   maxSteps: from(MAX_STEPS_RANGE.low, MAX_STEPS_RANGE.high),

@@ -148,7 +148,7 @@ const outcome = { type: { const: "outcome" }, ordinal: count, check };
 const JOURNAL_LINE = {
   type: "object",
   oneOf: [
-    object({ ...IDENTITY_FIELDS, check }, ["sure"]),
+    object({ ...IDENTITY_FIELDS, check }, ["sure", "precision"]),
     object({
       ...outcome,
       annotationId: id,

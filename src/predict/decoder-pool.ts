@@ -8,7 +8,10 @@ import { Worker } from "node:worker_threads";
 import type { DeviceName } from "../engine/engine.js";
 import { mapModels } from "../engine/onnx/engine.js";
 import { onnxModelsFor } from "../engine/onnx/models.js";
+import type { PrecisionChoice } from "../engine/precision.js";
+import { openInPrecision } from "../engine/precision.js";
 import { referenceOf } from "../engine/self-check.js";
+import { describeAdapter } from "../engine/webgpu/adapter.js";
 import { kernelModelOf } from "../engine/webgpu/engine.js";
 import { PolyrnnError, reasonOf } from "../errors.js";
 import type { WeightedNetwork } from "../model/model.js";
@@ -48,16 +51,26 @@ const BATCHES_IN_SLOTS = 3;
  * One thread with kernels of our own, after a self-check against the CPU.
  * @throws Error when the network does not run there, or gives other numbers
  */
-export function openKernelThread(model: WeightedNetwork): Promise<BatchDecoder> {
+export async function openKernelThread(
+  model: WeightedNetwork,
+  choice: PrecisionChoice = "auto",
+): Promise<BatchDecoder> {
+  const adapter = await describeAdapter();
+  let chosen: Pick<BatchDecoder, "precision" | "remark"> = {};
   const pool = new ThreadPool(1, async (thread) => {
     const reference = referenceOf(model); // here, while the thread compiles
     reference.catch(() => undefined); // thrown below
     thread.holdsDevice();
-    const { version } = await thread.ask({ kind: "openKernels", model: kernelModelOf(model) });
-    await thread.ask({ kind: "check", reference: await reference });
-    return version;
+    const { opened, ...taken } = await openInPrecision(choice, adapter, async (precision) => {
+      const { version } = await thread.ask({ kind: "openKernels", model: kernelModelOf(model, precision) });
+      await thread.ask({ kind: "check", reference: await reference });
+      return version;
+    });
+    chosen = taken;
+    return opened;
   });
-  return pool.decoder({ name: "wgsl", device: "webgpu", batchesAtOnce: BATCHES_IN_SLOTS });
+  const decoder = await pool.decoder({ name: "wgsl", device: "webgpu", batchesAtOnce: BATCHES_IN_SLOTS });
+  return { ...decoder, ...chosen };
 }
 
 interface OpeningThread {

@@ -23,7 +23,7 @@ export async function openBatchDecoder(
     const { engine, device } = candidate;
     if (engine === "wgsl") {
       const { openKernelThread } = await import("./decoder-pool.js");
-      return openKernelThread(model);
+      return openKernelThread(model, options.precision);
     }
     const hasThreads = engine === "onnxruntime" && (device === "webgpu" || (device === "cpu" && cores > 1));
     if (!hasThreads) return decoderOf(await openCandidate(candidate, model, options));

@@ -45,7 +45,7 @@ export type DecodeBatch = (
 ) => Promise<OutlinedBatch>;
 
 /** Turns whole batches of crops into outlines; predict/decoder.ts opens one. */
-export interface BatchDecoder extends Pick<Engine, "name" | "device" | "version" | "dispose"> {
+export interface BatchDecoder extends Pick<Engine, "name" | "device" | "version" | "precision" | "remark" | "dispose"> {
   /** Batches that keep it busy; further ones wait. */
   readonly batchesAtOnce: number;
   /** The pixels are handed over: nobody else uses them from then on. */

@@ -15,6 +15,7 @@ import { Queue, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import { count } from "../count.js";
 import { Gate } from "../crop/gate.js";
 import type { DeviceChoice } from "../engine/devices.js";
+import type { PrecisionChoice } from "../engine/precision.js";
 import { cutText } from "../foreign.js";
 import type { Model } from "../model/model.js";
 import { loadModel } from "../model/model.js";
@@ -45,6 +46,8 @@ export interface WorkerOptions extends FetchLimits {
   /** Name of a bundled model or path of a model folder. */
   readonly model: string;
   readonly device: DeviceChoice;
+  /** Of kernels on a GPU; auto when absent. */
+  readonly precision?: PrecisionChoice;
   /** Cores to compute on where the CPU does; all when absent. */
   readonly threads?: number;
   /** Jobs held at once, 1 or more; one more than the decoder takes when absent. */

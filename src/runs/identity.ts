@@ -20,6 +20,8 @@ export interface RunIdentity {
   readonly candidates: number;
   /** Absent: the map's own (predict/options.ts), as in runs before there was a choice. */
   readonly sure?: number;
+  /** Absent: float32, or the workers of a queue, each in its own. */
+  readonly precision?: "float16";
   readonly minScore: number;
   readonly simplify: number;
   /** Sorted. */
@@ -51,6 +53,8 @@ export interface ResultOptions extends Pick<
 > {
   readonly limit?: number;
   readonly shard?: Shard;
+  /** What the engine computes in, whatever was asked for. */
+  readonly precision?: "float16" | undefined;
 }
 
 /** sha256 of what a run reads. */
@@ -71,6 +75,7 @@ export function identifyRun(options: ResultOptions, hashes: RunHashes): RunIdent
     maxSteps: options.maxSteps,
     candidates: options.candidates,
     ...(options.sure !== undefined && { sure: options.sure }),
+    ...(options.precision !== undefined && { precision: options.precision }),
     minScore: options.minScore,
     simplify: options.simplify,
     categories: [...options.categories].sort(),
@@ -91,6 +96,7 @@ const FIELD_NAMES: Readonly<Record<keyof RunIdentity, string>> = {
   maxSteps: "--max-steps",
   candidates: "--candidates",
   sure: "--sure",
+  precision: "--precision",
   minScore: "--min-score",
   simplify: "--simplify",
   categories: "--categories",
@@ -151,6 +157,7 @@ export const IDENTITY_FIELDS: Readonly<Record<keyof RunIdentity, object>> = {
   maxSteps: count,
   candidates: count,
   sure: ratio,
+  precision: { const: "float16" },
   minScore: ratio,
   simplify: { type: "number", minimum: 0 },
   categories: { type: "array", items: { type: "string" } },
@@ -164,7 +171,7 @@ export const IDENTITY_FIELDS: Readonly<Record<keyof RunIdentity, object>> = {
 export const checkIdentity = lazily(() =>
   compileSchema({
     type: "object",
-    required: Object.keys(IDENTITY_FIELDS).filter((field) => field !== "sure"),
+    required: Object.keys(IDENTITY_FIELDS).filter((field) => field !== "sure" && field !== "precision"),
     properties: IDENTITY_FIELDS,
   }),
 );

@@ -43,14 +43,15 @@ test("doctor names packages, models and every device, each with what works or wh
   expect(text.match(/--device auto takes this one/g)).toHaveLength(1);
 });
 
-test("where WebGPU works, doctor says with which kernels, on which adapter, within which limits, with which tiles", () => {
+test("where WebGPU works, doctor says with which kernels, on which adapter, within which limits, with which tiles and precision", () => {
   const adapter = {
     name: "nvidia h100",
     driver: "NVIDIA: 580.1",
     isSoftware: false,
+    float16: "absent",
     limits: { bufferBytes: 2 ** 31, bindingBytes: 2 ** 31, buffersPerKernel: 16, workgroupBytes: 49152 },
     memoryBound: 3 * 2 ** 30,
-  };
+  } as const;
   const machine = {
     polyrnn: "0",
     node: "v20",
@@ -69,16 +70,18 @@ test("where WebGPU works, doctor says with which kernels, on which adapter, with
         works: true,
         adapter,
         tiles: { tiles: { columns: 7, groups: 2, threads: 64 }, from: "cache" },
+        precision: { first: "float32", why: "the adapter does not offer shader-f16" },
       },
       { engine: "onnxruntime", device: "webgpu", works: true },
       { engine: "onnxruntime", device: "cpu", works: true },
     ],
   });
-  expect(lines.slice(-6).map((line) => line.trim().replace(/ {2,}/, " "))).toEqual([
+  expect(lines.slice(-7).map((line) => line.trim().replace(/ {2,}/, " "))).toEqual([
     "webgpu by wgsl works; --device auto takes this one",
     "adapter nvidia h100, driver NVIDIA: 580.1",
     "limits: 2048 MiB per binding, 2048 MiB per buffer, 16 buffers per kernel, 49152 bytes per workgroup; 3072 MiB are used at most",
     "tiles: 7 x 8 values per thread, 64 threads per workgroup; chosen by an earlier trial",
+    "precision: float32, because the adapter does not offer shader-f16",
     "webgpu by onnxruntime works; for models that wgsl does not run there",
     "cpu by onnxruntime works",
   ]);

@@ -15,6 +15,7 @@ const ADAPTER: AdapterReport = {
   name: "nvidia h100",
   driver: "NVIDIA: 580.1",
   isSoftware: false,
+  float16: "absent",
   limits: { bufferBytes: 1, bindingBytes: 1, buffersPerKernel: 1, workgroupBytes: 1 },
   memoryBound: 1,
 };

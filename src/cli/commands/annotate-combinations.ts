@@ -1,4 +1,5 @@
 /** Options of `polyrnn annotate` that do not go together: refused before anything is read. */
+import type { PrecisionChoice } from "../../engine/precision.js";
 import { usageError } from "../../errors.js";
 import { parseImageAddress, parseRedisAddress } from "../../queue/address.js";
 import type { Secret } from "../../secret.js";
@@ -14,6 +15,7 @@ export interface CombinedFlags {
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly queue?: Secret;
+  readonly precision: PrecisionChoice;
   readonly imageAddress?: Secret;
   readonly simulateClicks?: readonly string[];
   readonly published: boolean;
@@ -37,6 +39,11 @@ export function checkCombinations(flags: CombinedFlags): void {
     throw usageError("--published is for the report of --simulate-clicks", "Add --simulate-clicks, or leave it out.");
   if (flags.queue !== undefined) {
     parseRedisAddress(flags.queue);
+    if (flags.precision !== "auto")
+      throw usageError(
+        "--precision is for the machine that predicts, and with --queue that is each worker's",
+        "Give it to polyrnn worker, or leave it out.",
+      );
     if (flags.out === "-")
       throw usageError(
         "--queue needs an output folder: results come in any order, and the journal keeps them",

@@ -4,6 +4,7 @@ import type { AnnotateHost, AnnotateOptions } from "../../annotate/options.js";
 import type { OpenPredictor } from "../../annotate/predictor.js";
 import { parseThresholds } from "../../clicks/options.js";
 import type { ClickSummary } from "../../clicks/tally.js";
+import type { PrecisionChoice } from "../../engine/precision.js";
 import { EXIT } from "../../errors.js";
 import { DEFAULT_CANDIDATES, MAX_STEPS } from "../../predict/options.js";
 import { parseImageAddress, parseRedisAddress } from "../../queue/address.js";
@@ -36,6 +37,7 @@ import {
   maxStepsRow,
   modelRow,
   overlaysRow,
+  precisionRow,
   publishedRow,
   queueRow,
   queueTimeoutRow,
@@ -47,8 +49,13 @@ import { paintFor, printable, writeJsonLine } from "../terminal.js";
 import { checkCombinations } from "./annotate-combinations.js";
 
 export interface AnnotateFlags
-  extends Omit<AnnotateOptions, "formats" | "formatOptions" | "shard">, FormatFlags, JsonOption, ConfigOption {
+  extends
+    Omit<AnnotateOptions, "formats" | "formatOptions" | "shard" | "precision">,
+    FormatFlags,
+    JsonOption,
+    ConfigOption {
   readonly format: readonly OutputFormat[];
+  readonly precision: PrecisionChoice;
   readonly simulateClicks?: readonly string[];
   readonly published: boolean;
   /** As typed: I/N or auto. */
@@ -94,6 +101,7 @@ export const annotateTable = {
   ...formatRows,
   model: { ...modelRow, default: "mobile" },
   device: deviceRow,
+  precision: precisionRow,
   resume: {
     type: "flag",
     group: "common",
@@ -333,6 +341,7 @@ async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Pr
     ...(formatOptions !== undefined && { formatOptions }),
     model: flags.model,
     device: flags.device,
+    precision: flags.precision,
     ...(batchSize !== undefined && { batchSize }),
     ...(threads !== undefined && { threads }),
     ...(context !== undefined && { context }),
@@ -367,8 +376,21 @@ async function checkStudy(flags: AnnotateFlags): Promise<readonly number[] | und
 
 async function toAskedStudy(flags: AnnotateFlags, thresholds: readonly number[]): Promise<AskedStudy> {
   const { studyOfRun } = await import("../../clicks/study.js");
-  const { out, images, model, device, batchSize, threads, context, maxSteps, candidates, categories, limit, boxesAre } =
-    flags;
+  const {
+    out,
+    images,
+    model,
+    device,
+    precision,
+    batchSize,
+    threads,
+    context,
+    maxSteps,
+    candidates,
+    categories,
+    limit,
+    boxesAre,
+  } = flags;
   const request = studyOfRun(
     {
       images,
@@ -376,6 +398,7 @@ async function toAskedStudy(flags: AnnotateFlags, thresholds: readonly number[])
       ...(boxesAre !== undefined && { boxesAre }),
       model,
       device,
+      precision,
       maxSteps,
       candidates,
       thresholds,

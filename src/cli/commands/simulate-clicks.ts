@@ -6,6 +6,7 @@ import type { SimulateOptions } from "../../clicks/options.js";
 import { parseThresholds } from "../../clicks/options.js";
 import type { ClickSource } from "../../clicks/tally.js";
 import type { DeviceChoice } from "../../engine/devices.js";
+import type { PrecisionChoice } from "../../engine/precision.js";
 import { EXIT, invalidData, usageError } from "../../errors.js";
 import type { Rasterizer } from "../../geometry/iou.js";
 import { DEFAULT_CANDIDATES, MAX_STEPS } from "../../predict/options.js";
@@ -33,6 +34,7 @@ import {
   jsonRow,
   maxStepsRow,
   modelRow,
+  precisionRow,
   publishedRow,
   quietRow,
   rasterizerRow,
@@ -55,6 +57,7 @@ interface SimulateClicksFlags extends JsonOption, ConfigOption {
   readonly out?: string;
   readonly model?: string;
   readonly device: DeviceChoice;
+  readonly precision: PrecisionChoice;
   readonly failOverClicks?: number;
   readonly compare: readonly string[];
   readonly groupBy: string;
@@ -147,6 +150,7 @@ const simulateClicksTable = {
   },
   model: { ...modelRow, whenAbsent: "the run's, else mobile" },
   device: deviceRow,
+  precision: precisionRow,
   failOverClicks: {
     type: "number",
     min: 0,
@@ -349,7 +353,7 @@ async function toSimulateOptions(
   thresholds: readonly number[],
 ): Promise<SimulateOptions> {
   const { parseGroupBy } = await import("../../evaluate/groups.js");
-  const { device, match, choice, metric, maxClicks, batchSize, threads, rasterizer, seed } = flags;
+  const { device, precision, match, choice, metric, maxClicks, batchSize, threads, rasterizer, seed } = flags;
   const context = flags.context ?? (flags.model === undefined ? run?.context : undefined);
   const limit = flags.limit ?? run?.limit;
   const boxesAre = flags.boxesAre ?? (run !== undefined && truth === run.boxes ? run.boxesAre : undefined);
@@ -360,6 +364,7 @@ async function toSimulateOptions(
     thresholds,
     match,
     device,
+    precision,
     rasterizer,
     seed,
     model: flags.model ?? run?.modelFolder ?? DEFAULT_MODEL,

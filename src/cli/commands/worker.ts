@@ -1,6 +1,7 @@
 /** `polyrnn worker`: predicts for runs that other machines hand out; the work is queue/worker.ts. */
 import { count } from "../../count.js";
 import type { DeviceChoice } from "../../engine/devices.js";
+import type { PrecisionChoice } from "../../engine/precision.js";
 import { EXIT } from "../../errors.js";
 import { parseRedisAddress } from "../../queue/address.js";
 import type { Secret } from "../../secret.js";
@@ -14,6 +15,7 @@ import {
   deviceRow,
   jsonRow,
   modelRow,
+  precisionRow,
   queueRow,
   queueTimeoutRow,
   quietRow,
@@ -26,6 +28,7 @@ interface WorkerFlags extends JsonOption, ConfigOption {
   readonly images: string;
   readonly model: string;
   readonly device: DeviceChoice;
+  readonly precision: PrecisionChoice;
   readonly threads?: number;
   readonly concurrency?: number;
   readonly rate?: number;
@@ -55,6 +58,7 @@ const workerTable = {
     describe: "Bundled model or the folder of a model; jobs for other models are left to other workers",
   },
   device: deviceRow,
+  precision: precisionRow,
   threads: {
     ...threadsRow,
     describe: "CPU cores to compute on; share them out where several workers run on one machine",
@@ -156,13 +160,14 @@ export const workerCommand = defineCommand<WorkerFlags>({
       note("stopping after what is being drawn; interrupt again to stop at once");
     });
     const { runWorker } = await import("../../queue/worker.js");
-    const { queue, images, model, device, threads, concurrency, rate, metricsPort } = flags;
+    const { queue, images, model, device, precision, threads, concurrency, rate, metricsPort } = flags;
     const summary = await runWorker(
       {
         queue: parseRedisAddress(queue),
         images,
         model,
         device,
+        precision,
         allowPrivateAddresses: flags.allowPrivateAddresses,
         metricsHost: flags.metricsHost,
         queueTimeoutMs: 1000 * flags.queueTimeout,

@@ -15,6 +15,8 @@ export interface AdapterReport {
   readonly driver: string;
   /** It computes on the CPU: SwiftShader, lavapipe. */
   readonly isSoftware: boolean;
+  /** Whether kernels may compute in float16. Doubted: Dawn itself would leave it off, for errors of such drivers. */
+  readonly float16: "offered" | "doubted" | "absent";
   readonly limits: {
     readonly bufferBytes: number;
     readonly bindingBytes: number;
@@ -53,12 +55,13 @@ export async function describeAdapter(): Promise<AdapterReport> {
   return reportOf(await requestAdapter());
 }
 
-export function reportOf({ info, limits }: GPUAdapter): AdapterReport {
+export function reportOf({ info, limits, features }: GPUAdapter): AdapterReport {
   const name = [info.vendor, info.device || info.architecture].filter((part) => part !== "").join(" ");
   return {
     name: name || info.description || "an adapter without a name",
     driver: info.description || "a driver without a name",
     isSoftware: info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(name + info.description),
+    float16: features.has("shader-f16") ? (isDoubted(info) ? "doubted" : "offered") : "absent",
     limits: {
       bufferBytes: limits.maxBufferSize,
       bindingBytes: limits.maxStorageBufferBindingSize,
@@ -67,6 +70,11 @@ export function reportOf({ info, limits }: GPUAdapter): AdapterReport {
     },
     memoryBound: MEMORY_BOUND,
   };
+}
+
+/** Dawn offers float16 of NVIDIA's driver for Linux only where it is told to. */
+function isDoubted({ vendor }: GPUAdapterInfo): boolean {
+  return process.platform === "linux" && vendor === "nvidia";
 }
 
 /**
@@ -94,7 +102,7 @@ function missingVulkan(): string | undefined {
 async function loadGpu(): Promise<GPU> {
   try {
     const { create } = await import("webgpu");
-    return create([]);
+    return create(["enable-dawn-features=vulkan_enable_f16_on_nvidia"]);
   } catch (error) {
     const text = reasonOf(error);
     const isMissing = /Cannot find (package|module) 'webgpu'/.test(text);

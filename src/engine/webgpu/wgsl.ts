@@ -281,7 +281,9 @@ var<workgroup> live: u32;
       .map((root, at) => {
         const index = indexOf(root);
         const buffer = `B${this.kernel.reads.length + at}`;
-        const value = this.isHalf(root) ? `f16(clamp(root${at}, -${LARGEST_FLOAT16}.0, ${LARGEST_FLOAT16}.0))` : `root${at}`;
+        const value = this.isHalf(root)
+          ? `f16(clamp(root${at}, -${LARGEST_FLOAT16}.0, ${LARGEST_FLOAT16}.0))`
+          : `root${at}`;
         return `root${at} = ${this.computed(root)}(b, c, y, x); ${buffer}[${index}] = ${value};`;
       })
       .join(" ");
