@@ -12,9 +12,14 @@ import type { FlatState, NetworkRunner } from "./network-runner.js";
 /** Of the largest absolute value of the tensor, or of 1 where all are smaller. */
 const TOLERANCE = 1e-4;
 
-export function expectSameTensor(name: string, actual: Float32Array, expected: Float32Array): void {
+export function expectSameTensor(
+  name: string,
+  actual: Float32Array,
+  expected: Float32Array,
+  tolerance = TOLERANCE,
+): void {
   expect(distance(actual, expected) / scaleOf(expected), `${name}: largest difference, scaled`).toBeLessThanOrEqual(
-    TOLERANCE,
+    tolerance,
   );
 }
 

@@ -10,13 +10,18 @@ import type { WeightedNetwork } from "../../src/model/model.js";
 import { openOnnxEngine } from "../../src/engine/onnx/models.js";
 import { OnnxGraphOps } from "../../src/engine/onnx/graph-ops.js";
 import { encodeOnnxModel } from "../../src/engine/onnx/proto.js";
+import type { Precision } from "../../src/engine/engine.js";
+import { describeAdapter } from "../../src/engine/webgpu/adapter.js";
 import { Gpu } from "../../src/engine/webgpu/device.js";
 import { encoderPlan, openWebGpuEngine, stepPlan } from "../../src/engine/webgpu/engine.js";
-import { planKernels } from "../../src/engine/webgpu/plan.js";
+import { toFloat16 } from "../../src/engine/webgpu/float16.js";
+import type { Plan } from "../../src/engine/webgpu/plan.js";
+import { inFloat16, planKernels } from "../../src/engine/webgpu/plan.js";
 import { Program } from "../../src/engine/webgpu/program.js";
 import { RecordOps } from "../../src/engine/webgpu/record.js";
 import { decodeGreedy } from "../../src/predict/decode.js";
 import { SAFE_TILES, TILE_CANDIDATES } from "../../src/engine/webgpu/tiles.js";
+import { shaderOf } from "../../src/engine/webgpu/wgsl.js";
 import { tryCandidates } from "../../src/engine/webgpu/trial.js";
 import { createRandom } from "../../src/random.js";
 import { SLOW_MS, useSwiftShader, whyNoWebGpu } from "../swiftshader.js";
@@ -110,40 +115,76 @@ const CASES: readonly Case[] = [
   },
 ];
 
+function weightsOf({ weights, bias }: Case): WeightedNetwork["weights"] {
+  if (weights === undefined) return new Map();
+  return new Map([
+    ["w.weight", noise(...weights)],
+    ...(bias === false ? [] : [["w.bias", noise(weights[0]!)] as const]),
+  ]);
+}
+
+function planOf({ shape, build }: Case, weights: WeightedNetwork["weights"]): Plan {
+  const record = new RecordOps(weights);
+  return planKernels({ y: build(record, record.input("x", "float", shape)) });
+}
+
+/** A half's value, finite. */
+function fromHalf(half: number): number {
+  const [exponent, fraction] = [(half >> 10) & 31, half & 1023];
+  const magnitude = exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15);
+  return half >= 0x8000 ? -magnitude : magnitude;
+}
+
+/** In float16 the CPU gets the same rounded weights and inputs; only what lies between kernels is rounded as well. */
+async function expectSameCase(gpu: Gpu, each: Case, precision: Precision): Promise<void> {
+  const { shape, build } = each;
+  const isHalf = precision === "float16";
+  const rounded = (values: Float32Array): Float32Array =>
+    isHalf ? Float32Array.from(toFloat16(values), fromHalf) : values;
+  const weights: WeightedNetwork["weights"] = new Map(
+    [...weightsOf(each)].map(([name, { shape: of, values }]) => [name, { shape: of, values: rounded(values) }]),
+  );
+  const plan = planOf(each, weights);
+  const program = await Program.compile(gpu, isHalf ? inFloat16(plan, new Set(["x"])) : plan, weights);
+  const graph = new OnnxGraphOps("one", weights);
+  graph.output(build(graph, graph.input("x", "float", shape)), "y");
+  const session = await InferenceSession.create(encodeOnnxModel(graph.build()));
+  for (const batch of BATCHES) {
+    const values = rounded(noise(batch, ...shape).values);
+    const halves = new Uint16Array(2 * Math.ceil(values.length / 2)); // whole words
+    if (isHalf) halves.set(toFloat16(values));
+    const x = gpu.upload(isHalf ? halves : Float32Array.from(values));
+    const out = program.run(batch, { x }).get("y")!;
+    const expected = (await session.run({ x: new Tensor("float32", values, [batch, ...shape]) }))["y"]!
+      .data as Float32Array;
+    expectSameTensor(`batch ${batch}`, await gpu.read(out, 4 * expected.length), expected, isHalf ? 1e-3 : undefined);
+  }
+  program.dispose();
+  await session.release();
+}
+
 describe.skipIf(whyNoWebGpu !== undefined)("own kernels compute what the CPU computes", () => {
   let gpu: Gpu;
   beforeAll(async () => {
     useSwiftShader();
-    gpu = await Gpu.open();
+    const { float16 } = await describeAdapter();
+    if (float16 === "absent") console.log("skipped: kernels in float16 beside the CPU (no shader-f16 in this driver)");
+    gpu = await Gpu.open({ precision: float16 === "absent" ? "float32" : "float16" });
   });
   afterAll(() => {
     gpu.close();
   });
 
-  test.each(CASES)("$name", async ({ shape, weights: weightShape, bias, build }) => {
-    const weights: WeightedNetwork["weights"] = new Map(
-      weightShape === undefined
-        ? []
-        : [
-            ["w.weight", noise(...weightShape)],
-            ...(bias === false ? [] : [["w.bias", noise(weightShape[0]!)] as const]),
-          ],
-    );
-    const record = new RecordOps(weights);
-    const y = build(record, record.input("x", "float", shape));
-    const program = await Program.compile(gpu, planKernels({ y }), weights);
-    const graph = new OnnxGraphOps("one", weights);
-    graph.output(build(graph, graph.input("x", "float", shape)), "y");
-    const session = await InferenceSession.create(encodeOnnxModel(graph.build()));
-    for (const batch of BATCHES) {
-      const { values } = noise(batch, ...shape);
-      const x = gpu.upload(Float32Array.from(values));
-      const out = program.run(batch, { x }).get("y")!;
-      const expected = (await session.run({ x: new Tensor("float32", values, [batch, ...shape]) }))["y"]!.data;
-      expectSameTensor(`batch ${batch}`, await gpu.read(out, 4 * expected.length), expected as Float32Array);
-    }
-    program.dispose();
-    await session.release();
+  test.each(CASES)("$name", async (each) => {
+    await expectSameCase(gpu, each, "float32");
+  });
+
+  test.each(CASES)("in float16, where the driver offers it: $name", async (each) => {
+    if (gpu.adapter.float16 !== "absent") await expectSameCase(gpu, each, "float16");
+    const { kernels, ...plan } = inFloat16(planOf(each, weightsOf(each)), new Set(["x"]));
+    const { code } = shaderOf(kernels[0]!, weightsOf(each), SAFE_TILES, plan.halves);
+    expect(code).toMatch(/^enable f16;/);
+    expect(code).toMatch(/B0: array<f16>/);
   });
 
   test("every candidate of tiles gives the CPU's numbers: a stride, a depthwise layer, a cell of its gates", async () => {
