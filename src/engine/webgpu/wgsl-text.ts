@@ -1,5 +1,6 @@
 /** Pieces of WGSL that several kernels are written with, and how weights lie for them. */
-import type { PlanNode } from "./record.js";
+import type { Normalization } from "../../network/tensor-ops.js";
+import type { PlanNode, Shape } from "./record.js";
 
 /** Of a vector. */
 export const LANES = 4;
@@ -49,4 +50,27 @@ export function packKernels(
     }
   }
   return packed;
+}
+
+/** Statements that return the value of a pixel. @param bytes buffer of RGB, four bytes a word */
+export function normalizeText(normalization: Normalization, [, height, width]: Shape, bytes: string): string {
+  const { channelOrder, mean, std } = normalization;
+  const channel = channelOrder === "RGB" ? "c" : "2u - c";
+  const vector = (values: readonly number[]): string => `array<f32, 3>(${values.map(float).join(", ")})`;
+  return `let at = ((b * ${height}u + y) * ${width}u + x) * 3u + ${channel};
+  let byte = (${bytes}[at / 4u] >> ((at % 4u) * 8u)) & 255u;
+  var means = ${vector(mean)}; var deviations = ${vector(std)};
+  return (f32(byte) - means[c]) / deviations[c];`;
+}
+
+/** Statements that return a value between four. @param valueAt its value at "b, c, y, x" */
+export function resizeText(valueAt: (place: string) => string, [, height, width]: Shape, to: Shape): string {
+  const axis = (name: string, from: number, size: number): string =>
+    `let ${name}p = clamp((f32(${name}) + 0.5) * ${float(from / size)} - 0.5, 0.0, ${float(from - 1)});
+  let ${name}0 = u32(floor(${name}p)); let ${name}1 = min(${name}0 + 1u, ${from - 1}u); let ${name}f = ${name}p - f32(${name}0);`;
+  return `${axis("y", height, to[1])}
+  ${axis("x", width, to[2])}
+  let above = mix(${valueAt("b, c, y0, x0")}, ${valueAt("b, c, y0, x1")}, xf);
+  let below = mix(${valueAt("b, c, y1, x0")}, ${valueAt("b, c, y1, x1")}, xf);
+  return mix(above, below, yf);`;
 }

@@ -11,8 +11,8 @@ import type { PlanNode } from "./record.js";
 import { elements } from "./record.js";
 import type { Tiles } from "./tiles.js";
 import { SAFE_TILES } from "./tiles.js";
-import { LARGEST_FLOAT16, toFloat16 } from "./float16.js";
-import { LANES, elementOf, float, indexOf, packKernels, range } from "./wgsl-text.js";
+import { HALF_FUNCTIONS, loadedHalf, storedHalf, toFloat16 } from "./float16.js";
+import { LANES, elementOf, float, indexOf, normalizeText, packKernels, range, resizeText } from "./wgsl-text.js";
 
 export interface Shader {
   readonly code: string;
@@ -181,6 +181,7 @@ fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
     const rows = isHalf ? undefined : this.weight(`${operation.weights}.weight`);
     const bias = this.weight(`${operation.weights}.bias`);
     const source = `B${this.buffers.indexOf(from[0]!)}`;
+    const loaded = (value: string): string => (this.isHalf(from[0]!) ? loadedHalf(from[0]!, value) : value);
     const sums = range(DENSE_ROWS);
     const { rows: ended } = this.kernel;
     const rowsOf = ended && `B${this.buffers.indexOf(ended)}`;
@@ -200,7 +201,7 @@ var<workgroup> live: u32;
   ${sums.map((r) => `var s${r} = 0.0; let at${r} = min(b0 + ${r}u, batch - 1u) * ${inputs}u;`).join("\n  ")}
   for (var k = li; k < ${inputs}u; k += ${THREADS}u) {
     let w = ${rows === undefined ? `f32(V[o * ${inputs}u + k])` : `K[${rows}u + o * ${inputs}u + k]`};
-    ${sums.map((r) => `s${r} += w * f32(${source}[at${r} + k]);`).join("\n    ")}
+    ${sums.map((r) => `s${r} += w * ${loaded(`${source}[at${r} + k]`)};`).join("\n    ")}
   }
   ${sums.map((r) => `sums[${r * THREADS}u + li] = s${r};`).join(" ")}
   workgroupBarrier();
@@ -253,7 +254,7 @@ var<workgroup> live: u32;
       return `@group(0) @binding(${at + 2}) var<storage, ${access}> B${at}: array<${elementOf(node, this.isHalf(node))}>;`;
     });
     const code = [
-      ...(this.halves === undefined ? [] : ["enable f16;"]),
+      ...(this.halves === undefined ? [] : ["enable f16;", HALF_FUNCTIONS]),
       `@group(0) @binding(0) var<storage, read> V: array<${element}>;`,
       "@group(0) @binding(1) var<storage, read> K: array<f32>;",
       ...bindings,
@@ -281,9 +282,7 @@ var<workgroup> live: u32;
       .map((root, at) => {
         const index = indexOf(root);
         const buffer = `B${this.kernel.reads.length + at}`;
-        const value = this.isHalf(root)
-          ? `f16(clamp(root${at}, -${LARGEST_FLOAT16}.0, ${LARGEST_FLOAT16}.0))`
-          : `root${at}`;
+        const value = this.isHalf(root) ? storedHalf(root, `root${at}`) : `root${at}`;
         return `root${at} = ${this.computed(root)}(b, c, y, x); ${buffer}[${index}] = ${value};`;
       })
       .join(" ");
@@ -317,7 +316,7 @@ var<workgroup> live: u32;
       if (roots.includes(node)) return `return root${roots.indexOf(node)};`;
       if (reads.includes(node)) {
         const value = `B${reads.indexOf(node)}[${indexOf(node)}]`;
-        return `return ${this.isHalf(node) ? `f32(${value})` : value};`;
+        return `return ${this.isHalf(node) ? loadedHalf(node, value) : value};`;
       }
       return this.body(node);
     });
@@ -368,16 +367,8 @@ var<workgroup> live: u32;
         const place = `((cell * ${channels}u + c) * ${GRID_SIZE}u + y) * ${GRID_SIZE}u + x`;
         return `let cell = u32(clamp(${indices}[b], 0, ${EOS})); return K[${table}u + ${place}];`;
       }
-      case "normalize": {
-        const { channelOrder, mean, std } = operation.normalization;
-        const [, height, width] = shape;
-        const channel = channelOrder === "RGB" ? "c" : "2u - c";
-        const vector = (values: readonly number[]): string => `array<f32, 3>(${values.map(float).join(", ")})`;
-        return `let at = ((b * ${height}u + y) * ${width}u + x) * 3u + ${channel};
-  let byte = (B${this.kernel.reads.indexOf(x!)}[at / 4u] >> ((at % 4u) * 8u)) & 255u;
-  var means = ${vector(mean)}; var deviations = ${vector(std)};
-  return (f32(byte) - means[c]) / deviations[c];`;
-      }
+      case "normalize":
+        return normalizeText(operation.normalization, shape, `B${this.kernel.reads.indexOf(x!)}`);
       case "pool": {
         const { size } = operation;
         return `var largest = ${at(x!, `b, c, y * ${size}u, x * ${size}u`)};
@@ -386,17 +377,8 @@ var<workgroup> live: u32;
   }
   return largest;`;
       }
-      case "resize": {
-        const [, height, width] = x!.shape;
-        const axis = (name: string, from: number, to: number): string =>
-          `let ${name}p = clamp((f32(${name}) + 0.5) * ${float(from / to)} - 0.5, 0.0, ${float(from - 1)});
-  let ${name}0 = u32(floor(${name}p)); let ${name}1 = min(${name}0 + 1u, ${from - 1}u); let ${name}f = ${name}p - f32(${name}0);`;
-        return `${axis("y", height, shape[1])}
-  ${axis("x", width, shape[2])}
-  let above = mix(${at(x!, "b, c, y0, x0")}, ${at(x!, "b, c, y0, x1")}, xf);
-  let below = mix(${at(x!, "b, c, y1, x0")}, ${at(x!, "b, c, y1, x1")}, xf);
-  return mix(above, below, yf);`;
-      }
+      case "resize":
+        return resizeText((place) => at(x!, place), x!.shape, shape);
       case "input":
       case "conv":
       case "dense":
