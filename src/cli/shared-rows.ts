@@ -83,8 +83,8 @@ export const precisionRow = {
   group: "advanced",
   default: "auto",
   describe:
-    "Numbers of weights and layers on a GPU through WebGPU; auto takes float16 where the card offers it and the model " +
-    "passes its self-check, else float32",
+    "Numbers of weights and layers on a GPU through WebGPU; auto is float32, float16 is refused where the card or the " +
+    "self-check does not allow it",
 } as const satisfies TextRow<PrecisionChoice> & { default: PrecisionChoice };
 
 export const threadsRow = {

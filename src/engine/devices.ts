@@ -14,7 +14,7 @@ import { PolyrnnError, reasonOf, unavailable, usageError } from "../errors.js";
 import type { WeightedNetwork } from "../model/model.js";
 import type { DeviceName, Engine, EngineName, Precision } from "./engine.js";
 import type { PrecisionChoice } from "./precision.js";
-import { openInPrecision, precisionsFor } from "./precision.js";
+import { choosePrecision } from "./precision.js";
 import type { AdapterReport } from "./webgpu/adapter.js";
 import type { ChosenTiles } from "./webgpu/trial.js";
 
@@ -135,8 +135,8 @@ function whyNotIn(precision: PrecisionChoice | undefined, { engine }: Candidate)
 export type ProbeReport = Candidate & {
   readonly adapter?: AdapterReport;
   readonly tiles?: ChosenTiles;
-  /** What `auto` tries first, and why where it is float32. */
-  readonly precision?: { readonly first: Precision; readonly why?: string };
+  /** What `--precision auto` takes, and why. */
+  readonly precision?: string;
 } & ({ readonly works: true } | ({ readonly works: false } & Obstacle));
 
 /** Tries every candidate, in the order of `auto`; the first that works is the one `auto` takes. */
@@ -148,7 +148,7 @@ export async function probeDevices(): Promise<readonly ProbeReport[]> {
     const adapter = isThere ? await knownAdapter() : undefined;
     // Where there was no trial yet, it is made here: a run would choose the same.
     const tiles = adapter !== undefined && obstacle === undefined ? await tilesOf(adapter) : undefined;
-    const precision = adapter && autoPrecision(adapter);
+    const precision = adapter && choosePrecision("auto", adapter).remark;
     const known = {
       ...candidate,
       ...(adapter && { adapter }),
@@ -158,11 +158,6 @@ export async function probeDevices(): Promise<readonly ProbeReport[]> {
     reports.push(obstacle === undefined ? { ...known, works: true } : { ...known, works: false, ...obstacle });
   }
   return reports;
-}
-
-function autoPrecision(adapter: AdapterReport): ProbeReport["precision"] {
-  const { tries, why } = precisionsFor("auto", adapter);
-  return { first: tries[0], ...(why !== undefined && { why }) };
 }
 
 function forcedEngine(): EngineName | undefined {
@@ -261,10 +256,8 @@ export async function openCandidate(
     ]);
     const reference = referenceOf(model); // while the device compiles
     reference.catch(() => undefined); // thrown where it is compared
-    const { opened, remark } = await openInPrecision(choice, await describeAdapter(), async (precision) =>
-      checkAgainst(await openWebGpuEngine(model, { precision }), reference),
-    );
-    return Object.assign(opened, { remark });
+    const { precision, remark } = choosePrecision(choice, await describeAdapter());
+    return { ...(await checkAgainst(await openWebGpuEngine(model, { precision }), reference)), remark };
   }
   if (engine === "onnxruntime") {
     const { openOnnxEngine } = await import("./onnx/models.js");

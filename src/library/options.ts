@@ -57,7 +57,7 @@ export interface MeasureOptions {
 export interface DeviceOptions {
   /** Default: "auto", the first of CUDA, WebGPU and CPU that works here. */
   readonly device?: "auto" | "cpu" | "webgpu" | "cuda";
-  /** Of kernels on a GPU through WebGPU. Default: "auto", float16 where the card offers it and the model passes. */
+  /** Of kernels on a GPU through WebGPU. Default: "auto", which is float32. */
   readonly precision?: "auto" | "float32" | "float16";
   /** CPU cores to compute on, 1 to 256. Absent: all. Does not change a polygon. */
   readonly threads?: number;

@@ -9,7 +9,7 @@ import type { DeviceName } from "../engine/engine.js";
 import { mapModels } from "../engine/onnx/engine.js";
 import { onnxModelsFor } from "../engine/onnx/models.js";
 import type { PrecisionChoice } from "../engine/precision.js";
-import { openInPrecision } from "../engine/precision.js";
+import { choosePrecision } from "../engine/precision.js";
 import { referenceOf } from "../engine/self-check.js";
 import { describeAdapter } from "../engine/webgpu/adapter.js";
 import { kernelModelOf } from "../engine/webgpu/engine.js";
@@ -55,22 +55,17 @@ export async function openKernelThread(
   model: WeightedNetwork,
   choice: PrecisionChoice = "auto",
 ): Promise<BatchDecoder> {
-  const adapter = await describeAdapter();
-  let chosen: Pick<BatchDecoder, "precision" | "remark"> = {};
+  const { precision, ...remark } = choosePrecision(choice, await describeAdapter());
   const pool = new ThreadPool(1, async (thread) => {
     const reference = referenceOf(model); // here, while the thread compiles
     reference.catch(() => undefined); // thrown below
     thread.holdsDevice();
-    const { opened, ...taken } = await openInPrecision(choice, adapter, async (precision) => {
-      const { version } = await thread.ask({ kind: "openKernels", model: kernelModelOf(model, precision) });
-      await thread.ask({ kind: "check", reference: await reference });
-      return version;
-    });
-    chosen = taken;
-    return opened;
+    const { version } = await thread.ask({ kind: "openKernels", model: kernelModelOf(model, precision) });
+    await thread.ask({ kind: "check", reference: await reference });
+    return version;
   });
   const decoder = await pool.decoder({ name: "wgsl", device: "webgpu", batchesAtOnce: BATCHES_IN_SLOTS });
-  return { ...decoder, ...chosen };
+  return { ...decoder, precision, ...remark };
 }
 
 interface OpeningThread {

@@ -70,7 +70,7 @@ test("where WebGPU works, doctor says with which kernels, on which adapter, with
         works: true,
         adapter,
         tiles: { tiles: { columns: 7, groups: 2, threads: 64 }, from: "cache" },
-        precision: { first: "float32", why: "the adapter does not offer shader-f16" },
+        precision: "float32, because the adapter does not offer shader-f16",
       },
       { engine: "onnxruntime", device: "webgpu", works: true },
       { engine: "onnxruntime", device: "cpu", works: true },

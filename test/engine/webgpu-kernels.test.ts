@@ -104,6 +104,12 @@ const CASES: readonly Case[] = [
     build: (ops, x) => ops.add(x, ops.conv2d(x, "w")),
   },
   {
+    name: "ReLU6 between two layers",
+    shape: [5, 5, 5],
+    weights: [5, 5, 1, 1],
+    build: (ops, x) => ops.conv2d(ops.relu6(ops.conv2d(x, "w")), "w"),
+  },
+  {
     name: "pooled, enlarged and joined",
     shape: [3, 8, 8],
     build: (ops, x) => ops.concatChannels([ops.resizeBilinear(ops.maxPool(x, 2), 8), ops.affine(x, 2, -1)]),

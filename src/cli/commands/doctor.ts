@@ -117,7 +117,7 @@ export function reportLines({
       const adapter = [
         ...(device.adapter === undefined ? [] : adapterLines(device.adapter)),
         ...(device.tiles === undefined ? [] : [tilesLine(device.tiles)]),
-        ...(device.precision === undefined ? [] : [precisionLine(device.precision)]),
+        ...(device.precision === undefined ? [] : [`precision: ${printable(device.precision)}`]),
       ].map(indented);
       if (!device.works)
         return [`${name} no: ${printable(device.reason)}`, indented(printable(device.fix)), ...adapter];
@@ -145,11 +145,6 @@ function tilesLine({ tiles, from, note }: ChosenTiles): string {
   }[from];
   const { columns, groups, threads } = tiles;
   return `tiles: ${columns} x ${4 * groups} values per thread, ${threads} threads per workgroup; ${source}${note === undefined ? "" : `: ${printable(note)}`}`;
-}
-
-function precisionLine({ first, why }: NonNullable<ProbeReport["precision"]>): string {
-  if (first === "float16") return "precision: float16 for models that pass the self-check in it, float32 for others";
-  return `precision: float32${why === undefined ? "" : `, because ${printable(why)}`}`;
 }
 
 function adapterLines({ name, driver, isSoftware, limits, memoryBound }: AdapterReport): string[] {

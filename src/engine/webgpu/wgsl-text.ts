@@ -74,3 +74,18 @@ export function resizeText(valueAt: (place: string) => string, [, height, width]
   let below = mix(${valueAt("b, c, y1, x0")}, ${valueAt("b, c, y1, x1")}, xf);
   return mix(above, below, yf);`;
 }
+
+/** Statements that return the largest value of a square. @param valueAt its value at "b, c, y, x" */
+export function poolText(valueAt: (place: string) => string, size: number): string {
+  return `var largest = ${valueAt(`b, c, y * ${size}u, x * ${size}u`)};
+  for (var i = 1u; i < ${size * size}u; i++) {
+    largest = max(largest, ${valueAt(`b, c, y * ${size}u + i / ${size}u, x * ${size}u + i % ${size}u`)});
+  }
+  return largest;`;
+}
+
+/** Nodes whose channels lie side by side, and the first channel of each. */
+export function startsOf(nodes: readonly PlanNode[]): { readonly node: PlanNode; readonly start: number }[] {
+  let start = 0;
+  return nodes.map((node) => ({ node, start: (start += node.shape[0]) - node.shape[0] }));
+}

@@ -12,7 +12,18 @@ import { elements } from "./record.js";
 import type { Tiles } from "./tiles.js";
 import { SAFE_TILES } from "./tiles.js";
 import { HALF_FUNCTIONS, loadedHalf, storedHalf, toFloat16 } from "./float16.js";
-import { LANES, elementOf, float, indexOf, normalizeText, packKernels, range, resizeText } from "./wgsl-text.js";
+import {
+  LANES,
+  elementOf,
+  float,
+  indexOf,
+  normalizeText,
+  packKernels,
+  poolText,
+  range,
+  resizeText,
+  startsOf,
+} from "./wgsl-text.js";
 
 export interface Shader {
   readonly code: string;
@@ -154,22 +165,14 @@ fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
   }`
   }
 }`;
-    const vectors = packKernels(this.valuesOf(`${operation.weights}.weight`), {
-      channels,
-      inputs: depthwise ? 1 : inputs,
-      taps: size * size,
-      parts,
-    });
+    const sizes = { channels, inputs: depthwise ? 1 : inputs, taps: size * size, parts };
+    const vectors = packKernels(this.valuesOf(`${operation.weights}.weight`), sizes);
     return this.shader(`${loads.join("\n")}\n${main}`, vectors, (batch) => [Math.ceil(total / threads), 1, batch]);
   }
 
-  /** What a concatenation that is not in memory is made of, and the first channel of each. */
-  private sourcesOf(node: PlanNode): { readonly node: PlanNode; readonly start: number }[] {
-    let start = 0;
-    return (node.operation.kind !== "concat" || this.kernel.reads.includes(node) ? [node] : node.from).map((part) => ({
-      node: part,
-      start: (start += part.shape[0]) - part.shape[0],
-    }));
+  /** What a concatenation that is not in memory is made of. */
+  private sourcesOf(node: PlanNode): ReturnType<typeof startsOf> {
+    return startsOf(node.operation.kind !== "concat" || this.kernel.reads.includes(node) ? [node] : node.from);
   }
 
   dense(node: PlanNode): Shader {
@@ -263,13 +266,8 @@ var<workgroup> live: u32;
       ...this.functions.values(),
       main,
     ].join("\n");
-    return {
-      code,
-      vectors: this.halves === undefined ? vectors : toFloat16(vectors),
-      constants,
-      buffers: this.buffers,
-      groups,
-    };
+    const packed = this.halves === undefined ? vectors : toFloat16(vectors);
+    return { code, vectors: packed, constants, buffers: this.buffers, groups };
   }
 
   private isHalf(node: PlanNode): boolean {
@@ -346,12 +344,9 @@ var<workgroup> live: u32;
       case "slice":
         return `return ${at(x!, `b, c + ${operation.start}u, y, x`)};`;
       case "concat": {
-        let start = 0;
-        const lines = from.map((part) => {
-          const line = `if (c < ${start + part.shape[0]}u) { return ${at(part, `b, c - ${start}u, y, x`)}; }`;
-          start += part.shape[0];
-          return line;
-        });
+        const lines = startsOf(from).map(
+          ({ node, start }) => `if (c < ${start + node.shape[0]}u) { return ${at(node, `b, c - ${start}u, y, x`)}; }`,
+        );
         return `${lines.join(" ")} return 0.0;`;
       }
       case "flatten": {
@@ -369,14 +364,8 @@ var<workgroup> live: u32;
       }
       case "normalize":
         return normalizeText(operation.normalization, shape, `B${this.kernel.reads.indexOf(x!)}`);
-      case "pool": {
-        const { size } = operation;
-        return `var largest = ${at(x!, `b, c, y * ${size}u, x * ${size}u`)};
-  for (var i = 1u; i < ${size * size}u; i++) {
-    largest = max(largest, ${at(x!, `b, c, y * ${size}u + i / ${size}u, x * ${size}u + i % ${size}u`)});
-  }
-  return largest;`;
-      }
+      case "pool":
+        return poolText((place) => at(x!, place), operation.size);
       case "resize":
         return resizeText((place) => at(x!, place), x!.shape, shape);
       case "input":
