@@ -12,7 +12,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { PolyrnnError, reasonOf, unavailable, usageError } from "../errors.js";
 import type { WeightedNetwork } from "../model/model.js";
-import type { DeviceName, Engine, EngineName, Precision } from "./engine.js";
+import type { DeviceName, Engine, EngineName } from "./engine.js";
 import type { PrecisionChoice } from "./precision.js";
 import { choosePrecision } from "./precision.js";
 import type { AdapterReport } from "./webgpu/adapter.js";
