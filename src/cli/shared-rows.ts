@@ -82,9 +82,7 @@ export const precisionRow = {
   },
   group: "advanced",
   default: "auto",
-  describe:
-    "Numbers of weights and layers on a GPU through WebGPU; auto is float32, float16 is refused where the card or the " +
-    "self-check does not allow it",
+  describe: "Weights and layers of WebGPU kernels; auto is float32, float16 halves their memory",
 } as const satisfies TextRow<PrecisionChoice> & { default: PrecisionChoice };
 
 export const threadsRow = {

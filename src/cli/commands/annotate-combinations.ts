@@ -1,4 +1,6 @@
 /** Options of `polyrnn annotate` that do not go together: refused before anything is read. */
+import { parseThresholds } from "../../clicks/options.js";
+import type { SubjectOptions } from "../../clicks/subjects.js";
 import type { PrecisionChoice } from "../../engine/precision.js";
 import { usageError } from "../../errors.js";
 import { parseImageAddress, parseRedisAddress } from "../../queue/address.js";
@@ -115,4 +117,19 @@ function checkStreamed({ format, overlays }: CombinedFlags): void {
       "Name a folder with --out, or leave --overlays out.",
     );
   }
+}
+
+/**
+ * Before the run: what would fail after it fails now; see also checkCombinations.
+ * @returns the thresholds; undefined when no simulation is asked for
+ * @throws E_USAGE and, where the boxes have no ground truth, E_DATA
+ */
+export async function checkStudy(
+  flags: Pick<CombinedFlags, "simulateClicks"> & { readonly boxes: string } & SubjectOptions,
+): Promise<readonly number[] | undefined> {
+  if (flags.simulateClicks === undefined) return undefined;
+  const thresholds = parseThresholds(flags.simulateClicks, "--simulate-clicks");
+  const { checkTruth } = await import("../../clicks/subjects.js");
+  await checkTruth(flags.boxes, flags);
+  return thresholds;
 }

@@ -2,7 +2,6 @@
 import { join } from "node:path";
 import type { AnnotateHost, AnnotateOptions } from "../../annotate/options.js";
 import type { OpenPredictor } from "../../annotate/predictor.js";
-import { parseThresholds } from "../../clicks/options.js";
 import type { ClickSummary } from "../../clicks/tally.js";
 import type { PrecisionChoice } from "../../engine/precision.js";
 import { EXIT } from "../../errors.js";
@@ -46,7 +45,7 @@ import {
 } from "../shared-rows.js";
 import type { Terminal } from "../terminal.js";
 import { paintFor, printable, writeJsonLine } from "../terminal.js";
-import { checkCombinations } from "./annotate-combinations.js";
+import { checkCombinations, checkStudy } from "./annotate-combinations.js";
 
 export interface AnnotateFlags
   extends
@@ -361,36 +360,10 @@ async function toAnnotateOptions(flags: AnnotateFlags, env: Terminal["env"]): Pr
   };
 }
 
-/**
- * Before the run: what would fail after it fails now; see also checkCombinations.
- * @returns the thresholds; undefined when no simulation is asked for
- * @throws E_USAGE and, where the boxes have no ground truth, E_DATA
- */
-async function checkStudy(flags: AnnotateFlags): Promise<readonly number[] | undefined> {
-  if (flags.simulateClicks === undefined) return undefined;
-  const thresholds = parseThresholds(flags.simulateClicks, "--simulate-clicks");
-  const { checkTruth } = await import("../../clicks/subjects.js");
-  await checkTruth(flags.boxes, flags);
-  return thresholds;
-}
-
 async function toAskedStudy(flags: AnnotateFlags, thresholds: readonly number[]): Promise<AskedStudy> {
   const { studyOfRun } = await import("../../clicks/study.js");
-  const {
-    out,
-    images,
-    model,
-    device,
-    precision,
-    batchSize,
-    threads,
-    context,
-    maxSteps,
-    candidates,
-    categories,
-    limit,
-    boxesAre,
-  } = flags;
+  const { out, images, model, device, batchSize, threads, context, maxSteps, candidates, categories, limit, boxesAre } =
+    flags;
   const request = studyOfRun(
     {
       images,
@@ -398,7 +371,7 @@ async function toAskedStudy(flags: AnnotateFlags, thresholds: readonly number[])
       ...(boxesAre !== undefined && { boxesAre }),
       model,
       device,
-      precision,
+      precision: flags.precision,
       maxSteps,
       candidates,
       thresholds,
