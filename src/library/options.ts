@@ -89,6 +89,7 @@ export const DATA_SET_DEFAULTS = {
   ...PREDICTING_DEFAULTS,
   model: MODEL_DEFAULT,
   device: DEVICE_DEFAULT,
+  precision: "auto",
   categories: [],
 } as const;
 

@@ -80,6 +80,7 @@ test("the defaults of annotate are the documented ones, and what has no default 
     format: ["coco"],
     model: "mobile",
     device: "auto",
+    precision: "auto",
     resume: false,
     maxSteps: 71,
     candidates: 4,
