@@ -18,7 +18,7 @@ import { loadModel } from "../dist/model/model.js";
 import { decodeFrom } from "../dist/predict/decode.js";
 import { DEFAULT_CANDIDATES, MAX_STEPS } from "../dist/predict/options.js";
 import { decodeOutlines } from "../dist/predict/outline.js";
-import { stackPixels } from "../dist/predict/predict.js";
+import { stackPixels } from "../dist/crop/crop.js";
 import { interleaved, median, timed } from "./harness.mjs";
 import { cropsOf, sampleCrops, writeBoxes } from "./inputs.mjs";
 
