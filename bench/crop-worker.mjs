@@ -11,7 +11,7 @@ let untaken = 0;
 parentPort.on("message", () => {
   untaken--;
 });
-for await (const { pixels } of cropsOf(boxes, context, IMAGES, ahead)) {
+for await (const { pixels } of cropsOf(boxes, context, { maxCropsAhead: ahead })) {
   while (untaken >= ahead) await once(parentPort, "message");
   untaken++;
   parentPort.postMessage(

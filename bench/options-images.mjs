@@ -80,7 +80,7 @@ async function measureWorker(engine, model, folder, quick) {
 }
 
 async function* pixelsOf(boxes, context) {
-  for await (const { pixels } of cropsOf(boxes, context, IMAGES, 2 * BATCH)) yield pixels;
+  for await (const { pixels } of cropsOf(boxes, context, { maxCropsAhead: 2 * BATCH })) yield pixels;
 }
 
 /** At most two batches wait, as in the main thread. */

@@ -119,9 +119,9 @@ export interface ThreadAnswer {
   readonly handedOver?: readonly Transferable[];
 }
 
-/** The side that answers. */
-export function answerOn<Q extends Question>(line: Line, answer: (question: Q) => Promise<ThreadAnswer>): void {
-  line.on("message", ({ id, question }: Asked<Q>) => {
+/** The side that answers. @param answer knows the kinds that the other side asks */
+export function answerOn(line: Line, answer: (question: never) => Promise<ThreadAnswer>): void {
+  line.on("message", ({ id, question }: Asked<never>) => {
     answer(question).then(
       ({ value, handedOver }) => {
         line.postMessage({ id, value } satisfies Answered, handedOver);

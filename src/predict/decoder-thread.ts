@@ -120,7 +120,10 @@ async function answer(request: Exclude<Request, { kind: "stop" }>): Promise<Answ
 
 let last: Promise<unknown> = Promise.resolve();
 answerOn(port, async (request: Request) => {
-  if (request.kind === "stop") return { value: await stop() };
+  if (request.kind === "stop") {
+    await stop();
+    return { value: undefined };
+  }
   // One at a time: onnxruntime computes on this thread. `serve` lets others in side by side.
   const answering = last.then(() => answer(request));
   last = answering.catch(() => undefined); // the asker hears of it
@@ -137,7 +140,7 @@ async function close(): Promise<void> {
  * The process is ending. Node ends threads wherever they are; Dawn aborts the process if that is inside one of its
  * calls. So the device is closed first, and the main thread waits for it.
  */
-async function stop(): Promise<undefined> {
+async function stop(): Promise<void> {
   const ending = served.map((one) => one.stop()); // what is under way fails once the device is closed
   if (engine === undefined) await last; // it is being opened
   await engine?.dispose();

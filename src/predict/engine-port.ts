@@ -93,7 +93,7 @@ function handOver({ firstVertexLogits, maskLogits, fineMaskLogits }: EncodedBatc
   const maps: Maps = { firstVertexLogits, maskLogits, fineMaskLogits };
   const handedOver = [maskLogits, fineMaskLogits].flatMap((map) => {
     const isWhole = map?.buffer instanceof ArrayBuffer && map.byteLength === map.buffer.byteLength;
-    return isWhole ? [map.buffer as ArrayBuffer] : [];
+    return isWhole ? [map.buffer] : [];
   });
   return { value: maps, handedOver };
 }

@@ -3,6 +3,7 @@
  * a processor longer than drawing takes a card, so the thread with the kernels only encodes and decodes. A batch is cut
  * into parts, one judge each: what else is in a batch does not change an outline.
  */
+import type { MessagePort } from "node:worker_threads";
 import { MessageChannel } from "node:worker_threads";
 import { AskedThread } from "../asking.js";
 import { referenceOf } from "../engine/self-check.js";
@@ -29,6 +30,7 @@ export function judgesFor(cores: number): number {
 type KernelThread = AskedThread<Kernels.Request, Kernels.Answers>;
 interface Judge {
   readonly thread: AskedThread<Judging.Question, Judging.Answers>;
+  readonly opened: Promise<unknown>;
   /** Parts that it was given and has not answered. */
   parts: number;
 }
@@ -68,12 +70,9 @@ export async function openKernelThread(model: WeightedNetwork, count: number): P
     const { version } = await kernels.ask({ kind: "openKernels", model: kernelModelOf(model) });
     await kernels.ask({ kind: "check", reference: await reference });
     const known = { name: "wgsl", device: "webgpu", version } as const;
-    for (let at = 1; at <= count; at++) {
-      judges.push({
-        thread: await openJudge(kernels, known, `thread ${at} of ${count} that judge polygons`),
-        parts: 0,
-      });
-    }
+    const serve = (port: MessagePort): Promise<void> => kernels.ask({ kind: "serve", port }, [port]);
+    for (const judge of openJudges(known, count, serve)) judges.push(judge);
+    await Promise.all(judges.map(({ opened }) => opened));
     return { ...known, batchesAtOnce: BATCHES_IN_SLOTS, decode: decodeWith(judges), dispose };
   } catch (error) {
     await dispose();
@@ -81,19 +80,27 @@ export async function openKernelThread(model: WeightedNetwork, count: number): P
   }
 }
 
-async function openJudge(
-  kernels: KernelThread,
+/**
+ * @param known of the engine
+ * @param serve lets whoever has the other end of a port use the engine (predict/engine-port.ts)
+ */
+export function openJudges(
   known: Pick<BatchDecoder, "name" | "device" | "version">,
-  name: string,
-): Promise<Judge["thread"]> {
-  const { port1, port2 } = new MessageChannel();
-  await kernels.ask({ kind: "serve", port: port1 }, [port1]);
-  const thread: Judge["thread"] = new AskedThread(new URL("./judge-thread.js", import.meta.url), name);
-  await thread.ask({ kind: "open", port: port2, known }, [port2]);
-  return thread;
+  count: number,
+  serve: (port: MessagePort) => Promise<void>,
+): Judge[] {
+  return Array.from({ length: count }, (_, at): Judge => {
+    const { port1, port2 } = new MessageChannel();
+    const file = new URL("./judge-thread.js", import.meta.url);
+    const thread: Judge["thread"] = new AskedThread(file, `thread ${at + 1} of ${count} that judge polygons`);
+    const opened = Promise.all([serve(port1), thread.ask({ kind: "open", port: port2, known }, [port2])]);
+    opened.catch(() => undefined); // thrown where it is awaited
+    return { thread, opened, parts: 0 };
+  });
 }
 
-function decodeWith(judges: readonly Judge[]): DecodeBatch {
+/** Cuts every batch into parts, each for the judge that has the fewest. */
+export function decodeWith(judges: readonly Judge[]): DecodeBatch {
   return async (crops, options) => {
     const plain = crops.map(({ window, bounds, pixels }) => ({ window, bounds, pixels }));
     const parts = Array.from({ length: Math.ceil(plain.length / PART) }, async (_, at) => {
