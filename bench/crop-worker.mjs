@@ -4,7 +4,7 @@
  */
 import { once } from "node:events";
 import { parentPort, workerData } from "node:worker_threads";
-import { IMAGES, cropsOf } from "./inputs.mjs";
+import { cropsOf } from "./inputs.mjs";
 
 const { boxes, context, ahead } = workerData;
 let untaken = 0;

@@ -5,15 +5,14 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { syncBuiltinESMExports } from "node:module";
-import type { WorkerOptions } from "node:worker_threads";
-import workerThreads, { Worker } from "node:worker_threads";
+import { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type * as Decoders from "../../src/predict/decoder.js";
 import type { BatchDecoder, OutlinedBatch, PixelCrop } from "../../src/predict/outline.js";
 import type * as Threads from "../../src/predict/decoder-pool.js";
 import type * as Models from "../../src/model/model.js";
 import type { Ring } from "../../src/types.js";
+import { withThreads } from "../helpers/threads.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 import { syntheticCrops } from "../engine/network-runner.js";
 import { SLOW_MS, useSwiftShader, whyNoWebGpu } from "../swiftshader.js";
@@ -90,20 +89,8 @@ test("a further thread starts when a batch finds the others at work, and no more
 });
 
 /** Threads that are started meanwhile have next to no memory. */
-async function withoutMemory<T>(work: () => Promise<T>): Promise<T> {
-  const Whole = workerThreads.Worker;
-  workerThreads.Worker = class extends Whole {
-    constructor(file: string | URL, options: WorkerOptions) {
-      super(file, { ...options, resourceLimits: { maxOldGenerationSizeMb: 1, maxYoungGenerationSizeMb: 1 } });
-    }
-  };
-  syncBuiltinESMExports();
-  try {
-    return await work();
-  } finally {
-    workerThreads.Worker = Whole;
-    syncBuiltinESMExports();
-  }
+function withoutMemory<T>(work: () => Promise<T>): Promise<T> {
+  return withThreads(work, { resourceLimits: { maxOldGenerationSizeMb: 1, maxYoungGenerationSizeMb: 1 } });
 }
 
 test("a further thread that cannot start is said, and leaves its batch to the others", async () => {
