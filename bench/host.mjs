@@ -5,7 +5,7 @@
  *
  *     npm run bench -- host
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
@@ -59,9 +59,9 @@ export async function* measure({ quick }) {
   const busy = (name) => (mainSeconds[name] ??= []);
   const counted = async (name, work) => {
     const before = { ...counts };
-    const idle = performance.eventLoopUtilization();
+    const mainBefore = mainThreadSeconds();
     const result = await timed(work);
-    busy(name).push(performance.eventLoopUtilization(idle).active / 1000);
+    busy(name).push(mainThreadSeconds() - mainBefore);
     perRun[name] = Object.fromEntries(Object.entries(counts).map(([what, value]) => [what, value - before[what]]));
     return result;
   };
@@ -85,6 +85,12 @@ export async function* measure({ quick }) {
 }
 
 const OPTIONS = { maxSteps: MAX_STEPS, candidates: DEFAULT_CANDIDATES };
+
+/** Processor time of the main thread so far; NaN where it is not Linux. */
+function mainThreadSeconds() {
+  const file = `/proc/self/task/${process.pid}/schedstat`;
+  return existsSync(file) ? Number(readFileSync(file, "utf8").split(" ", 1)[0]) / 1e9 : NaN;
+}
 
 /** Threads that cut and judge, one and two of each. */
 async function startThreads(answers) {
@@ -152,7 +158,7 @@ function toResult({ runs, perRun, mainSeconds, crops, from, cropCount }) {
       row("the same by 2 threads beside", "crops2", cropCount, "crop", cropCount / wall("crops2")),
     ],
     notes: [
-      `The main thread, per instance: ${perInstance("crops", cropCount)} of its own cutting, ` +
+      `The main thread, processor time per instance: ${perInstance("crops", cropCount)} of its own cutting, ` +
         `${perInstance("crops1", cropCount)} and ${perInstance("crops2", cropCount)} beside 1 and 2 threads; ` +
         `${perInstance("outlines1", crops)} and ${perInstance("outlines2", 2 * crops)} beside 1 and 2 judges.`,
       `Times as many crops as one thread: ${ratio("crops1", "crops")} and ${ratio("crops2", "crops")}. ` +
