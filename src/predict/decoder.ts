@@ -1,6 +1,6 @@
 /**
  * Opens what turns batches of crops into sequences. That is an engine in this thread, or engines in threads of their
- * own (predict/decoder-pool.ts) on a CPU with several cores and through WebGPU.
+ * own on a CPU with several cores (predict/decoder-pool.ts) and through WebGPU (predict/judges.ts for kernels of ours).
  */
 import { stackPixels } from "../crop/crop.js";
 import { countCores } from "../engine/cores.js";
