@@ -3,6 +3,7 @@
  * as well): slow, but it runs the same shaders as a graphics card.
  */
 import { existsSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 
 const DRIVER = process.env["VK_ICD_FILENAMES"] ?? "/usr/lib/chromium/vk_swiftshader_icd.json";
 const LIBRARY_FOLDERS = ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/lib"];
@@ -27,4 +28,5 @@ function hasLoader(): boolean {
 /** Before the first WebGPU session of this process. */
 export function useSwiftShader(): void {
   process.env["VK_ICD_FILENAMES"] = DRIVER;
+  process.env["XDG_RUNTIME_DIR"] ??= tmpdir(); // else Mesa's layer, where it is installed, complains on standard error
 }

@@ -114,8 +114,7 @@ export class AtomicFile {
     this.#pieceLength = 0;
     try {
       if (this.#isWritten) return;
-      const isOurs = handle === undefined || (await this.#isOurs(handle));
-      await handle?.close();
+      const isOurs = handle === undefined || (await this.#isOurs(handle).finally(() => handle.close()));
       if (isOurs) await rm(this.#partial, { force: true });
     } catch (error) {
       throw toWriteError(this.path, error);
@@ -146,6 +145,13 @@ export class AtomicFile {
       throw toWriteError(this.path, error);
     }
   }
+}
+
+/** Ends all of them, also where one cannot be ended. @throws the first error */
+export async function abortAll(writers: readonly { readonly abort: () => Promise<void> }[]): Promise<void> {
+  const endings = await Promise.allSettled(writers.map((writer) => writer.abort()));
+  const failed = endings.find((ending) => ending.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
 }
 
 function takenOver(path: string): PolyrnnError {

@@ -9,6 +9,12 @@ import { crossingEdges, removeRepeated } from "./ring.js";
 const MOST_VERTICES = 600;
 
 /**
+ * Pixels: vertices are written in hundredths of a pixel. What is nearer than half of that touches, or another format's
+ * rounding would decide.
+ */
+const CLEARANCE = 0.005;
+
+/**
  * A ring whose edges meet only where they follow one another. Where two edges cross, the part between them is walked the
  * other way round (2-opt), which keeps all vertices. Where edges still touch, vertices are left out: first the one that
  * leaves the fewest such places, of equals the one without which the ring is worth most. A simple ring comes back as it
@@ -20,9 +26,12 @@ export function makeSimple(ring: Ring, worthOf: (ring: Ring) => number): Ring {
   return withoutContacts(removeRepeated(uncross(ring)), worthOf);
 }
 
-/** True when edges meet only where they follow one another. */
-export function isSimple(ring: Ring): boolean {
-  return contactsOf(ring).every((count) => count === 0);
+/**
+ * True when edges meet only where they follow one another.
+ * @param clearance pixels: a vertex that is no farther from an edge lies on it
+ */
+export function isSimple(ring: Ring, clearance = CLEARANCE): boolean {
+  return contactsOf(ring, clearance).every((count) => count === 0);
 }
 
 /** Each turn makes the ring shorter. The limit ends it where rounding hides that. */
@@ -58,11 +67,11 @@ function bestOf(rings: readonly Ring[], worthOf: (ring: Ring) => number): Ring {
 }
 
 /** For each edge, with how many others it meets where it should not. */
-function contactsOf(ring: Ring): number[] {
+function contactsOf(ring: Ring, clearance = CLEARANCE): number[] {
   const counts = ring.map(() => 0);
   for (let one = 0; one < ring.length; one++) {
     for (let other = one + 1; other < ring.length; other++) {
-      if (!edgesMeet(ring, one, other)) continue;
+      if (!edgesMeet(ring, one, other, clearance)) continue;
       counts[one]!++;
       counts[other]!++;
     }
@@ -75,42 +84,50 @@ function contactsWithout(ring: Ring, vertex: number, contacts: readonly number[]
   const count = ring.length;
   const before = (vertex + count - 1) % count;
   const total = contacts.reduce((sum, each) => sum + each, 0) / 2;
-  const gone = contacts[before]! + contacts[vertex]! - (edgesMeet(ring, before, vertex) ? 1 : 0);
+  const gone = contacts[before]! + contacts[vertex]! - (edgesMeet(ring, before, vertex, CLEARANCE) ? 1 : 0);
   const smaller = ring.filter((_, at) => at !== vertex);
   const joined = (vertex + count - 2) % (count - 1); // the edge that takes the place of both
-  const added = smaller.filter((_, at) => at !== joined && edgesMeet(smaller, joined, at)).length;
+  const added = smaller.filter((_, at) => at !== joined && edgesMeet(smaller, joined, at, CLEARANCE)).length;
   return total - gone + added;
 }
 
 /** Edges that follow one another may share their vertex, others nothing. */
-function edgesMeet(ring: Ring, one: number, other: number): boolean {
+function edgesMeet(ring: Ring, one: number, other: number, clearance: number): boolean {
   const count = ring.length;
   const [a, b] = [ring[one]!, ring[(one + 1) % count]!];
   const [c, d] = [ring[other]!, ring[(other + 1) % count]!];
-  if ((one + 1) % count === other) return foldsBack(a, b, d);
-  if ((other + 1) % count === one) return foldsBack(c, d, b);
-  const [fromC, fromD] = [side(a, b, c), side(a, b, d)];
-  const [fromA, fromB] = [side(c, d, a), side(c, d, b)];
+  if ((one + 1) % count === other) return foldsBack([a, b, d], clearance);
+  if ((other + 1) % count === one) return foldsBack([c, d, b], clearance);
+  const [fromC, fromD] = [side(a, b, c, clearance), side(a, b, d, clearance)];
+  const [fromA, fromB] = [side(c, d, a, clearance), side(c, d, b, clearance)];
   if (fromC * fromD < 0 && fromA * fromB < 0) return true;
   return (
-    (fromC === 0 && isWithin(c, a, b)) ||
-    (fromD === 0 && isWithin(d, a, b)) ||
-    (fromA === 0 && isWithin(a, c, d)) ||
-    (fromB === 0 && isWithin(b, c, d))
+    (fromC === 0 && isWithin(c, a, b, clearance)) ||
+    (fromD === 0 && isWithin(d, a, b, clearance)) ||
+    (fromA === 0 && isWithin(a, c, d, clearance)) ||
+    (fromB === 0 && isWithin(b, c, d, clearance))
   );
 }
 
-/** Whether the way from a over b to c goes back over itself. */
-function foldsBack(a: ImagePoint, b: ImagePoint, c: ImagePoint): boolean {
-  return side(a, b, c) === 0 && (a.x - b.x) * (c.x - b.x) + (a.y - b.y) * (c.y - b.y) > 0;
+/** Whether the way from a over b to c goes back over itself: one end lies on the other edge. */
+function foldsBack([a, b, c]: readonly [ImagePoint, ImagePoint, ImagePoint], clearance: number): boolean {
+  if ((a.x - b.x) * (c.x - b.x) + (a.y - b.y) * (c.y - b.y) <= 0) return false;
+  return side(a, b, c, clearance) === 0 || side(c, b, a, clearance) === 0;
 }
 
 /** For a point on the line through a and b. */
-function isWithin({ x, y }: ImagePoint, a: ImagePoint, b: ImagePoint): boolean {
-  return x >= Math.min(a.x, b.x) && x <= Math.max(a.x, b.x) && y >= Math.min(a.y, b.y) && y <= Math.max(a.y, b.y);
+function isWithin({ x, y }: ImagePoint, a: ImagePoint, b: ImagePoint, clearance: number): boolean {
+  return (
+    x >= Math.min(a.x, b.x) - clearance &&
+    x <= Math.max(a.x, b.x) + clearance &&
+    y >= Math.min(a.y, b.y) - clearance &&
+    y <= Math.max(a.y, b.y) + clearance
+  );
 }
 
-/** 1 or -1: which side of the line a-b the point is on; 0 on the line. */
-function side(a: ImagePoint, b: ImagePoint, point: ImagePoint): number {
-  return Math.sign((b.x - a.x) * (point.y - a.y) - (b.y - a.y) * (point.x - a.x));
+/** 1 or -1: which side of the line a-b the point is on; 0 on the line, or no farther from it than the clearance. */
+function side(a: ImagePoint, b: ImagePoint, point: ImagePoint, clearance: number): number {
+  const [dx, dy] = [b.x - a.x, b.y - a.y];
+  const cross = dx * (point.y - a.y) - dy * (point.x - a.x);
+  return cross * cross <= clearance * clearance * (dx * dx + dy * dy) ? 0 : Math.sign(cross);
 }

@@ -48,7 +48,10 @@ export async function gatherOutcomes(
 ): Promise<Gathered> {
   const count = parts[0]!.shard.count;
   const sources = await openParts(parts, await shardOfEachAnnotation(dataset, count), dataset, host);
-  const journal = await JournalWriter.create(join(out, JOURNAL_FILE), whole);
+  const journal = await JournalWriter.create(join(out, JOURNAL_FILE), whole).catch(async (error: unknown) => {
+    await sources.close();
+    throw error;
+  });
   const pending: Outcome[] = [];
   const keep = async (outcome: Outcome): Promise<void> => {
     if (pending.push(outcome) >= LINES_AT_ONCE) await journal.append(pending.splice(0));
@@ -141,7 +144,10 @@ async function openParts(
 ): Promise<OpenParts> {
   const index = new JournalIndex(dataset.annotationCount);
   const readers = new Map<number, JournalReader>();
-  for (const { journalPath, shard } of parts) {
+  const close = async (): Promise<void> => {
+    for (const reader of readers.values()) await reader.close();
+  };
+  const openPart = async ({ journalPath, shard }: Part): Promise<void> => {
     const damagedLines: number[] = [];
     let foreign: LineRange | undefined;
     await walkJournal(journalPath, (line) => {
@@ -161,6 +167,12 @@ async function openParts(
       host.note(
         `${journalPath}: ${count(damagedLines.length, "damaged line")} (${damagedLines.slice(0, 10).join(", ")}); what stood there is missing`,
       );
+  };
+  try {
+    for (const part of parts) await openPart(part);
+  } catch (error) {
+    await close();
+    throw error;
   }
   return {
     shardOf: (ordinal) => shards[ordinal]!,
@@ -168,9 +180,7 @@ async function openParts(
       const line = index.get(ordinal);
       return line === undefined ? Promise.resolve(undefined) : readers.get(shards[ordinal]!)!.read(line);
     },
-    async close() {
-      for (const reader of readers.values()) await reader.close();
-    },
+    close,
   };
 }
 

@@ -12,7 +12,7 @@
  * gets no record. Format: COCO, "Data format" page of the COCO dataset's site, and pycocotools 2.
  */
 import { join } from "node:path";
-import { AtomicFile } from "../files/atomic-file.js";
+import { abortAll, AtomicFile } from "../files/atomic-file.js";
 import { fieldTexts, toJsonText } from "../json-text.js";
 import type { ImageRecord, JsonObject } from "../types.js";
 import { toCocoAnnotation } from "./coco-annotation.js";
@@ -55,10 +55,7 @@ export async function openCocoWriter(context: WriteContext): Promise<AnnotationW
       await side.abort();
       return [FILE_NAME];
     },
-    async abort() {
-      await file.abort();
-      await side.abort();
-    },
+    abort: () => abortAll([file, side]),
   };
 }
 

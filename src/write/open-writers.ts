@@ -1,4 +1,5 @@
 /** All formats of a run behind one writer: each image goes to each of them. */
+import { abortAll } from "../files/atomic-file.js";
 import { openCityscapesWriter } from "./cityscapes.js";
 import { openCocoWriter } from "./coco.js";
 import { openCvatWriter } from "./cvat.js";
@@ -47,11 +48,6 @@ export function checkFormats(
 export async function openWriters(formats: readonly OutputFormat[], context: WriteContext): Promise<AnnotationWriter> {
   const writers: AnnotationWriter[] = [];
   const displaying = new Set<AnnotationWriter>();
-  const abort = async (): Promise<void> => {
-    const endings = await Promise.allSettled(writers.map((writer) => writer.abort()));
-    const failed = endings.find((ending) => ending.status === "rejected");
-    if (failed !== undefined) throw failed.reason;
-  };
   try {
     for (const format of new Set(formats)) {
       const writer = await OPENERS[format](context);
@@ -59,7 +55,7 @@ export async function openWriters(formats: readonly OutputFormat[], context: Wri
       if (IN_DISPLAYED_FRAME.has(format)) displaying.add(writer);
     }
   } catch (error) {
-    await abort();
+    await abortAll(writers);
     throw error;
   }
   return {
@@ -72,6 +68,6 @@ export async function openWriters(formats: readonly OutputFormat[], context: Wri
       for (const writer of writers) written.push(...(await writer.finish()));
       return written;
     },
-    abort,
+    abort: () => abortAll(writers),
   };
 }

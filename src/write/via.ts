@@ -10,7 +10,7 @@
  */
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { AtomicFile } from "../files/atomic-file.js";
+import { abortAll, AtomicFile } from "../files/atomic-file.js";
 import type { JsonObject } from "../types.js";
 import type { Region } from "./labels.js";
 import { nameCategories, regionsOf } from "./labels.js";
@@ -52,10 +52,7 @@ export async function openViaWriter(context: WriteContext): Promise<AnnotationWr
       await keys.abort();
       return [FILE_NAME];
     },
-    async abort() {
-      await file.abort();
-      await keys.abort();
-    },
+    abort: () => abortAll([file, keys]),
   };
 }
 

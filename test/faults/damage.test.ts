@@ -49,7 +49,7 @@ test(
     const runner = new MalformedRunner();
     for (const [name, damage] of Object.entries(DAMAGES)) {
       const faults = new FaultCase(`journal: ${name}`);
-      for (let number = 0; number < count(100, 2); number++) {
+      for (let number = 0; number < count(100, 1); number++) {
         const out = join(data.home, "damaged");
         mkdirSync(out);
         const damaged = damage(createRandom(`${name} ${number}`), journal);
@@ -133,7 +133,7 @@ test(
 test(
   "a journal damaged while the run goes on is an error that names it, and --resume completes the run",
   async () => {
-    const data = await makeSmallData(madeHome(), count(40, 20));
+    const data = await makeSmallData(madeHome(), count(40, 12));
     const straight = await runUndisturbed(data, ...ALL_FORMATS);
     const faults = new FaultCase("journal damaged while the run goes on");
     for (let number = 0; number < count(10, 1); number++) {

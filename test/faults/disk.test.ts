@@ -23,7 +23,7 @@ const home = newHome();
 let data: SmallData;
 let straight: Undisturbed;
 beforeAll(async () => {
-  data = await makeSmallData(home, count(10, 5));
+  data = await makeSmallData(home, count(10, 4));
   straight = await runUndisturbed(data, ...ALL_FORMATS);
 }, 120_000);
 afterEach(endAll);
@@ -64,7 +64,7 @@ test.skipIf(!canLimitFiles)(
         (name) => statSync(join(straight.out, name)).size,
       ),
     );
-    for (let number = 0; number < count(24, 2); number++) {
+    for (let number = 0; number < count(24, 1); number++) {
       const out = join(home, `limited-${number}`);
       // Even spread of orders: small limits stop the journal, larger ones the files built from it.
       const limit = Math.round(200 * (largest / 200) ** createRandom(`limit ${number}`).next());
@@ -97,7 +97,7 @@ test.skipIf(!canMount)(
       (bytes, name) => bytes + Math.ceil(statSync(join(straight.out, name)).size / 4096) * 4096,
       0,
     );
-    for (let number = 0; number < count(24, 2); number++) {
+    for (let number = 0; number < count(24, 1); number++) {
       const random = createRandom(`disk ${number}`);
       const out = join(home, `disk-${number}`); // The disk itself: at another depth, relative paths in the files would differ.
       mkdirSync(out);

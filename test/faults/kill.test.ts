@@ -90,10 +90,10 @@ async function killChain(
 test(
   "kill -9 at random moments of a whole run, the resumed ones included, loses nothing: every file ends in the same bytes",
   async () => {
-    const data = await makeSmallData(home, count(20, 12));
+    const data = await makeSmallData(home, count(20, 8));
     const straight = await runUndisturbed(data, ...ALL_FORMATS);
     const phases = await measurePhases(data, join(home, "measured"));
-    const wanted = count(200, 4);
+    const wanted = count(200, 3);
     const faults = new FaultCase("kill -9, then --resume");
     const isTime = timeFor(35);
     let chain = 0;

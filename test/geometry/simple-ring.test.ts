@@ -26,6 +26,19 @@ describe("a ring made simple", () => {
     );
   });
 
+  test("has no edge that goes back over another, also where numbers in hundredths hide that they are on one line", () => {
+    const folded = ringOf([14.16, 35], [13.42, 34.26], [14.89, 35.73], [0, 31.19]);
+    expect(isSimple(folded)).toBe(false);
+    expect(makeSimple(folded, area)).toHaveLength(3);
+  });
+
+  test("keeps its edges apart by half of what vertices are rounded to", () => {
+    const notch = (y: number): Ring => ringOf([0, 0], [10, 0], [10, 10], [5, y], [0, 10]);
+    expect(isSimple(notch(0.006))).toBe(true);
+    expect(isSimple(notch(0.004))).toBe(false);
+    expect(isSimple(notch(0.004), 0)).toBe(true);
+  });
+
   test("comes back as it is when it was simple", () => {
     const square = ringOf([0, 0], [4, 0], [4, 4], [0, 4]);
     expect(makeSimple(square, area)).toBe(square);

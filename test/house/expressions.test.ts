@@ -8,9 +8,9 @@ import ts from "typescript";
 import { expect, test } from "vitest";
 
 const SRC = join(import.meta.dirname, "..", "..", "src");
-const LENGTH = 16_000;
+const LENGTH = 8_000;
 /** What takes less is not looked at again. */
-const WORTH_A_LOOK_MS = 18;
+const WORTH_A_LOOK_MS = 9;
 /** Four times the length: linear time grows by 4, quadratic by 16. */
 const MOST_GROWTH = 9;
 

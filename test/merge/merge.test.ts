@@ -8,6 +8,7 @@ import type { AnnotateSummary } from "../../src/annotate/summary.js";
 import { PolyrnnError } from "../../src/errors.js";
 import type { RunOptions } from "../annotate/runs.js";
 import { BOXES, boxesWith, memoryHost, newOut, readCoco, readJson, runAnnotate } from "../annotate/runs.js";
+import { openFiles } from "../helpers/open-files.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const COUNT = 4;
@@ -215,6 +216,7 @@ describe("what does not belong together is refused by name", () => {
     expect((await refusal([part, ...parts.slice(1)])).message).toMatch(
       /expected instances of shard 1\/4, received annotation \d+ of shard 2/,
     );
+    expect(await openFiles(part)).toEqual([]);
   });
 
   test.each<{ why: string; change: (part: string) => Promise<void>; message: string }>([

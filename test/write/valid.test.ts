@@ -130,7 +130,8 @@ test.each(ROWS)("$format", async ({ format, ringsOf, isOfPixels }) => {
           expect(x >= 0 && y >= 0 && x <= WIDTH && y <= HEIGHT).toBe(true);
           if (ring.length > 3 || isOfPixels === undefined) expect(ring[(i + 1) % ring.length]).not.toEqual({ x, y });
         });
-        if (isOfPixels === undefined) expect(isSimple(ring)).toBe(true);
+        // Formats in shares of the image round once more, by less than the rings keep clear.
+        if (isOfPixels === undefined) expect(isSimple(ring, 0)).toBe(true);
       }
     }),
     { numRuns: 10 },

@@ -29,9 +29,13 @@ beforeEach(async () => {
 
 async function write(results: readonly ImageResult[], more: Partial<WriteContext> = {}): Promise<void> {
   const writer = await openYoloSegWriter(contextOf(at("out"), more));
-  for (const result of results)
-    await writer.image(result.path === undefined ? result : { ...result, path: photograph });
-  expect(await writer.finish()).toEqual(["yolo-seg/"]);
+  try {
+    for (const result of results)
+      await writer.image(result.path === undefined ? result : { ...result, path: photograph });
+    expect(await writer.finish()).toEqual(["yolo-seg/"]);
+  } finally {
+    await writer.abort(); // nothing after `finish`
+  }
 }
 
 const text = (path: string): Promise<string> => readFile(at("out/yolo-seg", path), "utf8");
