@@ -25,7 +25,7 @@ import { loadModel } from "../dist/model/model.js";
 import { decodeGreedy } from "../dist/predict/decode.js";
 import { decodeOutlines } from "../dist/predict/outline.js";
 import { MAX_STEPS } from "../dist/predict/options.js";
-import { stackPixels } from "../dist/predict/predict.js";
+import { stackPixels } from "../dist/crop/crop.js";
 import { describeMachine, machineLines, markdownTable, median, timed } from "./harness.mjs";
 import { PHOTOGRAPHS, TINY_MODEL, annotateInProcess, readAllCrops, writeBoxes } from "./inputs.mjs";
 

@@ -11,7 +11,7 @@ import { SimulatedAnnotator } from "../dist/clicks/rules.js";
 import { flipCells } from "../dist/geometry/grid.js";
 import { DEFAULT_CANDIDATES, MAX_STEPS } from "../dist/predict/options.js";
 import { decodeCorrected } from "../dist/predict/corrected.js";
-import { stackPixels } from "../dist/predict/predict.js";
+import { stackPixels } from "../dist/crop/crop.js";
 import { openEngine } from "../dist/engine/devices.js";
 import { loadModel } from "../dist/model/model.js";
 import { ROOT, interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";

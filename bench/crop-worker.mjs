@@ -4,14 +4,14 @@
  */
 import { once } from "node:events";
 import { parentPort, workerData } from "node:worker_threads";
-import { IMAGES, cropsOf } from "./inputs.mjs";
+import { cropsOf } from "./inputs.mjs";
 
 const { boxes, context, ahead } = workerData;
 let untaken = 0;
 parentPort.on("message", () => {
   untaken--;
 });
-for await (const { pixels } of cropsOf(boxes, context, IMAGES, ahead)) {
+for await (const { pixels } of cropsOf(boxes, context, { maxCropsAhead: ahead })) {
   while (untaken >= ahead) await once(parentPort, "message");
   untaken++;
   parentPort.postMessage(

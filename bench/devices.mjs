@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodeGreedy } from "../dist/predict/decode.js";
 import { MAX_STEPS } from "../dist/predict/options.js";
-import { stackPixels } from "../dist/predict/predict.js";
+import { stackPixels } from "../dist/crop/crop.js";
 import { openEngine, probeDevices } from "../dist/engine/devices.js";
 import { loadModel } from "../dist/model/model.js";
 import { interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";

@@ -11,7 +11,7 @@ import { decodeFrom } from "../dist/predict/decode.js";
 import { bestFirstVertices, decodeLoop } from "../dist/predict/decode-loop.js";
 import { firstVertices } from "../dist/predict/choose-vertex.js";
 import { sequenceToRing } from "../dist/predict/outline.js";
-import { stackPixels } from "../dist/predict/predict.js";
+import { stackPixels } from "../dist/crop/crop.js";
 import { chooseLikeliest } from "../dist/predict/choose-vertex.js";
 import { createRandom } from "../dist/random.js";
 import { openEngine } from "../dist/engine/devices.js";

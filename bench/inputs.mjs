@@ -61,16 +61,16 @@ export function writeBoxes(path, instances, boxesPerImage = 6, { isOneScene = fa
 /** Every crop of a box file, in input order. */
 export async function readAllCrops(boxes, context, images = IMAGES) {
   const crops = [];
-  for await (const crop of cropsOf(boxes, context, images)) crops.push(crop);
+  for await (const crop of cropsOf(boxes, context, { images })) crops.push(crop);
   return crops;
 }
 
-/** The same, one at a time. @param maxCropsAhead the crop stage's own number when absent */
-export async function* cropsOf(boxes, context, images = IMAGES, maxCropsAhead = undefined) {
+/** The same, one at a time. @param more of the crop stage's own options */
+export async function* cropsOf(boxes, context, { images = IMAGES, ...more } = {}) {
   const dataset = await openDataset({ images, boxes });
   try {
-    const options = { context, ...(maxCropsAhead === undefined ? {} : { maxCropsAhead }) };
-    for await (const result of readCrops(sources(dataset), options)) if (result.kind === "crop") yield result.crop;
+    for await (const result of readCrops(sources(dataset), { context, ...more }))
+      if (result.kind === "crop") yield result.crop;
   } finally {
     await dataset.close();
   }

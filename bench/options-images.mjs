@@ -14,7 +14,8 @@ import { iouWithTruth } from "../dist/geometry/iou.js";
 import { decodeImage, openImage, prepareImageLibrary } from "../dist/crop/open-image.js";
 import { resampleWindow } from "../dist/crop/resample-window.js";
 import { decodeGreedy } from "../dist/predict/decode.js";
-import { predictBatch, stackPixels } from "../dist/predict/predict.js";
+import { stackPixels } from "../dist/crop/crop.js";
+import { predictBatch } from "../dist/predict/predict.js";
 import { openEngine } from "../dist/engine/devices.js";
 import { interleaved, median, ratio, ratioRow, timed } from "./harness.mjs";
 import { IMAGES, cropsOf, photographs, writeBoxes } from "./inputs.mjs";
@@ -79,7 +80,7 @@ async function measureWorker(engine, model, folder, quick) {
 }
 
 async function* pixelsOf(boxes, context) {
-  for await (const { pixels } of cropsOf(boxes, context, IMAGES, 2 * BATCH)) yield pixels;
+  for await (const { pixels } of cropsOf(boxes, context, { maxCropsAhead: 2 * BATCH })) yield pixels;
 }
 
 /** At most two batches wait, as in the main thread. */

@@ -1,5 +1,6 @@
 /** Predicts in this process: crops are cut ahead while batches are decoded. */
 import type { CropResult } from "../crop/crop.js";
+import { Cutters, cuttersFor } from "../crop/cutters.js";
 import { readCrops } from "../crop/read-crops.js";
 import { countCores } from "../engine/cores.js";
 import type { Model } from "../model/model.js";
@@ -46,7 +47,10 @@ export async function openLocalPredictor(
   const { decoder, passedOver } = await open(model, options);
   const { batchesAtOnce } = decoder;
   let isOpen = true;
-  const usual = usualPerSecond(model, decoder.device, options.threads ?? countCores());
+  const cores = options.threads ?? countCores();
+  // Our own kernels draw faster than this thread cuts; every other engine draws slower.
+  const cutters = decoder.name === "wgsl" ? new Cutters(cuttersFor(cores)) : undefined;
+  const usual = usualPerSecond(model, decoder.device, cores);
   // Other devices are doctor's matter; whoever gets the second best of this one should know what would change that.
   for (const { candidate, reason, fix } of passedOver) {
     if (candidate.device === decoder.device) {
@@ -66,6 +70,7 @@ export async function openLocalPredictor(
         onTime: (stage, milliseconds) => {
           clock.add(stage, milliseconds);
         },
+        ...(cutters && { maker: cutters }),
       });
       const underWay: Promise<PredictedInstance[]>[] = []; // yielded in this order, that of the input
       for await (const batch of batchesOf(crops, plan)) {
@@ -80,7 +85,7 @@ export async function openLocalPredictor(
     async close() {
       if (!isOpen) return;
       isOpen = false;
-      await decoder.dispose();
+      await Promise.all([decoder.dispose(), cutters?.close()]);
     },
   };
 }

@@ -9,7 +9,7 @@ import { fillPolygon, iouOfRles } from "../geometry/iou.js";
 import { decodeCorrected } from "../predict/corrected.js";
 import type { DecodedPolygon } from "../predict/decode-loop.js";
 import { sequenceToRing } from "../predict/outline.js";
-import { stackPixels } from "../predict/predict.js";
+import { stackPixels } from "../crop/crop.js";
 import type { GridCell } from "../types.js";
 import { areaRule } from "./area-rule.js";
 import type { ClickRule } from "./rules.js";

@@ -12,7 +12,7 @@ import type { BestSequence } from "../predict/candidates.js";
 import { decodeCandidates } from "../predict/candidates.js";
 import { encodeAndDecode } from "../predict/decode.js";
 import { sequenceToRing } from "../predict/outline.js";
-import { stackPixels } from "../predict/predict.js";
+import { stackPixels } from "../crop/crop.js";
 import type { Redrawn } from "../predict/redraw.js";
 import { redrawRings } from "../predict/redraw.js";
 import type { ImagePoint, Ring } from "../types.js";

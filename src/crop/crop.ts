@@ -31,3 +31,12 @@ export interface Crop extends CropFrame {
 export type CropResult =
   | { readonly kind: "crop"; readonly crop: Crop }
   | { readonly kind: "failed"; readonly instance: Instance; readonly failure: Failure };
+
+/** Pixels of all crops, [crops.length, 224, 224, 3] uint8. */
+export function stackPixels(crops: readonly Pick<Crop, "pixels">[]): Uint8Array {
+  const stacked = new Uint8Array(crops.length * CROP_BYTES); // [B, 224, 224, 3]
+  crops.forEach(({ pixels }, at) => {
+    stacked.set(pixels, at * CROP_BYTES);
+  });
+  return stacked;
+}

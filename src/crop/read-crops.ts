@@ -8,10 +8,10 @@
 import { clipBox, squareWindow } from "../geometry/box.js";
 import { CROP_SIZE } from "../geometry/grid.js";
 import type { Failure, ImageRecord, Instance } from "../types.js";
-import type { CropResult } from "./crop.js";
+import type { Crop, CropResult } from "./crop.js";
 import { CHANNELS } from "./crop.js";
 import { Gate } from "./gate.js";
-import type { DecodedImage, DecodeResult, OpenedImage } from "./open-image.js";
+import type { DecodedImage, OpenedImage, OpenResult } from "./open-image.js";
 import { decodeImage, openImage, prepareImageLibrary } from "./open-image.js";
 import { resampleWindow } from "./resample-window.js";
 
@@ -42,7 +42,39 @@ export interface ReadCropsOptions {
   readonly onTime?: (stage: "decode" | "crop", milliseconds: number) => void;
   /** Called whenever what is held in memory changes. */
   readonly onHeld?: (held: HeldInMemory) => void;
+  /** Who decodes and cuts: this thread when absent, or threads of their own (crop/cutters.ts). */
+  readonly maker?: CropMaker;
 }
+
+/** Does the work on images. Where to do it and when is for others to say. */
+export interface CropMaker {
+  /** Decoded images that keep it busy; 8 are held at least. */
+  readonly imagesAtOnce: number;
+  /** Windows being cut at once: each may copy 12 MB. */
+  readonly cutsAtOnce: number;
+  /** As `openImage`. */
+  open(path: string, record: CropSource["image"], root: string | undefined): Promise<OpenResult>;
+  /** @returns the image, which the caller releases, or `image-unreadable` */
+  decode(image: OpenedImage): Promise<HeldImage | FailedImage>;
+}
+
+/** A decoded image, wherever it is held. */
+export interface HeldImage {
+  readonly kind: "held";
+  /** As `cutWindow`. */
+  cut(instance: CutInstance, context: number): Promise<CutResult>;
+  /** Nothing is cut out of it any more. */
+  release(): void;
+}
+
+export interface FailedImage {
+  readonly kind: "failed";
+  readonly failure: Failure;
+}
+
+/** What cutting needs of an instance. */
+export type CutInstance = Pick<Instance, "box" | "annotationId">;
+export type CutResult = { readonly kind: "cut"; readonly crop: Omit<Crop, "instance"> } | FailedImage;
 
 export interface HeldInMemory {
   readonly images: number;
@@ -53,8 +85,19 @@ export interface HeldInMemory {
 const DEFAULT_MAX_IMAGES = 8;
 const DEFAULT_MAX_BYTES = 256 * 2 ** 20;
 const DEFAULT_MAX_CROPS = 64;
-/** Windows being cut at once: each may copy 12 MB, and libuv has four threads by default. */
-const CUTS_AT_ONCE = 4;
+
+/** In this thread: sharp's part is done by libuv's threads, of which there are four by default. */
+export const HERE: CropMaker = {
+  imagesAtOnce: DEFAULT_MAX_IMAGES,
+  cutsAtOnce: 4,
+  open: openImage,
+  async decode(opened) {
+    const result = await decodeImage(opened);
+    if (result.kind === "failed") return result;
+    const { image } = result;
+    return { kind: "held", cut: (instance, context) => cutWindow(image, instance, context), release: () => undefined };
+  },
+};
 
 /**
  * Yields one result per instance. A failed image fails each of its instances with its reason; an image without
@@ -89,7 +132,7 @@ class Users {
   readonly left: Promise<void>;
 
   /** @param onLeft called once, when the last one has left */
-  constructor(onLeft: () => void) {
+  constructor(onLeft: () => void | Promise<void>) {
     this.left = new Promise<void>((resolve) => {
       this.allLeft = resolve;
     }).then(onLeft);
@@ -116,14 +159,17 @@ class CropsAhead {
   private readonly images: Gate;
   private readonly bytes: Gate;
   private readonly crops: Gate;
-  private readonly cuts = new Gate(CUTS_AT_ONCE);
+  private readonly cuts: Gate;
+  private readonly maker: CropMaker;
   private readonly queue: Promise<CropResult>[] = [];
   private isEnded = false;
   private isStopped = false;
   private wake: () => void = () => undefined;
 
   constructor(private readonly options: ReadCropsOptions) {
-    this.images = new Gate(options.maxDecodedImages ?? DEFAULT_MAX_IMAGES);
+    this.maker = options.maker ?? HERE;
+    this.cuts = new Gate(this.maker.cutsAtOnce);
+    this.images = new Gate(options.maxDecodedImages ?? Math.max(DEFAULT_MAX_IMAGES, this.maker.imagesAtOnce));
     this.bytes = new Gate(options.maxDecodedBytes ?? DEFAULT_MAX_BYTES);
     this.crops = new Gate(options.maxCropsAhead ?? DEFAULT_MAX_CROPS);
   }
@@ -168,7 +214,7 @@ class CropsAhead {
 
   private async fillFromImage({ image, location, instances }: CropSource): Promise<void> {
     if (location.kind === "failed") return this.fillWithFailure(instances, location.failure);
-    const opened = await openImage(location.path, image, location.root);
+    const opened = await this.maker.open(location.path, image, location.root);
     if (opened.kind === "failed") return this.fillWithFailure(instances, opened.failure);
     const size = opened.image.width * opened.image.height * CHANNELS;
     await this.images.enter(1);
@@ -180,8 +226,11 @@ class CropsAhead {
       this.images.leave(1);
       this.bytes.leave(size);
       this.report();
+      return release();
     });
-    const decoded = users.add(this.decode(opened.image));
+    const decoding = this.decode(opened.image);
+    const release = (): Promise<void> => decoding.then(releaseHeld, () => undefined); // the crops tell of the error
+    const decoded = users.add(decoding);
     for (const instance of instances) {
       await this.crops.enter(1);
       if (this.hasStopped()) break;
@@ -207,23 +256,23 @@ class CropsAhead {
     return result;
   }
 
-  private async decode(image: OpenedImage): Promise<DecodeResult> {
+  private async decode(image: OpenedImage): Promise<HeldImage | FailedImage> {
     const start = performance.now();
-    const result = await decodeImage(image);
+    const result = await this.maker.decode(image);
     this.options.onTime?.("decode", performance.now() - start);
     return result;
   }
 
-  private async cut(decoded: Promise<DecodeResult>, instance: Instance): Promise<CropResult> {
+  private async cut(decoded: Promise<HeldImage | FailedImage>, instance: Instance): Promise<CropResult> {
     const result = await decoded;
     if (result.kind === "failed") return { kind: "failed", instance, failure: result.failure };
     await this.cuts.enter(1);
     try {
       if (this.hasStopped()) throw new Error("given up: nobody takes this crop");
       const start = performance.now();
-      const cut = await cutCrop(result.image, instance, this.options.context);
+      const cut = await result.cut(instance, this.options.context);
       this.options.onTime?.("crop", performance.now() - start);
-      return cut;
+      return withInstance(cut, instance);
     } finally {
       this.cuts.leave(1);
     }
@@ -234,29 +283,46 @@ class CropsAhead {
   }
 }
 
+function releaseHeld(result: HeldImage | FailedImage): void {
+  if (result.kind === "held") result.release();
+}
+
+function withInstance(cut: CutResult, instance: Instance): CropResult {
+  if (cut.kind === "failed") return { kind: "failed", instance, failure: cut.failure };
+  return { kind: "crop", crop: { instance, ...cut.crop } };
+}
+
+/** `cutWindow` with the instance in its result. */
+export async function cutCrop(image: DecodedImage, instance: Instance, context: number): Promise<CropResult> {
+  return withInstance(await cutWindow(image, instance, context), instance);
+}
+
 /**
  * Cuts the square crop around one box out of a decoded image: the box is clipped and framed (geometry/box.ts), the
  * window resampled. Source of the crop: Castrejon et al., CVPR 2017 (224 x 224, zero outside the image).
  * @param context margin around the box, as a part of its long side, 0.15 for 15 %
  * @returns the crop, or `box-outside` when the box does not touch the image
  */
-export async function cutCrop(image: DecodedImage, instance: Instance, context: number): Promise<CropResult> {
-  const clipped = clipBox(instance.box, image.width, image.height);
+export async function cutWindow(
+  image: DecodedImage,
+  { box, annotationId }: CutInstance,
+  context: number,
+): Promise<CutResult> {
+  const clipped = clipBox(box, image.width, image.height);
   if (clipped.kind === "outside") {
-    const { left, top, width, height } = instance.box;
+    const { left, top, width, height } = box;
     const message =
-      `${image.path}, annotation ${instance.annotationId}: ` +
+      `${image.path}, annotation ${annotationId}: ` +
       `expected a box on the image of ${image.width} x ${image.height} pixels, ` +
       `received [${left}, ${top}, ${width}, ${height}], which lies outside. ` +
       "Check that box and image belong together and that the box is [left, top, width, height].";
-    return { kind: "failed", instance, failure: { reason: "box-outside", message } };
+    return { kind: "failed", failure: { reason: "box-outside", message } };
   }
   const window = squareWindow(clipped.box, context);
   const pixels = await resampleWindow(image, window, CROP_SIZE);
   return {
-    kind: "crop",
+    kind: "cut",
     crop: {
-      instance,
       pixels,
       window,
       bounds: clipped.box,

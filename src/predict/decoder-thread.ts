@@ -1,17 +1,19 @@
 /**
- * A thread with an engine: does what predict/decoder-pool.ts asks for and answers in the order in which it was asked.
- * An engine that decodes in slots gets several batches at once, so that the next one fills the slots that the one
- * before leaves.
+ * A thread with an engine: does what predict/decoder-pool.ts asks for, one thing after the other, or lets the threads of
+ * predict/judges.ts use its engine side by side. An engine that decodes in slots fills them with the rows of all.
  */
+import type { MessagePort } from "node:worker_threads";
 import { parentPort, workerData } from "node:worker_threads";
+import { answerOn } from "../asking.js";
 import type { CropFrame } from "../crop/crop.js";
 import type { DeviceName, Engine } from "../engine/engine.js";
 import type { OnnxModels } from "../engine/onnx/engine.js";
 import { mapModels, openOnnxModels } from "../engine/onnx/engine.js";
 import type { Reference } from "../engine/self-check.js";
 import type { KernelModel } from "../engine/webgpu/engine.js";
-import { PolyrnnError, reasonOf } from "../errors.js";
 import type { StateWidths } from "../network/polygon-rnn.js";
+import type { ServedEngine } from "./engine-port.js";
+import { serveEngine } from "./engine-port.js";
 import type { DecodeOptions } from "./options.js";
 import type { OutlinedBatch } from "./outline.js";
 import { decodeOutlines } from "./outline.js";
@@ -44,12 +46,19 @@ interface DecodeRequest {
   readonly options: DecodeOptions;
 }
 
-/** All but `close`, which ends the thread, and `stop`, after which nothing touches the device, are answered. */
+interface ServeRequest {
+  readonly kind: "serve";
+  /** Whoever has its other end may use the engine. */
+  readonly port: MessagePort;
+}
+
+/** `close` ends the thread. After `stop` nothing touches the device. */
 export type Request =
   | OpenRequest
   | OpenKernelsRequest
   | CheckRequest
   | DecodeRequest
+  | ServeRequest
   | { readonly kind: "close" }
   | { readonly kind: "stop" };
 
@@ -58,20 +67,19 @@ export interface Answers {
   readonly openKernels: { readonly version: string };
   readonly check: undefined;
   readonly decode: OutlinedBatch;
+  readonly serve: undefined;
+  readonly close: undefined;
+  readonly stop: undefined;
 }
-export type Answer = { readonly value: Answers[keyof Answers] } | { readonly error: ThreadError };
-
-/** An error on its way to another thread: of a PolyrnnError's fields the class would be lost. */
-export type ThreadError = Pick<Error, "message"> & Partial<Pick<PolyrnnError, "code" | "exitCode" | "hint">>;
-
 /** What a thread is started with: set to 1 when `stop` is done. */
 export interface ThreadData {
   readonly stopped: Int32Array;
 }
 
 const port = parentPort!;
-const { stopped } = workerData as ThreadData;
+const { stopped } = (workerData ?? {}) as Partial<ThreadData>;
 let engine: Engine | undefined;
+const served: ServedEngine[] = [];
 
 async function open({ device, widths, models, threads }: OpenRequest): Promise<Answers["open"]> {
   const copies = mapModels(models, (model) => () => model.slice()); // onnxruntime takes no shared memory
@@ -90,48 +98,40 @@ async function check({ reference }: CheckRequest): Promise<void> {
   await checkAgainst(engine!, reference);
 }
 
-async function answer(request: Exclude<Request, { kind: "close" | "stop" }>): Promise<Answer> {
-  try {
-    switch (request.kind) {
-      case "open":
-        return { value: await open(request) };
-      case "openKernels":
-        return { value: await openOwnKernels(request) };
-      case "check":
-        await check(request);
-        return { value: undefined };
-      case "decode":
-        return { value: await decodeOutlines(engine!, request.pixels, request.frames, request.options) };
-    }
-  } catch (error) {
-    if (!(error instanceof PolyrnnError)) return { error: { message: reasonOf(error) } };
-    const { message, code, exitCode, hint } = error;
-    return { error: { message, code, exitCode, hint } };
+async function answer(request: Exclude<Request, { kind: "stop" }>): Promise<Answers[keyof Answers]> {
+  switch (request.kind) {
+    case "open":
+      return open(request);
+    case "openKernels":
+      return openOwnKernels(request);
+    case "check":
+      await check(request);
+      return undefined;
+    case "decode":
+      return decodeOutlines(engine!, request.pixels, request.frames, request.options);
+    case "serve":
+      served.push(serveEngine(engine!, request.port));
+      return undefined;
+    case "close":
+      await close();
+      return undefined;
   }
 }
 
 let last: Promise<unknown> = Promise.resolve();
-port.on("message", (request: Request) => {
+answerOn(port, async (request: Request) => {
   if (request.kind === "stop") {
-    void stop();
-    return;
+    await stop();
+    return { value: undefined };
   }
-  const before = last;
-  last =
-    request.kind === "close"
-      ? before.then(close)
-      : answerAfter(request, engine?.name === "wgsl" ? Promise.resolve() : before).then(async (answered) => {
-          await before;
-          port.postMessage(answered);
-        });
+  // One at a time: onnxruntime computes on this thread. `serve` lets others in side by side.
+  const answering = last.then(() => answer(request));
+  last = answering.catch(() => undefined); // the asker hears of it
+  return { value: await answering };
 });
 
-async function answerAfter(request: Parameters<typeof answer>[0], before: Promise<unknown>): Promise<Answer> {
-  await before;
-  return answer(request);
-}
-
 async function close(): Promise<void> {
+  await Promise.all(served.map((one) => one.stop()));
   await engine?.dispose();
   port.close();
 }
@@ -141,9 +141,12 @@ async function close(): Promise<void> {
  * calls. So the device is closed first, and the main thread waits for it.
  */
 async function stop(): Promise<void> {
+  const ending = served.map((one) => one.stop()); // what is under way fails once the device is closed
   if (engine === undefined) await last; // it is being opened
   await engine?.dispose();
+  await Promise.all(ending);
   await last;
+  if (stopped === undefined) return;
   Atomics.store(stopped, 0, 1);
   Atomics.notify(stopped, 0);
 }

@@ -1,7 +1,8 @@
 /**
  * Opens what turns batches of crops into sequences. That is an engine in this thread, or engines in threads of their
- * own (predict/decoder-pool.ts) on a CPU with several cores and through WebGPU.
+ * own on a CPU with several cores (predict/decoder-pool.ts) and through WebGPU (predict/judges.ts for kernels of ours).
  */
+import { stackPixels } from "../crop/crop.js";
 import { countCores } from "../engine/cores.js";
 import type { OpenEngineOptions, PassedOver } from "../engine/devices.js";
 import { openCandidate, openFirst } from "../engine/devices.js";
@@ -22,8 +23,8 @@ export async function openBatchDecoder(
   const { taken: decoder, passedOver } = await openFirst<BatchDecoder>(options, async (candidate) => {
     const { engine, device } = candidate;
     if (engine === "wgsl") {
-      const { openKernelThread } = await import("./decoder-pool.js");
-      return openKernelThread(model);
+      const { judgesFor, openKernelThread } = await import("./judges.js");
+      return openKernelThread(model, judgesFor(cores));
     }
     const hasThreads = engine === "onnxruntime" && (device === "webgpu" || (device === "cpu" && cores > 1));
     if (!hasThreads) return decoderOf(await openCandidate(candidate, model, options));
@@ -41,7 +42,7 @@ export function decoderOf(engine: Engine): BatchDecoder {
     device,
     version,
     batchesAtOnce: 1,
-    decode: (pixels, frames, options) => decodeOutlines(engine, pixels, frames, options),
+    decode: (crops, options) => decodeOutlines(engine, stackPixels(crops), crops, options),
     dispose: () => engine.dispose(),
   };
 }

@@ -2,7 +2,7 @@
  * From predicted cells to the ring that is written. This is done where the polygon was predicted, in the decoder's
  * thread, so that the refined mask (50 KB per crop) need not travel.
  */
-import type { CropFrame } from "../crop/crop.js";
+import type { Crop, CropFrame } from "../crop/crop.js";
 import type { Engine } from "../engine/engine.js";
 import type { GridPoint } from "../geometry/grid.js";
 import { FINE_SIZE, gridToImagePoint } from "../geometry/grid.js";
@@ -37,18 +37,17 @@ export interface OutlinedBatch {
   readonly times: DecodeTimes;
 }
 
+/** What of a crop a decoder needs. */
+export type PixelCrop = CropFrame & Pick<Crop, "pixels">;
+
 /** `decodeOutlines` on an engine that is known. */
-export type DecodeBatch = (
-  pixels: Uint8Array,
-  frames: readonly CropFrame[],
-  options: DecodeOptions,
-) => Promise<OutlinedBatch>;
+export type DecodeBatch = (crops: readonly PixelCrop[], options: DecodeOptions) => Promise<OutlinedBatch>;
 
 /** Turns whole batches of crops into outlines; predict/decoder.ts opens one. */
 export interface BatchDecoder extends Pick<Engine, "name" | "device" | "version" | "dispose"> {
   /** Batches that keep it busy; further ones wait. */
   readonly batchesAtOnce: number;
-  /** The pixels are handed over: nobody else uses them from then on. */
+  /** Nobody writes to the pixels from then on. */
   readonly decode: DecodeBatch;
 }
 

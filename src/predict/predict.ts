@@ -3,7 +3,6 @@
  */
 import { count } from "../count.js";
 import type { Crop } from "../crop/crop.js";
-import { CROP_BYTES } from "../crop/crop.js";
 import type { Engine } from "../engine/engine.js";
 import { orientClockwise, signedArea } from "../geometry/ring.js";
 import { isSimple, makeSimple } from "../geometry/simple-ring.js";
@@ -46,21 +45,12 @@ export async function predictWith(
   options: PredictOptions,
 ): Promise<Predicted> {
   const { maxSteps, candidates, sure } = options;
-  const { outlines, times } = await decode(stackPixels(crops), crops, {
+  const { outlines, times } = await decode(crops, {
     maxSteps,
     candidates,
     ...(sure !== undefined && { sure }),
   });
   return { predictions: crops.map((crop, at) => toPrediction(crop, outlines[at]!, options)), times };
-}
-
-/** Pixels of all crops, [crops.length, 224, 224, 3] uint8. */
-export function stackPixels(crops: readonly Crop[]): Uint8Array {
-  const stacked = new Uint8Array(crops.length * CROP_BYTES); // [B, 224, 224, 3]
-  crops.forEach((crop, at) => {
-    stacked.set(crop.pixels, at * CROP_BYTES);
-  });
-  return stacked;
 }
 
 function toPrediction(crop: Crop, outline: Outline, options: PredictOptions): Prediction {

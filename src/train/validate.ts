@@ -16,7 +16,7 @@ import type { BestSequence } from "../predict/candidates.js";
 import { decodeBest } from "../predict/candidates.js";
 import { DEFAULT_CANDIDATES } from "../predict/options.js";
 import { sequenceToRing } from "../predict/outline.js";
-import { stackPixels } from "../predict/predict.js";
+import { stackPixels } from "../crop/crop.js";
 import type { ImagePoint, Instance, Ring, Truth } from "../types.js";
 import type { OpenTruthOptions } from "./data/open-truth.js";
 import { openTruth, PLAIN_CONTEXT } from "./data/open-truth.js";

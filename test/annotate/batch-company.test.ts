@@ -8,7 +8,7 @@ import type { CropSource } from "../../src/crop/read-crops.js";
 import { readCrops } from "../../src/crop/read-crops.js";
 import { openDataset } from "../../src/dataset/open-dataset.js";
 import { decodeGreedy } from "../../src/predict/decode.js";
-import { stackPixels } from "../../src/predict/predict.js";
+import { stackPixels } from "../../src/crop/crop.js";
 import { createRandom } from "../../src/random.js";
 import { openEngine } from "../../src/engine/devices.js";
 import type { Engine } from "../../src/engine/engine.js";

@@ -12,7 +12,7 @@ import { cellToIndex, indexToCell } from "../../src/geometry/grid.js";
 import { decodeCorrected } from "../../src/predict/corrected.js";
 import { decodeGreedy } from "../../src/predict/decode.js";
 import { sequenceToRing } from "../../src/predict/outline.js";
-import { stackPixels } from "../../src/predict/predict.js";
+import { stackPixels } from "../../src/crop/crop.js";
 import type { Crop } from "../../src/crop/crop.js";
 import type { ClickMatch } from "../../src/report/types.js";
 import { fakeEngine } from "../predict/fake-engine.js";

@@ -5,7 +5,7 @@ import type { SimulatedInstance, Simulation } from "../../src/clicks/simulation.
 import { truthOnGrid } from "../../src/clicks/simulation.js";
 import type { Crop } from "../../src/crop/crop.js";
 import { redrawRing, redrawRings } from "../../src/predict/redraw.js";
-import { stackPixels } from "../../src/predict/predict.js";
+import { stackPixels } from "../../src/crop/crop.js";
 import { fakeEngine } from "../predict/fake-engine.js";
 import { anyOutline, cropOf, SIDE } from "./arbitraries.js";
 

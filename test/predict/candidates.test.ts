@@ -12,7 +12,7 @@ import { decodeGreedy } from "../../src/predict/decode.js";
 import { decodeBest, maskOf } from "../../src/predict/candidates.js";
 import { firstVertices } from "../../src/predict/choose-vertex.js";
 import { meanOfBoth, flipCrops, flipSequence } from "../../src/predict/flip.js";
-import { stackPixels } from "../../src/predict/predict.js";
+import { stackPixels } from "../../src/crop/crop.js";
 import type { Decoding, Engine } from "../../src/engine/engine.js";
 import { loadModel } from "../../src/model/model.js";
 import { openOnnxEngine } from "../../src/engine/onnx/models.js";

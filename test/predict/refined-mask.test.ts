@@ -8,7 +8,8 @@ import { describeNetwork } from "../../src/network/build.js";
 import { decodeBest } from "../../src/predict/candidates.js";
 import { expectedIoUOfRing } from "../../src/predict/mask-agreement.js";
 import { decodeOutlines } from "../../src/predict/outline.js";
-import { predictBatch, stackPixels } from "../../src/predict/predict.js";
+import { stackPixels } from "../../src/crop/crop.js";
+import { predictBatch } from "../../src/predict/predict.js";
 import { NORMALIZATION, randomWeights } from "../engine/network-runner.js";
 import { realCrops } from "./real-crops.js";
 

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { wasmTensorFlow } from "../helpers/tensorflow-wasm.js";
 import { beforeAll, expect, test } from "vitest";
 import { decodeGreedy } from "../../src/predict/decode.js";
-import { stackPixels } from "../../src/predict/predict.js";
+import { stackPixels } from "../../src/crop/crop.js";
 import type { Decoding, Engine } from "../../src/engine/engine.js";
 import { loadModel } from "../../src/model/model.js";
 import { openOnnxEngine } from "../../src/engine/onnx/models.js";

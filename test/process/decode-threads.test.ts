@@ -5,15 +5,14 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { syncBuiltinESMExports } from "node:module";
-import type { WorkerOptions } from "node:worker_threads";
-import workerThreads, { Worker } from "node:worker_threads";
+import { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type * as Decoders from "../../src/predict/decoder.js";
-import type { BatchDecoder, OutlinedBatch } from "../../src/predict/outline.js";
+import type { BatchDecoder, OutlinedBatch, PixelCrop } from "../../src/predict/outline.js";
 import type * as Threads from "../../src/predict/decoder-pool.js";
 import type * as Models from "../../src/model/model.js";
 import type { Ring } from "../../src/types.js";
+import { withThreads } from "../helpers/threads.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 import { syntheticCrops } from "../engine/network-runner.js";
 import { SLOW_MS, useSwiftShader, whyNoWebGpu } from "../swiftshader.js";
@@ -43,12 +42,14 @@ const CROP_BYTES = 224 * 224 * 3;
 const OPTIONS = { maxSteps: 12, candidates: 3 };
 const FRAME = { window: { left: 0, top: 0, side: 224 }, bounds: { left: 15, top: 15, width: 194, height: 194 } };
 
+const cropsFrom = (start: number, count: number): PixelCrop[] =>
+  Array.from({ length: count }, (_, at) => ({
+    ...FRAME,
+    pixels: CROPS.subarray((start + at) * CROP_BYTES, (start + at + 1) * CROP_BYTES),
+  }));
+
 async function decode(decoder: BatchDecoder, count: number, start: number, options = OPTIONS): Promise<OutlinedBatch> {
-  return decoder.decode(
-    CROPS.slice(start * CROP_BYTES, (start + count) * CROP_BYTES),
-    Array<typeof FRAME>(count).fill(FRAME),
-    options,
-  );
+  return decoder.decode(cropsFrom(start, count), options);
 }
 
 test("one and two: threads are only there where more than one core computes", () => {
@@ -88,20 +89,8 @@ test("a further thread starts when a batch finds the others at work, and no more
 });
 
 /** Threads that are started meanwhile have next to no memory. */
-async function withoutMemory<T>(work: () => Promise<T>): Promise<T> {
-  const Whole = workerThreads.Worker;
-  workerThreads.Worker = class extends Whole {
-    constructor(file: string | URL, options: WorkerOptions) {
-      super(file, { ...options, resourceLimits: { maxOldGenerationSizeMb: 1, maxYoungGenerationSizeMb: 1 } });
-    }
-  };
-  syncBuiltinESMExports();
-  try {
-    return await work();
-  } finally {
-    workerThreads.Worker = Whole;
-    syncBuiltinESMExports();
-  }
+function withoutMemory<T>(work: () => Promise<T>): Promise<T> {
+  return withThreads(work, { resourceLimits: { maxOldGenerationSizeMb: 1, maxYoungGenerationSizeMb: 1 } });
 }
 
 test("a further thread that cannot start is said, and leaves its batch to the others", async () => {
@@ -120,9 +109,7 @@ test("a further thread that cannot start is said, and leaves its batch to the ot
 });
 
 test("an error in a thread is the asker's, and the thread works on", async () => {
-  await expect(
-    Promise.all([1, 2, 3].map(() => two.decode(new Uint8Array(10), [FRAME, FRAME], OPTIONS))),
-  ).rejects.toThrow();
+  await expect(Promise.all([1, 2, 3].map(() => two.decode([], OPTIONS)))).rejects.toThrow();
   expect((await decode(two, 2, 1)).outlines).toEqual((await decode(one, 2, 1)).outlines);
 });
 
@@ -173,11 +160,12 @@ test.skipIf(whyNoWebGpu !== undefined)(
     useSwiftShader();
     const script = `
       const [{ openKernelThread }, { loadModel }] = await Promise.all(
-        ["predict/decoder-pool.js", "model/model.js"].map((path) => import("${join(ROOT, "dist")}/" + path)),
+        ["predict/judges.js", "model/model.js"].map((path) => import("${join(ROOT, "dist")}/" + path)),
       );
-      const decoder = await openKernelThread(await loadModel("${join(ROOT, "fixtures", "models", "tiny-random")}"));
+      const decoder = await openKernelThread(await loadModel("${join(ROOT, "fixtures", "models", "tiny-random")}"), 1);
       const frame = ${JSON.stringify(FRAME)};
-      void decoder.decode(new Uint8Array(${CROP_BYTES}), [frame], { maxSteps: 70, candidates: 1 });
+      const crops = [{ ...frame, pixels: new Uint8Array(${CROP_BYTES}) }];
+      void decoder.decode(crops, { maxSteps: 70, candidates: 1 });
       setTimeout(() => process.exit(3), 300);`;
     const file = join(temporaryFolder(), "ends.mjs");
     writeFileSync(file, script);

@@ -11,7 +11,7 @@ import type { MapName, MaskEngine } from "../../engine/mask-engine.js";
 import { openMaskEngine } from "../../engine/mask-engine.js";
 import { HEADS_MODEL } from "../../model/folder.js";
 import { loadMaskHeads, loadModel } from "../../model/model.js";
-import { stackPixels } from "../../predict/predict.js";
+import { stackPixels } from "../../crop/crop.js";
 import type { Instance } from "../../types.js";
 import { probabilitiesOf } from "./mask-from-map.js";
 import type { MaskResult, Method, SubjectImage } from "./method.js";
