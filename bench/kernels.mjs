@@ -1,7 +1,7 @@
 /**
  * What a step of the decoder costs by the kernels that see its state, with random weights and one thread: larger ones,
- * in one layer alone, apart into depthwise and pointwise, and wider layers for comparison. The last three columns of
- * docs/ablations.md come from here.
+ * in one layer alone, apart into depthwise and pointwise, and wider layers for comparison. The table in
+ * docs/ablations.md comes from here.
  *
  *     npm run bench -- kernels
  */
