@@ -20,6 +20,7 @@ const MEASURES = [
   "help",
   "stages",
   "decoder",
+  "kernels",
   "train",
   "clicks",
   "memory",
