@@ -7,7 +7,7 @@ import { openOnnxEngine } from "../dist/engine/onnx/models.js";
 import { EOS } from "../dist/geometry/grid.js";
 import { chooseBest } from "../dist/predict/choose-vertex.js";
 import { bestFirstVertices, stepInput } from "../dist/predict/decode-loop.js";
-import { stackPixels } from "../dist/predict/predict.js";
+import { stackPixels } from "../dist/crop/crop.js";
 
 /** Crops on the device at once: few, so that a driver on the CPU answers now and then. */
 const AT_ONCE = 8;
