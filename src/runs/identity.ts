@@ -134,7 +134,11 @@ export function describeDifferences(
 ): { readonly name: string; readonly found: string; readonly wanted: string }[] {
   return (Object.keys(FIELD_NAMES) as (keyof RunIdentity)[])
     .filter((field) => JSON.stringify(found[field]) !== JSON.stringify(wanted[field]))
-    .map((field) => ({ name: FIELD_NAMES[field], found: shorten(found[field]), wanted: shorten(wanted[field]) }));
+    .map((field) => {
+      const absent = field === "precision" ? "float32" : undefined;
+      const [was, is] = [found[field] ?? absent, wanted[field] ?? absent];
+      return { name: FIELD_NAMES[field], found: shorten(was), wanted: shorten(is) };
+    });
 }
 
 function shorten(value: unknown): string {

@@ -28,3 +28,13 @@ test("training has no GPU but CUDA", async () => {
   expect(await run(["train", "--device", "gpu"], terminal)).toBe(2);
   expect(terminal.stderr.text).toContain("Use cuda for an NVIDIA GPU; training has no other.");
 });
+
+test.each([
+  { more: ["--precision", "fp16"], says: "Use float16." },
+  { more: ["--precision", "int8"], says: "Leave it out for the default, auto." },
+  { more: ["--precision", "float16", "--queue", "redis://h"], says: "Give it to polyrnn worker, or leave it out." },
+])("$more is wrong usage, and what to do stands below", async ({ more, says }) => {
+  const terminal = memoryTerminal();
+  expect(await run(["annotate", "x", "--boxes", "y", ...more], terminal)).toBe(2);
+  expect(terminal.stderr.text).toContain(says);
+});

@@ -1,4 +1,4 @@
-import { appendFile, readFile, writeFile } from "node:fs/promises";
+import { appendFile, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
@@ -140,6 +140,20 @@ describe("a journal", () => {
         /--model.*bbbbbbbbbbbb.*cccccccccccc.*--limit: the run has none, this command 5/,
       ) as string,
     });
+  });
+
+  test("of a run in float16 is not gone on with in float32, nor the other way round", async () => {
+    const half: RunIdentity = { ...identity, precision: "float16" };
+    await writeJournal([done(0)]);
+    await expect(recoverJournal(path, half, 1)).rejects.toThrow(
+      "--precision: the run has float32, this command float16",
+    );
+    await rm(path);
+    await (await JournalWriter.create(path, half)).close();
+    await expect(recoverJournal(path, identity, 1)).rejects.toThrow(
+      "--precision: the run has float16, this command float32",
+    );
+    expect((await recoverJournal(path, half, 1)).index.isSettled(0)).toBe(false);
   });
 
   test.each([
