@@ -11,7 +11,7 @@ export type Reference = Readonly<Record<string, Float32Array>>;
 
 /**
  * Share of a tensor's range that it may be off. In float32 that is ten times what is lost by adding in another order;
- * in float16 it is a bound for gross errors only: layers lose more or less with their depth. The best of each tensor has to be the same there, too.
+ * in float16 fifteen times what `mobile` loses (bench/README.md). The best of each tensor has to be the same there, too.
  */
 const TOLERANCE: Readonly<Record<Precision, number>> = { float32: 1e-3, float16: 1e-2 };
 
