@@ -1,6 +1,5 @@
-/** Own kernels beside the CPU: every operation over odd sizes, then whole networks. Skipped without a Vulkan driver. */
+/** Own kernels: every operation over odd sizes beside its definition, then whole networks beside the CPU. Skipped without a Vulkan driver. */
 import { describe, expect, test, beforeAll, afterAll } from "vitest";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { describeNetwork } from "../../src/network/build.js";
 import { CELL_NAMES, KERNEL_SIZES } from "../../src/network/cells.js";
 import type { ArchitectureOptions, PolygonRnn } from "../../src/network/polygon-rnn.js";
@@ -8,8 +7,6 @@ import type { TensorOps } from "../../src/network/tensor-ops.js";
 import { VGG16_BLOCKS, vgg16 } from "../../src/network/vgg16.js";
 import type { WeightedNetwork } from "../../src/model/model.js";
 import { openOnnxEngine } from "../../src/engine/onnx/models.js";
-import { OnnxGraphOps } from "../../src/engine/onnx/graph-ops.js";
-import { encodeOnnxModel } from "../../src/engine/onnx/proto.js";
 import type { Precision } from "../../src/engine/engine.js";
 import { describeAdapter } from "../../src/engine/webgpu/adapter.js";
 import { Gpu } from "../../src/engine/webgpu/device.js";
@@ -26,6 +23,7 @@ import { tryCandidates } from "../../src/engine/webgpu/trial.js";
 import { createRandom } from "../../src/random.js";
 import { SLOW_MS, useSwiftShader, whyNoWebGpu } from "../swiftshader.js";
 import { expectSameTensor } from "./parity-cases.js";
+import { PlainOps } from "./plain-ops.js";
 import { NORMALIZATION, randomWeights, syntheticCrops } from "./network-runner.js";
 
 /** A processor that plays a graphics card is slow: large batches and the large network wait for KERNELS=full. */
@@ -141,7 +139,7 @@ function fromHalf(half: number): number {
   return half >= 0x8000 ? -magnitude : magnitude;
 }
 
-/** In float16 the CPU gets the same rounded weights and inputs; only what lies between kernels is rounded as well. */
+/** In float16 the definition gets the same rounded weights and inputs; only what lies between kernels is rounded as well. */
 async function expectSameCase(gpu: Gpu, each: Case, precision: Precision): Promise<void> {
   const { shape, build } = each;
   const isHalf = precision === "float16";
@@ -152,21 +150,17 @@ async function expectSameCase(gpu: Gpu, each: Case, precision: Precision): Promi
   );
   const plan = planOf(each, weights);
   const program = await Program.compile(gpu, isHalf ? inFloat16(plan, new Set(["x"])) : plan, weights);
-  const graph = new OnnxGraphOps("one", weights);
-  graph.output(build(graph, graph.input("x", "float", shape)), "y");
-  const session = await InferenceSession.create(encodeOnnxModel(graph.build()));
+  const plain = new PlainOps(weights);
   for (const batch of BATCHES) {
     const values = rounded(noise(batch, ...shape).values);
     const halves = new Uint16Array(2 * Math.ceil(values.length / 2)); // whole words
     if (isHalf) halves.set(toFloat16(values));
     const x = gpu.upload(isHalf ? halves : Float32Array.from(values));
     const out = program.run(batch, { x }).get("y")!;
-    const expected = (await session.run({ x: new Tensor("float32", values, [batch, ...shape]) }))["y"]!
-      .data as Float32Array;
+    const expected = Float32Array.from(build(plain, { shape: [batch, ...shape], values }).values);
     expectSameTensor(`batch ${batch}`, await gpu.read(out, 4 * expected.length), expected, isHalf ? 1e-3 : undefined);
   }
   program.dispose();
-  await session.release();
 }
 
 describe.skipIf(whyNoWebGpu !== undefined)("own kernels compute what the CPU computes", () => {
@@ -210,22 +204,14 @@ describe.skipIf(whyNoWebGpu !== undefined)("own kernels compute what the CPU com
     };
     const record = new RecordOps(weights);
     const plan = planKernels({ y: build(record, record.input("x", "float", shape)) });
-    const graph = new OnnxGraphOps("one", weights);
-    graph.output(build(graph, graph.input("x", "float", shape)), "y");
-    const session = await InferenceSession.create(encodeOnnxModel(graph.build()));
     const { values } = noise(3, ...shape);
-    const expected = (await session.run({ x: new Tensor("float32", values, [3, ...shape]) }))["y"]!.data;
+    const expected = Float32Array.from(build(new PlainOps(weights), { shape: [3, ...shape], values }).values);
     const programs = await Promise.all(TILE_CANDIDATES.map((tiles) => Program.compile(gpu, plan, weights, tiles)));
     for (const [at, program] of programs.entries()) {
       const out = program.run(3, { x: gpu.upload(Float32Array.from(values)) }).get("y")!;
-      expectSameTensor(
-        JSON.stringify(TILE_CANDIDATES[at]),
-        await gpu.read(out, 4 * expected.length),
-        expected as Float32Array,
-      );
+      expectSameTensor(JSON.stringify(TILE_CANDIDATES[at]), await gpu.read(out, 4 * expected.length), expected);
       program.dispose();
     }
-    await session.release();
   });
 
   test("a trial without time measures the safe tiles alone; with time, none of the candidates gives other numbers", async () => {
