@@ -58,13 +58,23 @@ async function collect(paths: readonly string[], maker?: Reading.CropMaker): Pro
   return results;
 }
 
+/** libvips keeps its words in one place for all threads, and now and then sharp finds them gone. */
+const LIBRARY_WORDS = /VipsJpeg: premature end of JPEG image|Warning treated as error due to failOn setting/;
+
+const plain = (results: readonly CropResult[]): unknown[] =>
+  results.map((result) => {
+    if (result.kind === "crop") return { ...result.crop, pixels: Buffer.from(result.crop.pixels).toString("base64") };
+    const { reason, message } = result.failure;
+    return { ...result, failure: { reason, message: message.replace(LIBRARY_WORDS, "what libvips says") } };
+  });
+
 describe("threads that cut", () => {
   test("are few on a small machine, and not all cores of a large one", () => {
     expect([1, 2, 4, 8, 16, 64].map((cores) => cuttersFor(cores))).toEqual([1, 1, 1, 3, 7, 8]);
     expect([1, 2, 4, 8, 16, 64].map((cores) => judges.judgesFor(cores))).toEqual([1, 1, 1, 2, 5, 8]);
   });
 
-  test("give the crops and the failures of the calling thread, in order, in shared memory", async () => {
+  test("give the crops and the failures of the calling thread, byte for byte and in order, in shared memory", async () => {
     const names = ["cmyk.jpg", "empty.jpg", "grey-16-bit.png", "one-pixel.png", "palette-alpha.png", "rotated-6.jpg"];
     const paths = [
       scene("street"),
@@ -76,18 +86,8 @@ describe("threads that cut", () => {
     const theirs = await collect(paths, cutters);
     await cutters.close();
     expect(theirs).toHaveLength(4 * paths.length);
-    const ours = await collect(paths);
-    const rest = (results: readonly CropResult[]): unknown[] =>
-      results.map((result) => (result.kind === "failed" ? result : { ...result.crop, pixels: undefined }));
-    expect(rest(theirs)).toEqual(rest(ours));
-    const pixelsOf = (results: readonly CropResult[]): Uint8Array[] =>
-      results.flatMap((result) => (result.kind === "crop" ? [result.crop.pixels] : []));
-    const crops = pixelsOf(theirs);
-    // Once, in a process where other tests had run, some values were not the same; why is not known yet.
-    const most = pixelsOf(ours).map((pixels, at) =>
-      pixels.reduce((m, v, i) => Math.max(m, Math.abs(v - crops[at]![i]!)), 0),
-    );
-    expect(Math.max(...most)).toBeLessThanOrEqual(2);
+    expect(plain(theirs)).toEqual(plain(await collect(paths)));
+    const crops = theirs.flatMap((result) => (result.kind === "crop" ? [result.crop.pixels] : []));
     expect(crops.length).toBeGreaterThan(10);
     expect(crops.every(({ buffer }) => buffer instanceof SharedArrayBuffer)).toBe(true);
   });
