@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import { toNamedPixels } from "../../src/geometry/pixel-outline.js";
+import { removeRepeated } from "../../src/geometry/ring.js";
 import { parseJsonText } from "../../src/json-text.js";
 import type { JsonObject } from "../../src/types.js";
 import { openLabelmeWriter } from "../../src/write/labelme.js";
@@ -183,7 +184,8 @@ test("the pixels under the points are those that Pillow is to be given", async (
       const file = await read(path!);
       expect(isLabelme(file), JSON.stringify(isLabelme.errors)).toBe(true);
       const pixels = file.shapes[0]!.points.map(([x, y]) => ({ x: Math.floor(x!), y: Math.floor(y!) }));
-      expect(pixels).toEqual(toNamedPixels(ring));
+      // Vertices whose points fall together are named once.
+      expect(removeRepeated(pixels)).toEqual(removeRepeated(toNamedPixels(ring)));
     }),
     { numRuns: 20 },
   );
