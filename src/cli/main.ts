@@ -27,15 +27,23 @@ export async function main(): Promise<void> {
     now: () => performance.now(),
     stopSignal,
   };
-  process.on("uncaughtException", (error) => {
-    void reportError(error, terminal, { json: false, verbose: true, color: "auto" }).then(() => process.exit(EXIT.bug));
-  });
+  process.on("uncaughtException", reportOnce(terminal));
   process.exitCode = await run(process.argv.slice(2), terminal);
   // Everything is written by now. What a library keeps open, such as a queue's connection to a server that is gone,
   // must not keep the process alive.
   setTimeout(() => {
     process.exit();
   }, GRACE_MS).unref();
+}
+
+/** A report that fails is an uncaught error as well: without an end it would be reported for ever. */
+function reportOnce(terminal: Terminal): (error: unknown) => void {
+  let isReporting = false;
+  return (error) => {
+    if (isReporting) process.exit(EXIT.bug);
+    isReporting = true;
+    void reportError(error, terminal, { json: false, verbose: true, color: "auto" }).then(() => process.exit(EXIT.bug));
+  };
 }
 
 /** Interrupt key, cluster, closed terminal. */

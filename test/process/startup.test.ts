@@ -45,3 +45,9 @@ test("the way of looking does see packages: polyrnn models loads the schema chec
   expect(packages).toContain("ajv");
   expect(packages.filter((name) => /sharp|onnxruntime|tensorflow/.test(name))).toEqual([]);
 });
+
+test("an error whose report fails ends the process, with the exit code of a bug", () => {
+  const broken = 'data:text/javascript,process.stderr.write = () => { throw new Error("no standard error"); }';
+  const { status, signal } = spawnSync(process.execPath, ["--import", broken, BIN, "anotate"], { timeout: 60_000 });
+  expect({ status, signal }).toEqual({ status: 70, signal: null });
+});
