@@ -5,15 +5,12 @@
  * match only the unrotated image, nothing is rotated. Where they match neither, the image is refused: a box in an
  * unknown frame would give a wrong polygon without anyone noticing.
  */
-import { lstat, open, realpath, stat } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { sep } from "node:path";
 import type { Metadata } from "sharp";
 import sharp from "sharp";
-import { count } from "../count.js";
-import { reasonOf, receivedOf } from "../errors.js";
-import { imageInput, isPacked, readPacked } from "../files/archive.js";
-import type { Recognized } from "../files/recognize.js";
-import { recognize, RECOGNIZED_BYTES } from "../files/recognize.js";
+import { imageInput } from "../files/archive.js";
+import { whyBytesUnreadable, whyUnreadable } from "../files/why-unreadable.js";
 import type { FailReason, Failure, ImageRecord } from "../types.js";
 import { CHANNELS } from "./crop.js";
 
@@ -87,8 +84,8 @@ export async function openImage(
       );
     }
     metadata = await sharp(input, { limitInputPixels: false }).metadata();
-  } catch (error) {
-    return failed(...(await whyUnreadable(path, error)));
+  } catch {
+    return failed(...(await whyUnreadable(path, "header")));
   }
   return frameOf(path, metadata, record);
 }
@@ -105,8 +102,8 @@ export async function openImageBytes(name: string, bytes: Uint8Array): Promise<O
   try {
     const result = frameOf(name, await sharp(bytes, { limitInputPixels: false }).metadata(), {});
     return result.kind === "failed" ? result : { kind: "opened", image: { ...result.image, bytes } };
-  } catch (error) {
-    return failed(...whyNoImage(name, bytes.subarray(0, RECOGNIZED_BYTES), { size: bytes.length, error }));
+  } catch {
+    return failed(...whyBytesUnreadable(name, bytes, "header"));
   }
 }
 
@@ -155,7 +152,7 @@ export async function readImageSize(
  * `failOn` is sharp's strictest, "warning": it finds most JPEG files with a damaged scan, where "error" and "truncated"
  * find none (bench/README.md). A half-destroyed photograph would give polygons of noise. It also refuses stray bytes
  * between JPEG segments.
- * @returns the pixels, or `image-unreadable`
+ * @returns the pixels, or `image-unreadable`, `image-missing`
  */
 export async function decodeImage({ path, width, height, isRotated, bytes }: OpenedImage): Promise<DecodeResult> {
   try {
@@ -176,13 +173,9 @@ export async function decodeImage({ path, width, height, isRotated, bytes }: Ope
       );
     }
     return { kind: "decoded", image: { path, width, height, pixels: data } };
-  } catch (error) {
-    // Of some formats the header can be read and the pixels cannot.
-    const known = recognize(bytes ?? (await readStart(path).catch(() => new Uint8Array(1))));
-    if (known !== undefined && !isReadHere(known)) return failed("image-unreadable", notReadHere(path, known));
+  } catch {
     return failed(
-      "image-unreadable",
-      `${path}: expected a whole image, received a damaged one: ${firstLine(error)}. Save it again, or fetch it again.`,
+      ...(bytes === undefined ? await whyUnreadable(path, "pixels") : whyBytesUnreadable(path, bytes, "pixels")),
     );
   }
 }
@@ -196,104 +189,3 @@ function failed(reason: FailReason, message: string): FailedImage {
 }
 
 const sizeOf = (width: number, height: number): string => `${width} x ${height}`;
-
-/** libvips repeats itself over several lines. */
-function firstLine(error: unknown): string {
-  return (reasonOf(error).split("\n")[0] ?? "").trim();
-}
-
-/** Looks at what is there instead of an image. */
-async function whyUnreadable(path: string, error: unknown): Promise<[FailReason, string]> {
-  if (await isPacked(path)) return whyMemberUnreadable(path, error);
-  try {
-    const found = await stat(path);
-    if (found.isDirectory())
-      return ["image-unreadable", `${path}: expected an image file, received a folder. Name the image itself.`];
-    if (!found.isFile())
-      return ["image-unreadable", `${path}: expected an image file, received a device or pipe. Name a regular file.`];
-    if (found.size === 0)
-      return ["image-unreadable", `${path}: expected an image, received an empty file (0 bytes). Fetch it again.`];
-    return whyNoImage(path, await readStart(path), { size: found.size, error });
-  } catch (error) {
-    return isMissing(error)
-      ? ["image-missing", await whatIsMissing(path)]
-      : ["image-unreadable", `${path}: expected a readable file, received ${firstLine(error)}. Check its permissions.`];
-  }
-}
-
-async function whyMemberUnreadable(path: string, error: unknown): Promise<[FailReason, string]> {
-  let bytes: Buffer;
-  try {
-    bytes = (await readPacked(path)) ?? Buffer.alloc(0);
-  } catch (error) {
-    return [
-      "image-unreadable",
-      `${path}: expected an image that can be unpacked, received ${firstLine(error)}. Unpack the zip file first.`,
-    ];
-  }
-  return whyNoImage(path, bytes.subarray(0, RECOGNIZED_BYTES), { size: bytes.length, error });
-}
-
-/** @param start the first bytes of the file */
-function whyNoImage(
-  path: string,
-  start: Uint8Array,
-  { size, error }: { readonly size: number; readonly error: unknown },
-): [FailReason, string] {
-  const known = recognize(start);
-  if (known !== undefined && !isReadHere(known)) return ["image-unreadable", notReadHere(path, known)];
-  const text = asText(start.subarray(0, SHOWN_BYTES));
-  const what =
-    text === undefined
-      ? `${count(size, "byte")} that no image format begins with or whose header is damaged`
-      : `a text file that begins with ${receivedOf(text)}`;
-  return [
-    "image-unreadable",
-    `${path}: expected an image, received ${what} (${firstLine(error)}). ` +
-      "Fetch it again or convert it to JPEG or PNG.",
-  ];
-}
-
-const SHOWN_BYTES = 64;
-
-/** Formats that sharp reads: a file of these is damaged, not foreign. */
-function isReadHere({ what }: Recognized): boolean {
-  return /JPEG image|PNG|GIF|AVIF/.test(what);
-}
-
-function notReadHere(path: string, { what, advice, kind }: Recognized): string {
-  return `${path}: expected an image (JPEG, PNG, WebP, TIFF, ...), received ${what}${kind === "image" ? ", which is not read here" : ""}. ${kind === "data" ? "Name the image itself." : advice}`;
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
-}
-
-async function whatIsMissing(path: string): Promise<string> {
-  const isDangling = await lstat(path).then(
-    (entry) => entry.isSymbolicLink(),
-    () => false,
-  );
-  const what = isDangling ? "a symbolic link to nothing" : "no file";
-  return `${path}: expected an image file, received ${what}. Check the name and the image folder.`;
-}
-
-async function readStart(path: string): Promise<Uint8Array> {
-  const input = await imageInput(path);
-  if (typeof input !== "string") return input.subarray(0, RECOGNIZED_BYTES);
-  const file = await open(input);
-  try {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(RECOGNIZED_BYTES), 0, RECOGNIZED_BYTES, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
-}
-
-/** The bytes as text if every one of them is printable ASCII or white space. */
-function asText(bytes: Uint8Array): string | undefined {
-  const isPrintable = bytes.every(
-    (byte) => (byte >= 0x20 && byte < 0x7f) || byte === 0x09 || byte === 0x0a || byte === 0x0d,
-  );
-  return isPrintable ? new TextDecoder().decode(bytes) : undefined;
-}

@@ -46,6 +46,9 @@ const SIGNATURES: readonly Signature[] = [
   ["a JPEG image", CONVERT, "\xff\xd8\xff"],
   ["a PNG image", CONVERT, "\x89PNG\r\n\x1a\n"],
   ["a GIF image", CONVERT, "GIF8"],
+  ["a raw photograph of a camera (Canon)", CONVERT, "CR\x02\0", 8],
+  ["a TIFF image", CONVERT, "II*\0"],
+  ["a TIFF image", CONVERT, "MM\0*"],
   ["a Photoshop file", CONVERT, "8BPS"],
   ["an OpenEXR image", CONVERT, "\x76\x2f\x31\x01"],
   ["a Radiance HDR image", CONVERT, "#?RADIANCE"],
@@ -54,7 +57,6 @@ const SIGNATURES: readonly Signature[] = [
   ["a DirectDraw surface", CONVERT, "DDS "],
   ["a Windows icon", CONVERT, "\0\0\x01\0"],
   ["a raw photograph of a camera (Fuji)", CONVERT, "FUJIFILMCCD-RAW"],
-  ["a raw photograph of a camera (Canon)", CONVERT, "CR\x02\0", 8],
   ["a PDF file", CONVERT, "%PDF-"],
   ["a NumPy file", CONVERT, "\x93NUMPY"],
   ["an HDF5 file", CONVERT, "\x89HDF\r\n\x1a\n"],
@@ -86,6 +88,7 @@ export function recognize(bytes: Uint8Array): Recognized | undefined {
     const brand = BRANDS.find(([pattern]) => pattern.test(start.slice(8, 12)));
     if (brand !== undefined) return image(brand[1]);
   }
+  if (start.startsWith("RIFF") && start.startsWith("WEBP", 8)) return image("a WebP image");
   if (start.startsWith("RIFF") && start.startsWith("AVI ", 8))
     return { what: "a video", advice: "Cut it into single images first.", kind: "image" };
   // Two letters are few: the sizes behind them have to agree.

@@ -7,10 +7,10 @@
 import { join } from "node:path";
 import type { Sharp } from "sharp";
 import sharp from "sharp";
-import { reasonOf } from "../errors.js";
 import { imageInput } from "../files/archive.js";
 import { writeAtomic } from "../files/atomic-file.js";
 import { PathNames, toSafePath } from "../files/safe-path.js";
+import { whyUnreadable } from "../files/why-unreadable.js";
 import { polygonBounds } from "../geometry/ring.js";
 import type { Box, Id } from "../types.js";
 import { isAsStored } from "./displayed-frame.js";
@@ -109,8 +109,9 @@ export async function drawOverlay(
   let jpeg: Buffer;
   try {
     jpeg = await composeJpeg(result.path, result, options);
-  } catch (error) {
-    return { kind: "skipped", reason: `${result.path}: no overlay, the image cannot be read (${reasonOf(error)})` };
+  } catch {
+    const [, why] = await whyUnreadable(result.path, "pixels");
+    return { kind: "skipped", reason: `${why} It has no overlay.` };
   }
   await writeAtomic(target, jpeg);
   return { kind: "drawn" };

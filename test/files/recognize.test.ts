@@ -53,6 +53,8 @@ test("what the image library writes is named as what it is", async () => {
   const picture = sharp({ create: { width: 2, height: 2, channels: 3, background: "red" } });
   expect(recognize(await picture.jpeg().toBuffer())?.what).toBe("a JPEG image");
   expect(recognize(await picture.png().toBuffer())?.what).toBe("a PNG image");
+  expect(recognize(await picture.webp().toBuffer())?.what).toBe("a WebP image");
+  expect(recognize(await picture.tiff().toBuffer())?.what).toBe("a TIFF image");
   expect(recognize(await picture.avif().toBuffer())?.what).toBe("an AVIF image");
 });
 

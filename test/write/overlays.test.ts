@@ -167,7 +167,7 @@ describe("a photograph that cannot be shown is a reason, not a crash:", () => {
     await writeFile(path, content);
     expect(await drawOverlay(target(), { ...resultOf([]), path }, { names, hasFonts })).toMatchObject({
       kind: "skipped",
-      reason: expect.stringMatching(/bad\.jpg: no overlay, the image cannot be read \(/u) as string,
+      reason: expect.stringMatching(/bad\.jpg: expected an image, received .* It has no overlay\.$/u) as string,
     });
     expect(await listFiles(folder.path)).toEqual(["bad.jpg"]);
   });
@@ -225,7 +225,7 @@ describe("the overlays of a run", () => {
     await writer.abort();
     expect(await listFiles(join(folder.path, "overlays"))).toEqual(["low.jpg", "x/street.jpg"]);
     expect(problems).toHaveLength(1);
-    expect(problems[0]).toMatch(/gone\.jpg: no overlay/u);
+    expect(problems[0]).toMatch(/gone\.jpg: expected an image file, received no file\..* It has no overlay\.$/u);
   });
 
   test("are not missed where every annotation has failed for its image and said so", async () => {
