@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { simplifyRing } from "../../src/geometry/simplify.js";
 import type { Ring } from "../../src/types.js";
 import type { Coco, CocoAnnotation, Ran } from "./runs.js";
-import { BOXES, FIXTURES, IMAGES, boxesWith, readCoco, readJson, refusalOf, runAnnotate } from "./runs.js";
+import { BOXES, FIXTURES, IMAGES, boxesOf, boxesWith, readCoco, readJson, refusalOf, runAnnotate } from "./runs.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 /** Two pictures with 30 instances; with people, cars and houses; some truth as polygons, some as masks. */
@@ -15,10 +15,7 @@ let input: Coco;
 let straight: Ran;
 let drawn: readonly CocoAnnotation[];
 beforeAll(async () => {
-  few = await boxesWith((coco) => {
-    coco.images = coco.images.filter(({ file_name }) => FEW.includes(file_name));
-    coco.annotations = coco.annotations.filter(({ image_id }) => coco.images.some(({ id }) => id === image_id));
-  });
+  few = await boxesOf(FEW);
   input = await readCoco(few);
   straight = await runAnnotate({
     boxes: few,

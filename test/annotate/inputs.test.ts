@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import type { RunOptions } from "./runs.js";
 import {
+  COPIED,
   FIXTURES,
   HOSTILE,
   IMAGES,
@@ -237,7 +238,7 @@ describe("an output folder that would write over an input is refused before anyt
     });
     expect(summary.failed).toBe(0);
     expect(await hashesOf(out)).toMatchObject(before);
-    expect((await readCoco(out, "annotations.json")).images).toHaveLength(12);
+    expect((await readCoco(out, "annotations.json")).images).toHaveLength(COPIED.length);
     // What lies beside the outputs is found again.
     expect((await runAnnotate({ ...SHORT, images: out, boxes: join(out, "boxes.json") })).summary.failed).toBe(0);
   });

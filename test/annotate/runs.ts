@@ -167,10 +167,21 @@ export async function resultsOf(out: string): Promise<Record<string, string>> {
   );
 }
 
-/** A copy of the sample that may be written to. */
+/** Pictures of `copyOfSample`. */
+export const COPIED = ["street.jpg", "park.jpg", "balloons.jpg"];
+
+/** A copy of a quarter of the sample that may be written to. */
 export async function copyOfSample(): Promise<string> {
   const folder = temporaryFolder();
-  await cp(IMAGES, join(folder, "images"), { recursive: true });
-  await cp(BOXES, join(folder, "boxes.json"));
+  await Promise.all(COPIED.map((name) => cp(join(IMAGES, name), join(folder, "images", name))));
+  await cp(await boxesOf(COPIED), join(folder, "boxes.json"));
   return folder;
+}
+
+/** The sample's boxes on a few of its pictures, in a file of their own. @returns its path */
+export function boxesOf(names: readonly string[]): Promise<string> {
+  return boxesWith((coco) => {
+    coco.images = coco.images.filter(({ file_name }) => names.includes(file_name));
+    coco.annotations = coco.annotations.filter(({ image_id }) => coco.images.some(({ id }) => id === image_id));
+  });
 }

@@ -57,8 +57,8 @@ describe("the splits of data.yaml", () => {
   test.each([
     ["a text that ends again and again", `names:\n  0: ${'"'.repeat(100_000)}`, "line 2, column 8"],
     ["commas with nothing between", `names: [${",".repeat(100_000)}]`, "line 1, column 10"],
-    ["a key again and again", "a: 1\n".repeat(50_000), "unique at line 2, column 1"],
-    ["as many keys as lines", Array.from({ length: 40_000 }, (_, i) => `key${i}: 1\n`).join(""), "expected names"],
+    ["a key again and again", "a: 1\n".repeat(10_000), "unique at line 2, column 1"],
+    ["as many keys as lines", Array.from({ length: 10_000 }, (_, i) => `key${i}: 1\n`).join(""), "expected names"],
   ])("a file of faults is refused by the first of them: %s", async (_, text, message) => {
     expect((await errorOf(open({ ...LABELS, "data.yaml": text }))).message).toContain(message);
   });
