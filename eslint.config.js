@@ -8,7 +8,10 @@ export default tseslint.config(
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {
-      parserOptions: { projectService: { allowDefaultProject: ["bin/*.js"] }, tsconfigRootDir: import.meta.dirname },
+      parserOptions: {
+        projectService: { allowDefaultProject: ["bin/*.js", "bin/*.mjs"] },
+        tsconfigRootDir: import.meta.dirname,
+      },
     },
     rules: {
       "@typescript-eslint/ban-ts-comment": [
@@ -60,9 +63,11 @@ export default tseslint.config(
   },
   { files: ["fixtures/**", "bench/**", "test/**"], rules: { "no-console": "off" } },
   {
-    files: ["bin/*.js", "bench/*.mjs", "fixtures/**/*.mjs", "scripts/*.mjs", "test/**/*.mjs"],
+    files: ["bin/*.{js,mjs}", "bench/*.mjs", "fixtures/**/*.mjs", "scripts/*.mjs", "test/**/*.mjs"],
     ...tseslint.configs.disableTypeChecked,
   },
+  // CommonJS, as its head says.
+  { files: ["bin/*.js"], rules: { "@typescript-eslint/no-require-imports": "off" } },
   {
     files: ["bench/*.mjs", "fixtures/**/*.mjs", "scripts/*.mjs", "test/**/*.mjs"],
     languageOptions: {

@@ -1,4 +1,4 @@
-/** The process around the command line: real streams, signals, exit code. bin/start.js calls main(). */
+/** The process around the command line: real streams, signals, exit code. bin/start.mjs calls main(). */
 import { EXIT } from "../errors.js";
 import { reportError } from "./report-error.js";
 import { run } from "./run.js";

@@ -86,7 +86,7 @@ const DEFAULT_MAX_IMAGES = 8;
 const DEFAULT_MAX_BYTES = 256 * 2 ** 20;
 const DEFAULT_MAX_CROPS = 64;
 
-/** In this thread: sharp's part is done by libuv's threads, of which there are four by default. */
+/** In this thread: sharp's part is done by libuv's threads: bin/polyrnn.js says how many. */
 export const HERE: CropMaker = {
   imagesAtOnce: DEFAULT_MAX_IMAGES,
   cutsAtOnce: 4,

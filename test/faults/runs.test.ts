@@ -34,14 +34,14 @@ import {
   runUndisturbed,
 } from "./small-run.js";
 
-/** Boxes per image in the short form: 60 in all, so that a run can be met in the middle. */
-const PER_IMAGE = 10;
+/** Boxes per image: in the short form 60 on three images, so that a run can be met in the middle. */
+const PER_IMAGE = count(60, 20);
 
 const home = newHome();
 let data: SmallData;
 let straight: Undisturbed;
 beforeAll(async () => {
-  data = await makeSmallData(home, count(60, PER_IMAGE));
+  data = await makeSmallData(home, PER_IMAGE, count(6, 3));
   straight = await runUndisturbed(data, ...ALL_FORMATS);
 }, 120_000);
 afterEach(endAll);
@@ -190,7 +190,7 @@ test.skipIf(process.platform === "win32")(
         const ofImages = Object.entries(failedByReason)
           .filter(([reason]) => reason.startsWith("image-"))
           .reduce((sum, [, times]) => sum + times, 0);
-        if (ofImages === 0 || ofImages > 2 * count(60, PER_IMAGE))
+        if (ofImages === 0 || ofImages > 2 * PER_IMAGE)
           problems.push(`${ofImages} of ${failed} failures are of images`);
       }
       for (const name of changed) {

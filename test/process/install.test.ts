@@ -193,7 +193,9 @@ describe.skipIf(!isAsked || !isCheckout)("with libtensorflow and CUDA out of rea
     const paths = packed.files.map(({ path }) => path);
     expect(paths).toEqual(
       expect.arrayContaining([
+        "bin/package.json", // what makes bin/polyrnn.js CommonJS
         "bin/polyrnn.js",
+        "bin/start.mjs",
         "dist/cli/main.js",
         "models/mobile/model.safetensors",
         "fixtures/boxes.json",
