@@ -166,9 +166,22 @@ export function submit(gpu: Gpu, programs: readonly Recorded[]): void {
   gpu.device.queue.submit([encoder.finish()]);
 }
 
-/** @param buffers from binding 0 on, those that are only read first */
+/**
+ * @param buffers from binding 0 on, those that are only read first @returns the one pipeline of the device for this
+ *   text, which names its bindings
+ */
 export function compileShader(
-  { device }: Gpu,
+  { device, pipelines }: Gpu,
+  code: string,
+  buffers: { readonly readOnly: number; readonly written: number },
+): Promise<GPUComputePipeline> {
+  const known = pipelines.get(code) ?? createPipeline(device, code, buffers);
+  pipelines.set(code, known);
+  return known;
+}
+
+function createPipeline(
+  device: GPUDevice,
   code: string,
   { readOnly, written }: { readonly readOnly: number; readonly written: number },
 ): Promise<GPUComputePipeline> {
