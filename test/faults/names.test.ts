@@ -91,7 +91,7 @@ test.skipIf(process.platform === "win32")(
       "--device",
       "cpu",
       "--max-steps",
-      "8",
+      "4",
       ...ALL_FORMATS,
       "--verbose",
     ]);

@@ -74,31 +74,22 @@ export const FEW_FORMATS = IS_FULL ? ALL_FORMATS : ["--format", "coco", "--overl
 
 /**
  * Random weights draw to the step limit; four steps and one candidate keep a run short, small batches make it many steps
- * long; two are always in work. One thread in the short form, unless the words say otherwise: starting another takes
- * longer than its part of the run.
+ * long; two are always in work. One thread in the short form: starting another takes longer than its part of the run.
+ * What is in `more` goes before all of this.
  */
 export function annotateArgs(data: SmallData, out: string, ...more: string[]): string[] {
-  const threads = more.includes("--threads") ? [] : ["--threads", IS_FULL ? "2" : "1"];
-  return [
-    "annotate",
-    data.images,
-    "--boxes",
-    data.boxes,
-    "--out",
-    out,
-    "--device",
-    "cpu",
-    "--model",
-    TINY,
-    "--batch-size",
-    "4",
-    "--max-steps",
-    "4",
-    "--candidates",
-    "1",
-    ...threads,
-    ...more,
-  ];
+  const usual = {
+    "--boxes": data.boxes,
+    "--out": out,
+    "--device": "cpu",
+    "--model": TINY,
+    "--batch-size": "4",
+    "--max-steps": "4",
+    "--candidates": "1",
+    "--threads": IS_FULL ? "2" : "1",
+  };
+  const words = Object.entries(usual).filter(([name]) => !more.includes(name));
+  return ["annotate", data.images, ...words.flat(), ...more];
 }
 
 /** The same run as the words ask for, for a child that runs it in process; `ALL_FORMATS` included. */
