@@ -23,6 +23,8 @@ export interface SmallData {
   readonly boxes: string;
   readonly imageNames: readonly string[];
   readonly count: number;
+  /** What draws it; the CPU when absent. */
+  readonly device?: "webgpu";
 }
 
 /** A new folder under the system's temporary one. */
@@ -79,7 +81,7 @@ export function annotateArgs(data: SmallData, out: string, ...more: string[]): s
     "--out",
     out,
     "--device",
-    "cpu",
+    data.device ?? "cpu",
     "--model",
     TINY,
     "--batch-size",
