@@ -1,5 +1,5 @@
 /** Own kernels: every operation over odd sizes beside its definition, then whole networks beside the CPU. Skipped without a Vulkan driver. */
-import { describe, expect, test, beforeAll, afterAll } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { describeNetwork } from "../../src/network/build.js";
 import { CELL_NAMES, KERNEL_SIZES } from "../../src/network/cells.js";
 import type { ArchitectureOptions, PolygonRnn } from "../../src/network/polygon-rnn.js";
@@ -226,8 +226,7 @@ describe.skipIf(whyNoWebGpu !== undefined)("own kernels compute what the CPU com
 
   const small = { name: "tiny", widths: [5, 3], features: 6, rank: 6, peepholes: false } as const;
   const NETWORKS: readonly ArchitectureOptions[] = [
-    { name: "tiny", widths: [8, 8], features: 8, rank: 8, peepholes: false, refine: true },
-    { ...small, peepholes: true },
+    { ...small, refine: true, peepholes: true },
     { ...small, cell: "convgru", kernel: 5 },
     { ...small, cell: "elman", dilation: 2 },
     { ...small, cell: "jordan" },
@@ -254,6 +253,8 @@ describe.skipIf(whyNoWebGpu !== undefined)("own kernels compute what the CPU com
     ...CELL_NAMES.map((cell) => ({ ...small, cell, dilation: 4 })),
     { ...small, kernel: 7, dilation: 3, peepholes: true },
     { ...small, widths: [1, 33] },
+    { ...small, peepholes: true },
+    { ...small, widths: [8, 8], features: 8, rank: 8, refine: true },
     { name: "mobile", widths: [24, 16], features: 96, skip: 32, rank: 128, peepholes: false, refine: true },
     { name: "vgg16", widths: [16, 16], peepholes: true },
   ];
@@ -264,6 +265,20 @@ describe.skipIf(whyNoWebGpu !== undefined)("own kernels compute what the CPU com
     },
     4 * SLOW_MS,
   );
+
+  test("kernels of one text are compiled once per device, two at a time and one after the other", async () => {
+    const layers = <T>(ops: TensorOps<T>, x: T): T => ops.relu(ops.conv2d(ops.relu(ops.conv2d(x, "w")), "w"));
+    const weights: WeightedNetwork["weights"] = new Map([["w.weight", noise(5, 5, 3, 3)]]);
+    const compiled = vi.spyOn(gpu.device, "createComputePipelineAsync");
+    for (let time = 0; time < 2; time++) {
+      const record = new RecordOps(weights);
+      const plan = planKernels({ y: layers(record, record.input("x", "float", [5, 6, 6])) });
+      expect(plan.kernels).toHaveLength(2);
+      (await Program.compile(gpu, plan, weights)).dispose();
+    }
+    expect(compiled).toHaveBeenCalledTimes(1);
+    compiled.mockRestore();
+  });
 
   test("after the device is closed every call says so", async () => {
     const other = await Gpu.open();

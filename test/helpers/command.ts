@@ -19,12 +19,19 @@ export interface Ended {
   readonly stderr: string;
 }
 
-export interface Started {
-  readonly child: ChildProcess;
+/** A command line at work, in a process of its own or in a host. */
+export interface AtWork {
+  readonly pid: number;
   readonly ended: Promise<Ended>;
-  /** Resolves when standard error contains the text; rejects when the process ends before. */
+  /** Resolves when standard error contains the text; rejects when the command ends before. */
   readonly says: (text: string) => Promise<void>;
   readonly stderrSoFar: () => string;
+  /** The first stop signal: SIGTERM to a process of its own, what follows from it in a host. */
+  readonly stop: () => void;
+}
+
+export interface Started extends AtWork {
+  readonly child: ChildProcess;
 }
 
 export interface StartOptions {
@@ -60,93 +67,135 @@ export function start(args: readonly string[], options: StartOptions = {}): Star
   });
   running.add(child);
   let stdout = "";
-  let stderr = "";
-  const listeners = new Set<() => void>();
+  const stderr = new Heard();
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-    for (const listener of listeners) listener();
+    stderr.add(text);
   });
   const ended = new Promise<Ended>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code, signal) => {
       running.delete(child);
-      resolve({ code, signal, stdout, stderr });
+      resolve({ code, signal, stdout, stderr: stderr.text });
     });
   });
   return {
     child,
+    pid: child.pid!,
     ended,
-    stderrSoFar: () => stderr,
-    says: (text) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          if (!stderr.includes(text)) return;
-          listeners.delete(look);
-          resolve();
-        };
-        listeners.add(look);
-        look();
-        void ended.then(() => {
-          reject(new Error(`ended without saying "${text}":\n${stderr}`));
-        });
-      }),
+    stderrSoFar: () => stderr.text,
+    says: (text) => stderr.until(text, ended),
+    stop: () => {
+      child.kill("SIGTERM");
+    },
   };
+}
+
+/** Standard error so far, and whoever waits for words in it. */
+class Heard {
+  text = "";
+  private readonly listeners = new Set<() => void>();
+
+  add(text: string): void {
+    this.text += text;
+    for (const listener of this.listeners) listener();
+  }
+
+  until(words: string, ended: Promise<Ended>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (!this.text.includes(words)) return;
+        this.listeners.delete(look);
+        resolve();
+      };
+      this.listeners.add(look);
+      look();
+      ended.then(() => {
+        reject(new Error(`ended without saying "${words}":\n${this.text}`));
+      }, reject);
+    });
+  }
 }
 
 export function runToEnd(args: readonly string[], options?: StartOptions): Promise<Ended> {
   return start(args, options).ended;
 }
 
-type Answer = Pick<Ended, "stdout" | "stderr"> & { readonly id: number; readonly code: number };
+/** A part of standard error, or the end. */
+type Answer =
+  | { readonly id: number; readonly stderr: string }
+  | { readonly id: number; readonly code: number; readonly stdout: string };
 
-let host: ChildProcess | undefined;
-let asked = 0;
-
-export interface InHost {
-  readonly ended: Promise<Ended>;
-  /** As the first stop signal does. */
-  readonly stop: () => void;
+/** A process that stays warm and runs many command lines, also side by side. */
+export interface Host {
+  /** @param env over the environment that `start` gives */
+  readonly start: (args: readonly string[], env?: Readonly<Record<string, string>>) => AtWork;
+  readonly isOpen: () => boolean;
+  /** Commands at work end with it. */
+  readonly close: () => void;
 }
 
-/**
- * Runs the built command line in a process that all runs of a test file share; it ends with the test file's own.
- * @param env over the environment that `start` gives
- */
-export function startInHost(args: readonly string[], env?: Readonly<Record<string, string>>): InHost {
-  const child = (host ??= startHost());
-  const id = ++asked;
-  const ended = new Promise<Ended>((resolve, reject) => {
-    const onAnswer = ({ id: answered, code, stdout, stderr }: Answer): void => {
-      if (answered !== id) return;
-      child.off("message", onAnswer).off("exit", onExit);
-      resolve({ code, signal: null, stdout, stderr });
-    };
-    const onExit = (code: number | null, signal: string | null): void => {
-      reject(new Error(`the host ended with ${code ?? signal ?? "nothing"} during: polyrnn ${args.join(" ")}`));
-    };
-    child.on("message", onAnswer).on("exit", onExit);
-    child.send({ id, args, env: environment(env) });
+/** A host of its own: for what node reads when it starts, or where two processes have to meet. */
+export function ownHost(options: Omit<StartOptions, "cwd"> = {}): Host {
+  const child = fork(HOST, {
+    env: environment(options.env),
+    execArgv: [...(options.nodeOptions ?? [])],
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
+  child.setMaxListeners(0);
+  let asked = 0;
   return {
-    ended,
-    stop: () => {
-      child.send({ id });
+    start: (args, env) => {
+      const id = ++asked;
+      const stderr = new Heard();
+      const ended = new Promise<Ended>((resolve, reject) => {
+        const onAnswer = (answer: Answer): void => {
+          if (answer.id !== id) return;
+          if ("stderr" in answer) {
+            stderr.add(answer.stderr);
+            return;
+          }
+          child.off("message", onAnswer).off("exit", onExit);
+          resolve({ code: answer.code, signal: null, stdout: answer.stdout, stderr: stderr.text });
+        };
+        const onExit = (code: number | null, signal: string | null): void => {
+          reject(new Error(`the host ended with ${code ?? signal ?? "nothing"} during: polyrnn ${args.join(" ")}`));
+        };
+        child.on("message", onAnswer).on("exit", onExit);
+        child.send({ id, args, env: environment({ ...options.env, ...env }) });
+      });
+      return {
+        pid: child.pid!,
+        ended,
+        stderrSoFar: () => stderr.text,
+        says: (text) => stderr.until(text, ended),
+        stop: () => {
+          if (child.connected) child.send({ id });
+        },
+      };
+    },
+    isOpen: () => child.connected,
+    close: () => {
+      if (child.connected) child.disconnect();
     },
   };
 }
 
-export function runInHost(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended> {
-  return startInHost(args, env).ended;
+let shared: Host | undefined;
+
+/** The host of all test files of this process; it ends with it. */
+export function sharedHost(): Host {
+  if (shared?.isOpen() !== true) shared = ownHost();
+  return shared;
 }
 
-function startHost(): ChildProcess {
-  const child = fork(HOST, { env: environment(), execArgv: [], stdio: ["ignore", "inherit", "inherit", "ipc"] });
-  child.setMaxListeners(0);
-  child.once("exit", () => {
-    host = undefined;
-  });
-  return child;
+/** Runs the built command line in the shared host. */
+export function startInHost(args: readonly string[], env?: Readonly<Record<string, string>>): AtWork {
+  return sharedHost().start(args, env);
+}
+
+export function runInHost(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended> {
+  return startInHost(args, env).ended;
 }

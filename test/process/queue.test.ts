@@ -3,10 +3,10 @@
  * test/faults/queue.test.ts.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseRedisAddress } from "../../src/queue/address.js";
 import { Secret } from "../../src/secret.js";
 import type { QueueStatus } from "../../src/queue/operate.js";
@@ -15,11 +15,12 @@ import { annotateArgs, differences, filesOf } from "../faults/small-run.js";
 import { JOBS, LONG, PER_IMAGE, endLeases, journaled, queueOf, queueWork, until } from "../queue/queue-work.js";
 import type { RedisServer } from "../helpers/redis-server.js";
 import { HAS_REDIS, freePort } from "../helpers/redis-server.js";
-import type { Ended, Started } from "../helpers/command.js";
-import { runInHost, runToEnd } from "../helpers/command.js";
+import type { AtWork, Ended, Host } from "../helpers/command.js";
+import { ownHost, runInHost, sharedHost } from "../helpers/command.js";
 
 const work = queueWork();
-const { home, newOut, server, worker, coordinator, soundWorker, soundCoordinator } = work;
+const { home, newOut, server, worker, coordinator, hostedWorker, hostedCoordinator, soundWorker, soundCoordinator } =
+  work;
 
 /** `polyrnn queue ACTION`, as a table and as JSON. */
 const table = (url: string, action: string): Promise<Ended> => runInHost(["queue", action, "--queue", url]);
@@ -29,7 +30,7 @@ async function json(url: string, action: string): Promise<QueueStatus & { touche
   return JSON.parse(stdout) as QueueStatus & { touched: number };
 }
 
-const problemsOf = async (run: Started, out: string): Promise<string[]> => work.problemsAfter(await run.ended, out);
+const problemsOf = async (run: AtWork, out: string): Promise<string[]> => work.problemsAfter(await run.ended, out);
 /** Of a coordinator that nothing happens to. */
 const soundProblems = async (url: string, out: string, ...more: string[]): Promise<string[]> =>
   work.problemsAfter(await soundCoordinator(url, out, more), out);
@@ -60,13 +61,13 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
     async () => {
       const { url } = await server();
       const out = newOut();
-      const run = coordinator(url, out);
+      const run = hostedCoordinator(url, out);
       await until(async () => (await queueOf(url))?.waiting === JOBS);
       const paused = await table(url, "pause");
       expect(paused.stdout).toContain("paused 1 queue: workers finish what they have and take nothing more");
       expect(paused.stdout).toMatch(/^model +state +waiting +active +delayed +failed +completed +workers$/m);
       expect(paused.stdout).toMatch(/^tiny-random [0-9a-f]{12} +paused +12 +0 +0 +0 +0 +0$/m);
-      const drawing = worker(url, ["--threads", "2"]); // several jobs at the decoder at once
+      const drawing = hostedWorker(url, ["--threads", "2"]); // several jobs at the decoder at once
       await drawing.says("waiting for jobs");
       await wait(1500);
       const status = await json(url, "status");
@@ -82,7 +83,7 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
           },
         ],
       });
-      expect(status.coordinators).toEqual([expect.stringContaining(`process ${run.child.pid} on `)]);
+      expect(status.coordinators).toEqual([expect.stringContaining(`process ${run.pid} on `)]);
       expect(journaled(out)).toBe(0);
       expect(await json(url, "resume")).toMatchObject({ touched: 1, queues: [{ isPaused: false }] });
       expect(await problemsOf(run, out)).toEqual([]);
@@ -135,10 +136,10 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
       expect((await poisoned.ended).signal).toBe("SIGKILL");
       // The next one finds the job of the dead one, which may have no second worker, and is stopped before the run
       // comes to its end.
-      const next = worker(url, ["--concurrency", "1"], { env: { TEST_SLOW_MS: "500" } });
+      const next = hostedWorker(url, ["--concurrency", "1"], { env: { TEST_SLOW_MS: "500" } });
       await run.says("was set aside");
       run.child.kill("SIGKILL");
-      next.child.kill("SIGTERM");
+      next.stop();
       await Promise.all([run.ended, next.ended]);
       const shown = await table(url, "status");
       expect(shown.stdout).toMatch(/^set aside: job [0-9a-f]{16}-\d+: 1 worker died or stalled with it$/m);
@@ -213,7 +214,7 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
     async () => {
       const { url } = await server();
       const out = newOut();
-      for (let i = 0; i < 2; i++) worker(url, ["--rate", "2"]);
+      for (const how of [{}, { host: sharedHost() }]) hostedWorker(url, ["--rate", "2"], how); // in two processes
       await until(async () => (await queueOf(url))?.workers.length === 2);
       const run = soundProblems(url, out);
       await until(() => journaled(out) > 0);
@@ -235,7 +236,7 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
       await until(async () => (await queueOf(url))?.waiting === JOBS);
       const urgent = soundCoordinator(url, early, ["--priority", "0", "--simplify", "0.5"]); // another option, another run
       await until(async () => (await queueOf(url))?.waiting === 2 * JOBS);
-      worker(url, ["--concurrency", "1"], { env: { TEST_SLOW_MS: "100" } });
+      hostedWorker(url, ["--concurrency", "1"], { env: { TEST_SLOW_MS: "100" } });
       // Counted until the last urgent result is journaled: how long the urgent run then takes to write its files is the
       // machine's affair. The half leaves room for a coordinator that fetches late; first come, first served or taking
       // turns would have drawn nearly all.
@@ -279,11 +280,11 @@ describe.skipIf(!HAS_REDIS)("polyrnn queue on a live queue", () => {
       const [first, alone, queued] = [newOut(), newOut(), newOut()];
       await runInHost(annotateArgs(work.data, first, "--overlays", "none", "--limit", "20"));
       await runInHost(annotateArgs(work.data, alone, "--overlays", "none", "--only-new", first));
-      const drawing = worker(url, ["--json"]);
+      const drawing = hostedWorker(url, ["--json"]);
       const { code, stderr } = await soundCoordinator(url, queued, ["--only-new", first]);
       expect([0, 1], stderr).toContain(code);
       expect(differences(filesOf(alone), filesOf(queued))).toEqual([]);
-      drawing.child.kill("SIGTERM");
+      drawing.stop();
       const { instances } = JSON.parse((await drawing.ended).stdout) as { instances: number };
       const { alreadyDone } = skipsOf(queued);
       expect(alreadyDone).toBeGreaterThan(0);
@@ -311,65 +312,55 @@ const HAS_TLS = HAS_OPENSSL && KNOWS_TLS;
 if (HAS_REDIS && !HAS_TLS) console.log("skipped: rediss:// (openssl, or a redis-server with TLS, is not here)");
 
 describe.skipIf(!HAS_TLS)("rediss:// (TLS)", () => {
-  /** A server with a certificate of its own making and a password. */
-  async function tlsServer(
-    names = "DNS:localhost,IP:127.0.0.1",
-  ): Promise<{ certificate: string; port: number; plain: RedisServer }> {
-    const [key, certificate, port] = [join(home, "key.pem"), join(home, "certificate.pem"), await freePort()];
-    execFileSync(
-      "openssl",
-      [
-        "req",
-        "-x509",
+  const pem = (name: string): string => join(home, `${name}.pem`);
+  /** The certificate of a server, and one whose name is another's. */
+  const NAMES = { ours: "DNS:localhost,IP:127.0.0.1", others: "DNS:other.example" };
+  /** Trusts both; node reads the certificates it trusts when it starts. */
+  let trusting: Host;
+  beforeAll(() => {
+    for (const [name, names] of Object.entries(NAMES)) {
+      const key = [
         "-newkey",
         "ec",
         "-pkeyopt",
         "ec_paramgen_curve:prime256v1",
         "-nodes",
         "-keyout",
-        key,
-        "-out",
-        certificate,
-        "-days",
-        "2",
-        "-subj",
-        "/CN=localhost",
-        "-addext",
-        `subjectAltName=${names}`,
-      ],
-      { stdio: "ignore" },
-    );
-    const plain = await server(
-      "--tls-port",
-      String(port),
-      "--tls-cert-file",
-      certificate,
-      "--tls-key-file",
-      key,
-      "--tls-ca-cert-file",
-      certificate,
-      "--tls-auth-clients",
-      "no",
-      "--requirepass",
-      "topsecret",
-    );
-    return { certificate, port, plain };
+        pem(`${name}-key`),
+      ];
+      const subject = ["-subj", "/CN=localhost", "-addext", `subjectAltName=${names}`];
+      const words = ["req", "-x509", ...key, "-out", pem(name), "-days", "2", ...subject];
+      execFileSync("openssl", words, { stdio: "ignore" });
+    }
+    writeFileSync(pem("trusted"), readFileSync(pem("ours"), "utf8") + readFileSync(pem("others"), "utf8"));
+    trusting = ownHost({ env: { NODE_EXTRA_CA_CERTS: pem("trusted") } });
+  });
+  afterAll(() => {
+    trusting.close();
+  });
+
+  /** A server with a password that speaks TLS on one of its ports. */
+  async function tlsServer(certificate: keyof typeof NAMES = "ours"): Promise<{ port: number; plain: RedisServer }> {
+    const port = await freePort();
+    const files = ["--tls-cert-file", pem(certificate), "--tls-key-file", pem(`${certificate}-key`)];
+    const clients = ["--tls-ca-cert-file", pem(certificate), "--tls-auth-clients", "no"];
+    const plain = await server("--tls-port", String(port), ...files, ...clients, "--requirepass", "topsecret");
+    return { port, plain };
   }
 
   test.each(["localhost", "127.0.0.1"])(
     "a run by %s with user and password ends in the files of one machine; the password is nowhere",
     async (host) => {
-      const { certificate, port } = await tlsServer();
+      const { port } = await tlsServer();
       const url = `rediss://default:topsecret@${host}:${port}`;
-      const env = { NODE_EXTRA_CA_CERTS: certificate };
       const out = newOut();
-      const drawing = worker(url, [], { env });
-      const run = coordinator(url, out, ["--verbose"], { env });
+      const drawing = hostedWorker(url, [], { host: trusting });
+      const run = hostedCoordinator(url, out, ["--verbose"], { host: trusting });
       expect(await problemsOf(run, out)).toEqual([]);
-      const status = await runToEnd(["queue", "status", "--json"], { env: { ...env, POLYRNN_QUEUE: url } });
+      const status = await trusting.start(["queue", "status", "--json"], { POLYRNN_QUEUE: url }).ended;
       expect(status.code, status.stderr).toBe(0);
       expect((JSON.parse(status.stdout) as QueueStatus).server).toBe(`rediss://${host}:${port}`);
-      drawing.child.kill("SIGTERM");
+      drawing.stop();
       const ends = [await run.ended, await drawing.ended, status];
       for (const { stdout, stderr } of ends) {
         expect(stdout + stderr).not.toContain("topsecret");
@@ -384,40 +375,38 @@ describe.skipIf(!HAS_TLS)("rediss:// (TLS)", () => {
   test.each([
     {
       why: "a certificate nobody vouches for",
-      names: undefined,
-      env: undefined,
+      certificate: undefined,
+      isTrusted: false,
       address: (port: number) => `rediss://:topsecret@localhost:${port}`,
       says: /self-signed certificate/,
     },
     {
       why: "a certificate of another host",
-      names: "DNS:other.example",
-      env: (file: string) => ({ NODE_EXTRA_CA_CERTS: file }),
+      certificate: "others",
+      isTrusted: true,
       address: (port: number) => `rediss://:topsecret@localhost:${port}`,
       says: /does not match certificate's altnames/,
     },
     {
       why: "a server that speaks no TLS on this port",
-      names: undefined,
-      env: (file: string) => ({ NODE_EXTRA_CA_CERTS: file }),
+      certificate: undefined,
+      isTrusted: true,
       address: (_: number, plain: number) => `rediss://:topsecret@localhost:${plain}`,
       says: /does not speak TLS on this port|wrong version number/,
     },
     {
       why: "TLS where the address asks for none",
-      names: undefined,
-      env: undefined,
+      certificate: undefined,
+      isTrusted: false,
       address: (port: number) => `redis://:topsecret@localhost:${port}`,
       says: /closed|ECONNRESET|does not answer/i,
     },
-  ])(
+  ] as const)(
     "$why is refused with 69 and the reason, without the password",
-    async ({ names, env, address, says }) => {
-      const { certificate, port, plain } = await tlsServer(names);
+    async ({ certificate, isTrusted, address, says }) => {
+      const { port, plain } = await tlsServer(certificate);
       const args = ["queue", "status", "--queue", address(port, plain.port), "--queue-timeout", "2"];
-      // Node reads the certificates it trusts when it starts.
-      const { code, stdout, stderr } =
-        env === undefined ? await runInHost(args) : await runToEnd(args, { env: env(certificate) });
+      const { code, stdout, stderr } = await (isTrusted ? trusting : sharedHost()).start(args).ended;
       expect(code, stderr).toBe(69);
       expect(stderr).toMatch(says);
       expect(stdout + stderr).not.toContain("topsecret");

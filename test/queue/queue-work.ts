@@ -19,11 +19,10 @@ import {
   newHome,
   problemsInIds,
   removeHome,
-  runSoundly,
   runUndisturbed,
 } from "../faults/small-run.js";
-import type { Ended, InHost, StartOptions, Started } from "../helpers/command.js";
-import { endAll, start, startInHost } from "../helpers/command.js";
+import type { AtWork, Ended, Host, StartOptions, Started } from "../helpers/command.js";
+import { endAll, ownHost, sharedHost, start } from "../helpers/command.js";
 import type { RedisServer } from "../helpers/redis-server.js";
 import { HAS_REDIS, startRedis } from "../helpers/redis-server.js";
 
@@ -34,6 +33,12 @@ export const LONG = 240_000;
 /** 48 instances in 12 jobs. */
 export const PER_IMAGE = 8,
   JOBS = 12;
+
+export interface Hosted {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Another process to share, also in the full form. */
+  readonly host?: Host;
+}
 
 export interface QueueWork {
   /** For files of the tests; removed in the end. */
@@ -47,7 +52,14 @@ export interface QueueWork {
   readonly server: (...settings: string[]) => Promise<RedisServer>;
   readonly worker: (url: string, more?: readonly string[], options?: StartOptions) => Started;
   readonly coordinator: (url: string, out: string, more?: readonly string[], options?: StartOptions) => Started;
-  /** Workers and coordinators that nothing happens to share a process in the short form. */
+  /**
+   * Workers that nobody kills; stopped after the test. In the short form they share a warm process, in which images can
+   * be slow as in one of their own.
+   */
+  readonly hostedWorker: (url: string, more?: readonly string[], how?: Hosted) => AtWork;
+  /** Coordinators that nobody kills; in the short form they share a warm process, another than the workers'. */
+  readonly hostedCoordinator: (url: string, out: string, more?: readonly string[], how?: Hosted) => AtWork;
+  /** The same where only the end of the run counts. */
   readonly soundWorker: (url: string, more?: readonly string[]) => void;
   readonly soundCoordinator: (url: string, out: string, more?: readonly string[]) => Promise<Ended>;
   /** What is not as in the run of one machine. */
@@ -66,16 +78,26 @@ export function queueWork(): QueueWork {
     data = await makeSmallData(home, PER_IMAGE);
     straight = await runUndisturbed(data, "--overlays", "none");
   }, LONG);
-  const soundWorkers: InHost[] = [];
+  let workersHost: Host | undefined;
+  const hosted: AtWork[] = [];
+  /** Without a host in the full form: a process each. */
+  const hostOf = (given: Host | undefined, usual: () => Host): Host | undefined =>
+    given ?? (IS_FULL ? undefined : usual());
+  const startHosted = (host: Host | undefined, args: readonly string[], options: StartOptions): AtWork => {
+    const run = host?.start(args, options.env) ?? start(args, options);
+    hosted.push(run);
+    return run;
+  };
   afterEach(async () => {
-    for (const { stop } of soundWorkers) stop();
+    for (const { stop } of hosted) stop();
     // The server may be gone: then they may not find out in time.
-    await Promise.race([Promise.all(soundWorkers.splice(0).map(({ ended }) => ended)), wait(3000)]);
+    await Promise.race([Promise.all(hosted.splice(0).map(({ ended }) => ended)), wait(3000)]);
     endAll();
     await redis?.stop();
     redis = undefined;
   });
   afterAll(() => {
+    workersHost?.close();
     removeHome(home);
   });
   const workerArgs = (url: string, more: readonly string[]): string[] => {
@@ -86,6 +108,15 @@ export function queueWork(): QueueWork {
   };
   const coordinatorArgs = (url: string, out: string, more: readonly string[]): string[] =>
     annotateArgs(data, out, "--overlays", "none", "--queue", url, ...more);
+  const nodeOptions = ["--import", WORKER_PRELOAD];
+  const hostedWorker: QueueWork["hostedWorker"] = (url, more = [], { env = {}, host } = {}) =>
+    startHosted(
+      hostOf(host, () => (workersHost ??= ownHost({ nodeOptions }))),
+      workerArgs(url, more),
+      { nodeOptions, env },
+    );
+  const hostedCoordinator: QueueWork["hostedCoordinator"] = (url, out, more = [], { env = {}, host } = {}) =>
+    startHosted(hostOf(host, sharedHost), coordinatorArgs(url, out, more), { env });
   return {
     home,
     get data() {
@@ -96,14 +127,14 @@ export function queueWork(): QueueWork {
     },
     newOut: () => join(home, `out-${++outs}`),
     server: async (...settings) => (redis = await startRedis(...settings)),
-    worker: (url, more = [], options = {}) =>
-      start(workerArgs(url, more), { nodeOptions: ["--import", WORKER_PRELOAD], ...options }),
+    worker: (url, more = [], options = {}) => start(workerArgs(url, more), { nodeOptions, ...options }),
     coordinator: (url, out, more = [], options = {}) => start(coordinatorArgs(url, out, more), options),
-    soundWorker: (url, more = []) => {
-      if (IS_FULL) start(workerArgs(url, more));
-      else soundWorkers.push(startInHost(workerArgs(url, more)));
+    hostedWorker,
+    hostedCoordinator,
+    soundWorker: (url, more) => {
+      hostedWorker(url, more);
     },
-    soundCoordinator: (url, out, more = []) => runSoundly(coordinatorArgs(url, out, more)),
+    soundCoordinator: (url, out, more) => hostedCoordinator(url, out, more).ended,
     problemsAfter: (ended, out) => {
       if (ended.code !== straight.code) return [`ended with ${ended.code ?? ended.signal}: ${ended.stderr}`];
       return [...differences(straight.files, filesOf(out)), ...problemsInIds(out, data)];

@@ -227,7 +227,7 @@ describe.skipIf(!("tf" in loaded))("a training run", () => {
     const ended = await resumeTraining(out, { started: (run) => void started.push(run) });
     expect(ended).toMatchObject({ reason: "done", step: 2 });
     expect(started).toMatchObject([{ start: "random weights from seed 5", doneSteps: 1 }]);
-    expect((await readCheckpoint(out)).state).toEqual((await readCheckpoint(straight)).state);
+    expect(withDigests((await readCheckpoint(out)).state)).toEqual(withDigests((await readCheckpoint(straight)).state));
     expect((await loadModel(out)).card.recipe).toBe((await loadModel(straight)).card.recipe);
   });
 

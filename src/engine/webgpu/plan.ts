@@ -4,7 +4,7 @@
  *
  * A kernel has at most one heavy node, a convolution or a dense layer. What follows it value by value (bias, ReLU,
  * residual, a whole LSTM cell) is computed before the result is stored. What only moves values (concatenation, slices,
- * vertex lookup, normalization) is computed while they are read. Only the rest goes through memory.
+ * vertex lookup, flips, normalization) is computed while they are read. Only the rest goes through memory.
  */
 import { CLASS_COUNT } from "../../geometry/grid.js";
 import type { Operation, PlanNode } from "./record.js";
@@ -57,7 +57,7 @@ const LOCAL: ReadonlySet<Kind> = new Set<Kind>([
   "slice",
 ]);
 /** So cheap that a convolution computes them wherever it reads. */
-const MOVES: ReadonlySet<Kind> = new Set<Kind>(["concat", "slice", "flatten", "pad", "lookup", "normalize"]);
+const MOVES: ReadonlySet<Kind> = new Set<Kind>(["concat", "slice", "flatten", "pad", "lookup", "view", "normalize"]);
 
 export function planKernels(outputs: Readonly<Record<string, PlanNode>>): Plan {
   const nodes = reachable(Object.values(outputs));

@@ -4,7 +4,6 @@
  * groups of channels: four, or the parts that one channel of a cell is made of.
  */
 import type { WeightedNetwork } from "../../model/model.js";
-import { EOS, GRID_SIZE } from "../../geometry/grid.js";
 import type { Kernel, Plan } from "./plan.js";
 import { ENDED } from "./plan.js";
 import type { PlanNode } from "./record.js";
@@ -14,15 +13,19 @@ import { SAFE_TILES } from "./tiles.js";
 import { HALF_FUNCTIONS, loadedHalf, storedHalf, toFloat16 } from "./float16.js";
 import {
   LANES,
+  concatText,
   elementOf,
   float,
   indexOf,
+  lookupText,
   normalizeText,
   packKernels,
+  pixelText,
   poolText,
   range,
   resizeText,
   startsOf,
+  viewText,
 } from "./wgsl-text.js";
 
 export interface Shader {
@@ -313,7 +316,10 @@ var<workgroup> live: u32;
       if (node === heavy) return `return ${parts === 1 ? "acc.x" : `acc[c / ${node.shape[0] / parts}u]`};`;
       if (roots.includes(node)) return `return root${roots.indexOf(node)};`;
       if (reads.includes(node)) {
-        const value = `B${reads.indexOf(node)}[${indexOf(node)}]`;
+        const { operation, shape } = node;
+        const buffer = `B${reads.indexOf(node)}`;
+        if (operation.kind === "input" && operation.type === "pixels") return pixelText(shape, buffer);
+        const value = `${buffer}[${indexOf(node)}]`;
         return `return ${this.isHalf(node) ? loadedHalf(node, value) : value};`;
       }
       return this.body(node);
@@ -343,12 +349,8 @@ var<workgroup> live: u32;
         return `return ${at(x!)} * K[${this.weight(`${operation.weights}.weight`)}u + (c * ${shape[1]}u + y) * ${shape[2]}u + x];`;
       case "slice":
         return `return ${at(x!, `b, c + ${operation.start}u, y, x`)};`;
-      case "concat": {
-        const lines = startsOf(from).map(
-          ({ node, start }) => `if (c < ${start + node.shape[0]}u) { return ${at(node, `b, c - ${start}u, y, x`)}; }`,
-        );
-        return `${lines.join(" ")} return 0.0;`;
-      }
+      case "concat":
+        return concatText(at, from);
       case "flatten": {
         const [, height, width] = x!.shape;
         return `return ${at(x!, `b, c / ${height * width}u, (c / ${width}u) % ${height}u, c % ${width}u`)};`;
@@ -357,13 +359,12 @@ var<workgroup> live: u32;
         return `if (c < ${x!.shape[0]}u) { return ${at(x!)}; } return 0.0;`;
       case "lookup": {
         const { name, values, channels } = operation.table;
-        const table = this.constant(name, values);
-        const indices = `B${this.kernel.reads.indexOf(x!)}`;
-        const place = `((cell * ${channels}u + c) * ${GRID_SIZE}u + y) * ${GRID_SIZE}u + x`;
-        return `let cell = u32(clamp(${indices}[b], 0, ${EOS})); return K[${table}u + ${place}];`;
+        return lookupText(this.constant(name, values), channels, `B${this.kernel.reads.indexOf(x!)}`);
       }
+      case "view":
+        return viewText((place) => at(x!, place), shape, `B${this.kernel.reads.indexOf(other!)}`);
       case "normalize":
-        return normalizeText(operation.normalization, shape, `B${this.kernel.reads.indexOf(x!)}`);
+        return normalizeText((place) => at(x!, place), operation.normalization);
       case "pool":
         return poolText((place) => at(x!, place), operation.size);
       case "resize":
