@@ -45,7 +45,7 @@ const runner = new MalformedRunner();
 const resumed = (out: string): Promise<Result> =>
   runner.run({ ...annotateOptions(data, out, true), threads: count(2, 1) }, 60_000);
 beforeAll(async () => {
-  data = await makeSmallData(madeHome(), count(5, 10), count(6, 3));
+  data = await makeSmallData(madeHome(), count(5, 15), count(6, 2));
   straight = await runUndisturbed(data, ...ALL_FORMATS);
 }, 120_000);
 afterEach(endAll);

@@ -24,7 +24,7 @@ import {
 } from "../queue/queue-work.js";
 import type { RedisServer } from "../helpers/redis-server.js";
 import { HAS_REDIS } from "../helpers/redis-server.js";
-import { count, FaultCase } from "./ledger.js";
+import { count, FaultCase, IS_FULL } from "./ledger.js";
 import { TINY, annotateArgs, runSoundly } from "./small-run.js";
 
 const SLOW = { TEST_SLOW_MS: "150" };
@@ -108,6 +108,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       await until(async () => (await queueOf(at.url))?.completed === 0);
       first.child.kill("SIGKILL");
       await first.ended;
+      if (!IS_FULL) await endLeases(at);
       survives("kill -9 of the coordinator, --resume", await soundProblems(at, out, "--resume"));
       expect(await queueOf(at.url)).toMatchObject({ waiting: 0, completed: 0, failed: 0 });
     },
@@ -176,7 +177,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
     async () => {
       const at = await server();
       const out = newOut();
-      const run = coordinator(at, out);
+      const run = hostedCoordinator(at.url, out);
       await until(async () => ((await queueOf(at.url))?.waiting ?? 0) > 0);
       const second = await soundCoordinator(at.url, newOut());
       expect(second.code, second.stderr).toBe(69);
