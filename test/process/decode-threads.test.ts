@@ -153,6 +153,19 @@ test.skipIf(whyNoWebGpu !== undefined)(
   SLOW_MS,
 );
 
+test.skipIf(whyNoWebGpu !== undefined)(
+  "a process that has disposed of its kernels ends at once, and does not wait for their thread",
+  async () => {
+    const listeners = process.listenerCount("exit");
+    useSwiftShader();
+    const { decoder } = await openBatchDecoder(model, { device: "webgpu", threads: 1 });
+    expect(process.listenerCount("exit")).toBeGreaterThan(listeners);
+    await decoder.dispose();
+    expect(process.listenerCount("exit")).toBe(listeners);
+  },
+  SLOW_MS,
+);
+
 /** Without care Node ends the thread inside a call of Dawn, which aborts the process. */
 test.skipIf(whyNoWebGpu !== undefined)(
   "a process that ends in the middle of a batch on WebGPU ends with its own exit code, and quietly",
