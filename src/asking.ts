@@ -4,7 +4,7 @@
  */
 import type { MessagePort, Transferable } from "node:worker_threads";
 import { Worker } from "node:worker_threads";
-import { PolyrnnError, reasonOf } from "./errors.js";
+import { PolyrnnError, reasonOf, unavailable } from "./errors.js";
 
 /** A question; `kind` says which. */
 interface Question {
@@ -70,17 +70,22 @@ export class Asker<Q extends Question, A extends Record<Q["kind"], unknown>> {
   }
 }
 
+const AFTER_A_THREAD =
+  "What is finished is kept: go on with --resume. With --threads 1 there are fewer threads, and they take less memory.";
+
 /** A thread that is asked; it ends when it is told so, with a question of kind "close". */
 export class AskedThread<
   Q extends Question | { readonly kind: "close" },
   A extends Record<Q["kind"], unknown>,
 > extends Asker<Q, A> {
-  private readonly ended: Promise<void>;
+  /** Resolves when there is nothing left of the thread, however it ended. */
+  readonly ended: Promise<void>;
 
   /**
+   * A thread that ends unasked, for want of memory or because a library ended it, is an E_UNAVAILABLE of whoever waits.
    * @param file    the thread's own
    * @param name    stands in messages, "a thread that ..."
-   * @param options what it starts with, and who hears of its failure, once
+   * @param options what it starts with, and who hears of its end or failure
    */
   constructor(
     file: URL,
@@ -89,16 +94,17 @@ export class AskedThread<
   ) {
     const worker = new Worker(file, { workerData });
     super(worker);
-    const failed = (error: Error): void => {
+    const failed = (what: string, cause?: unknown): void => {
+      const error = unavailable(`${name} has ${what}`, AFTER_A_THREAD, cause);
       this.fail(error);
       onFailure?.(error);
     };
     worker.on("error", (error) => {
-      failed(new Error(`${name} has failed: ${reasonOf(error)}`, { cause: error }));
+      failed(`failed: ${reasonOf(error)}`, error);
     });
     this.ended = new Promise((resolve) => {
       worker.on("exit", (code) => {
-        failed(new Error(`${name} has ended with exit code ${code}`));
+        failed(`ended with exit code ${code}`);
         resolve();
       });
     });

@@ -75,14 +75,20 @@ export async function openLocalPredictor(
         ...(cutters && { maker: cutters }),
       });
       const underWay: Promise<PredictedInstance[]>[] = []; // yielded in this order, that of the input
-      for await (const batch of batchesOf(crops, plan)) {
-        if (host.signal.aborted) break;
-        const predicting = predictInstances(decoder.decode, batch, identity, clock);
-        predicting.catch(() => undefined); // handled when its turn comes
-        underWay.push(predicting);
-        if (underWay.length >= batchesAtOnce) yield await underWay.shift()!;
+      try {
+        for await (const batch of batchesOf(crops, plan)) {
+          if (host.signal.aborted) break;
+          const predicting = predictInstances(decoder.decode, batch, identity, clock);
+          predicting.catch(() => undefined); // handled when its turn comes
+          underWay.push(predicting);
+          if (underWay.length >= batchesAtOnce) yield await underWay.shift()!;
+        }
+        while (underWay.length > 0) yield await underWay.shift()!;
+      } catch (error) {
+        // The other batches under way may end well: they are kept, and the first error is the run's.
+        for (const ended of await Promise.allSettled(underWay)) if (ended.status === "fulfilled") yield ended.value;
+        throw error;
       }
-      for (const predicting of underWay) yield await predicting;
     },
     async close() {
       if (!isOpen) return;

@@ -29,9 +29,9 @@ export async function simulateWorst(
 ): Promise<{ instances: SimulatedInstance[]; milliseconds: number }> {
   const frames = subjects.map(({ crop }) => crop);
   const pixels = stackPixels(frames);
-  const { decoded, times } = await encodeAndDecode(engine, pixels, frames.length, async (encoded, encode) => {
+  const { decoded, times } = await encodeAndDecode(engine, pixels, frames.length, async (encoded, encodeFlipped) => {
     try {
-      const { best, flipped } = await decodeCandidates({ encoded, pixels, frames, encode }, simulation);
+      const { best, flipped } = await decodeCandidates({ encoded, frames, encodeFlipped }, simulation);
       flipped?.encoded.dispose();
       const annotators = subjects.map((subject, at) => new Annotator(subject, best[at]!, simulation));
       await correctAll(encoded, annotators, simulation);

@@ -6,6 +6,7 @@
  *     decoding.steps?(y)     -> several steps, each with the best class of the one before
  *     decoding.decode?(y(1)) -> all steps of every row, each with the best class of the one before
  *     decoding.select(rows)  -> the Decoding of some of its rows
+ *     batch.flipped?(rows)   -> the batch of some of its crops, left and right exchanged
  */
 
 export type EngineName = "onnxruntime" | "tfjs" | "wgsl";
@@ -73,6 +74,12 @@ export interface EncodedBatch extends Decoding {
   readonly maskLogits?: Float32Array | undefined;
   /** Logits of the refined mask [size, 112 * 112], row-major; only networks with the option `refine` have one. */
   readonly fineMaskLogits?: Float32Array | undefined;
+  /**
+   * The same bits as `encode` gives for these crops flipped, without handing pixels over again. Absent where the crops
+   * are not kept: predict/decode.ts flips pixels then. Disposed by whoever asked; this batch may be disposed before.
+   * @param rows whose crops; they may repeat
+   */
+  readonly flipped?: ((rows: readonly number[]) => Promise<EncodedBatch>) | undefined;
 }
 
 export interface Engine {

@@ -13,10 +13,10 @@ import { CELL_COUNT, FINE_COUNT } from "../geometry/grid.js";
 import { firstVertices } from "./choose-vertex.js";
 import type { Sequence } from "./decode-loop.js";
 import { bestFirstVertices } from "./decode-loop.js";
-import type { DecodeTimes, Encode } from "./decode.js";
+import type { DecodeTimes, EncodeFlipped } from "./decode.js";
 import { decodeFrom, encodeAndDecode } from "./decode.js";
 import type { View } from "./flip.js";
-import { flipCrops, flippedView, meanOfBoth, viewAsItLies } from "./flip.js";
+import { flippedView, meanOfBoth, viewAsItLies } from "./flip.js";
 import { fitOf, isFineMap } from "./mask-agreement.js";
 import type { DecodeOptions } from "./options.js";
 import { SURE_FROM } from "./options.js";
@@ -39,14 +39,12 @@ export interface DecodedBatch {
   readonly times: DecodeTimes;
 }
 
-/** A batch before its first step, and what it was made of. */
+/** A batch before its first step, and where its crops lie. */
 export interface CropBatch {
   /** Stays before its first step, for whoever decodes from it again, and is the caller's to dispose. */
   readonly encoded: EncodedBatch;
-  /** [frames.length, 224, 224, 3] uint8 RGB */
-  readonly pixels: Uint8Array;
   readonly frames: readonly CropFrame[];
-  readonly encode: Encode;
+  readonly encodeFlipped: EncodeFlipped;
 }
 
 /**
@@ -59,9 +57,9 @@ export async function decodeBest(
   frames: readonly CropFrame[],
   options: DecodeOptions,
 ): Promise<DecodedBatch> {
-  const { decoded, times } = await encodeAndDecode(engine, pixels, frames.length, async (encoded, encode) => {
+  const { decoded, times } = await encodeAndDecode(engine, pixels, frames.length, async (encoded, encodeFlipped) => {
     try {
-      const { best, flipped } = await decodeCandidates({ encoded, pixels, frames, encode }, options);
+      const { best, flipped } = await decodeCandidates({ encoded, frames, encodeFlipped }, options);
       flipped?.encoded.dispose();
       return best;
     } finally {
@@ -79,7 +77,7 @@ export async function decodeCandidates(
   batch: CropBatch,
   options: DecodeOptions,
 ): Promise<{ best: BestSequence[]; flipped?: View }> {
-  const { encoded, pixels, frames, encode } = batch;
+  const { encoded, frames, encodeFlipped } = batch;
   const firsts = bestFirstVertices(encoded);
   const sequences = await decodeFrom(encoded.select(firsts.map((_, row) => row)), firsts, options.maxSteps);
   if (!hasMap(encoded)) return { best: sequences.map((sequence) => ({ ...sequence, isFlipped: false })) };
@@ -88,7 +86,7 @@ export async function decodeCandidates(
   const doubted = options.candidates > 1 ? best.flatMap((judged, crop) => (isSure(judged, options) ? [] : [crop])) : [];
   if (doubted.length === 0) return { best: best.map(({ sequence }) => sequence) };
 
-  const flipped = flippedView(await encode(flipCrops(pixels, doubted), doubted.length), doubted);
+  const flipped = flippedView(await encodeFlipped(doubted), doubted);
   try {
     doubted.forEach((crop, row) => {
       const { sequence } = best[crop]!;

@@ -3,12 +3,13 @@
  * starts as the best candidate does (predict/candidates.ts), on the flipped crop where that one came from there. From
  * there on rules decide about each vertex (predict/decode-loop.ts).
  */
+import type { CropFrame } from "../crop/crop.js";
 import type { EncodedBatch, Engine } from "../engine/engine.js";
 import type { BestSequence, CropBatch } from "./candidates.js";
 import { decodeCandidates, hasMap, mapOf } from "./candidates.js";
 import type { DecodedPolygon, DecodingRule } from "./decode-loop.js";
 import { decodeLoop } from "./decode-loop.js";
-import type { DecodeTimes } from "./decode.js";
+import type { DecodeTimes, EncodeFlipped } from "./decode.js";
 import { encodeAndDecode } from "./decode.js";
 import type { View } from "./flip.js";
 import { viewAsItLies } from "./flip.js";
@@ -30,13 +31,13 @@ export type RulesOf<R> = (crop: number, isFlipped: boolean) => readonly R[];
 /** @param crops `pixels` is [frames.length, 224, 224, 3] uint8 RGB */
 export async function decodeCorrected<R extends DecodingRule<R>>(
   engine: Engine,
-  { pixels, frames }: Pick<CropBatch, "pixels" | "frames">,
+  { pixels, frames }: { readonly pixels: Uint8Array; readonly frames: readonly CropFrame[] },
   rulesOf: RulesOf<R>,
   options: DecodeOptions,
 ): Promise<CorrectedPolygons<R> & { times: DecodeTimes }> {
-  const decode = async (encoded: EncodedBatch, encode: CropBatch["encode"]): Promise<CorrectedPolygons<R>> => {
+  const decode = async (encoded: EncodedBatch, encodeFlipped: EncodeFlipped): Promise<CorrectedPolygons<R>> => {
     if (hasMap(encoded) && options.candidates > 1)
-      return fromBest({ encoded, pixels, frames, encode }, rulesOf, options);
+      return fromBest({ encoded, frames, encodeFlipped }, rulesOf, options);
     const rules = frames.map((_, crop) => rulesOf(crop, false));
     const polygons = await decodeLoop(encoded, rules, { maxSteps: options.maxSteps });
     return { polygons, maskLogits: hasMap(encoded) ? frames.map((_, crop) => mapOf(encoded, crop)) : undefined };

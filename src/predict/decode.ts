@@ -8,6 +8,7 @@ import { EOS } from "../geometry/grid.js";
 import { chosenClass } from "./choose-vertex.js";
 import type { Decision, DecodingRule, Sequence } from "./decode-loop.js";
 import { bestFirstVertices, COMPACT_AT, decodeLoop, stepInput } from "./decode-loop.js";
+import { flipCrops } from "./flip.js";
 
 export interface DecodeTimes {
   readonly encodeMs: number;
@@ -55,28 +56,31 @@ export async function decodeFrom(encoded: Decoding, firsts: readonly number[], m
   return sequences;
 }
 
-/** Encodes crops, [count, 224, 224, 3] uint8. */
-export type Encode = (pixels: Uint8Array, count: number) => Promise<EncodedBatch>;
+/** Encodes crops of a batch that is not disposed yet, each flipped; the same bits, wherever the flip is made. */
+export type EncodeFlipped = (crops: readonly number[]) => Promise<EncodedBatch>;
 
 /**
- * @param decode gets the batch, which it disposes, and may encode more
+ * @param decode gets the batch, which it disposes, and may have crops of it encoded flipped
  * @returns      also the time that went into encoding and into everything else
  */
 export async function encodeAndDecode<D>(
   engine: Engine,
   pixels: Uint8Array,
   count: number,
-  decode: (encoded: EncodedBatch, encode: Encode) => Promise<D>,
+  decode: (encoded: EncodedBatch, encodeFlipped: EncodeFlipped) => Promise<D>,
 ): Promise<{ decoded: D; times: DecodeTimes }> {
   const started = performance.now();
   let encodeMs = 0;
-  const encode: Encode = async (...crops) => {
+  const timed = async (encode: () => Promise<EncodedBatch>): Promise<EncodedBatch> => {
     const began = performance.now();
-    const encoded = await engine.encode(...crops);
+    const encoded = await encode();
     encodeMs += performance.now() - began;
     return encoded;
   };
-  const decoded = await decode(await encode(pixels, count), encode);
+  const encoded = await timed(() => engine.encode(pixels, count));
+  const encodeFlipped: EncodeFlipped = (crops) =>
+    timed(() => encoded.flipped?.(crops) ?? engine.encode(flipCrops(pixels, crops), crops.length));
+  const decoded = await decode(encoded, encodeFlipped);
   return { decoded, times: { encodeMs, stepsMs: performance.now() - started - encodeMs } };
 }
 

@@ -16,6 +16,14 @@ interface EncodeQuestion {
   readonly id: number;
 }
 
+interface FlipQuestion {
+  readonly kind: "encodeFlipped";
+  readonly from: number;
+  /** Of that batch. */
+  readonly rows: readonly number[];
+  readonly id: number;
+}
+
 interface DecodeQuestion {
   readonly kind: "decode";
   readonly id: number;
@@ -24,12 +32,16 @@ interface DecodeQuestion {
   readonly maxSteps: number;
 }
 
-type Question = EncodeQuestion | DecodeQuestion | { readonly kind: "dispose"; readonly id: number };
+type Question = EncodeQuestion | FlipQuestion | DecodeQuestion | { readonly kind: "dispose"; readonly id: number };
 
-type Maps = Pick<EncodedBatch, "firstVertexLogits" | "maskLogits" | "fineMaskLogits">;
+interface Maps extends Pick<EncodedBatch, "firstVertexLogits" | "maskLogits" | "fineMaskLogits"> {
+  /** Whether the batch can be asked for crops flipped. */
+  readonly flips: boolean;
+}
 
 interface Answers {
   readonly encode: Maps;
+  readonly encodeFlipped: Maps;
   readonly decode: readonly DecodedRow[];
   readonly dispose: undefined;
 }
@@ -38,6 +50,8 @@ interface Answers {
 export interface ServedEngine {
   /** Refuses what is asked from now on. @returns when what was asked before is done */
   stop(): Promise<void>;
+  /** Whoever asks gets no answer any more. */
+  leave(): void;
 }
 
 /** Lets whoever has the other end of the port use the engine. */
@@ -45,13 +59,17 @@ export function serveEngine(engine: Engine, port: MessagePort): ServedEngine {
   const batches = new Map<number, EncodedBatch>();
   const underWay = new Set<Promise<ThreadAnswer>>();
   let isStopped = false;
+  const serve = async (id: number, encoding: Promise<EncodedBatch>): Promise<ThreadAnswer> => {
+    const encoded = await encoding;
+    batches.set(id, encoded);
+    return handOver(encoded);
+  };
   const answer = async (question: Question): Promise<ThreadAnswer> => {
     switch (question.kind) {
-      case "encode": {
-        const encoded = await engine.encode(question.pixels, question.count);
-        batches.set(question.id, encoded);
-        return handOver(encoded);
-      }
+      case "encode":
+        return serve(question.id, engine.encode(question.pixels, question.count));
+      case "encodeFlipped":
+        return serve(question.id, batches.get(question.from)!.flipped!(question.rows));
       case "decode": {
         const { id, rows, firsts, maxSteps } = question;
         const taken = batches.get(id)!.select(rows);
@@ -85,12 +103,15 @@ export function serveEngine(engine: Engine, port: MessagePort): ServedEngine {
       for (const batch of batches.values()) batch.dispose();
       batches.clear();
     },
+    leave() {
+      port.close();
+    },
   };
 }
 
 /** The masks are the asker's from then on: nothing here reads them. First vertices stay, for `select`. */
-function handOver({ firstVertexLogits, maskLogits, fineMaskLogits }: EncodedBatch): ThreadAnswer {
-  const maps: Maps = { firstVertexLogits, maskLogits, fineMaskLogits };
+function handOver({ firstVertexLogits, maskLogits, fineMaskLogits, flipped }: EncodedBatch): ThreadAnswer {
+  const maps: Maps = { firstVertexLogits, maskLogits, fineMaskLogits, flips: flipped !== undefined };
   const handedOver = [maskLogits, fineMaskLogits].flatMap((map) => {
     const isWhole = map?.buffer instanceof ArrayBuffer && map.byteLength === map.buffer.byteLength;
     return isWhole ? [map.buffer] : [];
@@ -105,13 +126,17 @@ function handOver({ firstVertexLogits, maskLogits, fineMaskLogits }: EncodedBatc
 export function engineOver(port: MessagePort, known: Pick<Engine, "name" | "device" | "version">): Engine {
   const asker = new Asker<Question, Answers>(port);
   let batches = 0;
+  const batchOf = (id: number, maps: Maps): DistantBatch =>
+    new DistantBatch(asker, id, maps, async (rows) => {
+      const flipped = batches++;
+      return batchOf(flipped, await asker.ask({ kind: "encodeFlipped", from: id, rows, id: flipped }));
+    });
   return {
     ...known,
     async encode(pixels, count) {
       const id = batches++;
       const copy = pixels.slice(); // handed over; the caller still needs its own
-      const maps = await asker.ask({ kind: "encode", pixels: copy, count, id }, [copy.buffer]);
-      return new DistantBatch(asker, id, maps);
+      return batchOf(id, await asker.ask({ kind: "encode", pixels: copy, count, id }, [copy.buffer]));
     },
     dispose() {
       port.close();
@@ -126,16 +151,19 @@ class DistantBatch implements EncodedBatch {
   readonly firstVertexLogits: Float32Array;
   readonly maskLogits: Float32Array | undefined;
   readonly fineMaskLogits: Float32Array | undefined;
+  readonly flipped: EncodedBatch["flipped"];
 
   constructor(
     private readonly asker: Asker<Question, Answers>,
     private readonly id: number,
     maps: Maps,
+    flipped: NonNullable<EncodedBatch["flipped"]>,
   ) {
     this.firstVertexLogits = maps.firstVertexLogits;
     this.maskLogits = maps.maskLogits;
     this.fineMaskLogits = maps.fineMaskLogits;
     this.size = maps.firstVertexLogits.length / CELL_COUNT;
+    this.flipped = maps.flips ? flipped : undefined;
   }
 
   decode(firsts: readonly number[], maxSteps: number): Promise<readonly DecodedRow[]> {

@@ -1,6 +1,7 @@
 /**
  * A crop flipped, left and right exchanged: the network has learned from both and predicts slightly different polygons,
- * which makes two opinions of one crop.
+ * which makes two opinions of one crop. An engine that keeps crops sees them flipped where they lie; for others pixels
+ * are exchanged here (predict/decode.ts).
  */
 import { CROP_BYTES } from "../crop/crop.js";
 import { flipPixels } from "../crop/pixels.js";

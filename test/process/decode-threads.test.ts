@@ -158,6 +158,18 @@ describe.skipIf(whyNoWebGpu !== undefined)("a process on WebGPU", () => {
     });
   });
 
+  test(
+    "that has disposed of its kernels ends at once, and does not wait for their thread",
+    async () => {
+      const listeners = process.listenerCount("exit");
+      const { decoder } = await openBatchDecoder(model, { device: "webgpu", threads: 1 });
+      expect(process.listenerCount("exit")).toBeGreaterThan(listeners);
+      await decoder.dispose();
+      expect(process.listenerCount("exit")).toBe(listeners);
+    },
+    SLOW_MS,
+  );
+
   /** Without care Node ends the thread inside a call of Dawn, which aborts the process. */
   test("that ends in the middle of a batch ends with its own exit code, and quietly", () => {
     const { status, signal, stderr } = ended;

@@ -113,7 +113,10 @@ describe("threads that cut", () => {
         for await (const result of readCrops(sourcesOf(paths), { context: 0.15, maker: cutters, maxCropsAhead: 4 }))
           if (result.kind === "crop") await started[1]!.terminate();
       })();
-      await expect(reading).rejects.toThrow(/thread 2 of 2 that cut crops has ended/);
+      await expect(reading).rejects.toMatchObject({
+        code: "E_UNAVAILABLE",
+        message: expect.stringMatching(/thread 2 of 2 that cut crops has ended/) as string,
+      });
       await cutters.close();
       expect(started.map(hasEnded)).toEqual([true, true]);
     });
@@ -138,8 +141,12 @@ describe("threads that judge", () => {
   const FRAME = { window: { left: 0, top: 0, side: 224 }, bounds: { left: 15, top: 15, width: 194, height: 194 } };
   const OPTIONS = { maxSteps: 12, candidates: 3 };
 
-  /** Polygons and masks that follow from a crop's first pixels; all of them are doubted. */
-  function madeUp(): Engine {
+  /**
+   * Polygons and masks that follow from a crop's first pixels; all of them are doubted. The crops are of one color, so
+   * that they are the same flipped.
+   * @param flips whether crops are kept, to be seen flipped
+   */
+  function madeUp(flips = false): Engine {
     const batchOf = (seeds: readonly number[]): EncodedBatch => ({
       size: seeds.length,
       firstVertexLogits: Float32Array.from({ length: seeds.length * 784 }, (_, at) =>
@@ -161,8 +168,12 @@ describe("threads that judge", () => {
     });
     return {
       ...KNOWN,
-      encode: (pixels, count) =>
-        Promise.resolve(batchOf(Array.from({ length: count }, (_, at) => pixels[(at * pixels.length) / count]!))),
+      encode(pixels, count) {
+        const seeds = Array.from({ length: count }, (_, at) => pixels[(at * pixels.length) / count]!);
+        const flipped = (rows: readonly number[]): Promise<EncodedBatch> =>
+          Promise.resolve(batchOf(rows.map((row) => seeds[row]!)));
+        return Promise.resolve(flips ? { ...batchOf(seeds), flipped } : batchOf(seeds));
+      },
       dispose: () => Promise.resolve(),
     };
   }
@@ -183,6 +194,24 @@ describe("threads that judge", () => {
     await Promise.all(two.map(({ thread }) => thread.close()));
     expect(together.outlines).toEqual(alone.outlines);
     expect(new Set(together.outlines.map(({ score }) => score)).size).toBeGreaterThan(10);
+  });
+
+  test("give them pixels once where the engine keeps crops and sees them flipped, with the same outlines", async () => {
+    const crops = cropsOf(3);
+    const outlined: (readonly Outlines.Outline[])[] = [];
+    const encoded: number[] = [];
+    for (const flips of [false, true]) {
+      const engine = madeUp(flips);
+      const encode: Engine["encode"] = (pixels, count) => {
+        encoded.push(count);
+        return engine.encode(pixels, count);
+      };
+      const one = judges.openJudges(KNOWN, 1, (port) => Promise.resolve(void serveEngine({ ...engine, encode }, port)));
+      outlined.push((await judges.decodeWith(one)(crops, OPTIONS)).outlines);
+      await one[0]!.thread.close();
+    }
+    expect(outlined[1]).toEqual(outlined[0]);
+    expect(encoded).toEqual([3, 3, 3]); // flipped by the judge, then by the engine
   });
 
   test("an error of the engine is the asker's, and the judge works on", async () => {

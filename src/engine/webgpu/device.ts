@@ -20,6 +20,8 @@ export class Gpu {
   private peak = 0;
   /** Bytes of every buffer there is. */
   private readonly sizes = new Map<GPUBuffer, number>();
+  /** By their shader's text: networks repeat layers, and a device compiles the same text again while another does. */
+  readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
 
   private constructor(
     readonly device: GPUDevice,

@@ -2,16 +2,18 @@
  * Engine over kernels of our own (plan.ts, wgsl.ts) on WebGPU. The state of a batch never leaves the device: vertices
  * go in, logits or choices come out.
  */
-import { CELL_COUNT, CLASS_COUNT, CROP_SIZE, FINE_COUNT, GRID_SIZE } from "../../geometry/grid.js";
+import { CELL_COUNT, CLASS_COUNT, CROP_SIZE, GRID_SIZE } from "../../geometry/grid.js";
 import type { WeightedNetwork } from "../../model/model.js";
 import type { PolygonRnn } from "../../network/polygon-rnn.js";
 import type { DecodedRow, Decoding, EncodedBatch, Engine, Precision, StepInput } from "../engine.js";
 import { dawnVersion } from "./adapter.js";
 import { compileChoice } from "./choose.js";
 import { Gpu } from "./device.js";
-import type { Plan } from "./plan.js";
+import type { EncodeOptions, HeldBuffer } from "./encode.js";
+import { CropEncoder } from "./encode.js";
+import type { Plan, PlanOptions } from "./plan.js";
 import { inFloat16, passingOverEnded, planKernels } from "./plan.js";
-import { Program, submit } from "./program.js";
+import { Program } from "./program.js";
 import { RecordOps } from "./record.js";
 import type { RowBytes, SlotOptions, StepKernels } from "./slots.js";
 import { Slots } from "./slots.js";
@@ -31,9 +33,7 @@ export interface KernelModel {
   readonly rowBytes: RowBytes;
 }
 
-export interface KernelOptions extends Partial<SlotOptions> {
-  /** Crops in one run of the encoder, a multiple of 8. As many as ENCODER_BYTES hold when absent. */
-  readonly encodedAtOnce?: number;
+export interface KernelOptions extends Partial<SlotOptions>, EncodeOptions {
   /** Bytes on the device at most. */
   readonly memoryBound?: number;
   /** A device of the caller's, which stays open when the engine is disposed. One of its own when absent. */
@@ -42,25 +42,21 @@ export interface KernelOptions extends Partial<SlotOptions> {
   readonly tiles?: Tiles;
 }
 
-/** Layers of all crops that one run of the encoder computes. More crops fill a device better, to a point. */
-const ENCODER_BYTES = 512 * 2 ** 20;
-const MOST_ENCODED_AT_ONCE = 64;
 /** Slots of a device's own memory. A driver on the CPU gets few: it fills no better with more. */
 const SLOT_BYTES = 512 * 2 ** 20;
 const MOST_SLOTS = 512;
 const MOST_SLOTS_OF_SOFTWARE = 32;
 const STEPS_AT_ONCE = 4;
-/** Bindings start at multiples of 256 bytes. Eight rows of any tensor of the grid are one: 8 * 784 * 2 = 49 * 256. */
-const ROW_STEP = 8;
 /** Inputs and outputs in float16. What is added to at every step stays float32, and so does what is judged. */
 const HALVES: ReadonlySet<string> = new Set<PlaneName>(["hoisted"]);
 
-/** Kernels of the encoder: pixels -> vertex, hoisted, and the masks the network has. */
-export function encoderPlan({ network, weights, normalization }: WeightedNetwork): Plan {
+/** Kernels of the encoder: views of pixels -> vertex, hoisted, and the masks the network has. */
+export function encoderPlan({ network, weights, normalization }: WeightedNetwork, options?: PlanOptions): Plan {
   const ops = new RecordOps(weights);
   const pixels = ops.input("pixels", "pixels", [3, CROP_SIZE, CROP_SIZE]);
-  const { vertex, hoisted, mask, fineMask } = network.encode(ops, pixels, normalization);
-  return planKernels({ vertex, hoisted, ...(mask && { mask }), ...(fineMask && { fineMask }) });
+  const seen = ops.view(pixels, ops.input("views", "index", [1, 1, 1]));
+  const { vertex, hoisted, mask, fineMask } = network.encode(ops, seen, normalization);
+  return planKernels({ vertex, hoisted, ...(mask && { mask }), ...(fineMask && { fineMask }) }, options);
 }
 
 /** Kernels of a step: vertices, hoisted and state -> logits and the next state. Rows with ENDED stay as they are. */
@@ -100,8 +96,7 @@ export function kernelModelOf(model: WeightedNetwork, precision: Precision = "fl
 /** What every batch of an engine shares. */
 interface Shared extends StepKernels {
   readonly gpu: Gpu;
-  readonly encoder: Program;
-  readonly encodedAtOnce: number;
+  readonly encoder: CropEncoder;
   readonly rowBytes: RowBytes;
   /** Opened when the first batch is decoded in them. */
   readonly slots: () => Slots;
@@ -122,19 +117,19 @@ export async function openKernels(model: KernelModel, options: KernelOptions = {
   const isOwn = options.gpu === undefined;
   try {
     const { tiles } = options.tiles === undefined ? await tilesFor(gpu.adapter) : { tiles: options.tiles };
-    const [encoder, step, choose] = await Promise.all([
+    const [program, step, choose] = await Promise.all([
       Program.compile(gpu, model.encoder, model.weights, tiles),
       Program.compile(gpu, model.step, model.weights, tiles),
       compileChoice(gpu),
     ]);
     const kernels = { step, choose };
     const { rowBytes } = model;
+    const encoder = new CropEncoder(gpu, program, rowBytes.hoisted, options);
     let slots: Slots | undefined;
     const shared: Shared = {
       ...kernels,
       gpu,
       encoder,
-      encodedAtOnce: options.encodedAtOnce ?? cropsAtOnce(encoder),
       rowBytes,
       slots: () => (slots ??= new Slots(gpu, kernels, rowBytes, slotOptions(gpu, rowBytes, options))),
     };
@@ -146,9 +141,12 @@ export async function openKernels(model: KernelModel, options: KernelOptions = {
       get memory() {
         return gpu.memory;
       },
-      dispatches: { encoder: encoder.dispatches, step: step.dispatches },
+      dispatches: { encoder: program.dispatches, step: step.dispatches },
       tiles,
-      encode: (pixels, count) => encode(shared, pixels, count),
+      async encode(pixels, count) {
+        const { maps, ...held } = await encoder.encode(pixels, count);
+        return new WebGpuDecoding(shared, maps, held, inOrder(count));
+      },
       dispose() {
         if (isOwn) gpu.close();
         else for (const part of [encoder, step, slots]) part?.dispose();
@@ -169,11 +167,6 @@ export function openWebGpuEngine(
   return openKernels(kernelModelOf(model, precision), options);
 }
 
-function cropsAtOnce({ workspaceBytes }: Program): number {
-  const fitting = Math.floor(ENCODER_BYTES / workspaceBytes / ROW_STEP) * ROW_STEP;
-  return Math.min(MOST_ENCODED_AT_ONCE, Math.max(ROW_STEP, fitting));
-}
-
 function slotOptions({ adapter }: Gpu, rowBytes: RowBytes, asked: Partial<SlotOptions>): SlotOptions {
   const { stepsAtOnce = STEPS_AT_ONCE } = asked;
   const fitting = Math.floor(SLOT_BYTES / Slots.bytesOf(rowBytes, { rows: 1, stepsAtOnce }));
@@ -182,79 +175,15 @@ function slotOptions({ adapter }: Gpu, rowBytes: RowBytes, asked: Partial<SlotOp
   return { stepsAtOnce, rows: asked.rows ?? Math.min(most, fitting, bound) };
 }
 
-/** Maps that come back from the encoder, and their values per crop. */
-const MAPS = [
-  ["vertex", CELL_COUNT],
-  ["mask", CELL_COUNT],
-  ["fineMask", FINE_COUNT],
-] as const;
-
-async function encode(shared: Shared, pixels: Uint8Array, count: number): Promise<EncodedBatch> {
-  const { gpu, encoder, encodedAtOnce, rowBytes } = shared;
-  const cropBytes = pixels.length / count;
-  const maps = MAPS.filter(([name]) => encoder.outputs.has(name));
-  const hoisted = new HoistedRows(gpu, gpu.buffer(count * rowBytes.hoisted));
-  const outputs = maps.map(([name, values]) => ({
-    name,
-    rowBytes: 4 * values,
-    buffer: gpu.buffer(4 * values * count),
-  }));
-  // Taken over by Dawn before the call returns. A copy of our own would be .2 ms per crop.
-  const crops = gpu.upload(isUnshared(pixels) ? pixels : Uint8Array.from(pixels));
-  try {
-    const whole = [
-      { name: "pixels", rowBytes: cropBytes, buffer: crops },
-      { name: "hoisted", rowBytes: rowBytes.hoisted, buffer: hoisted.buffer },
-      ...outputs,
-    ];
-    for (let start = 0; start < count; start += encodedAtOnce) {
-      const rows = Math.min(encodedAtOnce, count - start);
-      const piece = whole.map(({ name, rowBytes, buffer }) => {
-        const binding: GPUBufferBinding = { buffer, offset: start * rowBytes, size: rows * rowBytes };
-        return [name, binding] as const;
-      });
-      submit(gpu, [encoder.bind(rows, Object.fromEntries(piece))]);
-    }
-    const read = await gpu.readAll(outputs.map(({ buffer, rowBytes }) => ({ buffer, bytes: count * rowBytes })));
-    const [vertex, mask, fineMask] = MAPS.map(([name]) => {
-      const at = maps.findIndex(([known]) => known === name);
-      return at < 0 ? undefined : new Float32Array(read[at]!);
-    });
-    return new WebGpuDecoding(
-      shared,
-      { firstVertexLogits: vertex!, maskLogits: mask, fineMaskLogits: fineMask },
-      hoisted,
-      Array.from({ length: count }, (_, row) => row),
-    );
-  } catch (error) {
-    hoisted.release();
-    throw error;
-  } finally {
-    gpu.free([crops, ...outputs.map(({ buffer }) => buffer)]);
-  }
+/** What the rows of a batch have in common on the device. Rows taken out of it share the image's part, not the crops. */
+interface HeldRows {
+  readonly hoisted: HeldBuffer;
+  /** As they lie; absent where nobody can see them flipped. */
+  readonly crops?: HeldBuffer | undefined;
 }
 
-function isUnshared(pixels: Uint8Array): pixels is Uint8Array<ArrayBuffer> {
-  return pixels.buffer instanceof ArrayBuffer;
-}
-
-/** The image's part of a batch. Rows taken out of it share it: it is freed when the last of them is. */
-class HoistedRows {
-  private holders = 1;
-
-  constructor(
-    private readonly gpu: Gpu,
-    readonly buffer: GPUBuffer,
-  ) {}
-
-  hold(): this {
-    this.holders++;
-    return this;
-  }
-
-  release(): void {
-    if (--this.holders === 0) this.gpu.free([this.buffer]);
-  }
+function inOrder(count: number): number[] {
+  return Array.from({ length: count }, (_, row) => row);
 }
 
 type Planes = Readonly<Record<PlaneName, GPUBuffer>>;
@@ -264,6 +193,7 @@ class WebGpuDecoding implements EncodedBatch {
   readonly firstVertexLogits: Float32Array;
   readonly maskLogits: Float32Array | undefined;
   readonly fineMaskLogits: Float32Array | undefined;
+  readonly flipped: EncodedBatch["flipped"];
   /** Absent before the first step: the rows are those of `hoisted` then, and the state is zero. */
   private planes: Planes | undefined;
   private isDisposed = false;
@@ -272,7 +202,7 @@ class WebGpuDecoding implements EncodedBatch {
   constructor(
     private readonly shared: Shared,
     maps: Pick<EncodedBatch, "firstVertexLogits" | "maskLogits" | "fineMaskLogits">,
-    private readonly hoisted: HoistedRows,
+    private readonly held: HeldRows,
     private readonly rows: readonly number[],
     planes?: Planes,
   ) {
@@ -281,15 +211,17 @@ class WebGpuDecoding implements EncodedBatch {
     this.maskLogits = maps.maskLogits;
     this.fineMaskLogits = maps.fineMaskLogits;
     this.planes = planes;
+    const { crops } = held;
+    this.flipped = crops && ((some) => this.encodeFlipped(crops, some));
   }
 
   async decode(firsts: readonly number[], maxSteps: number): Promise<readonly DecodedRow[]> {
     if (this.planes !== undefined) throw new Error("a batch that has stepped is not decoded from its start");
-    this.hoisted.hold();
+    const hoisted = this.held.hoisted.hold();
     try {
-      return await this.shared.slots().decode(this.hoisted.buffer, this.rows, firsts, maxSteps);
+      return await this.shared.slots().decode(hoisted.buffer, this.rows, firsts, maxSteps);
     } finally {
-      this.hoisted.release();
+      hoisted.release();
     }
   }
 
@@ -320,20 +252,32 @@ class WebGpuDecoding implements EncodedBatch {
     });
     const taken = rows.map((row) => this.rows[row]!);
     const planes = this.planes && this.takePlanes(rows);
-    return new WebGpuDecoding(this.shared, { firstVertexLogits }, this.hoisted.hold(), taken, planes);
+    const hoisted = this.held.hoisted.hold();
+    return new WebGpuDecoding(this.shared, { firstVertexLogits }, { hoisted }, taken, planes);
   }
 
   dispose(): void {
     if (this.isDisposed) return;
     this.isDisposed = true;
-    this.hoisted.release();
+    this.held.hoisted.release();
+    this.held.crops?.release();
     if (this.planes !== undefined) this.shared.gpu.free(Object.values(this.planes));
+  }
+
+  private async encodeFlipped(crops: HeldBuffer, rows: readonly number[]): Promise<EncodedBatch> {
+    crops.hold(); // this batch may be disposed meanwhile
+    try {
+      const { maps, hoisted } = await this.shared.encoder.encodeFlipped(crops, rows);
+      return new WebGpuDecoding(this.shared, maps, { hoisted }, inOrder(rows.length));
+    } finally {
+      crops.release();
+    }
   }
 
   /** Rows of the planes, or of the batch with a state of zeros where it has not stepped. */
   private takePlanes(rows: readonly number[]): Planes {
     const { gpu, rowBytes } = this.shared;
-    const from: Partial<Planes> = this.planes ?? { hoisted: this.hoisted.buffer };
+    const from: Partial<Planes> = this.planes ?? { hoisted: this.held.hoisted.buffer };
     const taken = mapPlanes((name) => gpu.buffer(rows.length * rowBytes[name]));
     const encoder = gpu.device.createCommandEncoder();
     for (const name of [...STATE, "hoisted"] as const) {

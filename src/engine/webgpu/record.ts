@@ -2,7 +2,7 @@
  * TensorOps as a record: an operation becomes a node, nothing is computed. engine/webgpu/plan.ts makes kernels of the
  * nodes. Shapes are without the batch, [C, H, W]; a vector of N is [N, 1, 1].
  */
-import { CROP_SIZE, GRID_SIZE } from "../../geometry/grid.js";
+import { GRID_SIZE } from "../../geometry/grid.js";
 import type { WeightedNetwork } from "../../model/model.js";
 import type { Conv2dOptions, Normalization, TensorOps, VertexTable } from "../../network/tensor-ops.js";
 
@@ -11,6 +11,8 @@ export type Shape = readonly [channels: number, height: number, width: number];
 /** What a node does to its operands `from`. */
 export type Operation =
   | { readonly kind: "input"; readonly name: string; readonly type: "float" | "index" | "pixels" }
+  /** Of pixels, through an index per row of the batch: that row of them, or for its complement ~row that row flipped. */
+  | { readonly kind: "view" }
   | {
       readonly kind: "conv";
       readonly weights: string;
@@ -48,8 +50,13 @@ export class RecordOps implements TensorOps<PlanNode> {
     return this.node({ kind: "input", name, type }, [], shape);
   }
 
+  /** Crops that lie on the device already, in any order, each as it lies or left and right exchanged. */
+  view(pixels: PlanNode, views: PlanNode): PlanNode {
+    return this.node({ kind: "view" }, [pixels, views], pixels.shape);
+  }
+
   normalize(pixels: PlanNode, normalization: Normalization): PlanNode {
-    return this.node({ kind: "normalize", normalization }, [pixels], [3, CROP_SIZE, CROP_SIZE]);
+    return this.node({ kind: "normalize", normalization }, [pixels], pixels.shape);
   }
 
   conv2d(x: PlanNode, weights: string, options: Conv2dOptions = {}): PlanNode {

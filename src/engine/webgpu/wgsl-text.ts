@@ -1,4 +1,5 @@
 /** Pieces of WGSL that several kernels are written with, and how weights lie for them. */
+import { EOS, GRID_SIZE } from "../../geometry/grid.js";
 import type { Normalization } from "../../network/tensor-ops.js";
 import type { PlanNode, Shape } from "./record.js";
 
@@ -52,15 +53,25 @@ export function packKernels(
   return packed;
 }
 
-/** Statements that return the value of a pixel. @param bytes buffer of RGB, four bytes a word */
-export function normalizeText(normalization: Normalization, [, height, width]: Shape, bytes: string): string {
+/** Statements that return a byte of a pixel, 0 to 255. @param bytes buffer of [B, H, W, 3], four bytes a word */
+export function pixelText([, height, width]: Shape, bytes: string): string {
+  return `let at = ((b * ${height}u + y) * ${width}u + x) * 3u + c;
+  return f32((${bytes}[at / 4u] >> ((at % 4u) * 8u)) & 255u);`;
+}
+
+/** Statements that return the value that a row of the batch sees. @param views index per row, as in record.ts */
+export function viewText(valueAt: (place: string) => string, [, , width]: Shape, views: string): string {
+  return `let view = ${views}[b]; let isFlipped = view < 0;
+  return ${valueAt(`u32(select(view, ~view, isFlipped)), c, y, select(x, ${width - 1}u - x, isFlipped)`)};`;
+}
+
+/** Statements that return a normalized value. @param valueAt byte of a pixel at "b, c, y, x" */
+export function normalizeText(valueAt: (place: string) => string, normalization: Normalization): string {
   const { channelOrder, mean, std } = normalization;
   const channel = channelOrder === "RGB" ? "c" : "2u - c";
   const vector = (values: readonly number[]): string => `array<f32, 3>(${values.map(float).join(", ")})`;
-  return `let at = ((b * ${height}u + y) * ${width}u + x) * 3u + ${channel};
-  let byte = (${bytes}[at / 4u] >> ((at % 4u) * 8u)) & 255u;
-  var means = ${vector(mean)}; var deviations = ${vector(std)};
-  return (f32(byte) - means[c]) / deviations[c];`;
+  return `var means = ${vector(mean)}; var deviations = ${vector(std)};
+  return (${valueAt(`b, ${channel}, y, x`)} - means[c]) / deviations[c];`;
 }
 
 /** Statements that return a value between four. @param valueAt its value at "b, c, y, x" */
@@ -82,6 +93,20 @@ export function poolText(valueAt: (place: string) => string, size: number): stri
     largest = max(largest, ${valueAt(`b, c, y * ${size}u + i / ${size}u, x * ${size}u + i % ${size}u`)});
   }
   return largest;`;
+}
+
+/** Statements that return a value of nodes side by side. @param valueAt a node's value at "b, c, y, x" */
+export function concatText(valueAt: (node: PlanNode, place: string) => string, from: readonly PlanNode[]): string {
+  const lines = startsOf(from).map(
+    ({ node, start }) => `if (c < ${start + node.shape[0]}u) { return ${valueAt(node, `b, c - ${start}u, y, x`)}; }`,
+  );
+  return `${lines.join(" ")} return 0.0;`;
+}
+
+/** Statements that return a vertex's value. @param table where its constants start @param indices buffer, one per row */
+export function lookupText(table: number, channels: number, indices: string): string {
+  const place = `((cell * ${channels}u + c) * ${GRID_SIZE}u + y) * ${GRID_SIZE}u + x`;
+  return `let cell = u32(clamp(${indices}[b], 0, ${EOS})); return K[${table}u + ${place}];`;
 }
 
 /** Nodes whose channels lie side by side, and the first channel of each. */
