@@ -40,10 +40,11 @@ export async function onnxRunner(
   network: PolygonRnn,
   weights: Weights,
   parts: "both" | "step" = "both",
+  normalization = NORMALIZATION,
 ): Promise<NetworkRunner> {
   const encoder =
     parts === "both"
-      ? await InferenceSession.create(buildEncoderModel({ network, weights, normalization: NORMALIZATION }, "all"))
+      ? await InferenceSession.create(buildEncoderModel({ network, weights, normalization }, "all"))
       : undefined;
   const stepper = await InferenceSession.create(buildStepModel({ network, weights }));
   return {
