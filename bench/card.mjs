@@ -17,7 +17,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { describeAdapter } from "../dist/engine/webgpu/adapter.js";
 import { Gpu } from "../dist/engine/webgpu/device.js";
-import { openWebGpuEngine, stepPlan } from "../dist/engine/webgpu/engine.js";
+import { encoderPlan, kernelModelOf, openKernels, openWebGpuEngine, stepPlan } from "../dist/engine/webgpu/engine.js";
 import { Program } from "../dist/engine/webgpu/program.js";
 import { SAFE_TILES } from "../dist/engine/webgpu/tiles.js";
 import { tilesFor, tryCandidates } from "../dist/engine/webgpu/trial.js";
@@ -27,7 +27,7 @@ import { decodeGreedy } from "../dist/predict/decode.js";
 import { decodeOutlines } from "../dist/predict/outline.js";
 import { MAX_STEPS } from "../dist/predict/options.js";
 import { stackPixels } from "../dist/crop/crop.js";
-import { describeMachine, machineLines, markdownTable, median, timed } from "./harness.mjs";
+import { describeMachine, interleaved, machineLines, markdownTable, median, ratio, timed } from "./harness.mjs";
 import { TINY_MODEL, annotateInProcess, readAllCrops, sampleCrops, writeBoxes } from "./inputs.mjs";
 import { compareWithCpu } from "./numbers.mjs";
 import { giga, profileKernels, profileTable, tera } from "./profile.mjs";
@@ -98,6 +98,7 @@ async function allParts() {
     await part("batch 1", () => singleTimes(engine, pixels));
     row("memory on the device, most", `${Math.round(engine.memory.peak / 2 ** 20)} MiB`);
   });
+  await part("depthwise", () => depthwiseTimes(model, pixels, BATCH));
   await part("profile", () => profile(model));
   await part("host", () => hostTimes(model));
   await part("numbers", () => compareNumbers(model));
@@ -185,6 +186,25 @@ async function singleTimes(engine, pixels) {
     encoded.dispose();
   });
   row("batch 1: encode and 20 steps, or to its end", milliseconds(seconds));
+}
+
+/** What it is worth to compute depthwise convolutions within the pointwise ones after them. In turn. */
+async function depthwiseTimes(model, pixels, count) {
+  const kernels = kernelModelOf(model);
+  const engines = {
+    joined: await openKernels(kernels),
+    apart: await openKernels({ ...kernels, encoder: encoderPlan(model, { joinsDepthwise: false }) }),
+  };
+  const encode = (engine) => () => timed(async () => (await engine.encode(pixels, count)).dispose());
+  const took = await interleaved(ROUNDS, { joined: encode(engines.joined), apart: encode(engines.apart) });
+  const secondsOf = (name) => took[name].map(({ seconds }) => seconds);
+  for (const [name, engine] of Object.entries(engines)) {
+    const each = milliseconds(median(secondsOf(name)) / count);
+    row(`encoder, depthwise ${name}: kernels, per instance`, `${engine.dispatches.encoder}, ${each}`);
+    await engine.dispose();
+  }
+  const { median: half, low, high } = ratio(secondsOf("joined"), secondsOf("apart"));
+  row("the same, joined / apart", `${half.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)})`);
 }
 
 /** Which kernels a batch waits for. The encoder takes crops in pieces, as many as an engine gives it at once. */
