@@ -124,7 +124,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       const at = await server();
       const out = newOut();
       const victim = work.worker(at.url, ["--threads", "2", "--json"], withoutThreadAfter(3));
-      const run = coordinator(at, out);
+      const run = hostedCoordinator(at.url, out);
       const { code, stdout, stderr } = await victim.ended;
       expect(code, stderr).toBe(69);
       expect(JSON.parse(stdout)).toMatchObject({
@@ -144,7 +144,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
     async () => {
       const at = await server();
       const out = newOut();
-      const run = coordinator(at, out, "--attempts", "2");
+      const run = hostedCoordinator(at.url, out, ["--attempts", "2"]);
       for (let dead = 0; dead < 2; dead++) {
         const { code, stderr } = await work.worker(at.url, ["--threads", "2"], withoutThreadAfter(1)).ended;
         expect(code, stderr).toBe(69);
@@ -176,7 +176,7 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
     async () => {
       const at = await server();
       const out = newOut();
-      const run = coordinator(at, out);
+      const run = hostedCoordinator(at.url, out);
       const notes: string[] = [];
       const worker = withThreads(async (started) => {
         const working = runCuttingWorker(at, (line) => {

@@ -25,7 +25,7 @@ import {
 const PRELOAD = join(import.meta.dirname, "thread-end-preload.mjs");
 /** Longest that such a run may take: an error comes at once, whatever a closing thread or device waits for. */
 const MOST_MS = 120_000;
-const THREADS = ["--threads", "2"];
+const THREADS = ["--threads", "2", "--overlays", "none"];
 const ON_WEBGPU = [...THREADS, "--device", "webgpu"];
 
 /** For runs that nothing ends: of its own, because it has to know SwiftShader when it starts. */
