@@ -89,7 +89,7 @@ describe.skipIf(whyNoWebGpu !== undefined)("crops flipped on the device", () => 
         ["w.bias", noise(3)],
       ]);
       const ops = new RecordOps(weights);
-      const seen = ops.view(ops.input("pixels", "pixels", [3, height, width]), ops.input("views", "index", [1, 1, 1]));
+      const seen = ops.view(ops.input("pixels", "pixels", [3, height, width]), ops.input("views", "view", [1, 1, 1]));
       const plan = planKernels({ y: build(ops, ops.normalize(seen, normalization)) });
       const program = await Program.compile(gpu, plan, weights);
       const plain = new PlainOps(weights);

@@ -54,7 +54,7 @@ const HALVES: ReadonlySet<string> = new Set<PlaneName>(["hoisted"]);
 export function encoderPlan({ network, weights, normalization }: WeightedNetwork): Plan {
   const ops = new RecordOps(weights);
   const pixels = ops.input("pixels", "pixels", [3, CROP_SIZE, CROP_SIZE]);
-  const seen = ops.view(pixels, ops.input("views", "index", [1, 1, 1]));
+  const seen = ops.view(pixels, ops.input("views", "view", [1, 1, 1]));
   const { vertex, hoisted, mask, fineMask } = network.encode(ops, seen, normalization);
   return planKernels({ vertex, hoisted, ...(mask && { mask }), ...(fineMask && { fineMask }) });
 }

@@ -12,11 +12,14 @@ import type { Tiles } from "./tiles.js";
 import { SAFE_TILES } from "./tiles.js";
 import { HALF_FUNCTIONS, loadedHalf, storedHalf, toFloat16 } from "./float16.js";
 import {
+  ACTIVATIONS,
   LANES,
   concatText,
   elementOf,
+  flattenText,
   float,
   indexOf,
+  lookText,
   lookupText,
   normalizeText,
   packKernels,
@@ -26,6 +29,7 @@ import {
   resizeText,
   startsOf,
   viewText,
+  viewVariables,
 } from "./wgsl-text.js";
 
 export interface Shader {
@@ -126,7 +130,7 @@ class ShaderText {
     const main = `@compute @workgroup_size(${threads}) fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= ${total}u) { return; }
   let b = id.z;
-  ${this.passOver()}
+  ${this.begin()}
   let tile = id.x % ${across}u;
   let row = (id.x / ${across}u) % ${height}u;
   let own = id.x / ${across * height}u * ${groups.length}u;
@@ -215,7 +219,7 @@ var<workgroup> live: u32;
   if (li >= ${DENSE_ROWS}u || b >= batch) { return; }
   var sum = K[${bias}u + o];
   for (var k = 0u; k < ${THREADS}u; k++) { sum += sums[li * ${THREADS}u + k]; }
-  acc.x = sum;
+  acc.x = sum; ${lookText(this.kernel.reads)}
   let c = o; let y = 0u; let x = 0u;
   ${this.store()}
 }`;
@@ -229,17 +233,18 @@ var<workgroup> live: u32;
     const main = `@compute @workgroup_size(${THREADS}) fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= ${total}u) { return; }
   let b = id.z;
-  ${this.passOver()}
+  ${this.begin()}
   let c = id.x / ${height * width}u; let y = (id.x / ${width}u) % ${height}u; let x = id.x % ${width}u;
   ${this.store()}
 }`;
     return this.shader(main, new Float32Array(4), (batch) => [Math.ceil(total / THREADS), 1, batch]);
   }
 
-  /** Statement that ends the thread of a row whose polygon has ended. */
-  private passOver(): string {
-    const { rows } = this.kernel;
-    return rows === undefined ? "" : `if (B${this.buffers.indexOf(rows)}[b] >= ${ENDED}) { return; }`;
+  /** Statements that end the thread of a row whose polygon has ended, and look up which crop another row sees. */
+  private begin(): string {
+    const { rows, reads } = this.kernel;
+    const passOver = rows === undefined ? "" : `if (B${this.buffers.indexOf(rows)}[b] >= ${ENDED}) { return; }`;
+    return passOver + lookText(reads);
   }
 
   /** @param element of `vectors`; as usual when absent */
@@ -265,6 +270,7 @@ var<workgroup> live: u32;
       "@group(0) @binding(1) var<storage, read> K: array<f32>;",
       ...bindings,
       "var<private> acc: vec4f;",
+      ...viewVariables(this.kernel.reads),
       ...this.kernel.roots.map((_, at) => `var<private> root${at}: f32;`),
       ...this.functions.values(),
       main,
@@ -336,13 +342,10 @@ var<workgroup> live: u32;
       case "multiply":
         return `return ${at(x!)} * ${at(other!)};`;
       case "relu":
-        return `return max(${at(x!)}, 0.0);`;
       case "relu6":
-        return `return clamp(${at(x!)}, 0.0, 6.0);`;
-      case "sigmoid": // exp stays finite: shaders may assume that every number is
-        return `return 1.0 / (1.0 + exp(clamp(-${at(x!)}, -80.0, 80.0)));`;
+      case "sigmoid":
       case "tanh":
-        return `return tanh(clamp(${at(x!)}, -15.0, 15.0));`;
+        return `return ${ACTIVATIONS[operation.kind](at(x!))};`;
       case "affine":
         return `return ${at(x!)} * ${float(operation.scale)} + ${float(operation.offset)};`;
       case "map":
@@ -351,10 +354,8 @@ var<workgroup> live: u32;
         return `return ${at(x!, `b, c + ${operation.start}u, y, x`)};`;
       case "concat":
         return concatText(at, from);
-      case "flatten": {
-        const [, height, width] = x!.shape;
-        return `return ${at(x!, `b, c / ${height * width}u, (c / ${width}u) % ${height}u, c % ${width}u`)};`;
-      }
+      case "flatten":
+        return flattenText((place) => at(x!, place), x!.shape);
       case "pad":
         return `if (c < ${x!.shape[0]}u) { return ${at(x!)}; } return 0.0;`;
       case "lookup": {
@@ -362,7 +363,7 @@ var<workgroup> live: u32;
         return lookupText(this.constant(name, values), channels, `B${this.kernel.reads.indexOf(x!)}`);
       }
       case "view":
-        return viewText((place) => at(x!, place), shape, `B${this.kernel.reads.indexOf(other!)}`);
+        return viewText((place) => at(x!, place), shape);
       case "normalize":
         return normalizeText((place) => at(x!, place), operation.normalization);
       case "pool":
