@@ -161,10 +161,12 @@ describe.skipIf(whyNoWebGpu !== undefined)("crops flipped on the device", () => 
     const encoded = await engine.encode(syntheticCrops(1), 1);
     const held = gpu.memory.used - used;
     expect(held).toBe(CROP_BYTES + kernels.rowBytes.hoisted);
+    expect(engine.memory.crops).toBe(CROP_BYTES);
     const flipping = encoded.flipped!([0]);
     encoded.dispose(); // the crop is still being seen
     const flipped = await flipping;
     expect(gpu.memory.used - used).toBe(kernels.rowBytes.hoisted);
+    expect(engine.memory.crops).toBe(0);
     expect(flipped.flipped).toBeUndefined();
     await expect(encoded.flipped!([0])).rejects.toThrow("what a disposed batch had on the device is gone");
     flipped.dispose();

@@ -104,7 +104,8 @@ interface Shared extends StepKernels {
 
 /** An engine that tells what it holds. */
 export interface KernelEngine extends Engine {
-  readonly memory: Gpu["memory"];
+  /** Of the device, in bytes; `crops` are those of `used` that batches keep to be seen flipped. */
+  readonly memory: Gpu["memory"] & { readonly crops: number };
   /** Kernels of one run. */
   readonly dispatches: { readonly encoder: number; readonly step: number };
   readonly tiles: Tiles;
@@ -139,7 +140,7 @@ export async function openKernels(model: KernelModel, options: KernelOptions = {
       precision,
       version: `own kernels${precision === "float16" ? " in float16" : ""}, webgpu ${dawnVersion()} on ${gpu.adapter.name}`,
       get memory() {
-        return gpu.memory;
+        return { ...gpu.memory, crops: encoder.cropBytes };
       },
       dispatches: { encoder: program.dispatches, step: step.dispatches },
       tiles,

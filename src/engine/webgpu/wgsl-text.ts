@@ -66,7 +66,7 @@ export function viewVariables(reads: readonly PlanNode[]): string[] {
   return reads.some(isView) ? ["var<private> seen: u32; var<private> mirror: u32;"] : [];
 }
 
-/** Statements that set them, once: looked up for every pixel, a layer took a third more on SwiftShader. */
+/** Statements that set them, once per thread: for every pixel that it reads, it costs time (bench/README.md). */
 export function lookText(reads: readonly PlanNode[]): string {
   const at = reads.findIndex(isView);
   return at < 0 ? "" : `let view = B${at}[b]; mirror = u32(view >> 31u); seen = u32(view) ^ mirror;`;
