@@ -5,6 +5,7 @@
  *     npm run build && node bench/card.mjs                 on a card
  *     npm run build && node bench/card.mjs --quick         that every part runs, also on a software driver
  *     npm run build && node bench/card.mjs --numbers       only numbers beside the CPU; --model, --crops, --precision
+ *     npm run build && node bench/card.mjs --profile       only the time of each kernel; --model, --crops
  *
  * A part that would begin after its minute is left out, and says so.
  */
@@ -16,7 +17,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { describeAdapter } from "../dist/engine/webgpu/adapter.js";
 import { Gpu } from "../dist/engine/webgpu/device.js";
-import { openWebGpuEngine, stepPlan } from "../dist/engine/webgpu/engine.js";
+import { encoderPlan, kernelModelOf, openKernels, openWebGpuEngine, stepPlan } from "../dist/engine/webgpu/engine.js";
 import { Program } from "../dist/engine/webgpu/program.js";
 import { SAFE_TILES } from "../dist/engine/webgpu/tiles.js";
 import { tilesFor, tryCandidates } from "../dist/engine/webgpu/trial.js";
@@ -26,14 +27,16 @@ import { decodeGreedy } from "../dist/predict/decode.js";
 import { decodeOutlines } from "../dist/predict/outline.js";
 import { MAX_STEPS } from "../dist/predict/options.js";
 import { stackPixels } from "../dist/crop/crop.js";
-import { describeMachine, machineLines, markdownTable, median, timed } from "./harness.mjs";
+import { describeMachine, interleaved, machineLines, markdownTable, median, ratio, timed } from "./harness.mjs";
 import { TINY_MODEL, annotateInProcess, readAllCrops, sampleCrops, writeBoxes } from "./inputs.mjs";
 import { compareWithCpu } from "./numbers.mjs";
+import { giga, profileKernels, profileTable, tera } from "./profile.mjs";
 
 const { values: options } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     numbers: { type: "boolean", default: false },
+    profile: { type: "boolean", default: false },
     model: { type: "string" },
     crops: { type: "string" },
     precision: { type: "string", default: "float32" },
@@ -51,6 +54,8 @@ const began = performance.now();
 
 const folder = mkdtempSync(join(tmpdir(), "polyrnn-card-"));
 const rows = [];
+/** Printed after the rows. */
+const tables = [];
 const row = (what, value) => {
   rows.push([what, value]);
   process.stderr.write(`${what}: ${value}\n`);
@@ -59,12 +64,13 @@ const milliseconds = (seconds) => `${(1000 * seconds).toFixed(3)} ms`;
 
 try {
   if (options.numbers) await compareNumbers(await loadModel(options.model ?? "mobile"));
+  else if (options.profile) await profile(await loadModel(options.model ?? (options.quick ? TINY_MODEL : "mobile")));
   else await allParts();
 } finally {
   rmSync(folder, { recursive: true });
 }
 process.stdout.write(
-  `${machineLines(describeMachine()).join("\n")}\n\n${markdownTable(["What", "Measured"], rows).join("\n")}\n`,
+  [...machineLines(describeMachine()), "", ...markdownTable(["What", "Measured"], rows), ...tables, ""].join("\n"),
 );
 
 async function allParts() {
@@ -92,6 +98,8 @@ async function allParts() {
     await part("batch 1", () => singleTimes(engine, pixels));
     row("memory on the device, most, such crops in it", `${Math.round(engine.memory.peak / 2 ** 20)} MiB`);
   });
+  await part("depthwise", () => depthwiseTimes(model, pixels, BATCH));
+  await part("profile", () => profile(model));
   await part("host", () => hostTimes(model));
   await part("numbers", () => compareNumbers(model));
   await part("tiles", () => tileTrial(model, pixels));
@@ -179,6 +187,44 @@ async function singleTimes(engine, pixels) {
     encoded.dispose();
   });
   row("batch 1: encode and 20 steps, or to its end", milliseconds(seconds));
+}
+
+/** What it is worth to compute depthwise convolutions within the pointwise ones after them. In turn. */
+async function depthwiseTimes(model, pixels, count) {
+  const kernels = kernelModelOf(model);
+  const engines = {
+    joined: await openKernels(kernels),
+    apart: await openKernels({ ...kernels, encoder: encoderPlan(model, { joinsDepthwise: false }) }),
+  };
+  const encode = (engine) => () => timed(async () => (await engine.encode(pixels, count)).dispose());
+  const took = await interleaved(ROUNDS, { joined: encode(engines.joined), apart: encode(engines.apart) });
+  const secondsOf = (name) => took[name].map(({ seconds }) => seconds);
+  for (const [name, engine] of Object.entries(engines)) {
+    const each = milliseconds(median(secondsOf(name)) / count);
+    row(`encoder, depthwise ${name}: kernels, per instance`, `${engine.dispatches.encoder}, ${each}`);
+    await engine.dispose();
+  }
+  const { median: half, low, high } = ratio(secondsOf("joined"), secondsOf("apart"));
+  row("the same, joined / apart", `${half.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)})`);
+}
+
+/** Which kernels a batch waits for. The encoder takes crops in pieces, as many as an engine gives it at once. */
+async function profile(model) {
+  const gpu = await Gpu.open();
+  try {
+    const { tiles } = await tilesFor(gpu.adapter);
+    const most = Number(options.crops ?? BATCH);
+    const sizes = { encoderRows: Math.min(most, 32), stepRows: most };
+    const { peak, parts } = await profileKernels(gpu, model, { ...sizes, tiles, quick: options.quick });
+    row("most float32 multiply-adds of this device, TFLOP/s", tera(peak.flops));
+    row("most bytes copied by it, read and written, GB/s", giga(peak.bytes));
+    for (const one of parts) {
+      const { columns, rows: lines } = profileTable(one, peak);
+      tables.push("", `${model.card.name}, ${one.title}`, "", ...markdownTable(columns, lines));
+    }
+  } finally {
+    gpu.close();
+  }
 }
 
 /** What the host spends on kernels, whatever the device does meanwhile. */

@@ -4,7 +4,7 @@
  */
 import type { MessagePort, Transferable } from "node:worker_threads";
 import { Worker } from "node:worker_threads";
-import { PolyrnnError, reasonOf } from "./errors.js";
+import { gone, PolyrnnError, reasonOf } from "./errors.js";
 
 /** A question; `kind` says which. */
 interface Question {
@@ -17,7 +17,7 @@ interface Asked<Q> {
 }
 
 /** An error on its way to another thread: of a PolyrnnError's fields the class would be lost. */
-type ThreadError = Pick<Error, "message"> & Partial<Pick<PolyrnnError, "code" | "exitCode" | "hint">>;
+type ThreadError = Pick<Error, "message"> & Partial<Pick<PolyrnnError, "code" | "exitCode" | "hint" | "isLasting">>;
 
 type Answered = { readonly id: number } & ({ readonly value: unknown } | { readonly error: ThreadError });
 
@@ -70,17 +70,22 @@ export class Asker<Q extends Question, A extends Record<Q["kind"], unknown>> {
   }
 }
 
+const AFTER_A_THREAD =
+  "What is finished is kept: go on with --resume. With --threads 1 there are fewer threads, and they take less memory.";
+
 /** A thread that is asked; it ends when it is told so, with a question of kind "close". */
 export class AskedThread<
   Q extends Question | { readonly kind: "close" },
   A extends Record<Q["kind"], unknown>,
 > extends Asker<Q, A> {
-  private readonly ended: Promise<void>;
+  /** Resolves when there is nothing left of the thread, however it ended. */
+  readonly ended: Promise<void>;
 
   /**
+   * A thread that ends unasked, for want of memory or because a library ended it, is an E_UNAVAILABLE of whoever waits.
    * @param file    the thread's own
    * @param name    stands in messages, "a thread that ..."
-   * @param options what it starts with, and who hears of its failure, once
+   * @param options what it starts with, and who hears of its end or failure
    */
   constructor(
     file: URL,
@@ -89,16 +94,17 @@ export class AskedThread<
   ) {
     const worker = new Worker(file, { workerData });
     super(worker);
-    const failed = (error: Error): void => {
+    const failed = (what: string, cause?: unknown): void => {
+      const error = gone(`${name} has ${what}`, AFTER_A_THREAD, cause);
       this.fail(error);
       onFailure?.(error);
     };
     worker.on("error", (error) => {
-      failed(new Error(`${name} has failed: ${reasonOf(error)}`, { cause: error }));
+      failed(`failed: ${reasonOf(error)}`, error);
     });
     this.ended = new Promise((resolve) => {
       worker.on("exit", (code) => {
-        failed(new Error(`${name} has ended with exit code ${code}`));
+        failed(`ended with exit code ${code}`);
         resolve();
       });
     });
@@ -135,13 +141,13 @@ export function answerOn(line: Line, answer: (question: never) => Promise<Thread
 
 function threadErrorOf(error: unknown): ThreadError {
   if (!(error instanceof PolyrnnError)) return { message: reasonOf(error) };
-  const { message, code, exitCode, hint } = error;
-  return { message, code, exitCode, hint };
+  const { message, code, exitCode, hint, isLasting } = error;
+  return { message, code, exitCode, hint, isLasting };
 }
 
-function errorOf({ message, code, exitCode, hint }: ThreadError): Error {
+function errorOf({ message, code, exitCode, hint, isLasting = false }: ThreadError): Error {
   if (code === undefined || exitCode === undefined || hint === undefined) return new Error(message);
-  return new PolyrnnError(message, code, exitCode, hint);
+  return new PolyrnnError(message, code, exitCode, hint, { isLasting });
 }
 
 /** A copy in memory that all threads share: passing it on copies nothing. */

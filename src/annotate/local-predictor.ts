@@ -6,6 +6,7 @@ import { countCores } from "../engine/cores.js";
 import { engineText } from "../engine/precision.js";
 import type { Model } from "../model/model.js";
 import { openBatchDecoder } from "../predict/decoder.js";
+import type { BatchDecoder } from "../predict/outline.js";
 import type { Plan } from "./plan.js";
 import { NOT_NOW } from "./plan.js";
 import type { PredictedInstance } from "./predict-batch.js";
@@ -36,6 +37,14 @@ function usualPerSecond(model: Model, device: "cpu" | "webgpu" | "cuda", cores: 
 const ENGINE_WORDS = { wgsl: "with own kernels", onnxruntime: "through onnxruntime", tfjs: "through TensorFlow.js" };
 
 /**
+ * Threads that cut, which the caller closes. Our own kernels draw faster than one thread cuts; every other engine draws
+ * slower, and gets none.
+ */
+export function cuttersBeside(decoder: BatchDecoder, cores: number): Cutters | undefined {
+  return decoder.name === "wgsl" ? new Cutters(cuttersFor(cores)) : undefined;
+}
+
+/**
  * @param open opens the decoder; benchmarks pass another than the device's own
  * @throws E_UNAVAILABLE when no engine works on the device
  */
@@ -49,8 +58,7 @@ export async function openLocalPredictor(
   const { batchesAtOnce } = decoder;
   let isOpen = true;
   const cores = options.threads ?? countCores();
-  // Our own kernels draw faster than this thread cuts; every other engine draws slower.
-  const cutters = decoder.name === "wgsl" ? new Cutters(cuttersFor(cores)) : undefined;
+  const cutters = cuttersBeside(decoder, cores);
   const usual = usualPerSecond(model, decoder.device, cores);
   // Other devices are doctor's matter; whoever gets the second best of this one should know what would change that.
   for (const { candidate, reason, fix } of passedOver) {
@@ -75,14 +83,20 @@ export async function openLocalPredictor(
         ...(cutters && { maker: cutters }),
       });
       const underWay: Promise<PredictedInstance[]>[] = []; // yielded in this order, that of the input
-      for await (const batch of batchesOf(crops, plan)) {
-        if (host.signal.aborted) break;
-        const predicting = predictInstances(decoder.decode, batch, identity, clock);
-        predicting.catch(() => undefined); // handled when its turn comes
-        underWay.push(predicting);
-        if (underWay.length >= batchesAtOnce) yield await underWay.shift()!;
+      try {
+        for await (const batch of batchesOf(crops, plan)) {
+          if (host.signal.aborted) break;
+          const predicting = predictInstances(decoder.decode, batch, identity, clock);
+          predicting.catch(() => undefined); // handled when its turn comes
+          underWay.push(predicting);
+          if (underWay.length >= batchesAtOnce) yield await underWay.shift()!;
+        }
+        while (underWay.length > 0) yield await underWay.shift()!;
+      } catch (error) {
+        // The other batches under way may end well: they are kept, and the first error is the run's.
+        for (const ended of await Promise.allSettled(underWay)) if (ended.status === "fulfilled") yield ended.value;
+        throw error;
       }
-      for (const predicting of underWay) yield await predicting;
     },
     async close() {
       if (!isOpen) return;

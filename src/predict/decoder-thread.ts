@@ -150,3 +150,20 @@ async function stop(): Promise<void> {
   Atomics.store(stopped, 0, 1);
   Atomics.notify(stopped, 0);
 }
+
+/**
+ * An error out of a callback: the device is closed before it ends this thread, as above. Those who judge hear of it from
+ * the main thread, and not first that the device was closed.
+ */
+function endWith(error: unknown): void {
+  process.off("uncaughtException", endWith);
+  for (const one of served) one.leave();
+  const end = (): void => {
+    setImmediate(() => {
+      throw error;
+    });
+  };
+  stop().then(end, end);
+}
+
+if (stopped !== undefined) process.on("uncaughtException", endWith);

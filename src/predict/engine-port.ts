@@ -50,6 +50,8 @@ interface Answers {
 export interface ServedEngine {
   /** Refuses what is asked from now on. @returns when what was asked before is done */
   stop(): Promise<void>;
+  /** Whoever asks gets no answer any more. */
+  leave(): void;
 }
 
 /** Lets whoever has the other end of the port use the engine. */
@@ -100,6 +102,9 @@ export function serveEngine(engine: Engine, port: MessagePort): ServedEngine {
       await Promise.allSettled(underWay);
       for (const batch of batches.values()) batch.dispose();
       batches.clear();
+    },
+    leave() {
+      port.close();
     },
   };
 }

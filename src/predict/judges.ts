@@ -68,6 +68,8 @@ export async function openKernelThread(
     Atomics.wait(data.stopped, 0, 0, STOP_MS);
   };
   process.on("exit", stop);
+  // Nobody would answer any more: the process would stand still for the whole of STOP_MS before it ends.
+  void kernels.ended.then(() => process.off("exit", stop));
   const dispose = async (): Promise<void> => {
     await Promise.all(judges.map(({ thread }) => thread.close(DISPOSED)));
     await kernels.close(DISPOSED);

@@ -40,10 +40,11 @@ export async function onnxRunner(
   network: PolygonRnn,
   weights: Weights,
   parts: "both" | "step" = "both",
+  normalization = NORMALIZATION,
 ): Promise<NetworkRunner> {
   const encoder =
     parts === "both"
-      ? await InferenceSession.create(buildEncoderModel({ network, weights, normalization: NORMALIZATION }, "all"))
+      ? await InferenceSession.create(buildEncoderModel({ network, weights, normalization }, "all"))
       : undefined;
   const stepper = await InferenceSession.create(buildStepModel({ network, weights }));
   return {
@@ -89,8 +90,13 @@ export function tfjsRunner(tf: Tfjs, network: PolygonRnn, weights: Weights): Net
     }),
   );
   const ops = new TfjsOps(tf, (name) => tensors.get(name));
-  const channelsFirst = (x: tfjs.Tensor): Float32Array =>
-    tf.tidy(() => tf.transpose(x, [0, 3, 1, 2]).dataSync<"float32">().slice());
+  // Never the result of a tidy: that looks for tensors at every index of an array of numbers.
+  const channelsFirst = (x: tfjs.Tensor): Float32Array => {
+    const turned = tf.transpose(x, [0, 3, 1, 2]);
+    const values = turned.dataSync<"float32">().slice();
+    turned.dispose();
+    return values;
+  };
   return {
     encode(pixels, count) {
       return Promise.resolve(
@@ -110,20 +116,20 @@ export function tfjsRunner(tf: Tfjs, network: PolygonRnn, weights: Weights): Net
       const count = first.length;
       const plane = (values: Float32Array): tfjs.Tensor =>
         tf.transpose(tf.tensor4d(values, [count, values.length / count / 784, 28, 28]), [0, 2, 3, 1]);
-      return Promise.resolve(
-        tf.tidy(() => {
-          const [h1, c1, h2, c2] = state.map(plane) as [tfjs.Tensor, tfjs.Tensor, tfjs.Tensor, tfjs.Tensor];
-          const before: DecoderState<tfjs.Tensor> = [
-            { h: h1, c: c1 },
-            { h: h2, c: c2 },
-          ];
-          const index = (values: Int32Array): tfjs.Tensor => tf.tensor1d(values, "int32");
-          const vertices = { first: index(first), previous: index(previous), beforePrevious: index(beforePrevious) };
-          const next = network.step(ops, plane(hoisted), vertices, before);
-          const flat = next.state.flatMap(({ h, c }) => [channelsFirst(h), channelsFirst(c)]) as unknown as FlatState;
-          return [next.logits.dataSync<"float32">().slice(), ...flat];
-        }) as unknown as Float32Array[],
-      ).then(([logits, ...next]) => ({ logits: logits!, state: next as unknown as FlatState }));
+      let taken: Awaited<ReturnType<NetworkRunner["step"]>> | undefined;
+      tf.tidy(() => {
+        const [h1, c1, h2, c2] = state.map(plane) as [tfjs.Tensor, tfjs.Tensor, tfjs.Tensor, tfjs.Tensor];
+        const before: DecoderState<tfjs.Tensor> = [
+          { h: h1, c: c1 },
+          { h: h2, c: c2 },
+        ];
+        const index = (values: Int32Array): tfjs.Tensor => tf.tensor1d(values, "int32");
+        const vertices = { first: index(first), previous: index(previous), beforePrevious: index(beforePrevious) };
+        const next = network.step(ops, plane(hoisted), vertices, before);
+        const flat = next.state.flatMap(({ h, c }) => [channelsFirst(h), channelsFirst(c)]) as unknown as FlatState;
+        taken = { logits: next.logits.dataSync<"float32">().slice(), state: flat };
+      });
+      return Promise.resolve(taken!);
     },
     close() {
       tf.dispose([...tensors.values()]);

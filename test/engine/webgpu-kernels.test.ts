@@ -1,5 +1,5 @@
 /** Own kernels: every operation over odd sizes beside its definition, then whole networks beside the CPU. Skipped without a Vulkan driver. */
-import { describe, expect, test, beforeAll, afterAll } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { describeNetwork } from "../../src/network/build.js";
 import { CELL_NAMES, KERNEL_SIZES } from "../../src/network/cells.js";
 import type { ArchitectureOptions, PolygonRnn } from "../../src/network/polygon-rnn.js";
@@ -46,6 +46,8 @@ interface Case {
   readonly shape: readonly [number, number, number];
   readonly weights?: readonly number[];
   readonly bias?: false;
+  /** Side of a depthwise kernel before, "deep". */
+  readonly deep?: number;
   readonly build: <T>(ops: TensorOps<T>, x: T) => T;
 }
 
@@ -84,6 +86,27 @@ const CASES: readonly Case[] = [
     weights: [6, 1, 3, 3],
     build: (ops, x) => ops.conv2d(x, "w", { depthwise: true, stride: 2, padding: "right-bottom" }),
   },
+  {
+    name: "depthwise, ReLU6 and a 1x1 of its channels in one kernel",
+    shape: [5, 7, 7],
+    weights: [5, 5, 1, 1],
+    deep: 3,
+    build: (ops, x) => ops.relu6(ops.conv2d(ops.relu6(ops.conv2d(x, "deep", { depthwise: true })), "w")),
+  },
+  {
+    name: "5x5 depthwise of stride 2 on an odd side, in a 1x1 with more outputs than a workgroup has room for",
+    shape: [37, 9, 11],
+    weights: [70, 37, 1, 1],
+    deep: 5,
+    build: (ops, x) => ops.conv2d(ops.conv2d(x, "deep", { depthwise: true, stride: 2 }), "w"),
+  },
+  {
+    name: "depthwise, dilated, on more pixels than a workgroup has",
+    shape: [2, 24, 25],
+    weights: [3, 2, 1, 1],
+    deep: 3,
+    build: (ops, x) => ops.conv2d(ops.relu(ops.conv2d(x, "deep", { depthwise: true, dilation: 2 })), "w"),
+  },
   { name: "dense, 3 to 11", shape: [3, 1, 1], weights: [11, 3], build: (ops, x) => ops.relu(ops.dense(x, "w")) },
   { name: "dense, 147 to 5", shape: [3, 7, 7], weights: [5, 147], build: (ops, x) => ops.dense(x, "w") },
   {
@@ -119,9 +142,12 @@ const CASES: readonly Case[] = [
   },
 ];
 
-function weightsOf({ weights, bias }: Case): WeightedNetwork["weights"] {
+function weightsOf({ shape: [channels], weights, bias, deep }: Case): WeightedNetwork["weights"] {
   if (weights === undefined) return new Map();
   return new Map([
+    ...(deep === undefined
+      ? []
+      : [["deep.weight", noise(channels, 1, deep, deep)] as const, ["deep.bias", noise(channels)] as const]),
     ["w.weight", noise(...weights)],
     ...(bias === false ? [] : [["w.bias", noise(weights[0]!)] as const]),
   ]);
@@ -226,8 +252,7 @@ describe.skipIf(whyNoWebGpu !== undefined)("own kernels compute what the CPU com
 
   const small = { name: "tiny", widths: [5, 3], features: 6, rank: 6, peepholes: false } as const;
   const NETWORKS: readonly ArchitectureOptions[] = [
-    { name: "tiny", widths: [8, 8], features: 8, rank: 8, peepholes: false, refine: true },
-    { ...small, peepholes: true },
+    { ...small, refine: true, peepholes: true },
     { ...small, cell: "convgru", kernel: 5 },
     { ...small, cell: "elman", dilation: 2 },
     { ...small, cell: "jordan" },
@@ -254,6 +279,8 @@ describe.skipIf(whyNoWebGpu !== undefined)("own kernels compute what the CPU com
     ...CELL_NAMES.map((cell) => ({ ...small, cell, dilation: 4 })),
     { ...small, kernel: 7, dilation: 3, peepholes: true },
     { ...small, widths: [1, 33] },
+    { ...small, peepholes: true },
+    { ...small, widths: [8, 8], features: 8, rank: 8, refine: true },
     { name: "mobile", widths: [24, 16], features: 96, skip: 32, rank: 128, peepholes: false, refine: true },
     { name: "vgg16", widths: [16, 16], peepholes: true },
   ];
@@ -264,6 +291,20 @@ describe.skipIf(whyNoWebGpu !== undefined)("own kernels compute what the CPU com
     },
     4 * SLOW_MS,
   );
+
+  test("kernels of one text are compiled once per device, two at a time and one after the other", async () => {
+    const layers = <T>(ops: TensorOps<T>, x: T): T => ops.relu(ops.conv2d(ops.relu(ops.conv2d(x, "w")), "w"));
+    const weights: WeightedNetwork["weights"] = new Map([["w.weight", noise(5, 5, 3, 3)]]);
+    const compiled = vi.spyOn(gpu.device, "createComputePipelineAsync");
+    for (let time = 0; time < 2; time++) {
+      const record = new RecordOps(weights);
+      const plan = planKernels({ y: layers(record, record.input("x", "float", [5, 6, 6])) });
+      expect(plan.kernels).toHaveLength(2);
+      (await Program.compile(gpu, plan, weights)).dispose();
+    }
+    expect(compiled).toHaveBeenCalledTimes(1);
+    compiled.mockRestore();
+  });
 
   test("after the device is closed every call says so", async () => {
     const other = await Gpu.open();
@@ -288,7 +329,31 @@ test("a whole layer and its cell are one kernel each", () => {
   const model = { network, weights: randomWeights(network, "plan"), normalization: NORMALIZATION };
   const { kernels } = stepPlan(model);
   expect(kernels.map(({ parts, roots }) => `${parts}/${roots.length}`)).toEqual(["4/2", "4/2", "1/1", "1/1", "1/1"]);
-  expect(encoderPlan(model).kernels.length).toBeLessThan(70);
+});
+
+test("every depthwise convolution of mobile is within the pointwise one after it, and its values never in memory", () => {
+  const options = { name: "mobile", widths: [24, 16], features: 96, skip: 32, rank: 128, peepholes: false } as const;
+  const network = describeNetwork(options);
+  const model = { network, weights: randomWeights(network, "plan"), normalization: NORMALIZATION };
+  const joined = encoderPlan(model);
+  const apart = encoderPlan(model, { joinsDepthwise: false });
+  const within = joined.kernels.flatMap(({ before }) => before ?? []);
+  expect(within).toHaveLength(17);
+  expect(joined.kernels).toHaveLength(apart.kernels.length - 17);
+  expect(joined.kernels.some(({ heavy }) => heavy?.operation.kind === "conv" && heavy.operation.depthwise)).toBe(false);
+  for (const { id } of within)
+    expect([...joined.stored].some((node) => node.id === id || node.from[0]?.id === id)).toBe(false);
+});
+
+test("a depthwise convolution that somebody else reads as well is a kernel of its own", () => {
+  const weights: WeightedNetwork["weights"] = new Map([
+    ["deep.weight", noise(3, 1, 3, 3)],
+    ["w.weight", noise(3, 3, 1, 1)],
+  ]);
+  const ops = new RecordOps(weights);
+  const deep = ops.conv2d(ops.input("x", "float", [3, 5, 5]), "deep", { depthwise: true });
+  const { kernels } = planKernels({ y: ops.add(deep, ops.conv2d(deep, "w")) });
+  expect(kernels.map(({ before }) => before)).toEqual([undefined, undefined]);
 });
 
 /** Maps, logits of steps and of selected rows, and greedy cells. Kernels that networks share are compiled once. */
@@ -313,7 +378,7 @@ async function expectSameEngine(gpu: Gpu, network: PolygonRnn, count: number): P
   const next = { first: Int32Array.of(5, 3), previous: Int32Array.of(6, 4), beforePrevious: Int32Array.of(5, 3) };
   expectSameTensor("selected rows", await some.step(next), await same.step(next));
   for (const each of [some, same, actual, expected]) each.dispose();
-  const drawn = await Promise.all([cpu, own].map((engine) => decodeGreedy(engine, crops, count, 4)));
+  const drawn = await Promise.all([cpu, own].map((engine) => decodeGreedy(engine, crops, count, 2)));
   const [onCpu, onOwn] = drawn.map(({ sequences }) => sequences.map((sequence) => sequence.cells));
   expect(onOwn).toEqual(onCpu);
   await cpu.dispose();

@@ -10,14 +10,17 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { afterAll, afterEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createRandom } from "../../src/random.js";
 import { endAll, start } from "../helpers/command.js";
 import { DAMAGES, damagedLines } from "./damages.js";
 import { FaultCase, count } from "./ledger.js";
+import type { Result } from "./malformed-runner.js";
 import { MalformedRunner } from "./malformed-runner.js";
+import type { SmallData, Undisturbed } from "./small-run.js";
 import {
   ALL_FORMATS,
+  FEW_FORMATS,
   annotateOptions,
   annotateArgs,
   differences,
@@ -35,18 +38,26 @@ const madeHome = (): string => {
   homes.push(home);
   return home;
 };
+/** What is damaged between two runs, and the process that resumes. */
+let data: SmallData;
+let straight: Undisturbed;
+const runner = new MalformedRunner();
+const resumed = (out: string): Promise<Result> =>
+  runner.run({ ...annotateOptions(data, out, true), threads: count(2, 1) }, 60_000);
+beforeAll(async () => {
+  data = await makeSmallData(madeHome(), count(5, 15), count(6, 2));
+  straight = await runUndisturbed(data, ...ALL_FORMATS);
+}, 120_000);
 afterEach(endAll);
 afterAll(() => {
+  runner.stop();
   homes.forEach(removeHome);
 });
 
 test(
   "a journal cut, flipped or torn anywhere gives the same bytes after --resume, every damaged line named; never another polygon",
   async () => {
-    const data = await makeSmallData(madeHome(), 5);
-    const straight = await runUndisturbed(data, ...ALL_FORMATS);
     const journal = readFileSync(join(straight.out, "journal.ndjson"));
-    const runner = new MalformedRunner();
     for (const [name, damage] of Object.entries(DAMAGES)) {
       const faults = new FaultCase(`journal: ${name}`);
       for (let number = 0; number < count(100, 1); number++) {
@@ -56,7 +67,7 @@ test(
         writeFileSync(join(out, "journal.ndjson"), damaged);
         const lines = damagedLines(journal, damaged);
         const isHeaderLost = lines[0] === 1 || !damaged.includes("\n");
-        const result = await runner.run(annotateOptions(data, out, true), 60_000);
+        const result = await resumed(out);
         const problems: string[] = [];
         if (result.kind === "refused") {
           if (!isHeaderLost || result.exitCode !== 65 || !result.message.includes("line 1"))
@@ -77,7 +88,6 @@ test(
       faults.note();
       expect(faults.losses).toEqual([]);
     }
-    runner.stop();
   },
   count(1_800_000, 300_000),
 );
@@ -85,9 +95,6 @@ test(
 test(
   "damaged run.json, summary.json, annotations.json and leftovers of a killed run are written anew by --resume",
   async () => {
-    const data = await makeSmallData(madeHome(), 5);
-    const straight = await runUndisturbed(data, ...ALL_FORMATS);
-    const runner = new MalformedRunner();
     const faults = new FaultCase("run.json, summary.json, annotations.json damaged; leftovers");
     const random = createRandom("files");
     for (const name of [
@@ -109,7 +116,7 @@ test(
           join(out, name),
           DAMAGES[random.pick(["cut", "bytes flipped", "zeros at the end"])]!(random, readFileSync(source)),
         );
-        const result = await runner.run(annotateOptions(data, out, true), 60_000);
+        const result = await resumed(out);
         const problems = result.kind === "ran" ? differences(straight.files, filesOf(out)) : [JSON.stringify(result)];
         if (result.kind === "ran")
           for (const json of ["run.json", "summary.json"]) JSON.parse(readFileSync(join(out, json), "utf8"));
@@ -123,7 +130,6 @@ test(
         removeHome(out);
       }
     }
-    runner.stop();
     faults.note();
     expect(faults.losses).toEqual([]);
   },
@@ -133,12 +139,12 @@ test(
 test(
   "a journal damaged while the run goes on is an error that names it, and --resume completes the run",
   async () => {
-    const data = await makeSmallData(madeHome(), count(40, 12));
-    const straight = await runUndisturbed(data, ...ALL_FORMATS);
+    const data = await makeSmallData(madeHome(), count(40, 24), count(6, 3));
+    const straight = await runUndisturbed(data, ...FEW_FORMATS);
     const faults = new FaultCase("journal damaged while the run goes on");
     for (let number = 0; number < count(10, 1); number++) {
       const out = join(data.home, `flipped-${number}`);
-      const run = start(annotateArgs(data, out, ...ALL_FORMATS));
+      const run = start(annotateArgs(data, out, ...FEW_FORMATS));
       await run.says("drawing with");
       const journal = join(out, "journal.ndjson");
       const lines = (): Buffer[] =>
@@ -164,7 +170,7 @@ test(
           ? []
           : [`ended with ${ended.code ?? ended.signal}: ${ended.stderr}`];
       if (existsSync(join(out, "annotations.json"))) problems.push("annotations.json is there, incomplete");
-      problems.push(...(await resumeProblems(data, out, straight, ...ALL_FORMATS)).problems);
+      problems.push(...(await resumeProblems(data, out, straight, ...FEW_FORMATS)).problems);
       faults.add(problems);
     }
     faults.note();

@@ -14,7 +14,7 @@ import {
   problemsAfterDeath,
   removeHome,
   resumeProblems,
-  runUndisturbed,
+  undisturbed,
 } from "./small-run.js";
 
 const home = newHome();
@@ -30,20 +30,26 @@ interface Phase {
   readonly share: number;
 }
 
-async function measurePhases(data: SmallData, out: string): Promise<Phase[]> {
+/** Two threads: what they have in work ends in any order. */
+const WORDS = [...ALL_FORMATS, "--threads", "2"];
+
+/** Of a process that nothing disturbs, whose files are what the killed ones are compared with. */
+async function measurePhases(data: SmallData): Promise<{ phases: Phase[]; straight: Undisturbed }> {
+  const out = join(data.home, "undisturbed");
   const begin = performance.now();
-  const run = start(annotateArgs(data, out, ...ALL_FORMATS));
+  const run = start(annotateArgs(data, out, ...WORDS));
   await run.says("drawing with");
   const drawing = performance.now();
   await run.says("writing coco");
   const writing = performance.now();
-  await run.ended;
+  const ended = await run.ended;
   const end = performance.now();
-  return [
+  const phases = [
     { says: undefined, milliseconds: drawing - begin, share: 0.15 },
     { says: "drawing with", milliseconds: writing - drawing, share: 0.45 },
     { says: "writing coco", milliseconds: end - writing, share: 0.4 },
   ];
+  return { phases, straight: undisturbed(out, ended) };
 }
 
 function pickPhase(random: Random, phases: readonly Phase[]): Phase {
@@ -59,7 +65,7 @@ async function killOnce(
   phase: Phase,
   afterMs: number,
 ): Promise<boolean> {
-  const run = start(annotateArgs(data, out, ...ALL_FORMATS, ...(resume ? ["--resume"] : [])));
+  const run = start(annotateArgs(data, out, ...WORDS, ...(resume ? ["--resume"] : [])));
   // A resumed run may have nothing to draw or end early; then there is nothing to wait for.
   if (phase.says !== undefined) await run.says(phase.says).catch(() => undefined);
   await Promise.race([wait(afterMs), run.ended]);
@@ -90,9 +96,8 @@ async function killChain(
 test(
   "kill -9 at random moments of a whole run, the resumed ones included, loses nothing: every file ends in the same bytes",
   async () => {
-    const data = await makeSmallData(home, count(20, 8));
-    const straight = await runUndisturbed(data, ...ALL_FORMATS);
-    const phases = await measurePhases(data, join(home, "measured"));
+    const data = await makeSmallData(home, count(20, 8), count(6, 3));
+    const { phases, straight } = await measurePhases(data);
     const wanted = count(200, 3);
     const faults = new FaultCase("kill -9, then --resume");
     const isTime = timeFor(35);

@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Random } from "../../src/random.js";
 import type { AnnotateOptions } from "../../src/annotate/options.js";
+import { count } from "./ledger.js";
 import { hostileImage } from "./malformed-images.js";
 import { TINY } from "./small-run.js";
 
@@ -57,7 +58,7 @@ export function writeInput(
       formats: [random.pick(FORMATS), "coco"],
       model: TINY,
       device: "cpu",
-      threads: 2, // whatever the machine has: the memory of every core beyond is no matter of the input
+      threads: count(2, 1), // whatever the machine has: the memory of every core beyond is no matter of the input
       batchSize: 4,
       maxSteps: 3,
       candidates: 3,

@@ -83,7 +83,7 @@ function journalOf(place: Place): string {
 test(
   "malformed inputs end in a rejection that says where, or in polygons; nothing crashes, hangs, grows or reaches outside",
   async () => {
-    const wanted = count(10_000, 150);
+    const wanted = count(10_000, 100);
     const workers = IS_FULL ? 2 : 1;
     const faults = new Map(
       [...KIND_NAMES, ...Object.keys(FORMAT_KINDS)].map((kind) => [kind, new FaultCase(`malformed: ${kind}`)]),

@@ -1,9 +1,8 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { runToEnd } from "../helpers/command.js";
 import { FaultCase } from "./ledger.js";
-import { ALL_FORMATS, TINY, makeSmallData, newHome, removeHome } from "./small-run.js";
+import { ALL_FORMATS, TINY, makeSmallData, newHome, removeHome, runSoundly } from "./small-run.js";
 
 const home = newHome();
 afterAll(() => {
@@ -80,7 +79,7 @@ test.skipIf(process.platform === "win32")(
     const before = readdirSync(home).sort();
     const out = join(home, "named-out"),
       reports = join(home, "named-report");
-    const drawn = await runToEnd([
+    const drawn = await runSoundly([
       "annotate",
       images,
       "--boxes",
@@ -92,11 +91,11 @@ test.skipIf(process.platform === "win32")(
       "--device",
       "cpu",
       "--max-steps",
-      "8",
+      "4",
       ...ALL_FORMATS,
       "--verbose",
     ]);
-    const evaluated = await runToEnd([
+    const evaluated = await runSoundly([
       "evaluate",
       join(out, "annotations.json"),
       "--truth",

@@ -1,13 +1,12 @@
 // Loaded before a worker by the tests (node --import): makes its life as hard as the environment says.
 //   TEST_SLOW_MS     every image takes so long to open; may change while the process runs
 //   TEST_POISON      an image whose path holds this text kills the process, as a crash in native code would
-//   TEST_CLOCK_MS    the wall clock is wrong by so much
+//   TEST_CLOCK_MS    the wall clock is wrong by so much; may change while the process runs
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import process from "node:process";
 
 const poison = process.env.TEST_POISON;
-const shift = Number(process.env.TEST_CLOCK_MS ?? 0);
 
 const realpath = fs.promises.realpath;
 fs.promises.realpath = async (path, ...rest) => {
@@ -21,7 +20,5 @@ fs.promises.realpath = async (path, ...rest) => {
 };
 syncBuiltinESMExports();
 
-if (shift !== 0) {
-  const now = Date.now;
-  Date.now = () => now() + shift;
-}
+const now = Date.now;
+Date.now = () => now() + Number(process.env.TEST_CLOCK_MS ?? 0);

@@ -30,11 +30,15 @@ export function newHome(): string {
   return temporaryFolder();
 }
 
-/** @param perImage boxes per image */
-export async function makeSmallData(home: string, perImage: number): Promise<SmallData> {
+/** @param perImage boxes per image. @param pictures images, at most six */
+export async function makeSmallData(
+  home: string,
+  perImage: number,
+  pictures: number = PICTURES.length,
+): Promise<SmallData> {
   const images = join(home, "images");
   mkdirSync(images);
-  const imageNames = PICTURES.map((name) => `${name}.jpg`);
+  const imageNames = PICTURES.slice(0, pictures).map((name) => `${name}.jpg`);
   for (const name of imageNames)
     await sharp(join(FIXTURES, "images", name))
       .resize(WIDTH, HEIGHT, { fit: "fill" })
@@ -65,33 +69,27 @@ export async function makeSmallData(home: string, perImage: number): Promise<Sma
 }
 
 export const ALL_FORMATS = ["--format", "coco,labelme,yolo-seg,label-studio", "--overlays", "all"];
+/** Where the fault ends the run before any file is written from its journal. */
+export const FEW_FORMATS = IS_FULL ? ALL_FORMATS : ["--format", "coco", "--overlays", "none"];
 
 /**
  * Random weights draw to the step limit; four steps and one candidate keep a run short, small batches make it many steps
- * long; two are always in work.
+ * long; two are always in work. One thread in the short form: starting another takes longer than its part of the run.
+ * What is in `more` goes before all of this.
  */
 export function annotateArgs(data: SmallData, out: string, ...more: string[]): string[] {
-  return [
-    "annotate",
-    data.images,
-    "--boxes",
-    data.boxes,
-    "--out",
-    out,
-    "--device",
-    "cpu",
-    "--model",
-    TINY,
-    "--batch-size",
-    "4",
-    "--max-steps",
-    "4",
-    "--candidates",
-    "1",
-    "--threads",
-    "2",
-    ...more,
-  ];
+  const usual = {
+    "--boxes": data.boxes,
+    "--out": out,
+    "--device": "cpu",
+    "--model": TINY,
+    "--batch-size": "4",
+    "--max-steps": "4",
+    "--candidates": "1",
+    "--threads": IS_FULL ? "2" : "1",
+  };
+  const words = Object.entries(usual).filter(([name]) => !more.includes(name));
+  return ["annotate", data.images, ...words.flat(), ...more];
 }
 
 /** The same run as the words ask for, for a child that runs it in process; `ALL_FORMATS` included. */
@@ -130,7 +128,10 @@ export const runSoundly = IS_FULL ? (args: readonly string[]): Promise<Ended> =>
 
 export async function runUndisturbed(data: SmallData, ...more: string[]): Promise<Undisturbed> {
   const out = join(data.home, "undisturbed");
-  const { code, stderr } = await runSoundly(annotateArgs(data, out, ...more));
+  return undisturbed(out, await runSoundly(annotateArgs(data, out, ...more)));
+}
+
+export function undisturbed(out: string, { code, stderr }: Ended): Undisturbed {
   if (code !== 0 && code !== 1) throw new Error(`the undisturbed run ended with ${code}:\n${stderr}`);
   return { out, code, files: filesOf(out) };
 }

@@ -7,6 +7,7 @@
 import { spawn, fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
+import { temporaryFolder } from "./temporary-folder.js";
 
 export const BIN = join(import.meta.dirname, "..", "..", "bin", "polyrnn.js");
 const HOST = join(import.meta.dirname, "command-host.mjs");
@@ -130,6 +131,8 @@ type Answer =
 
 /** A process that stays warm and runs many command lines, also side by side. */
 export interface Host {
+  /** An empty folder: what a command writes where it was not asked to is found there. */
+  readonly cwd: string;
   /** @param env over the environment that `start` gives */
   readonly start: (args: readonly string[], env?: Readonly<Record<string, string>>) => AtWork;
   readonly isOpen: () => boolean;
@@ -139,7 +142,9 @@ export interface Host {
 
 /** A host of its own: for what node reads when it starts, or where two processes have to meet. */
 export function ownHost(options: Omit<StartOptions, "cwd"> = {}): Host {
+  const cwd = temporaryFolder();
   const child = fork(HOST, {
+    cwd,
     env: environment(options.env),
     execArgv: [...(options.nodeOptions ?? [])],
     stdio: ["ignore", "inherit", "inherit", "ipc"],
@@ -147,6 +152,7 @@ export function ownHost(options: Omit<StartOptions, "cwd"> = {}): Host {
   child.setMaxListeners(0);
   let asked = 0;
   return {
+    cwd,
     start: (args, env) => {
       const id = ++asked;
       const stderr = new Heard();

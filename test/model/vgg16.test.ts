@@ -1,17 +1,16 @@
 /** The paper's network against PyTorch (fixtures/reference/vgg16.py), and ImageNet weights brought into it. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { beforeEach, describe, expect, test } from "vitest";
 import { describeNetwork } from "../../src/network/build.js";
 import type { ArchitectureOptions } from "../../src/network/polygon-rnn.js";
 import type { Normalization } from "../../src/network/tensor-ops.js";
 import { importVgg16, writeModelFolder } from "../../src/model/import-vgg16.js";
 import { loadModel } from "../../src/model/model.js";
-import { buildEncoderModel } from "../../src/engine/onnx/models.js";
-import { openOnnxEngine } from "../../src/engine/onnx/models.js";
 import type { WeightTensor } from "../../src/model/safetensors.js";
 import { serializeSafetensors } from "../../src/model/safetensors.js";
+import { onnxRunner } from "../engine/network-runner.js";
+import { zeroState } from "../engine/parity-cases.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 import { hashed } from "../helpers/hashed.js";
 
@@ -42,32 +41,29 @@ test("the paper's network gives PyTorch's numbers: skips, unshared backbones, bo
   const golden = JSON.parse(
     await readFile(new URL("../../fixtures/goldens/vgg16.json", import.meta.url), "utf8"),
   ) as Record<string, Golden>;
-  const model = { network: describeNetwork(PAPER), weights: hashedWeights(), normalization: NORMALIZATION };
+  const network = describeNetwork(PAPER);
   const pixels = Uint8Array.from(hashed(224 * 224 * 3, 1000, 1), (value) => Math.floor((value + 0.5) * 256));
+  const runner = await onnxRunner(network, hashedWeights(), "both", NORMALIZATION);
+  const encoded = await runner.encode(pixels, 1);
+  for (const name of ["edge", "vertex", "features"]) expectSamples(name, encoded.get(name)!, golden[name]!);
 
-  const encoder = await InferenceSession.create(buildEncoderModel(model, "all"));
-  const encoded = await encoder.run({ pixels: new Tensor("uint8", pixels, [1, 224, 224, 3]) });
-  await encoder.release();
-  for (const name of ["edge", "vertex", "features"])
-    expectSamples(name, encoded[name]!.data as Float32Array, golden[name]!);
-
-  const engine = await openOnnxEngine(model, { device: "cpu" });
-  const decoding = await engine.encode(pixels, 1);
+  let state = zeroState(network, 1);
   const seen = [
     [300, 784],
     [310, 300],
     [500, 310],
   ] as const;
   for (const [step, [previous, beforePrevious]] of seen.entries()) {
-    const logits = await decoding.step({
+    const vertices = {
       first: Int32Array.of(300),
       previous: Int32Array.of(previous),
       beforePrevious: Int32Array.of(beforePrevious),
-    });
-    expectSamples(`logits_${step + 1}`, logits, golden[`logits_${step + 1}`]!);
+    };
+    const next = await runner.step(encoded.get("hoisted")!, vertices, state);
+    expectSamples(`logits_${step + 1}`, next.logits, golden[`logits_${step + 1}`]!);
+    ({ state } = next);
   }
-  decoding.dispose();
-  await engine.dispose();
+  await runner.close();
 });
 
 /** Within 1e-4 of the tensor's range. */

@@ -2,11 +2,12 @@
  * The decoder of several threads, as it is built: the same outlines as one engine's, also when batches are in work
  * side by side.
  */
+import type { SpawnSyncReturns } from "node:child_process";
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type * as Decoders from "../../src/predict/decoder.js";
 import type { BatchDecoder, OutlinedBatch, PixelCrop } from "../../src/predict/outline.js";
 import type * as Threads from "../../src/predict/decoder-pool.js";
@@ -18,6 +19,7 @@ import { syntheticCrops } from "../engine/network-runner.js";
 import { SLOW_MS, useSwiftShader, whyNoWebGpu } from "../swiftshader.js";
 
 const ROOT = join(import.meta.dirname, "..", "..");
+const TINY = join(ROOT, "fixtures", "models", "tiny-random");
 const built = async <M>(path: string): Promise<M> => (await import(join(ROOT, "dist", path))) as M;
 
 let one: BatchDecoder, two: BatchDecoder, model: Models.Model;
@@ -28,7 +30,7 @@ beforeAll(async () => {
   ({ openDecodeThreads } = await built<typeof Threads>("predict/decoder-pool.js"));
   ({ openBatchDecoder } = await built<typeof Decoders>("predict/decoder.js"));
   ({ loadModel } = await built<typeof Models>("model/model.js"));
-  model = await loadModel(join(ROOT, "fixtures", "models", "tiny-random"));
+  model = await loadModel(TINY);
   ({ decoder: one } = await openBatchDecoder(model, { device: "cpu", threads: 1 }));
   ({ decoder: two } = await openBatchDecoder(model, { device: "cpu", threads: 2 }));
 });
@@ -130,47 +132,47 @@ test("whoever waits when the decoder is disposed hears of it; asking later too; 
   await decoder.dispose();
 });
 
-test.skipIf(whyNoWebGpu !== undefined)(
-  "WebGPU gets one thread, and batches that fill its slots: the same polygons as on the CPU",
-  async () => {
+describe.skipIf(whyNoWebGpu !== undefined)("a process on WebGPU", () => {
+  const starts = [1, 4];
+  /** With two candidates a crop that is doubted is also encoded flipped. */
+  const batches = [1, 2].map((candidates) => ({ maxSteps: 4, candidates }));
+  let ended: SpawnSyncReturns<string>;
+  beforeAll(() => {
     useSwiftShader();
-    const rings: Ring[][] = [];
-    for (const device of ["cpu", "webgpu"] as const) {
-      const { decoder } = await openBatchDecoder(model, { device, threads: 1 });
-      if (device === "webgpu") expect(decoder).toMatchObject({ name: "wgsl", device, batchesAtOnce: 3 });
-      const batches = await Promise.all(
-        [1, 4].map((start) => decode(decoder, 1, start, { maxSteps: 4, candidates: 2 })),
-      );
-      rings.push(batches.flatMap(({ outlines }) => outlines.map(({ ring }) => ring)));
-      await decoder.dispose();
-    }
-    expect(rings[1]!.map((ring) => ring.length)).toEqual(rings[0]!.map((ring) => ring.length));
-    rings[1]!.flat().forEach(({ x, y }, at) => {
-      const expected = rings[0]!.flat()[at]!;
-      expect(Math.hypot(x - expected.x, y - expected.y)).toBeLessThan(0.1); // image pixels; a cell has 8
-    });
-  },
-  SLOW_MS,
-);
+    const crops = join(temporaryFolder(), "crops");
+    writeFileSync(crops, Buffer.concat(starts.flatMap((start) => cropsFrom(start, 1).map(({ pixels }) => pixels))));
+    const words = [join(import.meta.dirname, "webgpu-child.mjs"), TINY, crops, JSON.stringify(batches)];
+    ended = spawnSync(process.execPath, words, { encoding: "utf8" });
+  }, SLOW_MS);
 
-/** Without care Node ends the thread inside a call of Dawn, which aborts the process. */
-test.skipIf(whyNoWebGpu !== undefined)(
-  "a process that ends in the middle of a batch on WebGPU ends with its own exit code, and quietly",
-  () => {
-    useSwiftShader();
-    const script = `
-      const [{ openKernelThread }, { loadModel }] = await Promise.all(
-        ["predict/judges.js", "model/model.js"].map((path) => import("${join(ROOT, "dist")}/" + path)),
-      );
-      const decoder = await openKernelThread(await loadModel("${join(ROOT, "fixtures", "models", "tiny-random")}"), 1);
-      const frame = ${JSON.stringify(FRAME)};
-      const crops = [{ ...frame, pixels: new Uint8Array(${CROP_BYTES}) }];
-      void decoder.decode(crops, { maxSteps: 70, candidates: 1 });
-      setTimeout(() => process.exit(3), 300);`;
-    const file = join(temporaryFolder(), "ends.mjs");
-    writeFileSync(file, script);
-    const { status, signal, stderr } = spawnSync(process.execPath, [file], { encoding: "utf8" });
+  test("has one thread, and batches that fill its slots: the same polygons as on the CPU", async () => {
+    const { rings, ...opened } = JSON.parse(ended.stdout) as { rings: Ring[] };
+    expect(opened).toEqual({ name: "wgsl", device: "webgpu", batchesAtOnce: 3 });
+    const expected: Ring[] = [];
+    for (const [at, start] of starts.entries())
+      expected.push(...(await decode(one, 1, start, batches[at])).outlines.map(({ ring }) => ring));
+    expect(rings.map((ring) => ring.length)).toEqual(expected.map((ring) => ring.length));
+    rings.flat().forEach(({ x, y }, at) => {
+      const point = expected.flat()[at]!;
+      expect(Math.hypot(x - point.x, y - point.y)).toBeLessThan(0.1); // image pixels; a cell has 8
+    });
+  });
+
+  test(
+    "that has disposed of its kernels ends at once, and does not wait for their thread",
+    async () => {
+      const listeners = process.listenerCount("exit");
+      const { decoder } = await openBatchDecoder(model, { device: "webgpu", threads: 1 });
+      expect(process.listenerCount("exit")).toBeGreaterThan(listeners);
+      await decoder.dispose();
+      expect(process.listenerCount("exit")).toBe(listeners);
+    },
+    SLOW_MS,
+  );
+
+  /** Without care Node ends the thread inside a call of Dawn, which aborts the process. */
+  test("that ends in the middle of a batch ends with its own exit code, and quietly", () => {
+    const { status, signal, stderr } = ended;
     expect({ status, signal, stderr }).toEqual({ status: 3, signal: null, stderr: "" });
-  },
-  SLOW_MS,
-);
+  });
+});

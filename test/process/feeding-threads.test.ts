@@ -113,7 +113,10 @@ describe("threads that cut", () => {
         for await (const result of readCrops(sourcesOf(paths), { context: 0.15, maker: cutters, maxCropsAhead: 4 }))
           if (result.kind === "crop") await started[1]!.terminate();
       })();
-      await expect(reading).rejects.toThrow(/thread 2 of 2 that cut crops has ended/);
+      await expect(reading).rejects.toMatchObject({
+        code: "E_UNAVAILABLE",
+        message: expect.stringMatching(/thread 2 of 2 that cut crops has ended/) as string,
+      });
       await cutters.close();
       expect(started.map(hasEnded)).toEqual([true, true]);
     });

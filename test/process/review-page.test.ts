@@ -81,10 +81,10 @@ async function newPage(options: Parameters<Browser["newPage"]>[0]): Promise<Page
   return page;
 }
 
-/** The page of a review, its picture drawn. */
+/** The page of a review, its picture drawn. Loading it again is cheap: the browser keeps the process that shows it. */
 async function show(page: Page, address: string): Promise<Page> {
-  await page.goto("about:blank");
-  await page.goto(address);
+  if (page.url().startsWith(new URL("/", address).href)) await page.reload();
+  else await page.goto(address);
   await page.waitForSelector("#canvas image[href]", { state: "attached" });
   return page;
 }

@@ -1,17 +1,19 @@
 /**
- * A training run in a process of its own, for tests that kill it: node train-child.mjs OPTIONS (JSON), or node
- * train-child.mjs --resume FOLDER.
+ * Training runs in a process of its own, for tests that kill it: node train-child.mjs OPTIONS... (JSON, one run after the
+ * other), or node train-child.mjs --resume FOLDER.
  */
+import { basename } from "node:path";
 import { argv, stderr } from "node:process";
 import { resumeTraining, train } from "../../dist/train/train.js";
 
-const events = {
+const eventsOf = (out) => ({
   step: ({ step }) => {
-    stderr.write(`step ${step} done\n`);
+    stderr.write(`${basename(out)}: step ${step} done\n`);
   },
   checkpoint: ({ step }) => {
-    stderr.write(`checkpoint ${step} written\n`);
+    stderr.write(`${basename(out)}: checkpoint ${step} written\n`);
   },
-};
-if (argv[2] === "--resume") await resumeTraining(argv[3], events);
-else await train(JSON.parse(argv[2]), events);
+});
+const words = argv.slice(2);
+if (words[0] === "--resume") await resumeTraining(words[1], eventsOf(words[1]));
+else for (const options of words.map((word) => JSON.parse(word))) await train(options, eventsOf(options.out));

@@ -6,7 +6,7 @@ import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { loadTfjs } from "../../src/engine/tfjs/load.js";
-import { endAll, runToEnd, start } from "../helpers/command.js";
+import { endAll, runInHost, start } from "../helpers/command.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const native = loadTfjs("cpu");
@@ -75,7 +75,7 @@ test.skipIf(!("tf" in native))(
       { env },
     );
     await first.says("100000 steps of 1 crop");
-    const intruder = await runToEnd(["train", "--resume", out], { env });
+    const intruder = await runInHost(["train", "--resume", out], env);
     expect(intruder.code, intruder.stderr).toBe(73);
     expect(intruder.stderr).toContain("in use by process");
     first.child.kill("SIGTERM");

@@ -108,7 +108,7 @@ describe.skipIf(!("tf" in loaded))("native TensorFlow.js", () => {
       ); // any vertex may be the first
       const rate = RATE * Math.min(1, step / 10) * (step > 100 ? 0.3 : 1);
       expect((await trainer.step(batch, { head: rate, backbone: rate })).applied).toBe(true);
-      if (step < 40 || step % 10 !== 0) continue;
+      if (step < 30 || step % 5 !== 0) continue;
       const engine = device.openEngine({ network, weights: await trainer.weights(), normalization: NORMALIZATION });
       iou = (await validate(engine, learned, { batchSize: COUNT, maxSteps: 30 })).line.all.iou;
       await engine.dispose();

@@ -27,7 +27,7 @@ export const SMALL: TrainOptions = {
     boxes: join(FIXTURES, "boxes.json"),
     images: join(FIXTURES, "images"),
     maxInstances: 12,
-    filter: { simplifyCells: 1 },
+    filter: { simplifyCells: 3 },
     augmentation: NO_AUGMENTATION,
   },
   validation: {

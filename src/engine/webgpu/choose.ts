@@ -6,7 +6,7 @@ import { CLASS_COUNT, EOS, GRID_SIZE } from "../../geometry/grid.js";
 import { NEIGHBOR_WEIGHT, SCORE_SCALE } from "../../network/vertex-score.js";
 import type { Gpu } from "./device.js";
 import { ENDED } from "./plan.js";
-import type { Bound } from "./program.js";
+import type { Recorded } from "./program.js";
 import { compileShader } from "./program.js";
 import { float } from "./wgsl-text.js";
 
@@ -92,7 +92,7 @@ export interface ChoiceBindings {
 }
 
 /** @returns binds the kernel to its buffers */
-export async function compileChoice(gpu: Gpu): Promise<(rows: number, bindings: ChoiceBindings) => Bound> {
+export async function compileChoice(gpu: Gpu): Promise<(rows: number, bindings: ChoiceBindings) => Recorded> {
   const pipeline = await compileShader(gpu, CODE, { readOnly: 1, written: 3 });
   return (rows, { logits, choices, previous, before }) => {
     const entries = [logits, choices, previous, before].map((resource, binding) => ({ binding, resource }));

@@ -11,7 +11,7 @@ import { compileChoice } from "./choose.js";
 import { Gpu } from "./device.js";
 import type { EncodeOptions, HeldBuffer } from "./encode.js";
 import { CropEncoder } from "./encode.js";
-import type { Plan } from "./plan.js";
+import type { Plan, PlanOptions } from "./plan.js";
 import { inFloat16, passingOverEnded, planKernels } from "./plan.js";
 import { Program } from "./program.js";
 import { RecordOps } from "./record.js";
@@ -51,12 +51,12 @@ const STEPS_AT_ONCE = 4;
 const HALVES: ReadonlySet<string> = new Set<PlaneName>(["hoisted"]);
 
 /** Kernels of the encoder: views of pixels -> vertex, hoisted, and the masks the network has. */
-export function encoderPlan({ network, weights, normalization }: WeightedNetwork): Plan {
+export function encoderPlan({ network, weights, normalization }: WeightedNetwork, options?: PlanOptions): Plan {
   const ops = new RecordOps(weights);
   const pixels = ops.input("pixels", "pixels", [3, CROP_SIZE, CROP_SIZE]);
   const seen = ops.view(pixels, ops.input("views", "view", [1, 1, 1]));
   const { vertex, hoisted, mask, fineMask } = network.encode(ops, seen, normalization);
-  return planKernels({ vertex, hoisted, ...(mask && { mask }), ...(fineMask && { fineMask }) });
+  return planKernels({ vertex, hoisted, ...(mask && { mask }), ...(fineMask && { fineMask }) }, options);
 }
 
 /** Kernels of a step: vertices, hoisted and state -> logits and the next state. Rows with ENDED stay as they are. */

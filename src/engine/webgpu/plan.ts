@@ -4,7 +4,8 @@
  *
  * A kernel has at most one heavy node, a convolution or a dense layer. What follows it value by value (bias, ReLU,
  * residual, a whole LSTM cell) is computed before the result is stored. What only moves values (concatenation, slices,
- * vertex lookup, flips, normalization) is computed while they are read. Only the rest goes through memory.
+ * vertex lookup, flips, normalization) is computed while they are read. A depthwise convolution goes into the pointwise
+ * one that follows it. Only the rest goes through memory.
  */
 import { CLASS_COUNT } from "../../geometry/grid.js";
 import type { Operation, PlanNode } from "./record.js";
@@ -13,6 +14,8 @@ import { elements } from "./record.js";
 export interface Kernel {
   /** Absent: a kernel of values alone. */
   readonly heavy?: PlanNode;
+  /** Depthwise convolution before the heavy node, whose values stay in the memory of a workgroup. */
+  readonly before?: PlanNode;
   /** What is stored, in the order in which it is computed. All have one shape. */
   readonly roots: readonly PlanNode[];
   /**
@@ -59,15 +62,30 @@ const LOCAL: ReadonlySet<Kind> = new Set<Kind>([
 /** So cheap that a convolution computes them wherever it reads. */
 const MOVES: ReadonlySet<Kind> = new Set<Kind>(["concat", "slice", "flatten", "pad", "lookup", "view", "normalize"]);
 
-export function planKernels(outputs: Readonly<Record<string, PlanNode>>): Plan {
+export interface PlanOptions {
+  /** Whether depthwise convolutions are computed within the pointwise ones that follow them. */
+  readonly joinsDepthwise?: boolean;
+}
+
+export function planKernels(
+  outputs: Readonly<Record<string, PlanNode>>,
+  { joinsDepthwise = true }: PlanOptions = {},
+): Plan {
   const nodes = reachable(Object.values(outputs));
   const consumers = new Map<PlanNode, PlanNode[]>(nodes.map((node) => [node, []]));
   for (const node of nodes) for (const operand of new Set(node.from)) consumers.get(operand)!.push(node);
-  const stored = mustBeStored(nodes, Object.values(outputs));
+  const joined = new Map<PlanNode, PlanNode>();
+  for (const node of joinsDepthwise ? nodes : []) {
+    const before = depthwiseBefore(node, consumers);
+    if (before !== undefined) joined.set(node, before);
+  }
+  const stored = mustBeStored(nodes, Object.values(outputs), joined);
+  const isInside = new Set(joined.values());
   const kernelOf = new Map<PlanNode, Omit<Kernel, "reads">>();
-  for (const heavy of nodes.filter(({ operation }) => HEAVY.has(operation.kind))) {
-    const fused = followers(heavy, { consumers, stored, taken: kernelOf });
-    const kernel = fused ?? { heavy, roots: [heavy], parts: 1 };
+  for (const heavy of nodes.filter((node) => HEAVY.has(node.operation.kind) && !isInside.has(node))) {
+    const before = joined.get(heavy);
+    const fused = followers(heavy, { consumers, stored, taken: kernelOf, before });
+    const kernel = { ...(fused ?? { heavy, roots: [heavy], parts: 1 }), ...(before && { before }) };
     for (const root of kernel.roots) {
       stored.add(root);
       kernelOf.set(root, kernel);
@@ -124,8 +142,33 @@ function reachable(outputs: readonly PlanNode[]): PlanNode[] {
   return [...seen].sort((a, b) => a.id - b.id);
 }
 
-/** Inputs, outputs, and what is read at many places: by convolutions, dense layers, pooling and resizing. */
-function mustBeStored(nodes: readonly PlanNode[], outputs: readonly PlanNode[]): Set<PlanNode> {
+/**
+ * The depthwise convolution that a pointwise one alone reads, through ReLUs at most. Its channels are many and its
+ * products few: what it writes and reads again would cost more than the products.
+ */
+function depthwiseBefore(
+  { operation, from }: PlanNode,
+  consumers: ReadonlyMap<PlanNode, readonly PlanNode[]>,
+): PlanNode | undefined {
+  if (operation.kind !== "conv" || operation.size > 1 || operation.stride > 1 || operation.depthwise) return undefined;
+  let node = from[0]!;
+  while (node.operation.kind === "relu" || node.operation.kind === "relu6") {
+    if (consumers.get(node)!.length > 1) return undefined;
+    node = node.from[0]!;
+  }
+  const isJoined = node.operation.kind === "conv" && node.operation.depthwise && consumers.get(node)!.length === 1;
+  return isJoined ? node : undefined;
+}
+
+/**
+ * Inputs, outputs, and what is read at many places: by convolutions, dense layers, pooling and resizing.
+ * @param joined pointwise convolutions -> the depthwise ones within them
+ */
+function mustBeStored(
+  nodes: readonly PlanNode[],
+  outputs: readonly PlanNode[],
+  joined: ReadonlyMap<PlanNode, PlanNode>,
+): Set<PlanNode> {
   const stored = new Set(outputs);
   const store = (node: PlanNode): void => {
     if (MOVES.has(node.operation.kind)) node.from.forEach(store);
@@ -134,7 +177,7 @@ function mustBeStored(nodes: readonly PlanNode[], outputs: readonly PlanNode[]):
   for (const node of nodes) {
     const { kind } = node.operation;
     if (kind === "input") stored.add(node);
-    if (kind === "conv" || kind === "pool" || kind === "resize") node.from.forEach(store);
+    if ((kind === "conv" && !joined.has(node)) || kind === "pool" || kind === "resize") node.from.forEach(store);
     if (kind === "dense") stored.add(node.from[0]!);
   }
   return stored;
@@ -144,10 +187,11 @@ interface Context {
   readonly consumers: ReadonlyMap<PlanNode, readonly PlanNode[]>;
   readonly stored: ReadonlySet<PlanNode>;
   readonly taken: ReadonlyMap<PlanNode, unknown>;
+  readonly before: PlanNode | undefined;
 }
 
 /** What can be computed from a heavy node before anything is stored; undefined where the node itself must be. */
-function followers(heavy: PlanNode, { consumers, stored, taken }: Context): Omit<Kernel, "reads"> | undefined {
+function followers(heavy: PlanNode, { consumers, stored, taken, before }: Context): Omit<Kernel, "reads"> | undefined {
   if (stored.has(heavy)) return undefined;
   const inside = new Set<PlanNode>([heavy]);
   const roots = new Set<PlanNode>();
@@ -177,7 +221,7 @@ function followers(heavy: PlanNode, { consumers, stored, taken }: Context): Omit
   if (parts > 1 && heavy.operation.kind === "dense") return undefined;
   if (parts > 1 && heavy.operation.kind === "conv" && heavy.operation.depthwise) return undefined;
   // Nothing that is read may wait for this very kernel.
-  if (readsOf(all, heavy, stored, new Set(all)).some((read) => dependsOn(read, heavy))) return undefined;
+  if (readsOf({ heavy, before, roots: all }, stored).some((read) => dependsOn(read, heavy))) return undefined;
   return { heavy, roots: all, parts };
 }
 
@@ -185,19 +229,20 @@ function dependsOn(node: PlanNode, on: PlanNode): boolean {
   return reachable([node]).includes(on);
 }
 
-/** @param own computed by the kernel itself */
-function readsOf(
-  roots: readonly PlanNode[],
-  heavy: PlanNode | undefined,
-  stored: ReadonlySet<PlanNode>,
-  own: ReadonlySet<PlanNode>,
-): PlanNode[] {
+interface Computed extends Pick<Kernel, "roots"> {
+  readonly heavy?: PlanNode | undefined;
+  readonly before?: PlanNode | undefined;
+}
+
+/** What a kernel does not compute itself. */
+function readsOf({ heavy, before, roots }: Computed, stored: ReadonlySet<PlanNode>): PlanNode[] {
+  const own = new Set([heavy, before, ...roots]);
   const reads = new Set<PlanNode>();
   const seen = new Set<PlanNode>();
   const visit = (node: PlanNode): void => {
     if (seen.has(node)) return;
     seen.add(node);
-    if (node !== heavy && !own.has(node) && (stored.has(node) || HEAVY.has(node.operation.kind))) reads.add(node);
+    if (!own.has(node) && (stored.has(node) || HEAVY.has(node.operation.kind))) reads.add(node);
     else node.from.forEach(visit);
   };
   roots.forEach(visit);
@@ -215,7 +260,7 @@ function inOrder(
     const kernel = kernelOf.get(node);
     if (kernel === undefined || done.has(kernel)) return;
     done.add(kernel);
-    const reads = readsOf(kernel.roots, kernel.heavy, stored, new Set(kernel.roots));
+    const reads = readsOf(kernel, stored);
     reads.forEach(visit);
     ordered.push({ ...kernel, reads });
   };

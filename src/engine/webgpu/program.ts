@@ -16,10 +16,15 @@ interface Stage {
   readonly constants: GPUBuffer;
 }
 
-/** A program with all its buffers, which may run often. */
-export interface Bound {
+/** Something with all its buffers, which may run often. */
+export interface Recorded {
   /** @param rows of the batch that are computed, the first ones; all when absent */
   record(pass: GPUComputePassEncoder, rows?: number): void;
+}
+
+/** A program. Its kernels are in the order of the plan, each to be run alone where it is measured. */
+export interface Bound extends Recorded {
+  readonly kernels: readonly Recorded[];
 }
 
 export class Program {
@@ -98,18 +103,22 @@ export class Program {
         buffer: workspace[this.places.get(node)!]!,
         size: inWords(batch * bytesOf(this.plan, node)),
       };
-    const bound = this.stages.map(({ shader, pipeline, vectors, constants }) => {
+    const kernels = this.stages.map(({ shader, pipeline, vectors, constants }): Recorded => {
       const resources = [{ buffer: vectors }, { buffer: constants }, ...shader.buffers.map(resourceOf)];
       const entries = resources.map((resource, binding) => ({ binding, resource }));
-      return { shader, pipeline, group: device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }) };
-    });
-    return {
-      record(pass, rows = batch) {
-        for (const { shader, pipeline, group } of bound) {
+      const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+      return {
+        record(pass, rows = batch) {
           pass.setPipeline(pipeline);
           pass.setBindGroup(0, group);
           pass.dispatchWorkgroups(...shader.groups(rows));
-        }
+        },
+      };
+    });
+    return {
+      kernels,
+      record(pass, rows = batch) {
+        for (const kernel of kernels) kernel.record(pass, rows);
       },
     };
   }
@@ -149,7 +158,7 @@ export class Program {
 }
 
 /** One after the other, in one submission. */
-export function submit(gpu: Gpu, programs: readonly Bound[]): void {
+export function submit(gpu: Gpu, programs: readonly Recorded[]): void {
   const encoder = gpu.device.createCommandEncoder();
   const pass = encoder.beginComputePass();
   for (const program of programs) program.record(pass);
@@ -157,9 +166,22 @@ export function submit(gpu: Gpu, programs: readonly Bound[]): void {
   gpu.device.queue.submit([encoder.finish()]);
 }
 
-/** @param buffers from binding 0 on, those that are only read first */
+/**
+ * @param buffers from binding 0 on, those that are only read first @returns the one pipeline of the device for this
+ *   text, which names its bindings
+ */
 export function compileShader(
-  { device }: Gpu,
+  { device, pipelines }: Gpu,
+  code: string,
+  buffers: { readonly readOnly: number; readonly written: number },
+): Promise<GPUComputePipeline> {
+  const known = pipelines.get(code) ?? createPipeline(device, code, buffers);
+  pipelines.set(code, known);
+  return known;
+}
+
+function createPipeline(
+  device: GPUDevice,
   code: string,
   { readOnly, written }: { readonly readOnly: number; readonly written: number },
 ): Promise<GPUComputePipeline> {

@@ -10,7 +10,7 @@ import type { ChoiceBindings } from "./choose.js";
 import { CHOICE_BYTES, readChoices } from "./choose.js";
 import type { Gpu } from "./device.js";
 import { ENDED } from "./plan.js";
-import type { Bound, Program } from "./program.js";
+import type { Program, Recorded } from "./program.js";
 
 export interface SlotOptions {
   /** Slots, at least 1. */
@@ -44,7 +44,7 @@ interface Task {
 export interface StepKernels {
   /** Passes over rows that have ENDED. */
   readonly step: Program;
-  readonly choose: (rows: number, bindings: ChoiceBindings) => Bound;
+  readonly choose: (rows: number, bindings: ChoiceBindings) => Recorded;
 }
 
 export class Slots {
@@ -58,7 +58,7 @@ export class Slots {
   private readonly choices: GPUBuffer;
   /** Bytes from one step's choices to the next one's; bindings start at multiples of 256. */
   private readonly stride: number;
-  private readonly steps: readonly Bound[];
+  private readonly steps: readonly Recorded[];
   private readonly buffers: readonly GPUBuffer[];
 
   constructor(
@@ -81,7 +81,7 @@ export class Slots {
     this.choices = gpu.buffer(stepsAtOnce * this.stride);
     const logits = gpu.buffer(4 * rows * (EOS + 1));
     const workspace = step.allocate(rows);
-    const bindStep = (from: number): Bound => {
+    const bindStep = (from: number): Recorded => {
       const [before, after] = [this.states[from]!, this.states[1 - from]!];
       const bindings: Record<string, GPUBufferBinding> = {
         hoisted: { buffer: this.hoisted },
@@ -96,7 +96,7 @@ export class Slots {
       [this.vertices, ...this.states].flatMap((named): GPUBuffer[] => Object.values(named)),
     );
     const turns = [bindStep(0), bindStep(1)];
-    this.steps = Array.from({ length: stepsAtOnce }, (_, at): readonly Bound[] => [
+    this.steps = Array.from({ length: stepsAtOnce }, (_, at): readonly Recorded[] => [
       turns[at % 2]!,
       choose(rows, {
         logits: { buffer: logits },

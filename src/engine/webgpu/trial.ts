@@ -199,13 +199,14 @@ function isNear(numbers: Float32Array, expected: Float32Array): boolean {
 const CHANNELS = 32;
 const CELL_CHANNELS = 20;
 
-/** One of each kind: 3 x 3, 1 x 1, depthwise, and a layer whose gates go into a cell. */
+/** One of each kind: 3 x 3, 1 x 1, depthwise in a 1 x 1, and a layer whose gates go into a cell. */
 function layersToTry(side: number): { readonly plan: Plan; readonly weights: WeightedNetwork["weights"] } {
   const shapes = {
     wide: [48, CHANNELS, 3, 3],
     point: [64, 48, 1, 1],
     deep: [64, 1, 3, 3],
-    gates: [4 * CELL_CHANNELS, 64, 3, 3],
+    project: [CHANNELS, 64, 1, 1],
+    gates: [4 * CELL_CHANNELS, CHANNELS, 3, 3],
   } as const;
   const weights: WeightedNetwork["weights"] = new Map(
     Object.entries(shapes).map(([name, shape]) => {
@@ -219,7 +220,7 @@ function layersToTry(side: number): { readonly plan: Plan; readonly weights: Wei
   const x = ops.input("x", "float", [CHANNELS, side, side]);
   const wide = ops.relu(ops.conv2d(x, "wide"));
   const deep = ops.relu(ops.conv2d(ops.relu(ops.conv2d(wide, "point")), "deep", { depthwise: true }));
-  const [input, forget, cell, output] = ops.splitChannels(ops.conv2d(deep, "gates"), 4);
+  const [input, forget, cell, output] = ops.splitChannels(ops.conv2d(ops.conv2d(deep, "project"), "gates"), 4);
   const state = ops.add(
     ops.multiply(ops.sigmoid(input!), ops.tanh(cell!)),
     ops.multiply(ops.sigmoid(forget!), output!),

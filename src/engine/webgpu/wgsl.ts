@@ -31,6 +31,8 @@ import {
   viewText,
   viewVariables,
 } from "./wgsl-text.js";
+import type { Sums } from "./wgsl-workgroup.js";
+import { denseGroups, denseText, depthwiseText, finishText, joinedText } from "./wgsl-workgroup.js";
 
 export interface Shader {
   readonly code: string;
@@ -48,8 +50,6 @@ export interface Shader {
 }
 
 const THREADS = 64;
-/** Rows of the batch that share one reading of a dense layer's weights. */
-const DENSE_ROWS = 8;
 
 type Weights = WeightedNetwork["weights"];
 
@@ -86,37 +86,30 @@ class ShaderText {
     if (operation.kind !== "conv") throw new Error("not a convolution");
     const { size, stride, dilation, before, depthwise } = operation;
     const [channels, height, width] = shape;
-    const [inputs, inHeight, inWidth] = from[0]!.shape;
+    const inputs = from[0]!.shape[0];
     const { parts } = this.kernel;
-    const { columns, threads } = this.tiles;
-    const perGroup = parts > 1 ? 1 : LANES;
-    const groupCount = Math.ceil(channels / parts / perGroup);
-    // What a depthwise group reads serves no other.
-    const groups = range(depthwise ? 1 : Math.min(this.tiles.groups, groupCount));
+    const sums = this.sums(node);
+    const { groupCount, groups, columns } = sums;
+    const sizes = { channels, inputs: depthwise ? 1 : inputs, taps: size * size, parts };
+    const vectors = packKernels(this.valuesOf(`${operation.weights}.weight`), sizes);
+    const finish = finishText({ channels, width, parts }, this.store());
+    const { threads } = this.tiles;
+    const begin = this.begin();
+    if (this.kernel.before !== undefined) {
+      const joined = joinedText({ inputs, height, width, value: this.call(from[0]!), begin, sums, threads });
+      return this.shader(`${joined.main}\n${finish}`, vectors, joined.groups);
+    }
     const across = Math.ceil(width / columns);
     const total = Math.ceil(groupCount / groups.length) * height * across;
     const span = (columns - 1) * stride + (size - 1) * dilation + 1;
-    const channelOf = (lane: number, group = 0): string =>
-      parts > 1 ? `(o${group} + ${(lane * channels) / parts}u)` : `min(o${group} + ${lane}u, ${channels - 1}u)`;
-    const lanes = (value: (lane: number) => string): string =>
-      `vec4f(${[0, 1, 2, 3].map((lane) => (lane < Math.max(parts, perGroup) ? value(lane) : "0.0")).join(", ")})`;
-    const bias = this.weights.has(`${operation.weights}.bias`) ? this.weight(`${operation.weights}.bias`) : undefined;
-    const startOf = (group: number): string =>
-      bias === undefined ? "vec4f()" : lanes((lane) => `K[${bias}u + ${channelOf(lane, group)}]`);
     // Channels that lie side by side are read one source after the other, so that no reading has to ask whose they are:
     // SwiftShader needs minutes to compile inlined copies of a reading with branches, and a step is mostly readings.
     const sources = depthwise ? [{ node: from[0]!, start: 0 }] : this.sourcesOf(from[0]!);
-    const loads = sources.map(
-      (source, at) => `fn load${at}(b: u32, c: u32, y: i32, x: i32) -> f32 {
-  let isInside = y >= 0 && x >= 0 && y < ${inHeight} && x < ${inWidth};
-  let value = ${this.call(source.node)}(b, c, u32(clamp(y, 0, ${inHeight - 1})), u32(clamp(x, 0, ${inWidth - 1})));
-  return select(0.0, value, isInside);
-}`,
-    );
+    const loads = sources.map(({ node: source }, at) => this.loadText(`load${at}`, source));
     const readings = sources.map((_, at) =>
       depthwise
         ? range(LANES)
-            .map((lane) => `near[i][${lane}] = load${at}(b, ${channelOf(lane)}, y, x + i32(i));`)
+            .map((lane) => `near[i][${lane}] = load${at}(b, min(o0 + ${lane}u, ${channels - 1}u), y, x + i32(i));`)
             .join(" ")
         : `near[i] = load${at}(b, ci, y, x + i32(i));`,
     );
@@ -130,20 +123,12 @@ class ShaderText {
     const main = `@compute @workgroup_size(${threads}) fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= ${total}u) { return; }
   let b = id.z;
-  ${this.begin()}
+  ${begin}
   let tile = id.x % ${across}u;
   let row = (id.x / ${across}u) % ${height}u;
   let own = id.x / ${across * height}u * ${groups.length}u;
   let group = min(own, ${groupCount - groups.length}u);
-  ${groups
-    .map(
-      (g) => `let o${g} = (group + ${g}u) * ${perGroup}u;
-  let start${g} = ${startOf(g)};
-  var a${g} = array<vec4f, ${columns}>(${range(columns)
-    .map(() => `start${g}`)
-    .join(", ")});`,
-    )
-    .join("\n  ")}
+  ${sums.declared}
   var near: array<${depthwise ? "vec4f" : "f32"}, ${span}>;
   let x = i32(tile) * ${columns * stride} - ${before};
   ${sources
@@ -161,20 +146,48 @@ class ShaderText {
   for (var t = 0u; t < ${columns}u; t++) {
     ${groups.map((g) => `if (group + ${g}u >= own) { finish(b, o${g}, row, tile * ${columns}u + t, a${g}[t]); }`).join(" ")}
   }
-}
-fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
-  if (x >= ${width}u) { return; }
-  ${
-    parts > 1
-      ? `acc = a; let c = o0; ${this.store()}`
-      : `for (var lane = 0u; lane < min(${LANES}u, ${channels}u - o0); lane++) {
-    acc.x = a[lane]; let c = o0 + lane; ${this.store()}
-  }`
-  }
 }`;
-    const sizes = { channels, inputs: depthwise ? 1 : inputs, taps: size * size, parts };
-    const vectors = packKernels(this.valuesOf(`${operation.weights}.weight`), sizes);
-    return this.shader(`${loads.join("\n")}\n${main}`, vectors, (batch) => [Math.ceil(total / threads), 1, batch]);
+    return this.shader([...loads, main, finish].join("\n"), vectors, (batch) => [Math.ceil(total / threads), 1, batch]);
+  }
+
+  /** What a thread of a convolution sums, from its first group of channels on. */
+  private sums(node: PlanNode): Sums {
+    const { operation, shape } = node;
+    if (operation.kind !== "conv") throw new Error("not a convolution");
+    const [channels] = shape;
+    const { parts } = this.kernel;
+    const { columns } = this.tiles;
+    const perGroup = parts > 1 ? 1 : LANES;
+    const groupCount = Math.ceil(channels / parts / perGroup);
+    // What a depthwise group reads serves no other.
+    const groups = range(operation.depthwise ? 1 : Math.min(this.tiles.groups, groupCount));
+    const bias = this.weights.has(`${operation.weights}.bias`) ? this.weight(`${operation.weights}.bias`) : undefined;
+    const lane = (group: number, at: number): string =>
+      parts > 1
+        ? `K[${bias}u + o${group} + ${(at * channels) / parts}u]`
+        : `K[${bias}u + min(o${group} + ${at}u, ${channels - 1}u)]`;
+    const lanes = (group: number): string =>
+      range(LANES)
+        .map((at) => (at < Math.max(parts, perGroup) ? lane(group, at) : "0.0"))
+        .join(", ");
+    const declared = groups.map(
+      (g) => `let o${g} = (group + ${g}u) * ${perGroup}u;
+  let start${g} = vec4f(${bias === undefined ? "" : lanes(g)});
+  var a${g} = array<vec4f, ${columns}>(${range(columns)
+    .map(() => `start${g}`)
+    .join(", ")});`,
+    );
+    return { groupCount, groups, columns, declared: declared.join("\n  ") };
+  }
+
+  /** A function of signed places, zero outside. */
+  private loadText(name: string, source: PlanNode): string {
+    const [, height, width] = source.shape;
+    return `fn ${name}(b: u32, c: u32, y: i32, x: i32) -> f32 {
+  let isInside = y >= 0 && x >= 0 && y < ${height} && x < ${width};
+  let value = ${this.call(source)}(b, c, u32(clamp(y, 0, ${height - 1})), u32(clamp(x, 0, ${width - 1})));
+  return select(0.0, value, isInside);
+}`;
   }
 
   /** What a concatenation that is not in memory is made of. */
@@ -185,46 +198,20 @@ fn finish(b: u32, o0: u32, y: u32, x: u32, a: vec4f) {
   dense(node: PlanNode): Shader {
     const { operation, from, shape } = node;
     if (operation.kind !== "dense") throw new Error("not a dense layer");
-    const inputs = elements(from[0]!.shape);
     const isHalf = this.halves !== undefined;
-    const values = this.valuesOf(`${operation.weights}.weight`);
     const rows = isHalf ? undefined : this.weight(`${operation.weights}.weight`);
-    const bias = this.weight(`${operation.weights}.bias`);
-    const source = `B${this.buffers.indexOf(from[0]!)}`;
-    const loaded = (value: string): string => (this.isHalf(from[0]!) ? loadedHalf(from[0]!, value) : value);
-    const sums = range(DENSE_ROWS);
     const { rows: ended } = this.kernel;
-    const rowsOf = ended && `B${this.buffers.indexOf(ended)}`;
-    const isEnded = (row: string): string => `${rowsOf}[min(${row}, batch - 1u)] >= ${ENDED}`;
-    // All rows of a workgroup at once, because its threads wait for one another.
-    const passOver =
-      rowsOf &&
-      `if (li == 0u) { live = select(1u, 0u, ${sums.map((r) => isEnded(`b0 + ${r}u`)).join(" && ")}); }
-  if (workgroupUniformLoad(&live) == 0u) { return; }`;
-    const main = `var<workgroup> sums: array<f32, ${DENSE_ROWS * THREADS}>;
-var<workgroup> live: u32;
-@compute @workgroup_size(${THREADS}) fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) li: u32) {
-  let batch = arrayLength(&${source}) / ${inputs}u;
-  let o = group.x;
-  let b0 = group.y * ${DENSE_ROWS}u;
-  ${passOver ?? ""}
-  ${sums.map((r) => `var s${r} = 0.0; let at${r} = min(b0 + ${r}u, batch - 1u) * ${inputs}u;`).join("\n  ")}
-  for (var k = li; k < ${inputs}u; k += ${THREADS}u) {
-    let w = ${rows === undefined ? `f32(V[o * ${inputs}u + k])` : `K[${rows}u + o * ${inputs}u + k]`};
-    ${sums.map((r) => `s${r} += w * ${loaded(`${source}[at${r} + k]`)};`).join("\n    ")}
-  }
-  ${sums.map((r) => `sums[${r * THREADS}u + li] = s${r};`).join(" ")}
-  workgroupBarrier();
-  let b = b0 + li;
-  if (li >= ${DENSE_ROWS}u || b >= batch) { return; }
-  var sum = K[${bias}u + o];
-  for (var k = 0u; k < ${THREADS}u; k++) { sum += sums[li * ${THREADS}u + k]; }
-  acc.x = sum; ${lookText(this.kernel.reads)}
-  let c = o; let y = 0u; let x = 0u;
-  ${this.store()}
-}`;
-    const groups: Shader["groups"] = (batch) => [shape[0], Math.ceil(batch / DENSE_ROWS), 1];
-    return this.shader(main, isHalf ? values : new Float32Array(4), groups, isHalf ? "f16" : undefined);
+    const main = denseText({
+      inputs: elements(from[0]!.shape),
+      source: `B${this.buffers.indexOf(from[0]!)}`,
+      loaded: (value) => (this.isHalf(from[0]!) ? loadedHalf(from[0]!, value) : value),
+      weightAt: (at) => (rows === undefined ? `f32(V[${at}])` : `K[${rows}u + ${at}]`),
+      bias: this.weight(`${operation.weights}.bias`),
+      isEnded: ended && ((row) => `B${this.buffers.indexOf(ended)}[${row}] >= ${ENDED}`),
+      store: lookText(this.kernel.reads) + this.store(),
+    });
+    const values = isHalf ? this.valuesOf(`${operation.weights}.weight`) : new Float32Array(4);
+    return this.shader(main, values, (batch) => denseGroups(shape[0], batch), isHalf ? "f16" : undefined);
   }
 
   values(): Shader {
@@ -232,8 +219,7 @@ var<workgroup> live: u32;
     const total = channels * height * width;
     const main = `@compute @workgroup_size(${THREADS}) fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= ${total}u) { return; }
-  let b = id.z;
-  ${this.begin()}
+  let b = id.z; ${this.begin()}
   let c = id.x / ${height * width}u; let y = (id.x / ${width}u) % ${height}u; let x = id.x % ${width}u;
   ${this.store()}
 }`;
@@ -270,8 +256,8 @@ var<workgroup> live: u32;
       "@group(0) @binding(1) var<storage, read> K: array<f32>;",
       ...bindings,
       "var<private> acc: vec4f;",
-      ...viewVariables(this.kernel.reads),
       ...this.kernel.roots.map((_, at) => `var<private> root${at}: f32;`),
+      ...viewVariables(this.kernel.reads),
       ...this.functions.values(),
       main,
     ].join("\n");
@@ -319,6 +305,7 @@ var<workgroup> live: u32;
   private call(node: PlanNode): string {
     return this.declare(`v${this.number(node)}`, () => {
       const { heavy, parts, roots, reads } = this.kernel;
+      if (node === this.kernel.before) return this.depthwise(node);
       if (node === heavy) return `return ${parts === 1 ? "acc.x" : `acc[c / ${node.shape[0] / parts}u]`};`;
       if (roots.includes(node)) return `return root${roots.indexOf(node)};`;
       if (reads.includes(node)) {
@@ -329,6 +316,19 @@ var<workgroup> live: u32;
         return `return ${this.isHalf(node) ? loadedHalf(node, value) : value};`;
       }
       return this.body(node);
+    });
+  }
+
+  /** Statements that compute a depthwise convolution within another kernel. */
+  private depthwise({ operation, from }: PlanNode): string {
+    if (operation.kind !== "conv") throw new Error("not a convolution");
+    const { weights, size } = operation;
+    const kernel = this.weight(`${weights}.weight`);
+    this.functions.set("within", this.loadText("within", from[0]!));
+    return depthwiseText(operation, {
+      start: this.weights.has(`${weights}.bias`) ? `K[${this.weight(`${weights}.bias`)}u + c]` : "0.0",
+      weightAt: (tap) => `K[${kernel}u + c * ${size * size}u + ${tap}]`,
+      at: "within",
     });
   }
 
