@@ -4,7 +4,7 @@
  */
 import type { MessagePort, Transferable } from "node:worker_threads";
 import { Worker } from "node:worker_threads";
-import { PolyrnnError, reasonOf, unavailable } from "./errors.js";
+import { gone, PolyrnnError, reasonOf } from "./errors.js";
 
 /** A question; `kind` says which. */
 interface Question {
@@ -17,7 +17,7 @@ interface Asked<Q> {
 }
 
 /** An error on its way to another thread: of a PolyrnnError's fields the class would be lost. */
-type ThreadError = Pick<Error, "message"> & Partial<Pick<PolyrnnError, "code" | "exitCode" | "hint">>;
+type ThreadError = Pick<Error, "message"> & Partial<Pick<PolyrnnError, "code" | "exitCode" | "hint" | "isLasting">>;
 
 type Answered = { readonly id: number } & ({ readonly value: unknown } | { readonly error: ThreadError });
 
@@ -95,7 +95,7 @@ export class AskedThread<
     const worker = new Worker(file, { workerData });
     super(worker);
     const failed = (what: string, cause?: unknown): void => {
-      const error = unavailable(`${name} has ${what}`, AFTER_A_THREAD, cause);
+      const error = gone(`${name} has ${what}`, AFTER_A_THREAD, cause);
       this.fail(error);
       onFailure?.(error);
     };
@@ -141,13 +141,13 @@ export function answerOn(line: Line, answer: (question: never) => Promise<Thread
 
 function threadErrorOf(error: unknown): ThreadError {
   if (!(error instanceof PolyrnnError)) return { message: reasonOf(error) };
-  const { message, code, exitCode, hint } = error;
-  return { message, code, exitCode, hint };
+  const { message, code, exitCode, hint, isLasting } = error;
+  return { message, code, exitCode, hint, isLasting };
 }
 
-function errorOf({ message, code, exitCode, hint }: ThreadError): Error {
+function errorOf({ message, code, exitCode, hint, isLasting = false }: ThreadError): Error {
   if (code === undefined || exitCode === undefined || hint === undefined) return new Error(message);
-  return new PolyrnnError(message, code, exitCode, hint);
+  return new PolyrnnError(message, code, exitCode, hint, { isLasting });
 }
 
 /** A copy in memory that all threads share: passing it on copies nothing. */

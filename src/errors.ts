@@ -31,15 +31,18 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export class PolyrnnError extends Error {
   override readonly name = "PolyrnnError";
+  /** True: what is missing is gone for this process, so that all further work that needs it would fail as well. */
+  readonly isLasting: boolean;
   // eslint-disable-next-line max-params -- the platform's errors take their options last, after the message
   constructor(
     message: string,
     readonly code: `E_${string}`,
     readonly exitCode: ExitCode,
     readonly hint: string,
-    options?: { cause?: unknown },
+    options?: { cause?: unknown; isLasting?: boolean },
   ) {
     super(message, options);
+    this.isLasting = options?.isLasting ?? false;
   }
 }
 
@@ -67,6 +70,10 @@ export const missingInput = (message: string, hint: string, cause?: unknown): Po
 
 export const unavailable = (message: string, hint: string, cause?: unknown): PolyrnnError =>
   new PolyrnnError(message, "E_UNAVAILABLE", EXIT.unavailable, hint, { cause });
+
+/** What was there until now: a thread that has ended, a device that was lost. */
+export const gone = (message: string, hint: string, cause?: unknown): PolyrnnError =>
+  new PolyrnnError(message, "E_UNAVAILABLE", EXIT.unavailable, hint, { cause, isLasting: true });
 
 export const cannotWrite = (message: string, hint: string, cause?: unknown): PolyrnnError =>
   new PolyrnnError(message, "E_WRITE", EXIT.cannotWrite, hint, { cause });

@@ -6,6 +6,7 @@ import { countCores } from "../engine/cores.js";
 import { engineText } from "../engine/precision.js";
 import type { Model } from "../model/model.js";
 import { openBatchDecoder } from "../predict/decoder.js";
+import type { BatchDecoder } from "../predict/outline.js";
 import type { Plan } from "./plan.js";
 import { NOT_NOW } from "./plan.js";
 import type { PredictedInstance } from "./predict-batch.js";
@@ -36,6 +37,14 @@ function usualPerSecond(model: Model, device: "cpu" | "webgpu" | "cuda", cores: 
 const ENGINE_WORDS = { wgsl: "with own kernels", onnxruntime: "through onnxruntime", tfjs: "through TensorFlow.js" };
 
 /**
+ * Threads that cut, which the caller closes. Our own kernels draw faster than one thread cuts; every other engine draws
+ * slower, and gets none.
+ */
+export function cuttersBeside(decoder: BatchDecoder, cores: number): Cutters | undefined {
+  return decoder.name === "wgsl" ? new Cutters(cuttersFor(cores)) : undefined;
+}
+
+/**
  * @param open opens the decoder; benchmarks pass another than the device's own
  * @throws E_UNAVAILABLE when no engine works on the device
  */
@@ -49,8 +58,7 @@ export async function openLocalPredictor(
   const { batchesAtOnce } = decoder;
   let isOpen = true;
   const cores = options.threads ?? countCores();
-  // Our own kernels draw faster than this thread cuts; every other engine draws slower.
-  const cutters = decoder.name === "wgsl" ? new Cutters(cuttersFor(cores)) : undefined;
+  const cutters = cuttersBeside(decoder, cores);
   const usual = usualPerSecond(model, decoder.device, cores);
   // Other devices are doctor's matter; whoever gets the second best of this one should know what would change that.
   for (const { candidate, reason, fix } of passedOver) {

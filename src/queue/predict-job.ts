@@ -11,7 +11,7 @@ import type { PredictedInstance } from "../annotate/predict-batch.js";
 import { predictInstances } from "../annotate/predict-batch.js";
 import { StageClock } from "../annotate/summary.js";
 import type { CropResult } from "../crop/crop.js";
-import type { CropSource } from "../crop/read-crops.js";
+import type { CropMaker, CropSource } from "../crop/read-crops.js";
 import { readCrops } from "../crop/read-crops.js";
 import type { BatchDecoder } from "../predict/outline.js";
 import type { Instance } from "../types.js";
@@ -27,6 +27,8 @@ export interface ImageAccess extends FetchLimits {
   readonly images: WorkerImages;
   /** True: a passing failure counts as one of the image, because nobody will try again. */
   readonly isLastAttempt: boolean;
+  /** Who decodes and cuts, as in `ReadCropsOptions`. */
+  readonly maker?: CropMaker;
 }
 
 export interface CutJob {
@@ -37,7 +39,7 @@ export interface CutJob {
 
 /**
  * Opens or fetches the images and cuts every crop.
- * @throws Error when an image could not be fetched now and may be later
+ * @throws Error when an image could not be fetched now and may be later, or a thread that cuts has ended
  */
 export async function cutJob(job: Job, access: ImageAccess): Promise<CutJob> {
   const clock = new StageClock();
@@ -49,6 +51,7 @@ export async function cutJob(job: Job, access: ImageAccess): Promise<CutJob> {
     onTime: (stage, milliseconds) => {
       clock.add(stage, milliseconds);
     },
+    ...(access.maker && { maker: access.maker }),
   });
   try {
     for await (const crop of results) crops.push(crop);

@@ -12,10 +12,14 @@ import { hostname } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Job as BullJob, WorkerOptions as BullOptions } from "bullmq";
 import { Queue, UnrecoverableError, WaitingError, Worker } from "bullmq";
+import { cuttersBeside } from "../annotate/local-predictor.js";
 import { count } from "../count.js";
 import { Gate } from "../crop/gate.js";
+import type { CropMaker } from "../crop/read-crops.js";
+import { countCores } from "../engine/cores.js";
 import type { DeviceChoice } from "../engine/devices.js";
 import type { PrecisionChoice } from "../engine/precision.js";
+import { gone, PolyrnnError } from "../errors.js";
 import { cutText } from "../foreign.js";
 import type { Model } from "../model/model.js";
 import { loadModel } from "../model/model.js";
@@ -86,7 +90,8 @@ const RETRY_MS = 1000;
 /**
  * @param open the decoder; another one than the device's own is for benchmarks
  * @returns when the host's signal is aborted
- * @throws PolyrnnError when the worker cannot begin (address, model, device, port)
+ * @throws PolyrnnError when the worker cannot begin (address, model, device, port), and when a thread of it or its device
+ *   is gone, after its jobs went back
  */
 export async function runWorker(
   options: WorkerOptions,
@@ -104,10 +109,11 @@ export async function runWorker(
     host.note(`loading model ${options.model}`);
     const model = await loadModel(options.model);
     const { decoder } = await open(model, options);
+    const cutters = cuttersBeside(decoder, options.threads ?? countCores());
     try {
-      return await new JobWorker({ options, host, connection, model, decoder }).work();
+      return await new JobWorker({ options, host, connection, model, decoder, maker: cutters }).work();
     } finally {
-      await decoder.dispose();
+      await Promise.all([decoder.dispose(), cutters?.close()]);
     }
   } finally {
     connection.close();
@@ -121,6 +127,7 @@ interface WorkerSetup {
   readonly connection: QueueConnection;
   readonly model: Model;
   readonly decoder: BatchDecoder;
+  readonly maker: CropMaker | undefined;
 }
 
 class JobWorker {
@@ -131,9 +138,14 @@ class JobWorker {
   private readonly trouble: TroubleLog;
   private readonly images: WorkerImages;
   private counts = { jobs: 0, rejected: 0, givenBack: 0 };
+  /** Aborted, with its error, when something is gone that every job needs. */
+  private readonly broken = new AbortController();
+  /** Aborted: nothing new is begun. */
+  private readonly stop: AbortSignal;
 
   constructor(private readonly setup: WorkerSetup) {
     const { options, host, connection, model, decoder } = setup;
+    this.stop = AbortSignal.any([host.signal, this.broken.signal]);
     this.images = new WorkerImages(options.images);
     this.atDecoder = new Gate(decoder.batchesAtOnce);
     this.queue = new Queue(queueNameOf(model.hash), {
@@ -195,13 +207,21 @@ class JobWorker {
         `(${decoder.version}); waiting for jobs at ${connection.address.shown}`,
     );
     try {
-      await aborted(host.signal);
+      await aborted(this.stop);
       await this.leave(worker);
       await hideWorker(connection, this.id).catch(() => undefined); // the card expires by itself
     } finally {
       clearInterval(renewal);
       taker.disconnect();
       await endpoint?.close();
+    }
+    if (this.broken.signal.aborted) {
+      const { message } = this.broken.signal.reason as PolyrnnError;
+      throw gone(
+        `${message}; the worker's jobs went back to the queue`,
+        "Start the worker again.",
+        this.broken.signal.reason,
+      );
     }
     return {
       version: 1,
@@ -235,16 +255,21 @@ class JobWorker {
     const job = this.receive(bull);
     const { maxBytes, timeoutMs, allowPrivateAddresses } = this.setup.options;
     const isLastAttempt = bull.attemptsMade + 1 >= job.attempts;
-    const { signal } = this.setup.host;
-    const access = { images: this.images, maxBytes, timeoutMs, allowPrivateAddresses, isLastAttempt, stop: signal };
-    const cut = await cutJob(job, access).catch(async (error: unknown) => {
-      if (signal.aborted) await this.giveBack(bull, token);
+    const { decoder, maker } = this.setup;
+    const { stop } = this;
+    const access = { images: this.images, maxBytes, timeoutMs, allowPrivateAddresses, isLastAttempt, stop };
+    const cut = await cutJob(job, { ...access, ...(maker && { maker }) }).catch(async (error: unknown) => {
+      await this.giveBackIfGone(error, bull, token);
+      if (stop.aborted) await this.giveBack(bull, token);
       throw error;
     });
     await this.atDecoder.enter(1);
     try {
-      if (signal.aborted) await this.giveBack(bull, token);
-      const result = await predictJob(this.setup.decoder, cut);
+      if (stop.aborted) await this.giveBack(bull, token);
+      const result = await predictJob(decoder, cut).catch(async (error: unknown) => {
+        await this.giveBackIfGone(error, bull, token);
+        throw error;
+      });
       this.metrics.countResult(result);
       this.metrics.countJob("done");
       this.counts.jobs++;
@@ -274,6 +299,17 @@ class JobWorker {
     this.metrics.countJob("rejected");
     this.counts.rejected++;
     return new UnrecoverableError(`rejected: ${why}`);
+  }
+
+  /**
+   * The worker ends where a thread or the device is gone: every job would fail here. The job counts as one that a worker
+   * died with, because it may be what the thread died of: enough of them set it aside.
+   */
+  private async giveBackIfGone(error: unknown, bull: BullJob, token: string | undefined): Promise<void> {
+    if (!(error instanceof PolyrnnError) || !error.isLasting) return;
+    this.broken.abort(error);
+    await this.setup.connection.client.hincrby(this.queue.toKey(bull.id!), "stc", 1);
+    await this.giveBack(bull, token);
   }
 
   private async giveBack(bull: BullJob, token: string | undefined): Promise<never> {

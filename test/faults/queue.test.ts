@@ -10,9 +10,10 @@ import { describe, expect, test } from "vitest";
 import type { AnnotateSummary } from "../../src/annotate/summary.js";
 import { KEY_PREFIX, queueNameOf } from "../../src/queue/connection.js";
 import { loadModel } from "../../src/model/model.js";
-import type { AtWork, Started } from "../helpers/command.js";
+import type { AtWork, StartOptions, Started } from "../helpers/command.js";
 import { endAll, ownHost, sharedHost } from "../helpers/command.js";
 import {
+  JOBS,
   LONG,
   PER_IMAGE,
   WORKER_PRELOAD,
@@ -22,6 +23,11 @@ import {
   queueWork,
   until,
 } from "../queue/queue-work.js";
+import type * as Decoders from "../../src/predict/decoder.js";
+import type * as Addresses from "../../src/queue/address.js";
+import type * as Workers from "../../src/queue/worker.js";
+import type * as Secrets from "../../src/secret.js";
+import { hasEnded, withThreads } from "../helpers/threads.js";
 import type { RedisServer } from "../helpers/redis-server.js";
 import { HAS_REDIS } from "../helpers/redis-server.js";
 import { count, FaultCase, IS_FULL } from "./ledger.js";
@@ -41,6 +47,42 @@ const problemsOf = async (run: AtWork, out: string): Promise<string[]> => proble
 /** Of a coordinator that nothing happens to. */
 const soundProblems = async ({ url }: RedisServer, out: string, ...more: string[]): Promise<string[]> =>
   problemsAfter(await soundCoordinator(url, out, more), out);
+
+/** A thread of the worker that draws ends after so many answers. */
+const withoutThreadAfter = (answers: number): StartOptions => ({
+  nodeOptions: ["--import", join(import.meta.dirname, "thread-end-preload.mjs")],
+  env: { TEST_THREAD: "decoder-thread.js", TEST_WAY: "exit", TEST_MESSAGES: String(answers) },
+});
+
+/** A worker in this process, on the CPU, with a thread that cuts as beside kernels of our own. */
+async function runCuttingWorker(
+  { url }: RedisServer,
+  note: (line: string) => void,
+  signal = new AbortController().signal,
+): Promise<unknown> {
+  const built = join(import.meta.dirname, "..", "..", "dist");
+  const { runWorker } = (await import(join(built, "queue", "worker.js"))) as typeof Workers;
+  const { openBatchDecoder } = (await import(join(built, "predict", "decoder.js"))) as typeof Decoders;
+  const { parseRedisAddress } = (await import(join(built, "queue", "address.js"))) as typeof Addresses;
+  const { Secret } = (await import(join(built, "secret.js"))) as typeof Secrets;
+  const options = {
+    queue: parseRedisAddress(new Secret(url)),
+    queueTimeoutMs: 60_000,
+    images: work.data.images,
+    model: TINY,
+    device: "cpu",
+    threads: 1,
+    stalledAfterMs: 2000,
+    metricsHost: "127.0.0.1",
+    maxBytes: 1e6,
+    timeoutMs: 1000,
+    allowPrivateAddresses: false,
+  } as const;
+  return runWorker(options, { signal, note }, async (model, asked) => {
+    const { decoder, passedOver } = await openBatchDecoder(model, asked);
+    return { decoder: { ...decoder, name: "wgsl" }, passedOver };
+  });
+}
 
 function survives(fault: string, problems: readonly string[]): void {
   const faults = new FaultCase(`queue: ${fault}`);
@@ -72,6 +114,88 @@ describe.skipIf(!HAS_REDIS)("a run over a queue ends in the files of a run on on
       victim.child.kill("SIGKILL");
       soundWorker(at.url);
       survives("kill -9 of a worker in the middle of a job", await run);
+    },
+    LONG,
+  );
+
+  test(
+    "when a thread of a worker ends in the middle of a job: it gives back what it has and ends with an error",
+    async () => {
+      const at = await server();
+      const out = newOut();
+      const victim = work.worker(at.url, ["--threads", "2", "--json"], withoutThreadAfter(3));
+      const run = coordinator(at, out);
+      const { code, stdout, stderr } = await victim.ended;
+      expect(code, stderr).toBe(69);
+      expect(JSON.parse(stdout)).toMatchObject({
+        code: "E_UNAVAILABLE",
+        message: "a thread that draws has ended with exit code 7; the worker's jobs went back to the queue",
+        hint: "Start the worker again.",
+      });
+      expect(await queueOf(at.url)).toMatchObject({ active: 0, failed: 0, delayed: 0, workers: [] });
+      soundWorker(at.url);
+      survives("a thread that draws ends in a worker", await problemsOf(run, out));
+    },
+    LONG,
+  );
+
+  test(
+    "when threads of as many workers as there are attempts end with a job: it is set aside, and drawn image by image",
+    async () => {
+      const at = await server();
+      const out = newOut();
+      const run = coordinator(at, out, "--attempts", "2");
+      for (let dead = 0; dead < 2; dead++) {
+        const { code, stderr } = await work.worker(at.url, ["--threads", "2"], withoutThreadAfter(1)).ended;
+        expect(code, stderr).toBe(69);
+      }
+      soundWorker(at.url);
+      await run.says("2 workers died or stalled with it");
+      survives("threads of two workers end with a job", await problemsOf(run, out));
+    },
+    LONG,
+  );
+
+  test(
+    "with a worker that cuts in threads",
+    async () => {
+      const at = await server();
+      const out = newOut();
+      const stop = new AbortController();
+      const working = runCuttingWorker(at, () => undefined, stop.signal);
+      const problems = await soundProblems(at, out);
+      stop.abort();
+      expect(await working).toMatchObject({ jobs: JOBS, rejected: 0, givenBack: 0 });
+      survives("nothing, in a worker that cuts in threads", problems);
+    },
+    LONG,
+  );
+
+  test(
+    "when a thread that cuts has ended in a worker: the first job that needs it goes back, and the worker ends",
+    async () => {
+      const at = await server();
+      const out = newOut();
+      const run = coordinator(at, out);
+      const notes: string[] = [];
+      const worker = withThreads(async (started) => {
+        const working = runCuttingWorker(at, (line) => {
+          notes.push(line);
+          if (line.includes("waiting for jobs")) void started[0]!.terminate();
+        });
+        await expect(working).rejects.toMatchObject({
+          code: "E_UNAVAILABLE",
+          message: expect.stringMatching(
+            /^thread 1 of 1 that cut crops has ended .* went back to the queue$/,
+          ) as string,
+        });
+        expect(started.map(hasEnded)).toEqual([true]);
+      });
+      await worker;
+      expect(notes.filter((line) => line.startsWith("job "))).toEqual([]); // none has failed
+      expect(await queueOf(at.url)).toMatchObject({ active: 0, failed: 0, delayed: 0, workers: [] });
+      soundWorker(at.url);
+      survives("a thread that cuts ends in a worker", await problemsOf(run, out));
     },
     LONG,
   );

@@ -4,6 +4,7 @@ import { CELL_COUNT, CROP_SIZE, cellCenter, indexToCell } from "../../src/geomet
 import { signedArea } from "../../src/geometry/ring.js";
 import { meanOfBoth, flipSequence, flipCrops } from "../../src/predict/flip.js";
 import type { Ring } from "../../src/types.js";
+import { withDigests } from "../helpers/digests.js";
 
 const anyCells = fc.array(fc.nat(CELL_COUNT - 1), { minLength: 1, maxLength: 20 });
 
@@ -58,7 +59,6 @@ test("pixels change sides within their row, channels stay in order; only the nam
       ...pixels.subarray(2 * bytes + at(row, 223 - col), 2 * bytes + at(row, 223 - col) + 3),
     ]);
   }
-  expect(flipCrops(turned, [0, 1])).toEqual(
-    new Uint8Array(Buffer.concat([pixels.subarray(2 * bytes), pixels.subarray(0, bytes)])),
-  );
+  const named = new Uint8Array(Buffer.concat([pixels.subarray(2 * bytes), pixels.subarray(0, bytes)]));
+  expect(withDigests(flipCrops(turned, [0, 1]))).toBe(withDigests(named));
 });

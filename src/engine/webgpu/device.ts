@@ -4,7 +4,7 @@
  */
 import type {} from "webgpu";
 import { count } from "../../count.js";
-import { reasonOf, unavailable } from "../../errors.js";
+import { gone, reasonOf, unavailable } from "../../errors.js";
 import type { Precision } from "../engine.js";
 import type { AdapterReport } from "./adapter.js";
 import { MEMORY_BOUND, reportOf, requestAdapter } from "./adapter.js";
@@ -64,7 +64,8 @@ export class Gpu {
 
   /** @throws E_UNAVAILABLE when anything failed on the device since it was opened */
   check(): void {
-    if (this.failure !== undefined) throw this.unavailable(this.failure, "Use --device cpu, or start the run again.");
+    if (this.failure === undefined) return;
+    throw gone(`WebGPU on ${this.adapter.name}: ${this.failure}`, "Use --device cpu, or start the run again.");
   }
 
   /** Filled with zeros. */
