@@ -96,7 +96,7 @@ async function allParts() {
   await withEngine(model, {}, async (engine) => {
     await part("encoder and loop", () => loopTimes(engine, model, crops, pixels));
     await part("batch 1", () => singleTimes(engine, pixels));
-    row("memory on the device, most", `${Math.round(engine.memory.peak / 2 ** 20)} MiB`);
+    row("memory on the device, most, such crops in it", `${Math.round(engine.memory.peak / 2 ** 20)} MiB`);
   });
   await part("depthwise", () => depthwiseTimes(model, pixels, BATCH));
   await part("profile", () => profile(model));
@@ -162,6 +162,7 @@ async function loopTimes(engine, model, crops, pixels) {
   row(`a step at ${BATCH} that gives logits, per instance`, milliseconds(stepped.seconds / BATCH));
   batch.dispose();
   const fresh = await engine.encode(pixels, BATCH);
+  row(`crops of a batch of ${BATCH} that stay on the device`, `${(engine.memory.crops / 2 ** 20).toFixed(1)} MiB`);
   let steps = 0;
   const slots = await medianOf(async () => {
     const decoded = await fresh.decode(firsts, STEPS);

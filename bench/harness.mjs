@@ -6,7 +6,7 @@
  * Times are reported, not asserted: what holds on every machine is in test/.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
@@ -31,6 +31,12 @@ export async function timed(work) {
   const seconds = (performance.now() - start) / 1000;
   const { user, system } = process.cpuUsage(cpu);
   return { value, seconds, cpuSeconds: (user + system) / 1e6 };
+}
+
+/** Processor time of the main thread so far; NaN where it is not Linux. */
+export function mainThreadSeconds() {
+  const file = `/proc/self/task/${process.pid}/schedstat`;
+  return existsSync(file) ? Number(readFileSync(file, "utf8").split(" ", 1)[0]) / 1e9 : NaN;
 }
 
 let roundsAsked;

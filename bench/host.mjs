@@ -5,7 +5,7 @@
  *
  *     npm run bench -- host
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
@@ -23,7 +23,7 @@ import { DEFAULT_CANDIDATES, MAX_STEPS } from "../dist/predict/options.js";
 import { decodeWith, openJudges } from "../dist/predict/judges.js";
 import { decodeOutlines } from "../dist/predict/outline.js";
 import { stackPixels } from "../dist/crop/crop.js";
-import { interleaved, median, timed } from "./harness.mjs";
+import { interleaved, mainThreadSeconds, median, timed } from "./harness.mjs";
 import { cropsOf, sampleCrops, writeBoxes } from "./inputs.mjs";
 import { replayed } from "./replay-thread.mjs";
 
@@ -86,12 +86,6 @@ export async function* measure({ quick }) {
 }
 
 const OPTIONS = { maxSteps: MAX_STEPS, candidates: DEFAULT_CANDIDATES };
-
-/** Processor time of the main thread so far; NaN where it is not Linux. */
-function mainThreadSeconds() {
-  const file = `/proc/self/task/${process.pid}/schedstat`;
-  return existsSync(file) ? Number(readFileSync(file, "utf8").split(" ", 1)[0]) / 1e9 : NaN;
-}
 
 /** Threads that cut and judge, one and two of each. */
 async function startThreads(answers) {
@@ -166,7 +160,7 @@ function toResult({ runs, perRun, mainSeconds, crops, from, cropCount }) {
         `Judged: ${ratio("outlines1", "outlines")} and ${(2 * ratio("outlines2", "outlines")).toFixed(2)}.`,
       `A batch of ${BATCH} encoded: ${perRun.encode.dispatches} dispatches, ${perRun.encode.submits} submissions. ` +
         `Its polygons: ${perRun.decode.dispatches} dispatches, ${perRun.decode.submits} submissions, ${perRun.decode.writes} writes.`,
-      `Judging and placing: ${crops} crops, ${from}; flipping of doubted crops and choice of first vertices included.`,
+      `Judging and placing: ${crops} crops, ${from}; choice of first vertices included. Doubted crops are flipped on the device.`,
       "The device records and computes nothing; Dawn's own part of a dispatch comes on top (bench/card.mjs).",
     ],
   };

@@ -14,13 +14,14 @@ export function replayed(answers) {
     select: () => replay(batch),
     dispose() {},
   });
-  return { encode: async () => replay(next()) };
+  return { encode: async () => ({ ...replay(next()), flipped: async () => replay(next()) }) };
 }
 
 /** Masks are handed over, so that each asker gets its own. */
 function givingAway({ encode }) {
-  const copied = ({ maskLogits, fineMaskLogits, ...batch }) => ({
+  const copied = ({ maskLogits, fineMaskLogits, flipped, ...batch }) => ({
     ...batch,
+    flipped: flipped && (async () => copied(await flipped())),
     maskLogits: maskLogits?.slice(),
     fineMaskLogits: fineMaskLogits?.slice(),
   });

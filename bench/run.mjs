@@ -30,6 +30,7 @@ const MEASURES = [
   "queue",
   "devices",
   "host",
+  "flip",
   "drawing",
   "options",
   "review",

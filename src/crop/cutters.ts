@@ -5,7 +5,8 @@
  */
 import { dirname, sep } from "node:path";
 import { AskedThread } from "../asking.js";
-import { isZipName } from "../files/archive.js";
+import type { PackedPlace } from "../files/archive.js";
+import { findPacked, isZipName } from "../files/archive.js";
 import type { Answers, Question } from "./cutter-thread.js";
 import type { CropMaker, HeldImage } from "./read-crops.js";
 import { HERE } from "./read-crops.js";
@@ -27,7 +28,7 @@ interface Cutter {
   busy: number;
 }
 
-/** Cuts in threads of its own. Members of zip files stay in the calling thread, which has read the zip's directory. */
+/** Cuts in threads of its own. Of a zip file they hear where a member lies: only this thread has read its directory. */
 export class Cutters implements CropMaker {
   readonly imagesAtOnce: number;
   readonly cutsAtOnce: number;
@@ -47,30 +48,31 @@ export class Cutters implements CropMaker {
 
   readonly open: CropMaker["open"] = async (path, { width, height }, root) => {
     const record = { ...(width !== undefined && { width }), ...(height !== undefined && { height }) };
-    if (isInZip(path)) return HERE.open(path, record, root);
+    const place = await placeOf(path);
+    if (place === "nowhere") return HERE.open(path, record, root);
     const cutter = this.leastBusy();
     cutter.busy++;
     try {
-      return await cutter.thread.ask({ kind: "open", path, record, root });
+      const result = await cutter.thread.ask({ kind: "open", path, record, root, place });
+      return result.kind === "not-unpacked" ? await HERE.open(path, record, root) : result;
     } finally {
       cutter.busy--;
     }
   };
 
   readonly decode: CropMaker["decode"] = async (image) => {
-    if (isInZip(image.path)) return HERE.decode(image);
+    const place = await placeOf(image.path);
+    if (place === "nowhere") return HERE.decode(image);
     const cutter = this.leastBusy();
     cutter.busy++;
     const id = this.images++;
-    try {
-      const result = await cutter.thread.ask({ kind: "decode", image, id });
-      if (result.kind === "decoded") return this.held(cutter, id);
-      cutter.busy--;
-      return result;
-    } catch (error) {
+    const result = await cutter.thread.ask({ kind: "decode", image, id, place }).catch((error: unknown) => {
       cutter.busy--;
       throw error;
-    }
+    });
+    if (result.kind === "decoded") return this.held(cutter, id);
+    cutter.busy--;
+    return result.kind === "not-unpacked" ? HERE.decode(image) : result;
   };
 
   /** Ends the threads; whoever still waits for a crop hears of it. */
@@ -95,7 +97,15 @@ export class Cutters implements CropMaker {
   }
 }
 
-/** Whether a path may name a member of a zip file; a folder with such a name does no harm. */
-function isInZip(path: string): boolean {
-  return dirname(path).split(sep).some(isZipName);
+/**
+ * Where a member of a zip file lies; undefined for a file, also in a folder with such a name.
+ * @returns "nowhere" where the zip file has no such member or cannot be read: opening it in this thread says why
+ */
+async function placeOf(path: string): Promise<PackedPlace | undefined | "nowhere"> {
+  if (!dirname(path).split(sep).some(isZipName)) return undefined;
+  try {
+    return await findPacked(path);
+  } catch {
+    return "nowhere";
+  }
 }

@@ -61,16 +61,18 @@ export function prepareImageLibrary(): void {
  * Reads the header of an image.
  * @param record what the annotation file claims; without `width` and `height` the displayed size is taken
  * @param root   folder without links that the file must lie in now, whatever it was when the data set was read
+ * @param bytes  the encoded image, where it was read already: a member of a zip file
  * @returns the image's frame, or `image-missing`, `image-outside`, `image-unreadable`, `image-too-large`, `image-size`
  */
 export async function openImage(
   path: string,
   record: Pick<ImageRecord, "width" | "height">,
   root?: string,
+  bytes?: Uint8Array,
 ): Promise<OpenResult> {
   let metadata: Metadata;
   try {
-    const input = await imageInput(path);
+    const input = bytes ?? (await imageInput(path));
     // A member of a zip file is read where it lies, and no link leads out of it.
     if (
       root !== undefined &&
@@ -85,7 +87,9 @@ export async function openImage(
     }
     metadata = await sharp(input, { limitInputPixels: false }).metadata();
   } catch {
-    return failed(...(await whyUnreadable(path, "header")));
+    return failed(
+      ...(bytes === undefined ? await whyUnreadable(path, "header") : whyBytesUnreadable(path, bytes, "header")),
+    );
   }
   return frameOf(path, metadata, record);
 }

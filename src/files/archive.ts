@@ -25,8 +25,17 @@ export interface Archive {
   /** Paths of the files in it, "/" between parts, in the order of its directory. */
   readonly names: readonly string[];
   has(name: string): boolean;
+  /** @throws Error with the reason alone, where there is no such member */
+  place(name: string): PackedPlace;
   /** @throws Error with the reason alone, where the member is too large, damaged or packed in another way */
   read(name: string): Promise<Buffer>;
+}
+
+/** Where a member lies in a zip file of a certain state; another thread can read it without the directory. */
+export interface PackedPlace {
+  readonly zip: string;
+  readonly version: Version;
+  readonly member: Member;
 }
 
 /** Where a member lies, and what its bytes have to be. */
@@ -106,23 +115,30 @@ async function readArchive(path: string, version: Version): Promise<Archive> {
   } finally {
     await file.close();
   }
+  const place = (name: string): PackedPlace => {
+    const member = members.get(name);
+    if (member === undefined) throw new Error(`no file ${receivedOf(name)} in the zip file`);
+    return { zip: path, version, member };
+  };
   return {
     names: [...members.keys()],
     has: (name) => members.has(name),
-    async read(name) {
-      const member = members.get(name);
-      if (member === undefined) throw new Error(`no file ${receivedOf(name)} in the zip file`);
-      const handle = await open(path);
-      try {
-        const now = await handle.stat();
-        if (now.size !== version.size || now.mtimeMs !== version.mtimeMs)
-          throw new Error("a zip file that was changed since it was opened");
-        return await readMember(handle, member);
-      } finally {
-        await handle.close();
-      }
-    },
+    place,
+    read: async (name) => readPlace(place(name)),
   };
+}
+
+/** @throws Error with the reason alone, where the member is too large, damaged or packed in another way */
+export async function readPlace({ zip, version, member }: PackedPlace): Promise<Buffer> {
+  const handle = await open(zip);
+  try {
+    const now = await handle.stat();
+    if (now.size !== version.size || now.mtimeMs !== version.mtimeMs)
+      throw new Error("a zip file that was changed since it was opened");
+    return await readMember(handle, member);
+  } finally {
+    await handle.close();
+  }
 }
 
 /** yauzl refuses absolute paths, drives, ".." and names that are cut. The caller closes the file. */
@@ -212,6 +228,13 @@ export async function readPacked(path: string): Promise<Buffer | undefined> {
   const place = await splitPath(path);
   if (place === undefined) return undefined;
   return (await openArchive(place.zip)).read(place.name);
+}
+
+/** @returns undefined where the path leads through no zip file. @throws Error where it names no member of it */
+export async function findPacked(path: string): Promise<PackedPlace | undefined> {
+  const place = await splitPath(path);
+  if (place === undefined) return undefined;
+  return (await openArchive(place.zip)).place(place.name);
 }
 
 /** Whether a path names a member of a zip file, whatever its state. */

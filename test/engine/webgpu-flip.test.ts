@@ -90,7 +90,7 @@ describe.skipIf(whyNoWebGpu !== undefined)("crops flipped on the device", () => 
         ["w.bias", noise(3)],
       ]);
       const ops = new RecordOps(weights);
-      const seen = ops.view(ops.input("pixels", "pixels", [3, height, width]), ops.input("views", "index", [1, 1, 1]));
+      const seen = ops.view(ops.input("pixels", "pixels", [3, height, width]), ops.input("views", "view", [1, 1, 1]));
       const plan = planKernels({ y: build(ops, ops.normalize(seen, normalization)) });
       const program = await Program.compile(gpu, plan, weights);
       const plain = new PlainOps(weights);
@@ -162,10 +162,12 @@ describe.skipIf(whyNoWebGpu !== undefined)("crops flipped on the device", () => 
     const encoded = await engine.encode(syntheticCrops(1), 1);
     const held = gpu.memory.used - used;
     expect(held).toBe(CROP_BYTES + kernels.rowBytes.hoisted);
+    expect(engine.memory.crops).toBe(CROP_BYTES);
     const flipping = encoded.flipped!([0]);
     encoded.dispose(); // the crop is still being seen
     const flipped = await flipping;
     expect(gpu.memory.used - used).toBe(kernels.rowBytes.hoisted);
+    expect(engine.memory.crops).toBe(0);
     expect(flipped.flipped).toBeUndefined();
     await expect(encoded.flipped!([0])).rejects.toThrow("what a disposed batch had on the device is gone");
     flipped.dispose();

@@ -17,7 +17,7 @@ import { createRandom } from "../../src/random.js";
 import { SLOW_MS, useSwiftShader, whyNoWebGpu } from "../swiftshader.js";
 import { NORMALIZATION, onnxRunner, randomWeights } from "./network-runner.js";
 
-const MAX_STEPS = 5;
+const MAX_STEPS = 4;
 const COUNT = 4;
 const random = createRandom("slots");
 const network = describeNetwork({ name: "tiny", widths: [3, 2], features: 4, rank: 4, peepholes: false });

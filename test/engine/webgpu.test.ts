@@ -216,7 +216,7 @@ async function expectSameCells(cpu: Engine, others: readonly Engine[]): Promise<
   const cells: (readonly number[])[][] = [];
   for (const engine of [cpu, ...others]) {
     expect(engine.device).toBe(engine === cpu ? "cpu" : "webgpu");
-    const { sequences } = await decodeGreedy(engine, crops, 1, 6);
+    const { sequences } = await decodeGreedy(engine, crops, 1, 3);
     cells.push(sequences.map((sequence) => sequence.cells));
   }
   expect(cells.slice(1)).toEqual(others.map(() => cells[0]));

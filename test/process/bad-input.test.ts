@@ -1,11 +1,11 @@
 /**
- * Bad input in real processes; each kind of it, with its sentence, is in test/annotate/bad-box.test.ts and
+ * Bad input as the command meets it; each kind of it, with its sentence, is in test/annotate/bad-box.test.ts and
  * bad-file.test.ts.
  */
 import { cpSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { endAll, runToEnd } from "../helpers/command.js";
+import { endAll, runInHost, runToEnd } from "../helpers/command.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
@@ -63,7 +63,7 @@ test("1: everything that goes wrong in the field, in one folder: each annotation
 
 test("66 and 65 come before anything is written, and name the file, the place and the next step on two lines", async () => {
   const out = join(folder, "nothing");
-  const missing = await runToEnd([
+  const missing = await runInHost([
     "annotate",
     join(FIXTURES, "images"),
     "--boxes",
@@ -77,7 +77,7 @@ test("66 and 65 come before anything is written, and name the file, the place an
     `polyrnn: ${join(folder, "boxs.json")}: expected a box file or a folder of them, received no such file\nCheck the spelling and the folder the command runs in.\n`,
   );
   const photograph = join(FIXTURES, "images", "street.jpg");
-  const notJson = await runToEnd([
+  const notJson = await runInHost([
     "annotate",
     join(FIXTURES, "images"),
     "--boxes",

@@ -2,6 +2,7 @@
  * Threads that cut crops and threads that judge polygons, as they are built: the same crops and outlines as without
  * them, and an end to everything when one dies or nobody wants more.
  */
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type * as Asking from "../../src/asking.js";
@@ -13,7 +14,9 @@ import type * as Ports from "../../src/predict/engine-port.js";
 import type * as Judging from "../../src/predict/judges.js";
 import type * as Outlines from "../../src/predict/outline.js";
 import { hostile, instanceOf, scene } from "../crop/images.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 import { hasEnded, withThreads } from "../helpers/threads.js";
+import { zipFile } from "../helpers/zip-file.js";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const built = async <M>(path: string): Promise<M> => (await import(join(ROOT, "dist", path))) as M;
@@ -39,21 +42,21 @@ const BOXES = [
   { left: 5000, top: 5000, width: 10, height: 10 },
 ];
 
-async function* sourcesOf(paths: readonly string[]): AsyncGenerator<Reading.CropSource> {
+async function* sourcesOf(paths: readonly string[], root = join(ROOT, "fixtures")): AsyncGenerator<Reading.CropSource> {
   let ordinal = 0;
   for (const path of paths) {
     const instances = BOXES.map((box) => instanceOf(ordinal++, box));
     yield await Promise.resolve({
       image: {},
-      location: { kind: "file", path, root: join(ROOT, "fixtures") },
+      location: { kind: "file", path, root },
       instances,
     });
   }
 }
 
-async function collect(paths: readonly string[], maker?: Reading.CropMaker): Promise<CropResult[]> {
+async function collect(paths: readonly string[], maker?: Reading.CropMaker, root?: string): Promise<CropResult[]> {
   const results: CropResult[] = [];
-  for await (const result of readCrops(sourcesOf(paths), { context: 0.15, ...(maker && { maker }) }))
+  for await (const result of readCrops(sourcesOf(paths, root), { context: 0.15, ...(maker && { maker }) }))
     results.push(result);
   return results;
 }
@@ -85,6 +88,38 @@ describe("threads that cut", () => {
     const crops = theirs.flatMap((result) => (result.kind === "crop" ? [result.crop.pixels] : []));
     expect(crops.length).toBeGreaterThan(10);
     expect(crops.every(({ buffer }) => buffer instanceof SharedArrayBuffer)).toBe(true);
+  });
+
+  test("cut members of zip files as well, and say of those that fail what the calling thread says", async () => {
+    const folder = temporaryFolder();
+    const zip = join(folder, "photos.zip");
+    const scenes = ["street", "lake"].map((name) => ({ name: `a/${name}.jpg`, bytes: readFileSync(scene(name)) }));
+    const [street] = scenes;
+    const damaged = [
+      { name: "other-bytes.jpg", bytes: street!.bytes, claimedCrc: 1 },
+      { name: "encrypted.jpg", bytes: street!.bytes, flags: 1 },
+      { name: "cut.jpg", bytes: readFileSync(hostile("truncated.jpg")) },
+      { name: "text.jpg", bytes: readFileSync(hostile("text.jpg")) },
+    ];
+    const members = [...scenes, { ...street!, name: "stored.jpg", isStored: true }, ...damaged];
+    writeFileSync(zip, zipFile(members));
+    writeFileSync(join(folder, "torn.zip"), zipFile(members).subarray(0, 1000));
+    mkdirSync(join(folder, "folder.zip"));
+    copyFileSync(scene("lake"), join(folder, "folder.zip", "lake.jpg"));
+    const paths = [
+      ...members.map(({ name }) => join(zip, name)),
+      ...["photos.zip/nothing.jpg", "torn.zip/a/lake.jpg", "folder.zip/lake.jpg"].map((path) => join(folder, path)),
+    ];
+    const cutters = new Cutters(2);
+    const theirs = await collect(paths, cutters, folder);
+    await cutters.close();
+    expect(plain(theirs)).toEqual(plain(await collect(paths, undefined, folder)));
+    const crops = theirs.flatMap((result) => (result.kind === "crop" ? [result.crop.pixels] : []));
+    expect(crops).toHaveLength(3 * 4); // of each sound image, all boxes but the one beside it
+    expect(crops.every(({ buffer }) => buffer instanceof SharedArrayBuffer)).toBe(true);
+    const reasons = theirs.flatMap((result) => (result.kind === "failed" ? [result.failure.message] : []));
+    for (const said of ["other bytes than were packed", "an encrypted file", "no file", "torn.zip"])
+      expect(reasons.filter((reason) => reason.includes(said)).length).toBeGreaterThanOrEqual(4);
   });
 
   test("hold no more images and crops than they may, of a hundred, for a slow consumer", async () => {

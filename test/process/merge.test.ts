@@ -1,14 +1,13 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import type { Ended } from "../helpers/command.js";
-import { endAll, runInHost, runToEnd } from "../helpers/command.js";
+import { runInHost } from "../helpers/command.js";
 import { schemaProblems } from "../helpers/schemas.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 const folder = temporaryFolder();
-afterEach(endAll);
 
 /** The sample without the one box for which random weights draw no polygon. */
 const BOXES = join(folder, "boxes.json");
@@ -56,7 +55,7 @@ beforeAll(async () => {
 const parts = (...names: string[]): string[] => names.map((name) => join(folder, name));
 
 test("0: the parts of a matrix, an indexed job and a parallel job merge to the bytes of one machine", async () => {
-  const ended = await runToEnd([
+  const ended = await runInHost([
     "merge",
     ...parts("part-3", "part,1", "part-2"),
     "--out",

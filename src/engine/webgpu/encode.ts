@@ -61,7 +61,6 @@ type Bindings = Readonly<Record<string, GPUBufferBinding>>;
 export class CropEncoder {
   private readonly encodedAtOnce: number;
   private readonly mostKept: number;
-  /** Bytes of crops that are held now. */
   private kept = 0;
   /** Views of rows in order, as they lie. */
   private readonly inOrder: GPUBuffer;
@@ -76,6 +75,11 @@ export class CropEncoder {
     this.encodedAtOnce = encodedAtOnce;
     this.mostKept = keptBytes;
     this.inOrder = gpu.upload(Int32Array.from({ length: encodedAtOnce }, (_, row) => row));
+  }
+
+  /** Bytes of crops that stay on the device now. */
+  get cropBytes(): number {
+    return this.kept;
   }
 
   /** @returns the crops as well, to be released, unless too many are kept already */

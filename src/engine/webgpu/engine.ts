@@ -54,7 +54,7 @@ const HALVES: ReadonlySet<string> = new Set<PlaneName>(["hoisted"]);
 export function encoderPlan({ network, weights, normalization }: WeightedNetwork, options?: PlanOptions): Plan {
   const ops = new RecordOps(weights);
   const pixels = ops.input("pixels", "pixels", [3, CROP_SIZE, CROP_SIZE]);
-  const seen = ops.view(pixels, ops.input("views", "index", [1, 1, 1]));
+  const seen = ops.view(pixels, ops.input("views", "view", [1, 1, 1]));
   const { vertex, hoisted, mask, fineMask } = network.encode(ops, seen, normalization);
   return planKernels({ vertex, hoisted, ...(mask && { mask }), ...(fineMask && { fineMask }) }, options);
 }
@@ -104,7 +104,8 @@ interface Shared extends StepKernels {
 
 /** An engine that tells what it holds. */
 export interface KernelEngine extends Engine {
-  readonly memory: Gpu["memory"];
+  /** Of the device, in bytes; `crops` are those of `used` that batches keep to be seen flipped. */
+  readonly memory: Gpu["memory"] & { readonly crops: number };
   /** Kernels of one run. */
   readonly dispatches: { readonly encoder: number; readonly step: number };
   readonly tiles: Tiles;
@@ -139,7 +140,7 @@ export async function openKernels(model: KernelModel, options: KernelOptions = {
       precision,
       version: `own kernels${precision === "float16" ? " in float16" : ""}, webgpu ${dawnVersion()} on ${gpu.adapter.name}`,
       get memory() {
-        return gpu.memory;
+        return { ...gpu.memory, crops: encoder.cropBytes };
       },
       dispatches: { encoder: program.dispatches, step: step.dispatches },
       tiles,

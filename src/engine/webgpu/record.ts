@@ -8,10 +8,15 @@ import type { Conv2dOptions, Normalization, TensorOps, VertexTable } from "../..
 
 export type Shape = readonly [channels: number, height: number, width: number];
 
+/**
+ * What lies in an input's buffer. A view is a number per row of the batch: the row of the pixels that it sees, or its
+ * complement ~row for the same crop flipped, left and right exchanged.
+ */
+export type InputType = "float" | "index" | "pixels" | "view";
+
 /** What a node does to its operands `from`. */
 export type Operation =
-  | { readonly kind: "input"; readonly name: string; readonly type: "float" | "index" | "pixels" }
-  /** Of pixels, through an index per row of the batch: that row of them, or for its complement ~row that row flipped. */
+  | { readonly kind: "input"; readonly name: string; readonly type: InputType }
   | { readonly kind: "view" }
   | {
       readonly kind: "conv";
@@ -46,11 +51,11 @@ export class RecordOps implements TensorOps<PlanNode> {
 
   constructor(private readonly weights: WeightedNetwork["weights"]) {}
 
-  input(name: string, type: "float" | "index" | "pixels", shape: Shape): PlanNode {
+  input(name: string, type: InputType, shape: Shape): PlanNode {
     return this.node({ kind: "input", name, type }, [], shape);
   }
 
-  /** Crops that lie on the device already, in any order, each as it lies or left and right exchanged. */
+  /** Pixels in any order, each crop as it lies or flipped. @param views an input of views; a kernel has one at most */
   view(pixels: PlanNode, views: PlanNode): PlanNode {
     return this.node({ kind: "view" }, [pixels, views], pixels.shape);
   }

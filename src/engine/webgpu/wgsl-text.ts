@@ -15,7 +15,7 @@ export function indexOf({ shape: [channels, height, width] }: PlanNode): string 
 export function elementOf({ operation }: PlanNode, isHalf: boolean): string {
   if (isHalf) return "f16";
   if (operation.kind !== "input") return "f32";
-  return { float: "f32", index: "i32", pixels: "u32" }[operation.type];
+  return { float: "f32", index: "i32", pixels: "u32", view: "i32" }[operation.type];
 }
 
 export function float(value: number): string {
@@ -59,10 +59,23 @@ export function pixelText([, height, width]: Shape, bytes: string): string {
   return f32((${bytes}[at / 4u] >> ((at % 4u) * 8u)) & 255u);`;
 }
 
-/** Statements that return the value that a row of the batch sees. @param views index per row, as in record.ts */
-export function viewText(valueAt: (place: string) => string, [, , width]: Shape, views: string): string {
-  return `let view = ${views}[b]; let isFlipped = view < 0;
-  return ${valueAt(`u32(select(view, ~view, isFlipped)), c, y, select(x, ${width - 1}u - x, isFlipped)`)};`;
+const isView = ({ operation }: PlanNode): boolean => operation.kind === "input" && operation.type === "view";
+
+/** Of a kernel that reads views: the row that a thread sees, and all ones where that is flipped. */
+export function viewVariables(reads: readonly PlanNode[]): string[] {
+  return reads.some(isView) ? ["var<private> seen: u32; var<private> mirror: u32;"] : [];
+}
+
+/** Statements that set them, once per thread: for every pixel that it reads, it costs time (bench/README.md). */
+export function lookText(reads: readonly PlanNode[]): string {
+  const at = reads.findIndex(isView);
+  return at < 0 ? "" : `let view = B${at}[b]; mirror = u32(view >> 31u); seen = u32(view) ^ mirror;`;
+}
+
+/** Statements that return what it sees there. @param valueAt of the pixels at "b, c, y, x" */
+export function viewText(valueAt: (place: string) => string, [, , width]: Shape): string {
+  // ~x + width is width - 1 - x.
+  return `return ${valueAt(`seen, c, y, (x ^ mirror) + (${width}u & mirror)`)};`;
 }
 
 /** Statements that return a normalized value. @param valueAt byte of a pixel at "b, c, y, x" */
@@ -93,6 +106,19 @@ export function poolText(valueAt: (place: string) => string, size: number): stri
     largest = max(largest, ${valueAt(`b, c, y * ${size}u + i / ${size}u, x * ${size}u + i % ${size}u`)});
   }
   return largest;`;
+}
+
+/** Functions of one value. exp stays finite: shaders may assume that every number is. */
+export const ACTIVATIONS = {
+  relu: (x: string) => `max(${x}, 0.0)`,
+  relu6: (x: string) => `clamp(${x}, 0.0, 6.0)`,
+  sigmoid: (x: string) => `1.0 / (1.0 + exp(clamp(-${x}, -80.0, 80.0)))`,
+  tanh: (x: string) => `tanh(clamp(${x}, -15.0, 15.0))`,
+};
+
+/** Statements that return a value of a vector that was a map. @param valueAt its value at "b, c, y, x" */
+export function flattenText(valueAt: (place: string) => string, [, height, width]: Shape): string {
+  return `return ${valueAt(`b, c / ${height * width}u, (c / ${width}u) % ${height}u, c % ${width}u`)};`;
 }
 
 /** Statements that return a value of nodes side by side. @param valueAt a node's value at "b, c, y, x" */

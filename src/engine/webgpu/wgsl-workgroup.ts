@@ -82,7 +82,8 @@ interface JoinedText {
   readonly width: number;
   /** Function of (b, c, y, x) that computes what the pointwise convolution reads. */
   readonly value: string;
-  readonly passOver: string;
+  /** Statements that a row of the batch begins with. */
+  readonly begin: string;
   readonly sums: Sums;
   /** Threads of a workgroup, at most. */
   readonly threads: number;
@@ -93,7 +94,7 @@ interface JoinedText {
  * thread adds the products of its pixels and output channels. Outputs that one workgroup has no room for are left to
  * another, which computes the depthwise values again.
  */
-export function joinedText({ inputs, height, width, value, passOver, sums, threads }: JoinedText): {
+export function joinedText({ inputs, height, width, value, begin, sums, threads }: JoinedText): {
   readonly main: string;
   readonly groups: (batch: number) => readonly [number, number, number];
 } {
@@ -108,7 +109,7 @@ export function joinedText({ inputs, height, width, value, passOver, sums, threa
   const main = `var<workgroup> hidden: array<f32, ${channels * side}>;
 @compute @workgroup_size(${size}) fn main(@builtin(workgroup_id) at: vec3u, @builtin(local_invocation_index) li: u32) {
   let b = at.z;
-  ${passOver}
+  ${begin}
   let first = at.x * ${side}u;
   let own = (at.y * ${across}u + li % ${across}u) * ${ofThread}u;
   let group = min(own, ${groupCount - ofThread}u);

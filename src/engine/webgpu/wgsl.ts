@@ -12,11 +12,14 @@ import type { Tiles } from "./tiles.js";
 import { SAFE_TILES } from "./tiles.js";
 import { HALF_FUNCTIONS, loadedHalf, storedHalf, toFloat16 } from "./float16.js";
 import {
+  ACTIVATIONS,
   LANES,
   concatText,
   elementOf,
+  flattenText,
   float,
   indexOf,
+  lookText,
   lookupText,
   normalizeText,
   packKernels,
@@ -26,6 +29,7 @@ import {
   resizeText,
   startsOf,
   viewText,
+  viewVariables,
 } from "./wgsl-text.js";
 import type { Sums } from "./wgsl-workgroup.js";
 import { denseGroups, denseText, depthwiseText, finishText, joinedText } from "./wgsl-workgroup.js";
@@ -90,9 +94,9 @@ class ShaderText {
     const vectors = packKernels(this.valuesOf(`${operation.weights}.weight`), sizes);
     const finish = finishText({ channels, width, parts }, this.store());
     const { threads } = this.tiles;
-    const passOver = this.passOver();
+    const begin = this.begin();
     if (this.kernel.before !== undefined) {
-      const joined = joinedText({ inputs, height, width, value: this.call(from[0]!), passOver, sums, threads });
+      const joined = joinedText({ inputs, height, width, value: this.call(from[0]!), begin, sums, threads });
       return this.shader(`${joined.main}\n${finish}`, vectors, joined.groups);
     }
     const across = Math.ceil(width / columns);
@@ -119,7 +123,7 @@ class ShaderText {
     const main = `@compute @workgroup_size(${threads}) fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= ${total}u) { return; }
   let b = id.z;
-  ${passOver}
+  ${begin}
   let tile = id.x % ${across}u;
   let row = (id.x / ${across}u) % ${height}u;
   let own = id.x / ${across * height}u * ${groups.length}u;
@@ -204,11 +208,10 @@ class ShaderText {
       weightAt: (at) => (rows === undefined ? `f32(V[${at}])` : `K[${rows}u + ${at}]`),
       bias: this.weight(`${operation.weights}.bias`),
       isEnded: ended && ((row) => `B${this.buffers.indexOf(ended)}[${row}] >= ${ENDED}`),
-      store: this.store(),
+      store: lookText(this.kernel.reads) + this.store(),
     });
-    const groups: Shader["groups"] = (batch) => denseGroups(shape[0], batch);
     const values = isHalf ? this.valuesOf(`${operation.weights}.weight`) : new Float32Array(4);
-    return this.shader(main, values, groups, isHalf ? "f16" : undefined);
+    return this.shader(main, values, (batch) => denseGroups(shape[0], batch), isHalf ? "f16" : undefined);
   }
 
   values(): Shader {
@@ -216,17 +219,18 @@ class ShaderText {
     const total = channels * height * width;
     const main = `@compute @workgroup_size(${THREADS}) fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= ${total}u) { return; }
-  let b = id.z; ${this.passOver()}
+  let b = id.z; ${this.begin()}
   let c = id.x / ${height * width}u; let y = (id.x / ${width}u) % ${height}u; let x = id.x % ${width}u;
   ${this.store()}
 }`;
     return this.shader(main, new Float32Array(4), (batch) => [Math.ceil(total / THREADS), 1, batch]);
   }
 
-  /** Statement that ends the thread of a row whose polygon has ended. */
-  private passOver(): string {
-    const { rows } = this.kernel;
-    return rows === undefined ? "" : `if (B${this.buffers.indexOf(rows)}[b] >= ${ENDED}) { return; }`;
+  /** Statements that end the thread of a row whose polygon has ended, and look up which crop another row sees. */
+  private begin(): string {
+    const { rows, reads } = this.kernel;
+    const passOver = rows === undefined ? "" : `if (B${this.buffers.indexOf(rows)}[b] >= ${ENDED}) { return; }`;
+    return passOver + lookText(reads);
   }
 
   /** @param element of `vectors`; as usual when absent */
@@ -253,6 +257,7 @@ class ShaderText {
       ...bindings,
       "var<private> acc: vec4f;",
       ...this.kernel.roots.map((_, at) => `var<private> root${at}: f32;`),
+      ...viewVariables(this.kernel.reads),
       ...this.functions.values(),
       main,
     ].join("\n");
@@ -337,13 +342,10 @@ class ShaderText {
       case "multiply":
         return `return ${at(x!)} * ${at(other!)};`;
       case "relu":
-        return `return max(${at(x!)}, 0.0);`;
       case "relu6":
-        return `return clamp(${at(x!)}, 0.0, 6.0);`;
-      case "sigmoid": // exp stays finite: shaders may assume that every number is
-        return `return 1.0 / (1.0 + exp(clamp(-${at(x!)}, -80.0, 80.0)));`;
+      case "sigmoid":
       case "tanh":
-        return `return tanh(clamp(${at(x!)}, -15.0, 15.0));`;
+        return `return ${ACTIVATIONS[operation.kind](at(x!))};`;
       case "affine":
         return `return ${at(x!)} * ${float(operation.scale)} + ${float(operation.offset)};`;
       case "map":
@@ -352,10 +354,8 @@ class ShaderText {
         return `return ${at(x!, `b, c + ${operation.start}u, y, x`)};`;
       case "concat":
         return concatText(at, from);
-      case "flatten": {
-        const [, height, width] = x!.shape;
-        return `return ${at(x!, `b, c / ${height * width}u, (c / ${width}u) % ${height}u, c % ${width}u`)};`;
-      }
+      case "flatten":
+        return flattenText((place) => at(x!, place), x!.shape);
       case "pad":
         return `if (c < ${x!.shape[0]}u) { return ${at(x!)}; } return 0.0;`;
       case "lookup": {
@@ -363,7 +363,7 @@ class ShaderText {
         return lookupText(this.constant(name, values), channels, `B${this.kernel.reads.indexOf(x!)}`);
       }
       case "view":
-        return viewText((place) => at(x!, place), shape, `B${this.kernel.reads.indexOf(other!)}`);
+        return viewText((place) => at(x!, place), shape);
       case "normalize":
         return normalizeText((place) => at(x!, place), operation.normalization);
       case "pool":
