@@ -1,7 +1,7 @@
 /**
- * A kernel of the plan as WGSL. Tensors are [B, C, H, W], float32 or in part float16; sums are float32. Every node of a kernel is a function of (batch,
- * channel, row, column); a stored one reads its buffer. A thread of a convolution computes a few columns (tiles.ts) of
- * groups of channels: four, or the parts that one channel of a cell is made of.
+ * A kernel of the plan as WGSL. Tensors are [B, C, H, W], float32 or in part float16; sums are float32. Every node of a
+ * kernel is a function of (batch, channel, row, column); a stored one reads its buffer. A thread of a convolution
+ * computes a few columns (tiles.ts) of groups of channels: four, or the parts that one channel of a cell is made of.
  */
 import type { WeightedNetwork } from "../../model/model.js";
 import type { Kernel, Plan } from "./plan.js";
