@@ -170,10 +170,22 @@ async function readMember(handle: FileHandle, { offset, packed, size, crc, metho
   if (header.readUInt32LE(0) !== LOCAL_HEADER) throw new Error("no file where the directory says");
   const start = offset + LOCAL_HEADER_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28);
   const bytes = await readAt(handle, start, packed);
-  // Never more than the directory says: a few bytes may stand for gigabytes.
-  const whole = method === STORED ? bytes : await inflate(bytes, { maxOutputLength: Math.max(1, size) });
+  const whole = method === STORED ? bytes : await unpacked(bytes, size);
   if (whole.length !== size || crc32(whole) !== crc) throw new Error("a damaged file (other bytes than were packed)");
   return whole;
+}
+
+/** Never more than the directory says: a few bytes may stand for gigabytes. */
+async function unpacked(bytes: Buffer, size: number): Promise<Buffer> {
+  try {
+    return await inflate(bytes, { maxOutputLength: Math.max(1, size) });
+  } catch (error) {
+    if (error instanceof RangeError)
+      throw new Error(`a file that unpacks to more than the ${count(size, "byte")} that the zip file says`, {
+        cause: error,
+      });
+    throw new Error("a damaged file (it cannot be unpacked)", { cause: error });
+  }
 }
 
 async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
@@ -227,14 +239,24 @@ export async function imageInput(path: string): Promise<string | Buffer> {
 export async function readPacked(path: string): Promise<Buffer | undefined> {
   const place = await splitPath(path);
   if (place === undefined) return undefined;
-  return (await openArchive(place.zip)).read(place.name);
+  return (await openedBefore(place.zip)).read(place.name);
 }
 
 /** @returns undefined where the path leads through no zip file. @throws Error where it names no member of it */
 export async function findPacked(path: string): Promise<PackedPlace | undefined> {
   const place = await splitPath(path);
   if (place === undefined) return undefined;
-  return (await openArchive(place.zip)).place(place.name);
+  return (await openedBefore(place.zip)).place(place.name);
+}
+
+/** A run has opened its zip files before it reads images of them. */
+async function openedBefore(zip: string): Promise<Archive> {
+  try {
+    return await openArchive(zip);
+  } catch (error) {
+    const what = "a zip file that cannot be read: it is damaged, or was changed since the run began";
+    throw new Error(what, { cause: error });
+  }
 }
 
 /** Whether a path names a member of a zip file, whatever its state. */

@@ -57,7 +57,7 @@ async function whyMemberUnreadable(path: string, part: UnreadPart): Promise<Unre
   } catch (error) {
     return [
       "image-unreadable",
-      `${path}: expected an image that can be unpacked, received ${firstLine(error)}. Unpack the zip file first.`,
+      `${path}: expected an image that can be unpacked, received ${firstLine(error)}. Pack or fetch the zip file again, or unpack it and pass the folder.`,
     ];
   }
   // Unpacked by somebody in the meantime, into a folder of the zip file's name.

@@ -1,10 +1,18 @@
 /** Images in zip files: what is read, what is refused, and that nothing leaves the file or grows without bound. */
-import { mkdtemp, utimes, writeFile } from "node:fs/promises";
+import { mkdtemp, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PolyrnnError } from "../../src/errors.js";
-import { imageInput, isPacked, LARGEST_MEMBER, memberPath, openArchive, readPacked } from "../../src/files/archive.js";
+import {
+  findPacked,
+  imageInput,
+  isPacked,
+  LARGEST_MEMBER,
+  memberPath,
+  openArchive,
+  readPacked,
+} from "../../src/files/archive.js";
 import { errorOf } from "../dataset/temporary-folder.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 import type { ZipMember } from "../helpers/zip-file.js";
@@ -66,6 +74,15 @@ describe("a sound zip file", async () => {
   });
 });
 
+test("a zip file that is cut off during a run is one sentence, without a library's words", async () => {
+  const path = await zipWith([{ name: "a.jpg", bytes: Buffer.from("x".repeat(100)), isStored: true }]);
+  await openArchive(path);
+  await truncate(path, 50);
+  const says = "a zip file that cannot be read: it is damaged, or was changed since the run began";
+  expect(await reasonOf(readPacked(join(path, "a.jpg")))).toBe(says);
+  expect(await reasonOf(findPacked(join(path, "a.jpg")))).toBe(says);
+});
+
 test.each([
   { name: "../evil.jpg", why: "climbs out" },
   { name: "a/../../evil.jpg", why: "climbs out further down" },
@@ -91,7 +108,12 @@ test.each<{ why: string; member: ZipMember; says: string }>([
   {
     why: "that unpacks to more than its directory says",
     member: { name: "a.jpg", bytes: Buffer.alloc(1_000_000), claimedSize: 10 },
-    says: "Cannot create a Buffer larger than 10 bytes",
+    says: "a file that unpacks to more than the 10 bytes that the zip file says",
+  },
+  {
+    why: "that is stored but said to be packed",
+    member: { name: "a.jpg", bytes: Buffer.from("no deflated bytes"), isStored: true, claimedMethod: 8 },
+    says: "a damaged file (it cannot be unpacked)",
   },
   {
     why: "that claims more than is unpacked here",
