@@ -29,6 +29,7 @@ import { journalOf, memoryHost, newOut, resultsOf, runAnnotate } from "../annota
 import type { RedisServer } from "../helpers/redis-server.js";
 import { HAS_REDIS, startRedis } from "../helpers/redis-server.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
+import { WORKER_OPTIONS } from "../queue/worker-options.js";
 import { DAMAGES, damagedLines } from "./damages.js";
 import { count, FaultCase } from "./ledger.js";
 import { RAW_TOKENS } from "./malformed-inputs.js";
@@ -238,13 +239,7 @@ describe.skipIf(!HAS_REDIS)("jobs and results in Redis", () => {
         queueTimeoutMs: 20_000,
         images: data.images,
         model: TINY,
-        device: "cpu",
-        threads: 1,
-        stalledAfterMs: 2000,
-        metricsHost: "127.0.0.1",
-        maxBytes: 1e6,
-        timeoutMs: 1000,
-        allowPrivateAddresses: false,
+        ...WORKER_OPTIONS,
       },
       { signal, note: (line) => notes.push(line) },
     );

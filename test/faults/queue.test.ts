@@ -23,6 +23,7 @@ import {
   queueWork,
   until,
 } from "../queue/queue-work.js";
+import { WORKER_OPTIONS } from "../queue/worker-options.js";
 import type * as Decoders from "../../src/predict/decoder.js";
 import type * as Addresses from "../../src/queue/address.js";
 import type * as Workers from "../../src/queue/worker.js";
@@ -70,14 +71,8 @@ async function runCuttingWorker(
     queueTimeoutMs: 60_000,
     images: work.data.images,
     model: TINY,
-    device: "cpu",
-    threads: 1,
-    stalledAfterMs: 2000,
-    metricsHost: "127.0.0.1",
-    maxBytes: 1e6,
-    timeoutMs: 1000,
-    allowPrivateAddresses: false,
-  } as const;
+    ...WORKER_OPTIONS,
+  };
   return runWorker(options, { signal, note }, async (model, asked) => {
     const { decoder, passedOver } = await openBatchDecoder(model, asked);
     return { decoder: { ...decoder, name: "wgsl" }, passedOver };

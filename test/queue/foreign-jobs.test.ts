@@ -16,6 +16,7 @@ import { tameFields } from "../../src/queue/worker-backend.js";
 import { Secret } from "../../src/secret.js";
 import type { RedisServer } from "../helpers/redis-server.js";
 import { HAS_REDIS, startRedis } from "../helpers/redis-server.js";
+import { WORKER_OPTIONS } from "./worker-options.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "..", "fixtures");
 const MODEL = join(FIXTURES, "models", "tiny-random");
@@ -93,13 +94,7 @@ describe.skipIf(!HAS_REDIS)("a server that others write to", () => {
         queueTimeoutMs: 20_000,
         images: join(FIXTURES, "images"),
         model: MODEL,
-        device: "cpu",
-        threads: 1,
-        stalledAfterMs: 2000,
-        metricsHost: "127.0.0.1",
-        maxBytes: 1e6,
-        timeoutMs: 1000,
-        allowPrivateAddresses: false,
+        ...WORKER_OPTIONS,
       },
       { signal: stop.signal, note: (line) => notes.push(line) },
     );

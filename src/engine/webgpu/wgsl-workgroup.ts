@@ -1,4 +1,7 @@
-/** Kernels whose threads share the memory of a workgroup: dense layers, and pointwise convolutions with a depthwise one in them. */
+/**
+ * Kernels whose threads share the memory of a workgroup: dense layers, and pointwise convolutions with a depthwise one
+ * in them.
+ */
 import { LANES, range } from "./wgsl-text.js";
 
 /** Threads of a workgroup that sum one output of a dense layer, each a part of the inputs. */
@@ -160,7 +163,7 @@ export function depthwiseText(
   return sum;`;
 }
 
-/** Stores the sums of one pixel. @param perThread statements with `acc` and `c` */
+/** Function that stores the sums of one pixel. @param store statements that store `acc` at (b, c, y, x) */
 export function finishText(
   { channels, width, parts }: { readonly channels: number; readonly width: number; readonly parts: number },
   store: string,
